@@ -1,0 +1,38 @@
+namespace Lookup.Core.Facts;
+
+/// <summary>
+/// Names one timeline of a number: what kind of fact, its detail (the purpose of a consent, the kind of a relation,
+/// else 0) and its scope. Two facts with the same number and id are versions of each other.
+/// </summary>
+/// <param name="Kind">Kind of the fact.</param>
+/// <param name="Detail">0 to 15.</param>
+/// <param name="Scope">48 bits, see <see cref="Facts.Scope"/>.</param>
+public readonly record struct FactId(FactKind Kind, byte Detail, ulong Scope)
+{
+    /// <summary>Length of a stored id in bytes: kind and detail share one, then the scope, big-endian.</summary>
+    public const int Size = 1 + Facts.Scope.Size;
+
+    /// <summary>Writes the stored form into the first <see cref="Size"/> bytes.</summary>
+    public void WriteTo(Span<byte> destination)
+    {
+        destination[0] = (byte)(((int)Kind << 4) | Detail);
+        var scope = Scope;
+        for (var i = Facts.Scope.Size; i >= 1; i--)
+        {
+            destination[i] = (byte)scope;
+            scope >>= 8;
+        }
+    }
+
+    /// <summary>Reads the stored form.</summary>
+    public static FactId Read(ReadOnlySpan<byte> source)
+    {
+        ulong scope = 0;
+        for (var i = 1; i <= Facts.Scope.Size; i++)
+        {
+            scope = (scope << 8) | source[i];
+        }
+
+        return new FactId((FactKind)(source[0] >> 4), (byte)(source[0] & 15), scope);
+    }
+}
