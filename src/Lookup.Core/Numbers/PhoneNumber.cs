@@ -1,0 +1,92 @@
+namespace Lookup.Core.Numbers;
+
+/// <summary>
+/// A telephone number in E.164: calling code and national number as one integer, up to 15 digits, without the plus.
+/// A value that <see cref="TryParse"/> or <see cref="TryFrom"/> made has a known calling code and a length that the
+/// country uses; whether it is assigned to anyone is not known. One subscriber has one value: spellings that a
+/// network would take as the same number are refused or, by <see cref="NumberParser"/>, normalised.
+/// </summary>
+/// <param name="Value">The digits as an integer, for example 31612345678.</param>
+public readonly record struct PhoneNumber(ulong Value)
+{
+    /// <summary>Most digits that a number has.</summary>
+    public const int MaxDigits = 15;
+
+    private const string Hidden = "*****";
+
+    /// <summary>For logs and messages: the first and last digits, "+316*****78".</summary>
+    public string Masked
+    {
+        get
+        {
+            var text = ToString();
+            return text.Length >= 10
+                ? string.Concat(text.AsSpan(0, 4), Hidden, text.AsSpan(text.Length - 2))
+                : string.Concat(text.AsSpan(0, 2), Hidden);
+        }
+    }
+
+    /// <summary>Reads a number that is written in E.164: a plus and digits, nothing else. Allocates nothing.</summary>
+    /// <returns>False for anything else; <paramref name="fault"/> says why.</returns>
+    public static bool TryParse(ReadOnlySpan<char> e164, out PhoneNumber number, out NumberFault fault)
+    {
+        number = default;
+        if (e164.IsEmpty)
+        {
+            fault = NumberFault.Empty;
+            return false;
+        }
+
+        var digits = e164[0] == '+' ? e164[1..] : e164;
+        ulong value = 0;
+        for (var i = 0; i < digits.Length; i++)
+        {
+            var digit = (uint)(digits[i] - '0');
+            if (digit > 9)
+            {
+                fault = char.IsLetter(digits[i]) ? NumberFault.Letters : NumberFault.InvalidCharacter;
+                return false;
+            }
+
+            if (i == MaxDigits)
+            {
+                fault = NumberFault.TooLong;
+                return false;
+            }
+
+            value = (value * 10) + digit;
+        }
+
+        if (digits.Length == e164.Length)
+        {
+            fault = NumberFault.NationalWithoutRegion;
+            return false;
+        }
+
+        if (digits.IsEmpty)
+        {
+            fault = NumberFault.TooShort;
+            return false;
+        }
+
+        if (digits[0] == '0')
+        {
+            fault = NumberFault.UnknownCallingCode;
+            return false;
+        }
+
+        return TryFrom(value, out number, out fault);
+    }
+
+    /// <summary>Takes a number as an integer, for example 31612345678. Allocates nothing.</summary>
+    /// <returns>False if no number of a country looks like it; <paramref name="fault"/> says why.</returns>
+    public static bool TryFrom(ulong digits, out PhoneNumber number, out NumberFault fault)
+    {
+        fault = NumberPlan.Check(digits);
+        number = fault == NumberFault.None ? new PhoneNumber(digits) : default;
+        return fault == NumberFault.None;
+    }
+
+    /// <summary>The number in E.164, "+31612345678".</summary>
+    public override string ToString() => $"+{Value}";
+}
