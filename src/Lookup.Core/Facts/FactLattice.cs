@@ -1,0 +1,72 @@
+// For: making one version of two that claim the same effective time.
+//
+// Each kind is a lattice whose upper side forbids more, and the join of two versions is their least upper bound: it
+// forbids whatever either forbids and permits only what both permit. That is stricter than letting one of them win:
+// of two registrations on the same day, one for energy and one for telephony, both count; of two consents, one without
+// evidence and one that expires earlier, what is left has no evidence and expires earlier. First the side decides
+// (withdrawn or not), then each field on its own; where it came from is that of the version recorded first. An
+// ordinal sum and products of semilattices are semilattices, so joins are commutative, associative and idempotent.
+//
+// Reference: B. A. Davey, H. A. Priestley, "Introduction to Lattices and Order", chapters 1 and 2.
+namespace Lookup.Core.Facts;
+
+internal static class FactLattice
+{
+    public static FactEntry Join(FactKind kind, in FactEntry a, in FactEntry b)
+    {
+        if (a.Withdrawn != b.Withdrawn)
+            return a.Withdrawn == WithdrawalForbids(kind) ? a : b;
+
+        var first = (a.Recorded, a.Source).CompareTo((b.Recorded, b.Source)) <= 0 ? a : b;
+        return Normalise(kind, a with
+        {
+            Recorded = first.Recorded,
+            Source = first.Source,
+            // No categories: all are blocked.
+            Categories = a.Categories == 0 || b.Categories == 0 ? 0 : a.Categories | b.Categories,
+            Marks = a.Marks & b.Marks,
+            Until = Math.Min(a.Until, b.Until),
+            Since = Math.Min(a.Begin, b.Begin),
+            FirstContactMonths = Math.Min(a.FirstContactMonths, b.FirstContactMonths),
+            // Ordered by protection: unknown, consumer, sole trader, legal person.
+            Subscriber = (SubscriberType)Math.Min((byte)a.Subscriber, (byte)b.Subscriber),
+        });
+    }
+
+    /// <summary>Whether taking the fact back forbids more than the fact.</summary>
+    public static bool WithdrawalForbids(FactKind kind) => kind switch
+    {
+        FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal => false,
+        _ => true,
+    };
+
+    /// <summary>The entry with only what belongs to its kind, so that equal facts are equal entries.</summary>
+    public static FactEntry Normalise(FactKind kind, in FactEntry entry)
+    {
+        var common = new FactEntry
+        {
+            Effective = entry.Effective,
+            Recorded = entry.Recorded,
+            Source = entry.Source,
+            Withdrawn = entry.Withdrawn,
+        };
+        return kind switch
+        {
+            FactKind.Registration => common with { Categories = entry.Categories },
+            FactKind.Consent => common with
+            {
+                Until = entry.Until,
+                Marks = entry.Marks,
+                FirstContactMonths = entry.FirstContactMonths,
+            },
+            FactKind.Relation => common with
+            {
+                Until = entry.Until,
+                Since = entry.Since == entry.Effective ? 0 : entry.Since,
+                Marks = entry.Marks,
+            },
+            FactKind.Subscriber => common with { Subscriber = entry.Subscriber },
+            _ => common,
+        };
+    }
+}

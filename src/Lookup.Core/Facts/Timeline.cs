@@ -1,0 +1,139 @@
+// For: the stored value of one fact of one number: its versions over time.
+//
+// A decision as of an earlier time, and facts that take effect later, need more than the latest version. So a value
+// keeps up to eight versions, one per effective time, the newest first. Merging is the union of two sets of versions;
+// versions with the same effective time become one that forbids at least as much as either (FactLattice). When there
+// are more than eight, the newest seven and the oldest stay and the value is marked as cut: what was between them is
+// not known any more, and is reported as such, never as absent.
+//
+// Merging is commutative, associative and idempotent, cuts included. Union and join are; and a version is dropped
+// only when seven newer ones and an older one are known, which stays so whatever is merged later, so it could not
+// have come back.
+//
+// Bytes (version 1), each fact having exactly one form, so that equal bytes mean equal facts and the reverse:
+//   header   bits 0-3 number of entries 1..8; bits 4-6 format version; bit 7 cut
+//   entry    flags (Fields); effective, 6 bytes; recorded, 4 bytes; source, varint; then what the flags name:
+//            until 6, since 6, categories varint, marks 1, months 1, subscriber 1
+// Integers are big-endian, varints little groups first as in protobuf.
+//
+// Reference: M. Shapiro et al., "Conflict-free replicated data types" (2011), state-based objects.
+namespace Lookup.Core.Facts;
+
+/// <summary>What a timeline says about a time.</summary>
+public enum AsOf : byte
+{
+    /// <summary>Nothing was in effect.</summary>
+    Absent,
+    /// <summary>An entry was in effect; it may be a withdrawal.</summary>
+    Found,
+    /// <summary>The entry in effect then is no longer kept: there may have been one, and what it said is not known.</summary>
+    Cut,
+    /// <summary>The value cannot be read: damaged, or written by a newer version. Never to be taken as absent.</summary>
+    Unreadable,
+}
+
+/// <summary>Makes, merges and reads the stored values of facts.</summary>
+public static class Timeline
+{
+    /// <summary>Most entries of a value.</summary>
+    public const int MaxEntries = 8;
+
+    /// <summary>Most bytes of a value.</summary>
+    public const int MaxSize = 1 + (MaxEntries * TimelineFormat.MaxEntrySize);
+
+    /// <summary>The value of a fact with one version. What does not belong to the kind is left out.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The kind is none, or a field is out of its range.</exception>
+    public static byte[] Single(FactKind kind, in FactEntry entry)
+    {
+        var normal = FactLattice.Normalise(kind, entry);
+        return TimelineFormat.Write(kind, new ReadOnlySpan<FactEntry>(in normal), cut: false);
+    }
+
+    /// <summary>Both values in one. Either may be empty for "nothing yet", not both.</summary>
+    /// <exception cref="InvalidDataException">One of them cannot be read.</exception>
+    public static byte[] Merge(FactKind kind, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
+    {
+        Span<FactEntry> left = stackalloc FactEntry[MaxEntries];
+        Span<FactEntry> right = stackalloc FactEntry[MaxEntries];
+        left = left[..ReadOrThrow(kind, a, left, out var leftCut)];
+        right = right[..ReadOrThrow(kind, b, right, out var rightCut)];
+        if (left.IsEmpty && right.IsEmpty)
+            throw new InvalidDataException("Nothing to merge.");
+
+        Span<FactEntry> merged = stackalloc FactEntry[2 * MaxEntries];
+        var count = 0;
+        while (!left.IsEmpty || !right.IsEmpty)
+        {
+            var order = left.IsEmpty ? -1 : right.IsEmpty ? 1 : left[0].Effective.CompareTo(right[0].Effective);
+            merged[count++] = order > 0 ? left[0] : order < 0 ? right[0] : FactLattice.Join(kind, left[0], right[0]);
+            left = left[(order >= 0 ? 1 : 0)..];
+            right = right[(order <= 0 ? 1 : 0)..];
+        }
+
+        var cut = leftCut || rightCut || count > MaxEntries;
+        if (count > MaxEntries)
+        {
+            merged[MaxEntries - 1] = merged[count - 1];
+            count = MaxEntries;
+        }
+
+        return TimelineFormat.Write(kind, merged[..count], cut);
+    }
+
+    /// <summary>Finds the entry in effect at a time. Allocates nothing.</summary>
+    /// <param name="kind">The kind that the value was stored under.</param>
+    /// <param name="value">The value. An empty one is unreadable: that there is none is for the caller to see.</param>
+    /// <param name="at">Unix milliseconds.</param>
+    /// <param name="entry">The latest entry with an effective time at or before <paramref name="at"/>.</param>
+    public static AsOf TryAsOf(FactKind kind, ReadOnlySpan<byte> value, long at, out FactEntry entry)
+    {
+        entry = default;
+        var reader = new TimelineReader(kind, value);
+        var found = AsOf.Absent;
+        while (reader.TryNext(out var next))
+        {
+            if (found == AsOf.Absent && next.Effective <= at)
+            {
+                // A cut lies between the last two.
+                found = reader.Cut && reader.Left == 0 ? AsOf.Cut : AsOf.Found;
+                entry = next;
+            }
+        }
+
+        if (!reader.Complete)
+            found = AsOf.Unreadable;
+        if (found != AsOf.Found)
+            entry = default;
+        return found;
+    }
+
+    /// <summary>Reads all entries, the newest first. Allocates nothing.</summary>
+    /// <param name="kind">The kind that the value was stored under.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="entries">At least <see cref="MaxEntries"/> long.</param>
+    /// <param name="cut">Entries between the last and the one before it are no longer kept.</param>
+    /// <returns>How many; -1 if the value cannot be read.</returns>
+    public static int Read(FactKind kind, ReadOnlySpan<byte> value, Span<FactEntry> entries, out bool cut)
+    {
+        var reader = new TimelineReader(kind, value);
+        var count = 0;
+        while (reader.TryNext(out var next))
+        {
+            entries[count++] = next;
+        }
+
+        cut = reader.Complete && reader.Cut;
+        return reader.Complete ? count : -1;
+    }
+
+    private static int ReadOrThrow(FactKind kind, ReadOnlySpan<byte> value, Span<FactEntry> entries, out bool cut)
+    {
+        cut = false;
+        if (value.IsEmpty)
+            return 0;
+        var count = Read(kind, value, entries, out cut);
+        return count >= 0
+            ? count
+            : throw new InvalidDataException("A stored fact cannot be read: damaged, or of a newer version.");
+    }
+}

@@ -1,0 +1,134 @@
+using System.Buffers.Binary;
+
+namespace Lookup.Core.Facts;
+
+/// <summary>
+/// Reads the bytes of a timeline entry by entry and accepts nothing that <see cref="TimelineFormat"/> would not have
+/// written. Never throws.
+/// </summary>
+internal ref struct TimelineReader
+{
+    private readonly Fields _allowed;
+    private ReadOnlySpan<byte> _rest;
+    private long _before = long.MaxValue;
+    private bool _broken;
+
+    public TimelineReader(FactKind kind, ReadOnlySpan<byte> value)
+    {
+        _allowed = TimelineFormat.Allowed(kind);
+        if (value.IsEmpty || _allowed == Fields.None)
+        {
+            _broken = true;
+            return;
+        }
+
+        var header = value[0];
+        _rest = value[1..];
+        Cut = (header & TimelineFormat.CutBit) != 0;
+        Left = header & TimelineFormat.CountMask;
+        _broken = ((header >> TimelineFormat.VersionShift) & TimelineFormat.VersionMask) != TimelineFormat.Version
+            || Left is 0 or > Timeline.MaxEntries
+            || (Cut && Left != Timeline.MaxEntries);
+    }
+
+    /// <summary>Entries are missing between the last and the one before it.</summary>
+    public bool Cut { get; }
+
+    /// <summary>Entries not read yet.</summary>
+    public int Left { get; private set; }
+
+    /// <summary>All was read and nothing was wrong.</summary>
+    public readonly bool Complete => !_broken && Left == 0 && _rest.IsEmpty;
+
+    /// <summary>Reads the next entry; false at the end or at the first thing wrong.</summary>
+    public bool TryNext(out FactEntry entry)
+    {
+        entry = default;
+        if (_broken || Left == 0)
+            return false;
+        Left--;
+
+        var fields = (Fields)TakeByte(byte.MaxValue);
+        _broken |= (fields & ~_allowed) != 0;
+        var effective = TakeTime();
+        _broken |= effective >= _before;
+        _before = effective;
+        entry = new FactEntry
+        {
+            Effective = effective,
+            Withdrawn = (fields & Fields.Withdrawn) != 0,
+            Recorded = TakeUInt32(),
+            Source = TakeVarint(),
+            Until = (fields & Fields.Until) != 0 ? TakeTime() : FactEntry.Open,
+            Since = (fields & Fields.Since) != 0 ? TakeTime() : 0,
+            Categories = (fields & Fields.Categories) != 0 ? TakeVarint() : 0,
+            Marks = (fields & Fields.Marks) != 0 ? (FactMarks)TakeByte((byte)TimelineFormat.AllMarks) : 0,
+            FirstContactMonths = (fields & Fields.Months) != 0 ? TakeByte(TimelineFormat.MaxMonths) : (byte)0,
+            Subscriber = (fields & Fields.Subscriber) != 0
+                ? (SubscriberType)TakeByte((byte)SubscriberType.LegalPerson)
+                : SubscriberType.Unknown,
+        };
+
+        // A field that is stored though it has its default, or a second way to say "since".
+        _broken |= TimelineFormat.FieldsOf(entry) != fields || entry.Since == effective && effective != 0;
+        return !_broken;
+    }
+
+    private byte TakeByte(byte max)
+    {
+        if (_rest.IsEmpty || _rest[0] > max)
+        {
+            _broken = true;
+            return 0;
+        }
+
+        var value = _rest[0];
+        _rest = _rest[1..];
+        return value;
+    }
+
+    private uint TakeUInt32()
+    {
+        if (!BinaryPrimitives.TryReadUInt32BigEndian(_rest, out var value))
+        {
+            _broken = true;
+            return 0;
+        }
+
+        _rest = _rest[sizeof(uint)..];
+        return value;
+    }
+
+    private long TakeTime()
+    {
+        if (_rest.Length < TimelineFormat.TimeSize)
+        {
+            _broken = true;
+            return 0;
+        }
+
+        var value = ((long)BinaryPrimitives.ReadUInt16BigEndian(_rest) << 32)
+            | BinaryPrimitives.ReadUInt32BigEndian(_rest[sizeof(ushort)..]);
+        _rest = _rest[TimelineFormat.TimeSize..];
+        _broken |= value > TimelineFormat.MaxTime;
+        return value;
+    }
+
+    // Only the shortest form of a value counts.
+    private uint TakeVarint()
+    {
+        ulong value = 0;
+        for (var i = 0; i < TimelineFormat.MaxVarint && i < _rest.Length; i++)
+        {
+            value |= (ulong)(_rest[i] & 0x7F) << (7 * i);
+            if (_rest[i] >= 0x80)
+                continue;
+            _broken |= value > uint.MaxValue || (i > 0 && _rest[i] == 0);
+            _rest = _rest[(i + 1)..];
+            return (uint)value;
+        }
+
+        _broken = true;
+        return 0;
+    }
+}

@@ -1,0 +1,122 @@
+using CsCheck;
+using Lookup.Core.Facts;
+using static Lookup.Tests.Facts.TimelineSamples;
+
+namespace Lookup.Tests.Facts;
+
+public class TimelineLatticeTests
+{
+    private static readonly Gen<FactEntry[]> Entries = Entry.Array[1, 24];
+
+    [Fact]
+    public void Merge_TwoTimelines_Commutes() =>
+        Gen.Select(Kind, Entries, Entries).Sample((kind, a, b) =>
+        {
+            var (x, y) = (Fold(kind, a), Fold(kind, b));
+            Assert.Equal(Timeline.Merge(kind, x, y), Timeline.Merge(kind, y, x));
+        });
+
+    [Fact]
+    public void Merge_ThreeTimelines_Associates() =>
+        Gen.Select(Kind, Entries, Entries, Entries).Sample((kind, a, b, c) =>
+        {
+            var (x, y, z) = (Fold(kind, a), Fold(kind, b), Fold(kind, c));
+            Assert.Equal(
+                Timeline.Merge(kind, Timeline.Merge(kind, x, y), z),
+                Timeline.Merge(kind, x, Timeline.Merge(kind, y, z)));
+        });
+
+    [Fact]
+    public void Merge_WithItselfOrWhatItContains_ChangesNothing() =>
+        Gen.Select(Kind, Entries).Sample((kind, entries) =>
+        {
+            var value = Fold(kind, entries);
+            Assert.Equal(value, Timeline.Merge(kind, value, value));
+            Assert.All(entries, entry => Assert.Equal(value, Timeline.Merge(kind, value, Timeline.Single(kind, entry))));
+        });
+
+    [Fact]
+    public void Merge_AnyOrderGroupingAndRepetition_EndsInTheSameBytes() =>
+        Gen.Select(Kind, Entries, Gen.Int).Sample((kind, entries, seed) =>
+        {
+            var expected = Fold(kind, entries);
+            var random = new Random(seed);
+            var parts = entries.Concat(random.GetItems(entries, entries.Length))
+                .Select(entry => Timeline.Single(kind, entry))
+                .ToList();
+            while (parts.Count > 1)
+            {
+                var (a, b) = (random.Next(parts.Count), random.Next(parts.Count));
+                if (a == b)
+                    continue;
+                parts[a] = Timeline.Merge(kind, parts[a], parts[b]);
+                parts.RemoveAt(b);
+            }
+
+            Assert.Equal(expected, parts[0]);
+        });
+
+    // The model: all entries, joined by instant, of which the newest seven and the oldest are kept.
+    [Fact]
+    public void Merge_ManyEntries_KeepsTheNewestSevenAndTheOldest() =>
+        Gen.Select(Kind, Entries).Sample((kind, entries) =>
+        {
+            var instants = entries.Select(entry => entry.Effective).Distinct().OrderDescending().ToArray();
+            var kept = instants.Length <= 8 ? instants : [.. instants[..7], instants[^1]];
+            var read = ReadAll(kind, Fold(kind, entries), out var cut);
+            Assert.Equal(kept, read.Select(entry => entry.Effective));
+            Assert.Equal(instants.Length > 8, cut);
+        });
+
+    [Fact]
+    public void TryAsOf_AnyTime_IsWhatAllFactsSayOrCut() =>
+        Gen.Select(Kind, Entries, Gen.Int[-1, 13]).Sample((kind, entries, hour) =>
+        {
+            var at = Noon + (hour * 3_600_000L);
+            var value = Fold(kind, entries);
+            var answer = Timeline.TryAsOf(kind, value, at, out var found);
+            var before = entries.Where(entry => entry.Effective <= at).ToArray();
+            if (answer == AsOf.Cut)
+            {
+                Assert.NotEmpty(before);
+                Assert.True(entries.Select(entry => entry.Effective).Distinct().Count() > 8);
+            }
+            else if (before.Length == 0)
+            {
+                Assert.Equal(AsOf.Absent, answer);
+            }
+            else
+            {
+                Assert.Equal(AsOf.Found, answer);
+                var latest = before.Max(entry => entry.Effective);
+                var expected = Fold(kind, before.Where(entry => entry.Effective == latest));
+                Assert.Equal(expected, Timeline.Single(kind, found));
+            }
+        });
+
+    [Fact]
+    public void Merge_SameInstant_ForbidsWhateverEitherForbids() =>
+        Gen.Select(Kind, Entry, Entry).Sample((kind, a, other) =>
+        {
+            var b = other with { Effective = a.Effective };
+            var joined = Assert.Single(ReadAll(kind, Fold(kind, [a, b]), out _));
+            if (a.Withdrawn != b.Withdrawn)
+            {
+                var activeForbids = kind is FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal;
+                Assert.Equal(activeForbids, !joined.Withdrawn);
+                return;
+            }
+
+            var singles = new[] { a, b }.Select(entry => Assert.Single(ReadAll(kind, Fold(kind, [entry]), out _))).ToArray();
+            Assert.All(singles, single =>
+            {
+                Assert.True(joined.Until <= single.Until);
+                Assert.Equal(joined.Marks, joined.Marks & single.Marks);
+                Assert.True(joined.FirstContactMonths <= single.FirstContactMonths);
+                Assert.True(joined.Subscriber <= single.Subscriber);
+                Assert.True(joined.Begin <= single.Begin);
+                Assert.True(joined.Categories == 0 || (single.Categories != 0 && (joined.Categories & single.Categories) == single.Categories));
+                Assert.True(joined.Recorded <= single.Recorded);
+            });
+        });
+}
