@@ -1,1 +1,5 @@
-return 0;
+using Lookup.Cli;
+using Lookup.Cli.Output;
+
+return await CliApp.RunAsync(
+    args, new Shell(Console.Out, Console.Error, Console.OpenStandardInput(), TimeProvider.System), CancellationToken.None);

@@ -1,0 +1,70 @@
+using System.CommandLine;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup erase: the right to erasure, leaving a lasting objection.</summary>
+internal sealed class EraseCommand : CliCommand
+{
+    private readonly NumberOptions _number;
+    private readonly Option<bool> _yes = new("--yes") { Description = "Do not ask. What is erased cannot be brought back." };
+    private readonly ProvenanceOptions _provenance;
+    private readonly ConnectionOptions _connection;
+
+    public EraseCommand(Shell shell)
+        : base(
+            shell,
+            "erase",
+            "Erases what is known of a number and leaves a lasting objection to all calls in its place.",
+            "lookup erase +31612345678 --reason 'request of 3 March, case 812' --yes")
+    {
+        _number = new NumberOptions(this);
+        Options.Add(_yes);
+        _provenance = new ProvenanceOptions(this);
+        _connection = new ConnectionOptions(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var number = _number.Number(parsed);
+        if (!parsed.GetValue(_yes))
+        {
+            if (IsJson(parsed) || !Shell.Console.Profile.Capabilities.Interactive)
+            {
+                throw CliException.Usage("What is erased cannot be brought back: say --yes to go on.");
+            }
+
+            var prompt = new ConfirmationPrompt($"Erase everything known of {Markup.Escape(number)}? It cannot be brought back.") { DefaultValue = false };
+            if (!await Shell.Console.PromptAsync(prompt, ct))
+            {
+                throw new CliException("Nothing was erased.");
+            }
+        }
+
+        using var client = _connection.Connect(parsed);
+        var response = await client.EraseNumberAsync(
+            new EraseNumberRequest
+            {
+                Number = number,
+                DefaultRegion = _number.Region(parsed),
+                Source = _provenance.Source(parsed),
+                Actor = _provenance.Actor(parsed),
+                Reason = _provenance.Reason(parsed),
+            },
+            ct);
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(JsonText.Of(response));
+        }
+        else
+        {
+            Shell.Console.MarkupLine($"[green]Erased[/] {response.ErasedFacts} facts; an objection to all calls stays.");
+            Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
+        }
+
+        return ExitCodes.Ok;
+    }
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.V1;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup explain: every rule that was looked at, with article and facts.</summary>
+internal sealed class ExplainCommand : CliCommand
+{
+    private readonly QuestionOptions _question;
+    private readonly ConnectionOptions _connection;
+
+    public ExplainCommand(Shell shell)
+        : base(
+            shell,
+            "explain",
+            "Decides as check does and tells how: every rule looked at, with its layer, article and facts.",
+            "lookup explain +31612345678 --org acme --purpose commercial",
+            $"lookup explain +31612345678 --org acme --purpose commercial --at {TimeText.Example} --without policy")
+    {
+        ExitCodeHelp = "0 allow, 10 deny, 11 cannot tell, 12 not covered, 1 error, 2 usage. Only 0 permits the call.";
+        _question = new QuestionOptions(this);
+        _connection = new ConnectionOptions(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var request = new ExplainRequest
+        {
+            Number = _question.Number(parsed),
+            DefaultRegion = _question.Region(parsed),
+            Question = _question.Question(parsed),
+            Consistency = _question.Consistency(parsed),
+            WhatIf = _question.WhatIf(parsed),
+        };
+        using var client = _connection.Connect(parsed);
+        var response = await client.ExplainAsync(request, ct);
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(JsonText.Of(response));
+        }
+        else
+        {
+            DecisionPrinter.Write(Shell.Console, response.Number, response.Decision);
+            DecisionPrinter.WriteSteps(Shell.Console, response.Steps);
+            FactPrinter.Write(Shell.Console, response.Facts);
+        }
+
+        return CheckCommand.ExitCode(response.Decision.Verdict);
+    }
+}

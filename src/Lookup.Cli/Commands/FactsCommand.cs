@@ -1,0 +1,44 @@
+using System.CommandLine;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup facts: everything known of a number, with its history.</summary>
+internal sealed class FactsCommand : CliCommand
+{
+    private readonly NumberOptions _number;
+    private readonly ConnectionOptions _connection;
+
+    public FactsCommand(Shell shell)
+        : base(
+            shell,
+            "facts",
+            "Lists everything known of a number, with its history.",
+            "lookup facts +31612345678",
+            "lookup facts 0612345678 --region NL --json")
+    {
+        _number = new NumberOptions(this);
+        _connection = new ConnectionOptions(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        using var client = _connection.Connect(parsed);
+        var response = await client.ListFactsAsync(
+            new ListFactsRequest { Number = _number.Number(parsed), DefaultRegion = _number.Region(parsed) }, ct);
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(JsonText.Of(response));
+        }
+        else
+        {
+            Shell.Console.MarkupLine(Markup.Escape(response.Number));
+            FactPrinter.Write(Shell.Console, response.Facts);
+        }
+
+        return ExitCodes.Ok;
+    }
+}

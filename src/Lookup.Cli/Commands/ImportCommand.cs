@@ -1,0 +1,58 @@
+using System.CommandLine;
+using Lookup.Cli.Import;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup import: a file of facts into a service or straight into a store.</summary>
+internal sealed class ImportCommand : CliCommand
+{
+    private readonly Options.FileOptions _file;
+    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Check every line as the service would, and record nothing." };
+    private readonly ConnectionOptions _connection;
+
+    public ImportCommand(Shell shell)
+        : base(
+            shell,
+            "import",
+            "Imports facts from a CSV or NDJSON file. It can be repeated, and continued after it was stopped.",
+            "lookup import optouts.csv --set kind=objection --set organisation=acme --map number=phone",
+            "lookup import consents.ndjson.gz --dry-run",
+            "lookup import bmnr.csv.gz --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --ignore '*'",
+            "mysql -B -e 'select number, since from optout' | lookup import - --set kind=objection --set organisation='*' --map effective=since --timezone UTC")
+    {
+        ExitCodeHelp = "0 all lines, 3 some lines were refused, 1 error, 2 usage, 130 stopped.";
+        _file = new Options.FileOptions(this);
+        Options.Add(_dryRun);
+        _connection = new ConnectionOptions(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var map = _file.Map(parsed);
+        var zone = _file.Zone(parsed);
+        using var input = InputFile.Open(parsed.GetRequiredValue(_file.Path), Shell.Input);
+        using var reader = _file.Reader(parsed, input, map);
+        var mapper = new FactMapper(map.Where, map.Fixed, zone, $"import {input.Name}");
+        using var rejects = new RejectFile(_file.RejectPath(parsed, input));
+        var importer = new Importer(reader, mapper, map, rejects, _file.Settings(parsed, input), Shell.Clock);
+        await using var target = new ServiceTarget(_connection.Connect(parsed));
+        var identity = Checkpoint.IdentityOf(input.Fingerprint(), _file.Fingerprint(parsed, map), target.Name);
+        var started = Shell.Clock.GetTimestamp();
+        var running = importer.RunAsync(target, identity, ct);
+        await ImportProgress.ShowAsync(Shell, input, importer, running);
+        try
+        {
+            await running;
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            throw new CliException(
+                $"Stopped after line {importer.Line}: run the same command again to go on from there.", ExitCodes.Interrupted);
+        }
+
+        ImportSummary.Write(Shell, IsJson(parsed), input.Name, parsed.GetValue(_dryRun), importer, rejects, Shell.Clock.GetElapsedTime(started));
+        return importer.Totals.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
+    }
+}

@@ -1,0 +1,112 @@
+using System.CommandLine;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup org: records of organisations.</summary>
+internal sealed class OrgCommand : Command
+{
+    public OrgCommand(Shell shell)
+        : base("org", "Keeps the records of organisations: sector, and the layers of rules that bind them.")
+    {
+        Subcommands.Add(new Put(shell));
+        Subcommands.Add(new List(shell));
+    }
+
+    private static void Write(Shell shell, Organisation organisation)
+    {
+        var off = string.Join(", ", organisation.SwitchedOffLayers.Select(Words.Layers.Of));
+        shell.Console.MarkupLine(
+            $"{Markup.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.Of(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}");
+    }
+
+    private sealed class Put : CliCommand
+    {
+        private readonly Argument<string> _name = new("NAME") { Description = "Name of the organisation: 1 to 64 of a-z 0-9 . _ -" };
+        private readonly Option<string?> _sector = OptionParsing.Word("--sector", "Sector; default other", Words.Sectors, "SECTOR");
+        private readonly Option<string[]> _without = new("--without")
+        {
+            Description = "A layer of rules that does not bind it: code, policy. Repeatable.",
+            HelpName = "LAYER",
+            DefaultValueFactory = _ => [],
+        };
+
+        private readonly Option<bool> _strict = new("--strict") { Description = "Bind it to the stricter policies too." };
+        private readonly ConnectionOptions _connection;
+
+        public Put(Shell shell)
+            : base(
+                shell,
+                "put",
+                "Creates or replaces an organisation's record.",
+                "lookup org put acme --sector other",
+                "lookup org put red-cross --sector ideal_or_charity --without code")
+        {
+            Arguments.Add(_name);
+            Options.Add(_sector);
+            Options.Add(_without);
+            Options.Add(_strict);
+            _connection = new ConnectionOptions(this);
+        }
+
+        protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+        {
+            var organisation = new Organisation
+            {
+                Name = parsed.GetRequiredValue(_name),
+                Sector = parsed.GetValue(_sector) is null ? Sector.Other : parsed.GetWord(_sector, Words.Sectors),
+                Strict = parsed.GetValue(_strict),
+            };
+            organisation.SwitchedOffLayers.AddRange(parsed.GetRequiredValue(_without).Select(text => Words.Layers.Parse("--without", text)));
+            using var client = _connection.Connect(parsed);
+            var response = await client.PutOrganisationAsync(new PutOrganisationRequest { Organisation = organisation }, ct);
+            if (IsJson(parsed))
+            {
+                Shell.Output.WriteLine(JsonText.Of(response));
+            }
+            else
+            {
+                Write(Shell, response.Organisation);
+            }
+
+            return ExitCodes.Ok;
+        }
+    }
+
+    private sealed class List : CliCommand
+    {
+        private readonly ConnectionOptions _connection;
+
+        public List(Shell shell)
+            : base(shell, "list", "Lists the organisations on record.", "lookup org list")
+        {
+            _connection = new ConnectionOptions(this);
+        }
+
+        protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+        {
+            using var client = _connection.Connect(parsed);
+            var response = await client.ListOrganisationsAsync(new ListOrganisationsRequest(), ct);
+            if (IsJson(parsed))
+            {
+                Shell.Output.WriteLine(JsonText.Of(response));
+                return ExitCodes.Ok;
+            }
+
+            if (response.Organisations.Count == 0)
+            {
+                Shell.Console.MarkupLine("No organisations are on record: add one with 'lookup org put NAME'.");
+            }
+
+            foreach (var organisation in response.Organisations)
+            {
+                Write(Shell, organisation);
+            }
+
+            return ExitCodes.Ok;
+        }
+    }
+}

@@ -1,0 +1,134 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Import;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup record: one fact, for trying things and for corrections by hand.</summary>
+internal sealed class RecordCommand : CliCommand
+{
+    private readonly Argument<string> _kind = new("KIND") { Description = $"Kind of the fact: {KindNames.List}.", HelpName = "KIND" };
+    private readonly Argument<string> _number = new("NUMBER") { Description = "The number, for example +31612345678." };
+    private readonly Dictionary<Field, Option<string?>> _texts = [];
+    private readonly Dictionary<Field, Option<bool>> _flags = [];
+    private readonly Option<string?> _zone = OptionParsing.TimeZone();
+    private readonly ProvenanceOptions _provenance;
+    private readonly ConnectionOptions _connection;
+
+    public RecordCommand(Shell shell)
+        : base(
+            shell,
+            "record",
+            "Records one fact about a number.",
+            "lookup record objection +31612345678 --org acme",
+            "lookup record objection +31612345678 --org '*' --reason 'letter of 3 March'",
+            "lookup record consent +31612345678 --org acme --purposes commercial --since 2026-05-01T10:00:00+02:00 --until 2027-05-01T00:00:00+02:00 --evidence rec-4711",
+            "lookup record registration +31612345678 --register nl-bmnr --since 2014-02-01 --timezone Europe/Amsterdam",
+            "lookup record subscriber +31201234567 --subscriber legal_person")
+    {
+        _kind.CompletionSources.Add([.. KindNames.Names]);
+        Arguments.Add(_kind);
+        Arguments.Add(_number);
+        Text(Field.Region, "--region", "Country of a number that is not in international form.", "REGION");
+        Text(Field.Organisation, "--org", "Organisation; '*' in an objection: all.", "NAME");
+        Text(Field.Register, "--register", "Register of a registration.", "NAME");
+        Text(Field.Categories, "--categories", "Kinds of offers that a registration blocks, parted by commas; none: all.", "LIST");
+        Text(Field.Purposes, "--purposes", $"Purposes of a consent, parted by commas: {Words.Purposes.List}.", "LIST");
+        Text(Field.ProductGroup, "--group", "Product group.", "NAME");
+        Text(Field.Relation, "--relation", $"Kind of a relation: {Words.RelationKinds.List}.", "KIND");
+        Text(Field.Subscriber, "--subscriber", $"Type of a subscriber: {Words.SubscriberTypes.List}.", "TYPE");
+        Text(Field.Since, "--since", "Since when: registered, consented, in relation.", "TIME");
+        Text(Field.Until, "--until", "Until when a consent or a relation holds.", "TIME");
+        Text(Field.Evidence, "--evidence", "Where the evidence of a consent can be found.", "TEXT");
+        Text(Field.FirstContactMonths, "--first-contact-months", "Term for the first call that the consent names, 0 to 120.", "N");
+        Flag(Field.Verified, "--verified", "Checked that the consent comes from the number's user.");
+        Flag(Field.InLedger, "--in-ledger", "The consent stands in the prescribed register of consents.");
+        Flag(Field.ObtainedAtSale, "--obtained-at-sale", "The number was obtained in the sale, gift or event.");
+        Flag(Field.OptOutOffered, "--opt-out-offered", "A way to refuse calls was offered when the number was obtained.");
+        Flag(Field.Withdrawn, "--withdrawn", "Take the fact back as of its effective time.");
+        Text(Field.Effective, "--effective", "When it takes effect; default: its own time, else now.", "TIME");
+        Options.Add(_zone);
+        _provenance = new ProvenanceOptions(this);
+        _connection = new ConnectionOptions(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var request = new RecordFactsRequest { Facts = { Fact(parsed) } };
+        using var client = _connection.Connect(parsed);
+        var response = await client.RecordFactsAsync(request, ct);
+        var result = response.Results[0];
+        if (result.Outcome == FactResult.Types.Outcome.Refused)
+        {
+            throw new CliException(
+                "The service refused the fact: " + string.Join("; ", result.Errors.Select(error => $"{Where(error.Field)}: {error.Description.TrimEnd('.')}")) + ".");
+        }
+
+        var outcome = result.Outcome == FactResult.Types.Outcome.Recorded ? "recorded" : "unchanged";
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(new JsonObject { ["outcome"] = outcome, ["consistency_token"] = response.ConsistencyToken }.ToJsonString(JsonText.Options));
+        }
+        else
+        {
+            Shell.Console.MarkupLine(outcome == "recorded" ? "[green]Recorded.[/]" : "Unchanged: the fact was known already.");
+            Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    private Fact Fact(ParseResult parsed)
+    {
+        var record = new ImportRecord();
+        record.Begin(1, default);
+        record[Field.Kind] = parsed.GetRequiredValue(_kind);
+        record[Field.Number] = parsed.GetRequiredValue(_number);
+        record[Field.Source] = _provenance.Source(parsed);
+        record[Field.Actor] = _provenance.Actor(parsed);
+        record[Field.Reason] = _provenance.Reason(parsed);
+        foreach (var (field, option) in _texts)
+        {
+            record[field] = parsed.GetValue(option);
+        }
+
+        foreach (var (field, option) in _flags)
+        {
+            record[field] = parsed.GetValue(option) ? "true" : null;
+        }
+
+        var mapper = new FactMapper(Where, new Dictionary<Field, string>(), parsed.GetTimeZone(_zone), "");
+        return mapper.Map(record)
+            ?? throw CliException.Usage(string.Join("; ", record.Faults.Select(fault => $"{fault.Column}: {fault.Reason}")) + ".");
+    }
+
+    private string Where(string path) => Fields.TryFind(path, out var field) ? Where(field) : path;
+
+    private string Where(Field field) =>
+        _texts.TryGetValue(field, out var text) ? text.Name
+        : _flags.TryGetValue(field, out var flag) ? flag.Name
+        : field switch
+        {
+            Field.Kind => "KIND",
+            Field.Number => "NUMBER",
+            _ => "--" + field.Name(),
+        };
+
+    private void Text(Field field, string name, string description, string helpName)
+    {
+        var option = new Option<string?>(name) { Description = description, HelpName = helpName };
+        _texts.Add(field, option);
+        Options.Add(option);
+    }
+
+    private void Flag(Field field, string name, string description)
+    {
+        var option = new Option<bool>(name) { Description = description };
+        _flags.Add(field, option);
+        Options.Add(option);
+    }
+}

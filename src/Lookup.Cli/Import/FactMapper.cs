@@ -1,0 +1,251 @@
+using System.Globalization;
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Cli.Options;
+using Lookup.Core.Facts;
+using Lookup.V1;
+using Fact = Lookup.V1.Fact;
+using Purpose = Lookup.V1.Purpose;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>
+/// Makes a fact of the contract from texts by field. Checks the form of each text; what the values mean (the number, the
+/// names, the order of the times) is checked where the fact is recorded.
+/// </summary>
+internal sealed class FactMapper
+{
+    private readonly Func<Field, string> _where;
+    private readonly TimeZoneInfo? _zone;
+    private readonly string?[] _fixed = new string?[Fields.Count];
+    private readonly string _defaultSource;
+    private ImportRecord _record = null!;
+    private FactKind _kind;
+
+    /// <param name="where">Names where a field comes from, for the faults.</param>
+    /// <param name="constants">Values of fields that a record leaves empty; each counts for the kinds that have the field.</param>
+    /// <param name="zone">Time zone of times without an offset; null: they are refused.</param>
+    /// <param name="defaultSource">Source of facts that name none; empty: they are refused where they are recorded.</param>
+    public FactMapper(Func<Field, string> where, IReadOnlyDictionary<Field, string> constants, TimeZoneInfo? zone, string defaultSource)
+    {
+        _where = where;
+        _zone = zone;
+        _defaultSource = defaultSource;
+        foreach (var (field, value) in constants)
+        {
+            _fixed[(int)field] = value;
+        }
+    }
+
+    /// <summary>Makes the fact; null: the record's faults say why not.</summary>
+    public Fact? Map(ImportRecord record)
+    {
+        _record = record;
+        if (record.Faults.Count > 0 || !TryKind())
+        {
+            return null;
+        }
+
+        var fact = new Fact
+        {
+            Number = Text(Field.Number),
+            DefaultRegion = Text(Field.Region),
+            Source = Get(Field.Source) ?? _defaultSource,
+            Actor = Text(Field.Actor),
+            Reason = Text(Field.Reason),
+            Withdrawn = Flag(Field.Withdrawn),
+            Effective = Time(Field.Effective),
+        };
+        if (fact.Number.Length == 0)
+        {
+            Fault(Field.Number, "the number is missing");
+        }
+
+        SetKind(fact);
+        for (var field = Field.Organisation; (int)field < Fields.Count; field++)
+        {
+            if (record[field] is not null && !field.BelongsTo(_kind))
+            {
+                Fault(field, $"a {KindNames.Of(_kind)} has no {field.Name()}: leave it empty");
+            }
+        }
+
+        return record.Faults.Count == 0 ? fact : null;
+    }
+
+    private bool TryKind()
+    {
+        if (Get(Field.Kind) is not { } text)
+        {
+            Fault(Field.Kind, $"the kind is missing: give it in a column or with --set kind=KIND; kinds are {KindNames.List}");
+            return false;
+        }
+
+        if (!KindNames.TryParse(text, out _kind))
+        {
+            Fault(Field.Kind, $"'{text}' is no kind of fact: use one of {KindNames.List}");
+            return false;
+        }
+
+        return true;
+    }
+
+    private void SetKind(Fact fact)
+    {
+        switch (_kind)
+        {
+            case FactKind.Registration:
+                fact.Registration = new Registration { Register = Text(Field.Register), RegisteredSince = Time(Field.Since) };
+                AddList(Field.Categories, fact.Registration.Categories);
+                break;
+            case FactKind.Objection:
+                fact.Objection = new Objection { Organisation = Text(Field.Organisation) };
+                break;
+            case FactKind.Consent:
+                fact.Consent = Consent();
+                break;
+            case FactKind.Relation:
+                fact.Relation = new Relation
+                {
+                    Organisation = Text(Field.Organisation),
+                    Relation_ = Word(Field.Relation, Words.RelationKinds),
+                    ProductGroup = Text(Field.ProductGroup),
+                    Since = Time(Field.Since),
+                    Until = Time(Field.Until),
+                    NumberObtainedAtSale = Flag(Field.ObtainedAtSale),
+                    OptOutOffered = Flag(Field.OptOutOffered),
+                };
+                break;
+            case FactKind.Subscriber:
+                fact.Subscriber = new Subscriber { Type = Word(Field.Subscriber, Words.SubscriberTypes) };
+                break;
+            case FactKind.PublishedForOffers:
+                fact.PublishedForOffers = new PublishedForOffers { ProductGroup = Text(Field.ProductGroup) };
+                break;
+            case FactKind.Attempt:
+                fact.Attempt = new Attempt { Organisation = Text(Field.Organisation), ProductGroup = Text(Field.ProductGroup) };
+                break;
+            default:
+                fact.Refusal = new Refusal { Organisation = Text(Field.Organisation) };
+                break;
+        }
+    }
+
+    private Consent Consent()
+    {
+        var consent = new Consent
+        {
+            Organisation = Text(Field.Organisation),
+            ProductGroup = Text(Field.ProductGroup),
+            Captured = Time(Field.Since),
+            Expires = Time(Field.Until),
+            Verified = Flag(Field.Verified),
+            InLedger = Flag(Field.InLedger),
+            FirstContactMonths = Months(Field.FirstContactMonths),
+        };
+        var purposes = new List<string>();
+        AddList(Field.Purposes, purposes);
+        foreach (var text in purposes)
+        {
+            if (Words.Purposes.TryParse(text, out Purpose purpose))
+            {
+                consent.Purposes.Add(purpose);
+            }
+            else
+            {
+                Fault(Field.Purposes, $"'{text}' is no purpose: use {Words.Purposes.List}");
+            }
+        }
+
+        var evidence = new Lookup.V1.Evidence
+        {
+            Reference = Text(Field.Evidence),
+            Sha256 = Text(Field.EvidenceSha256),
+            TextVersion = Text(Field.EvidenceTextVersion),
+            Channel = Text(Field.EvidenceChannel),
+            Locale = Text(Field.EvidenceLocale),
+        };
+        if (evidence.CalculateSize() > 0)
+        {
+            consent.Evidence = evidence;
+        }
+
+        return consent;
+    }
+
+    private string? Get(Field field) => _record[field] ?? _fixed[(int)field];
+
+    private string Text(Field field) => Get(field) ?? "";
+
+    private void Fault(Field field, string reason) => _record.Faults.Add(new LineFault(_where(field), reason));
+
+    private bool Flag(Field field)
+    {
+        switch (Get(field)?.ToLowerInvariant())
+        {
+            case null or "false" or "no" or "0":
+                return false;
+            case "true" or "yes" or "1":
+                return true;
+            case var text:
+                Fault(field, $"'{text}' is neither true nor false");
+                return false;
+        }
+    }
+
+    private Timestamp? Time(Field field)
+    {
+        if (Get(field) is not { } text)
+        {
+            return null;
+        }
+
+        if (TimeText.TryParse(text, _zone, out var time, out var fault))
+        {
+            return Timestamp.FromDateTimeOffset(time);
+        }
+
+        Fault(field, $"'{text}' {fault}");
+        return null;
+    }
+
+    private int Months(Field field)
+    {
+        if (Get(field) is not { } text)
+        {
+            return 0;
+        }
+
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var months))
+        {
+            return months;
+        }
+
+        Fault(field, $"'{text}' is no whole number of months");
+        return 0;
+    }
+
+    private T Word<T>(Field field, WordSet<T> words)
+        where T : struct, System.Enum
+    {
+        if (Get(field) is not { } text)
+        {
+            Fault(field, $"the {field.Name()} is missing: use one of {words.List}");
+            return default;
+        }
+
+        if (!words.TryParse(text, out var value))
+        {
+            Fault(field, $"'{text}' is no {field.Name()}: use one of {words.List}");
+        }
+
+        return value;
+    }
+
+    private void AddList(Field field, ICollection<string> list)
+    {
+        foreach (var item in Text(field).Split(['|', ',', ';'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            list.Add(item);
+        }
+    }
+}

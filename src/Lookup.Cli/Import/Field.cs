@@ -1,0 +1,182 @@
+using Lookup.Core.Facts;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>What a column of an import file can hold. docs/import.md describes each.</summary>
+internal enum Field
+{
+    Number,
+    Region,
+    Kind,
+    Effective,
+    Withdrawn,
+    Source,
+    Actor,
+    Reason,
+    Organisation,
+    Register,
+    Categories,
+    Purposes,
+    ProductGroup,
+    Relation,
+    Subscriber,
+    Since,
+    Until,
+    Evidence,
+    EvidenceSha256,
+    EvidenceTextVersion,
+    EvidenceChannel,
+    EvidenceLocale,
+    Verified,
+    InLedger,
+    ObtainedAtSale,
+    OptOutOffered,
+    FirstContactMonths,
+}
+
+/// <summary>Names of the fields, and which kinds of facts have them.</summary>
+internal static class Fields
+{
+    public const int Count = (int)Field.FirstContactMonths + 1;
+
+    private const int Every = -1;
+
+    // The contract's own names are accepted too, so that what the JSON API takes can be imported.
+    private static readonly (Field Field, string Name, int Kinds, string[] Aliases)[] Table =
+    [
+        (Field.Number, "number", Every, []),
+        (Field.Region, "region", Every, ["default_region"]),
+        (Field.Kind, "kind", Every, []),
+        (Field.Effective, "effective", Every, []),
+        (Field.Withdrawn, "withdrawn", Every, []),
+        (Field.Source, "source", Every, []),
+        (Field.Actor, "actor", Every, []),
+        (Field.Reason, "reason", Every, []),
+        (Field.Organisation, "organisation",
+            Of(FactKind.Objection, FactKind.Consent, FactKind.Relation, FactKind.Attempt, FactKind.Refusal), []),
+        (Field.Register, "register", Of(FactKind.Registration), []),
+        (Field.Categories, "categories", Of(FactKind.Registration), []),
+        (Field.Purposes, "purposes", Of(FactKind.Consent), []),
+        (Field.ProductGroup, "product_group",
+            Of(FactKind.Consent, FactKind.Relation, FactKind.PublishedForOffers, FactKind.Attempt), []),
+        (Field.Relation, "relation", Of(FactKind.Relation), []),
+        (Field.Subscriber, "subscriber", Of(FactKind.Subscriber), ["subscriber.type"]),
+        (Field.Since, "since", Of(FactKind.Registration, FactKind.Consent, FactKind.Relation),
+            ["registered_since", "captured"]),
+        (Field.Until, "until", Of(FactKind.Consent, FactKind.Relation), ["expires"]),
+        (Field.Evidence, "evidence", Of(FactKind.Consent), ["evidence.reference"]),
+        (Field.EvidenceSha256, "evidence_sha256", Of(FactKind.Consent), ["evidence.sha256"]),
+        (Field.EvidenceTextVersion, "evidence_text_version", Of(FactKind.Consent), ["evidence.text_version"]),
+        (Field.EvidenceChannel, "evidence_channel", Of(FactKind.Consent), ["evidence.channel"]),
+        (Field.EvidenceLocale, "evidence_locale", Of(FactKind.Consent), ["evidence.locale"]),
+        (Field.Verified, "verified", Of(FactKind.Consent), []),
+        (Field.InLedger, "in_ledger", Of(FactKind.Consent), []),
+        (Field.ObtainedAtSale, "obtained_at_sale", Of(FactKind.Relation), ["number_obtained_at_sale"]),
+        (Field.OptOutOffered, "opt_out_offered", Of(FactKind.Relation), []),
+        (Field.FirstContactMonths, "first_contact_months", Of(FactKind.Consent), []),
+    ];
+
+    private static readonly Dictionary<string, Field> ByName = BuildNames();
+
+    /// <summary>The fields' own names, in the order of the documentation.</summary>
+    public static IEnumerable<string> Names => Table.Select(row => row.Name);
+
+    public static string Name(this Field field) => Table[(int)field].Name;
+
+    /// <summary>Whether facts of this kind have the field.</summary>
+    public static bool BelongsTo(this Field field, FactKind kind) => (Table[(int)field].Kinds & (1 << (int)kind)) != 0;
+
+    /// <summary>
+    /// Finds a field by its name, in any case and with spaces, hyphens or capitals between the words, or by the
+    /// contract's path of it ("consent.expires").
+    /// </summary>
+    public static bool TryFind(string name, out Field field)
+    {
+        var plain = Plain(name);
+        if (ByName.TryGetValue(plain, out field))
+        {
+            return true;
+        }
+
+        var dot = plain.IndexOf('.', StringComparison.Ordinal);
+        return dot > 0 && KindNames.TryParse(plain[..dot], out _) && ByName.TryGetValue(plain[(dot + 1)..], out field);
+    }
+
+    /// <summary>The field's name that a misspelt name is closest to, or null.</summary>
+    public static string? Closest(string name)
+    {
+        var plain = Plain(name);
+        var best = Names.MinBy(candidate => Distance(plain, candidate))!;
+        return Distance(plain, best) <= Math.Max(1, plain.Length / 3) ? best : null;
+    }
+
+    private static int Of(params ReadOnlySpan<FactKind> kinds)
+    {
+        var bits = 0;
+        foreach (var kind in kinds)
+        {
+            bits |= 1 << (int)kind;
+        }
+
+        return bits;
+    }
+
+    private static Dictionary<string, Field> BuildNames()
+    {
+        var names = new Dictionary<string, Field>(StringComparer.Ordinal);
+        foreach (var row in Table)
+        {
+            names.Add(row.Name, row.Field);
+            foreach (var alias in row.Aliases)
+            {
+                names.Add(alias, row.Field);
+            }
+        }
+
+        return names;
+    }
+
+    /// <summary>"Product Group", "product-group" and "productGroup" as "product_group".</summary>
+    private static string Plain(string name)
+    {
+        var plain = new System.Text.StringBuilder(name.Length + 4);
+        foreach (var c in name.Trim())
+        {
+            if (c is ' ' or '-' or '_')
+            {
+                plain.Append('_');
+            }
+            else
+            {
+                if (char.IsAsciiLetterUpper(c) && plain.Length > 0 && char.IsAsciiLetterLower(plain[^1]))
+                {
+                    plain.Append('_');
+                }
+
+                plain.Append(c);
+            }
+        }
+
+        // Lowered last: the case is what parts the words above.
+        return plain.ToString().ToLowerInvariant();
+    }
+
+    /// <summary>Edit distance (Levenshtein).</summary>
+    private static int Distance(string a, string b)
+    {
+        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+            {
+                var above = row[j];
+                row[j] = Math.Min(Math.Min(above, row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
+                diagonal = above;
+            }
+        }
+
+        return row[^1];
+    }
+}

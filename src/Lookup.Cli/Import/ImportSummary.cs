@@ -1,0 +1,64 @@
+using System.Text.Json.Nodes;
+using Lookup.Cli.Output;
+using Spectre.Console;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>What an import did, for people or machines.</summary>
+internal static class ImportSummary
+{
+    public static void Write(Shell shell, bool json, string name, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
+    {
+        if (json)
+        {
+            shell.Output.WriteLine(Json(name, dryRun, importer, rejects, elapsed).ToJsonString(JsonText.Options));
+            return;
+        }
+
+        var totals = importer.Totals;
+        if (totals.ResumedAfter > 0)
+        {
+            shell.Console.MarkupLine($"Went on after line {totals.ResumedAfter:N0}, where an earlier import was stopped.");
+        }
+
+        var rate = (totals.Lines - importer.LinesBefore) / Math.Max(elapsed.TotalSeconds, 0.001);
+        shell.Console.MarkupLine(
+            $"{(dryRun ? "Checked" : "Imported")} {Markup.Escape(name)}: {totals.Lines:N0} lines in {elapsed.TotalSeconds:N1} s ({rate:N0}/s).");
+        shell.Console.MarkupLine(dryRun
+            ? $"  {totals.Recorded:N0} would be recorded, {totals.Rejected:N0} refused"
+            : $"  {totals.Recorded:N0} recorded, {totals.Unchanged:N0} known already, {totals.Rejected:N0} refused");
+        foreach (var sample in importer.Samples)
+        {
+            shell.Console.MarkupLine(
+                $"  [yellow]line {sample.Line}[/]{(sample.Column.Length > 0 ? $", {Markup.Escape(sample.Column)}" : "")}: {Markup.Escape(sample.Reason)}");
+        }
+
+        if (totals.Rejected > 0)
+        {
+            shell.Console.MarkupLine($"  All refused lines are in {Markup.Escape(rejects.Path)}");
+        }
+    }
+
+    private static JsonObject Json(string name, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
+    {
+        var totals = importer.Totals;
+        return new JsonObject
+        {
+            ["file"] = name,
+            ["dry_run"] = dryRun,
+            ["lines"] = totals.Lines,
+            ["recorded"] = totals.Recorded,
+            ["unchanged"] = totals.Unchanged,
+            ["rejected"] = totals.Rejected,
+            ["resumed_after_line"] = totals.ResumedAfter,
+            ["seconds"] = Math.Round(elapsed.TotalSeconds, 3),
+            ["rejects_file"] = totals.Rejected > 0 ? rejects.Path : null,
+            ["first_rejects"] = new JsonArray([.. importer.Samples.Select(sample => new JsonObject
+            {
+                ["line"] = sample.Line,
+                ["column"] = sample.Column,
+                ["reason"] = sample.Reason,
+            })]),
+        };
+    }
+}

@@ -1,0 +1,212 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Lookup.V1;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>How an import is done.</summary>
+internal sealed record ImportSettings
+{
+    /// <summary>Facts in a batch. With <see cref="BatchBytes"/> it keeps a message below 85 kB.</summary>
+    public int BatchFacts { get; init; } = 1000;
+
+    public int BatchBytes { get; init; } = 60_000;
+
+    /// <summary>Batches read ahead of what is being recorded.</summary>
+    public int ReadAhead { get; init; } = 8;
+
+    /// <summary>More refused lines than this end the import: the mapping is probably wrong.</summary>
+    public long MaxRejects { get; init; } = 10_000;
+
+    /// <summary>Where the checkpoint is kept; null: none.</summary>
+    public string? CheckpointPath { get; init; }
+
+    /// <summary>How long work may be lost by a kill.</summary>
+    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Leave a checkpoint aside and begin anew.</summary>
+    public bool Restart { get; init; }
+}
+
+/// <summary>What an import has done so far.</summary>
+internal readonly record struct ImportTotals(long Lines, long Recorded, long Unchanged, long Rejected, long ResumedAfter);
+
+/// <summary>
+/// Reads a file, maps its lines, and has them recorded; lists what is refused and remembers how far it has come. One
+/// thread reads ahead, bounded; the target reports what is durable, in order.
+/// </summary>
+internal sealed class Importer(IRecordReader reader, FactMapper mapper, ColumnMap map, RejectFile rejects, ImportSettings settings, TimeProvider clock)
+{
+    private readonly List<Reject> _samples = [];
+    private Checkpoint _state = new();
+    private long _written;
+    private long _lines;
+
+    /// <summary>The first refused lines, for the summary.</summary>
+    public IReadOnlyList<Reject> Samples => _samples;
+
+    public ImportTotals Totals => new(Volatile.Read(ref _lines), _state.Recorded, _state.Unchanged, _state.Rejected, ResumedAfter);
+
+    /// <summary>The last line that is recorded and durable, or listed as refused.</summary>
+    public long Line => _state.Line;
+
+    /// <summary>Lines that an earlier run has done.</summary>
+    public long LinesBefore { get; private set; }
+
+    /// <summary>Line after which an earlier run is continued; 0: from the beginning.</summary>
+    public long ResumedAfter { get; private set; }
+
+    /// <summary>Imports the whole file.</summary>
+    /// <param name="target">Where it goes.</param>
+    /// <param name="identity">Hash of file, mapping and target.</param>
+    /// <param name="ct">Stops after what is under way; the checkpoint tells where.</param>
+    /// <exception cref="CliException">The file cannot be read on, or too many lines are refused.</exception>
+    public async Task RunAsync(IImportTarget target, string identity, CancellationToken ct)
+    {
+        Resume(target, identity);
+        rejects.Open(_state.RejectBytes);
+        _written = clock.GetTimestamp();
+        var batches = Channel.CreateBounded<ImportBatch>(new BoundedChannelOptions(settings.ReadAhead) { SingleReader = true, SingleWriter = true });
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var reading = Task.Run(() => ReadAsync(batches.Writer, stop.Token), CancellationToken.None);
+        try
+        {
+            await target.RunAsync(ReadAllAsync(batches.Reader, stop.Token), (batch, outcome) => Recorded(batch, outcome), stop.Token);
+            await reading;
+        }
+        catch
+        {
+            await stop.CancelAsync();
+            await reading.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            Save();
+            throw;
+        }
+
+        if (settings.CheckpointPath is { } path)
+        {
+            File.Delete(path);
+        }
+    }
+
+    private void Resume(IImportTarget target, string identity)
+    {
+        _state = new Checkpoint { Identity = identity };
+        if (settings.Restart || !target.CanResume || settings.CheckpointPath is not { } path || Checkpoint.Read(path) is not { } found || found.Identity != identity)
+        {
+            return;
+        }
+
+        _state = found;
+        ResumedAfter = found.Line;
+        LinesBefore = found.Recorded + found.Unchanged + found.Rejected;
+        _lines = LinesBefore;
+    }
+
+    private async Task ReadAsync(ChannelWriter<ImportBatch> writer, CancellationToken ct)
+    {
+        try
+        {
+            var record = new ImportRecord();
+            var batch = new ImportBatch(1);
+            while (reader.Read(record))
+            {
+                ct.ThrowIfCancellationRequested();
+                if (record.Line <= ResumedAfter)
+                {
+                    continue;
+                }
+
+                if (mapper.Map(record) is { } fact)
+                {
+                    batch.Add(record, fact);
+                }
+                else
+                {
+                    RefuseFixed(record);
+                    batch.AddRejected(record);
+                }
+
+                if (batch.LineCount >= settings.BatchFacts || batch.Bytes >= settings.BatchBytes)
+                {
+                    await writer.WriteAsync(batch, ct);
+                    batch = new ImportBatch(batch.Sequence + 1);
+                }
+            }
+
+            if (batch.LineCount > 0)
+            {
+                await writer.WriteAsync(batch, ct);
+            }
+
+            writer.Complete();
+        }
+        catch (Exception exception)
+        {
+            writer.Complete(exception);
+        }
+    }
+
+    /// <summary>A value that is the same on every line is wrong on every line.</summary>
+    private static void RefuseFixed(ImportRecord record)
+    {
+        foreach (var fault in record.Faults)
+        {
+            if (fault.Column.StartsWith(ColumnMap.FixedPrefix, StringComparison.Ordinal))
+            {
+                throw CliException.Usage($"{fault.Column}: {fault.Reason}.");
+            }
+        }
+    }
+
+    private static async IAsyncEnumerable<ImportBatch> ReadAllAsync(ChannelReader<ImportBatch> batches, [EnumeratorCancellation] CancellationToken ct)
+    {
+        await foreach (var batch in batches.ReadAllAsync(ct))
+        {
+            yield return batch;
+        }
+    }
+
+    private void Recorded(ImportBatch batch, BatchOutcome outcome)
+    {
+        var refused = batch.Rejects.Concat(outcome.Refused.SelectMany(fact => Describe(batch, fact))).OrderBy(reject => reject.Line).ToList();
+        rejects.Write(refused);
+        _samples.AddRange(refused.Take(10 - _samples.Count));
+        _state = _state with
+        {
+            Line = batch.LastLine,
+            Recorded = _state.Recorded + outcome.Recorded,
+            Unchanged = _state.Unchanged + outcome.Unchanged,
+            Rejected = _state.Rejected + batch.RejectedLines + outcome.Refused.Count,
+            RejectBytes = rejects.Length,
+        };
+        Volatile.Write(ref _lines, _lines + batch.LineCount);
+        if (clock.GetElapsedTime(_written) >= settings.CheckpointInterval)
+        {
+            Save();
+            _written = clock.GetTimestamp();
+        }
+
+        if (_state.Rejected > settings.MaxRejects)
+        {
+            throw new CliException(
+                $"More than {settings.MaxRejects} lines were refused, so the import was stopped at line {batch.LastLine}: look at {rejects.Path}, correct the mapping or the file, and run it again (--max-rejects raises the limit).");
+        }
+    }
+
+    private IEnumerable<Reject> Describe(ImportBatch batch, RefusedFact refused)
+    {
+        foreach (var error in refused.Errors)
+        {
+            var column = Fields.TryFind(error.Field, out var field) ? map.Where(field) : error.Field;
+            yield return batch.RejectOf((int)refused.Index, column, error.Description);
+        }
+    }
+
+    private void Save()
+    {
+        if (settings.CheckpointPath is { } path && _state.Line > 0)
+        {
+            _state.Write(path);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+using System.IO.Compression;
+using System.Security.Cryptography;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>Formats of import files.</summary>
+internal enum ImportFormat
+{
+    Csv,
+    Ndjson,
+}
+
+/// <summary>An opened import file, or standard input: decompressed, with its beginning looked at.</summary>
+internal sealed class InputFile : IDisposable
+{
+    private const int HeadSize = 64 * 1024;
+
+    private readonly Stream _file;
+    private readonly Stream _content;
+
+    private InputFile(string name, string? path, Stream file, Stream content, byte[] head)
+    {
+        Name = name;
+        Path = path;
+        _file = file;
+        _content = content;
+        Head = head;
+        Stream = new PrefixedStream(head, content);
+    }
+
+    /// <summary>Name for messages.</summary>
+    public string Name { get; }
+
+    /// <summary>Full path; null for standard input.</summary>
+    public string? Path { get; }
+
+    /// <summary>The first bytes of the content.</summary>
+    public byte[] Head { get; }
+
+    /// <summary>The whole content.</summary>
+    public Stream Stream { get; }
+
+    /// <summary>Length of the file in bytes as stored; 0 where it is not known.</summary>
+    public long Length => Path is null ? 0 : _file.Length;
+
+    /// <summary>How much of <see cref="Length"/> has been read.</summary>
+    public long Position => Path is null ? 0 : _file.Position;
+
+    /// <summary>Opens a file, or standard input for "-".</summary>
+    /// <exception cref="CliException">It is not there, or is not text.</exception>
+    public static InputFile Open(string path, Stream standardInput)
+    {
+        var isInput = path == "-";
+        var name = isInput ? "standard input" : System.IO.Path.GetFileName(path);
+        Stream file;
+        try
+        {
+            file = isInput ? standardInput : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new CliException($"There is no file '{path}'.", inner: exception);
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new CliException(Directory.Exists(path)
+                ? $"'{path}' is a folder: name a file."
+                : $"The file '{path}' may not be read: check its permissions.", inner: exception);
+        }
+
+        var compressed = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+        var content = compressed ? new GZipStream(file, CompressionMode.Decompress) : file;
+        try
+        {
+            return new InputFile(name, isInput ? null : System.IO.Path.GetFullPath(path), file, content, ReadHead(content, name, compressed));
+        }
+        catch
+        {
+            content.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The format by the file's extension; where that says nothing, by the first character.</summary>
+    public ImportFormat DetectFormat()
+    {
+        var name = Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? Name[..^3] : Name;
+        var extension = System.IO.Path.GetExtension(name).ToLowerInvariant();
+        if (extension is ".ndjson" or ".jsonl" or ".json")
+        {
+            return ImportFormat.Ndjson;
+        }
+
+        var start = Head.AsSpan().TrimStart([(byte)' ', (byte)'\t', (byte)'\r', (byte)'\n']);
+        return extension is not (".csv" or ".tsv" or ".txt") && start is [(byte)'{', ..] ? ImportFormat.Ndjson : ImportFormat.Csv;
+    }
+
+    /// <summary>Tells whether it is the same file as before: its length and a hash of its beginning.</summary>
+    public string Fingerprint() => $"{Length}:{Convert.ToHexStringLower(SHA256.HashData(Head))}";
+
+    public void Dispose()
+    {
+        _content.Dispose();
+        _file.Dispose();
+    }
+
+    private static byte[] ReadHead(Stream content, string name, bool compressed)
+    {
+        var head = new byte[HeadSize];
+        int length;
+        try
+        {
+            length = content.ReadAtLeast(head, HeadSize, throwOnEndOfStream: false);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new CliException(compressed
+                ? $"{name} is not gzip: rename it without '.gz', or compress it anew."
+                : $"{name} cannot be read.", inner: exception);
+        }
+
+        Array.Resize(ref head, length);
+        var fault = head switch
+        {
+            [0x1f, 0x8b, ..] => "is compressed with gzip: give it the extension '.gz', or pipe it through 'gzip -dc'",
+            [(byte)'P', (byte)'K', 3, 4, ..] => "is a zip archive or a spreadsheet: save it as CSV",
+            [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] => "is a Parquet file: convert it to CSV or NDJSON",
+            [0xff, 0xfe, ..] or [0xfe, 0xff, ..] => "is UTF-16: save it as UTF-8",
+            _ => head.AsSpan().Contains((byte)0) ? "is not text: import takes CSV or NDJSON" : null,
+        };
+        return fault is null ? head : throw new CliException($"{name} {fault}.");
+    }
+
+    /// <summary>The bytes that were looked at, then the rest.</summary>
+    private sealed class PrefixedStream(byte[] head, Stream rest) : Stream
+    {
+        private int _position;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override int Read(Span<byte> buffer)
+        {
+            if (_position == head.Length)
+            {
+                return rest.Read(buffer);
+            }
+
+            var length = Math.Min(buffer.Length, head.Length - _position);
+            head.AsSpan(_position, length).CopyTo(buffer);
+            _position += length;
+            return length;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}

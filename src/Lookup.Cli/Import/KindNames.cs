@@ -1,0 +1,26 @@
+using Lookup.Core.Facts;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>The kinds of facts as files and options write them: the contract's names.</summary>
+internal static class KindNames
+{
+    private static readonly string[] All =
+    [
+        "", "registration", "objection", "consent", "relation", "subscriber", "published_for_offers", "attempt", "refusal",
+    ];
+
+    /// <summary>The names as a list for messages.</summary>
+    public static string List { get; } = string.Join(", ", All[1..]);
+
+    public static IEnumerable<string> Names => All[1..];
+
+    public static string Of(FactKind kind) => All[(int)kind];
+
+    public static bool TryParse(string text, out FactKind kind)
+    {
+        var index = Array.FindIndex(All, 1, name => name.Equals(text.Trim().Replace('-', '_'), StringComparison.OrdinalIgnoreCase));
+        kind = index > 0 ? (FactKind)index : FactKind.None;
+        return index > 0;
+    }
+}

@@ -1,0 +1,162 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Unicode;
+using Lookup.Core.Facts;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>
+/// Reads one JSON object a line: flat, with the fields' names, or nested as the JSON API takes facts
+/// (<c>{"number": "...", "consent": {"purposes": ["PURPOSE_COMMERCIAL"]}}</c>).
+/// </summary>
+internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IRecordReader
+{
+    private const int MaxLine = 64 * 1024;
+
+    private readonly LineReader _lines = new(input.Stream, MaxLine);
+    private readonly Dictionary<string, Field?> _resolved = new(StringComparer.Ordinal);
+
+    public bool Read(ImportRecord record)
+    {
+        ReadOnlyMemory<byte> line;
+        do
+        {
+            if (!_lines.Read(out line))
+            {
+                return false;
+            }
+        }
+        while (line.Span.IndexOfAnyExcept((byte)' ', (byte)'\t') < 0);
+
+        record.Begin(_lines.Line, line);
+        if (_lines.TooLong)
+        {
+            record.Faults.Add(new LineFault("", $"the line is longer than {MaxLine} bytes"));
+        }
+        else if (!Utf8.IsValid(line.Span))
+        {
+            record.Faults.Add(new LineFault("", "the line is not UTF-8: save the file with that encoding"));
+        }
+        else
+        {
+            Parse(record, line);
+        }
+
+        return true;
+    }
+
+    public void Dispose()
+    {
+        // The stream belongs to the input file.
+    }
+
+    private void Parse(ImportRecord record, ReadOnlyMemory<byte> line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                record.Faults.Add(new LineFault("", "the line is not a JSON object"));
+                return;
+            }
+
+            Take(record, "", document.RootElement);
+        }
+        catch (JsonException exception)
+        {
+            var at = exception.BytePositionInLine is { } position
+                ? string.Create(CultureInfo.InvariantCulture, $" at character {position + 1}")
+                : ": a name occurs twice in the object";
+            record.Faults.Add(new LineFault("", "the line is not valid JSON" + at));
+        }
+    }
+
+    private void Take(ImportRecord record, string path, JsonElement element)
+    {
+        foreach (var property in element.EnumerateObject())
+        {
+            var name = path + property.Name;
+            if (property.Value.ValueKind == JsonValueKind.Null)
+            {
+                continue;
+            }
+
+            if (property.Value.ValueKind == JsonValueKind.Object && TryTakeKind(record, name, property.Value))
+            {
+                continue;
+            }
+
+            if (!TryResolve(name, out var field, out var fault))
+            {
+                if (fault.Length > 0)
+                {
+                    record.Faults.Add(new LineFault(name, fault));
+                }
+
+                continue;
+            }
+
+            if (field == Field.Evidence && property.Value.ValueKind == JsonValueKind.Object)
+            {
+                Take(record, "evidence.", property.Value);
+                continue;
+            }
+
+            if (Text(property.Value) is { } text)
+            {
+                record[field] = text;
+            }
+            else
+            {
+                record.Faults.Add(new LineFault(name, $"{field.Name()} is {property.Value.ValueKind} where one value or a list of values belongs"));
+            }
+        }
+    }
+
+    private bool TryTakeKind(ImportRecord record, string name, JsonElement value)
+    {
+        if (!KindNames.TryParse(name.Replace("publishedForOffers", "published_for_offers", StringComparison.Ordinal), out var kind))
+        {
+            return false;
+        }
+
+        if (record[Field.Kind] is not null)
+        {
+            record.Faults.Add(new LineFault(name, "the line holds more than one kind of fact"));
+        }
+
+        record[Field.Kind] = KindNames.Of(kind);
+        Take(record, kind == FactKind.Subscriber ? "subscriber." : "", value);
+        return true;
+    }
+
+    private bool TryResolve(string name, out Field field, out string fault)
+    {
+        fault = "";
+        if (_resolved.TryGetValue(name, out var known))
+        {
+            field = known ?? default;
+            return known is not null;
+        }
+
+        var found = map.TryResolve(name, out field, out fault);
+        if (fault.Length == 0)
+        {
+            _resolved.Add(name, found ? field : null);
+        }
+
+        return found;
+    }
+
+    private static string? Text(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => value.GetString(),
+        JsonValueKind.Number => value.GetRawText(),
+        JsonValueKind.True => "true",
+        JsonValueKind.False => "false",
+        JsonValueKind.Array when value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String) =>
+            string.Join('|', value.EnumerateArray().Select(item => item.GetString())),
+        _ => null,
+    };
+}

@@ -1,0 +1,79 @@
+using System.Text;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>The list of refused lines beside the imported file: CSV with line, column, reason and the line itself.</summary>
+internal sealed class RejectFile(string path) : IDisposable
+{
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
+    private FileStream? _stream;
+
+    public string Path { get; } = path;
+
+    /// <summary>Length in bytes up to which everything is written.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>Begins anew, or goes on after what a checkpoint covers: what was written beyond it is cut off.</summary>
+    public void Open(long length)
+    {
+        if (length == 0)
+        {
+            // No file until there is something to say, and none of an earlier run.
+            File.Delete(Path);
+            return;
+        }
+
+        _stream = new FileStream(Path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        if (_stream.Length < length)
+        {
+            throw new CliException($"The reject file '{Path}' is shorter than the checkpoint says: begin anew with --restart.");
+        }
+
+        _stream.SetLength(length);
+        _stream.Seek(0, SeekOrigin.End);
+        Length = length;
+    }
+
+    public void Write(IEnumerable<Reject> rejects)
+    {
+        var text = new StringBuilder();
+        foreach (var reject in rejects)
+        {
+            text.Append(reject.Line).Append(',');
+            Append(text, reject.Column);
+            text.Append(',');
+            Append(text, reject.Reason);
+            text.Append(',');
+            Append(text, reject.Content);
+            text.Append('\n');
+        }
+
+        if (text.Length == 0)
+        {
+            return;
+        }
+
+        if (_stream is null)
+        {
+            _stream = new FileStream(Path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
+            text.Insert(0, "line,column,reason,content\n");
+        }
+
+        _stream.Write(Utf8.GetBytes(text.ToString()));
+        _stream.Flush();
+        Length = _stream.Position;
+    }
+
+    public void Dispose() => _stream?.Dispose();
+
+    private static void Append(StringBuilder text, string value)
+    {
+        if (value.AsSpan().IndexOfAny(",\"\r\n") < 0)
+        {
+            text.Append(value);
+            return;
+        }
+
+        text.Append('"').Append(value.Replace("\"", "\"\"", StringComparison.Ordinal)).Append('"');
+    }
+}

@@ -1,0 +1,69 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Lookup.Client;
+using Lookup.V1;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>Imports into a running service.</summary>
+internal sealed class ServiceTarget(LookupClient client) : IImportTarget
+{
+    /// <summary>Batches under way; enough to keep the service busy while one is made durable.</summary>
+    private const int Window = 8;
+
+    public string Name => $"service {client.Address}";
+
+    public bool CanResume => true;
+
+    public async Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    {
+        // In the order of the file, with the batches that have nothing to send.
+        var pending = Channel.CreateUnbounded<ImportBatch>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        var outcomes = new Dictionary<ulong, BatchOutcome>();
+        await foreach (var answer in client.ImportFactsAsync(Requests(batches, pending.Writer, ct), Window, ct))
+        {
+            outcomes.Add(answer.Sequence, new BatchOutcome((int)answer.Recorded, (int)answer.Unchanged, answer.Refused));
+            Report(pending.Reader, outcomes, recorded);
+        }
+
+        Report(pending.Reader, outcomes, recorded);
+        if (pending.Reader.TryPeek(out var left))
+        {
+            throw new CliException($"The service at {client.Address} did not acknowledge everything: run the same command again to continue at line {left.LastLine}.");
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        client.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static async IAsyncEnumerable<ImportFactsRequest> Requests(
+        IAsyncEnumerable<ImportBatch> batches, ChannelWriter<ImportBatch> pending, [EnumeratorCancellation] CancellationToken ct)
+    {
+        await foreach (var batch in batches.WithCancellation(ct))
+        {
+            await pending.WriteAsync(batch, ct);
+            if (batch.Facts.Count > 0)
+            {
+                yield return new ImportFactsRequest { Sequence = batch.Sequence, Facts = { batch.Facts } };
+            }
+        }
+    }
+
+    private static void Report(ChannelReader<ImportBatch> pending, Dictionary<ulong, BatchOutcome> outcomes, Action<ImportBatch, BatchOutcome> recorded)
+    {
+        while (pending.TryPeek(out var batch))
+        {
+            var outcome = new BatchOutcome(0, 0, []);
+            if (batch.Facts.Count > 0 && !outcomes.Remove(batch.Sequence, out outcome))
+            {
+                return;
+            }
+
+            pending.TryRead(out _);
+            recorded(batch, outcome);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+using System.CommandLine;
+using Lookup.Cli.Import;
+
+namespace Lookup.Cli.Options;
+
+/// <summary>How a file of facts is to be read: its format, its columns, and what to do with bad lines.</summary>
+internal sealed class FileOptions
+{
+    private readonly Option<string?> _format = new("--format")
+    {
+        Description = "csv or ndjson; default: by the extension, else by the first character.",
+        HelpName = "FORMAT",
+    };
+
+    private readonly Option<string?> _delimiter = new("--delimiter")
+    {
+        Description = "What parts the columns of a CSV file: one character or 'tab'; default: what its first line shows.",
+        HelpName = "CHAR",
+    };
+
+    private readonly Option<bool> _noHeader = new("--no-header") { Description = "The file has no header; its columns are called 1, 2, 3 and so on." };
+
+    private readonly Option<string[]> _map = List("--map", "Take a field from a column that has another name. Repeatable.", "FIELD=COLUMN");
+    private readonly Option<string[]> _set = List("--set", "Give a field the same value on every line. Repeatable.", "FIELD=VALUE");
+    private readonly Option<string[]> _ignore = List("--ignore", "Leave a column out; '*': all that are no field. Repeatable.", "COLUMN");
+    private readonly Option<string?> _zone = OptionParsing.TimeZone();
+    private readonly Option<string?> _rejects = new("--rejects")
+    {
+        Description = "Where to list refused lines; default: FILE.rejects.csv.",
+        HelpName = "PATH",
+    };
+
+    private readonly Option<long> _maxRejects = new("--max-rejects")
+    {
+        Description = "Stop when more lines than this are refused, 0 to 1000000000.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 10_000,
+    };
+
+    private readonly Option<bool> _restart = new("--restart") { Description = "Begin anew instead of going on where an import that was stopped was." };
+
+    public FileOptions(Command command)
+    {
+        command.Arguments.Add(Path);
+        foreach (var option in (Option[])[_format, _delimiter, _noHeader, _map, _set, _ignore, _zone, _rejects, _maxRejects, _restart])
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    public Argument<string> Path { get; } = new("FILE") { Description = "CSV or NDJSON, with '.gz' compressed; '-' for standard input." };
+
+    public ColumnMap Map(ParseResult parsed) =>
+        new(parsed.GetRequiredValue(_map), parsed.GetRequiredValue(_set), parsed.GetRequiredValue(_ignore));
+
+    public TimeZoneInfo? Zone(ParseResult parsed) => parsed.GetTimeZone(_zone);
+
+    public IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map)
+    {
+        var format = parsed.GetValue(_format)?.ToLowerInvariant() switch
+        {
+            null => input.DetectFormat(),
+            "csv" => ImportFormat.Csv,
+            "ndjson" => ImportFormat.Ndjson,
+            var other => throw CliException.Usage($"--format '{other}' is neither csv nor ndjson."),
+        };
+        var noHeader = parsed.GetValue(_noHeader);
+        var delimiter = Delimiter(parsed);
+        if (format == ImportFormat.Csv)
+        {
+            return new CsvRecordReader(input, map, delimiter, noHeader);
+        }
+
+        return noHeader || delimiter is not null
+            ? throw CliException.Usage($"{(noHeader ? "--no-header" : "--delimiter")} is for CSV, and {input.Name} is read as NDJSON: drop it, or say --format csv.")
+            : new NdjsonRecordReader(input, map);
+    }
+
+    public string RejectPath(ParseResult parsed, InputFile input) =>
+        System.IO.Path.GetFullPath(parsed.GetValue(_rejects) ?? (input.Path ?? "stdin") + ".rejects.csv");
+
+    public ImportSettings Settings(ParseResult parsed, InputFile input)
+    {
+        var maxRejects = parsed.GetValue(_maxRejects);
+        return new ImportSettings
+        {
+            MaxRejects = maxRejects is >= 0 and <= 1_000_000_000
+                ? maxRejects
+                : throw CliException.Usage($"--max-rejects {maxRejects} is outside 0 to 1000000000."),
+            Restart = parsed.GetValue(_restart),
+            CheckpointPath = input.Path is null ? null : input.Path + ".checkpoint",
+        };
+    }
+
+    /// <summary>Everything that says how the file is read, for the checkpoint.</summary>
+    public string Fingerprint(ParseResult parsed, ColumnMap map) =>
+        $"{map.Fingerprint()}\n{parsed.GetValue(_format)}\n{parsed.GetValue(_delimiter)}\n{parsed.GetValue(_noHeader)}\n{parsed.GetValue(_zone)}";
+
+    private char? Delimiter(ParseResult parsed) => parsed.GetValue(_delimiter) switch
+    {
+        null => null,
+        "tab" or "\\t" or "\t" => '\t',
+        { Length: 1 } text when text[0] is > ' ' and < (char)127 and not '"' && !char.IsAsciiLetterOrDigit(text[0]) => text[0],
+        var other => throw CliException.Usage($"--delimiter '{other}' is not one sign such as ',' or ';', nor 'tab'."),
+    };
+
+    private static Option<string[]> List(string name, string description, string helpName) => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        DefaultValueFactory = _ => [],
+    };
+}

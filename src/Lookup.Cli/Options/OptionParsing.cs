@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Lookup.Cli.Options;
+
+/// <summary>Options whose values are words of the contract or times, with one sentence where they are not.</summary>
+internal static class OptionParsing
+{
+    /// <summary>An option that takes one word of a set.</summary>
+    public static Option<string?> Word<T>(string name, string description, WordSet<T> words, string helpName)
+        where T : struct, System.Enum
+    {
+        var option = new Option<string?>(name) { Description = $"{description}: {words.List}.", HelpName = helpName };
+        option.CompletionSources.Add([.. words.All]);
+        return option;
+    }
+
+    public static T GetWord<T>(this ParseResult parsed, Option<string?> option, WordSet<T> words)
+        where T : struct, System.Enum =>
+        parsed.GetValue(option) is { } text ? words.Parse(option.Name, text) : default;
+
+    public static T Parse<T>(this WordSet<T> words, string option, string text)
+        where T : struct, System.Enum =>
+        words.TryParse(text, out var value) ? value : throw CliException.Usage($"{option} '{text}' is none of: {words.List}.");
+
+    public static Timestamp? GetTime(this ParseResult parsed, Option<string?> option, TimeZoneInfo? zone = null)
+    {
+        if (parsed.GetValue(option) is not { } text)
+        {
+            return null;
+        }
+
+        return TimeText.TryParse(text, zone, out var time, out var fault)
+            ? Timestamp.FromDateTimeOffset(time)
+            : throw CliException.Usage($"{option.Name} '{text}' {fault}.");
+    }
+
+    public static Option<string?> TimeZone() => new("--timezone")
+    {
+        Description = "Time zone of times without an offset, for example Europe/Amsterdam; without it they are refused.",
+        HelpName = "ZONE",
+    };
+
+    public static TimeZoneInfo? GetTimeZone(this ParseResult parsed, Option<string?> option)
+    {
+        if (parsed.GetValue(option) is not { } id)
+        {
+            return null;
+        }
+
+        return TimeZoneInfo.TryFindSystemTimeZoneById(id, out var zone)
+            ? zone
+            : throw CliException.Usage($"--timezone '{id}' is no time zone such as Europe/Amsterdam or UTC.");
+    }
+}

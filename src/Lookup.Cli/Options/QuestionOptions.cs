@@ -1,0 +1,119 @@
+using System.CommandLine;
+using Lookup.V1;
+
+namespace Lookup.Cli.Options;
+
+/// <summary>The question about a number, shared by check and explain.</summary>
+internal sealed class QuestionOptions
+{
+    private readonly NumberOptions _number;
+    private readonly Option<string> _organisation = new("--org")
+    {
+        Description = "The organisation whose offer it is.",
+        HelpName = "NAME",
+        Required = true,
+    };
+
+    private readonly Option<string?> _purpose = OptionParsing.Word("--purpose", "What the call is about", Words.Purposes, "PURPOSE");
+    private readonly Option<string?> _kind = OptionParsing.Word("--kind", "Kind of the call; default marketing", Words.CallKinds, "KIND");
+    private readonly Option<string?> _sector = OptionParsing.Word("--sector", "Sector of an organisation that has no record", Words.Sectors, "SECTOR");
+    private readonly Option<string?> _subscriber = OptionParsing.Word(
+        "--subscriber", "Who is called, as far as you know", Words.SubscriberTypes, "TYPE");
+
+    private readonly Option<string?> _group = new("--group") { Description = "What is offered (product group).", HelpName = "NAME" };
+    private readonly Option<bool> _automated = new("--automated") { Description = "No human speaks." };
+    private readonly Option<bool> _withheld = new("--withheld") { Description = "The call would not show the caller's number." };
+    private readonly Option<string?> _requestedAt = new("--requested-at")
+    {
+        Description = "With --kind requested: when the subscriber asked for the call.",
+        HelpName = "TIME",
+    };
+
+    private readonly Option<string?> _at = new("--at")
+    {
+        Description = $"Decide for this call time instead of now, for example {TimeText.Example}.",
+        HelpName = "TIME",
+    };
+
+    private readonly Option<string[]> _without = new("--without")
+    {
+        Description = "Leave a layer of rules out: code, policy. Repeatable.",
+        HelpName = "LAYER",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<bool> _strict = new("--strict") { Description = "Switch the stricter policies on." };
+    private readonly Option<bool> _exact = new("--exact") { Description = "Read the facts from the store for this answer." };
+    private readonly Option<string?> _token = new("--token")
+    {
+        Description = "Be at least as fresh as this token of a write or an earlier answer.",
+        HelpName = "TOKEN",
+    };
+
+    public QuestionOptions(Command command)
+    {
+        _number = new NumberOptions(command);
+        foreach (var option in (Option[])
+            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _automated, _withheld, _requestedAt, _at, _without, _strict, _exact, _token])
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    public string Number(ParseResult parsed) => _number.Number(parsed);
+
+    public string Region(ParseResult parsed) => _number.Region(parsed);
+
+    public Question Question(ParseResult parsed)
+    {
+        var kind = parsed.GetWord(_kind, Words.CallKinds);
+        var purpose = parsed.GetWord(_purpose, Words.Purposes);
+        if (purpose == Purpose.Unspecified && kind is CallKind.Unspecified or CallKind.Marketing)
+        {
+            throw CliException.Usage($"--purpose is missing: {Words.Purposes.List}.");
+        }
+
+        return new Question
+        {
+            Organisation = parsed.GetRequiredValue(_organisation),
+            Sector = parsed.GetWord(_sector, Words.Sectors),
+            Purpose = purpose,
+            Kind = kind,
+            Automated = parsed.GetValue(_automated),
+            CallerNumberWithheld = parsed.GetValue(_withheld),
+            ProductGroup = parsed.GetValue(_group) ?? "",
+            Subscriber = parsed.GetWord(_subscriber, Words.SubscriberTypes),
+            RequestedAt = parsed.GetTime(_requestedAt),
+        };
+    }
+
+    public WhatIf? WhatIf(ParseResult parsed)
+    {
+        var whatIf = new WhatIf
+        {
+            CallTime = parsed.GetTime(_at),
+            Strict = parsed.GetValue(_strict),
+        };
+        foreach (var text in parsed.GetRequiredValue(_without))
+        {
+            var layer = Words.Layers.Parse("--without", text);
+            whatIf.SwitchedOffLayers.Add(layer is Layer.Code or Layer.Policy
+                ? layer
+                : throw CliException.Usage($"--without {text}: only code and policy can be left out."));
+        }
+
+        return whatIf.CalculateSize() == 0 ? null : whatIf;
+    }
+
+    public Consistency? Consistency(ParseResult parsed)
+    {
+        var token = parsed.GetValue(_token);
+        return (parsed.GetValue(_exact), token) switch
+        {
+            (true, not null) => throw CliException.Usage("--exact and --token exclude each other: drop one."),
+            (true, _) => new Consistency { Exact = true },
+            (_, not null) => new Consistency { AtLeastAsFresh = token },
+            _ => null,
+        };
+    }
+}

@@ -1,0 +1,180 @@
+using System.Globalization;
+
+namespace Lookup.Cli.Options;
+
+/// <summary>
+/// Times as users write them: ISO 8601 with an offset, "2024-03-12T14:00:00+01:00" or "...Z"; without an offset, or a
+/// date alone (its midnight), only where a time zone says what is meant.
+/// </summary>
+internal static class TimeText
+{
+    /// <summary>What a time looks like, for messages.</summary>
+    public const string Example = "2024-03-12T14:00:00+01:00";
+
+    /// <summary>Reads a time; <paramref name="fault"/> completes a sentence that begins with the text.</summary>
+    public static bool TryParse(string text, TimeZoneInfo? zone, out DateTimeOffset time, out string fault)
+    {
+        time = default;
+        fault = $"is no time such as {Example}";
+        var rest = text.AsSpan().Trim();
+        if (!TryDate(ref rest, out var local))
+        {
+            return false;
+        }
+
+        var ticks = 0L;
+        if (rest.Length > 0)
+        {
+            if (rest[0] is not ('T' or 't' or ' ') || !TryTimeOfDay(rest[1..], out ticks, out rest))
+            {
+                return false;
+            }
+
+            local = local.AddTicks(ticks);
+        }
+
+        if (rest.Length > 0)
+        {
+            if (!TryOffset(rest, out var offset))
+            {
+                return false;
+            }
+
+            // Near the ends of the calendar the offset would leave it.
+            if (local.Ticks - offset.Ticks is < 0 or > 3155378975999999999)
+            {
+                return false;
+            }
+
+            time = new DateTimeOffset(local, offset);
+            return true;
+        }
+
+        if (zone is null)
+        {
+            fault = $"has no offset: write it like {Example}, or name the time zone with --timezone";
+            return false;
+        }
+
+        if (zone.IsInvalidTime(local))
+        {
+            fault = $"does not exist in {zone.Id}: the clock was put forward over it";
+            return false;
+        }
+
+        // Where the clock was put back a time exists twice; the first is meant.
+        time = new DateTimeOffset(local, zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local));
+        return true;
+    }
+
+    /// <summary>A time in ISO 8601 for output, in UTC unless a zone is given.</summary>
+    public static string Format(DateTimeOffset time) =>
+        time.Millisecond == 0
+            ? time.ToString(time.Offset == TimeSpan.Zero ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture)
+            : time.ToString(time.Offset == TimeSpan.Zero ? "yyyy-MM-dd'T'HH:mm:ss.fff'Z'" : "yyyy-MM-dd'T'HH:mm:ss.fffzzz", CultureInfo.InvariantCulture);
+
+    private static bool TryDate(ref ReadOnlySpan<char> text, out DateTime date)
+    {
+        date = default;
+        if (text.Length < 10 || text[4] != '-' || text[7] != '-' || !Digits(text[..4], out var year) ||
+            !Digits(text.Slice(5, 2), out var month) || !Digits(text.Slice(8, 2), out var day) ||
+            year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month))
+        {
+            return false;
+        }
+
+        date = new DateTime(year, month, day);
+        text = text[10..];
+        return true;
+    }
+
+    private static bool TryTimeOfDay(ReadOnlySpan<char> text, out long ticks, out ReadOnlySpan<char> rest)
+    {
+        ticks = 0;
+        rest = text;
+        if (text.Length < 5 || text[2] != ':' || !Digits(text[..2], out var hour) || !Digits(text.Slice(3, 2), out var minute) ||
+            hour > 23 || minute > 59)
+        {
+            return false;
+        }
+
+        rest = text[5..];
+        ticks = (hour * TimeSpan.TicksPerHour) + (minute * TimeSpan.TicksPerMinute);
+        if (rest.Length == 0 || rest[0] != ':')
+        {
+            return true;
+        }
+
+        if (rest.Length < 3 || !Digits(rest.Slice(1, 2), out var second) || second > 59)
+        {
+            return false;
+        }
+
+        ticks += second * TimeSpan.TicksPerSecond;
+        rest = rest[3..];
+        if (rest.Length == 0 || rest[0] != '.')
+        {
+            return true;
+        }
+
+        var length = 0;
+        while (length + 1 < rest.Length && char.IsAsciiDigit(rest[length + 1]))
+        {
+            length++;
+        }
+
+        if (length is < 1 or > 9)
+        {
+            return false;
+        }
+
+        // Times are kept to the millisecond.
+        for (var i = 0; i < 3 && i < length; i++)
+        {
+            ticks += (rest[i + 1] - '0') * (i switch { 0 => 100, 1 => 10, _ => 1 }) * TimeSpan.TicksPerMillisecond;
+        }
+
+        rest = rest[(length + 1)..];
+        return true;
+    }
+
+    private static bool TryOffset(ReadOnlySpan<char> text, out TimeSpan offset)
+    {
+        offset = TimeSpan.Zero;
+        if (text is "Z" or "z")
+        {
+            return true;
+        }
+
+        if (text[0] is not ('+' or '-') || text.Length is not (6 or 5) || (text.Length == 6 && text[3] != ':') ||
+            !Digits(text.Slice(1, 2), out var hours) || !Digits(text[^2..], out var minutes) || hours > 14 || minutes > 59)
+        {
+            return false;
+        }
+
+        offset = new TimeSpan(hours, minutes, 0);
+        if (offset > TimeSpan.FromHours(14))
+        {
+            return false;
+        }
+
+        offset = text[0] == '-' ? -offset : offset;
+        return true;
+    }
+
+    private static bool Digits(ReadOnlySpan<char> text, out int value)
+    {
+        value = 0;
+        foreach (var c in text)
+        {
+            if (!char.IsAsciiDigit(c))
+            {
+                return false;
+            }
+
+            value = (value * 10) + (c - '0');
+        }
+
+        return true;
+    }
+}

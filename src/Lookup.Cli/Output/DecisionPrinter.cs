@@ -1,0 +1,77 @@
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Cli.Options;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Output;
+
+/// <summary>Decisions for people: the verdict first, then why, by which rule, and until when.</summary>
+internal static class DecisionPrinter
+{
+    public static void Write(IAnsiConsole console, string number, Decision decision)
+    {
+        console.MarkupLine($"{Verdict(decision.Verdict)}  {Markup.Escape(number)}{(decision.Hypothetical ? "  [grey](what if, not a permission to call now)[/]" : "")}");
+        foreach (var reason in decision.Reasons)
+        {
+            WriteReason(console, reason);
+        }
+
+        if (decision.Regime.Length > 0)
+        {
+            Line(console, "rules", decision.RegimeVersion.Length > 0 ? $"{decision.Regime}, version {decision.RegimeVersion}" : decision.Regime);
+        }
+
+        Line(console, "call time", decision.CallTime);
+        Line(console, "valid until", decision.ValidUntil);
+        Line(console, "reusable until", decision.ReusableUntil);
+        Line(console, "next permitted", decision.NextPermittedTime);
+        if (decision.RetryAfter is { } retry)
+        {
+            Line(console, "ask again in", $"{retry.ToTimeSpan().TotalMilliseconds:0} ms");
+        }
+    }
+
+    public static void WriteReason(IAnsiConsole console, Reason reason)
+    {
+        var rule = string.Join(", ", new[] { reason.Layer == Layer.Unspecified ? "" : Words.Layers.Of(reason.Layer), reason.Article }.Where(text => text.Length > 0));
+        console.MarkupLine($"  [bold]{Words.Reasons.Of(reason.Code)}[/]{(rule.Length > 0 ? $" ({Markup.Escape(rule)})" : "")}{(reason.Text.Length > 0 ? ": " + Markup.Escape(reason.Text) : "")}");
+    }
+
+    public static void WriteSteps(IAnsiConsole console, IEnumerable<TraceStep> steps)
+    {
+        console.MarkupLine("[bold]Rules looked at[/]");
+        foreach (var step in steps)
+        {
+            var rule = string.Join(", ", new[] { step.Layer == Layer.Unspecified ? "" : Words.Layers.Of(step.Layer), step.Article }.Where(text => text.Length > 0));
+            console.MarkupLine($"  {Markup.Escape(step.Rule)}{(rule.Length > 0 ? $" [grey]({Markup.Escape(rule)})[/]" : "")}: {Outcome(step.Outcome)}{(step.Detail.Length > 0 ? ". " + Markup.Escape(step.Detail) : "")}");
+        }
+    }
+
+    public static string Verdict(Verdict verdict) => verdict switch
+    {
+        V1.Verdict.Allow => "[bold green]ALLOW[/]",
+        V1.Verdict.Deny => "[bold red]DENY[/]",
+        V1.Verdict.NotCovered => "[bold yellow]NOT_COVERED[/]",
+        _ => "[bold yellow]UNKNOWN[/]",
+    };
+
+    public static string Time(Timestamp time) => TimeText.Format(time.ToDateTimeOffset());
+
+    private static string Outcome(string outcome) => outcome switch
+    {
+        "forbids" => "[red]forbids[/]",
+        "permits" => "[green]permits[/]",
+        _ => Markup.Escape(outcome),
+    };
+
+    private static void Line(IAnsiConsole console, string name, Timestamp? time)
+    {
+        if (time is not null)
+        {
+            Line(console, name, Time(time));
+        }
+    }
+
+    private static void Line(IAnsiConsole console, string name, string text) =>
+        console.MarkupLine($"  [grey]{name}:[/] {Markup.Escape(text)}");
+}

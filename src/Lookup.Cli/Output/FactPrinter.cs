@@ -1,0 +1,57 @@
+using Lookup.Cli.Options;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Output;
+
+/// <summary>Facts for people, one a line.</summary>
+internal static class FactPrinter
+{
+    public static void Write(IAnsiConsole console, IReadOnlyCollection<KnownFact> facts)
+    {
+        console.MarkupLine(facts.Count == 0 ? "[bold]No facts[/] are known." : "[bold]Facts[/]");
+        foreach (var known in facts)
+        {
+            var fact = known.Fact;
+            var marks = string.Join(", ", new[]
+            {
+                known.Current ? "current" : "earlier",
+                $"recorded {DecisionPrinter.Time(known.Recorded)}",
+                fact.Source.Length > 0 ? $"source {fact.Source}" : "",
+                fact.Actor.Length > 0 ? $"by {fact.Actor}" : "",
+                fact.Reason.Length > 0 ? $"because {fact.Reason}" : "",
+            }.Where(text => text.Length > 0));
+            console.MarkupLine(
+                $"  {DecisionPrinter.Time(fact.Effective)}  {(fact.Withdrawn ? "[yellow]withdrawn[/] " : "")}{Markup.Escape(Describe(fact))}  [grey]({Markup.Escape(marks)})[/]");
+        }
+    }
+
+    /// <summary>What the fact says, in words.</summary>
+    public static string Describe(Fact fact) => fact.KindCase switch
+    {
+        Fact.KindOneofCase.Registration =>
+            $"registration on {fact.Registration.Register}{(fact.Registration.Categories.Count > 0 ? ", blocks " + string.Join(", ", fact.Registration.Categories) : ", blocks all")}",
+        Fact.KindOneofCase.Objection => $"objection to {Organisation(fact.Objection.Organisation)}",
+        Fact.KindOneofCase.Consent => Describe(fact.Consent),
+        Fact.KindOneofCase.Relation => Describe(fact.Relation),
+        Fact.KindOneofCase.Subscriber => $"subscriber is {Words.SubscriberTypes.Of(fact.Subscriber.Type)}",
+        Fact.KindOneofCase.PublishedForOffers => "published for offers" + Group(fact.PublishedForOffers.ProductGroup),
+        Fact.KindOneofCase.Attempt => $"attempt by {fact.Attempt.Organisation}{Group(fact.Attempt.ProductGroup)}",
+        Fact.KindOneofCase.Refusal => $"refusal to {fact.Refusal.Organisation}",
+        _ => "a fact of a kind that this version does not know",
+    };
+
+    private static string Describe(Consent consent) =>
+        $"consent to {consent.Organisation} for {string.Join(", ", consent.Purposes.Select(Words.Purposes.Of))}{Group(consent.ProductGroup)}" +
+        (consent.Expires is { } expires ? $", until {DecisionPrinter.Time(expires)}" : ", no end") +
+        (consent.Evidence is { } evidence ? $", evidence {evidence.Reference}" : ", no evidence");
+
+    private static string Describe(Relation relation) =>
+        $"{Words.RelationKinds.Of(relation.Relation_)} of {relation.Organisation}{Group(relation.ProductGroup)}" +
+        (relation.Since is { } since ? $", since {DecisionPrinter.Time(since)}" : "") +
+        (relation.Until is { } until ? $", until {DecisionPrinter.Time(until)}" : "");
+
+    private static string Group(string group) => group.Length > 0 ? $" about {group}" : "";
+
+    private static string Organisation(string name) => name == "*" ? "all" : name;
+}

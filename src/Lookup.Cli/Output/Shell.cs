@@ -1,0 +1,59 @@
+using System.CommandLine;
+using Spectre.Console;
+
+namespace Lookup.Cli.Output;
+
+/// <summary>What a command reads from and writes to.</summary>
+internal sealed class Shell
+{
+    public Shell(TextWriter output, TextWriter error, Stream input, TimeProvider clock)
+    {
+        Output = output;
+        Error = error;
+        Input = input;
+        Clock = clock;
+        Console = Make(output);
+        ErrorConsole = Make(error);
+    }
+
+    /// <summary>Results.</summary>
+    public TextWriter Output { get; }
+
+    /// <summary>Everything else: progress, notes, errors.</summary>
+    public TextWriter Error { get; }
+
+    public Stream Input { get; }
+
+    public TimeProvider Clock { get; }
+
+    /// <summary>Results with colour, on a terminal; plain elsewhere.</summary>
+    public IAnsiConsole Console { get; }
+
+    public IAnsiConsole ErrorConsole { get; }
+
+    /// <summary>Asks every command for JSON.</summary>
+    public Option<bool> Json { get; } = new("--json")
+    {
+        Description = "Write JSON for machines.",
+        Recursive = true,
+    };
+
+    private static IAnsiConsole Make(TextWriter writer)
+    {
+        var output = new AnsiConsoleOutput(writer);
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = output,
+            Ansi = output.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = output.IsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            Interactive = output.IsTerminal ? InteractionSupport.Detect : InteractionSupport.No,
+        });
+        if (!output.IsTerminal)
+        {
+            // Lines are for other programs and are not to be broken.
+            console.Profile.Width = 10_000;
+        }
+
+        return console;
+    }
+}

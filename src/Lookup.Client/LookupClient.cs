@@ -1,0 +1,169 @@
+using System.Runtime.CompilerServices;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Lookup.V1;
+
+namespace Lookup.Client;
+
+/// <summary>
+/// A connection to the service: each call with a deadline, each failure as a <see cref="LookupException"/>. Thread safe;
+/// keep one for the life of the process.
+/// </summary>
+public sealed class LookupClient : IDisposable
+{
+    private readonly LookupClientOptions _options;
+    private readonly GrpcChannel _channel;
+    private readonly LookupService.LookupServiceClient _lookup;
+    private readonly FactService.FactServiceClient _facts;
+    private readonly RegistryService.RegistryServiceClient _registry;
+
+    /// <summary>Prepares a connection; it is made with the first call.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public LookupClient(LookupClientOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _options = options;
+        _channel = GrpcChannel.ForAddress(options.Address, new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler
+            {
+                ConnectTimeout = options.ConnectTimeout,
+                EnableMultipleHttp2Connections = true,
+                KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+                KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+            },
+            DisposeHttpClient = true,
+        });
+        _lookup = new LookupService.LookupServiceClient(_channel);
+        _facts = new FactService.FactServiceClient(_channel);
+        _registry = new RegistryService.RegistryServiceClient(_channel);
+    }
+
+    /// <summary>Where it connects to.</summary>
+    public Uri Address => _options.Address;
+
+    /// <summary>May this number be called?</summary>
+    public Task<CheckResponse> CheckAsync(CheckRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _lookup.CheckAsync(request, options), cancellationToken);
+
+    /// <summary>Decides as <see cref="CheckAsync"/> does and tells how.</summary>
+    public Task<ExplainResponse> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _lookup.ExplainAsync(request, options), cancellationToken);
+
+    /// <summary>Records up to 1,000 facts.</summary>
+    public Task<RecordFactsResponse> RecordFactsAsync(RecordFactsRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _facts.RecordFactsAsync(request, options), cancellationToken);
+
+    /// <summary>Everything known of a number.</summary>
+    public Task<ListFactsResponse> ListFactsAsync(ListFactsRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _facts.ListFactsAsync(request, options), cancellationToken);
+
+    /// <summary>Erases a number and leaves a lasting objection.</summary>
+    public Task<EraseNumberResponse> EraseNumberAsync(EraseNumberRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _facts.EraseNumberAsync(request, options), cancellationToken);
+
+    /// <summary>Creates or replaces an organisation's record.</summary>
+    public Task<PutOrganisationResponse> PutOrganisationAsync(PutOrganisationRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _registry.PutOrganisationAsync(request, options), cancellationToken);
+
+    /// <summary>The organisations on record.</summary>
+    public Task<ListOrganisationsResponse> ListOrganisationsAsync(ListOrganisationsRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _registry.ListOrganisationsAsync(request, options), cancellationToken);
+
+    /// <summary>States that a register is loaded as of a date.</summary>
+    public Task<RecordSnapshotResponse> RecordSnapshotAsync(RecordSnapshotRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _registry.RecordSnapshotAsync(request, options), cancellationToken);
+
+    /// <summary>The registers that the regimes know.</summary>
+    public Task<ListRegistersResponse> ListRegistersAsync(ListRegistersRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _registry.ListRegistersAsync(request, options), cancellationToken);
+
+    /// <summary>
+    /// Records batches without limit; yields the acknowledgement of each when it is durable.
+    /// </summary>
+    /// <param name="batches">The batches, each with a greater sequence than the one before.</param>
+    /// <param name="window">Batches that may be under way without an acknowledgement, 1 to 64.</param>
+    /// <param name="cancellationToken">Breaks the stream off.</param>
+    public async IAsyncEnumerable<ImportFactsResponse> ImportFactsAsync(
+        IAsyncEnumerable<ImportFactsRequest> batches, int window, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(window, 64);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var free = new SemaphoreSlim(window);
+        using var call = _facts.ImportFacts(cancellationToken: stop.Token);
+        var sending = SendAsync();
+        try
+        {
+            while (await MoveNextAsync())
+            {
+                free.Release();
+                yield return call.ResponseStream.Current;
+            }
+
+            await sending;
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await sending.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+
+        async Task SendAsync()
+        {
+            try
+            {
+                await foreach (var batch in batches.WithCancellation(stop.Token))
+                {
+                    await free.WaitAsync(stop.Token);
+                    await call.RequestStream.WriteAsync(batch, stop.Token);
+                }
+
+                await call.RequestStream.CompleteAsync();
+            }
+            catch
+            {
+                // The reader would wait for answers to batches that were never sent.
+                await stop.CancelAsync();
+                throw;
+            }
+        }
+
+        async Task<bool> MoveNextAsync()
+        {
+            try
+            {
+                return await call.ResponseStream.MoveNext(stop.Token);
+            }
+            catch (RpcException exception)
+            {
+                // What broke the sender comes first: it is why the call was cancelled.
+                if (sending.IsFaulted && sending.Exception!.InnerException is not (RpcException or InvalidOperationException or OperationCanceledException))
+                {
+                    await sending;
+                }
+
+                cancellationToken.ThrowIfCancellationRequested();
+                throw LookupException.From(exception, Address);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _channel.Dispose();
+
+    private async Task<T> CallAsync<T>(Func<CallOptions, AsyncUnaryCall<T>> start, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var call = start(new CallOptions(deadline: DateTime.UtcNow + _options.Timeout, cancellationToken: cancellationToken));
+            return await call;
+        }
+        catch (RpcException exception)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw LookupException.From(exception, Address);
+        }
+    }
+}

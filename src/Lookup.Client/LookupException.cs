@@ -1,0 +1,53 @@
+using Google.Rpc;
+using Grpc.Core;
+using Lookup.V1;
+
+namespace Lookup.Client;
+
+/// <summary>
+/// The service refused a request, or could not be asked. A caller that gets one must not call the number.
+/// </summary>
+public sealed class LookupException : Exception
+{
+    private LookupException(StatusCode status, string message, IReadOnlyList<FieldError> fields, TimeSpan? retryAfter, Exception inner)
+        : base(message, inner)
+    {
+        Status = status;
+        Fields = fields;
+        RetryAfter = retryAfter;
+    }
+
+    /// <summary>Status of the call.</summary>
+    public StatusCode Status { get; }
+
+    /// <summary>Each field of the request that is wrong, and why; empty unless the status is INVALID_ARGUMENT.</summary>
+    public IReadOnlyList<FieldError> Fields { get; }
+
+    /// <summary>How long to wait before asking again, where the service says so.</summary>
+    public TimeSpan? RetryAfter { get; }
+
+    /// <summary>Asking again later may help.</summary>
+    public bool IsTransient => Status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.ResourceExhausted;
+
+    /// <summary>Takes the details out of a failed call's status.</summary>
+    /// <param name="exception">What the call threw.</param>
+    /// <param name="address">Where it went, for the message.</param>
+    public static LookupException From(RpcException exception, Uri address)
+    {
+        ArgumentNullException.ThrowIfNull(exception);
+        var details = exception.GetRpcStatus();
+        var fields = details?.GetDetail<BadRequest>()?.FieldViolations
+            .Select(violation => new FieldError { Field = violation.Field, Description = violation.Description })
+            .ToList() ?? [];
+        var retryAfter = details?.GetDetail<RetryInfo>()?.RetryDelay.ToTimeSpan();
+        var unreachable = exception.StatusCode == StatusCode.Unavailable && details is null && exception.Status.DebugException is not null;
+        var message = exception.StatusCode switch
+        {
+            _ when unreachable => $"There is no service at {address}.",
+            StatusCode.DeadlineExceeded => $"The service at {address} did not answer in time.",
+            _ when exception.Status.Detail.Length > 0 => exception.Status.Detail,
+            _ => $"The service at {address} answered {exception.StatusCode}.",
+        };
+        return new LookupException(exception.StatusCode, message, fields, retryAfter, exception);
+    }
+}

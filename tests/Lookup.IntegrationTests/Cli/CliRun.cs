@@ -1,0 +1,40 @@
+using System.Text;
+using Lookup.Cli;
+using Lookup.Cli.Output;
+using Xunit;
+
+namespace Lookup.IntegrationTests.Cli;
+
+/// <summary>A command run in this process.</summary>
+internal sealed record CliRun(int ExitCode, string Output, string Error)
+{
+    public static Task<CliRun> Async(params string[] arguments) => WithInputAsync("", arguments);
+
+    public static async Task<CliRun> WithInputAsync(string input, params string[] arguments)
+    {
+        var output = new StringWriter();
+        var error = new StringWriter();
+        var shell = new Shell(output, error, new MemoryStream(Encoding.UTF8.GetBytes(input)), TimeProvider.System);
+        var exitCode = await CliApp.RunAsync(arguments, shell, TestContext.Current.CancellationToken);
+        return new CliRun(exitCode, output.ToString(), error.ToString());
+    }
+}
+
+/// <summary>A folder that goes with the test.</summary>
+internal sealed class TempFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("lookup-cli-").FullName;
+
+    public string Write(string name, string content) => Write(name, Encoding.UTF8.GetBytes(content));
+
+    public string Write(string name, byte[] content)
+    {
+        var path = System.IO.Path.Combine(Path, name);
+        File.WriteAllBytes(path, content);
+        return path;
+    }
+
+    public string PathOf(string name) => System.IO.Path.Combine(Path, name);
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
