@@ -97,12 +97,6 @@ internal sealed class ColumnMap
             return false;
         }
 
-        if (_columns.TryGetValue(field, out var other) && !other.Equals(column, StringComparison.OrdinalIgnoreCase))
-        {
-            fault = $"columns '{other}' and '{column}' both hold the field '{field.Name()}': leave one out with --ignore {Quote(column)}.";
-            return false;
-        }
-
         if (_fixed.ContainsKey(field))
         {
             fault = $"the field '{field.Name()}' has both the column '{column}' and a fixed value (--set): leave the column out with --ignore {Quote(column)}, or drop --set.";
@@ -112,6 +106,11 @@ internal sealed class ColumnMap
         _columns.TryAdd(field, column);
         return true;
     }
+
+    /// <summary>What is said of a column whose field another one holds already.</summary>
+    public static string Twice(Field field, string first, string second) => first.Equals(second, StringComparison.OrdinalIgnoreCase)
+        ? $"two columns are called '{second}': rename one."
+        : $"columns '{first}' and '{second}' both hold the field '{field.Name()}': leave one out with --ignore {Quote(second)}.";
 
     /// <summary>Every name given with --map must be a column of the file.</summary>
     public void CheckMapped(IReadOnlyCollection<string> columns, string file)

@@ -139,7 +139,7 @@ internal sealed class CsvRecordReader : IRecordReader
 
             if (!seen.TryAdd(field, columns[i]))
             {
-                throw new CliException($"{input.Name}, line 1: two columns are called '{columns[i]}': rename one.");
+                throw CliException.Usage($"{input.Name}, line 1: {ColumnMap.Twice(field, seen[field], columns[i])}");
             }
 
             fields[i] = field;

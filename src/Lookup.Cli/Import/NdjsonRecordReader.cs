@@ -105,6 +105,11 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
 
             if (Text(property.Value) is { } text)
             {
+                if (record[field] is not null)
+                {
+                    record.Faults.Add(new LineFault(name, $"the field '{field.Name()}' stands twice on the line"));
+                }
+
                 record[field] = text;
             }
             else

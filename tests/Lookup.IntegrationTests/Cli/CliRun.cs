@@ -1,7 +1,6 @@
 using System.Text;
 using Lookup.Cli;
 using Lookup.Cli.Output;
-using Xunit;
 
 namespace Lookup.IntegrationTests.Cli;
 

@@ -3,7 +3,6 @@ using System.Text;
 using Lookup.Cli;
 using Lookup.Cli.Import;
 using Lookup.V1;
-using Xunit;
 
 namespace Lookup.IntegrationTests.Cli;
 

@@ -1,6 +1,5 @@
 using Lookup.Cli.Import;
 using Lookup.V1;
-using Xunit;
 
 namespace Lookup.IntegrationTests.Cli;
 
