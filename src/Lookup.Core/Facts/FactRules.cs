@@ -1,0 +1,183 @@
+using System.Buffers;
+
+namespace Lookup.Core.Facts;
+
+/// <summary>What a fact must look like to be stored, whatever the store and the regimes know.</summary>
+internal static class FactRules
+{
+    public const int MaxName = 64;
+    public const int MaxSource = 256;
+    public const int MaxReason = 1024;
+    public const int MaxReference = 512;
+    public const int MaxLabel = 64;
+    public const int MaxMonths = 120;
+    public const int MaxList = 64;
+
+    /// <summary>Clocks differ a little; a fact further in the future would hide the present one.</summary>
+    public static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(5);
+
+    /// <summary>A time before this is a mistake in units.</summary>
+    public static readonly DateTimeOffset Earliest = new(1990, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>An end after this is a mistake in units.</summary>
+    public static readonly DateTimeOffset Latest = new(2200, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-");
+
+    public static DateTimeOffset EffectiveOf(Fact fact, DateTimeOffset now) =>
+        fact.Effective ?? (fact.Withdrawn || !HasSince(fact.Kind) ? now : fact.Since ?? now);
+
+    /// <summary>Appends all faults except those of the register and its categories.</summary>
+    public static void Check(Fact fact, DateTimeOffset now, List<FieldFault> faults)
+    {
+        var prefix = Prefix(fact.Kind);
+        if (prefix.Length == 0)
+        {
+            faults.Add(new FieldFault("kind", "Say which kind of fact it is."));
+            return;
+        }
+
+        if (fact.Number.Value == 0)
+            faults.Add(new FieldFault("number", "The number is missing."));
+        if (string.IsNullOrWhiteSpace(fact.Source))
+            faults.Add(new FieldFault("source", "Say where the record comes from."));
+        Length(faults, "source", fact.Source, MaxSource);
+        Length(faults, "actor", fact.Actor, MaxSource);
+        Length(faults, "reason", fact.Reason, MaxReason);
+        CheckTimes(fact, prefix, now, faults);
+        CheckNames(fact, prefix, faults);
+        switch (fact.Kind)
+        {
+            case FactKind.Registration when fact.Withdrawn && fact.Categories.Count > 0:
+                faults.Add(new FieldFault(
+                    "registration.categories",
+                    "A withdrawal takes back the whole registration; to keep some categories, record a registration with those."));
+                break;
+            case FactKind.Consent:
+                CheckConsent(fact, faults);
+                break;
+            case FactKind.Relation when fact.Relation is RelationKind.None or > RelationKind.Inquiry:
+                faults.Add(new FieldFault("relation.relation", "Say which kind of relation it is."));
+                break;
+            case FactKind.Subscriber when !fact.Withdrawn
+                && fact.Subscriber is SubscriberType.Unknown or > SubscriberType.LegalPerson:
+                faults.Add(new FieldFault("subscriber.type", "Say which type of subscriber it is."));
+                break;
+        }
+    }
+
+    /// <summary>A text of a caller, short enough to repeat it in a message.</summary>
+    public static string Quote(string text) => text.Length <= MaxName ? text : text[..MaxName] + "...";
+
+    private static void CheckTimes(Fact fact, string prefix, DateTimeOffset now, List<FieldFault> faults)
+    {
+        if (fact.Effective is { } effective)
+            Time(faults, "effective", effective, now + MaxAhead);
+        if (!HasSince(fact.Kind))
+            return;
+
+        var sinceField = fact.Kind switch
+        {
+            FactKind.Registration => "registration.registered_since",
+            FactKind.Consent => "consent.captured",
+            _ => "relation.since",
+        };
+        if (fact.Since is { } since)
+        {
+            Time(faults, sinceField, since, now + MaxAhead);
+            if (fact.Effective is { } other && other != since && !fact.Withdrawn && fact.Kind != FactKind.Relation)
+            {
+                faults.Add(new FieldFault(
+                    "effective", $"It takes effect at {sinceField}; leave effective out, or state the same time."));
+            }
+        }
+
+        if (fact.Until is not { } until || fact.Kind == FactKind.Registration)
+            return;
+        var untilField = fact.Kind == FactKind.Consent ? "consent.expires" : "relation.until";
+        Time(faults, untilField, until, Latest);
+        var begin = fact.Since ?? (fact.Withdrawn ? DateTimeOffset.MinValue : EffectiveOf(fact, now));
+        // A single purchase is a relation that ends when it begins; a consent that does so never held.
+        if (until < begin || (until == begin && fact.Kind == FactKind.Consent))
+            faults.Add(new FieldFault(untilField, $"It is not after {(fact.Since is null ? "effective" : sinceField)}."));
+    }
+
+    private static void CheckNames(Fact fact, string prefix, List<FieldFault> faults)
+    {
+        switch (fact.Kind)
+        {
+            case FactKind.Registration:
+            case FactKind.Objection when fact.Organisation == Scope.AllName:
+            case FactKind.Subscriber:
+            case FactKind.PublishedForOffers:
+                break;
+            default:
+                Name(faults, prefix + ".organisation", fact.Organisation);
+                break;
+        }
+
+        if (HasGroup(fact.Kind) && fact.ProductGroup.Length > 0)
+            Name(faults, prefix + ".product_group", fact.ProductGroup);
+    }
+
+    private static void CheckConsent(Fact fact, List<FieldFault> faults)
+    {
+        if (fact.Purposes.Count == 0 && !fact.Withdrawn)
+            faults.Add(new FieldFault("consent.purposes", "Say what the consent is for."));
+        if (fact.Purposes.Count > MaxList)
+            faults.Add(new FieldFault("consent.purposes", $"More than {MaxList}."));
+        if (fact.Purposes.Any(purpose => purpose is Purpose.None or > Purpose.Service))
+            faults.Add(new FieldFault("consent.purposes", "One of the purposes is not known."));
+        if (fact.FirstContactMonths is < 0 or > MaxMonths)
+            faults.Add(new FieldFault("consent.first_contact_months", $"From 0 to {MaxMonths}."));
+        if (fact.Evidence is not { } evidence)
+            return;
+
+        if (string.IsNullOrWhiteSpace(evidence.Reference))
+            faults.Add(new FieldFault("consent.evidence.reference", "Say where the evidence can be found, or leave evidence out."));
+        Length(faults, "consent.evidence.reference", evidence.Reference, MaxReference);
+        if (evidence.Sha256.Length > 0 && (evidence.Sha256.Length != 64 || !evidence.Sha256.All(char.IsAsciiHexDigit)))
+            faults.Add(new FieldFault("consent.evidence.sha256", "Not 64 hexadecimal digits."));
+        Length(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
+        Length(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
+        Length(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
+    }
+
+    private static void Time(List<FieldFault> faults, string field, DateTimeOffset time, DateTimeOffset latest)
+    {
+        if (time < Earliest)
+            faults.Add(new FieldFault(field, $"Before {Earliest:yyyy-MM-dd}."));
+        else if (time > latest)
+            faults.Add(new FieldFault(field, latest == Latest ? $"After {Latest:yyyy-MM-dd}." : "In the future."));
+    }
+
+    private static void Name(List<FieldFault> faults, string field, string name)
+    {
+        if (name.Length is 0 or > MaxName || name.AsSpan().ContainsAnyExcept(NameCharacters))
+            faults.Add(new FieldFault(field, $"A name has 1 to {MaxName} characters of a-z, 0-9, '.', '_' and '-'."));
+    }
+
+    private static void Length(List<FieldFault> faults, string field, string text, int max)
+    {
+        if (text.Length > max)
+            faults.Add(new FieldFault(field, $"Longer than {max} characters."));
+    }
+
+    private static bool HasSince(FactKind kind) => kind is FactKind.Registration or FactKind.Consent or FactKind.Relation;
+
+    private static bool HasGroup(FactKind kind) =>
+        kind is FactKind.Consent or FactKind.Relation or FactKind.PublishedForOffers or FactKind.Attempt;
+
+    private static string Prefix(FactKind kind) => kind switch
+    {
+        FactKind.Registration => "registration",
+        FactKind.Objection => "objection",
+        FactKind.Consent => "consent",
+        FactKind.Relation => "relation",
+        FactKind.Subscriber => "subscriber",
+        FactKind.PublishedForOffers => "published_for_offers",
+        FactKind.Attempt => "attempt",
+        FactKind.Refusal => "refusal",
+        _ => "",
+    };
+}

@@ -1,0 +1,292 @@
+using CsCheck;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+
+namespace Lookup.Tests.Facts;
+
+public sealed class FactExpanderTests : IDisposable
+{
+    private static readonly DateTimeOffset Now = DateTimeOffset.FromUnixTimeMilliseconds(TimelineSamples.Noon);
+    private static readonly PhoneNumber Number = new(31612345678);
+
+    private readonly NumberCipher _cipher = new(new byte[32]);
+    private readonly FactExpander _expander;
+
+    public FactExpanderTests() => _expander = new FactExpander(new Registers(), _cipher, new FixedClock());
+
+    public void Dispose() => _cipher.Dispose();
+
+    private static Fact Of(FactKind kind) => new() { Number = Number, Kind = kind, Source = "test" };
+
+    private static Fact Objection => Of(FactKind.Objection) with { Organisation = "acme" };
+
+    private static Fact Consent => Of(FactKind.Consent) with
+    {
+        Organisation = "acme",
+        Purposes = [Purpose.Commercial],
+        Since = Now.AddDays(-1),
+        Evidence = new Evidence("rec-1"),
+    };
+
+    private static Fact Relation => Of(FactKind.Relation) with
+    {
+        Organisation = "acme",
+        Relation = RelationKind.Customer,
+        Since = Now.AddYears(-2),
+    };
+
+    private static Fact Registration => Of(FactKind.Registration) with { Register = "nl-bmnr", Since = Now.AddYears(-3) };
+
+    [Fact]
+    public void TryExpand_Objection_IsOneFactOfTheOrganisation()
+    {
+        var stored = Assert.Single(Expand(Objection with { Reason = "said so" }));
+        Assert.Equal(_cipher.Encrypt(Number), stored.Key);
+        Assert.Equal(new FactId(FactKind.Objection, 0, Scope.Of("acme")), stored.Id);
+        Assert.Equal("acme", stored.ScopeName);
+        Assert.Equal(
+            new FactEntry { Effective = TimelineSamples.Noon, Recorded = (uint)(TimelineSamples.Noon / 1000), Source = 7 },
+            stored.Entry);
+        Assert.Equal("""{"reason":"said so"}""", stored.Detail);
+    }
+
+    [Fact]
+    public void TryExpand_ObjectionToAll_HasScopeAll()
+    {
+        var stored = Assert.Single(Expand(Objection with { Organisation = "*" }));
+        Assert.Equal(Scope.All, stored.Id.Scope);
+        Assert.Null(stored.Detail);
+    }
+
+    [Fact]
+    public void TryExpand_ConsentForPurposes_IsOneFactForEach()
+    {
+        var stored = Expand(Consent with
+        {
+            Purposes = [Purpose.Commercial, Purpose.Survey, Purpose.Commercial],
+            ProductGroup = "energy",
+            Until = Now.AddYears(1),
+            FirstContactMonths = 12,
+            Verified = true,
+            OptOutOffered = true,
+        });
+        var scope = Scope.Of("acme", "energy");
+        Assert.Equal(
+            [new FactId(FactKind.Consent, (byte)Purpose.Commercial, scope), new FactId(FactKind.Consent, (byte)Purpose.Survey, scope)],
+            stored.Select(fact => fact.Id));
+        Assert.All(stored, fact =>
+        {
+            Assert.Equal("acme/energy", fact.ScopeName);
+            Assert.Equal(Now.AddDays(-1).ToUnixTimeMilliseconds(), fact.Entry.Effective);
+            Assert.Equal(Now.AddYears(1).ToUnixTimeMilliseconds(), fact.Entry.Until);
+            Assert.Equal(FactMarks.Evidence | FactMarks.Verified, fact.Entry.Marks);
+            Assert.Equal(12, fact.Entry.FirstContactMonths);
+            Assert.Equal(0, fact.Entry.Since);
+            Assert.Equal("""{"evidence":{"reference":"rec-1"}}""", fact.Detail);
+        });
+    }
+
+    [Fact]
+    public void TryExpand_ConsentWithoutEvidence_IsKeptWithoutTheMark() =>
+        Assert.Equal(FactMarks.None, Assert.Single(Expand(Consent with { Evidence = null })).Entry.Marks);
+
+    [Fact]
+    public void TryExpand_ConsentWithdrawnWithoutPurposes_WithdrawsAllAsOfNow()
+    {
+        var stored = Expand(Consent with { Withdrawn = true, Purposes = [] });
+        Assert.Equal([1, 2, 3, 4, 5], stored.Select(fact => (int)fact.Id.Detail));
+        Assert.All(stored, fact =>
+        {
+            Assert.True(fact.Entry.Withdrawn);
+            Assert.Equal(TimelineSamples.Noon, fact.Entry.Effective);
+            Assert.Equal(FactMarks.None, fact.Entry.Marks);
+        });
+    }
+
+    [Fact]
+    public void TryExpand_Relation_KeepsSinceOnlyWhereItDiffers()
+    {
+        var plain = Assert.Single(Expand(Relation with { ObtainedAtSale = true, OptOutOffered = true, Verified = true }));
+        Assert.Equal(new FactId(FactKind.Relation, (byte)RelationKind.Customer, Scope.Of("acme")), plain.Id);
+        Assert.Equal(Now.AddYears(-2).ToUnixTimeMilliseconds(), plain.Entry.Effective);
+        Assert.Equal(0, plain.Entry.Since);
+        Assert.Equal(FactMarks.ObtainedAtSale | FactMarks.OptOutOffered, plain.Entry.Marks);
+
+        var later = Assert.Single(Expand(Relation with { Effective = Now.AddDays(-1), Until = Now.AddDays(-1) }));
+        Assert.Equal(Now.AddDays(-1).ToUnixTimeMilliseconds(), later.Entry.Effective);
+        Assert.Equal(Now.AddYears(-2).ToUnixTimeMilliseconds(), later.Entry.Since);
+        Assert.Equal(Now.AddDays(-1).ToUnixTimeMilliseconds(), later.Entry.Until);
+    }
+
+    [Fact]
+    public void TryExpand_Registration_TurnsCategoriesIntoBits()
+    {
+        var all = Assert.Single(Expand(Registration));
+        Assert.Equal(new FactId(FactKind.Registration, 0, Scope.Of("nl-bmnr")), all.Id);
+        Assert.Equal(0u, all.Entry.Categories);
+        Assert.Equal(Now.AddYears(-3).ToUnixTimeMilliseconds(), all.Entry.Effective);
+        Assert.Equal(0b101u, Assert.Single(Expand(Registration with { Categories = ["finance", "energy"] })).Entry.Categories);
+    }
+
+    [Fact]
+    public void TryExpand_Attempt_CountsForTheOrganisationAndForTheSubject()
+    {
+        var attempt = Of(FactKind.Attempt) with { Organisation = "acme" };
+        Assert.Equal(["acme"], Expand(attempt).Select(fact => fact.ScopeName));
+        var stored = Expand(attempt with { ProductGroup = "energy" });
+        Assert.Equal(["acme", "acme/energy"], stored.Select(fact => fact.ScopeName));
+        Assert.Equal([Scope.Of("acme"), Scope.Of("acme", "energy")], stored.Select(fact => fact.Id.Scope));
+    }
+
+    [Fact]
+    public void TryExpand_OtherKinds_HaveTheirScopes()
+    {
+        Assert.Equal(new FactId(FactKind.Refusal, 0, Scope.Of("acme")), Assert.Single(Expand(Of(FactKind.Refusal) with { Organisation = "acme" })).Id);
+        Assert.Equal(new FactId(FactKind.PublishedForOffers, 0, Scope.All), Assert.Single(Expand(Of(FactKind.PublishedForOffers))).Id);
+        var published = Assert.Single(Expand(Of(FactKind.PublishedForOffers) with { ProductGroup = "roofs" }));
+        Assert.Equal((Scope.Of("roofs"), "roofs"), (published.Id.Scope, published.ScopeName));
+        var subscriber = Assert.Single(Expand(Of(FactKind.Subscriber) with { Subscriber = SubscriberType.SoleTrader }));
+        Assert.Equal((Scope.All, SubscriberType.SoleTrader), (subscriber.Id.Scope, subscriber.Entry.Subscriber));
+    }
+
+    public static TheoryData<string, string> Refusals => new()
+    {
+        { nameof(WrongFacts.NoKind), "kind" },
+        { nameof(WrongFacts.NoNumber), "number" },
+        { nameof(WrongFacts.NoSource), "source" },
+        { nameof(WrongFacts.LongTexts), "source actor reason" },
+        { nameof(WrongFacts.Ahead), "effective" },
+        { nameof(WrongFacts.TooEarly), "effective" },
+        { nameof(WrongFacts.SinceAhead), "relation.since" },
+        { nameof(WrongFacts.TwoTimes), "effective" },
+        { nameof(WrongFacts.ExpiresAtOnce), "consent.expires" },
+        { nameof(WrongFacts.EndsBeforeItBegins), "relation.until" },
+        { nameof(WrongFacts.EndsFarAway), "consent.expires" },
+        { nameof(WrongFacts.NoOrganisation), "objection.organisation" },
+        { nameof(WrongFacts.UpperCase), "objection.organisation" },
+        { nameof(WrongFacts.Slash), "objection.organisation" },
+        { nameof(WrongFacts.LongName), "objection.organisation" },
+        { nameof(WrongFacts.ConsentToAll), "consent.organisation" },
+        { nameof(WrongFacts.RefusalToAll), "refusal.organisation" },
+        { nameof(WrongFacts.GroupOfAll), "published_for_offers.product_group" },
+        { nameof(WrongFacts.NoPurposes), "consent.purposes" },
+        { nameof(WrongFacts.UnknownPurpose), "consent.purposes" },
+        { nameof(WrongFacts.Months), "consent.first_contact_months" },
+        { nameof(WrongFacts.EmptyEvidence), "consent.evidence.reference" },
+        { nameof(WrongFacts.BadEvidence), "consent.evidence.reference consent.evidence.sha256 consent.evidence.text_version consent.evidence.channel consent.evidence.locale" },
+        { nameof(WrongFacts.NoRelation), "relation.relation" },
+        { nameof(WrongFacts.NoSubscriberType), "subscriber.type" },
+        { nameof(WrongFacts.UnknownRegister), "registration.register" },
+        { nameof(WrongFacts.UnknownCategories), "registration.categories registration.categories" },
+        { nameof(WrongFacts.PartlyWithdrawn), "registration.categories" },
+        { nameof(WrongFacts.ManyAtOnce), "source effective attempt.organisation attempt.product_group" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refusals))]
+    public void TryExpand_WrongFact_NamesEveryWrongField(string name, string fields)
+    {
+        var fact = (Fact)typeof(WrongFacts).GetProperty(name)!.GetValue(null)!;
+        var output = new List<StoredFact>();
+        var faults = new List<FieldFault>();
+        Assert.False(_expander.TryExpand(fact, 7, output, faults));
+        Assert.Empty(output);
+        Assert.Equal(fields, string.Join(' ', faults.Select(fault => fault.Field)));
+        Assert.All(faults, fault => Assert.EndsWith(".", fault.Description, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void TryExpand_FactWithinFiveMinutesAhead_IsTaken() =>
+        Assert.Single(Expand(Objection with { Effective = Now.AddMinutes(5) }));
+
+    [Fact]
+    public void TryExpand_SinglePurchase_MayEndWhenItBegins() =>
+        Assert.Single(Expand(Relation with { Until = Now.AddYears(-2) }));
+
+    // Whatever is not refused can be stored and read back.
+    [Fact]
+    public void TryExpand_AnyFactTaken_IsATimeline() =>
+        Gen.Select(TimelineSamples.Kind, Gen.Bool, Gen.Long[-400, 400], Gen.Long[-400, 400], Gen.Long[-400, 400], Gen.Int[0, 7])
+            .Sample((kind, withdrawn, effective, since, until, set) =>
+            {
+                var fact = Of(kind) with
+                {
+                    Organisation = "acme",
+                    Register = "nl-bmnr",
+                    Purposes = [Purpose.Charity],
+                    Relation = RelationKind.Donor,
+                    Subscriber = SubscriberType.Consumer,
+                    Withdrawn = withdrawn,
+                    Effective = (set & 1) == 0 ? null : Now.AddDays(effective),
+                    Since = (set & 2) == 0 ? null : Now.AddDays(since),
+                    Until = (set & 4) == 0 ? null : Now.AddDays(until),
+                };
+                var output = new List<StoredFact>();
+                if (!_expander.TryExpand(fact, 1, output, []))
+                    return;
+                Assert.NotEmpty(output);
+                Assert.All(output, stored =>
+                {
+                    var read = TimelineSamples.ReadAll(kind, Timeline.Single(kind, stored.Entry), out _);
+                    Assert.Equal([stored.Entry], read);
+                });
+            });
+
+    private List<StoredFact> Expand(Fact fact)
+    {
+        var output = new List<StoredFact>();
+        var faults = new List<FieldFault>();
+        Assert.True(_expander.TryExpand(fact, 7, output, faults), string.Join(' ', faults));
+        Assert.Empty(faults);
+        return output;
+    }
+
+    internal static class WrongFacts
+    {
+        private static readonly string Long = new('x', 2000);
+
+        public static Fact NoKind => Of(FactKind.None);
+        public static Fact NoNumber => Objection with { Number = default };
+        public static Fact NoSource => Objection with { Source = " " };
+        public static Fact LongTexts => Objection with { Source = Long, Actor = Long, Reason = Long };
+        public static Fact Ahead => Objection with { Effective = Now.AddMinutes(5).AddMilliseconds(1) };
+        public static Fact TooEarly => Objection with { Effective = DateTimeOffset.UnixEpoch };
+        public static Fact SinceAhead => Relation with { Since = Now.AddDays(1) };
+        public static Fact TwoTimes => Consent with { Effective = Now };
+        public static Fact ExpiresAtOnce => Consent with { Until = Now.AddDays(-1) };
+        public static Fact EndsBeforeItBegins => Relation with { Until = Now.AddYears(-2).AddSeconds(-1) };
+        public static Fact EndsFarAway => Consent with { Until = DateTimeOffset.MaxValue };
+        public static Fact NoOrganisation => Objection with { Organisation = "" };
+        public static Fact UpperCase => Objection with { Organisation = "Acme" };
+        public static Fact Slash => Objection with { Organisation = "acme/energy" };
+        public static Fact LongName => Objection with { Organisation = new string('a', 65) };
+        public static Fact ConsentToAll => Consent with { Organisation = "*" };
+        public static Fact RefusalToAll => Of(FactKind.Refusal) with { Organisation = "*" };
+        public static Fact GroupOfAll => Of(FactKind.PublishedForOffers) with { ProductGroup = "*" };
+        public static Fact NoPurposes => Consent with { Purposes = [] };
+        public static Fact UnknownPurpose => Consent with { Purposes = [Purpose.Charity, (Purpose)6, Purpose.None] };
+        public static Fact Months => Consent with { FirstContactMonths = 121 };
+        public static Fact EmptyEvidence => Consent with { Evidence = new Evidence("") };
+        public static Fact BadEvidence => Consent with { Evidence = new Evidence(Long, "abc", Long, Long, Long) };
+        public static Fact NoRelation => Relation with { Relation = RelationKind.None };
+        public static Fact NoSubscriberType => Of(FactKind.Subscriber);
+        public static Fact UnknownRegister => Registration with { Register = "moon" };
+        public static Fact UnknownCategories => Registration with { Categories = ["energy", "moon", Long] };
+        public static Fact PartlyWithdrawn => Registration with { Withdrawn = true, Categories = ["energy"] };
+        public static Fact ManyAtOnce => Of(FactKind.Attempt) with { Source = "", Effective = Now.AddYears(1), ProductGroup = "A" };
+    }
+
+    private sealed class FixedClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+
+    private sealed class Registers : IRegisterCatalog
+    {
+        public bool TryGetRegister(string name, out IReadOnlyList<string> categories)
+        {
+            categories = ["energy", "telecom", "finance"];
+            return name == "nl-bmnr";
+        }
+    }
+}
