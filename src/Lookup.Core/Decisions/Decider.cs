@@ -1,0 +1,92 @@
+using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
+
+namespace Lookup.Core.Decisions;
+
+/// <summary>
+/// Decides whether a call is permitted: a pure function of rules, question and facts. No clock, no I/O, and no
+/// allocation but for the explanation.
+/// <para>
+/// First <see cref="Plan"/> names the timelines to read, then <see cref="Decide"/> decides on what was read. Each rule
+/// of the regime can only forbid; what is on record can only lift a rule that says so. So an added objection, or a
+/// fact that is missing or cannot be read, never turns a call into a permitted one.
+/// </para>
+/// </summary>
+public static class Decider
+{
+    /// <summary>Number of slots; the length of what <see cref="Decide"/> takes.</summary>
+    public const int Slots = Slot.Count;
+
+    /// <summary>The most registers that one regime can ask.</summary>
+    internal const int RegisterSlots = Slot.ConsentGroup - Slot.FirstRegister;
+
+    private static readonly RuleText NoRegime =
+        new(Layer.Policy, "", "No regime is loaded for this country and time; what is not covered is not permitted.");
+
+    /// <summary>Names the timelines that the decision needs.</summary>
+    /// <param name="rules">The rules that hold.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="ids">Takes the ids, at least <see cref="Slots"/> long.</param>
+    /// <param name="slots">Takes the slot of each id, at least <see cref="Slots"/> long.</param>
+    /// <returns>How many there are.</returns>
+    public static int Plan(Rules rules, in Question question, Span<FactId> ids, Span<byte> slots)
+    {
+        var count = 0;
+        var grouped = question.OrganisationGroup != question.Organisation;
+        for (var slot = 0; slot < Slot.Count; slot++)
+        {
+            var twin = slot is Slot.ConsentGroup or Slot.PublishedGroup or Slot.AttemptsGroup;
+            if ((rules.Slots & (1u << slot)) == 0 || (twin && !grouped))
+            {
+                continue;
+            }
+
+            ids[count] = IdOf(rules, question, slot);
+            slots[count++] = (byte)slot;
+        }
+
+        return count;
+    }
+
+    /// <summary>Decides.</summary>
+    /// <param name="rules">The rules that hold, or null where there are none.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="bySlot">By slot: the stored timeline, or null where there is none.</param>
+    /// <param name="snapshots">The loaded registers.</param>
+    public static Decision Decide(
+        Rules? rules, in Question question, ReadOnlySpan<byte[]?> bySlot, RegisterSnapshots snapshots) =>
+        rules is null
+            ? Decision.Without(Verdict.NotCovered, ReasonCode.NoRegime, NoRegime.Text)
+            : new Evaluation<NoTrace>(rules, question, bySlot, snapshots, default).Run();
+
+    /// <summary>Decides as <see cref="Decide"/> does and tells each step.</summary>
+    public static Explanation Explain(
+        Rules? rules, in Question question, ReadOnlySpan<byte[]?> bySlot, RegisterSnapshots snapshots)
+    {
+        if (rules is null)
+        {
+            return new Explanation(Decide(rules, question, bySlot, snapshots), [], "NOT COVERED: " + NoRegime.Text);
+        }
+
+        var trace = new ListTrace();
+        var decision = new Evaluation<ListTrace>(rules, question, bySlot, snapshots, trace).Run();
+        return new Explanation(decision, trace.Steps, Wording.Whole(decision, question, trace.Steps));
+    }
+
+    private static FactId IdOf(Rules rules, in Question question, int slot) => slot switch
+    {
+        Slot.ObjectionOwn => new FactId(FactKind.Objection, 0, question.Organisation),
+        Slot.ObjectionAll => new FactId(FactKind.Objection, 0, Scope.All),
+        < Slot.ConsentGroup => new FactId(FactKind.Registration, 0, rules.Registers[slot - Slot.FirstRegister].Scope),
+        Slot.ConsentGroup => new FactId(FactKind.Consent, (byte)question.Purpose, question.OrganisationGroup),
+        Slot.ConsentAny => new FactId(FactKind.Consent, (byte)question.Purpose, question.Organisation),
+        < Slot.Subscriber => new FactId(
+            FactKind.Relation, (byte)(RelationKind.Customer + (slot - Slot.FirstRelation)), question.OrganisationGroup),
+        Slot.Subscriber => new FactId(FactKind.Subscriber, 0, Scope.All),
+        Slot.PublishedGroup => new FactId(FactKind.PublishedForOffers, 0, question.Group),
+        Slot.PublishedAny => new FactId(FactKind.PublishedForOffers, 0, Scope.All),
+        Slot.AttemptsOwn => new FactId(FactKind.Attempt, 0, question.Organisation),
+        Slot.AttemptsGroup => new FactId(FactKind.Attempt, 0, question.OrganisationGroup),
+        _ => new FactId(FactKind.Refusal, 0, question.Organisation),
+    };
+}

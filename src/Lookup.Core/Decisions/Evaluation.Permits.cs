@@ -1,0 +1,228 @@
+using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
+
+namespace Lookup.Core.Decisions;
+
+/// <summary>Whether something on record lifts a rule.</summary>
+internal enum Lift : byte
+{
+    No,
+    Yes,
+    CannotTell,
+}
+
+/// <content>What lifts a rule: consents, relations, publication.</content>
+internal ref partial struct Evaluation<TTrace>
+{
+    private Reason _consentFailure;
+    private Reason _relationFailure;
+
+    private Lift Lifted(Rule rule, long threshold, bool partial)
+    {
+        var cannotTell = false;
+        foreach (var permit in rule.Unless)
+        {
+            if ((permit.Subscribers & (1 << (int)_subscriber)) == 0 || (permit.PartialOnly && !partial))
+            {
+                continue;
+            }
+
+            var until = long.MaxValue;
+            var code = ReasonCode.None;
+            var lift = permit.By switch
+            {
+                PermitBy.Consent => ByConsent(permit, threshold, ref until, ref code),
+                PermitBy.Relation => ByRelation(permit, threshold, ref until, ref code),
+                _ => ByPublication(ref code),
+            };
+            if (lift == Lift.Yes)
+            {
+                Bound(until);
+                if (_permit is null || rule.Type == RuleType.Permission)
+                {
+                    (_permitCode, _permit) = (code, permit.Text);
+                }
+
+                return Lift.Yes;
+            }
+
+            cannotTell |= lift == Lift.CannotTell;
+        }
+
+        if (cannotTell)
+        {
+            CannotTell(rule, "The history of what could lift this does not reach back to the call time, or cannot be read.");
+            return Lift.CannotTell;
+        }
+
+        return Lift.No;
+    }
+
+    private Lift ByConsent(Permit permit, long threshold, ref long until, ref ReasonCode code)
+    {
+        code = ReasonCode.Consent;
+        var cannotTell = false;
+        var hasAny = Find(Slot.ConsentAny, FactKind.Consent, out var any, ref cannotTell);
+        var hasGroup = Find(Slot.ConsentGroup, FactKind.Consent, out var group, ref cannotTell);
+        if (cannotTell)
+        {
+            return Lift.CannotTell;
+        }
+
+        // Taking back the consent to everything takes back the older ones to a product group with it.
+        var takenBack = hasAny && any.Withdrawn ? any.Effective : long.MinValue;
+        return (hasGroup && ConsentCounts(permit, group, group.Effective <= takenBack, threshold, ref until))
+            || (hasAny && ConsentCounts(permit, any, false, threshold, ref until))
+            ? Lift.Yes
+            : Lift.No;
+    }
+
+    private bool ConsentCounts(Permit permit, in FactEntry consent, bool takenBack, long threshold, ref long until)
+    {
+        if (consent.Withdrawn || takenBack)
+        {
+            return Fail(ref _consentFailure, ReasonCode.ConsentWithdrawn, permit.Text);
+        }
+
+        if (_q.CallTime >= consent.Until)
+        {
+            return Fail(ref _consentFailure, ReasonCode.ConsentExpired, permit.Text);
+        }
+
+        if ((consent.Marks & FactMarks.Evidence) == 0)
+        {
+            return Fail(ref _consentFailure, ReasonCode.ConsentWithoutEvidence, permit.Text);
+        }
+
+        if (permit.InLedger && (consent.Marks & FactMarks.InLedger) == 0)
+        {
+            return Fail(ref _consentFailure, ReasonCode.ConsentNotInLedger, permit.Text);
+        }
+
+        if (permit.Later && consent.Effective <= threshold)
+        {
+            return false;
+        }
+
+        until = consent.Until;
+        foreach (var limit in permit.Limits)
+        {
+            if (Binds(limit) && limit.FirstContactMonths > 0 && !FirstContactInTime(limit, consent, ref until))
+            {
+                return Fail(ref _consentFailure, ReasonCode.FirstContactTooLate, limit.Text);
+            }
+        }
+
+        return true;
+    }
+
+    private readonly bool FirstContactInTime(Limit limit, in FactEntry consent, ref long until)
+    {
+        var term = consent.FirstContactMonths == 0 ? limit.FirstContactMonths : consent.FirstContactMonths;
+        var lastDay = LocalTime.AddMonths(LocalTime.Day(consent.Effective, _zone), term);
+        if (_bySlot[Slot.AttemptsOwn] is { } value)
+        {
+            Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
+            var count = Timeline.Read(FactKind.Attempt, value, entries, out _);
+            for (var i = 0; i < count; i++)
+            {
+                var at = entries[i].Effective;
+                if (at >= consent.Effective && at <= _q.CallTime && !entries[i].Withdrawn && LocalTime.Day(at, _zone) <= lastDay)
+                {
+                    return true;
+                }
+            }
+        }
+
+        until = Math.Min(until, LocalTime.Instant(lastDay + 1, 0, _zone));
+        return _today <= lastDay;
+    }
+
+    private Lift ByRelation(Permit permit, long threshold, ref long until, ref ReasonCode code)
+    {
+        code = ReasonCode.Relation;
+        var cannotTell = false;
+        for (var kind = RelationKind.Customer; kind <= RelationKind.Inquiry; kind++)
+        {
+            if ((permit.Relations & (1 << (int)kind)) != 0
+                && Find(Slot.FirstRelation + (kind - RelationKind.Customer), FactKind.Relation, out var relation, ref cannotTell)
+                && !relation.Withdrawn
+                && relation.Begin <= _q.CallTime
+                && (!permit.Later || relation.Begin > threshold)
+                && RelationCounts(permit, relation, ref until))
+            {
+                return Lift.Yes;
+            }
+        }
+
+        return cannotTell ? Lift.CannotTell : Lift.No;
+    }
+
+    private bool RelationCounts(Permit permit, in FactEntry relation, ref long until)
+    {
+        if ((permit.Sectors & (1 << _sector)) == 0)
+        {
+            return Fail(ref _relationFailure, ReasonCode.RelationNotForSector, permit.Text);
+        }
+
+        if ((relation.Marks & permit.Needs) != permit.Needs)
+        {
+            return Fail(ref _relationFailure, ReasonCode.RelationConditionMissing, permit.Text);
+        }
+
+        var ended = relation.Until <= _q.CallTime;
+        if (permit.Running)
+        {
+            until = relation.Until;
+            if (ended)
+            {
+                return Fail(ref _relationFailure, ReasonCode.RelationEnded, permit.Text);
+            }
+        }
+
+        if (permit.MonthsFromLast > 0 && !Within(permit.MonthsFromLast, ended ? relation.Until : relation.Begin, ref until))
+        {
+            return Fail(ref _relationFailure, ReasonCode.RelationEnded, permit.Text);
+        }
+
+        foreach (var limit in permit.Limits)
+        {
+            if (Binds(limit) && limit.MonthsAfterEnd > 0 && ended && !Within(limit.MonthsAfterEnd, relation.Until, ref until))
+            {
+                return Fail(ref _relationFailure, ReasonCode.RelationEnded, limit.Text);
+            }
+        }
+
+        return true;
+    }
+
+    // Up to and with the day of the same date so many months later.
+    private readonly bool Within(int months, long from, ref long until)
+    {
+        var lastDay = LocalTime.AddMonths(LocalTime.Day(from, _zone), months);
+        until = Math.Min(until, LocalTime.Instant(lastDay + 1, 0, _zone));
+        return _today <= lastDay;
+    }
+
+    private Lift ByPublication(ref ReasonCode code)
+    {
+        code = ReasonCode.PublishedForOffers;
+        var cannotTell = false;
+        var published = (Find(Slot.PublishedGroup, FactKind.PublishedForOffers, out var group, ref cannotTell) && !group.Withdrawn)
+            || (Find(Slot.PublishedAny, FactKind.PublishedForOffers, out var any, ref cannotTell) && !any.Withdrawn);
+        return cannotTell ? Lift.CannotTell : published ? Lift.Yes : Lift.No;
+    }
+
+    private readonly bool Binds(Limit limit) => ((int)_q.Layers & (1 << (int)limit.Text.Layer)) != 0;
+
+    // The first failure is that of the closest candidate.
+    private static bool Fail(ref Reason failure, ReasonCode code, RuleText text)
+    {
+        if (failure.Code == ReasonCode.None)
+        {
+            failure = new Reason(code, text);
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,72 @@
+namespace Lookup.Core.Regimes;
+
+/// <summary>
+/// Calling hours of a week in the local time of the called number: half-open windows [open, close) in minutes of the
+/// day, none on a day without windows, holidays as their own kind of day, and days of the year that close early.
+/// </summary>
+internal sealed class CallingHours(CallingHours.Window[][] byDay, HolidayCalendar holidays, Dictionary<int, int> earlyClose)
+{
+    /// <summary>Position of a holiday's windows, behind those of Sunday to Saturday.</summary>
+    internal const int Holiday = 7;
+
+    private const int SearchDays = 21;
+
+    internal readonly record struct Window(int Open, int Close);
+
+    /// <summary>Whether a call may be placed; until when (Unix ms) if so; whether it is a holiday.</summary>
+    internal bool IsOpen(long at, TimeZoneInfo zone, out long until, out bool holiday)
+    {
+        var day = LocalTime.Day(at, zone);
+        var inDay = at + LocalTime.OffsetAt(at, zone) - (day * LocalTime.DayMs);
+        foreach (var window in WindowsOf(day, out holiday, out var latest))
+        {
+            var close = Math.Min(window.Close, latest) * LocalTime.MinuteMs;
+            if (inDay >= window.Open * LocalTime.MinuteMs && inDay < close)
+            {
+                until = at + close - inDay;
+                return true;
+            }
+        }
+
+        until = at;
+        return false;
+    }
+
+    /// <summary>The first moment at or after a time at which calls are open; 0 if there is none within three weeks.</summary>
+    internal long NextOpen(long at, TimeZoneInfo zone)
+    {
+        if (IsOpen(at, zone, out _, out _))
+        {
+            return at;
+        }
+
+        var today = LocalTime.Day(at, zone);
+        for (var day = today; day < today + SearchDays; day++)
+        {
+            foreach (var window in WindowsOf(day, out _, out var latest))
+            {
+                var open = LocalTime.Instant(day, window.Open, zone);
+                if (window.Open < Math.Min(window.Close, latest) && open >= at)
+                {
+                    return open;
+                }
+            }
+        }
+
+        return 0;
+    }
+
+    private Window[] WindowsOf(int day, out bool holiday, out int latest)
+    {
+        holiday = holidays.Contains(day);
+        latest = int.MaxValue;
+        if (earlyClose.Count > 0)
+        {
+            var date = LocalTime.Date(day);
+            latest = earlyClose.GetValueOrDefault((date.Month * 100) + date.Day, int.MaxValue);
+        }
+
+        // 1970-01-01 was a Thursday.
+        return byDay[holiday ? Holiday : (((day + 4) % 7) + 7) % 7];
+    }
+}

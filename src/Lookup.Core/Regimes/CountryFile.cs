@@ -1,0 +1,263 @@
+using System.Text.Json;
+using Lookup.Core.Facts;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>What one regime file says, checked but not yet compiled.</summary>
+internal sealed class CountryFile
+{
+    private readonly List<string> _faults;
+    private readonly Dictionary<string, HolidayCalendar> _calendars = [];
+    private readonly Dictionary<string, RegisterDefinition> _registers = [];
+
+    private CountryFile(JsonFields json, List<string> faults, List<RegisterDefinition> allRegisters)
+    {
+        _faults = faults;
+        Country = json.Text("country");
+        json.Text("title");
+        Version = json.Text("version");
+        json.Texts("sources");
+        Zones = ReadZones(json);
+        var prefixes = ReadPrefixes(json, "prefixes");
+        Excluded = ReadPrefixes(json, "excluded");
+        Areas = [new Area("", Zones, prefixes)];
+        foreach (var area in json.Objects("areas"))
+        {
+            Areas.Add(new Area(area.Text("name"), ReadZones(area), ReadPrefixes(area, "prefixes")));
+            area.Done();
+        }
+
+        if (Areas.All(a => a.Prefixes.Count == 0))
+        {
+            json.Fault("prefixes", "the file names no calling code, neither here nor in areas");
+        }
+
+        foreach (var range in json.Objects("ranges"))
+        {
+            var prefix = ReadPrefix(range, "prefix", range.Text("prefix"));
+            Ranges.Add((prefix, new Rule { Type = RuleType.Range, Text = RuleReader.Text(range), Kinds = -1 }));
+            range.Done();
+        }
+
+        ReadCalendars(json);
+        ReadRegisters(json, allRegisters);
+        var zone = Zones.FirstOrDefault() ?? TimeZoneInfo.Utc;
+        foreach (var regime in json.Objects("regimes"))
+        {
+            Regimes.Add(ReadRegime(regime, zone));
+        }
+
+        if (Regimes.Count == 0)
+        {
+            json.Fault("regimes", "must hold at least one regime");
+        }
+
+        CheckOrder(json);
+        json.Done();
+    }
+
+    internal sealed record Area(string Name, TimeZoneInfo[] Zones, List<string> Prefixes);
+
+    internal sealed record Regime(string Id, long From, long Until, RuleText Otherwise, RuleText?[] Exempt, Rule[] Rules);
+
+    internal string Country { get; }
+
+    internal string Version { get; }
+
+    internal TimeZoneInfo[] Zones { get; }
+
+    internal List<string> Excluded { get; }
+
+    internal List<Area> Areas { get; }
+
+    internal List<(string Prefix, Rule Rule)> Ranges { get; } = [];
+
+    internal List<Regime> Regimes { get; } = [];
+
+    internal static CountryFile? Read(
+        string name, ReadOnlyMemory<byte> utf8, List<RegisterDefinition> registers, List<string> faults)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(
+                utf8, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            return new CountryFile(new JsonFields(document.RootElement.Clone(), name, faults), faults, registers);
+        }
+        catch (JsonException e)
+        {
+            faults.Add($"{name}: is not JSON, line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1} of it");
+            return null;
+        }
+    }
+
+    private static TimeZoneInfo[] ReadZones(JsonFields json)
+    {
+        var zones = new List<TimeZoneInfo>();
+        foreach (var id in json.Texts("zones"))
+        {
+            if (TimeZoneInfo.TryFindSystemTimeZoneById(id, out var zone))
+            {
+                zones.Add(zone);
+            }
+            else
+            {
+                json.Fault("zones", $"\"{id}\" is not a time zone that this machine knows");
+            }
+        }
+
+        if (zones.Count == 0)
+        {
+            json.Fault("zones", "must name at least one time zone");
+            zones.Add(TimeZoneInfo.Utc);
+        }
+
+        return [.. zones];
+    }
+
+    private static List<string> ReadPrefixes(JsonFields json, string member) =>
+        [.. json.Texts(member).Select(p => ReadPrefix(json, member, p))];
+
+    private static string ReadPrefix(JsonFields json, string member, string prefix)
+    {
+        if (prefix.Length is 0 or > RegimeSet.MaxPrefix || prefix[0] == '0' || !prefix.All(char.IsAsciiDigit))
+        {
+            json.Fault(member, $"\"{prefix}\" is not a prefix of 1 to {RegimeSet.MaxPrefix} digits that starts with a calling code");
+            return "0";
+        }
+
+        return prefix;
+    }
+
+    private void ReadCalendars(JsonFields json)
+    {
+        if (json.Object("calendars") is not { } calendars)
+        {
+            return;
+        }
+
+        foreach (var name in calendars.Names())
+        {
+            if (!HolidayCalendar.TryCompile(calendars.Texts(name), out var calendar, out var fault))
+            {
+                calendars.Fault(name, fault);
+            }
+
+            _calendars[name] = calendar;
+        }
+    }
+
+    private void ReadRegisters(JsonFields json, List<RegisterDefinition> all)
+    {
+        foreach (var item in json.Objects("registers"))
+        {
+            var name = item.Text("name");
+            var title = item.Text("title");
+            var categories = item.Texts("categories");
+            if (categories.Count > RegisterDefinition.MaxCategories || categories.Distinct().Count() != categories.Count)
+            {
+                item.Fault("categories", $"must be at most {RegisterDefinition.MaxCategories}, each once");
+                categories.Clear();
+            }
+
+            var byPurpose = new Dictionary<Purpose, uint>();
+            if (item.Object("purposes") is { } purposes)
+            {
+                var bits = categories.Select((c, i) => (c, i)).ToDictionary(p => p.c, p => 1 << p.i);
+                foreach (var purpose in purposes.Names())
+                {
+                    if (!RuleReader.PurposeSets.TryGetValue(purpose, out var bit))
+                    {
+                        purposes.Fault(purpose, "is not a purpose");
+                        continue;
+                    }
+
+                    byPurpose[(Purpose)System.Numerics.BitOperations.TrailingZeroCount(bit)] = (uint)purposes.Set(purpose, bits);
+                }
+            }
+
+            if (all.Any(r => r.Name == name))
+            {
+                item.Fault("name", $"the register \"{name}\" is defined twice");
+                continue;
+            }
+
+            var register = new RegisterDefinition(all.Count, name, title, categories, byPurpose);
+            all.Add(register);
+            _registers[name] = register;
+            item.Done();
+        }
+    }
+
+    private Regime ReadRegime(JsonFields json, TimeZoneInfo zone)
+    {
+        var reader = new RuleReader(zone, _registers, _calendars);
+        var id = json.Text("id");
+        var from = json.Date("from");
+        if (from is null)
+        {
+            json.Fault("from", "is missing: before a regime's first day nothing is permitted, so that day must be stated");
+        }
+
+        var until = json.Date("until");
+        var otherwise = json.Object("otherwise");
+        if (otherwise is null)
+        {
+            json.Fault("otherwise", "is missing: why a call is permitted that no rule forbids");
+        }
+
+        var otherwiseText = otherwise is null ? null : RuleReader.Text(otherwise);
+        otherwise?.Done();
+        var exempt = new RuleText?[5];
+        if (json.Object("exempt") is { } kinds)
+        {
+            foreach (var kind in kinds.Names())
+            {
+                if (RuleReader.Kinds.TryGetValue(kind, out var bit) && kinds.Object(kind) is { } text)
+                {
+                    exempt[System.Numerics.BitOperations.TrailingZeroCount(bit)] = RuleReader.Text(text);
+                    text.Done();
+                }
+                else
+                {
+                    kinds.Fault(kind, "is not a kind of call");
+                }
+            }
+        }
+
+        var rules = json.Objects("rules").Select(reader.Read).ToArray();
+        if (!rules.Any(r => r.Type == RuleType.Objection))
+        {
+            json.Fault("rules", "a regime without a rule on objections would call those who objected");
+        }
+
+        foreach (var area in rules.SelectMany(r => r.Areas).Where(a => Areas.All(known => known.Name != a)).Distinct())
+        {
+            json.Fault("rules", $"\"{area}\" is not defined under areas");
+        }
+
+        json.Done();
+        return new Regime(
+            id,
+            from is { } f ? LocalTime.Instant(LocalTime.DayOf(f), 0, zone) : long.MinValue,
+            until is { } u ? LocalTime.Instant(LocalTime.DayOf(u), 0, zone) : long.MaxValue,
+            otherwiseText ?? rules.Select(r => r.Text).FirstOrDefault() ?? new RuleText(Decisions.Layer.Policy, "", ""),
+            exempt,
+            rules);
+    }
+
+    private void CheckOrder(JsonFields json)
+    {
+        for (var i = 0; i < Regimes.Count; i++)
+        {
+            if (Regimes[i].From >= Regimes[i].Until || (i > 0 && Regimes[i].From < Regimes[i - 1].Until))
+            {
+                json.Fault($"regimes[{i}]", "must end after it begins, and begin when the one before it has ended");
+            }
+        }
+
+        if (_faults.Count == 0 && Regimes.Any(r => r.Rules.Length > RegimeSet.MaxRules))
+        {
+            json.Fault("regimes", $"a regime may hold {RegimeSet.MaxRules} rules at most");
+        }
+    }
+}

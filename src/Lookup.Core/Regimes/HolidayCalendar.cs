@@ -1,0 +1,109 @@
+using System.Collections.Frozen;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>
+/// Days on which a country's calling hours are those of a holiday. Rules: "12-25" (a date), "easter+39" (days from
+/// Easter Sunday), "mon#1-05" (first Monday of May; -1 is the last), "kings_day" (the Dutch one, and Queen's Day
+/// before 2014), each with an optional "/sub" (kept on the next working day when it falls in a weekend) and an
+/// optional "@2013-" or "@-2013" (from or up to a year). Easter after Meeus, Jones and Butcher.
+/// </summary>
+internal sealed partial class HolidayCalendar
+{
+    internal const int FirstYear = 1990;
+    internal const int LastYear = 2100;
+
+    private static readonly string[] Weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
+    private readonly FrozenSet<int> _days;
+
+    private HolidayCalendar(FrozenSet<int> days) => _days = days;
+
+    internal static HolidayCalendar None { get; } = new(FrozenSet<int>.Empty);
+
+    /// <summary>Whether a day (days since 1970-01-01) is a holiday.</summary>
+    internal bool Contains(int day) => _days.Contains(day);
+
+    internal static bool TryCompile(IReadOnlyList<string> rules, out HolidayCalendar calendar, out string fault)
+    {
+        var days = new HashSet<int>();
+        foreach (var rule in rules)
+        {
+            var match = Grammar().Match(rule);
+            if (!match.Success)
+            {
+                (calendar, fault) = (None, $"\"{rule}\" is no holiday rule; expected for example \"12-25\", \"easter+1\", \"mon#1-05\" or \"kings_day\"");
+                return false;
+            }
+
+            var from = Number(match.Groups["from"], FirstYear);
+            var to = Number(match.Groups["to"], LastYear);
+            for (var year = Math.Max(from, FirstYear); year <= Math.Min(to, LastYear); year++)
+            {
+                var date = DateIn(match, year);
+                while (match.Groups["sub"].Success
+                    && (date.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday || days.Contains(DayOf(date))))
+                {
+                    date = date.AddDays(1);
+                }
+
+                days.Add(DayOf(date));
+            }
+        }
+
+        (calendar, fault) = (new HolidayCalendar(days.ToFrozenSet()), "");
+        return true;
+    }
+
+    private static int DayOf(DateOnly date) => LocalTime.DayOf(date);
+
+    private static int Number(Group group, int otherwise) =>
+        group.Success ? int.Parse(group.ValueSpan, CultureInfo.InvariantCulture) : otherwise;
+
+    private static DateOnly DateIn(Match match, int year)
+    {
+        if (match.Groups["kings"].Success)
+        {
+            var day = new DateOnly(year, 4, year < 2014 ? 30 : 27);
+            return day.DayOfWeek == DayOfWeek.Sunday ? day.AddDays(-1) : day;
+        }
+
+        if (match.Groups["easter"].Success)
+        {
+            return Easter(year).AddDays(Number(match.Groups["offset"], 0));
+        }
+
+        var month = Number(match.Groups["month"], 1);
+        if (!match.Groups["weekday"].Success)
+        {
+            return new DateOnly(year, month, Math.Min(Number(match.Groups["day"], 1), DateTime.DaysInMonth(year, month)));
+        }
+
+        var weekday = Array.IndexOf(Weekdays, match.Groups["weekday"].Value);
+        var nth = Number(match.Groups["nth"], 1);
+        if (nth < 0)
+        {
+            var last = new DateOnly(year, month, DateTime.DaysInMonth(year, month));
+            return last.AddDays(-(((int)last.DayOfWeek - weekday + 7) % 7));
+        }
+
+        var first = new DateOnly(year, month, 1);
+        return first.AddDays(((weekday - (int)first.DayOfWeek + 7) % 7) + (7 * (nth - 1)));
+    }
+
+    private static DateOnly Easter(int year)
+    {
+        int a = year % 19, b = year / 100, c = year % 100;
+        int d = b / 4, e = b % 4, f = (b + 8) / 25, g = (b - f + 1) / 3;
+        var h = ((19 * a) + b - d - g + 15) % 30;
+        int i = c / 4, k = c % 4, l = (32 + (2 * e) + (2 * i) - h - k) % 7;
+        var m = (a + (11 * h) + (22 * l)) / 451;
+        var n = h + l - (7 * m) + 114;
+        return new DateOnly(year, n / 31, (n % 31) + 1);
+    }
+
+    [GeneratedRegex("""^(?:(?<kings>kings_day)|(?<easter>easter)(?<offset>[+-]\d{1,2})?|(?<weekday>sun|mon|tue|wed|thu|fri|sat)#(?<nth>[1-4]|-1)-(?<month>0[1-9]|1[0-2])|(?<month>0[1-9]|1[0-2])-(?<day>0[1-9]|[12]\d|3[01]))(?<sub>/sub)?(?:@(?<from>\d{4})?-(?<to>\d{4})?)?$""")]
+    private static partial Regex Grammar();
+}

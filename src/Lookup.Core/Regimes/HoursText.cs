@@ -1,0 +1,63 @@
+using System.Globalization;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>Days and times of day as regime files write them.</summary>
+internal static class HoursText
+{
+    private static readonly string[] Names = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
+    /// <summary>Indexes (Sunday 0, holiday 7) of "sat", "mon-fri" or "holiday"; empty if it is none.</summary>
+    internal static List<int> Days(string text)
+    {
+        if (text == "holiday")
+        {
+            return [CallingHours.Holiday];
+        }
+
+        var parts = text.Split('-');
+        var first = Array.IndexOf(Names, parts[0]);
+        var last = Array.IndexOf(Names, parts[^1]);
+        if (parts.Length > 2 || first < 0 || last < 0)
+        {
+            return [];
+        }
+
+        var days = new List<int> { first };
+        while (days[^1] != last)
+        {
+            days.Add((days[^1] + 1) % 7);
+        }
+
+        return days;
+    }
+
+    /// <summary>Minutes of the day of "18:30"; "24:00" is the end of the day.</summary>
+    internal static bool TryMinute(string text, out int minute)
+    {
+        minute = 0;
+        var parts = text.Split(':');
+        if (parts.Length != 2 || parts[0].Length != 2 || parts[1].Length != 2
+            || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var hours)
+            || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var minutes))
+        {
+            return false;
+        }
+
+        minute = (hours * 60) + minutes;
+        return minutes < 60 && minute <= 24 * 60;
+    }
+
+    internal static bool TryWindow(string text, out CallingHours.Window window)
+    {
+        window = default;
+        var parts = text.Split('-');
+        if (parts.Length != 2 || !TryMinute(parts[0], out var open) || !TryMinute(parts[1], out var close) || open >= close)
+        {
+            return false;
+        }
+
+        window = new CallingHours.Window(open, close);
+        return true;
+    }
+}

@@ -1,0 +1,221 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>
+/// Reads the members of one JSON object and notes every fault with its place instead of stopping at the first: a
+/// member that is missing, of the wrong form or out of range, and one that nobody asked for.
+/// </summary>
+internal sealed class JsonFields
+{
+    private readonly JsonElement _object;
+    private readonly string _place;
+    private readonly List<string> _faults;
+    private readonly HashSet<string> _read = [];
+
+    internal JsonFields(JsonElement element, string place, List<string> faults)
+    {
+        (_object, _place, _faults) = (element, place, faults);
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            Fault("", "must be an object");
+            _object = JsonDocument.Parse("{}").RootElement;
+        }
+    }
+
+    internal void Fault(string member, string what) =>
+        _faults.Add(member.Length == 0 ? $"{_place}: {what}" : $"{_place}.{member}: {what}");
+
+    internal string PlaceOf(string member) => $"{_place}.{member}";
+
+    internal bool Has(string member) => _object.TryGetProperty(member, out _);
+
+    internal string Text(string member, string? otherwise = null)
+    {
+        if (!Take(member, out var value))
+        {
+            if (otherwise is null)
+            {
+                Fault(member, "is missing");
+            }
+
+            return otherwise ?? "";
+        }
+
+        if (value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text)
+        {
+            return text;
+        }
+
+        Fault(member, "must be a text that is not empty");
+        return "";
+    }
+
+    internal int Int(string member, int min, int max, int? otherwise = null)
+    {
+        if (!Take(member, out var value))
+        {
+            if (otherwise is null)
+            {
+                Fault(member, "is missing");
+            }
+
+            return otherwise ?? min;
+        }
+
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number >= min && number <= max)
+        {
+            return number;
+        }
+
+        Fault(member, $"must be a whole number from {min} to {max}");
+        return min;
+    }
+
+    internal bool Flag(string member)
+    {
+        if (!Take(member, out var value))
+        {
+            return false;
+        }
+
+        if (value.ValueKind is not (JsonValueKind.True or JsonValueKind.False))
+        {
+            Fault(member, "must be true or false");
+        }
+
+        return value.ValueKind == JsonValueKind.True;
+    }
+
+    internal DateOnly? Date(string member)
+    {
+        if (!Take(member, out var value))
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.String
+            && DateOnly.TryParseExact(value.GetString(), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date))
+        {
+            return date;
+        }
+
+        Fault(member, "must be a date such as \"2021-07-01\"");
+        return null;
+    }
+
+    internal List<string> Texts(string member)
+    {
+        var texts = new List<string>();
+        var index = 0;
+        foreach (var item in Items(member))
+        {
+            if (item.ValueKind == JsonValueKind.String && item.GetString() is { Length: > 0 } text)
+            {
+                texts.Add(text);
+            }
+            else
+            {
+                Fault($"{member}[{index}]", "must be a text that is not empty");
+            }
+
+            index++;
+        }
+
+        return texts;
+    }
+
+    internal List<JsonFields> Objects(string member)
+    {
+        var index = 0;
+        return [.. Items(member).Select(item => new JsonFields(item, $"{_place}.{member}[{index++}]", _faults))];
+    }
+
+    internal JsonFields? Object(string member) =>
+        Take(member, out var value) ? new JsonFields(value, $"{_place}.{member}", _faults) : null;
+
+    internal List<string> Names()
+    {
+        return [.. _object.EnumerateObject().Select(p => p.Name)];
+    }
+
+    /// <summary>The bits of the named values; all bits where the member is absent.</summary>
+    internal int Set(string member, IReadOnlyDictionary<string, int> values, int otherwise = -1)
+    {
+        if (!Has(member))
+        {
+            return otherwise;
+        }
+
+        var set = 0;
+        foreach (var name in Texts(member))
+        {
+            if (values.TryGetValue(name, out var bits))
+            {
+                set |= bits;
+            }
+            else
+            {
+                Fault(member, $"\"{name}\" is not one of {string.Join(", ", values.Keys)}");
+            }
+        }
+
+        return set;
+    }
+
+    internal T Choice<T>(string member, IReadOnlyDictionary<string, T> values, T otherwise, bool required = true)
+    {
+        if (!required && !Has(member))
+        {
+            return otherwise;
+        }
+
+        var name = Text(member);
+        if (name.Length > 0 && values.TryGetValue(name, out var value))
+        {
+            return value;
+        }
+
+        if (name.Length > 0)
+        {
+            Fault(member, $"\"{name}\" is not one of {string.Join(", ", values.Keys)}");
+        }
+
+        return otherwise;
+    }
+
+    /// <summary>Notes members that nobody asked for.</summary>
+    internal void Done()
+    {
+        foreach (var property in _object.EnumerateObject())
+        {
+            if (!_read.Contains(property.Name))
+            {
+                Fault(property.Name, "is not known here");
+            }
+        }
+    }
+
+    private IEnumerable<JsonElement> Items(string member)
+    {
+        if (!Take(member, out var value))
+        {
+            return [];
+        }
+
+        if (value.ValueKind == JsonValueKind.Array)
+        {
+            return value.EnumerateArray();
+        }
+
+        Fault(member, "must be a list");
+        return [];
+    }
+
+    private bool Take(string member, out JsonElement value)
+    {
+        _read.Add(member);
+        return _object.TryGetProperty(member, out value);
+    }
+}

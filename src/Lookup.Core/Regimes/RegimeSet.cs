@@ -1,0 +1,271 @@
+using System.Collections.Frozen;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>
+/// The regimes of all countries, compiled from their files into tables: the longest matching prefix of the number names
+/// the area, the call time the period, and the rules of both are ready to run. Immutable.
+/// </summary>
+public sealed class RegimeSet : IRegisterCatalog
+{
+    internal const int MaxPrefix = 9;
+
+    // The rules at work in one period are kept as bits of one word.
+    internal const int MaxRules = 60;
+
+    private readonly FrozenDictionary<ulong, Rules[]> _byPrefix;
+    private readonly int[] _prefixLengths;
+    private readonly FrozenDictionary<string, RegisterDefinition> _registers;
+
+    private RegimeSet(Dictionary<string, Rules[]> byPrefix, List<RegisterDefinition> registers)
+    {
+        _byPrefix = byPrefix.ToFrozenDictionary(p => ulong.Parse(p.Key, System.Globalization.CultureInfo.InvariantCulture), p => p.Value);
+        _prefixLengths = [.. byPrefix.Keys.Select(p => p.Length).Distinct().OrderDescending()];
+        _registers = registers.ToFrozenDictionary(r => r.Name);
+        Registers = registers;
+    }
+
+    /// <summary>The regimes that come with the program.</summary>
+    /// <exception cref="RegimeException">They are faulty.</exception>
+    public static RegimeSet BuiltIn { get; } = Load(BuiltInFiles());
+
+    /// <summary>The registers that the regimes ask.</summary>
+    public IReadOnlyList<RegisterDefinition> Registers { get; }
+
+    /// <summary>Compiles regime files.</summary>
+    /// <param name="files">Name and UTF-8 JSON of each, see docs/regimes.md.</param>
+    /// <exception cref="RegimeException">With every fault of every file.</exception>
+    public static RegimeSet Load(IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> files)
+    {
+        var faults = new List<string>();
+        var registers = new List<RegisterDefinition>();
+        var countries = files
+            .OrderBy(f => f.Key, StringComparer.Ordinal)
+            .Select(f => (f.Key, File: CountryFile.Read(f.Key, f.Value, registers, faults)))
+            .ToList();
+        if (countries.Count == 0)
+        {
+            faults.Add("there is no regime file");
+        }
+
+        var byPrefix = new Dictionary<string, Rules[]>();
+        if (faults.Count == 0)
+        {
+            foreach (var (name, file) in countries)
+            {
+                Compile(name, file!, byPrefix, faults);
+            }
+        }
+
+        return faults.Count == 0 ? new RegimeSet(byPrefix, registers) : throw new RegimeException(faults);
+    }
+
+    /// <summary>The regime files that come with the program.</summary>
+    public static IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> BuiltInFiles()
+    {
+        var assembly = typeof(RegimeSet).Assembly;
+        foreach (var name in assembly.GetManifestResourceNames().Where(n => n.StartsWith("regimes/", StringComparison.Ordinal)))
+        {
+            using var stream = assembly.GetManifestResourceStream(name)!;
+            using var copy = new MemoryStream();
+            stream.CopyTo(copy);
+            yield return KeyValuePair.Create(name["regimes/".Length..], (ReadOnlyMemory<byte>)copy.ToArray());
+        }
+    }
+
+    /// <summary>The rules for a call.</summary>
+    /// <param name="number">The called number.</param>
+    /// <param name="callTime">The call time in Unix milliseconds.</param>
+    /// <returns>Null where no regime is loaded for the country and time.</returns>
+    public Rules? Find(PhoneNumber number, long callTime)
+    {
+        var digits = DigitsOf(number.Value);
+        foreach (var length in _prefixLengths)
+        {
+            if (length <= digits && _byPrefix.TryGetValue(number.Value / Power(digits - length), out var periods))
+            {
+                foreach (var rules in periods)
+                {
+                    if (rules.From <= callTime && callTime < rules.Until)
+                    {
+                        return rules;
+                    }
+                }
+
+                return null;
+            }
+        }
+
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public bool TryGetRegister(string name, out IReadOnlyList<string> categories)
+    {
+        var found = _registers.TryGetValue(name, out var register);
+        categories = register?.Categories ?? [];
+        return found;
+    }
+
+    private static void Compile(string name, CountryFile file, Dictionary<string, Rules[]> byPrefix, List<string> faults)
+    {
+        foreach (var area in file.Areas)
+        {
+            Add(area.Prefixes, PeriodsOf(file, area, null));
+        }
+
+        Add(file.Excluded, []);
+        foreach (var (prefix, rule) in file.Ranges)
+        {
+            var area = file.Areas
+                .Select(a => (Area: a, Match: a.Prefixes.Where(p => prefix.StartsWith(p, StringComparison.Ordinal)).MaxBy(p => p.Length)))
+                .MaxBy(m => m.Match?.Length ?? 0);
+            if (area.Match is null)
+            {
+                faults.Add($"{name}.ranges: \"{prefix}\" does not lie within the file's prefixes");
+                continue;
+            }
+
+            Add([prefix], PeriodsOf(file, area.Area, rule));
+        }
+
+        void Add(List<string> prefixes, Rules[] periods)
+        {
+            foreach (var prefix in prefixes)
+            {
+                if (!byPrefix.TryAdd(prefix, periods))
+                {
+                    faults.Add($"{name}: the prefix \"{prefix}\" is given twice");
+                }
+            }
+        }
+    }
+
+    private static Rules[] PeriodsOf(CountryFile file, CountryFile.Area area, Rule? range)
+    {
+        var periods = new List<Rules>();
+        foreach (var regime in file.Regimes)
+        {
+            var rules = regime.Rules.Where(r => r.Areas.Length == 0 || r.Areas.Contains(area.Name)).ToList();
+            if (range is not null)
+            {
+                rules.Insert(0, range);
+            }
+
+            // A rule or limit with a period of its own splits the regime into periods within which nothing changes.
+            var limits = rules.SelectMany(r => r.Unless).SelectMany(p => p.Limits).ToList();
+            var bounds = rules.SelectMany(r => new[] { r.From, r.Until })
+                .Concat(limits.SelectMany(l => new[] { l.From, l.Until }))
+                .Where(b => b > regime.From && b < regime.Until)
+                .Append(regime.From)
+                .Append(regime.Until)
+                .Distinct()
+                .Order()
+                .ToList();
+            var id = rules.Any(r => r.Areas.Length > 0) ? $"{regime.Id}-{area.Name}" : regime.Id;
+            for (var i = 0; i + 1 < bounds.Count; i++)
+            {
+                periods.Add(CompilePeriod(file, area, regime, id, rules, bounds[i], bounds[i + 1]));
+            }
+        }
+
+        return [.. periods];
+    }
+
+    private static Rules CompilePeriod(
+        CountryFile file, CountryFile.Area area, CountryFile.Regime regime, string id, List<Rule> rules, long from, long until)
+    {
+        var registers = new List<RegisterDefinition>();
+        var active = new List<Rule>();
+        foreach (var rule in rules.Where(r => r.From <= from && r.Until >= until))
+        {
+            var compiled = rule with
+            {
+                Unless = [.. rule.Unless.Select(p => p with { Limits = [.. p.Limits.Where(l => l.From <= from && l.Until >= until)] })],
+            };
+            if (rule.Register is { } register)
+            {
+                if (!registers.Contains(register))
+                {
+                    registers.Add(register);
+                }
+
+                compiled = compiled with { RegisterSlot = registers.IndexOf(register) };
+            }
+
+            active.Add(compiled);
+        }
+
+        if (registers.Count > Decider.RegisterSlots)
+        {
+            throw new RegimeException([$"{file.Country}: {id} asks more than {Decider.RegisterSlots} registers"]);
+        }
+
+        return new Rules
+        {
+            Id = id,
+            Version = file.Version,
+            From = from,
+            Until = until,
+            Zones = area.Zones,
+            All = [.. active],
+            Slots = active.Aggregate(1u << Slot.Subscriber, (slots, rule) => slots | SlotsOf(rule)),
+            Otherwise = regime.Otherwise,
+            Exempt = regime.Exempt,
+            Registers = [.. registers],
+        };
+    }
+
+    private static uint SlotsOf(Rule rule)
+    {
+        var slots = rule.Type switch
+        {
+            RuleType.Objection => (1u << Slot.ObjectionOwn) | (1u << Slot.ObjectionAll),
+            RuleType.Register => 1u << (Slot.FirstRegister + rule.RegisterSlot),
+            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? 1u << Slot.AttemptsGroup : 0),
+            RuleType.Refusal => 1u << Slot.Refusal,
+            _ => 0u,
+        };
+        foreach (var permit in rule.Unless)
+        {
+            slots |= permit.By switch
+            {
+                PermitBy.Consent => (1u << Slot.ConsentGroup) | (1u << Slot.ConsentAny),
+                PermitBy.Relation => (uint)(permit.Relations >> (int)RelationKind.Customer) << Slot.FirstRelation,
+                _ => (1u << Slot.PublishedGroup) | (1u << Slot.PublishedAny),
+            };
+            if (permit.Limits.Any(l => l.FirstContactMonths > 0))
+            {
+                slots |= 1u << Slot.AttemptsOwn;
+            }
+        }
+
+        return slots;
+    }
+
+    private static int DigitsOf(ulong value)
+    {
+        var digits = 1;
+        while (value >= 10)
+        {
+            value /= 10;
+            digits++;
+        }
+
+        return digits;
+    }
+
+    private static ulong Power(int exponent)
+    {
+        var power = 1UL;
+        for (var i = 0; i < exponent; i++)
+        {
+            power *= 10;
+        }
+
+        return power;
+    }
+}

@@ -1,0 +1,48 @@
+using System.Collections.Frozen;
+using Lookup.Core.Facts;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>
+/// A do-not-call register as a regime file defines it. A registration may be limited to categories of offers, kept as
+/// bits in the order of <see cref="Categories"/>.
+/// </summary>
+public sealed class RegisterDefinition
+{
+    /// <summary>The most categories a register may have: they are bits of one 32-bit word.</summary>
+    public const int MaxCategories = 32;
+
+    private readonly FrozenDictionary<string, uint> _bits;
+    private readonly uint[] _byPurpose;
+
+    internal RegisterDefinition(
+        int index, string name, string title, IReadOnlyList<string> categories, IReadOnlyDictionary<Purpose, uint> byPurpose)
+    {
+        (Index, Name, Title, Categories) = (index, name, title, categories);
+        Scope = Facts.Scope.Of(name);
+        _bits = categories.Select((c, i) => (c, i)).ToFrozenDictionary(p => p.c, p => 1u << p.i);
+        _byPurpose = [.. Enumerable.Range(0, 16).Select(p => byPurpose.GetValueOrDefault((Purpose)p, uint.MaxValue))];
+    }
+
+    /// <summary>Position among the registers of the regime set.</summary>
+    public int Index { get; }
+
+    /// <summary>Name, for example "nl-bmnr".</summary>
+    public string Name { get; }
+
+    /// <summary>Title in words.</summary>
+    public string Title { get; }
+
+    /// <summary>Categories of offers that can be blocked one by one; empty if a registration always blocks all.</summary>
+    public IReadOnlyList<string> Categories { get; }
+
+    /// <summary>Scope of its registrations.</summary>
+    public ulong Scope { get; }
+
+    /// <summary>
+    /// The categories that an offer can belong to: that of its product group where the register has one of that name,
+    /// else all that its purpose can mean, so that doubt blocks.
+    /// </summary>
+    public uint OfferMask(Purpose purpose, string productGroup) =>
+        _bits.TryGetValue(productGroup, out var bit) ? bit : _byPurpose[(int)purpose];
+}

@@ -1,0 +1,298 @@
+using System.Globalization;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>Reads one rule of a regime file, see docs/regimes.md.</summary>
+internal sealed class RuleReader(
+    TimeZoneInfo zone, IReadOnlyDictionary<string, RegisterDefinition> registers, IReadOnlyDictionary<string, HolidayCalendar> calendars)
+{
+    private static readonly Dictionary<string, RuleType> Types = new()
+    {
+        ["withheld"] = RuleType.Withheld,
+        ["automated"] = RuleType.Automated,
+        ["banned"] = RuleType.Banned,
+        ["objection"] = RuleType.Objection,
+        ["refusal"] = RuleType.Refusal,
+        ["register"] = RuleType.Register,
+        ["permission"] = RuleType.Permission,
+        ["hours"] = RuleType.Hours,
+        ["attempts"] = RuleType.Attempts,
+    };
+
+    private static readonly Dictionary<string, Layer> LayerNames = new()
+    {
+        ["law"] = Layer.Law,
+        ["code"] = Layer.Code,
+        ["policy"] = Layer.Policy,
+        ["strict"] = Layer.Strict,
+    };
+
+    private static readonly Dictionary<string, int> SubscriberSets = new()
+    {
+        ["consumer"] = 1 << (int)SubscriberType.Consumer,
+        ["sole_trader"] = 1 << (int)SubscriberType.SoleTrader,
+        ["legal_person"] = 1 << (int)SubscriberType.LegalPerson,
+        ["unknown"] = 1 << (int)SubscriberType.Unknown,
+
+        // Who is not known is protected like a natural person.
+        ["natural_person"] = (1 << (int)SubscriberType.Consumer) | (1 << (int)SubscriberType.SoleTrader) | (1 << (int)SubscriberType.Unknown),
+    };
+
+    private static readonly Dictionary<string, int> KindSets = new()
+    {
+        ["marketing"] = 1 << (int)CallKind.Marketing,
+        ["requested"] = 1 << (int)CallKind.Requested,
+        ["service"] = 1 << (int)CallKind.Service,
+        ["research"] = 1 << (int)CallKind.Research,
+    };
+
+    private static readonly Dictionary<string, int> SectorSets = new()
+    {
+        ["other"] = 1 << (int)Sector.Other,
+        ["ideal_or_charity"] = 1 << (int)Sector.IdealOrCharity,
+        ["charity_lottery"] = 1 << (int)Sector.CharityLottery,
+        ["press_publisher"] = 1 << (int)Sector.PressPublisher,
+    };
+
+    private static readonly Dictionary<string, int> RelationSets = new()
+    {
+        ["customer"] = 1 << (int)RelationKind.Customer,
+        ["donor"] = 1 << (int)RelationKind.Donor,
+        ["volunteer"] = 1 << (int)RelationKind.Volunteer,
+        ["attendee"] = 1 << (int)RelationKind.Attendee,
+        ["inquiry"] = 1 << (int)RelationKind.Inquiry,
+    };
+
+    private static readonly Dictionary<string, int> NeedSets = new()
+    {
+        ["obtained_at_sale"] = (int)FactMarks.ObtainedAtSale,
+        ["opt_out_offered"] = (int)FactMarks.OptOutOffered,
+    };
+
+    private static readonly Dictionary<string, PermitBy> PermitNames = new()
+    {
+        ["consent"] = PermitBy.Consent,
+        ["relation"] = PermitBy.Relation,
+        ["published"] = PermitBy.Published,
+    };
+
+    internal static Dictionary<string, int> PurposeSets { get; } = new()
+    {
+        ["commercial"] = 1 << (int)Purpose.Commercial,
+        ["charity"] = 1 << (int)Purpose.Charity,
+        ["political"] = 1 << (int)Purpose.Political,
+        ["survey"] = 1 << (int)Purpose.Survey,
+        ["service"] = 1 << (int)Purpose.Service,
+    };
+
+    internal static IReadOnlyDictionary<string, int> Kinds => KindSets;
+
+    internal Rule Read(JsonFields json)
+    {
+        var type = json.Choice("rule", Types, RuleType.Permission);
+        var text = Text(json);
+        var rule = new Rule
+        {
+            Type = type,
+            Text = text,
+            From = Instant(json.Date("from"), long.MinValue),
+            Until = Instant(json.Date("until"), long.MaxValue),
+            Areas = [.. json.Texts("areas")],
+            Subscribers = json.Set("subscribers", SubscriberSets),
+            Kinds = json.Set("kinds", KindSets, 1 << (int)CallKind.Marketing),
+            Purposes = json.Set("purposes", PurposeSets) & ~json.Set("exemptPurposes", PurposeSets, 0),
+            Sectors = json.Set("sectors", SectorSets) & ~json.Set("exemptSectors", SectorSets, 0),
+            Groups = [.. json.Texts("groups")],
+            Unless = [.. json.Objects("unless").Select(p => ReadPermit(p, text))],
+        };
+        rule = type switch
+        {
+            RuleType.Register => ReadRegister(rule, json),
+            RuleType.Hours => rule with { Hours = ReadHours(json) },
+            RuleType.Attempts => ReadAttempts(rule, json),
+            RuleType.Refusal => rule with { PauseDays = json.Flag("final") ? 0 : json.Int("pauseDays", 1, 3660) },
+            _ => rule,
+        };
+        if (type == RuleType.Banned && rule.Groups.Length == 0)
+        {
+            json.Fault("groups", "a ban must name its product groups");
+        }
+
+        json.Done();
+        return rule;
+    }
+
+    /// <summary>Reads layer, article and text; from a rule around it where they are not given.</summary>
+    internal static RuleText Text(JsonFields json, RuleText? around = null)
+    {
+        var layer = json.Choice("layer", LayerNames, around?.Layer ?? Layer.Law, around is null);
+        return new RuleText(layer, json.Text("article", around?.Article), json.Text("text", around?.Text));
+    }
+
+    private Rule ReadRegister(Rule rule, JsonFields json)
+    {
+        var name = json.Text("register");
+        if (name.Length > 0 && !registers.ContainsKey(name))
+        {
+            json.Fault("register", $"\"{name}\" is not defined under registers");
+        }
+
+        var effects = json.Objects("effects").Select(effect =>
+        {
+            var read = new Effect(Text(effect, rule.Text), effect.Int("afterDays", 0, 366));
+            effect.Done();
+            return read;
+        }).ToArray();
+        var age = json.Object("snapshot");
+        var ageText = age is null ? null : Text(age, rule.Text);
+        var days = age?.Int("maxAgeDays", 1, 366) ?? 0;
+        age?.Done();
+        return rule with
+        {
+            Register = registers.GetValueOrDefault(name),
+            Effects = effects.Length > 0 ? effects : [new Effect(rule.Text, 0)],
+            SnapshotMaxAgeDays = days,
+            SnapshotText = ageText,
+        };
+    }
+
+    private static Rule ReadAttempts(Rule rule, JsonFields json)
+    {
+        // The history keeps the newest seven attempts for certain.
+        var max = json.Int("max", 1, Timeline.MaxEntries - 1);
+        var hours = json.Int("withinHours", 1, 24 * 366, 0);
+        var days = json.Int("daysBack", 0, 366, -1);
+        if (hours > 0 == days >= 0)
+        {
+            json.Fault("withinHours", "give either withinHours or daysBack");
+        }
+
+        return rule with { Max = max, WithinHours = hours, DaysBack = Math.Max(days, 0), PerSubject = json.Flag("perSubject") };
+    }
+
+    private Permit ReadPermit(JsonFields json, RuleText around)
+    {
+        var by = json.Choice("by", PermitNames, PermitBy.Consent);
+        var text = Text(json, around);
+        var permit = new Permit
+        {
+            By = by,
+            Text = text,
+            Subscribers = json.Set("subscribers", SubscriberSets),
+            Later = json.Flag("later"),
+            PartialOnly = json.Flag("partialOnly"),
+        };
+        if (by == PermitBy.Consent)
+        {
+            permit = permit with { InLedger = json.Flag("inLedger") };
+        }
+        else if (by == PermitBy.Relation)
+        {
+            permit = permit with
+            {
+                Sectors = json.Set("sectors", SectorSets),
+                Relations = json.Set("relations", RelationSets, 0),
+                Running = json.Flag("running"),
+                MonthsFromLast = json.Int("monthsFromLast", 1, 1200, 0),
+                Needs = (FactMarks)json.Set("needs", NeedSets, 0),
+            };
+            if (permit.Relations == 0)
+            {
+                json.Fault("relations", "must name at least one kind of relation");
+            }
+        }
+
+        permit = permit with { Limits = [.. json.Objects("limits").Select(l => ReadLimit(l, text))] };
+        json.Done();
+        return permit;
+    }
+
+    private Limit ReadLimit(JsonFields json, RuleText around)
+    {
+        var limit = new Limit
+        {
+            Text = Text(json, around),
+            From = Instant(json.Date("from"), long.MinValue),
+            Until = Instant(json.Date("until"), long.MaxValue),
+            MonthsAfterEnd = json.Int("monthsAfterEnd", 1, 1200, 0),
+            FirstContactMonths = json.Int("firstContactMonths", 1, 120, 0),
+        };
+        if (limit.MonthsAfterEnd == 0 && limit.FirstContactMonths == 0)
+        {
+            json.Fault("monthsAfterEnd", "a limit must limit something: monthsAfterEnd or firstContactMonths");
+        }
+
+        json.Done();
+        return limit;
+    }
+
+    private CallingHours ReadHours(JsonFields json)
+    {
+        var calendar = json.Text("holidays", "none");
+        if (calendar != "none" && !calendars.ContainsKey(calendar))
+        {
+            json.Fault("holidays", $"\"{calendar}\" is not defined under calendars");
+        }
+
+        var days = new CallingHours.Window[CallingHours.Holiday + 1][];
+        if (json.Object("windows") is { } windows)
+        {
+            foreach (var name in windows.Names())
+            {
+                var parsed = windows.Texts(name).Select(w => ReadWindow(windows, name, w)).ToArray();
+                var indexes = HoursText.Days(name);
+                if (indexes.Count == 0)
+                {
+                    windows.Fault(name, "is not a day; expected mon to sun, a range such as mon-fri, or holiday");
+                }
+
+                foreach (var day in indexes)
+                {
+                    days[day] = parsed;
+                }
+            }
+        }
+        else
+        {
+            json.Fault("windows", "is missing");
+        }
+
+        if (days.Take(CallingHours.Holiday).Any(d => d is null) || (calendar != "none" && days[CallingHours.Holiday] is null))
+        {
+            json.Fault("windows", "every day from mon to sun, and holiday where there is a calendar, must be given; [] for none");
+        }
+
+        var early = new Dictionary<int, int>();
+        if (json.Object("earlyClose") is { } closing)
+        {
+            foreach (var name in closing.Names())
+            {
+                if (!DateOnly.TryParseExact("2024-" + name, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date)
+                    | !HoursText.TryMinute(closing.Text(name), out var minute))
+                {
+                    closing.Fault(name, "must be a day and a time such as \"12-24\": \"18:30\"");
+                }
+
+                early[(date.Month * 100) + date.Day] = minute;
+            }
+        }
+
+        return new CallingHours([.. days.Select(d => d ?? [])], calendars.GetValueOrDefault(calendar, HolidayCalendar.None), early);
+    }
+
+    private static CallingHours.Window ReadWindow(JsonFields json, string member, string text)
+    {
+        if (HoursText.TryWindow(text, out var window))
+        {
+            return window;
+        }
+
+        json.Fault(member, $"\"{text}\" is not a window such as \"09:00-22:00\"");
+        return default;
+    }
+
+    private long Instant(DateOnly? date, long otherwise) =>
+        date is { } d ? LocalTime.Instant(LocalTime.DayOf(d), 0, zone) : otherwise;
+}

@@ -1,0 +1,143 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>The rules that hold for numbers of one area in one period, compiled from a regime file. Immutable.</summary>
+public sealed class Rules
+{
+    /// <summary>Name of the regime, for example "NL-2".</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Version of the file it comes from.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>First instant of the period, in Unix milliseconds.</summary>
+    public required long From { get; init; }
+
+    /// <summary>First instant after the period, in Unix milliseconds.</summary>
+    public required long Until { get; init; }
+
+    /// <summary>Zones that the called number can be in; a call must be allowed in each. The first dates days.</summary>
+    internal required TimeZoneInfo[] Zones { get; init; }
+
+    /// <summary>The rules; what binds more comes first.</summary>
+    internal required Rule[] All { get; init; }
+
+    /// <summary>Bits of the fact slots that the rules look at.</summary>
+    internal required uint Slots { get; init; }
+
+    /// <summary>Why a call is permitted that no rule forbids.</summary>
+    internal required RuleText Otherwise { get; init; }
+
+    /// <summary>Why a call of a kind other than marketing is permitted, by CallKind; null where nothing is said.</summary>
+    internal required RuleText?[] Exempt { get; init; }
+
+    /// <summary>The registers asked, at most <see cref="Decider.RegisterSlots"/>.</summary>
+    internal required RegisterDefinition[] Registers { get; init; }
+}
+
+/// <summary>What a rule forbids, see docs/regimes.md.</summary>
+internal enum RuleType : byte
+{
+    Range,
+    Withheld,
+    Automated,
+    Banned,
+    Objection,
+    Refusal,
+    Register,
+    Permission,
+    Hours,
+    Attempts,
+}
+
+/// <summary>One rule: it forbids a call that it applies to, unless a permit lifts it.</summary>
+internal sealed record Rule
+{
+    internal required RuleType Type { get; init; }
+    internal required RuleText Text { get; init; }
+    internal long From { get; init; } = long.MinValue;
+    internal long Until { get; init; } = long.MaxValue;
+    internal string[] Areas { get; init; } = [];
+
+    // Whom and what it applies to. Sets are bits by enum value; product groups: none means any.
+    internal int Subscribers { get; init; } = -1;
+    internal int Kinds { get; init; } = 1 << (int)CallKind.Marketing;
+    internal int Purposes { get; init; } = -1;
+    internal int Sectors { get; init; } = -1;
+    internal string[] Groups { get; init; } = [];
+    internal Permit[] Unless { get; init; } = [];
+
+    // Register.
+    internal RegisterDefinition? Register { get; init; }
+    internal int RegisterSlot { get; init; }
+    internal Effect[] Effects { get; init; } = [];
+    internal int SnapshotMaxAgeDays { get; init; }
+    internal RuleText? SnapshotText { get; init; }
+
+    // Hours, attempts, refusal.
+    internal CallingHours? Hours { get; init; }
+    internal int Max { get; init; }
+    internal int WithinHours { get; init; }
+    internal int DaysBack { get; init; }
+    internal bool PerSubject { get; init; }
+    internal int PauseDays { get; init; }
+}
+
+/// <summary>A registration counts for a layer from so many days after it was made.</summary>
+internal sealed record Effect(RuleText Text, int AfterDays);
+
+internal enum PermitBy : byte
+{
+    Consent,
+    Relation,
+    Published,
+}
+
+/// <summary>Something on record that lifts a rule.</summary>
+internal sealed record Permit
+{
+    internal required PermitBy By { get; init; }
+    internal required RuleText Text { get; init; }
+    internal int Subscribers { get; init; } = -1;
+    internal int Sectors { get; init; } = -1;
+
+    /// <summary>It must be newer than the fact that forbids.</summary>
+    internal bool Later { get; init; }
+
+    /// <summary>It lifts only a registration that is limited to categories.</summary>
+    internal bool PartialOnly { get; init; }
+
+    /// <summary>The consent must stand in the register of consents.</summary>
+    internal bool InLedger { get; init; }
+
+    /// <summary>Bits of the kinds of relation.</summary>
+    internal int Relations { get; init; }
+
+    /// <summary>The relation must not have ended.</summary>
+    internal bool Running { get; init; }
+
+    /// <summary>The relation lasts so many months from its last moment (its end, else its begin); 0: no limit.</summary>
+    internal int MonthsFromLast { get; init; }
+
+    /// <summary>Conditions that the relation must meet.</summary>
+    internal FactMarks Needs { get; init; }
+
+    /// <summary>Narrowings of other layers or periods.</summary>
+    internal Limit[] Limits { get; init; } = [];
+}
+
+/// <summary>A narrowing of a permit, with its own layer, article and period.</summary>
+internal sealed record Limit
+{
+    internal required RuleText Text { get; init; }
+    internal long From { get; init; } = long.MinValue;
+    internal long Until { get; init; } = long.MaxValue;
+
+    /// <summary>An ended relation counts so many months after its end; 0: not limited.</summary>
+    internal int MonthsAfterEnd { get; init; }
+
+    /// <summary>First contact so many months after the capture, unless the consent names another term; 0: not limited.</summary>
+    internal int FirstContactMonths { get; init; }
+}
