@@ -21,7 +21,7 @@ public static class Decider
     internal const int RegisterSlots = Slot.ConsentGroup - Slot.FirstRegister;
 
     private static readonly RuleText NoRegime =
-        new(Layer.Policy, "", "No regime is loaded for this country and time; what is not covered is not permitted.");
+        new(Layer.Policy, Decision.OwnPolicy, "No regime is loaded for this country and time; what is not covered is not permitted.");
 
     /// <summary>Names the timelines that the decision needs.</summary>
     /// <param name="rules">The rules that hold.</param>
@@ -81,7 +81,7 @@ public static class Decider
         Slot.ConsentGroup => new FactId(FactKind.Consent, (byte)question.Purpose, question.OrganisationGroup),
         Slot.ConsentAny => new FactId(FactKind.Consent, (byte)question.Purpose, question.Organisation),
         < Slot.Subscriber => new FactId(
-            FactKind.Relation, (byte)(RelationKind.Customer + (slot - Slot.FirstRelation)), question.OrganisationGroup),
+            FactKind.Relation, (byte)((int)RelationKind.Customer + slot - Slot.FirstRelation), question.OrganisationGroup),
         Slot.Subscriber => new FactId(FactKind.Subscriber, 0, Scope.All),
         Slot.PublishedGroup => new FactId(FactKind.PublishedForOffers, 0, question.Group),
         Slot.PublishedAny => new FactId(FactKind.PublishedForOffers, 0, Scope.All),

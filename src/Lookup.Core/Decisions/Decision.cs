@@ -74,6 +74,9 @@ public struct Decision
     /// <summary>The most reasons that a decision carries.</summary>
     public const int MaxReasons = 8;
 
+    /// <summary>The article of what no law or code says.</summary>
+    public const string OwnPolicy = "own policy";
+
     private ReasonList _reasons;
 
     /// <summary>The verdict.</summary>
@@ -101,7 +104,7 @@ public struct Decision
     public static Decision Without(Verdict verdict, ReasonCode code, string text, Rules? rules = null)
     {
         var decision = new Decision { Verdict = verdict, Rules = rules };
-        decision.Add(code, new RuleText(Layer.Policy, "", text));
+        decision.Add(code, new RuleText(Layer.Policy, OwnPolicy, text));
         return decision;
     }
 

@@ -14,9 +14,6 @@ internal enum Lift : byte
 /// <content>What lifts a rule: consents, relations, publication.</content>
 internal ref partial struct Evaluation<TTrace>
 {
-    private Reason _consentFailure;
-    private Reason _relationFailure;
-
     private Lift Lifted(Rule rule, long threshold, bool partial)
     {
         var cannotTell = false;

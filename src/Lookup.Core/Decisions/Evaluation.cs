@@ -31,6 +31,10 @@ internal ref partial struct Evaluation<TTrace>
     private ReasonCode _permitCode;
     private RuleText? _permit;
 
+    // Why the closest consent and relation did not count.
+    private Reason _consentFailure;
+    private Reason _relationFailure;
+
     // Until when what permits keeps permitting, hours and caps aside.
     private long _permitUntil;
     private long _openUntil;

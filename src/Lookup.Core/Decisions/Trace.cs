@@ -19,9 +19,9 @@ public sealed record Explanation(Decision Decision, IReadOnlyList<TraceStep> Ste
 /// <summary>Where the evaluation tells its steps; the one that tells nobody is compiled away.</summary>
 internal interface ITrace
 {
-    bool On { get; }
+    public bool On { get; }
 
-    void Step(string rule, RuleText text, string outcome, string detail);
+    public void Step(string rule, RuleText text, string outcome, string detail);
 }
 
 internal readonly struct NoTrace : ITrace

@@ -8,10 +8,10 @@ namespace Lookup.Core.Decisions;
 internal static class Texts
 {
     internal static readonly RuleText CannotTell = new(
-        Layer.Policy, "", "What is on record does not tell for this call time; what cannot be told is not permitted.");
+        Layer.Policy, Decision.OwnPolicy, "What is on record does not tell for this call time; what cannot be told is not permitted.");
 
     internal static readonly RuleText OutsideTheRule = new(
-        Layer.Policy, "", "Not a marketing call, so outside the rules for those.");
+        Layer.Policy, Decision.OwnPolicy, "Not a marketing call, so outside the rules for those.");
 }
 
 /// <summary>Decisions in words.</summary>
@@ -60,12 +60,7 @@ internal static class Wording
         return text.ToString();
     }
 
-    private static string Source(Layer layer, string article) =>
-        (layer, article) switch
-        {
-            (_, "") => layer.ToString().ToLowerInvariant(),
-            _ => $"{layer.ToString().ToLowerInvariant()}, {article}",
-        };
+    private static string Source(Layer layer, string article) => $"{layer.ToString().ToLowerInvariant()}, {article}";
 
     private static string Name(Verdict verdict) => verdict switch
     {

@@ -197,11 +197,11 @@ internal sealed class JsonFields
         }
     }
 
-    private IEnumerable<JsonElement> Items(string member)
+    private JsonElement.ArrayEnumerator Items(string member)
     {
         if (!Take(member, out var value))
         {
-            return [];
+            return default;
         }
 
         if (value.ValueKind == JsonValueKind.Array)
@@ -210,7 +210,7 @@ internal sealed class JsonFields
         }
 
         Fault(member, "must be a list");
-        return [];
+        return default;
     }
 
     private bool Take(string member, out JsonElement value)

@@ -6,6 +6,10 @@ namespace Lookup.Core.Regimes;
 /// <summary>The rules that hold for numbers of one area in one period, compiled from a regime file. Immutable.</summary>
 public sealed class Rules
 {
+    internal Rules()
+    {
+    }
+
     /// <summary>Name of the regime, for example "NL-2".</summary>
     public required string Id { get; init; }
 
@@ -19,22 +23,22 @@ public sealed class Rules
     public required long Until { get; init; }
 
     /// <summary>Zones that the called number can be in; a call must be allowed in each. The first dates days.</summary>
-    internal required TimeZoneInfo[] Zones { get; init; }
+    internal TimeZoneInfo[] Zones { get; init; } = [];
 
     /// <summary>The rules; what binds more comes first.</summary>
-    internal required Rule[] All { get; init; }
+    internal Rule[] All { get; init; } = [];
 
     /// <summary>Bits of the fact slots that the rules look at.</summary>
-    internal required uint Slots { get; init; }
+    internal uint Slots { get; init; }
 
     /// <summary>Why a call is permitted that no rule forbids.</summary>
-    internal required RuleText Otherwise { get; init; }
+    internal RuleText Otherwise { get; init; } = Texts.OutsideTheRule;
 
     /// <summary>Why a call of a kind other than marketing is permitted, by CallKind; null where nothing is said.</summary>
-    internal required RuleText?[] Exempt { get; init; }
+    internal RuleText?[] Exempt { get; init; } = [];
 
     /// <summary>The registers asked, at most <see cref="Decider.RegisterSlots"/>.</summary>
-    internal required RegisterDefinition[] Registers { get; init; }
+    internal RegisterDefinition[] Registers { get; init; } = [];
 }
 
 /// <summary>What a rule forbids, see docs/regimes.md.</summary>

@@ -1,0 +1,80 @@
+using System.Text;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+
+namespace Lookup.Tests.Regimes;
+
+public sealed class RegimeSetTests
+{
+    [Fact]
+    public void BuiltIn_Loaded_KnowsItsRegisters() =>
+        Assert.Equal(
+            ["be-dncm", "fr-bloctel", "in-dlt", "it-rpo", "nl-bmnr", "uk-ctps", "uk-tps", "us-dnc"],
+            RegimeSet.BuiltIn.Registers.Select(r => r.Name).Order());
+
+    [Theory]
+    [InlineData("+31612345678", "2009-09-30T23:59:59+02:00", null)]
+    [InlineData("+31612345678", "2009-10-01T00:00:00+02:00", "NL-1")]
+    [InlineData("+31612345678", "2021-06-30T23:59:59+02:00", "NL-1")]
+    [InlineData("+31612345678", "2021-07-01T00:00:00+02:00", "NL-2")]
+    [InlineData("+31612345678", "2026-07-01T00:00:00+02:00", "NL-3")]
+    [InlineData("+5997171234", "2024-03-12T14:00:00-04:00", null)]
+    [InlineData("+13055550123", "2025-03-11T14:00:00-04:00", "US-FL")]
+    [InlineData("+12125550123", "2025-03-11T14:00:00-04:00", "US")]
+    [InlineData("+14165550123", "2025-03-11T14:00:00-04:00", null)]
+    [InlineData("+441534123456", "2025-03-11T14:00:00Z", null)]
+    [InlineData("+442071234567", "2025-03-11T14:00:00Z", "UK")]
+    public void Find_NumberAndTime_GivesTheRowInForce(string number, string time, string? regime)
+    {
+        Assert.True(PhoneNumber.TryParse(number, out var parsed, out var fault), fault.ToString());
+        var at = DateTimeOffset.Parse(time, System.Globalization.CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
+        Assert.Equal(regime, RegimeSet.BuiltIn.Find(parsed, at)?.Id);
+    }
+
+    [Fact]
+    public void Load_ManyFaults_ListsEachWithItsPlace()
+    {
+        const string Json = """
+            {
+              "country": "XX", "title": "X", "version": "1", "zones": ["Mars/Olympus"], "prefixes": ["31x"], "colour": "red",
+              "calendars": { "public": ["easter*1"] },
+              "regimes": [
+                { "id": "X-1", "from": "2020-13-01", "otherwise": { "layer": "law", "article": "1", "text": "t" },
+                  "rules": [
+                    { "rule": "hours", "layer": "lore", "article": "1", "text": "t", "windows": { "mon-fri": ["22:00-09:00"] } },
+                    { "rule": "register", "layer": "law", "article": "1", "text": "t", "register": "nowhere" },
+                    { "rule": "attempts", "layer": "law", "article": "1", "text": "t", "max": 99 },
+                    { "rule": "permission", "layer": "law", "article": "1", "text": "t", "unless": [{ "by": "magic" }] }
+                  ] }
+              ]
+            }
+            """;
+        var e = Assert.Throws<RegimeException>(() => Load(("xx.json", Json), ("yy.json", "{\n  \"country\": }")));
+        foreach (var expected in new[]
+        {
+            "xx.json.zones: \"Mars/Olympus\"", "xx.json.prefixes: \"31x\"", "xx.json.colour: is not known", "xx.json.calendars.public: \"easter*1\"",
+            "xx.json.regimes[0].from: must be a date", "rules[0].layer: \"lore\"", "rules[0].windows.mon-fri: \"22:00-09:00\"",
+            "rules[0].windows: every day", "rules[1].register: \"nowhere\"", "rules[2].max: must be a whole number from 1 to 7",
+            "rules[2].withinHours: give either", "rules[3].unless[0].by: \"magic\"", "xx.json.regimes[0].rules: a regime without a rule on objections",
+            "yy.json: is not JSON, line 2, byte",
+        })
+        {
+            Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Load_NoFile_IsAFault() => Assert.Throws<RegimeException>(() => RegimeSet.Load([]));
+
+    [Fact]
+    public void Load_SamePrefixTwice_IsAFault()
+    {
+        var nl = RegimeSet.BuiltInFiles().Single(f => f.Key == "nl.json");
+        var copy = Encoding.UTF8.GetString(nl.Value.Span).Replace("nl-bmnr", "nl-other", StringComparison.Ordinal);
+        var e = Assert.Throws<RegimeException>(() => RegimeSet.Load([nl, KeyValuePair.Create("nl2.json", (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(copy))]));
+        Assert.Contains("nl2.json: the prefix \"31\" is given twice", e.Message, StringComparison.Ordinal);
+    }
+
+    private static RegimeSet Load(params (string Name, string Json)[] files) =>
+        RegimeSet.Load(files.Select(f => KeyValuePair.Create(f.Name, (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(f.Json))));
+}
