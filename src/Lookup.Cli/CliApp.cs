@@ -45,7 +45,8 @@ internal static class CliApp
         }
     }
 
-    private static RootCommand Build(Shell shell)
+    /// <summary>All commands.</summary>
+    public static RootCommand Build(Shell shell)
     {
         var root = new RootCommand("Answers one question about a phone number: may this organisation call it, for this purpose, now?")
         {

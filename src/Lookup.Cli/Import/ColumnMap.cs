@@ -146,7 +146,7 @@ internal sealed class ColumnMap
 
         foreach (var field in _fixed.Keys.Where(field => !field.BelongsTo(kind)))
         {
-            throw CliException.Usage($"--set {field.Name()}: a {KindNames.Of(kind)} has no {field.Name()}.");
+            throw CliException.Usage($"--set {field.Name()}: {KindNames.WithArticle(kind)} has no {field.Name()}.");
         }
     }
 

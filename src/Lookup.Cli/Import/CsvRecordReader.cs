@@ -10,8 +10,6 @@ namespace Lookup.Cli.Import;
 /// </summary>
 internal sealed class CsvRecordReader : IRecordReader
 {
-    private const int MaxLine = 64 * 1024;
-
     private readonly CsvReader _reader;
     private readonly Queue<CsvMalformedRecord> _malformed = new();
     private readonly Field?[] _fields;
@@ -34,7 +32,7 @@ internal sealed class CsvRecordReader : IRecordReader
                 AllowLineBreaksInQuotes = false,
                 MalformedData = CsvMalformedDataHandling.Skip,
                 OnMalformedRecord = _malformed.Enqueue,
-                BufferSize = 4 * MaxLine,
+                BufferSize = 4 * ImportRecord.MaxLine,
             },
             leaveOpen: true);
         try
@@ -191,9 +189,9 @@ internal sealed class CsvRecordReader : IRecordReader
 
         raw.CopyTo(_raw);
         record.Begin(_reader.LineNumber, _raw.AsMemory(0, raw.Length));
-        if (raw.Length > MaxLine)
+        if (raw.Length > ImportRecord.MaxLine)
         {
-            record.Faults.Add(new LineFault("", $"the line is longer than {MaxLine} bytes"));
+            record.Faults.Add(new LineFault("", $"the line is longer than {ImportRecord.MaxLine} bytes"));
             return;
         }
 

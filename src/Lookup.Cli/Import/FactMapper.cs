@@ -65,7 +65,7 @@ internal sealed class FactMapper
         {
             if (record[field] is not null && !field.BelongsTo(_kind))
             {
-                Fault(field, $"a {KindNames.Of(_kind)} has no {field.Name()}: leave it empty");
+                Fault(field, $"{KindNames.WithArticle(_kind)} has no {field.Name()}: leave it empty");
             }
         }
 

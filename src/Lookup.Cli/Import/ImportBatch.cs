@@ -9,6 +9,9 @@ internal readonly record struct Reject(long Line, string Column, string Reason, 
 /// <summary>Some lines of the file on their way to where they are recorded.</summary>
 internal sealed class ImportBatch(ulong sequence)
 {
+    /// <summary>Tag and length of a fact within the message, at most.</summary>
+    private const int MessageOverhead = 4;
+
     private readonly List<(long Line, int Start, int Length)> _lines = [];
     private readonly ArrayBufferWriter<byte> _raw = new();
 
@@ -30,26 +33,28 @@ internal sealed class ImportBatch(ulong sequence)
     /// <summary>Lines refused before they were sent.</summary>
     public int RejectedLines { get; private set; }
 
-    /// <summary>Bytes of the lines, which bounds the size of the message.</summary>
-    public int Bytes => _raw.WrittenCount;
+    /// <summary>Size of the facts as a message, and of the refused lines kept for the reject file.</summary>
+    public int Bytes { get; private set; }
 
     public void Add(ImportRecord record, Fact fact)
     {
         _lines.Add((record.Line, _raw.WrittenCount, record.Raw.Length));
         _raw.Write(record.Raw.Span);
         Facts.Add(fact);
+        Bytes += fact.CalculateSize() + MessageOverhead;
         LastLine = record.Line;
     }
 
     public void AddRejected(ImportRecord record)
     {
-        var content = System.Text.Encoding.UTF8.GetString(record.Raw.Span);
+        var content = System.Text.Encoding.UTF8.GetString(record.Raw.Span[..Math.Min(record.Raw.Length, ImportRecord.MaxLine)]);
         foreach (var fault in record.Faults)
         {
             Rejects.Add(new Reject(record.Line, fault.Column, fault.Reason, content));
         }
 
         RejectedLines++;
+        Bytes += content.Length;
         LastLine = record.Line;
     }
 

@@ -6,6 +6,9 @@ internal readonly record struct LineFault(string Column, string Reason);
 /// <summary>One line of an import file, as texts by field. Reused from line to line.</summary>
 internal sealed class ImportRecord
 {
+    /// <summary>Bytes that a line may have.</summary>
+    public const int MaxLine = 64 * 1024;
+
     private readonly string?[] _values = new string?[Fields.Count];
 
     /// <summary>Line in the file, from 1.</summary>

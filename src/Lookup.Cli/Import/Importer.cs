@@ -10,7 +10,7 @@ internal sealed record ImportSettings
     /// <summary>Facts in a batch. With <see cref="BatchBytes"/> it keeps a message below 85 kB.</summary>
     public int BatchFacts { get; init; } = 1000;
 
-    public int BatchBytes { get; init; } = 60_000;
+    public int BatchBytes { get; init; } = 80_000;
 
     /// <summary>Batches read ahead of what is being recorded.</summary>
     public int ReadAhead { get; init; } = 8;

@@ -17,6 +17,9 @@ internal static class KindNames
 
     public static string Of(FactKind kind) => All[(int)kind];
 
+    /// <summary>"an objection", for messages.</summary>
+    public static string WithArticle(FactKind kind) => (Of(kind)[0] is 'a' or 'o' ? "an " : "a ") + Of(kind);
+
     public static bool TryParse(string text, out FactKind kind)
     {
         var index = Array.FindIndex(All, 1, name => name.Equals(text.Trim().Replace('-', '_'), StringComparison.OrdinalIgnoreCase));

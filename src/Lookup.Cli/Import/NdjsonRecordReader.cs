@@ -11,9 +11,7 @@ namespace Lookup.Cli.Import;
 /// </summary>
 internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IRecordReader
 {
-    private const int MaxLine = 64 * 1024;
-
-    private readonly LineReader _lines = new(input.Stream, MaxLine);
+    private readonly LineReader _lines = new(input.Stream, ImportRecord.MaxLine);
     private readonly Dictionary<string, Field?> _resolved = new(StringComparer.Ordinal);
 
     public bool Read(ImportRecord record)
@@ -31,7 +29,7 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
         record.Begin(_lines.Line, line);
         if (_lines.TooLong)
         {
-            record.Faults.Add(new LineFault("", $"the line is longer than {MaxLine} bytes"));
+            record.Faults.Add(new LineFault("", $"the line is longer than {ImportRecord.MaxLine} bytes"));
         }
         else if (!Utf8.IsValid(line.Span))
         {

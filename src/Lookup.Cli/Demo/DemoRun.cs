@@ -1,0 +1,106 @@
+using System.Text.Json.Nodes;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Client;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Demo;
+
+/// <summary>Plays the demo's script against a service.</summary>
+internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
+{
+    private readonly JsonArray _results = [];
+
+    /// <summary>The steps whose answer was not the expected one.</summary>
+    public List<string> Failures { get; } = [];
+
+    public async Task RunAsync(CancellationToken ct)
+    {
+        await client.PutOrganisationAsync(
+            new PutOrganisationRequest { Organisation = new Organisation { Name = DemoScript.Organisation, Sector = Sector.Other } }, ct);
+        await client.RecordSnapshotAsync(
+            new RecordSnapshotRequest { Register = DemoScript.Register, SnapshotDate = DemoScript.Time(DemoScript.SnapshotDate) }, ct);
+        var number = 0;
+        foreach (var step in DemoScript.Steps)
+        {
+            await RunAsync(++number, step, ct);
+        }
+
+        if (json)
+        {
+            shell.Output.WriteLine(new JsonObject { ["steps"] = _results, ["ok"] = Failures.Count == 0 }.ToJsonString(JsonText.Options));
+        }
+    }
+
+    private async Task RunAsync(int number, DemoStep step, CancellationToken ct)
+    {
+        if (!json)
+        {
+            shell.Console.MarkupLine($"[bold]{number}. {Markup.Escape(step.Title)}[/]");
+        }
+
+        if (step.Before.Count > 0)
+        {
+            var recorded = await client.RecordFactsAsync(new RecordFactsRequest { Facts = { step.Before } }, ct);
+            for (var i = 0; i < step.Before.Count; i++)
+            {
+                var result = recorded.Results[i];
+                if (result.Outcome != FactResult.Types.Outcome.Recorded)
+                {
+                    Failures.Add($"step {number}: the fact was not recorded ({string.Join("; ", result.Errors.Select(error => $"{error.Field}: {error.Description}"))})");
+                }
+
+                if (!json)
+                {
+                    shell.Console.MarkupLine($"   recorded: {Markup.Escape(FactPrinter.Describe(step.Before[i]))}");
+                }
+            }
+        }
+
+        var response = await client.CheckAsync(step.Request, ct);
+        var decision = response.Decision;
+        var reason = decision.Reasons.Count > 0 ? decision.Reasons[0] : new Reason();
+        var ok = decision.Verdict == step.Verdict && reason.Code == step.Reason &&
+            (step.NextPermitted is null || decision.NextPermittedTime?.Equals(DemoScript.Time(step.NextPermitted)) == true);
+        if (!ok)
+        {
+            Failures.Add($"step {number}: {Words.Verdicts.Of(step.Verdict)} ({Words.Reasons.Of(step.Reason)}) was expected");
+        }
+
+        if (json)
+        {
+            _results.Add(new JsonObject
+            {
+                ["title"] = step.Title,
+                ["expected_verdict"] = Words.Verdicts.Of(step.Verdict),
+                ["expected_reason"] = Words.Reasons.Of(step.Reason),
+                ["ok"] = ok,
+                ["response"] = JsonNode.Parse(JsonText.Of(response)),
+            });
+        }
+        else
+        {
+            Write(step, decision, ok);
+        }
+    }
+
+    private void Write(DemoStep step, Decision decision, bool ok)
+    {
+        shell.Console.MarkupLine($"   may {DemoScript.Organisation} call {step.Number} with an offer on {step.CallTime}?");
+        shell.Console.MarkupLine($"   {DecisionPrinter.Verdict(decision.Verdict)}{(ok ? "" : $"  [red]but {Words.Verdicts.Of(step.Verdict).ToUpperInvariant()} for {Words.Reasons.Of(step.Reason)} was expected[/]")}");
+        foreach (var reason in decision.Reasons)
+        {
+            shell.Console.Markup("   ");
+            DecisionPrinter.WriteReason(shell.Console, reason);
+        }
+
+        if (decision.NextPermittedTime is { } next)
+        {
+            shell.Console.MarkupLine($"     next permitted: {DecisionPrinter.Time(next)}");
+        }
+
+        shell.Console.MarkupLine($"   [grey]{Markup.Escape(step.Comment)}[/]");
+        shell.Console.WriteLine();
+    }
+}

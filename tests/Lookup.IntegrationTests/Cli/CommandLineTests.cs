@@ -1,0 +1,125 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Lookup.Cli;
+using Lookup.Cli.Commands;
+using Lookup.Cli.Output;
+using Lookup.V1;
+
+namespace Lookup.IntegrationTests.Cli;
+
+public class CommandLineTests
+{
+    public static TheoryData<string> CommandPaths => [.. Paths(Root(), "")];
+
+    public static TheoryData<string> Examples =>
+        [.. Commands(Root()).OfType<CliCommand>().SelectMany(command => command.Examples)];
+
+    [Theory]
+    [MemberData(nameof(CommandPaths))]
+    public async Task Help_OfEveryCommand_HasDescriptionAndExamples(string path)
+    {
+        var run = await CliRun.Async([.. path.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("Description:", run.Output, StringComparison.Ordinal);
+        // The tool's own name is that of the process, here the tests'.
+        Assert.Matches($"Usage:\n  [^ ]+ {path}", run.Output.ReplaceLineEndings("\n"));
+        var command = path.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Aggregate((Command)Root(), (parent, name) => parent.Subcommands.Single(child => child.Name == name));
+        Assert.Equal(command.Subcommands.Count == 0, run.Output.Contains("Examples:\n  ", StringComparison.Ordinal));
+        Assert.Equal("", run.Error);
+    }
+
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public void Example_OfHelp_IsAValidCommandLine(string example)
+    {
+        var line = example.Split("&&")[0].Split('|')[^1].Trim();
+        Assert.StartsWith("lookup ", line, StringComparison.Ordinal);
+
+        var parsed = Root().Parse(CommandLineParser.SplitCommandLine(line.Replace('\'', '"')).Skip(1).ToArray());
+
+        Assert.Empty(parsed.Errors);
+    }
+
+    [Theory]
+    [InlineData("check", "Option '--org' is required. Required argument 'NUMBER' missing for command: 'check'. See 'lookup check --help'.")]
+    [InlineData("chek", "Unrecognized command or argument 'chek'. See 'lookup --help'.")]
+    [InlineData("org putt", "Unrecognized command or argument 'putt'. See 'lookup org --help'.")]
+    [InlineData("check 1 --org a --purpose fun", "--purpose 'fun' is none of: commercial, charity, political, survey, service. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a", "--purpose is missing: commercial, charity, political, survey, service. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --at noon", "--at 'noon' is no time such as 2024-03-12T14:00:00+01:00. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --at 2024-03-12", "--at '2024-03-12' has no offset: write it like 2024-03-12T14:00:00+01:00, or name the time zone with --timezone. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --without law", "--without law: only code and policy can be left out. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --exact --token x", "--exact and --token exclude each other: drop one. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --timeout 0", "--timeout 0 is outside 0.001 to 600 seconds. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --timeout soon", "--timeout 'soon' is no number. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --address ftp://x", "--address 'ftp://x' is no address such as http://127.0.0.1:7500. See 'lookup check --help'.")]
+    [InlineData("record complaint 1", "KIND: 'complaint' is no kind of fact: use one of registration,")]
+    [InlineData("record objection 1 --register x", "--register: an objection has no register: leave it empty. See 'lookup record --help'.")]
+    [InlineData("record relation 1 --org a", "--relation: the relation is missing: use one of customer,")]
+    [InlineData("record consent 1 --org a --since tomorrow --purposes fun", "--since: 'tomorrow' is no time such as 2024-03-12T14:00:00+01:00; --purposes: 'fun' is no purpose:")]
+    [InlineData("erase +31612345678", "What is erased cannot be brought back: say --yes to go on. See 'lookup erase --help'.")]
+    [InlineData("register snapshot nl-bmnr --date 2015-03-01", "--date '2015-03-01' has no offset:")]
+    public async Task CommandLine_Wrong_IsOneSentenceAndExitCode2(string line, string expected)
+    {
+        var run = await CliRun.Async(line.Split(' '));
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.StartsWith("lookup: " + expected, run.Error, StringComparison.Ordinal);
+        Assert.Single(run.Error.TrimEnd().Split('\n'));
+        Assert.Equal("", run.Output);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("org")]
+    [InlineData("register")]
+    public async Task Group_WithoutCommand_ShowsWhatThereIsAndFails(string line)
+    {
+        var run = await CliRun.Async(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("Commands:", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Service_NotThere_IsOneSentenceThatSaysWhatToDo()
+    {
+        // Port 1 of the own machine: nothing listens there.
+        var run = await CliRun.Async("check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--address", "http://127.0.0.1:1");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Equal(
+            "lookup: There is no service at http://127.0.0.1:1/. Start one with 'lookup serve', or name its address with --address.",
+            run.Error.TrimEnd());
+    }
+
+    [Fact]
+    public async Task Error_WithJson_IsAnObject()
+    {
+        var run = await CliRun.Async("check", "1", "--org", "acme", "--json");
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.StartsWith("""{"error":"--purpose is missing:""", run.Error, StringComparison.Ordinal);
+        Assert.EndsWith("\"exit_code\":2}", run.Error.TrimEnd(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Verdict.Allow, 0)]
+    [InlineData(Verdict.Deny, 10)]
+    [InlineData(Verdict.Unknown, 11)]
+    [InlineData(Verdict.NotCovered, 12)]
+    [InlineData(Verdict.Unspecified, 11)]
+    [InlineData((Verdict)99, 11)]
+    public void ExitCode_OfVerdict_IsZeroOnlyForAllow(Verdict verdict, int expected) =>
+        Assert.Equal(expected, CheckCommand.ExitCode(verdict));
+
+    private static RootCommand Root() => CliApp.Build(new Shell(TextWriter.Null, TextWriter.Null, Stream.Null, TimeProvider.System));
+
+    private static IEnumerable<Command> Commands(Command command) =>
+        command.Subcommands.Concat(command.Subcommands.SelectMany(Commands));
+
+    private static IEnumerable<string> Paths(Command command, string path) =>
+        command.Subcommands.SelectMany(child => Paths(child, $"{path} {child.Name}".Trim())).Prepend(path);
+}
