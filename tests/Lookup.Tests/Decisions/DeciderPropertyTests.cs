@@ -1,0 +1,155 @@
+using CsCheck;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+
+namespace Lookup.Tests.Decisions;
+
+/// <summary>What must hold for any question and any facts; CsCheck prints the seed of a failure.</summary>
+public sealed class DeciderPropertyTests
+{
+    private static readonly string[] Numbers =
+        ["+31612345678", "+4915112345678", "+33612345678", "+447400123456", "+12125550123", "+13055550123", "+919812345678", "+32470123456", "+393471234567", "+34612345678"];
+
+    private static readonly string[] Registers =
+        ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo"];
+
+    private static readonly long First = Situation.At("2010-01-01");
+    private static readonly long Last = Situation.At("2026-11-01");
+
+    private static readonly Gen<(FactKind Kind, byte Detail, ulong Scope, FactEntry Entry)> GenFact =
+        from kind in Gen.Int[1, 8]
+        from detail in Gen.Int[1, 5]
+        from scope in Gen.Int[0, 7]
+        from at in Gen.Long[First, Last]
+        from length in Gen.Long[0, 5L * 365 * 86_400_000]
+        from marks in Gen.Int[0, 31]
+        from withdrawn in Gen.Int[0, 4]
+        from categories in Gen.UInt[0, 3]
+        from subscriber in Gen.Int[0, 3]
+        select Fact((FactKind)kind, (byte)detail, scope, new FactEntry
+        {
+            Effective = at,
+            Until = length % 3 == 0 ? FactEntry.Open : at + 1 + length,
+            Marks = (FactMarks)marks,
+            Withdrawn = withdrawn == 0,
+            Categories = categories,
+            Subscriber = (SubscriberType)subscriber,
+        });
+
+    private static readonly Gen<Func<Situation>> GenSituation =
+        from number in Gen.Int[0, Numbers.Length - 1]
+        from at in Gen.Long[First, Last]
+        from facts in GenFact.Array[0, 8]
+        from purpose in Gen.Int[1, 5]
+        from kind in Gen.Int[0, 4]
+        from sector in Gen.Int[0, 4]
+        from subscriber in Gen.Int[0, 3]
+        from grouped in Gen.Bool
+        from automated in Gen.Int[0, 9]
+        select new Func<Situation>(() =>
+        {
+            var situation = new Situation(Numbers[number], DateTimeOffset.FromUnixTimeMilliseconds(at).ToString("O"))
+            {
+                Purpose = (Purpose)purpose,
+                Kind = (CallKind)kind,
+                Sector = (Sector)sector,
+                Subscriber = (SubscriberType)subscriber,
+                Group = grouped ? "energy" : "",
+                Automated = automated == 0,
+            };
+            foreach (var (factKind, detail, scope, entry) in facts)
+            {
+                situation.Record(factKind, detail, scope, entry);
+            }
+
+            return situation;
+        });
+
+    [Fact]
+    public void Objection_AddedToAnything_NeverYieldsAllow() =>
+        Gen.Select(GenSituation, Gen.Long[First, Last]).Sample(
+            (make, at) =>
+            {
+                var before = make().Decide().Verdict;
+                var after = make().Record(FactKind.Objection, 0, Scope.Of("o"), new FactEntry { Effective = at }).Decide().Verdict;
+                return before == Verdict.Allow || after != Verdict.Allow;
+            },
+            iter: 20_000);
+
+    [Fact]
+    public void Objection_NewerThanEveryFact_NeverAllowsMarketing() =>
+        GenSituation.Sample(
+            make =>
+            {
+                var situation = make();
+                situation.Kind = CallKind.Marketing;
+                situation.Record(FactKind.Objection, 0, Scope.Of("o"), new FactEntry { Effective = situation.CallTime });
+                var protectedBy = situation.Decide();
+
+                // The old Dutch law left legal persons out, but policy keeps their objections.
+                return protectedBy.Verdict != Verdict.Allow;
+            },
+            iter: 20_000);
+
+    [Fact]
+    public void Value_ThatCannotBeRead_NeverTurnsAnAnswerIntoAllow() =>
+        Gen.Select(GenSituation, Gen.Int[0, 7]).Sample(
+            (make, which) =>
+            {
+                var situation = make();
+                if (situation.Ids.Count == 0)
+                {
+                    return true;
+                }
+
+                var before = situation.Decide().Verdict;
+                situation.Stored(situation.Ids.ElementAt(which % situation.Ids.Count), [0x7f, 1, 2, 3]);
+                return before == Verdict.Allow || situation.Decide().Verdict != Verdict.Allow;
+            },
+            iter: 20_000);
+
+    [Fact]
+    public void Layers_SwitchedOff_NeverForbidMore() =>
+        GenSituation.Sample(
+            make =>
+            {
+                var all = make();
+                var law = make();
+                law.Layers = Layers.Law;
+                return all.Decide().Verdict != Verdict.Allow || law.Decide().Verdict == Verdict.Allow;
+            },
+            iter: 20_000);
+
+    [Fact]
+    public void NextPermitted_Asked_IsPermitted() =>
+        GenSituation.Sample(
+            make =>
+            {
+                var now = make();
+                var next = now.Decide().NextPermitted;
+                if (next == 0)
+                {
+                    return true;
+                }
+
+                var later = make();
+                later.CallTime = next;
+                var verdict = later.Decide();
+
+                // Facts already known to begin later, and snapshots that grow old, can still forbid; hours and caps may not.
+                return !Enumerable.Range(0, verdict.ReasonCount).Any(i => verdict.ReasonAt(i).Code is
+                    ReasonCode.OutsideHours or ReasonCode.Holiday);
+            },
+            iter: 20_000);
+
+    private static (FactKind, byte, ulong, FactEntry) Fact(FactKind kind, byte detail, int scope, FactEntry entry) => kind switch
+    {
+        FactKind.Registration => (kind, 0, Scope.Of(Registers[scope]), entry),
+        FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.Of(scope == 1 ? "x" : "o"), entry),
+        FactKind.Consent or FactKind.Relation => (kind, detail, scope < 4 ? Scope.Of("o") : Scope.Of("o", "energy"), entry),
+        FactKind.PublishedForOffers => (kind, 0, scope < 4 ? Scope.All : Scope.Of("energy"), entry),
+        FactKind.Attempt => (kind, 0, scope < 4 ? Scope.Of("o") : Scope.Of("o", "energy"), entry),
+        FactKind.Refusal => (kind, 0, Scope.Of("o"), entry),
+        _ => (FactKind.Subscriber, 0, Scope.All, entry),
+    };
+}

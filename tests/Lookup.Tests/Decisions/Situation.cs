@@ -1,0 +1,150 @@
+using System.Globalization;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+
+namespace Lookup.Tests.Decisions;
+
+/// <summary>A question and the facts on record, decided in memory as the service does it over a store.</summary>
+internal sealed class Situation
+{
+    internal static readonly NumberCipher Cipher = new(new byte[32]);
+
+    private readonly Dictionary<FactId, byte[]> _timelines = [];
+    private readonly Dictionary<string, long[]> _snapshots = [];
+
+    internal Situation(string number, string callTime)
+    {
+        Assert.True(PhoneNumber.TryParse(number, out var parsed, out _));
+        Number = parsed;
+        CallTime = At(callTime);
+        foreach (var register in RegimeSet.BuiltIn.Registers)
+        {
+            _snapshots[register.Name] = [CallTime - (24 * 3600_000)];
+        }
+    }
+
+    internal PhoneNumber Number { get; }
+
+    internal long CallTime { get; set; }
+
+    internal string Group { get; set; } = "";
+
+    internal Purpose Purpose { get; set; } = Purpose.Commercial;
+
+    internal CallKind Kind { get; set; } = CallKind.Marketing;
+
+    internal Sector Sector { get; set; }
+
+    internal SubscriberType Subscriber { get; set; } = SubscriberType.Consumer;
+
+    internal Layers Layers { get; set; } = Layers.Default;
+
+    internal bool Automated { get; set; }
+
+    internal long RequestedAt { get; set; }
+
+    internal Rules? Rules => RegimeSet.BuiltIn.Find(Number, CallTime);
+
+    internal Question Question => new()
+    {
+        CallTime = CallTime,
+        Organisation = Scope.Of("o"),
+        OrganisationGroup = Scope.Of("o", Group),
+        Group = Group.Length == 0 ? 0 : Scope.Of(Group),
+        GroupName = Group,
+        Purpose = Purpose,
+        Kind = Kind,
+        Sector = Sector,
+        Subscriber = Subscriber,
+        Automated = Automated,
+        RequestedAt = RequestedAt,
+        Layers = Layers,
+    };
+
+    internal static long At(string time) =>
+        DateTimeOffset.Parse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal).ToUnixTimeMilliseconds();
+
+    internal Situation Snapshot(string register, string date)
+    {
+        _snapshots[register] = date.Length == 0 ? [] : [At(date)];
+        return this;
+    }
+
+    internal Situation Record(FactKind kind, byte detail, ulong scope, FactEntry entry)
+    {
+        var id = new FactId(kind, detail, scope);
+        var value = Timeline.Single(kind, entry);
+        _timelines[id] = _timelines.TryGetValue(id, out var known) ? Timeline.Merge(kind, known, value) : value;
+        return this;
+    }
+
+    internal Situation Objection(string at, bool withdrawn = false, string organisation = "o") =>
+        Record(FactKind.Objection, 0, Scope.Of(organisation), new FactEntry { Effective = At(at), Withdrawn = withdrawn });
+
+    internal Situation Consent(string at, string? until = null, bool evidence = true, bool withdrawn = false, string group = "", byte months = 0, bool ledger = false, Purpose purpose = Purpose.Commercial) =>
+        Record(FactKind.Consent, (byte)purpose, Scope.Of("o", group), new FactEntry
+        {
+            Effective = At(at),
+            Until = until is null ? FactEntry.Open : At(until),
+            Marks = (evidence ? FactMarks.Evidence : 0) | (ledger ? FactMarks.InLedger : 0),
+            Withdrawn = withdrawn,
+            FirstContactMonths = months,
+        });
+
+    internal Situation Relation(RelationKind kind, string since, string? until = null, string? group = null) =>
+        Record(FactKind.Relation, (byte)kind, Scope.Of("o", group ?? Group), new FactEntry
+        {
+            Effective = At(since),
+            Until = until is null ? FactEntry.Open : At(until),
+            Marks = FactMarks.ObtainedAtSale | FactMarks.OptOutOffered,
+        });
+
+    internal Situation Registered(string register, string since, uint categories = 0) =>
+        Record(FactKind.Registration, 0, Scope.Of(register), new FactEntry { Effective = At(since), Categories = categories });
+
+    internal Situation Attempt(string at, string group = "")
+    {
+        Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = At(at) });
+        return group.Length == 0 ? this : Record(FactKind.Attempt, 0, Scope.Of("o", group), new FactEntry { Effective = At(at) });
+    }
+
+    internal Situation Refusal(string at) => Record(FactKind.Refusal, 0, Scope.Of("o"), new FactEntry { Effective = At(at) });
+
+    internal Situation Stored(FactId id, byte[] value)
+    {
+        _timelines[id] = value;
+        return this;
+    }
+
+    internal IReadOnlyCollection<FactId> Ids => _timelines.Keys;
+
+    internal (Rules? Rules, Question Question, byte[]?[] Values, RegisterSnapshots Snapshots) Ready()
+    {
+        var rules = Rules;
+        var question = Question;
+        var values = new byte[]?[Decider.Slots];
+        if (rules is not null)
+        {
+            Span<FactId> ids = stackalloc FactId[Decider.Slots];
+            Span<byte> slots = stackalloc byte[Decider.Slots];
+            var count = Decider.Plan(rules, question, ids, slots);
+            for (var i = 0; i < count; i++)
+            {
+                values[slots[i]] = _timelines.GetValueOrDefault(ids[i]);
+            }
+        }
+
+        return (rules, question, values, new RegisterSnapshots(RegimeSet.BuiltIn, _snapshots));
+    }
+
+    internal Decision Decide()
+    {
+        var (rules, question, values, snapshots) = Ready();
+        var decision = Decider.Decide(rules, question, values, snapshots);
+        var explained = Decider.Explain(rules, question, values, snapshots).Decision;
+        Assert.Equal((decision.Verdict, decision.Primary), (explained.Verdict, explained.Primary));
+        return decision;
+    }
+}
