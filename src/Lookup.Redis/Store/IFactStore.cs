@@ -1,0 +1,74 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+
+namespace Lookup.Redis;
+
+/// <summary>
+/// Keeps facts. Every call either answers from the store whose manifest was opened, at least as new as anything this
+/// process saw of it before, or throws <see cref="StoreUnavailableException"/>: an empty, foreign, rolled back or
+/// unreachable store never looks like one without facts. Thread-safe.
+/// </summary>
+public interface IFactStore : IAsyncDisposable
+{
+    /// <summary>What the store was set up with.</summary>
+    public StoreManifest Manifest { get; }
+
+    /// <summary>Reads timelines of a number on the primary, in one round trip.</summary>
+    /// <param name="key">The number.</param>
+    /// <param name="ids">Up to 256 timelines.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation);
+
+    /// <summary>
+    /// Merges facts into their timelines. When the task ends they are as durable as the store is configured. After an
+    /// exception some of them may be stored: send all of them again.
+    /// </summary>
+    /// <param name="facts">Any number, in any order; several of one timeline are merged.</param>
+    /// <param name="cancellation">Ends the wait, not what was sent.</param>
+    /// <exception cref="StoreUnavailableException">The store could not take them all.</exception>
+    public Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation);
+
+    /// <summary>Everything known of a number.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation);
+
+    /// <summary>Removes everything known of a number and writes one fact in its place, in one step.</summary>
+    /// <param name="key">The number.</param>
+    /// <param name="suppression">What stays: a fact about the same number.</param>
+    /// <param name="cancellation">Ends the wait, not what was sent.</param>
+    /// <exception cref="StoreUnavailableException">The store could not do it.</exception>
+    public Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation);
+
+    /// <summary>The number of a source and actor, given out at the first use; 1 or more.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation);
+
+    /// <summary>The source behind a number; null if none has it.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation);
+
+    /// <summary>The name behind a scope, as facts brought it; null if none did.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation);
+
+    /// <summary>Organisations and snapshots of registers. Costs little where nothing changed since the last call.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public Task<Registry> ReadRegistryAsync(CancellationToken cancellation);
+
+    /// <summary>Creates or replaces the record of an organisation.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
+    public Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken cancellation);
+
+    /// <summary>States that a register is loaded as of a date; again with the same end state.</summary>
+    /// <param name="register">Name of the register.</param>
+    /// <param name="date">Unix milliseconds.</param>
+    /// <param name="cancellation">Ends the wait, not what was sent.</param>
+    /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
+    public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation);
+
+    /// <summary>Checks the manifest, every partition and the server's settings.</summary>
+    /// <exception cref="StoreUnavailableException">The service must not serve from this store.</exception>
+    public Task<StoreHealth> ProbeAsync(CancellationToken cancellation);
+}

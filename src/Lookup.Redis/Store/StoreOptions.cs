@@ -1,0 +1,65 @@
+using StackExchange.Redis;
+
+namespace Lookup.Redis;
+
+/// <summary>How to reach and use a redis server. Checked as a whole by <see cref="Validate"/>.</summary>
+public sealed record StoreOptions
+{
+    /// <summary>Where it is, as StackExchange.Redis writes it, for example "127.0.0.1:6379" or with "password=…,ssl=true".</summary>
+    public required string ConnectionString { get; init; }
+
+    /// <summary>Longest wait for a connection in milliseconds, 50 to 60,000.</summary>
+    public int ConnectTimeoutMs { get; init; } = 2_000;
+
+    /// <summary>Longest wait for a read in milliseconds, 5 to 10,000.</summary>
+    public int ReadTimeoutMs { get; init; } = 250;
+
+    /// <summary>Longest wait for a write in milliseconds, 10 to 60,000.</summary>
+    public int WriteTimeoutMs { get; init; } = 5_000;
+
+    /// <summary>Timeouts in a row, 1 to 100, after which calls fail at once until the server answers again.</summary>
+    public int CircuitTimeouts { get; init; } = 3;
+
+    /// <summary>Replicas that must have a write before it is acknowledged, 0 to 16 (redis WAIT).</summary>
+    public int WaitReplicas { get; init; }
+
+    /// <summary>Connections that share the reads, 1 to 16.</summary>
+    public int ReadConnections { get; init; } = 1;
+
+    /// <summary>Newest changes kept in the feed of each partition, 16 to 1,000,000.</summary>
+    public int FeedLength { get; init; } = 4_096;
+
+    /// <summary>Refuse a server that keeps no append-only file; otherwise it is a warning.</summary>
+    public bool RequireAppendOnly { get; init; }
+
+    /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var faults = new List<string>();
+        Range(nameof(ConnectTimeoutMs), ConnectTimeoutMs, 50, 60_000);
+        Range(nameof(ReadTimeoutMs), ReadTimeoutMs, 5, 10_000);
+        Range(nameof(WriteTimeoutMs), WriteTimeoutMs, 10, 60_000);
+        Range(nameof(CircuitTimeouts), CircuitTimeouts, 1, 100);
+        Range(nameof(WaitReplicas), WaitReplicas, 0, 16);
+        Range(nameof(ReadConnections), ReadConnections, 1, 16);
+        Range(nameof(FeedLength), FeedLength, 16, 1_000_000);
+        try
+        {
+            if (ConfigurationOptions.Parse(ConnectionString).EndPoints.Count == 0)
+                faults.Add($"{nameof(ConnectionString)} names no server.");
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException)
+        {
+            // The text may hold a password, so it is not repeated.
+            faults.Add($"{nameof(ConnectionString)} cannot be read.");
+        }
+
+        return faults;
+
+        void Range(string name, int value, int min, int max)
+        {
+            if (value < min || value > max)
+                faults.Add($"{name} is {value}; it must be {min} to {max}.");
+        }
+    }
+}

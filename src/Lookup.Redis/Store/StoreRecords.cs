@@ -1,0 +1,67 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+
+namespace Lookup.Redis;
+
+/// <summary>What a store was set up with. It does not change while the store lives.</summary>
+/// <param name="Epoch">Random; another one means another store, or this one set up anew.</param>
+/// <param name="Partitions">A power of two, 1 to 256.</param>
+/// <param name="KeyCheck">Tells whether a number key is the one that the store was set up with.</param>
+/// <param name="Created">When it was set up, in Unix milliseconds.</param>
+public sealed record StoreManifest(ulong Epoch, int Partitions, string KeyCheck, long Created);
+
+/// <summary>What was read of a number.</summary>
+/// <param name="Values">The stored value of each timeline asked for, null where there is none.</param>
+/// <param name="Partition">The number's partition.</param>
+/// <param name="Version">The values are at least as new as this version of the partition.</param>
+public readonly record struct StoreRead(byte[]?[] Values, int Partition, ulong Version);
+
+/// <summary>What became of one fact.</summary>
+public enum WriteOutcome : byte
+{
+    /// <summary>Not decided; never returned.</summary>
+    None = 0,
+    /// <summary>It is stored and was not known before.</summary>
+    Recorded = 1,
+    /// <summary>It was known already.</summary>
+    Unchanged = 2,
+    /// <summary>Refused and not stored: another name has the same scope. The organisation or group needs another name.</summary>
+    NameCollision = 3,
+}
+
+/// <summary>What became of a batch.</summary>
+/// <param name="Outcomes">One for each fact, in order.</param>
+/// <param name="Token">A read at this token sees the batch.</param>
+public sealed record WriteResult(WriteOutcome[] Outcomes, ConsistencyToken Token);
+
+/// <summary>What an erasure did.</summary>
+/// <param name="Erased">Timelines removed.</param>
+/// <param name="Token">A read at this token sees it.</param>
+public sealed record EraseResult(int Erased, ConsistencyToken Token);
+
+/// <summary>A timeline with its texts.</summary>
+/// <param name="Id">What it is about.</param>
+/// <param name="Value">The stored value, see <see cref="Timeline"/>.</param>
+/// <param name="Details">Texts by effective time (Unix milliseconds), see <see cref="FactDetail"/>.</param>
+public sealed record StoredTimeline(FactId Id, byte[] Value, IReadOnlyDictionary<long, string> Details);
+
+/// <summary>Where a fact came from and who recorded it.</summary>
+public sealed record StoredSource(string Source, string Actor);
+
+/// <summary>An organisation's record.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Sector">Its sector.</param>
+/// <param name="Layers">The layers that bind it.</param>
+public sealed record StoredOrganisation(string Name, Sector Sector, Layers Layers);
+
+/// <summary>Organisations and loaded registers at one moment.</summary>
+/// <param name="Version">Grows with every change.</param>
+/// <param name="Organisations">In no order.</param>
+/// <param name="Snapshots">Dates in Unix milliseconds, ascending, by name of the register.</param>
+public sealed record Registry(
+    ulong Version, IReadOnlyList<StoredOrganisation> Organisations, IReadOnlyDictionary<string, long[]> Snapshots);
+
+/// <summary>State of a store that can be served from.</summary>
+/// <param name="Facts">Timelines in all partitions.</param>
+/// <param name="Warnings">What an operator should change, in sentences.</param>
+public sealed record StoreHealth(long Facts, IReadOnlyList<string> Warnings);
