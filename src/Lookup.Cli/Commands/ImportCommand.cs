@@ -36,7 +36,7 @@ internal sealed class ImportCommand : CliCommand
         using var reader = _file.Reader(parsed, input, map);
         var mapper = new FactMapper(map.Where, map.Fixed, zone, $"import {input.Name}");
         using var rejects = new RejectFile(_file.RejectPath(parsed, input));
-        var importer = new Importer(reader, mapper, map, rejects, _file.Settings(parsed, input), Shell.Clock);
+        var importer = new Importer(input.Name, reader, mapper, map, rejects, _file.Settings(parsed, input), Shell.Clock);
         await using var target = new ServiceTarget(_connection.Connect(parsed));
         var identity = Checkpoint.IdentityOf(input.Fingerprint(), _file.Fingerprint(parsed, map), target.Name);
         var started = Shell.Clock.GetTimestamp();

@@ -35,7 +35,8 @@ internal readonly record struct ImportTotals(long Lines, long Recorded, long Unc
 /// Reads a file, maps its lines, and has them recorded; lists what is refused and remembers how far it has come. One
 /// thread reads ahead, bounded; the target reports what is durable, in order.
 /// </summary>
-internal sealed class Importer(IRecordReader reader, FactMapper mapper, ColumnMap map, RejectFile rejects, ImportSettings settings, TimeProvider clock)
+internal sealed class Importer(
+    string name, IRecordReader reader, FactMapper mapper, ColumnMap map, RejectFile rejects, ImportSettings settings, TimeProvider clock)
 {
     private readonly List<Reject> _samples = [];
     private Checkpoint _state = new();
@@ -104,6 +105,7 @@ internal sealed class Importer(IRecordReader reader, FactMapper mapper, ColumnMa
 
     private async Task ReadAsync(ChannelWriter<ImportBatch> writer, CancellationToken ct)
     {
+        var line = 0L;
         try
         {
             var record = new ImportRecord();
@@ -111,6 +113,7 @@ internal sealed class Importer(IRecordReader reader, FactMapper mapper, ColumnMa
             while (reader.Read(record))
             {
                 ct.ThrowIfCancellationRequested();
+                line = record.Line;
                 if (record.Line <= ResumedAfter)
                 {
                     continue;
@@ -139,6 +142,10 @@ internal sealed class Importer(IRecordReader reader, FactMapper mapper, ColumnMa
             }
 
             writer.Complete();
+        }
+        catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
+        {
+            writer.Complete(new CliException($"{name} ends or is damaged after line {line}: what was before is recorded; get the file anew.", inner: exception));
         }
         catch (Exception exception)
         {

@@ -1,0 +1,89 @@
+using System.Net;
+using Grpc.Core;
+using Lookup.V1;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Lookup.IntegrationTests.Cli;
+
+/// <summary>
+/// A gRPC service that does what a test tells it, for what the real one does only when something goes wrong.
+/// </summary>
+internal sealed class ScriptedService : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private ScriptedService(WebApplication app)
+    {
+        _app = app;
+    }
+
+    public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+
+    public static async Task<ScriptedService> StartAsync(Script script)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.Services.AddRouting();
+        builder.Services.AddGrpc();
+        builder.Services.AddSingleton(script);
+        var app = builder.Build();
+        app.UseRouting();
+        app.MapGrpcService<Lookups>();
+        app.MapGrpcService<Facts>();
+        await app.StartAsync();
+        return new ScriptedService(app);
+    }
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    /// <summary>What the service does.</summary>
+    internal sealed class Script
+    {
+        public Func<CheckRequest, ServerCallContext, Task<CheckResponse>> Check { get; init; } =
+            static (_, _) => throw new RpcException(new Status(StatusCode.Unimplemented, ""));
+
+        public Func<ImportFactsRequest, ImportFactsResponse> Import { get; init; } =
+            static batch => new ImportFactsResponse { Sequence = batch.Sequence, Recorded = (uint)batch.Facts.Count };
+
+        /// <summary>Answers batches only when so many are held, the last first.</summary>
+        public int AnswerBackwards { get; init; } = 1;
+    }
+
+    private sealed class Lookups(Script script) : LookupService.LookupServiceBase
+    {
+        public override Task<CheckResponse> Check(CheckRequest request, ServerCallContext context) => script.Check(request, context);
+    }
+
+    private sealed class Facts(Script script) : FactService.FactServiceBase
+    {
+        public override async Task ImportFacts(
+            IAsyncStreamReader<ImportFactsRequest> requestStream, IServerStreamWriter<ImportFactsResponse> responseStream, ServerCallContext context)
+        {
+            var held = new Stack<ImportFactsRequest>();
+            await foreach (var batch in requestStream.ReadAllAsync(context.CancellationToken))
+            {
+                held.Push(batch);
+                if (held.Count == script.AnswerBackwards)
+                {
+                    await AnswerAsync();
+                }
+            }
+
+            await AnswerAsync();
+
+            async Task AnswerAsync()
+            {
+                while (held.TryPop(out var batch))
+                {
+                    await responseStream.WriteAsync(script.Import(batch));
+                }
+            }
+        }
+    }
+}
