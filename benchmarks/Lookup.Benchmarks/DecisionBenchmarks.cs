@@ -1,0 +1,60 @@
+using BenchmarkDotNet.Attributes;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+
+namespace Lookup.Benchmarks;
+
+/// <summary>The decision alone, on facts already read: allowed by consent, and denied by an objection.</summary>
+[MemoryDiagnoser]
+public class DecisionBenchmarks
+{
+    private readonly PhoneNumber _number = new(31_612_345_678);
+    private readonly byte[]?[] _consented = new byte[]?[Decider.Slots];
+    private readonly byte[]?[] _objected = new byte[]?[Decider.Slots];
+    private readonly RegisterSnapshots _snapshots = new(RegimeSet.BuiltIn, new Dictionary<string, long[]>());
+    private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
+    private Rules _rules = null!;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        // A Tuesday afternoon in the Netherlands under opt-in.
+        var at = new DateTimeOffset(2024, 3, 12, 14, 0, 0, TimeSpan.FromHours(1)).ToUnixTimeMilliseconds();
+        _question = new Question
+        {
+            CallTime = at,
+            Organisation = Scope.Of("acme"),
+            OrganisationGroup = Scope.Of("acme"),
+            Purpose = Purpose.Commercial,
+            Subscriber = SubscriberType.Consumer,
+        };
+        _rules = RegimeSet.BuiltIn.Find(_number, at)!;
+        Fill(_consented, FactKind.Consent, new FactEntry { Effective = at - 86_400_000, Marks = FactMarks.Evidence });
+        Fill(_objected, FactKind.Objection, new FactEntry { Effective = at - 86_400_000 });
+    }
+
+    [Benchmark]
+    public Rules? FindRules() => RegimeSet.BuiltIn.Find(_number, _question.CallTime);
+
+    [Benchmark]
+    public Verdict AllowByConsent() => Decider.Decide(_rules, _question, _consented, _snapshots).Verdict;
+
+    [Benchmark]
+    public Verdict DenyByObjection() => Decider.Decide(_rules, _question, _objected, _snapshots).Verdict;
+
+    private void Fill(byte[]?[] values, FactKind kind, FactEntry entry)
+    {
+        Span<FactId> ids = stackalloc FactId[Decider.Slots];
+        Span<byte> slots = stackalloc byte[Decider.Slots];
+        var count = Decider.Plan(_rules, _question, ids, slots);
+        for (var i = 0; i < count; i++)
+        {
+            if (ids[i].Kind == kind && ids[i].Scope != Scope.All)
+            {
+                values[slots[i]] = Timeline.Single(kind, entry);
+            }
+        }
+    }
+}
