@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -19,16 +20,53 @@ public static class Scope
     /// <summary>Length of a stored scope in bytes.</summary>
     public const int Size = 6;
 
-    /// <summary>The scope of a register or an organisation.</summary>
-    public static ulong Of(string name) => name == AllName ? All : Hash(name);
+    // Few names are asked about again and again, and a hash costs as much as the rest of a check. When it is full, as
+    // after a flood of made-up names, it starts anew.
+    private const int MaxKnown = 4096;
+
+    // Two names of 64 characters and the stroke between them.
+    private const int MaxStackName = 129;
+
+    private static readonly ConcurrentDictionary<string, ulong> Known = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<string, ulong>.AlternateLookup<ReadOnlySpan<char>> KnownParts =
+        Known.GetAlternateLookup<ReadOnlySpan<char>>();
+
+    private static int _known;
+
+    /// <summary>The scope of a register or an organisation. Allocates nothing for a name seen before.</summary>
+    public static ulong Of(string name) =>
+        name == AllName ? All : Known.TryGetValue(name, out var scope) ? scope : Learn(name);
 
     /// <summary>The scope of an organisation's product group; an empty group is the organisation itself.</summary>
-    public static ulong Of(string organisation, string productGroup) =>
-        productGroup.Length == 0 ? Of(organisation) : Hash(NameOf(organisation, productGroup));
+    public static ulong Of(string organisation, string productGroup)
+    {
+        if (productGroup.Length == 0)
+            return Of(organisation);
+        Span<char> name = stackalloc char[MaxStackName];
+        return name.TryWrite($"{organisation}/{productGroup}", out var length)
+            && KnownParts.TryGetValue(name[..length], out var scope)
+                ? scope
+                : Learn(NameOf(organisation, productGroup));
+    }
 
     /// <summary>The name under which the store's registry keeps an organisation's product group.</summary>
     public static string NameOf(string organisation, string productGroup) =>
         productGroup.Length == 0 ? organisation : organisation + "/" + productGroup;
+
+    private static ulong Learn(string name)
+    {
+        var scope = Hash(name);
+        if (name.Length > MaxStackName)
+            return scope;
+        if (Interlocked.Increment(ref _known) > MaxKnown)
+        {
+            Known.Clear();
+            Volatile.Write(ref _known, 1);
+        }
+
+        Known[name] = scope;
+        return scope;
+    }
 
     private static ulong Hash(string name)
     {
