@@ -80,7 +80,8 @@ internal ref partial struct Evaluation<TTrace>
         var cannotTell = false;
         var found = Find(Slot.FirstRegister + rule.RegisterSlot, FactKind.Registration, out var entry, ref cannotTell);
         var registered = found && !entry.Withdrawn;
-        var threshold = registered ? entry.Effective : long.MinValue;
+        // A registration of unknown date may be newer than any consent.
+        var threshold = cannotTell ? long.MaxValue : registered ? entry.Effective : long.MinValue;
         switch (Lifted(rule, threshold, partial: registered && entry.Categories != 0))
         {
             case Lift.Yes:
