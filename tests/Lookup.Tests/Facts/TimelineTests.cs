@@ -137,6 +137,39 @@ public class TimelineTests
         }
     }
 
+    // One change each to a value that is fine.
+    [Theory]
+    [InlineData(FactKind.Objection, "11 00 000000000005 00000000 00", true)]
+    [InlineData(FactKind.Objection, "10", false)]
+    [InlineData(FactKind.Objection, "91 00 000000000005 00000000 00", false)]
+    [InlineData(FactKind.Objection, "11 80 000000000005 00000000 00", false)]
+    [InlineData(FactKind.Objection, "11 00 000000000005 00000000 8000", false)]
+    [InlineData(FactKind.Objection, "11 00 000000000005 00000000 FFFFFFFF0F", true)]
+    [InlineData(FactKind.Objection, "11 00 000000000005 00000000 FFFFFFFF1F", false)]
+    [InlineData(FactKind.Objection, "11 00 000000000005 00000000 FFFFFFFFFF00", false)]
+    [InlineData(FactKind.Objection, "11 00 800000000000 00000000 00", true)]
+    [InlineData(FactKind.Objection, "11 00 800000000001 00000000 00", false)]
+    [InlineData(FactKind.Objection, "12 00 000000000005 00000000 00 00 000000000004 00000000 00", true)]
+    [InlineData(FactKind.Objection, "12 00 000000000005 00000000 00 00 000000000005 00000000 00", false)]
+    [InlineData(FactKind.Objection, "12 00 000000000005 00000000 00 00 000000000006 00000000 00", false)]
+    [InlineData(FactKind.Registration, "11 08 000000000005 00000000 00 01", true)]
+    [InlineData(FactKind.Registration, "11 08 000000000005 00000000 00 00", false)]
+    [InlineData(FactKind.Relation, "11 04 000000000005 00000000 00 000000000004", true)]
+    [InlineData(FactKind.Relation, "11 04 000000000005 00000000 00 000000000005", false)]
+    [InlineData(FactKind.Consent, "11 10 000000000005 00000000 00 1F", true)]
+    [InlineData(FactKind.Consent, "11 10 000000000005 00000000 00 20", false)]
+    [InlineData(FactKind.Consent, "11 20 000000000005 00000000 00 78", true)]
+    [InlineData(FactKind.Consent, "11 20 000000000005 00000000 00 79", false)]
+    [InlineData(FactKind.Subscriber, "11 40 000000000005 00000000 00 03", true)]
+    [InlineData(FactKind.Subscriber, "11 40 000000000005 00000000 00 04", false)]
+    public void Read_BytesThatTheWriterWouldNotWrite_AreUnreadable(FactKind kind, string hex, bool readable)
+    {
+        var value = Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal));
+        var entries = new FactEntry[Timeline.MaxEntries];
+        Assert.Equal(readable, Timeline.Read(kind, value, entries, out _) > 0);
+        Assert.Equal(readable ? AsOf.Found : AsOf.Unreadable, Timeline.TryAsOf(kind, value, long.MaxValue, out _));
+    }
+
     // Whatever a reader accepts is what the writer would have written: equal bytes are equal facts.
     [Fact]
     public void Read_DamagedValue_IsUnreadableOrCanonical() =>
