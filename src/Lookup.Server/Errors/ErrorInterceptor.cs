@@ -1,0 +1,104 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Lookup.Redis;
+using Lookup.Server.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Lookup.Server.Errors;
+
+/// <summary>The one place where exceptions become a status. What it does not know becomes INTERNAL with an id, and is logged.</summary>
+internal sealed class ErrorInterceptor(LookupServerOptions options, TimeProvider clock, ILogger<ErrorInterceptor> log) : Interceptor
+{
+    /// <inheritdoc/>
+    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            var task = continuation(request, context);
+            return task.IsCompletedSuccessfully ? task : Awaited(this, task, context);
+        }
+        catch (Exception e)
+        {
+            throw Map(e, context);
+        }
+
+        static async Task<TResponse> Awaited(ErrorInterceptor self, Task<TResponse> task, ServerCallContext context)
+        {
+            try
+            {
+                return await task;
+            }
+            catch (Exception e)
+            {
+                throw self.Map(e, context);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream,
+        IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(requestStream, responseStream, context);
+        }
+        catch (Exception e)
+        {
+            throw Map(e, context);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request,
+        IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context,
+        ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(request, responseStream, context);
+        }
+        catch (Exception e)
+        {
+            throw Map(e, context);
+        }
+    }
+
+    private RpcException Map(Exception exception, ServerCallContext context)
+    {
+        switch (exception)
+        {
+            case RpcException known:
+                return known;
+            case StoreUnavailableException store:
+                return Refusals.Unavailable(store.Message, options.RetryAfterMs);
+        }
+
+        if (context.CancellationToken.IsCancellationRequested)
+        {
+            // The caller is gone or its deadline is over; whatever failed did so because of it.
+            return new RpcException(context.Deadline <= clock.GetUtcNow().UtcDateTime
+                ? new Status(StatusCode.DeadlineExceeded, "The deadline is over.")
+                : new Status(StatusCode.Cancelled, "The caller has ended the call."));
+        }
+
+        var id = NewId();
+        log.LogError("Internal error {Id} in {Method}: {Error}", id, context.Method, Redaction.Mask(exception.ToString()));
+        return Refusals.Internal(id);
+    }
+
+    private static string NewId()
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        RandomNumberGenerator.Fill(bytes);
+        return BinaryPrimitives.ReadUInt64BigEndian(bytes).ToString("x16");
+    }
+}

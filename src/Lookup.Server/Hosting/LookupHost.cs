@@ -1,0 +1,156 @@
+using System.Net;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+using Lookup.Server.Json;
+using Lookup.Server.Registry;
+using Lookup.Server.Services;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Lookup.Server.Hosting;
+
+/// <summary>
+/// The service on Kestrel. gRPC and JSON have a port each: without TLS a connection cannot choose between HTTP/1.1 and
+/// HTTP/2. The caller keeps store and cipher and disposes of them after the host.
+/// </summary>
+public sealed class LookupHost : IAsyncDisposable
+{
+    // A caller that vanished must not hold an import or a watch for ever.
+    private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(10);
+
+    private readonly WebApplication _app;
+
+    private LookupHost(WebApplication app)
+    {
+        _app = app;
+    }
+
+    /// <summary>Where gRPC is, for example "http://127.0.0.1:7500"; once started.</summary>
+    public Uri GrpcAddress => new(Addresses.First());
+
+    /// <summary>Where JSON is; once started.</summary>
+    public Uri JsonAddress => new(Addresses.Last());
+
+    private ICollection<string> Addresses =>
+        _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+
+    /// <summary>Builds the service. Nothing listens before <see cref="StartAsync"/>.</summary>
+    /// <param name="options">The settings.</param>
+    /// <param name="store">An open store.</param>
+    /// <param name="regimes">The regimes to decide by.</param>
+    /// <param name="cipher">The cipher with the deployment's key.</param>
+    /// <param name="clock">The clock; the system's if null.</param>
+    /// <param name="logging">Adds log providers; none if null. Numbers are masked in all that is logged.</param>
+    /// <exception cref="ServerSettingsException">The settings are faulty; all faults are told.</exception>
+    public static LookupHost Build(
+        LookupServerOptions options,
+        IFactStore store,
+        RegimeSet regimes,
+        NumberCipher cipher,
+        TimeProvider? clock = null,
+        Action<ILoggingBuilder>? logging = null)
+    {
+        var faults = options.Faults();
+        if (faults.Count != 0)
+        {
+            throw new ServerSettingsException(faults);
+        }
+
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Lookup", LogLevel.Information);
+        logging?.Invoke(builder.Logging);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
+        var app = builder.Build();
+        Map(app);
+        return new LookupHost(app);
+    }
+
+    /// <summary>Asks the store once and starts to listen. A store that cannot be used makes the service NOT_SERVING, not fail.</summary>
+    public Task StartAsync(CancellationToken cancellation) => _app.StartAsync(cancellation);
+
+    /// <summary>Takes no new calls, lets those in progress end within the drain limit, then cuts them off.</summary>
+    public Task StopAsync() => _app.StopAsync(CancellationToken.None);
+
+    /// <summary>Runs until the token is cancelled, then stops as <see cref="StopAsync"/> does.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        await StartAsync(stop);
+        await Task.Delay(Timeout.InfiniteTimeSpan, stop).ContinueWith(static _ => { }, TaskScheduler.Default);
+        await StopAsync();
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private static void Listen(KestrelServerOptions kestrel, LookupServerOptions options)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
+        kestrel.Limits.MaxRequestBodySize = options.MaxMessageBytes;
+        kestrel.Limits.Http2.KeepAlivePingDelay = PingAfter;
+        kestrel.Limits.Http2.KeepAlivePingTimeout = PingLimit;
+        kestrel.Limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
+        var address = IPAddress.Parse(options.Address);
+        kestrel.Listen(address, options.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+        kestrel.Listen(address, options.JsonPort, listen => listen.Protocols = HttpProtocols.Http1);
+    }
+
+    private static void AddServices(
+        IServiceCollection services, LookupServerOptions options, IFactStore store, RegimeSet regimes, NumberCipher cipher, TimeProvider clock)
+    {
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
+        services.AddRouting();
+        // A page of another site must not reach a service on this machine under a name that it made up.
+        services.AddHostFiltering(filter =>
+        {
+            filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"];
+            filter.IncludeFailureMessage = false;
+        });
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = options.MaxMessageBytes;
+            grpc.Interceptors.Add<ErrorInterceptor>();
+        }).AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
+        services.AddGrpcReflection();
+
+        services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher).AddSingleton(clock);
+        // Registered as made elsewhere, so that the container does not dispose of it.
+        services.AddSingleton<IFactStore>(store);
+        services.AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
+        services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
+        services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
+        services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
+        services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>();
+        services.AddSingleton(new FactExpander(regimes, cipher, clock));
+        services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
+        services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
+    }
+
+    private static void Map(WebApplication app)
+    {
+        app.UseWhen(StrictJson.Concerns, json =>
+        {
+            json.UseStatusCodePages(context => JsonErrors.WriteEmptyAsync(context.HttpContext));
+            json.UseHostFiltering();
+        });
+        app.UseRouting();
+        app.UseWhen(StrictJson.Concerns, json => json.UseMiddleware<StrictJson>());
+        app.MapGrpcService<LookupEndpoint>();
+        app.MapGrpcService<FactEndpoint>();
+        app.MapGrpcService<RegistryEndpoint>();
+        app.MapGrpcService<WatchEndpoint>();
+        app.MapGrpcService<HealthService>();
+        app.MapGrpcReflectionService();
+    }
+}

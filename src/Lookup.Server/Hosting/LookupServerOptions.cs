@@ -1,0 +1,135 @@
+using System.Net;
+
+namespace Lookup.Server.Hosting;
+
+/// <summary>
+/// Settings of the service. Units are in the names; ranges and defaults stand in <see cref="Settings"/>, and
+/// <see cref="Faults"/> tells everything that is wrong at once.
+/// </summary>
+public sealed class LookupServerOptions
+{
+    /// <summary>IP address to listen on. Without TLS and credentials only a loopback address is accepted. Default 127.0.0.1.</summary>
+    public string Address { get; set; } = "127.0.0.1";
+
+    /// <summary>Port for gRPC (HTTP/2 with prior knowledge). 0 to 65535, default 7500; 0 takes a free one.</summary>
+    public int GrpcPort { get; set; } = 7500;
+
+    /// <summary>Port for JSON (HTTP/1.1). 0 to 65535, default 7501; 0 takes a free one.</summary>
+    public int JsonPort { get; set; } = 7501;
+
+    /// <summary>How long a read of the store may take where the caller sets no deadline. 1 to 10,000 ms, default 250.</summary>
+    public int StoreReadLimitMs { get; set; } = 250;
+
+    /// <summary>How long a write to the store may take where the caller sets no deadline. 10 to 600,000 ms, default 10,000.</summary>
+    public int StoreWriteLimitMs { get; set; } = 10_000;
+
+    /// <summary>How old the registry may be that a decision rests on, and how long an answer may be reused. 50 to 60,000 ms, default 500.</summary>
+    public int FreshnessBoundMs { get; set; } = 500;
+
+    /// <summary>Pause between two reads of the registry. 10 to 10,000 ms, default 100; at most half the freshness bound.</summary>
+    public int RegistryPollMs { get; set; } = 100;
+
+    /// <summary>Pause between two probes of the store for the health service. 50 to 60,000 ms, default 500.</summary>
+    public int HealthProbeMs { get; set; } = 500;
+
+    /// <summary>How long callers are asked to wait after UNAVAILABLE and UNKNOWN. 10 to 60,000 ms, default 200.</summary>
+    public int RetryAfterMs { get; set; } = 200;
+
+    /// <summary>How long calls in progress may take to end at shutdown. 0 to 600 s, default 20.</summary>
+    public int DrainLimitSeconds { get; set; } = 20;
+
+    /// <summary>Largest message or JSON body taken. 65,536 to 16,777,216 bytes, default 4,194,304.</summary>
+    public int MaxMessageBytes { get; set; } = 4 * 1024 * 1024;
+
+    /// <summary>Most facts in one RecordFacts request. 1 to 1,000, default 1,000.</summary>
+    public int MaxRecordFacts { get; set; } = 1_000;
+
+    /// <summary>Most facts in one batch of ImportFacts. 1 to 5,000, default 5,000.</summary>
+    public int MaxImportBatch { get; set; } = 5_000;
+
+    /// <summary>Most ImportFacts streams at a time. 1 to 1,024, default 16.</summary>
+    public int MaxImportStreams { get; set; } = 16;
+
+    /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>
+    public int MaxConnections { get; set; } = 1_024;
+
+    /// <summary>Most calls at a time on one HTTP/2 connection. 1 to 1,000, default 100.</summary>
+    public int MaxStreamsPerConnection { get; set; } = 100;
+
+    /// <summary>Every numeric setting with its unit and range.</summary>
+    public static IReadOnlyList<Setting> Settings { get; } =
+    [
+        new(nameof(GrpcPort), "port", 0, 65_535, o => o.GrpcPort),
+        new(nameof(JsonPort), "port", 0, 65_535, o => o.JsonPort),
+        new(nameof(StoreReadLimitMs), "ms", 1, 10_000, o => o.StoreReadLimitMs),
+        new(nameof(StoreWriteLimitMs), "ms", 10, 600_000, o => o.StoreWriteLimitMs),
+        new(nameof(FreshnessBoundMs), "ms", 50, 60_000, o => o.FreshnessBoundMs),
+        new(nameof(RegistryPollMs), "ms", 10, 10_000, o => o.RegistryPollMs),
+        new(nameof(HealthProbeMs), "ms", 50, 60_000, o => o.HealthProbeMs),
+        new(nameof(RetryAfterMs), "ms", 10, 60_000, o => o.RetryAfterMs),
+        new(nameof(DrainLimitSeconds), "s", 0, 600, o => o.DrainLimitSeconds),
+        new(nameof(MaxMessageBytes), "bytes", 65_536, 16 * 1024 * 1024, o => o.MaxMessageBytes),
+        new(nameof(MaxRecordFacts), "facts", 1, 1_000, o => o.MaxRecordFacts),
+        new(nameof(MaxImportBatch), "facts", 1, 5_000, o => o.MaxImportBatch),
+        new(nameof(MaxImportStreams), "streams", 1, 1_024, o => o.MaxImportStreams),
+        new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
+        new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
+    ];
+
+    /// <summary>Everything that is wrong, one sentence each; empty if all is well.</summary>
+    public IReadOnlyList<string> Faults()
+    {
+        var faults = new List<string>();
+        if (!IPAddress.TryParse(Address, out var address))
+        {
+            faults.Add($"{nameof(Address)}: \"{Address}\" is not an IP address.");
+        }
+        else if (!IPAddress.IsLoopback(address))
+        {
+            faults.Add($"{nameof(Address)}: {Address} can be reached from other machines. Without TLS and credentials the "
+                + "service listens on a loopback address only (127.0.0.1 or ::1); put a proxy with both in front of it.");
+        }
+
+        foreach (var setting in Settings)
+        {
+            var value = setting.Read(this);
+            if (value < setting.Min || value > setting.Max)
+            {
+                faults.Add($"{setting.Name}: {value} is outside {setting.Min} to {setting.Max} {setting.Unit}.");
+            }
+        }
+
+        if (GrpcPort == JsonPort && GrpcPort != 0)
+        {
+            faults.Add($"{nameof(JsonPort)}: {JsonPort} is also {nameof(GrpcPort)}; without TLS the two protocols need a port each.");
+        }
+
+        if (RegistryPollMs > FreshnessBoundMs / 2)
+        {
+            faults.Add($"{nameof(RegistryPollMs)}: {RegistryPollMs} is more than half of {nameof(FreshnessBoundMs)} ({FreshnessBoundMs} ms); "
+                + "the registry would grow too old between two reads.");
+        }
+
+        return faults;
+    }
+
+    /// <summary>A numeric setting.</summary>
+    /// <param name="Name">Name of the property.</param>
+    /// <param name="Unit">Unit of the value.</param>
+    /// <param name="Min">Least value allowed.</param>
+    /// <param name="Max">Largest value allowed.</param>
+    /// <param name="Read">Reads the value.</param>
+    public sealed record Setting(string Name, string Unit, int Min, int Max, Func<LookupServerOptions, int> Read)
+    {
+        /// <summary>The value where nothing is set.</summary>
+        public int Default => Read(new LookupServerOptions());
+    }
+}
+
+/// <summary>The settings cannot be used. The message lists every fault, one a line.</summary>
+public sealed class ServerSettingsException(IReadOnlyList<string> faults)
+    : Exception($"{faults.Count} fault(s) in the settings:\n  " + string.Join("\n  ", faults))
+{
+    /// <summary>The faults.</summary>
+    public IReadOnlyList<string> Faults { get; } = faults;
+}

@@ -1,0 +1,91 @@
+using Lookup.Redis;
+using Lookup.Server.Errors;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Lookup.Server.Hosting;
+
+/// <summary>Probes the store again and again and knows whether the service can answer.</summary>
+internal sealed class StoreMonitor(
+    IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain, ILogger<StoreMonitor> log)
+    : BackgroundService
+{
+    private State _state = new(false, "The store was not asked yet.");
+
+    /// <summary>The last state. <see cref="State.Changed"/> ends when it is replaced.</summary>
+    internal State Current => Volatile.Read(ref _state);
+
+    /// <summary>Asks once before the first call is taken, so that a start on a good store is serving at once.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        drain.Begun.Register(() => Set(false, "The service is shutting down."));
+        await ProbeAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(options.HealthProbeMs), clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            await ProbeAsync(stoppingToken);
+        }
+    }
+
+    private async Task ProbeAsync(CancellationToken cancellation)
+    {
+        // A probe may take longer than a read: a slow store is slow, not gone.
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(TimeSpan.FromMilliseconds(Math.Max(1_000, options.StoreReadLimitMs)));
+        try
+        {
+            await store.ProbeAsync(limit.Token);
+            Set(true, "");
+        }
+        catch (StoreUnavailableException e)
+        {
+            Set(false, e.Message, e.InnerException);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            Set(false, "The store did not answer the probe in time.");
+        }
+        catch (Exception e)
+        {
+            Set(false, "The probe of the store failed.", e);
+        }
+    }
+
+    private void Set(bool serving, string why, Exception? cause = null)
+    {
+        var old = Current;
+        if (drain.Begun.IsCancellationRequested)
+        {
+            serving = false;
+        }
+
+        if (old.Serving == serving && old.Why == why)
+        {
+            return;
+        }
+
+        Volatile.Write(ref _state, new State(serving, why));
+        old.Replaced.TrySetResult();
+        if (serving)
+        {
+            log.LogInformation("SERVING");
+        }
+        else
+        {
+            log.LogWarning("NOT_SERVING: {Why} {Cause}", why, cause is null ? "" : Redaction.Mask(cause.ToString()));
+        }
+    }
+
+    internal sealed record State(bool Serving, string Why)
+    {
+        internal TaskCompletionSource Replaced { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        internal Task Changed => Replaced.Task;
+    }
+}

@@ -1,0 +1,129 @@
+using System.Buffers;
+using System.Collections.Frozen;
+using System.Text.Json;
+using Google.Protobuf.Reflection;
+using Grpc.AspNetCore.Server;
+using Lookup.Core.Facts;
+using Lookup.Server.Errors;
+using Lookup.Server.Hosting;
+using Lookup.V1;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+
+namespace Lookup.Server.Json;
+
+/// <summary>Refuses JSON requests that do not fit their message before the transcoder reads them.</summary>
+internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
+{
+    private static readonly FrozenDictionary<string, MethodDescriptor> Methods =
+        new[] { LookupServiceReflection.Descriptor, FactServiceReflection.Descriptor, RegistryServiceReflection.Descriptor, WatchServiceReflection.Descriptor }
+            .SelectMany(file => file.Services)
+            .SelectMany(service => service.Methods)
+            .ToFrozenDictionary(method => $"/{method.Service.FullName}/{method.Name}");
+
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
+
+    /// <summary>Whether a request is anything but gRPC, over whichever version of HTTP.</summary>
+    internal static bool Concerns(HttpContext context) =>
+        context.Request.ContentType is not { } type || !type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
+
+    /// <inheritdoc/>
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>() is not { } method)
+        {
+            await next(context);
+            return;
+        }
+
+        if (request.QueryString.HasValue)
+        {
+            await RefuseAsync(context, [new FieldFault("(query)", "Parameters in the address are not taken: addresses end up in logs. Send a JSON body.")]);
+            return;
+        }
+
+        if (HttpMethods.IsPost(request.Method))
+        {
+            if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+                || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+                || (type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
+            {
+                context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+                return;
+            }
+
+            var faults = new List<FieldFault>();
+            using var body = await ReadAsync(request, context.RequestAborted);
+            if (body is null)
+            {
+                context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
+                return;
+            }
+
+            Check(body.GetBuffer().AsMemory(0, (int)body.Length), Methods[method.Method.FullName].InputType, faults);
+            if (faults.Count != 0)
+            {
+                await RefuseAsync(context, faults);
+                return;
+            }
+
+            request.Body = body;
+            await next(context);
+            return;
+        }
+
+        await next(context);
+    }
+
+    private static void Check(ReadOnlyMemory<byte> body, MessageDescriptor message, List<FieldFault> faults)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body, Strict);
+            JsonRequestCheck.Check(document.RootElement, message, faults);
+        }
+        catch (JsonException e)
+        {
+            faults.Add(new FieldFault("(body)", $"It is not JSON: wrong at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}."));
+        }
+        catch (InvalidOperationException)
+        {
+            // A string that is no UTF-16, for example half of a surrogate pair.
+            faults.Add(new FieldFault("(body)", "It holds a string that is not valid Unicode."));
+        }
+    }
+
+    private async Task<MemoryStream?> ReadAsync(HttpRequest request, CancellationToken cancellation)
+    {
+        var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 256, options.MaxMessageBytes));
+        var buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        try
+        {
+            int read;
+            while ((read = await request.Body.ReadAsync(buffer, cancellation)) != 0)
+            {
+                if (body.Length + read > options.MaxMessageBytes)
+                {
+                    return null;
+                }
+
+                body.Write(buffer, 0, read);
+            }
+        }
+        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            return null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
+        }
+
+        body.Position = 0;
+        return body;
+    }
+
+    private static Task RefuseAsync(HttpContext context, List<FieldFault> faults) =>
+        JsonErrors.WriteAsync(context, StatusCodes.Status400BadRequest, Refusals.InvalidStatus(faults));
+}

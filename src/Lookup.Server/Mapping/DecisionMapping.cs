@@ -1,0 +1,83 @@
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Core.Decisions;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>Turns decisions into answers of the contract.</summary>
+internal static class DecisionMapping
+{
+    /// <summary>Writes a decision.</summary>
+    /// <param name="decision">The decision.</param>
+    /// <param name="answer">What surrounds it.</param>
+    /// <param name="allReasons">All reasons, not just the most binding one.</param>
+    internal static V1.Decision Map(in Decision decision, in AnswerContext answer, bool allReasons)
+    {
+        var result = new V1.Decision
+        {
+            Verdict = (V1.Verdict)decision.Verdict,
+            Regime = decision.Rules?.Id ?? "",
+            RegimeVersion = decision.Rules?.Version ?? "",
+            CallTime = FieldFaults.ToTimestamp(answer.CallTime),
+            Age = new Duration(),
+            ConsistencyToken = answer.Token,
+            Hypothetical = answer.Hypothetical,
+        };
+        var count = allReasons ? decision.ReasonCount : Math.Min(1, decision.ReasonCount);
+        for (var i = 0; i < count; i++)
+        {
+            result.Reasons.Add(Map(decision.ReasonAt(i)));
+        }
+
+        if (decision.ValidUntil is > 0 and < long.MaxValue)
+        {
+            result.ValidUntil = FieldFaults.ToTimestamp(decision.ValidUntil);
+        }
+
+        if (decision.NextPermitted > 0)
+        {
+            result.NextPermittedTime = FieldFaults.ToTimestamp(decision.NextPermitted);
+        }
+
+        switch (decision.Verdict)
+        {
+            // What was only supposed is no permission to call, so there is nothing to reuse.
+            case Verdict.Allow when !answer.Hypothetical:
+                var reusable = answer.Asked + answer.FreshnessBoundMs;
+                result.ReusableUntil = FieldFaults.ToTimestamp(
+                    decision.ValidUntil > 0 ? Math.Min(reusable, decision.ValidUntil) : reusable);
+                break;
+            case Verdict.Unknown when decision.Primary is ReasonCode.StoreUnavailable or ReasonCode.NotFresh:
+                result.RetryAfter = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(answer.RetryAfterMs));
+                break;
+        }
+
+        return result;
+    }
+
+    internal static V1.TraceStep Map(TraceStep step) => new()
+    {
+        Rule = step.Rule,
+        Layer = (V1.Layer)step.Layer,
+        Article = step.Article,
+        Outcome = step.Outcome,
+        Detail = step.Detail,
+    };
+
+    private static V1.Reason Map(in Reason reason) => new()
+    {
+        Code = (V1.ReasonCode)reason.Code,
+        Layer = (V1.Layer)reason.Text.Layer,
+        Article = reason.Text.Article,
+        Text = reason.Text.Text,
+    };
+}
+
+/// <summary>What an answer says besides the decision.</summary>
+/// <param name="CallTime">The call time decided for, in Unix milliseconds.</param>
+/// <param name="Asked">When the question came in, before anything was read, in Unix milliseconds.</param>
+/// <param name="FreshnessBoundMs">How long an answer may be reused.</param>
+/// <param name="RetryAfterMs">How long to wait where the answer is UNKNOWN.</param>
+/// <param name="Hypothetical">The request supposed something.</param>
+/// <param name="Token">Position of the store.</param>
+internal readonly record struct AnswerContext(
+    long CallTime, long Asked, int FreshnessBoundMs, int RetryAfterMs, bool Hypothetical, string Token);

@@ -1,0 +1,109 @@
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>Turns facts of the contract into those of Core. What is checked here is what Core cannot see.</summary>
+internal static class FactMapping
+{
+    // Stands in for a number that is none, so that the other fields are checked too; it is never stored.
+    private static readonly PhoneNumber Placeholder = new(31612345678);
+
+    /// <summary>Reads a fact. What is returned can be stored only if no fault was added.</summary>
+    internal static Fact Map(V1.Fact source, ref List<FieldFault>? faults)
+    {
+        var before = faults?.Count ?? 0;
+        var number = FieldFaults.Number(source.Number, source.DefaultRegion, ref faults);
+        if ((faults?.Count ?? 0) != before)
+        {
+            number = Placeholder;
+        }
+
+        var fact = new Fact
+        {
+            Number = number,
+            Kind = KindOf(source.KindCase),
+            Effective = Time(source.Effective, "effective", ref faults),
+            Withdrawn = source.Withdrawn,
+            Source = source.Source,
+            Actor = source.Actor,
+            Reason = source.Reason,
+        };
+        return source.KindCase switch
+        {
+            V1.Fact.KindOneofCase.Registration => fact with
+            {
+                Register = source.Registration.Register,
+                Categories = [.. source.Registration.Categories],
+                Since = Time(source.Registration.RegisteredSince, "registration.registered_since", ref faults),
+            },
+            V1.Fact.KindOneofCase.Objection => fact with { Organisation = source.Objection.Organisation },
+            V1.Fact.KindOneofCase.Consent => Consent(fact, source.Consent, ref faults),
+            V1.Fact.KindOneofCase.Relation => fact with
+            {
+                Organisation = source.Relation.Organisation,
+                Relation = (RelationKind)Byte((int)source.Relation.Relation_),
+                ProductGroup = source.Relation.ProductGroup,
+                Since = Time(source.Relation.Since, "relation.since", ref faults),
+                Until = Time(source.Relation.Until, "relation.until", ref faults),
+                ObtainedAtSale = source.Relation.NumberObtainedAtSale,
+                OptOutOffered = source.Relation.OptOutOffered,
+            },
+            V1.Fact.KindOneofCase.Subscriber => fact with { Subscriber = (SubscriberType)Byte((int)source.Subscriber.Type) },
+            V1.Fact.KindOneofCase.PublishedForOffers => fact with { ProductGroup = source.PublishedForOffers.ProductGroup },
+            V1.Fact.KindOneofCase.Attempt => fact with
+            {
+                Organisation = source.Attempt.Organisation,
+                ProductGroup = source.Attempt.ProductGroup,
+            },
+            V1.Fact.KindOneofCase.Refusal => fact with { Organisation = source.Refusal.Organisation },
+            _ => fact,
+        };
+    }
+
+    /// <summary>The field that names what the fact is about.</summary>
+    internal static string ScopeField(V1.Fact fact) => fact.KindCase switch
+    {
+        V1.Fact.KindOneofCase.Registration => "registration.register",
+        V1.Fact.KindOneofCase.Objection => "objection.organisation",
+        V1.Fact.KindOneofCase.Consent => fact.Consent.ProductGroup.Length == 0 ? "consent.organisation" : "consent.product_group",
+        V1.Fact.KindOneofCase.Relation => fact.Relation.ProductGroup.Length == 0 ? "relation.organisation" : "relation.product_group",
+        V1.Fact.KindOneofCase.PublishedForOffers => "published_for_offers.product_group",
+        V1.Fact.KindOneofCase.Attempt => fact.Attempt.ProductGroup.Length == 0 ? "attempt.organisation" : "attempt.product_group",
+        V1.Fact.KindOneofCase.Refusal => "refusal.organisation",
+        _ => "kind",
+    };
+
+    private static Fact Consent(Fact fact, V1.Consent source, ref List<FieldFault>? faults) => fact with
+    {
+        Organisation = source.Organisation,
+        Purposes = [.. source.Purposes.Select(purpose => (Purpose)Byte((int)purpose))],
+        ProductGroup = source.ProductGroup,
+        Since = Time(source.Captured, "consent.captured", ref faults),
+        Until = Time(source.Expires, "consent.expires", ref faults),
+        Evidence = source.Evidence is { } e ? new Evidence(e.Reference, e.Sha256, e.TextVersion, e.Channel, e.Locale) : null,
+        Verified = source.Verified,
+        FirstContactMonths = source.FirstContactMonths,
+        InLedger = source.InLedger,
+    };
+
+    private static FactKind KindOf(V1.Fact.KindOneofCase kind) => kind switch
+    {
+        V1.Fact.KindOneofCase.Registration => FactKind.Registration,
+        V1.Fact.KindOneofCase.Objection => FactKind.Objection,
+        V1.Fact.KindOneofCase.Consent => FactKind.Consent,
+        V1.Fact.KindOneofCase.Relation => FactKind.Relation,
+        V1.Fact.KindOneofCase.Subscriber => FactKind.Subscriber,
+        V1.Fact.KindOneofCase.PublishedForOffers => FactKind.PublishedForOffers,
+        V1.Fact.KindOneofCase.Attempt => FactKind.Attempt,
+        V1.Fact.KindOneofCase.Refusal => FactKind.Refusal,
+        _ => FactKind.None,
+    };
+
+    // A value that no byte holds must stay unknown, not become a known one.
+    private static byte Byte(int value) => value is < 0 or > byte.MaxValue ? byte.MaxValue : (byte)value;
+
+    private static DateTimeOffset? Time(Timestamp? value, string field, ref List<FieldFault>? faults) =>
+        FieldFaults.Time(value, field, ref faults) is { } milliseconds ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : null;
+}

@@ -1,0 +1,98 @@
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>Reads single fields of requests. What is wrong goes to a list that is made when the first fault is found.</summary>
+internal static class FieldFaults
+{
+    /// <summary>Times taken: 1970 to 2200, in Unix milliseconds.</summary>
+    private const long MaxTime = 7_258_118_400_000;
+
+    internal static void Add(ref List<FieldFault>? faults, string field, string description) =>
+        (faults ??= []).Add(new FieldFault(field, description));
+
+    /// <summary>Throws INVALID_ARGUMENT with all that was found.</summary>
+    internal static void ThrowIfAny(List<FieldFault>? faults)
+    {
+        if (faults is not null)
+        {
+            throw Errors.Refusals.Invalid(faults);
+        }
+    }
+
+    internal static PhoneNumber Number(string text, string defaultRegion, ref List<FieldFault>? faults)
+    {
+        if (NumberParser.Instance.TryParse(text, defaultRegion.Length == 0 ? null : defaultRegion, out var number, out var fault))
+        {
+            return number;
+        }
+
+        Add(ref faults, fault == NumberFault.UnknownRegion ? "default_region" : "number", fault.Describe());
+        return default;
+    }
+
+    /// <summary>A time, in Unix milliseconds; parts of a millisecond are cut off.</summary>
+    internal static bool TryTime(Timestamp value, out long milliseconds)
+    {
+        milliseconds = 0;
+        if (value.Seconds < 0 || value.Seconds > MaxTime / 1000 || value.Nanos is < 0 or > 999_999_999)
+        {
+            return false;
+        }
+
+        milliseconds = value.Seconds * 1000 + value.Nanos / 1_000_000;
+        return true;
+    }
+
+    /// <summary>As <see cref="TryTime"/>, with the fault; null where nothing is given or it is wrong.</summary>
+    internal static long? Time(Timestamp? value, string field, ref List<FieldFault>? faults)
+    {
+        if (value is null)
+        {
+            return null;
+        }
+
+        if (TryTime(value, out var milliseconds))
+        {
+            return milliseconds;
+        }
+
+        Add(ref faults, field, "A time from 1970 to 2200 is expected.");
+        return null;
+    }
+
+    /// <summary>Whether a text is a name: 1 to 64 characters of [a-z0-9._-].</summary>
+    internal static bool IsName(string text)
+    {
+        if (text.Length is 0 or > 64)
+        {
+            return false;
+        }
+
+        foreach (var c in text)
+        {
+            if (!char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('.' or '_' or '-'))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    internal static void CheckEnum(int value, int max, string field, ref List<FieldFault>? faults)
+    {
+        if (value < 0 || value > max)
+        {
+            Add(ref faults, field, "This version knows no such value.");
+        }
+    }
+
+    internal static Timestamp ToTimestamp(long milliseconds)
+    {
+        var seconds = Math.DivRem(milliseconds, 1000, out var rest);
+        return new Timestamp { Seconds = seconds, Nanos = (int)rest * 1_000_000 };
+    }
+}

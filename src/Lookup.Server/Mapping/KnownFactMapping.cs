@@ -1,0 +1,101 @@
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>Turns one stored entry back into a fact of the contract.</summary>
+internal static class KnownFactMapping
+{
+    /// <summary>Writes an entry. Consents come back by purpose, as they are kept.</summary>
+    /// <param name="id">What it is about.</param>
+    /// <param name="entry">What was stored.</param>
+    /// <param name="scope">Name of the scope: "organisation", "organisation/group", a register, a group, "*" or empty.</param>
+    /// <param name="regimes">For the categories of registers.</param>
+    internal static V1.Fact Map(FactId id, in FactEntry entry, string scope, RegimeSet regimes)
+    {
+        var slash = scope.IndexOf('/', StringComparison.Ordinal);
+        var organisation = slash < 0 ? scope : scope[..slash];
+        var group = slash < 0 ? "" : scope[(slash + 1)..];
+        var fact = new V1.Fact { Effective = FieldFaults.ToTimestamp(entry.Effective), Withdrawn = entry.Withdrawn };
+        switch (id.Kind)
+        {
+            case FactKind.Registration:
+                fact.Registration = new V1.Registration { Register = scope, Categories = { Categories(scope, entry.Categories, regimes) } };
+                break;
+            case FactKind.Objection:
+                fact.Objection = new V1.Objection { Organisation = scope };
+                break;
+            case FactKind.Consent:
+                fact.Consent = new V1.Consent
+                {
+                    Organisation = organisation,
+                    ProductGroup = group,
+                    Purposes = { (V1.Purpose)id.Detail },
+                    Captured = FieldFaults.ToTimestamp(entry.Effective),
+                    Expires = Until(entry),
+                    Verified = entry.Marks.HasFlag(FactMarks.Verified),
+                    InLedger = entry.Marks.HasFlag(FactMarks.InLedger),
+                    FirstContactMonths = entry.FirstContactMonths,
+                };
+                break;
+            case FactKind.Relation:
+                fact.Relation = new V1.Relation
+                {
+                    Organisation = organisation,
+                    ProductGroup = group,
+                    Relation_ = (V1.RelationKind)id.Detail,
+                    Since = FieldFaults.ToTimestamp(entry.Begin),
+                    Until = Until(entry),
+                    NumberObtainedAtSale = entry.Marks.HasFlag(FactMarks.ObtainedAtSale),
+                    OptOutOffered = entry.Marks.HasFlag(FactMarks.OptOutOffered),
+                };
+                break;
+            case FactKind.Subscriber:
+                fact.Subscriber = new V1.Subscriber { Type = (V1.SubscriberType)entry.Subscriber };
+                break;
+            case FactKind.PublishedForOffers:
+                fact.PublishedForOffers = new V1.PublishedForOffers { ProductGroup = scope };
+                break;
+            case FactKind.Attempt:
+                fact.Attempt = new V1.Attempt { Organisation = organisation, ProductGroup = group };
+                break;
+            case FactKind.Refusal:
+                fact.Refusal = new V1.Refusal { Organisation = scope };
+                break;
+        }
+
+        return fact;
+    }
+
+    private static Timestamp? Until(in FactEntry entry) =>
+        entry.Until == FactEntry.Open ? null : FieldFaults.ToTimestamp(entry.Until);
+
+    private static IEnumerable<string> Categories(string register, uint bits, RegimeSet regimes)
+    {
+        var definition = regimes.Registers.FirstOrDefault(r => r.Name == register);
+        return definition is null ? [] : definition.Categories.Where((_, i) => (bits & (1u << i)) != 0);
+    }
+
+    /// <summary>Adds what the sister hash keeps: reason and evidence. A detail that cannot be read is left out; no decision rests on it.</summary>
+    internal static void AddDetail(V1.Fact fact, string detail)
+    {
+        if (!FactDetail.TryRead(detail, out var reason, out var evidence))
+        {
+            return;
+        }
+
+        fact.Reason = reason;
+        if (fact.Consent is { } consent && evidence is not null)
+        {
+            consent.Evidence = new V1.Evidence
+            {
+                Reference = evidence.Reference,
+                Sha256 = evidence.Sha256,
+                TextVersion = evidence.TextVersion,
+                Channel = evidence.Channel,
+                Locale = evidence.Locale,
+            };
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using Google.Protobuf.Collections;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>Layers in requests, records and answers.</summary>
+internal static class LayerMapping
+{
+    /// <summary>Reads layers that are to be left out; only codes and policy can be.</summary>
+    internal static Layers SwitchedOff(RepeatedField<V1.Layer> layers, string field, ref List<FieldFault>? faults)
+    {
+        var off = default(Layers);
+        for (var i = 0; i < layers.Count; i++)
+        {
+            if (layers[i] is V1.Layer.Code or V1.Layer.Policy)
+            {
+                off |= (Layers)(1 << (int)layers[i]);
+            }
+            else
+            {
+                FieldFaults.Add(ref faults, $"{field}[{i}]", "Only LAYER_CODE and LAYER_POLICY can be switched off.");
+            }
+        }
+
+        return off;
+    }
+
+    internal static V1.Organisation ToProto(string name, Sector sector, Layers layers)
+    {
+        var organisation = new V1.Organisation { Name = name, Sector = (V1.Sector)sector, Strict = layers.HasFlag(Layers.Strict) };
+        foreach (var layer in (ReadOnlySpan<Layer>)[Layer.Code, Layer.Policy])
+        {
+            if (((int)layers & (1 << (int)layer)) == 0)
+            {
+                organisation.SwitchedOffLayers.Add((V1.Layer)layer);
+            }
+        }
+
+        return organisation;
+    }
+}

@@ -1,0 +1,128 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Server.Registry;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>Turns a question of the contract into one of Core.</summary>
+internal static class QuestionMapping
+{
+    // Clocks of dialers run ahead; beyond this a time is wrong, not early.
+    private const long ClockSkewMs = 5 * 60 * 1000;
+
+    private const string NameRule = "1 to 64 characters of [a-z0-9._-] are expected.";
+
+    /// <summary>Checks every field. What is returned counts only if no fault was added.</summary>
+    /// <param name="source">The question asked, or null.</param>
+    /// <param name="whatIf">What is supposed, or null.</param>
+    /// <param name="now">Now, in Unix milliseconds.</param>
+    /// <param name="faults">Takes what is wrong.</param>
+    internal static AskedQuestion Map(V1.Question? source, V1.WhatIf? whatIf, long now, ref List<FieldFault>? faults)
+    {
+        var callTime = now;
+        var without = default(Layers);
+        if (whatIf is not null)
+        {
+            callTime = FieldFaults.Time(whatIf.CallTime, "what_if.call_time", ref faults) ?? now;
+            without = LayerMapping.SwitchedOff(whatIf.SwitchedOffLayers, "what_if.switched_off_layers", ref faults);
+        }
+
+        if (source is null)
+        {
+            FieldFaults.Add(ref faults, "question", "It is required.");
+            return default;
+        }
+
+        if (!FieldFaults.IsName(source.Organisation))
+        {
+            FieldFaults.Add(ref faults, "question.organisation", NameRule);
+        }
+
+        if (source.ProductGroup.Length != 0 && !FieldFaults.IsName(source.ProductGroup))
+        {
+            FieldFaults.Add(ref faults, "question.product_group", "Up to 64 characters of [a-z0-9._-] are expected.");
+        }
+
+        FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PressPublisher, "question.sector", ref faults);
+        FieldFaults.CheckEnum((int)source.Purpose, (int)V1.Purpose.Service, "question.purpose", ref faults);
+        FieldFaults.CheckEnum((int)source.Kind, (int)V1.CallKind.Research, "question.kind", ref faults);
+        FieldFaults.CheckEnum((int)source.Subscriber, (int)V1.SubscriberType.LegalPerson, "question.subscriber", ref faults);
+        var kind = source.Kind == V1.CallKind.Unspecified ? CallKind.Marketing : (CallKind)source.Kind;
+        if (source.Purpose == V1.Purpose.Unspecified && kind == CallKind.Marketing)
+        {
+            FieldFaults.Add(ref faults, "question.purpose", "It is required for a marketing call.");
+        }
+
+        var requestedAt = RequestedAt(source, kind, callTime, ref faults);
+        if (faults is not null)
+        {
+            return default;
+        }
+
+        var grouped = source.ProductGroup.Length != 0;
+        var scope = Scope.Of(source.Organisation);
+        return new AskedQuestion(source.Organisation, without, whatIf is { Strict: true }, new Question
+        {
+            CallTime = callTime,
+            Organisation = scope,
+            OrganisationGroup = grouped ? Scope.Of(source.Organisation, source.ProductGroup) : scope,
+            Group = grouped ? Scope.Of(source.ProductGroup) : 0,
+            GroupName = source.ProductGroup,
+            Sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector,
+            Purpose = source.Purpose == V1.Purpose.Unspecified ? PurposeOf(kind) : (Purpose)source.Purpose,
+            Kind = kind,
+            Automated = source.Automated,
+            CallerNumberWithheld = source.CallerNumberWithheld,
+            Subscriber = (SubscriberType)source.Subscriber,
+            RequestedAt = requestedAt,
+        });
+    }
+
+    private static long RequestedAt(V1.Question source, CallKind kind, long callTime, ref List<FieldFault>? faults)
+    {
+        const string Field = "question.requested_at";
+        if (FieldFaults.Time(source.RequestedAt, Field, ref faults) is not { } requestedAt)
+        {
+            return 0;
+        }
+
+        if (kind != CallKind.Requested)
+        {
+            FieldFaults.Add(ref faults, Field, "It goes with CALL_KIND_REQUESTED only.");
+        }
+        else if (requestedAt > callTime + ClockSkewMs)
+        {
+            FieldFaults.Add(ref faults, Field, "It is later than the call.");
+        }
+
+        return Math.Min(requestedAt, callTime);
+    }
+
+    private static Purpose PurposeOf(CallKind kind) => kind switch
+    {
+        CallKind.Service => Purpose.Service,
+        CallKind.Research => Purpose.Survey,
+        _ => Purpose.Commercial,
+    };
+}
+
+/// <summary>A question whose organisation's record is still to be looked up.</summary>
+/// <param name="Organisation">Name of the organisation.</param>
+/// <param name="Without">Layers that the request leaves out.</param>
+/// <param name="Strict">The request adds the stricter policies.</param>
+/// <param name="Question">The rest.</param>
+internal readonly record struct AskedQuestion(string Organisation, Layers Without, bool Strict, Question Question)
+{
+    /// <summary>The whole question: the organisation's record, where there is one, sets sector and layers.</summary>
+    internal Question Resolve(RegistrySnapshot registry)
+    {
+        var record = registry.Find(Organisation);
+        var layers = record?.Layers ?? Layers.Default;
+        if (Strict)
+        {
+            layers |= Layers.Strict;
+        }
+
+        return Question with { Sector = record?.Sector ?? Question.Sector, Layers = layers & ~Without };
+    }
+}

@@ -1,0 +1,42 @@
+using Lookup.Core.Facts;
+using Lookup.Redis;
+using Lookup.Server.Services;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>Consistency tokens in requests and answers.</summary>
+internal static class TokenMapping
+{
+    private const string Field = "consistency.at_least_as_fresh";
+
+    /// <summary>The token that the request demands, or null.</summary>
+    internal static ConsistencyToken? Demand(V1.Consistency? consistency, StoreManifest manifest, ref List<FieldFault>? faults)
+    {
+        switch (consistency?.RequirementCase)
+        {
+            case V1.Consistency.RequirementOneofCase.AtLeastAsFresh:
+                if (!ConsistencyToken.TryParse(consistency.AtLeastAsFresh, out var token, out var error))
+                {
+                    FieldFaults.Add(ref faults, Field, error);
+                    return null;
+                }
+
+                if (token.Epoch != manifest.Epoch)
+                {
+                    FieldFaults.Add(ref faults, Field, "The token comes from another store, or from this one before it was set up anew.");
+                    return null;
+                }
+
+                return token;
+            case V1.Consistency.RequirementOneofCase.Exact when !consistency.Exact:
+                FieldFaults.Add(ref faults, "consistency.exact", "Only true can be demanded; leave consistency out instead.");
+                return null;
+            default:
+                return null;
+        }
+    }
+
+    /// <summary>The token of one position.</summary>
+    internal static string Of(StoreManifest manifest, StorePosition position) =>
+        ConsistencyToken.Of(manifest.Epoch, position.Partition, position.Version).ToString();
+}

@@ -1,0 +1,85 @@
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Hosting;
+using Microsoft.Extensions.Hosting;
+
+namespace Lookup.Server.Registry;
+
+/// <summary>
+/// The registry in this process, read again and again. A snapshot older than the freshness bound is never used: the
+/// call that needs it reads the store itself, and fails if it cannot.
+/// </summary>
+internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, LookupServerOptions options, TimeProvider clock)
+    : BackgroundService
+{
+    private readonly Lock _gate = new();
+    private RegistrySnapshot? _current;
+    private Task<RegistrySnapshot>? _reading;
+
+    /// <summary>A snapshot within the freshness bound.</summary>
+    internal ValueTask<RegistrySnapshot> CurrentAsync(CancellationToken cancellation)
+    {
+        var current = Volatile.Read(ref _current);
+        return current is not null && clock.GetElapsedTime(current.ReadAt).TotalMilliseconds < options.FreshnessBoundMs
+            ? new ValueTask<RegistrySnapshot>(current)
+            : new ValueTask<RegistrySnapshot>(SharedReadAsync().WaitAsync(cancellation));
+    }
+
+    /// <summary>A snapshot read from the store after this call began.</summary>
+    internal async Task<RegistrySnapshot> ReadAsync(CancellationToken cancellation)
+    {
+        var sent = clock.GetTimestamp();
+        var registry = await store.ReadRegistryAsync(cancellation);
+        var snapshot = RegistrySnapshot.Of(registry, regimes, sent);
+        lock (_gate)
+        {
+            if (_current is null || _current.ReadAt < sent)
+            {
+                _current = snapshot;
+            }
+        }
+
+        return snapshot;
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(options.RegistryPollMs), clock);
+        do
+        {
+            try
+            {
+                await SharedReadAsync();
+            }
+            catch (Exception)
+            {
+                // Whatever it was: the snapshot grows old and is not used, and the store's monitor tells why.
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    // Calls that find the snapshot too old share one read.
+    private Task<RegistrySnapshot> SharedReadAsync()
+    {
+        lock (_gate)
+        {
+            return _reading is { IsCompleted: false } ? _reading : _reading = LimitedReadAsync();
+        }
+    }
+
+    private async Task<RegistrySnapshot> LimitedReadAsync()
+    {
+        await Task.Yield();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(options.StoreReadLimitMs), clock);
+        try
+        {
+            return await ReadAsync(limit.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            throw new StoreUnavailableException(StoreFault.Timeout, "The store did not answer in time.");
+        }
+    }
+}

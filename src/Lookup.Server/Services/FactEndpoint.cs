@@ -1,0 +1,201 @@
+using Grpc.Core;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+using Lookup.Server.Hosting;
+using Lookup.Server.Mapping;
+using Outcome = Lookup.V1.FactResult.Types.Outcome;
+
+namespace Lookup.Server.Services;
+
+/// <summary>lookup.v1.FactService.</summary>
+internal sealed class FactEndpoint(
+    IFactStore store,
+    FactWriter writer,
+    FactNaming naming,
+    FactExpander expander,
+    NumberCipher cipher,
+    LookupServerOptions options,
+    TimeProvider clock,
+    Drain drain)
+    : V1.FactService.FactServiceBase
+{
+    private static readonly FactId[] AnyId = [new(FactKind.Objection, 0, Scope.All)];
+
+    private int _imports;
+
+    /// <inheritdoc/>
+    public override async Task<V1.RecordFactsResponse> RecordFacts(V1.RecordFactsRequest request, ServerCallContext context)
+    {
+        CheckCount(request.Facts.Count, options.MaxRecordFacts);
+        var (outcomes, token) = await WriteAsync(request.Facts, context);
+        var response = new V1.RecordFactsResponse { ConsistencyToken = token };
+        foreach (var outcome in outcomes)
+        {
+            response.Results.Add(new V1.FactResult { Outcome = outcome.Outcome, Errors = { outcome.Errors } });
+        }
+
+        return response;
+    }
+
+    /// <summary>
+    /// One batch at a time: the next is read when the one before is durable and acknowledged, so a slow store slows
+    /// the sender down through the flow control of HTTP/2.
+    /// </summary>
+    public override async Task ImportFacts(
+        IAsyncStreamReader<V1.ImportFactsRequest> requestStream,
+        IServerStreamWriter<V1.ImportFactsResponse> responseStream,
+        ServerCallContext context)
+    {
+        if (Interlocked.Increment(ref _imports) > options.MaxImportStreams)
+        {
+            Interlocked.Decrement(ref _imports);
+            throw Refusals.Exhausted($"There are {options.MaxImportStreams} imports already; no more are taken at a time.", options.RetryAfterMs);
+        }
+
+        drain.Track(context);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
+        try
+        {
+            ulong? last = null;
+            while (await requestStream.MoveNext(stop.Token))
+            {
+                var batch = requestStream.Current;
+                if (batch.Sequence <= last)
+                {
+                    throw Refusals.Invalid("sequence", "It must be greater than the one before.");
+                }
+
+                CheckCount(batch.Facts.Count, options.MaxImportBatch);
+                last = batch.Sequence;
+                await responseStream.WriteAsync(await ImportAsync(batch, context), context.CancellationToken);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled }
+            && drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        {
+            throw Refusals.Unavailable(
+                "The service is shutting down; go on elsewhere from the first batch that was not acknowledged.", options.RetryAfterMs);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _imports);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.ListFactsResponse> ListFacts(V1.ListFactsRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+
+        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        try
+        {
+            var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+            var key = cipher.Encrypt(number);
+            // The position first: what is listed after it is at least as new.
+            var position = await store.ReadAsync(key, AnyId, call.Token);
+            var read = await store.ReadAllAsync(key, call.Token);
+            var response = new V1.ListFactsResponse
+            {
+                Number = number.ToString(),
+                ConsistencyToken = TokenMapping.Of(store.Manifest, new StorePosition(position.Partition, position.Version)),
+            };
+            foreach (var timeline in read)
+            {
+                if (!await naming.AddAsync(response.Facts, timeline.Id, timeline.Value, timeline.Details, now, call.Token))
+                {
+                    throw Refusals.Unreadable();
+                }
+            }
+
+            return response;
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.EraseNumberResponse> EraseNumber(V1.EraseNumberRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var objection = new V1.Fact
+        {
+            Number = request.Number,
+            DefaultRegion = request.DefaultRegion,
+            Source = request.Source,
+            Actor = request.Actor,
+            Reason = request.Reason,
+            Objection = new V1.Objection { Organisation = Scope.AllName },
+        };
+        var fact = FactMapping.Map(objection, ref faults);
+        var stored = new List<StoredFact>(1);
+        expander.TryExpand(fact, 0, stored, faults ??= []);
+        if (faults.Count != 0)
+        {
+            throw Refusals.Invalid(faults);
+        }
+
+        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        try
+        {
+            var source = await store.SourceIdAsync(fact.Source, fact.Actor, call.Token);
+            var suppression = stored[0] with { Entry = stored[0].Entry with { Source = source } };
+            var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
+            return new V1.EraseNumberResponse { ErasedFacts = (uint)erased.Erased, ConsistencyToken = erased.Token.ToString() };
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+
+    private async Task<V1.ImportFactsResponse> ImportAsync(V1.ImportFactsRequest batch, ServerCallContext context)
+    {
+        var (outcomes, token) = await WriteAsync(batch.Facts, context);
+        var response = new V1.ImportFactsResponse { Sequence = batch.Sequence, ConsistencyToken = token };
+        for (var i = 0; i < outcomes.Length; i++)
+        {
+            switch (outcomes[i].Outcome)
+            {
+                case Outcome.Recorded:
+                    response.Recorded++;
+                    break;
+                case Outcome.Unchanged:
+                    response.Unchanged++;
+                    break;
+                default:
+                    response.Refused.Add(new V1.RefusedFact { Index = (uint)i, Errors = { outcomes[i].Errors } });
+                    break;
+            }
+        }
+
+        return response;
+    }
+
+    private async Task<(FactOutcome[] Outcomes, string Token)> WriteAsync(IReadOnlyList<V1.Fact> facts, ServerCallContext context)
+    {
+        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        try
+        {
+            return await writer.WriteAsync(facts, call.Token);
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+
+    private static void CheckCount(int count, int max)
+    {
+        if (count == 0 || count > max)
+        {
+            throw Refusals.Invalid("facts", $"1 to {max} facts are expected.");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using Grpc.Core;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Redis;
+using Lookup.Server.Hosting;
+using Lookup.Server.Mapping;
+
+namespace Lookup.Server.Services;
+
+/// <summary>lookup.v1.LookupService. CheckStream is not implemented yet, which the base class answers.</summary>
+internal sealed class LookupEndpoint(
+    FactReader reader, FactNaming naming, IFactStore store, LookupServerOptions options, TimeProvider clock)
+    : V1.LookupService.LookupServiceBase
+{
+    private const string NotFresh = "The store is behind the position that the request demands.";
+
+    /// <inheritdoc/>
+    public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        List<FieldFault>? faults = null;
+        var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
+        var asked = QuestionMapping.Map(request.Question, request.WhatIf, now, ref faults);
+        var demand = TokenMapping.Demand(request.Consistency, store.Manifest, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+
+        using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, context);
+        var decision = IsBehind(facts, demand)
+            ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
+            : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+        return new V1.CheckResponse
+        {
+            Decision = DecisionMapping.Map(decision, Answer(facts, request.WhatIf, now), request.AllReasons),
+            Number = number.ToString(),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.ExplainResponse> Explain(V1.ExplainRequest request, ServerCallContext context)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        List<FieldFault>? faults = null;
+        var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
+        var asked = QuestionMapping.Map(request.Question, request.WhatIf, now, ref faults);
+        var demand = TokenMapping.Demand(request.Consistency, store.Manifest, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+
+        using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, context);
+        var explanation = IsBehind(facts, demand)
+            ? new Explanation(Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules), [], "UNKNOWN: " + NotFresh)
+            : Decider.Explain(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+        var response = new V1.ExplainResponse
+        {
+            Decision = DecisionMapping.Map(explanation.Decision, Answer(facts, request.WhatIf, now), allReasons: true),
+            Number = number.ToString(),
+            Text = explanation.Text,
+        };
+        foreach (var step in explanation.Steps)
+        {
+            response.Steps.Add(DecisionMapping.Map(step));
+        }
+
+        for (var i = 0; i < facts.Ids.Length; i++)
+        {
+            if (facts.ValueAt(i) is { } value)
+            {
+                await naming.AddAsync(
+                    response.Facts, facts.Ids.Span[i], value, null, facts.Question.CallTime, context.CancellationToken);
+            }
+        }
+
+        return response;
+    }
+
+    // Reads are exact, so a store behind a token that it gave out has lost writes or is not the primary.
+    private static bool IsBehind(FactsRead facts, ConsistencyToken? demand) =>
+        demand is not null && facts.Position is { } position && demand.VersionOf(position.Partition) > position.Version;
+
+    private AnswerContext Answer(FactsRead facts, V1.WhatIf? whatIf, long now) => new(
+        facts.Question.CallTime,
+        now,
+        options.FreshnessBoundMs,
+        options.RetryAfterMs,
+        whatIf is not null,
+        facts.Position is { } position ? TokenMapping.Of(store.Manifest, position) : "");
+}

@@ -1,0 +1,147 @@
+using Grpc.Core;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Hosting;
+using Lookup.Server.Mapping;
+using Lookup.Server.Registry;
+
+namespace Lookup.Server.Services;
+
+/// <summary>lookup.v1.RegistryService.</summary>
+internal sealed class RegistryEndpoint(
+    IFactStore store, RegistryReplica registry, RegimeSet regimes, LookupServerOptions options, TimeProvider clock)
+    : V1.RegistryService.RegistryServiceBase
+{
+    // A register's midnight can be ahead of UTC.
+    private const long FutureMs = 24L * 60 * 60 * 1000;
+
+    /// <inheritdoc/>
+    public override async Task<V1.PutOrganisationResponse> PutOrganisation(V1.PutOrganisationRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var source = request.Organisation;
+        if (source is null)
+        {
+            throw Errors.Refusals.Invalid("organisation", "It is required.");
+        }
+
+        if (!FieldFaults.IsName(source.Name))
+        {
+            FieldFaults.Add(ref faults, "organisation.name", "1 to 64 characters of [a-z0-9._-] are expected.");
+        }
+
+        FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PressPublisher, "organisation.sector", ref faults);
+        var off = LayerMapping.SwitchedOff(source.SwitchedOffLayers, "organisation.switched_off_layers", ref faults);
+        FieldFaults.ThrowIfAny(faults);
+
+        var sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector;
+        var layers = (Layers.Default & ~off) | (source.Strict ? Layers.Strict : 0);
+        await WriteAsync(token => store.PutOrganisationAsync(source.Name, sector, layers, token), context);
+        return new V1.PutOrganisationResponse { Organisation = LayerMapping.ToProto(source.Name, sector, layers) };
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.ListOrganisationsResponse> ListOrganisations(V1.ListOrganisationsRequest request, ServerCallContext context)
+    {
+        var snapshot = await ReadAsync(context);
+        var response = new V1.ListOrganisationsResponse();
+        foreach (var organisation in snapshot.Organisations.OrderBy(o => o.Name, StringComparer.Ordinal))
+        {
+            response.Organisations.Add(LayerMapping.ToProto(organisation.Name, organisation.Sector, organisation.Layers));
+        }
+
+        return response;
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.RecordSnapshotResponse> RecordSnapshot(V1.RecordSnapshotRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var register = Find(request.Register);
+        if (register is null)
+        {
+            FieldFaults.Add(ref faults, "register", "No regime knows a register of this name.");
+        }
+
+        var date = FieldFaults.Time(request.SnapshotDate, "snapshot_date", ref faults);
+        if (request.SnapshotDate is null)
+        {
+            FieldFaults.Add(ref faults, "snapshot_date", "It is required.");
+        }
+        else if (date > clock.GetUtcNow().ToUnixTimeMilliseconds() + FutureMs)
+        {
+            FieldFaults.Add(ref faults, "snapshot_date", "It is in the future.");
+        }
+
+        FieldFaults.ThrowIfAny(faults);
+        await WriteAsync(token => store.AddSnapshotAsync(register!.Name, date!.Value, token), context);
+        return new V1.RecordSnapshotResponse { Register = Map(register!, await ReadAsync(context)) };
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.ListRegistersResponse> ListRegisters(V1.ListRegistersRequest request, ServerCallContext context)
+    {
+        var snapshot = await ReadAsync(context);
+        var response = new V1.ListRegistersResponse();
+        foreach (var register in regimes.Registers)
+        {
+            response.Registers.Add(Map(register, snapshot));
+        }
+
+        return response;
+    }
+
+    private RegisterDefinition? Find(string name)
+    {
+        foreach (var register in regimes.Registers)
+        {
+            if (register.Name == name)
+            {
+                return register;
+            }
+        }
+
+        return null;
+    }
+
+    private static V1.Register Map(RegisterDefinition register, RegistrySnapshot snapshot)
+    {
+        var result = new V1.Register { Name = register.Name, Title = register.Title, Categories = { register.Categories } };
+        if (snapshot.Dates.TryGetValue(register.Name, out var dates))
+        {
+            result.SnapshotDates.AddRange(dates.OrderDescending().Select(FieldFaults.ToTimestamp));
+        }
+
+        return result;
+    }
+
+    private async Task<RegistrySnapshot> ReadAsync(ServerCallContext context)
+    {
+        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        try
+        {
+            return await registry.ReadAsync(call.Token);
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+
+    // The next check of this instance sees what was written: the snapshot is read again before the answer.
+    private async Task WriteAsync(Func<CancellationToken, Task> write, ServerCallContext context)
+    {
+        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        try
+        {
+            await write(call.Token);
+            await registry.ReadAsync(call.Token);
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+}
