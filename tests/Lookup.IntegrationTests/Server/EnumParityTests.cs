@@ -1,0 +1,27 @@
+namespace Lookup.IntegrationTests.Server;
+
+public sealed class EnumParityTests
+{
+    public static TheoryData<Type, Type> Pairs => new()
+    {
+        { typeof(V1.Verdict), typeof(Core.Decisions.Verdict) },
+        { typeof(V1.ReasonCode), typeof(Core.Decisions.ReasonCode) },
+        { typeof(V1.Layer), typeof(Core.Decisions.Layer) },
+        { typeof(V1.CallKind), typeof(Core.Decisions.CallKind) },
+        { typeof(V1.Sector), typeof(Core.Decisions.Sector) },
+        { typeof(V1.Purpose), typeof(Core.Facts.Purpose) },
+        { typeof(V1.RelationKind), typeof(Core.Facts.RelationKind) },
+        { typeof(V1.SubscriberType), typeof(Core.Facts.SubscriberType) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Pairs))]
+    public void Enum_InContractAndCore_HasTheSameNamesAndValues(Type contract, Type core) =>
+        Assert.Equal(Values(contract), Values(core));
+
+    // The zero value has a name of its own on each side.
+    private static Dictionary<int, string> Values(Type type) => Enum.GetValues(type).Cast<object>()
+        .ToDictionary(v => Convert.ToInt32(v, System.Globalization.CultureInfo.InvariantCulture), v => v.ToString()!)
+        .Where(p => p.Key != 0)
+        .ToDictionary();
+}

@@ -1,0 +1,87 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Redis;
+
+namespace Lookup.IntegrationTests.Server;
+
+/// <summary>A store in front of a real one that fails or waits where a test says so.</summary>
+internal sealed class TroubledStore(IFactStore inner) : IFactStore
+{
+    /// <summary>Runs before each call; it may wait or throw.</summary>
+    internal Func<CancellationToken, Task> Trouble { get; set; } = _ => Task.CompletedTask;
+
+    /// <summary>Versions that reads tell are so much lower than the real ones.</summary>
+    internal ulong Behind { get; set; }
+
+    public StoreManifest Manifest => inner.Manifest;
+
+    public async ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken ct)
+    {
+        await Trouble(ct);
+        var read = await inner.ReadAsync(key, ids, ct);
+        return read with { Version = read.Version - Math.Min(Behind, read.Version) };
+    }
+
+    public async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.WriteAsync(facts, ct);
+    }
+
+    public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.ReadAllAsync(key, ct);
+    }
+
+    public async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.EraseAsync(key, suppression, ct);
+    }
+
+    public async ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.SourceIdAsync(source, actor, ct);
+    }
+
+    public async ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.SourceAsync(id, ct);
+    }
+
+    public async ValueTask<string?> NameAsync(ulong scope, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.NameAsync(scope, ct);
+    }
+
+    public async Task<Registry> ReadRegistryAsync(CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.ReadRegistryAsync(ct);
+    }
+
+    public async Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken ct)
+    {
+        await Trouble(ct);
+        await inner.PutOrganisationAsync(name, sector, layers, ct);
+    }
+
+    public async Task AddSnapshotAsync(string register, long date, CancellationToken ct)
+    {
+        await Trouble(ct);
+        await inner.AddSnapshotAsync(register, date, ct);
+    }
+
+    public async Task<StoreHealth> ProbeAsync(CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.ProbeAsync(ct);
+    }
+
+    public ValueTask DisposeAsync() => inner.DisposeAsync();
+}
