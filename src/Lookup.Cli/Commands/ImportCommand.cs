@@ -2,6 +2,7 @@ using System.CommandLine;
 using Lookup.Cli.Import;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.Core.Regimes;
 
 namespace Lookup.Cli.Commands;
 
@@ -37,7 +38,7 @@ internal sealed class ImportCommand : CliCommand
         var mapper = new FactMapper(map.Where, map.Fixed, zone, $"import {input.Name}");
         using var rejects = new RejectFile(_file.RejectPath(parsed, input));
         var importer = new Importer(input.Name, reader, mapper, map, rejects, _file.Settings(parsed, input), Shell.Clock);
-        await using var target = new ServiceTarget(_connection.Connect(parsed));
+        await using var target = Target(parsed);
         var identity = Checkpoint.IdentityOf(input.Fingerprint(), _file.Fingerprint(parsed, map), target.Name);
         var started = Shell.Clock.GetTimestamp();
         var running = importer.RunAsync(target, identity, ct);
@@ -55,4 +56,8 @@ internal sealed class ImportCommand : CliCommand
         ImportSummary.Write(Shell, IsJson(parsed), input.Name, parsed.GetValue(_dryRun), importer, rejects, Shell.Clock.GetElapsedTime(started));
         return importer.Totals.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
     }
+
+    private IImportTarget Target(ParseResult parsed) => parsed.GetValue(_dryRun)
+        ? new DryRunTarget(RegimeSet.BuiltIn, Shell.Clock)
+        : new ServiceTarget(_connection.Connect(parsed));
 }

@@ -1,0 +1,53 @@
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Server.Mapping;
+using Lookup.V1;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>Checks every fact as the service does, and records nothing.</summary>
+internal sealed class DryRunTarget(IRegisterCatalog registers, TimeProvider clock) : IImportTarget
+{
+    // No deployment's key: what is made with it is thrown away.
+    private readonly NumberCipher _cipher = new(new byte[32]);
+
+    public string Name => "dry run";
+
+    public bool CanResume => false;
+
+    public async Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    {
+        var expander = new FactExpander(registers, _cipher, clock);
+        var stored = new List<StoredFact>();
+        await foreach (var batch in batches.WithCancellation(ct))
+        {
+            var refused = new List<RefusedFact>();
+            for (var i = 0; i < batch.Facts.Count; i++)
+            {
+                List<FieldFault>? faults = null;
+                var fact = FactMapping.Map(batch.Facts[i], ref faults);
+                faults ??= [];
+                expander.TryExpand(fact, 0, stored, faults);
+                stored.Clear();
+                if (faults.Count > 0)
+                {
+                    refused.Add(Refused(i, faults));
+                }
+            }
+
+            recorded(batch, new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused));
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _cipher.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static RefusedFact Refused(int index, List<FieldFault> faults) => new()
+    {
+        Index = (uint)index,
+        Errors = { faults.Select(fault => new FieldError { Field = fault.Field, Description = fault.Description }) },
+    };
+}
