@@ -1,0 +1,85 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Garnet;
+using Garnet.server;
+using Garnet.server.Auth.Settings;
+using Microsoft.Extensions.Logging;
+using Tsavorite.core;
+
+namespace Lookup.Embedded;
+
+/// <summary>
+/// Garnet in this process, on a socket that only this user can open, with a password that only this process knows.
+/// </summary>
+internal sealed class GarnetHost : IDisposable
+{
+    private const int LogSegmentMiB = 16;
+    private readonly GarnetServer _server;
+
+    private GarnetHost(GarnetServer server, string connectionString)
+    {
+        _server = server;
+        ConnectionString = connectionString;
+    }
+
+    internal string ConnectionString { get; }
+
+    /// <summary>Starts a server on a folder and recovers what is there.</summary>
+    internal static GarnetHost Start(EmbeddedOptions options, DataFolder folder, ILoggerFactory logs)
+    {
+        var socket = Path.Combine(folder.SocketFolder, "s");
+        var password = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
+        var durable = options.Folder is not null;
+        var server = new GarnetServer(
+            new GarnetServerOptions(logs.CreateLogger("Garnet"))
+            {
+                EndPoints = [new UnixDomainSocketEndPoint(socket)],
+                UnixSocketPath = socket,
+                UnixSocketPermission = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                AuthSettings = new PasswordAuthenticationSettings(password),
+                QuietMode = true,
+                DisablePubSub = true,
+                EnableLua = true,
+                LuaOptions = new LuaOptions(),
+                // A script holds the keys it names until it ends, so compare and set is one step, see Lookup.Redis.
+                LuaTransactionMode = true,
+                EnableAOF = durable,
+                Recover = durable,
+                FailOnRecoveryError = true,
+                // An answer waits until what it rests on is in the log.
+                WaitForCommit = durable,
+                CommitFrequencyMs = 0,
+                AofMemorySize = "64m",
+                AofPageSize = "8m",
+                AofSegmentSize = MiB(LogSegmentMiB),
+                AofSizeLimit = durable ? MiB(options.LogLimitMiB) : "",
+                AofSizeLimitEnforceFrequencySecs = 1,
+                // Without a disk tier records beyond the memory would be dropped.
+                EnableStorageTier = true,
+                LogDir = folder.StoreFolder,
+                CheckpointDir = folder.StoreFolder,
+                LogMemorySize = MiB(options.MemoryMiB),
+                PageSize = "4m",
+                SegmentSize = "64m",
+                ObjectLogSegmentSize = "64m",
+                IndexMemorySize = "16m",
+                IndexMaxMemorySize = "1g",
+                CompactionFrequencySecs = 30,
+                CompactionType = LogCompactionType.Lookup,
+                CompactionForceDelete = true,
+                CompactionMaxSegments = 4,
+                // The default device needs libaio and ends the process where it is missing.
+                DeviceType = DeviceType.RandomAccess,
+                DeviceFactoryCreator = new LocalStorageNamedDeviceFactoryCreator(
+                    deviceType: DeviceType.RandomAccess, logger: logs.CreateLogger("Device")),
+            },
+            logs);
+        server.Start();
+        return new GarnetHost(server, $"!{socket},password={password}");
+    }
+
+    public void Dispose() => _server.Dispose();
+
+    private static string MiB(int size) => string.Create(CultureInfo.InvariantCulture, $"{size}m");
+}

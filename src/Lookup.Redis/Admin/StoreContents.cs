@@ -1,0 +1,131 @@
+using System.Buffers.Binary;
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Store;
+using StackExchange.Redis;
+
+namespace Lookup.Redis;
+
+/// <summary>Compares what the partitions say of themselves with what they hold.</summary>
+internal static class StoreContents
+{
+    // Buckets looked into in each partition; all of them are counted.
+    private const int Sample = 64;
+
+    internal static async Task<IReadOnlyList<Finding>> ExamineAsync(
+        RedisLink link, StoreManifest manifest, CancellationToken cancellation)
+    {
+        var findings = new List<Finding>();
+        long facts = 0;
+        var fullest = 0.0;
+        for (var p = 0; p < manifest.Partitions; p++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var meta = await MetaAsync(link, p, cancellation);
+            if (meta[0] != StoreManifestFormat.Epoch(manifest.Epoch) || meta[1].IsNull || meta[2].IsNull || meta[3].IsNull)
+            {
+                findings.Add(new Finding(FindingLevel.Fail, "partition", $"Partition {p} is gone or of another store.", "Restore the store from a backup, or set it up anew."));
+                continue;
+            }
+
+            var generations = FilterGenerations.Parse(meta[2]!);
+            var filters = new List<BlockFilter>();
+            foreach (var generation in generations.All)
+            {
+                byte[]? bytes = await link.WriteAsync(db => db.StringGetAsync(Keys.Filter(p, generation.Number), CommandFlags.DemandMaster), cancellation);
+                if (bytes?.Length != generation.Blocks * BlockFilter.BlockSize)
+                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"Filter {generation.Number} of partition {p} is missing or has another length.", "Rebuild the filter."));
+                else
+                    filters.Add(BlockFilter.FromBytes(bytes));
+            }
+
+            fullest = Math.Max(fullest, filters.Select(f => f.Fill).DefaultIfEmpty(0).Max());
+            var said = (long)meta[3];
+            facts += said;
+            var counted = await CountAsync(link, p, cancellation);
+            // Writes go on while it counts.
+            var after = (long)(await MetaAsync(link, p, cancellation))[3];
+            if (counted < said || counted > after)
+                findings.Add(new Finding(FindingLevel.Fail, "count", $"Partition {p} holds {counted} timelines and should hold {said}.", "Facts were lost or written past the service: restore, or set up anew and load."));
+            await FeedAsync(findings, link, p, (ulong)(long)meta[1], cancellation);
+            await SampleAsync(findings, link, p, filters, cancellation);
+        }
+
+        findings.Add(fullest <= 0.5
+            ? new Finding(FindingLevel.Ok, "filter", $"At most {fullest:P0} of the bits are set.")
+            : new Finding(FindingLevel.Warn, "filter", $"{fullest:P0} of the bits are set: many numbers without facts cost a round trip.", "Set the store up for more facts."));
+        findings.Add(new Finding(FindingLevel.Ok, "facts", $"{facts} timelines."));
+        return findings;
+    }
+
+    /// <summary>Timelines in the buckets of a partition.</summary>
+    internal static async Task<long> CountAsync(RedisLink link, int partition, CancellationToken cancellation)
+    {
+        const int Chunk = 4_096;
+        long counted = 0;
+        for (var first = 0; first < NumberKey.Buckets; first += Chunk)
+        {
+            var begin = first;
+            var lengths = await link.WriteAsync(
+                db => Task.WhenAll(Enumerable.Range(begin, Chunk).Select(
+                    bucket => db.HashLengthAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster))),
+                cancellation);
+            counted += lengths.Sum();
+        }
+
+        return counted;
+    }
+
+    private static Task<RedisValue[]> MetaAsync(RedisLink link, int partition, CancellationToken cancellation) =>
+        link.WriteAsync(
+            db => db.HashGetAsync(Keys.Meta(partition), ["e", "v", "g", "n"], CommandFlags.DemandMaster), cancellation);
+
+    private static async Task FeedAsync(
+        List<Finding> findings, RedisLink link, int partition, ulong version, CancellationToken cancellation)
+    {
+        var feed = await link.WriteAsync(db => db.ListRangeAsync(Keys.Feed(partition), flags: CommandFlags.DemandMaster), cancellation);
+        for (var i = 1; i < feed.Length; i++)
+        {
+            if (VersionOf(feed[i]) != VersionOf(feed[i - 1]) + 1)
+            {
+                findings.Add(new Finding(FindingLevel.Fail, "feed", $"The feed of partition {partition} has a gap.", "Instances reload the partition; look for who writes past the service."));
+                return;
+            }
+        }
+
+        if (feed.Length > 0 && VersionOf(feed[^1]) < version)
+            findings.Add(new Finding(FindingLevel.Fail, "feed", $"The feed of partition {partition} ends before its version.", "Look for who writes past the service."));
+    }
+
+    private static async Task SampleAsync(
+        List<Finding> findings, RedisLink link, int partition, List<BlockFilter> filters, CancellationToken cancellation)
+    {
+        for (var i = 0; i < Sample; i++)
+        {
+            var bucket = i * (NumberKey.Buckets / Sample);
+            var entries = await link.WriteAsync(db => db.HashGetAllAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster), cancellation);
+            foreach (var entry in entries)
+            {
+                byte[] field = entry.Name!;
+                if (field.Length != Keys.FieldSize)
+                {
+                    findings.Add(new Finding(FindingLevel.Fail, "bucket", $"Bucket {bucket} of partition {partition} holds something that is no fact."));
+                    return;
+                }
+
+                var id = FactId.Read(field.AsSpan(NumberKey.FieldSize));
+                var key = NumberKey.FromField(bucket, field);
+                if (Timeline.Read(id.Kind, (byte[])entry.Value!, new FactEntry[Timeline.MaxEntries], out _) < 0)
+                    findings.Add(new Finding(FindingLevel.Fail, "timeline", $"A timeline in bucket {bucket} of partition {partition} cannot be read.", "Damaged, or written by a newer version of the service."));
+                if (filters.Any(f => !f.MayContain(key, id)))
+                {
+                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"The filter of partition {partition} does not know a fact in bucket {bucket}.", "Rebuild the filter at once."));
+                    return;
+                }
+            }
+        }
+    }
+
+    private static ulong VersionOf(RedisValue entry) => BinaryPrimitives.ReadUInt64BigEndian((byte[])entry!);
+}

@@ -1,0 +1,104 @@
+// For: the names of everything in redis.
+//
+// What belongs to a number lies in the hash slot of its partition, tagged {00} to {ff}; what belongs to the store
+// lies in that of {lookup}. A bucket is a small hash of the facts of a few numbers, which redis keeps as one flat
+// list; so names and fields are binary and as short as they can be.
+//
+//   {pp}m        hash   e epoch, v version, n timelines, g filter generations ("1:4096,2:8192": generation:blocks)
+//   {pp}b:BB     hash   bucket (two raw bytes): 14 bytes of the number's key + 7 bytes of fact id -> timeline
+//   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read
+//   {pp}x:G      string filter, see BlockFilter
+//   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
+//   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots
+using System.Buffers.Binary;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using StackExchange.Redis;
+
+namespace Lookup.Redis;
+
+internal static class Keys
+{
+    /// <summary>Length of a field of a bucket in bytes.</summary>
+    internal const int FieldSize = NumberKey.FieldSize + FactId.Size;
+
+    internal static readonly RedisKey Manifest = "{lookup}:manifest";
+    internal static readonly RedisKey Names = "{lookup}:names";
+    internal static readonly RedisKey Sources = "{lookup}:sources";
+    internal static readonly RedisKey SourceIds = "{lookup}:source-ids";
+    internal static readonly RedisKey Organisations = "{lookup}:organisations";
+    internal static readonly RedisKey Snapshots = "{lookup}:snapshots";
+
+    private const string Hex = "0123456789abcdef";
+
+    internal static RedisKey Meta(int partition) => Plain(partition, (byte)'m');
+
+    internal static RedisKey Feed(int partition) => Plain(partition, (byte)'f');
+
+    internal static RedisKey Filter(int partition, int generation) => $"{{{partition:x2}}}x:{generation}";
+
+    internal static RedisKey Bucket(int partition, int bucket) => Numbered(partition, (byte)'b', bucket);
+
+    internal static RedisKey Details(int partition, int bucket) => Numbered(partition, (byte)'t', bucket);
+
+    internal static byte[] Field(NumberKey key, FactId id)
+    {
+        var field = new byte[FieldSize];
+        WriteField(key, id, field);
+        return field;
+    }
+
+    internal static void WriteField(NumberKey key, FactId id, Span<byte> field)
+    {
+        key.WriteField(field);
+        id.WriteTo(field[NumberKey.FieldSize..]);
+    }
+
+    internal static byte[] Prefix(NumberKey key)
+    {
+        var prefix = new byte[NumberKey.FieldSize];
+        key.WriteField(prefix);
+        return prefix;
+    }
+
+    internal static byte[] DetailField(NumberKey key, FactId id, long effective)
+    {
+        var field = new byte[FieldSize + sizeof(long)];
+        WriteField(key, id, field);
+        BinaryPrimitives.WriteInt64BigEndian(field.AsSpan(FieldSize), effective);
+        return field;
+    }
+
+    /// <summary>The plain bytes of a bucket's name, for writers that frame their own commands.</summary>
+    internal static void WriteBucket(int partition, int bucket, Span<byte> name)
+    {
+        WriteTag(partition, name);
+        name[4] = (byte)'b';
+        name[5] = (byte)':';
+        BinaryPrimitives.WriteUInt16BigEndian(name[6..], (ushort)bucket);
+    }
+
+    private static RedisKey Plain(int partition, byte kind)
+    {
+        var name = new byte[5];
+        WriteTag(partition, name);
+        name[4] = kind;
+        return name;
+    }
+
+    private static RedisKey Numbered(int partition, byte kind, int bucket)
+    {
+        var name = new byte[8];
+        WriteBucket(partition, bucket, name);
+        name[4] = kind;
+        return name;
+    }
+
+    private static void WriteTag(int partition, Span<byte> name)
+    {
+        name[0] = (byte)'{';
+        name[1] = (byte)Hex[partition >> 4];
+        name[2] = (byte)Hex[partition & 15];
+        name[3] = (byte)'}';
+    }
+}

@@ -1,0 +1,45 @@
+-- Removes every timeline and detail of a number and stores one timeline in their place.
+-- KEYS: meta, feed, bucket, details, then the filters of the generations.
+-- ARGV: epoch, generations as in meta, the number's part of a field, field and value of what stays, field of its
+-- detail and the text (both empty for none), then for each generation eight bits to set.
+-- Answers {0, epoch}, {1, generations} or {2, version, timelines removed}.
+local call = redis.call
+local A = ARGV
+local meta = call('HMGET', KEYS[1], 'e', 'v', 'g', 'n')
+if meta[1] ~= A[1] then return {0, meta[1]} end
+if meta[3] ~= A[2] then return {1, meta[3]} end
+local version = tonumber(meta[2])
+local count = tonumber(meta[4])
+local prefix = A[3]
+local function feed(field, value)
+  version = version + 1
+  call('RPUSH', KEYS[2],
+    struct.pack('>I4I4', math.floor(version / 4294967296), version % 4294967296)
+    .. string.sub(KEYS[3], -2) .. field .. value)
+end
+local at = 8
+for g = 5, #KEYS do
+  for i = at, at + 7 do call('SETBIT', KEYS[g], A[i], 1) end
+  at = at + 8
+end
+-- What stays is written before anything goes, so that at no moment the number is free.
+local removed = 0
+if call('HSET', KEYS[3], A[4], A[5]) == 1 then count = count + 1 else removed = 1 end
+feed(A[4], A[5])
+local replaced = removed
+local fields = call('HKEYS', KEYS[3])
+for _, field in ipairs(fields) do
+  if string.sub(field, 1, #prefix) == prefix and field ~= A[4] then
+    call('HDEL', KEYS[3], field)
+    feed(field, '')
+    removed = removed + 1
+  end
+end
+count = count - (removed - replaced)
+local texts = call('HKEYS', KEYS[4])
+for _, field in ipairs(texts) do
+  if string.sub(field, 1, #prefix) == prefix then call('HDEL', KEYS[4], field) end
+end
+if A[6] ~= '' then call('HSET', KEYS[4], A[6], A[7]) end
+call('HSET', KEYS[1], 'v', string.format('%.0f', version), 'n', string.format('%.0f', count))
+return {2, string.format('%.0f', version), removed}

@@ -1,0 +1,47 @@
+namespace Lookup.Redis.Store;
+
+/// <summary>
+/// What this process knows of each partition: the highest version seen, below which the store has lost something,
+/// and the filters that writes must reach.
+/// </summary>
+internal sealed class PartitionStates(int partitions)
+{
+    private readonly ulong[] _seen = new ulong[partitions];
+    private readonly FilterGenerations?[] _generations = new FilterGenerations?[partitions];
+    private int _rolledBack;
+
+    internal int Count => _seen.Length;
+
+    /// <summary>Take it before a call is sent: an answer to it must not be older.</summary>
+    internal ulong Floor(int partition)
+    {
+        // Once lost stays lost: later writes would lift the version over the floor, but not bring the facts back.
+        if (Volatile.Read(ref _rolledBack) != 0)
+            throw RedisFaults.RolledBack();
+        return Volatile.Read(ref _seen[partition]);
+    }
+
+    /// <summary>Takes note of a version that was answered.</summary>
+    internal void Seen(int partition, ulong version, ulong floor)
+    {
+        if (version < floor)
+        {
+            Volatile.Write(ref _rolledBack, 1);
+            throw RedisFaults.RolledBack();
+        }
+
+        var seen = Volatile.Read(ref _seen[partition]);
+        while (version > seen)
+        {
+            var before = Interlocked.CompareExchange(ref _seen[partition], version, seen);
+            if (before == seen)
+                return;
+            seen = before;
+        }
+    }
+
+    internal FilterGenerations? Generations(int partition) => Volatile.Read(ref _generations[partition]);
+
+    internal void SetGenerations(int partition, FilterGenerations generations) =>
+        Volatile.Write(ref _generations[partition], generations);
+}

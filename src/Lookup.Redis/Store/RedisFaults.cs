@@ -1,0 +1,65 @@
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Store;
+
+/// <summary>The one place where what redis and its client throw becomes one of our faults, in our words.</summary>
+internal static class RedisFaults
+{
+    internal static StoreUnavailableException Map(Exception exception) => exception switch
+    {
+        StoreUnavailableException known => known,
+        RedisTimeoutException or TimeoutException => Timeout(exception),
+        RedisCommandException e when e.Message.Contains("replica", StringComparison.OrdinalIgnoreCase) => Replica(e),
+        RedisServerException e => Map(e),
+        _ => new StoreUnavailableException(StoreFault.Unreachable, "The store cannot be reached.", exception),
+    };
+
+    internal static StoreUnavailableException Timeout(Exception? inner = null) =>
+        new(StoreFault.Timeout, "The store did not answer in time.", inner);
+
+    internal static StoreUnavailableException Open() =>
+        new(StoreFault.Unreachable, "The store does not answer; calls fail at once until it does.");
+
+    internal static StoreUnavailableException Replica(Exception? inner = null) =>
+        new(StoreFault.ReadOnlyReplica, "The store's server is a replica; facts are read and written on the primary.", inner);
+
+    internal static StoreUnavailableException NotInitialised() =>
+        new(StoreFault.NotInitialised, "The store is not set up, or a part of it is gone.");
+
+    internal static StoreUnavailableException Epoch(RedisValue found)
+    {
+        if (found.IsNull)
+            return NotInitialised();
+        return found == StoreManifestFormat.LoadingEpoch
+            ? new StoreUnavailableException(StoreFault.Loading, "A first load of the store is under way or was broken off.")
+            : new StoreUnavailableException(StoreFault.ForeignEpoch, "The store was set up anew, or is another one.");
+    }
+
+    internal static StoreUnavailableException RolledBack() => new(
+        StoreFault.RolledBack,
+        "The store is older than it was before: it was restored or failed over with loss. Check it, then restart.");
+
+    internal static StoreUnavailableException Damaged(Exception? inner = null) =>
+        new(StoreFault.Damaged, "Something stored cannot be read.", inner);
+
+    private static StoreUnavailableException Map(RedisServerException e)
+    {
+        var text = e.Message;
+        if (Is("OOM"))
+            return new StoreUnavailableException(StoreFault.Full, "The store's memory is full; nothing more can be recorded.", e);
+        if (Is("READONLY"))
+            return Replica(e);
+        if (Is("MISCONF"))
+            return new StoreUnavailableException(StoreFault.Settings, "The store cannot save to its disk and takes no writes.", e);
+        if (Is("NOREPLICAS"))
+            return new StoreUnavailableException(StoreFault.Unreachable, "Too few replicas are connected to the store.", e);
+        if (Is("LOADING") || Is("BUSY") || Is("MASTERDOWN") || Is("CLUSTERDOWN") || Is("TRYAGAIN"))
+            return new StoreUnavailableException(StoreFault.Unreachable, "The store is not ready yet.", e);
+        if (Is("NOAUTH") || Is("WRONGPASS") || Is("NOPERM"))
+            return new StoreUnavailableException(StoreFault.Settings, "The store refuses the service's credentials or rights.", e);
+        return new StoreUnavailableException(StoreFault.Settings, "The store's server answered in a way that is not understood.", e);
+
+        // Errors of a command within a script carry the script's own words before or after the code.
+        bool Is(string code) => text.StartsWith(code, StringComparison.Ordinal) || text.Contains(code + " ", StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,164 @@
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Store;
+
+/// <summary>Connections to the server: some for reads, one for writes, so that a WAIT holds no read up.</summary>
+internal sealed class RedisLink : IAsyncDisposable
+{
+    // A call that the caller gives up after this time counts as a timeout of the store.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(20);
+
+    private readonly ConnectionMultiplexer[] _reads;
+    private readonly ConnectionMultiplexer _writes;
+    private readonly Circuit _circuit;
+    private readonly TimeProvider _clock;
+    private readonly TimeSpan _readLimit;
+    private readonly TimeSpan _writeLimit;
+    private uint _next;
+
+    private RedisLink(StoreOptions options, ConnectionMultiplexer[] reads, ConnectionMultiplexer writes, TimeProvider clock)
+    {
+        _reads = reads;
+        _writes = writes;
+        _clock = clock;
+        _circuit = new Circuit(options.CircuitTimeouts, clock);
+        _readLimit = TimeSpan.FromMilliseconds(options.ReadTimeoutMs);
+        _writeLimit = TimeSpan.FromMilliseconds(options.WriteTimeoutMs);
+        Options = options;
+    }
+
+    internal StoreOptions Options { get; }
+
+    /// <summary>For reads, in turn.</summary>
+    internal IDatabase Reads =>
+        _reads[_reads.Length == 1 ? 0 : Interlocked.Increment(ref _next) % (uint)_reads.Length].GetDatabase();
+
+    internal IDatabase Writes => _writes.GetDatabase();
+
+    internal ConnectionMultiplexer Multiplexer => _writes;
+
+    internal static async Task<RedisLink> ConnectAsync(StoreOptions options, TimeProvider clock, CancellationToken cancellation)
+    {
+        var faults = options.Validate();
+        if (faults.Count > 0)
+            throw new ArgumentException("The store's settings are wrong: " + string.Join(" ", faults), nameof(options));
+        var reads = new List<ConnectionMultiplexer>();
+        try
+        {
+            for (var i = 0; i < options.ReadConnections; i++)
+            {
+                reads.Add(await ConnectionMultiplexer.ConnectAsync(Configuration(options)).WaitAsync(cancellation));
+            }
+
+            var writes = await ConnectionMultiplexer.ConnectAsync(Configuration(options)).WaitAsync(cancellation);
+            return new RedisLink(options, [.. reads], writes, clock);
+        }
+        catch (Exception e)
+        {
+            foreach (var read in reads)
+            {
+                await read.DisposeAsync();
+            }
+
+            if (e is OperationCanceledException)
+                throw;
+            throw RedisFaults.Map(e);
+        }
+    }
+
+    internal Task<T> ReadAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
+        CallAsync(Reads, call, _readLimit, cancellation);
+
+    internal Task<T> WriteAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
+        CallAsync(Writes, call, _writeLimit, cancellation);
+
+    /// <summary>Runs a script on the write connection and waits for replicas where so configured.</summary>
+    internal Task<RedisResult[]> ScriptAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation) =>
+        WriteAsync(
+            async db =>
+            {
+                var answer = db.ScriptEvaluateAsync(script, keys, arguments, CommandFlags.DemandMaster);
+                if (Options.WaitReplicas > 0)
+                {
+                    var had = db.ExecuteAsync("WAIT", Options.WaitReplicas, Options.WriteTimeoutMs);
+                    await answer;
+                    if ((int)await had < Options.WaitReplicas)
+                    {
+                        throw new StoreUnavailableException(
+                            StoreFault.Unreachable, "Too few replicas have the write; it may be kept, send it again.");
+                    }
+                }
+
+                return (RedisResult[])(await answer)!;
+            },
+            cancellation);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var read in _reads)
+        {
+            await read.DisposeAsync();
+        }
+
+        await _writes.DisposeAsync();
+    }
+
+    private async Task<T> CallAsync<T>(IDatabase db, Func<IDatabase, Task<T>> call, TimeSpan limit, CancellationToken cancellation)
+    {
+        if (!_circuit.TryEnter())
+            throw RedisFaults.Open();
+        var begin = _clock.GetTimestamp();
+        try
+        {
+            var answer = await call(db).WaitAsync(limit, _clock, cancellation);
+            _circuit.Answered();
+            return answer;
+        }
+        catch (Exception e) when (e is TimeoutException or RedisTimeoutException)
+        {
+            _circuit.TimedOut();
+            throw RedisFaults.Timeout(e);
+        }
+        catch (OperationCanceledException)
+        {
+            if (_clock.GetElapsedTime(begin) >= Patience)
+                _circuit.TimedOut();
+            throw;
+        }
+        catch (RedisServerException e)
+        {
+            _circuit.Answered();
+            throw RedisFaults.Map(e);
+        }
+        catch (Exception e) when (e is RedisException or RedisCommandException)
+        {
+            throw IsReplica() ? RedisFaults.Replica(e) : RedisFaults.Map(e);
+        }
+    }
+
+    // With a replica alone the client finds no server for a command that demands the primary.
+    private bool IsReplica()
+    {
+        var servers = _writes.GetServers();
+        return servers.Any(s => s.IsConnected) && servers.Where(s => s.IsConnected).All(s => s.IsReplica);
+    }
+
+    private static ConfigurationOptions Configuration(StoreOptions options)
+    {
+        var configuration = ConfigurationOptions.Parse(options.ConnectionString);
+        configuration.AbortOnConnectFail = false;
+        configuration.BacklogPolicy = BacklogPolicy.FailFast;
+        configuration.ConnectTimeout = options.ConnectTimeoutMs;
+        configuration.ConnectRetry = 1;
+        configuration.ClientName = "lookup";
+        // The client counts INFO and CONFIG GET as administration.
+        configuration.AllowAdmin = true;
+        // Each call has its own limit; this one only clears what nobody waits for any more.
+        configuration.AsyncTimeout = Math.Max(options.WriteTimeoutMs, options.ReadTimeoutMs) + 1_000;
+        configuration.SyncTimeout = configuration.AsyncTimeout;
+        configuration.KeepAlive = 10;
+        configuration.HeartbeatInterval = TimeSpan.FromMilliseconds(250);
+        configuration.ReconnectRetryPolicy = new LinearRetry(250);
+        return configuration;
+    }
+}

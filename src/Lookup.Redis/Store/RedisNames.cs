@@ -1,0 +1,142 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Lookup.Core.Facts;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Store;
+
+/// <summary>Names behind scopes, and numbers of sources. Both only ever grow, so what was read once stays true.</summary>
+internal sealed class RedisNames(RedisLink link, RedisValue epoch)
+{
+    /// <summary>Names or sources kept in this process; beyond it the memory starts anew.</summary>
+    private const int MaxKnown = 100_000;
+
+    // Neither source nor actor contains a control character.
+    private const char Separator = '\u001f';
+
+    private readonly ConcurrentDictionary<ulong, string> _names = new();
+    private readonly ConcurrentDictionary<StoredSource, uint> _ids = new();
+    private readonly ConcurrentDictionary<uint, StoredSource> _sources = new();
+
+    /// <summary>Registers the names of facts, and refuses facts whose scope has another name.</summary>
+    internal async Task RegisterAsync(IReadOnlyList<StoredFact> facts, WriteOutcome[] outcomes, CancellationToken cancellation)
+    {
+        // Not looked up again below: the memory may start anew meanwhile.
+        var names = new Dictionary<ulong, string>();
+        var unknown = new Dictionary<ulong, string>();
+        for (var i = 0; i < facts.Count; i++)
+        {
+            var scope = facts[i].Id.Scope;
+            if (scope == Scope.All || names.ContainsKey(scope) || unknown.ContainsKey(scope))
+                continue;
+            if (_names.TryGetValue(scope, out var known))
+                names.Add(scope, known);
+            else
+                unknown.Add(scope, facts[i].ScopeName);
+        }
+
+        if (unknown.Count > 0)
+            await RegisterAsync(unknown, names, cancellation);
+
+        for (var i = 0; i < facts.Count; i++)
+        {
+            var scope = facts[i].Id.Scope;
+            if (scope != Scope.All && names[scope] != facts[i].ScopeName)
+                outcomes[i] = WriteOutcome.NameCollision;
+        }
+    }
+
+    internal async ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation)
+    {
+        if (scope == Scope.All)
+            return Scope.AllName;
+        if (_names.TryGetValue(scope, out var known))
+            return known;
+        var name = await GlobalAsync(db => db.HashGetAsync(Keys.Names, Field(scope), CommandFlags.DemandMaster), cancellation);
+        if (name.IsNull)
+            return null;
+        Keep(_names, scope, (string)name!);
+        return name;
+    }
+
+    internal async ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation)
+    {
+        var key = new StoredSource(source, actor);
+        if (_ids.TryGetValue(key, out var known))
+            return known;
+        var answer = await link.ScriptAsync(
+            Script.Source, [Keys.Manifest, Keys.Sources, Keys.SourceIds], [epoch, source + Separator + actor], cancellation);
+        CheckEpoch(answer);
+        var id = uint.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
+        Keep(_ids, key, id);
+        return id;
+    }
+
+    internal async ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation)
+    {
+        if (_sources.TryGetValue(id, out var known))
+            return known;
+        var text = (string?)await GlobalAsync(
+            db => db.HashGetAsync(Keys.SourceIds, id, CommandFlags.DemandMaster), cancellation);
+        if (text is null)
+            return null;
+        var at = text.IndexOf(Separator, StringComparison.Ordinal);
+        var source = at < 0 ? new StoredSource(text, "") : new StoredSource(text[..at], text[(at + 1)..]);
+        Keep(_sources, id, source);
+        return source;
+    }
+
+    internal static void CheckEpoch(RedisResult[] answer)
+    {
+        if ((int)answer[0] == Script.OtherEpoch)
+            throw RedisFaults.Epoch(answer.Length > 1 ? (RedisValue)answer[1] : RedisValue.Null);
+    }
+
+    private async Task RegisterAsync(
+        Dictionary<ulong, string> unknown, Dictionary<ulong, string> names, CancellationToken cancellation)
+    {
+        foreach (var chunk in unknown.Chunk(RedisWriter.MaxBatch))
+        {
+            var arguments = new List<RedisValue> { epoch };
+            foreach (var (scope, name) in chunk)
+            {
+                arguments.Add(Field(scope));
+                arguments.Add(name);
+            }
+
+            var answer = await link.ScriptAsync(Script.Names, [Keys.Manifest, Keys.Names], [.. arguments], cancellation);
+            CheckEpoch(answer);
+            for (var i = 0; i < chunk.Length; i++)
+            {
+                var name = (string)answer[i + 1]!;
+                names.Add(chunk[i].Key, name);
+                Keep(_names, chunk[i].Key, name);
+            }
+        }
+    }
+
+    private async Task<RedisValue> GlobalAsync(Func<IDatabase, Task<RedisValue>> read, CancellationToken cancellation)
+    {
+        Task<RedisValue>? found = null;
+        var value = await link.ReadAsync(
+            async db =>
+            {
+                var value = read(db);
+                found = db.HashGetAsync(Keys.Manifest, "epoch", CommandFlags.DemandMaster);
+                await found;
+                return await value;
+            },
+            cancellation);
+        return await found! == epoch ? value : throw RedisFaults.Epoch(await found!);
+    }
+
+    private static RedisValue Field(ulong scope) => scope.ToString("x12", CultureInfo.InvariantCulture);
+
+    private static void Keep<TKey, TValue>(ConcurrentDictionary<TKey, TValue> known, TKey key, TValue value)
+        where TKey : notnull
+    {
+        if (known.Count >= MaxKnown)
+            known.Clear();
+        known[key] = value;
+    }
+}

@@ -1,0 +1,210 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Store;
+
+/// <summary>The store on a redis server, or on one that speaks its language. Opened by <see cref="StoreAdmin"/>.</summary>
+internal sealed class RedisStore : IFactStore
+{
+    private const int MaxIds = 256;
+    private static readonly RedisValue[] MetaFields = ["e", "v"];
+
+    private readonly RedisLink _link;
+    private readonly PartitionStates _partitions;
+    private readonly RedisWriter _writer;
+    private readonly RedisNames _names;
+    private readonly RedisRegistry _registry;
+    private readonly ServerCheck _server;
+    private readonly RedisValue _epoch;
+
+    internal RedisStore(RedisLink link, StoreManifest manifest, ServerCheck server)
+    {
+        _link = link;
+        _server = server;
+        Manifest = manifest;
+        _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
+        _partitions = new PartitionStates(manifest.Partitions);
+        _names = new RedisNames(link, _epoch);
+        _writer = new RedisWriter(link, manifest, _partitions, _names);
+        _registry = new RedisRegistry(link, _epoch);
+    }
+
+    /// <inheritdoc/>
+    public StoreManifest Manifest { get; }
+
+    /// <inheritdoc/>
+    public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, MaxIds, nameof(ids));
+        cancellation.ThrowIfCancellationRequested();
+        var fields = new RedisValue[ids.Length];
+        for (var i = 0; i < fields.Length; i++)
+        {
+            fields[i] = Keys.Field(key, ids.Span[i]);
+        }
+
+        return new ValueTask<StoreRead>(ReadAsync(key, fields, cancellation));
+    }
+
+    /// <inheritdoc/>
+    public Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation) =>
+        _writer.WriteAsync(facts, cancellation);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation)
+    {
+        var partition = key.Partition(_partitions.Count);
+        var entries = await CheckedAsync(
+            partition, db => db.HashGetAllAsync(Keys.Bucket(partition, key.Bucket), CommandFlags.DemandMaster), cancellation);
+        var prefix = Keys.Prefix(key);
+        var found = new List<(FactId Id, byte[] Value, List<long> Times)>();
+        var detailFields = new List<RedisValue>();
+        var times = new FactEntry[Timeline.MaxEntries];
+        foreach (var entry in entries.Values)
+        {
+            byte[] field = entry.Name!;
+            if (field.Length != Keys.FieldSize || !field.AsSpan().StartsWith(prefix))
+                continue;
+            var id = FactId.Read(field.AsSpan(NumberKey.FieldSize));
+            byte[] value = entry.Value!;
+            var count = Timeline.Read(id.Kind, value, times, out _);
+            if (count < 0)
+                throw RedisFaults.Damaged();
+            found.Add((id, value, [.. times.Take(count).Select(t => t.Effective)]));
+            detailFields.AddRange(times.Take(count).Select(t => (RedisValue)Keys.DetailField(key, id, t.Effective)));
+        }
+
+        var texts = detailFields.Count == 0
+            ? []
+            : await _link.ReadAsync(
+                db => db.HashGetAsync(Keys.Details(partition, key.Bucket), [.. detailFields], CommandFlags.DemandMaster),
+                cancellation);
+        var next = 0;
+        var timelines = new List<StoredTimeline>(found.Count);
+        foreach (var (id, value, effective) in found.OrderBy(f => f.Id.Kind).ThenBy(f => f.Id.Scope).ThenBy(f => f.Id.Detail))
+        {
+            next = detailFields.IndexOf(Keys.DetailField(key, id, effective[0]));
+            var details = new Dictionary<long, string>();
+            foreach (var time in effective)
+            {
+                if (texts[next++] is { IsNull: false } text)
+                    details[time] = text!;
+            }
+
+            timelines.Add(new StoredTimeline(id, value, details));
+        }
+
+        return timelines;
+    }
+
+    /// <inheritdoc/>
+    public Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation) =>
+        _writer.EraseAsync(key, suppression, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
+        _names.SourceIdAsync(source, actor, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation) => _names.SourceAsync(id, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation) => _names.NameAsync(scope, cancellation);
+
+    /// <inheritdoc/>
+    public Task<Registry> ReadRegistryAsync(CancellationToken cancellation) => _registry.ReadAsync(cancellation);
+
+    /// <inheritdoc/>
+    public Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken cancellation) =>
+        _registry.PutOrganisationAsync(name, sector, layers, cancellation);
+
+    /// <inheritdoc/>
+    public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
+        _registry.AddSnapshotAsync(register, date, cancellation);
+
+    /// <inheritdoc/>
+    public async Task<StoreHealth> ProbeAsync(CancellationToken cancellation)
+    {
+        var floors = new ulong[_partitions.Count];
+        for (var p = 0; p < floors.Length; p++)
+        {
+            floors[p] = _partitions.Floor(p);
+        }
+
+        var warnings = await _server.CheckAsync(_link, cancellation);
+        var (manifest, state) = StoreManifestFormat.Read(await _link.ReadAsync(
+            db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster), cancellation));
+        if (manifest.Epoch != Manifest.Epoch)
+            throw RedisFaults.Epoch(StoreManifestFormat.Epoch(manifest.Epoch));
+        if (state != StoreManifestFormat.Ready)
+            throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
+        var metas = await _link.ReadAsync(
+            db => Task.WhenAll(Enumerable.Range(0, floors.Length).Select(
+                p => db.HashGetAsync(Keys.Meta(p), ["e", "v", "g", "n"], CommandFlags.DemandMaster))),
+            cancellation);
+        long facts = 0;
+        for (var p = 0; p < metas.Length; p++)
+        {
+            Check(p, metas[p][0], metas[p][1], floors[p]);
+            if (metas[p][2].IsNull || !metas[p][3].TryParse(out long count))
+                throw RedisFaults.Damaged();
+            _partitions.SetGenerations(p, FilterGenerations.Parse(metas[p][2]!));
+            facts += count;
+        }
+
+        return new StoreHealth(facts, warnings);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _link.DisposeAsync();
+
+    private async Task<StoreRead> ReadAsync(NumberKey key, RedisValue[] fields, CancellationToken cancellation)
+    {
+        var partition = key.Partition(_partitions.Count);
+        var read = await CheckedAsync(
+            partition, db => db.HashGetAsync(Keys.Bucket(partition, key.Bucket), fields, CommandFlags.DemandMaster), cancellation);
+        var values = new byte[fields.Length][];
+        for (var i = 0; i < fields.Length; i++)
+        {
+            values[i] = read.Values[i]!;
+        }
+
+        return new StoreRead(values, partition, read.Version);
+    }
+
+    // The version before the read says what it holds at least; the epoch after it, that the store was still there.
+    private async Task<(T Values, ulong Version)> CheckedAsync<T>(
+        int partition, Func<IDatabase, Task<T>> read, CancellationToken cancellation)
+    {
+        var floor = _partitions.Floor(partition);
+        var meta = Keys.Meta(partition);
+        Task<RedisValue[]>? before = null;
+        Task<RedisValue[]>? after = null;
+        var values = await _link.ReadAsync(
+            async db =>
+            {
+                before = db.HashGetAsync(meta, MetaFields, CommandFlags.DemandMaster);
+                var values = read(db);
+                after = db.HashGetAsync(meta, MetaFields, CommandFlags.DemandMaster);
+                await after;
+                await before;
+                return await values;
+            },
+            cancellation);
+        var first = Check(partition, (await before!)[0], (await before!)[1], floor);
+        Check(partition, (await after!)[0], (await after!)[1], first);
+        return (values, first);
+    }
+
+    private ulong Check(int partition, RedisValue epoch, RedisValue version, ulong floor)
+    {
+        if (epoch != _epoch)
+            throw RedisFaults.Epoch(epoch);
+        if (!version.TryParse(out long number) || number < 0)
+            throw RedisFaults.Damaged();
+        _partitions.Seen(partition, (ulong)number, floor);
+        return (ulong)number;
+    }
+}

@@ -1,0 +1,254 @@
+using System.Globalization;
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Store;
+
+/// <summary>
+/// Writes facts: merges here, and lets the script compare and set, so that there is one implementation of merging.
+/// A timeline is first sent as if it were new; where there is one already, the script answers with it, and what was
+/// merged with it is sent again.
+/// </summary>
+internal sealed class RedisWriter(RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names)
+{
+    /// <summary>Timelines in one call of the script; it holds the server for about a millisecond.</summary>
+    internal const int MaxBatch = 256;
+
+    /// <summary>Calls under way for one batch of facts.</summary>
+    private const int MaxCalls = 16;
+
+    // Another writer must win a race for the same timeline each time for a round to be in vain.
+    private const int MaxRounds = 64;
+
+    private readonly RedisValue _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
+
+    internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
+    {
+        var outcomes = new WriteOutcome[facts.Count];
+        var versions = new ulong[partitions.Count];
+        await names.RegisterAsync(facts, outcomes, cancellation);
+        var pending = Group(facts, outcomes);
+        for (var round = 0; pending.Count > 0; round++)
+        {
+            if (round == MaxRounds)
+                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; send them again.");
+            pending = await RoundAsync(pending, versions, cancellation);
+        }
+
+        return new WriteResult(outcomes, ConsistencyToken.Of(manifest.Epoch, versions));
+
+        async Task<List<PendingTimeline>> RoundAsync(List<PendingTimeline> all, ulong[] versions, CancellationToken cancellation)
+        {
+            using var places = new SemaphoreSlim(MaxCalls);
+            var calls = new List<Task<List<PendingTimeline>>>();
+            foreach (var group in all.GroupBy(p => p.Key.Partition(partitions.Count)))
+            {
+                foreach (var chunk in group.Chunk(MaxBatch))
+                {
+                    await places.WaitAsync(cancellation);
+                    calls.Add(SendAsync(group.Key, chunk, outcomes, versions, places, cancellation));
+                }
+            }
+
+            return [.. (await Task.WhenAll(calls)).SelectMany(left => left)];
+        }
+    }
+
+    internal async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation)
+    {
+        if (suppression.Key != key)
+            throw new ArgumentException("What stays must be about the same number.", nameof(suppression));
+        var outcome = new WriteOutcome[1];
+        await names.RegisterAsync([suppression], outcome, cancellation);
+        var partition = key.Partition(partitions.Count);
+        var detail = suppression.Detail;
+        for (var round = 0; round < MaxRounds; round++)
+        {
+            var floor = partitions.Floor(partition);
+            var generations = await GenerationsAsync(partition, cancellation);
+            var keys = new List<RedisKey>
+            {
+                Keys.Meta(partition), Keys.Feed(partition), Keys.Bucket(partition, key.Bucket), Keys.Details(partition, key.Bucket),
+            };
+            var arguments = new List<RedisValue>
+            {
+                _epoch,
+                generations.Text,
+                Keys.Prefix(key),
+                Keys.Field(key, suppression.Id),
+                Timeline.Single(suppression.Id.Kind, suppression.Entry),
+                detail is null ? "" : Keys.DetailField(key, suppression.Id, suppression.Entry.Effective),
+                detail ?? "",
+            };
+            foreach (var generation in generations.All)
+            {
+                keys.Add(Keys.Filter(partition, generation.Number));
+                AddBits(arguments, key, suppression.Id, generation.Blocks);
+            }
+
+            var answer = await link.ScriptAsync(Script.Erase, [.. keys], [.. arguments], cancellation);
+            if (!TryVersion(partition, answer, floor, out var version))
+                continue;
+            return new EraseResult((int)answer[2], ConsistencyToken.Of(manifest.Epoch, partition, version));
+        }
+
+        throw RedisFaults.Timeout();
+    }
+
+    private static List<PendingTimeline> Group(IReadOnlyList<StoredFact> facts, WriteOutcome[] outcomes)
+    {
+        var pending = new Dictionary<(NumberKey, FactId), PendingTimeline>(facts.Count);
+        for (var i = 0; i < facts.Count; i++)
+        {
+            if (outcomes[i] != WriteOutcome.None)
+                continue;
+            var fact = facts[i];
+            if (!pending.TryGetValue((fact.Key, fact.Id), out var timeline))
+                pending.Add((fact.Key, fact.Id), timeline = new PendingTimeline(fact.Key, fact.Id));
+            timeline.Add(i, fact);
+        }
+
+        foreach (var timeline in pending.Values)
+        {
+            timeline.MergeWith([]);
+        }
+
+        return [.. pending.Values];
+    }
+
+    private async Task<List<PendingTimeline>> SendAsync(
+        int partition,
+        PendingTimeline[] batch,
+        WriteOutcome[] outcomes,
+        ulong[] versions,
+        SemaphoreSlim places,
+        CancellationToken cancellation)
+    {
+        try
+        {
+            var floor = partitions.Floor(partition);
+            var generations = await GenerationsAsync(partition, cancellation);
+            var (keys, arguments) = Arguments(partition, batch, generations);
+            var answer = await link.ScriptAsync(Script.Write, keys, arguments, cancellation);
+            if (!TryVersion(partition, answer, floor, out var version))
+                return [.. batch];
+            lock (versions)
+            {
+                versions[partition] = Math.Max(versions[partition], version);
+            }
+
+            var left = new List<PendingTimeline>();
+            for (var i = 0; i < batch.Length; i++)
+            {
+                var result = answer[i + 2];
+                if (result.Resp2Type == ResultType.Integer)
+                    batch[i].Finish((int)result == 1, outcomes);
+                else if (batch[i].MergeWith((byte[])result!))
+                    left.Add(batch[i]);
+                else
+                    batch[i].Finish(stored: false, outcomes);
+            }
+
+            return left;
+        }
+        catch (InvalidDataException e)
+        {
+            throw RedisFaults.Damaged(e);
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+
+    private (RedisKey[] Keys, RedisValue[] Arguments) Arguments(
+        int partition, PendingTimeline[] batch, FilterGenerations generations)
+    {
+        var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
+        keys.AddRange(generations.All.Select(g => Keys.Filter(partition, g.Number)));
+        var buckets = new Dictionary<int, int>();
+        var arguments = new List<RedisValue>(4 + (batch.Length * (5 + (8 * generations.All.Length))))
+        {
+            _epoch, generations.Text, link.Options.FeedLength, generations.All.Length,
+        };
+        foreach (var timeline in batch)
+        {
+            var bucket = timeline.Key.Bucket;
+            if (!buckets.TryGetValue(bucket, out var index))
+            {
+                keys.Add(Keys.Bucket(partition, bucket));
+                buckets.Add(bucket, index = keys.Count);
+            }
+
+            arguments.Add(index);
+            arguments.Add(Keys.Field(timeline.Key, timeline.Id));
+            arguments.Add(timeline.Expected);
+            arguments.Add(timeline.Value);
+            arguments.Add(timeline.Details.Count);
+            foreach (var generation in generations.All)
+            {
+                AddBits(arguments, timeline.Key, timeline.Id, generation.Blocks);
+            }
+
+            if (timeline.Details.Count > 0)
+            {
+                // The script finds it by position; one bucket's details may stand in the list more than once.
+                keys.Add(Keys.Details(partition, bucket));
+                foreach (var (effective, text) in timeline.Details)
+                {
+                    arguments.Add(keys.Count);
+                    arguments.Add(Keys.DetailField(timeline.Key, timeline.Id, effective));
+                    arguments.Add(text);
+                }
+            }
+        }
+
+        return ([.. keys], [.. arguments]);
+    }
+
+    private static void AddBits(List<RedisValue> arguments, NumberKey key, FactId id, int blocks)
+    {
+        Span<byte> offsets = stackalloc byte[BlockFilter.BitsPerProbe];
+        BlockFilter.Bits(key, id, blocks, out var block, offsets);
+        foreach (var offset in offsets)
+        {
+            arguments.Add((block * (8L * BlockFilter.BlockSize)) + offset);
+        }
+    }
+
+    private bool TryVersion(int partition, RedisResult[] answer, ulong floor, out ulong version)
+    {
+        version = 0;
+        var code = (int)answer[0];
+        if (code == Script.OtherEpoch)
+            throw RedisFaults.Epoch(answer.Length > 1 ? (RedisValue)answer[1] : RedisValue.Null);
+        if (code == Script.OtherGenerations)
+        {
+            if (answer.Length < 2 || answer[1].IsNull)
+                throw RedisFaults.NotInitialised();
+            partitions.SetGenerations(partition, FilterGenerations.Parse((string)answer[1]!));
+            return false;
+        }
+
+        version = ulong.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
+        partitions.Seen(partition, version, floor);
+        return true;
+    }
+
+    private async ValueTask<FilterGenerations> GenerationsAsync(int partition, CancellationToken cancellation)
+    {
+        if (partitions.Generations(partition) is { } known)
+            return known;
+        var meta = await link.WriteAsync(
+            db => db.HashGetAsync(Keys.Meta(partition), ["e", "g"], CommandFlags.DemandMaster), cancellation);
+        if (meta[0] != _epoch)
+            throw RedisFaults.Epoch(meta[0]);
+        if (meta[1].IsNull)
+            throw RedisFaults.Damaged();
+        var generations = FilterGenerations.Parse(meta[1]!);
+        partitions.SetGenerations(partition, generations);
+        return generations;
+    }
+}

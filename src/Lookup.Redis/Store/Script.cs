@@ -1,0 +1,24 @@
+namespace Lookup.Redis.Store;
+
+/// <summary>The Lua scripts, from the assembly.</summary>
+internal static class Script
+{
+    internal static readonly string Write = Load("write");
+    internal static readonly string Erase = Load("erase");
+    internal static readonly string Names = Load("names");
+    internal static readonly string Source = Load("source");
+    internal static readonly string Registry = Load("registry");
+
+    /// <summary>First element of an answer: the epoch is another one.</summary>
+    internal const int OtherEpoch = 0;
+
+    /// <summary>First element of an answer: the filter generations are other ones.</summary>
+    internal const int OtherGenerations = 1;
+
+    private static string Load(string name)
+    {
+        using var stream = typeof(Script).Assembly.GetManifestResourceStream($"scripts/{name}.lua")!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}

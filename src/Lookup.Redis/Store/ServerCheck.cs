@@ -1,0 +1,76 @@
+namespace Lookup.Redis.Store;
+
+/// <summary>Whether a server's role and settings are fit to keep facts.</summary>
+internal abstract class ServerCheck
+{
+    /// <summary>Checks.</summary>
+    /// <returns>What should be changed.</returns>
+    /// <exception cref="StoreUnavailableException">The service must not use the server.</exception>
+    internal abstract Task<IReadOnlyList<string>> CheckAsync(RedisLink link, CancellationToken cancellation);
+}
+
+/// <summary>For a server of our own, whose settings we made.</summary>
+internal sealed class OwnServerCheck : ServerCheck
+{
+    internal override Task<IReadOnlyList<string>> CheckAsync(RedisLink link, CancellationToken cancellation) =>
+        Task.FromResult<IReadOnlyList<string>>([]);
+}
+
+/// <summary>For redis: INFO alone, which hosted servers allow too.</summary>
+internal sealed class RedisServerCheck : ServerCheck
+{
+    private long _evicted = -1;
+
+    internal override async Task<IReadOnlyList<string>> CheckAsync(RedisLink link, CancellationToken cancellation)
+    {
+        var info = Parse(await link.WriteAsync(async db => (string?)await db.ExecuteAsync("INFO"), cancellation));
+        var warnings = new List<string>();
+        if (Text("role") is "slave" or "replica")
+            throw RedisFaults.Replica();
+        if (Text("loading") == "1")
+            throw new StoreUnavailableException(StoreFault.Unreachable, "The store is not ready yet.");
+        if (Text("maxmemory_policy") is { } policy && policy != "noeviction")
+        {
+            throw new StoreUnavailableException(
+                StoreFault.Settings, "The store may throw facts away: set maxmemory-policy to noeviction.");
+        }
+
+        var evicted = Number("evicted_keys");
+        if (Interlocked.CompareExchange(ref _evicted, evicted, -1) is var before && before != -1 && evicted > before)
+            throw new StoreUnavailableException(StoreFault.Settings, "The store has thrown facts away; load them again.");
+
+        if (Text("aof_enabled") == "0")
+        {
+            const string Off = "The store keeps no append-only file and loses facts when it stops: set appendonly to yes.";
+            if (link.Options.RequireAppendOnly)
+                throw new StoreUnavailableException(StoreFault.Settings, Off);
+            warnings.Add(Off);
+        }
+
+        if (Text("aof_last_write_status") == "err" || Text("aof_last_bgrewrite_status") == "err")
+            warnings.Add("The store could not write its append-only file.");
+        var limit = Number("maxmemory");
+        if (limit > 0 && Number("used_memory") > limit * 9 / 10)
+            warnings.Add("The store's memory is more than 90 % full.");
+        if (link.Options.WaitReplicas > Number("connected_slaves"))
+            warnings.Add("Fewer replicas are connected than writes wait for.");
+        return warnings;
+
+        string? Text(string name) => info.GetValueOrDefault(name);
+
+        long Number(string name) => long.TryParse(info.GetValueOrDefault(name), out var number) ? number : 0;
+    }
+
+    internal static Dictionary<string, string> Parse(string? info)
+    {
+        var fields = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var line in (info ?? "").Split('\n'))
+        {
+            var colon = line.IndexOf(':', StringComparison.Ordinal);
+            if (colon > 0)
+                fields[line[..colon]] = line[(colon + 1)..].TrimEnd('\r');
+        }
+
+        return fields;
+    }
+}
