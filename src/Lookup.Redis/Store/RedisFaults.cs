@@ -10,7 +10,7 @@ internal static class RedisFaults
         StoreUnavailableException known => known,
         RedisTimeoutException or TimeoutException => Timeout(exception),
         RedisCommandException e when e.Message.Contains("replica", StringComparison.OrdinalIgnoreCase) => Replica(e),
-        RedisServerException e => Map(e),
+        RedisServerException e => Map(e.Message, e),
         _ => new StoreUnavailableException(StoreFault.Unreachable, "The store cannot be reached.", exception),
     };
 
@@ -42,9 +42,9 @@ internal static class RedisFaults
     internal static StoreUnavailableException Damaged(Exception? inner = null) =>
         new(StoreFault.Damaged, "Something stored cannot be read.", inner);
 
-    private static StoreUnavailableException Map(RedisServerException e)
+    /// <summary>For an error that the server answered.</summary>
+    internal static StoreUnavailableException Map(string text, Exception? e = null)
     {
-        var text = e.Message;
         if (Is("OOM"))
             return new StoreUnavailableException(StoreFault.Full, "The store's memory is full; nothing more can be recorded.", e);
         if (Is("READONLY"))

@@ -27,7 +27,7 @@ internal sealed class RedisStore : IFactStore
         _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
         _partitions = new PartitionStates(manifest.Partitions);
         _names = new RedisNames(link, _epoch);
-        _writer = new RedisWriter(link, manifest, _partitions, _names);
+        _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
         _registry = new RedisRegistry(link, _epoch);
     }
 

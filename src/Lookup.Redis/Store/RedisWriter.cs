@@ -11,7 +11,8 @@ namespace Lookup.Redis.Store;
 /// A timeline is first sent as if it were new; where there is one already, the script answers with it, and what was
 /// merged with it is sent again.
 /// </summary>
-internal sealed class RedisWriter(RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names)
+internal sealed class RedisWriter(
+    RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names, RedisValue epoch)
 {
     /// <summary>Timelines in one call of the script; it holds the server for about a millisecond.</summary>
     internal const int MaxBatch = 256;
@@ -21,8 +22,6 @@ internal sealed class RedisWriter(RedisLink link, StoreManifest manifest, Partit
 
     // Another writer must win a race for the same timeline each time for a round to be in vain.
     private const int MaxRounds = 64;
-
-    private readonly RedisValue _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
 
     internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
     {
@@ -74,7 +73,7 @@ internal sealed class RedisWriter(RedisLink link, StoreManifest manifest, Partit
             };
             var arguments = new List<RedisValue>
             {
-                _epoch,
+                epoch,
                 generations.Text,
                 Keys.Prefix(key),
                 Keys.Field(key, suppression.Id),
@@ -171,7 +170,7 @@ internal sealed class RedisWriter(RedisLink link, StoreManifest manifest, Partit
         var buckets = new Dictionary<int, int>();
         var arguments = new List<RedisValue>(4 + (batch.Length * (5 + (8 * generations.All.Length))))
         {
-            _epoch, generations.Text, link.Options.FeedLength, generations.All.Length,
+            epoch, generations.Text, link.Options.FeedLength, generations.All.Length,
         };
         foreach (var timeline in batch)
         {
@@ -243,7 +242,7 @@ internal sealed class RedisWriter(RedisLink link, StoreManifest manifest, Partit
             return known;
         var meta = await link.WriteAsync(
             db => db.HashGetAsync(Keys.Meta(partition), ["e", "g"], CommandFlags.DemandMaster), cancellation);
-        if (meta[0] != _epoch)
+        if (meta[0] != epoch)
             throw RedisFaults.Epoch(meta[0]);
         if (meta[1].IsNull)
             throw RedisFaults.Damaged();

@@ -1,0 +1,56 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using StackExchange.Redis;
+
+namespace Lookup.Load;
+
+/// <summary>A redis-server of our own on a free loopback port, gone with everything in it at the end.</summary>
+internal sealed class LocalRedis : IAsyncDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("lookup-load-").FullName;
+    private readonly Process _process;
+
+    internal LocalRedis(params string[] settings)
+    {
+        using (var listener = new TcpListener(IPAddress.Loopback, 0))
+        {
+            listener.Start();
+            Port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        }
+
+        string[] arguments =
+            ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _folder, "--save", "", "--loglevel", "warning", .. settings];
+        _process = Process.Start(new ProcessStartInfo("redis-server", arguments) { RedirectStandardOutput = true })!;
+    }
+
+    internal int Port { get; }
+
+    internal string ConnectionString => $"127.0.0.1:{Port}";
+
+    internal async Task<Dictionary<string, string>> InfoAsync()
+    {
+        await using var admin = await ConnectionMultiplexer.ConnectAsync(ConnectionString + ",allowAdmin=true,connectRetry=10");
+        return admin.GetServers()[0].Info().SelectMany(section => section).ToDictionary(field => field.Key, field => field.Value);
+    }
+
+    /// <summary>What redis-benchmark says of one command, in requests a second.</summary>
+    internal async Task<double> BenchmarkAsync(int requests, int keys, params string[] command)
+    {
+        string[] arguments = ["-p", $"{Port}", "-P", "64", "-n", $"{requests}", "-r", $"{keys}", "-q", "--csv", .. command];
+        using var process = Process.Start(new ProcessStartInfo("redis-benchmark", arguments) { RedirectStandardOutput = true })!;
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        var row = output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1].Split("\",\"");
+        return double.Parse(row[1].Trim('"'), CultureInfo.InvariantCulture);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+}

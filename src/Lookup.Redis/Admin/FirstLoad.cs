@@ -1,0 +1,260 @@
+// For: filling an empty store several times faster than through the write script.
+//
+// Facts whose timeline is new are set directly, and the loader builds the filters in its own memory. That is the
+// filter's second use: a timeline that the filter being built may know already is not written directly but merged
+// through the script. So every field that is set is new, the server's answers confirm it, and nothing is overwritten.
+//
+// While a load is under way the manifest says so and the partitions carry no epoch, so that no service reads half a
+// store. Publishing sets filters, counts and versions, then the epochs, then the manifest. A load that was broken off
+// is found by the next one, which wipes it and starts anew.
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Store;
+using StackExchange.Redis;
+
+namespace Lookup.Redis;
+
+/// <summary>What a first load did.</summary>
+/// <param name="Facts">Facts given to it.</param>
+/// <param name="Timelines">Timelines stored.</param>
+/// <param name="Merged">Facts that went through merging, because their timeline was there or might have been.</param>
+/// <param name="Collisions">Facts refused because their scope has another name.</param>
+public sealed record FirstLoadResult(long Facts, long Timelines, long Merged, long Collisions);
+
+/// <summary>
+/// Fills an empty store on a single redis server, not a cluster. One caller at a time. Disposing it before
+/// <see cref="PublishAsync"/> leaves a store that no service uses and that the next first load wipes.
+/// </summary>
+public sealed class FirstLoad : IAsyncDisposable
+{
+    // Facts kept for merging until they are written together.
+    private const int MaxDeferred = 65_536;
+
+    private readonly RedisLink _link;
+    private readonly LoadConnection _load;
+    private readonly RedisNames _names;
+    private readonly RedisWriter _writer;
+    private readonly BlockFilter[] _filters;
+    private readonly long[] _direct;
+    private readonly List<StoredFact> _deferred = [];
+    private long _facts;
+    private long _merged;
+    private long _collisions;
+
+    private FirstLoad(RedisLink link, LoadConnection load, StoreManifest manifest, int blocks)
+    {
+        _link = link;
+        _load = load;
+        Manifest = manifest;
+        _names = new RedisNames(link, StoreManifestFormat.Epoch(manifest.Epoch));
+        _writer = new RedisWriter(
+            link, manifest, new PartitionStates(manifest.Partitions), _names, StoreManifestFormat.LoadingEpoch);
+        _filters = [.. Enumerable.Range(0, manifest.Partitions).Select(_ => new BlockFilter(blocks))];
+        _direct = new long[manifest.Partitions];
+    }
+
+    /// <summary>The store that is being filled.</summary>
+    public StoreManifest Manifest { get; }
+
+    /// <summary>Begins a load: sets the store up where there is none, takes an empty one, wipes a broken-off load.</summary>
+    /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
+    /// <exception cref="InvalidOperationException">The store holds facts.</exception>
+    /// <exception cref="StoreUnavailableException">The server cannot be used, or the store has another number key.</exception>
+    public static async Task<FirstLoad> BeginAsync(
+        StoreOptions options, InitOptions init, TimeProvider clock, CancellationToken cancellation)
+    {
+        StoreAdmin.Check(options, init);
+        var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+        try
+        {
+            var values = await StoreAdmin.ManifestAsync(link, cancellation);
+            if (values[1].IsNull || values[5] == StoreManifestFormat.Initialising)
+            {
+                await StoreAdmin.InitAsync(link, init, new RedisServerCheck(), clock, cancellation);
+                values = await StoreAdmin.ManifestAsync(link, cancellation);
+            }
+
+            var (manifest, state) = StoreManifestFormat.Read(values);
+            if (manifest.KeyCheck != init.KeyCheck)
+                throw new StoreUnavailableException(StoreFault.WrongKey, "The store was set up with another number key.");
+            if (state == StoreManifestFormat.Loading)
+                await WipeAsync(link, manifest, cancellation);
+            else
+                await CheckEmptyAsync(link, manifest, cancellation);
+
+            var blocks = BlockFilter.BlocksFor(
+                (init.ExpectedFacts + manifest.Partitions - 1) / manifest.Partitions, init.BitsPerFact);
+            await link.WriteAsync(
+                async db =>
+                {
+                    await db.HashSetAsync(Keys.Manifest, "state", StoreManifestFormat.Loading);
+                    for (var p = 0; p < manifest.Partitions; p++)
+                    {
+                        await db.HashSetAsync(
+                            Keys.Meta(p),
+                            [
+                                new("e", StoreManifestFormat.LoadingEpoch),
+                                new("v", 0),
+                                new("n", 0),
+                                new("g", FilterGenerations.Of(1, blocks)),
+                            ]);
+                    }
+
+                    return true;
+                },
+                cancellation);
+            return new FirstLoad(link, await LoadConnection.ConnectAsync(options, cancellation), manifest, blocks);
+        }
+        catch
+        {
+            await link.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The number of a source and actor, as <see cref="IFactStore.SourceIdAsync"/>.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
+        _names.SourceIdAsync(source, actor, cancellation);
+
+    /// <summary>Adds facts, in any order. A few thousand at a time are a good batch.</summary>
+    /// <exception cref="StoreUnavailableException">The store did not take them; the load cannot go on.</exception>
+    public async ValueTask AddAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
+    {
+        var outcomes = new WriteOutcome[facts.Count];
+        await _names.RegisterAsync(facts, outcomes, cancellation);
+        for (var i = 0; i < facts.Count; i++)
+        {
+            if (outcomes[i] == WriteOutcome.NameCollision)
+            {
+                _collisions++;
+                continue;
+            }
+
+            var fact = facts[i];
+            var partition = fact.Key.Partition(_filters.Length);
+            var filter = _filters[partition];
+            if (fact.Detail is not null || filter.MayContain(fact.Key, fact.Id))
+            {
+                filter.Add(fact.Key, fact.Id);
+                _deferred.Add(fact);
+                continue;
+            }
+
+            filter.Add(fact.Key, fact.Id);
+            _direct[partition]++;
+            await SetAsync(partition, fact);
+        }
+
+        _facts += facts.Count;
+        if (_deferred.Count >= MaxDeferred)
+            await MergeDeferredAsync(cancellation);
+    }
+
+    /// <summary>Ends the load and lets services use the store.</summary>
+    /// <exception cref="StoreUnavailableException">The store does not hold what it should.</exception>
+    public async Task<FirstLoadResult> PublishAsync(CancellationToken cancellation)
+    {
+        await MergeDeferredAsync(cancellation);
+        long timelines = 0;
+        var counts = new long[_filters.Length];
+        for (var p = 0; p < counts.Length; p++)
+        {
+            // Each field set directly was answered as new; the script counted the others.
+            counts[p] = _direct[p] + (long)await _link.WriteAsync(db => db.HashGetAsync(Keys.Meta(p), "n"), cancellation);
+            timelines += counts[p];
+        }
+
+        for (var p = 0; p < counts.Length; p++)
+        {
+            var partition = p;
+            await _link.WriteAsync(
+                async db =>
+                {
+                    await db.StringSetAsync(Keys.Filter(partition, 1), _filters[partition].Bytes.ToArray());
+                    await db.KeyDeleteAsync(Keys.Feed(partition));
+                    await db.HashSetAsync(Keys.Meta(partition), "n", counts[partition]);
+                    // Followers of the empty store find a version that no feed leads to, and read the partition anew.
+                    await db.HashIncrementAsync(Keys.Meta(partition), "v", 1);
+                    return true;
+                },
+                cancellation);
+        }
+
+        await _link.WriteAsync(
+            async db =>
+            {
+                for (var p = 0; p < counts.Length; p++)
+                {
+                    await db.HashSetAsync(Keys.Meta(p), "e", StoreManifestFormat.Epoch(Manifest.Epoch));
+                }
+
+                await db.HashSetAsync(Keys.Manifest, "state", StoreManifestFormat.Ready);
+                return true;
+            },
+            cancellation);
+        return new FirstLoadResult(_facts, timelines, _merged, _collisions);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _load.DisposeAsync();
+        await _link.DisposeAsync();
+    }
+
+    private ValueTask SetAsync(int partition, in StoredFact fact)
+    {
+        Span<byte> name = stackalloc byte[8];
+        Span<byte> field = stackalloc byte[Keys.FieldSize];
+        Keys.WriteBucket(partition, fact.Key.Bucket, name);
+        Keys.WriteField(fact.Key, fact.Id, field);
+        return _load.SetAsync(name, field, Timeline.Single(fact.Id.Kind, fact.Entry));
+    }
+
+    // What was set directly must be there before it is merged with.
+    private async Task MergeDeferredAsync(CancellationToken cancellation)
+    {
+        await _load.DrainAsync(cancellation);
+        foreach (var chunk in _deferred.Chunk(8_192))
+        {
+            await _writer.WriteAsync(chunk, cancellation);
+        }
+
+        _merged += _deferred.Count;
+        _deferred.Clear();
+    }
+
+    private static async Task CheckEmptyAsync(RedisLink link, StoreManifest manifest, CancellationToken cancellation)
+    {
+        for (var p = 0; p < manifest.Partitions; p++)
+        {
+            var meta = await link.WriteAsync(db => db.HashGetAsync(Keys.Meta(p), ["v", "n"], CommandFlags.DemandMaster), cancellation);
+            if (meta[0].IsNull)
+                throw RedisFaults.NotInitialised();
+            if (meta[0] != 0 || meta[1] != 0)
+                throw new InvalidOperationException("The store holds facts already; record more of them in the ordinary way.");
+        }
+    }
+
+    private static async Task WipeAsync(RedisLink link, StoreManifest manifest, CancellationToken cancellation)
+    {
+        const int Chunk = 4_096;
+        for (var p = 0; p < manifest.Partitions; p++)
+        {
+            var partition = p;
+            for (var first = 0; first < NumberKey.Buckets; first += Chunk)
+            {
+                var buckets = Enumerable.Range(first, Chunk);
+                RedisKey[] keys =
+                [
+                    .. buckets.Select(b => Keys.Bucket(partition, b)), .. buckets.Select(b => Keys.Details(partition, b)),
+                ];
+                await link.WriteAsync(db => db.KeyDeleteAsync(keys), cancellation);
+            }
+
+            await link.WriteAsync(db => db.KeyDeleteAsync([Keys.Feed(partition), Keys.Filter(partition, 1)]), cancellation);
+        }
+    }
+}
