@@ -29,6 +29,9 @@ public sealed class EmbeddedStore : IFactStore
     /// <summary>How this process reaches the server; holds its password.</summary>
     internal string ConnectionString => _garnet.ConnectionString;
 
+    /// <summary>Where its files are.</summary>
+    public string Folder => _folder.Path;
+
     /// <inheritdoc/>
     public StoreManifest Manifest => _store.Manifest;
 
