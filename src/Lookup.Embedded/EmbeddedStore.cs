@@ -72,11 +72,13 @@ public sealed class EmbeddedStore : IFactStore
                     FeedLength = options.FeedLength,
                 },
                 clock,
-                cancellation);
+                cancellation,
+                commit: options.Folder is null ? null : "COMMITAOF");
             if (!folder.HasStore)
             {
                 var manifest = await StoreAdmin.InitAsync(
                     link, init with { KeyCheck = cipher.KeyCheck }, new OwnServerCheck(), clock, cancellation);
+                await link.CommitAsync(cancellation);
                 folder.MarkInitialised(manifest.Epoch);
             }
 

@@ -16,8 +16,12 @@ internal sealed class RedisLink : IAsyncDisposable
     private readonly TimeSpan _writeLimit;
     private uint _next;
 
-    private RedisLink(StoreOptions options, ConnectionMultiplexer[] reads, ConnectionMultiplexer writes, TimeProvider clock)
+    private readonly string? _commit;
+
+    private RedisLink(
+        StoreOptions options, ConnectionMultiplexer[] reads, ConnectionMultiplexer writes, TimeProvider clock, string? commit)
     {
+        _commit = commit;
         _reads = reads;
         _writes = writes;
         _clock = clock;
@@ -37,7 +41,13 @@ internal sealed class RedisLink : IAsyncDisposable
 
     internal ConnectionMultiplexer Multiplexer => _writes;
 
-    internal static async Task<RedisLink> ConnectAsync(StoreOptions options, TimeProvider clock, CancellationToken cancellation)
+    /// <summary>Connects.</summary>
+    /// <param name="options">Where and how.</param>
+    /// <param name="clock">Measures limits.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="commit">Command that makes what was written before durable, where the server does not by itself.</param>
+    internal static async Task<RedisLink> ConnectAsync(
+        StoreOptions options, TimeProvider clock, CancellationToken cancellation, string? commit = null)
     {
         var faults = options.Validate();
         if (faults.Count > 0)
@@ -51,7 +61,7 @@ internal sealed class RedisLink : IAsyncDisposable
             }
 
             var writes = await ConnectionMultiplexer.ConnectAsync(Configuration(options)).WaitAsync(cancellation);
-            return new RedisLink(options, [.. reads], writes, clock);
+            return new RedisLink(options, [.. reads], writes, clock, commit);
         }
         catch (Exception e)
         {
@@ -72,12 +82,20 @@ internal sealed class RedisLink : IAsyncDisposable
     internal Task<T> WriteAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
         CallAsync(Writes, call, _writeLimit, cancellation);
 
-    /// <summary>Runs a script on the write connection and waits for replicas where so configured.</summary>
+    /// <summary>Runs a script on the write connection and waits until it is as durable as is configured.</summary>
     internal Task<RedisResult[]> ScriptAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation) =>
         WriteAsync(
             async db =>
             {
                 var answer = db.ScriptEvaluateAsync(script, keys, arguments, CommandFlags.DemandMaster);
+                if (_commit is not null)
+                {
+                    // Also where the script wrote nothing: what it found may have been written just before.
+                    var committed = db.ExecuteAsync(_commit);
+                    await answer;
+                    await committed;
+                }
+
                 if (Options.WaitReplicas > 0)
                 {
                     var had = db.ExecuteAsync("WAIT", Options.WaitReplicas, Options.WriteTimeoutMs);
@@ -92,6 +110,10 @@ internal sealed class RedisLink : IAsyncDisposable
                 return (RedisResult[])(await answer)!;
             },
             cancellation);
+
+    /// <summary>Makes everything written so far durable.</summary>
+    internal Task<bool> CommitAsync(CancellationToken cancellation) =>
+        WriteAsync(async db => _commit is null || !(await db.ExecuteAsync(_commit)).IsNull, cancellation);
 
     public async ValueTask DisposeAsync()
     {
