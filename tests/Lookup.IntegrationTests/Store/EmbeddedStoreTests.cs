@@ -1,6 +1,5 @@
 using Lookup.Embedded;
 using Lookup.Redis;
-using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;
 
@@ -23,6 +22,6 @@ public sealed class EmbeddedStoreTests : StoreContract
         return Task.CompletedTask;
     }
 
-    private protected override async Task<ConnectionMultiplexer> BehindAsync() =>
-        await ConnectionMultiplexer.ConnectAsync(_store!.ConnectionString + ",allowAdmin=true");
+    private protected override StoreOptions Options =>
+        new() { ConnectionString = _store!.ConnectionString, ReadTimeoutMs = 5_000 };
 }

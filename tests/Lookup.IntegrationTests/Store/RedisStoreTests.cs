@@ -1,5 +1,4 @@
 using Lookup.Redis;
-using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;
 
@@ -22,5 +21,5 @@ public sealed class RedisStoreTests : StoreContract
             await _server.DisposeAsync();
     }
 
-    private protected override Task<ConnectionMultiplexer> BehindAsync() => _server!.AdminAsync();
+    private protected override StoreOptions Options => _server!.Options;
 }

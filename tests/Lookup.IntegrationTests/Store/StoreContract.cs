@@ -44,8 +44,12 @@ public abstract class StoreContract : IAsyncLifetime
 
     private protected abstract Task StopAsync();
 
+    /// <summary>How to reach the server.</summary>
+    private protected abstract StoreOptions Options { get; }
+
     /// <summary>A plain connection to the server, to look behind the store.</summary>
-    private protected abstract Task<ConnectionMultiplexer> BehindAsync();
+    private async Task<ConnectionMultiplexer> BehindAsync() =>
+        await ConnectionMultiplexer.ConnectAsync(Options.ConnectionString + ",allowAdmin=true");
 
     [Fact]
     public async Task Read_NothingWritten_IsAbsent()
@@ -94,13 +98,15 @@ public abstract class StoreContract : IAsyncLifetime
     public async Task Write_ManyWritersOfTheSameTimelines_LosesNoVersion()
     {
         // Eight versions is what a timeline keeps; each writer brings one of them for every number, in its own order.
+        // Each has a connection of its own: on one, a server takes scripts one after the other anyway.
         const int Numbers = 200;
         await Task.WhenAll(Enumerable.Range(0, Timeline.MaxEntries).Select(writer => Task.Run(async () =>
         {
+            await using var store = await StoreAdmin.OpenAsync(Options, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
             var random = new Random(writer);
             foreach (var chunk in Enumerable.Range(0, Numbers).OrderBy(_ => random.Next()).Chunk(10))
             {
-                await Store.WriteAsync([.. chunk.Select(n => Sample.Objection(n, Sample.Now + writer))], Token);
+                await store.WriteAsync([.. chunk.Select(n => Sample.Objection(n, Sample.Now + writer))], Token);
             }
         })));
 
