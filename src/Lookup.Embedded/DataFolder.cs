@@ -5,6 +5,8 @@ namespace Lookup.Embedded;
 /// <summary>The folder of an embedded store, held by one process at a time.</summary>
 internal sealed class DataFolder : IDisposable
 {
+    // Names of sockets are limited to about 100 bytes.
+    private const int MaxSocketFolder = 90;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private readonly FileStream _lock;
     private readonly bool _temporary;
@@ -19,7 +21,7 @@ internal sealed class DataFolder : IDisposable
 
     internal string Path { get; }
 
-    /// <summary>A short path: names of sockets are limited to about 100 characters.</summary>
+    /// <summary>A folder with a short path that only this user can enter.</summary>
     internal string SocketFolder { get; }
 
     internal string KeyFile => System.IO.Path.Combine(Path, "number.key");
@@ -50,7 +52,15 @@ internal sealed class DataFolder : IDisposable
             throw new InvalidOperationException($"The data folder {full} is in use by another process.", e);
         }
 
-        return new DataFolder(full, Private("lookup-"), lockFile, temporary: path is null);
+        // In the folder itself nothing is left behind in another place when the process is killed.
+        var socketFolder = System.IO.Path.Combine(full, "socket");
+        if (System.Text.Encoding.UTF8.GetByteCount(socketFolder) > MaxSocketFolder)
+            socketFolder = Private("lookup-");
+        else if (OperatingSystem.IsWindows())
+            Directory.CreateDirectory(socketFolder);
+        else
+            Directory.CreateDirectory(socketFolder, OwnerOnly);
+        return new DataFolder(full, socketFolder, lockFile, temporary: path is null);
     }
 
     /// <summary>From now on the folder counts as one with facts: without them it must not open.</summary>
