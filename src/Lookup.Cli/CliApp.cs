@@ -50,6 +50,9 @@ internal static class CliApp
     {
         var root = new RootCommand("Answers one question about a phone number: may this organisation call it, for this purpose, now?")
         {
+            new DemoCommand(shell),
+            new ServeCommand(shell),
+            new InitCommand(shell),
             new CheckCommand(shell),
             new ExplainCommand(shell),
             new RecordCommand(shell),
@@ -58,6 +61,7 @@ internal static class CliApp
             new ImportCommand(shell),
             new OrgCommand(shell),
             new RegisterCommand(shell),
+            new DoctorCommand(shell),
         };
         root.Options.Add(shell.Json);
         var help = root.Options.OfType<HelpOption>().Single();

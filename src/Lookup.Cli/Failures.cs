@@ -3,6 +3,9 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Lookup.Cli.Output;
 using Lookup.Client;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
 
 namespace Lookup.Cli;
 
@@ -26,6 +29,8 @@ internal static partial class Failures
         {
             CliException own => (own.Message, own.ExitCode),
             LookupException lookup => (Describe(lookup), ExitCodes.Error),
+            StoreUnavailableException store => (Describe(store), ExitCodes.Error),
+            NumberKeyException or RegimeException or InvalidOperationException { Source: "Lookup.Redis" } => (exception.Message, ExitCodes.Error),
             OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),
             _ => ($"This should not have happened ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),
@@ -65,6 +70,15 @@ internal static partial class Failures
             ? message + " Start one with 'lookup serve', or name its address with --address."
             : exception.IsTransient ? message + " Try again." : message;
     }
+
+    private static string Describe(StoreUnavailableException exception) => exception.Message.TrimEnd('.') + "." + exception.Fault switch
+    {
+        StoreFault.NotInitialised => " Set it up with 'lookup init', if it should be a new one.",
+        StoreFault.WrongKey => " Name the key that it was set up with, with --key-file.",
+        StoreFault.Unreachable or StoreFault.Timeout => " Look at its address, its credentials and its log.",
+        StoreFault.Settings => " 'lookup doctor' says how to mend it.",
+        _ => "",
+    };
 
     private static string CommandPath(ParseResult parsed)
     {

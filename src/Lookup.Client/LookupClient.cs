@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Grpc.Core;
+using Grpc.Health.V1;
 using Grpc.Net.Client;
 using Lookup.V1;
 
@@ -16,6 +17,7 @@ public sealed class LookupClient : IDisposable
     private readonly LookupService.LookupServiceClient _lookup;
     private readonly FactService.FactServiceClient _facts;
     private readonly RegistryService.RegistryServiceClient _registry;
+    private readonly Health.HealthClient _health;
 
     /// <summary>Prepares a connection; it is made with the first call.</summary>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
@@ -38,6 +40,7 @@ public sealed class LookupClient : IDisposable
         _lookup = new LookupService.LookupServiceClient(_channel);
         _facts = new FactService.FactServiceClient(_channel);
         _registry = new RegistryService.RegistryServiceClient(_channel);
+        _health = new Health.HealthClient(_channel);
     }
 
     /// <summary>Where it connects to.</summary>
@@ -78,6 +81,13 @@ public sealed class LookupClient : IDisposable
     /// <summary>The registers that the regimes know.</summary>
     public Task<ListRegistersResponse> ListRegistersAsync(ListRegistersRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.ListRegistersAsync(request, options), cancellationToken);
+
+    /// <summary>Whether the service can answer now, by grpc.health.v1.</summary>
+    public async Task<bool> IsServingAsync(CancellationToken cancellationToken)
+    {
+        var response = await CallAsync(options => _health.CheckAsync(new HealthCheckRequest(), options), cancellationToken);
+        return response.Status == HealthCheckResponse.Types.ServingStatus.Serving;
+    }
 
     /// <summary>
     /// Records batches without limit; yields the acknowledgement of each when it is durable.

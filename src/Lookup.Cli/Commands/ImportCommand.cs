@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lookup.Cli.Hosting;
 using Lookup.Cli.Import;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
@@ -12,6 +13,7 @@ internal sealed class ImportCommand : CliCommand
     private readonly Options.FileOptions _file;
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Check every line as the service would, and record nothing." };
     private readonly ConnectionOptions _connection;
+    private readonly StoreChoice _store;
 
     public ImportCommand(Shell shell)
         : base(
@@ -21,12 +23,14 @@ internal sealed class ImportCommand : CliCommand
             "lookup import optouts.csv --set kind=objection --set organisation=acme --map number=phone",
             "lookup import consents.ndjson.gz --dry-run",
             "lookup import bmnr.csv.gz --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --ignore '*'",
+            "lookup import bmnr.csv --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --redis 127.0.0.1:6379 --key-file number.key",
             "mysql -B -e 'select number, since from optout' | lookup import - --set kind=objection --set organisation='*' --map effective=since --timezone UTC")
     {
         ExitCodeHelp = "0 all lines, 3 some lines were refused, 1 error, 2 usage, 130 stopped.";
         _file = new Options.FileOptions(this);
         Options.Add(_dryRun);
         _connection = new ConnectionOptions(this);
+        _store = new StoreChoice(this);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
@@ -38,7 +42,7 @@ internal sealed class ImportCommand : CliCommand
         var mapper = new FactMapper(map.Where, map.Fixed, zone, $"import {input.Name}");
         using var rejects = new RejectFile(_file.RejectPath(parsed, input));
         var importer = new Importer(input.Name, reader, mapper, map, rejects, _file.Settings(parsed, input), Shell.Clock);
-        await using var target = Target(parsed);
+        await using var target = await TargetAsync(parsed, ct);
         var identity = Checkpoint.IdentityOf(input.Fingerprint(), _file.Fingerprint(parsed, map), target.Name);
         var started = Shell.Clock.GetTimestamp();
         var running = importer.RunAsync(target, identity, ct);
@@ -57,7 +61,15 @@ internal sealed class ImportCommand : CliCommand
         return importer.Totals.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
     }
 
-    private IImportTarget Target(ParseResult parsed) => parsed.GetValue(_dryRun)
-        ? new DryRunTarget(RegimeSet.BuiltIn, Shell.Clock)
-        : new ServiceTarget(_connection.Connect(parsed));
+    private async Task<IImportTarget> TargetAsync(ParseResult parsed, CancellationToken ct)
+    {
+        if (parsed.GetValue(_dryRun))
+        {
+            return new DryRunTarget(RegimeSet.BuiltIn, Shell.Clock);
+        }
+
+        return _store.IsEmpty(parsed)
+            ? new ServiceTarget(_connection.Connect(parsed))
+            : new StoreTarget(await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct), RegimeSet.BuiltIn, Shell.Clock);
+    }
 }

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using Lookup.Cli.Demo;
+using Lookup.Cli.Hosting;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Client;
+using Lookup.Server.Hosting;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup demo: the real service on a store of its own, real questions, and what came of them.</summary>
+internal sealed class DemoCommand : CliCommand
+{
+    public DemoCommand(Shell shell)
+        : base(
+            shell,
+            "demo",
+            "Starts the service on an embedded store in a temporary folder, asks it, and shows what it decides and why. Takes some seconds and leaves nothing behind.",
+            "lookup demo",
+            "lookup demo --json")
+    {
+        ExitCodeHelp = "0 every answer was the expected one, 1 one was not or it failed, 2 usage.";
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var json = IsJson(parsed);
+        var folder = Directory.CreateTempSubdirectory("lookup-demo-");
+        try
+        {
+            var options = new LookupServerOptions { GrpcPort = 0, JsonPort = 0 };
+            await using var service = await LocalService.StartAsync(options, new StoreSettings(folder.FullName, null, null), Shell, quiet: true, ct);
+            if (!json)
+            {
+                Shell.Console.MarkupLine($"The service runs at {service.GrpcAddress}, with an embedded store in {Markup.Escape(folder.FullName)}.");
+                Shell.Console.WriteLine();
+            }
+
+            using var client = new LookupClient(new LookupClientOptions { Address = service.GrpcAddress, Timeout = TimeSpan.FromSeconds(30) });
+            var demo = new DemoRun(Shell, client, json);
+            await demo.RunAsync(ct);
+            if (demo.Failures.Count > 0)
+            {
+                throw new CliException($"The demo did not go as it should: {string.Join("; ", demo.Failures)}.");
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+
+        if (!json)
+        {
+            WriteNext();
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    private void WriteNext()
+    {
+        Shell.Console.MarkupLine("[green]Every answer was the expected one.[/] To try it yourself:");
+        foreach (var line in (string[])
+            [
+                "lookup serve --data ./lookup-data",
+                "lookup record consent +31612345678 --org acme --purposes commercial --evidence rec-1",
+                "lookup check +31612345678 --org acme --purpose commercial",
+                "lookup explain +31612345678 --org acme --purpose commercial",
+                "lookup import --help",
+            ])
+        {
+            Shell.Console.MarkupLine("  " + Markup.Escape(line));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Hosting;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Client;
+using Lookup.Core.Numbers;
+using Lookup.Redis;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup doctor: examines a store, or a running service.</summary>
+internal sealed class DoctorCommand : CliCommand
+{
+    private readonly StoreChoice _store;
+    private readonly ConnectionOptions _connection;
+
+    public DoctorCommand(Shell shell)
+        : base(
+            shell,
+            "doctor",
+            "Examines a redis server and the store on it, the store in a folder, or else a running service, and says how to mend what is wrong.",
+            "lookup doctor",
+            "lookup doctor --redis 127.0.0.1:6379 --key-file number.key",
+            "lookup doctor --data ./lookup-data --json")
+    {
+        ExitCodeHelp = "0 all is well or there are warnings, 1 something has to be mended, 2 usage.";
+        _store = new StoreChoice(this);
+        _connection = new ConnectionOptions(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var findings = _store.IsEmpty(parsed)
+            ? await ExamineServiceAsync(parsed, ct)
+            : await ExamineStoreAsync(_store.Get(parsed, defaultFolder: null), ct);
+        var worst = findings.Max(finding => finding.Level);
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(new JsonObject
+            {
+                ["level"] = Word(worst),
+                ["findings"] = new JsonArray([.. findings.Select(finding => new JsonObject
+                {
+                    ["level"] = Word(finding.Level),
+                    ["name"] = finding.Name,
+                    ["what"] = finding.What,
+                    ["fix"] = finding.Fix,
+                })]),
+            }.ToJsonString(JsonText.Options));
+        }
+        else
+        {
+            foreach (var finding in findings)
+            {
+                Write(finding);
+            }
+        }
+
+        return worst == FindingLevel.Fail ? ExitCodes.Error : ExitCodes.Ok;
+    }
+
+    private static string Word(FindingLevel level) => level.ToString().ToLowerInvariant();
+
+    private void Write(Finding finding)
+    {
+        var colour = finding.Level switch
+        {
+            FindingLevel.Ok => "green",
+            FindingLevel.Warn => "yellow",
+            _ => "red",
+        };
+        Shell.Console.MarkupLine($"[{colour}]{Word(finding.Level),-4}[/]  {Markup.Escape(finding.Name)}: {Markup.Escape(finding.What)}");
+        if (finding.Fix.Length > 0)
+        {
+            Shell.Console.MarkupLine($"      {Markup.Escape(finding.Fix)}");
+        }
+    }
+
+    private async Task<IReadOnlyList<Finding>> ExamineStoreAsync(StoreSettings settings, CancellationToken ct)
+    {
+        if (settings.Redis is { } redis)
+        {
+            var (keyCheck, fault) = KeyCheck(settings);
+            var findings = await StoreAdmin.DoctorAsync(OpenStore.RedisOptions(redis), keyCheck, Shell.Clock, ct);
+            return fault is null ? findings : [.. findings, fault];
+        }
+
+        try
+        {
+            await using var store = await OpenStore.OpenAsync(settings, Shell.Clock, ct);
+            var health = await store.Store.ProbeAsync(ct);
+            return
+            [
+                new Finding(FindingLevel.Ok, "store", $"{health.Facts:N0} timelines in {store.Store.Manifest.Partitions} partitions."),
+                .. health.Warnings.Select(warning => new Finding(FindingLevel.Warn, "store", warning)),
+            ];
+        }
+        catch (StoreUnavailableException exception)
+        {
+            return [new Finding(FindingLevel.Fail, "store", exception.Message)];
+        }
+    }
+
+    private static (string? KeyCheck, Finding? Fault) KeyCheck(StoreSettings settings)
+    {
+        try
+        {
+            using var cipher = new NumberCipher(OpenStore.Key(settings));
+            return (cipher.KeyCheck, null);
+        }
+        catch (NumberKeyException exception)
+        {
+            return (null, new Finding(FindingLevel.Warn, "key", exception.Message, "Name the key with --key-file to have it checked."));
+        }
+    }
+
+    private async Task<IReadOnlyList<Finding>> ExamineServiceAsync(ParseResult parsed, CancellationToken ct)
+    {
+        using var client = _connection.Connect(parsed);
+        var findings = new List<Finding>();
+        try
+        {
+            var serving = await client.IsServingAsync(ct);
+            findings.Add(serving
+                ? new Finding(FindingLevel.Ok, "service", $"It serves at {client.Address}.")
+                : new Finding(FindingLevel.Fail, "service", $"It runs at {client.Address} and does not serve: its store cannot be used.", "Examine the store with --redis or --data, and look at the service's log."));
+            var registers = await client.ListRegistersAsync(new ListRegistersRequest(), ct);
+            foreach (var register in registers.Registers)
+            {
+                findings.Add(register.SnapshotDates.Count > 0
+                    ? new Finding(FindingLevel.Ok, register.Name, $"Loaded as of {DecisionPrinter.Time(register.SnapshotDates[0])}.")
+                    : new Finding(FindingLevel.Warn, register.Name, "Never loaded: calls that it decides about are not permitted.", $"Import it, then run 'lookup register snapshot {register.Name} --date DATE', if you call there."));
+            }
+        }
+        catch (LookupException exception)
+        {
+            findings.Add(new Finding(FindingLevel.Fail, "service", exception.Message, "Start it with 'lookup serve', or name its address with --address."));
+        }
+
+        return findings;
+    }
+}

@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Hosting;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Core.Numbers;
+using Lookup.Embedded;
+using Lookup.Redis;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup init: sets up a store.</summary>
+internal sealed class InitCommand : CliCommand
+{
+    private readonly StoreChoice _store;
+    private readonly Option<int?> _partitions = new("--partitions")
+    {
+        Description = "Partitions: a power of two, 1 to 256; default: 16, in a folder 4. Never changes.",
+        HelpName = "N",
+    };
+
+    private readonly Option<long> _expectedFacts = new("--expected-facts")
+    {
+        Description = "Facts that the filter is made for, 1 to 1000000000; more only make it less sharp.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 1_000_000,
+    };
+
+    private readonly Option<bool> _newKey = new("--new-key") { Description = "Make a new number key in the file of --key-file, which must not exist yet." };
+
+    public InitCommand(Shell shell)
+        : base(
+            shell,
+            "init",
+            "Sets up an empty redis server, or an empty folder, as a store. 'lookup serve --data' does it for its folder by itself.",
+            "lookup init --redis 127.0.0.1:6379 --key-file number.key --new-key --expected-facts 10000000",
+            "lookup init --data ./lookup-data --expected-facts 20000000")
+    {
+        _store = new StoreChoice(this);
+        Options.Add(_partitions);
+        Options.Add(_expectedFacts);
+        Options.Add(_newKey);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var settings = _store.Get(parsed, defaultFolder: null);
+        var init = new InitOptions
+        {
+            KeyCheck = "checked below",
+            Partitions = parsed.GetValue(_partitions) ?? (settings.Redis is null ? new EmbeddedOptions().Partitions : 16),
+            ExpectedFacts = parsed.GetValue(_expectedFacts),
+        };
+        var faults = init.Validate();
+        if (faults.Count > 0)
+        {
+            throw CliException.Usage(string.Join(' ', faults));
+        }
+
+        var manifest = settings.Redis is { } redis
+            ? await InitRedisAsync(redis, settings, init, parsed.GetValue(_newKey), ct)
+            : await InitFolderAsync(settings, init, parsed.GetValue(_newKey), ct);
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(new JsonObject
+            {
+                ["epoch"] = manifest.Epoch.ToString("x16", System.Globalization.CultureInfo.InvariantCulture),
+                ["partitions"] = manifest.Partitions,
+                ["key_check"] = manifest.KeyCheck,
+            }.ToJsonString(JsonText.Options));
+            return ExitCodes.Ok;
+        }
+
+        Shell.Console.MarkupLine($"[green]Set up[/] a store with {manifest.Partitions} partitions for {init.ExpectedFacts:N0} facts.");
+        Shell.Console.MarkupLine(settings.KeyFile is { } key
+            ? $"  Keep a copy of {Markup.Escape(key)}: without it the store is worthless."
+            : "  Keep a copy of its number key: without it the store is worthless.");
+        return ExitCodes.Ok;
+    }
+
+    private async Task<StoreManifest> InitRedisAsync(string redis, StoreSettings settings, InitOptions init, bool newKey, CancellationToken ct)
+    {
+        if (newKey && settings.KeyFile is null)
+        {
+            throw CliException.Usage("--new-key needs --key-file PATH.");
+        }
+
+        var options = OpenStore.RedisOptions(redis);
+        using var cipher = new NumberCipher(newKey ? NumberKeyFile.Create(settings.KeyFile!) : OpenStore.Key(settings));
+        try
+        {
+            return await StoreAdmin.InitAsync(options, init with { KeyCheck = cipher.KeyCheck }, Shell.Clock, ct);
+        }
+        catch when (newKey)
+        {
+            // No store has it, and the same command is to work again.
+            File.Delete(settings.KeyFile!);
+            throw;
+        }
+    }
+
+    private async Task<StoreManifest> InitFolderAsync(StoreSettings settings, InitOptions init, bool newKey, CancellationToken ct)
+    {
+        if (newKey)
+        {
+            throw CliException.Usage("--new-key is for --redis: a folder gets its key by itself.");
+        }
+
+        if (Directory.Exists(settings.Folder) && Directory.EnumerateFileSystemEntries(settings.Folder).Any())
+        {
+            throw new CliException($"The folder '{settings.Folder}' is not empty: name another, or look at what is in it with 'lookup doctor --data'.");
+        }
+
+        var options = new EmbeddedOptions { Folder = settings.Folder, Partitions = init.Partitions, ExpectedFacts = init.ExpectedFacts };
+        await using var store = await EmbeddedStore.StartAsync(options, null, Shell.Clock, ct);
+        return store.Manifest;
+    }
+}

@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Hosting;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Server.Hosting;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup serve: the service, with an embedded store unless a redis server is named.</summary>
+internal sealed class ServeCommand : CliCommand
+{
+    private const string DefaultFolder = "lookup-data";
+
+    private readonly StoreChoice _store;
+    private readonly Option<string?> _listen = new("--listen")
+    {
+        Description = "Address and port for gRPC, for example 127.0.0.1:7500; port 0 takes a free one.",
+        HelpName = "ADDRESS:PORT",
+    };
+
+    private readonly Option<int?> _jsonPort = new("--json-port") { Description = "Port for JSON over HTTP/1.1; default: 7501; 0 takes a free one.", HelpName = "PORT" };
+
+    public ServeCommand(Shell shell)
+        : base(
+            shell,
+            "serve",
+            $"Runs the service until Ctrl-C: gRPC and JSON over HTTP. Without --redis its store is embedded, in the folder of --data (default: {DefaultFolder}).",
+            "lookup serve",
+            "lookup serve --data /var/lib/lookup --listen 127.0.0.1:7500 --json-port 7501",
+            "lookup serve --redis 127.0.0.1:6379 --key-file /etc/lookup/number.key",
+            "LOOKUP_REDIS='10.0.0.5:6379,password=...' lookup serve --redis env --key-file /etc/lookup/number.key")
+    {
+        _store = new StoreChoice(this);
+        Options.Add(_listen);
+        Options.Add(_jsonPort);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var settings = _store.Get(parsed, DefaultFolder);
+        await using var service = await LocalService.StartAsync(ServerOptions(parsed), settings, Shell, IsJson(parsed), ct);
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(new JsonObject { ["grpc"] = service.GrpcAddress.ToString(), ["json"] = service.JsonAddress.ToString() }.ToJsonString(JsonText.Options));
+        }
+        else
+        {
+            Shell.Console.MarkupLine($"[green]Ready.[/] gRPC at {service.GrpcAddress}, JSON at {service.JsonAddress}, store {Markup.Escape(settings.Folder ?? "redis")}. Stop with Ctrl-C.");
+        }
+
+        await Task.Delay(Timeout.InfiniteTimeSpan, ct).ContinueWith(static _ => { }, TaskScheduler.Default);
+        await service.StopAsync();
+        return ExitCodes.Ok;
+    }
+
+    private LookupServerOptions ServerOptions(ParseResult parsed)
+    {
+        var options = new LookupServerOptions();
+        if (parsed.GetValue(_listen) is { } listen)
+        {
+            var colon = listen.LastIndexOf(':');
+            if (colon <= 0 || !int.TryParse(listen[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) ||
+                port > 65_535 || !IPAddress.TryParse(listen[..colon].Trim('[', ']'), out var address))
+            {
+                throw CliException.Usage($"--listen '{listen}' is no IP address and port such as 127.0.0.1:7500.");
+            }
+
+            options.Address = address.ToString();
+            options.GrpcPort = port;
+            options.JsonPort = port == 0 ? 0 : options.JsonPort;
+        }
+
+        options.JsonPort = parsed.GetValue(_jsonPort) ?? options.JsonPort;
+        return options;
+    }
+}

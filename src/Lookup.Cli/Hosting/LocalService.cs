@@ -1,0 +1,87 @@
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Core.Regimes;
+using Lookup.Server.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Lookup.Cli.Hosting;
+
+/// <summary>The service in this process, on a store of its own or a redis server.</summary>
+internal sealed class LocalService : IAsyncDisposable
+{
+    private readonly OpenStore _store;
+    private readonly LookupHost _host;
+
+    private LocalService(OpenStore store, LookupHost host)
+    {
+        _store = store;
+        _host = host;
+    }
+
+    public Uri GrpcAddress => _host.GrpcAddress;
+
+    public Uri JsonAddress => _host.JsonAddress;
+
+    /// <param name="options">The service's settings.</param>
+    /// <param name="settings">Its store.</param>
+    /// <param name="shell">For the clock.</param>
+    /// <param name="quiet">Log nothing but errors.</param>
+    /// <param name="ct">Stops the start.</param>
+    public static async Task<LocalService> StartAsync(
+        LookupServerOptions options, StoreSettings settings, Shell shell, bool quiet, CancellationToken ct)
+    {
+        var faults = options.Faults();
+        if (faults.Count > 0)
+        {
+            throw CliException.Usage(string.Join(' ', faults));
+        }
+
+        var store = await OpenStore.OpenAsync(settings, shell.Clock, ct);
+        LookupHost? host = null;
+        try
+        {
+            host = LookupHost.Build(options, store.Store, RegimeSet.BuiltIn, store.Cipher, shell.Clock, logging => Log(logging, quiet));
+            await host.StartAsync(ct);
+            return new LocalService(store, host);
+        }
+        catch (Exception exception)
+        {
+            if (host is not null)
+            {
+                await host.DisposeAsync();
+            }
+
+            await store.DisposeAsync();
+            if (exception is IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException })
+            {
+                throw new CliException(
+                    $"Port {options.GrpcPort} or {options.JsonPort} of {options.Address} is taken: stop what listens there, or choose others with --listen and --json-port.", inner: exception);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Takes no new calls and ends those in progress.</summary>
+    public Task StopAsync() => _host.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.DisposeAsync();
+        await _store.DisposeAsync();
+    }
+
+    // Standard output is for results.
+    private static void Log(ILoggingBuilder logging, bool quiet) => logging
+        .SetMinimumLevel(quiet ? LogLevel.Error : LogLevel.Information)
+        .AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss'Z' ";
+            console.ColorBehavior = LoggerColorBehavior.Default;
+        })
+        .Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+}

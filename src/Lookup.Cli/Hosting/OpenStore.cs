@@ -1,0 +1,51 @@
+using Lookup.Cli.Options;
+using Lookup.Core.Numbers;
+using Lookup.Embedded;
+using Lookup.Redis;
+
+namespace Lookup.Cli.Hosting;
+
+/// <summary>A store that is open, and the cipher with its key.</summary>
+internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncDisposable
+{
+    public IFactStore Store { get; } = store;
+
+    public NumberCipher Cipher { get; } = cipher;
+
+    public static async Task<OpenStore> OpenAsync(StoreSettings settings, TimeProvider clock, CancellationToken ct)
+    {
+        if (settings.Redis is null)
+        {
+            var embedded = await EmbeddedStore.StartAsync(new EmbeddedOptions { Folder = settings.Folder }, null, clock, ct);
+            return new OpenStore(embedded, embedded.Cipher);
+        }
+
+        var cipher = new NumberCipher(Key(settings));
+        try
+        {
+            return new OpenStore(await StoreAdmin.OpenAsync(RedisOptions(settings.Redis), cipher.KeyCheck, clock, ct), cipher);
+        }
+        catch
+        {
+            cipher.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The number key of a redis store.</summary>
+    public static byte[] Key(StoreSettings settings) =>
+        settings.KeyFile is { } path ? NumberKeyFile.Load(path) : NumberKeyFile.FromEnvironment();
+
+    public static StoreOptions RedisOptions(string connection)
+    {
+        var options = new StoreOptions { ConnectionString = connection };
+        var faults = options.Validate();
+        return faults.Count == 0 ? options : throw CliException.Usage("--redis: " + string.Join(' ', faults));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Store.DisposeAsync();
+        Cipher.Dispose();
+    }
+}

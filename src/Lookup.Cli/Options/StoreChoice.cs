@@ -1,0 +1,67 @@
+using System.CommandLine;
+
+namespace Lookup.Cli.Options;
+
+/// <summary>Which store is meant: an embedded one in a folder (--data) or a redis server (--redis), and the number key.</summary>
+internal sealed class StoreChoice
+{
+    public const string RedisVariable = "LOOKUP_REDIS";
+
+    private readonly Option<string?> _data = new("--data") { Description = "Folder of an embedded store.", HelpName = "FOLDER" };
+
+    private readonly Option<string?> _redis = new("--redis")
+    {
+        Description = "A redis server, for example 127.0.0.1:6379; 'env' takes it from the environment variable " + RedisVariable + ", where a password is not seen by others.",
+        HelpName = "CONNECTION",
+    };
+
+    private readonly Option<string?> _keyFile = new("--key-file")
+    {
+        Description = "File with the number key of a redis store; else the environment variable LOOKUP_NUMBER_KEY. An embedded store keeps its own.",
+        HelpName = "PATH",
+    };
+
+    public StoreChoice(Command command)
+    {
+        command.Options.Add(_data);
+        command.Options.Add(_redis);
+        command.Options.Add(_keyFile);
+    }
+
+    /// <summary>Neither a folder nor a server is named.</summary>
+    public bool IsEmpty(ParseResult parsed) => parsed.GetValue(_data) is null && parsed.GetValue(_redis) is null;
+
+    /// <summary>The store that is named; <paramref name="defaultFolder"/> where none is, if there is such a default.</summary>
+    public StoreSettings Get(ParseResult parsed, string? defaultFolder)
+    {
+        var data = parsed.GetValue(_data);
+        var redis = parsed.GetValue(_redis);
+        var keyFile = parsed.GetValue(_keyFile);
+        if (data is not null && redis is not null)
+        {
+            throw CliException.Usage("--data and --redis exclude each other: drop one.");
+        }
+
+        if (redis is null)
+        {
+            data ??= defaultFolder ?? throw CliException.Usage("Name a store: --data FOLDER or --redis CONNECTION.");
+            return keyFile is null
+                ? new StoreSettings(Path.GetFullPath(data), null, null)
+                : throw CliException.Usage("--key-file is for --redis: an embedded store keeps its key in its folder.");
+        }
+
+        if (redis == "env")
+        {
+            redis = Environment.GetEnvironmentVariable(RedisVariable);
+            if (string.IsNullOrWhiteSpace(redis))
+            {
+                throw CliException.Usage($"--redis env: the environment variable {RedisVariable} is not set.");
+            }
+        }
+
+        return new StoreSettings(null, redis, keyFile);
+    }
+}
+
+/// <summary>A store: a folder, or a redis server and where its key is.</summary>
+internal sealed record StoreSettings(string? Folder, string? Redis, string? KeyFile);
