@@ -92,10 +92,19 @@ internal sealed class InitCommand : CliCommand
         {
             return await StoreAdmin.InitAsync(options, init with { KeyCheck = cipher.KeyCheck }, Shell.Clock, ct);
         }
-        catch when (newKey)
+        catch (Exception exception)
         {
-            // No store has it, and the same command is to work again.
-            File.Delete(settings.KeyFile!);
+            if (newKey)
+            {
+                // No store has it, and the same command is to work again.
+                File.Delete(settings.KeyFile!);
+            }
+
+            if (exception is InvalidOperationException)
+            {
+                throw new CliException(exception.Message, inner: exception);
+            }
+
             throw;
         }
     }
@@ -113,7 +122,7 @@ internal sealed class InitCommand : CliCommand
         }
 
         var options = new EmbeddedOptions { Folder = settings.Folder, Partitions = init.Partitions, ExpectedFacts = init.ExpectedFacts };
-        await using var store = await EmbeddedStore.StartAsync(options, null, Shell.Clock, ct);
+        await using var store = await OpenStore.StartAsync(options, Shell.Clock, ct);
         return store.Manifest;
     }
 }

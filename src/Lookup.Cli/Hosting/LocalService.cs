@@ -27,7 +27,7 @@ internal sealed class LocalService : IAsyncDisposable
     /// <param name="options">The service's settings.</param>
     /// <param name="settings">Its store.</param>
     /// <param name="shell">For the clock.</param>
-    /// <param name="quiet">Log nothing but errors.</param>
+    /// <param name="quiet">Log nothing.</param>
     /// <param name="ct">Stops the start.</param>
     public static async Task<LocalService> StartAsync(
         LookupServerOptions options, StoreSettings settings, Shell shell, bool quiet, CancellationToken ct)
@@ -42,7 +42,7 @@ internal sealed class LocalService : IAsyncDisposable
         LookupHost? host = null;
         try
         {
-            host = LookupHost.Build(options, store.Store, RegimeSet.BuiltIn, store.Cipher, shell.Clock, logging => Log(logging, quiet));
+            host = LookupHost.Build(options, store.Store, RegimeSet.BuiltIn, store.Cipher, shell.Clock, quiet ? null : Log);
             await host.StartAsync(ct);
             return new LocalService(store, host);
         }
@@ -74,8 +74,7 @@ internal sealed class LocalService : IAsyncDisposable
     }
 
     // Standard output is for results.
-    private static void Log(ILoggingBuilder logging, bool quiet) => logging
-        .SetMinimumLevel(quiet ? LogLevel.Error : LogLevel.Information)
+    private static void Log(ILoggingBuilder logging) => logging
         .AddSimpleConsole(console =>
         {
             console.SingleLine = true;

@@ -16,7 +16,7 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
     {
         if (settings.Redis is null)
         {
-            var embedded = await EmbeddedStore.StartAsync(new EmbeddedOptions { Folder = settings.Folder }, null, clock, ct);
+            var embedded = await StartAsync(new EmbeddedOptions { Folder = settings.Folder }, clock, ct);
             return new OpenStore(embedded, embedded.Cipher);
         }
 
@@ -29,6 +29,19 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
         {
             cipher.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Starts an embedded store; a folder that is in use is a sentence, not a fault.</summary>
+    public static async Task<EmbeddedStore> StartAsync(EmbeddedOptions options, TimeProvider clock, CancellationToken ct)
+    {
+        try
+        {
+            return await EmbeddedStore.StartAsync(options, null, clock, ct);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new CliException(exception.Message, inner: exception);
         }
     }
 
