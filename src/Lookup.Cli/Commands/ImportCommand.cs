@@ -63,13 +63,19 @@ internal sealed class ImportCommand : CliCommand
 
     private async Task<IImportTarget> TargetAsync(ParseResult parsed, CancellationToken ct)
     {
+        var settings = _store.IsEmpty(parsed) ? null : _store.Get(parsed, defaultFolder: null);
+        if (settings is not null && _connection.IsNamed(parsed))
+        {
+            throw CliException.Usage("--address is a service and --data and --redis are a store: name one.");
+        }
+
         if (parsed.GetValue(_dryRun))
         {
             return new DryRunTarget(RegimeSet.BuiltIn, Shell.Clock);
         }
 
-        return _store.IsEmpty(parsed)
+        return settings is null
             ? new ServiceTarget(_connection.Connect(parsed))
-            : new StoreTarget(await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct), RegimeSet.BuiltIn, Shell.Clock);
+            : new StoreTarget(await OpenStore.OpenAsync(settings, Shell.Clock, ct), RegimeSet.BuiltIn, Shell.Clock);
     }
 }

@@ -10,13 +10,13 @@ internal sealed class ConnectionOptions
 
     private const string Variable = "LOOKUP_ADDRESS";
 
-    public Option<string?> Address { get; } = new("--address")
+    private Option<string?> Address { get; } = new("--address")
     {
         Description = $"Address of the service; else the environment variable {Variable}, else {DefaultAddress}.",
         HelpName = "URL",
     };
 
-    public Option<double> Timeout { get; } = new("--timeout")
+    private Option<double> Timeout { get; } = new("--timeout")
     {
         Description = "Seconds that a call may take, 0.001 to 600.",
         HelpName = "SECONDS",
@@ -28,6 +28,9 @@ internal sealed class ConnectionOptions
         command.Options.Add(Address);
         command.Options.Add(Timeout);
     }
+
+    /// <summary>Whether the command line names an address.</summary>
+    public bool IsNamed(ParseResult parsed) => parsed.GetValue(Address) is not null;
 
     public LookupClient Connect(ParseResult parsed)
     {

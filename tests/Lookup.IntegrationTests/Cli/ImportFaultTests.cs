@@ -33,6 +33,8 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number\n", "--set kind=objection --format ndjson --no-header", "--no-header is for CSV, and a.csv is read as NDJSON: drop it, or say --format csv.")]
     [InlineData("number\n", "--set kind=objection --max-rejects -1", "--max-rejects -1 is outside 0 to 1000000000.")]
     [InlineData("number\n", "--set kind=objection --max-rejects many", "--max-rejects 'many' is no number.")]
+    [InlineData("number\n", "--set kind=objection --data d --redis r", "--data and --redis exclude each other: drop one.")]
+    [InlineData("number\n", "--set kind=objection --data d --address http://127.0.0.1:7500", "--address is a service and --data and --redis are a store: name one.")]
     // Headers.
     [InlineData("telephone\n", Objection, "a.csv, line 1: column 'telephone' is no field: map it with --map field=telephone, or leave it out with --ignore telephone.")]
     [InlineData("number,withdrwan\n", Objection, "a.csv, line 1: column 'withdrwan' is no field; did you mean 'withdrawn'?")]
