@@ -32,7 +32,7 @@ internal sealed class ServeCommand : CliCommand
             "lookup serve",
             "lookup serve --data /var/lib/lookup --listen 127.0.0.1:7500 --json-port 7501",
             "lookup serve --redis 127.0.0.1:6379 --key-file /etc/lookup/number.key",
-            "LOOKUP_REDIS='10.0.0.5:6379,password=...' lookup serve --redis env --key-file /etc/lookup/number.key")
+            "lookup serve --redis env --key-file /etc/lookup/number.key")
     {
         _store = new StoreChoice(this);
         Options.Add(_listen);
