@@ -34,10 +34,6 @@ internal static class Refusals
     internal static RpcException Unavailable(string message, int retryAfterMs) =>
         Of(Code.Unavailable, message, Retry(retryAfterMs)).ToRpcException();
 
-    /// <summary>A stored record is damaged or newer than this version.</summary>
-    internal static RpcException Unreadable() =>
-        Of(Code.DataLoss, "A stored record cannot be read; it may have been written by a newer version.").ToRpcException();
-
     /// <summary>A named limit is reached.</summary>
     internal static RpcException Exhausted(string message, int retryAfterMs) =>
         Of(Code.ResourceExhausted, message, Retry(retryAfterMs)).ToRpcException();

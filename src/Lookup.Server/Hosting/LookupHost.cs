@@ -52,6 +52,7 @@ public sealed class LookupHost : IAsyncDisposable
     /// <param name="clock">The clock; the system's if null.</param>
     /// <param name="logging">Adds log providers; none if null. Numbers are masked in all that is logged.</param>
     /// <exception cref="ServerSettingsException">The settings are faulty; all faults are told.</exception>
+    /// <exception cref="StoreUnavailableException">The cipher has another key than the store was set up with.</exception>
     public static LookupHost Build(
         LookupServerOptions options,
         IFactStore store,
@@ -64,6 +65,12 @@ public sealed class LookupHost : IAsyncDisposable
         if (faults.Count != 0)
         {
             throw new ServerSettingsException(faults);
+        }
+
+        if (cipher.KeyCheck != store.Manifest.KeyCheck)
+        {
+            // Under another key every number looks as if nothing were known of it.
+            throw new StoreUnavailableException(StoreFault.WrongKey, "The number key is not the one that the store was set up with.");
         }
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());

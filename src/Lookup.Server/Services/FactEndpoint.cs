@@ -108,7 +108,7 @@ internal sealed class FactEndpoint(
             {
                 if (!await naming.AddAsync(response.Facts, timeline.Id, timeline.Value, timeline.Details, now, call.Token))
                 {
-                    throw Refusals.Unreadable();
+                    throw new StoreUnavailableException(StoreFault.Damaged, "A stored record cannot be read.");
                 }
             }
 

@@ -1,0 +1,84 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Embedded;
+using Lookup.Redis;
+using Lookup.Server.Hosting;
+using Lookup.V1;
+using Microsoft.Extensions.Logging;
+
+namespace Lookup.IntegrationTests.Server;
+
+/// <summary>A running service over an embedded store in memory, with a channel and an HTTP client to it.</summary>
+public sealed class LookupServer : IAsyncLifetime
+{
+    internal static readonly byte[] Key = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
+
+    private LookupHost? _host;
+    private GrpcChannel? _channel;
+    private HttpClient? _http;
+
+    internal IFactStore Store { get; private set; } = null!;
+
+    internal NumberCipher Cipher { get; } = new(Key);
+
+    /// <summary>With a limit for reads that a loaded machine keeps to.</summary>
+    internal LookupServerOptions Options { get; } =
+        new() { GrpcPort = 0, JsonPort = 0, HealthProbeMs = 50, DrainLimitSeconds = 5, StoreReadLimitMs = 5_000 };
+
+    internal LogLines Log { get; } = new();
+
+    internal LookupHost Host => _host!;
+
+    internal CallInvoker Invoker => _channel!.CreateCallInvoker();
+
+    internal HttpClient Http => _http!;
+
+    internal LookupService.LookupServiceClient Lookup => new(Invoker);
+
+    internal FactService.FactServiceClient Facts => new(Invoker);
+
+    internal RegistryService.RegistryServiceClient Registry => new(Invoker);
+
+    internal static async Task<EmbeddedStore> EmbeddedAsync() => await EmbeddedStore.StartAsync(
+        new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64 }, Key, TimeProvider.System, CancellationToken.None);
+
+    /// <summary>Starts on a store that was opened elsewhere.</summary>
+    internal static async Task<LookupServer> StartAsync(IFactStore store, Action<LookupServerOptions>? configure = null)
+    {
+        var server = new LookupServer { Store = store };
+        configure?.Invoke(server.Options);
+        await server.StartHostAsync();
+        return server;
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        Store = await EmbeddedAsync();
+        await StartHostAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http?.Dispose();
+        _channel?.Dispose();
+        if (_host is not null)
+        {
+            await _host.StopAsync();
+            await _host.DisposeAsync();
+        }
+
+        await Store.DisposeAsync();
+        Cipher.Dispose();
+    }
+
+    private async Task StartHostAsync()
+    {
+        _host = LookupHost.Build(
+            Options, Store, RegimeSet.BuiltIn, Cipher, new ShiftedClock(ShiftedClock.Afternoon), logging => logging.AddProvider(Log));
+        await _host.StartAsync(CancellationToken.None);
+        _channel = GrpcChannel.ForAddress(_host.GrpcAddress);
+        _http = new HttpClient { BaseAddress = _host.JsonAddress };
+    }
+}
