@@ -1,0 +1,83 @@
+using Lookup.IntegrationTests.Server;
+using Lookup.V1;
+
+namespace Lookup.IntegrationTests.Golden;
+
+/// <summary>
+/// The expected answers, asked of the running service: the facts are recorded and the questions asked over gRPC. A case
+/// whose register snapshot is its point runs against a store of its own, since snapshots belong to the whole store.
+/// </summary>
+public sealed class GoldenCaseTests(LookupServer shared) : IClassFixture<LookupServer>
+{
+    public static TheoryData<string> Ids => [.. GoldenCase.All.Keys];
+
+    [Theory]
+    [MemberData(nameof(Ids))]
+    public async Task Check_GoldenCase_AnswersAsExpected(string id)
+    {
+        var expected = GoldenCase.All[id];
+        if (!expected.Isolated)
+        {
+            await VerifyAsync(shared, expected);
+            return;
+        }
+
+        var own = new LookupServer();
+        try
+        {
+            await own.InitializeAsync();
+            await VerifyAsync(own, expected);
+        }
+        finally
+        {
+            await own.DisposeAsync();
+        }
+    }
+
+    private static async Task VerifyAsync(LookupServer server, GoldenCase expected)
+    {
+        var ct = TestContext.Current.CancellationToken;
+        foreach (var (register, date) in expected.Snapshots)
+        {
+            await server.Registry.RecordSnapshotAsync(new RecordSnapshotRequest { Register = register, SnapshotDate = date }, cancellationToken: ct);
+        }
+
+        if (expected.Facts.Count > 0)
+        {
+            var recorded = await server.Facts.RecordFactsAsync(new RecordFactsRequest { Facts = { expected.Facts } }, cancellationToken: ct);
+            Assert.All(recorded.Results, r => Assert.Equal(FactResult.Types.Outcome.Recorded, r.Outcome));
+        }
+
+        var decision = await AskAsync(server, expected, new WhatIf { CallTime = expected.CallTime });
+        Assert.Equal((expected.Verdict, expected.Reason, expected.Regime), (decision.Verdict, decision.Reasons[0].Code, decision.Regime));
+        Assert.True(decision.Hypothetical);
+        Assert.NotEqual("", decision.Reasons[0].Article);
+        if (expected.Layer is { } layer)
+        {
+            Assert.Equal(layer, decision.Reasons[0].Layer);
+        }
+
+        if (expected.LawAlone is { } lawAlone)
+        {
+            var law = new WhatIf { CallTime = expected.CallTime, SwitchedOffLayers = { Layer.Code, Layer.Policy } };
+            Assert.Equal(lawAlone, (await AskAsync(server, expected, law)).Verdict);
+        }
+
+        if (expected.Strict is { } strict)
+        {
+            Assert.Equal(strict, (await AskAsync(server, expected, new WhatIf { CallTime = expected.CallTime, Strict = true })).Verdict);
+        }
+    }
+
+    private static async Task<Decision> AskAsync(LookupServer server, GoldenCase expected, WhatIf whatIf)
+    {
+        var ct = TestContext.Current.CancellationToken;
+        var check = await server.Lookup.CheckAsync(
+            new CheckRequest { Number = expected.Number, Question = expected.Question, WhatIf = whatIf }, cancellationToken: ct);
+        var explain = await server.Lookup.ExplainAsync(
+            new ExplainRequest { Number = expected.Number, Question = expected.Question, WhatIf = whatIf }, cancellationToken: ct);
+        Assert.Equal(check.Decision.Verdict, explain.Decision.Verdict);
+        Assert.Equal(check.Decision.Reasons[0], explain.Decision.Reasons[0]);
+        return check.Decision;
+    }
+}
