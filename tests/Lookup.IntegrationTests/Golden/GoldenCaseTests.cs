@@ -7,7 +7,7 @@ namespace Lookup.IntegrationTests.Golden;
 /// The expected answers, asked of the running service: the facts are recorded and the questions asked over gRPC. A case
 /// whose register snapshot is its point runs against a store of its own, since snapshots belong to the whole store.
 /// </summary>
-public sealed class GoldenCaseTests(LookupServer shared) : IClassFixture<LookupServer>
+public sealed class GoldenCaseTests(GoldenServer shared) : IClassFixture<GoldenServer>
 {
     public static TheoryData<string> Ids => [.. GoldenCase.All.Keys];
 
@@ -18,20 +18,13 @@ public sealed class GoldenCaseTests(LookupServer shared) : IClassFixture<LookupS
         var expected = GoldenCase.All[id];
         if (!expected.Isolated)
         {
-            await VerifyAsync(shared, expected);
+            await VerifyAsync(shared.Server, expected);
             return;
         }
 
-        var own = new LookupServer();
-        try
-        {
-            await own.InitializeAsync();
-            await VerifyAsync(own, expected);
-        }
-        finally
-        {
-            await own.DisposeAsync();
-        }
+        await using var own = new GoldenServer();
+        await own.InitializeAsync();
+        await VerifyAsync(own.Server, expected);
     }
 
     private static async Task VerifyAsync(LookupServer server, GoldenCase expected)
@@ -80,4 +73,17 @@ public sealed class GoldenCaseTests(LookupServer shared) : IClassFixture<LookupS
         Assert.Equal(check.Decision.Reasons[0], explain.Decision.Reasons[0]);
         return check.Decision;
     }
+}
+
+/// <summary>A service whose clock stands behind every fact of the cases.</summary>
+public sealed class GoldenServer : IAsyncLifetime
+{
+    internal LookupServer Server { get; } = new()
+    {
+        Clock = new ShiftedClock(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero)),
+    };
+
+    public ValueTask InitializeAsync() => Server.InitializeAsync();
+
+    public ValueTask DisposeAsync() => Server.DisposeAsync();
 }

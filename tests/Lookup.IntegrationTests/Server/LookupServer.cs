@@ -29,6 +29,8 @@ public sealed class LookupServer : IAsyncLifetime
 
     internal LogLines Log { get; } = new();
 
+    internal TimeProvider Clock { get; init; } = new ShiftedClock(ShiftedClock.Afternoon);
+
     internal LookupHost Host => _host!;
 
     internal CallInvoker Invoker => _channel!.CreateCallInvoker();
@@ -76,7 +78,7 @@ public sealed class LookupServer : IAsyncLifetime
     private async Task StartHostAsync()
     {
         _host = LookupHost.Build(
-            Options, Store, RegimeSet.BuiltIn, Cipher, new ShiftedClock(ShiftedClock.Afternoon), logging => logging.AddProvider(Log));
+            Options, Store, RegimeSet.BuiltIn, Cipher, Clock, logging => logging.AddProvider(Log));
         await _host.StartAsync(CancellationToken.None);
         _channel = GrpcChannel.ForAddress(_host.GrpcAddress);
         _http = new HttpClient { BaseAddress = _host.JsonAddress };
