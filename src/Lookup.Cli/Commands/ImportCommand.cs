@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Lookup.Cli.Hosting;
 using Lookup.Cli.Import;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
@@ -42,7 +41,7 @@ internal sealed class ImportCommand : CliCommand
         var mapper = new FactMapper(map.Where, map.Fixed, zone, $"import {input.Name}");
         using var rejects = new RejectFile(_file.RejectPath(parsed, input));
         var importer = new Importer(input.Name, reader, mapper, map, rejects, _file.Settings(parsed, input), Shell.Clock);
-        await using var target = await TargetAsync(parsed, ct);
+        await using var target = await TargetAsync(parsed, input, ct);
         var identity = Checkpoint.IdentityOf(input.Fingerprint(), _file.Fingerprint(parsed, map), target.Name);
         var started = Shell.Clock.GetTimestamp();
         var running = importer.RunAsync(target, identity, ct);
@@ -54,14 +53,17 @@ internal sealed class ImportCommand : CliCommand
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
             throw new CliException(
-                $"Stopped after line {importer.Line}: run the same command again to go on from there.", ExitCodes.Interrupted);
+                target.CanResume && input.Path is not null
+                    ? $"Stopped after line {importer.Line}: run the same command again to go on from there."
+                    : "Stopped: run the same command again with --restart to begin anew.",
+                ExitCodes.Interrupted);
         }
 
         ImportSummary.Write(Shell, IsJson(parsed), input.Name, parsed.GetValue(_dryRun), importer, rejects, Shell.Clock.GetElapsedTime(started));
         return importer.Totals.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
     }
 
-    private async Task<IImportTarget> TargetAsync(ParseResult parsed, CancellationToken ct)
+    private async Task<IImportTarget> TargetAsync(ParseResult parsed, InputFile input, CancellationToken ct)
     {
         var settings = _store.IsEmpty(parsed) ? null : _store.Get(parsed, defaultFolder: null);
         if (settings is not null && _connection.IsNamed(parsed))
@@ -76,6 +78,6 @@ internal sealed class ImportCommand : CliCommand
 
         return settings is null
             ? new ServiceTarget(_connection.Connect(parsed))
-            : new StoreTarget(await OpenStore.OpenAsync(settings, Shell.Clock, ct), RegimeSet.BuiltIn, Shell.Clock);
+            : await DirectTargets.OpenAsync(settings, input.EstimateLines(), _file.Restart(parsed), Shell.Clock, ct);
     }
 }

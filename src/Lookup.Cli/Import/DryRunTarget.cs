@@ -1,6 +1,5 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
-using Lookup.Server.Mapping;
 using Lookup.V1;
 
 namespace Lookup.Cli.Import;
@@ -17,22 +16,15 @@ internal sealed class DryRunTarget(IRegisterCatalog registers, TimeProvider cloc
 
     public async Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
     {
-        var expander = new FactExpander(registers, _cipher, clock);
+        var check = new FactCheck(new FactExpander(registers, _cipher, clock));
         var stored = new List<StoredFact>();
         await foreach (var batch in batches.WithCancellation(ct))
         {
             var refused = new List<RefusedFact>();
             for (var i = 0; i < batch.Facts.Count; i++)
             {
-                List<FieldFault>? faults = null;
-                var fact = FactMapping.Map(batch.Facts[i], ref faults);
-                faults ??= [];
-                expander.TryExpand(fact, 0, stored, faults);
+                check.Expand(batch.Facts[i], i, stored, refused);
                 stored.Clear();
-                if (faults.Count > 0)
-                {
-                    refused.Add(Refused(i, faults));
-                }
             }
 
             recorded(batch, new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused));
@@ -44,10 +36,4 @@ internal sealed class DryRunTarget(IRegisterCatalog registers, TimeProvider cloc
         _cipher.Dispose();
         return ValueTask.CompletedTask;
     }
-
-    private static RefusedFact Refused(int index, List<FieldFault> faults) => new()
-    {
-        Index = (uint)index,
-        Errors = { faults.Select(fault => new FieldError { Field = fault.Field, Description = fault.Description }) },
-    };
 }

@@ -40,7 +40,8 @@ internal sealed class Importer(
 {
     private readonly List<Reject> _samples = [];
     private Checkpoint _state = new();
-    private long _written;
+    private string? _checkpointPath;
+    private long? _written;
     private long _lines;
 
     /// <summary>The first refused lines, for the summary.</summary>
@@ -66,7 +67,6 @@ internal sealed class Importer(
     {
         Resume(target, identity);
         rejects.Open(_state.RejectBytes);
-        _written = clock.GetTimestamp();
         var batches = Channel.CreateBounded<ImportBatch>(new BoundedChannelOptions(settings.ReadAhead) { SingleReader = true, SingleWriter = true });
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var reading = Task.Run(() => ReadAsync(batches.Writer, stop.Token), CancellationToken.None);
@@ -83,16 +83,18 @@ internal sealed class Importer(
             throw;
         }
 
-        if (settings.CheckpointPath is { } path)
+        if (_checkpointPath is not null)
         {
-            File.Delete(path);
+            File.Delete(_checkpointPath);
         }
     }
 
     private void Resume(IImportTarget target, string identity)
     {
         _state = new Checkpoint { Identity = identity };
-        if (settings.Restart || !target.CanResume || settings.CheckpointPath is not { } path || Checkpoint.Read(path) is not { } found || found.Identity != identity)
+        _checkpointPath = target.CanResume ? settings.CheckpointPath : null;
+        if (settings.Restart || _checkpointPath is null || Checkpoint.Read(_checkpointPath) is not { } found ||
+            found.Identity != identity || !rejects.Reaches(found.RejectBytes))
         {
             return;
         }
@@ -187,7 +189,7 @@ internal sealed class Importer(
             RejectBytes = rejects.Length,
         };
         Volatile.Write(ref _lines, _lines + batch.LineCount);
-        if (clock.GetElapsedTime(_written) >= settings.CheckpointInterval)
+        if (_written is not { } written || clock.GetElapsedTime(written) >= settings.CheckpointInterval)
         {
             Save();
             _written = clock.GetTimestamp();
@@ -211,9 +213,9 @@ internal sealed class Importer(
 
     private void Save()
     {
-        if (settings.CheckpointPath is { } path && _state.Line > 0)
+        if (_checkpointPath is not null && _state.Line > 0)
         {
-            _state.Write(path);
+            _state.Write(_checkpointPath);
         }
     }
 }

@@ -13,6 +13,9 @@ internal sealed class RejectFile(string path) : IDisposable
     /// <summary>Length in bytes up to which everything is written.</summary>
     public long Length { get; private set; }
 
+    /// <summary>Whether the file of an earlier run has all that a checkpoint covers.</summary>
+    public bool Reaches(long length) => length == 0 || (File.Exists(Path) && new FileInfo(Path).Length >= length);
+
     /// <summary>Begins anew, or goes on after what a checkpoint covers: what was written beyond it is cut off.</summary>
     public void Open(long length)
     {
@@ -23,12 +26,7 @@ internal sealed class RejectFile(string path) : IDisposable
             return;
         }
 
-        _stream = new FileStream(Path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
-        if (_stream.Length < length)
-        {
-            throw new CliException($"The reject file '{Path}' is shorter than the checkpoint says: begin anew with --restart.");
-        }
-
+        _stream = new FileStream(Path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         _stream.SetLength(length);
         _stream.Seek(0, SeekOrigin.End);
         Length = length;

@@ -79,6 +79,8 @@ internal sealed class FileOptions
     public string RejectPath(ParseResult parsed, InputFile input) =>
         System.IO.Path.GetFullPath(parsed.GetValue(_rejects) ?? (input.Path ?? "stdin") + ".rejects.csv");
 
+    public bool Restart(ParseResult parsed) => parsed.GetValue(_restart);
+
     public ImportSettings Settings(ParseResult parsed, InputFile input)
     {
         var maxRejects = parsed.GetValue(_maxRejects);
@@ -87,7 +89,7 @@ internal sealed class FileOptions
             MaxRejects = maxRejects is >= 0 and <= 1_000_000_000
                 ? maxRejects
                 : throw CliException.Usage($"--max-rejects {maxRejects} is outside 0 to 1000000000."),
-            Restart = parsed.GetValue(_restart),
+            Restart = Restart(parsed),
             CheckpointPath = input.Path is null ? null : input.Path + ".checkpoint",
         };
     }

@@ -83,8 +83,11 @@ public sealed class FirstLoad : IAsyncDisposable
             else
                 await CheckEmptyAsync(link, manifest, cancellation);
 
-            var blocks = BlockFilter.BlocksFor(
-                (init.ExpectedFacts + manifest.Partitions - 1) / manifest.Partitions, init.BitsPerFact);
+            // A store that was set up for more keeps its filters' size.
+            var before = await link.WriteAsync(db => db.HashGetAsync(Keys.Meta(0), "g", CommandFlags.DemandMaster), cancellation);
+            var blocks = Math.Max(
+                BlockFilter.BlocksFor((init.ExpectedFacts + manifest.Partitions - 1) / manifest.Partitions, init.BitsPerFact),
+                before.IsNull ? 0 : FilterGenerations.Parse(before!).All[^1].Blocks);
             await link.WriteAsync(
                 async db =>
                 {

@@ -1,0 +1,31 @@
+using Lookup.Core.Facts;
+using Lookup.Server.Mapping;
+using Lookup.V1;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>The service's own check of a fact, and what is stored for it.</summary>
+internal sealed class FactCheck(FactExpander expander)
+{
+    /// <summary>Appends what is stored for a fact, and returns it as understood; null with the refusal otherwise.</summary>
+    public Core.Facts.Fact? Expand(V1.Fact source, int index, List<StoredFact> output, List<RefusedFact> refused)
+    {
+        List<FieldFault>? faults = null;
+        var begin = output.Count;
+        var fact = FactMapping.Map(source, ref faults);
+        faults ??= [];
+        expander.TryExpand(fact, 0, output, faults);
+        if (faults.Count == 0)
+        {
+            return fact;
+        }
+
+        output.RemoveRange(begin, output.Count - begin);
+        refused.Add(new RefusedFact
+        {
+            Index = (uint)index,
+            Errors = { faults.Select(fault => new FieldError { Field = fault.Field, Description = fault.Description }) },
+        });
+        return null;
+    }
+}

@@ -1,0 +1,53 @@
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Redis;
+using Lookup.V1;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>Fills an empty redis store around the write script. No service uses the store before all of it is there.</summary>
+internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegisterCatalog registers, TimeProvider clock) : IImportTarget
+{
+    public string Name => $"first load {load.Manifest.Epoch:x16}";
+
+    public bool CanResume => false;
+
+    public async Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    {
+        var check = new FactCheck(new FactExpander(registers, cipher, clock));
+        var stored = new List<StoredFact>();
+        await foreach (var batch in batches.WithCancellation(ct))
+        {
+            var refused = new List<RefusedFact>();
+            for (var i = 0; i < batch.Facts.Count; i++)
+            {
+                var begin = stored.Count;
+                if (check.Expand(batch.Facts[i], i, stored, refused) is { } fact)
+                {
+                    var source = await load.SourceIdAsync(fact.Source, fact.Actor, ct);
+                    for (var k = begin; k < stored.Count; k++)
+                    {
+                        stored[k] = stored[k] with { Entry = stored[k].Entry with { Source = source } };
+                    }
+                }
+            }
+
+            await load.AddAsync(stored, ct);
+            stored.Clear();
+            recorded(batch, new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused));
+        }
+
+        var result = await load.PublishAsync(ct);
+        if (result.Collisions > 0)
+        {
+            throw new CliException(
+                $"{result.Collisions} facts were not stored, because the name of their organisation or group cannot be told apart from another one's: rename it.");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await load.DisposeAsync();
+        cipher.Dispose();
+    }
+}

@@ -1,0 +1,187 @@
+using System.Text.Json.Nodes;
+using Lookup.IntegrationTests.Store;
+
+namespace Lookup.IntegrationTests.Cli;
+
+/// <summary>Commands that use a store without a service.</summary>
+public sealed class StoreCommandTests : IDisposable
+{
+    private const int Count = 120_000;
+
+    private static readonly string[] Objections = ["--set", "kind=objection", "--set", "organisation=acme", "--set", "effective=2024-01-01T00:00:00Z"];
+
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Redis_InitImportAgainAndDoctor_HoldEveryFactOnce()
+    {
+        await using var server = await RedisServer.StartAsync();
+        string[] store = ["--redis", $"127.0.0.1:{server.Port}", "--key-file", _folder.PathOf("number.key")];
+        var path = Write();
+
+        var before = await CliRun.Async(["import", path, .. Objections, "--redis", $"127.0.0.1:{server.Port}", "--key-file", _folder.PathOf("number.key")]);
+        var init = await CliRun.Async(["init", .. store, "--new-key"]);
+        var again = await CliRun.Async(["init", .. store]);
+        var first = await CliRun.Async(["import", path, .. Objections, .. store, "--json"]);
+        var second = await CliRun.Async(["import", path, .. Objections, .. store, "--json"]);
+        var doctor = await CliRun.Async(["doctor", .. store, "--json"]);
+
+        Assert.Equal((1, $"lookup: There is no key file {_folder.PathOf("number.key")}."), (before.ExitCode, before.Error.TrimEnd()));
+        Assert.Equal((0, ""), (init.ExitCode, init.Error));
+        Assert.Equal((1, "lookup: The server holds a store already."), (again.ExitCode, again.Error.TrimEnd()));
+        Assert.Equal((0, ""), (first.ExitCode, first.Error));
+        Assert.Equal((Count, 0), Counts(first));
+        Assert.Equal((0, Count), Counts(second));
+        Assert.Equal(0, doctor.ExitCode);
+        Assert.Contains($"{Count} timelines", doctor.Output.Replace(",", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Redis_FirstLoadKilled_IsBegunAnewWhenAskedAndEndsWhole()
+    {
+        await using var server = await RedisServer.StartAsync();
+        string[] store = ["--redis", $"127.0.0.1:{server.Port}", "--key-file", _folder.PathOf("number.key")];
+        var path = Write();
+        Assert.Equal(0, (await CliRun.Async(["init", .. store, "--new-key"])).ExitCode);
+        await using var admin = await server.AdminAsync();
+        using (var tool = ToolProcess.Start(["import", path, .. Objections, .. store]))
+        {
+            var database = admin.GetDatabase();
+            await tool.UntilAsync(() => (long)database.Execute("DBSIZE") > 10_000);
+            await tool.KillAsync();
+        }
+
+        var refused = await CliRun.Async(["import", path, .. Objections, .. store]);
+        var whole = await CliRun.Async(["import", path, .. Objections, .. store, "--restart", "--json"]);
+        var again = await CliRun.Async(["import", path, .. Objections, .. store, "--json"]);
+
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Equal("lookup: A first load into this store is under way, or was broken off: if it was broken off, begin it anew with --restart.", refused.Error.TrimEnd());
+        Assert.Equal((Count, 0), Counts(whole));
+        Assert.Equal((0, Count), Counts(again));
+    }
+
+    [Fact]
+    public async Task Redis_AnotherKeyOrNoStore_IsRefusedWithWhatToDo()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var redis = $"127.0.0.1:{server.Port}";
+        var path = Write();
+        await CliRun.Async("init", "--data", _folder.PathOf("other"));
+        var otherKey = _folder.PathOf("other/number.key");
+
+        var none = await CliRun.Async(["import", path, .. Objections, "--redis", redis, "--key-file", otherKey]);
+        await CliRun.Async("init", "--redis", redis, "--key-file", _folder.PathOf("number.key"), "--new-key");
+        var wrong = await CliRun.Async(["import", path, .. Objections, "--redis", redis, "--key-file", otherKey]);
+        var doctor = await CliRun.Async("doctor", "--redis", redis, "--key-file", otherKey);
+
+        Assert.Equal((1, 1, 1), (none.ExitCode, wrong.ExitCode, doctor.ExitCode));
+        Assert.Contains("Set it up with 'lookup init', if it should be a new one.", none.Error, StringComparison.Ordinal);
+        Assert.Contains("Name the key that it was set up with, with --key-file.", wrong.Error, StringComparison.Ordinal);
+        Assert.Contains("fail  key: ", doctor.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Redis_NotThere_IsOneSentence()
+    {
+        await CliRun.Async("init", "--data", _folder.PathOf("other"));
+
+        var run = await CliRun.Async(["import", Write(), .. Objections, "--redis", "127.0.0.1:1", "--key-file", _folder.PathOf("other/number.key")]);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.EndsWith("Look at its address, its credentials and its log.", run.Error.TrimEnd(), StringComparison.Ordinal);
+        Assert.Single(run.Error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public async Task Folder_ImportKilled_GoesOnToTheSameEndState()
+    {
+        var path = Write();
+        var data = _folder.PathOf("data");
+        using (var tool = ToolProcess.Start(["import", path, .. Objections, "--data", data]))
+        {
+            await tool.UntilAsync(() => File.Exists(path + ".checkpoint"));
+            await tool.KillAsync();
+        }
+
+        var second = await ToolProcess.Start(["import", path, .. Objections, "--data", data, "--json"]).EndAsync();
+        var third = await CliRun.Async(["import", path, .. Objections, "--data", data, "--json"]);
+        var doctor = await CliRun.Async("doctor", "--data", data);
+
+        Assert.Equal((0, ""), (second.ExitCode, second.Error));
+        Assert.True(JsonNode.Parse(second.Output)!["resumed_after_line"]!.GetValue<long>() > 0);
+        Assert.Equal(Count, JsonNode.Parse(second.Output)!["lines"]!.GetValue<long>());
+        // Nothing is missing: a whole import finds every fact.
+        Assert.Equal((0, Count), Counts(third));
+        Assert.Contains($"{Count} timelines", doctor.Output.Replace(",", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Folder_InitTwiceOrInUse_IsRefused()
+    {
+        var data = _folder.PathOf("data");
+        var init = await CliRun.Async("init", "--data", data, "--expected-facts", "5000000", "--json");
+        var again = await CliRun.Async("init", "--data", data);
+        using var serve = ToolProcess.Start("serve", "--data", data, "--listen", "127.0.0.1:0");
+        await serve.UntilAsync(() => serve.Output.Contains("Ready.", StringComparison.Ordinal));
+        var inUse = await CliRun.Async("doctor", "--data", data);
+
+        Assert.Equal(0, init.ExitCode);
+        Assert.Equal(4, JsonNode.Parse(init.Output)!["partitions"]!.GetValue<int>());
+        Assert.Contains("is not empty", again.Error, StringComparison.Ordinal);
+        Assert.Equal(1, inUse.ExitCode);
+        Assert.Contains("is in use by another process", inUse.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Serve_UntilInterrupted_AnswersAndEndsCleanly()
+    {
+        using var serve = ToolProcess.Start("serve", "--data", _folder.PathOf("data"), "--listen", "127.0.0.1:0", "--json");
+        await serve.UntilAsync(() => serve.Output.Contains('\n', StringComparison.Ordinal));
+        var address = JsonNode.Parse(serve.Output)!["grpc"]!.GetValue<string>();
+
+        var check = await CliRun.Async("check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--at", "2024-03-12T14:00:00+01:00", "--address", address);
+        var taken = await CliRun.Async("serve", "--data", _folder.PathOf("other"), "--listen", new Uri(address).Authority, "--json-port", "0");
+        serve.Interrupt();
+        var ended = await serve.EndAsync();
+
+        Assert.Equal(10, check.ExitCode);
+        Assert.Equal(1, taken.ExitCode);
+        Assert.Contains("is taken: stop what listens there, or choose others with --listen and --json-port.", taken.Error, StringComparison.Ordinal);
+        Assert.Equal(0, ended.ExitCode);
+        Assert.DoesNotContain("Exception", ended.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("serve --listen 127.0.0.1", "--listen '127.0.0.1' is no IP address and port such as 127.0.0.1:7500.")]
+    [InlineData("serve --listen 127.0.0.1:99999", "--listen '127.0.0.1:99999' is no IP address and port such as 127.0.0.1:7500.")]
+    [InlineData("serve --listen 0.0.0.0:7500", "Address: 0.0.0.0 can be reached from other machines.")]
+    [InlineData("serve --json-port 7500", "JsonPort: 7500 is also GrpcPort;")]
+    [InlineData("serve --data a --redis b", "--data and --redis exclude each other: drop one.")]
+    [InlineData("serve --data a --key-file k", "--key-file is for --redis: an embedded store keeps its key in its folder.")]
+    [InlineData("init", "Name a store: --data FOLDER or --redis CONNECTION.")]
+    [InlineData("init --redis 127.0.0.1:1 --new-key", "--new-key needs --key-file PATH.")]
+    [InlineData("init --data x --new-key", "--new-key is for --redis: a folder gets its key by itself.")]
+    [InlineData("init --data x --partitions 3", "Partitions is 3; it must be a power of two, 1 to 256.")]
+    [InlineData("init --data x --expected-facts 0", "ExpectedFacts is 0; it must be 1 to 1,000,000,000.")]
+    [InlineData("init --redis , --key-file k --new-key", "--redis: ConnectionString names no server.")]
+    public async Task Settings_Wrong_AreOneSentenceAndExitCode2(string line, string expected)
+    {
+        var run = await CliRun.Async(line.Split(' '));
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.StartsWith("lookup: " + expected, run.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists("x") || File.Exists("k"));
+    }
+
+    private static (int Recorded, int Unchanged) Counts(CliRun run)
+    {
+        var summary = JsonNode.Parse(run.Output)!;
+        return (summary["recorded"]!.GetValue<int>(), summary["unchanged"]!.GetValue<int>());
+    }
+
+    private string Write() =>
+        _folder.Write("a.csv", "number\n" + string.Concat(Enumerable.Range(0, Count).Select(i => $"+316{i:D8}\n")));
+}
