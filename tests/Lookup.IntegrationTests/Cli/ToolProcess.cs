@@ -10,11 +10,12 @@ internal sealed class ToolProcess : IDisposable
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _error = new();
 
+    private readonly Task _reading;
+
     private ToolProcess(Process process)
     {
         _process = process;
-        Read(process.StandardOutput, _output);
-        Read(process.StandardError, _error);
+        _reading = Task.WhenAll(ReadAsync(process.StandardOutput, _output), ReadAsync(process.StandardError, _error));
     }
 
     public string Output => Text(_output);
@@ -55,7 +56,7 @@ internal sealed class ToolProcess : IDisposable
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(2));
         await _process.WaitForExitAsync(limit.Token);
-        _process.WaitForExit();
+        await _reading;
         return new CliRun(_process.ExitCode, Output, Error);
     }
 
@@ -90,7 +91,7 @@ internal sealed class ToolProcess : IDisposable
         }
     }
 
-    private static void Read(StreamReader reader, StringBuilder text) => _ = Task.Run(async () =>
+    private static Task ReadAsync(StreamReader reader, StringBuilder text) => Task.Run(async () =>
     {
         var buffer = new char[4096];
         int length;
