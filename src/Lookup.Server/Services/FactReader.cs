@@ -45,7 +45,7 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
 {
     private readonly FactId[] _ids = ArrayPool<FactId>.Shared.Rent(Decider.Slots);
     private readonly byte[] _slots = ArrayPool<byte>.Shared.Rent(Decider.Slots);
-    private readonly byte[]?[] _bySlot = ArrayPool<byte[]?>.Shared.Rent(Decider.Slots);
+    private readonly byte[]?[] _bySlot = RentCleared();
     private int _count;
 
     internal Question Question => question;
@@ -75,6 +75,14 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
 
     /// <summary>The stored value of the n-th id, or null.</summary>
     internal byte[]? ValueAt(int index) => _bySlot[_slots[index]];
+
+    // A slot that was not asked for must be empty, whoever rented the array before.
+    private static byte[]?[] RentCleared()
+    {
+        var slots = ArrayPool<byte[]?>.Shared.Rent(Decider.Slots);
+        Array.Clear(slots);
+        return slots;
+    }
 
     public void Dispose()
     {

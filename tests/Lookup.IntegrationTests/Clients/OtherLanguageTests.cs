@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Lookup.IntegrationTests.Server;
+
+namespace Lookup.IntegrationTests.Clients;
+
+/// <summary>Checks from outside .NET: Node over gRPC through the .proto files, curl over JSON.</summary>
+public sealed class OtherLanguageTests(LookupServer server) : IClassFixture<LookupServer>
+{
+    private const string Afternoon = "2024-03-12T14:00:00+01:00";
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task Check_FromNode_AnswersAsFromDotNet()
+    {
+        var folder = Path.Combine(Root(), "tests/clients/node");
+        Assert.SkipUnless(OnPath("node"), "node is not installed.");
+        Assert.SkipUnless(Directory.Exists(Path.Combine(folder, "node_modules")), "npm ci was not run in tests/clients/node.");
+        var number = await ConsentedAsync();
+
+        var (code, output, error) = await RunAsync(
+            "node", [Path.Combine(folder, "check.js"), server.Host.GrpcAddress.Authority, number, "acme", Afternoon]);
+
+        Assert.True(code == 0, error);
+        using var answer = JsonDocument.Parse(output);
+        Assert.Equal("VERDICT_ALLOW", answer.RootElement.GetProperty("verdict").GetString());
+        Assert.Equal("REASON_CODE_CONSENT", answer.RootElement.GetProperty("reason").GetString());
+        Assert.Equal("NL-2", answer.RootElement.GetProperty("regime").GetString());
+    }
+
+    [Fact]
+    public async Task Check_FromNodeWithABadNumber_NamesTheField()
+    {
+        var folder = Path.Combine(Root(), "tests/clients/node");
+        Assert.SkipUnless(OnPath("node"), "node is not installed.");
+        Assert.SkipUnless(Directory.Exists(Path.Combine(folder, "node_modules")), "npm ci was not run in tests/clients/node.");
+
+        var (code, _, error) = await RunAsync(
+            "node", [Path.Combine(folder, "check.js"), server.Host.GrpcAddress.Authority, "+31-CALL-ME", "acme", Afternoon]);
+
+        Assert.Equal(1, code);
+        Assert.StartsWith("3 number:", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Check_FromCurl_AnswersAsFromDotNet()
+    {
+        Assert.SkipUnless(OnPath("curl"), "curl is not installed.");
+        var number = await ConsentedAsync();
+        var body = $$$"""
+            {"number": "{{{number}}}", "question": {"organisation": "acme", "purpose": "PURPOSE_COMMERCIAL"}, "whatIf": {"callTime": "2024-03-12T13:00:00Z"}}
+            """;
+
+        var (code, output, error) = await RunAsync(
+            "curl", ["-sS", "--fail-with-body", "--noproxy", "*", "--json", body, new Uri(server.Host.JsonAddress, "v1/check").ToString()]);
+
+        Assert.True(code == 0, error + output);
+        using var answer = JsonDocument.Parse(output);
+        Assert.Equal("VERDICT_ALLOW", answer.RootElement.GetProperty("decision").GetProperty("verdict").GetString());
+    }
+
+    private async Task<string> ConsentedAsync()
+    {
+        var number = Samples.NewNumber();
+        await server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(number)), cancellationToken: TestContext.Current.CancellationToken);
+        return number;
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(string program, IEnumerable<string> arguments)
+    {
+        using var process = Process.Start(
+            new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(Limit);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+
+        return (process.ExitCode, await output, await error);
+    }
+
+    private static bool OnPath(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(p => File.Exists(Path.Combine(p, program)));
+
+    private static string Root([CallerFilePath] string file = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "../../.."));
+}
