@@ -12,6 +12,9 @@ internal sealed class Drain : IHostedLifecycleService, IDisposable
     private readonly CancellationTokenSource _begun = new();
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    // What was handed to a connection still has to leave it; a stop that does not wait cuts the last status off.
+    private static readonly TimeSpan Flush = TimeSpan.FromMilliseconds(100);
+
     // One for the service itself, so that the count reaches zero only after shutdown has begun.
     private int _open = 1;
 
@@ -35,6 +38,10 @@ internal sealed class Drain : IHostedLifecycleService, IDisposable
         await _begun.CancelAsync();
         Release();
         await Task.WhenAny(_empty.Task, Task.Delay(Timeout.Infinite, cancellationToken));
+        if (!cancellationToken.IsCancellationRequested)
+        {
+            await Task.Delay(Flush, CancellationToken.None);
+        }
     }
 
     /// <inheritdoc/>

@@ -72,8 +72,7 @@ internal sealed class FactEndpoint(
                 await responseStream.WriteAsync(await ImportAsync(batch, context), context.CancellationToken);
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled }
-            && drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        catch (Exception) when (drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
         {
             throw Refusals.Unavailable(
                 "The service is shutting down; go on elsewhere from the first batch that was not acknowledged.", options.RetryAfterMs);
