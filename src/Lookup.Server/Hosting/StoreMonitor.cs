@@ -15,6 +15,19 @@ internal sealed class StoreMonitor(
     /// <summary>The last state. <see cref="State.Changed"/> ends when it is replaced.</summary>
     internal State Current => Volatile.Read(ref _state);
 
+    /// <summary>
+    /// Refuses where the last probe found that the store must not be trusted although it answers, for example that its
+    /// server may evict facts. A store that does not answer says so itself.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">It must not be used.</exception>
+    internal void ThrowIfUntrusted()
+    {
+        if (Current.Untrusted is { } fault)
+        {
+            throw new StoreUnavailableException(fault.Fault, fault.Message);
+        }
+    }
+
     /// <summary>Asks once before the first call is taken, so that a start on a good store is serving at once.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -45,7 +58,8 @@ internal sealed class StoreMonitor(
         }
         catch (StoreUnavailableException e)
         {
-            Set(false, e.Message, e.InnerException);
+            var answers = e.Fault is not (StoreFault.Unreachable or StoreFault.Timeout or StoreFault.Full);
+            Set(false, e.Message, e.InnerException, answers ? e : null);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -57,7 +71,7 @@ internal sealed class StoreMonitor(
         }
     }
 
-    private void Set(bool serving, string why, Exception? cause = null)
+    private void Set(bool serving, string why, Exception? cause = null, StoreUnavailableException? untrusted = null)
     {
         var old = Current;
         if (drain.Begun.IsCancellationRequested)
@@ -70,7 +84,7 @@ internal sealed class StoreMonitor(
             return;
         }
 
-        Volatile.Write(ref _state, new State(serving, why));
+        Volatile.Write(ref _state, new State(serving, why, untrusted));
         old.Replaced.TrySetResult();
         if (serving)
         {
@@ -82,7 +96,7 @@ internal sealed class StoreMonitor(
         }
     }
 
-    internal sealed record State(bool Serving, string Why)
+    internal sealed record State(bool Serving, string Why, StoreUnavailableException? Untrusted = null)
     {
         internal TaskCompletionSource Replaced { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -11,6 +11,7 @@ namespace Lookup.Server.Services;
 
 /// <summary>lookup.v1.FactService.</summary>
 internal sealed class FactEndpoint(
+    StoreMonitor monitor,
     IFactStore store,
     FactWriter writer,
     FactNaming naming,
@@ -179,6 +180,7 @@ internal sealed class FactEndpoint(
 
     private async Task<(FactOutcome[] Outcomes, string Token)> WriteAsync(IReadOnlyList<V1.Fact> facts, ServerCallContext context)
     {
+        monitor.ThrowIfUntrusted();
         using var call = new StoreCall(context, options.StoreWriteLimitMs);
         try
         {

@@ -13,11 +13,12 @@ namespace Lookup.Server.Services;
 
 /// <summary>Gathers what a decision rests on: rules, organisation, register snapshots, stored timelines.</summary>
 internal sealed class FactReader(
-    IFactStore store, RegimeSet regimes, NumberCipher cipher, RegistryReplica registry, LookupServerOptions options)
+    IFactStore store, RegimeSet regimes, NumberCipher cipher, RegistryReplica registry, StoreMonitor monitor, LookupServerOptions options)
 {
     /// <summary>Reads. The caller disposes of the result.</summary>
     internal async ValueTask<FactsRead> ReadAsync(PhoneNumber number, AskedQuestion asked, bool exact, ServerCallContext context)
     {
+        monitor.ThrowIfUntrusted();
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         try
         {

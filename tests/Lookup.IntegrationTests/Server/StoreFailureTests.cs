@@ -58,6 +58,18 @@ public sealed class StoreFailureTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Store_MayEvictFacts_IsUnavailableAndNotServing()
+    {
+        await using (var admin = await _redis.AdminAsync())
+        {
+            await admin.GetServers()[0].ConfigSetAsync("maxmemory-policy", "allkeys-lru");
+        }
+
+        await UntilAsync(ServingStatus.NotServing);
+        await AssertUnavailableAsync();
+    }
+
+    [Fact]
     public async Task Store_SetUpAnewBehindTheService_IsUnavailableAndNotServing()
     {
         await using (var admin = await _redis.AdminAsync())
