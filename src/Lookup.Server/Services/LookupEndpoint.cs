@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
@@ -9,7 +10,7 @@ namespace Lookup.Server.Services;
 
 /// <summary>lookup.v1.LookupService. CheckStream is not implemented yet, which the base class answers.</summary>
 internal sealed class LookupEndpoint(
-    FactReader reader, FactNaming naming, IFactStore store, LookupServerOptions options, TimeProvider clock)
+    FactReader reader, FactNaming naming, IFactStore store, NumberCipher cipher, LookupServerOptions options, TimeProvider clock)
     : V1.LookupService.LookupServiceBase
 {
     private const string NotFresh = "The store is behind the position that the request demands.";
@@ -60,16 +61,39 @@ internal sealed class LookupEndpoint(
             response.Steps.Add(DecisionMapping.Map(step));
         }
 
-        for (var i = 0; i < facts.Ids.Length; i++)
+        await AddFactsAsync(response, number, facts, context.CancellationToken);
+        return response;
+    }
+
+    /// <summary>Adds what the decision rested on. The texts, which it never reads, come from a second read.</summary>
+    private async Task AddFactsAsync(V1.ExplainResponse response, PhoneNumber number, FactsRead facts, CancellationToken cancellation)
+    {
+        if (facts.Position is null)
         {
-            if (facts.ValueAt(i) is { } value)
-            {
-                await naming.AddAsync(
-                    response.Facts, facts.Ids.Span[i], value, null, facts.Question.CallTime, context.CancellationToken);
-            }
+            return;
         }
 
-        return response;
+        var details = new Dictionary<FactId, IReadOnlyDictionary<long, string>>();
+        try
+        {
+            foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), cancellation))
+            {
+                details[timeline.Id] = timeline.Details;
+            }
+        }
+        catch (StoreUnavailableException e) when (e.Fault == StoreFault.Damaged)
+        {
+            // The decision says that a record cannot be read; that is worth more than an answer without it.
+        }
+
+        for (var i = 0; i < facts.Ids.Length; i++)
+        {
+            var id = facts.Ids.Span[i];
+            if (facts.ValueAt(i) is { } value)
+            {
+                await naming.AddAsync(response.Facts, id, value, details.GetValueOrDefault(id), facts.Question.CallTime, cancellation);
+            }
+        }
     }
 
     // Reads are exact, so a store behind a token that it gave out has lost writes or is not the primary.

@@ -147,6 +147,7 @@ public sealed class CheckTests(LookupServer server) : IClassFixture<LookupServer
         Assert.True(fact.Current);
         Assert.Equal("acme", fact.Fact.Consent.Organisation);
         Assert.Equal("web form 12", fact.Fact.Source);
+        Assert.Equal("rec-77", fact.Fact.Consent.Evidence.Reference);
     }
 
     [Fact]
