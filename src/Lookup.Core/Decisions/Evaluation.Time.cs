@@ -1,0 +1,153 @@
+using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
+
+namespace Lookup.Core.Decisions;
+
+/// <content>The rules of time: hours, attempts, and the next moment at which they are content.</content>
+internal ref partial struct Evaluation<TTrace>
+{
+    private void LookAtHours(Rule rule, int index)
+    {
+        var closed = false;
+        var holiday = false;
+        var openUntil = long.MaxValue;
+        foreach (var zone in _rules.Zones)
+        {
+            if (rule.Hours!.IsOpen(_q.CallTime, zone, out var until, out var isHoliday))
+            {
+                openUntil = Math.Min(openUntil, until);
+            }
+            else
+            {
+                closed = true;
+                holiday |= isHoliday;
+            }
+        }
+
+        if (!closed)
+        {
+            _timeRules |= 1UL << index;
+            _openUntil = Math.Min(_openUntil, openUntil);
+            Tell(rule, "nothing found", Say("{0} is within hours.", _q.CallTime));
+        }
+        else if (ForbidUnless(
+            rule, holiday ? ReasonCode.Holiday : ReasonCode.OutsideHours, long.MinValue, Say("{0} is outside hours.", _q.CallTime), byTime: true)
+            == Lift.No)
+        {
+            _timeRules |= 1UL << index;
+        }
+    }
+
+    private void LookAtAttempts(Rule rule, int index)
+    {
+        _timeRules |= 1UL << index;
+        switch (AttemptsFull(rule, _q.CallTime, out _))
+        {
+            case Lift.Yes:
+                ForbidUnless(rule, ReasonCode.TooManyAttempts, long.MinValue, "As many attempts as allowed were made.", byTime: true);
+                break;
+            case Lift.CannotTell:
+                CannotTell(rule, "The history of attempts does not reach back to the call time, or cannot be read.");
+                break;
+            default:
+                Tell(rule, "nothing found", "Fewer attempts than allowed.");
+                break;
+        }
+    }
+
+    private Lift AttemptsFull(Rule rule, long at, out long free)
+    {
+        free = at;
+        var grouped = rule.PerSubject && _q.OrganisationGroup != _q.Organisation;
+        var value = _bySlot[grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
+        if (value is null)
+        {
+            return Lift.No;
+        }
+
+        Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
+        var count = Timeline.Read(FactKind.Attempt, value, entries, out var cut);
+        if (count < 0)
+        {
+            _unreadable = true;
+            return Lift.CannotTell;
+        }
+
+        var made = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var attempt = entries[i].Effective;
+            if (attempt > _q.CallTime || entries[i].Withdrawn || !Counts(rule, attempt, at))
+            {
+                continue;
+            }
+
+            made++;
+            if (made == rule.Max)
+            {
+                free = rule.WithinHours > 0
+                    ? attempt + (rule.WithinHours * 60 * LocalTime.MinuteMs)
+                    : LocalTime.Instant(LocalTime.Day(attempt, _zone) + rule.DaysBack + 1, 0, _zone);
+                return Lift.Yes;
+            }
+        }
+
+        // What was cut lies between the two oldest kept.
+        return cut && Counts(rule, entries[count - 2].Effective, at) ? Lift.CannotTell : Lift.No;
+    }
+
+    private readonly bool Counts(Rule rule, long attempt, long at) => rule.WithinHours > 0
+        ? attempt > at - (rule.WithinHours * 60 * LocalTime.MinuteMs)
+        : LocalTime.Day(attempt, _zone) >= LocalTime.Day(at, _zone) - rule.DaysBack;
+
+    /// <summary>The first moment at which all rules of time are content, if what permits lasts that long; else 0.</summary>
+    private long NextPermitted()
+    {
+        const int MaxRounds = 16;
+        var at = _q.CallTime;
+        for (var round = 0; round < MaxRounds; round++)
+        {
+            var before = at;
+            for (var i = 0; i < _rules.All.Length && at != 0; i++)
+            {
+                if ((_timeRules & (1UL << i)) != 0)
+                {
+                    at = NextFor(_rules.All[i], at);
+                }
+            }
+
+            if (at == 0 || at >= _permitUntil)
+            {
+                return 0;
+            }
+
+            if (at == before)
+            {
+                return at;
+            }
+        }
+
+        return 0;
+    }
+
+    private long NextFor(Rule rule, long at)
+    {
+        switch (rule.Type)
+        {
+            case RuleType.Hours:
+                foreach (var zone in _rules.Zones)
+                {
+                    at = at == 0 ? 0 : rule.Hours!.NextOpen(at, zone);
+                }
+
+                return at;
+            case RuleType.Attempts:
+                return AttemptsFull(rule, at, out var free) == Lift.Yes ? Math.Max(at, free) : at;
+            default:
+                var cannotTell = false;
+                return Find(Slot.Refusal, FactKind.Refusal, out var refusal, ref cannotTell)
+                    ? Math.Max(at, RefusalOver(rule, refusal))
+                    : at;
+        }
+    }
+}
