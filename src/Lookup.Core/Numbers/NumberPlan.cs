@@ -20,26 +20,15 @@ internal static class NumberPlan
 {
     private const int Prefixes = 1000;
 
-    private static readonly ulong[] PowersOfTen =
-    [
-        1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000,
-        100_000_000_000, 1_000_000_000_000, 10_000_000_000_000, 100_000_000_000_000, 1_000_000_000_000_000,
-    ];
-
     private static readonly Entry[] ByPrefix = Build();
 
     public static NumberFault Check(ulong number)
     {
-        var powers = PowersOfTen;
-        if (number >= powers[PhoneNumber.MaxDigits])
+        var powers = Digits.PowersOfTen;
+        var digits = Digits.Count(number);
+        if (digits > PhoneNumber.MaxDigits)
         {
             return NumberFault.TooLong;
-        }
-
-        var digits = 1;
-        while (number >= powers[digits])
-        {
-            digits++;
         }
 
         if (digits < 3)
@@ -77,7 +66,7 @@ internal static class NumberPlan
         foreach (var code in util.GetSupportedCallingCodes())
         {
             var codeLength = code < 10 ? 1 : code < 100 ? 2 : 3;
-            var width = (int)PowersOfTen[3 - codeLength];
+            var width = (int)Digits.PowersOfTen[3 - codeLength];
             var entry = new Entry((ushort)Lengths(util, code, codeLength), (byte)codeLength, HasTrunkZero(util, code));
             table.AsSpan(code * width, width).Fill(entry);
         }
@@ -92,7 +81,7 @@ internal static class NumberPlan
         {
             var probe = new PhoneNumbers.PhoneNumber.Builder()
                 .SetCountryCode(code)
-                .SetNationalNumber(PowersOfTen[length - 1])
+                .SetNationalNumber(Digits.PowersOfTen[length - 1])
                 .Build();
             if (util.IsPossibleNumberWithReason(probe) == PhoneNumberUtil.ValidationResult.IS_POSSIBLE)
                 lengths |= 1 << length;

@@ -15,8 +15,6 @@ internal sealed partial class HolidayCalendar
     internal const int FirstYear = 1990;
     internal const int LastYear = 2100;
 
-    private static readonly string[] Weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
     private readonly FrozenSet<int> _days;
 
     private HolidayCalendar(FrozenSet<int> days) => _days = days;
@@ -44,20 +42,18 @@ internal sealed partial class HolidayCalendar
             {
                 var date = DateIn(match, year);
                 while (match.Groups["sub"].Success
-                    && (date.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday || days.Contains(DayOf(date))))
+                    && (date.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday || days.Contains(LocalTime.DayOf(date))))
                 {
                     date = date.AddDays(1);
                 }
 
-                days.Add(DayOf(date));
+                days.Add(LocalTime.DayOf(date));
             }
         }
 
         (calendar, fault) = (new HolidayCalendar(days.ToFrozenSet()), "");
         return true;
     }
-
-    private static int DayOf(DateOnly date) => LocalTime.DayOf(date);
 
     private static int Number(Group group, int otherwise) =>
         group.Success ? int.Parse(group.ValueSpan, CultureInfo.InvariantCulture) : otherwise;
@@ -81,7 +77,7 @@ internal sealed partial class HolidayCalendar
             return new DateOnly(year, month, Math.Min(Number(match.Groups["day"], 1), DateTime.DaysInMonth(year, month)));
         }
 
-        var weekday = Array.IndexOf(Weekdays, match.Groups["weekday"].Value);
+        var weekday = Array.IndexOf(HoursText.Weekdays, match.Groups["weekday"].Value);
         var nth = Number(match.Groups["nth"], 1);
         if (nth < 0)
         {

@@ -5,7 +5,8 @@ namespace Lookup.Core.Regimes;
 /// <summary>Days and times of day as regime files write them.</summary>
 internal static class HoursText
 {
-    private static readonly string[] Names = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+    /// <summary>Days of the week in the order of DayOfWeek.</summary>
+    internal static readonly string[] Weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
     /// <summary>Indexes (Sunday 0, holiday 7) of "sat", "mon-fri" or "holiday"; empty if it is none.</summary>
     internal static List<int> Days(string text)
@@ -16,8 +17,8 @@ internal static class HoursText
         }
 
         var parts = text.Split('-');
-        var first = Array.IndexOf(Names, parts[0]);
-        var last = Array.IndexOf(Names, parts[^1]);
+        var first = Array.IndexOf(Weekdays, parts[0]);
+        var last = Array.IndexOf(Weekdays, parts[^1]);
         if (parts.Length > 2 || first < 0 || last < 0)
         {
             return [];

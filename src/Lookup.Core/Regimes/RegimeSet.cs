@@ -82,10 +82,10 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <returns>Null where no regime is loaded for the country and time.</returns>
     public Rules? Find(PhoneNumber number, long callTime)
     {
-        var digits = DigitsOf(number.Value);
+        var digits = Digits.Count(number.Value);
         foreach (var length in _prefixLengths)
         {
-            if (length <= digits && _byPrefix.TryGetValue(number.Value / Power(digits - length), out var periods))
+            if (length <= digits && _byPrefix.TryGetValue(number.Value / Digits.PowersOfTen[digits - length], out var periods))
             {
                 foreach (var rules in periods)
                 {
@@ -244,28 +244,5 @@ public sealed class RegimeSet : IRegisterCatalog
         }
 
         return slots;
-    }
-
-    private static int DigitsOf(ulong value)
-    {
-        var digits = 1;
-        while (value >= 10)
-        {
-            value /= 10;
-            digits++;
-        }
-
-        return digits;
-    }
-
-    private static ulong Power(int exponent)
-    {
-        var power = 1UL;
-        for (var i = 0; i < exponent; i++)
-        {
-            power *= 10;
-        }
-
-        return power;
     }
 }

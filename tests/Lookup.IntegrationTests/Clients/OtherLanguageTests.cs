@@ -14,13 +14,9 @@ public sealed class OtherLanguageTests(LookupServer server) : IClassFixture<Look
     [Fact]
     public async Task Check_FromNode_AnswersAsFromDotNet()
     {
-        var folder = Path.Combine(Root(), "tests/clients/node");
-        Assert.SkipUnless(OnPath("node"), "node is not installed.");
-        Assert.SkipUnless(Directory.Exists(Path.Combine(folder, "node_modules")), "npm ci was not run in tests/clients/node.");
         var number = await ConsentedAsync();
 
-        var (code, output, error) = await RunAsync(
-            "node", [Path.Combine(folder, "check.js"), server.Host.GrpcAddress.Authority, number, "acme", Afternoon]);
+        var (code, output, error) = await CheckFromNodeAsync(number);
 
         Assert.True(code == 0, error);
         using var answer = JsonDocument.Parse(output);
@@ -32,12 +28,7 @@ public sealed class OtherLanguageTests(LookupServer server) : IClassFixture<Look
     [Fact]
     public async Task Check_FromNodeWithABadNumber_NamesTheField()
     {
-        var folder = Path.Combine(Root(), "tests/clients/node");
-        Assert.SkipUnless(OnPath("node"), "node is not installed.");
-        Assert.SkipUnless(Directory.Exists(Path.Combine(folder, "node_modules")), "npm ci was not run in tests/clients/node.");
-
-        var (code, _, error) = await RunAsync(
-            "node", [Path.Combine(folder, "check.js"), server.Host.GrpcAddress.Authority, "+31-CALL-ME", "acme", Afternoon]);
+        var (code, _, error) = await CheckFromNodeAsync("+31-CALL-ME");
 
         Assert.Equal(1, code);
         Assert.StartsWith("3 number:", error, StringComparison.Ordinal);
@@ -58,6 +49,14 @@ public sealed class OtherLanguageTests(LookupServer server) : IClassFixture<Look
         Assert.True(code == 0, error + output);
         using var answer = JsonDocument.Parse(output);
         Assert.Equal("VERDICT_ALLOW", answer.RootElement.GetProperty("decision").GetProperty("verdict").GetString());
+    }
+
+    private async Task<(int Code, string Output, string Error)> CheckFromNodeAsync(string number)
+    {
+        var folder = Path.Combine(Root(), "tests/clients/node");
+        Assert.SkipUnless(OnPath("node"), "node is not installed.");
+        Assert.SkipUnless(Directory.Exists(Path.Combine(folder, "node_modules")), "npm ci was not run in tests/clients/node.");
+        return await RunAsync("node", [Path.Combine(folder, "check.js"), server.Host.GrpcAddress.Authority, number, "acme", Afternoon]);
     }
 
     private async Task<string> ConsentedAsync()
