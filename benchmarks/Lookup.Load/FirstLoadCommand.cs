@@ -28,9 +28,8 @@ internal static class FirstLoadCommand
 
         double hset;
         double hmget;
-        await using (var yardstick = new LocalRedis())
+        await using (var yardstick = await LocalRedis.StartAsync())
         {
-            await yardstick.InfoAsync();
             hset = await yardstick.BenchmarkAsync(2_000_000, 1_000_000, "HSET", "{00}b:__rand_int__", "f__rand_int__12345678", "value-of-15-byte");
             hmget = await yardstick.BenchmarkAsync(2_000_000, 1_000_000, "HMGET", "{00}b:__rand_int__", "f__rand_int__12345678", "other");
         }
@@ -39,8 +38,7 @@ internal static class FirstLoadCommand
         try
         {
             WriteNumbers(file, count);
-            await using var redis = new LocalRedis("--maxmemory-policy", "noeviction");
-            await redis.InfoAsync();
+            await using var redis = await LocalRedis.StartAsync("--maxmemory-policy", "noeviction");
             using var cipher = new NumberCipher(Enumerable.Range(0, 32).Select(i => (byte)(7 * i)).ToArray());
             var options = new StoreOptions { ConnectionString = redis.ConnectionString, WriteTimeoutMs = 30_000 };
             var clock = Stopwatch.StartNew();

@@ -9,10 +9,12 @@ namespace Lookup.Load;
 /// <summary>A redis-server of our own on a free loopback port, gone with everything in it at the end.</summary>
 internal sealed class LocalRedis : IAsyncDisposable
 {
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+
     private readonly string _folder = Directory.CreateTempSubdirectory("lookup-load-").FullName;
     private readonly Process _process;
 
-    internal LocalRedis(params string[] settings)
+    private LocalRedis(string[] settings)
     {
         using (var listener = new TcpListener(IPAddress.Loopback, 0))
         {
@@ -25,13 +27,37 @@ internal sealed class LocalRedis : IAsyncDisposable
         _process = Process.Start(new ProcessStartInfo("redis-server", arguments) { RedirectStandardOutput = true })!;
     }
 
+    /// <summary>Starts a server and waits until it answers.</summary>
+    internal static async Task<LocalRedis> StartAsync(params string[] settings)
+    {
+        var redis = new LocalRedis(settings);
+        var until = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                await redis.InfoAsync();
+                return redis;
+            }
+            catch (RedisException) when (until.Elapsed < StartLimit && !redis._process.HasExited)
+            {
+                await Task.Delay(50);
+            }
+            catch
+            {
+                await redis.DisposeAsync();
+                throw;
+            }
+        }
+    }
+
     internal int Port { get; }
 
     internal string ConnectionString => $"127.0.0.1:{Port}";
 
     internal async Task<Dictionary<string, string>> InfoAsync()
     {
-        await using var admin = await ConnectionMultiplexer.ConnectAsync(ConnectionString + ",allowAdmin=true,connectRetry=10");
+        await using var admin = await ConnectionMultiplexer.ConnectAsync(ConnectionString + ",allowAdmin=true");
         return admin.GetServers()[0].Info().SelectMany(section => section).ToDictionary(field => field.Key, field => field.Value);
     }
 
