@@ -11,8 +11,8 @@ namespace Lookup.Benchmarks;
 public class DecisionBenchmarks
 {
     private readonly PhoneNumber _number = new(31_612_345_678);
-    private readonly byte[]?[] _consented = new byte[]?[Decider.Slots];
-    private readonly byte[]?[] _objected = new byte[]?[Decider.Slots];
+    private readonly StoredValue[] _consented = new StoredValue[Decider.Slots];
+    private readonly StoredValue[] _objected = new StoredValue[Decider.Slots];
     private readonly RegisterSnapshots _snapshots = new(RegimeSet.BuiltIn, new Dictionary<string, long[]>());
     private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
     private Rules _rules = null!;
@@ -44,7 +44,7 @@ public class DecisionBenchmarks
     [Benchmark]
     public Verdict DenyByObjection() => Decider.Decide(_rules, _question, _objected, _snapshots).Verdict;
 
-    private void Fill(byte[]?[] values, FactKind kind, FactEntry entry)
+    private void Fill(StoredValue[] values, FactKind kind, FactEntry entry)
     {
         Span<FactId> ids = stackalloc FactId[Decider.Slots];
         Span<byte> slots = stackalloc byte[Decider.Slots];

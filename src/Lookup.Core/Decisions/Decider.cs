@@ -54,14 +54,14 @@ public static class Decider
     /// <param name="bySlot">By slot: the stored timeline, or null where there is none.</param>
     /// <param name="snapshots">The loaded registers.</param>
     public static Decision Decide(
-        Rules? rules, in Question question, ReadOnlySpan<byte[]?> bySlot, RegisterSnapshots snapshots) =>
+        Rules? rules, in Question question, ReadOnlySpan<StoredValue> bySlot, RegisterSnapshots snapshots) =>
         rules is null
             ? Decision.Without(Verdict.NotCovered, ReasonCode.NoRegime, NoRegime.Text)
             : new Evaluation<NoTrace>(rules, question, bySlot, snapshots, default).Run();
 
     /// <summary>Decides as <see cref="Decide"/> does and tells each step.</summary>
     public static Explanation Explain(
-        Rules? rules, in Question question, ReadOnlySpan<byte[]?> bySlot, RegisterSnapshots snapshots)
+        Rules? rules, in Question question, ReadOnlySpan<StoredValue> bySlot, RegisterSnapshots snapshots)
     {
         if (rules is null)
         {

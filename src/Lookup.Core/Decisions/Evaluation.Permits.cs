@@ -117,10 +117,11 @@ internal ref partial struct Evaluation<TTrace>
     {
         var term = consent.FirstContactMonths == 0 ? limit.FirstContactMonths : consent.FirstContactMonths;
         var lastDay = LocalTime.AddMonths(LocalTime.Day(consent.Effective, _zone), term);
-        if (_bySlot[Slot.AttemptsOwn] is { } value)
+        var value = _bySlot[Slot.AttemptsOwn];
+        if (!value.IsNull)
         {
             Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
-            var count = Timeline.Read(FactKind.Attempt, value, entries, out _);
+            var count = Timeline.Read(FactKind.Attempt, value.Span, entries, out _);
             for (var i = 0; i < count; i++)
             {
                 var at = entries[i].Effective;

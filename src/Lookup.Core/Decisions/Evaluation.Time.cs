@@ -60,13 +60,13 @@ internal ref partial struct Evaluation<TTrace>
         free = at;
         var grouped = rule.PerSubject && _q.OrganisationGroup != _q.Organisation;
         var value = _bySlot[grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
-        if (value is null)
+        if (value.IsNull)
         {
             return Lift.No;
         }
 
         Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
-        var count = Timeline.Read(FactKind.Attempt, value, entries, out var cut);
+        var count = Timeline.Read(FactKind.Attempt, value.Span, entries, out var cut);
         if (count < 0)
         {
             _unreadable = true;

@@ -12,7 +12,7 @@ internal ref partial struct Evaluation<TTrace>
 {
     private readonly Rules _rules;
     private readonly ref readonly Question _q;
-    private readonly ReadOnlySpan<byte[]?> _bySlot;
+    private readonly ReadOnlySpan<StoredValue> _bySlot;
     private readonly RegisterSnapshots _snapshots;
     private readonly TTrace _trace;
     private readonly CallKind _kind;
@@ -41,7 +41,7 @@ internal ref partial struct Evaluation<TTrace>
     private ulong _timeRules;
 
     internal Evaluation(
-        Rules rules, in Question question, ReadOnlySpan<byte[]?> bySlot, RegisterSnapshots snapshots, TTrace trace)
+        Rules rules, in Question question, ReadOnlySpan<StoredValue> bySlot, RegisterSnapshots snapshots, TTrace trace)
     {
         _rules = rules;
         _q = ref question;
@@ -240,12 +240,12 @@ internal ref partial struct Evaluation<TTrace>
     {
         entry = default;
         var value = _bySlot[slot];
-        if (value is null)
+        if (value.IsNull)
         {
             return false;
         }
 
-        switch (Timeline.TryAsOf(kind, value, _q.CallTime, out entry))
+        switch (Timeline.TryAsOf(kind, value.Span, _q.CallTime, out entry))
         {
             case AsOf.Found:
                 return true;

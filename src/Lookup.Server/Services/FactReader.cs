@@ -46,7 +46,7 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
 {
     private readonly FactId[] _ids = ArrayPool<FactId>.Shared.Rent(Decider.Slots);
     private readonly byte[] _slots = ArrayPool<byte>.Shared.Rent(Decider.Slots);
-    private readonly byte[]?[] _bySlot = RentCleared();
+    private readonly StoredValue[] _bySlot = RentCleared();
     private int _count;
 
     internal Question Question => question;
@@ -60,7 +60,7 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
 
     internal ReadOnlyMemory<FactId> Ids => _ids.AsMemory(0, _count);
 
-    internal ReadOnlySpan<byte[]?> BySlot => _bySlot.AsSpan(0, Decider.Slots);
+    internal ReadOnlySpan<StoredValue> BySlot => _bySlot.AsSpan(0, Decider.Slots);
 
     internal void Plan() => _count = Decider.Plan(rules!, question, _ids, _slots);
 
@@ -75,12 +75,12 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
     }
 
     /// <summary>The stored value of the n-th id, or null.</summary>
-    internal byte[]? ValueAt(int index) => _bySlot[_slots[index]];
+    internal byte[]? ValueAt(int index) => _bySlot[_slots[index]].ToArray();
 
     // A slot that was not asked for must be empty, whoever rented the array before.
-    private static byte[]?[] RentCleared()
+    private static StoredValue[] RentCleared()
     {
-        var slots = ArrayPool<byte[]?>.Shared.Rent(Decider.Slots);
+        var slots = ArrayPool<StoredValue>.Shared.Rent(Decider.Slots);
         Array.Clear(slots);
         return slots;
     }
@@ -89,7 +89,7 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
     {
         ArrayPool<FactId>.Shared.Return(_ids);
         ArrayPool<byte>.Shared.Return(_slots);
-        ArrayPool<byte[]?>.Shared.Return(_bySlot, clearArray: true);
+        ArrayPool<StoredValue>.Shared.Return(_bySlot, clearArray: true);
     }
 }
 

@@ -120,11 +120,11 @@ internal sealed class Situation
 
     internal IReadOnlyCollection<FactId> Ids => _timelines.Keys;
 
-    internal (Rules? Rules, Question Question, byte[]?[] Values, RegisterSnapshots Snapshots) Ready()
+    internal (Rules? Rules, Question Question, StoredValue[] Values, RegisterSnapshots Snapshots) Ready()
     {
         var rules = Rules;
         var question = Question;
-        var values = new byte[]?[Decider.Slots];
+        var values = new StoredValue[Decider.Slots];
         if (rules is not null)
         {
             Span<FactId> ids = stackalloc FactId[Decider.Slots];
