@@ -100,6 +100,9 @@ public sealed class EmbeddedStore : IFactStore
         _store.ReadAsync(key, ids, cancellation);
 
     /// <inheritdoc/>
+    public Task ReadAsync(ReadBatch batch, CancellationToken cancellation) => _store.ReadAsync(batch, cancellation);
+
+    /// <inheritdoc/>
     public Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation) =>
         _store.WriteAsync(facts, cancellation);
 

@@ -22,6 +22,15 @@ public interface IFactStore : IAsyncDisposable
     public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation);
 
     /// <summary>
+    /// Reads the timelines of many numbers on the primary, pipelined by partition. What a partition cannot answer is a
+    /// fault of its items, as it would be the exception of a single read; the others are answered.
+    /// </summary>
+    /// <param name="batch">What to read; takes the answers. Not to be touched until the task has ended.</param>
+    /// <param name="cancellation">Ends the wait; the batch then has no answers.</param>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public Task ReadAsync(ReadBatch batch, CancellationToken cancellation);
+
+    /// <summary>
     /// Merges facts into their timelines. When the task ends they are as durable as the store is configured. After an
     /// exception some of them may be stored: send all of them again.
     /// </summary>

@@ -8,7 +8,6 @@ namespace Lookup.Redis.Store;
 /// <summary>The store on a redis server, or on one that speaks its language. Opened by <see cref="StoreAdmin"/>.</summary>
 internal sealed class RedisStore : IFactStore
 {
-    private const int MaxIds = 256;
     private static readonly RedisValue[] MetaFields = ["e", "v"];
 
     private readonly RedisLink _link;
@@ -37,7 +36,7 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, MaxIds, nameof(ids));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, ReadBatch.MaxIds, nameof(ids));
         cancellation.ThrowIfCancellationRequested();
         var fields = new RedisValue[ids.Length];
         for (var i = 0; i < fields.Length; i++)
@@ -46,6 +45,18 @@ internal sealed class RedisStore : IFactStore
         }
 
         return new ValueTask<StoreRead>(ReadAsync(key, fields, cancellation));
+    }
+
+    /// <inheritdoc/>
+    public async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
+    {
+        batch.Begin(_partitions.Count);
+        for (var partition = 0; partition < _partitions.Count; partition++)
+        {
+            var items = batch.Items(partition).ToArray();
+            if (items.Length > 0)
+                await ReadAsync(batch, partition, items, cancellation);
+        }
     }
 
     /// <inheritdoc/>
@@ -172,6 +183,48 @@ internal sealed class RedisStore : IFactStore
         }
 
         return new StoreRead(values, partition, read.Version);
+    }
+
+    private async Task ReadAsync(ReadBatch batch, int partition, int[] items, CancellationToken cancellation)
+    {
+        try
+        {
+            var read = await CheckedAsync(
+                partition,
+                db => Task.WhenAll(items.Select(item => db.HashGetAsync(
+                    Keys.Bucket(partition, batch.Key(item).Bucket), Fields(batch, item), CommandFlags.DemandMaster))),
+                cancellation);
+            for (var i = 0; i < items.Length; i++)
+            {
+                for (var index = 0; index < read.Values[i].Length; index++)
+                {
+                    if (read.Values[i][index].IsNull)
+                        batch.SetAbsent(items[i], index);
+                    else
+                        batch.SetValue(items[i], index, (byte[])read.Values[i][index]!);
+                }
+
+                batch.SetAnswered(items[i], read.Version);
+            }
+        }
+        catch (StoreUnavailableException e)
+        {
+            foreach (var item in items)
+            {
+                batch.SetFault(item, e);
+            }
+        }
+
+        static RedisValue[] Fields(ReadBatch batch, int item)
+        {
+            var fields = new RedisValue[batch.Ids(item).Length];
+            for (var i = 0; i < fields.Length; i++)
+            {
+                fields[i] = Keys.Field(batch.Key(item), batch.Ids(item)[i]);
+            }
+
+            return fields;
+        }
     }
 
     // The version before the read says what it holds at least; the epoch after it, that the store was still there.

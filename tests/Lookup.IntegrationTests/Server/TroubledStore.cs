@@ -23,6 +23,27 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         return read with { Version = read.Version - Math.Min(Behind, read.Version) };
     }
 
+    public async Task ReadAsync(ReadBatch batch, CancellationToken ct)
+    {
+        batch.Begin(Manifest.Partitions);
+        try
+        {
+            await Trouble(ct);
+        }
+        catch (StoreUnavailableException e)
+        {
+            batch.SetFaultOfTheRest(e);
+            return;
+        }
+
+        await inner.ReadAsync(batch, ct);
+        for (var item = 0; item < batch.Count; item++)
+        {
+            if (batch.Fault(item) is null)
+                batch.SetAnswered(item, batch.Position(item).Version - Math.Min(Behind, batch.Position(item).Version));
+        }
+    }
+
     public async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken ct)
     {
         await Trouble(ct);

@@ -9,7 +9,7 @@ using StackExchange.Redis;
 namespace Lookup.IntegrationTests.Store;
 
 /// <summary>What every store does. Each kind of store runs it.</summary>
-public abstract class StoreContract : IAsyncLifetime
+public abstract partial class StoreContract : IAsyncLifetime
 {
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(2));
     private IFactStore? _store;
@@ -309,6 +309,7 @@ public abstract class StoreContract : IAsyncLifetime
     private protected async Task EveryCallFailsAsync(StoreFault fault)
     {
         var fact = Sample.Objection(1);
+        Assert.Equal(fault, await BatchFaultAsync());
         await FailsAsync(fault, () => Store.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
         await FailsAsync(fault, () => Store.WriteAsync([fact], Token));
         await FailsAsync(fault, () => Store.WriteAsync([Sample.Objection(1, organisation: "new")], Token));
