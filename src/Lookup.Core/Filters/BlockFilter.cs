@@ -119,6 +119,30 @@ public sealed class BlockFilter
     /// <summary>Whether a fact may be known; false is certain. Allocates nothing.</summary>
     public bool MayContain(NumberKey key, FactId id) => Contains(Hash(key, id));
 
+    /// <summary>Which of several facts about a number may be known: bit n stands for the n-th. Allocates nothing.</summary>
+    /// <param name="key">The number.</param>
+    /// <param name="ids">Up to 32 facts.</param>
+    public uint MayContain(NumberKey key, ReadOnlySpan<FactId> ids)
+    {
+        var possible = 0u;
+        for (var i = 0; i < ids.Length; i++)
+        {
+            if (Contains(Hash(key, ids[i])))
+                possible |= 1u << i;
+        }
+
+        return possible;
+    }
+
+    /// <summary>Brings the block of a number into the cache, so that probes soon after do not wait for memory.</summary>
+    public void Prefetch(NumberKey key)
+    {
+        if (Sse.IsSupported)
+            PrefetchBlock(ref Block(key.FilterHash));
+    }
+
+    private static unsafe void PrefetchBlock(ref byte block) => Sse.Prefetch0(Unsafe.AsPointer(ref block));
+
     /// <summary>Makes a fact known. One writer at a time.</summary>
     public void Add(NumberKey key, FactId id) => Insert(Hash(key, id));
 

@@ -1,4 +1,6 @@
 using System.Collections.Frozen;
+using System.Globalization;
+using System.Numerics;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -16,14 +18,17 @@ public sealed class RegimeSet : IRegisterCatalog
     // The rules at work in one period are kept as bits of one word.
     internal const int MaxRules = 60;
 
+    // The first digits of a number settle most searches by one look into a table.
+    private const int LeadingDigits = 4;
+
     private readonly FrozenDictionary<ulong, Rules[]> _byPrefix;
-    private readonly int[] _prefixLengths;
+    private readonly Leading[] _leading;
     private readonly FrozenDictionary<string, RegisterDefinition> _registers;
 
     private RegimeSet(Dictionary<string, Rules[]> byPrefix, List<RegisterDefinition> registers)
     {
-        _byPrefix = byPrefix.ToFrozenDictionary(p => ulong.Parse(p.Key, System.Globalization.CultureInfo.InvariantCulture), p => p.Value);
-        _prefixLengths = [.. byPrefix.Keys.Select(p => p.Length).Distinct().OrderDescending()];
+        _byPrefix = byPrefix.ToFrozenDictionary(p => ulong.Parse(p.Key, CultureInfo.InvariantCulture), p => p.Value);
+        _leading = LeadingTable(byPrefix);
         _registers = registers.ToFrozenDictionary(r => r.Name);
         Registers = registers;
     }
@@ -82,24 +87,58 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <returns>Null where no regime is loaded for the country and time.</returns>
     public Rules? Find(PhoneNumber number, long callTime)
     {
-        var digits = Digits.Count(number.Value);
-        foreach (var length in _prefixLengths)
+        foreach (var rules in PeriodsOf(number.Value))
         {
-            if (length <= digits && _byPrefix.TryGetValue(number.Value / Digits.PowersOfTen[digits - length], out var periods))
+            if (rules.From <= callTime && callTime < rules.Until)
             {
-                foreach (var rules in periods)
-                {
-                    if (rules.From <= callTime && callTime < rules.Until)
-                    {
-                        return rules;
-                    }
-                }
-
-                return null;
+                return rules;
             }
         }
 
         return null;
+    }
+
+    private Rules[] PeriodsOf(ulong number)
+    {
+        var digits = Digits.Count(number);
+        if (digits < LeadingDigits)
+        {
+            return [];
+        }
+
+        ref readonly var leading = ref _leading[number / Digits.PowersOfTen[digits - LeadingDigits]];
+        for (var lengths = leading.LongerPrefixes; lengths != 0;)
+        {
+            var length = BitOperations.Log2(lengths);
+            lengths ^= 1u << length;
+            if (length <= digits && _byPrefix.TryGetValue(number / Digits.PowersOfTen[digits - length], out var periods))
+            {
+                return periods;
+            }
+        }
+
+        return leading.Periods;
+    }
+
+    private static Leading[] LeadingTable(Dictionary<string, Rules[]> byPrefix)
+    {
+        var table = new Leading[(int)Digits.PowersOfTen[LeadingDigits]];
+        Array.Fill(table, new Leading([], 0));
+        foreach (var (prefix, periods) in byPrefix.OrderBy(p => p.Key.Length))
+        {
+            if (prefix.Length > LeadingDigits)
+            {
+                ref var leading = ref table[int.Parse(prefix.AsSpan(0, LeadingDigits), CultureInfo.InvariantCulture)];
+                leading = leading with { LongerPrefixes = leading.LongerPrefixes | (1u << prefix.Length) };
+                continue;
+            }
+
+            // Longer prefixes come later and write over what shorter ones wrote.
+            var width = (int)Digits.PowersOfTen[LeadingDigits - prefix.Length];
+            table.AsSpan(int.Parse(prefix, CultureInfo.InvariantCulture) * width, width).Fill(new Leading(periods, 0));
+        }
+
+        return table;
     }
 
     /// <inheritdoc/>
@@ -245,4 +284,9 @@ public sealed class RegimeSet : IRegisterCatalog
 
         return slots;
     }
+
+    /// <summary>What the leading digits of a number tell.</summary>
+    /// <param name="Periods">Of the longest prefix within them.</param>
+    /// <param name="LongerPrefixes">Lengths of the longer prefixes that begin with them, as bits.</param>
+    private readonly record struct Leading(Rules[] Periods, uint LongerPrefixes);
 }

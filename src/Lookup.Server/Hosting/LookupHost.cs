@@ -3,6 +3,7 @@ using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Batch;
 using Lookup.Server.Errors;
 using Lookup.Server.Json;
 using Lookup.Server.Registry;
@@ -100,6 +101,10 @@ public sealed class LookupHost : IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
+    /// <summary>Takes a place of the batch lane, for tests of a full one.</summary>
+    internal async Task<IDisposable> HoldBatchPlaceAsync() =>
+        await _app.Services.GetRequiredService<BatchLane>().EnterAsync(CancellationToken.None);
+
     private static void Listen(KestrelServerOptions kestrel, LookupServerOptions options)
     {
         kestrel.AddServerHeader = false;
@@ -138,6 +143,7 @@ public sealed class LookupHost : IAsyncDisposable
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
+        services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>();
         services.AddSingleton(new FactExpander(regimes, cipher, clock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();

@@ -50,6 +50,24 @@ public sealed class LookupServerOptions
     /// <summary>Most ImportFacts streams at a time. 1 to 1,024, default 16.</summary>
     public int MaxImportStreams { get; set; } = 16;
 
+    /// <summary>Most CheckStream streams at a time. 1 to 1,024, default 64.</summary>
+    public int MaxCheckStreams { get; set; } = 64;
+
+    /// <summary>Chunks of one stream that are decided or wait to be written. 2 to 64, default 4.</summary>
+    public int MaxChunksInFlight { get; set; } = 4;
+
+    /// <summary>Chunks of all streams at work on processors at a time. 1 to 256, default half of the processors.</summary>
+    public int BatchWorkers { get; set; } = Math.Clamp(Environment.ProcessorCount / 2, 1, 256);
+
+    /// <summary>How long a chunk may wait for its turn before its stream is shed. 10 to 600,000 ms, default 10,000.</summary>
+    public int BatchWaitLimitMs { get; set; } = 10_000;
+
+    /// <summary>How long callers are asked to wait after a list was shed. 10 to 600,000 ms, default 1,000.</summary>
+    public int BatchRetryAfterMs { get; set; } = 1_000;
+
+    /// <summary>How long reading the facts of one chunk may take. 10 to 60,000 ms, default 2,000.</summary>
+    public int StoreBatchLimitMs { get; set; } = 2_000;
+
     /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>
     public int MaxConnections { get; set; } = 1_024;
 
@@ -72,6 +90,12 @@ public sealed class LookupServerOptions
         new(nameof(MaxRecordFacts), "facts", 1, 1_000, o => o.MaxRecordFacts),
         new(nameof(MaxImportBatch), "facts", 1, 5_000, o => o.MaxImportBatch),
         new(nameof(MaxImportStreams), "streams", 1, 1_024, o => o.MaxImportStreams),
+        new(nameof(MaxCheckStreams), "streams", 1, 1_024, o => o.MaxCheckStreams),
+        new(nameof(MaxChunksInFlight), "chunks", 2, 64, o => o.MaxChunksInFlight),
+        new(nameof(BatchWorkers), "chunks", 1, 256, o => o.BatchWorkers),
+        new(nameof(BatchWaitLimitMs), "ms", 10, 600_000, o => o.BatchWaitLimitMs),
+        new(nameof(BatchRetryAfterMs), "ms", 10, 600_000, o => o.BatchRetryAfterMs),
+        new(nameof(StoreBatchLimitMs), "ms", 10, 60_000, o => o.StoreBatchLimitMs),
         new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
         new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
     ];

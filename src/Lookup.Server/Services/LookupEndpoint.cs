@@ -3,14 +3,22 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Services;
 
-/// <summary>lookup.v1.LookupService. CheckStream is not implemented yet, which the base class answers.</summary>
+/// <summary>lookup.v1.LookupService.</summary>
 internal sealed class LookupEndpoint(
-    FactReader reader, FactNaming naming, IFactStore store, NumberCipher cipher, LookupServerOptions options, TimeProvider clock)
+    FactReader reader,
+    FactNaming naming,
+    ChunkServices chunks,
+    IFactStore store,
+    NumberCipher cipher,
+    LookupServerOptions options,
+    TimeProvider clock,
+    Drain drain)
     : V1.LookupService.LookupServiceBase
 {
     private const string NotFresh = "The store is behind the position that the request demands.";
@@ -35,6 +43,13 @@ internal sealed class LookupEndpoint(
             Number = number.ToString(),
         };
     }
+
+    /// <inheritdoc/>
+    public override Task CheckStream(
+        IAsyncStreamReader<V1.CheckStreamRequest> requestStream,
+        IServerStreamWriter<V1.CheckStreamResponse> responseStream,
+        ServerCallContext context) =>
+        new CheckStreamSession(chunks, drain, requestStream, responseStream, context).RunAsync();
 
     /// <inheritdoc/>
     public override async Task<V1.ExplainResponse> Explain(V1.ExplainRequest request, ServerCallContext context)

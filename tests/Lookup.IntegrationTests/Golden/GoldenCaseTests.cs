@@ -62,6 +62,20 @@ public sealed class GoldenCaseTests(GoldenServer shared) : IClassFixture<GoldenS
         }
     }
 
+    /// <summary>In a list the number gets the same answer, also beside one of another country and twice.</summary>
+    private static async Task VerifyStreamAsync(LookupServer server, GoldenCase expected, WhatIf whatIf, Decision decision)
+    {
+        await using var stream = await StreamCall.OpenAsync(server, new CheckStreamOpen { Question = expected.Question, WhatIf = whatIf });
+        var answer = await stream.AskTextsAsync(1, "+390612345678", expected.Number, "+5997151234", expected.Number);
+        foreach (var i in (int[])[1, 3])
+        {
+            Assert.Equal((decision.Verdict, decision.Reasons[0].Code), (answer.Verdicts[i], answer.Reasons[i]));
+        }
+
+        Assert.True(answer.Common.Hypothetical);
+        Assert.Null(answer.Common.ReusableUntil);
+    }
+
     private static async Task<Decision> AskAsync(LookupServer server, GoldenCase expected, WhatIf whatIf)
     {
         var ct = TestContext.Current.CancellationToken;
@@ -71,6 +85,7 @@ public sealed class GoldenCaseTests(GoldenServer shared) : IClassFixture<GoldenS
             new ExplainRequest { Number = expected.Number, Question = expected.Question, WhatIf = whatIf }, cancellationToken: ct);
         Assert.Equal(check.Decision.Verdict, explain.Decision.Verdict);
         Assert.Equal(check.Decision.Reasons[0], explain.Decision.Reasons[0]);
+        await VerifyStreamAsync(server, expected, whatIf, check.Decision);
         return check.Decision;
     }
 }

@@ -151,14 +151,6 @@ public sealed class CheckTests(LookupServer server) : IClassFixture<LookupServer
     }
 
     [Fact]
-    public async Task CheckStream_NotBuiltYet_IsUnimplemented()
-    {
-        using var call = server.Lookup.CheckStream();
-        var error = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None));
-        Assert.Equal(StatusCode.Unimplemented, error.StatusCode);
-    }
-
-    [Fact]
     public async Task Log_AfterChecksAndRefusals_HoldsNoNumber()
     {
         var number = Samples.NewNumber();

@@ -1,0 +1,133 @@
+using System.Threading.Channels;
+using Grpc.Core;
+using Lookup.Server.Errors;
+using Lookup.Server.Hosting;
+
+namespace Lookup.Server.Batch;
+
+/// <summary>
+/// One CheckStream: reads chunks, has several decided at a time, answers in order. A caller that reads slowly fills the
+/// few places for chunks; then nothing more is read, and the flow control of HTTP/2 holds the caller.
+/// </summary>
+internal sealed class CheckStreamSession(
+    ChunkServices services,
+    Drain drain,
+    IAsyncStreamReader<V1.CheckStreamRequest> requests,
+    IServerStreamWriter<V1.CheckStreamResponse> responses,
+    ServerCallContext context)
+{
+    private readonly Channel<(ChunkJob Job, Task<V1.CheckStreamResponse> Answer)> _inFlight =
+        Channel.CreateBounded<(ChunkJob, Task<V1.CheckStreamResponse>)>(
+            new BoundedChannelOptions(services.Options.MaxChunksInFlight - 1) { SingleReader = true, SingleWriter = true });
+
+    internal async Task RunAsync()
+    {
+        services.Lane.OpenStream();
+        drain.Track(context);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
+        var writing = Task.CompletedTask;
+        try
+        {
+            var open = await OpenAsync(stop.Token);
+            writing = WriteAsync(stop);
+            await ReadAsync(open, stop.Token);
+            _inFlight.Writer.TryComplete();
+            await writing;
+        }
+        catch (Exception e)
+        {
+            // What was answered before stays valid: it goes out before the status.
+            _inFlight.Writer.TryComplete();
+            await writing;
+            if (e is RpcException)
+            {
+                throw;
+            }
+
+            throw drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested
+                ? Refusals.Unavailable(
+                    "The service is shutting down; go on elsewhere from the first chunk that was not answered.",
+                    services.Options.RetryAfterMs)
+                : e;
+        }
+        finally
+        {
+            while (_inFlight.Reader.TryRead(out var left))
+            {
+                await left.Answer.ContinueWith(static _ => { }, TaskScheduler.Default);
+            }
+
+            services.Lane.CloseStream();
+        }
+    }
+
+    private async Task<OpenStream> OpenAsync(CancellationToken stop)
+    {
+        if (!await requests.MoveNext(stop) || requests.Current.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Open)
+        {
+            throw Refusals.Invalid("open", "The first message of a stream must be open.");
+        }
+
+        return OpenStream.Read(requests.Current.Open, services.Store.Manifest, services.Clock.GetUtcNow().ToUnixTimeMilliseconds());
+    }
+
+    private async Task ReadAsync(OpenStream open, CancellationToken stop)
+    {
+        ulong? last = null;
+        while (await requests.MoveNext(stop))
+        {
+            var chunk = Checked(requests.Current, last);
+            last = chunk.Sequence;
+            // A place first: a chunk that is begun has its answer written.
+            if (!await _inFlight.Writer.WaitToWriteAsync(stop))
+            {
+                return;
+            }
+
+            var job = services.Rent();
+            _inFlight.Writer.TryWrite((job, job.DecideAsync(chunk, open, context.CancellationToken)));
+        }
+    }
+
+    private async Task WriteAsync(CancellationTokenSource stop)
+    {
+        try
+        {
+            await foreach (var (job, answer) in _inFlight.Reader.ReadAllAsync(CancellationToken.None))
+            {
+                await responses.WriteAsync(await answer, context.CancellationToken);
+                services.Return(job);
+            }
+        }
+        catch
+        {
+            // Nothing that is read from now on can be answered.
+            await stop.CancelAsync();
+            throw;
+        }
+    }
+
+    private static V1.CheckStreamChunk Checked(V1.CheckStreamRequest request, ulong? last)
+    {
+        if (request.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Chunk)
+        {
+            throw Refusals.Invalid("chunk", "After the first message, each must carry a chunk.");
+        }
+
+        var chunk = request.Chunk;
+        if (chunk.Sequence <= last)
+        {
+            throw Refusals.Invalid("chunk.sequence", "It must be greater than the one before.");
+        }
+
+        if (chunk.Numbers.Count > 0 && chunk.Texts.Count > 0)
+        {
+            throw Refusals.Invalid("chunk.texts", "A chunk carries numbers or texts, not both.");
+        }
+
+        var (field, count) = chunk.Texts.Count > 0 ? ("chunk.texts", chunk.Texts.Count) : ("chunk.numbers", chunk.Numbers.Count);
+        return count is > 0 and <= ChunkWorker.MaxNumbers
+            ? chunk
+            : throw Refusals.Invalid(field, $"1 to {ChunkWorker.MaxNumbers} are expected.");
+    }
+}

@@ -1,0 +1,182 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Core.Decisions;
+using Lookup.Core.Numbers;
+using Lookup.Redis;
+using Lookup.Server.Mapping;
+using Lookup.Server.Registry;
+
+namespace Lookup.Server.Batch;
+
+/// <summary>One chunk from request to answer. Used again for another chunk once its answer is written.</summary>
+internal sealed class ChunkJob
+{
+    private readonly FreshFilters _filters;
+    private readonly ChunkWorker _worker;
+    private readonly ChunkServices _services;
+    private readonly V1.CheckStreamResponse _response = new() { Common = new V1.Decision() };
+
+    internal ChunkJob(ChunkServices services)
+    {
+        _services = services;
+        _filters = new FreshFilters(services.Store.Manifest.Partitions);
+        _worker = new ChunkWorker(services.Regimes, services.Cipher, _filters);
+    }
+
+    /// <summary>Decides a chunk. The answer is valid until the next call.</summary>
+    /// <param name="chunk">The chunk, checked.</param>
+    /// <param name="open">What holds for the stream.</param>
+    /// <param name="cancellation">Ends with the call.</param>
+    internal async Task<V1.CheckStreamResponse> DecideAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
+    {
+        var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
+        Fill(chunk, open);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(_services.Options.StoreBatchLimitMs);
+        var asked = open.At(now);
+        try
+        {
+            _services.Monitor.ThrowIfUntrusted();
+            var registry = open.Exact
+                ? await _services.Registry.ReadAsync(limit.Token)
+                : await _services.Registry.CurrentAsync(limit.Token);
+            await DecideAsync(asked.Resolve(registry), registry, open, cancellation, limit.Token);
+        }
+        catch (Exception e) when (e is StoreUnavailableException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            _worker.AnswerAll(ItemAnswer.Unavailable);
+        }
+
+        Write(chunk, open, asked.Question.CallTime, now);
+        return _response;
+    }
+
+    private async Task DecideAsync(
+        Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call, CancellationToken limit)
+    {
+        using (await _services.Lane.EnterAsync(call))
+        {
+            _filters.Take(_services.Clock);
+            _worker.Screen(question, registry.Registers);
+        }
+
+        if (_worker.Reads.Count > 0)
+        {
+            await _services.Store.ReadAsync(_worker.Reads, limit);
+            using (await _services.Lane.EnterAsync(call))
+            {
+                _worker.Settle(question, registry.Registers, open.Demand);
+            }
+        }
+    }
+
+    private void Fill(V1.CheckStreamChunk chunk, OpenStream open)
+    {
+        if (chunk.Texts.Count == 0)
+        {
+            _worker.Begin(chunk.Numbers.Count);
+            UnsafeCollectionOperations.AsSpan(chunk.Numbers).CopyTo(_worker.Numbers);
+            return;
+        }
+
+        _worker.Begin(chunk.Texts.Count);
+        for (var i = 0; i < chunk.Texts.Count; i++)
+        {
+            _worker.Numbers[i] = NumberParser.Instance.TryParse(chunk.Texts[i], open.Region, out var number, out _) ? number.Value : 0;
+        }
+    }
+
+    private void Write(V1.CheckStreamChunk chunk, OpenStream open, long callTime, long now)
+    {
+        var answers = _worker.Answers;
+        _response.Sequence = chunk.Sequence;
+        var verdicts = Resize(_response.Verdicts, answers.Length);
+        var reasons = Resize(_response.Reasons, answers.Length);
+        var validUntil = long.MaxValue;
+        var allowed = false;
+        var unanswered = false;
+        for (var i = 0; i < answers.Length; i++)
+        {
+            ref readonly var answer = ref answers[i];
+            verdicts[i] = (V1.Verdict)answer.Verdict;
+            reasons[i] = (V1.ReasonCode)answer.Reason;
+            if (answer.Verdict == Verdict.Allow)
+            {
+                allowed = true;
+                validUntil = Math.Min(validUntil, answer.ValidUntil > 0 ? answer.ValidUntil : long.MaxValue);
+            }
+            else if (answer.Reason is ReasonCode.StoreUnavailable or ReasonCode.NotFresh)
+            {
+                unanswered = true;
+            }
+        }
+
+        if (open.AllReasons)
+        {
+            WriteReasonBits(answers);
+        }
+
+        _response.Numbers.Clear();
+        if (chunk.Texts.Count > 0)
+        {
+            _worker.Numbers.CopyTo(Resize(_response.Numbers, answers.Length));
+        }
+
+        WriteCommon(open, callTime, now, allowed ? validUntil : 0, unanswered);
+    }
+
+    private void WriteCommon(OpenStream open, long callTime, long now, long validUntil, bool unanswered)
+    {
+        var common = _response.Common;
+        var rules = _worker.RulesUsed.Take(2).ToArray();
+        common.Regime = rules.Length == 1 ? rules[0].Id : "";
+        common.RegimeVersion = rules.Length == 1 ? rules[0].Version : "";
+        common.CallTime = FieldFaults.ToTimestamp(callTime);
+        common.Age = new Duration();
+        common.ConsistencyToken = _worker.Basis.Token(_services.Store.Manifest);
+        common.Hypothetical = open.Hypothetical;
+        common.ValidUntil = validUntil is > 0 and < long.MaxValue ? FieldFaults.ToTimestamp(validUntil) : null;
+        common.ReusableUntil = validUntil > 0 && !open.Hypothetical
+            ? FieldFaults.ToTimestamp(Math.Min(validUntil, now + _services.Options.FreshnessBoundMs))
+            : null;
+        common.RetryAfter = unanswered ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(_services.Options.RetryAfterMs)) : null;
+    }
+
+    private void WriteReasonBits(ReadOnlySpan<ItemAnswer> answers)
+    {
+        UInt128 all = 0;
+        foreach (ref readonly var answer in answers)
+        {
+            all |= answer.Reasons;
+        }
+
+        Span<byte> place = stackalloc byte[128];
+        _response.ReasonBitsMeaning.Clear();
+        for (var code = 0; code < place.Length; code++)
+        {
+            if ((all & (UInt128.One << code)) != 0)
+            {
+                place[code] = (byte)_response.ReasonBitsMeaning.Count;
+                _response.ReasonBitsMeaning.Add((V1.ReasonCode)code);
+            }
+        }
+
+        var bits = Resize(_response.ReasonBits, answers.Length);
+        for (var i = 0; i < answers.Length; i++)
+        {
+            var word = 0UL;
+            for (var rest = answers[i].Reasons; rest != 0; rest &= rest - 1)
+            {
+                word |= 1UL << place[(int)UInt128.TrailingZeroCount(rest)];
+            }
+
+            bits[i] = word;
+        }
+    }
+
+    private static Span<T> Resize<T>(Google.Protobuf.Collections.RepeatedField<T> field, int count)
+    {
+        UnsafeCollectionOperations.SetCount(field, count);
+        return UnsafeCollectionOperations.AsSpan(field);
+    }
+}

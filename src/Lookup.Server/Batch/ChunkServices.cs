@@ -1,0 +1,43 @@
+using System.Collections.Concurrent;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Hosting;
+using Lookup.Server.Registry;
+
+namespace Lookup.Server.Batch;
+
+/// <summary>What deciding a chunk needs, and the jobs that wait for their next chunk.</summary>
+internal sealed class ChunkServices(
+    IFactStore store,
+    RegistryReplica registry,
+    StoreMonitor monitor,
+    RegimeSet regimes,
+    NumberCipher cipher,
+    BatchLane lane,
+    LookupServerOptions options,
+    TimeProvider clock)
+{
+    // Bounded by the streams and their chunks in flight: a job is made only where none waits.
+    private readonly ConcurrentBag<ChunkJob> _idle = [];
+
+    internal IFactStore Store => store;
+
+    internal RegistryReplica Registry => registry;
+
+    internal StoreMonitor Monitor => monitor;
+
+    internal RegimeSet Regimes => regimes;
+
+    internal NumberCipher Cipher => cipher;
+
+    internal BatchLane Lane => lane;
+
+    internal LookupServerOptions Options => options;
+
+    internal TimeProvider Clock => clock;
+
+    internal ChunkJob Rent() => _idle.TryTake(out var job) ? job : new ChunkJob(this);
+
+    internal void Return(ChunkJob job) => _idle.Add(job);
+}

@@ -1,0 +1,211 @@
+// For: deciding a chunk of up to 8,192 numbers at millions of numbers a second.
+//
+// The work goes through the chunk in columns instead of number by number. Numbers are checked, then encrypted in one
+// call; rules, question and the answer for "nothing is known" are prepared once for all numbers under the same rules;
+// then the filter of the replica is probed with the blocks of the numbers ahead already on their way into the cache.
+// Most numbers have no facts and are done. The others are read from the store in one batch, the facts that may be there
+// together with the objections, and decided one by one.
+//
+// Nothing is allocated per number: a worker keeps its arrays from chunk to chunk.
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+
+namespace Lookup.Server.Batch;
+
+/// <summary>Decides chunks, one at a time. Begin, fill in the numbers, screen, read, settle.</summary>
+internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters)
+{
+    /// <summary>Most numbers in a chunk.</summary>
+    internal const int MaxNumbers = 8_192;
+
+    // So far ahead of the probe a block is asked for; enough to hide a miss of all caches behind other probes.
+    private const int Ahead = 16;
+
+    private readonly ulong[] _numbers = new ulong[MaxNumbers];
+    private readonly NumberKey[] _keys = new NumberKey[MaxNumbers];
+    private readonly int[] _plans = new int[MaxNumbers];
+    private readonly ItemAnswer[] _answers = new ItemAnswer[MaxNumbers];
+    private readonly List<PlannedRules> _planned = [];
+    private readonly Dictionary<Rules, int> _planOf = [];
+    private readonly (int Number, uint Asked)[] _readItems = new (int, uint)[MaxNumbers];
+    private readonly StoredValue[] _bySlot = new StoredValue[Decider.Slots];
+    private readonly FactId[] _asked = new FactId[Decider.Slots];
+    private int _plannedCount;
+    private int _withoutRules;
+
+    /// <summary>The numbers of the chunk as integers; one that is none is 0.</summary>
+    internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
+
+    /// <summary>How many numbers there are.</summary>
+    internal int Count { get; private set; }
+
+    /// <summary>The answers, parallel to the numbers.</summary>
+    internal ReadOnlySpan<ItemAnswer> Answers => _answers.AsSpan(0, Count);
+
+    /// <summary>What is to be read from the store.</summary>
+    internal ReadBatch Reads { get; } = new();
+
+    /// <summary>The rules that numbers of the chunk came under.</summary>
+    internal IEnumerable<Rules> RulesUsed => _planOf.Keys;
+
+    /// <summary>What the answers rest on.</summary>
+    internal ChunkBasis Basis { get; } = new();
+
+    /// <summary>Begins a chunk.</summary>
+    /// <param name="count">Numbers in it, up to <see cref="MaxNumbers"/>.</param>
+    internal void Begin(int count)
+    {
+        Count = count;
+        Reads.Clear();
+        Basis.Clear();
+        _planOf.Clear();
+        _plannedCount = 0;
+        _withoutRules = -1;
+    }
+
+    /// <summary>Answers every number with the same, except for what is no number.</summary>
+    internal void AnswerAll(in ItemAnswer answer)
+    {
+        Basis.Clear();
+        for (var i = 0; i < Count; i++)
+        {
+            _answers[i] = PhoneNumber.TryFrom(_numbers[i], out _, out _) ? answer : ItemAnswer.Invalid;
+        }
+    }
+
+    /// <summary>Decides what the filters decide and collects what has to be read.</summary>
+    /// <param name="question">The question, resolved.</param>
+    /// <param name="registers">The loaded registers.</param>
+    internal void Screen(in Question question, RegisterSnapshots registers)
+    {
+        for (var i = 0; i < Count; i++)
+        {
+            _plans[i] = PhoneNumber.TryFrom(_numbers[i], out var number, out _)
+                ? PlanFor(regimes.Find(number, question.CallTime), question, registers)
+                : -1;
+        }
+
+        cipher.Encrypt(Numbers, _keys);
+        for (var i = 0; i < Math.Min(Ahead, Count); i++)
+        {
+            filters.Prefetch(_keys[i]);
+        }
+
+        for (var i = 0; i < Count; i++)
+        {
+            if (i + Ahead < Count)
+            {
+                filters.Prefetch(_keys[i + Ahead]);
+            }
+
+            if (_plans[i] < 0)
+            {
+                _answers[i] = ItemAnswer.Invalid;
+                continue;
+            }
+
+            var plan = _planned[_plans[i]];
+            if (plan.Rules is null)
+            {
+                _answers[i] = plan.Nothing;
+                continue;
+            }
+
+            var partition = filters.PartitionOf(_keys[i]);
+            var asked = plan.All;
+            if (filters.Of(partition) is { } filter)
+            {
+                asked = filter.MayContain(_keys[i], plan.Ids);
+                if (asked == 0)
+                {
+                    _answers[i] = plan.Nothing;
+                    continue;
+                }
+
+                asked |= plan.Objections;
+            }
+
+            AddRead(i, plan, asked);
+        }
+    }
+
+    /// <summary>Decides on what was read.</summary>
+    /// <param name="question">As in <see cref="Screen"/>.</param>
+    /// <param name="registers">As in <see cref="Screen"/>.</param>
+    /// <param name="demand">The position that the answers must be as new as, or null.</param>
+    internal void Settle(in Question question, RegisterSnapshots registers, ConsistencyToken? demand)
+    {
+        for (var item = 0; item < Reads.Count; item++)
+        {
+            var (number, asked) = _readItems[item];
+            if (Reads.Fault(item) is not null)
+            {
+                _answers[number] = ItemAnswer.Unavailable;
+                continue;
+            }
+
+            var (partition, version) = Reads.Position(item);
+            if (demand is not null && demand.VersionOf(partition) > version)
+            {
+                _answers[number] = ItemAnswer.NotFresh;
+                continue;
+            }
+
+            Basis.UseRead(partition, version);
+            _answers[number] = ItemAnswer.Of(
+                _planned[_plans[number]].Decide(question, registers, asked, Reads, item, _bySlot));
+        }
+    }
+
+    private void AddRead(int number, PlannedRules plan, uint asked)
+    {
+        var count = 0;
+        var ids = plan.Ids;
+        for (var i = 0; i < ids.Length; i++)
+        {
+            if ((asked & (1u << i)) != 0)
+            {
+                _asked[count++] = ids[i];
+            }
+        }
+
+        var item = Reads.Add(_keys[number], _asked.AsSpan(0, count));
+        _readItems[item] = (number, asked);
+    }
+
+    // Lists keep to one country, mostly: the rules found last are asked first.
+    private int PlanFor(Rules? rules, in Question question, RegisterSnapshots registers)
+    {
+        if (_plannedCount > 0 && ReferenceEquals(_planned[_plannedCount - 1].Rules, rules))
+        {
+            return _plannedCount - 1;
+        }
+
+        if (rules is null)
+        {
+            return _withoutRules >= 0 ? _withoutRules : _withoutRules = Plan(rules, question, registers);
+        }
+
+        if (!_planOf.TryGetValue(rules, out var plan))
+        {
+            plan = Plan(rules, question, registers);
+            _planOf.Add(rules, plan);
+        }
+
+        return plan;
+    }
+
+    private int Plan(Rules? rules, in Question question, RegisterSnapshots registers)
+    {
+        if (_plannedCount == _planned.Count)
+        {
+            _planned.Add(new PlannedRules());
+        }
+
+        _planned[_plannedCount].Prepare(rules, question, registers);
+        return _plannedCount++;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Numerics;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+
+namespace Lookup.Server.Batch;
+
+/// <summary>
+/// What rules ask for one question, and what they decide of a number of which nothing is known. Prepared once a chunk
+/// for all numbers under the same rules.
+/// </summary>
+internal sealed class PlannedRules
+{
+    private static readonly StoredValue[] Absent = new StoredValue[Decider.Slots];
+
+    private readonly FactId[] _ids = new FactId[Decider.Slots];
+    private readonly byte[] _slots = new byte[Decider.Slots];
+    private int _count;
+
+    /// <summary>The rules; null where no regime holds.</summary>
+    internal Rules? Rules { get; private set; }
+
+    /// <summary>The timelines that the decision looks at.</summary>
+    internal ReadOnlySpan<FactId> Ids => _ids.AsSpan(0, _count);
+
+    /// <summary>All timelines, as bits in the order of <see cref="Ids"/>.</summary>
+    internal uint All => (1u << _count) - 1;
+
+    /// <summary>The objections among them. Whenever anything is read, they are read with it.</summary>
+    internal uint Objections { get; private set; }
+
+    /// <summary>The answer where nothing is known.</summary>
+    internal ItemAnswer Nothing { get; private set; }
+
+    internal void Prepare(Rules? rules, in Question question, RegisterSnapshots registers)
+    {
+        Rules = rules;
+        _count = rules is null ? 0 : Decider.Plan(rules, question, _ids, _slots);
+        Objections = 0;
+        for (var i = 0; i < _count; i++)
+        {
+            if (_ids[i].Kind == FactKind.Objection)
+            {
+                Objections |= 1u << i;
+            }
+        }
+
+        Nothing = ItemAnswer.Of(Decider.Decide(rules, question, Absent, registers));
+    }
+
+    /// <summary>Decides on what was read.</summary>
+    /// <param name="question">The question that it was prepared for.</param>
+    /// <param name="registers">The registers that it was prepared for.</param>
+    /// <param name="asked">The timelines that were read, as bits; the others are known not to be there.</param>
+    /// <param name="batch">What was read.</param>
+    /// <param name="item">The number's place in it.</param>
+    /// <param name="bySlot">Room for <see cref="Decider.Slots"/> values, all none; so it is left.</param>
+    internal Decision Decide(
+        in Question question, RegisterSnapshots registers, uint asked, ReadBatch batch, int item, Span<StoredValue> bySlot)
+    {
+        var index = 0;
+        for (var bits = asked; bits != 0; bits &= bits - 1)
+        {
+            bySlot[_slots[BitOperations.TrailingZeroCount(bits)]] = batch.Value(item, index++);
+        }
+
+        var decision = Decider.Decide(Rules, question, bySlot, registers);
+        for (var bits = asked; bits != 0; bits &= bits - 1)
+        {
+            bySlot[_slots[BitOperations.TrailingZeroCount(bits)]] = default;
+        }
+
+        return decision;
+    }
+}
