@@ -125,6 +125,17 @@ public sealed class BlockFilter
     public uint MayContain(NumberKey key, ReadOnlySpan<FactId> ids)
     {
         var possible = 0u;
+        if (_vectors)
+        {
+            var block = Vector256.LoadUnsafe(ref Block(key.FilterHash)).AsUInt32();
+            for (var i = 0; i < ids.Length; i++)
+            {
+                possible |= (Avx.TestC(block, Mask(Hash(key, ids[i]))) ? 1u : 0u) << i;
+            }
+
+            return possible;
+        }
+
         for (var i = 0; i < ids.Length; i++)
         {
             if (Contains(Hash(key, ids[i])))

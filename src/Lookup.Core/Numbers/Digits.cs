@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Lookup.Core.Numbers;
 
 /// <summary>Numbers as strings of decimal digits, of which a prefix is asked for again and again.</summary>
@@ -14,12 +16,13 @@ internal static class Digits
     internal static int Count(ulong number)
     {
         var powers = PowersOfTen;
-        var digits = 1;
-        while (digits < powers.Length && number >= powers[digits])
+        if (number >= powers[^1])
         {
-            digits++;
+            return powers.Length;
         }
 
-        return digits;
+        // 1233/4096 is just above the logarithm of 2, so this is right or one too low.
+        var digits = ((BitOperations.Log2(number | 1) + 1) * 1233) >> 12;
+        return digits + (number >= powers[digits] ? 1 : 0);
     }
 }

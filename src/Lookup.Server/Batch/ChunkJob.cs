@@ -89,6 +89,7 @@ internal sealed class ChunkJob
     private void Write(V1.CheckStreamChunk chunk, OpenStream open, long callTime, long now)
     {
         var answers = _worker.Answers;
+        var distinct = _worker.Distinct;
         _response.Sequence = chunk.Sequence;
         var verdicts = Resize(_response.Verdicts, answers.Length);
         var reasons = Resize(_response.Reasons, answers.Length);
@@ -97,13 +98,16 @@ internal sealed class ChunkJob
         var unanswered = false;
         for (var i = 0; i < answers.Length; i++)
         {
-            ref readonly var answer = ref answers[i];
-            verdicts[i] = (V1.Verdict)answer.Verdict;
-            reasons[i] = (V1.ReasonCode)answer.Reason;
-            if (answer.Verdict == Verdict.Allow)
+            verdicts[i] = (V1.Verdict)distinct[answers[i]].Verdict;
+            allowed |= verdicts[i] == V1.Verdict.Allow;
+            reasons[i] = (V1.ReasonCode)distinct[answers[i]].Reason;
+        }
+
+        foreach (ref readonly var answer in distinct)
+        {
+            if (answer.Verdict == Verdict.Allow && answer.ValidUntil > 0)
             {
-                allowed = true;
-                validUntil = Math.Min(validUntil, answer.ValidUntil > 0 ? answer.ValidUntil : long.MaxValue);
+                validUntil = Math.Min(validUntil, answer.ValidUntil);
             }
             else if (answer.Reason is ReasonCode.StoreUnavailable or ReasonCode.NotFresh)
             {
@@ -113,7 +117,7 @@ internal sealed class ChunkJob
 
         if (open.AllReasons)
         {
-            WriteReasonBits(answers);
+            WriteReasonBits(answers, distinct);
         }
 
         _response.Numbers.Clear();
@@ -142,10 +146,10 @@ internal sealed class ChunkJob
         common.RetryAfter = unanswered ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(_services.Options.RetryAfterMs)) : null;
     }
 
-    private void WriteReasonBits(ReadOnlySpan<ItemAnswer> answers)
+    private void WriteReasonBits(ReadOnlySpan<int> answers, ReadOnlySpan<ItemAnswer> distinct)
     {
         UInt128 all = 0;
-        foreach (ref readonly var answer in answers)
+        foreach (ref readonly var answer in distinct)
         {
             all |= answer.Reasons;
         }
@@ -165,7 +169,7 @@ internal sealed class ChunkJob
         for (var i = 0; i < answers.Length; i++)
         {
             var word = 0UL;
-            for (var rest = answers[i].Reasons; rest != 0; rest &= rest - 1)
+            for (var rest = distinct[answers[i]].Reasons; rest != 0; rest &= rest - 1)
             {
                 word |= 1UL << place[(int)UInt128.TrailingZeroCount(rest)];
             }

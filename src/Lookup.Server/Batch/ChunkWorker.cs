@@ -7,6 +7,7 @@
 // together with the objections, and decided one by one.
 //
 // Nothing is allocated per number: a worker keeps its arrays from chunk to chunk.
+using System.Runtime.InteropServices;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -24,10 +25,14 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     // So far ahead of the probe a block is asked for; enough to hide a miss of all caches behind other probes.
     private const int Ahead = 16;
 
+    // Place of the answer to what is no number.
+    private const int Invalid = 0;
+
     private readonly ulong[] _numbers = new ulong[MaxNumbers];
     private readonly NumberKey[] _keys = new NumberKey[MaxNumbers];
     private readonly int[] _plans = new int[MaxNumbers];
-    private readonly ItemAnswer[] _answers = new ItemAnswer[MaxNumbers];
+    private readonly int[] _answers = new int[MaxNumbers];
+    private readonly List<ItemAnswer> _distinct = new(MaxNumbers);
     private readonly List<PlannedRules> _planned = [];
     private readonly Dictionary<Rules, int> _planOf = [];
     private readonly (int Number, uint Asked)[] _readItems = new (int, uint)[MaxNumbers];
@@ -42,8 +47,11 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     /// <summary>How many numbers there are.</summary>
     internal int Count { get; private set; }
 
-    /// <summary>The answers, parallel to the numbers.</summary>
-    internal ReadOnlySpan<ItemAnswer> Answers => _answers.AsSpan(0, Count);
+    /// <summary>For each number the place of its answer among <see cref="Distinct"/>.</summary>
+    internal ReadOnlySpan<int> Answers => _answers.AsSpan(0, Count);
+
+    /// <summary>The answers given, most of them to many numbers.</summary>
+    internal ReadOnlySpan<ItemAnswer> Distinct => CollectionsMarshal.AsSpan(_distinct);
 
     /// <summary>What is to be read from the store.</summary>
     internal ReadBatch Reads { get; } = new();
@@ -62,6 +70,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         Reads.Clear();
         Basis.Clear();
         _planOf.Clear();
+        BeginAnswers();
         _plannedCount = 0;
         _withoutRules = -1;
     }
@@ -70,9 +79,11 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     internal void AnswerAll(in ItemAnswer answer)
     {
         Basis.Clear();
+        BeginAnswers();
+        var place = Add(answer);
         for (var i = 0; i < Count; i++)
         {
-            _answers[i] = PhoneNumber.TryFrom(_numbers[i], out _, out _) ? answer : ItemAnswer.Invalid;
+            _answers[i] = PhoneNumber.TryFrom(_numbers[i], out _, out _) ? place : Invalid;
         }
     }
 
@@ -103,7 +114,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
 
             if (_plans[i] < 0)
             {
-                _answers[i] = ItemAnswer.Invalid;
+                _answers[i] = Invalid;
                 continue;
             }
 
@@ -143,21 +154,33 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             var (number, asked) = _readItems[item];
             if (Reads.Fault(item) is not null)
             {
-                _answers[number] = ItemAnswer.Unavailable;
+                _answers[number] = Add(ItemAnswer.Unavailable);
                 continue;
             }
 
             var (partition, version) = Reads.Position(item);
             if (demand is not null && demand.VersionOf(partition) > version)
             {
-                _answers[number] = ItemAnswer.NotFresh;
+                _answers[number] = Add(ItemAnswer.NotFresh);
                 continue;
             }
 
             Basis.UseRead(partition, version);
-            _answers[number] = ItemAnswer.Of(
-                _planned[_plans[number]].Decide(question, registers, asked, Reads, item, _bySlot));
+            _answers[number] = Add(ItemAnswer.Of(
+                _planned[_plans[number]].Decide(question, registers, asked, Reads, item, _bySlot)));
         }
+    }
+
+    private void BeginAnswers()
+    {
+        _distinct.Clear();
+        _distinct.Add(ItemAnswer.Invalid);
+    }
+
+    private int Add(in ItemAnswer answer)
+    {
+        _distinct.Add(answer);
+        return _distinct.Count - 1;
     }
 
     private void AddRead(int number, PlannedRules plan, uint asked)
@@ -205,7 +228,9 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             _planned.Add(new PlannedRules());
         }
 
-        _planned[_plannedCount].Prepare(rules, question, registers);
+        var plan = _planned[_plannedCount];
+        plan.Prepare(rules, question);
+        plan.Nothing = Add(ItemAnswer.Of(plan.DecideNothing(question, registers)));
         return _plannedCount++;
     }
 }

@@ -17,6 +17,8 @@ internal sealed class FreshFilters(int partitions)
     /// <summary>Takes the filters of this moment.</summary>
     internal void Take(TimeProvider clock) => Now = clock.GetTimestamp();
 
+    internal void Set(int partition, BlockFilter? filter) => _usable[partition] = filter;
+
     internal int PartitionOf(NumberKey key) => key.Partition(partitions);
 
     /// <summary>The filter of a partition, or null where it must not decide.</summary>

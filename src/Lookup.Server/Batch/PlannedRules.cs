@@ -30,10 +30,10 @@ internal sealed class PlannedRules
     /// <summary>The objections among them. Whenever anything is read, they are read with it.</summary>
     internal uint Objections { get; private set; }
 
-    /// <summary>The answer where nothing is known.</summary>
-    internal ItemAnswer Nothing { get; private set; }
+    /// <summary>Place of the answer where nothing is known.</summary>
+    internal int Nothing { get; set; }
 
-    internal void Prepare(Rules? rules, in Question question, RegisterSnapshots registers)
+    internal void Prepare(Rules? rules, in Question question)
     {
         Rules = rules;
         _count = rules is null ? 0 : Decider.Plan(rules, question, _ids, _slots);
@@ -45,9 +45,11 @@ internal sealed class PlannedRules
                 Objections |= 1u << i;
             }
         }
-
-        Nothing = ItemAnswer.Of(Decider.Decide(rules, question, Absent, registers));
     }
+
+    /// <summary>Decides on a number of which nothing is known.</summary>
+    internal Decision DecideNothing(in Question question, RegisterSnapshots registers) =>
+        Decider.Decide(Rules, question, Absent, registers);
 
     /// <summary>Decides on what was read.</summary>
     /// <param name="question">The question that it was prepared for.</param>
