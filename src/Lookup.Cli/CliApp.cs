@@ -59,6 +59,7 @@ internal static class CliApp
             new FactsCommand(shell),
             new EraseCommand(shell),
             new ImportCommand(shell),
+            new ImportsCommand(shell),
             new OrgCommand(shell),
             new RegisterCommand(shell),
             new DoctorCommand(shell),

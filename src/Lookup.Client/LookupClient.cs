@@ -18,6 +18,7 @@ public sealed class LookupClient : IDisposable
     private readonly LookupService.LookupServiceClient _lookup;
     private readonly FactService.FactServiceClient _facts;
     private readonly RegistryService.RegistryServiceClient _registry;
+    private readonly ImportService.ImportServiceClient _imports;
     private readonly Health.HealthClient _health;
 
     /// <summary>Prepares a connection; it is made with the first call.</summary>
@@ -41,6 +42,7 @@ public sealed class LookupClient : IDisposable
         _lookup = new LookupService.LookupServiceClient(_channel);
         _facts = new FactService.FactServiceClient(_channel);
         _registry = new RegistryService.RegistryServiceClient(_channel);
+        _imports = new ImportService.ImportServiceClient(_channel);
         _health = new Health.HealthClient(_channel);
     }
 
@@ -82,6 +84,10 @@ public sealed class LookupClient : IDisposable
     /// <summary>The registers that the regimes know.</summary>
     public Task<ListRegistersResponse> ListRegistersAsync(ListRegistersRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.ListRegistersAsync(request, options), cancellationToken);
+
+    /// <summary>The imports on record, the newest first.</summary>
+    public Task<ListImportsResponse> ListImportsAsync(ListImportsRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _imports.ListImportsAsync(request, options), cancellationToken);
 
     /// <summary>Whether the service can answer now, by grpc.health.v1.</summary>
     public async Task<bool> IsServingAsync(CancellationToken cancellationToken)

@@ -9,7 +9,7 @@
 //   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read
 //   {pp}x:G      string filter, see BlockFilter
 //   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
-//   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots
+//   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports
 using System.Buffers.Binary;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -28,6 +28,7 @@ internal static class Keys
     internal static readonly RedisKey SourceIds = "{lookup}:source-ids";
     internal static readonly RedisKey Organisations = "{lookup}:organisations";
     internal static readonly RedisKey Snapshots = "{lookup}:snapshots";
+    internal static readonly RedisKey Imports = "{lookup}:imports";
 
     private const string Hex = "0123456789abcdef";
 

@@ -3,6 +3,7 @@ using Lookup.Cli.Import;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Core.Regimes;
+using Lookup.V1;
 
 namespace Lookup.Cli.Commands;
 
@@ -44,7 +45,15 @@ internal sealed class ImportCommand : CliCommand
         await using var target = await TargetAsync(parsed, input, ct);
         var identity = Checkpoint.IdentityOf(input.Fingerprint(), _file.Fingerprint(parsed, map), target.Name);
         var started = Shell.Clock.GetTimestamp();
-        var running = importer.RunAsync(target, identity, ct);
+        var import = new ImportDescription
+        {
+            FileName = input.Path is null ? "" : input.Name,
+            FileSha256 = parsed.GetValue(_dryRun) ? "" : input.Sha256(),
+            FileSize = input.Length,
+            Actor = Environment.UserName,
+            Source = map.Fixed.GetValueOrDefault(Field.Source) ?? $"import {input.Name}",
+        };
+        var running = importer.RunAsync(target, import, identity, ct);
         await ImportProgress.ShowAsync(Shell, input, importer, running);
         try
         {

@@ -12,12 +12,15 @@ namespace Lookup.Cli.Import;
 /// </summary>
 internal sealed record Checkpoint
 {
-    public const int CurrentFormat = 1;
+    public const int CurrentFormat = 2;
 
     public int Format { get; init; } = CurrentFormat;
 
     /// <summary>Hash of what must be the same to go on: the file, the mapping and the target.</summary>
     public string Identity { get; init; } = "";
+
+    /// <summary>The import to go on with.</summary>
+    public string ImportId { get; init; } = "";
 
     public long Line { get; init; }
 

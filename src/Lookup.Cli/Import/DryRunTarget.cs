@@ -14,7 +14,8 @@ internal sealed class DryRunTarget(IRegisterCatalog registers, TimeProvider cloc
 
     public bool CanResume => false;
 
-    public async Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    public async Task RunAsync(
+        ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
     {
         var check = new FactCheck(new FactExpander(registers, _cipher, clock));
         var stored = new List<StoredFact>();

@@ -1,6 +1,7 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Server.Mapping;
 using Lookup.V1;
 
 namespace Lookup.Cli.Import;
@@ -12,8 +13,10 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
 
     public bool CanResume => false;
 
-    public async Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    public async Task RunAsync(
+        ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
     {
+        var session = await ImportSession.BeginAsync(load.Imports, ImportMapping.Read(import), clock, ct);
         var check = new FactCheck(new FactExpander(registers, cipher, clock));
         var stored = new List<StoredFact>();
         await foreach (var batch in batches.WithCancellation(ct))
@@ -24,7 +27,7 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
                 var begin = stored.Count;
                 if (check.Expand(batch.Facts[i], i, stored, refused) is { } fact)
                 {
-                    var source = await load.SourceIdAsync(fact.Source, fact.Actor, ct);
+                    var source = await session.SourceIdAsync(fact.Source, fact.Actor, ct);
                     for (var k = begin; k < stored.Count; k++)
                     {
                         stored[k] = stored[k] with { Entry = stored[k].Entry with { Source = source } };
@@ -34,10 +37,14 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
 
             await load.AddAsync(stored, ct);
             stored.Clear();
-            recorded(batch, new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused));
+            var outcome = new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused, session.Id);
+            session.Count(outcome.Recorded, 0, refused.Count);
+            await session.TouchAsync(StoreTarget.TouchPauseMs, ct);
+            recorded(batch, outcome);
         }
 
         var result = await load.PublishAsync(ct);
+        await session.EndAsync(ct);
         if (result.Collisions > 0)
         {
             throw new CliException(

@@ -66,8 +66,8 @@ internal sealed class ImportBatch(ulong sequence)
     }
 }
 
-/// <summary>What came of a batch.</summary>
-internal readonly record struct BatchOutcome(int Recorded, int Unchanged, IReadOnlyList<RefusedFact> Refused);
+/// <summary>What came of a batch, and the import that it belongs to; empty where nothing is recorded.</summary>
+internal readonly record struct BatchOutcome(int Recorded, int Unchanged, IReadOnlyList<RefusedFact> Refused, string ImportId = "");
 
 /// <summary>Where an import goes.</summary>
 internal interface IImportTarget : IAsyncDisposable
@@ -81,5 +81,10 @@ internal interface IImportTarget : IAsyncDisposable
     /// <summary>
     /// Records the batches and reports each when it is durable, in order, one at a time.
     /// </summary>
-    public Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct);
+    /// <param name="import">What is to be known of the import; with an id, that one is continued.</param>
+    /// <param name="batches">The batches.</param>
+    /// <param name="recorded">Takes what came of each.</param>
+    /// <param name="ct">Stops it.</param>
+    public Task RunAsync(
+        ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct);
 }

@@ -27,6 +27,11 @@ internal static class ImportSummary
         shell.Console.MarkupLine(dryRun
             ? $"  {totals.Recorded:N0} would be recorded, {totals.Rejected:N0} refused"
             : $"  {totals.Recorded:N0} recorded, {totals.Unchanged:N0} known already, {totals.Rejected:N0} refused");
+        if (importer.ImportId.Length > 0)
+        {
+            shell.Console.MarkupLine($"  [grey]import:[/] {importer.ImportId}");
+        }
+
         foreach (var sample in importer.Samples)
         {
             shell.Console.MarkupLine(
@@ -46,6 +51,7 @@ internal static class ImportSummary
         {
             ["file"] = name,
             ["dry_run"] = dryRun,
+            ["import_id"] = importer.ImportId.Length > 0 ? importer.ImportId : null,
             ["lines"] = totals.Lines,
             ["recorded"] = totals.Recorded,
             ["unchanged"] = totals.Unchanged,

@@ -58,12 +58,16 @@ internal sealed class Importer(
     /// <summary>Line after which an earlier run is continued; 0: from the beginning.</summary>
     public long ResumedAfter { get; private set; }
 
+    /// <summary>Id of the import, once something is recorded; empty where nothing is.</summary>
+    public string ImportId => _state.ImportId;
+
     /// <summary>Imports the whole file.</summary>
     /// <param name="target">Where it goes.</param>
+    /// <param name="import">What is to be known of the import.</param>
     /// <param name="identity">Hash of file, mapping and target.</param>
     /// <param name="ct">Stops after what is under way; the checkpoint tells where.</param>
     /// <exception cref="CliException">The file cannot be read on, or too many lines are refused.</exception>
-    public async Task RunAsync(IImportTarget target, string identity, CancellationToken ct)
+    public async Task RunAsync(IImportTarget target, ImportDescription import, string identity, CancellationToken ct)
     {
         Resume(target, identity);
         rejects.Open(_state.RejectBytes);
@@ -72,7 +76,8 @@ internal sealed class Importer(
         var reading = Task.Run(() => ReadAsync(batches.Writer, stop.Token), CancellationToken.None);
         try
         {
-            await target.RunAsync(ReadAllAsync(batches.Reader, stop.Token), (batch, outcome) => Recorded(batch, outcome), stop.Token);
+            var description = new ImportDescription(import) { ImportId = _state.ImportId };
+            await target.RunAsync(description, ReadAllAsync(batches.Reader, stop.Token), (batch, outcome) => Recorded(batch, outcome), stop.Token);
             await reading;
         }
         catch
@@ -182,6 +187,7 @@ internal sealed class Importer(
         _samples.AddRange(refused.Take(10 - _samples.Count));
         _state = _state with
         {
+            ImportId = outcome.ImportId.Length > 0 ? outcome.ImportId : _state.ImportId,
             Line = batch.LastLine,
             Recorded = _state.Recorded + outcome.Recorded,
             Unchanged = _state.Unchanged + outcome.Unchanged,

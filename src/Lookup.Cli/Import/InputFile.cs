@@ -104,6 +104,18 @@ internal sealed class InputFile : IDisposable
         return extension is not (".csv" or ".tsv" or ".txt") && start is [(byte)'{', ..] ? ImportFormat.Ndjson : ImportFormat.Csv;
     }
 
+    /// <summary>SHA-256 of the file as stored, 64 hexadecimal digits; empty for standard input.</summary>
+    public string Sha256()
+    {
+        if (Path is null)
+        {
+            return "";
+        }
+
+        using var file = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
+    }
+
     /// <summary>Tells whether it is the same file as before: its length and a hash of its beginning.</summary>
     public string Fingerprint() => $"{Length}:{Convert.ToHexStringLower(SHA256.HashData(Head))}";
 

@@ -15,14 +15,15 @@ internal sealed class ServiceTarget(LookupClient client) : IImportTarget
 
     public bool CanResume => true;
 
-    public async Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    public async Task RunAsync(
+        ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
     {
         // In the order of the file, with the batches that have nothing to send.
         var pending = Channel.CreateUnbounded<ImportBatch>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var outcomes = new Dictionary<ulong, BatchOutcome>();
-        await foreach (var answer in client.ImportFactsAsync(Requests(batches, pending.Writer, ct), Window, ct))
+        await foreach (var answer in client.ImportFactsAsync(Requests(import, batches, pending.Writer, ct), Window, ct))
         {
-            outcomes.Add(answer.Sequence, new BatchOutcome((int)answer.Recorded, (int)answer.Unchanged, answer.Refused));
+            outcomes.Add(answer.Sequence, new BatchOutcome((int)answer.Recorded, (int)answer.Unchanged, answer.Refused, answer.ImportId));
             Report(pending.Reader, outcomes, recorded);
         }
 
@@ -40,14 +41,18 @@ internal sealed class ServiceTarget(LookupClient client) : IImportTarget
     }
 
     private static async IAsyncEnumerable<ImportFactsRequest> Requests(
-        IAsyncEnumerable<ImportBatch> batches, ChannelWriter<ImportBatch> pending, [EnumeratorCancellation] CancellationToken ct)
+        ImportDescription? import,
+        IAsyncEnumerable<ImportBatch> batches,
+        ChannelWriter<ImportBatch> pending,
+        [EnumeratorCancellation] CancellationToken ct)
     {
         await foreach (var batch in batches.WithCancellation(ct))
         {
             await pending.WriteAsync(batch, ct);
             if (batch.Facts.Count > 0)
             {
-                yield return new ImportFactsRequest { Sequence = batch.Sequence, Facts = { batch.Facts } };
+                yield return new ImportFactsRequest { Sequence = batch.Sequence, Facts = { batch.Facts }, Import = import };
+                import = null;
             }
         }
     }

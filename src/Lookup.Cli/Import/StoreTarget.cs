@@ -1,5 +1,7 @@
 using Lookup.Cli.Hosting;
 using Lookup.Core.Facts;
+using Lookup.Redis;
+using Lookup.Server.Mapping;
 using Lookup.Server.Services;
 using Lookup.V1;
 using Outcome = Lookup.V1.FactResult.Types.Outcome;
@@ -9,17 +11,47 @@ namespace Lookup.Cli.Import;
 /// <summary>Imports straight into a store, without a service, by the same checks and merges.</summary>
 internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, TimeProvider clock) : IImportTarget
 {
+    /// <summary>How often the import's record says that it runs.</summary>
+    internal const int TouchPauseMs = 1_000;
+
     private readonly FactWriter _writer = new(store.Store, new FactExpander(registers, store.Cipher, clock));
 
     public string Name => $"store {store.Store.Manifest.Epoch:x16}";
 
     public bool CanResume => true;
 
-    public async Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    public async Task RunAsync(
+        ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    {
+        var session = await BeginAsync(import, ct);
+        try
+        {
+            await RecordAsync(session, batches, recorded, ct);
+            await session.EndAsync(ct);
+        }
+        catch
+        {
+            await session.BreakOffAsync();
+            throw;
+        }
+    }
+
+    public ValueTask DisposeAsync() => store.DisposeAsync();
+
+    private async Task<ImportSession> BeginAsync(ImportDescription import, CancellationToken ct)
+    {
+        var record = ImportMapping.Read(import);
+        return record.Id.Length == 0
+            ? await ImportSession.BeginAsync(store.Store.Imports, record, clock, ct)
+            : await ImportSession.ResumeAsync(store.Store.Imports, record.Id, clock, ct);
+    }
+
+    private async Task RecordAsync(
+        ImportSession session, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
     {
         await foreach (var batch in batches.WithCancellation(ct))
         {
-            var (outcomes, _) = await _writer.WriteAsync(batch.Facts, ct);
+            var (outcomes, _) = await _writer.WriteAsync(batch.Facts, session, ct);
             var refused = new List<RefusedFact>();
             var unchanged = 0;
             for (var i = 0; i < outcomes.Length; i++)
@@ -31,9 +63,10 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
                 }
             }
 
-            recorded(batch, new BatchOutcome(outcomes.Length - unchanged - refused.Count, unchanged, refused));
+            var outcome = new BatchOutcome(outcomes.Length - unchanged - refused.Count, unchanged, refused, session.Id);
+            session.Count(outcome.Recorded, outcome.Unchanged, outcome.Refused.Count);
+            await session.TouchAsync(TouchPauseMs, ct);
+            recorded(batch, outcome);
         }
     }
-
-    public ValueTask DisposeAsync() => store.DisposeAsync();
 }

@@ -15,6 +15,7 @@ internal static class Words
     public static readonly WordSet<RelationKind> RelationKinds = new("RELATION_KIND_");
     public static readonly WordSet<Layer> Layers = new("LAYER_");
     public static readonly WordSet<Verdict> Verdicts = new("VERDICT_");
+    public static readonly WordSet<ImportState> ImportStates = new("IMPORT_STATE_");
     public static readonly WordSet<ReasonCode> Reasons = new("REASON_CODE_");
 }
 

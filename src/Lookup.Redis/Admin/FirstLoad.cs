@@ -50,6 +50,7 @@ public sealed class FirstLoad : IAsyncDisposable
         _names = new RedisNames(link, StoreManifestFormat.Epoch(manifest.Epoch));
         _writer = new RedisWriter(
             link, manifest, new PartitionStates(manifest.Partitions), _names, StoreManifestFormat.LoadingEpoch);
+        Imports = new RedisImports(link, _names, StoreManifestFormat.Epoch(manifest.Epoch));
         _filters = [.. Enumerable.Range(0, manifest.Partitions).Select(_ => new BlockFilter(blocks))];
         _direct = new long[manifest.Partitions];
     }
@@ -107,7 +108,10 @@ public sealed class FirstLoad : IAsyncDisposable
                     return true;
                 },
                 cancellation);
-            return new FirstLoad(link, await LoadConnection.ConnectAsync(options, cancellation), manifest, blocks);
+            var load = new FirstLoad(link, await LoadConnection.ConnectAsync(options, cancellation), manifest, blocks);
+            if (state == StoreManifestFormat.Loading)
+                await load.ForgetImportsAsync(clock.GetUtcNow().ToUnixTimeMilliseconds(), cancellation);
+            return load;
         }
         catch
         {
@@ -116,10 +120,8 @@ public sealed class FirstLoad : IAsyncDisposable
         }
     }
 
-    /// <summary>The number of a source and actor, as <see cref="IFactStore.SourceIdAsync"/>.</summary>
-    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
-    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
-        _names.SourceIdAsync(source, actor, cancellation);
+    /// <summary>Where the import's record and sources go.</summary>
+    public IImportStore Imports { get; }
 
     /// <summary>Adds facts, in any order. A few thousand at a time are a good batch.</summary>
     /// <exception cref="StoreUnavailableException">The store did not take them; the load cannot go on.</exception>
@@ -227,6 +229,19 @@ public sealed class FirstLoad : IAsyncDisposable
 
         _merged += _deferred.Count;
         _deferred.Clear();
+    }
+
+    // What they brought was wiped with everything else.
+    private async Task ForgetImportsAsync(long now, CancellationToken cancellation)
+    {
+        foreach (var import in await Imports.ListAsync(cancellation))
+        {
+            if (import.State != ImportState.Reverted)
+            {
+                var revert = new StoredRevert { Begun = now, Ended = now, Reason = "The first load that it was part of was begun anew." };
+                await Imports.TryPutAsync(import with { State = ImportState.Reverted, Ended = now, Revert = revert }, cancellation);
+            }
+        }
     }
 
     private static async Task CheckEmptyAsync(RedisLink link, StoreManifest manifest, CancellationToken cancellation)

@@ -14,6 +14,9 @@ public interface IFactStore : IAsyncDisposable
     /// <summary>What the store was set up with.</summary>
     public StoreManifest Manifest { get; }
 
+    /// <summary>What is kept of imports.</summary>
+    public IImportStore Imports { get; }
+
     /// <summary>Reads timelines of a number on the primary, in one round trip.</summary>
     /// <param name="key">The number.</param>
     /// <param name="ids">Up to 256 timelines.</param>

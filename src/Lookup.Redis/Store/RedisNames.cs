@@ -59,13 +59,16 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
         return name;
     }
 
-    internal async ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation)
+    internal async ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation)
     {
-        var key = new StoredSource(source, actor);
+        var key = new StoredSource(source, actor, importId);
         if (_ids.TryGetValue(key, out var known))
             return known;
         var answer = await link.ScriptAsync(
-            Script.Source, [Keys.Manifest, Keys.Sources, Keys.SourceIds], [epoch, source + Separator + actor], cancellation);
+            Script.Source,
+            [Keys.Manifest, Keys.Sources, Keys.SourceIds],
+            [epoch, Text(key), importId.Length == 0 ? 0 : 1],
+            cancellation);
         CheckEpoch(answer);
         var id = uint.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
         Keep(_ids, key, id);
@@ -80,11 +83,31 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
             db => db.HashGetAsync(Keys.SourceIds, id, CommandFlags.DemandMaster), cancellation);
         if (text is null)
             return null;
-        var at = text.IndexOf(Separator, StringComparison.Ordinal);
-        var source = at < 0 ? new StoredSource(text, "") : new StoredSource(text[..at], text[(at + 1)..]);
+        var source = Source(text);
         Keep(_sources, id, source);
         return source;
     }
+
+    /// <summary>The numbers of all sources of an import.</summary>
+    internal async Task<IReadOnlySet<uint>> SourcesOfAsync(string importId, CancellationToken cancellation)
+    {
+        var entries = await GlobalAsync(db => db.HashGetAllAsync(Keys.SourceIds, CommandFlags.DemandMaster), cancellation);
+        return entries
+            .Where(entry => Source((string)entry.Value!).ImportId == importId)
+            .Select(entry => uint.Parse((string)entry.Name!, NumberStyles.None, CultureInfo.InvariantCulture))
+            .ToHashSet();
+    }
+
+    private static string Text(StoredSource source) => source.ImportId.Length == 0
+        ? source.Source + Separator + source.Actor
+        : source.Source + Separator + source.Actor + Separator + source.ImportId;
+
+    private static StoredSource Source(string text) => text.Split(Separator) switch
+    {
+        [var source, var actor, var importId] => new StoredSource(source, actor, importId),
+        [var source, var actor] => new StoredSource(source, actor),
+        _ => new StoredSource(text, ""),
+    };
 
     internal static void CheckEpoch(RedisResult[] answer)
     {
@@ -115,7 +138,7 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
         }
     }
 
-    private async Task<RedisValue> GlobalAsync(Func<IDatabase, Task<RedisValue>> read, CancellationToken cancellation)
+    private async Task<T> GlobalAsync<T>(Func<IDatabase, Task<T>> read, CancellationToken cancellation)
     {
         Task<RedisValue>? found = null;
         var value = await link.ReadAsync(

@@ -28,10 +28,14 @@ internal sealed class RedisStore : IFactStore
         _names = new RedisNames(link, _epoch);
         _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
         _registry = new RedisRegistry(link, _epoch);
+        Imports = new RedisImports(link, _names, _epoch);
     }
 
     /// <inheritdoc/>
     public StoreManifest Manifest { get; }
+
+    /// <inheritdoc/>
+    public IImportStore Imports { get; }
 
     /// <inheritdoc/>
     public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
@@ -116,7 +120,7 @@ internal sealed class RedisStore : IFactStore
 
     /// <inheritdoc/>
     public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
-        _names.SourceIdAsync(source, actor, cancellation);
+        _names.SourceIdAsync(source, actor, "", cancellation);
 
     /// <inheritdoc/>
     public ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation) => _names.SourceAsync(id, cancellation);

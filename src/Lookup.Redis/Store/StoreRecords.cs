@@ -45,8 +45,8 @@ public sealed record EraseResult(int Erased, ConsistencyToken Token);
 /// <param name="Details">Texts by effective time (Unix milliseconds), see <see cref="FactDetail"/>.</param>
 public sealed record StoredTimeline(FactId Id, byte[] Value, IReadOnlyDictionary<long, string> Details);
 
-/// <summary>Where a fact came from and who recorded it.</summary>
-public sealed record StoredSource(string Source, string Actor);
+/// <summary>Where a fact came from, who recorded it, and the import that brought it, or empty.</summary>
+public sealed record StoredSource(string Source, string Actor, string ImportId = "");
 
 /// <summary>An organisation's record.</summary>
 /// <param name="Name">Its name.</param>

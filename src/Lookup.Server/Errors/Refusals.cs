@@ -30,6 +30,9 @@ internal static class Refusals
         return Of(Code.InvalidArgument, message, details);
     }
 
+    /// <summary>What is asked for does not fit the state of what is stored.</summary>
+    internal static RpcException Precondition(string message) => Of(Code.FailedPrecondition, message).ToRpcException();
+
     /// <summary>The store or the service cannot answer now.</summary>
     internal static RpcException Unavailable(string message, int retryAfterMs) =>
         Of(Code.Unavailable, message, Retry(retryAfterMs)).ToRpcException();

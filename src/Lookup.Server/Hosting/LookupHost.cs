@@ -147,6 +147,7 @@ public sealed class LookupHost : IAsyncDisposable
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>();
         services.AddSingleton(new FactExpander(regimes, cipher, clock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
+        services.AddSingleton<ImportEndpoint>();
         services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
     }
 
@@ -162,6 +163,7 @@ public sealed class LookupHost : IAsyncDisposable
         app.MapGrpcService<LookupEndpoint>();
         app.MapGrpcService<FactEndpoint>();
         app.MapGrpcService<RegistryEndpoint>();
+        app.MapGrpcService<ImportEndpoint>();
         app.MapGrpcService<WatchEndpoint>();
         app.MapGrpcService<HealthService>();
         app.MapGrpcReflectionService();

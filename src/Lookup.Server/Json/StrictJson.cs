@@ -16,7 +16,11 @@ namespace Lookup.Server.Json;
 internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
 {
     private static readonly FrozenDictionary<string, MethodDescriptor> Methods =
-        new[] { LookupServiceReflection.Descriptor, FactServiceReflection.Descriptor, RegistryServiceReflection.Descriptor, WatchServiceReflection.Descriptor }
+        new[]
+            {
+                LookupServiceReflection.Descriptor, FactServiceReflection.Descriptor, RegistryServiceReflection.Descriptor,
+                ImportServiceReflection.Descriptor, WatchServiceReflection.Descriptor,
+            }
             .SelectMany(file => file.Services)
             .SelectMany(service => service.Methods)
             .ToFrozenDictionary(method => $"/{method.Service.FullName}/{method.Name}");

@@ -22,6 +22,9 @@ internal sealed class FactEndpoint(
     Drain drain)
     : V1.FactService.FactServiceBase
 {
+    // How often the record of an import says that it runs.
+    private const int TouchPauseMs = 1_000;
+
     private static readonly FactId[] AnyId = [new(FactKind.Objection, 0, Scope.All)];
 
     private int _imports;
@@ -30,7 +33,7 @@ internal sealed class FactEndpoint(
     public override async Task<V1.RecordFactsResponse> RecordFacts(V1.RecordFactsRequest request, ServerCallContext context)
     {
         CheckCount(request.Facts.Count, options.MaxRecordFacts);
-        var (outcomes, token) = await WriteAsync(request.Facts, context);
+        var (outcomes, token) = await WriteAsync(request.Facts, null, context);
         var response = new V1.RecordFactsResponse { ConsistencyToken = token };
         foreach (var outcome in outcomes)
         {
@@ -57,6 +60,7 @@ internal sealed class FactEndpoint(
 
         drain.Track(context);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
+        ImportSession? import = null;
         try
         {
             ulong? last = null;
@@ -69,9 +73,25 @@ internal sealed class FactEndpoint(
                 }
 
                 CheckCount(batch.Facts.Count, options.MaxImportBatch);
+                if (last is not null && batch.Import is not null)
+                {
+                    throw Refusals.Invalid("import", "Only the first message of a stream describes the import.");
+                }
+
+                import ??= await OpenAsync(batch.Import, context);
                 last = batch.Sequence;
-                await responseStream.WriteAsync(await ImportAsync(batch, context), context.CancellationToken);
+                await responseStream.WriteAsync(await ImportAsync(batch, import, context), context.CancellationToken);
             }
+
+            if (import is not null)
+            {
+                await LimitedAsync(import.EndAsync, context);
+                import = null;
+            }
+        }
+        catch (ImportException exception)
+        {
+            throw Refusals.Precondition(exception.Message);
         }
         catch (Exception) when (drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
         {
@@ -81,6 +101,10 @@ internal sealed class FactEndpoint(
         finally
         {
             Interlocked.Decrement(ref _imports);
+            if (import is not null)
+            {
+                await import.BreakOffAsync();
+            }
         }
     }
 
@@ -155,10 +179,23 @@ internal sealed class FactEndpoint(
         }
     }
 
-    private async Task<V1.ImportFactsResponse> ImportAsync(V1.ImportFactsRequest batch, ServerCallContext context)
+    private async Task<ImportSession> OpenAsync(V1.ImportDescription? description, ServerCallContext context)
     {
-        var (outcomes, token) = await WriteAsync(batch.Facts, context);
-        var response = new V1.ImportFactsResponse { Sequence = batch.Sequence, ConsistencyToken = token };
+        monitor.ThrowIfUntrusted();
+        var record = ImportMapping.Read(description ?? new V1.ImportDescription());
+        ImportSession? import = null;
+        await LimitedAsync(
+            async token => import = record.Id.Length > 0
+                ? await ImportSession.ResumeAsync(store.Imports, record.Id, clock, token)
+                : await ImportSession.BeginAsync(store.Imports, record, clock, token),
+            context);
+        return import!;
+    }
+
+    private async Task<V1.ImportFactsResponse> ImportAsync(V1.ImportFactsRequest batch, ImportSession import, ServerCallContext context)
+    {
+        var (outcomes, token) = await WriteAsync(batch.Facts, import, context);
+        var response = new V1.ImportFactsResponse { Sequence = batch.Sequence, ConsistencyToken = token, ImportId = import.Id };
         for (var i = 0; i < outcomes.Length; i++)
         {
             switch (outcomes[i].Outcome)
@@ -175,16 +212,26 @@ internal sealed class FactEndpoint(
             }
         }
 
+        import.Count(response.Recorded, response.Unchanged, response.Refused.Count);
+        await LimitedAsync(cancellation => import.TouchAsync(TouchPauseMs, cancellation), context);
         return response;
     }
 
-    private async Task<(FactOutcome[] Outcomes, string Token)> WriteAsync(IReadOnlyList<V1.Fact> facts, ServerCallContext context)
+    private async Task<(FactOutcome[] Outcomes, string Token)> WriteAsync(
+        IReadOnlyList<V1.Fact> facts, ImportSession? import, ServerCallContext context)
     {
         monitor.ThrowIfUntrusted();
+        (FactOutcome[], string) written = default;
+        await LimitedAsync(async token => written = await writer.WriteAsync(facts, import, token), context);
+        return written;
+    }
+
+    private async Task LimitedAsync(Func<CancellationToken, Task> write, ServerCallContext context)
+    {
         using var call = new StoreCall(context, options.StoreWriteLimitMs);
         try
         {
-            return await writer.WriteAsync(facts, call.Token);
+            await write(call.Token);
         }
         catch (OperationCanceledException) when (call.Expired)
         {

@@ -53,6 +53,7 @@ internal sealed class FactNaming(IFactStore store, RegimeSet regimes)
                 Fact = fact,
                 Recorded = FieldFaults.ToTimestamp(entry.Recorded * 1000L),
                 Current = current,
+                ImportId = source?.ImportId ?? "",
             });
         }
 

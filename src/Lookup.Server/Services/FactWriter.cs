@@ -8,8 +8,12 @@ namespace Lookup.Server.Services;
 internal sealed class FactWriter(IFactStore store, FactExpander expander)
 {
     /// <summary>Stores a batch.</summary>
+    /// <param name="facts">The facts.</param>
+    /// <param name="import">The import that they belong to; null for none.</param>
+    /// <param name="cancellation">Ends the wait.</param>
     /// <returns>One result for each fact, in order, and the token.</returns>
-    internal async Task<(FactOutcome[] Outcomes, string Token)> WriteAsync(IReadOnlyList<V1.Fact> facts, CancellationToken cancellation)
+    internal async Task<(FactOutcome[] Outcomes, string Token)> WriteAsync(
+        IReadOnlyList<V1.Fact> facts, ImportSession? import, CancellationToken cancellation)
     {
         var outcomes = new FactOutcome[facts.Count];
         var ends = new int[facts.Count];
@@ -28,7 +32,9 @@ internal sealed class FactWriter(IFactStore store, FactExpander expander)
             }
             else
             {
-                var source = await store.SourceIdAsync(fact.Source, fact.Actor, cancellation);
+                var source = import is null
+                    ? await store.SourceIdAsync(fact.Source, fact.Actor, cancellation)
+                    : await import.SourceIdAsync(fact.Source, fact.Actor, cancellation);
                 for (var k = begin; k < stored.Count; k++)
                 {
                     stored[k] = stored[k] with { Entry = stored[k].Entry with { Source = source } };

@@ -14,6 +14,7 @@ internal sealed class HealthService(StoreMonitor monitor, Drain drain) : Health.
         V1.LookupService.Descriptor.FullName,
         V1.FactService.Descriptor.FullName,
         V1.RegistryService.Descriptor.FullName,
+        V1.ImportService.Descriptor.FullName,
     ];
 
     /// <inheritdoc/>

@@ -17,7 +17,8 @@ internal sealed class RecordingTarget : IImportTarget
 
     public bool CanResume { get; init; } = true;
 
-    public async Task RunAsync(IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    public async Task RunAsync(
+        ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
     {
         await foreach (var batch in batches.WithCancellation(ct))
         {
@@ -68,7 +69,7 @@ internal sealed class ImportBench(TempFolder folder, string name, params string[
         using var rejects = new RejectFile(RejectPath);
         var importer = new Importer(input.Name, reader, new FactMapper(map.Where, map.Fixed, zone, "test file"), map, rejects, Settings, TimeProvider.System);
         Importer = importer;
-        await importer.RunAsync(Target, Checkpoint.IdentityOf(input.Fingerprint(), map.Fingerprint(), Target.Name), TestContext.Current.CancellationToken);
+        await importer.RunAsync(Target, new ImportDescription(), Checkpoint.IdentityOf(input.Fingerprint(), map.Fingerprint(), Target.Name), TestContext.Current.CancellationToken);
         return importer.Totals;
     }
 

@@ -16,6 +16,8 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public StoreManifest Manifest => inner.Manifest;
 
+    public IImportStore Imports => inner.Imports;
+
     public async ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken ct)
     {
         await Trouble(ct);

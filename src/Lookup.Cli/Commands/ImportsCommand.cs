@@ -1,0 +1,118 @@
+using System.CommandLine;
+using Lookup.Cli.Hosting;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Server.Mapping;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup imports: which imports there were.</summary>
+internal sealed class ImportsCommand : CliCommand
+{
+    private readonly Option<int> _last = new("--last")
+    {
+        Description = "How many of the newest, 1 to 1000.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 20,
+    };
+
+    private readonly ConnectionOptions _connection;
+    private readonly StoreChoice _store;
+
+    public ImportsCommand(Shell shell)
+        : base(shell, "imports", "Lists the imports, the newest first: id, state, file, counts.", "lookup imports", "lookup imports --last 1 --json")
+    {
+        Options.Add(_last);
+        _connection = new ConnectionOptions(this);
+        _store = new StoreChoice(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var last = parsed.GetValue(_last);
+        if (last is < 1 or > 1000)
+        {
+            throw CliException.Usage($"--last {last} is outside 1 to 1000.");
+        }
+
+        var all = await ListAsync(parsed, ct);
+        var response = new ListImportsResponse { Imports = { all.Imports.Take(last) } };
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(JsonText.Of(response));
+            return ExitCodes.Ok;
+        }
+
+        if (response.Imports.Count == 0)
+        {
+            Shell.Console.MarkupLine("[bold]No imports[/] are on record.");
+        }
+
+        foreach (var import in response.Imports)
+        {
+            Write(Shell.Console, import);
+        }
+
+        if (all.Imports.Count > last)
+        {
+            Shell.Console.MarkupLine($"[grey]and {all.Imports.Count - last} earlier (--last N)[/]");
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>Writes one import in a few lines.</summary>
+    internal static void Write(IAnsiConsole console, V1.Import import)
+    {
+        console.MarkupLine(
+            $"[bold]{Markup.Escape(import.ImportId)}[/]  {State(import.State)}  {DecisionPrinter.Time(import.BeginTime)}{(import.EndTime is { } end ? " to " + DecisionPrinter.Time(end) : "")}");
+        if (import.FileName.Length > 0)
+        {
+            var hash = import.FileSha256.Length > 0 ? $", SHA-256 {import.FileSha256}" : "";
+            console.MarkupLine($"  [grey]file:[/] {Markup.Escape(import.FileName)}, {import.FileSize:N0} bytes{hash}");
+        }
+
+        if (import.Register.Length > 0)
+        {
+            console.MarkupLine(
+                $"  [grey]register:[/] {Markup.Escape(import.Register)} as of {DecisionPrinter.Time(import.SnapshotDate)}: {import.Additions:N0} added, {import.Removals:N0} removed, {import.Changes:N0} changed, {import.Unchanged:N0} unchanged");
+        }
+        else
+        {
+            console.MarkupLine($"  [grey]facts:[/] {import.Recorded:N0} recorded, {import.Unchanged:N0} known already, {import.Refused:N0} refused");
+        }
+
+        if (import.Actor.Length + import.Source.Length > 0)
+        {
+            console.MarkupLine($"  [grey]by:[/] {Markup.Escape(import.Actor)}  [grey]source:[/] {Markup.Escape(import.Source)}");
+        }
+    }
+
+    private async Task<ListImportsResponse> ListAsync(ParseResult parsed, CancellationToken ct)
+    {
+        if (_store.IsEmpty(parsed))
+        {
+            using var client = _connection.Connect(parsed);
+            return await client.ListImportsAsync(new ListImportsRequest(), ct);
+        }
+
+        if (_connection.IsNamed(parsed))
+        {
+            throw CliException.Usage("--address is a service and --data and --redis are a store: name one.");
+        }
+
+        await using var store = await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct);
+        var now = Shell.Clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var imports = await store.Store.Imports.ListAsync(ct);
+        return new ListImportsResponse { Imports = { imports.Select(import => ImportMapping.ToProto(import, now)) } };
+    }
+
+    private static string State(ImportState state) => state switch
+    {
+        ImportState.Done => "[green]done[/]",
+        ImportState.Running => "running",
+        _ => $"[yellow]{Words.ImportStates.Of(state).Replace('_', ' ')}[/]",
+    };
+}

@@ -1,0 +1,11 @@
+namespace Lookup.Core.Facts;
+
+/// <summary>
+/// Numbers of sources. Those of imports are odd and the others even, so that a fact tells of itself whether it can be
+/// reverted with its import.
+/// </summary>
+public static class FactSource
+{
+    /// <summary>Whether the number is that of an import's source.</summary>
+    public static bool IsImport(uint source) => (source & 1) != 0;
+}

@@ -1,0 +1,4 @@
+namespace Lookup.Redis;
+
+/// <summary>An import or a revert cannot be done as asked. The message says why and is fit for callers.</summary>
+public sealed class ImportException(string message) : Exception(message);

@@ -1,0 +1,154 @@
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace Lookup.Redis;
+
+/// <summary>
+/// One import under way: its id, the sources of its facts, and its record, which says at least once in a while that it
+/// runs. Ids are the time at which the import began and four random digits, for example "20261124-141502-7f3a": they
+/// sort by time. One caller at a time, except for <see cref="SourceIdAsync"/>.
+/// </summary>
+public sealed class ImportSession
+{
+    private const int MaxTries = 16;
+
+    private readonly IImportStore _imports;
+    private readonly TimeProvider _clock;
+    private StoredImport _record;
+    private long _written;
+    private Last? _last;
+
+    private ImportSession(IImportStore imports, StoredImport record, TimeProvider clock)
+    {
+        _imports = imports;
+        _record = record;
+        _clock = clock;
+        _written = clock.GetTimestamp();
+    }
+
+    /// <summary>Its id.</summary>
+    public string Id => _record.Id;
+
+    /// <summary>Its record, with what was counted since it was last written.</summary>
+    public StoredImport Record => _record;
+
+    /// <summary>Begins an import.</summary>
+    /// <param name="imports">Where its record goes.</param>
+    /// <param name="description">File, actor, source and register; the rest is set here.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public static async Task<ImportSession> BeginAsync(
+        IImportStore imports, StoredImport description, TimeProvider clock, CancellationToken cancellation)
+    {
+        for (var i = 0; i < MaxTries; i++)
+        {
+            var now = clock.GetUtcNow();
+            var begun = now.ToUnixTimeMilliseconds();
+            var record = description with
+            {
+                Id = NewId(now),
+                State = ImportState.Running,
+                Begun = begun,
+                Touched = begun,
+                Ended = 0,
+                Stored = null,
+            };
+            if (await imports.TryPutAsync(record, cancellation) is { } stored)
+                return new ImportSession(imports, stored, clock);
+        }
+
+        throw new ImportException("Too many imports begin in this second; try again.");
+    }
+
+    /// <summary>Goes on with an import that was broken off. Whoever had it until now is stopped at its next batch.</summary>
+    /// <exception cref="ImportException">There is no such import, or it has ended or was reverted.</exception>
+    public static async Task<ImportSession> ResumeAsync(
+        IImportStore imports, string id, TimeProvider clock, CancellationToken cancellation)
+    {
+        for (var i = 0; i < MaxTries; i++)
+        {
+            var record = await imports.FindAsync(id, cancellation)
+                ?? throw new ImportException($"There is no import {Quote(id)} in this store.");
+            if (record.State is not (ImportState.Running or ImportState.BrokenOff))
+            {
+                throw new ImportException(record.State == ImportState.Done
+                    ? $"The import {id} has ended; a new one is needed."
+                    : $"The import {id} was reverted; a new one is needed.");
+            }
+
+            // The time differs from what is stored, so that the text does and the one before notices.
+            var touched = Math.Max(clock.GetUtcNow().ToUnixTimeMilliseconds(), record.Touched + 1);
+            if (await imports.TryPutAsync(record with { State = ImportState.Running, Touched = touched, Ended = 0 }, cancellation) is { } stored)
+                return new ImportSession(imports, stored, clock);
+        }
+
+        throw new ImportException($"Others go on with the import {id} at the same time.");
+    }
+
+    /// <summary>The number of a source of its facts.</summary>
+    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation)
+    {
+        // Facts of a file share their source as a rule.
+        var last = Volatile.Read(ref _last);
+        return last is not null && last.Source == source && last.Actor == actor
+            ? new ValueTask<uint>(last.Id)
+            : AskAsync();
+
+        async ValueTask<uint> AskAsync()
+        {
+            var id = await _imports.SourceIdAsync(source, actor, Id, cancellation);
+            Volatile.Write(ref _last, new Last(source, actor, id));
+            return id;
+        }
+    }
+
+    /// <summary>Changes the record; it is written with the next <see cref="TouchAsync"/>.</summary>
+    public void Change(Func<StoredImport, StoredImport> change) => _record = change(_record);
+
+    /// <summary>Adds to the counts.</summary>
+    public void Count(long recorded, long unchanged, long refused) => _record = _record with
+    {
+        Recorded = _record.Recorded + recorded,
+        Unchanged = _record.Unchanged + unchanged,
+        Refused = _record.Refused + refused,
+    };
+
+    /// <summary>Says that it runs, at most once in <paramref name="pauseMs"/> milliseconds.</summary>
+    /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
+    public Task TouchAsync(int pauseMs, CancellationToken cancellation) =>
+        _clock.GetElapsedTime(_written).TotalMilliseconds < pauseMs ? Task.CompletedTask : PutAsync(ImportState.Running, cancellation);
+
+    /// <summary>Ends it well.</summary>
+    /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
+    public Task EndAsync(CancellationToken cancellation) => PutAsync(ImportState.Done, cancellation);
+
+    /// <summary>Says that it was broken off, if that can still be said; otherwise its silence does.</summary>
+    public async Task BreakOffAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2), _clock);
+        try
+        {
+            await PutAsync(ImportState.BrokenOff, limit.Token);
+        }
+        catch (Exception e) when (e is StoreUnavailableException or ImportException or OperationCanceledException)
+        {
+            // What broke it off is what the caller is told.
+        }
+    }
+
+    private async Task PutAsync(ImportState state, CancellationToken cancellation)
+    {
+        var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var next = _record with { State = state, Touched = now, Ended = state == ImportState.Running ? 0 : now };
+        _record = await _imports.TryPutAsync(next, cancellation)
+            ?? throw new ImportException($"The import {Id} was taken over or reverted by another.");
+        _written = _clock.GetTimestamp();
+    }
+
+    private static string NewId(DateTimeOffset now) => string.Create(
+        CultureInfo.InvariantCulture, $"{now.UtcDateTime:yyyyMMdd-HHmmss}-{RandomNumberGenerator.GetInt32(0x10000):x4}");
+
+    private static string Quote(string id) => id.Length <= 32 ? id : id[..32] + "...";
+
+    private sealed record Last(string Source, string Actor, uint Id);
+}

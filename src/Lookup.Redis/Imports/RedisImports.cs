@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Lookup.Redis.Store;
+using StackExchange.Redis;
+
+namespace Lookup.Redis;
+
+/// <summary>Records of imports, in the slot of the manifest.</summary>
+internal sealed class RedisImports(RedisLink link, RedisNames names, RedisValue epoch) : IImportStore
+{
+    public async Task<StoredImport?> FindAsync(string id, CancellationToken cancellation)
+    {
+        var text = await CheckedAsync(db => db.HashGetAsync(Keys.Imports, id, CommandFlags.DemandMaster), cancellation);
+        return text.IsNull ? null : Read(text!);
+    }
+
+    public async Task<IReadOnlyList<StoredImport>> ListAsync(CancellationToken cancellation)
+    {
+        var entries = await CheckedAsync(db => db.HashGetAllAsync(Keys.Imports, CommandFlags.DemandMaster), cancellation);
+        return [.. entries.Select(entry => Read(entry.Value!)).OrderByDescending(import => import.Id, StringComparer.Ordinal)];
+    }
+
+    public async Task<StoredImport?> TryPutAsync(StoredImport import, CancellationToken cancellation)
+    {
+        var text = JsonSerializer.Serialize(import, StoredImportJson.Default.StoredImport);
+        var answer = await link.ScriptAsync(
+            Script.Import, [Keys.Manifest, Keys.Imports], [epoch, import.Id, import.Stored ?? "", text], cancellation);
+        RedisNames.CheckEpoch(answer);
+        return (int)answer[1] == 1 ? import with { Stored = text } : null;
+    }
+
+    public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation) =>
+        names.SourceIdAsync(source, actor, importId, cancellation);
+
+    private async Task<T> CheckedAsync<T>(Func<IDatabase, Task<T>> read, CancellationToken cancellation)
+    {
+        Task<RedisValue>? found = null;
+        var value = await link.WriteAsync(
+            async db =>
+            {
+                var value = read(db);
+                found = db.HashGetAsync(Keys.Manifest, "epoch", CommandFlags.DemandMaster);
+                await found;
+                return await value;
+            },
+            cancellation);
+        return await found! == epoch ? value : throw RedisFaults.Epoch(await found!);
+    }
+
+    private static StoredImport Read(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(text, StoredImportJson.Default.StoredImport)! with { Stored = text };
+        }
+        catch (JsonException e)
+        {
+            throw RedisFaults.Damaged(e);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using Lookup.Core.Facts;
+using Lookup.Redis;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>Imports between the contract and the store.</summary>
+internal static class ImportMapping
+{
+    private const int MaxText = 256;
+    private const int Sha256Digits = 64;
+
+    /// <summary>Reads the description of an import.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: it is not in order.</exception>
+    internal static StoredImport Read(V1.ImportDescription description)
+    {
+        List<FieldFault>? faults = null;
+        Text(description.ImportId, "import.import_id", ref faults);
+        Text(description.FileName, "import.file_name", ref faults);
+        Text(description.Actor, "import.actor", ref faults);
+        Text(description.Source, "import.source", ref faults);
+        if (description.FileSha256.Length != 0
+            && (description.FileSha256.Length != Sha256Digits || !description.FileSha256.All(char.IsAsciiHexDigit)))
+        {
+            FieldFaults.Add(ref faults, "import.file_sha256", "64 hexadecimal digits are expected, or nothing.");
+        }
+
+        if (description.FileSize < 0)
+        {
+            FieldFaults.Add(ref faults, "import.file_size", "It is negative.");
+        }
+
+        FieldFaults.ThrowIfAny(faults);
+        return new StoredImport
+        {
+            Id = description.ImportId,
+            FileName = description.FileName,
+            FileSha256 = description.FileSha256.ToLowerInvariant(),
+            FileSize = description.FileSize,
+            Actor = description.Actor,
+            Source = description.Source,
+        };
+    }
+
+    /// <summary>Writes a record.</summary>
+    /// <param name="import">The record.</param>
+    /// <param name="now">Unix milliseconds, to tell a silent import from one that runs.</param>
+    internal static V1.Import ToProto(StoredImport import, long now) => new()
+    {
+        ImportId = import.Id,
+        State = import.IsSilent(now) ? V1.ImportState.BrokenOff : (V1.ImportState)import.State,
+        BeginTime = FieldFaults.ToTimestamp(import.Begun),
+        EndTime = import.Ended == 0 ? null : FieldFaults.ToTimestamp(import.Ended),
+        FileName = import.FileName,
+        FileSha256 = import.FileSha256,
+        FileSize = import.FileSize,
+        Actor = import.Actor,
+        Source = import.Source,
+        Register = import.Register,
+        SnapshotDate = import.SnapshotDate == 0 ? null : FieldFaults.ToTimestamp(import.SnapshotDate),
+        Recorded = import.Recorded,
+        Unchanged = import.Unchanged,
+        Refused = import.Refused,
+        Additions = import.Additions,
+        Removals = import.Removals,
+        Changes = import.Changes,
+    };
+
+    private static void Text(string text, string field, ref List<FieldFault>? faults)
+    {
+        if (text.Length > MaxText)
+        {
+            FieldFaults.Add(ref faults, field, $"It is longer than {MaxText} characters.");
+        }
+        else if (text.Any(char.IsControl))
+        {
+            FieldFaults.Add(ref faults, field, "It holds a control character.");
+        }
+    }
+}
