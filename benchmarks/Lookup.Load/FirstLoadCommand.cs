@@ -79,7 +79,7 @@ internal static class FirstLoadCommand
     {
         await using var load = await FirstLoad.BeginAsync(
             options, new InitOptions { KeyCheck = cipher.KeyCheck, ExpectedFacts = count }, TimeProvider.System, default);
-        var source = await load.SourceIdAsync("measurement", "", default);
+        var source = await load.Imports.SourceIdAsync("measurement", "", "", default);
         var batches = Channel.CreateBounded<List<StoredFact>>(4);
         var reading = Task.Run(async () =>
         {

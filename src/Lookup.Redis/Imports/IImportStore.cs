@@ -16,6 +16,6 @@ public interface IImportStore
     /// <returns>The record as it is stored now; null if another one wrote first.</returns>
     public Task<StoredImport?> TryPutAsync(StoredImport import, CancellationToken cancellation);
 
-    /// <summary>The number of a source and actor within an import, given out at the first use; 1 or more.</summary>
+    /// <summary>The number of a source and actor within an import (empty: in none), given out at the first use; 1 or more.</summary>
     public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation);
 }
