@@ -3,6 +3,7 @@ using System.Runtime.ExceptionServices;
 using Grpc.Core;
 using Grpc.Health.V1;
 using Grpc.Net.Client;
+using Lookup.Client.Streams;
 using Lookup.V1;
 
 namespace Lookup.Client;
@@ -52,6 +53,45 @@ public sealed class LookupClient : IDisposable
     /// <summary>May this number be called?</summary>
     public Task<CheckResponse> CheckAsync(CheckRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _lookup.CheckAsync(request, options), cancellationToken);
+
+    /// <summary>
+    /// Decides a list of any length: sends its chunks and yields the answer to each, in order. A broken connection is made
+    /// anew with growing pauses, and what was not answered is sent again, for up to <see cref="LookupClientOptions.StreamRetryLimit"/>.
+    /// </summary>
+    /// <param name="open">What holds for every number.</param>
+    /// <param name="chunks">
+    /// Up to 8,192 numbers each, sequences ascending. Pulled only while fewer than <paramref name="window"/> are unanswered. A
+    /// chunk must not be changed before its answer has come; then it may be used again. Has to honour cancellation.
+    /// </param>
+    /// <param name="window">Chunks that may be under way unanswered, 1 to 64.</param>
+    /// <param name="cancellationToken">Breaks the stream off.</param>
+    /// <returns>
+    /// An answer to each chunk, with as many verdicts and reasons as the chunk has numbers. Numbers whose answer did not come
+    /// before an exception must not be called.
+    /// </returns>
+    /// <exception cref="LookupException">
+    /// The service refused the stream or a chunk, stayed away for too long, or answered something that cannot be matched to what was asked.
+    /// </exception>
+    public IAsyncEnumerable<CheckStreamResponse> CheckStreamAsync(
+        CheckStreamOpen open, IAsyncEnumerable<CheckStreamChunk> chunks, int window, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(open);
+        ArgumentNullException.ThrowIfNull(chunks);
+        ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(window, 64);
+        return StreamAsync(CancellationToken.None);
+
+        // Each enumeration is a list of its own.
+        async IAsyncEnumerable<CheckStreamResponse> StreamAsync([EnumeratorCancellation] CancellationToken enumeration)
+        {
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, enumeration);
+            using var run = new CheckStreamRun(_options, () => _lookup, open, chunks, window);
+            await foreach (var answer in run.RunAsync(both.Token))
+            {
+                yield return answer;
+            }
+        }
+    }
 
     /// <summary>Decides as <see cref="CheckAsync"/> does and tells how.</summary>
     public Task<ExplainResponse> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken) =>
@@ -158,7 +198,6 @@ public sealed class LookupClient : IDisposable
             }
         }
 
-        // A call that has ended cannot be sent to; why it has is what the reader gets.
         static async Task<bool> TrySendAsync(Func<Task> send)
         {
             try
@@ -166,7 +205,7 @@ public sealed class LookupClient : IDisposable
                 await send();
                 return true;
             }
-            catch (Exception exception) when (exception is RpcException or InvalidOperationException)
+            catch (Exception exception) when (SendFailures.IsEndOfCall(exception))
             {
                 return false;
             }

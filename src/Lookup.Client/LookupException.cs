@@ -9,7 +9,7 @@ namespace Lookup.Client;
 /// </summary>
 public sealed class LookupException : Exception
 {
-    private LookupException(StatusCode status, string message, IReadOnlyList<FieldError> fields, TimeSpan? retryAfter, Exception inner)
+    private LookupException(StatusCode status, string message, IReadOnlyList<FieldError> fields, TimeSpan? retryAfter, Exception? inner)
         : base(message, inner)
     {
         Status = status;
@@ -50,4 +50,6 @@ public sealed class LookupException : Exception
         };
         return new LookupException(exception.StatusCode, message, fields, retryAfter, exception);
     }
+
+    internal static LookupException Because(StatusCode status, string message) => new(status, message, [], null, null);
 }

@@ -24,11 +24,13 @@ internal sealed class ScriptedService : IAsyncDisposable
 
     public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
-    public static async Task<ScriptedService> StartAsync(Script script)
+    /// <param name="script">What it does.</param>
+    /// <param name="port">Where it listens; 0: a free port.</param>
+    public static async Task<ScriptedService> StartAsync(Script script, int port = 0)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
+            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
         builder.Services.AddRouting();
         builder.Services.AddGrpc();
         builder.Services.AddSingleton(script);
@@ -48,6 +50,8 @@ internal sealed class ScriptedService : IAsyncDisposable
         public Func<CheckRequest, ServerCallContext, Task<CheckResponse>> Check { get; init; } =
             static (_, _) => throw new RpcException(new Status(StatusCode.Unimplemented, ""));
 
+        public CheckStreamScript CheckStream { get; init; } = static (_, _, _) => throw new RpcException(new Status(StatusCode.Unimplemented, ""));
+
         public Func<ImportFactsRequest, ImportFactsResponse> Import { get; init; } =
             static batch => new ImportFactsResponse { Sequence = batch.Sequence, Recorded = (uint)batch.Facts.Count };
 
@@ -55,9 +59,16 @@ internal sealed class ScriptedService : IAsyncDisposable
         public int AnswerBackwards { get; init; } = 1;
     }
 
+    internal delegate Task CheckStreamScript(
+        IAsyncStreamReader<CheckStreamRequest> requests, IServerStreamWriter<CheckStreamResponse> responses, ServerCallContext context);
+
     private sealed class Lookups(Script script) : LookupService.LookupServiceBase
     {
         public override Task<CheckResponse> Check(CheckRequest request, ServerCallContext context) => script.Check(request, context);
+
+        public override Task CheckStream(
+            IAsyncStreamReader<CheckStreamRequest> requestStream, IServerStreamWriter<CheckStreamResponse> responseStream, ServerCallContext context) =>
+            script.CheckStream(requestStream, responseStream, context);
     }
 
     private sealed class Facts(Script script) : FactService.FactServiceBase
