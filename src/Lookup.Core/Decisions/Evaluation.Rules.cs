@@ -78,7 +78,8 @@ internal ref partial struct Evaluation<TTrace>
     private void LookAtRegister(Rule rule)
     {
         var cannotTell = false;
-        var found = Find(Slot.FirstRegister + rule.RegisterSlot, FactKind.Registration, out var entry, ref cannotTell);
+        var loaded = _snapshots.TryNewest(rule.Register!.Index, _q.CallTime, out var snapshot);
+        var found = FindRegistration(rule, loaded ? snapshot : long.MinValue, out var entry, ref cannotTell);
         var registered = found && !entry.Withdrawn;
         // A registration of unknown date may be newer than any consent.
         var threshold = cannotTell ? long.MaxValue : registered ? entry.Effective : long.MinValue;
@@ -102,7 +103,7 @@ internal ref partial struct Evaluation<TTrace>
             return;
         }
 
-        if (!_snapshots.TryNewest(rule.Register!.Index, _q.CallTime, out var snapshot))
+        if (!loaded)
         {
             _notCovered ??= rule.SnapshotText ?? rule.Text;
             Tell(rule, "not covered", "No snapshot of the register is loaded for this time.");
@@ -122,6 +123,68 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
+    /// <summary>
+    /// The registration that held at the call time. What a snapshot changes permits only once that snapshot is loaded:
+    /// until then what it takes back does not count, and the categories of before are blocked beside the new ones.
+    /// </summary>
+    /// <param name="rule">The rule of the register.</param>
+    /// <param name="loaded">Date of the newest snapshot loaded at the call time, in Unix milliseconds.</param>
+    /// <param name="entry">The registration.</param>
+    /// <param name="cannotTell">Set where it cannot be told.</param>
+    private bool FindRegistration(Rule rule, long loaded, out FactEntry entry, ref bool cannotTell)
+    {
+        var slot = Slot.FirstRegister + rule.RegisterSlot;
+        if (!Find(slot, FactKind.Registration, out entry, ref cannotTell))
+        {
+            return false;
+        }
+
+        if (!FromSnapshot(entry) || entry.Effective <= loaded)
+        {
+            return true;
+        }
+
+        var found = false;
+        var next = entry;
+        while (true)
+        {
+            var pending = FromSnapshot(next) && next.Effective > loaded;
+            if (!next.Withdrawn)
+            {
+                entry = !found ? next : entry with
+                {
+                    Categories = entry.Categories == 0 || next.Categories == 0 ? 0 : entry.Categories | next.Categories,
+                };
+                found = true;
+            }
+            else if (!pending && !found)
+            {
+                (entry, found) = (next, true);
+            }
+
+            if (!pending)
+            {
+                return found;
+            }
+
+            switch (Timeline.TryAsOf(FactKind.Registration, _bySlot[slot].Span, next.Effective - 1, out next))
+            {
+                case AsOf.Found:
+                    break;
+                case AsOf.Cut when found:
+                    entry = entry with { Categories = 0 };
+                    return true;
+                case AsOf.Cut:
+                    cannotTell = true;
+                    return false;
+                default:
+                    return found;
+            }
+        }
+    }
+
+    private static bool FromSnapshot(in FactEntry entry) => (entry.Marks & FactMarks.Snapshot) != 0;
+
     private bool Blocks(Rule rule, in FactEntry entry)
     {
         if (entry.Categories != 0 && (entry.Categories & rule.Register!.OfferMask(_q.Purpose, _q.GroupName)) == 0)
@@ -129,7 +192,8 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        var days = _today - LocalTime.Day(entry.Effective, _zone);
+        // A snapshot does not tell since when a number has been registered, so no grace is counted on.
+        var days = FromSnapshot(entry) ? int.MaxValue : _today - LocalTime.Day(entry.Effective, _zone);
         var blocks = false;
         foreach (var effect in rule.Effects)
         {

@@ -35,7 +35,7 @@ public readonly record struct FactEntry
     /// <summary>Registration: bits of the blocked categories in the register's order; 0 blocks all.</summary>
     public uint Categories { get; init; }
 
-    /// <summary>Consent and relation: conditions that are met.</summary>
+    /// <summary>Consent and relation: conditions that are met. Registration: whether a snapshot brought it.</summary>
     public FactMarks Marks { get; init; }
 
     /// <summary>Consent: named term for the first contact in months, 0 to 120; 0 for none.</summary>
@@ -48,7 +48,7 @@ public readonly record struct FactEntry
     public long Begin => Since == 0 ? Effective : Since;
 }
 
-/// <summary>Conditions that a consent or a relation meets. The values are stored.</summary>
+/// <summary>Conditions that a consent or a relation meets, and how a registration came. The values are stored.</summary>
 [Flags]
 public enum FactMarks : byte
 {
@@ -64,4 +64,9 @@ public enum FactMarks : byte
     ObtainedAtSale = 8,
     /// <summary>Relation: a way to refuse calls was offered at collection.</summary>
     OptOutOffered = 16,
+    /// <summary>
+    /// Registration: found by comparing two snapshots of the register, effective at the date of the newer one. The day of
+    /// the registration is not known, and what it takes back counts only once that snapshot is loaded as a whole.
+    /// </summary>
+    Snapshot = 32,
 }

@@ -24,7 +24,8 @@ internal static class FactLattice
             Source = first.Source,
             // No categories: all are blocked.
             Categories = a.Categories == 0 || b.Categories == 0 ? 0 : a.Categories | b.Categories,
-            Marks = a.Marks & b.Marks,
+            // Conditions permit, and are met by both; that a snapshot brought it makes it stricter.
+            Marks = kind == FactKind.Registration ? a.Marks | b.Marks : a.Marks & b.Marks,
             Until = Math.Min(a.Until, b.Until),
             Since = Math.Min(a.Begin, b.Begin),
             FirstContactMonths = Math.Min(a.FirstContactMonths, b.FirstContactMonths),
@@ -52,21 +53,25 @@ internal static class FactLattice
         };
         return kind switch
         {
-            FactKind.Registration => common with { Categories = entry.Categories },
+            FactKind.Registration => common with { Categories = entry.Categories, Marks = OfKind(kind, entry.Marks) },
             FactKind.Consent => common with
             {
                 Until = entry.Until,
-                Marks = entry.Marks,
+                Marks = OfKind(kind, entry.Marks),
                 FirstContactMonths = entry.FirstContactMonths,
             },
             FactKind.Relation => common with
             {
                 Until = entry.Until,
                 Since = entry.Since == entry.Effective ? 0 : entry.Since,
-                Marks = entry.Marks,
+                Marks = OfKind(kind, entry.Marks),
             },
             FactKind.Subscriber => common with { Subscriber = entry.Subscriber },
             _ => common,
         };
     }
+
+    // What is no mark at all is left for the format to refuse.
+    private static FactMarks OfKind(FactKind kind, FactMarks marks) =>
+        marks & (TimelineFormat.MarksOf(kind) | ~TimelineFormat.AllMarks);
 }

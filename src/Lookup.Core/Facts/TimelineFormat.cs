@@ -33,12 +33,16 @@ internal static class TimelineFormat
 
     public const long MaxTime = 1L << 47;
     public const int MaxMonths = 120;
-    public const FactMarks AllMarks = (FactMarks)31;
+    public const FactMarks AllMarks = (FactMarks)63;
+
+    /// <summary>Marks that entries of the kind can have.</summary>
+    public static FactMarks MarksOf(FactKind kind) =>
+        kind == FactKind.Registration ? FactMarks.Snapshot : AllMarks & ~FactMarks.Snapshot;
 
     /// <summary>Fields that entries of the kind can have; throws for a kind that is none.</summary>
     public static Fields Allowed(FactKind kind) => kind switch
     {
-        FactKind.Registration => Fields.Withdrawn | Fields.Categories,
+        FactKind.Registration => Fields.Withdrawn | Fields.Categories | Fields.Marks,
         FactKind.Consent => Fields.Withdrawn | Fields.Until | Fields.Marks | Fields.Months,
         FactKind.Relation => Fields.Withdrawn | Fields.Until | Fields.Since | Fields.Marks,
         FactKind.Subscriber => Fields.Withdrawn | Fields.Subscriber,

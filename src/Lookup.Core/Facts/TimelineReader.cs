@@ -9,6 +9,7 @@ namespace Lookup.Core.Facts;
 internal ref struct TimelineReader
 {
     private readonly Fields _allowed;
+    private readonly FactMarks _marks;
     private ReadOnlySpan<byte> _rest;
     private long _before = long.MaxValue;
     private bool _broken;
@@ -16,6 +17,7 @@ internal ref struct TimelineReader
     public TimelineReader(FactKind kind, ReadOnlySpan<byte> value)
     {
         _allowed = TimelineFormat.Allowed(kind);
+        _marks = TimelineFormat.MarksOf(kind);
         if (value.IsEmpty || _allowed == Fields.None)
         {
             _broken = true;
@@ -69,6 +71,7 @@ internal ref struct TimelineReader
                 : SubscriberType.Unknown,
         };
 
+        _broken |= (entry.Marks & ~_marks) != 0;
         // A field that is stored though it has its default, or a second way to say "since".
         _broken |= TimelineFormat.FieldsOf(entry) != fields || entry.Since == effective && effective != 0;
         return !_broken;

@@ -26,7 +26,7 @@ internal static class TimelineSamples
         Gen.OneOf(Gen.UInt[0, 3], Gen.UInt));
 
     private static readonly Gen<(FactMarks, byte, SubscriberType)> Conditions = Gen.Select(
-        Gen.Int[0, 31].Select(marks => (FactMarks)marks),
+        Gen.Int[0, 63].Select(marks => (FactMarks)marks),
         Gen.Byte[0, 120],
         Gen.Int[0, 3].Select(type => (SubscriberType)type));
 

@@ -54,7 +54,7 @@ public class TimelineTests
                 Until = kind is FactKind.Consent or FactKind.Relation ? entry.Until : FactEntry.Open,
                 Since = kind is FactKind.Relation && entry.Since != entry.Effective ? entry.Since : 0,
                 Categories = kind is FactKind.Registration ? entry.Categories : 0,
-                Marks = kind is FactKind.Consent or FactKind.Relation ? entry.Marks : 0,
+                Marks = kind is FactKind.Consent or FactKind.Relation ? entry.Marks & ~FactMarks.Snapshot : kind is FactKind.Registration ? entry.Marks & FactMarks.Snapshot : 0,
                 FirstContactMonths = kind is FactKind.Consent ? entry.FirstContactMonths : (byte)0,
                 Subscriber = kind is FactKind.Subscriber ? entry.Subscriber : SubscriberType.Unknown,
             };
@@ -73,7 +73,7 @@ public class TimelineTests
         Assert.Throws<ArgumentOutOfRangeException>(() => Timeline.Single(FactKind.Objection, new FactEntry { Effective = -1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => Timeline.Single(FactKind.Consent, new FactEntry { Until = (1L << 47) + 1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => Timeline.Single(FactKind.Consent, new FactEntry { FirstContactMonths = 121 }));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Timeline.Single(FactKind.Consent, new FactEntry { Marks = (FactMarks)32 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Timeline.Single(FactKind.Consent, new FactEntry { Marks = (FactMarks)64 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => Timeline.Single(FactKind.Subscriber, new FactEntry { Subscriber = (SubscriberType)4 }));
     }
 
