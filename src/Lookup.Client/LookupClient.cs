@@ -121,6 +121,24 @@ public sealed class LookupClient : IDisposable
     public Task<RecordSnapshotResponse> RecordSnapshotAsync(RecordSnapshotRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.RecordSnapshotAsync(request, options), cancellationToken);
 
+    /// <summary>Begins to bring a register to a newer snapshot.</summary>
+    /// <param name="open">Register, date and file.</param>
+    /// <param name="cancellationToken">Breaks it off.</param>
+    public async Task<SnapshotUpload> LoadSnapshotAsync(LoadSnapshotOpen open, CancellationToken cancellationToken)
+    {
+        var upload = new SnapshotUpload(_registry.LoadSnapshot(cancellationToken: cancellationToken), Address, cancellationToken);
+        try
+        {
+            await upload.SendAsync(new LoadSnapshotRequest { Open = open });
+            return upload;
+        }
+        catch
+        {
+            upload.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>The registers that the regimes know.</summary>
     public Task<ListRegistersResponse> ListRegistersAsync(ListRegistersRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.ListRegistersAsync(request, options), cancellationToken);

@@ -14,6 +14,7 @@ internal sealed class ImportCommand : CliCommand
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Check every line as the service would, and record nothing." };
     private readonly ConnectionOptions _connection;
     private readonly StoreChoice _store;
+    private readonly SnapshotImport _snapshot;
 
     public ImportCommand(Shell shell)
         : base(
@@ -22,6 +23,7 @@ internal sealed class ImportCommand : CliCommand
             "Imports facts from a CSV or NDJSON file. It can be repeated, and continued after it was stopped.",
             "lookup import optouts.csv --set kind=objection --set organisation=acme --map number=phone",
             "lookup import consents.ndjson.gz --dry-run",
+            "lookup import bmnr.csv.gz --register nl-bmnr --snapshot 2015-03-01 --timezone Europe/Amsterdam",
             "lookup import bmnr.csv.gz --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --ignore '*'",
             "lookup import bmnr.csv --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --redis 127.0.0.1:6379 --key-file number.key",
             "mysql -B -e 'select number, since from optout' | lookup import - --set kind=objection --set organisation='*' --map effective=since --timezone UTC")
@@ -31,10 +33,22 @@ internal sealed class ImportCommand : CliCommand
         Options.Add(_dryRun);
         _connection = new ConnectionOptions(this);
         _store = new StoreChoice(this);
+        _snapshot = new SnapshotImport(Shell, _file, _connection, _store);
+        _snapshot.AddTo(this);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
+        if (!_store.IsEmpty(parsed) && _connection.IsNamed(parsed))
+        {
+            throw CliException.Usage("--address is a service and --data and --redis are a store: name one.");
+        }
+
+        if (_snapshot.IsAsked(parsed))
+        {
+            return await _snapshot.RunAsync(parsed, parsed.GetValue(_dryRun), IsJson(parsed), ct);
+        }
+
         var map = _file.Map(parsed);
         var zone = _file.Zone(parsed);
         using var input = InputFile.Open(parsed.GetRequiredValue(_file.Path), Shell.Input);
@@ -75,11 +89,6 @@ internal sealed class ImportCommand : CliCommand
     private async Task<IImportTarget> TargetAsync(ParseResult parsed, InputFile input, CancellationToken ct)
     {
         var settings = _store.IsEmpty(parsed) ? null : _store.Get(parsed, defaultFolder: null);
-        if (settings is not null && _connection.IsNamed(parsed))
-        {
-            throw CliException.Usage("--address is a service and --data and --redis are a store: name one.");
-        }
-
         if (parsed.GetValue(_dryRun))
         {
             return new DryRunTarget(RegimeSet.BuiltIn, Shell.Clock);

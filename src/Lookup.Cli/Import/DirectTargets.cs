@@ -28,13 +28,35 @@ internal static class DirectTargets
         return new StoreTarget(await OpenStore.OpenAsync(settings, clock, ct), RegimeSet.BuiltIn, clock);
     }
 
+    /// <summary>Opens the store; a first load that was broken off is wiped if that is asked for.</summary>
+    public static async Task<OpenStore> OpenStoreAsync(StoreSettings settings, bool restart, TimeProvider clock, CancellationToken ct)
+    {
+        if (settings.Redis is { } redis && await IsLoadingAsync(settings, clock, ct))
+        {
+            if (!restart)
+            {
+                throw BrokenOff();
+            }
+
+            using var cipher = new NumberCipher(OpenStore.Key(settings));
+            await using var load = await FirstLoad.BeginAsync(
+                OpenStore.RedisOptions(redis), new InitOptions { KeyCheck = cipher.KeyCheck }, clock, ct);
+            await load.AbandonAsync(ct);
+        }
+
+        return await OpenStore.OpenAsync(settings, clock, ct);
+    }
+
+    private static CliException BrokenOff() =>
+        new("A first load into this store is under way, or was broken off: if it was broken off, begin it anew with --restart.");
+
     private static async Task<IImportTarget?> TryFirstLoadAsync(
         string redis, StoreSettings settings, long lines, bool restart, TimeProvider clock, CancellationToken ct)
     {
         var loading = await IsLoadingAsync(settings, clock, ct);
         if (loading && !restart)
         {
-            throw new CliException("A first load into this store is under way, or was broken off: if it was broken off, begin it anew with --restart.");
+            throw BrokenOff();
         }
 
         if (!loading && lines < FirstLoadLines)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Compression;
 using System.Security.Cryptography;
 
@@ -14,6 +15,8 @@ internal enum ImportFormat
 internal sealed class InputFile : IDisposable
 {
     private const int HeadSize = 64 * 1024;
+
+    private static readonly SearchValues<byte> NumberBytes = SearchValues.Create("+0123456789 -()./"u8);
 
     private readonly Stream _file;
     private readonly Stream _content;
@@ -102,6 +105,17 @@ internal sealed class InputFile : IDisposable
 
         var start = Head.AsSpan().TrimStart([(byte)' ', (byte)'\t', (byte)'\r', (byte)'\n']);
         return extension is not (".csv" or ".tsv" or ".txt") && start is [(byte)'{', ..] ? ImportFormat.Ndjson : ImportFormat.Csv;
+    }
+
+    /// <summary>Whether the first line begins with a number, so that it is no header.</summary>
+    public bool BeginsWithNumber()
+    {
+        var line = Head.AsSpan().TrimStart("\uFEFF"u8);
+        var end = line.IndexOfAny((byte)'\n', (byte)'\r');
+        line = end < 0 ? line : line[..end];
+        var value = line.IndexOfAny(",;\t|"u8) is var separator && separator < 0 ? line : line[..separator];
+        value = value.Trim("\" "u8);
+        return value.Length > 0 && value.IndexOfAnyExcept(NumberBytes) < 0;
     }
 
     /// <summary>SHA-256 of the file as stored, 64 hexadecimal digits; empty for standard input.</summary>

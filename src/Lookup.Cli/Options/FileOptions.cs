@@ -53,9 +53,28 @@ internal sealed class FileOptions
     public ColumnMap Map(ParseResult parsed) =>
         new(parsed.GetRequiredValue(_map), parsed.GetRequiredValue(_set), parsed.GetRequiredValue(_ignore));
 
+    /// <summary>The reader of a register's file: a column of numbers, or numbers alone, one a line.</summary>
+    public IRecordReader RegisterReader(ParseResult parsed, InputFile input, string register, out ColumnMap map)
+    {
+        var maps = parsed.GetRequiredValue(_map);
+        var bare = maps.Length == 0 && input.DetectFormat() == ImportFormat.Csv && input.BeginsWithNumber();
+        map = new ColumnMap(
+            bare ? ["number=1"] : maps,
+            [.. parsed.GetRequiredValue(_set), "kind=registration", $"register={register}"],
+            parsed.GetRequiredValue(_ignore));
+        return Reader(parsed, input, map, bare || parsed.GetValue(_noHeader));
+    }
+
+    /// <summary>How many lines may be refused, if the command line says so.</summary>
+    public long? MaxRejects(ParseResult parsed) =>
+        parsed.GetResult(_maxRejects) is { Implicit: false } ? Settings(parsed).MaxRejects : null;
+
     public TimeZoneInfo? Zone(ParseResult parsed) => parsed.GetTimeZone(_zone);
 
-    public IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map)
+    public IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map) =>
+        Reader(parsed, input, map, parsed.GetValue(_noHeader));
+
+    private IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map, bool noHeader)
     {
         var format = parsed.GetValue(_format)?.ToLowerInvariant() switch
         {
@@ -64,7 +83,6 @@ internal sealed class FileOptions
             "ndjson" => ImportFormat.Ndjson,
             var other => throw CliException.Usage($"--format '{other}' is neither csv nor ndjson."),
         };
-        var noHeader = parsed.GetValue(_noHeader);
         var delimiter = Delimiter(parsed);
         if (format == ImportFormat.Csv)
         {
@@ -81,7 +99,7 @@ internal sealed class FileOptions
 
     public bool Restart(ParseResult parsed) => parsed.GetValue(_restart);
 
-    public ImportSettings Settings(ParseResult parsed, InputFile input)
+    public ImportSettings Settings(ParseResult parsed, InputFile? input = null)
     {
         var maxRejects = parsed.GetValue(_maxRejects);
         return new ImportSettings
@@ -90,7 +108,7 @@ internal sealed class FileOptions
                 ? maxRejects
                 : throw CliException.Usage($"--max-rejects {maxRejects} is outside 0 to 1000000000."),
             Restart = Restart(parsed),
-            CheckpointPath = input.Path is null ? null : input.Path + ".checkpoint",
+            CheckpointPath = input?.Path is { } path ? path + ".checkpoint" : null,
         };
     }
 

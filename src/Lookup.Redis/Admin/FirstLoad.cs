@@ -187,20 +187,15 @@ public sealed class FirstLoad : IAsyncDisposable
                 cancellation);
         }
 
-        await _link.WriteAsync(
-            async db =>
-            {
-                for (var p = 0; p < counts.Length; p++)
-                {
-                    await db.HashSetAsync(Keys.Meta(p), "e", StoreManifestFormat.Epoch(Manifest.Epoch));
-                }
-
-                await db.HashSetAsync(Keys.Manifest, "state", StoreManifestFormat.Ready);
-                return true;
-            },
-            cancellation);
+        await OpenAsync(cancellation);
         return new FirstLoadResult(_facts, timelines, _merged, _collisions);
     }
+
+    /// <summary>Leaves the store empty and lets services use it; only before the first <see cref="AddAsync"/>.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
+    public Task AbandonAsync(CancellationToken cancellation) => _facts == 0
+        ? OpenAsync(cancellation)
+        : throw new InvalidOperationException("The load has begun.");
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -208,6 +203,19 @@ public sealed class FirstLoad : IAsyncDisposable
         await _load.DisposeAsync();
         await _link.DisposeAsync();
     }
+
+    private Task<bool> OpenAsync(CancellationToken cancellation) => _link.WriteAsync(
+        async db =>
+        {
+            for (var p = 0; p < _filters.Length; p++)
+            {
+                await db.HashSetAsync(Keys.Meta(p), "e", StoreManifestFormat.Epoch(Manifest.Epoch));
+            }
+
+            await db.HashSetAsync(Keys.Manifest, "state", StoreManifestFormat.Ready);
+            return true;
+        },
+        cancellation);
 
     private ValueTask SetAsync(int partition, in StoredFact fact)
     {

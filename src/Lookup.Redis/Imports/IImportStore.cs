@@ -1,3 +1,6 @@
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+
 namespace Lookup.Redis;
 
 /// <summary>
@@ -18,4 +21,13 @@ public interface IImportStore
 
     /// <summary>The number of a source and actor within an import (empty: in none), given out at the first use; 1 or more.</summary>
     public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation);
+
+    /// <summary>
+    /// Tells every timeline of one id in a partition, in no order, each as it was at some moment of the call.
+    /// </summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="id">What the timelines are about.</param>
+    /// <param name="found">Takes number and value.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public Task ScanAsync(int partition, FactId id, Action<NumberKey, byte[]> found, CancellationToken cancellation);
 }

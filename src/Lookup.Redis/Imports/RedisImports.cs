@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
 using Lookup.Redis.Store;
 using StackExchange.Redis;
 
@@ -30,6 +32,29 @@ internal sealed class RedisImports(RedisLink link, RedisNames names, RedisValue 
 
     public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation) =>
         names.SourceIdAsync(source, actor, importId, cancellation);
+
+    public async Task ScanAsync(int partition, FactId id, Action<NumberKey, byte[]> found, CancellationToken cancellation)
+    {
+        var wanted = new byte[FactId.Size];
+        id.WriteTo(wanted);
+        await foreach (var (first, buckets) in new BucketScan(link).ReadAsync(partition, 0, cancellation))
+        {
+            for (var i = 0; i < buckets.Length; i++)
+            {
+                foreach (var entry in buckets[i])
+                {
+                    byte[] field = entry.Name!;
+                    if (field.Length == Keys.FieldSize && field.AsSpan(NumberKey.FieldSize).SequenceEqual(wanted))
+                        found(NumberKey.FromField(first + i, field), entry.Value!);
+                }
+            }
+        }
+
+        // A store that was flushed meanwhile would look as if all were gone.
+        var meta = await link.WriteAsync(db => db.HashGetAsync(Keys.Meta(partition), "e", CommandFlags.DemandMaster), cancellation);
+        if (meta != epoch)
+            throw RedisFaults.Epoch(meta);
+    }
 
     private async Task<T> CheckedAsync<T>(Func<IDatabase, Task<T>> read, CancellationToken cancellation)
     {

@@ -80,6 +80,8 @@ internal sealed class ErrorInterceptor(LookupServerOptions options, TimeProvider
                 return known;
             case StoreUnavailableException store:
                 return Refusals.Unavailable(store.Message, options.RetryAfterMs);
+            case ImportException import:
+                return Refusals.Precondition(import.Message);
         }
 
         if (context.CancellationToken.IsCancellationRequested)

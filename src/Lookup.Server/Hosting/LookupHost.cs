@@ -147,7 +147,7 @@ public sealed class LookupHost : IAsyncDisposable
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>();
         services.AddSingleton(new FactExpander(regimes, cipher, clock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
-        services.AddSingleton<ImportEndpoint>();
+        services.AddSingleton<ImportEndpoint>().AddSingleton<SnapshotLoader>();
         services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
     }
 

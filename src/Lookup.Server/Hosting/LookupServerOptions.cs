@@ -68,6 +68,9 @@ public sealed class LookupServerOptions
     /// <summary>How long reading the facts of one chunk may take. 10 to 60,000 ms, default 2,000.</summary>
     public int StoreBatchLimitMs { get; set; } = 2_000;
 
+    /// <summary>Most numbers in a snapshot of a register, 21 bytes of memory each. 1,000 to 1,000,000,000, default 100,000,000.</summary>
+    public int MaxSnapshotNumbers { get; set; } = 100_000_000;
+
     /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>
     public int MaxConnections { get; set; } = 1_024;
 
@@ -96,6 +99,7 @@ public sealed class LookupServerOptions
         new(nameof(BatchWaitLimitMs), "ms", 10, 600_000, o => o.BatchWaitLimitMs),
         new(nameof(BatchRetryAfterMs), "ms", 10, 600_000, o => o.BatchRetryAfterMs),
         new(nameof(StoreBatchLimitMs), "ms", 10, 60_000, o => o.StoreBatchLimitMs),
+        new(nameof(MaxSnapshotNumbers), "numbers", 1_000, 1_000_000_000, o => o.MaxSnapshotNumbers),
         new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
         new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
     ];

@@ -18,8 +18,7 @@ internal static class ImportMapping
         Text(description.FileName, "import.file_name", ref faults);
         Text(description.Actor, "import.actor", ref faults);
         Text(description.Source, "import.source", ref faults);
-        if (description.FileSha256.Length != 0
-            && (description.FileSha256.Length != Sha256Digits || !description.FileSha256.All(char.IsAsciiHexDigit)))
+        if (!IsSha256(description.FileSha256))
         {
             FieldFaults.Add(ref faults, "import.file_sha256", "64 hexadecimal digits are expected, or nothing.");
         }
@@ -40,6 +39,14 @@ internal static class ImportMapping
             Source = description.Source,
         };
     }
+
+    /// <summary>Reads a SHA-256 that may be missing.</summary>
+    internal static string Sha256(string text, string field) => IsSha256(text)
+        ? text.ToLowerInvariant()
+        : throw Errors.Refusals.Invalid(field, "64 hexadecimal digits are expected, or nothing.");
+
+    private static bool IsSha256(string text) =>
+        text.Length == 0 || (text.Length == Sha256Digits && text.All(char.IsAsciiHexDigit));
 
     /// <summary>Writes a record.</summary>
     /// <param name="import">The record.</param>
@@ -64,6 +71,23 @@ internal static class ImportMapping
         Removals = import.Removals,
         Changes = import.Changes,
     };
+
+    /// <summary>Writes what a snapshot would change.</summary>
+    internal static V1.SnapshotDifference ToProto(
+        SnapshotDifference difference, Redis.Registry registry, string register, double maxChangePercent, StoredImport? unfinished) => new()
+        {
+            LoadedDate = registry.Snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? FieldFaults.ToTimestamp(dates[^1]) : null,
+            Loaded = difference.Loaded,
+            Listed = difference.Listed,
+            Additions = difference.Additions,
+            Removals = difference.Removals,
+            Changes = difference.Changes,
+            Unchanged = difference.Unchanged,
+            Repeated = difference.Repeated,
+            ChangePercent = difference.Share * 100,
+            TooMuch = difference.Share * 100 > maxChangePercent,
+            ResumesImportId = unfinished?.Id ?? "",
+        };
 
     private static void Text(string text, string field, ref List<FieldFault>? faults)
     {

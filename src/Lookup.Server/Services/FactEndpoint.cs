@@ -89,10 +89,6 @@ internal sealed class FactEndpoint(
                 import = null;
             }
         }
-        catch (ImportException exception)
-        {
-            throw Refusals.Precondition(exception.Message);
-        }
         catch (Exception) when (drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
         {
             throw Refusals.Unavailable(

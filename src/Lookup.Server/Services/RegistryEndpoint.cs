@@ -11,7 +11,7 @@ namespace Lookup.Server.Services;
 
 /// <summary>lookup.v1.RegistryService.</summary>
 internal sealed class RegistryEndpoint(
-    IFactStore store, RegistryReplica registry, RegimeSet regimes, LookupServerOptions options, TimeProvider clock)
+    IFactStore store, RegistryReplica registry, RegimeSet regimes, SnapshotLoader loader, LookupServerOptions options, TimeProvider clock)
     : V1.RegistryService.RegistryServiceBase
 {
     // A register's midnight can be ahead of UTC.
@@ -59,7 +59,7 @@ internal sealed class RegistryEndpoint(
     public override async Task<V1.RecordSnapshotResponse> RecordSnapshot(V1.RecordSnapshotRequest request, ServerCallContext context)
     {
         List<FieldFault>? faults = null;
-        var register = Find(request.Register);
+        var register = RegisterMapping.Find(regimes, request.Register);
         if (register is null)
         {
             FieldFaults.Add(ref faults, "register", "No regime knows a register of this name.");
@@ -81,6 +81,20 @@ internal sealed class RegistryEndpoint(
     }
 
     /// <inheritdoc/>
+    public override async Task LoadSnapshot(
+        IAsyncStreamReader<V1.LoadSnapshotRequest> requestStream,
+        IServerStreamWriter<V1.LoadSnapshotResponse> responseStream,
+        ServerCallContext context)
+    {
+        var (id, register) = await loader.RunAsync(requestStream, responseStream, context);
+        if (register is not null)
+        {
+            var done = new V1.LoadSnapshotDone { ImportId = id, Register = Map(register, await ReadAsync(context)) };
+            await responseStream.WriteAsync(new V1.LoadSnapshotResponse { Done = done }, context.CancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
     public override async Task<V1.ListRegistersResponse> ListRegisters(V1.ListRegistersRequest request, ServerCallContext context)
     {
         var snapshot = await ReadAsync(context);
@@ -91,19 +105,6 @@ internal sealed class RegistryEndpoint(
         }
 
         return response;
-    }
-
-    private RegisterDefinition? Find(string name)
-    {
-        foreach (var register in regimes.Registers)
-        {
-            if (register.Name == name)
-            {
-                return register;
-            }
-        }
-
-        return null;
     }
 
     private static V1.Register Map(RegisterDefinition register, RegistrySnapshot snapshot)

@@ -1,0 +1,212 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Core.Regimes;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Import;
+
+/// <summary>lookup import --register NAME --snapshot DATE: brings a register to a newer snapshot.</summary>
+internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, ConnectionOptions connection, StoreChoice stores)
+{
+    private readonly Option<string?> _register = new("--register")
+    {
+        Description = "The file holds all numbers of this register, see 'lookup register list'; with --snapshot.",
+        HelpName = "NAME",
+    };
+
+    private readonly Option<string?> _snapshot = new("--snapshot")
+    {
+        Description = "Date of the register's content, at its keeper's midnight; with --register.",
+        HelpName = "TIME",
+    };
+
+    private readonly Option<double> _maxChange = new("--max-change")
+    {
+        Description = "Stop when more of the register than this would change, 0 to 100 percent.",
+        HelpName = "PERCENT",
+        DefaultValueFactory = _ => 10,
+    };
+
+    private readonly Option<bool> _acceptChange = new("--accept-change") { Description = "Go on though more would change than --max-change says." };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in (System.CommandLine.Option[])[_register, _snapshot, _maxChange, _acceptChange])
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    /// <summary>Whether the command line asks for a snapshot.</summary>
+    public bool IsAsked(ParseResult parsed) => parsed.GetValue(_register) is not null || parsed.GetValue(_snapshot) is not null;
+
+    /// <summary>Does it; returns the exit code.</summary>
+    public async Task<int> RunAsync(ParseResult parsed, bool dryRun, bool json, CancellationToken ct)
+    {
+        var register = Register(parsed);
+        var date = parsed.GetTime(_snapshot, file.Zone(parsed)) ?? throw CliException.Usage("--register needs --snapshot DATE, and the reverse.");
+        var maxChange = parsed.GetValue(_maxChange);
+        if (maxChange is not (>= 0 and <= 100))
+        {
+            throw CliException.Usage($"--max-change {maxChange} is outside 0 to 100 percent.");
+        }
+
+        using var input = InputFile.Open(parsed.GetRequiredValue(file.Path), shell.Input);
+        using var reader = file.RegisterReader(parsed, input, register.Name, out var map);
+        using var rejects = new RejectFile(file.RejectPath(parsed, input));
+        var source = new SnapshotSource(reader, map, register, rejects, file.MaxRejects(parsed) ?? 0);
+        var open = new LoadSnapshotOpen
+        {
+            Register = register.Name,
+            SnapshotDate = date,
+            MaxChangePercent = maxChange,
+            Import = new ImportDescription
+            {
+                FileName = input.Path is null ? "" : input.Name,
+                FileSize = input.Length,
+                Actor = Environment.UserName,
+                Source = $"snapshot of {register.Name}",
+            },
+        };
+        await using var target = await TargetAsync(parsed, register, open, ct);
+        foreach (var chunk in source.Read())
+        {
+            ct.ThrowIfCancellationRequested();
+            await target.AddAsync(chunk);
+        }
+
+        var difference = await target.CompareAsync(input.Sha256(), source.Invalid);
+        if (!json)
+        {
+            Show(input.Name, register.Name, date, difference, source, rejects);
+        }
+
+        if (difference.TooMuch && !parsed.GetValue(_acceptChange))
+        {
+            throw new CliException(
+                $"{difference.ChangePercent:0.#} % of the {difference.Loaded:N0} numbers on {register.Name} would change, more than {maxChange:0.#} %: nothing was changed. Look at the file; if it is right, run it again with --accept-change.");
+        }
+
+        var id = dryRun ? "" : await ApplyAsync(target, parsed.GetValue(_acceptChange), register.Name);
+        if (json)
+        {
+            shell.Output.WriteLine(Json(input.Name, register.Name, date, difference, source, id).ToJsonString(JsonText.Options));
+        }
+        else if (!dryRun)
+        {
+            shell.Console.MarkupLine($"[green]Loaded:[/] {register.Name} counts as of {DecisionPrinter.Time(date)}.");
+            shell.Console.MarkupLine($"  [grey]import:[/] {id}");
+        }
+
+        return source.Invalid > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
+    }
+
+    private RegisterDefinition Register(ParseResult parsed)
+    {
+        var name = parsed.GetValue(_register) ?? throw CliException.Usage("--snapshot needs --register NAME, and the reverse.");
+        return RegimeSet.BuiltIn.Registers.FirstOrDefault(register => register.Name == name)
+            ?? throw CliException.Usage(
+                $"--register '{name}' is no register that a regime knows: use one of {string.Join(", ", RegimeSet.BuiltIn.Registers.Select(register => register.Name))}.");
+    }
+
+    private async Task<ISnapshotTarget> TargetAsync(ParseResult parsed, RegisterDefinition register, LoadSnapshotOpen open, CancellationToken ct)
+    {
+        if (stores.IsEmpty(parsed))
+        {
+            var client = connection.Connect(parsed);
+            try
+            {
+                return new ServiceSnapshotTarget(client, await client.LoadSnapshotAsync(open, ct));
+            }
+            catch
+            {
+                client.Dispose();
+                throw;
+            }
+        }
+
+        if (open.SnapshotDate.ToDateTimeOffset() > shell.Clock.GetUtcNow())
+        {
+            throw CliException.Usage("--snapshot is in the future.");
+        }
+
+        var settings = stores.Get(parsed, defaultFolder: null);
+        var store = await DirectTargets.OpenStoreAsync(settings, file.Restart(parsed), shell.Clock, ct);
+        return new StoreSnapshotTarget(store, settings, register, open, shell.Clock, ct);
+    }
+
+    private Task<string> ApplyAsync(ISnapshotTarget target, bool acceptChange, string register)
+    {
+        if (!shell.ErrorConsole.Profile.Capabilities.Interactive)
+        {
+            return target.ApplyAsync(acceptChange, _ => { });
+        }
+
+        return shell.ErrorConsole.Progress()
+            .AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .StartAsync(context =>
+            {
+                var task = context.AddTask(Markup.Escape(register));
+                return target.ApplyAsync(acceptChange, progress =>
+                {
+                    task.MaxValue = Math.Max(1, progress.Total);
+                    task.Value = progress.Written;
+                });
+            });
+    }
+
+    private void Show(string name, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, RejectFile rejects)
+    {
+        var console = shell.Console;
+        console.MarkupLine($"{Markup.Escape(name)}: {difference.Listed:N0} numbers on {register} as of {DecisionPrinter.Time(date)}.");
+        console.MarkupLine(difference.LoadedDate is { } loaded
+            ? $"  [grey]loaded:[/] {difference.Loaded:N0} as of {DecisionPrinter.Time(loaded)}"
+            : $"  [grey]loaded:[/] {difference.Loaded:N0}, no snapshot yet");
+        console.MarkupLine(
+            $"  [grey]difference:[/] {difference.Additions:N0} come onto it, {difference.Removals:N0} leave it, {difference.Changes:N0} have other categories, {difference.Unchanged:N0} stay ({difference.ChangePercent:0.##} % change)");
+        if (difference.Repeated + source.Invalid > 0)
+        {
+            console.MarkupLine($"  [grey]lines:[/] {difference.Repeated:N0} repeat a number, {source.Invalid:N0} hold none that can be read");
+        }
+
+        if (difference.ResumesImportId.Length > 0)
+        {
+            console.MarkupLine($"  Goes on with {difference.ResumesImportId}, which was broken off.");
+        }
+
+        foreach (var sample in source.Samples)
+        {
+            console.MarkupLine(
+                $"  [yellow]line {sample.Line}[/]{(sample.Column.Length > 0 ? $", {Markup.Escape(sample.Column)}" : "")}: {Markup.Escape(sample.Reason)}");
+        }
+
+        if (source.Invalid > 0)
+        {
+            console.MarkupLine($"  All refused lines are in {Markup.Escape(rejects.Path)}");
+        }
+    }
+
+    private static JsonObject Json(
+        string name, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, string id) => new()
+        {
+            ["file"] = name,
+            ["register"] = register,
+            ["snapshot_date"] = DecisionPrinter.Time(date),
+            ["loaded_date"] = difference.LoadedDate is { } loaded ? DecisionPrinter.Time(loaded) : null,
+            ["loaded"] = difference.Loaded,
+            ["listed"] = difference.Listed,
+            ["additions"] = difference.Additions,
+            ["removals"] = difference.Removals,
+            ["changes"] = difference.Changes,
+            ["unchanged"] = difference.Unchanged,
+            ["change_percent"] = Math.Round(difference.ChangePercent, 4),
+            ["repeated"] = difference.Repeated,
+            ["invalid"] = source.Invalid,
+            ["resumed"] = difference.ResumesImportId.Length > 0,
+            ["import_id"] = id.Length > 0 ? id : null,
+        };
+}

@@ -1,0 +1,36 @@
+using System.Runtime.CompilerServices;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Store;
+using StackExchange.Redis;
+
+namespace Lookup.Redis;
+
+/// <summary>
+/// Reads every bucket of a partition while the store goes on. A timeline that is written meanwhile is seen as it was
+/// before or after.
+/// </summary>
+internal sealed class BucketScan(RedisLink link)
+{
+    /// <summary>Buckets read at a time: a server is held for about a millisecond.</summary>
+    internal const int Chunk = 256;
+
+    /// <summary>Yields the contents of the buckets, in order, from a bucket that is a multiple of <see cref="Chunk"/>.</summary>
+    internal async IAsyncEnumerable<(int First, HashEntry[][] Buckets)> ReadAsync(
+        int partition, int from, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var next = Start(from);
+        for (var first = from; first < NumberKey.Buckets; first += Chunk)
+        {
+            var buckets = await next;
+            // The server works on the next while this is looked at.
+            if (first + Chunk < NumberKey.Buckets)
+                next = Start(first + Chunk);
+            yield return (first, buckets);
+        }
+
+        Task<HashEntry[][]> Start(int first) => link.WriteAsync(
+            db => Task.WhenAll(Enumerable.Range(first, Chunk).Select(
+                bucket => db.HashGetAllAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster))),
+            cancellation);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+
+namespace Lookup.Redis;
+
+/// <summary>Which import a snapshot load is: a new one, or one that goes on.</summary>
+public static class SnapshotImports
+{
+    /// <summary>Checks the date against what is loaded, before the numbers are read.</summary>
+    /// <returns>The unfinished import of the same date; null: a new one begins.</returns>
+    /// <exception cref="ImportException">A newer or the same snapshot is loaded, or another load is under way.</exception>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public static async Task<StoredImport?> CheckAsync(
+        IFactStore store, string register, long date, TimeProvider clock, CancellationToken cancellation)
+    {
+        var imports = (await store.Imports.ListAsync(cancellation)).Where(import => import.Register == register).ToList();
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        if (imports.Find(import => import.State == ImportState.Reverting) is { } reverting)
+            throw new ImportException($"The load {reverting.Id} of this register is being reverted: finish that first.");
+        if (imports.Find(import => import.State == ImportState.Running && import.SnapshotDate != date && !import.IsSilent(now)) is { } running)
+            throw new ImportException($"The load {running.Id} of this register is under way, as of {Day(running.SnapshotDate)}.");
+
+        var unfinished = imports.Find(
+            import => import.SnapshotDate == date && (import.State is ImportState.Running or ImportState.BrokenOff));
+        var registry = await store.ReadRegistryAsync(cancellation);
+        var newest = registry.Snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? dates[^1] : long.MinValue;
+        if (newest > date)
+            throw new ImportException($"The register is loaded as of {Day(newest)} already, which is newer: snapshots go forward only.");
+        if (newest == date && unfinished is null)
+            throw new ImportException($"The register is loaded as of {Day(newest)} already.");
+        return unfinished;
+    }
+
+    /// <summary>Begins the import of a snapshot, or goes on with the one that was broken off.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="description">File, actor, source, register and date.</param>
+    /// <param name="difference">What it will change, for the record.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="ImportException">
+    /// As <see cref="CheckAsync"/>; or a load of the same date was broken off with another file, or by another process
+    /// that goes on with it.
+    /// </exception>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public static async Task<ImportSession> OpenAsync(
+        IFactStore store, StoredImport description, SnapshotDifference difference, TimeProvider clock, CancellationToken cancellation)
+    {
+        var unfinished = await CheckAsync(store, description.Register, description.SnapshotDate, clock, cancellation);
+        if (unfinished is null)
+        {
+            var record = description with
+            {
+                Additions = difference.Additions,
+                Removals = difference.Removals,
+                Changes = difference.Changes,
+                Unchanged = difference.Unchanged,
+            };
+            return await ImportSession.BeginAsync(store.Imports, record, clock, cancellation);
+        }
+
+        if (unfinished.FileSha256 != description.FileSha256)
+        {
+            throw new ImportException(
+                $"The load {unfinished.Id} of another file as of the same date was broken off: go on with that file, or revert that load first.");
+        }
+
+        return await ImportSession.ResumeAsync(store.Imports, unfinished.Id, clock, cancellation);
+    }
+
+    private static string Day(long date) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(date).UtcDateTime.ToString("yyyy-MM-dd HH:mm'Z'", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,48 @@
+using Lookup.Embedded;
+using Lookup.Redis;
+
+namespace Lookup.IntegrationTests.Store;
+
+/// <summary>A store of either kind, for tests that run on both.</summary>
+internal sealed class AnyStore : IAsyncDisposable
+{
+    internal const string Redis = "redis";
+    internal const string Embedded = "embedded";
+
+    private readonly RedisServer? _server;
+
+    private AnyStore(IFactStore store, RedisServer? server)
+    {
+        Store = store;
+        _server = server;
+    }
+
+    internal static TheoryData<string> Both => [Redis, Embedded];
+
+    internal IFactStore Store { get; }
+
+    /// <summary>Opens an empty store with the key of <see cref="Sample.Cipher"/>.</summary>
+    internal static async Task<AnyStore> OpenAsync(string kind, CancellationToken cancellation)
+    {
+        if (kind == Embedded)
+        {
+            var key = Enumerable.Range(1, 32).Select(i => (byte)i).ToArray();
+            return new AnyStore(
+                await EmbeddedStore.StartAsync(
+                    new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, Partitions = 2 }, key, TimeProvider.System, cancellation),
+                null);
+        }
+
+        var server = await RedisServer.StartAsync();
+        await StoreAdmin.InitAsync(
+            server.Options, new InitOptions { KeyCheck = Sample.Cipher.KeyCheck, Partitions = 2, ExpectedFacts = 10_000 }, TimeProvider.System, cancellation);
+        return new AnyStore(await StoreAdmin.OpenAsync(server.Options, Sample.Cipher.KeyCheck, TimeProvider.System, cancellation), server);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Store.DisposeAsync();
+        if (_server is not null)
+            await _server.DisposeAsync();
+    }
+}
