@@ -7,6 +7,7 @@
 //   {pp}m        hash   e epoch, v version, n timelines, g filter generations ("1:4096,2:8192": generation:blocks)
 //   {pp}b:BB     hash   bucket (two raw bytes): 14 bytes of the number's key + 7 bytes of fact id -> timeline
 //   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read
+//   {pp}c:BB     hash   field of the bucket + effective time (8 bytes) -> claims of a shared version, see FactClaims
 //   {pp}x:G      string filter, see BlockFilter
 //   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
 //   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports
@@ -42,6 +43,8 @@ internal static class Keys
 
     internal static RedisKey Details(int partition, int bucket) => Numbered(partition, (byte)'t', bucket);
 
+    internal static RedisKey Claims(int partition, int bucket) => Numbered(partition, (byte)'c', bucket);
+
     internal static byte[] Field(NumberKey key, FactId id)
     {
         var field = new byte[FieldSize];
@@ -62,7 +65,7 @@ internal static class Keys
         return prefix;
     }
 
-    internal static byte[] DetailField(NumberKey key, FactId id, long effective)
+    internal static byte[] VersionField(NumberKey key, FactId id, long effective)
     {
         var field = new byte[FieldSize + sizeof(long)];
         WriteField(key, id, field);

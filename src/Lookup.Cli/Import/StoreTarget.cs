@@ -51,6 +51,7 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
     {
         await foreach (var batch in batches.WithCancellation(ct))
         {
+            await session.TouchAsync(TouchPauseMs, ct);
             var (outcomes, _) = await _writer.WriteAsync(batch.Facts, session, ct);
             var refused = new List<RefusedFact>();
             var unchanged = 0;
@@ -65,7 +66,6 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
 
             var outcome = new BatchOutcome(outcomes.Length - unchanged - refused.Count, unchanged, refused, session.Id);
             session.Count(outcome.Recorded, outcome.Unchanged, outcome.Refused.Count);
-            await session.TouchAsync(TouchPauseMs, ct);
             recorded(batch, outcome);
         }
     }

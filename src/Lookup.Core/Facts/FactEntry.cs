@@ -23,6 +23,12 @@ public readonly record struct FactEntry
     /// <summary>Number of its source in the store's registry of sources.</summary>
     public uint Source { get; init; }
 
+    /// <summary>
+    /// Several sources assert this version and one of them is an import: what each asserts is kept as
+    /// <see cref="FactClaims"/>, so that an import can be reverted.
+    /// </summary>
+    public bool Shared { get; init; }
+
     /// <summary>As of <see cref="Effective"/> the fact no longer holds.</summary>
     public bool Withdrawn { get; init; }
 

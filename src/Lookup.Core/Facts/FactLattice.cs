@@ -14,14 +14,17 @@ internal static class FactLattice
 {
     public static FactEntry Join(FactKind kind, in FactEntry a, in FactEntry b)
     {
+        // Once a join has two claimants, so has every join with it.
+        var shared = a.Shared || b.Shared || !FactSource.IsSameClaimant(a.Source, b.Source);
         if (a.Withdrawn != b.Withdrawn)
-            return a.Withdrawn == WithdrawalForbids(kind) ? a : b;
+            return (a.Withdrawn == WithdrawalForbids(kind) ? a : b) with { Shared = shared };
 
         var first = (a.Recorded, a.Source).CompareTo((b.Recorded, b.Source)) <= 0 ? a : b;
         return Normalise(kind, a with
         {
             Recorded = first.Recorded,
             Source = first.Source,
+            Shared = shared,
             // No categories: all are blocked.
             Categories = a.Categories == 0 || b.Categories == 0 ? 0 : a.Categories | b.Categories,
             // Conditions permit, and are met by both; that a snapshot brought it makes it stricter.
@@ -49,6 +52,7 @@ internal static class FactLattice
             Effective = entry.Effective,
             Recorded = entry.Recorded,
             Source = entry.Source,
+            Shared = entry.Shared,
             Withdrawn = entry.Withdrawn,
         };
         return kind switch

@@ -14,6 +14,7 @@ internal enum Fields : byte
     Marks = 16,
     Months = 32,
     Subscriber = 64,
+    Shared = 128,
 }
 
 /// <summary>The bytes of a timeline, see Timeline.cs.</summary>
@@ -39,14 +40,16 @@ internal static class TimelineFormat
     public static FactMarks MarksOf(FactKind kind) =>
         kind == FactKind.Registration ? FactMarks.Snapshot : AllMarks & ~FactMarks.Snapshot;
 
+    private const Fields Common = Fields.Withdrawn | Fields.Shared;
+
     /// <summary>Fields that entries of the kind can have; throws for a kind that is none.</summary>
     public static Fields Allowed(FactKind kind) => kind switch
     {
-        FactKind.Registration => Fields.Withdrawn | Fields.Categories | Fields.Marks,
-        FactKind.Consent => Fields.Withdrawn | Fields.Until | Fields.Marks | Fields.Months,
-        FactKind.Relation => Fields.Withdrawn | Fields.Until | Fields.Since | Fields.Marks,
-        FactKind.Subscriber => Fields.Withdrawn | Fields.Subscriber,
-        FactKind.Objection or FactKind.PublishedForOffers or FactKind.Attempt or FactKind.Refusal => Fields.Withdrawn,
+        FactKind.Registration => Common | Fields.Categories | Fields.Marks,
+        FactKind.Consent => Common | Fields.Until | Fields.Marks | Fields.Months,
+        FactKind.Relation => Common | Fields.Until | Fields.Since | Fields.Marks,
+        FactKind.Subscriber => Common | Fields.Subscriber,
+        FactKind.Objection or FactKind.PublishedForOffers or FactKind.Attempt or FactKind.Refusal => Common,
         _ => Fields.None,
     };
 
@@ -68,6 +71,7 @@ internal static class TimelineFormat
 
     public static Fields FieldsOf(in FactEntry entry) =>
         (entry.Withdrawn ? Fields.Withdrawn : 0)
+        | (entry.Shared ? Fields.Shared : 0)
         | (entry.Until != FactEntry.Open ? Fields.Until : 0)
         | (entry.Since != 0 ? Fields.Since : 0)
         | (entry.Categories != 0 ? Fields.Categories : 0)

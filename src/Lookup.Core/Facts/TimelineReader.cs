@@ -59,6 +59,7 @@ internal ref struct TimelineReader
         {
             Effective = effective,
             Withdrawn = (fields & Fields.Withdrawn) != 0,
+            Shared = (fields & Fields.Shared) != 0,
             Recorded = TakeUInt32(),
             Source = TakeVarint(),
             Until = (fields & Fields.Until) != 0 ? TakeTime() : FactEntry.Open,

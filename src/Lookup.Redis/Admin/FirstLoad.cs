@@ -48,9 +48,10 @@ public sealed class FirstLoad : IAsyncDisposable
         _load = load;
         Manifest = manifest;
         _names = new RedisNames(link, StoreManifestFormat.Epoch(manifest.Epoch));
-        _writer = new RedisWriter(
-            link, manifest, new PartitionStates(manifest.Partitions), _names, StoreManifestFormat.LoadingEpoch);
-        Imports = new RedisImports(link, _names, StoreManifestFormat.Epoch(manifest.Epoch));
+        var partitions = new PartitionStates(manifest.Partitions);
+        _writer = new RedisWriter(link, manifest, partitions, _names, StoreManifestFormat.LoadingEpoch);
+        Imports = new RedisImports(
+            link, manifest, partitions, _names, new RedisRegistry(link, StoreManifestFormat.Epoch(manifest.Epoch)));
         _filters = [.. Enumerable.Range(0, manifest.Partitions).Select(_ => new BlockFilter(blocks))];
         _direct = new long[manifest.Partitions];
     }
@@ -276,6 +277,7 @@ public sealed class FirstLoad : IAsyncDisposable
                 RedisKey[] keys =
                 [
                     .. buckets.Select(b => Keys.Bucket(partition, b)), .. buckets.Select(b => Keys.Details(partition, b)),
+                    .. buckets.Select(b => Keys.Claims(partition, b)),
                 ];
                 await link.WriteAsync(db => db.KeyDeleteAsync(keys), cancellation);
             }

@@ -23,6 +23,20 @@ public interface IImportStore
     public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation);
 
     /// <summary>
+    /// Undoes one import: what only it brought goes, what it changed is as it would be without it, and what others
+    /// assert too stays. It can be repeated, and goes on where it was broken off.
+    /// </summary>
+    /// <param name="id">The import.</param>
+    /// <param name="order">What to do.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="progress">Takes the share that is done, 0 to 1.</param>
+    /// <param name="cancellation">Breaks it off.</param>
+    /// <returns>The record, with what was done, or would be.</returns>
+    /// <exception cref="ImportException">There is no such import, it is running, or a newer snapshot rests on it.</exception>
+    public Task<StoredImport> RevertAsync(
+        string id, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation);
+
+    /// <summary>
     /// Tells every timeline of one id in a partition, in no order, each as it was at some moment of the call.
     /// </summary>
     /// <param name="partition">The partition.</param>

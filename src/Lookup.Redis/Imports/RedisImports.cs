@@ -7,8 +7,11 @@ using StackExchange.Redis;
 namespace Lookup.Redis;
 
 /// <summary>Records of imports, in the slot of the manifest.</summary>
-internal sealed class RedisImports(RedisLink link, RedisNames names, RedisValue epoch) : IImportStore
+internal sealed class RedisImports(
+    RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names, RedisRegistry registry) : IImportStore
 {
+    private readonly RedisValue _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
+
     public async Task<StoredImport?> FindAsync(string id, CancellationToken cancellation)
     {
         var text = await CheckedAsync(db => db.HashGetAsync(Keys.Imports, id, CommandFlags.DemandMaster), cancellation);
@@ -25,13 +28,17 @@ internal sealed class RedisImports(RedisLink link, RedisNames names, RedisValue 
     {
         var text = JsonSerializer.Serialize(import, StoredImportJson.Default.StoredImport);
         var answer = await link.ScriptAsync(
-            Script.Import, [Keys.Manifest, Keys.Imports], [epoch, import.Id, import.Stored ?? "", text], cancellation);
+            Script.Import, [Keys.Manifest, Keys.Imports], [_epoch, import.Id, import.Stored ?? "", text], cancellation);
         RedisNames.CheckEpoch(answer);
         return (int)answer[1] == 1 ? import with { Stored = text } : null;
     }
 
     public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation) =>
         names.SourceIdAsync(source, actor, importId, cancellation);
+
+    public Task<StoredImport> RevertAsync(
+        string id, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation) =>
+        new ImportRevert(link, manifest, partitions, names, registry, this).RunAsync(id, order, clock, progress, cancellation);
 
     public async Task ScanAsync(int partition, FactId id, Action<NumberKey, byte[]> found, CancellationToken cancellation)
     {
@@ -52,7 +59,7 @@ internal sealed class RedisImports(RedisLink link, RedisNames names, RedisValue 
 
         // A store that was flushed meanwhile would look as if all were gone.
         var meta = await link.WriteAsync(db => db.HashGetAsync(Keys.Meta(partition), "e", CommandFlags.DemandMaster), cancellation);
-        if (meta != epoch)
+        if (meta != _epoch)
             throw RedisFaults.Epoch(meta);
     }
 
@@ -68,7 +75,7 @@ internal sealed class RedisImports(RedisLink link, RedisNames names, RedisValue 
                 return await value;
             },
             cancellation);
-        return await found! == epoch ? value : throw RedisFaults.Epoch(await found!);
+        return await found! == _epoch ? value : throw RedisFaults.Epoch(await found!);
     }
 
     private static StoredImport Read(string text)

@@ -137,11 +137,11 @@ public sealed class SnapshotLoad
         long count = 0;
         foreach (var batch in Batches(source))
         {
+            await session.TouchAsync(TouchPauseMs, cancellation);
             var result = await _store.WriteAsync(batch, cancellation);
             if (result.Outcomes.Contains(WriteOutcome.NameCollision))
                 throw new ImportException($"The name of the register {_register} cannot be told apart from one in use.");
             count += batch.Count;
-            await session.TouchAsync(TouchPauseMs, cancellation);
             await written(count);
         }
 
@@ -175,6 +175,8 @@ public sealed class SnapshotLoad
     /// <param name="cancellation">Ends the wait.</param>
     public static async Task SwitchAsync(IFactStore store, ImportSession session, CancellationToken cancellation)
     {
+        // One that was reverted meanwhile must not count.
+        await session.TouchAsync(0, cancellation);
         await store.AddSnapshotAsync(session.Record.Register, session.Record.SnapshotDate, cancellation);
         await session.EndAsync(cancellation);
     }

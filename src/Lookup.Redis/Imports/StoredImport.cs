@@ -103,10 +103,16 @@ public sealed record StoredRevert
     /// <summary>Who asked for it.</summary>
     public string Actor { get; init; } = "";
 
+    /// <summary>The partition that is next, and the bucket in it: where a revert that was broken off goes on.</summary>
+    public int Partition { get; init; }
+
+    /// <summary>The bucket that is next.</summary>
+    public int Bucket { get; init; }
+
     /// <summary>Why.</summary>
     public string Reason { get; init; } = "";
 
-    /// <summary>What it did, summed over all its runs.</summary>
+    /// <summary>What it did, summed over all its runs; of one that was killed without its last second.</summary>
     public RevertCounts Counts { get; init; } = new();
 }
 

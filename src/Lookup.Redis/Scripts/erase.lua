@@ -1,5 +1,5 @@
--- Removes every timeline and detail of a number and stores one timeline in their place.
--- KEYS: meta, feed, bucket, details, then the filters of the generations.
+-- Removes every timeline, detail and claim of a number and stores one timeline in their place.
+-- KEYS: meta, feed, bucket, details, claims, then the filters of the generations.
 -- ARGV: epoch, generations as in meta, the number's part of a field, field and value of what stays, field of its
 -- detail and the text (both empty for none), then for each generation eight bits to set.
 -- Answers {0, epoch}, {1, generations} or {2, version, timelines removed}.
@@ -18,27 +18,31 @@ local function feed(field, value)
     .. string.sub(KEYS[3], -2) .. field .. value)
 end
 local at = 8
-for g = 5, #KEYS do
+for g = 6, #KEYS do
   for i = at, at + 7 do call('SETBIT', KEYS[g], A[i], 1) end
   at = at + 8
 end
--- What stays is written before anything goes, so that at no moment the number is free.
+-- What stays is written before anything goes, so that at no moment the number is free. The count is lowered before
+-- anything goes: were a server to lose the end of this, the partition would have more timelines than it counts, which is
+-- mended, never fewer.
 local removed = 0
 if call('HSET', KEYS[3], A[4], A[5]) == 1 then count = count + 1 else removed = 1 end
 feed(A[4], A[5])
-local replaced = removed
-local fields = call('HKEYS', KEYS[3])
-for _, field in ipairs(fields) do
-  if string.sub(field, 1, #prefix) == prefix and field ~= A[4] then
-    call('HDEL', KEYS[3], field)
-    feed(field, '')
-    removed = removed + 1
-  end
+local gone = {}
+for _, field in ipairs(call('HKEYS', KEYS[3])) do
+  if string.sub(field, 1, #prefix) == prefix and field ~= A[4] then gone[#gone + 1] = field end
 end
-count = count - (removed - replaced)
-local texts = call('HKEYS', KEYS[4])
-for _, field in ipairs(texts) do
-  if string.sub(field, 1, #prefix) == prefix then call('HDEL', KEYS[4], field) end
+count = count - #gone
+removed = removed + #gone
+if #gone > 0 then call('HSET', KEYS[1], 'n', string.format('%.0f', count)) end
+for _, field in ipairs(gone) do
+  feed(field, '')
+  call('HDEL', KEYS[3], field)
+end
+for k = 4, 5 do
+  for _, field in ipairs(call('HKEYS', KEYS[k])) do
+    if string.sub(field, 1, #prefix) == prefix then call('HDEL', KEYS[k], field) end
+  end
 end
 if A[6] ~= '' then call('HSET', KEYS[4], A[6], A[7]) end
 call('HSET', KEYS[1], 'v', string.format('%.0f', version), 'n', string.format('%.0f', count))

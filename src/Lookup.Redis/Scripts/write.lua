@@ -1,12 +1,13 @@
 -- Stores timelines of one partition: compare and set. Merging is the client's; this only decides who was first.
--- KEYS: meta, feed, the filters of the generations, then buckets and detail hashes in any order.
+-- KEYS: meta, feed, the filters of the generations, then buckets, detail and claim hashes in any order.
 -- ARGV: epoch, generations as in meta, feed length, number of generations, then for each timeline: index of its
--- bucket in KEYS, field, expected value, new value, number of details, for each generation eight bits to set, then
--- index in KEYS, field and text of each detail.
+-- bucket in KEYS, field, expected value, new value, number of details, number of changed claims, for each generation
+-- eight bits to set, then index in KEYS, field and text of each detail, then index in KEYS, field, expected and new value
+-- of each claim.
 -- Answers {0, epoch} (another store), {1, generations} (ask again with these) or {2, version, results...}:
--- 1 stored, 0 there already, or the value that was there instead of the expected one.
+-- 1 stored, 0 there already, or the value that was there where it or a claim was not as expected.
 -- The bits come first and the version last: were a server to lose the end of a script, a stored timeline would still
--- have its bits.
+-- have its bits, and its claims.
 local call = redis.call
 local A = ARGV
 local meta = call('HMGET', KEYS[1], 'e', 'v', 'g', 'n')
@@ -27,13 +28,24 @@ while at <= total do
   local expected = A[at + 2]
   local value = A[at + 3]
   local details = tonumber(A[at + 4])
-  local bits = at + 5
+  local claims = tonumber(A[at + 5])
+  local bits = at + 6
   local texts = bits + 8 * generations
-  at = texts + 3 * details
+  local first_claim = texts + 3 * details
+  at = first_claim + 4 * claims
   local current = call('HGET', bucket, field) or ''
-  if current == value then
+  local fits = current == expected
+  if fits then
+    for c = first_claim, at - 1, 4 do
+      if (call('HGET', KEYS[tonumber(A[c])], A[c + 1]) or '') ~= A[c + 2] then fits = false end
+    end
+  end
+  if fits then
+    for c = first_claim, at - 1, 4 do call('HSET', KEYS[tonumber(A[c])], A[c + 1], A[c + 3]) end
+  end
+  if current == value and (fits or claims == 0) then
     result[#result + 1] = 0
-  elseif current ~= expected then
+  elseif not fits then
     result[#result + 1] = current
   else
     for g = 1, generations do

@@ -23,7 +23,12 @@ internal sealed class RedisRegistry(RedisLink link, RedisValue epoch)
         SetAsync(Keys.Organisations, name, string.Create(CultureInfo.InvariantCulture, $"{(int)sector},{(int)layers}"), cancellation);
 
     internal Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
-        SetAsync(Keys.Snapshots, string.Create(CultureInfo.InvariantCulture, $"{register}|{date}"), "1", cancellation);
+        SetAsync(Keys.Snapshots, Snapshot(register, date), "1", cancellation);
+
+    internal Task RemoveSnapshotAsync(string register, long date, CancellationToken cancellation) =>
+        SetAsync(Keys.Snapshots, Snapshot(register, date), "", cancellation);
+
+    private static string Snapshot(string register, long date) => string.Create(CultureInfo.InvariantCulture, $"{register}|{date}");
 
     private async Task SetAsync(RedisKey hash, string field, string value, CancellationToken cancellation) =>
         RedisNames.CheckEpoch(

@@ -28,7 +28,7 @@ internal sealed class RedisStore : IFactStore
         _names = new RedisNames(link, _epoch);
         _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
         _registry = new RedisRegistry(link, _epoch);
-        Imports = new RedisImports(link, _names, _epoch);
+        Imports = new RedisImports(link, manifest, _partitions, _names, _registry);
     }
 
     /// <inheritdoc/>
@@ -88,7 +88,7 @@ internal sealed class RedisStore : IFactStore
             if (count < 0)
                 throw RedisFaults.Damaged();
             found.Add((id, value, [.. times.Take(count).Select(t => t.Effective)]));
-            detailFields.AddRange(times.Take(count).Select(t => (RedisValue)Keys.DetailField(key, id, t.Effective)));
+            detailFields.AddRange(times.Take(count).Select(t => (RedisValue)Keys.VersionField(key, id, t.Effective)));
         }
 
         var texts = detailFields.Count == 0
@@ -100,7 +100,7 @@ internal sealed class RedisStore : IFactStore
         var timelines = new List<StoredTimeline>(found.Count);
         foreach (var (id, value, effective) in found.OrderBy(f => f.Id.Kind).ThenBy(f => f.Id.Scope).ThenBy(f => f.Id.Detail))
         {
-            next = detailFields.IndexOf(Keys.DetailField(key, id, effective[0]));
+            next = detailFields.IndexOf(Keys.VersionField(key, id, effective[0]));
             var details = new Dictionary<long, string>();
             foreach (var time in effective)
             {

@@ -70,6 +70,7 @@ internal sealed class RedisWriter(
             var keys = new List<RedisKey>
             {
                 Keys.Meta(partition), Keys.Feed(partition), Keys.Bucket(partition, key.Bucket), Keys.Details(partition, key.Bucket),
+                Keys.Claims(partition, key.Bucket),
             };
             var arguments = new List<RedisValue>
             {
@@ -78,7 +79,7 @@ internal sealed class RedisWriter(
                 Keys.Prefix(key),
                 Keys.Field(key, suppression.Id),
                 Timeline.Single(suppression.Id.Kind, suppression.Entry),
-                detail is null ? "" : Keys.DetailField(key, suppression.Id, suppression.Entry.Effective),
+                detail is null ? "" : Keys.VersionField(key, suppression.Id, suppression.Entry.Effective),
                 detail ?? "",
             };
             foreach (var generation in generations.All)
@@ -111,7 +112,7 @@ internal sealed class RedisWriter(
 
         foreach (var timeline in pending.Values)
         {
-            timeline.MergeWith([]);
+            timeline.Merge();
         }
 
         return [.. pending.Values];
@@ -138,19 +139,17 @@ internal sealed class RedisWriter(
                 versions[partition] = Math.Max(versions[partition], version);
             }
 
-            var left = new List<PendingTimeline>();
+            var there = new List<(PendingTimeline Timeline, byte[] Stored)>();
             for (var i = 0; i < batch.Length; i++)
             {
                 var result = answer[i + 2];
                 if (result.Resp2Type == ResultType.Integer)
                     batch[i].Finish((int)result == 1, outcomes);
-                else if (batch[i].MergeWith((byte[])result!))
-                    left.Add(batch[i]);
                 else
-                    batch[i].Finish(stored: false, outcomes);
+                    there.Add((batch[i], (byte[])result!));
             }
 
-            return left;
+            return await MergeAsync(partition, there, outcomes, cancellation);
         }
         catch (InvalidDataException e)
         {
@@ -162,13 +161,56 @@ internal sealed class RedisWriter(
         }
     }
 
+    // Merges with what is there; returns what is to be sent again.
+    private async Task<List<PendingTimeline>> MergeAsync(
+        int partition, List<(PendingTimeline Timeline, byte[] Stored)> there, WriteOutcome[] outcomes, CancellationToken cancellation)
+    {
+        var left = new List<PendingTimeline>();
+        var needed = there.ConvertAll(pair => pair.Timeline.ClaimsNeeded(pair.Stored));
+        var claims = new Dictionary<long, byte[]>[there.Count];
+        if (needed.Exists(times => times.Count > 0))
+            claims = await ClaimsAsync(partition, there.ConvertAll(pair => pair.Timeline), needed, cancellation);
+        for (var i = 0; i < there.Count; i++)
+        {
+            var (timeline, stored) = there[i];
+            if (timeline.MergeWith(stored, claims[i] ?? []))
+                left.Add(timeline);
+            else
+                timeline.Finish(stored: false, outcomes);
+        }
+
+        return left;
+    }
+
+    private Task<Dictionary<long, byte[]>[]> ClaimsAsync(
+        int partition, List<PendingTimeline> timelines, List<IReadOnlyList<long>> needed, CancellationToken cancellation) =>
+        link.WriteAsync(
+            db => Task.WhenAll(timelines.Select(async (timeline, i) =>
+            {
+                var claims = new Dictionary<long, byte[]>();
+                if (needed[i].Count == 0)
+                    return claims;
+                var values = await db.HashGetAsync(
+                    Keys.Claims(partition, timeline.Key.Bucket),
+                    [.. needed[i].Select(at => (RedisValue)Keys.VersionField(timeline.Key, timeline.Id, at))],
+                    CommandFlags.DemandMaster);
+                for (var k = 0; k < values.Length; k++)
+                {
+                    if (!values[k].IsNull)
+                        claims.Add(needed[i][k], values[k]!);
+                }
+
+                return claims;
+            })),
+            cancellation);
+
     private (RedisKey[] Keys, RedisValue[] Arguments) Arguments(
         int partition, PendingTimeline[] batch, FilterGenerations generations)
     {
         var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
         keys.AddRange(generations.All.Select(g => Keys.Filter(partition, g.Number)));
         var buckets = new Dictionary<int, int>();
-        var arguments = new List<RedisValue>(4 + (batch.Length * (5 + (8 * generations.All.Length))))
+        var arguments = new List<RedisValue>(4 + (batch.Length * (6 + (8 * generations.All.Length))))
         {
             epoch, generations.Text, link.Options.FeedLength, generations.All.Length,
         };
@@ -186,6 +228,7 @@ internal sealed class RedisWriter(
             arguments.Add(timeline.Expected);
             arguments.Add(timeline.Value);
             arguments.Add(timeline.Details.Count);
+            arguments.Add(timeline.Claims.Count);
             foreach (var generation in generations.All)
             {
                 AddBits(arguments, timeline.Key, timeline.Id, generation.Blocks);
@@ -193,13 +236,25 @@ internal sealed class RedisWriter(
 
             if (timeline.Details.Count > 0)
             {
-                // The script finds it by position; one bucket's details may stand in the list more than once.
+                // The script finds it by position; one bucket's details and claims may stand in the list more than once.
                 keys.Add(Keys.Details(partition, bucket));
                 foreach (var (effective, text) in timeline.Details)
                 {
                     arguments.Add(keys.Count);
-                    arguments.Add(Keys.DetailField(timeline.Key, timeline.Id, effective));
+                    arguments.Add(Keys.VersionField(timeline.Key, timeline.Id, effective));
                     arguments.Add(text);
+                }
+            }
+
+            if (timeline.Claims.Count > 0)
+            {
+                keys.Add(Keys.Claims(partition, bucket));
+                foreach (var claim in timeline.Claims)
+                {
+                    arguments.Add(keys.Count);
+                    arguments.Add(Keys.VersionField(timeline.Key, timeline.Id, claim.Effective));
+                    arguments.Add(claim.Before);
+                    arguments.Add(claim.After);
                 }
             }
         }

@@ -9,6 +9,7 @@ internal static class Script
     internal static readonly string Source = Load("source");
     internal static readonly string Registry = Load("registry");
     internal static readonly string Import = Load("import");
+    internal static readonly string Revert = Load("revert");
 
     /// <summary>First element of an answer: the epoch is another one.</summary>
     internal const int OtherEpoch = 0;

@@ -190,6 +190,8 @@ internal sealed class FactEndpoint(
 
     private async Task<V1.ImportFactsResponse> ImportAsync(V1.ImportFactsRequest batch, ImportSession import, ServerCallContext context)
     {
+        // Before it writes: one that was reverted meanwhile must not bring more.
+        await LimitedAsync(cancellation => import.TouchAsync(TouchPauseMs, cancellation), context);
         var (outcomes, token) = await WriteAsync(batch.Facts, import, context);
         var response = new V1.ImportFactsResponse { Sequence = batch.Sequence, ConsistencyToken = token, ImportId = import.Id };
         for (var i = 0; i < outcomes.Length; i++)
@@ -209,7 +211,6 @@ internal sealed class FactEndpoint(
         }
 
         import.Count(response.Recorded, response.Unchanged, response.Refused.Count);
-        await LimitedAsync(cancellation => import.TouchAsync(TouchPauseMs, cancellation), context);
         return response;
     }
 

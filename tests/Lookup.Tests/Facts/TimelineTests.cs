@@ -142,7 +142,7 @@ public class TimelineTests
     [InlineData(FactKind.Objection, "11 00 000000000005 00000000 00", true)]
     [InlineData(FactKind.Objection, "10", false)]
     [InlineData(FactKind.Objection, "91 00 000000000005 00000000 00", false)]
-    [InlineData(FactKind.Objection, "11 80 000000000005 00000000 00", false)]
+    [InlineData(FactKind.Objection, "11 80 000000000005 00000000 00", true)]
     [InlineData(FactKind.Objection, "11 00 000000000005 00000000 8000", false)]
     [InlineData(FactKind.Objection, "11 00 000000000005 00000000 FFFFFFFF0F", true)]
     [InlineData(FactKind.Objection, "11 00 000000000005 00000000 FFFFFFFF1F", false)]

@@ -1,0 +1,109 @@
+// For: undoing one import, exactly, while others go on reading and writing.
+//
+// Every entry has the number of its source, and a source of an import belongs to it alone. So all buckets are read; a
+// version that only the import asserted goes, and one that others assert too is what they assert (TimelineRevert). Each
+// change is a compare and set through the feed, so followers see it. Where the import is a snapshot, its date goes first:
+// from then on the register counts as of the snapshot before, and what it took back counts no more.
+//
+// The record of the import says how far this has come, so a revert that was killed goes on from there. Running it again
+// changes nothing.
+using Lookup.Core.Numbers;
+using Lookup.Redis.Store;
+
+namespace Lookup.Redis;
+
+/// <summary>How an import is to be reverted.</summary>
+/// <param name="DryRun">Count only, change nothing.</param>
+/// <param name="Actor">Who asks for it.</param>
+/// <param name="Reason">Why.</param>
+public sealed record RevertOrder(bool DryRun, string Actor, string Reason);
+
+/// <summary>Reverts imports.</summary>
+internal sealed class ImportRevert(
+    RedisLink link,
+    StoreManifest manifest,
+    PartitionStates partitions,
+    RedisNames names,
+    RedisRegistry registry,
+    RedisImports imports)
+{
+    // How often the record tells how far it is.
+    private static readonly TimeSpan SavePause = TimeSpan.FromSeconds(1);
+
+    internal async Task<StoredImport> RunAsync(
+        string id, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation)
+    {
+        var import = await imports.FindAsync(id, cancellation) ?? throw new ImportException("There is no import of this id in this store.");
+        if (import.State == ImportState.Reverted)
+            return import;
+        await CheckAsync(import, clock, cancellation);
+        var revert = import.Revert ?? new StoredRevert
+        {
+            Begun = clock.GetUtcNow().ToUnixTimeMilliseconds(),
+            Actor = order.Actor,
+            Reason = order.Reason,
+        };
+        if (order.DryRun)
+        {
+            // What earlier runs have done is counted already.
+            var scanned = await ScanAsync(import with { Revert = revert }, order, clock, progress, cancellation);
+            return import with { Revert = scanned.Revert };
+        }
+
+        import = await PutAsync(import with { State = ImportState.Reverting, Revert = revert }, cancellation);
+        if (import.Register.Length > 0)
+            await registry.RemoveSnapshotAsync(import.Register, import.SnapshotDate, cancellation);
+        import = await ScanAsync(import, order, clock, progress, cancellation);
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        return await PutAsync(
+            import with { State = ImportState.Reverted, Revert = import.Revert! with { Ended = now } }, cancellation);
+    }
+
+    private async Task CheckAsync(StoredImport import, TimeProvider clock, CancellationToken cancellation)
+    {
+        if (import.State == ImportState.Running && !import.IsSilent(clock.GetUtcNow().ToUnixTimeMilliseconds()))
+            throw new ImportException($"The import {import.Id} is running: stop it first. If its process is gone, wait a minute.");
+        if (import.Register.Length == 0)
+            return;
+        var newer = (await imports.ListAsync(cancellation)).FirstOrDefault(other =>
+            other.Register == import.Register && other.SnapshotDate > import.SnapshotDate && other.State != ImportState.Reverted);
+        if (newer is not null)
+            throw new ImportException($"The load {newer.Id} of a newer snapshot of this register rests on it: revert that one first.");
+    }
+
+    private async Task<StoredImport> ScanAsync(
+        StoredImport import, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation)
+    {
+        var revert = import.Revert!;
+        var tally = new RevertTally(revert.Counts);
+        var sources = await names.SourcesOfAsync(import.Id, cancellation);
+        var scan = new RevertScan(link, manifest, partitions, sources);
+        var saved = clock.GetTimestamp();
+        for (var p = revert.Partition; p < manifest.Partitions && sources.Count > 0; p++)
+        {
+            var from = p == revert.Partition ? revert.Bucket : 0;
+            await foreach (var (first, buckets) in new BucketScan(link).ReadAsync(p, from, cancellation))
+            {
+                var items = await scan.FindAsync(p, first, buckets, cancellation);
+                if (order.DryRun)
+                    items.ForEach(item => tally.Add(item.Id.Kind, item.After));
+                else
+                    await scan.ApplyAsync(p, items, tally, cancellation);
+                progress((p + ((first + buckets.Length) / (double)NumberKey.Buckets)) / manifest.Partitions);
+                if (!order.DryRun && clock.GetElapsedTime(saved) >= SavePause)
+                {
+                    import = await PutAsync(
+                        import with { Revert = revert with { Partition = p, Bucket = first + buckets.Length, Counts = tally.Counts } },
+                        cancellation);
+                    saved = clock.GetTimestamp();
+                }
+            }
+        }
+
+        return import with { Revert = revert with { Partition = manifest.Partitions, Bucket = 0, Counts = tally.Counts } };
+    }
+
+    private async Task<StoredImport> PutAsync(StoredImport import, CancellationToken cancellation) =>
+        await imports.TryPutAsync(import, cancellation)
+        ?? throw new ImportException($"Another one goes on with the import {import.Id}, or reverts it.");
+}

@@ -1,0 +1,45 @@
+using System.Text.Json;
+using Lookup.Core.Facts;
+
+namespace Lookup.Redis;
+
+/// <summary>Counts what a revert does.</summary>
+internal sealed class RevertTally
+{
+    private readonly Dictionary<string, long> _gone;
+    private readonly Dictionary<string, long> _mayPermit;
+    private long _setBack;
+    private long _passed;
+    private long _keptStrict;
+
+    internal RevertTally(RevertCounts before)
+    {
+        _gone = new Dictionary<string, long>(before.Gone);
+        _mayPermit = new Dictionary<string, long>(before.MayPermit);
+        (_setBack, _passed, _keptStrict) = (before.SetBack, before.Passed, before.KeptStrict);
+    }
+
+    internal RevertCounts Counts => new()
+    {
+        Gone = new SortedDictionary<string, long>(_gone),
+        MayPermit = new SortedDictionary<string, long>(_mayPermit),
+        SetBack = _setBack,
+        Passed = _passed,
+        KeptStrict = _keptStrict,
+    };
+
+    internal void Add(FactKind kind, TimelineRevert revert)
+    {
+        var name = JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString());
+        foreach (var (step, mayPermit) in revert.Steps)
+        {
+            if (step == RevertStep.Gone)
+                _gone[name] = _gone.GetValueOrDefault(name) + 1;
+            if (mayPermit)
+                _mayPermit[name] = _mayPermit.GetValueOrDefault(name) + 1;
+            _setBack += step == RevertStep.SetBack ? 1 : 0;
+            _passed += step == RevertStep.Passed ? 1 : 0;
+            _keptStrict += step == RevertStep.KeptStrict ? 1 : 0;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+-- Replaces or removes timelines of one partition: compare and set, as in write.lua. What is left is the client's to say.
+-- KEYS: meta, feed, then buckets, detail and claim hashes in any order.
+-- ARGV: epoch, feed length, then for each timeline: index of its bucket in KEYS, field, expected value, new value or
+-- '' to remove it, number of texts, number of claims, then index in KEYS and field of each text to remove, then of each
+-- claim index in KEYS, field, expected value, new value or '', and 1 to remove it once the timeline is written.
+-- Answers {0, epoch} or {2, version, results...}: 1 done, or 0 where the timeline or a claim was not as expected.
+-- Were a server to lose the end of this, a partition would count fewer timelines than it has, which is mended, never more;
+-- and what is left of a version would be found by the next revert.
+local call = redis.call
+local A = ARGV
+local meta = call('HMGET', KEYS[1], 'e', 'v', 'n')
+if meta[1] ~= A[1] then return {0, meta[1]} end
+local version = tonumber(meta[2])
+local count = tonumber(meta[3])
+local first = version
+local limit = tonumber(A[2])
+local length = 0
+local result = {2, 0}
+local plan = {}
+local gone = 0
+local at = 3
+while at <= #A do
+  local texts = at + 6
+  local claims = texts + 2 * tonumber(A[at + 4])
+  local stop = claims + 5 * tonumber(A[at + 5])
+  local fits = (call('HGET', KEYS[tonumber(A[at])], A[at + 1]) or '') == A[at + 2]
+  for c = claims, stop - 1, 5 do
+    if fits and (call('HGET', KEYS[tonumber(A[c])], A[c + 1]) or '') ~= A[c + 2] then fits = false end
+  end
+  if fits then
+    plan[#plan + 1] = {at, texts, claims, stop}
+    if A[at + 3] == '' then gone = gone + 1 end
+    result[#result + 1] = 1
+  else
+    result[#result + 1] = 0
+  end
+  at = stop
+end
+if gone > 0 then call('HSET', KEYS[1], 'n', string.format('%.0f', count - gone)) end
+for _, p in ipairs(plan) do
+  local at, texts, claims, stop = p[1], p[2], p[3], p[4]
+  local bucket, field, value = KEYS[tonumber(A[at])], A[at + 1], A[at + 3]
+  for t = texts, claims - 1, 2 do call('HDEL', KEYS[tonumber(A[t])], A[t + 1]) end
+  for c = claims, stop - 1, 5 do
+    if A[c + 3] == '' then
+      call('HDEL', KEYS[tonumber(A[c])], A[c + 1])
+    else
+      call('HSET', KEYS[tonumber(A[c])], A[c + 1], A[c + 3])
+    end
+  end
+  if value ~= A[at + 2] then
+    version = version + 1
+    length = call('RPUSH', KEYS[2],
+      struct.pack('>I4I4', math.floor(version / 4294967296), version % 4294967296)
+      .. string.sub(bucket, -2) .. field .. value)
+    if value == '' then call('HDEL', bucket, field) else call('HSET', bucket, field, value) end
+  end
+  for c = claims, stop - 1, 5 do
+    if A[c + 4] == '1' then call('HDEL', KEYS[tonumber(A[c])], A[c + 1]) end
+  end
+end
+if version ~= first then
+  if length > limit + limit / 4 then call('LTRIM', KEYS[2], -limit, -1) end
+  call('HSET', KEYS[1], 'v', string.format('%.0f', version))
+end
+result[2] = string.format('%.0f', version)
+return result
