@@ -39,6 +39,17 @@ internal sealed class AnyStore : IAsyncDisposable
         return new AnyStore(await StoreAdmin.OpenAsync(server.Options, Sample.Cipher.KeyCheck, TimeProvider.System, cancellation), server);
     }
 
+    /// <summary>Counts, versions, feeds and filters agree with what the buckets hold.</summary>
+    internal async Task CheckAsync(CancellationToken cancellation)
+    {
+        var options = _server?.Options ?? new StoreOptions { ConnectionString = ((EmbeddedStore)Store).ConnectionString };
+        var findings = await StoreAdmin.DoctorAsync(
+            options with { WriteTimeoutMs = 30_000 }, Store.Manifest.KeyCheck, TimeProvider.System, cancellation);
+        Assert.DoesNotContain(
+            findings, finding => finding is { Level: FindingLevel.Fail, Name: "count" or "filter" or "feed" or "timeline" or "partition" });
+        Assert.Contains(findings, finding => finding is { Level: FindingLevel.Ok, Name: "facts" });
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Store.DisposeAsync();
