@@ -60,6 +60,7 @@ internal static class CliApp
             new EraseCommand(shell),
             new ImportCommand(shell),
             new ImportsCommand(shell),
+            new RevertCommand(shell),
             new OrgCommand(shell),
             new RegisterCommand(shell),
             new DoctorCommand(shell),

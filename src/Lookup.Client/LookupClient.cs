@@ -147,6 +147,36 @@ public sealed class LookupClient : IDisposable
     public Task<ListImportsResponse> ListImportsAsync(ListImportsRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _imports.ListImportsAsync(request, options), cancellationToken);
 
+    /// <summary>Undoes one import, or counts what that would do.</summary>
+    /// <param name="request">Which, by whom and why.</param>
+    /// <param name="progress">Takes the share that is done, 0 to 1.</param>
+    /// <param name="cancellationToken">Breaks it off; the same call goes on where it was.</param>
+    /// <returns>The import with what was done, or would be.</returns>
+    public async Task<Import> RevertImportAsync(RevertImportRequest request, Action<double> progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(progress);
+        try
+        {
+            using var call = _imports.RevertImport(request, cancellationToken: cancellationToken);
+            while (await call.ResponseStream.MoveNext(cancellationToken))
+            {
+                if (call.ResponseStream.Current is { Import: { } import })
+                {
+                    return import;
+                }
+
+                progress(call.ResponseStream.Current.ShareDone);
+            }
+
+            throw new RpcException(new Status(StatusCode.Internal, "The service ended the revert without a result."));
+        }
+        catch (RpcException exception)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw LookupException.From(exception, Address);
+        }
+    }
+
     /// <summary>Whether the service can answer now, by grpc.health.v1.</summary>
     public async Task<bool> IsServingAsync(CancellationToken cancellationToken)
     {

@@ -7,6 +7,7 @@ namespace Lookup.Server.Mapping;
 internal static class ImportMapping
 {
     private const int MaxText = 256;
+    private const int MaxReason = 1_024;
     private const int Sha256Digits = 64;
 
     /// <summary>Reads the description of an import.</summary>
@@ -70,7 +71,45 @@ internal static class ImportMapping
         Additions = import.Additions,
         Removals = import.Removals,
         Changes = import.Changes,
+        Revert = import.Revert is { } revert ? ToProto(revert) : null,
     };
+
+    private static V1.ImportRevert ToProto(StoredRevert revert) => new()
+    {
+        BeginTime = FieldFaults.ToTimestamp(revert.Begun),
+        EndTime = revert.Ended == 0 ? null : FieldFaults.ToTimestamp(revert.Ended),
+        Actor = revert.Actor,
+        Reason = revert.Reason,
+        Gone = { Counts(revert.Counts.Gone) },
+        SetBack = revert.Counts.SetBack,
+        Passed = revert.Counts.Passed,
+        KeptStrict = revert.Counts.KeptStrict,
+        MayPermit = { Counts(revert.Counts.MayPermit) },
+    };
+
+    private static IEnumerable<V1.KindCount> Counts(IReadOnlyDictionary<string, long> counts) =>
+        counts.Select(pair => new V1.KindCount { Kind = pair.Key, Count = pair.Value });
+
+    /// <summary>Reads what is to be reverted and by whom.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: it is not in order.</exception>
+    internal static RevertOrder Read(V1.RevertImportRequest request)
+    {
+        List<FieldFault>? faults = null;
+        if (request.ImportId.Length == 0)
+        {
+            FieldFaults.Add(ref faults, "import_id", "It is required.");
+        }
+
+        Text(request.ImportId, "import_id", ref faults);
+        Text(request.Actor, "actor", ref faults);
+        if (request.Reason.Length > MaxReason)
+        {
+            FieldFaults.Add(ref faults, "reason", $"It is longer than {MaxReason} characters.");
+        }
+
+        FieldFaults.ThrowIfAny(faults);
+        return new RevertOrder(request.DryRun, request.Actor, request.Reason);
+    }
 
     /// <summary>Writes what a snapshot would change.</summary>
     internal static V1.SnapshotDifference ToProto(

@@ -74,6 +74,27 @@ public sealed class SnapshotTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task RevertImport_OfSnapshot_BringsTheAnswersOfTheOlderOneBack()
+    {
+        await LoadAsync(First, Numbers(0, 1_000));
+        var second = await LoadAsync(Second, Numbers(50, 1_000));
+        var between = new[] { await CheckAsync(Base), await CheckAsync(Base + 1_020), await CheckAsync(Base + 500) };
+
+        using var call = new ImportService.ImportServiceClient(_server.Invoker).RevertImport(
+            new RevertImportRequest { ImportId = second.ImportId }, cancellationToken: Token);
+        Import? import = null;
+        while (await call.ResponseStream.MoveNext(Token))
+        {
+            import = call.ResponseStream.Current.Import;
+        }
+
+        Assert.Equal([Verdict.Allow, Verdict.Deny, Verdict.Deny], between);
+        Assert.Equal((ImportState.Reverted, 100L), (import!.State, import.Revert.Gone.Single().Count));
+        Assert.Equal(50, import.Revert.MayPermit.Single().Count);
+        Assert.Equal([Verdict.Deny, Verdict.Allow, Verdict.Deny], new[] { await CheckAsync(Base), await CheckAsync(Base + 1_020), await CheckAsync(Base + 500) });
+    }
+
+    [Fact]
     public async Task LoadSnapshot_OutOfOrder_NamesTheStep()
     {
         Assert.Contains("open", await RefusedAsync(new LoadSnapshotRequest { Compare = new LoadSnapshotCompare() }), StringComparison.Ordinal);
