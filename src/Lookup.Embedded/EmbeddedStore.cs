@@ -139,6 +139,14 @@ public sealed class EmbeddedStore : IFactStore
         _store.AddSnapshotAsync(register, date, cancellation);
 
     /// <inheritdoc/>
+    public Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation) =>
+        _store.PollAsync(known, cancellation);
+
+    /// <inheritdoc/>
+    public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation) =>
+        _store.LoadFilterAsync(partition, cancellation);
+
+    /// <inheritdoc/>
     public Task<StoreHealth> ProbeAsync(CancellationToken cancellation) => _store.ProbeAsync(cancellation);
 
     /// <inheritdoc/>

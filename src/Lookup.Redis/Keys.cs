@@ -6,8 +6,7 @@
 //
 //   {pp}m        hash   e epoch, v version, n timelines, g filter generations ("1:4096,2:8192": generation:blocks)
 //   {pp}b:BB     hash   bucket (two raw bytes): 14 bytes of the number's key + 7 bytes of fact id -> timeline
-//   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read; of a shared
-//                       version also those of each claimant, + its number (4 bytes)
+//   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read
 //   {pp}c:BB     hash   field of the bucket + effective time (8 bytes) -> claims of a shared version, see FactClaims
 //   {pp}x:G      string filter, see BlockFilter
 //   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
@@ -71,16 +70,6 @@ internal static class Keys
         var field = new byte[FieldSize + sizeof(long)];
         WriteField(key, id, field);
         BinaryPrimitives.WriteInt64BigEndian(field.AsSpan(FieldSize), effective);
-        return field;
-    }
-
-    /// <summary>Where a claimant's own text of a shared version is.</summary>
-    internal static byte[] ClaimantField(NumberKey key, FactId id, long effective, uint claimant)
-    {
-        var field = new byte[FieldSize + sizeof(long) + sizeof(uint)];
-        WriteField(key, id, field);
-        BinaryPrimitives.WriteInt64BigEndian(field.AsSpan(FieldSize), effective);
-        BinaryPrimitives.WriteUInt32BigEndian(field.AsSpan(FieldSize + sizeof(long)), claimant);
         return field;
     }
 

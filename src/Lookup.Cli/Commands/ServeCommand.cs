@@ -24,6 +24,13 @@ internal sealed class ServeCommand : CliCommand
 
     private readonly Option<int?> _jsonPort = new("--json-port") { Description = "Port for JSON over HTTP/1.1; default: 7501; 0 takes a free one.", HelpName = "PORT" };
 
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "A limit or time of the service by its name, for example FreshnessBoundMs=300; may be repeated. "
+            + "Names: " + string.Join(", ", LookupServerOptions.Settings.Where(s => s.Unit != "port").Select(s => s.Name)) + ".",
+        HelpName = "NAME=VALUE",
+    };
+
     public ServeCommand(Shell shell)
         : base(
             shell,
@@ -32,11 +39,13 @@ internal sealed class ServeCommand : CliCommand
             "lookup serve",
             "lookup serve --data /var/lib/lookup --listen 127.0.0.1:7500 --json-port 7501",
             "lookup serve --redis 127.0.0.1:6379 --key-file /etc/lookup/number.key",
-            "lookup serve --redis env --key-file /etc/lookup/number.key")
+            "lookup serve --redis env --key-file /etc/lookup/number.key",
+            "lookup serve --set FreshnessBoundMs=300 --set MaxCheckStreams=8")
     {
         _store = new StoreChoice(this);
         Options.Add(_listen);
         Options.Add(_jsonPort);
+        Options.Add(_set);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
@@ -75,6 +84,20 @@ internal sealed class ServeCommand : CliCommand
         }
 
         options.JsonPort = parsed.GetValue(_jsonPort) ?? options.JsonPort;
+        foreach (var text in parsed.GetValue(_set) ?? [])
+        {
+            var equals = text.IndexOf('=', StringComparison.Ordinal);
+            if (equals <= 0 || !int.TryParse(text[(equals + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var value))
+            {
+                throw CliException.Usage($"--set '{text}' is no name and whole number such as FreshnessBoundMs=300.");
+            }
+
+            if (!options.TrySet(text[..equals], value))
+            {
+                throw CliException.Usage($"--set '{text}': there is no such setting; 'lookup serve --help' lists them.");
+            }
+        }
+
         return options;
     }
 }

@@ -5,6 +5,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Mapping;
+using Lookup.Server.Hosting;
 using Lookup.V1;
 
 namespace Lookup.Cli.Import;
@@ -44,6 +45,9 @@ internal sealed class ServiceSnapshotTarget(LookupClient client, SnapshotUpload 
 internal sealed class StoreSnapshotTarget(
     OpenStore store, StoreSettings settings, RegisterDefinition register, LoadSnapshotOpen open, TimeProvider clock, CancellationToken ct) : ISnapshotTarget
 {
+    // Services beside this tool are taken to have the default bound.
+    private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(new LookupServerOptions().FreshnessBoundMs);
+
     private readonly SnapshotLoad _load = new(store.Store, register.Name, open.SnapshotDate.ToDateTimeOffset().ToUnixTimeMilliseconds(), clock);
     private readonly NumberKey[] _keys = new NumberKey[SnapshotSource.ChunkSize];
     private StoredImport? _record;
@@ -94,7 +98,7 @@ internal sealed class StoreSnapshotTarget(
         var session = await SnapshotImports.OpenAsync(store.Store, _record!, _difference, clock, ct);
         try
         {
-            await _load.ApplyAsync(session, written, ct);
+            await _load.ApplyAsync(session, Settle, written, ct);
             return session.Id;
         }
         catch
@@ -124,7 +128,7 @@ internal sealed class StoreSnapshotTarget(
         var session = await ImportSession.BeginAsync(
             load.Imports, _record! with { Additions = _difference.Additions }, clock, ct);
         await _load.FillAsync(load, session, written, ct);
-        await SnapshotLoad.SwitchAsync(store.Store, session, ct);
+        await SnapshotLoad.SwitchAsync(store.Store, session, Settle, ct);
         return session.Id;
     }
 }

@@ -12,11 +12,8 @@ public static class FactSource
     /// <summary>
     /// Whether two sources count as one for reverting: only imports are told apart, as nothing else can be reverted.
     /// </summary>
-    public static bool IsSameClaimant(uint a, uint b) => ClaimantOf(a) == ClaimantOf(b);
+    public static bool IsSameClaimant(uint a, uint b) => a == b || (!IsImport(a) && !IsImport(b));
 
-    /// <summary>The claimant that a source belongs to: itself, or <see cref="Others"/> for one that is no import.</summary>
-    public static uint ClaimantOf(uint source) => IsImport(source) ? source : Others;
-
-    /// <summary>Stands for all sources that are not told apart; never reverted.</summary>
+    /// <summary>Stands for sources beyond what is kept of each; never reverted.</summary>
     public const uint Others = 0;
 }

@@ -20,12 +20,6 @@ public enum RevertStep : byte
 /// <param name="Last">Once the version is written too, they are no longer needed.</param>
 public readonly record struct ClaimChange(long Effective, byte[] Before, byte[] After, bool Last = false);
 
-/// <summary>Whose texts of a version go and whose stay.</summary>
-/// <param name="Effective">Which version, in Unix milliseconds.</param>
-/// <param name="Removed">Claimants whose texts go.</param>
-/// <param name="Left">Claimants that stay, the one that the version is now said to come from first; none: the version is gone.</param>
-public readonly record struct TextChange(long Effective, IReadOnlyList<uint> Removed, IReadOnlyList<uint> Left);
-
 /// <summary>
 /// A timeline without what some sources asserted: what it would be had they never been there, for timelines that were
 /// never cut. In one that was cut, versions that only they asserted stay on the side that forbids.
@@ -34,7 +28,7 @@ public sealed class TimelineRevert
 {
     private readonly List<ClaimChange> _claims = [];
     private readonly List<(RevertStep Step, bool MayPermit)> _steps = [];
-    private readonly List<TextChange> _texts = [];
+    private readonly List<long> _gone = [];
 
     private TimelineRevert(byte[] value) => Value = value;
 
@@ -47,8 +41,8 @@ public sealed class TimelineRevert
     /// <summary>What became of each version concerned, and whether a call can become permitted by it.</summary>
     public IReadOnlyList<(RevertStep Step, bool MayPermit)> Steps => _steps;
 
-    /// <summary>What becomes of the texts of the versions concerned.</summary>
-    public IReadOnlyList<TextChange> Texts => _texts;
+    /// <summary>Effective times of the versions that are gone.</summary>
+    public IReadOnlyList<long> Gone => _gone;
 
     /// <summary>Whether a timeline can be concerned: a version is theirs, or is shared.</summary>
     /// <exception cref="InvalidDataException">The value cannot be read.</exception>
@@ -97,14 +91,14 @@ public sealed class TimelineRevert
         FactKind kind, in FactEntry entry, IReadOnlyDictionary<long, byte[]> claims, IReadOnlySet<uint> sources, bool cut)
     {
         if (!entry.Shared)
-            return sources.Contains(entry.Source) ? Drop(kind, entry, [], cut, []) : entry;
+            return sources.Contains(entry.Source) ? Drop(kind, entry, [], cut) : entry;
 
         var before = claims.GetValueOrDefault(entry.Effective) ?? [];
         var all = FactClaims.Read(kind, before);
         var others = all.FindAll(claim => !sources.Contains(claim.Source));
         // Without claims, which only a store that lost the end of a write has, its source is the one that is known.
         if (others.Count == 0)
-            return all.Count > 0 || sources.Contains(entry.Source) ? Drop(kind, entry, before, cut, all) : entry;
+            return all.Count > 0 || sources.Contains(entry.Source) ? Drop(kind, entry, before, cut) : entry;
 
         var joined = others[0];
         foreach (var other in others.Skip(1))
@@ -116,16 +110,11 @@ public sealed class TimelineRevert
         if (others.Count == all.Count && same && joined.Shared && !sources.Contains(entry.Source))
             return entry;
         _claims.Add(new ClaimChange(entry.Effective, before, FactClaims.Write(kind, others), Last: others.Count == 1));
-        var preferred = FactSource.ClaimantOf(joined.Source);
-        _texts.Add(new TextChange(
-            entry.Effective,
-            [.. all.Where(claim => sources.Contains(claim.Source)).Select(claim => FactSource.ClaimantOf(claim.Source))],
-            [.. others.Select(claim => FactSource.ClaimantOf(claim.Source)).OrderBy(claimant => claimant != preferred)]));
         _steps.Add(same ? (RevertStep.Passed, false) : (RevertStep.SetBack, true));
         return joined;
     }
 
-    private FactEntry? Drop(FactKind kind, in FactEntry entry, byte[] claims, bool cut, List<FactEntry> claimed)
+    private FactEntry? Drop(FactKind kind, in FactEntry entry, byte[] claims, bool cut)
     {
         var forbids = entry.Withdrawn == FactLattice.WithdrawalForbids(kind);
         if (cut)
@@ -138,7 +127,7 @@ public sealed class TimelineRevert
         if (claims.Length > 0)
             _claims.Add(new ClaimChange(entry.Effective, claims, []));
         _steps.Add((RevertStep.Gone, forbids));
-        _texts.Add(new TextChange(entry.Effective, [.. claimed.Select(claim => FactSource.ClaimantOf(claim.Source))], []));
+        _gone.Add(entry.Effective);
         return null;
     }
 

@@ -5,9 +5,8 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis;
 
-/// <summary>A timeline that a revert changes, and its texts that change with it: an empty one goes.</summary>
-internal sealed record RevertItem(
-    NumberKey Key, FactId Id, byte[] Before, TimelineRevert After, IReadOnlyList<(byte[] Field, RedisValue Text)> Texts);
+/// <summary>A timeline that a revert changes.</summary>
+internal sealed record RevertItem(NumberKey Key, FactId Id, byte[] Before, TimelineRevert After);
 
 /// <summary>Finds the timelines that a revert changes, and changes them. Others may write meanwhile.</summary>
 internal sealed class RevertScan(
@@ -63,21 +62,16 @@ internal sealed class RevertScan(
             var claims = concerned.Exists(one => one.Shared.Count > 0)
                 ? await link.WriteAsync(db => Task.WhenAll(concerned.Select(one => ClaimsAsync(db, partition, one.Key, one.Id, one.Shared))), cancellation)
                 : [];
-            var reverts = new List<(NumberKey Key, FactId Id, byte[] Before, TimelineRevert After)>();
+            var items = new List<RevertItem>();
             for (var i = 0; i < concerned.Count; i++)
             {
                 var (key, id, value, _) = concerned[i];
                 var after = TimelineRevert.Of(id.Kind, value, claims.Length == 0 ? new Dictionary<long, byte[]>() : claims[i], sources);
                 if (after.Steps.Count > 0)
-                    reverts.Add((key, id, value, after));
+                    items.Add(new RevertItem(key, id, value, after));
             }
 
-            return reverts.Count == 0
-                ? []
-                : [.. await link.WriteAsync(
-                    db => Task.WhenAll(reverts.Select(async one => new RevertItem(
-                        one.Key, one.Id, one.Before, one.After, await TextsAsync(db, partition, one.Key, one.Id, one.After)))),
-                    cancellation)];
+            return items;
         }
         catch (InvalidDataException e)
         {
@@ -100,28 +94,6 @@ internal sealed class RevertScan(
         }
 
         return claims;
-    }
-
-    // The text that is shown is that of a claimant that stays.
-    private static async Task<IReadOnlyList<(byte[] Field, RedisValue Text)>> TextsAsync(
-        IDatabase db, int partition, NumberKey key, FactId id, TimelineRevert revert)
-    {
-        var changes = new List<(byte[], RedisValue)>();
-        foreach (var (effective, removed, left) in revert.Texts)
-        {
-            var texts = left.Count == 0
-                ? []
-                : await db.HashGetAsync(
-                    Keys.Details(partition, key.Bucket),
-                    [.. left.Select(claimant => (RedisValue)Keys.ClaimantField(key, id, effective, claimant))],
-                    CommandFlags.DemandMaster);
-            var shown = Array.Find(texts, text => !text.IsNull);
-            changes.Add((Keys.VersionField(key, id, effective), shown.IsNull ? RedisValue.EmptyString : shown));
-            changes.AddRange(removed.Concat(left.Count == 1 ? left : []).Select(
-                claimant => (Keys.ClaimantField(key, id, effective, claimant), RedisValue.EmptyString)));
-        }
-
-        return changes;
     }
 
     private async Task<List<RevertItem>> SendAsync(int partition, RevertItem[] batch, RevertTally tally, CancellationToken cancellation)
@@ -154,21 +126,20 @@ internal sealed class RevertScan(
 
     private static void Add(int partition, RevertItem item, List<RedisKey> keys, List<RedisValue> arguments)
     {
-        var (key, id, before, after, texts) = item;
+        var (key, id, before, after) = item;
         keys.Add(Keys.Bucket(partition, key.Bucket));
         arguments.Add(keys.Count);
         arguments.Add(Keys.Field(key, id));
         arguments.Add(before);
         arguments.Add(after.Value);
-        arguments.Add(texts.Count);
+        arguments.Add(after.Gone.Count);
         arguments.Add(after.Claims.Count);
-        if (texts.Count > 0)
+        if (after.Gone.Count > 0)
             keys.Add(Keys.Details(partition, key.Bucket));
-        foreach (var (field, text) in texts)
+        foreach (var effective in after.Gone)
         {
             arguments.Add(keys.Count);
-            arguments.Add(field);
-            arguments.Add(text);
+            arguments.Add(Keys.VersionField(key, id, effective));
         }
 
         if (after.Claims.Count > 0)

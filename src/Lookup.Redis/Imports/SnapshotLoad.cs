@@ -127,11 +127,13 @@ public sealed class SnapshotLoad
 
     /// <summary>Writes the difference, then makes it count: the register is loaded as of the date.</summary>
     /// <param name="session">The import that it belongs to; it is ended.</param>
+    /// <param name="settle">See <see cref="SwitchAsync"/>.</param>
     /// <param name="written">Takes the number of entries written so far.</param>
     /// <param name="cancellation">Ends it; what was written permits nothing, and the same load can be begun anew.</param>
     /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
     /// <exception cref="ImportException">Another one goes on with the import, or it was reverted.</exception>
-    public async Task ApplyAsync(ImportSession session, Func<long, Task> written, CancellationToken cancellation)
+    public async Task ApplyAsync(
+        ImportSession session, TimeSpan settle, Func<long, Task> written, CancellationToken cancellation)
     {
         var source = await session.SourceIdAsync(session.Record.Source, session.Record.Actor, cancellation);
         long count = 0;
@@ -145,7 +147,7 @@ public sealed class SnapshotLoad
             await written(count);
         }
 
-        await SwitchAsync(_store, session, cancellation);
+        await SwitchAsync(_store, session, settle, cancellation);
     }
 
     /// <summary>Fills an empty store with the snapshot; then <see cref="SwitchAsync"/> makes it count.</summary>
@@ -172,9 +174,14 @@ public sealed class SnapshotLoad
     /// <summary>Makes what was written count.</summary>
     /// <param name="store">The store, open for use.</param>
     /// <param name="session">The import; it is ended.</param>
+    /// <param name="settle">
+    /// How old a filter may be that services decide by: after this time each of them has what was added.
+    /// </param>
     /// <param name="cancellation">Ends the wait.</param>
-    public static async Task SwitchAsync(IFactStore store, ImportSession session, CancellationToken cancellation)
+    public static async Task SwitchAsync(
+        IFactStore store, ImportSession session, TimeSpan settle, CancellationToken cancellation)
     {
+        await Task.Delay(settle, cancellation);
         // One that was reverted meanwhile must not count.
         await session.TouchAsync(0, cancellation);
         await store.AddSnapshotAsync(session.Record.Register, session.Record.SnapshotDate, cancellation);

@@ -1,8 +1,8 @@
 -- Replaces or removes timelines of one partition: compare and set, as in write.lua. What is left is the client's to say.
 -- KEYS: meta, feed, then buckets, detail and claim hashes in any order.
 -- ARGV: epoch, feed length, then for each timeline: index of its bucket in KEYS, field, expected value, new value or
--- '' to remove it, number of texts, number of claims, then of each text index in KEYS, field, and value or ''
--- to remove it, then of each claim index in KEYS, field, expected value, new value or '', and 1 to remove it once the timeline is written.
+-- '' to remove it, number of texts, number of claims, then index in KEYS and field of each text to remove, then of each
+-- claim index in KEYS, field, expected value, new value or '', and 1 to remove it once the timeline is written.
 -- Answers {0, epoch} or {2, version, results...}: 1 done, or 0 where the timeline or a claim was not as expected.
 -- Were a server to lose the end of this, a partition would count fewer timelines than it has, which is mended, never more;
 -- and what is left of a version would be found by the next revert.
@@ -21,7 +21,7 @@ local gone = 0
 local at = 3
 while at <= #A do
   local texts = at + 6
-  local claims = texts + 3 * tonumber(A[at + 4])
+  local claims = texts + 2 * tonumber(A[at + 4])
   local stop = claims + 5 * tonumber(A[at + 5])
   local fits = (call('HGET', KEYS[tonumber(A[at])], A[at + 1]) or '') == A[at + 2]
   for c = claims, stop - 1, 5 do
@@ -40,13 +40,7 @@ if gone > 0 then call('HSET', KEYS[1], 'n', string.format('%.0f', count - gone))
 for _, p in ipairs(plan) do
   local at, texts, claims, stop = p[1], p[2], p[3], p[4]
   local bucket, field, value = KEYS[tonumber(A[at])], A[at + 1], A[at + 3]
-  for t = texts, claims - 1, 3 do
-    if A[t + 2] == '' then
-      call('HDEL', KEYS[tonumber(A[t])], A[t + 1])
-    else
-      call('HSET', KEYS[tonumber(A[t])], A[t + 1], A[t + 2])
-    end
-  end
+  for t = texts, claims - 1, 2 do call('HDEL', KEYS[tonumber(A[t])], A[t + 1]) end
   for c = claims, stop - 1, 5 do
     if A[c + 3] == '' then
       call('HDEL', KEYS[tonumber(A[c])], A[c + 1])

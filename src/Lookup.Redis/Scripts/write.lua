@@ -2,9 +2,8 @@
 -- KEYS: meta, feed, the filters of the generations, then buckets, detail and claim hashes in any order.
 -- ARGV: epoch, generations as in meta, feed length, number of generations, then for each timeline: index of its
 -- bucket in KEYS, field, expected value, new value, number of details, number of changed claims, for each generation
--- eight bits to set, then of each detail index in KEYS, field, text, and the field to set where it is free, or '', then of
--- each claim index in KEYS, field, expected and new value, index of the detail hash in KEYS, and the field that takes the
--- text shown until now, or ''.
+-- eight bits to set, then index in KEYS, field and text of each detail, then index in KEYS, field, expected and new value
+-- of each claim.
 -- Answers {0, epoch} (another store), {1, generations} (ask again with these) or {2, version, results...}:
 -- 1 stored, 0 there already, or the value that was there where it or a claim was not as expected.
 -- The bits come first and the version last: were a server to lose the end of a script, a stored timeline would still
@@ -32,23 +31,17 @@ while at <= total do
   local claims = tonumber(A[at + 5])
   local bits = at + 6
   local texts = bits + 8 * generations
-  local first_claim = texts + 4 * details
-  at = first_claim + 6 * claims
+  local first_claim = texts + 3 * details
+  at = first_claim + 4 * claims
   local current = call('HGET', bucket, field) or ''
   local fits = current == expected
   if fits then
-    for c = first_claim, at - 1, 6 do
+    for c = first_claim, at - 1, 4 do
       if (call('HGET', KEYS[tonumber(A[c])], A[c + 1]) or '') ~= A[c + 2] then fits = false end
     end
   end
   if fits then
-    for c = first_claim, at - 1, 6 do
-      if A[c + 5] ~= '' then
-        local text = call('HGET', KEYS[tonumber(A[c + 4])], A[c + 1])
-        if text then call('HSET', KEYS[tonumber(A[c + 4])], A[c + 5], text) end
-      end
-      call('HSET', KEYS[tonumber(A[c])], A[c + 1], A[c + 3])
-    end
+    for c = first_claim, at - 1, 4 do call('HSET', KEYS[tonumber(A[c])], A[c + 1], A[c + 3]) end
   end
   if current == value and (fits or claims == 0) then
     result[#result + 1] = 0
@@ -61,9 +54,9 @@ while at <= total do
         'SET', 'u1', A[b + 3], '1', 'SET', 'u1', A[b + 4], '1', 'SET', 'u1', A[b + 5], '1',
         'SET', 'u1', A[b + 6], '1', 'SET', 'u1', A[b + 7], '1')
     end
-    for t = texts, first_claim - 1, 4 do
+    for d = 0, details - 1 do
+      local t = texts + 3 * d
       call('HSET', KEYS[tonumber(A[t])], A[t + 1], A[t + 2])
-      if A[t + 3] ~= '' then call('HSETNX', KEYS[tonumber(A[t])], A[t + 3], A[t + 2]) end
     end
     call('HSET', bucket, field, value)
     version = version + 1

@@ -80,6 +80,19 @@ public interface IFactStore : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
     public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation);
 
+    /// <summary>Asks every partition what changed, on the primary.</summary>
+    /// <param name="known">By partition: the version from which on changes are wanted; null: none.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <returns>By partition.</returns>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
+    public Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation);
+
+    /// <summary>Reads the filter of a partition.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
+    public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation);
+
     /// <summary>Checks the manifest, every partition and the server's settings.</summary>
     /// <exception cref="StoreUnavailableException">The service must not serve from this store.</exception>
     public Task<StoreHealth> ProbeAsync(CancellationToken cancellation);

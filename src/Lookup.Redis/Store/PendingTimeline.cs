@@ -10,7 +10,6 @@ internal sealed class PendingTimeline(NumberKey key, FactId id)
 
     private readonly List<(int Index, FactEntry Entry)> _facts = [];
     private readonly Dictionary<long, ClaimChange> _claims = [];
-    private readonly Dictionary<long, uint> _owners = [];
     private bool[] _isNew = [];
 
     internal NumberKey Key => key;
@@ -26,38 +25,13 @@ internal sealed class PendingTimeline(NumberKey key, FactId id)
     /// <summary>The claims that change with it.</summary>
     internal IReadOnlyCollection<ClaimChange> Claims => _claims.Values;
 
-    internal List<(long Effective, uint Source, string Text)> Details { get; } = [];
-
-    /// <summary>
-    /// Where the texts go once <see cref="Value"/> is stored. A version that one claimant asserts has its text; of a shared
-    /// one each has its own, and that of its source is shown, or where it has none the first.
-    /// </summary>
-    internal IEnumerable<(byte[] Field, string Text, byte[] IfFree)> TextWrites()
-    {
-        foreach (var (effective, source, text) in Details)
-        {
-            var shown = Keys.VersionField(key, id, effective);
-            if (!Timeline.TryAt(id.Kind, Value, effective, out var entry) || !entry.Shared)
-            {
-                yield return (shown, text, []);
-                continue;
-            }
-
-            var own = FactSource.IsSameClaimant(entry.Source, source);
-            yield return (Keys.ClaimantField(key, id, effective, FactSource.ClaimantOf(source)), text, own ? [] : shown);
-            if (own)
-                yield return (shown, text, []);
-        }
-    }
-
-    /// <summary>Whose text the version has that becomes shared by this change of its claims.</summary>
-    internal uint OwnerOf(in ClaimChange claim) => _owners[claim.Effective];
+    internal List<(long Effective, string Text)> Details { get; } = [];
 
     internal void Add(int index, in StoredFact fact)
     {
         _facts.Add((index, fact.Entry));
         if (fact.Detail is not null)
-            Details.Add((fact.Entry.Effective, fact.Entry.Source, fact.Detail));
+            Details.Add((fact.Entry.Effective, fact.Detail));
     }
 
     /// <summary>Versions whose claims must be read before merging with what the store has.</summary>
@@ -84,7 +58,6 @@ internal sealed class PendingTimeline(NumberKey key, FactId id)
     {
         _isNew = new bool[_facts.Count];
         _claims.Clear();
-        _owners.Clear();
         var merged = stored;
         for (var i = 0; i < _facts.Count; i++)
         {
@@ -117,7 +90,6 @@ internal sealed class PendingTimeline(NumberKey key, FactId id)
     {
         var before = claims.GetValueOrDefault(fact.Effective) ?? [];
         var now = _claims.TryGetValue(fact.Effective, out var changed) ? changed.After : before;
-        _owners.TryAdd(fact.Effective, FactSource.ClaimantOf(present.Source));
         var after = FactClaims.Add(id.Kind, now, present, fact);
         if (after.AsSpan().SequenceEqual(before))
             _claims.Remove(fact.Effective);

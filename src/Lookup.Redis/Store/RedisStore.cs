@@ -12,6 +12,7 @@ internal sealed class RedisStore : IFactStore
 
     private readonly RedisLink _link;
     private readonly PartitionStates _partitions;
+    private readonly RedisFeed _feed;
     private readonly RedisWriter _writer;
     private readonly RedisNames _names;
     private readonly RedisRegistry _registry;
@@ -26,6 +27,7 @@ internal sealed class RedisStore : IFactStore
         _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
         _partitions = new PartitionStates(manifest.Partitions);
         _names = new RedisNames(link, _epoch);
+        _feed = new RedisFeed(link, _partitions, _epoch);
         _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
         _registry = new RedisRegistry(link, _epoch);
         Imports = new RedisImports(link, manifest, _partitions, _names, _registry);
@@ -138,6 +140,14 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
         _registry.AddSnapshotAsync(register, date, cancellation);
+
+    /// <inheritdoc/>
+    public Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation) =>
+        _feed.PollAsync(known, cancellation);
+
+    /// <inheritdoc/>
+    public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation) =>
+        _feed.LoadFilterAsync(partition, cancellation);
 
     /// <inheritdoc/>
     public async Task<StoreHealth> ProbeAsync(CancellationToken cancellation)

@@ -227,52 +227,39 @@ internal sealed class RedisWriter(
             arguments.Add(Keys.Field(timeline.Key, timeline.Id));
             arguments.Add(timeline.Expected);
             arguments.Add(timeline.Value);
-            var texts = timeline.TextWrites().ToList();
-            arguments.Add(texts.Count);
+            arguments.Add(timeline.Details.Count);
             arguments.Add(timeline.Claims.Count);
             foreach (var generation in generations.All)
             {
                 AddBits(arguments, timeline.Key, timeline.Id, generation.Blocks);
             }
 
-            if (texts.Count + timeline.Claims.Count > 0)
-                AddTextsAndClaims(keys, arguments, partition, timeline, texts);
+            if (timeline.Details.Count > 0)
+            {
+                // The script finds it by position; one bucket's details and claims may stand in the list more than once.
+                keys.Add(Keys.Details(partition, bucket));
+                foreach (var (effective, text) in timeline.Details)
+                {
+                    arguments.Add(keys.Count);
+                    arguments.Add(Keys.VersionField(timeline.Key, timeline.Id, effective));
+                    arguments.Add(text);
+                }
+            }
+
+            if (timeline.Claims.Count > 0)
+            {
+                keys.Add(Keys.Claims(partition, bucket));
+                foreach (var claim in timeline.Claims)
+                {
+                    arguments.Add(keys.Count);
+                    arguments.Add(Keys.VersionField(timeline.Key, timeline.Id, claim.Effective));
+                    arguments.Add(claim.Before);
+                    arguments.Add(claim.After);
+                }
+            }
         }
 
         return ([.. keys], [.. arguments]);
-    }
-
-    private static void AddTextsAndClaims(
-        List<RedisKey> keys,
-        List<RedisValue> arguments,
-        int partition,
-        PendingTimeline timeline,
-        List<(byte[] Field, string Text, byte[] IfFree)> texts)
-    {
-        // The script finds them by position; one bucket's details and claims may stand in the list more than once.
-        var (key, id) = (timeline.Key, timeline.Id);
-        keys.Add(Keys.Details(partition, key.Bucket));
-        var details = keys.Count;
-        foreach (var (field, text, ifFree) in texts)
-        {
-            arguments.Add(details);
-            arguments.Add(field);
-            arguments.Add(text);
-            arguments.Add(ifFree);
-        }
-
-        if (timeline.Claims.Count == 0)
-            return;
-        keys.Add(Keys.Claims(partition, key.Bucket));
-        foreach (var claim in timeline.Claims)
-        {
-            arguments.Add(keys.Count);
-            arguments.Add(Keys.VersionField(key, id, claim.Effective));
-            arguments.Add(claim.Before);
-            arguments.Add(claim.After);
-            arguments.Add(details);
-            arguments.Add(claim.Before.Length == 0 ? Keys.ClaimantField(key, id, claim.Effective, timeline.OwnerOf(claim)) : "");
-        }
     }
 
     private static void AddBits(List<RedisValue> arguments, NumberKey key, FactId id, int blocks)

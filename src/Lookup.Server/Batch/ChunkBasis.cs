@@ -3,12 +3,20 @@ using Lookup.Redis;
 
 namespace Lookup.Server.Batch;
 
-/// <summary>What the answers of a chunk rest on: for each partition the version that was read.</summary>
-internal sealed class ChunkBasis
+/// <summary>What the answers of a chunk rest on: for each partition the replica's filter, or what was read, or nothing.</summary>
+internal sealed class ChunkBasis(FreshFilters filters)
 {
     private readonly ulong[] _versions = new ulong[NumberKey.MaxPartitions];
+    private readonly bool[] _filtered = new bool[NumberKey.MaxPartitions];
 
-    internal void Clear() => Array.Clear(_versions);
+    internal void Clear()
+    {
+        Array.Clear(_versions);
+        Array.Clear(_filtered);
+    }
+
+    /// <summary>The filter of a partition told that facts are absent.</summary>
+    internal void UseFilter(int partition) => _filtered[partition] = true;
 
     /// <summary>Facts of a partition were read at a version.</summary>
     internal void UseRead(int partition, ulong version)
@@ -20,9 +28,36 @@ internal sealed class ChunkBasis
         }
     }
 
+    /// <summary>Age of the oldest filter that was used; zero if everything was read.</summary>
+    internal TimeSpan Age
+    {
+        get
+        {
+            var age = TimeSpan.Zero;
+            for (var p = 0; p < _filtered.Length; p++)
+            {
+                if (_filtered[p] && filters.AgeOf(p) is var older && older > age)
+                {
+                    age = older;
+                }
+            }
+
+            return age;
+        }
+    }
+
     /// <summary>The position that the answers are at least as new as; empty if they rest on no facts.</summary>
     internal string Token(StoreManifest manifest)
     {
+        for (var p = 0; p < manifest.Partitions; p++)
+        {
+            // A read comes after the filter was asked and is never older.
+            if (_filtered[p])
+            {
+                _versions[p] = filters.VersionOf(p);
+            }
+        }
+
         var token = ConsistencyToken.Of(manifest.Epoch, _versions.AsSpan(0, manifest.Partitions));
         return token.Count == 0 ? "" : token.ToString();
     }

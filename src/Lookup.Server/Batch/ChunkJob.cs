@@ -56,7 +56,7 @@ internal sealed class ChunkJob
     {
         using (await _services.Lane.EnterAsync(call))
         {
-            _filters.Take(_services.Clock);
+            _filters.Take(_services.Replica, open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
             _worker.Screen(question, registry.Registers);
         }
 
@@ -132,16 +132,17 @@ internal sealed class ChunkJob
     private void WriteCommon(OpenStream open, long callTime, long now, long validUntil, bool unanswered)
     {
         var common = _response.Common;
+        var age = _worker.Basis.Age;
         var rules = _worker.RulesUsed.Take(2).ToArray();
         common.Regime = rules.Length == 1 ? rules[0].Id : "";
         common.RegimeVersion = rules.Length == 1 ? rules[0].Version : "";
         common.CallTime = FieldFaults.ToTimestamp(callTime);
-        common.Age = new Duration();
+        common.Age = Duration.FromTimeSpan(age);
         common.ConsistencyToken = _worker.Basis.Token(_services.Store.Manifest);
         common.Hypothetical = open.Hypothetical;
         common.ValidUntil = validUntil is > 0 and < long.MaxValue ? FieldFaults.ToTimestamp(validUntil) : null;
         common.ReusableUntil = validUntil > 0 && !open.Hypothetical
-            ? FieldFaults.ToTimestamp(Math.Min(validUntil, now + _services.Options.FreshnessBoundMs))
+            ? FieldFaults.ToTimestamp(Math.Min(validUntil, now - (long)age.TotalMilliseconds + _services.Options.FreshnessBoundMs))
             : null;
         common.RetryAfter = unanswered ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(_services.Options.RetryAfterMs)) : null;
     }

@@ -10,6 +10,7 @@ namespace Lookup.Server.Batch;
 /// <summary>What deciding a chunk needs, and the jobs that wait for their next chunk.</summary>
 internal sealed class ChunkServices(
     IFactStore store,
+    FilterReplica replica,
     RegistryReplica registry,
     StoreMonitor monitor,
     RegimeSet regimes,
@@ -22,6 +23,8 @@ internal sealed class ChunkServices(
     private readonly ConcurrentBag<ChunkJob> _idle = [];
 
     internal IFactStore Store => store;
+
+    internal FilterReplica Replica => replica;
 
     internal RegistryReplica Registry => registry;
 

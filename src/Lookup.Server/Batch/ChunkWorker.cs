@@ -60,7 +60,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     internal IEnumerable<Rules> RulesUsed => _planOf.Keys;
 
     /// <summary>What the answers rest on.</summary>
-    internal ChunkBasis Basis { get; } = new();
+    internal ChunkBasis Basis { get; } = new(filters);
 
     /// <summary>Begins a chunk.</summary>
     /// <param name="count">Numbers in it, up to <see cref="MaxNumbers"/>.</param>
@@ -129,6 +129,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             var asked = plan.All;
             if (filters.Of(partition) is { } filter)
             {
+                Basis.UseFilter(partition);
                 asked = filter.MayContain(_keys[i], plan.Ids);
                 if (asked == 0)
                 {

@@ -29,6 +29,9 @@ public sealed class LookupServerOptions
     /// <summary>Pause between two reads of the registry. 10 to 10,000 ms, default 100; at most half the freshness bound.</summary>
     public int RegistryPollMs { get; set; } = 100;
 
+    /// <summary>Pause between two polls of the store's changes. 10 to 10,000 ms, default 100; at most half the freshness bound.</summary>
+    public int ReplicaPollMs { get; set; } = 100;
+
     /// <summary>Pause between two probes of the store for the health service. 50 to 60,000 ms, default 500.</summary>
     public int HealthProbeMs { get; set; } = 500;
 
@@ -86,6 +89,7 @@ public sealed class LookupServerOptions
         new(nameof(StoreWriteLimitMs), "ms", 10, 600_000, o => o.StoreWriteLimitMs),
         new(nameof(FreshnessBoundMs), "ms", 50, 60_000, o => o.FreshnessBoundMs),
         new(nameof(RegistryPollMs), "ms", 10, 10_000, o => o.RegistryPollMs),
+        new(nameof(ReplicaPollMs), "ms", 10, 10_000, o => o.ReplicaPollMs),
         new(nameof(HealthProbeMs), "ms", 50, 60_000, o => o.HealthProbeMs),
         new(nameof(RetryAfterMs), "ms", 10, 60_000, o => o.RetryAfterMs),
         new(nameof(DrainLimitSeconds), "s", 0, 600, o => o.DrainLimitSeconds),
@@ -103,6 +107,20 @@ public sealed class LookupServerOptions
         new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
         new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
     ];
+
+    /// <summary>Sets a numeric setting by its name, in any case. Its range is checked by <see cref="Faults"/>.</summary>
+    /// <returns>False if there is no such setting.</returns>
+    public bool TrySet(string name, int value)
+    {
+        var setting = Settings.FirstOrDefault(s => s.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+        if (setting is null)
+        {
+            return false;
+        }
+
+        typeof(LookupServerOptions).GetProperty(setting.Name)!.SetValue(this, value);
+        return true;
+    }
 
     /// <summary>Everything that is wrong, one sentence each; empty if all is well.</summary>
     public IReadOnlyList<string> Faults()
@@ -132,10 +150,13 @@ public sealed class LookupServerOptions
             faults.Add($"{nameof(JsonPort)}: {JsonPort} is also {nameof(GrpcPort)}; without TLS the two protocols need a port each.");
         }
 
-        if (RegistryPollMs > FreshnessBoundMs / 2)
+        foreach (var (name, poll) in (ReadOnlySpan<(string, int)>)[(nameof(RegistryPollMs), RegistryPollMs), (nameof(ReplicaPollMs), ReplicaPollMs)])
         {
-            faults.Add($"{nameof(RegistryPollMs)}: {RegistryPollMs} is more than half of {nameof(FreshnessBoundMs)} ({FreshnessBoundMs} ms); "
-                + "the registry would grow too old between two reads.");
+            if (poll > FreshnessBoundMs / 2)
+            {
+                faults.Add($"{name}: {poll} is more than half of {nameof(FreshnessBoundMs)} ({FreshnessBoundMs} ms); "
+                    + "what was read would grow too old between two polls.");
+            }
         }
 
         return faults;

@@ -18,7 +18,7 @@ internal static class DecisionMapping
             Regime = decision.Rules?.Id ?? "",
             RegimeVersion = decision.Rules?.Version ?? "",
             CallTime = FieldFaults.ToTimestamp(answer.CallTime),
-            Age = new Duration(),
+            Age = Duration.FromTimeSpan(answer.Age),
             ConsistencyToken = answer.Token,
             Hypothetical = answer.Hypothetical,
         };
@@ -42,7 +42,7 @@ internal static class DecisionMapping
         {
             // What was only supposed is no permission to call, so there is nothing to reuse.
             case Verdict.Allow when !answer.Hypothetical:
-                var reusable = answer.Asked + answer.FreshnessBoundMs;
+                var reusable = answer.Asked - (long)answer.Age.TotalMilliseconds + answer.FreshnessBoundMs;
                 result.ReusableUntil = FieldFaults.ToTimestamp(
                     decision.ValidUntil > 0 ? Math.Min(reusable, decision.ValidUntil) : reusable);
                 break;
@@ -78,6 +78,7 @@ internal static class DecisionMapping
 /// <param name="FreshnessBoundMs">How long an answer may be reused.</param>
 /// <param name="RetryAfterMs">How long to wait where the answer is UNKNOWN.</param>
 /// <param name="Hypothetical">The request supposed something.</param>
+/// <param name="Age">Age of the oldest that the answer rests on.</param>
 /// <param name="Token">Position of the store.</param>
 internal readonly record struct AnswerContext(
-    long CallTime, long Asked, int FreshnessBoundMs, int RetryAfterMs, bool Hypothetical, string Token);
+    long CallTime, long Asked, int FreshnessBoundMs, int RetryAfterMs, bool Hypothetical, TimeSpan Age, string Token);

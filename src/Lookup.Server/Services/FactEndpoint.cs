@@ -14,6 +14,7 @@ internal sealed class FactEndpoint(
     StoreMonitor monitor,
     IFactStore store,
     FactWriter writer,
+    FilterReplica replica,
     FactNaming naming,
     FactExpander expander,
     NumberCipher cipher,
@@ -167,6 +168,7 @@ internal sealed class FactEndpoint(
             var source = await store.SourceIdAsync(fact.Source, fact.Actor, call.Token);
             var suppression = stored[0] with { Entry = stored[0].Entry with { Source = source } };
             var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
+            replica.Add(suppression.Key, suppression.Id);
             return new V1.EraseNumberResponse { ErasedFacts = (uint)erased.Erased, ConsistencyToken = erased.Token.ToString() };
         }
         catch (OperationCanceledException) when (call.Expired)

@@ -5,6 +5,7 @@ using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
 using Lookup.Server.Registry;
@@ -13,10 +14,23 @@ namespace Lookup.Server.Services;
 
 /// <summary>Gathers what a decision rests on: rules, organisation, register snapshots, stored timelines.</summary>
 internal sealed class FactReader(
-    IFactStore store, RegimeSet regimes, NumberCipher cipher, RegistryReplica registry, StoreMonitor monitor, LookupServerOptions options)
+    IFactStore store,
+    FilterReplica replica,
+    RegimeSet regimes,
+    NumberCipher cipher,
+    RegistryReplica registry,
+    StoreMonitor monitor,
+    LookupServerOptions options,
+    TimeProvider clock)
 {
-    /// <summary>Reads. The caller disposes of the result.</summary>
-    internal async ValueTask<FactsRead> ReadAsync(PhoneNumber number, AskedQuestion asked, bool exact, ServerCallContext context)
+    /// <summary>Reads what the replica does not know to be absent. The caller disposes of the result.</summary>
+    /// <param name="number">The number.</param>
+    /// <param name="asked">The question.</param>
+    /// <param name="exact">Everything is to be read from the store.</param>
+    /// <param name="demand">The position that the answer must be as new as, or null.</param>
+    /// <param name="context">The call.</param>
+    internal async ValueTask<FactsRead> ReadAsync(
+        PhoneNumber number, AskedQuestion asked, bool exact, ConsistencyToken? demand, ServerCallContext context)
     {
         monitor.ThrowIfUntrusted();
         using var call = new StoreCall(context, options.StoreReadLimitMs);
@@ -31,13 +45,34 @@ internal sealed class FactReader(
 
             // After a failure the arrays are left to the collector: a read that was given up may still look at them.
             read.Plan();
-            read.Take(await store.ReadAsync(cipher.Encrypt(number), read.Ids, call.Token));
+            var key = cipher.Encrypt(number);
+            if (exact || !Screen(read, key, demand))
+            {
+                read.Take(await store.ReadAsync(key, read.Ids, call.Token));
+            }
+
             return read;
         }
         catch (OperationCanceledException) when (call.Expired)
         {
             throw StoreCall.TooSlow();
         }
+    }
+
+    /// <summary>Leaves only those facts to be read that may be there.</summary>
+    /// <returns>Whether there are none.</returns>
+    private bool Screen(FactsRead read, NumberKey key, ConsistencyToken? demand)
+    {
+        var partition = key.Partition(store.Manifest.Partitions);
+        var now = clock.GetTimestamp();
+        if (FreshFilters.Usable(replica, partition, demand, clock, now, options.FreshnessBoundMs) is not { } state)
+        {
+            return false;
+        }
+
+        var possible = state.Filter!.MayContain(key, read.Ids.Span);
+        read.Rest(new StorePosition(partition, state.Version), clock.GetElapsedTime(state.AsOf, now), possible);
+        return possible == 0;
     }
 }
 
@@ -55,14 +90,34 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
 
     internal Rules? Rules => rules;
 
-    /// <summary>The position of the store that it was read at; null where no facts were needed.</summary>
+    /// <summary>The position of the store that it is at least as new as; null where no facts were needed.</summary>
     internal StorePosition? Position { get; private set; }
+
+    /// <summary>Age of the filter that told of absent facts; zero if all were read.</summary>
+    internal TimeSpan Age { get; private set; }
 
     internal ReadOnlyMemory<FactId> Ids => _ids.AsMemory(0, _count);
 
     internal ReadOnlySpan<StoredValue> BySlot => _bySlot.AsSpan(0, Decider.Slots);
 
     internal void Plan() => _count = Decider.Plan(rules!, question, _ids, _slots);
+
+    /// <summary>Rests on a filter for what is absent: only the possible facts are kept, and the objections with them.</summary>
+    internal void Rest(StorePosition position, TimeSpan age, uint possible)
+    {
+        (Position, Age) = (position, age);
+        var kept = 0;
+        for (var i = 0; i < _count; i++)
+        {
+            if (possible != 0 && ((possible & (1u << i)) != 0 || _ids[i].Kind == FactKind.Objection))
+            {
+                (_ids[kept], _slots[kept]) = (_ids[i], _slots[i]);
+                kept++;
+            }
+        }
+
+        _count = kept;
+    }
 
     internal void Take(in StoreRead stored)
     {
@@ -71,7 +126,11 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
             _bySlot[_slots[i]] = stored.Values[i];
         }
 
-        Position = new StorePosition(stored.Partition, stored.Version);
+        // The older of the two counts; a read that is behind the filter has lost something.
+        if (Position is not { } filtered || stored.Version < filtered.Version)
+        {
+            Position = new StorePosition(stored.Partition, stored.Version);
+        }
     }
 
     /// <summary>The stored value of the n-th id, or null.</summary>

@@ -5,7 +5,10 @@ using Lookup.Server.Mapping;
 namespace Lookup.Server.Services;
 
 /// <summary>Checks, expands and stores batches of facts, and tells what became of each.</summary>
-internal sealed class FactWriter(IFactStore store, FactExpander expander)
+/// <param name="store">The store.</param>
+/// <param name="expander">Checks and expands.</param>
+/// <param name="replica">The replica of this process, which is told at once; null where there is none.</param>
+internal sealed class FactWriter(IFactStore store, FactExpander expander, FilterReplica? replica = null)
 {
     /// <summary>Stores a batch.</summary>
     /// <param name="facts">The facts.</param>
@@ -45,6 +48,11 @@ internal sealed class FactWriter(IFactStore store, FactExpander expander)
         }
 
         var written = await store.WriteAsync(stored, cancellation);
+        foreach (var fact in stored)
+        {
+            replica?.Add(fact.Key, fact.Id);
+        }
+
         var next = 0;
         for (var i = 0; i < outcomes.Length; i++)
         {

@@ -33,7 +33,7 @@ internal sealed class LookupEndpoint(
         var demand = TokenMapping.Demand(request.Consistency, store.Manifest, ref faults);
         FieldFaults.ThrowIfAny(faults);
 
-        using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, context);
+        using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, demand, context);
         var decision = IsBehind(facts, demand)
             ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
             : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
@@ -61,7 +61,7 @@ internal sealed class LookupEndpoint(
         var demand = TokenMapping.Demand(request.Consistency, store.Manifest, ref faults);
         FieldFaults.ThrowIfAny(faults);
 
-        using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, context);
+        using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, demand, context);
         var explanation = IsBehind(facts, demand)
             ? new Explanation(Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules), [], "UNKNOWN: " + NotFresh)
             : Decider.Explain(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
@@ -76,22 +76,24 @@ internal sealed class LookupEndpoint(
             response.Steps.Add(DecisionMapping.Map(step));
         }
 
-        await AddFactsAsync(response, number, facts, context.CancellationToken);
+        await AddFactsAsync(response, number, facts, context);
         return response;
     }
 
     /// <summary>Adds what the decision rested on. The texts, which it never reads, come from a second read.</summary>
-    private async Task AddFactsAsync(V1.ExplainResponse response, PhoneNumber number, FactsRead facts, CancellationToken cancellation)
+    private async Task AddFactsAsync(V1.ExplainResponse response, PhoneNumber number, FactsRead facts, ServerCallContext context)
     {
-        if (facts.Position is null)
+        if (facts.Ids.IsEmpty)
         {
             return;
         }
 
+        using var call = new StoreCall(context, options.StoreReadLimitMs);
+
         var details = new Dictionary<FactId, IReadOnlyDictionary<long, string>>();
         try
         {
-            foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), cancellation))
+            foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), call.Token))
             {
                 details[timeline.Id] = timeline.Details;
             }
@@ -100,18 +102,22 @@ internal sealed class LookupEndpoint(
         {
             // The decision says that a record cannot be read; that is worth more than an answer without it.
         }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
 
         for (var i = 0; i < facts.Ids.Length; i++)
         {
             var id = facts.Ids.Span[i];
             if (facts.ValueAt(i) is { } value)
             {
-                await naming.AddAsync(response.Facts, id, value, details.GetValueOrDefault(id), facts.Question.CallTime, cancellation);
+                await naming.AddAsync(response.Facts, id, value, details.GetValueOrDefault(id), facts.Question.CallTime, call.Token);
             }
         }
     }
 
-    // Reads are exact, so a store behind a token that it gave out has lost writes or is not the primary.
+    // A filter behind the token was not asked, so it is the store that is behind: it lost writes, or is not the primary.
     private static bool IsBehind(FactsRead facts, ConsistencyToken? demand) =>
         demand is not null && facts.Position is { } position && demand.VersionOf(position.Partition) > position.Version;
 
@@ -121,5 +127,6 @@ internal sealed class LookupEndpoint(
         options.FreshnessBoundMs,
         options.RetryAfterMs,
         whatIf is not null,
+        facts.Age,
         facts.Position is { } position ? TokenMapping.Of(store.Manifest, position) : "");
 }

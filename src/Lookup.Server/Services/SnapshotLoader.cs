@@ -95,6 +95,7 @@ internal sealed class SnapshotLoader(
             var total = difference.Additions + difference.Removals + difference.Changes;
             await load.ApplyAsync(
                 session,
+                TimeSpan.FromMilliseconds(options.FreshnessBoundMs),
                 written => responses.WriteAsync(
                     new V1.LoadSnapshotResponse { Progress = new V1.LoadSnapshotProgress { Written = written, Total = total } }, stop),
                 stop);

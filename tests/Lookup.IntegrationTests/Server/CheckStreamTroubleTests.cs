@@ -43,7 +43,8 @@ public sealed class CheckStreamTroubleTests
     {
         var troubled = new TroubledStore(await LookupServer.EmbeddedAsync());
         await using var server = await LookupServer.StartAsync(troubled, o => o.StoreBatchLimitMs = 100);
-        await using var stream = await StreamCall.OpenAsync(server, Open);
+        await using var stream = await StreamCall.OpenAsync(
+            server, new CheckStreamOpen { Question = Samples.Question(), Consistency = new Consistency { Exact = true } });
         troubled.Trouble = ct => Task.Delay(Timeout.Infinite, ct);
         var answer = await stream.AskAsync(1, 31612345678);
         Assert.Equal((Verdict.Unknown, ReasonCode.StoreUnavailable), (answer.Verdicts[0], answer.Reasons[0]));
@@ -156,17 +157,21 @@ public sealed class CheckStreamTroubleTests
         await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), o => o.MaxCheckStreams = 1);
         for (var i = 0; i < 5; i++)
         {
-            await using var stream = await StreamCall.OpenAsync(server, Open);
-            var error = await Record.ExceptionAsync(() => stream.AskAsync(1, 31612345678));
+            var error = await AskAndLeaveAsync(server);
             while (error is RpcException { StatusCode: StatusCode.ResourceExhausted })
             {
-                // The one before is told to be gone a little later.
+                // That the one before has gone is noticed a little later.
                 await Task.Delay(20);
-                await using var again = await StreamCall.OpenAsync(server, Open);
-                error = await Record.ExceptionAsync(() => again.AskAsync(1, 31612345678));
+                error = await AskAndLeaveAsync(server);
             }
 
             Assert.Null(error);
         }
     }
+
+    private static async Task<Exception?> AskAndLeaveAsync(LookupServer server) => await Record.ExceptionAsync(async () =>
+    {
+        await using var stream = await StreamCall.OpenAsync(server, Open);
+        await stream.AskAsync(1, 31612345678);
+    });
 }

@@ -21,8 +21,8 @@ public sealed class TroubleTests : IAsyncLifetime
     /// <summary>Every unary call that needs the store.</summary>
     public static TheoryData<string, string> Calls => new()
     {
-        { Requests.Check, "{\"number\":\"+31612345678\",\"question\":{\"organisation\":\"acme\",\"purpose\":1}}" },
-        { Requests.Explain, "{\"number\":\"+31612345678\",\"question\":{\"organisation\":\"acme\",\"purpose\":1}}" },
+        { Requests.Check, "{\"number\":\"+31612345678\",\"question\":{\"organisation\":\"acme\",\"purpose\":1},\"consistency\":{\"exact\":true}}" },
+        { Requests.Explain, "{\"number\":\"+31612345678\",\"question\":{\"organisation\":\"acme\",\"purpose\":1},\"consistency\":{\"exact\":true}}" },
         { Requests.Facts, "{\"facts\":[{\"number\":\"+31612345678\",\"source\":\"t\",\"objection\":{\"organisation\":\"acme\"}}]}" },
         { Requests.List, "{\"number\":\"+31612345678\"}" },
         { Requests.Erase, "{\"number\":\"+31612345678\",\"source\":\"t\"}" },
@@ -101,7 +101,7 @@ public sealed class TroubleTests : IAsyncLifetime
     public async Task Check_TokenAheadOfTheStore_IsUnknownNotFresh()
     {
         var request = Samples.Check(_number);
-        var token = (await _server.Lookup.CheckAsync(request)).Decision.ConsistencyToken;
+        var token = (await _server.Facts.ListFactsAsync(new ListFactsRequest { Number = _number })).ConsistencyToken;
         _store.Behind = 1;
         request.Consistency = new Consistency { AtLeastAsFresh = token };
         var decision = (await _server.Lookup.CheckAsync(request)).Decision;

@@ -100,6 +100,18 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         await inner.AddSnapshotAsync(register, date, ct);
     }
 
+    public async Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.PollAsync(known, ct);
+    }
+
+    public async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.LoadFilterAsync(partition, ct);
+    }
+
     public async Task<StoreHealth> ProbeAsync(CancellationToken ct)
     {
         await Trouble(ct);

@@ -166,39 +166,6 @@ public sealed class RevertTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task Revert_Texts_AreThoseOfWhoStays(string kind)
-    {
-        await using var any = await AnyStore.OpenAsync(kind, Token);
-        var store = any.Store;
-        var a = await BeginAsync(store);
-        var source = await a.SourceIdAsync("file", "", Token);
-        StoredFact Import(int number) => Of(Sample.Objection(number, detail: """{"reason":"import"}"""), source);
-        StoredFact Live(int number, string? detail = """{"reason":"live"}""") => Of(Sample.Objection(number, detail: detail), 2);
-        // 1: the import first, 2: the import last, 3: the import alone, 4: the other without a text, 5: both at once.
-        await store.WriteAsync([Import(1), Live(2), Import(3), Import(4), Import(5), Live(5)], Token);
-        await store.WriteAsync([Live(1), Import(2), Live(4, detail: null)], Token);
-        await a.EndAsync(Token);
-
-        var before = await Task.WhenAll(Enumerable.Range(1, 5).Select(TextAsync));
-        await store.Imports.RevertAsync(a.Id, Order, TimeProvider.System, _ => { }, Token);
-        var after = await Task.WhenAll(Enumerable.Range(1, 5).Select(TextAsync));
-        // What is written next is shown as if the import had never been.
-        await store.WriteAsync([Live(3)], Token);
-
-        Assert.Equal(["live", "live", "import", "import"], before[..4]);
-        Assert.Contains(before[4], new[] { "import", "live" });
-        Assert.Equal(["live", "live", "", "", "live"], after);
-        Assert.Equal("live", await TextAsync(3));
-
-        async Task<string> TextAsync(int number) =>
-            (await store.ReadAllAsync(Sample.Key(number), Token)).SingleOrDefault()?.Details.Values.SingleOrDefault() is { } text
-            && FactDetail.TryRead(text, out var reason, out _)
-                ? reason
-                : "";
-    }
-
-    [Theory]
-    [MemberData(nameof(Kinds))]
     public async Task Revert_UnknownOrRunning_IsRefused(string kind)
     {
         await using var any = await AnyStore.OpenAsync(kind, Token);

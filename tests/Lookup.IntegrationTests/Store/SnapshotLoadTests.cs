@@ -132,7 +132,7 @@ public sealed class SnapshotLoadTests
             Token);
         try
         {
-            await load.ApplyAsync(session, _ => breakAfter-- <= 1 ? throw new IOException("broken on purpose") : Task.CompletedTask, Token);
+            await load.ApplyAsync(session, TimeSpan.Zero, _ => breakAfter-- <= 1 ? throw new IOException("broken on purpose") : Task.CompletedTask, Token);
         }
         catch
         {

@@ -1,0 +1,222 @@
+// For: answering "surely no such fact" from memory, and knowing how old that knowledge is.
+//
+// Each instance keeps the filter of every partition and follows its changes. A partition counts its changes: the feed
+// holds the newest with their numbers. One poll asks all partitions for their version; where it moved, the changes
+// since are read, and they must follow on one another without a gap. If they do not (the feed was cut, a first load
+// wrote past it, another filter answers), the filter is loaded anew. Loading reads the version before the filter, so a
+// filter never claims a version whose facts it does not hold.
+//
+// The age of a partition counts from the moment before the poll was sent: whatever was acknowledged before that moment
+// is in the filter. A store that does not answer lets the age grow; a store that must not be used takes the filters
+// away. Who asks decides how old is too old.
+//
+// What readers see is one immutable object for each partition, replaced by one volatile write after the bits are set.
+// The bits themselves are set in place: early bits only cost a read.
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+
+namespace Lookup.Redis;
+
+/// <summary>How the replica follows.</summary>
+public sealed record ReplicaOptions
+{
+    /// <summary>Pause between two polls in milliseconds, 10 to 10,000.</summary>
+    public int PollMs { get; init; } = 100;
+}
+
+/// <summary>What this process knows of a partition's facts. Immutable but for bits that are set early.</summary>
+/// <param name="Filter">The filter; null where there is none that may be asked.</param>
+/// <param name="Version">It holds all facts of this version.</param>
+/// <param name="Generation">Which filter of the partition it is.</param>
+/// <param name="AsOf">
+/// Timestamp of the clock: whatever was acknowledged before it is in the filter. Without meaning where there is none.
+/// </param>
+public sealed record PartitionReplica(BlockFilter? Filter, ulong Version, int Generation, long AsOf)
+{
+    internal static readonly PartitionReplica None = new(null, 0, 0, 0);
+}
+
+/// <summary>The filters of all partitions in this process. Thread-safe.</summary>
+public sealed class FilterReplica : IAsyncDisposable
+{
+    // The store has limits of its own; this one keeps a poll that hangs from stopping all that follow.
+    private static readonly TimeSpan PollLimit = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LoadLimit = TimeSpan.FromSeconds(60);
+
+    private readonly IFactStore _store;
+    private readonly TimeProvider _clock;
+    private readonly TimeSpan _pause;
+    private readonly PartitionReplica[] _partitions;
+    private readonly Task?[] _loading;
+    private readonly Lock[] _writers;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _following = Task.CompletedTask;
+    private int _disposed;
+
+    /// <summary>Makes one that knows nothing yet.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The pause is out of its range.</exception>
+    public FilterReplica(IFactStore store, ReplicaOptions options, TimeProvider clock)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.PollMs, 10, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.PollMs, 10_000, nameof(options));
+        _store = store;
+        _clock = clock;
+        _pause = TimeSpan.FromMilliseconds(options.PollMs);
+        var count = store.Manifest.Partitions;
+        _partitions = new PartitionReplica[count];
+        Array.Fill(_partitions, PartitionReplica.None);
+        _loading = new Task?[count];
+        _writers = [.. Enumerable.Range(0, count).Select(_ => new Lock())];
+    }
+
+    /// <summary>Loads what the store gives and follows from then on. A store that is away is asked again and again.</summary>
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        await PollAsync(cancellation);
+        // What takes longer is loaded while calls are answered from the store.
+        await Task.WhenAny(
+            Task.WhenAll(_loading.Select(task => task ?? Task.CompletedTask)),
+            Task.Delay(StartLimit, _clock, cancellation));
+        await PollAsync(cancellation);
+        _following = FollowAsync();
+    }
+
+    /// <summary>What is known of a partition now.</summary>
+    /// <param name="partition">0 to the store's partitions - 1.</param>
+    public PartitionReplica Partition(int partition) => Volatile.Read(ref _partitions[partition]);
+
+    /// <summary>
+    /// Makes a fact known that this process wrote, before the feed brings it, so that whoever wrote it here sees it here
+    /// at once.
+    /// </summary>
+    public void Add(NumberKey key, FactId id)
+    {
+        var partition = key.Partition(_partitions.Length);
+        lock (_writers[partition])
+        {
+            _partitions[partition].Filter?.Add(key, id);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await _stop.CancelAsync();
+        await _following;
+        await Task.WhenAll(_loading.Select(task => task ?? Task.CompletedTask));
+        _stop.Dispose();
+    }
+
+    private async Task FollowAsync()
+    {
+        using var timer = new PeriodicTimer(_pause, _clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token))
+            {
+                await PollAsync(_stop.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends.
+        }
+    }
+
+    private async Task PollAsync(CancellationToken cancellation)
+    {
+        var known = new ulong?[_partitions.Length];
+        for (var p = 0; p < known.Length; p++)
+        {
+            var state = Partition(p);
+            known[p] = state.Filter is null ? null : state.Version;
+        }
+
+        var sent = _clock.GetTimestamp();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(PollLimit);
+        try
+        {
+            var polls = await _store.PollAsync(known, limit.Token);
+            for (var p = 0; p < polls.Length; p++)
+            {
+                Take(p, polls[p], known[p], sent);
+            }
+        }
+        catch (StoreUnavailableException e)
+        {
+            // A store that is away comes back as it was. Any other fault says that it must not be used as it is.
+            if (e.Fault is not (StoreFault.Unreachable or StoreFault.Timeout or StoreFault.Full))
+                Forget();
+        }
+        catch (Exception) when (!cancellation.IsCancellationRequested)
+        {
+            // Whatever it was: the age grows, and what is too old is not asked.
+        }
+    }
+
+    private void Take(int partition, in FeedPoll poll, ulong? known, long sent)
+    {
+        lock (_writers[partition])
+        {
+            var state = _partitions[partition];
+            if (state.Filter is null || state.Version != known || state.Generation != poll.Generation || poll.Changes is null)
+            {
+                if (state.Filter is not null && state.Version == known)
+                    Volatile.Write(ref _partitions[partition], PartitionReplica.None);
+                Load(partition);
+                return;
+            }
+
+            foreach (var (key, id) in poll.Changes)
+            {
+                state.Filter.Add(key, id);
+            }
+
+            Volatile.Write(ref _partitions[partition], state with { Version = poll.Version, AsOf = sent });
+        }
+    }
+
+    private void Load(int partition)
+    {
+        if (_partitions[partition].Filter is null && _loading[partition] is null or { IsCompleted: true })
+            _loading[partition] = LoadAsync(partition);
+    }
+
+    private async Task LoadAsync(int partition)
+    {
+        await Task.Yield();
+        var sent = _clock.GetTimestamp();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        limit.CancelAfter(LoadLimit);
+        try
+        {
+            var loaded = await _store.LoadFilterAsync(partition, limit.Token);
+            lock (_writers[partition])
+            {
+                Volatile.Write(
+                    ref _partitions[partition], new PartitionReplica(loaded.Filter, loaded.Version, loaded.Generation, sent));
+            }
+        }
+        catch (Exception)
+        {
+            // Whatever it was: there is no filter, and the next poll tries again.
+        }
+    }
+
+    private void Forget()
+    {
+        for (var p = 0; p < _partitions.Length; p++)
+        {
+            lock (_writers[p])
+            {
+                Volatile.Write(ref _partitions[p], PartitionReplica.None);
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+using System.Buffers.Binary;
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Store;
+
+/// <summary>Reads what followers need: versions, changes, filters.</summary>
+internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, RedisValue epoch)
+{
+    private const int HeaderSize = sizeof(ulong) + sizeof(ushort);
+
+    // Writes between the two reads of a poll push changes out of a range that is counted from the end.
+    private const int Slack = 256;
+
+    // A longer string would hold the server and the connection up for too long.
+    private const int LoadBytes = 4 * 1024 * 1024;
+
+    private static readonly RedisValue[] MetaFields = ["e", "v", "g"];
+
+    /// <summary>See <see cref="IFactStore.PollAsync"/>.</summary>
+    internal async Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation)
+    {
+        var floors = new ulong[partitions.Count];
+        for (var p = 0; p < floors.Length; p++)
+        {
+            floors[p] = partitions.Floor(p);
+        }
+
+        var metas = await link.ReadAsync(
+            db => Task.WhenAll(Enumerable.Range(0, floors.Length).Select(
+                p => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster))),
+            cancellation);
+        var polls = new FeedPoll[floors.Length];
+        for (var p = 0; p < polls.Length; p++)
+        {
+            var (version, generation) = Check(p, metas[p], floors[p]);
+            polls[p] = new FeedPoll(version, generation.Number, known.Span[p] == version ? [] : null);
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, polls.Length).Select(async p =>
+        {
+            if (polls[p].Changes is null && known.Span[p] is { } since && since < polls[p].Version)
+                polls[p] = await ChangesAsync(p, since, polls[p], cancellation);
+        }));
+        return polls;
+    }
+
+    /// <summary>See <see cref="IFactStore.LoadFilterAsync"/>.</summary>
+    internal async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation)
+    {
+        var floor = partitions.Floor(partition);
+        var (version, generation) = await MetaAsync(partition, floor, cancellation);
+        var key = Keys.Filter(partition, generation.Number);
+        var bytes = new byte[generation.Blocks * BlockFilter.BlockSize];
+        for (var start = 0; start < bytes.Length; start += LoadBytes)
+        {
+            var end = Math.Min(start + LoadBytes, bytes.Length);
+            byte[]? part = await link.ReadAsync(
+                db => db.StringGetRangeAsync(key, start, end - 1, CommandFlags.DemandMaster), cancellation);
+            if (part?.Length != end - start)
+                throw RedisFaults.Damaged();
+            part.CopyTo(bytes, start);
+        }
+
+        // Still the same store and the same filter: what was read was not being taken away.
+        if ((await MetaAsync(partition, version, cancellation)).Generation != generation)
+            throw RedisFaults.Timeout();
+        return new LoadedFilter(BlockFilter.FromBytes(bytes), version, generation.Number);
+    }
+
+    private async Task<FeedPoll> ChangesAsync(int partition, ulong since, FeedPoll poll, CancellationToken cancellation)
+    {
+        var wanted = poll.Version - since;
+        if (wanted > (ulong)link.Options.FeedLength)
+            return poll;
+        var entries = await link.ReadAsync(
+            db => db.ListRangeAsync(Keys.Feed(partition), -(long)wanted - Slack, -1, CommandFlags.DemandMaster), cancellation);
+        var changes = new List<(NumberKey, FactId)>(entries.Length);
+        var version = since;
+        foreach (byte[]? entry in entries)
+        {
+            if (entry is null || entry.Length < HeaderSize + Keys.FieldSize)
+                throw RedisFaults.Damaged();
+            var next = BinaryPrimitives.ReadUInt64BigEndian(entry);
+            if (next <= since)
+                continue;
+            if (next != version + 1)
+                return poll;
+            version = next;
+            var field = entry.AsSpan(HeaderSize);
+            var key = NumberKey.FromField(BinaryPrimitives.ReadUInt16BigEndian(entry.AsSpan(sizeof(ulong))), field);
+            changes.Add((key, FactId.Read(field[NumberKey.FieldSize..])));
+        }
+
+        return version >= poll.Version ? poll with { Version = version, Changes = changes } : poll;
+    }
+
+    private async Task<(ulong Version, FilterGeneration Generation)> MetaAsync(
+        int partition, ulong floor, CancellationToken cancellation) => Check(
+            partition,
+            await link.ReadAsync(db => db.HashGetAsync(Keys.Meta(partition), MetaFields, CommandFlags.DemandMaster), cancellation),
+            floor);
+
+    private (ulong Version, FilterGeneration Generation) Check(int partition, RedisValue[] meta, ulong floor)
+    {
+        if (meta[0] != epoch)
+            throw RedisFaults.Epoch(meta[0]);
+        if (!meta[1].TryParse(out long version) || version < 0 || meta[2].IsNull)
+            throw RedisFaults.Damaged();
+        partitions.Seen(partition, (ulong)version, floor);
+        // The first generation answers; one behind it is still being built.
+        return ((ulong)version, FilterGenerations.Parse(meta[2]!).All[0]);
+    }
+}
