@@ -17,8 +17,10 @@ internal static class FactPrinter
             {
                 known.Current ? "current" : "earlier",
                 $"recorded {DecisionPrinter.Time(known.Recorded)}",
+                known.FromSnapshot ? "by comparing snapshots" : "",
                 fact.Source.Length > 0 ? $"source {fact.Source}" : "",
                 fact.Actor.Length > 0 ? $"by {fact.Actor}" : "",
+                known.ImportId.Length > 0 ? $"import {known.ImportId}" : "",
                 fact.Reason.Length > 0 ? $"because {fact.Reason}" : "",
             }.Where(text => text.Length > 0));
             console.MarkupLine(

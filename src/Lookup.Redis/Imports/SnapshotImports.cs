@@ -30,6 +30,23 @@ public static class SnapshotImports
         return unfinished;
     }
 
+    /// <summary>
+    /// Checks that a date can be stated by hand: what a load that was broken off has written up to that date would count.
+    /// </summary>
+    /// <exception cref="ImportException">There is such a load.</exception>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public static async Task CheckStatedAsync(IFactStore store, string register, long date, CancellationToken cancellation)
+    {
+        var unfinished = (await store.Imports.ListAsync(cancellation)).FirstOrDefault(import =>
+            import.Register == register && import.SnapshotDate <= date
+            && (import.State is ImportState.Running or ImportState.BrokenOff or ImportState.Reverting));
+        if (unfinished is not null)
+        {
+            throw new ImportException(
+                $"The load {unfinished.Id} of this register as of {Day(unfinished.SnapshotDate)} has not ended, and would count in part: go on with it, or revert it.");
+        }
+    }
+
     /// <summary>Begins the import of a snapshot, or goes on with the one that was broken off.</summary>
     /// <param name="store">The store.</param>
     /// <param name="description">File, actor, source, register and date.</param>

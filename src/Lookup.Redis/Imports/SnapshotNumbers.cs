@@ -3,7 +3,7 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Redis;
 
-/// <summary>The numbers of a snapshot by partition, each with its categories: 20 bytes a number.</summary>
+/// <summary>The numbers of a snapshot by partition, each with its categories: 20 bytes a number, and room to grow.</summary>
 internal sealed class SnapshotNumbers
 {
     private readonly List<UInt128>[] _keys;

@@ -71,7 +71,7 @@ public sealed class LookupServerOptions
     /// <summary>How long reading the facts of one chunk may take. 10 to 60,000 ms, default 2,000.</summary>
     public int StoreBatchLimitMs { get; set; } = 2_000;
 
-    /// <summary>Most numbers in a snapshot of a register, 21 bytes of memory each. 1,000 to 1,000,000,000, default 100,000,000.</summary>
+    /// <summary>Most numbers in a snapshot of a register, 21 to 41 bytes of memory each. 1,000 to 1,000,000,000, default 100,000,000.</summary>
     public int MaxSnapshotNumbers { get; set; } = 100_000_000;
 
     /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>

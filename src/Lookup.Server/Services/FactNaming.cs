@@ -54,6 +54,7 @@ internal sealed class FactNaming(IFactStore store, RegimeSet regimes)
                 Recorded = FieldFaults.ToTimestamp(entry.Recorded * 1000L),
                 Current = current,
                 ImportId = source?.ImportId ?? "",
+                FromSnapshot = (entry.Marks & FactMarks.Snapshot) != 0,
             });
         }
 

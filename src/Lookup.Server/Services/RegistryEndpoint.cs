@@ -76,7 +76,13 @@ internal sealed class RegistryEndpoint(
         }
 
         FieldFaults.ThrowIfAny(faults);
-        await WriteAsync(token => store.AddSnapshotAsync(register!.Name, date!.Value, token), context);
+        await WriteAsync(
+            async token =>
+            {
+                await SnapshotImports.CheckStatedAsync(store, register!.Name, date!.Value, token);
+                await store.AddSnapshotAsync(register.Name, date.Value, token);
+            },
+            context);
         return new V1.RecordSnapshotResponse { Register = Map(register!, await ReadAsync(context)) };
     }
 

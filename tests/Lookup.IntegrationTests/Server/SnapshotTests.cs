@@ -95,6 +95,42 @@ public sealed class SnapshotTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task LoadSnapshot_BrokenOff_KeepsTheAnswersAndItsDateCannotBeStated()
+    {
+        await LoadAsync(First, Numbers(0, 30_000));
+        var request = new RecordSnapshotRequest { Register = "nl-bmnr", SnapshotDate = Second };
+        using (var call = _server.Registry.LoadSnapshot(cancellationToken: Token))
+        {
+            await call.RequestStream.WriteAsync(Open(Second, maxChange: 100), Token);
+            foreach (var chunk in Numbers(20_000, 30_000).Chunk(5_000))
+            {
+                await call.RequestStream.WriteAsync(new LoadSnapshotRequest { Numbers = new LoadSnapshotNumbers { Numbers = { chunk } } }, Token);
+            }
+
+            await call.RequestStream.WriteAsync(new LoadSnapshotRequest { Compare = new LoadSnapshotCompare() }, Token);
+            await call.RequestStream.WriteAsync(new LoadSnapshotRequest { Apply = new LoadSnapshotApply { AcceptChange = true } }, Token);
+            // The difference, and some of it written.
+            Assert.True(await call.ResponseStream.MoveNext(Token));
+            Assert.True(await call.ResponseStream.MoveNext(Token));
+        }
+
+        var imports = new ImportService.ImportServiceClient(_server.Invoker);
+        while ((await imports.ListImportsAsync(new ListImportsRequest(), cancellationToken: Token)).Imports[0].State == ImportState.Running)
+        {
+            await Task.Delay(10, Token);
+        }
+
+        var stated = await Assert.ThrowsAsync<RpcException>(() => _server.Registry.RecordSnapshotAsync(request, cancellationToken: Token).ResponseAsync);
+        var answers = await Task.WhenAll(Numbers(0, 30).Select(i => CheckAsync(i)));
+        await LoadAsync(Second, Numbers(20_000, 30_000), accept: true);
+        await _server.Registry.RecordSnapshotAsync(request, cancellationToken: Token);
+
+        Assert.Equal(StatusCode.FailedPrecondition, stated.StatusCode);
+        Assert.All(answers, answer => Assert.Equal(Verdict.Deny, answer));
+        Assert.Equal(Verdict.Allow, await CheckAsync(Base));
+    }
+
+    [Fact]
     public async Task LoadSnapshot_OutOfOrder_NamesTheStep()
     {
         Assert.Contains("open", await RefusedAsync(new LoadSnapshotRequest { Compare = new LoadSnapshotCompare() }), StringComparison.Ordinal);
