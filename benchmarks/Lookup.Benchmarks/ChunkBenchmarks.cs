@@ -4,6 +4,7 @@ using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
+using Lookup.Redis;
 using Lookup.Server.Batch;
 
 namespace Lookup.Benchmarks;
@@ -32,7 +33,7 @@ public class ChunkBenchmarks : IDisposable
             OrganisationGroup = Scope.Of("acme"),
             Purpose = Purpose.Commercial,
         };
-        var filters = new FreshFilters(Partitions);
+        var replicas = new PartitionReplica[Partitions];
         var random = new Random(1);
         for (var p = 0; p < Partitions; p++)
         {
@@ -42,7 +43,7 @@ public class ChunkBenchmarks : IDisposable
                 filter.Add(new NumberKey(0, (ulong)random.NextInt64() << 1), new FactId(FactKind.Objection, 0, Scope.All));
             }
 
-            filters.Set(p, filter);
+            replicas[p] = new PartitionReplica(filter, 1, 1, 0);
         }
 
         for (var i = 0; i < Count; i++)
@@ -50,6 +51,8 @@ public class ChunkBenchmarks : IDisposable
             _numbers[i] = 31_600_000_000 + (ulong)random.Next(100_000_000);
         }
 
+        var filters = new FreshFilters(Partitions);
+        filters.Take(replicas);
         _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters);
     }
 

@@ -30,6 +30,9 @@ internal sealed class FreshFilters(int partitions)
         }
     }
 
+    /// <summary>Takes these, one for each partition.</summary>
+    internal void Take(ReadOnlySpan<PartitionReplica?> filters) => filters.CopyTo(_usable);
+
     /// <summary>The replica of a partition if it may decide, else null.</summary>
     internal static PartitionReplica? Usable(
         FilterReplica replica, int partition, ConsistencyToken? demand, TimeProvider clock, long now, int boundMs)
