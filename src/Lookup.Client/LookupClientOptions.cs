@@ -1,53 +1,133 @@
 namespace Lookup.Client;
 
-/// <summary>How to reach the service.</summary>
+/// <summary>How to reach the service, and how a client asks it.</summary>
 public sealed record LookupClientOptions
 {
-    /// <summary>Address of the gRPC port: http:// for plain text, https:// for TLS.</summary>
-    public required Uri Address { get; init; }
+    /// <summary>Most channels that a client opens.</summary>
+    public const int MaxChannels = 16;
 
-    /// <summary>How long a single call may take. Range: 1 ms to 10 minutes; default: 5 s.</summary>
-    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>Most answers that a client keeps for reuse.</summary>
+    public const int MaxReuseLimit = 1_000_000;
+
+    /// <summary>Most numbers that one message of a stream may carry.</summary>
+    public const int MaxChunkSize = 8_192;
+
+    /// <summary>Most chunks of a stream that may be under way unanswered.</summary>
+    public const int MaxWindow = 64;
+
+    /// <summary>Address of the gRPC port: http:// for plain text, https:// for TLS. Required.</summary>
+    public Uri Address { get; set; } = null!;
+
+    /// <summary>How long a single call may take, its hedge included. Range: 1 ms to 10 minutes; default: 5 s.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long to try to reach the service. Range: 1 ms to 10 minutes; default: 5 s.</summary>
-    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Connections to spread calls over in turn; each is made with its first call. A service takes up to 100 calls at a time on a
+    /// connection, and a connection that is full gets another beside it. Range: 1 to 16; default: 2.
+    /// </summary>
+    public int Channels { get; set; } = 2;
+
+    /// <summary>
+    /// Asks a second time on another channel when the first has not answered after so long: the service's 95th percentile is a
+    /// good value, so that one call in twenty is asked twice. For reads only (Check, Explain, ListFacts). Range: 1 ms to
+    /// <see cref="Timeout"/>, and two channels; default: null, never.
+    /// </summary>
+    public TimeSpan? HedgeAfter { get; set; }
+
+    /// <summary>
+    /// Answers to keep for as long as the service lets them be reused; the oldest leave first. Range: 0 (ask every time) to
+    /// 1,000,000; default: 10,000.
+    /// </summary>
+    public int ReuseLimit { get; set; } = 10_000;
+
+    /// <summary>Numbers in one message of a stream. Range: 1 to 8,192; default: 4,096.</summary>
+    public int StreamChunkSize { get; set; } = 4_096;
+
+    /// <summary>Messages of a stream that may be under way unanswered. Range: 1 to 64; default: 4.</summary>
+    public int StreamWindow { get; set; } = 4;
+
+    /// <summary>
+    /// How long a list that comes slowly is waited for before the numbers at hand are sent. Range: 0 to 10 minutes; default: 5 ms.
+    /// </summary>
+    public TimeSpan StreamLinger { get; set; } = TimeSpan.FromMilliseconds(5);
 
     /// <summary>
     /// How long a stream tries to go on after its connection broke, counted from the break and without any answer since.
     /// Range: 0 (a break ends the stream) to 1 day; default: 30 s.
     /// </summary>
-    public TimeSpan StreamRetryLimit { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan StreamRetryLimit { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// How long the service may owe an answer on a stream before the connection counts as broken. Range: 1 ms to 10 minutes;
     /// default: 30 s.
     /// </summary>
-    public TimeSpan StreamAnswerTimeout { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan StreamAnswerTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The clock; replaced in tests only.</summary>
-    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+    public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
-    internal void Validate()
+    /// <summary>Every setting that is missing or out of its range, in words; none if all are in order.</summary>
+    public IReadOnlyList<string> Faults()
     {
-        if (!Address.IsAbsoluteUri || (Address.Scheme != Uri.UriSchemeHttp && Address.Scheme != Uri.UriSchemeHttps))
+        var faults = new List<string>();
+        if (Address is not { IsAbsoluteUri: true } || (Address.Scheme != Uri.UriSchemeHttp && Address.Scheme != Uri.UriSchemeHttps))
         {
-            throw new ArgumentException($"The address '{Address}' does not begin with http:// or https://.", nameof(Address));
+            faults.Add($"{nameof(Address)} '{Address}' does not begin with http:// or https://.");
         }
 
-        Check(Timeout, nameof(Timeout));
-        Check(ConnectTimeout, nameof(ConnectTimeout));
-        Check(StreamAnswerTimeout, nameof(StreamAnswerTimeout));
-        if (StreamRetryLimit < TimeSpan.Zero || StreamRetryLimit > TimeSpan.FromDays(1))
+        var shortest = TimeSpan.FromMilliseconds(1);
+        var longest = TimeSpan.FromMinutes(10);
+        CheckTime(nameof(Timeout), Timeout, shortest, longest, "1 ms to 10 minutes");
+        CheckTime(nameof(ConnectTimeout), ConnectTimeout, shortest, longest, "1 ms to 10 minutes");
+        CheckTime(nameof(StreamAnswerTimeout), StreamAnswerTimeout, shortest, longest, "1 ms to 10 minutes");
+        CheckTime(nameof(StreamLinger), StreamLinger, TimeSpan.Zero, longest, "0 to 10 minutes");
+        CheckTime(nameof(StreamRetryLimit), StreamRetryLimit, TimeSpan.Zero, TimeSpan.FromDays(1), "0 to 1 day");
+        CheckCount(nameof(Channels), Channels, 1, MaxChannels);
+        CheckCount(nameof(ReuseLimit), ReuseLimit, 0, MaxReuseLimit);
+        CheckCount(nameof(StreamChunkSize), StreamChunkSize, 1, MaxChunkSize);
+        CheckCount(nameof(StreamWindow), StreamWindow, 1, MaxWindow);
+        if (HedgeAfter is { } hedge)
         {
-            throw new ArgumentOutOfRangeException(nameof(StreamRetryLimit), StreamRetryLimit, "The range is 0 to 1 day.");
+            CheckTime(nameof(HedgeAfter), hedge, shortest, Timeout, $"1 ms to {nameof(Timeout)}");
+            if (Channels == 1)
+            {
+                faults.Add($"{nameof(HedgeAfter)} needs a second channel: set {nameof(Channels)} to 2 or more.");
+            }
+        }
+
+        if (TimeProvider is null)
+        {
+            faults.Add($"{nameof(TimeProvider)} is missing.");
+        }
+
+        return faults;
+
+        void CheckTime(string name, TimeSpan value, TimeSpan min, TimeSpan max, string range)
+        {
+            if (value < min || value > max)
+            {
+                faults.Add($"{name} is {value.TotalSeconds:0.###} s; the range is {range}.");
+            }
+        }
+
+        void CheckCount(string name, int value, int min, int max)
+        {
+            if (value < min || value > max)
+            {
+                faults.Add($"{name} is {value}; the range is {min} to {max}.");
+            }
         }
     }
 
-    private static void Check(TimeSpan value, string name)
+    internal void ThrowIfFaulty()
     {
-        if (value < TimeSpan.FromMilliseconds(1) || value > TimeSpan.FromMinutes(10))
+        var faults = Faults();
+        if (faults.Count > 0)
         {
-            throw new ArgumentOutOfRangeException(name, value, "The range is 1 ms to 10 minutes.");
+            throw new ArgumentException(string.Join(' ', faults));
         }
     }
 }

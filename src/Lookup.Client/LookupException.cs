@@ -51,5 +51,7 @@ public sealed class LookupException : Exception
         return new LookupException(exception.StatusCode, message, fields, retryAfter, exception);
     }
 
-    internal static LookupException Because(StatusCode status, string message) => new(status, message, [], null, null);
+    internal static LookupException Because(
+        StatusCode status, string message, TimeSpan? retryAfter = null, IReadOnlyList<FieldError>? fields = null) =>
+        new(status, message, fields ?? [], retryAfter, null);
 }

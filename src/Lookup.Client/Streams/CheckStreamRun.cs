@@ -21,7 +21,7 @@ internal sealed class CheckStreamRun : IDisposable
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
     private readonly LookupClientOptions _options;
-    private readonly Func<LookupService.LookupServiceClient> _nextChannel;
+    private readonly LookupService.LookupServiceClient _client;
     private readonly CheckStreamOpen _open;
     private readonly IAsyncEnumerable<CheckStreamChunk> _chunks;
     private readonly SemaphoreSlim _room;
@@ -33,11 +33,11 @@ internal sealed class CheckStreamRun : IDisposable
     private ExceptionDispatchInfo? _fault;
 
     public CheckStreamRun(
-        LookupClientOptions options, Func<LookupService.LookupServiceClient> nextChannel,
+        LookupClientOptions options, LookupService.LookupServiceClient client,
         CheckStreamOpen open, IAsyncEnumerable<CheckStreamChunk> chunks, int window)
     {
         _options = options;
-        _nextChannel = nextChannel;
+        _client = client;
         _open = open;
         _chunks = chunks;
         _room = new SemaphoreSlim(window);
@@ -55,7 +55,7 @@ internal sealed class CheckStreamRun : IDisposable
             while (await WaitForWorkAsync(stop.Token, cancellationToken))
             {
                 LookupException failure;
-                await using (var connection = new CheckStreamConnection(_nextChannel(), _open, _outgoing.Reader, _options, stop.Token))
+                await using (var connection = new CheckStreamConnection(_client, _open, _outgoing.Reader, _options, stop.Token))
                 {
                     while (await ReadAsync(connection, cancellationToken) is { } answer)
                     {

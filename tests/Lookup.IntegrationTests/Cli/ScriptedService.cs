@@ -52,6 +52,9 @@ internal sealed class ScriptedService : IAsyncDisposable
 
         public CheckStreamScript CheckStream { get; init; } = static (_, _, _) => throw new RpcException(new Status(StatusCode.Unimplemented, ""));
 
+        public Func<RecordFactsRequest, ServerCallContext, Task<RecordFactsResponse>> Record { get; init; } =
+            static (_, _) => throw new RpcException(new Status(StatusCode.Unimplemented, ""));
+
         public Func<ImportFactsRequest, ImportFactsResponse> Import { get; init; } =
             static batch => new ImportFactsResponse { Sequence = batch.Sequence, Recorded = (uint)batch.Facts.Count };
 
@@ -73,6 +76,8 @@ internal sealed class ScriptedService : IAsyncDisposable
 
     private sealed class Facts(Script script) : FactService.FactServiceBase
     {
+        public override Task<RecordFactsResponse> RecordFacts(RecordFactsRequest request, ServerCallContext context) => script.Record(request, context);
+
         public override async Task ImportFacts(
             IAsyncStreamReader<ImportFactsRequest> requestStream, IServerStreamWriter<ImportFactsResponse> responseStream, ServerCallContext context)
         {

@@ -1,0 +1,69 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Lookup.Client;
+
+/// <summary>The channels of a client, taken in turn from call to call. Each connects with its first call.</summary>
+internal sealed class ChannelPool : CallInvoker, IDisposable
+{
+    private readonly GrpcChannel[] _channels;
+    private readonly CallInvoker[] _invokers;
+    private int _turn = -1;
+
+    public ChannelPool(LookupClientOptions options)
+    {
+        _channels = new GrpcChannel[options.Channels];
+        for (var i = 0; i < _channels.Length; i++)
+        {
+            _channels[i] = GrpcChannel.ForAddress(options.Address, new GrpcChannelOptions
+            {
+                HttpHandler = new SocketsHttpHandler
+                {
+                    ConnectTimeout = options.ConnectTimeout,
+                    // A connection takes as many calls as the service lets it, 100; more go over another.
+                    EnableMultipleHttp2Connections = true,
+                    KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+                    KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+                },
+                DisposeHttpClient = true,
+            });
+        }
+
+        _invokers = [.. _channels.Select(channel => channel.CreateCallInvoker())];
+    }
+
+    public int Count => _invokers.Length;
+
+    /// <summary>One channel alone.</summary>
+    public CallInvoker this[int index] => _invokers[index];
+
+    /// <summary>Index of the channel whose turn it is.</summary>
+    public int Next() => (int)((uint)Interlocked.Increment(ref _turn) % (uint)_invokers.Length);
+
+    public void Dispose()
+    {
+        foreach (var channel in _channels)
+        {
+            channel.Dispose();
+        }
+    }
+
+    public override TResponse BlockingUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
+        _invokers[Next()].BlockingUnaryCall(method, host, options, request);
+
+    public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
+        _invokers[Next()].AsyncUnaryCall(method, host, options, request);
+
+    public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
+        _invokers[Next()].AsyncServerStreamingCall(method, host, options, request);
+
+    public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options) =>
+        _invokers[Next()].AsyncClientStreamingCall(method, host, options);
+
+    public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options) =>
+        _invokers[Next()].AsyncDuplexStreamingCall(method, host, options);
+}

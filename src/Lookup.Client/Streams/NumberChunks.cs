@@ -1,0 +1,129 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using Lookup.V1;
+
+namespace Lookup.Client.Streams;
+
+/// <summary>
+/// Packs numbers into chunks: as integers where all of a chunk are in E.164, else as texts. Remembers what is under way, so
+/// that every number can be given a result whatever happens.
+/// </summary>
+internal sealed class NumberChunks : IAsyncDisposable
+{
+    // Longer than any way to write a number; sent as nothing, it is answered as no number.
+    private const int LongestText = 64;
+
+    private readonly ConcurrentQueue<Packed> _underWay = [];
+    private readonly List<string> _collected = [];
+    private readonly LookupClientOptions _options;
+    private readonly CancellationTokenSource _end;
+    private readonly IAsyncEnumerator<string> _source;
+    private Task<bool>? _move;
+    private bool _ended;
+
+    public NumberChunks(IAsyncEnumerable<string> numbers, LookupClientOptions options, CancellationToken cancellation)
+    {
+        _options = options;
+        _end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        _source = numbers.GetAsyncEnumerator(_end.Token);
+    }
+
+    /// <summary>Numbers of a chunk that was given out, and when.</summary>
+    internal sealed record Packed(string[] Numbers, Moment Given);
+
+    /// <summary>The oldest chunk that was given out and not taken back.</summary>
+    public Packed Take() => _underWay.TryDequeue(out var packed) ? packed : throw new InvalidOperationException("Nothing is under way.");
+
+    /// <summary>Gives out chunks: full ones, and what there is when the source makes wait.</summary>
+    public async IAsyncEnumerable<CheckStreamChunk> PackAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var sequence = 0UL;
+        while (!_ended)
+        {
+            var move = _move ??= _source.MoveNextAsync().AsTask();
+            if (!move.IsCompleted && _collected.Count > 0)
+            {
+                await Task.WhenAny(move, Task.Delay(_options.StreamLinger, _options.TimeProvider, cancellation));
+            }
+
+            if (!move.IsCompleted && _collected.Count > 0)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                yield return Pack(++sequence);
+                continue;
+            }
+
+            if (await move.WaitAsync(cancellation))
+            {
+                _collected.Add(_source.Current ?? "");
+            }
+            else
+            {
+                _ended = true;
+            }
+
+            _move = null;
+            if (_collected.Count == _options.StreamChunkSize || (_ended && _collected.Count > 0))
+            {
+                yield return Pack(++sequence);
+            }
+        }
+    }
+
+    /// <summary>Every number without a result: those under way, those collected, and the rest of the source.</summary>
+    public async IAsyncEnumerable<string> RestAsync()
+    {
+        while (_underWay.TryDequeue(out var packed))
+        {
+            foreach (var number in packed.Numbers)
+            {
+                yield return number;
+            }
+        }
+
+        foreach (var number in _collected)
+        {
+            yield return number;
+        }
+
+        _collected.Clear();
+        while (!_ended && await (_move ?? _source.MoveNextAsync().AsTask()))
+        {
+            _move = null;
+            yield return _source.Current ?? "";
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        if (_move is not null)
+        {
+            // A source must not be disposed of while it looks for its next number.
+            await _move.ContinueWith(static move => _ = move.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+
+        await _source.DisposeAsync();
+        _end.Dispose();
+    }
+
+    private CheckStreamChunk Pack(ulong sequence)
+    {
+        var chunk = new CheckStreamChunk { Sequence = sequence };
+        foreach (var text in _collected)
+        {
+            if (!E164.TryParse(text, out var number))
+            {
+                chunk.Numbers.Clear();
+                chunk.Texts.AddRange(_collected.Select(static t => t.Length <= LongestText ? t : ""));
+                break;
+            }
+
+            chunk.Numbers.Add(number);
+        }
+
+        _underWay.Enqueue(new Packed([.. _collected], Moment.Now(_options.TimeProvider)));
+        _collected.Clear();
+        return chunk;
+    }
+}
