@@ -23,6 +23,12 @@ internal static class Keys
     /// <summary>Length of a field of a bucket in bytes.</summary>
     internal const int FieldSize = NumberKey.FieldSize + FactId.Size;
 
+    /// <summary>Length of the name of a partition's meta in bytes.</summary>
+    internal const int MetaSize = 5;
+
+    /// <summary>Length of the name of a bucket in bytes.</summary>
+    internal const int BucketSize = 8;
+
     internal static readonly RedisKey Manifest = "{lookup}:manifest";
     internal static readonly RedisKey Names = "{lookup}:names";
     internal static readonly RedisKey Sources = "{lookup}:sources";
@@ -82,17 +88,25 @@ internal static class Keys
         BinaryPrimitives.WriteUInt16BigEndian(name[6..], (ushort)bucket);
     }
 
+    /// <summary>The plain bytes of the name of a partition's meta.</summary>
+    internal static void WriteMeta(int partition, Span<byte> name) => WritePlain(partition, (byte)'m', name);
+
     private static RedisKey Plain(int partition, byte kind)
     {
-        var name = new byte[5];
+        var name = new byte[MetaSize];
+        WritePlain(partition, kind, name);
+        return name;
+    }
+
+    private static void WritePlain(int partition, byte kind, Span<byte> name)
+    {
         WriteTag(partition, name);
         name[4] = kind;
-        return name;
     }
 
     private static RedisKey Numbered(int partition, byte kind, int bucket)
     {
-        var name = new byte[8];
+        var name = new byte[BucketSize];
         WriteBucket(partition, bucket, name);
         name[4] = kind;
         return name;

@@ -109,7 +109,7 @@ public sealed class FirstLoad : IAsyncDisposable
                     return true;
                 },
                 cancellation);
-            var load = new FirstLoad(link, await LoadConnection.ConnectAsync(options, cancellation), manifest, blocks);
+            var load = new FirstLoad(link, await LoadConnection.ConnectAsync(options, link.Primary, clock, cancellation), manifest, blocks);
             if (state == StoreManifestFormat.Loading)
                 await load.ForgetImportsAsync(clock.GetUtcNow().ToUnixTimeMilliseconds(), cancellation);
             return load;

@@ -3,9 +3,7 @@
 // A general client keeps an object for each command to hand its answer to someone. Here all answers must be the same
 // (one new field), so it is enough to count them; commands are framed into large buffers that one task sends while
 // another reads. The socket and a few buffers bound what is on the way.
-using System.Buffers.Text;
-using System.Net.Security;
-using System.Net.Sockets;
+using System.Net;
 using System.Text;
 using System.Threading.Channels;
 using Lookup.Redis.Store;
@@ -20,14 +18,11 @@ internal sealed class LoadConnection : IAsyncDisposable
     private const int MaxCommand = 16 * 1024;
     private const int BuffersOnTheWay = 4;
 
-    private readonly Socket _socket;
     private readonly Stream _stream;
     private readonly CancellationTokenSource _stop = new();
-    private readonly Channel<(byte[] Buffer, int Length)> _full =
-        Channel.CreateBounded<(byte[], int)>(BuffersOnTheWay);
+    private readonly Channel<ReadOnlyMemory<byte>> _full = Channel.CreateBounded<ReadOnlyMemory<byte>>(BuffersOnTheWay);
 
-    private byte[] _buffer = new byte[BufferSize];
-    private int _length;
+    private readonly RespBuffer _buffer = new(BufferSize);
     private int _commands;
     private long _sent;
     private long _answered;
@@ -35,54 +30,27 @@ internal sealed class LoadConnection : IAsyncDisposable
     private Task _reading = Task.CompletedTask;
     private TaskCompletionSource? _idle;
 
-    private LoadConnection(Socket socket, Stream stream)
-    {
-        _socket = socket;
-        _stream = stream;
-    }
+    private LoadConnection(Stream stream) => _stream = stream;
 
-    internal static async Task<LoadConnection> ConnectAsync(StoreOptions options, CancellationToken cancellation)
+    internal static async Task<LoadConnection> ConnectAsync(
+        StoreOptions options, EndPoint? server, TimeProvider clock, CancellationToken cancellation)
     {
-        var configuration = ConfigurationOptions.Parse(options.ConnectionString);
-        var endPoint = configuration.EndPoints[0];
-        var socket = endPoint is System.Net.Sockets.UnixDomainSocketEndPoint
-            ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
-            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(endPoint, cancellation);
-            Stream stream = new NetworkStream(socket);
-            if (configuration.Ssl)
-            {
-                var secure = new SslStream(stream);
-                await secure.AuthenticateAsClientAsync(configuration.SslHost ?? Host(endPoint)).WaitAsync(cancellation);
-                stream = secure;
-            }
-
-            var connection = new LoadConnection(socket, stream);
-            if (!string.IsNullOrEmpty(configuration.Password))
-                await connection.AuthenticateAsync(configuration.User, configuration.Password, cancellation);
-            connection._sending = Task.Run(connection.SendAsync, CancellationToken.None);
-            connection._reading = Task.Run(connection.ReadAsync, CancellationToken.None);
-            return connection;
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            socket.Dispose();
-            throw RedisFaults.Map(e);
-        }
+        var connection = new LoadConnection(await ServerDial.ConnectAsync(options, server, clock, cancellation));
+        connection._sending = Task.Run(connection.SendAsync, CancellationToken.None);
+        connection._reading = Task.Run(connection.ReadAsync, CancellationToken.None);
+        return connection;
     }
 
     /// <summary>Sets a field that must be new. Completes at once unless the server is behind.</summary>
     internal ValueTask SetAsync(ReadOnlySpan<byte> key, ReadOnlySpan<byte> field, ReadOnlySpan<byte> value)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length + field.Length + value.Length + 64, MaxCommand, nameof(value));
-        Append("*4\r\n$4\r\nHSET\r\n"u8);
-        AppendBulk(key);
-        AppendBulk(field);
-        AppendBulk(value);
+        _buffer.Append("*4\r\n$4\r\nHSET\r\n"u8);
+        _buffer.AppendBulk(key);
+        _buffer.AppendBulk(field);
+        _buffer.AppendBulk(value);
         _commands++;
-        return _length + MaxCommand > BufferSize ? FlushAsync() : ValueTask.CompletedTask;
+        return _buffer.Free < MaxCommand ? FlushAsync() : ValueTask.CompletedTask;
     }
 
     /// <summary>Ends when everything set is stored.</summary>
@@ -107,7 +75,6 @@ internal sealed class LoadConnection : IAsyncDisposable
         await _stop.CancelAsync();
         _full.Writer.TryComplete();
         await _stream.DisposeAsync();
-        _socket.Dispose();
         try
         {
             await Task.WhenAll(_sending, _reading);
@@ -120,23 +87,6 @@ internal sealed class LoadConnection : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private static string Host(System.Net.EndPoint endPoint) =>
-        endPoint is System.Net.DnsEndPoint dns ? dns.Host : ((System.Net.IPEndPoint)endPoint).Address.ToString();
-
-    private async Task AuthenticateAsync(string? user, string password, CancellationToken cancellation)
-    {
-        Append(user is null ? "*2\r\n$4\r\nAUTH\r\n"u8 : "*3\r\n$4\r\nAUTH\r\n"u8);
-        if (user is not null)
-            AppendBulk(Encoding.UTF8.GetBytes(user));
-        AppendBulk(Encoding.UTF8.GetBytes(password));
-        await _stream.WriteAsync(_buffer.AsMemory(0, _length), cancellation);
-        _length = 0;
-        var answer = new byte[5];
-        await _stream.ReadExactlyAsync(answer, cancellation);
-        if (!answer.AsSpan().SequenceEqual("+OK\r\n"u8))
-            throw new StoreUnavailableException(StoreFault.Settings, "The store refuses the service's credentials or rights.");
-    }
-
     private async ValueTask FlushAsync()
     {
         if (_reading.IsCompleted || _sending.IsCompleted)
@@ -145,7 +95,7 @@ internal sealed class LoadConnection : IAsyncDisposable
         Interlocked.Add(ref _sent, _commands);
         try
         {
-            await _full.Writer.WriteAsync((_buffer, _length), _stop.Token);
+            await _full.Writer.WriteAsync(_buffer.Detach(), _stop.Token);
         }
         catch (OperationCanceledException)
         {
@@ -153,8 +103,6 @@ internal sealed class LoadConnection : IAsyncDisposable
             throw;
         }
 
-        _buffer = new byte[BufferSize];
-        _length = 0;
         _commands = 0;
     }
 
@@ -165,9 +113,9 @@ internal sealed class LoadConnection : IAsyncDisposable
     {
         try
         {
-            await foreach (var (buffer, length) in _full.Reader.ReadAllAsync(_stop.Token))
+            await foreach (var buffer in _full.Reader.ReadAllAsync(_stop.Token))
             {
-                await _stream.WriteAsync(buffer.AsMemory(0, length), _stop.Token);
+                await _stream.WriteAsync(buffer, _stop.Token);
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
@@ -221,20 +169,4 @@ internal sealed class LoadConnection : IAsyncDisposable
     private static void Refuse(ReadOnlySpan<byte> line) => throw (line[0] == (byte)'-'
         ? RedisFaults.Map(Encoding.ASCII.GetString(line[1..]).TrimEnd())
         : RedisFaults.Damaged());
-
-    private void Append(ReadOnlySpan<byte> bytes)
-    {
-        bytes.CopyTo(_buffer.AsSpan(_length));
-        _length += bytes.Length;
-    }
-
-    private void AppendBulk(ReadOnlySpan<byte> bytes)
-    {
-        _buffer[_length++] = (byte)'$';
-        Utf8Formatter.TryFormat(bytes.Length, _buffer.AsSpan(_length), out var written);
-        _length += written;
-        Append("\r\n"u8);
-        Append(bytes);
-        Append("\r\n"u8);
-    }
 }

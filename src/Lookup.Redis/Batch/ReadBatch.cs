@@ -28,7 +28,6 @@ public sealed class ReadBatch
     private FactId[] _ids = new FactId[256];
     private (int Start, int Length)[] _values = new (int, int)[256];
     private byte[] _bytes = new byte[4_096];
-    private int _used;
 
     // Of the last read; an item that has neither an answer nor a fault was not read.
     private int[] _partitions = new int[64];
@@ -50,7 +49,7 @@ public sealed class ReadBatch
         Array.Clear(_faults, 0, Count);
         Array.Clear(_answered, 0, Count);
         Count = 0;
-        _used = 0;
+        Used = 0;
         if (_bytes.Length > KeptBytes)
             _bytes = new byte[KeptBytes];
     }
@@ -119,7 +118,7 @@ public sealed class ReadBatch
     /// <summary>Begins a read: forgets earlier answers and groups the items by partition.</summary>
     internal void Begin(int partitions)
     {
-        _used = 0;
+        Used = 0;
         if (_groups.Length != partitions + 1)
             _groups = new int[partitions + 1];
         Array.Clear(_groups);
@@ -154,6 +153,9 @@ public sealed class ReadBatch
     /// <summary>The items of a partition, in the order in which they were added.</summary>
     internal ReadOnlySpan<int> Items(int partition) => _order.AsSpan(_groups[partition].._groups[partition + 1]);
 
+    /// <summary>Bytes of the values taken so far; set back, the last ones are forgotten.</summary>
+    internal int Used { get; set; }
+
     internal NumberKey Key(int item) => _keys[item];
 
     internal ReadOnlySpan<FactId> Ids(int item) => _ids.AsSpan(First(item).._ends[item]);
@@ -166,11 +168,11 @@ public sealed class ReadBatch
         // No timeline is that long; an empty one cannot be read either, and is not absent.
         if (value.Length > Timeline.MaxSize)
             value = default;
-        if (value.Length > _bytes.Length - _used)
-            Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _used + value.Length));
-        value.CopyTo(_bytes.AsSpan(_used));
-        _values[First(item) + index] = (_used, value.Length);
-        _used += value.Length;
+        if (value.Length > _bytes.Length - Used)
+            Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, Used + value.Length));
+        value.CopyTo(_bytes.AsSpan(Used));
+        _values[First(item) + index] = (Used, value.Length);
+        Used += value.Length;
     }
 
     /// <summary>Every value of the item is set, and the store was the right one before and behind them.</summary>
@@ -179,6 +181,8 @@ public sealed class ReadBatch
         _versions[item] = version;
         _answered[item] = true;
     }
+
+    internal bool HasFault(int item) => _faults[item] is not null;
 
     internal void SetFault(int item, StoreUnavailableException fault)
     {

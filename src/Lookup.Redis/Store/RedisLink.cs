@@ -1,3 +1,4 @@
+using System.Net;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
@@ -40,6 +41,13 @@ internal sealed class RedisLink : IAsyncDisposable
     internal IDatabase Writes => _writes.GetDatabase();
 
     internal ConnectionMultiplexer Multiplexer => _writes;
+
+    internal Circuit Circuit => _circuit;
+
+    internal TimeProvider Clock => _clock;
+
+    /// <summary>The server that is written to, where several are named; null where none is known to be it.</summary>
+    internal EndPoint? Primary => _writes.GetServers().FirstOrDefault(s => s.IsConnected && !s.IsReplica)?.EndPoint;
 
     /// <summary>Connects.</summary>
     /// <param name="options">Where and how.</param>
@@ -125,6 +133,14 @@ internal sealed class RedisLink : IAsyncDisposable
         await _writes.DisposeAsync();
     }
 
+    /// <summary>The caller ended its wait.</summary>
+    /// <param name="since">Begin of the wait, as a timestamp of the clock.</param>
+    internal void GivenUp(long since)
+    {
+        if (_clock.GetElapsedTime(since) >= Patience)
+            _circuit.TimedOut();
+    }
+
     private async Task<T> CallAsync<T>(IDatabase db, Func<IDatabase, Task<T>> call, TimeSpan limit, CancellationToken cancellation)
     {
         if (!_circuit.TryEnter())
@@ -143,8 +159,7 @@ internal sealed class RedisLink : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            if (_clock.GetElapsedTime(begin) >= Patience)
-                _circuit.TimedOut();
+            GivenUp(begin);
             throw;
         }
         catch (RedisServerException e)

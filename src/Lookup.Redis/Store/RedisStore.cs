@@ -1,6 +1,7 @@
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Redis.Batch;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
@@ -13,6 +14,7 @@ internal sealed class RedisStore : IFactStore
     private readonly RedisLink _link;
     private readonly PartitionStates _partitions;
     private readonly RedisFeed _feed;
+    private readonly BatchReader _batches;
     private readonly RedisWriter _writer;
     private readonly RedisNames _names;
     private readonly RedisRegistry _registry;
@@ -26,6 +28,7 @@ internal sealed class RedisStore : IFactStore
         Manifest = manifest;
         _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
         _partitions = new PartitionStates(manifest.Partitions);
+        _batches = new BatchReader(link, _partitions, StoreManifestFormat.Epoch(manifest.Epoch));
         _names = new RedisNames(link, _epoch);
         _feed = new RedisFeed(link, _partitions, _epoch);
         _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
@@ -54,16 +57,7 @@ internal sealed class RedisStore : IFactStore
     }
 
     /// <inheritdoc/>
-    public async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
-    {
-        batch.Begin(_partitions.Count);
-        for (var partition = 0; partition < _partitions.Count; partition++)
-        {
-            var items = batch.Items(partition).ToArray();
-            if (items.Length > 0)
-                await ReadAsync(batch, partition, items, cancellation);
-        }
-    }
+    public Task ReadAsync(ReadBatch batch, CancellationToken cancellation) => _batches.ReadAsync(batch, cancellation);
 
     /// <inheritdoc/>
     public Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation) =>
@@ -183,7 +177,11 @@ internal sealed class RedisStore : IFactStore
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _link.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _batches.Dispose();
+        return _link.DisposeAsync();
+    }
 
     private async Task<StoreRead> ReadAsync(NumberKey key, RedisValue[] fields, CancellationToken cancellation)
     {
@@ -197,48 +195,6 @@ internal sealed class RedisStore : IFactStore
         }
 
         return new StoreRead(values, partition, read.Version);
-    }
-
-    private async Task ReadAsync(ReadBatch batch, int partition, int[] items, CancellationToken cancellation)
-    {
-        try
-        {
-            var read = await CheckedAsync(
-                partition,
-                db => Task.WhenAll(items.Select(item => db.HashGetAsync(
-                    Keys.Bucket(partition, batch.Key(item).Bucket), Fields(batch, item), CommandFlags.DemandMaster))),
-                cancellation);
-            for (var i = 0; i < items.Length; i++)
-            {
-                for (var index = 0; index < read.Values[i].Length; index++)
-                {
-                    if (read.Values[i][index].IsNull)
-                        batch.SetAbsent(items[i], index);
-                    else
-                        batch.SetValue(items[i], index, (byte[])read.Values[i][index]!);
-                }
-
-                batch.SetAnswered(items[i], read.Version);
-            }
-        }
-        catch (StoreUnavailableException e)
-        {
-            foreach (var item in items)
-            {
-                batch.SetFault(item, e);
-            }
-        }
-
-        static RedisValue[] Fields(ReadBatch batch, int item)
-        {
-            var fields = new RedisValue[batch.Ids(item).Length];
-            for (var i = 0; i < fields.Length; i++)
-            {
-                fields[i] = Keys.Field(batch.Key(item), batch.Ids(item)[i]);
-            }
-
-            return fields;
-        }
     }
 
     // The version before the read says what it holds at least; the epoch after it, that the store was still there.

@@ -102,12 +102,14 @@ public sealed class RedisFaultTests : IDisposable
         {
             await FailsAsync(StoreFault.Timeout, () => store.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
             await FailsAsync(StoreFault.Timeout, () => store.WriteAsync([Sample.Objection(2)], Token));
+            Assert.NotNull(await BatchFaultAsync(store));
 
             // Far more calls than could wait their time out one after the other before the test's own limit.
             for (var i = 0; i < 5_000; i++)
             {
                 await Assert.ThrowsAsync<StoreUnavailableException>(
                     () => store.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
+                Assert.NotNull(await BatchFaultAsync(store));
             }
         }
         finally
@@ -116,6 +118,7 @@ public sealed class RedisFaultTests : IDisposable
         }
 
         await UntilAsync(async () => (await store.ReadAsync(fact.Key, new[] { fact.Id }, Token)).Values[0] is not null);
+        await UntilAsync(async () => await BatchFaultAsync(store) is null);
     }
 
     [Fact]
@@ -135,6 +138,58 @@ public sealed class RedisFaultTests : IDisposable
         {
             server.Continue();
         }
+    }
+
+    [Fact]
+    public async Task ReadBatch_PausedServer_IsATimeoutOrEndsWithTheCaller()
+    {
+        await using var server = await StartWithStoreAsync();
+        await using var store = await StoreAdmin.OpenAsync(
+            server.Options with { ReadTimeoutMs = 100, CircuitTimeouts = 100 }, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
+        Assert.Null(await BatchFaultAsync(store));
+        server.Pause();
+        try
+        {
+            // On the connection that is there, then on one that the kernel takes but nobody answers.
+            Assert.Equal(StoreFault.Timeout, await BatchFaultAsync(store));
+            Assert.Equal(StoreFault.Timeout, await BatchFaultAsync(store));
+            using var caller = new CancellationTokenSource(20);
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.ReadAsync(Batch(), caller.Token));
+        }
+        finally
+        {
+            server.Continue();
+        }
+
+        await UntilAsync(async () => await BatchFaultAsync(store) is null);
+    }
+
+    [Fact]
+    public async Task ReadBatch_ManyAtOnceAndSomeGivenUp_AnswersTheOthers()
+    {
+        await using var server = await StartWithStoreAsync();
+        await using var store = await OpenAsync(server);
+        await store.WriteAsync([.. Enumerable.Range(0, 50).Select(i => Sample.Objection(i))], Token);
+        await Task.WhenAll(Enumerable.Range(0, 24).Select(reader => Task.Run(async () =>
+        {
+            var batch = Batch();
+            for (var round = 0; round < 50; round++)
+            {
+                using var caller = new CancellationTokenSource();
+                var reading = store.ReadAsync(batch, caller.Token);
+                if (reader % 4 == 0)
+                    await caller.CancelAsync();
+                try
+                {
+                    await reading;
+                    Assert.All(Enumerable.Range(0, batch.Count), item => Assert.False(batch.Value(item, 0).IsNull));
+                }
+                catch (OperationCanceledException) when (caller.IsCancellationRequested)
+                {
+                    // As it should be.
+                }
+            }
+        })));
     }
 
     [Fact]
@@ -175,7 +230,8 @@ public sealed class RedisFaultTests : IDisposable
 
         Assert.DoesNotContain(await DoctorAsync(server), f => f.Level == FindingLevel.Fail);
 
-        // The first store's connection comes back by itself.
+        // The first store's connections come back by themselves.
+        await UntilAsync(async () => await BatchFaultAsync(store) is null);
         await UntilAsync(async () => (await store.ReadAsync(Sample.Key(0), new[] { Sample.ObjectionId() }, Token)).Values[0] is not null);
     }
 
@@ -185,8 +241,12 @@ public sealed class RedisFaultTests : IDisposable
         await using var server = await StartWithStoreAsync();
         await using var store = await OpenAsync(server);
         await store.WriteAsync([Sample.Objection(1)], Token);
+        Assert.Null(await BatchFaultAsync(store));
         await server.KillAsync();
+        Assert.Equal(StoreFault.Unreachable, await BatchFaultAsync(store));
         await server.RestartAsync();
+        await UntilAsync(async () =>
+            (await BatchFaultAsync(store) ?? throw new InvalidOperationException("Answered.")) == StoreFault.NotInitialised);
         await UntilAsync(async () =>
         {
             var e = await Assert.ThrowsAsync<StoreUnavailableException>(
@@ -225,6 +285,7 @@ public sealed class RedisFaultTests : IDisposable
         await admin.GetDatabase().ExecuteAsync("REPLICAOF", "127.0.0.1", "1");
         await FailsAsync(StoreFault.ReadOnlyReplica, () => store.WriteAsync([Sample.Objection(1)], Token));
         await FailsAsync(StoreFault.ReadOnlyReplica, () => store.ProbeAsync(Token));
+        await UntilAsync(async () => await BatchFaultAsync(store) == StoreFault.ReadOnlyReplica);
     }
 
     [Fact]
@@ -356,6 +417,24 @@ public sealed class RedisFaultTests : IDisposable
     {
         var e = await Assert.ThrowsAsync<StoreUnavailableException>(call);
         Assert.Equal(fault, e.Fault);
+    }
+
+    private static ReadBatch Batch()
+    {
+        var batch = new ReadBatch();
+        for (var i = 0; i < 50; i++)
+        {
+            batch.Add(Sample.Key(i), [Sample.ObjectionId()]);
+        }
+
+        return batch;
+    }
+
+    private async Task<StoreFault?> BatchFaultAsync(IFactStore store)
+    {
+        var batch = Batch();
+        await store.ReadAsync(batch, Token);
+        return Assert.Single(Enumerable.Range(0, batch.Count).Select(item => batch.Fault(item)?.Fault).Distinct());
     }
 
     private static async Task UntilAsync(Func<Task<bool>> isSo)

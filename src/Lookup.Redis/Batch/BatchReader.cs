@@ -1,0 +1,147 @@
+using System.Text;
+using Lookup.Redis.Store;
+
+namespace Lookup.Redis.Batch;
+
+/// <summary>Reads batches over a few connections of its own, which are opened when they are needed.</summary>
+internal sealed class BatchReader(RedisLink link, PartitionStates partitions, string epoch) : IDisposable
+{
+    /// <summary>Connections, and with them batches under way; the others wait for their turn.</summary>
+    internal const int MaxConnections = 4;
+
+    // After a connection that could not be made, calls fail at once for so long.
+    private static readonly TimeSpan BackOff = TimeSpan.FromMilliseconds(250);
+
+    private readonly byte[] _epoch = Encoding.ASCII.GetBytes(epoch);
+    private readonly SemaphoreSlim _places = new(MaxConnections);
+    private readonly Lock _lock = new();
+    private readonly Stack<BatchConnection> _idle = new();
+    private long? _failed;
+    private bool _isDisposed;
+
+    internal async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
+    {
+        batch.Begin(partitions.Count);
+        cancellation.ThrowIfCancellationRequested();
+        if (batch.Count == 0)
+            return;
+        await _places.WaitAsync(cancellation);
+        try
+        {
+            await ReadOnAnyAsync(batch, cancellation);
+        }
+        catch (StoreUnavailableException e)
+        {
+            batch.SetFaultOfTheRest(e);
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isDisposed = true;
+        }
+
+        while (TakeIdle() is { } connection)
+        {
+            connection.Dispose();
+        }
+    }
+
+    private async Task ReadOnAnyAsync(ReadBatch batch, CancellationToken cancellation)
+    {
+        if (!link.Circuit.TryEnter())
+            throw RedisFaults.Open();
+        var connection = TakeIdle();
+        try
+        {
+            var mayBeStale = connection is not null;
+            connection ??= await OpenAsync(cancellation);
+            try
+            {
+                await connection.ReadAsync(batch, cancellation);
+            }
+            catch (StoreUnavailableException e) when (mayBeStale && e.Fault == StoreFault.Unreachable && !connection.HasHeard)
+            {
+                // The server closed it while nobody used it, as it does when it is started again.
+                connection.Dispose();
+                connection = null;
+                connection = await OpenAsync(cancellation);
+                await connection.ReadAsync(batch, cancellation);
+            }
+
+            link.Circuit.Answered();
+        }
+        catch (StoreUnavailableException e)
+        {
+            if (e.Fault == StoreFault.Timeout)
+                link.Circuit.TimedOut();
+            else if (connection is { HasHeard: true })
+                link.Circuit.Answered();
+            throw;
+        }
+        catch (OperationCanceledException)
+        {
+            if (connection is not null)
+                link.GivenUp(connection.WaitingSince);
+            throw;
+        }
+        finally
+        {
+            if (connection is not null)
+                Return(connection);
+        }
+    }
+
+    private async Task<BatchConnection> OpenAsync(CancellationToken cancellation)
+    {
+        lock (_lock)
+        {
+            if (_failed is { } failed && link.Clock.GetElapsedTime(failed) < BackOff)
+                throw RedisFaults.Open();
+        }
+
+        try
+        {
+            var stream = await ServerDial.ConnectAsync(link.Options, link.Primary, link.Clock, cancellation);
+            return new BatchConnection(
+                stream, partitions, _epoch, link.Clock, TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs));
+        }
+        catch (StoreUnavailableException)
+        {
+            lock (_lock)
+            {
+                _failed = link.Clock.GetTimestamp();
+            }
+
+            throw;
+        }
+    }
+
+    private BatchConnection? TakeIdle()
+    {
+        lock (_lock)
+        {
+            return _idle.TryPop(out var connection) ? connection : null;
+        }
+    }
+
+    private void Return(BatchConnection connection)
+    {
+        lock (_lock)
+        {
+            if (connection.IsUsable && !_isDisposed)
+            {
+                _idle.Push(connection);
+                return;
+            }
+        }
+
+        connection.Dispose();
+    }
+}
