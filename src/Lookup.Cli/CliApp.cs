@@ -61,6 +61,8 @@ internal static class CliApp
             new ImportCommand(shell),
             new ImportsCommand(shell),
             new RevertCommand(shell),
+            new ScrubCommand(shell),
+            new PreviewCommand(shell),
             new OrgCommand(shell),
             new RegisterCommand(shell),
             new DoctorCommand(shell),

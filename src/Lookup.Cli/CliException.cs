@@ -11,7 +11,7 @@ internal static class ExitCodes
     /// <summary>The command line is wrong.</summary>
     public const int Usage = 2;
 
-    /// <summary>Import: done, but some lines were refused.</summary>
+    /// <summary>Import: done, but some lines were refused. Scrub: done, but some lines are in the unknown or invalid file.</summary>
     public const int Rejected = 3;
 
     /// <summary>Check: the call is forbidden.</summary>

@@ -14,7 +14,8 @@ internal enum ImportFormat
 /// <summary>An opened import file, or standard input: decompressed, with its beginning looked at.</summary>
 internal sealed class InputFile : IDisposable
 {
-    private const int HeadSize = 64 * 1024;
+    /// <summary>Most bytes of <see cref="Head"/>.</summary>
+    public const int HeadSize = 64 * 1024;
 
     private static readonly SearchValues<byte> NumberBytes = SearchValues.Create("+0123456789 -()./"u8);
 
@@ -161,7 +162,7 @@ internal sealed class InputFile : IDisposable
             [(byte)'P', (byte)'K', 3, 4, ..] => "is a zip archive or a spreadsheet: save it as CSV",
             [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] => "is a Parquet file: convert it to CSV or NDJSON",
             [0xff, 0xfe, ..] or [0xfe, 0xff, ..] => "is UTF-16: save it as UTF-8",
-            _ => head.AsSpan().Contains((byte)0) ? "is not text: import takes CSV or NDJSON" : null,
+            _ => head.AsSpan().Contains((byte)0) ? "is not text: save it as CSV or NDJSON" : null,
         };
         return fault is null ? head : throw new CliException($"{name} {fault}.");
     }

@@ -32,7 +32,9 @@ internal sealed class ConnectionOptions
     /// <summary>Whether the command line names an address.</summary>
     public bool IsNamed(ParseResult parsed) => parsed.GetValue(Address) is not null;
 
-    public LookupClient Connect(ParseResult parsed)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="configure">Changes what the command line does not say.</param>
+    public LookupClient Connect(ParseResult parsed, Func<LookupClientOptions, LookupClientOptions>? configure = null)
     {
         var text = parsed.GetValue(Address) ?? Environment.GetEnvironmentVariable(Variable);
         if (string.IsNullOrWhiteSpace(text))
@@ -53,6 +55,7 @@ internal sealed class ConnectionOptions
             throw CliException.Usage($"--timeout {seconds} is outside 0.001 to 600 seconds.");
         }
 
-        return new LookupClient(new LookupClientOptions { Address = address, Timeout = TimeSpan.FromSeconds(seconds) });
+        var options = new LookupClientOptions { Address = address, Timeout = TimeSpan.FromSeconds(seconds) };
+        return new LookupClient(configure is null ? options : configure(options));
     }
 }

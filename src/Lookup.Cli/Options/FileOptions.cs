@@ -76,13 +76,7 @@ internal sealed class FileOptions
 
     private IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map, bool noHeader)
     {
-        var format = parsed.GetValue(_format)?.ToLowerInvariant() switch
-        {
-            null => input.DetectFormat(),
-            "csv" => ImportFormat.Csv,
-            "ndjson" => ImportFormat.Ndjson,
-            var other => throw CliException.Usage($"--format '{other}' is neither csv nor ndjson."),
-        };
+        var format = ParseFormat(parsed.GetValue(_format)) ?? input.DetectFormat();
         var delimiter = Delimiter(parsed);
         if (format == ImportFormat.Csv)
         {
@@ -116,12 +110,24 @@ internal sealed class FileOptions
     public string Fingerprint(ParseResult parsed, ColumnMap map) =>
         $"{map.Fingerprint()}\n{parsed.GetValue(_format)}\n{parsed.GetValue(_delimiter)}\n{parsed.GetValue(_noHeader)}\n{parsed.GetValue(_zone)}";
 
-    private char? Delimiter(ParseResult parsed) => parsed.GetValue(_delimiter) switch
+    /// <summary>What --format says; null where it says nothing.</summary>
+    internal static ImportFormat? ParseFormat(string? text) => text?.ToLowerInvariant() switch
+    {
+        null => null,
+        "csv" => ImportFormat.Csv,
+        "ndjson" => ImportFormat.Ndjson,
+        var other => throw CliException.Usage($"--format '{other}' is neither csv nor ndjson."),
+    };
+
+    private char? Delimiter(ParseResult parsed) => ParseDelimiter(parsed.GetValue(_delimiter));
+
+    /// <summary>What --delimiter says; null where it says nothing.</summary>
+    internal static char? ParseDelimiter(string? text) => text switch
     {
         null => null,
         "tab" or "\\t" or "\t" => '\t',
-        { Length: 1 } text when text[0] is > ' ' and < (char)127 and not '"' && !char.IsAsciiLetterOrDigit(text[0]) => text[0],
-        var other => throw CliException.Usage($"--delimiter '{other}' is not one sign such as ',' or ';', nor 'tab'."),
+        { Length: 1 } when text[0] is > ' ' and < (char)127 and not '"' && !char.IsAsciiLetterOrDigit(text[0]) => text[0],
+        _ => throw CliException.Usage($"--delimiter '{text}' is not one sign such as ',' or ';', nor 'tab'."),
     };
 
     private static Option<string[]> List(string name, string description, string helpName) => new(name)

@@ -12,9 +12,15 @@ internal sealed class NumberOptions
         HelpName = "REGION",
     };
 
-    public NumberOptions(Command command)
+    /// <param name="command">Gets the options.</param>
+    /// <param name="hasNumber">It is about one number; else about those of a list.</param>
+    public NumberOptions(Command command, bool hasNumber = true)
     {
-        command.Arguments.Add(_number);
+        if (hasNumber)
+        {
+            command.Arguments.Add(_number);
+        }
+
         command.Options.Add(_region);
     }
 

@@ -3,7 +3,7 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>The question about a number, shared by check and explain.</summary>
+/// <summary>The question about a number, shared by all commands that ask.</summary>
 internal sealed class QuestionOptions
 {
     private readonly NumberOptions _number;
@@ -50,9 +50,11 @@ internal sealed class QuestionOptions
         HelpName = "TOKEN",
     };
 
-    public QuestionOptions(Command command)
+    /// <param name="command">Gets the options.</param>
+    /// <param name="hasNumber">It is about one number; else about those of a list.</param>
+    public QuestionOptions(Command command, bool hasNumber = true)
     {
-        _number = new NumberOptions(command);
+        _number = new NumberOptions(command, hasNumber);
         foreach (var option in (Option[])
             [_organisation, _purpose, _kind, _sector, _subscriber, _group, _automated, _withheld, _requestedAt, _at, _without, _strict, _exact, _token])
         {
@@ -63,6 +65,14 @@ internal sealed class QuestionOptions
     public string Number(ParseResult parsed) => _number.Number(parsed);
 
     public string Region(ParseResult parsed) => _number.Region(parsed);
+
+    /// <summary>The question about the numbers of a list, which are sent in E.164.</summary>
+    public CheckStreamOpen Open(ParseResult parsed) => new()
+    {
+        Question = Question(parsed),
+        Consistency = Consistency(parsed),
+        WhatIf = WhatIf(parsed),
+    };
 
     public Question Question(ParseResult parsed)
     {

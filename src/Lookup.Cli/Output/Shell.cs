@@ -6,11 +6,12 @@ namespace Lookup.Cli.Output;
 /// <summary>What a command reads from and writes to.</summary>
 internal sealed class Shell
 {
-    public Shell(TextWriter output, TextWriter error, Stream input, TimeProvider clock)
+    public Shell(TextWriter output, TextWriter error, Stream input, TimeProvider clock, Stream? rawOutput = null)
     {
         Output = output;
         Error = error;
         Input = input;
+        RawOutput = rawOutput ?? Stream.Null;
         Clock = clock;
         Console = Make(output);
         ErrorConsole = Make(error);
@@ -23,6 +24,9 @@ internal sealed class Shell
     public TextWriter Error { get; }
 
     public Stream Input { get; }
+
+    /// <summary>Standard output for bytes; not to be mixed with <see cref="Output"/>.</summary>
+    public Stream RawOutput { get; }
 
     public TimeProvider Clock { get; }
 

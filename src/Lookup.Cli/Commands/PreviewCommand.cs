@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Import;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Cli.Scrub;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup preview: what a list would come to, before a campaign starts.</summary>
+internal sealed class PreviewCommand : CliCommand
+{
+    private const int MaxSample = 1_000_000;
+
+    private readonly ListOptions _list;
+    private readonly Option<int?> _sample = new("--sample")
+    {
+        Description = $"Ask about so many lines, drawn at random, 1 to {MaxSample}; default: all.",
+        HelpName = "N",
+    };
+
+    private readonly Option<int?> _seed = new("--seed") { Description = "With --sample: the same seed draws the same lines.", HelpName = "N" };
+    private readonly QuestionOptions _question;
+    private readonly ConnectionOptions _connection;
+
+    public PreviewCommand(Shell shell)
+        : base(
+            shell,
+            "preview",
+            "Counts by verdict and reason what a list would come to; writes no outputs.",
+            "lookup preview leads.csv --org acme --purpose commercial",
+            "lookup preview leads.csv.gz --sample 10000 --org acme --purpose commercial",
+            $"lookup preview leads.ndjson --column phone --at {TimeText.Example} --org acme --purpose charity --json")
+    {
+        _list = new ListOptions(this);
+        Options.Add(_sample);
+        Options.Add(_seed);
+        _question = new QuestionOptions(this, hasNumber: false);
+        _connection = new ConnectionOptions(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var open = _question.Open(parsed);
+        var choice = _list.Choice(parsed, _question.Region(parsed));
+        var size = parsed.GetValue(_sample);
+        if (size is < 1 or > MaxSample)
+        {
+            throw CliException.Usage($"--sample {size} is outside 1 to {MaxSample}.");
+        }
+
+        var settings = _list.Settings(parsed);
+        using var client = _connection.Connect(parsed, _list.Patience(parsed));
+        using var input = InputFile.Open(_list.Path(parsed), Shell.Input);
+        var question = new ListQuestion(input, LayoutSniffer.Sniff(input, choice), open);
+        var run = new ListRun(Shell, client, settings);
+        using var reader = new ListReader(input.Stream, input.Name, question.Layout);
+        using var sink = new CountingSink(null);
+        if (size is null)
+        {
+            await run.RunAsync(question, reader, sink, chunk => chunk.CountAll(), IsJson(parsed), ct);
+            Write(parsed, question, sink, null, 0);
+            return ExitCodes.Ok;
+        }
+
+        var seed = parsed.GetValue(_seed) ?? Random.Shared.Next();
+        var sample = await Task.Run(() => ListSample.Draw(reader, question.Layout, size.Value, seed, ct), ct);
+        await run.RunAsync(
+            question, (chunk, _) => sample.Read(chunk), chunk => chunk.MakeRequest(), sink, chunk => chunk.CountAll(), IsJson(parsed), ct);
+        Write(parsed, question, sink, sample, seed);
+        return ExitCodes.Ok;
+    }
+
+    private void Write(ParseResult parsed, ListQuestion question, CountingSink sink, ListSample? sample, int seed)
+    {
+        var records = sample?.Records ?? sink.State.Records;
+        if (IsJson(parsed))
+        {
+            var json = question.Describe();
+            json["hypothetical"] = question.IsHypothetical;
+            json["records"] = records;
+            json["sampled"] = sample?.Count;
+            json["seed"] = sample is null ? null : seed;
+            json["counts"] = JsonSerializer.SerializeToNode(sink.Tally.ToCounts());
+            Shell.Output.WriteLine(json.ToJsonString(JsonText.Options));
+            return;
+        }
+
+        var drawn = sample is null ? "" : $", {sample.Count:N0} of them drawn at random (seed {seed})";
+        Shell.Console.MarkupLine($"{Markup.Escape(question.Input.Name)}: {records:N0} lines{drawn}. {Markup.Escape(question.Layout.Describe())}.");
+        ScrubSummary.WriteTable(Shell.Console, sink.Tally, sample is null ? null : sample.Margin);
+        if (question.IsHypothetical)
+        {
+            Shell.Console.MarkupLine("[yellow]What if: these answers permit no calls.[/]");
+        }
+    }
+}

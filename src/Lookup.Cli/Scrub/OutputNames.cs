@@ -1,0 +1,18 @@
+namespace Lookup.Cli.Scrub;
+
+/// <summary>The outputs of a scrub.</summary>
+internal static class OutputNames
+{
+    /// <summary>Permitted now.</summary>
+    public const int Allowed = 0;
+
+    public const int Denied = 1;
+
+    /// <summary>The service cannot tell, or the country is not covered.</summary>
+    public const int Unknown = 2;
+
+    /// <summary>Lines that hold no number that can be asked about.</summary>
+    public const int Invalid = 3;
+
+    public static IReadOnlyList<string> All { get; } = ["allowed", "denied", "unknown", "invalid"];
+}

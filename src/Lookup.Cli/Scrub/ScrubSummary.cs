@@ -1,0 +1,31 @@
+using Spectre.Console;
+
+namespace Lookup.Cli.Scrub;
+
+/// <summary>What a list came to, for people.</summary>
+internal static class ScrubSummary
+{
+    /// <summary>The lines by verdict and reason.</summary>
+    /// <param name="console">Where to.</param>
+    /// <param name="tally">The counts.</param>
+    /// <param name="margin">A sample: the margin of a share that is counted so often; else null.</param>
+    public static void WriteTable(IAnsiConsole console, Tally tally, Func<long, double>? margin = null)
+    {
+        var total = Math.Max(tally.Total, 1);
+        var table = new Table().Border(TableBorder.Simple).AddColumns("verdict", "reason").AddColumn("lines", column => column.RightAligned())
+            .AddColumn("share", column => column.RightAligned());
+        foreach (var (verdict, reason, count) in tally.Rows())
+        {
+            var share = $"{100.0 * count / total:F1} %";
+            table.AddRow(
+                new Markup($"[{Color(verdict)}]{Markup.Escape(verdict)}[/]"),
+                new Text(reason),
+                new Text($"{count:N0}"),
+                new Text(margin is null ? share : $"{share} ± {100 * margin(count):F1}"));
+        }
+
+        console.Write(table);
+    }
+
+    private static string Color(string verdict) => verdict switch { "allow" => "green", "deny" => "red", _ => "yellow" };
+}
