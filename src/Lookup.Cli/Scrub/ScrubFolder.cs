@@ -97,7 +97,7 @@ internal sealed class ScrubFolder : IDisposable
     /// <summary>Makes the finished scrub known; from here on the folder is not written to any more.</summary>
     public void Finish(ScrubManifest manifest)
     {
-        DurableFile.Write(ManifestPath, JsonSerializer.SerializeToUtf8Bytes(manifest, ScrubJson.Default.ScrubManifest));
+        DurableFile.Write(ManifestPath, JsonSerializer.SerializeToUtf8Bytes(manifest, ScrubJson.Readable.ScrubManifest));
         File.Delete(CheckpointPath);
     }
 

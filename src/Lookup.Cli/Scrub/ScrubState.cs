@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Scrub;
 
@@ -62,7 +63,7 @@ internal sealed record ScrubState
         }
     }
 
-    public void Write(string path) => DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, ScrubJson.Default.ScrubState));
+    public void Write(string path) => DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, ScrubJson.Readable.ScrubState));
 }
 
 /// <summary>What the answers rested on, over all chunks.</summary>
@@ -134,4 +135,8 @@ internal static class DurableFile
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
 [JsonSerializable(typeof(ScrubState))]
 [JsonSerializable(typeof(ScrubManifest))]
-internal sealed partial class ScrubJson : JsonSerializerContext;
+internal sealed partial class ScrubJson : JsonSerializerContext
+{
+    /// <summary>For files that people read too: signs such as "+" are left as they are.</summary>
+    public static ScrubJson Readable { get; } = new(new JsonSerializerOptions(Default.Options) { Encoder = JsonText.Options.Encoder });
+}

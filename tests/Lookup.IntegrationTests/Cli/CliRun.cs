@@ -13,9 +13,10 @@ internal sealed record CliRun(int ExitCode, string Output, string Error)
     {
         var output = new StringWriter();
         var error = new StringWriter();
-        var shell = new Shell(output, error, new MemoryStream(Encoding.UTF8.GetBytes(input)), TimeProvider.System);
+        var raw = new MemoryStream();
+        var shell = new Shell(output, error, new MemoryStream(Encoding.UTF8.GetBytes(input)), TimeProvider.System, raw);
         var exitCode = await CliApp.RunAsync(arguments, shell, TestContext.Current.CancellationToken);
-        return new CliRun(exitCode, output.ToString(), error.ToString());
+        return new CliRun(exitCode, Encoding.UTF8.GetString(raw.ToArray()) + output, error.ToString());
     }
 }
 
