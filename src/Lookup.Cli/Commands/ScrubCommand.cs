@@ -177,7 +177,7 @@ internal sealed class ScrubCommand : CliCommand
     {
         if (IsJson(parsed))
         {
-            var json = JsonSerializer.SerializeToNode(manifest, ScrubJson.Default.ScrubManifest)!.AsObject();
+            var json = JsonSerializer.SerializeToNode(manifest, ScrubJson.Readable.ScrubManifest)!.AsObject();
             json["folder"] = folder.Path;
             json["resumed_after_line"] = resumedAfter;
             Shell.Output.WriteLine(json.ToJsonString(JsonText.Options));

@@ -50,7 +50,7 @@ internal sealed record ScrubState
     {
         try
         {
-            var state = JsonSerializer.Deserialize(File.ReadAllBytes(path), ScrubJson.Default.ScrubState);
+            var state = JsonSerializer.Deserialize(File.ReadAllBytes(path), ScrubJson.Readable.ScrubState);
             return state?.Format == CurrentFormat ? state : throw new JsonException("It has another format.");
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
@@ -132,11 +132,15 @@ internal static class DurableFile
     }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
 [JsonSerializable(typeof(ScrubState))]
 [JsonSerializable(typeof(ScrubManifest))]
 internal sealed partial class ScrubJson : JsonSerializerContext
 {
-    /// <summary>For files that people read too: signs such as "+" are left as they are.</summary>
-    public static ScrubJson Readable { get; } = new(new JsonSerializerOptions(Default.Options) { Encoder = JsonText.Options.Encoder });
+    /// <summary>As people read it too: signs such as "+" are left as they are.</summary>
+    public static ScrubJson Readable { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        Encoder = JsonText.Options.Encoder,
+    });
 }

@@ -30,7 +30,7 @@ public class ListReaderTests
 
     [Fact]
     public void Read_AnyBytes_DoesNotDependOnThePiecesTheyComeIn() =>
-        Gen.Select(Gen.OneOfConst("\"", ",", "\n", "\r\n", "a", "\"\"", " ", "1").Array[0, 200], Gen.Int[1, 7], Gen.Int[1, 3]).Sample((parts, piece, columns) =>
+        Gen.Select(OneOf("\"", ",", "\n", "\r\n", "a", "\"\"", " ", "1").Array[0, 200], Gen.Int[1, 7], Gen.Int[1, 3]).Sample((parts, piece, columns) =>
         {
             var text = string.Concat(parts);
             var layout = new ListLayout { Format = ImportFormat.Csv, Columns = columns, Column = columns - 1 };
@@ -117,7 +117,7 @@ public class ListReaderTests
     [Fact]
     public void ReadNumber_Bytes_IsWhatTheParserReadsFromText() =>
         Gen.OneOf(
-            Gen.OneOfConst('+', '0', '1', '3', '6', '9', ' ', '-', 'a', 'é', '(', ')').Array[0, 20].Select(chars => new string(chars)),
+            OneOf('+', '0', '1', '3', '6', '9', ' ', '-', 'a', 'é', '(', ')').Array[0, 20].Select(chars => new string(chars)),
             Gen.ULong[10, 999_999_999_999_999_999].Select(value => $"+{value}")).Sample(text =>
         {
             var number = NumberReader.Read(Encoding.UTF8.GetBytes(text), "NL", out var fault);
@@ -146,6 +146,8 @@ public class ListReaderTests
         Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(text))), reader.Hash());
         return records;
     }
+
+    private static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 
     private static string Quote(string value) =>
         // A line that is nothing but empty values would be blank.
