@@ -51,7 +51,7 @@ public sealed class ScrubFaultTests : IDisposable
     [Theory]
     [InlineData("phone,id\n+31612345670,+31612345671\n", "--column 2", "allowed.csv", "+31612345671\n")]
     [InlineData("id\tphone\n12345\t+31612345670\n", "", "allowed.csv", "\tallow\tconsent\t+31612345670\n")]
-    [InlineData("+31612345670;a,b\n+31612345671;c,d\n", "", "allowed.csv", "+31612345670;a,b;allow;consent;+31612345670\n+31612345671;c,d;allow;consent;+31612345671\n")]
+    [InlineData("+31612345670;a,b;x\n+31612345671;c,d;x\n", "", "allowed.csv", "+31612345670;a,b;x;allow;consent;+31612345670\n+31612345671;c,d;x;allow;consent;+31612345671\n")]
     [InlineData("6,0612345670\n7,0612345671\n", "--region nl", "allowed.csv", "6,0612345670,allow,consent,+31612345670\n7,0612345671,allow,consent,+31612345671\n")]
     [InlineData("phone\n+31612345670\n", "--no-columns", "allowed.csv", "phone\n+31612345670\n")]
     [InlineData("phone\n+31612345670\n", "--no-header", "invalid.csv", "1,1,\"The number contains letters; write digits only, without an extension\",phone\n")]
@@ -232,7 +232,7 @@ public sealed class ScrubFaultTests : IDisposable
 
         Assert.Equal(3, run.ExitCode);
         Assert.Equal("phone\n" + string.Concat(Expected(30_000, Verdict.Allow).Select(line => line.Split(',')[0] + "\n")), run.Output);
-        Assert.Equal("""{"list":"standard input","counts":{"allow":{"consent":12000},""", run.Error[..63]);
+        Assert.StartsWith("""{"list":"standard input","counts":{"allow":{"consent":12000},""", run.Error, StringComparison.Ordinal);
         Assert.Equal((2, ""), (whatIf.ExitCode, whatIf.Output));
     }
 

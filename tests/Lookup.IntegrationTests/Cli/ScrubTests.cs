@@ -208,7 +208,7 @@ public sealed class ScrubTests : IDisposable
 
         Assert.Equal((3, ""), (run.ExitCode, run.Error));
         var allowed = await File.ReadAllLinesAsync(Out("allowed.csv"), TestContext.Current.CancellationToken);
-        Assert.Equal([34, 1_000_013 + 34, 48], [allowed[0].Length + 7, allowed[1].Length, allowed[2].Length]);
+        Assert.Equal([30, 1_000_040, 41], allowed.Select(line => line.Length));
         Assert.StartsWith("line,column,reason,content\n3,,the line is longer than 1048576 bytes; its beginning is shown,\"+31612345671,yyy", Latin1("invalid.csv"), StringComparison.Ordinal);
     }
 
@@ -234,7 +234,7 @@ public sealed class ScrubTests : IDisposable
 
     private string Out(string name) => _folder.PathOf("out/" + name);
 
-    private string Latin1(string name) => File.ReadAllText(Out(name), Encoding.Latin1);
+    private string Latin1(string name) => Encoding.Latin1.GetString(File.ReadAllBytes(Out(name)));
 
     private IEnumerable<string> Names() => Directory.EnumerateFiles(_folder.PathOf("out")).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
 
