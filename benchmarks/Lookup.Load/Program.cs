@@ -1,16 +1,30 @@
-using Lookup.Load;
+using System.CommandLine;
+using Lookup.Load.Commands;
+using Lookup.Load.Streams;
 
-return args switch
+// A command that is stopped ends its children first.
+var stopLimit = TimeSpan.FromSeconds(30);
+
+var echo = new Command("echo", "The service that the streams are compared with.") { Hidden = true };
+echo.SetAction((_, _) => EchoService.RunAsync());
+var root = new RootCommand("Measures the service beside what it is compared with, in one run. benchmarks/README.md explains the commands.")
 {
-    ["first-load", .. var rest] => await FirstLoadCommand.RunAsync(rest),
-    _ => Usage(),
+    new FirstLoadCommand(),
+    new StreamCommand(),
+    echo,
 };
-
-static int Usage()
+try
 {
-    Console.Error.WriteLine(
-        """
-        usage: Lookup.Load first-load [facts]   fill a redis-server of its own on loopback, 1,000 to 50,000,000 facts
-        """);
-    return 2;
+    return await root.Parse(args).InvokeAsync(
+        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = stopLimit });
+}
+catch (OperationCanceledException)
+{
+    Console.Error.WriteLine("Stopped.");
+    return 130;
+}
+catch (Exception e)
+{
+    Console.Error.WriteLine(e);
+    return 1;
 }

@@ -4,7 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using StackExchange.Redis;
 
-namespace Lookup.Load;
+namespace Lookup.Load.Processes;
 
 /// <summary>A redis-server of our own on a free loopback port, gone with everything in it at the end.</summary>
 internal sealed class LocalRedis : IAsyncDisposable
@@ -12,7 +12,6 @@ internal sealed class LocalRedis : IAsyncDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("lookup-load-").FullName;
-    private readonly Process _process;
 
     private LocalRedis(string[] settings)
     {
@@ -22,10 +21,16 @@ internal sealed class LocalRedis : IAsyncDisposable
             Port = ((IPEndPoint)listener.LocalEndpoint).Port;
         }
 
-        string[] arguments =
-            ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _folder, "--save", "", "--loglevel", "warning", .. settings];
-        _process = Process.Start(new ProcessStartInfo("redis-server", arguments) { RedirectStandardOutput = true })!;
+        Process = new ChildProcess(
+            "redis-server",
+            ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _folder, "--save", "", "--loglevel", "warning", .. settings]);
     }
+
+    internal ChildProcess Process { get; }
+
+    internal int Port { get; }
+
+    internal string ConnectionString => $"127.0.0.1:{Port}";
 
     /// <summary>Starts a server and waits until it answers.</summary>
     internal static async Task<LocalRedis> StartAsync(params string[] settings)
@@ -39,7 +44,7 @@ internal sealed class LocalRedis : IAsyncDisposable
                 await redis.InfoAsync();
                 return redis;
             }
-            catch (RedisException) when (until.Elapsed < StartLimit && !redis._process.HasExited)
+            catch (RedisException) when (until.Elapsed < StartLimit && !redis.Process.HasExited)
             {
                 await Task.Delay(50);
             }
@@ -51,32 +56,28 @@ internal sealed class LocalRedis : IAsyncDisposable
         }
     }
 
-    internal int Port { get; }
-
-    internal string ConnectionString => $"127.0.0.1:{Port}";
+    /// <summary>A connection for commands of any kind.</summary>
+    internal Task<ConnectionMultiplexer> ConnectAsync() =>
+        ConnectionMultiplexer.ConnectAsync(ConnectionString + ",allowAdmin=true,syncTimeout=60000,asyncTimeout=60000");
 
     internal async Task<Dictionary<string, string>> InfoAsync()
     {
-        await using var admin = await ConnectionMultiplexer.ConnectAsync(ConnectionString + ",allowAdmin=true");
+        await using var admin = await ConnectAsync();
         return admin.GetServers()[0].Info().SelectMany(section => section).ToDictionary(field => field.Key, field => field.Value);
     }
 
     /// <summary>What redis-benchmark says of one command, in requests a second.</summary>
-    internal async Task<double> BenchmarkAsync(int requests, int keys, params string[] command)
+    internal async Task<double> BenchmarkAsync(long requests, long keys, CancellationToken ct, params string[] command)
     {
         string[] arguments = ["-p", $"{Port}", "-P", "64", "-n", $"{requests}", "-r", $"{keys}", "-q", "--csv", .. command];
-        using var process = Process.Start(new ProcessStartInfo("redis-benchmark", arguments) { RedirectStandardOutput = true })!;
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        var row = output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1].Split("\",\"");
+        var result = (await Tool.RunAsync("redis-benchmark", arguments, ct)).MustSucceed("redis-benchmark");
+        var row = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1].Split("\",\"");
         return double.Parse(row[1].Trim('"'), CultureInfo.InvariantCulture);
     }
 
     public async ValueTask DisposeAsync()
     {
-        _process.Kill();
-        await _process.WaitForExitAsync();
-        _process.Dispose();
+        await Process.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
 }

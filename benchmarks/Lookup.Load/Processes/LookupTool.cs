@@ -1,0 +1,48 @@
+using System.Text.Json;
+using Lookup.Load.Results;
+
+namespace Lookup.Load.Processes;
+
+/// <summary>The `lookup` tool as it was built with this program, in its own folder with its own dependencies.</summary>
+internal static class LookupTool
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+
+    // bin/CONFIGURATION/FRAMEWORK of both projects.
+    private static readonly DirectoryInfo Own = new(AppContext.BaseDirectory.TrimEnd(System.IO.Path.DirectorySeparatorChar));
+
+    internal static string Path { get; } =
+        System.IO.Path.Combine(Repository.Root, "src", "Lookup.Cli", "bin", Own.Parent!.Name, Own.Name, "lookup");
+
+    /// <summary>Runs a command of it to its end.</summary>
+    internal static Task<ToolResult> RunAsync(IEnumerable<string> arguments, CancellationToken ct) => Tool.RunAsync(Path, arguments, ct);
+
+    /// <summary>Starts the service on free ports.</summary>
+    internal static async Task<(ChildProcess Process, Uri Address)> ServeAsync(string redis, string keyFile, CancellationToken ct)
+    {
+        var process = new ChildProcess(Path, ["serve", "--json", "--listen", "127.0.0.1:0", "--redis", redis, "--key-file", keyFile]);
+        return (process, await AddressAsync(process, ct));
+    }
+
+    /// <summary>Starts this program as a service that decides nothing.</summary>
+    internal static async Task<(ChildProcess Process, Uri Address)> EchoAsync(CancellationToken ct)
+    {
+        var process = new ChildProcess(Environment.ProcessPath!, ["echo"]);
+        return (process, await AddressAsync(process, ct));
+    }
+
+    // Both say where they listen in one line of JSON.
+    private static async Task<Uri> AddressAsync(ChildProcess process, CancellationToken ct)
+    {
+        try
+        {
+            using var said = JsonDocument.Parse(await process.ReadLineAsync(StartLimit, ct));
+            return new Uri(said.RootElement.GetProperty("grpc").GetString()!);
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using Grpc.Net.Client;
+using Lookup.Core.Numbers;
+using Lookup.Redis;
+using Lookup.V1;
+
+namespace Lookup.Load.Processes;
+
+/// <summary>The service on a redis-server of its own, with a key and a folder that go with them.</summary>
+internal sealed class TestBed : IAsyncDisposable
+{
+    /// <summary>The organisation that calls. Its calling hours are switched off, so that a run gives the same answers at any time.</summary>
+    internal const string Organisation = "load";
+
+    private ChildProcess? _service;
+    private GrpcChannel? _channel;
+
+    private TestBed(LocalRedis redis)
+    {
+        Redis = redis;
+        Cipher = new NumberCipher(NumberKeyFile.Create(KeyFile));
+    }
+
+    internal string Folder { get; } = Directory.CreateTempSubdirectory("lookup-load-").FullName;
+
+    internal LocalRedis Redis { get; }
+
+    internal NumberCipher Cipher { get; }
+
+    internal string KeyFile => Path.Combine(Folder, "number.key");
+
+    internal StoreOptions StoreOptions => new() { ConnectionString = Redis.ConnectionString, WriteTimeoutMs = 30_000 };
+
+    internal ChildProcess Service => _service ?? throw new InvalidOperationException("The service is not started.");
+
+    internal Uri Address { get; private set; } = null!;
+
+    /// <summary>Partitions of a store on redis that is set up without saying how many.</summary>
+    internal int Partitions { get; } = new InitOptions { KeyCheck = "" }.Partitions;
+
+    internal static async Task<TestBed> StartAsync() =>
+        new(await LocalRedis.StartAsync("--maxmemory-policy", "noeviction"));
+
+    /// <summary>Starts the service on the store, which is filled by now, and states the organisation.</summary>
+    internal async Task ServeAsync(CancellationToken ct)
+    {
+        (_service, Address) = await LookupTool.ServeAsync(Redis.ConnectionString, KeyFile, ct);
+        _channel = Channel();
+        var organisation = new Organisation { Name = Organisation, Sector = Sector.Other, SwitchedOffLayers = { Layer.Code } };
+        await new RegistryService.RegistryServiceClient(_channel).PutOrganisationAsync(
+            new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
+        // Every instance has it within the freshness bound.
+        await Task.Delay(1_000, ct);
+    }
+
+    /// <summary>A connection of its own to the service.</summary>
+    internal GrpcChannel Channel() => Connect(Address);
+
+    internal static GrpcChannel Connect(Uri address) => GrpcChannel.ForAddress(
+        address,
+        new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true }, DisposeHttpClient = true });
+
+    public async ValueTask DisposeAsync()
+    {
+        _channel?.Dispose();
+        if (_service is not null)
+            await _service.DisposeAsync();
+        Cipher.Dispose();
+        await Redis.DisposeAsync();
+        Directory.Delete(Folder, recursive: true);
+    }
+}

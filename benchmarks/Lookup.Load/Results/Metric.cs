@@ -1,0 +1,20 @@
+namespace Lookup.Load.Results;
+
+/// <summary>One thing that a run measured, beside what it is compared with.</summary>
+/// <param name="Name">Name in lower case with underscores, for example "stream_filter_decided".</param>
+/// <param name="Unit">Unit of all its figures, for example "numbers/s".</param>
+/// <param name="Subject">What was measured.</param>
+internal sealed record Metric(string Name, string Unit, Series Subject)
+{
+    /// <summary>Name of what it is compared with; null for a figure that stands alone.</summary>
+    internal string? BaselineName { get; init; }
+
+    /// <summary>What that reached in the same run, in the same unit.</summary>
+    internal Series? Baseline { get; init; }
+
+    /// <summary>What a reader must know beside the figures.</summary>
+    internal string Note { get; init; } = "";
+
+    /// <summary>Median of the subject by median of the baseline; null where there is no baseline or it is 0.</summary>
+    internal double? Ratio => Baseline is { Median: not 0 } baseline ? Subject.Median / baseline.Median : null;
+}
