@@ -7,11 +7,19 @@ var stopLimit = TimeSpan.FromSeconds(30);
 
 var echo = new Command("echo", "The service that the streams are compared with.") { Hidden = true };
 echo.SetAction((_, _) => EchoService.RunAsync());
+var saturate = new Command("saturate", "The client that saturates the service.") { Hidden = true };
+var saturateArguments = new Argument<string[]>("arguments");
+saturate.Arguments.Add(saturateArguments);
+saturate.SetAction((parsed, _) => Saturator.RunAsync(parsed.GetRequiredValue(saturateArguments)));
 var root = new RootCommand("Measures the service beside what it is compared with, in one run. benchmarks/README.md explains the commands.")
 {
     new FirstLoadCommand(),
     new StreamCommand(),
+    new OverloadCommand(),
+    new RegisterSwitchCommand(),
+    new ScrubCommand(),
     echo,
+    saturate,
 };
 try
 {

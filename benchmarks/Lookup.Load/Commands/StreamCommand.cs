@@ -11,9 +11,9 @@ internal sealed record StreamSettings
 {
     internal required int Rounds { get; init; }
 
-    internal required TimeSpan RoundTime { get; init; }
+    internal TimeSpan RoundTime { get; init; }
 
-    internal required TimeSpan WarmUp { get; init; }
+    internal TimeSpan WarmUp { get; init; }
 
     internal required int Streams { get; init; }
 
@@ -23,11 +23,11 @@ internal sealed record StreamSettings
 
     internal required long Consented { get; init; }
 
-    internal required int FieldsRead { get; init; }
+    internal int FieldsRead { get; init; }
 
-    internal required long MemoryNumbers { get; init; }
+    internal long MemoryNumbers { get; init; }
 
-    internal required TimeSpan Sleep { get; init; }
+    internal TimeSpan Sleep { get; init; }
 }
 
 /// <summary>Measures CheckStream: numbers a second beside a bare echo and beside redis-benchmark, and memory.</summary>

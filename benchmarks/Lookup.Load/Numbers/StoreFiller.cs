@@ -77,21 +77,18 @@ internal static class StoreFiller
         }
     }
 
-    /// <summary>A registration for each number of a block from a place on.</summary>
-    internal static IEnumerable<Fact> Registrations(NumberBlock block, long first, long count, string register)
+    /// <summary>A registration for the numbers of a block at some places.</summary>
+    internal static IEnumerable<Fact> Registrations(NumberBlock block, IEnumerable<long> places, string register)
     {
         var since = DateTimeOffset.UtcNow.AddYears(-1);
-        for (var i = first; i < first + count; i++)
+        return places.Select(place => new Fact
         {
-            yield return new Fact
-            {
-                Number = block.Number(i),
-                Kind = FactKind.Registration,
-                Register = register,
-                Source = Source,
-                Since = since,
-            };
-        }
+            Number = block.Number(place),
+            Kind = FactKind.Registration,
+            Register = register,
+            Source = Source,
+            Since = since,
+        });
     }
 
     private static async Task ExpandAsync(

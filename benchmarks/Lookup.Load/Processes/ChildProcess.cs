@@ -84,6 +84,9 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends its standard input, which some take as the sign to end.</summary>
+    internal void CloseInput() => _process.StandardInput.Close();
+
     /// <summary>Kills it with -9.</summary>
     internal async Task KillAsync()
     {

@@ -52,6 +52,9 @@ internal sealed class TestBed : IAsyncDisposable
         await Task.Delay(1_000, ct);
     }
 
+    /// <summary>A file in the folder that goes at the end.</summary>
+    internal string PathOf(string name) => Path.Combine(Folder, name);
+
     /// <summary>A connection of its own to the service.</summary>
     internal GrpcChannel Channel() => Connect(Address);
 

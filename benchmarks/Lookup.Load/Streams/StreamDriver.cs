@@ -101,9 +101,9 @@ internal sealed class StreamDriver(ChannelBase channel, int window, int chunkSiz
 
                 await call.RequestStream.CompleteAsync();
             }
-            catch (InvalidOperationException)
+            catch (Exception e) when (e is RpcException or InvalidOperationException)
             {
-                // The service ended the call: the reader gets the status.
+                // The call has ended: the reader gets the status.
             }
         }
     }
