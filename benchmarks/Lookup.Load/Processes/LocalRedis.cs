@@ -9,7 +9,10 @@ namespace Lookup.Load.Processes;
 /// <summary>A redis-server of our own on a free loopback port, gone with everything in it at the end.</summary>
 internal sealed class LocalRedis : IAsyncDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+
+    // Another program may take the free port first.
+    private const int MaxStarts = 5;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("lookup-load-").FullName;
 
@@ -35,23 +38,39 @@ internal sealed class LocalRedis : IAsyncDisposable
     /// <summary>Starts a server and waits until it answers.</summary>
     internal static async Task<LocalRedis> StartAsync(params string[] settings)
     {
-        var redis = new LocalRedis(settings);
-        var until = Stopwatch.StartNew();
-        while (true)
+        for (var start = 1; ; start++)
+        {
+            var redis = new LocalRedis(settings);
+            try
+            {
+                await redis.AnswersAsync();
+                return redis;
+            }
+            catch (Exception e)
+            {
+                var hasExited = redis.Process.HasExited;
+                var said = redis.Process.Errors;
+                await redis.DisposeAsync();
+                if (!hasExited)
+                    throw;
+                if (start == MaxStarts)
+                    throw new InvalidOperationException($"redis-server ends at once: {said}", e);
+            }
+        }
+    }
+
+    private async Task AnswersAsync()
+    {
+        for (var until = Stopwatch.StartNew(); ;)
         {
             try
             {
-                await redis.InfoAsync();
-                return redis;
+                await InfoAsync();
+                return;
             }
-            catch (RedisException) when (until.Elapsed < StartLimit && !redis.Process.HasExited)
+            catch (RedisException) when (until.Elapsed < StartLimit && !Process.HasExited)
             {
                 await Task.Delay(50);
-            }
-            catch
-            {
-                await redis.DisposeAsync();
-                throw;
             }
         }
     }
