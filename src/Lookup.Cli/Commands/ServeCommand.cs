@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.Client.Testing;
 using Lookup.Server.Hosting;
 using Spectre.Console;
 
@@ -31,6 +32,11 @@ internal sealed class ServeCommand : CliCommand
         HelpName = "NAME=VALUE",
     };
 
+    private readonly Option<bool> _fake = new("--fake")
+    {
+        Description = "Answers magic numbers by script, for tests of a dialer: no store, no rules, no data. No other number is ever allowed.",
+    };
+
     public ServeCommand(Shell shell)
         : base(
             shell,
@@ -45,11 +51,19 @@ internal sealed class ServeCommand : CliCommand
         _store = new StoreChoice(this);
         Options.Add(_listen);
         Options.Add(_jsonPort);
+        Options.Add(_fake);
         Options.Add(_set);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
+        if (parsed.GetValue(_fake))
+        {
+            return _store.IsUnset(parsed)
+                ? await ServeFakeAsync(parsed, ct)
+                : throw CliException.Usage("--fake answers by script alone: drop --data, --redis and --key-file, or drop --fake.");
+        }
+
         var settings = _store.Get(parsed, DefaultFolder);
         await using var service = await LocalService.StartAsync(ServerOptions(parsed), settings, Shell, IsJson(parsed), ct);
         if (IsJson(parsed))
@@ -59,6 +73,29 @@ internal sealed class ServeCommand : CliCommand
         else
         {
             Shell.Console.MarkupLine($"[green]Ready.[/] gRPC at {service.GrpcAddress}, JSON at {service.JsonAddress}, store {Markup.Escape(settings.Folder ?? "redis")}. Stop with Ctrl-C.");
+        }
+
+        await Task.Delay(Timeout.InfiniteTimeSpan, ct).ContinueWith(static _ => { }, TaskScheduler.Default);
+        await service.StopAsync();
+        return ExitCodes.Ok;
+    }
+
+    private async Task<int> ServeFakeAsync(ParseResult parsed, CancellationToken ct)
+    {
+        await using var service = await FakeService.StartAsync(ServerOptions(parsed), ct);
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(new JsonObject
+            {
+                ["grpc"] = service.GrpcAddress.ToString(),
+                ["json"] = service.JsonAddress.ToString(),
+                ["fake"] = true,
+            }.ToJsonString(JsonText.Options));
+        }
+        else
+        {
+            Shell.Console.MarkupLine("[red]This is a FAKE: no store, no rules, no data. Its answers say nothing about any real number.[/]");
+            Shell.Console.MarkupLine($"[green]Ready.[/] gRPC at {service.GrpcAddress}, JSON at {service.JsonAddress}. Try {MagicNumbers.Allow} (ALLOW) and {MagicNumbers.DenyByObjection} (DENY). Stop with Ctrl-C.");
         }
 
         await Task.Delay(Timeout.InfiniteTimeSpan, ct).ContinueWith(static _ => { }, TaskScheduler.Default);

@@ -31,6 +31,9 @@ internal sealed class StoreChoice
     /// <summary>Neither a folder nor a server is named.</summary>
     public bool IsEmpty(ParseResult parsed) => parsed.GetValue(_data) is null && parsed.GetValue(_redis) is null;
 
+    /// <summary>Nothing at all is said about a store.</summary>
+    public bool IsUnset(ParseResult parsed) => IsEmpty(parsed) && parsed.GetValue(_keyFile) is null;
+
     /// <summary>The store that is named; <paramref name="defaultFolder"/> where none is, if there is such a default.</summary>
     public StoreSettings Get(ParseResult parsed, string? defaultFolder)
     {

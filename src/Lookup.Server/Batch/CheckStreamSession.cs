@@ -107,7 +107,7 @@ internal sealed class CheckStreamSession(
         }
     }
 
-    private static V1.CheckStreamChunk Checked(V1.CheckStreamRequest request, ulong? last)
+    internal static V1.CheckStreamChunk Checked(V1.CheckStreamRequest request, ulong? last)
     {
         if (request.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Chunk)
         {

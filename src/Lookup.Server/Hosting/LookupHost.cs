@@ -23,7 +23,7 @@ namespace Lookup.Server.Hosting;
 /// The service on Kestrel. gRPC and JSON have a port each: without TLS a connection cannot choose between HTTP/1.1 and
 /// HTTP/2. The caller keeps store and cipher and disposes of them after the host.
 /// </summary>
-public sealed class LookupHost : IAsyncDisposable
+public sealed partial class LookupHost : IAsyncDisposable
 {
     // A caller that vanished must not hold an import or a watch for ever.
     private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(30);
@@ -121,21 +121,7 @@ public sealed class LookupHost : IAsyncDisposable
     private static void AddServices(
         IServiceCollection services, LookupServerOptions options, IFactStore store, RegimeSet regimes, NumberCipher cipher, TimeProvider clock)
     {
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
-        services.AddRouting();
-        // A page of another site must not reach a service on this machine under a name that it made up.
-        services.AddHostFiltering(filter =>
-        {
-            filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"];
-            filter.IncludeFailureMessage = false;
-        });
-        services.AddGrpc(grpc =>
-        {
-            grpc.MaxReceiveMessageSize = options.MaxMessageBytes;
-            grpc.Interceptors.Add<ErrorInterceptor>();
-        }).AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
-        services.AddGrpcReflection();
-
+        AddFaces(services, options);
         services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher).AddSingleton(clock);
         // Registered as made elsewhere, so that the container does not dispose of it.
         services.AddSingleton<IFactStore>(store);
@@ -153,7 +139,37 @@ public sealed class LookupHost : IAsyncDisposable
         services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
     }
 
+    private static void AddFaces(IServiceCollection services, LookupServerOptions options)
+    {
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
+        services.AddRouting();
+        // A page of another site must not reach a service on this machine under a name that it made up.
+        services.AddHostFiltering(filter =>
+        {
+            filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"];
+            filter.IncludeFailureMessage = false;
+        });
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = options.MaxMessageBytes;
+            grpc.Interceptors.Add<ErrorInterceptor>();
+        }).AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
+        services.AddGrpcReflection();
+    }
+
     private static void Map(WebApplication app)
+    {
+        UseJson(app);
+        app.MapGrpcService<LookupEndpoint>();
+        app.MapGrpcService<FactEndpoint>();
+        app.MapGrpcService<RegistryEndpoint>();
+        app.MapGrpcService<ImportEndpoint>();
+        app.MapGrpcService<WatchEndpoint>();
+        app.MapGrpcService<HealthService>();
+        app.MapGrpcReflectionService();
+    }
+
+    private static void UseJson(WebApplication app)
     {
         app.UseWhen(StrictJson.Concerns, json =>
         {
@@ -162,12 +178,5 @@ public sealed class LookupHost : IAsyncDisposable
         });
         app.UseRouting();
         app.UseWhen(StrictJson.Concerns, json => json.UseMiddleware<StrictJson>());
-        app.MapGrpcService<LookupEndpoint>();
-        app.MapGrpcService<FactEndpoint>();
-        app.MapGrpcService<RegistryEndpoint>();
-        app.MapGrpcService<ImportEndpoint>();
-        app.MapGrpcService<WatchEndpoint>();
-        app.MapGrpcService<HealthService>();
-        app.MapGrpcReflectionService();
     }
 }

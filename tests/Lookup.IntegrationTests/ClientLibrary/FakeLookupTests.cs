@@ -59,6 +59,24 @@ public sealed class FakeLookupTests
     }
 
     [Fact]
+    public void Docs_EveryMagicNumber_IsInTheTableWithItsVerdict()
+    {
+        var docs = File.ReadAllLines(Path.Combine(Clients.Programs.Root(), "docs/testing-your-dialer.md"));
+        var rows = docs.Where(l => l.StartsWith("| +44", StringComparison.Ordinal)).Select(l => l.Split('|', StringSplitOptions.TrimEntries)).ToList();
+
+        Assert.Equal(
+            MagicNumbers.All.Select(m => (m.Number, Name(m.Answer))),
+            rows.Select(r => (r[1], r[2])));
+
+        static string Name(FakeAnswer answer) => answer switch
+        {
+            { Failure: not null } => "-",
+            { Verdict: Verdict.NotCovered } => "NOT_COVERED",
+            _ => answer.Verdict.ToString().ToUpperInvariant(),
+        };
+    }
+
+    [Fact]
     public async Task Check_EveryReasonAndStatus_HasItsNumber()
     {
         foreach (var reason in Enum.GetValues<ReasonCode>().Where(r => r != ReasonCode.Unspecified))

@@ -1,7 +1,6 @@
-using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Lookup.IntegrationTests.Server;
+using static Lookup.IntegrationTests.Clients.Programs;
 
 namespace Lookup.IntegrationTests.Clients;
 
@@ -9,7 +8,6 @@ namespace Lookup.IntegrationTests.Clients;
 public sealed class OtherLanguageTests(LookupServer server) : IClassFixture<LookupServer>
 {
     private const string Afternoon = "2024-03-12T14:00:00+01:00";
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task Check_FromNode_AnswersAsFromDotNet()
@@ -65,30 +63,4 @@ public sealed class OtherLanguageTests(LookupServer server) : IClassFixture<Look
         await server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(number)), cancellationToken: TestContext.Current.CancellationToken);
         return number;
     }
-
-    private static async Task<(int Code, string Output, string Error)> RunAsync(string program, IEnumerable<string> arguments)
-    {
-        using var process = Process.Start(
-            new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(Limit);
-        try
-        {
-            await process.WaitForExitAsync(limit.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill(entireProcessTree: true);
-            throw;
-        }
-
-        return (process.ExitCode, await output, await error);
-    }
-
-    private static bool OnPath(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(p => File.Exists(Path.Combine(p, program)));
-
-    private static string Root([CallerFilePath] string file = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "../../.."));
 }

@@ -1,0 +1,55 @@
+// A dialer in Node: sorts a list over CheckStream, and asks again just before each call. Only VERDICT_ALLOW permits.
+// usage: node dial.js ADDRESS ORGANISATION NUMBER... -> a line for each number; exit 1 if one could not be decided
+const path = require('path');
+const modules = path.join(__dirname, '../../tests/clients/node/node_modules');
+const grpc = require(path.join(modules, '@grpc/grpc-js'));
+const loader = require(path.join(modules, '@grpc/proto-loader'));
+
+const [address, organisation, ...numbers] = process.argv.slice(2);
+if (numbers.length === 0) {
+  console.error('usage: node dial.js ADDRESS ORGANISATION NUMBER...');
+  process.exit(2);
+}
+
+const definition = loader.loadSync('lookup/v1/lookup_service.proto', {
+  includeDirs: [path.join(__dirname, '../../protos')], enums: String, longs: String, defaults: true,
+});
+const { LookupService } = grpc.loadPackageDefinition(definition).lookup.v1;
+const client = new LookupService(address, grpc.credentials.createInsecure());
+const question = { organisation, purpose: 'PURPOSE_COMMERCIAL' };
+const deadline = () => Date.now() + 5000;
+
+// One chunk of up to 8,192 numbers. An answer that does not fit the chunk counts for nothing.
+const sort = (chunk) => new Promise((resolve) => {
+  const call = client.CheckStream({ deadline: deadline() });
+  let verdicts = chunk.map(() => 'NOT_ANSWERED');
+  call.on('data', (answer) => {
+    if (answer.sequence === '1' && answer.verdicts.length === chunk.length) {
+      verdicts = answer.verdicts;
+    }
+  });
+  call.on('error', (error) => { console.error(error.message); resolve(verdicts); });
+  call.on('end', () => resolve(verdicts));
+  call.write({ open: { question } });
+  call.write({ chunk: { sequence: 1, texts: chunk } });
+  call.end();
+});
+
+const check = (number) => new Promise((resolve) => {
+  client.Check({ number, question }, { deadline: deadline() }, (error, response) => {
+    const decision = response && response.decision;
+    resolve(!error && decision && !decision.hypothetical ? decision.verdict : 'NOT_ANSWERED');
+  });
+});
+
+(async () => {
+  let undecided = 0;
+  const sorted = await sort(numbers);
+  for (let i = 0; i < numbers.length; i++) {
+    const verdict = sorted[i] === 'VERDICT_ALLOW' ? await check(numbers[i]) : sorted[i];
+    console.log(`${verdict === 'VERDICT_ALLOW' ? 'DIAL' : 'SKIP'} ${numbers[i]} ${verdict}`);
+    undecided += verdict === 'NOT_ANSWERED' ? 1 : 0;
+  }
+  client.close();
+  process.exit(undecided > 0 ? 1 : 0);
+})();

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""A dialer in Python: sorts a list over CheckStream, and asks again just before each call. Only VERDICT_ALLOW permits.
+
+usage: dial.py ADDRESS ORGANISATION NUMBER... -> a line for each number; exit 1 if one could not be decided
+
+Needs grpcio, protobuf and protoc with its well-known types (Debian: protobuf-compiler libprotobuf-dev); the messages are made from the .proto files at the start, so that nothing generated is kept.
+"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+SECONDS = 5
+PROTOS = pathlib.Path(__file__).resolve().parents[2] / "protos"
+
+
+def load_messages():
+    """The message types of the contract, by full name."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = pathlib.Path(folder) / "lookup.pb"
+        subprocess.run(
+            ["protoc", f"-I{PROTOS}", "--include_imports", f"--descriptor_set_out={compiled}", "lookup/v1/lookup_service.proto"],
+            cwd=PROTOS, check=True)
+        files = descriptor_pb2.FileDescriptorSet.FromString(compiled.read_bytes())
+    pool = descriptor_pool.DescriptorPool()
+    for file in files.file:
+        pool.Add(file)
+    make = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(pool).GetPrototype
+    return lambda name: make(pool.FindMessageTypeByName("lookup.v1." + name)), pool.FindEnumTypeByName("lookup.v1.Verdict")
+
+
+def main(address, organisation, numbers):
+    message, verdict = load_messages()
+    allow = verdict.values_by_name["VERDICT_ALLOW"].number
+    question = message("Question")(organisation=organisation, purpose=1)
+    chunk = message("CheckStreamChunk")(sequence=1, texts=numbers)
+    undecided = 0
+    with grpc.insecure_channel(address) as channel:
+        stream = channel.stream_stream(
+            "/lookup.v1.LookupService/CheckStream",
+            request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=message("CheckStreamResponse").FromString)
+        check = channel.unary_unary(
+            "/lookup.v1.LookupService/Check",
+            request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=message("CheckResponse").FromString)
+        request = message("CheckStreamRequest")
+        verdicts = [None] * len(numbers)
+        try:
+            opening = request(open=message("CheckStreamOpen")(question=question))
+            for answer in stream(iter([opening, request(chunk=chunk)]), timeout=SECONDS):
+                # An answer that does not fit the chunk counts for nothing.
+                if answer.sequence == 1 and len(answer.verdicts) == len(numbers):
+                    verdicts = list(answer.verdicts)
+        except grpc.RpcError as error:
+            print(error.details(), file=sys.stderr)
+
+        for number, sorted_as in zip(numbers, verdicts):
+            decided = sorted_as
+            if decided == allow:
+                try:
+                    decision = check(message("CheckRequest")(number=number, question=question), timeout=SECONDS).decision
+                    decided = None if decision.hypothetical else decision.verdict
+                except grpc.RpcError:
+                    decided = None
+            undecided += decided is None
+            name = "NOT_ANSWERED" if decided is None else verdict.values_by_number[decided].name if decided in verdict.values_by_number else str(decided)
+            print("DIAL" if decided == allow else "SKIP", number, name)
+    return 1 if undecided else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

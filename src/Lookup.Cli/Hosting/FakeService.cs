@@ -1,0 +1,88 @@
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+using Lookup.Client;
+using Lookup.Client.Testing;
+using Lookup.Server.Fake;
+using Lookup.Server.Hosting;
+using Lookup.V1;
+
+namespace Lookup.Cli.Hosting;
+
+/// <summary>The fake of the client library behind the faces of the service.</summary>
+internal sealed class FakeService : IAsyncDisposable
+{
+    // Longer than a caller's deadline; one without a deadline gets its answer in the end.
+    private static readonly TimeSpan Hang = TimeSpan.FromMinutes(1);
+
+    private readonly LookupHost _host;
+
+    private FakeService(LookupHost host)
+    {
+        _host = host;
+    }
+
+    public Uri GrpcAddress => _host.GrpcAddress;
+
+    public Uri JsonAddress => _host.JsonAddress;
+
+    public static async Task<FakeService> StartAsync(LookupServerOptions options, CancellationToken ct)
+    {
+        var faults = options.Faults();
+        if (faults.Count > 0)
+        {
+            throw CliException.Usage(string.Join(' ', faults));
+        }
+
+        var host = LookupHost.BuildFake(options, new Answers(new FakeLookup()));
+        try
+        {
+            await host.StartAsync(ct);
+            return new FakeService(host);
+        }
+        catch (Exception exception)
+        {
+            await host.DisposeAsync();
+            if (exception is IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException })
+            {
+                throw new CliException($"Port {options.GrpcPort} or {options.JsonPort} of {options.Address} is taken: choose others with --listen and --json-port.", inner: exception);
+            }
+
+            throw;
+        }
+    }
+
+    public Task StopAsync() => _host.StopAsync();
+
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
+
+    private sealed class Answers(FakeLookup fake) : IFakeAnswers
+    {
+        public async Task<CheckResponse> CheckAsync(CheckRequest request, CancellationToken cancellation)
+        {
+            try
+            {
+                return await fake.CheckAsync(request, cancellation);
+            }
+            catch (LookupException exception)
+            {
+                if (exception.Status == StatusCode.DeadlineExceeded)
+                {
+                    await Task.Delay(Hang, cancellation);
+                }
+
+                var status = new Google.Rpc.Status { Code = (int)exception.Status, Message = exception.Message };
+                if (exception.RetryAfter is { } pause)
+                {
+                    status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(pause) }));
+                }
+
+                throw status.ToRpcException();
+            }
+        }
+
+        public Task<RecordFactsResponse> RecordAsync(RecordFactsRequest request, CancellationToken cancellation) => fake.RecordFactsAsync(request, cancellation);
+
+        public Task<ListFactsResponse> ListAsync(ListFactsRequest request, CancellationToken cancellation) => fake.ListFactsAsync(request, cancellation);
+    }
+}

@@ -1,0 +1,109 @@
+using Grpc.Core;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Server.Batch;
+using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
+
+namespace Lookup.Server.Fake;
+
+/// <summary>lookup.v1.LookupService without store and rules: requests are checked as the real one does, answers are scripted.</summary>
+internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider clock) : V1.LookupService.LookupServiceBase
+{
+    /// <summary>Header of every answer.</summary>
+    internal const string Header = "lookup-fake";
+
+    /// <inheritdoc/>
+    public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
+        QuestionMapping.Map(request.Question, request.WhatIf, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        await MarkAsync(context);
+        request.Number = number.ToString();
+        return await answers.CheckAsync(request, context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.ExplainResponse> Explain(V1.ExplainRequest request, ServerCallContext context)
+    {
+        var check = new V1.CheckRequest
+        {
+            Number = request.Number,
+            DefaultRegion = request.DefaultRegion,
+            Question = request.Question,
+            WhatIf = request.WhatIf,
+        };
+        var response = await Check(check, context);
+        return new V1.ExplainResponse { Number = response.Number, Decision = response.Decision, Text = response.Decision.Reasons[0].Text };
+    }
+
+    /// <inheritdoc/>
+    public override async Task CheckStream(
+        IAsyncStreamReader<V1.CheckStreamRequest> requestStream, IServerStreamWriter<V1.CheckStreamResponse> responseStream, ServerCallContext context)
+    {
+        if (!await requestStream.MoveNext(context.CancellationToken) || requestStream.Current.Open is not { } open)
+        {
+            throw Refusals.Invalid("open", "The first message of a stream must be open.");
+        }
+
+        List<FieldFault>? faults = null;
+        QuestionMapping.Map(open.Question, open.WhatIf, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        await MarkAsync(context);
+        ulong? last = null;
+        while (await requestStream.MoveNext(context.CancellationToken))
+        {
+            var chunk = CheckStreamSession.Checked(requestStream.Current, last);
+            last = chunk.Sequence;
+            await responseStream.WriteAsync(await AnswerAsync(open, chunk, context.CancellationToken), context.CancellationToken);
+        }
+    }
+
+    internal static Task MarkAsync(ServerCallContext context) => context.WriteResponseHeadersAsync(new Metadata { { Header, "true" } });
+
+    private async Task<V1.CheckStreamResponse> AnswerAsync(V1.CheckStreamOpen open, V1.CheckStreamChunk chunk, CancellationToken cancellation)
+    {
+        var response = new V1.CheckStreamResponse { Sequence = chunk.Sequence };
+        foreach (var text in chunk.Texts.Count > 0 ? chunk.Texts : chunk.Numbers.Select(n => $"+{n}"))
+        {
+            List<FieldFault>? faults = null;
+            var number = FieldFaults.Number(text, open.DefaultRegion, ref faults);
+            if (faults is null)
+            {
+                var request = new V1.CheckRequest { Number = number.ToString(), Question = open.Question, WhatIf = open.WhatIf };
+                var decision = (await answers.CheckAsync(request, cancellation)).Decision;
+                Add(decision.Verdict, decision.Reasons[0].Code, number);
+                if (response.Common is null || decision.ReusableUntil is not null)
+                {
+                    response.Common = Shared(decision);
+                }
+            }
+            else
+            {
+                Add(V1.Verdict.Unknown, V1.ReasonCode.InvalidNumber, default);
+            }
+        }
+
+        return response;
+
+        void Add(V1.Verdict verdict, V1.ReasonCode reason, PhoneNumber number)
+        {
+            response.Verdicts.Add(verdict);
+            response.Reasons.Add(reason);
+            if (chunk.Texts.Count > 0)
+            {
+                response.Numbers.Add(number == default ? 0 : ulong.Parse(number.ToString().AsSpan(1), System.Globalization.CultureInfo.InvariantCulture));
+            }
+        }
+    }
+
+    private static V1.Decision Shared(V1.Decision decision)
+    {
+        var shared = decision.Clone();
+        shared.Verdict = V1.Verdict.Unspecified;
+        shared.Reasons.Clear();
+        return shared;
+    }
+}

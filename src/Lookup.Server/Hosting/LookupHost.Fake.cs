@@ -1,0 +1,54 @@
+using Grpc.HealthCheck;
+using Grpc.Health.V1;
+using Lookup.Server.Errors;
+using Lookup.Server.Fake;
+using Lookup.Server.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Lookup.Server.Hosting;
+
+public sealed partial class LookupHost
+{
+    /// <summary>
+    /// Builds a service for tests of those who ask: the same faces and checks of requests, but no store, no rules and no data.
+    /// Every answer carries the header "lookup-fake".
+    /// </summary>
+    /// <param name="options">The settings; those of the store count for nothing.</param>
+    /// <param name="answers">What it answers.</param>
+    /// <param name="logging">Adds log providers; none if null.</param>
+    /// <exception cref="ServerSettingsException">The settings are faulty; all faults are told.</exception>
+    public static LookupHost BuildFake(LookupServerOptions options, IFakeAnswers answers, Action<ILoggingBuilder>? logging = null)
+    {
+        var faults = options.Faults();
+        if (faults.Count != 0)
+        {
+            throw new ServerSettingsException(faults);
+        }
+
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        logging?.Invoke(builder.Logging);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        AddFaces(builder.Services, options);
+        builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(answers);
+        builder.Services.AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
+        builder.Services.AddSingleton<FakeLookupEndpoint>().AddSingleton<FakeFactEndpoint>();
+        var health = new HealthServiceImpl();
+        foreach (var service in new[] { "", V1.LookupService.Descriptor.FullName, V1.FactService.Descriptor.FullName })
+        {
+            health.SetStatus(service, HealthCheckResponse.Types.ServingStatus.Serving);
+        }
+
+        builder.Services.AddSingleton(health);
+        var app = builder.Build();
+        UseJson(app);
+        app.MapGrpcService<FakeLookupEndpoint>();
+        app.MapGrpcService<FakeFactEndpoint>();
+        app.MapGrpcService<HealthServiceImpl>();
+        app.MapGrpcReflectionService();
+        return new LookupHost(app);
+    }
+}
