@@ -75,6 +75,9 @@ internal sealed class ListChunk
     /// <summary>What the answers share; null when nothing was asked.</summary>
     public Decision? Common { get; set; }
 
+    /// <summary>The regimes that its numbers came under.</summary>
+    public IReadOnlyList<RegimeVersion> Regimes { get; private set; } = [];
+
     /// <summary>Done when the numbers are read from the lines.</summary>
     public Task Parsed { get; set; } = Task.CompletedTask;
 
@@ -97,6 +100,7 @@ internal sealed class ListChunk
         Blank = 0;
         FirstLine = firstLine;
         Common = null;
+        Regimes = [];
         IsPrepared = false;
         Request.Numbers.Clear();
         Tally.Clear();
@@ -175,6 +179,7 @@ internal sealed class ListChunk
     public void Take(CheckStreamResponse answer)
     {
         Common = answer.Common;
+        Regimes = answer.Regimes;
         for (int i = 0, item = 0; i < Count; i++)
         {
             if (Records[i].Fault == ListFault.None)

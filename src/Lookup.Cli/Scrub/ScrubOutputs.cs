@@ -115,7 +115,7 @@ internal sealed class ScrubOutputs : IChunkSink
             Line = chunk.EndLine,
             Records = State.Records + chunk.Count,
             Blank = State.Blank + chunk.Blank,
-            Basis = chunk.Common is { } common ? State.Basis.With(common) : State.Basis,
+            Basis = chunk.Common is { } common ? State.Basis.With(common, chunk.Regimes) : State.Basis,
         };
         _isBroken = false;
         _unsaved++;
@@ -201,7 +201,7 @@ internal sealed class CountingSink(Stream? allowed) : IChunkSink
             Position = chunk.EndPosition,
             Records = State.Records + chunk.Count,
             Blank = State.Blank + chunk.Blank,
-            Basis = chunk.Common is { } common ? State.Basis.With(common) : State.Basis,
+            Basis = chunk.Common is { } common ? State.Basis.With(common, chunk.Regimes) : State.Basis,
         };
     }
 

@@ -74,9 +74,6 @@ internal sealed record AnswerBasis
     /// <summary>Rules that decided, with their version: "NL-2, version 2021-07-01".</summary>
     public SortedSet<string> Rules { get; init; } = new(StringComparer.Ordinal);
 
-    /// <summary>Chunks that no single rule decided: the answer to a chunk names one rule only.</summary>
-    public long MixedChunks { get; init; }
-
     /// <summary>Token of the last answer that had one.</summary>
     public string ConsistencyToken { get; init; } = "";
 
@@ -90,20 +87,22 @@ internal sealed record AnswerBasis
 
     public DateTimeOffset? LastCallTime { get; init; }
 
-    public AnswerBasis With(V1.Decision common)
+    public AnswerBasis With(V1.Decision common, IReadOnlyList<V1.RegimeVersion> regimes)
     {
         var rules = Rules;
-        if (common.Regime.Length > 0 && Rules.Count < MaxRules)
+        foreach (var regime in regimes)
         {
-            var rule = common.RegimeVersion.Length > 0 ? $"{common.Regime}, version {common.RegimeVersion}" : common.Regime;
-            rules = Rules.Contains(rule) ? Rules : new SortedSet<string>(Rules, StringComparer.Ordinal) { rule };
+            var rule = $"{regime.Regime}, version {regime.Version}";
+            if (!rules.Contains(rule) && rules.Count < MaxRules)
+            {
+                rules = new SortedSet<string>(rules, StringComparer.Ordinal) { rule };
+            }
         }
 
         var callTime = common.CallTime?.ToDateTimeOffset();
         return this with
         {
             Rules = rules,
-            MixedChunks = MixedChunks + (common.Regime.Length == 0 ? 1 : 0),
             ConsistencyToken = common.ConsistencyToken.Length > 0 ? common.ConsistencyToken : ConsistencyToken,
             MaxAgeMs = Math.Max(MaxAgeMs, common.Age?.ToTimeSpan().TotalMilliseconds ?? 0),
             ValidUntil = Earlier(ValidUntil, common.ValidUntil?.ToDateTimeOffset()),

@@ -40,7 +40,13 @@ public sealed class BlockFilter
     /// <summary>Bits that a fact sets, one in each word.</summary>
     public const int BitsPerProbe = 8;
 
+    /// <summary>Most facts that can be asked for at once.</summary>
+    public const int MaxProbes = 32;
+
     private const int CacheLine = 64;
+    private const int Lanes = 8;
+    private const ulong FirstMultiplier = 0xff51afd7ed558ccd;
+    private const ulong SecondMultiplier = 0xc4ceb9fe1a85ec53;
 
     private static readonly uint[] Salts =
         [0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31];
@@ -124,25 +130,74 @@ public sealed class BlockFilter
     /// <param name="ids">Up to 32 facts.</param>
     public uint MayContain(NumberKey key, ReadOnlySpan<FactId> ids)
     {
-        var possible = 0u;
-        if (_vectors)
-        {
-            var block = Vector256.LoadUnsafe(ref Block(key.FilterHash)).AsUInt32();
-            for (var i = 0; i < ids.Length; i++)
-            {
-                possible |= (Avx.TestC(block, Mask(Hash(key, ids[i]))) ? 1u : 0u) << i;
-            }
+        Span<ulong> probes = stackalloc ulong[MaxProbes];
+        return MayContain(key, probes[..Probes(ids, probes)], ids.Length);
+    }
 
-            return possible;
-        }
-
+    /// <summary>Prepares facts that are to be asked for about many numbers.</summary>
+    /// <param name="ids">Up to <see cref="MaxProbes"/> facts.</param>
+    /// <param name="probes">Takes the probes; as long as <paramref name="ids"/>, rounded up to a multiple of 8.</param>
+    /// <returns>How many were written, a multiple of 8.</returns>
+    public static int Probes(ReadOnlySpan<FactId> ids, Span<ulong> probes)
+    {
+        var count = (ids.Length + Lanes - 1) & ~(Lanes - 1);
+        probes[..count].Clear();
         for (var i = 0; i < ids.Length; i++)
         {
-            if (Contains(Hash(key, ids[i])))
-                possible |= 1u << i;
+            probes[i] = BitsOf(ids[i]);
         }
 
-        return possible;
+        return count;
+    }
+
+    /// <summary>As the one with ids, for facts that <see cref="Probes"/> prepared.</summary>
+    /// <param name="key">The number.</param>
+    /// <param name="probes">A multiple of 8.</param>
+    /// <param name="count">How many of them count.</param>
+    public uint MayContain(NumberKey key, ReadOnlySpan<ulong> probes, int count)
+    {
+        var possible = 0u;
+        if (_vectors && Vector512.IsHardwareAccelerated && Avx512DQ.IsSupported)
+        {
+            ref var block = ref Unsafe.As<byte, uint>(ref Block(key.FilterHash));
+            for (var i = 0; i < probes.Length; i += Lanes)
+            {
+                possible |= EightAtOnce(ref block, key, Vector512.Create(probes.Slice(i, Lanes))) << i;
+            }
+        }
+        else
+        {
+            for (var i = 0; i < count; i++)
+            {
+                if (Contains(Hash(key, probes[i])))
+                    possible |= 1u << i;
+            }
+        }
+
+        return possible & (uint)((1UL << count) - 1);
+    }
+
+    // One word of the block after the other is looked at for eight facts; most are out after the first few.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint EightAtOnce(ref uint block, NumberKey key, Vector512<ulong> probes)
+    {
+        var x = probes ^ Vector512.Create(key.FilterHash << 24);
+        x ^= x >>> 33;
+        x *= Vector512.Create(FirstMultiplier);
+        x ^= x >>> 33;
+        x *= Vector512.Create(SecondMultiplier);
+        var hashes = Avx512F.ConvertToVector256UInt32(x >>> 32);
+        ref var salts = ref MemoryMarshal.GetArrayDataReference(Salts);
+        var set = Vector256<uint>.One;
+        for (var word = 0; word < BitsPerProbe; word++)
+        {
+            var bits = (hashes * Vector256.Create(Unsafe.Add(ref salts, word))) >>> 27;
+            set &= Avx2.ShiftRightLogicalVariable(Vector256.Create(Unsafe.Add(ref block, word)), bits);
+            if (word == 3 && set == Vector256<uint>.Zero)
+                return 0;
+        }
+
+        return (set << 31).ExtractMostSignificantBits();
     }
 
     /// <summary>Brings the block of a number into the cache, so that probes soon after do not wait for memory.</summary>
@@ -177,14 +232,18 @@ public sealed class BlockFilter
     }
 
     /// <summary>High half: the number, chooses the block. Low half: number and fact, choose the bits.</summary>
-    internal static ulong Hash(NumberKey key, FactId id)
+    internal static ulong Hash(NumberKey key, FactId id) => Hash(key, BitsOf(id));
+
+    private static ulong BitsOf(FactId id) => ((ulong)id.Kind << 60) | ((ulong)id.Detail << 56) | id.Scope;
+
+    private static ulong Hash(NumberKey key, ulong id)
     {
-        var x = (((ulong)id.Kind << 60) | ((ulong)id.Detail << 56) | id.Scope) ^ (key.FilterHash << 24);
+        var x = id ^ (key.FilterHash << 24);
         // The finaliser of MurmurHash3: each bit of the id and of the number moves each bit of the result.
         x ^= x >> 33;
-        x *= 0xff51afd7ed558ccd;
+        x *= FirstMultiplier;
         x ^= x >> 33;
-        x *= 0xc4ceb9fe1a85ec53;
+        x *= SecondMultiplier;
         return (key.FilterHash & 0xFFFF_FFFF_0000_0000) | (x >> 32);
     }
 

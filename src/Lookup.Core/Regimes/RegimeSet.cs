@@ -19,7 +19,7 @@ public sealed class RegimeSet : IRegisterCatalog
     internal const int MaxRules = 60;
 
     // The first digits of a number settle most searches by one look into a table.
-    private const int LeadingDigits = 4;
+    internal const int LeadingDigits = 4;
 
     private readonly FrozenDictionary<ulong, Rules[]> _byPrefix;
     private readonly Leading[] _leading;
@@ -85,9 +85,12 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <param name="number">The called number.</param>
     /// <param name="callTime">The call time in Unix milliseconds.</param>
     /// <returns>Null where no regime is loaded for the country and time.</returns>
-    public Rules? Find(PhoneNumber number, long callTime)
+    public Rules? Find(PhoneNumber number, long callTime) => Find(number, callTime, out _);
+
+    /// <summary>The same, and whether all numbers of this length with the same leading digits have the same rules.</summary>
+    internal Rules? Find(PhoneNumber number, long callTime, out bool settled)
     {
-        foreach (var rules in PeriodsOf(number.Value))
+        foreach (var rules in PeriodsOf(number.Value, out settled))
         {
             if (rules.From <= callTime && callTime < rules.Until)
             {
@@ -98,8 +101,9 @@ public sealed class RegimeSet : IRegisterCatalog
         return null;
     }
 
-    private Rules[] PeriodsOf(ulong number)
+    private Rules[] PeriodsOf(ulong number, out bool settled)
     {
+        settled = false;
         var digits = Digits.Count(number);
         if (digits < LeadingDigits)
         {
@@ -107,6 +111,7 @@ public sealed class RegimeSet : IRegisterCatalog
         }
 
         ref readonly var leading = ref _leading[number / Digits.PowersOfTen[digits - LeadingDigits]];
+        settled = leading.LongerPrefixes == 0;
         for (var lengths = leading.LongerPrefixes; lengths != 0;)
         {
             var length = BitOperations.Log2(lengths);

@@ -133,9 +133,10 @@ internal sealed class ChunkJob
     {
         var common = _response.Common;
         var age = _worker.Basis.Age;
-        var rules = _worker.RulesUsed.Take(2).ToArray();
-        common.Regime = rules.Length == 1 ? rules[0].Id : "";
-        common.RegimeVersion = rules.Length == 1 ? rules[0].Version : "";
+        WriteRegimes();
+        var only = _response.Regimes.Count == 1 ? _response.Regimes[0] : null;
+        common.Regime = only?.Regime ?? "";
+        common.RegimeVersion = only?.Version ?? "";
         common.CallTime = FieldFaults.ToTimestamp(callTime);
         common.Age = Duration.FromTimeSpan(age);
         common.ConsistencyToken = _worker.Basis.Token(_services.Store.Manifest);
@@ -145,6 +146,18 @@ internal sealed class ChunkJob
             ? FieldFaults.ToTimestamp(Math.Min(validUntil, now - (long)age.TotalMilliseconds + _services.Options.FreshnessBoundMs))
             : null;
         common.RetryAfter = unanswered ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(_services.Options.RetryAfterMs)) : null;
+    }
+
+    private void WriteRegimes()
+    {
+        _response.Regimes.Clear();
+        foreach (var rules in _worker.RulesUsed)
+        {
+            if (rules is not null && !_response.Regimes.Any(r => r.Regime == rules.Id && r.Version == rules.Version))
+            {
+                _response.Regimes.Add(new V1.RegimeVersion { Regime = rules.Id, Version = rules.Version });
+            }
+        }
     }
 
     private void WriteReasonBits(ReadOnlySpan<int> answers, ReadOnlySpan<ItemAnswer> distinct)

@@ -34,12 +34,10 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private readonly int[] _answers = new int[MaxNumbers];
     private readonly List<ItemAnswer> _distinct = new(MaxNumbers);
     private readonly List<PlannedRules> _planned = [];
-    private readonly Dictionary<Rules, int> _planOf = [];
+    private readonly ListRules _rules = new(regimes);
     private readonly (int Number, uint Asked)[] _readItems = new (int, uint)[MaxNumbers];
     private readonly StoredValue[] _bySlot = new StoredValue[Decider.Slots];
     private readonly FactId[] _asked = new FactId[Decider.Slots];
-    private int _plannedCount;
-    private int _withoutRules;
 
     /// <summary>The numbers of the chunk as integers; one that is none is 0.</summary>
     internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
@@ -57,7 +55,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     internal ReadBatch Reads { get; } = new();
 
     /// <summary>The rules that numbers of the chunk came under.</summary>
-    internal IEnumerable<Rules> RulesUsed => _planOf.Keys;
+    internal IReadOnlyList<Rules?> RulesUsed => _rules.Found;
 
     /// <summary>What the answers rest on.</summary>
     internal ChunkBasis Basis { get; } = new(filters);
@@ -69,10 +67,8 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         Count = count;
         Reads.Clear();
         Basis.Clear();
-        _planOf.Clear();
+        _rules.Begin(0);
         BeginAnswers();
-        _plannedCount = 0;
-        _withoutRules = -1;
     }
 
     /// <summary>Answers every number with the same, except for what is no number.</summary>
@@ -92,11 +88,15 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     /// <param name="registers">The loaded registers.</param>
     internal void Screen(in Question question, RegisterSnapshots registers)
     {
+        _rules.Begin(question.CallTime);
         for (var i = 0; i < Count; i++)
         {
-            _plans[i] = PhoneNumber.TryFrom(_numbers[i], out var number, out _)
-                ? PlanFor(regimes.Find(number, question.CallTime), question, registers)
-                : -1;
+            _plans[i] = _rules.PlaceOf(_numbers[i]);
+        }
+
+        for (var planned = 0; planned < _rules.Found.Count;)
+        {
+            planned = Plan(planned, question, registers);
         }
 
         cipher.Encrypt(Numbers, _keys);
@@ -130,7 +130,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             if (filters.Of(partition) is { } filter)
             {
                 Basis.UseFilter(partition);
-                asked = filter.MayContain(_keys[i], plan.Ids);
+                asked = plan.Possible(filter, _keys[i]);
                 if (asked == 0)
                 {
                     _answers[i] = plan.Nothing;
@@ -200,38 +200,16 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         _readItems[item] = (number, asked);
     }
 
-    // Lists keep to one country, mostly: the rules found last are asked first.
-    private int PlanFor(Rules? rules, in Question question, RegisterSnapshots registers)
+    private int Plan(int place, in Question question, RegisterSnapshots registers)
     {
-        if (_plannedCount > 0 && ReferenceEquals(_planned[_plannedCount - 1].Rules, rules))
-        {
-            return _plannedCount - 1;
-        }
-
-        if (rules is null)
-        {
-            return _withoutRules >= 0 ? _withoutRules : _withoutRules = Plan(rules, question, registers);
-        }
-
-        if (!_planOf.TryGetValue(rules, out var plan))
-        {
-            plan = Plan(rules, question, registers);
-            _planOf.Add(rules, plan);
-        }
-
-        return plan;
-    }
-
-    private int Plan(Rules? rules, in Question question, RegisterSnapshots registers)
-    {
-        if (_plannedCount == _planned.Count)
+        if (place == _planned.Count)
         {
             _planned.Add(new PlannedRules());
         }
 
-        var plan = _planned[_plannedCount];
-        plan.Prepare(rules, question);
+        var plan = _planned[place];
+        plan.Prepare(_rules.Found[place], question);
         plan.Nothing = Add(ItemAnswer.Of(plan.DecideNothing(question, registers)));
-        return _plannedCount++;
+        return place + 1;
     }
 }

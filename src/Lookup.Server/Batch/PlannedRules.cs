@@ -1,6 +1,8 @@
 using System.Numerics;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 
@@ -16,7 +18,9 @@ internal sealed class PlannedRules
 
     private readonly FactId[] _ids = new FactId[Decider.Slots];
     private readonly byte[] _slots = new byte[Decider.Slots];
+    private readonly ulong[] _probes = new ulong[BlockFilter.MaxProbes];
     private int _count;
+    private int _probeCount;
 
     /// <summary>The rules; null where no regime holds.</summary>
     internal Rules? Rules { get; private set; }
@@ -26,6 +30,10 @@ internal sealed class PlannedRules
 
     /// <summary>All timelines, as bits in the order of <see cref="Ids"/>.</summary>
     internal uint All => (1u << _count) - 1;
+
+    /// <summary>Those that a filter does not know to be absent, as bits.</summary>
+    internal uint Possible(BlockFilter filter, NumberKey key) =>
+        filter.MayContain(key, _probes.AsSpan(0, _probeCount), _count);
 
     /// <summary>The objections among them. Whenever anything is read, they are read with it.</summary>
     internal uint Objections { get; private set; }
@@ -37,6 +45,7 @@ internal sealed class PlannedRules
     {
         Rules = rules;
         _count = rules is null ? 0 : Decider.Plan(rules, question, _ids, _slots);
+        _probeCount = BlockFilter.Probes(Ids, _probes);
         Objections = 0;
         for (var i = 0; i < _count; i++)
         {

@@ -51,10 +51,9 @@ internal sealed class ListScript
                     Sequence = request.Chunk.Sequence,
                     Verdicts = { answers.Select(answer => answer.Verdict) },
                     Reasons = { answers.Select(answer => answer.Reason) },
+                    Regimes = { new RegimeVersion { Regime = "TEST-1", Version = "7" } },
                     Common = new Decision
                     {
-                        Regime = "TEST-1",
-                        RegimeVersion = "7",
                         ConsistencyToken = $"token-{request.Chunk.Sequence}",
                         Age = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(40)),
                     },

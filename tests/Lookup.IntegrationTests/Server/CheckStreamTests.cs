@@ -31,6 +31,7 @@ public sealed class CheckStreamTests(LookupServer server) : IClassFixture<Lookup
         Assert.Empty(answer.Numbers);
         Assert.Empty(answer.ReasonBits);
         Assert.Equal("NL-2", answer.Common.Regime);
+        Assert.Equal("NL-2", Assert.Single(answer.Regimes).Regime);
         Assert.NotNull(answer.Common.ReusableUntil);
         Assert.False(answer.Common.Hypothetical);
     }

@@ -51,6 +51,27 @@ public class BlockFilterTests
                 Assert.Equal(scalar.MayContain(probe.Item1, probe.Item2), vectors.MayContain(probe.Item1, probe.Item2)));
         });
 
+    [Fact]
+    public void MayContain_SeveralFactsAtOnce_SaysOfEachWhatItSaysAlone() =>
+        Gen.Select(Facts, Facts, Gen.Int[1, 50], Gen.Int[0, BlockFilter.MaxProbes]).Sample((facts, probes, blocks, count) =>
+        {
+            foreach (var vectors in (bool[])[false, true])
+            {
+                var filter = new BlockFilter(blocks, vectors);
+                foreach (var (key, id) in facts)
+                {
+                    filter.Add(key, id);
+                }
+
+                var ids = facts.Concat(probes).Select(f => f.Item2).Take(count).ToArray();
+                foreach (var (key, _) in facts.Concat(probes))
+                {
+                    var expected = ids.Select((id, i) => filter.MayContain(key, id) ? 1u << i : 0).Aggregate(0u, (a, b) => a | b);
+                    Assert.Equal(expected, filter.MayContain(key, ids));
+                }
+            }
+        });
+
     // The store sets the bits that Bits names; an instance that loads the string must find them.
     [Fact]
     public void Bits_SetAsRedisCounts_AreTheBytesOfTheFilter() =>
