@@ -4,8 +4,8 @@ using Lookup.Client;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Server.Mapping;
 using Lookup.Server.Hosting;
+using Lookup.Server.Mapping;
 using Lookup.V1;
 
 namespace Lookup.Cli.Import;

@@ -1,5 +1,5 @@
-using Grpc.HealthCheck;
 using Grpc.Health.V1;
+using Grpc.HealthCheck;
 using Lookup.Server.Errors;
 using Lookup.Server.Fake;
 using Lookup.Server.Json;
