@@ -62,6 +62,9 @@ public sealed class LookupServerOptions
     /// <summary>Chunks of all streams at work on processors at a time. 1 to 256, default half of the processors.</summary>
     public int BatchWorkers { get; set; } = Math.Clamp(Environment.ProcessorCount / 2, 1, 256);
 
+    /// <summary>How long a place of <see cref="BatchWorkers"/> rests after each piece of work while single checks come in. 0 to 1,000 ms, default 2.</summary>
+    public int BatchRestMs { get; set; } = 2;
+
     /// <summary>How long a chunk may wait for its turn before its stream is shed. 10 to 600,000 ms, default 10,000.</summary>
     public int BatchWaitLimitMs { get; set; } = 10_000;
 
@@ -100,6 +103,7 @@ public sealed class LookupServerOptions
         new(nameof(MaxCheckStreams), "streams", 1, 1_024, o => o.MaxCheckStreams),
         new(nameof(MaxChunksInFlight), "chunks", 2, 64, o => o.MaxChunksInFlight),
         new(nameof(BatchWorkers), "chunks", 1, 256, o => o.BatchWorkers),
+        new(nameof(BatchRestMs), "ms", 0, 1_000, o => o.BatchRestMs),
         new(nameof(BatchWaitLimitMs), "ms", 10, 600_000, o => o.BatchWaitLimitMs),
         new(nameof(BatchRetryAfterMs), "ms", 10, 600_000, o => o.BatchRetryAfterMs),
         new(nameof(StoreBatchLimitMs), "ms", 10, 60_000, o => o.StoreBatchLimitMs),

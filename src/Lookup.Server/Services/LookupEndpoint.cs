@@ -14,6 +14,7 @@ internal sealed class LookupEndpoint(
     FactReader reader,
     FactNaming naming,
     ChunkServices chunks,
+    BatchLane lane,
     IFactStore store,
     NumberCipher cipher,
     LookupServerOptions options,
@@ -26,6 +27,7 @@ internal sealed class LookupEndpoint(
     /// <inheritdoc/>
     public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
     {
+        lane.NoteCheck();
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         List<FieldFault>? faults = null;
         var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
