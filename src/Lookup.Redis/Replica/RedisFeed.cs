@@ -14,8 +14,8 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
     // Writes between the two reads of a poll push changes out of a range that is counted from the end.
     private const int Slack = 256;
 
-    // A longer string would hold the server and the connection up for too long.
-    private const int LoadBytes = 4 * 1024 * 1024;
+    // A longer string would hold up the reads behind it on the connection, and on a slow one its own limit.
+    private const int LoadBytes = 256 * 1024;
 
     private static readonly RedisValue[] MetaFields = ["e", "v", "g"];
 

@@ -11,6 +11,9 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     /// <summary>Runs before each call; it may wait or throw.</summary>
     internal Func<CancellationToken, Task> Trouble { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>Runs behind each poll and load of a filter, before the answer is handed over.</summary>
+    internal Func<Task> OnTheWayBack { get; set; } = () => Task.CompletedTask;
+
     /// <summary>Versions that reads tell are so much lower than the real ones.</summary>
     internal ulong Behind { get; set; }
 
@@ -103,13 +106,17 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     public async Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.PollAsync(known, ct);
+        var polls = await inner.PollAsync(known, ct);
+        await OnTheWayBack();
+        return polls;
     }
 
     public async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.LoadFilterAsync(partition, ct);
+        var loaded = await inner.LoadFilterAsync(partition, ct);
+        await OnTheWayBack();
+        return loaded;
     }
 
     public async Task<StoreHealth> ProbeAsync(CancellationToken ct)
