@@ -39,7 +39,7 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
             stored.Clear();
             var outcome = new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused, session.Id);
             session.Count(outcome.Recorded, 0, refused.Count);
-            await session.TouchAsync(StoreTarget.TouchPauseMs, ct);
+            await session.TouchAsync(ct);
             recorded(batch, outcome);
         }
 

@@ -11,9 +11,6 @@ namespace Lookup.Cli.Import;
 /// <summary>Imports straight into a store, without a service, by the same checks and merges.</summary>
 internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, TimeProvider clock) : IImportTarget
 {
-    /// <summary>How often the import's record says that it runs.</summary>
-    internal const int TouchPauseMs = 1_000;
-
     private readonly FactWriter _writer = new(store.Store, new FactExpander(registers, store.Cipher, clock));
 
     public string Name => $"store {store.Store.Manifest.Epoch:x16}";
@@ -51,7 +48,7 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
     {
         await foreach (var batch in batches.WithCancellation(ct))
         {
-            await session.TouchAsync(TouchPauseMs, ct);
+            await session.TouchAsync(ct);
             var (outcomes, _) = await _writer.WriteAsync(batch.Facts, session, ct);
             var refused = new List<RefusedFact>();
             var unchanged = 0;

@@ -7,7 +7,6 @@ namespace Lookup.Cli.Scrub;
 /// <summary>How far a list is, with rate and remaining time: a bar on a terminal, a line now and then in a log.</summary>
 internal static class ScrubProgress
 {
-    private static readonly TimeSpan Refresh = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>Shows it until the list is done, well or not.</summary>
@@ -21,7 +20,7 @@ internal static class ScrubProgress
     {
         var began = shell.Clock.GetTimestamp();
         var before = sink.State.Records;
-        return shell.ErrorConsole.Profile.Capabilities.Interactive && input.Length > 0 ? BarAsync()
+        return FileBar.Fits(shell, input) ? FileBar.ShowAsync(shell, input, () => Markup.Escape(Text()), running)
             : json ? Task.CompletedTask
             : LogAsync();
 
@@ -31,20 +30,6 @@ internal static class ScrubProgress
             var rate = (records - before) / Math.Max(shell.Clock.GetElapsedTime(began).TotalSeconds, 0.001);
             return $"{input.Name}: {records:N0} lines, {rate:N0}/s{(isWaiting() ? ", waiting for the store" : "")}";
         }
-
-        async Task BarAsync() => await shell.ErrorConsole.Progress()
-            .AutoClear(true)
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .StartAsync(async context =>
-            {
-                var task = context.AddTask(Markup.Escape(input.Name), maxValue: input.Length);
-                while (!running.IsCompleted)
-                {
-                    await Task.WhenAny(running, Task.Delay(Refresh));
-                    task.Value = input.Position;
-                    task.Description = Markup.Escape(Text());
-                }
-            });
 
         async Task LogAsync()
         {

@@ -12,6 +12,8 @@ public sealed class ImportSession
 {
     private const int MaxTries = 16;
 
+    private static readonly TimeSpan TouchPause = TimeSpan.FromSeconds(1);
+
     private readonly IImportStore _imports;
     private readonly TimeProvider _clock;
     private StoredImport _record;
@@ -113,10 +115,14 @@ public sealed class ImportSession
         Refused = _record.Refused + refused,
     };
 
-    /// <summary>Says that it runs, at most once in <paramref name="pauseMs"/> milliseconds.</summary>
+    /// <summary>Says that it runs, unless it said so in the last second.</summary>
     /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
-    public Task TouchAsync(int pauseMs, CancellationToken cancellation) =>
-        _clock.GetElapsedTime(_written).TotalMilliseconds < pauseMs ? Task.CompletedTask : PutAsync(ImportState.Running, cancellation);
+    public Task TouchAsync(CancellationToken cancellation) =>
+        _clock.GetElapsedTime(_written) < TouchPause ? Task.CompletedTask : ConfirmAsync(cancellation);
+
+    /// <summary>Says that it runs, and finds out whether it still may.</summary>
+    /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
+    public Task ConfirmAsync(CancellationToken cancellation) => PutAsync(ImportState.Running, cancellation);
 
     /// <summary>Ends it well.</summary>
     /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>

@@ -14,13 +14,13 @@ internal sealed class RedisImports(
 
     public async Task<StoredImport?> FindAsync(string id, CancellationToken cancellation)
     {
-        var text = await CheckedAsync(db => db.HashGetAsync(Keys.Imports, id, CommandFlags.DemandMaster), cancellation);
+        var text = await GlobalAsync(db => db.HashGetAsync(Keys.Imports, id, CommandFlags.DemandMaster), cancellation);
         return text.IsNull ? null : Read(text!);
     }
 
     public async Task<IReadOnlyList<StoredImport>> ListAsync(CancellationToken cancellation)
     {
-        var entries = await CheckedAsync(db => db.HashGetAllAsync(Keys.Imports, CommandFlags.DemandMaster), cancellation);
+        var entries = await GlobalAsync(db => db.HashGetAllAsync(Keys.Imports, CommandFlags.DemandMaster), cancellation);
         return [.. entries.Select(entry => Read(entry.Value!)).OrderByDescending(import => import.Id, StringComparer.Ordinal)];
     }
 
@@ -63,20 +63,8 @@ internal sealed class RedisImports(
             throw RedisFaults.Epoch(meta);
     }
 
-    private async Task<T> CheckedAsync<T>(Func<IDatabase, Task<T>> read, CancellationToken cancellation)
-    {
-        Task<RedisValue>? found = null;
-        var value = await link.WriteAsync(
-            async db =>
-            {
-                var value = read(db);
-                found = db.HashGetAsync(Keys.Manifest, "epoch", CommandFlags.DemandMaster);
-                await found;
-                return await value;
-            },
-            cancellation);
-        return await found! == _epoch ? value : throw RedisFaults.Epoch(await found!);
-    }
+    private Task<T> GlobalAsync<T>(Func<IDatabase, Task<T>> read, CancellationToken cancellation) =>
+        link.GlobalAsync(_epoch, read, patient: true, cancellation);
 
     private static StoredImport Read(string text)
     {

@@ -37,9 +37,6 @@ public sealed class SnapshotLoad
 {
     private const int Batch = 8_192;
 
-    // How often the import's record says that it runs.
-    private const int TouchPauseMs = 1_000;
-
     private readonly IFactStore _store;
     private readonly FactId _id;
     private readonly string _register;
@@ -139,7 +136,7 @@ public sealed class SnapshotLoad
         long count = 0;
         foreach (var batch in Batches(source))
         {
-            await session.TouchAsync(TouchPauseMs, cancellation);
+            await session.TouchAsync(cancellation);
             var result = await _store.WriteAsync(batch, cancellation);
             if (result.Outcomes.Contains(WriteOutcome.NameCollision))
                 throw new ImportException($"The name of the register {_register} cannot be told apart from one in use.");
@@ -164,7 +161,7 @@ public sealed class SnapshotLoad
         {
             await load.AddAsync(batch, cancellation);
             count += batch.Count;
-            await session.TouchAsync(TouchPauseMs, cancellation);
+            await session.TouchAsync(cancellation);
             await written(count);
         }
 
@@ -183,7 +180,7 @@ public sealed class SnapshotLoad
     {
         await Task.Delay(settle, cancellation);
         // One that was reverted meanwhile must not count.
-        await session.TouchAsync(0, cancellation);
+        await session.ConfirmAsync(cancellation);
         await store.AddSnapshotAsync(session.Record.Register, session.Record.SnapshotDate, cancellation);
         await session.EndAsync(cancellation);
     }

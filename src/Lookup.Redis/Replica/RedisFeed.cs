@@ -105,12 +105,10 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
 
     private (ulong Version, FilterGeneration Generation) Check(int partition, RedisValue[] meta, ulong floor)
     {
-        if (meta[0] != epoch)
-            throw RedisFaults.Epoch(meta[0]);
-        if (!meta[1].TryParse(out long version) || version < 0 || meta[2].IsNull)
+        var version = partitions.Check(partition, epoch, meta[0], meta[1], floor);
+        if (meta[2].IsNull)
             throw RedisFaults.Damaged();
-        partitions.Seen(partition, (ulong)version, floor);
         // The first generation answers; one behind it is still being built.
-        return ((ulong)version, FilterGenerations.Parse(meta[2]!).All[0]);
+        return (version, FilterGenerations.Parse(meta[2]!).All[0]);
     }
 }

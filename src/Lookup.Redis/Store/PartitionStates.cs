@@ -1,3 +1,5 @@
+using StackExchange.Redis;
+
 namespace Lookup.Redis.Store;
 
 /// <summary>
@@ -38,6 +40,23 @@ internal sealed class PartitionStates(int partitions)
                 return;
             seen = before;
         }
+    }
+
+    /// <summary>Checks what a partition says of itself, and takes note of its version.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="expected">The store's epoch.</param>
+    /// <param name="epoch">The partition's.</param>
+    /// <param name="version">Its version.</param>
+    /// <param name="floor">What the version must not be below.</param>
+    /// <exception cref="StoreUnavailableException">The store must not be used.</exception>
+    internal ulong Check(int partition, RedisValue expected, RedisValue epoch, RedisValue version, ulong floor)
+    {
+        if (epoch != expected)
+            throw RedisFaults.Epoch(epoch);
+        if (!version.TryParse(out long number) || number < 0)
+            throw RedisFaults.Damaged();
+        Seen(partition, (ulong)number, floor);
+        return (ulong)number;
     }
 
     internal FilterGenerations? Generations(int partition) => Volatile.Read(ref _generations[partition]);

@@ -90,6 +90,27 @@ internal sealed class RedisLink : IAsyncDisposable
     internal Task<T> WriteAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
         CallAsync(Writes, call, _writeLimit, cancellation);
 
+    /// <summary>Reads what belongs to no partition, and behind it that the store was still there.</summary>
+    /// <param name="epoch">The store's epoch.</param>
+    /// <param name="read">The read.</param>
+    /// <param name="patient">It may be long: on the write connection, within its limit.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    internal async Task<T> GlobalAsync<T>(
+        RedisValue epoch, Func<IDatabase, Task<T>> read, bool patient, CancellationToken cancellation)
+    {
+        Task<RedisValue>? found = null;
+        var value = await (patient ? WriteAsync<T>(BothAsync, cancellation) : ReadAsync<T>(BothAsync, cancellation));
+        return await found! == epoch ? value : throw RedisFaults.Epoch(await found!);
+
+        async Task<T> BothAsync(IDatabase db)
+        {
+            var value = read(db);
+            found = db.HashGetAsync(Keys.Manifest, "epoch", CommandFlags.DemandMaster);
+            await found;
+            return await value;
+        }
+    }
+
     /// <summary>Runs a script on the write connection and waits until it is as durable as is configured.</summary>
     internal Task<RedisResult[]> ScriptAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation) =>
         WriteAsync(

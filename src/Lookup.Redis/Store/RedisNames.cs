@@ -138,20 +138,8 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
         }
     }
 
-    private async Task<T> GlobalAsync<T>(Func<IDatabase, Task<T>> read, CancellationToken cancellation)
-    {
-        Task<RedisValue>? found = null;
-        var value = await link.ReadAsync(
-            async db =>
-            {
-                var value = read(db);
-                found = db.HashGetAsync(Keys.Manifest, "epoch", CommandFlags.DemandMaster);
-                await found;
-                return await value;
-            },
-            cancellation);
-        return await found! == epoch ? value : throw RedisFaults.Epoch(await found!);
-    }
+    private Task<T> GlobalAsync<T>(Func<IDatabase, Task<T>> read, CancellationToken cancellation) =>
+        link.GlobalAsync(epoch, read, patient: false, cancellation);
 
     private static RedisValue Field(ulong scope) => scope.ToString("x12", CultureInfo.InvariantCulture);
 

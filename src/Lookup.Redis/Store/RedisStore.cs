@@ -221,13 +221,6 @@ internal sealed class RedisStore : IFactStore
         return (values, first);
     }
 
-    private ulong Check(int partition, RedisValue epoch, RedisValue version, ulong floor)
-    {
-        if (epoch != _epoch)
-            throw RedisFaults.Epoch(epoch);
-        if (!version.TryParse(out long number) || number < 0)
-            throw RedisFaults.Damaged();
-        _partitions.Seen(partition, (ulong)number, floor);
-        return (ulong)number;
-    }
+    private ulong Check(int partition, RedisValue epoch, RedisValue version, ulong floor) =>
+        _partitions.Check(partition, _epoch, epoch, version, floor);
 }

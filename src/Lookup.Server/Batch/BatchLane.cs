@@ -10,10 +10,10 @@ namespace Lookup.Server.Batch;
 /// </summary>
 internal sealed class BatchLane(LookupServerOptions options) : IDisposable
 {
-    private readonly SemaphoreSlim _places = new(options.BatchWorkers);
     // A dialer's checks come in every few milliseconds; after so long without any, lists have the processors.
     private const long QuietMs = 20;
 
+    private readonly SemaphoreSlim _places = new(options.BatchWorkers);
     private int _streams;
     private long _lastCheck = -QuietMs;
 

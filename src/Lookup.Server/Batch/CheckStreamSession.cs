@@ -44,7 +44,7 @@ internal sealed class CheckStreamSession(
                 throw;
             }
 
-            throw drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested
+            throw drain.Ends(context)
                 ? Refusals.Unavailable(
                     "The service is shutting down; go on elsewhere from the first chunk that was not answered.",
                     services.Options.RetryAfterMs)

@@ -21,6 +21,9 @@ internal sealed class Drain : IHostedLifecycleService, IDisposable
     /// <summary>Cancelled when shutdown begins.</summary>
     internal CancellationToken Begun => _begun.Token;
 
+    /// <summary>Whether shutdown is what ends a call, not its caller.</summary>
+    internal bool Ends(ServerCallContext context) => _begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested;
+
     /// <summary>Counts a stream until its last frame is handed to the connection.</summary>
     internal void Track(ServerCallContext context)
     {

@@ -23,9 +23,6 @@ internal sealed class FactEndpoint(
     Drain drain)
     : V1.FactService.FactServiceBase
 {
-    // How often the record of an import says that it runs.
-    private const int TouchPauseMs = 1_000;
-
     private static readonly FactId[] AnyId = [new(FactKind.Objection, 0, Scope.All)];
 
     private int _imports;
@@ -90,7 +87,7 @@ internal sealed class FactEndpoint(
                 import = null;
             }
         }
-        catch (Exception) when (drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        catch (Exception) when (drain.Ends(context))
         {
             throw Refusals.Unavailable(
                 "The service is shutting down; go on elsewhere from the first batch that was not acknowledged.", options.RetryAfterMs);
@@ -193,7 +190,7 @@ internal sealed class FactEndpoint(
     private async Task<V1.ImportFactsResponse> ImportAsync(V1.ImportFactsRequest batch, ImportSession import, ServerCallContext context)
     {
         // Before it writes: one that was reverted meanwhile must not bring more.
-        await LimitedAsync(cancellation => import.TouchAsync(TouchPauseMs, cancellation), context);
+        await LimitedAsync(import.TouchAsync, context);
         var (outcomes, token) = await WriteAsync(batch.Facts, import, context);
         var response = new V1.ImportFactsResponse { Sequence = batch.Sequence, ConsistencyToken = token, ImportId = import.Id };
         for (var i = 0; i < outcomes.Length; i++)

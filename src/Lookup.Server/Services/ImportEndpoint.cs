@@ -66,7 +66,7 @@ internal sealed class ImportEndpoint(
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
             await responseStream.WriteAsync(new V1.RevertImportResponse { Import = ImportMapping.ToProto(import, now) }, stop.Token);
         }
-        catch (Exception) when (drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        catch (Exception) when (drain.Ends(context))
         {
             throw Refusals.Unavailable("The service is shutting down; revert again, it goes on where it was.", options.RetryAfterMs);
         }

@@ -28,13 +28,8 @@ internal sealed class LookupEndpoint(
     public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
     {
         lane.NoteCheck();
-        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        List<FieldFault>? faults = null;
-        var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
-        var asked = QuestionMapping.Map(request.Question, request.WhatIf, now, ref faults);
-        var demand = TokenMapping.Demand(request.Consistency, store.Manifest, ref faults);
-        FieldFaults.ThrowIfAny(faults);
-
+        var (number, asked, demand, now) =
+            Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency);
         using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, demand, context);
         var decision = IsBehind(facts, demand)
             ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
@@ -56,13 +51,8 @@ internal sealed class LookupEndpoint(
     /// <inheritdoc/>
     public override async Task<V1.ExplainResponse> Explain(V1.ExplainRequest request, ServerCallContext context)
     {
-        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        List<FieldFault>? faults = null;
-        var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
-        var asked = QuestionMapping.Map(request.Question, request.WhatIf, now, ref faults);
-        var demand = TokenMapping.Demand(request.Consistency, store.Manifest, ref faults);
-        FieldFaults.ThrowIfAny(faults);
-
+        var (number, asked, demand, now) =
+            Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency);
         using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, demand, context);
         var explanation = IsBehind(facts, demand)
             ? new Explanation(Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules), [], "UNKNOWN: " + NotFresh)
@@ -80,6 +70,19 @@ internal sealed class LookupEndpoint(
 
         await AddFactsAsync(response, number, facts, context);
         return response;
+    }
+
+    /// <summary>Checks a request; every field that is wrong is told at once.</summary>
+    private (PhoneNumber Number, AskedQuestion Asked, ConsistencyToken? Demand, long Now) Read(
+        string text, string region, V1.Question? question, V1.WhatIf? whatIf, V1.Consistency? consistency)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        List<FieldFault>? faults = null;
+        var number = FieldFaults.Number(text, region, ref faults);
+        var asked = QuestionMapping.Map(question, whatIf, now, ref faults);
+        var demand = TokenMapping.Demand(consistency, store.Manifest, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        return (number, asked, demand, now);
     }
 
     /// <summary>Adds what the decision rested on. The texts, which it never reads, come from a second read.</summary>

@@ -36,7 +36,7 @@ internal sealed class SnapshotLoader(
         {
             return await LoadAsync(requests, responses, stop.Token);
         }
-        catch (Exception) when (drain.Begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        catch (Exception) when (drain.Ends(context))
         {
             throw Refusals.Unavailable("The service is shutting down; load the same file again.", options.RetryAfterMs);
         }

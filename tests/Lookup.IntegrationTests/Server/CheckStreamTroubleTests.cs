@@ -95,7 +95,7 @@ public sealed class CheckStreamTroubleTests
             o.BatchWorkers = 1;
             o.BatchWaitLimitMs = 50;
         });
-        using var held = await server.HoldBatchPlaceAsync();
+        using var held = await server.Host.HoldBatchPlaceAsync();
         await using var stream = await StreamCall.OpenAsync(server, Open);
         await stream.SendAsync(1, 31612345678);
         var error = await stream.RefusedAsync();

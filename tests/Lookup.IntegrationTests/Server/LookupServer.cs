@@ -55,8 +55,6 @@ public sealed class LookupServer : IAsyncLifetime
         return server;
     }
 
-    internal Task<IDisposable> HoldBatchPlaceAsync() => Host.HoldBatchPlaceAsync();
-
     public async ValueTask InitializeAsync()
     {
         Store = await EmbeddedAsync();
