@@ -52,19 +52,26 @@ public sealed class FilterReplica : IAsyncDisposable
     private readonly PartitionReplica[] _partitions;
     private readonly Task?[] _loading;
     private readonly Lock[] _writers;
+    private readonly IReplicaObserver[] _observers;
     private readonly CancellationTokenSource _stop = new();
     private Task _following = Task.CompletedTask;
     private int _disposed;
 
     /// <summary>Makes one that knows nothing yet.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="options">How to follow it.</param>
+    /// <param name="clock">Measures ages.</param>
+    /// <param name="observers">Are told what it learns.</param>
     /// <exception cref="ArgumentOutOfRangeException">The pause is out of its range.</exception>
-    public FilterReplica(IFactStore store, ReplicaOptions options, TimeProvider clock)
+    public FilterReplica(
+        IFactStore store, ReplicaOptions options, TimeProvider clock, params IEnumerable<IReplicaObserver> observers)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PollMs, 10, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.PollMs, 10_000, nameof(options));
         _store = store;
         _clock = clock;
         _pause = TimeSpan.FromMilliseconds(options.PollMs);
+        _observers = [.. observers];
         var count = store.Manifest.Partitions;
         _partitions = new PartitionReplica[count];
         Array.Fill(_partitions, PartitionReplica.None);
@@ -92,12 +99,19 @@ public sealed class FilterReplica : IAsyncDisposable
     /// Makes a fact known that this process wrote, before the feed brings it, so that whoever wrote it here sees it here
     /// at once.
     /// </summary>
-    public void Add(NumberKey key, FactId id)
+    /// <param name="key">The number.</param>
+    /// <param name="id">The timeline.</param>
+    /// <param name="token">Of the write.</param>
+    public void Add(NumberKey key, FactId id, ConsistencyToken token)
     {
         var partition = key.Partition(_partitions.Length);
         lock (_writers[partition])
         {
             _partitions[partition].Filter?.Add(key, id);
+            foreach (var observer in _observers)
+            {
+                observer.Wrote(partition, token.VersionOf(partition), key, id);
+            }
         }
     }
 
@@ -168,14 +182,22 @@ public sealed class FilterReplica : IAsyncDisposable
             if (state.Filter is null || state.Version != known || state.Generation != poll.Generation || poll.Changes is null)
             {
                 if (state.Filter is not null && state.Version == known)
-                    Volatile.Write(ref _partitions[partition], PartitionReplica.None);
+                    Lose(partition);
                 Load(partition);
                 return;
             }
 
-            foreach (var (key, id) in poll.Changes)
+            foreach (var change in poll.Changes)
             {
-                state.Filter.Add(key, id);
+                state.Filter.Add(change.Key, change.Id);
+            }
+
+            if (poll.Changes.Count > 0)
+            {
+                foreach (var observer in _observers)
+                {
+                    observer.Changed(partition, poll.Changes);
+                }
             }
 
             Volatile.Write(ref _partitions[partition], state with { Version = poll.Version, AsOf = sent });
@@ -199,6 +221,11 @@ public sealed class FilterReplica : IAsyncDisposable
             var loaded = await _store.LoadFilterAsync(partition, limit.Token);
             lock (_writers[partition])
             {
+                foreach (var observer in _observers)
+                {
+                    observer.Following(partition, loaded.Version);
+                }
+
                 Volatile.Write(
                     ref _partitions[partition], new PartitionReplica(loaded.Filter, loaded.Version, loaded.Generation, sent));
             }
@@ -215,8 +242,17 @@ public sealed class FilterReplica : IAsyncDisposable
         {
             lock (_writers[p])
             {
-                Volatile.Write(ref _partitions[p], PartitionReplica.None);
+                Lose(p);
             }
+        }
+    }
+
+    private void Lose(int partition)
+    {
+        Volatile.Write(ref _partitions[partition], PartitionReplica.None);
+        foreach (var observer in _observers)
+        {
+            observer.Lost(partition);
         }
     }
 }

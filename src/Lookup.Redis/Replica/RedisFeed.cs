@@ -77,7 +77,7 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
             return poll;
         var entries = await link.ReadAsync(
             db => db.ListRangeAsync(Keys.Feed(partition), -(long)wanted - Slack, -1, CommandFlags.DemandMaster), cancellation);
-        var changes = new List<(NumberKey, FactId)>(entries.Length);
+        var changes = new List<FeedChange>(entries.Length);
         var version = since;
         foreach (byte[]? entry in entries)
         {
@@ -91,7 +91,8 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
             version = next;
             var field = entry.AsSpan(HeaderSize);
             var key = NumberKey.FromField(BinaryPrimitives.ReadUInt16BigEndian(entry.AsSpan(sizeof(ulong))), field);
-            changes.Add((key, FactId.Read(field[NumberKey.FieldSize..])));
+            changes.Add(new FeedChange(
+                version, key, FactId.Read(field[NumberKey.FieldSize..]), entry.AsMemory(HeaderSize + Keys.FieldSize)));
         }
 
         return version >= poll.Version ? poll with { Version = version, Changes = changes } : poll;

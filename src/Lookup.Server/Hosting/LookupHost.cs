@@ -129,7 +129,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
-        services.AddSingleton(new FilterReplica(store, new ReplicaOptions { PollMs = options.ReplicaPollMs }, clock));
+        services.AddSingleton(s => new FilterReplica(
+            store, new ReplicaOptions { PollMs = options.ReplicaPollMs }, clock, s.GetServices<IReplicaObserver>()));
         services.AddHostedService<ReplicaService>();
         services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>();

@@ -40,9 +40,16 @@ internal sealed class StoreMonitor(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(options.HealthProbeMs), clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        try
         {
-            await ProbeAsync(stoppingToken);
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                await ProbeAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends.
         }
     }
 

@@ -165,7 +165,7 @@ internal sealed class FactEndpoint(
             var source = await store.SourceIdAsync(fact.Source, fact.Actor, call.Token);
             var suppression = stored[0] with { Entry = stored[0].Entry with { Source = source } };
             var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
-            replica.Add(suppression.Key, suppression.Id);
+            replica.Add(suppression.Key, suppression.Id, erased.Token);
             return new V1.EraseNumberResponse { ErasedFacts = (uint)erased.Erased, ConsistencyToken = erased.Token.ToString() };
         }
         catch (OperationCanceledException) when (call.Expired)

@@ -50,7 +50,7 @@ internal sealed class FactWriter(IFactStore store, FactExpander expander, Filter
         var written = await store.WriteAsync(stored, cancellation);
         foreach (var fact in stored)
         {
-            replica?.Add(fact.Key, fact.Id);
+            replica?.Add(fact.Key, fact.Id, written.Token);
         }
 
         var next = 0;

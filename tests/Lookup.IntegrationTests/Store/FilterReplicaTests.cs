@@ -140,7 +140,7 @@ public sealed class FilterReplicaTests : IAsyncLifetime
     public async Task Add_OwnWrite_IsKnownAtOnce()
     {
         var replica = await StartAsync();
-        replica.Add(Sample.Key(77), Id);
+        replica.Add(Sample.Key(77), Id, ConsistencyToken.Of(_store.Manifest.Epoch, Sample.Key(77).Partition(4), 1));
         Assert.True(Knows(replica, 77));
     }
 
