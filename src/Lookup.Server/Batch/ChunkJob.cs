@@ -115,12 +115,15 @@ internal sealed class ChunkJob
             }
         }
 
+        // The message may hold what the last chunk was answered, of another stream.
+        _response.ReasonBitsMeaning.Clear();
+        _response.ReasonBits.Clear();
+        _response.Numbers.Clear();
         if (open.AllReasons)
         {
             WriteReasonBits(answers, distinct);
         }
 
-        _response.Numbers.Clear();
         if (chunk.Texts.Count > 0)
         {
             _worker.Numbers.CopyTo(Resize(_response.Numbers, answers.Length));
@@ -169,7 +172,6 @@ internal sealed class ChunkJob
         }
 
         Span<byte> place = stackalloc byte[128];
-        _response.ReasonBitsMeaning.Clear();
         for (var code = 0; code < place.Length; code++)
         {
             if ((all & (UInt128.One << code)) != 0)

@@ -94,6 +94,26 @@ public sealed class CheckStreamTests(LookupServer server) : IClassFixture<Lookup
     }
 
     [Fact]
+    public async Task Streams_OneAfterAnother_LeaveNothingInEachOthersAnswers()
+    {
+        // Answers are used again from stream to stream.
+        for (var round = 0; round < 20; round++)
+        {
+            await using var full = await StreamCall.OpenAsync(server, new CheckStreamOpen
+            {
+                Question = Samples.Question(), AllReasons = true, DefaultRegion = "NL",
+            });
+            var first = await full.AskTextsAsync(1, Samples.NewNumber(), Samples.NewNumber());
+            Assert.Equal((2, 2), (first.ReasonBits.Count, first.Numbers.Count));
+            await full.CompleteAsync();
+            Assert.Null(await full.ReadAsync());
+            await using var plain = await StreamCall.OpenAsync(server, Open);
+            var second = await plain.AskAsync(1, ValueOf(Samples.NewNumber()));
+            Assert.Equal((0, 0, 0), (second.ReasonBits.Count, second.ReasonBitsMeaning.Count, second.Numbers.Count));
+        }
+    }
+
+    [Fact]
     public async Task Stream_ManyChunksAtOnce_AnswersInOrder()
     {
         await using var stream = await StreamCall.OpenAsync(server, Open);
