@@ -84,7 +84,7 @@ internal sealed class DoctorCommand : CliCommand
         if (settings.Redis is { } redis)
         {
             var (keyCheck, fault) = KeyCheck(settings);
-            var findings = await StoreAdmin.DoctorAsync(OpenStore.RedisOptions(redis), keyCheck, Shell.Clock, ct);
+            var findings = await StoreAdmin.DoctorAsync(OpenStore.RedisOptions(settings), keyCheck, Shell.Clock, ct);
             return fault is null ? findings : [.. findings, fault];
         }
 

@@ -86,7 +86,7 @@ internal sealed class InitCommand : CliCommand
             throw CliException.Usage("--new-key needs --key-file PATH.");
         }
 
-        var options = OpenStore.RedisOptions(redis);
+        var options = OpenStore.RedisOptions(settings);
         using var cipher = new NumberCipher(newKey ? NumberKeyFile.Create(settings.KeyFile!) : OpenStore.Key(settings));
         try
         {

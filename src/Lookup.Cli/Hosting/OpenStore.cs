@@ -23,7 +23,7 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
         var cipher = new NumberCipher(Key(settings));
         try
         {
-            return new OpenStore(await StoreAdmin.OpenAsync(RedisOptions(settings.Redis), cipher.KeyCheck, clock, ct), cipher);
+            return new OpenStore(await StoreAdmin.OpenAsync(RedisOptions(settings), cipher.KeyCheck, clock, ct), cipher);
         }
         catch
         {
@@ -49,9 +49,10 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
     public static byte[] Key(StoreSettings settings) =>
         settings.KeyFile is { } path ? NumberKeyFile.Load(path) : NumberKeyFile.FromEnvironment();
 
-    public static StoreOptions RedisOptions(string connection)
+    /// <summary>How a redis store is reached.</summary>
+    public static StoreOptions RedisOptions(StoreSettings settings)
     {
-        var options = new StoreOptions { ConnectionString = connection };
+        var options = new StoreOptions { ConnectionString = settings.Redis!, WaitReplicas = settings.WaitReplicas };
         var faults = options.Validate();
         return faults.Count == 0 ? options : throw CliException.Usage("--redis: " + string.Join(' ', faults));
     }

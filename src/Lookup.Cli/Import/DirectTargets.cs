@@ -40,7 +40,7 @@ internal static class DirectTargets
 
             using var cipher = new NumberCipher(OpenStore.Key(settings));
             await using var load = await FirstLoad.BeginAsync(
-                OpenStore.RedisOptions(redis), new InitOptions { KeyCheck = cipher.KeyCheck }, clock, ct);
+                OpenStore.RedisOptions(settings), new InitOptions { KeyCheck = cipher.KeyCheck }, clock, ct);
             await load.AbandonAsync(ct);
         }
 
@@ -69,7 +69,7 @@ internal static class DirectTargets
         {
             // An estimate that is short makes the filter less sharp, so some room is left.
             var init = new InitOptions { KeyCheck = cipher.KeyCheck, ExpectedFacts = Math.Clamp(lines * 5 / 4, 1_000_000, 1_000_000_000) };
-            var load = await FirstLoad.BeginAsync(OpenStore.RedisOptions(redis), init, clock, ct);
+            var load = await FirstLoad.BeginAsync(OpenStore.RedisOptions(settings), init, clock, ct);
             return new FirstLoadTarget(load, cipher, RegimeSet.BuiltIn, clock);
         }
         catch (InvalidOperationException)

@@ -116,7 +116,7 @@ internal sealed class StoreSnapshotTarget(
         FirstLoad load;
         try
         {
-            load = await FirstLoad.BeginAsync(OpenStore.RedisOptions(redis), init, clock, ct);
+            load = await FirstLoad.BeginAsync(OpenStore.RedisOptions(settings), init, clock, ct);
         }
         catch (InvalidOperationException)
         {

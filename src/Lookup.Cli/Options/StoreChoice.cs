@@ -21,11 +21,18 @@ internal sealed class StoreChoice
         HelpName = "PATH",
     };
 
+    private readonly Option<int> _waitReplicas = new("--wait-replicas")
+    {
+        Description = "Replicas that must have a write to a redis store before it is acknowledged, 0 to 16. Without one, a failover may lose what was acknowledged.",
+        HelpName = "N",
+    };
+
     public StoreChoice(Command command)
     {
         command.Options.Add(_data);
         command.Options.Add(_redis);
         command.Options.Add(_keyFile);
+        command.Options.Add(_waitReplicas);
     }
 
     /// <summary>Neither a folder nor a server is named.</summary>
@@ -40,6 +47,7 @@ internal sealed class StoreChoice
         var data = parsed.GetValue(_data);
         var redis = parsed.GetValue(_redis);
         var keyFile = parsed.GetValue(_keyFile);
+        var waitReplicas = parsed.GetValue(_waitReplicas);
         if (data is not null && redis is not null)
         {
             throw CliException.Usage("--data and --redis exclude each other: drop one.");
@@ -48,6 +56,11 @@ internal sealed class StoreChoice
         if (redis is null)
         {
             data ??= defaultFolder ?? throw CliException.Usage("Name a store: --data FOLDER or --redis CONNECTION.");
+            if (waitReplicas != 0)
+            {
+                throw CliException.Usage("--wait-replicas is for --redis: an embedded store has no replicas.");
+            }
+
             return keyFile is null
                 ? new StoreSettings(Path.GetFullPath(data), null, null)
                 : throw CliException.Usage("--key-file is for --redis: an embedded store keeps its key in its folder.");
@@ -62,9 +75,13 @@ internal sealed class StoreChoice
             }
         }
 
-        return new StoreSettings(null, redis, keyFile);
+        return new StoreSettings(null, redis, keyFile) { WaitReplicas = waitReplicas };
     }
 }
 
 /// <summary>A store: a folder, or a redis server and where its key is.</summary>
-internal sealed record StoreSettings(string? Folder, string? Redis, string? KeyFile);
+internal sealed record StoreSettings(string? Folder, string? Redis, string? KeyFile)
+{
+    /// <summary>Replicas that must have a write before it is acknowledged.</summary>
+    public int WaitReplicas { get; init; }
+}

@@ -27,6 +27,7 @@ public sealed class StoreCommandTests : IDisposable
         var first = await CliRun.Async(["import", path, .. Objections, .. store, "--json"]);
         var second = await CliRun.Async(["import", path, .. Objections, .. store, "--json"]);
         var doctor = await CliRun.Async(["doctor", .. store, "--json"]);
+        var replicated = await CliRun.Async(["doctor", .. store, "--wait-replicas", "1"]);
 
         Assert.Equal((1, $"lookup: There is no key file {_folder.PathOf("number.key")}."), (before.ExitCode, before.Error.TrimEnd()));
         Assert.Equal((0, ""), (init.ExitCode, init.Error));
@@ -36,6 +37,8 @@ public sealed class StoreCommandTests : IDisposable
         Assert.Equal((0, Count), Counts(second));
         Assert.Equal(0, doctor.ExitCode);
         Assert.Contains($"{Count} timelines", doctor.Output.Replace(",", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Equal(1, replicated.ExitCode);
+        Assert.Contains("0 connected, but writes wait for 1.", replicated.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -163,6 +166,8 @@ public sealed class StoreCommandTests : IDisposable
     [InlineData("serve --json-port 7500", "JsonPort: 7500 is also GrpcPort;")]
     [InlineData("serve --data a --redis b", "--data and --redis exclude each other: drop one.")]
     [InlineData("serve --data a --key-file k", "--key-file is for --redis: an embedded store keeps its key in its folder.")]
+    [InlineData("serve --data a --wait-replicas 1", "--wait-replicas is for --redis: an embedded store has no replicas.")]
+    [InlineData("init --redis b --key-file k --new-key --wait-replicas 17", "--redis: WaitReplicas is 17; it must be 0 to 16.")]
     [InlineData("init", "Name a store: --data FOLDER or --redis CONNECTION.")]
     [InlineData("init --redis 127.0.0.1:1 --new-key", "--new-key needs --key-file PATH.")]
     [InlineData("init --data x --new-key", "--new-key is for --redis: a folder gets its key by itself.")]
