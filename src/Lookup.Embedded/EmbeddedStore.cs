@@ -76,7 +76,8 @@ public sealed class EmbeddedStore : IFactStore
                 },
                 clock,
                 cancellation,
-                commit: options.Folder is null ? null : "COMMITAOF");
+                commit: options.Folder is null ? null : "COMMITAOF",
+                hasChannels: false);
             if (!folder.HasStore)
             {
                 var manifest = await StoreAdmin.InitAsync(
@@ -141,6 +142,9 @@ public sealed class EmbeddedStore : IFactStore
     /// <inheritdoc/>
     public Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation) =>
         _store.PollAsync(known, cancellation);
+
+    /// <inheritdoc/>
+    public IDisposable Listen(Action heard) => _store.Listen(heard);
 
     /// <inheritdoc/>
     public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation) =>

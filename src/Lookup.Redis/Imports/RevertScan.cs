@@ -16,6 +16,7 @@ internal sealed class RevertScan(
     private const int MaxRounds = 64;
 
     private readonly RedisValue _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
+    private readonly RedisValue _channel = Doorbell.ChannelOf(link, manifest);
 
     /// <summary>Yields what a chunk of buckets has to change.</summary>
     internal async Task<List<RevertItem>> FindAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
@@ -99,7 +100,7 @@ internal sealed class RevertScan(
     private async Task<List<RevertItem>> SendAsync(int partition, RevertItem[] batch, RevertTally tally, CancellationToken cancellation)
     {
         var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
-        var arguments = new List<RedisValue> { _epoch, link.Options.FeedLength };
+        var arguments = new List<RedisValue> { _epoch, link.Options.FeedLength, _channel };
         foreach (var item in batch)
         {
             Add(partition, item, keys, arguments);

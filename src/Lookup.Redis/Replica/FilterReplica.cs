@@ -7,11 +7,12 @@
 // filter never claims a version whose facts it does not hold.
 //
 // The age of a partition counts from the moment before the poll was sent: whatever was acknowledged before that moment
-// is in the filter. A store that does not answer lets the age grow; a store that must not be used takes the filters
+// is in the filter. Between two polls the store's doorbell asks for one at once. A store that does not answer lets the age grow; a store that must not be used takes the filters
 // away. Who asks decides how old is too old.
 //
 // What readers see is one immutable object for each partition, replaced by one volatile write after the bits are set.
 // The bits themselves are set in place: early bits only cost a read.
+using System.Threading.Channels;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -23,6 +24,11 @@ public sealed record ReplicaOptions
 {
     /// <summary>Pause between two polls in milliseconds, 10 to 10,000.</summary>
     public int PollMs { get; init; } = 100;
+
+    /// <summary>
+    /// Shortest pause between two polls in milliseconds, 1 to 1,000, however often the store says that facts were written.
+    /// </summary>
+    public int RestMs { get; init; } = 20;
 }
 
 /// <summary>What this process knows of a partition's facts. Immutable but for bits that are set early.</summary>
@@ -49,6 +55,7 @@ public sealed class FilterReplica : IAsyncDisposable
     private readonly IFactStore _store;
     private readonly TimeProvider _clock;
     private readonly TimeSpan _pause;
+    private readonly TimeSpan _rest;
     private readonly PartitionReplica[] _partitions;
     private readonly Task?[] _loading;
     private readonly Lock[] _writers;
@@ -62,15 +69,18 @@ public sealed class FilterReplica : IAsyncDisposable
     /// <param name="options">How to follow it.</param>
     /// <param name="clock">Measures ages.</param>
     /// <param name="observers">Are told what it learns.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The pause is out of its range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A pause is out of its range.</exception>
     public FilterReplica(
         IFactStore store, ReplicaOptions options, TimeProvider clock, params IEnumerable<IReplicaObserver> observers)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PollMs, 10, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.PollMs, 10_000, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.RestMs, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.RestMs, 1_000, nameof(options));
         _store = store;
         _clock = clock;
         _pause = TimeSpan.FromMilliseconds(options.PollMs);
+        _rest = TimeSpan.FromMilliseconds(Math.Min(options.PollMs, options.RestMs));
         _observers = [.. observers];
         var count = store.Manifest.Partitions;
         _partitions = new PartitionReplica[count];
@@ -128,12 +138,16 @@ public sealed class FilterReplica : IAsyncDisposable
 
     private async Task FollowAsync()
     {
-        using var timer = new PeriodicTimer(_pause, _clock);
+        // One place: what asks for a poll while one is under way or rests gets one poll behind it, all together.
+        var asked = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        await using var timer = _clock.CreateTimer(_ => asked.Writer.TryWrite(true), null, _pause, _pause);
+        using var bell = _store.Listen(() => asked.Writer.TryWrite(true));
         try
         {
-            while (await timer.WaitForNextTickAsync(_stop.Token))
+            while (await asked.Reader.ReadAsync(_stop.Token))
             {
                 await PollAsync(_stop.Token);
+                await Task.Delay(_rest, _clock, _stop.Token);
             }
         }
         catch (OperationCanceledException)

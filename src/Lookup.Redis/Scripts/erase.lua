@@ -1,6 +1,6 @@
 -- Removes every timeline, detail and claim of a number and stores one timeline in their place.
 -- KEYS: meta, feed, bucket, details, claims, then the filters of the generations.
--- ARGV: epoch, generations as in meta, the number's part of a field, field and value of what stays, field of its
+-- ARGV: epoch, generations as in meta, channel or '', the number's part of a field, field and value of what stays, field of its
 -- detail and the text (both empty for none), then for each generation eight bits to set.
 -- Answers {0, epoch}, {1, generations} or {2, version, timelines removed}.
 local call = redis.call
@@ -10,14 +10,14 @@ if meta[1] ~= A[1] then return {0, meta[1]} end
 if meta[3] ~= A[2] then return {1, meta[3]} end
 local version = tonumber(meta[2])
 local count = tonumber(meta[4])
-local prefix = A[3]
+local prefix = A[4]
 local function feed(field, value)
   version = version + 1
   call('RPUSH', KEYS[2],
     struct.pack('>I4I4', math.floor(version / 4294967296), version % 4294967296)
     .. string.sub(KEYS[3], -2) .. field .. value)
 end
-local at = 8
+local at = 9
 for g = 6, #KEYS do
   for i = at, at + 7 do call('SETBIT', KEYS[g], A[i], 1) end
   at = at + 8
@@ -26,11 +26,11 @@ end
 -- anything goes: were a server to lose the end of this, the partition would have more timelines than it counts, which is
 -- mended, never fewer.
 local removed = 0
-if call('HSET', KEYS[3], A[4], A[5]) == 1 then count = count + 1 else removed = 1 end
-feed(A[4], A[5])
+if call('HSET', KEYS[3], A[5], A[6]) == 1 then count = count + 1 else removed = 1 end
+feed(A[5], A[6])
 local gone = {}
 for _, field in ipairs(call('HKEYS', KEYS[3])) do
-  if string.sub(field, 1, #prefix) == prefix and field ~= A[4] then gone[#gone + 1] = field end
+  if string.sub(field, 1, #prefix) == prefix and field ~= A[5] then gone[#gone + 1] = field end
 end
 count = count - #gone
 removed = removed + #gone
@@ -44,6 +44,7 @@ for k = 4, 5 do
     if string.sub(field, 1, #prefix) == prefix then call('HDEL', KEYS[k], field) end
   end
 end
-if A[6] ~= '' then call('HSET', KEYS[4], A[6], A[7]) end
+if A[7] ~= '' then call('HSET', KEYS[4], A[7], A[8]) end
 call('HSET', KEYS[1], 'v', string.format('%.0f', version), 'n', string.format('%.0f', count))
+if A[3] ~= '' then redis.pcall('PUBLISH', A[3], string.sub(KEYS[1], 2, 3)) end
 return {2, string.format('%.0f', version), removed}

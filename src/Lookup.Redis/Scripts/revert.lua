@@ -1,6 +1,6 @@
 -- Replaces or removes timelines of one partition: compare and set, as in write.lua. What is left is the client's to say.
 -- KEYS: meta, feed, then buckets, detail and claim hashes in any order.
--- ARGV: epoch, feed length, then for each timeline: index of its bucket in KEYS, field, expected value, new value or
+-- ARGV: epoch, feed length, channel or '', then for each timeline: index of its bucket in KEYS, field, expected value, new value or
 -- '' to remove it, number of texts, number of claims, then index in KEYS and field of each text to remove, then of each
 -- claim index in KEYS, field, expected value, new value or '', and 1 to remove it once the timeline is written.
 -- Answers {0, epoch} or {2, version, results...}: 1 done, or 0 where the timeline or a claim was not as expected.
@@ -18,7 +18,7 @@ local length = 0
 local result = {2, 0}
 local plan = {}
 local gone = 0
-local at = 3
+local at = 4
 while at <= #A do
   local texts = at + 6
   local claims = texts + 2 * tonumber(A[at + 4])
@@ -62,6 +62,7 @@ end
 if version ~= first then
   if length > limit + limit / 4 then call('LTRIM', KEYS[2], -limit, -1) end
   call('HSET', KEYS[1], 'v', string.format('%.0f', version))
+  if A[3] ~= '' then redis.pcall('PUBLISH', A[3], string.sub(KEYS[1], 2, 3)) end
 end
 result[2] = string.format('%.0f', version)
 return result

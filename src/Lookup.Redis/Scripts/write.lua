@@ -1,7 +1,7 @@
 -- Stores timelines of one partition: compare and set. Merging is the client's; this only decides who was first.
 -- KEYS: meta, feed, the filters of the generations, then buckets, detail and claim hashes in any order.
--- ARGV: epoch, generations as in meta, feed length, number of generations, then for each timeline: index of its
--- bucket in KEYS, field, expected value, new value, number of details, number of changed claims, for each generation
+-- ARGV: epoch, generations as in meta, feed length, channel or '', number of generations, then for each timeline: index
+-- of its bucket in KEYS, field, expected value, new value, number of details, number of changed claims, for each generation
 -- eight bits to set, then index in KEYS, field and text of each detail, then index in KEYS, field, expected and new value
 -- of each claim.
 -- Answers {0, epoch} (another store), {1, generations} (ask again with these) or {2, version, results...}:
@@ -17,10 +17,10 @@ local version = tonumber(meta[2])
 local count = tonumber(meta[4])
 local first = version
 local limit = tonumber(A[3])
-local generations = tonumber(A[4])
+local generations = tonumber(A[5])
 local result = {2, 0}
 local length = 0
-local at = 5
+local at = 6
 local total = #A
 while at <= total do
   local bucket = KEYS[tonumber(A[at])]
@@ -70,6 +70,8 @@ end
 if version ~= first then
   if length > limit + limit / 4 then call('LTRIM', KEYS[2], -limit, -1) end
   call('HSET', KEYS[1], 'v', string.format('%.0f', version), 'n', string.format('%.0f', count))
+  -- Followers are only made aware: without the right to publish they poll all the same.
+  if A[4] ~= '' then redis.pcall('PUBLISH', A[4], string.sub(KEYS[1], 2, 3)) end
 end
 result[2] = string.format('%.0f', version)
 return result

@@ -87,6 +87,13 @@ public interface IFactStore : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
     public Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation);
 
+    /// <summary>
+    /// Calls back soon after facts were written, by whomever, until the result is disposed of. A call may be lost: it only
+    /// saves the wait for the next poll.
+    /// </summary>
+    /// <param name="heard">Called on any thread; must not block or throw.</param>
+    public IDisposable Listen(Action heard);
+
     /// <summary>Reads the filter of a partition.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="cancellation">Ends the wait.</param>

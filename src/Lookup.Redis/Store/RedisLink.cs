@@ -20,9 +20,10 @@ internal sealed class RedisLink : IAsyncDisposable
     private readonly string? _commit;
 
     private RedisLink(
-        StoreOptions options, ConnectionMultiplexer[] reads, ConnectionMultiplexer writes, TimeProvider clock, string? commit)
+        StoreOptions options, ConnectionMultiplexer[] reads, ConnectionMultiplexer writes, TimeProvider clock, string? commit, bool hasChannels)
     {
         _commit = commit;
+        HasChannels = hasChannels;
         _reads = reads;
         _writes = writes;
         _clock = clock;
@@ -33,6 +34,9 @@ internal sealed class RedisLink : IAsyncDisposable
     }
 
     internal StoreOptions Options { get; }
+
+    /// <summary>The server takes PUBLISH and SUBSCRIBE.</summary>
+    internal bool HasChannels { get; }
 
     /// <summary>For reads, in turn.</summary>
     internal IDatabase Reads =>
@@ -54,8 +58,9 @@ internal sealed class RedisLink : IAsyncDisposable
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <param name="commit">Command that makes what was written before durable, where the server does not by itself.</param>
+    /// <param name="hasChannels">The server takes PUBLISH and SUBSCRIBE.</param>
     internal static async Task<RedisLink> ConnectAsync(
-        StoreOptions options, TimeProvider clock, CancellationToken cancellation, string? commit = null)
+        StoreOptions options, TimeProvider clock, CancellationToken cancellation, string? commit = null, bool hasChannels = true)
     {
         var faults = options.Validate();
         if (faults.Count > 0)
@@ -69,7 +74,7 @@ internal sealed class RedisLink : IAsyncDisposable
             }
 
             var writes = await ConnectionMultiplexer.ConnectAsync(Configuration(options)).WaitAsync(cancellation);
-            return new RedisLink(options, [.. reads], writes, clock, commit);
+            return new RedisLink(options, [.. reads], writes, clock, commit, hasChannels);
         }
         catch (Exception e)
         {
@@ -211,6 +216,8 @@ internal sealed class RedisLink : IAsyncDisposable
         configuration.ClientName = "lookup";
         // The client counts INFO and CONFIG GET as administration.
         configuration.AllowAdmin = true;
+        // Scripts publish under the plain name.
+        configuration.ChannelPrefix = default;
         // Each call has its own limit; this one only clears what nobody waits for any more.
         configuration.AsyncTimeout = Math.Max(options.WriteTimeoutMs, options.ReadTimeoutMs) + 1_000;
         configuration.SyncTimeout = configuration.AsyncTimeout;

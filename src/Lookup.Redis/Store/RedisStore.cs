@@ -16,6 +16,7 @@ internal sealed class RedisStore : IFactStore
     private readonly RedisFeed _feed;
     private readonly BatchReader _batches;
     private readonly RedisWriter _writer;
+    private readonly Doorbell _bell;
     private readonly RedisNames _names;
     private readonly RedisRegistry _registry;
     private readonly ServerCheck _server;
@@ -31,6 +32,7 @@ internal sealed class RedisStore : IFactStore
         _batches = new BatchReader(link, _partitions, StoreManifestFormat.Epoch(manifest.Epoch));
         _names = new RedisNames(link, _epoch);
         _feed = new RedisFeed(link, _partitions, _epoch);
+        _bell = new Doorbell(link, manifest);
         _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
         _registry = new RedisRegistry(link, _epoch);
         Imports = new RedisImports(link, manifest, _partitions, _names, _registry);
@@ -60,8 +62,12 @@ internal sealed class RedisStore : IFactStore
     public Task ReadAsync(ReadBatch batch, CancellationToken cancellation) => _batches.ReadAsync(batch, cancellation);
 
     /// <inheritdoc/>
-    public Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation) =>
-        _writer.WriteAsync(facts, cancellation);
+    public async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
+    {
+        var result = await _writer.WriteAsync(facts, cancellation);
+        _bell.Wrote();
+        return result;
+    }
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation)
@@ -111,8 +117,12 @@ internal sealed class RedisStore : IFactStore
     }
 
     /// <inheritdoc/>
-    public Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation) =>
-        _writer.EraseAsync(key, suppression, cancellation);
+    public async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation)
+    {
+        var result = await _writer.EraseAsync(key, suppression, cancellation);
+        _bell.Wrote();
+        return result;
+    }
 
     /// <inheritdoc/>
     public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
@@ -138,6 +148,9 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation) =>
         _feed.PollAsync(known, cancellation);
+
+    /// <inheritdoc/>
+    public IDisposable Listen(Action heard) => _bell.Listen(heard);
 
     /// <inheritdoc/>
     public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation) =>

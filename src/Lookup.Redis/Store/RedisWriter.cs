@@ -23,6 +23,8 @@ internal sealed class RedisWriter(
     // Another writer must win a race for the same timeline each time for a round to be in vain.
     private const int MaxRounds = 64;
 
+    private readonly RedisValue _channel = Doorbell.ChannelOf(link, manifest);
+
     internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
     {
         var outcomes = new WriteOutcome[facts.Count];
@@ -76,6 +78,7 @@ internal sealed class RedisWriter(
             {
                 epoch,
                 generations.Text,
+                _channel,
                 Keys.Prefix(key),
                 Keys.Field(key, suppression.Id),
                 Timeline.Single(suppression.Id.Kind, suppression.Entry),
@@ -210,9 +213,9 @@ internal sealed class RedisWriter(
         var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
         keys.AddRange(generations.All.Select(g => Keys.Filter(partition, g.Number)));
         var buckets = new Dictionary<int, int>();
-        var arguments = new List<RedisValue>(4 + (batch.Length * (6 + (8 * generations.All.Length))))
+        var arguments = new List<RedisValue>(5 + (batch.Length * (6 + (8 * generations.All.Length))))
         {
-            epoch, generations.Text, link.Options.FeedLength, generations.All.Length,
+            epoch, generations.Text, link.Options.FeedLength, _channel, generations.All.Length,
         };
         foreach (var timeline in batch)
         {

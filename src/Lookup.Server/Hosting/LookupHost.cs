@@ -130,7 +130,10 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
         services.AddSingleton(s => new FilterReplica(
-            store, new ReplicaOptions { PollMs = options.ReplicaPollMs }, clock, s.GetServices<IReplicaObserver>()));
+            store,
+            new ReplicaOptions { PollMs = options.ReplicaPollMs, RestMs = options.ReplicaRestMs },
+            clock,
+            s.GetServices<IReplicaObserver>()));
         services.AddHostedService<ReplicaService>();
         services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>();

@@ -32,6 +32,9 @@ public sealed class LookupServerOptions
     /// <summary>Pause between two polls of the store's changes. 10 to 10,000 ms, default 100; at most half the freshness bound.</summary>
     public int ReplicaPollMs { get; set; } = 100;
 
+    /// <summary>Shortest pause between two such polls, however often writers ring. 1 to 1,000 ms, default 20.</summary>
+    public int ReplicaRestMs { get; set; } = 20;
+
     /// <summary>Pause between two probes of the store for the health service. 50 to 60,000 ms, default 500.</summary>
     public int HealthProbeMs { get; set; } = 500;
 
@@ -93,6 +96,7 @@ public sealed class LookupServerOptions
         new(nameof(FreshnessBoundMs), "ms", 50, 60_000, o => o.FreshnessBoundMs),
         new(nameof(RegistryPollMs), "ms", 10, 10_000, o => o.RegistryPollMs),
         new(nameof(ReplicaPollMs), "ms", 10, 10_000, o => o.ReplicaPollMs),
+        new(nameof(ReplicaRestMs), "ms", 1, 1_000, o => o.ReplicaRestMs),
         new(nameof(HealthProbeMs), "ms", 50, 60_000, o => o.HealthProbeMs),
         new(nameof(RetryAfterMs), "ms", 10, 60_000, o => o.RetryAfterMs),
         new(nameof(DrainLimitSeconds), "s", 0, 600, o => o.DrainLimitSeconds),

@@ -111,6 +111,8 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         return polls;
     }
 
+    public IDisposable Listen(Action heard) => inner.Listen(heard);
+
     public async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken ct)
     {
         await Trouble(ct);

@@ -144,6 +144,25 @@ public sealed class FilterReplicaTests : IAsyncLifetime
         Assert.True(Knows(replica, 77));
     }
 
+    [Fact]
+    public async Task Write_WithoutTheRightToPublish_IsStoredAndFollowed()
+    {
+        await using (var admin = await _redis.AdminAsync())
+        {
+            await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "quiet", "on", ">secret", "~*", "+@all", "resetchannels");
+        }
+
+        await using var quiet = await StoreAdmin.OpenAsync(
+            _redis.Options with { ConnectionString = _redis.Options.ConnectionString + ",user=quiet,password=secret" },
+            Sample.Cipher.KeyCheck,
+            TimeProvider.System,
+            Token);
+        await using var replica = new FilterReplica(quiet, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
+        await replica.StartAsync(Token);
+        Assert.Equal([WriteOutcome.Recorded], (await quiet.WriteAsync([Sample.Objection(1)], Token)).Outcomes);
+        await UntilAsync(() => Knows(replica, 1));
+    }
+
     private static FactId Id => Sample.ObjectionId();
 
     private static bool Knows(FilterReplica replica, int i) =>

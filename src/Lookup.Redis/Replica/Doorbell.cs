@@ -1,0 +1,63 @@
+using Lookup.Redis.Store;
+using StackExchange.Redis;
+
+namespace Lookup.Redis;
+
+/// <summary>
+/// Rings when facts were written: the scripts that write publish to a channel of the store, and whoever follows polls at
+/// once. A ring that is lost costs a follower nothing but the rest of its pause.
+/// </summary>
+internal sealed class Doorbell(RedisLink link, StoreManifest manifest)
+{
+    private readonly Lock _lock = new();
+    private Action[] _heard = [];
+    private bool _subscribed;
+
+    /// <summary>What the scripts publish to; empty where the server has no channels, for then there is only this process.</summary>
+    internal static RedisValue ChannelOf(RedisLink link, StoreManifest manifest) =>
+        link.HasChannels ? "lookup:changed:" + StoreManifestFormat.Epoch(manifest.Epoch) : "";
+
+    /// <summary>Calls back at every ring until the result is disposed of; on any thread, so it must not block.</summary>
+    internal IDisposable Listen(Action heard)
+    {
+        lock (_lock)
+        {
+            _heard = [.. _heard, heard];
+            if (link.HasChannels && !_subscribed)
+            {
+                _subscribed = true;
+                // The client subscribes again by itself after each break. Without a connection there is nothing to hear.
+                _ = link.Multiplexer.GetSubscriber().SubscribeAsync(
+                    RedisChannel.Literal((string)ChannelOf(link, manifest)!), (_, _) => Ring(), CommandFlags.FireAndForget);
+            }
+        }
+
+        return new Listener(this, heard);
+    }
+
+    /// <summary>This process wrote. A channel brings that back to it.</summary>
+    internal void Wrote()
+    {
+        if (!link.HasChannels)
+            Ring();
+    }
+
+    private void Ring()
+    {
+        foreach (var heard in Volatile.Read(ref _heard))
+        {
+            heard();
+        }
+    }
+
+    private sealed class Listener(Doorbell bell, Action heard) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (bell._lock)
+            {
+                bell._heard = [.. bell._heard.Where(h => h != heard)];
+            }
+        }
+    }
+}
