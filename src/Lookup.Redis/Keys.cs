@@ -91,6 +91,15 @@ internal static class Keys
     /// <summary>The plain bytes of the name of a partition's meta.</summary>
     internal static void WriteMeta(int partition, Span<byte> name) => WritePlain(partition, (byte)'m', name);
 
+    /// <summary>The partition that a key belongs to; null where it belongs to the store.</summary>
+    internal static int? Partition(RedisKey key)
+    {
+        byte[] name = key!;
+        return name.Length >= MetaSize && name[0] == '{' && name[3] == '}'
+            ? (Hex.IndexOf((char)name[1], StringComparison.Ordinal) << 4) | Hex.IndexOf((char)name[2], StringComparison.Ordinal)
+            : null;
+    }
+
     private static RedisKey Plain(int partition, byte kind)
     {
         var name = new byte[MetaSize];

@@ -64,9 +64,6 @@ internal sealed class BatchConnection : IDisposable
     /// <summary>Whether the server said anything during the last read.</summary>
     internal bool HasHeard { get; private set; }
 
-    /// <summary>Since when the server has been waited for, see <see cref="TimeProvider.GetTimestamp"/>.</summary>
-    internal long WaitingSince { get; private set; }
-
     /// <summary>Reads a batch. After an exception the connection is not usable.</summary>
     /// <exception cref="StoreUnavailableException">The store did not answer, or must not be used.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
@@ -138,11 +135,7 @@ internal sealed class BatchConnection : IDisposable
         _stop.Dispose();
     }
 
-    private void Progress()
-    {
-        WaitingSince = _clock.GetTimestamp();
-        _stop.CancelAfter(_limit);
-    }
+    private void Progress() => _stop.CancelAfter(_limit);
 
     private bool NextChunk(ReadBatch batch)
     {

@@ -55,40 +55,44 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, st
 
     private async Task ReadOnAnyAsync(ReadBatch batch, CancellationToken cancellation)
     {
-        if (!link.Circuit.TryEnter())
-            throw RedisFaults.Open();
+        // Partitions of one server fall silent together.
+        var circuit = link.Circuit(batch.FirstPartition);
+        var ended = circuit.EnterRead();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, ended);
         var connection = TakeIdle();
         try
         {
             var mayBeStale = connection is not null;
-            connection ??= await OpenAsync(cancellation);
+            connection ??= await OpenAsync(stop.Token);
             try
             {
-                await connection.ReadAsync(batch, cancellation);
+                await connection.ReadAsync(batch, stop.Token);
             }
             catch (StoreUnavailableException e) when (mayBeStale && e.Fault == StoreFault.Unreachable && !connection.HasHeard)
             {
                 // The server closed it while nobody used it, as it does when it is started again.
                 connection.Dispose();
                 connection = null;
-                connection = await OpenAsync(cancellation);
-                await connection.ReadAsync(batch, cancellation);
+                connection = await OpenAsync(stop.Token);
+                await connection.ReadAsync(batch, stop.Token);
             }
 
-            link.Circuit.Answered();
+            circuit.Answered();
         }
         catch (StoreUnavailableException e)
         {
             if (e.Fault == StoreFault.Timeout)
-                link.Circuit.TimedOut();
+                circuit.Missed();
             else if (connection is { HasHeard: true })
-                link.Circuit.Answered();
+                circuit.Answered();
             throw;
         }
         catch (OperationCanceledException)
         {
-            if (connection is not null)
-                link.GivenUp(connection.WaitingSince);
+            if (!cancellation.IsCancellationRequested)
+                throw RedisFaults.Open();
+            if (connection is not { HasHeard: true })
+                circuit.Missed();
             throw;
         }
         finally

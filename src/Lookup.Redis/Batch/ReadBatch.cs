@@ -153,6 +153,9 @@ public sealed class ReadBatch
     /// <summary>The items of a partition, in the order in which they were added.</summary>
     internal ReadOnlySpan<int> Items(int partition) => _order.AsSpan(_groups[partition].._groups[partition + 1]);
 
+    /// <summary>The partition of the first piece that is read; there must be an item.</summary>
+    internal int FirstPartition => _partitions[_order[0]];
+
     /// <summary>Bytes of the values taken so far; set back, the last ones are forgotten.</summary>
     internal int Used { get; set; }
 

@@ -28,10 +28,9 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
             floors[p] = partitions.Floor(p);
         }
 
-        var metas = await link.ReadAsync(
-            db => Task.WhenAll(Enumerable.Range(0, floors.Length).Select(
-                p => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster))),
-            cancellation);
+        // One call each: every partition's circuit hears of it.
+        var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(p => link.ReadAsync(
+            db => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster), cancellation, p)));
         var polls = new FeedPoll[floors.Length];
         for (var p = 0; p < polls.Length; p++)
         {
@@ -58,7 +57,7 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
         {
             var end = Math.Min(start + LoadBytes, bytes.Length);
             byte[]? part = await link.ReadAsync(
-                db => db.StringGetRangeAsync(key, start, end - 1, CommandFlags.DemandMaster), cancellation);
+                db => db.StringGetRangeAsync(key, start, end - 1, CommandFlags.DemandMaster), cancellation, partition);
             if (part?.Length != end - start)
                 throw RedisFaults.Damaged();
             part.CopyTo(bytes, start);
@@ -76,7 +75,7 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
         if (wanted > (ulong)link.Options.FeedLength)
             return poll;
         var entries = await link.ReadAsync(
-            db => db.ListRangeAsync(Keys.Feed(partition), -(long)wanted - Slack, -1, CommandFlags.DemandMaster), cancellation);
+            db => db.ListRangeAsync(Keys.Feed(partition), -(long)wanted - Slack, -1, CommandFlags.DemandMaster), cancellation, partition);
         var changes = new List<FeedChange>(entries.Length);
         var version = since;
         foreach (byte[]? entry in entries)
@@ -101,7 +100,8 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
     private async Task<(ulong Version, FilterGeneration Generation)> MetaAsync(
         int partition, ulong floor, CancellationToken cancellation) => Check(
             partition,
-            await link.ReadAsync(db => db.HashGetAsync(Keys.Meta(partition), MetaFields, CommandFlags.DemandMaster), cancellation),
+            await link.ReadAsync(
+                db => db.HashGetAsync(Keys.Meta(partition), MetaFields, CommandFlags.DemandMaster), cancellation, partition),
             floor);
 
     private (ulong Version, FilterGeneration Generation) Check(int partition, RedisValue[] meta, ulong floor)

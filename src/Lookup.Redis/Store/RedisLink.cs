@@ -1,4 +1,5 @@
 using System.Net;
+using Lookup.Core.Numbers;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
@@ -6,12 +7,12 @@ namespace Lookup.Redis.Store;
 /// <summary>Connections to the server: some for reads, one for writes, so that a WAIT holds no read up.</summary>
 internal sealed class RedisLink : IAsyncDisposable
 {
-    // A call that the caller gives up after this time counts as a timeout of the store.
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(20);
+    /// <summary>Stands for what belongs to no partition, where one is asked for.</summary>
+    internal const int StoreWide = NumberKey.MaxPartitions;
 
     private readonly ConnectionMultiplexer[] _reads;
     private readonly ConnectionMultiplexer _writes;
-    private readonly Circuit _circuit;
+    private readonly Circuit[] _circuits;
     private readonly TimeProvider _clock;
     private readonly TimeSpan _readLimit;
     private readonly TimeSpan _writeLimit;
@@ -27,8 +28,8 @@ internal sealed class RedisLink : IAsyncDisposable
         _reads = reads;
         _writes = writes;
         _clock = clock;
-        _circuit = new Circuit(options.CircuitTimeouts, clock);
         _readLimit = TimeSpan.FromMilliseconds(options.ReadTimeoutMs);
+        _circuits = [.. Enumerable.Range(0, StoreWide + 1).Select(p => new Circuit(_readLimit, clock, () => ProbeAsync(p)))];
         _writeLimit = TimeSpan.FromMilliseconds(options.WriteTimeoutMs);
         Options = options;
     }
@@ -45,8 +46,6 @@ internal sealed class RedisLink : IAsyncDisposable
     internal IDatabase Writes => _writes.GetDatabase();
 
     internal ConnectionMultiplexer Multiplexer => _writes;
-
-    internal Circuit Circuit => _circuit;
 
     internal TimeProvider Clock => _clock;
 
@@ -89,11 +88,26 @@ internal sealed class RedisLink : IAsyncDisposable
         }
     }
 
-    internal Task<T> ReadAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
-        CallAsync(Reads, call, _readLimit, cancellation);
+    /// <summary>Refuses calls to a partition, or to <see cref="StoreWide"/>, whose server has fallen silent.</summary>
+    internal Circuit Circuit(int partition) => _circuits[partition];
 
-    internal Task<T> WriteAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
-        CallAsync(Writes, call, _writeLimit, cancellation);
+    /// <summary>Calls on a read connection.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="partition">The partition that is read.</param>
+    /// <exception cref="StoreUnavailableException">The server did not answer, or not with what was asked for.</exception>
+    internal Task<T> ReadAsync<T>(
+        Func<IDatabase, Task<T>> call, CancellationToken cancellation, int partition = StoreWide) =>
+        CallAsync(Reads, call, _readLimit, isRead: true, _circuits[partition], cancellation);
+
+    /// <summary>Calls on the write connection.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="partition">The partition that is written.</param>
+    /// <exception cref="StoreUnavailableException">The server did not answer, or not with what was asked for.</exception>
+    internal Task<T> WriteAsync<T>(
+        Func<IDatabase, Task<T>> call, CancellationToken cancellation, int partition = StoreWide) =>
+        CallAsync(Writes, call, _writeLimit, isRead: false, _circuits[partition], cancellation);
 
     /// <summary>Reads what belongs to no partition, and behind it that the store was still there.</summary>
     /// <param name="epoch">The store's epoch.</param>
@@ -143,7 +157,8 @@ internal sealed class RedisLink : IAsyncDisposable
 
                 return (RedisResult[])(await answer)!;
             },
-            cancellation);
+            cancellation,
+            Keys.Partition(keys[0]) ?? StoreWide);
 
     /// <summary>Makes everything written so far durable.</summary>
     internal Task<bool> CommitAsync(CancellationToken cancellation) =>
@@ -151,6 +166,11 @@ internal sealed class RedisLink : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var circuit in _circuits)
+        {
+            circuit.Dispose();
+        }
+
         foreach (var read in _reads)
         {
             await read.DisposeAsync();
@@ -159,43 +179,56 @@ internal sealed class RedisLink : IAsyncDisposable
         await _writes.DisposeAsync();
     }
 
-    /// <summary>The caller ended its wait.</summary>
-    /// <param name="since">Begin of the wait, as a timestamp of the clock.</param>
-    internal void GivenUp(long since)
+    private async Task<T> CallAsync<T>(
+        IDatabase db, Func<IDatabase, Task<T>> call, TimeSpan limit, bool isRead, Circuit circuit, CancellationToken cancellation)
     {
-        if (_clock.GetElapsedTime(since) >= Patience)
-            _circuit.TimedOut();
-    }
-
-    private async Task<T> CallAsync<T>(IDatabase db, Func<IDatabase, Task<T>> call, TimeSpan limit, CancellationToken cancellation)
-    {
-        if (!_circuit.TryEnter())
-            throw RedisFaults.Open();
-        var begin = _clock.GetTimestamp();
+        var ended = isRead ? circuit.EnterRead() : circuit.EnterWrite();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, ended);
         try
         {
-            var answer = await call(db).WaitAsync(limit, _clock, cancellation);
-            _circuit.Answered();
+            var answer = await call(db).WaitAsync(limit, _clock, stop.Token);
+            circuit.Answered();
             return answer;
         }
         catch (Exception e) when (e is TimeoutException or RedisTimeoutException)
         {
-            _circuit.TimedOut();
+            if (isRead)
+                circuit.Missed();
             throw RedisFaults.Timeout(e);
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            throw RedisFaults.Open();
         }
         catch (OperationCanceledException)
         {
-            GivenUp(begin);
+            if (isRead)
+                circuit.Missed();
             throw;
         }
         catch (RedisServerException e)
         {
-            _circuit.Answered();
+            circuit.Answered();
             throw RedisFaults.Map(e);
         }
         catch (Exception e) when (e is RedisException or RedisCommandException)
         {
             throw IsReplica() ? RedisFaults.Replica(e) : RedisFaults.Map(e);
+        }
+    }
+
+    private async Task ProbeAsync(int partition)
+    {
+        try
+        {
+            await Reads.HashGetAsync(
+                partition == StoreWide ? Keys.Manifest : Keys.Meta(partition),
+                partition == StoreWide ? "epoch" : "e",
+                CommandFlags.DemandMaster);
+        }
+        catch (RedisServerException)
+        {
+            // That is an answer too.
         }
     }
 

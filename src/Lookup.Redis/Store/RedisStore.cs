@@ -97,7 +97,8 @@ internal sealed class RedisStore : IFactStore
             ? []
             : await _link.ReadAsync(
                 db => db.HashGetAsync(Keys.Details(partition, key.Bucket), [.. detailFields], CommandFlags.DemandMaster),
-                cancellation);
+                cancellation,
+                partition);
         var next = 0;
         var timelines = new List<StoredTimeline>(found.Count);
         foreach (var (id, value, effective) in found.OrderBy(f => f.Id.Kind).ThenBy(f => f.Id.Scope).ThenBy(f => f.Id.Detail))
@@ -228,7 +229,8 @@ internal sealed class RedisStore : IFactStore
                 await before;
                 return await values;
             },
-            cancellation);
+            cancellation,
+            partition);
         var first = Check(partition, (await before!)[0], (await before!)[1], floor);
         Check(partition, (await after!)[0], (await after!)[1], first);
         return (values, first);

@@ -11,14 +11,14 @@ public sealed record StoreOptions
     /// <summary>Longest wait for a connection in milliseconds, 50 to 60,000.</summary>
     public int ConnectTimeoutMs { get; init; } = 2_000;
 
-    /// <summary>Longest wait for a read in milliseconds, 5 to 10,000.</summary>
+    /// <summary>
+    /// Longest wait for a read in milliseconds, 5 to 10,000. A server that answers nobody for so long is given up: calls
+    /// then fail at once until it answers again.
+    /// </summary>
     public int ReadTimeoutMs { get; init; } = 250;
 
     /// <summary>Longest wait for a write in milliseconds, 10 to 60,000.</summary>
     public int WriteTimeoutMs { get; init; } = 5_000;
-
-    /// <summary>Timeouts in a row, 1 to 100, after which calls fail at once until the server answers again.</summary>
-    public int CircuitTimeouts { get; init; } = 3;
 
     /// <summary>Replicas that must have a write before it is acknowledged, 0 to 16 (redis WAIT).</summary>
     public int WaitReplicas { get; init; }
@@ -39,7 +39,6 @@ public sealed record StoreOptions
         Range(nameof(ConnectTimeoutMs), ConnectTimeoutMs, 50, 60_000);
         Range(nameof(ReadTimeoutMs), ReadTimeoutMs, 5, 10_000);
         Range(nameof(WriteTimeoutMs), WriteTimeoutMs, 10, 60_000);
-        Range(nameof(CircuitTimeouts), CircuitTimeouts, 1, 100);
         Range(nameof(WaitReplicas), WaitReplicas, 0, 16);
         Range(nameof(ReadConnections), ReadConnections, 1, 16);
         Range(nameof(FeedLength), FeedLength, 16, 1_000_000);

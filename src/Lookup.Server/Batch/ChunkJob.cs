@@ -31,16 +31,12 @@ internal sealed class ChunkJob
     {
         var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         Fill(chunk, open);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(_services.Options.StoreBatchLimitMs);
         var asked = open.At(now);
         try
         {
             _services.Monitor.ThrowIfUntrusted();
-            var registry = open.Exact
-                ? await _services.Registry.ReadAsync(limit.Token)
-                : await _services.Registry.CurrentAsync(limit.Token);
-            await DecideAsync(asked.Resolve(registry), registry, open, cancellation, limit.Token);
+            var registry = await RegistryAsync(open, cancellation);
+            await DecideAsync(asked.Resolve(registry), registry, open, cancellation);
         }
         catch (Exception e) when (e is StoreUnavailableException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
@@ -51,8 +47,18 @@ internal sealed class ChunkJob
         return _response;
     }
 
-    private async Task DecideAsync(
-        Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call, CancellationToken limit)
+    private async ValueTask<RegistrySnapshot> RegistryAsync(OpenStream open, CancellationToken call)
+    {
+        if (!open.Exact)
+        {
+            return await _services.Registry.CurrentAsync(call);
+        }
+
+        using var limit = Limit(call);
+        return await _services.Registry.ReadAsync(limit.Token);
+    }
+
+    private async Task DecideAsync(Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call)
     {
         using (await _services.Lane.EnterAsync(call))
         {
@@ -62,12 +68,24 @@ internal sealed class ChunkJob
 
         if (_worker.Reads.Count > 0)
         {
-            await _services.Store.ReadAsync(_worker.Reads, limit);
+            // The time for reading counts from here: the wait for a place has a limit of its own.
+            using (var limit = Limit(call))
+            {
+                await _services.Store.ReadAsync(_worker.Reads, limit.Token);
+            }
+
             using (await _services.Lane.EnterAsync(call))
             {
                 _worker.Settle(question, registry.Registers, open.Demand);
             }
         }
+    }
+
+    private CancellationTokenSource Limit(CancellationToken call)
+    {
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(call);
+        limit.CancelAfter(_services.Options.StoreBatchLimitMs);
+        return limit;
     }
 
     private void Fill(V1.CheckStreamChunk chunk, OpenStream open)
