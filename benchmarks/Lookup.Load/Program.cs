@@ -18,6 +18,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new OverloadCommand(),
     new RegisterSwitchCommand(),
     new ScrubCommand(),
+    new ChaosCommand(),
     echo,
     saturate,
 };

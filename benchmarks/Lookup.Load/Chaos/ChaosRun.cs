@@ -1,0 +1,152 @@
+using Grpc.Core;
+using Lookup.Core.Numbers;
+using Lookup.Load.Chaos.Checking;
+using Lookup.Load.Chaos.History;
+using Lookup.Load.Chaos.Plan;
+using Lookup.Load.Chaos.Stores;
+using Lookup.Load.Chaos.Workload;
+using Lookup.Load.Processes;
+using Lookup.Load.Results;
+using Lookup.Redis;
+using Lookup.V1;
+
+namespace Lookup.Load.Chaos;
+
+/// <summary>What one seed gave.</summary>
+/// <param name="Plan">Its faults.</param>
+/// <param name="History">Everything that happened.</param>
+/// <param name="Violations">What must never be.</param>
+/// <param name="Watched">Whether the service had Watch.</param>
+/// <param name="Unfollowed">How often services had to be restarted since they did not find a new primary.</param>
+/// <param name="Elapsed">From the first write to the last answer.</param>
+internal sealed record ChaosResult(
+    ChaosPlan Plan, IReadOnlyList<HistoryEvent> History, IReadOnlyList<Violation> Violations, bool Watched, int Unfollowed, TimeSpan Elapsed);
+
+/// <summary>Runs the plan of one seed on a store and instances of its own, and judges the history.</summary>
+internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
+{
+    internal const int Instances = 3;
+
+    /// <summary>The service's own default.</summary>
+    internal const int BoundMs = 500;
+
+    private const int Numbers = 160;
+    private const int WriteLoops = 4;
+    private const int CheckLoops = 6;
+    private const int StreamLoops = 2;
+    private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan FinalDeadline = TimeSpan.FromSeconds(10);
+
+    /// <exception cref="InvalidOperationException">Something did not start, or the service did not recover by itself.</exception>
+    internal async Task<ChaosResult> RunAsync(CancellationToken ct)
+    {
+        var keyFile = Path.Combine(folder, "number.key");
+        await using var store = await ChaosStore.StartAsync(plan.Mode, Instances, ct);
+        (await Tool.RunAsync(tool, ["init", "--redis", store.DirectConnection, "--key-file", keyFile, "--new-key", "--json"], ct)).MustSucceed("lookup init");
+        await store.FollowedAsync(ct);
+        using var cipher = new NumberCipher(NumberKeyFile.Load(keyFile));
+        await using var log = new HistoryLog(Path.Combine(folder, "history.jsonl"));
+        var instances = Enumerable.Range(0, Instances)
+            .Select(i => new Instance(tool, i, ["--redis", store.ConnectionOf(i), "--key-file", keyFile, "--wait-replicas", $"{store.WaitReplicas}"])).ToArray();
+        try
+        {
+            await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));
+            var epoch = await PrepareAsync(instances[0], ct);
+            var subject = new Subject(Numbers, cipher, new InitOptions { KeyCheck = "" }.Partitions);
+            return await RunAsync(store, instances, log, subject, epoch, ct);
+        }
+        finally
+        {
+            foreach (var instance in instances)
+            {
+                await instance.DisposeAsync();
+            }
+        }
+    }
+
+    private async Task<ChaosResult> RunAsync(ChaosStore store, Instance[] instances, HistoryLog log, Subject subject, ulong epoch, CancellationToken ct)
+    {
+        var writers = new Writers(log, subject, instances, plan.Seed);
+        var readers = new Readers(log, subject, instances, epoch, plan.Seed);
+        var watchers = new Watchers(log, subject, instances, plan.Seed);
+        var faults = new FaultRunner(log, store, instances, writers, folder);
+        using var stopWriting = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var stopWatching = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        Task[] loops =
+        [
+            .. Enumerable.Range(0, WriteLoops).Select(i => Task.Run(() => writers.RunAsync(i, stopWriting.Token), ct)),
+            .. Enumerable.Range(0, CheckLoops).Select(i => Task.Run(() => readers.CheckAsync(i, stopWriting.Token), ct)),
+            .. Enumerable.Range(0, StreamLoops).Select(i => Task.Run(() => readers.StreamAsync(i, stopWriting.Token), ct)),
+        ];
+        var watching = Enumerable.Range(1, Instances + 1).Select(i => Task.Run(() => watchers.RunAsync(i, slow: i > Instances, stopWatching.Token), ct)).ToArray();
+        // A loop that ends early has found something that is no matter of faults.
+        var planned = faults.RunAsync(plan, ct);
+        if (await Task.WhenAny([planned, .. loops]) is var first && first != planned)
+            await first;
+        await planned;
+        await RecoverAsync(instances, readers, log, ct);
+        await stopWriting.CancelAsync();
+        await Task.WhenAll(loops);
+        await RecoverAsync(instances, readers, log, ct);
+        await stopWatching.CancelAsync();
+        await Task.WhenAll(watching);
+        await ListAsync(instances, readers, subject, log, ct);
+        var history = log.Events;
+        return new ChaosResult(
+            plan, history, HistoryChecker.Judge(history, BoundMs), watchers.Implemented, faults.Unfollowed, TimeSpan.FromMicroseconds(log.Now));
+    }
+
+    private static async Task<ulong> PrepareAsync(Instance instance, CancellationToken ct)
+    {
+        var organisation = new Organisation { Name = TestBed.Organisation, Sector = Sector.Other, SwitchedOffLayers = { Layer.Code } };
+        await new RegistryService.RegistryServiceClient(instance.Channel).PutOrganisationAsync(
+            new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
+        var listed = await new FactService.FactServiceClient(instance.Channel).ListFactsAsync(
+            new ListFactsRequest { Number = "+31612345678" }, cancellationToken: ct);
+        // Every instance knows the organisation within the bound.
+        await Task.Delay(2 * BoundMs, ct);
+        return ConsistencyToken.TryParse(listed.ConsistencyToken, out var token, out var error) ? token.Epoch : throw new InvalidDataException(error);
+    }
+
+    // Without a restart, every instance answers exactly again.
+    private static async Task RecoverAsync(Instance[] instances, Readers readers, HistoryLog log, CancellationToken ct)
+    {
+        var limit = log.Now + (long)RecoveryLimit.TotalMicroseconds;
+        foreach (var instance in instances)
+        {
+            while (!await readers.CheckAsync(instance, 0, ReadMode.Exact, FinalDeadline))
+            {
+                if (log.Now > limit)
+                    throw new InvalidOperationException($"Instance {instance.Index} does not recover within {RecoveryLimit.TotalSeconds} s.");
+                await Task.Delay(50, ct);
+            }
+        }
+    }
+
+    private static async Task ListAsync(Instance[] instances, Readers readers, Subject subject, HistoryLog log, CancellationToken ct)
+    {
+        for (var number = 0; number < subject.Count; number++)
+        {
+            var instance = instances[number % instances.Length];
+            await readers.CheckAsync(instance, number, ReadMode.Exact, FinalDeadline);
+            ListFactsResponse listed;
+            try
+            {
+                listed = await new FactService.FactServiceClient(instance.Channel).ListFactsAsync(
+                    new ListFactsRequest { Number = subject.Text(number) }, deadline: DateTime.UtcNow + FinalDeadline, cancellationToken: ct);
+            }
+            catch (RpcException e)
+            {
+                Report.Say($"  Number {number} cannot be listed: {e.StatusCode} {e.Status.Detail}");
+                continue;
+            }
+
+            log.Add(new HistoryEvent { Event = EventKind.Listed, Number = number, Instance = instance.Index, At = log.Now });
+            foreach (var fact in listed.Facts)
+            {
+                if (Subject.Told(fact.Fact, fact.Fact.Effective) is { } found)
+                    log.Add(found with { Event = EventKind.Found, Number = number, At = log.Now });
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using Grpc.Net.Client;
+using Lookup.Load.Chaos.Stores;
+using Lookup.Load.Processes;
+
+namespace Lookup.Load.Chaos.Workload;
+
+/// <summary>One `lookup serve` process on ports that it keeps when it is killed and started again.</summary>
+/// <param name="tool">Path of the `lookup` tool.</param>
+/// <param name="index">From 0 on.</param>
+/// <param name="store">Arguments that name the store and its key.</param>
+internal sealed class Instance(string tool, int index, string[] store) : IAsyncDisposable
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LineLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
+    private readonly int _port = RedisNode.FreePort();
+    private ChildProcess? _process;
+    private GrpcChannel? _channel;
+
+    internal int Index => index;
+
+    internal GrpcChannel Channel => _channel ??= GrpcChannel.ForAddress(
+        $"http://127.0.0.1:{_port}",
+        new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler
+            {
+                EnableMultipleHttp2Connections = true,
+                ConnectTimeout = TimeSpan.FromSeconds(1),
+                KeepAlivePingDelay = TimeSpan.FromSeconds(2),
+                KeepAlivePingTimeout = TimeSpan.FromSeconds(4),
+            },
+            DisposeHttpClient = true,
+        });
+
+    /// <summary>Starts it; a start that the store refuses is tried again, as a supervisor would.</summary>
+    /// <exception cref="InvalidOperationException">It does not come up.</exception>
+    internal async Task StartAsync(CancellationToken ct)
+    {
+        for (var until = Stopwatch.StartNew(); ;)
+        {
+            var process = new ChildProcess(
+                tool, ["serve", "--json", "--listen", $"127.0.0.1:{_port}", "--json-port", $"{RedisNode.FreePort()}", .. store]);
+            try
+            {
+                await process.ReadLineAsync(LineLimit, ct);
+                _process = process;
+                return;
+            }
+            catch (InvalidOperationException) when (until.Elapsed < StartLimit)
+            {
+                await process.DisposeAsync();
+                await Task.Delay(Pause, ct);
+            }
+            catch
+            {
+                await process.DisposeAsync();
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Kills it with -9.</summary>
+    internal async Task KillAsync()
+    {
+        if (_process is null)
+            return;
+        await _process.DisposeAsync();
+        _process = null;
+    }
+
+    internal void Freeze() => Signals.Freeze(_process!.Id);
+
+    internal void Thaw() => Signals.Thaw(_process!.Id);
+
+    public async ValueTask DisposeAsync()
+    {
+        _channel?.Dispose();
+        await KillAsync();
+    }
+}

@@ -1,0 +1,177 @@
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Core.Numbers;
+using Lookup.Load.Chaos.History;
+using Lookup.Load.Numbers;
+using Lookup.Load.Processes;
+using Lookup.Redis;
+using Lookup.V1;
+
+namespace Lookup.Load.Chaos.Workload;
+
+/// <summary>The numbers that are written and read, and the newest token of each.</summary>
+internal sealed class Subject
+{
+    private const string Source = "chaos";
+
+    private readonly NumberBlock _block = NumberBlock.Dutch;
+    private readonly int[] _partitions;
+    private readonly HashSet<long>[] _times;
+    private readonly Dictionary<string, int> _places = [];
+    private readonly (string Text, ulong Version)[] _tokens;
+    private readonly ulong[] _versions;
+    private readonly int[] _recent = new int[32];
+    private readonly Lock _lock = new();
+    private int _written;
+
+    /// <param name="numbers">How many numbers.</param>
+    /// <param name="cipher">The store's.</param>
+    /// <param name="partitions">The store's.</param>
+    internal Subject(int numbers, NumberCipher cipher, int partitions)
+    {
+        Count = numbers;
+        _partitions = [.. Enumerable.Range(0, numbers).Select(i => cipher.Encrypt(_block.Number(i)).Partition(partitions))];
+        _times = [.. Enumerable.Range(0, numbers).Select(_ => new HashSet<long>())];
+        _tokens = new (string, ulong)[numbers];
+        _versions = new ulong[partitions];
+        for (var i = 0; i < numbers; i++)
+        {
+            _places.Add(_block.Text(i), i);
+        }
+    }
+
+    internal int Count { get; }
+
+    /// <summary>A consent is never written for these: the last tenth.</summary>
+    internal bool IsNeverConsented(int number) => number >= Count - (Count / 10);
+
+    internal string Text(int number) => _block.Text(number);
+
+    internal ulong Integer(int number) => _block[number];
+
+    internal int PartitionOf(int number) => _partitions[number];
+
+    /// <summary>Which number it is; -1: none of these.</summary>
+    internal int Find(string text) => _places.GetValueOrDefault(text, -1);
+
+    /// <summary>A number to read: every other one of those written last, where a stale answer would show.</summary>
+    internal int Any(Random random)
+    {
+        var written = Volatile.Read(ref _written);
+        return written > 0 && random.Next(2) == 0 ? Volatile.Read(ref _recent[random.Next(Math.Min(written, _recent.Length))]) : random.Next(Count);
+    }
+
+    /// <summary>
+    /// A time of effect that no other write of the number has, now or up to a second ago: two facts of one moment would
+    /// be one. Never in the future, since decisions do not see that.
+    /// </summary>
+    internal async Task<long> TimeAsync(int number, Random random, CancellationToken ct)
+    {
+        while (true)
+        {
+            var time = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - (random.Next(8) == 0 ? random.Next(1_000) : 0);
+            lock (_lock)
+            {
+                if (_times[number].Add(time))
+                    return time;
+            }
+
+            await Task.Delay(1, ct);
+        }
+    }
+
+    /// <summary>Takes note of an acknowledgement.</summary>
+    /// <returns>The version of the number's partition.</returns>
+    internal ulong Acknowledged(int number, string token)
+    {
+        var version = VersionOf(number, token);
+        lock (_lock)
+        {
+            if (version > _tokens[number].Version)
+                _tokens[number] = (token, version);
+            _versions[_partitions[number]] = Math.Max(_versions[_partitions[number]], version);
+            _recent[_written % _recent.Length] = number;
+            _written++;
+        }
+
+        return version;
+    }
+
+    internal ulong VersionOf(int number, string token) => ConsistencyToken.TryParse(token, out var read, out var error)
+        ? read.VersionOf(_partitions[number])
+        : throw new InvalidDataException(error);
+
+    /// <summary>The newest token of a number, or null.</summary>
+    internal (string Text, ulong Version)? TokenOf(int number)
+    {
+        lock (_lock)
+        {
+            return _tokens[number].Text is null ? null : _tokens[number];
+        }
+    }
+
+    /// <summary>The newest version that was acknowledged of each partition.</summary>
+    internal ulong[] Versions()
+    {
+        lock (_lock)
+        {
+            return [.. _versions];
+        }
+    }
+
+    /// <summary>Tokens of a store that is gone say nothing.</summary>
+    internal void ForgetTokens()
+    {
+        lock (_lock)
+        {
+            Array.Clear(_tokens);
+            Array.Clear(_versions);
+        }
+    }
+
+    /// <summary>The fact that a write says; not for erasures.</summary>
+    internal Fact FactOf(HistoryEvent write)
+    {
+        var fact = new Fact
+        {
+            Number = Text(write.Number),
+            Source = Source,
+            Withdrawn = write.Write is WriteKind.ConsentWithdrawal or WriteKind.ObjectionWithdrawal,
+        };
+        var time = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(write.Effective));
+        if (write.Write is WriteKind.Objection or WriteKind.ObjectionWithdrawal)
+        {
+            fact.Effective = time;
+            fact.Objection = new Objection { Organisation = write.All ? "*" : TestBed.Organisation };
+            return fact;
+        }
+
+        fact.Consent = new Consent { Organisation = TestBed.Organisation, Purposes = { Purpose.Commercial } };
+        if (fact.Withdrawn)
+        {
+            fact.Effective = time;
+            return fact;
+        }
+
+        fact.Consent.Captured = time;
+        fact.Consent.Evidence = new Evidence { Reference = "recording" };
+        if (write.Until != 0)
+            fact.Consent.Expires = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(write.Until));
+        return fact;
+    }
+
+    internal EraseNumberRequest ErasureOf(int number) => new() { Number = Text(number), Source = Source };
+
+    /// <summary>What a fact that the service tells is in a history; null: none of the workload's.</summary>
+    internal static HistoryEvent? Told(Fact fact, Timestamp effective)
+    {
+        var (kind, all) = fact.KindCase switch
+        {
+            Fact.KindOneofCase.Objection => (fact.Withdrawn ? WriteKind.ObjectionWithdrawal : WriteKind.Objection, fact.Objection.Organisation == "*"),
+            Fact.KindOneofCase.Consent => (fact.Withdrawn ? WriteKind.ConsentWithdrawal : WriteKind.Consent, false),
+            _ => (WriteKind.None, false),
+        };
+        return kind == WriteKind.None
+            ? null
+            : new HistoryEvent { Write = kind, All = all, Effective = effective.ToDateTimeOffset().ToUnixTimeMilliseconds() };
+    }
+}

@@ -1,0 +1,125 @@
+using System.CommandLine;
+using System.Globalization;
+using Lookup.Load.Chaos;
+using Lookup.Load.Chaos.Checking;
+using Lookup.Load.Chaos.History;
+using Lookup.Load.Chaos.Plan;
+using Lookup.Load.Processes;
+using Lookup.Load.Results;
+
+namespace Lookup.Load.Commands;
+
+/// <summary>Breaks everything around three instances under random writes and reads, and looks for an answer that must not be.</summary>
+internal sealed class ChaosCommand : LoadCommand
+{
+    private const string Folder = "artifacts/chaos";
+    private const int MaxShown = 20;
+
+    private readonly Option<int> _seconds;
+    private readonly Option<int?> _seed = new("--seed") { Description = "The first seed; the same one gives the same plan and the same choices. Default: by the clock.", HelpName = "N" };
+    private readonly Option<int> _seeds;
+    private readonly Option<StoreMode?> _mode = new("--mode") { Description = "The kind of store; default: by the seed.", HelpName = "MODE" };
+    private readonly Option<string?> _history = new("--history") { Description = "Judge this history again instead of running.", HelpName = "FILE" };
+
+    public ChaosCommand()
+        : base("chaos", "Writers, readers and watchers at 3 instances while stores, links and services are broken by a seeded plan; a checker then judges every answer.", "redis-server")
+    {
+        _seconds = Number("--seconds", "Seconds of faults for each seed, about", 60, 5, 86_400);
+        _seeds = Number("--seeds", "Seeds to run, one after the other", 1, 1, 10_000);
+        Options.Add(_seed);
+        Options.Add(_mode);
+        Options.Add(_history);
+    }
+
+    protected override async Task MeasureAsync(ParseResult parsed, Report report, CancellationToken ct)
+    {
+        if (parsed.GetValue(_history) is { } kept)
+        {
+            var history = HistoryLog.Read(kept);
+            Show(HistoryChecker.Judge(history, ChaosRun.BoundMs), kept, report);
+            Count([history], report);
+            return;
+        }
+
+        var first = parsed.GetValue(_seed) ?? Environment.TickCount & int.MaxValue;
+        var results = new List<ChaosResult>();
+        for (var i = 0; i < parsed.GetValue(_seeds); i++)
+        {
+            var plan = ChaosPlan.Make(first + i, parsed.GetValue(_mode), TimeSpan.FromSeconds(parsed.GetValue(_seconds)), ChaosRun.Instances);
+            var folder = Path.Combine(Repository.Root, Folder, $"{plan.Mode.ToString().ToLowerInvariant()}-{plan.Seed}");
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+            Directory.CreateDirectory(folder);
+            var again = string.Create(CultureInfo.InvariantCulture, $"chaos --seed {plan.Seed} --mode {plan.Mode} --seconds {parsed.GetValue(_seconds)}");
+            Report.Say($"Seed {plan.Seed}, {plan.Mode}, {plan.Faults.Count} faults; again with: {again}");
+            ChaosResult result;
+            try
+            {
+                result = await new ChaosRun(plan, LookupTool.Path, folder).RunAsync(ct);
+            }
+            catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
+            {
+                report.Wrong($"{again}: {e.Message}");
+                Report.Say(e.ToString());
+                continue;
+            }
+
+            results.Add(result);
+            Show(result.Violations, again, report);
+            if (result.Unfollowed > 0)
+                report.Wrong($"{again}: services did not find a new primary by themselves.", result.Unfollowed);
+            if (!result.Watched)
+                Report.Say("  The service has no Watch.");
+            // A history without breaches is not kept.
+            if (result.Violations.Count == 0)
+                Directory.Delete(folder, recursive: true);
+        }
+
+        Count([.. results.Select(result => result.History)], report);
+    }
+
+    private static void Show(IReadOnlyList<Violation> violations, string where, Report report)
+    {
+        foreach (var group in violations.GroupBy(violation => violation.Fault))
+        {
+            report.Wrong($"{where}: {group.Key}: {group.First().Text}", group.Count());
+            foreach (var violation in group.Take(MaxShown))
+            {
+                Report.Say($"  {violation.Fault} at {violation.At / 1e6:F3} s: {violation.Text}");
+            }
+        }
+
+        Report.Say($"  {violations.Count} breaches.");
+    }
+
+    private static void Count(IReadOnlyList<IReadOnlyList<HistoryEvent>> histories, Report report)
+    {
+        if (histories.Count == 0)
+            return;
+        var all = histories.SelectMany(history => history).ToList();
+        var seconds = histories.Sum(history => history.Max(told => told.At)) / 1e6;
+        report.Add(new Metric("chaos_time", "s", new Series(seconds)) { Note = $"{histories.Count} seeds." });
+        Add("chaos_writes_acknowledged", all.Count(told => told.Event == EventKind.Ack), $"{all.Count(told => told.Event == EventKind.Failed):N0} attempts without an acknowledgement.");
+        foreach (var mode in Enum.GetValues<ReadMode>())
+        {
+            foreach (var stream in (bool[])[false, true])
+            {
+                var checks = all.Where(told => told.Event == EventKind.Check && told.Mode == mode && told.Stream == stream)
+                    .GroupBy(told => told.Answer!).ToDictionary(group => group.Key, group => group.Sum(told => Math.Max(1, told.Count)));
+                var name = $"{mode.ToString().ToLowerInvariant()}{(stream ? "_in_lists" : "")}";
+                Add($"chaos_checks_{name}", checks.Values.Sum(), string.Join(", ", checks.OrderByDescending(pair => pair.Value).Select(pair => $"{pair.Key} {pair.Value:N0}")) + ".");
+                // A checker that never sees an ALLOW finds none that is wrong.
+                if (checks.GetValueOrDefault(HistoryChecker.Allow) == 0)
+                    report.Wrong($"There was no ALLOW among the {name} checks, so the run shows nothing about them.");
+            }
+        }
+
+        Add("chaos_watched", all.Count(told => told.Event == EventKind.Watched), $"Changes told to consumers; {all.Count(told => told is { Event: EventKind.WatchEnded, Text: not null }):N0} times one was told that it lost continuity.");
+        foreach (var metric in Availability.Of(all))
+        {
+            report.Add(metric);
+        }
+
+        void Add(string name, int count, string note) => report.Add(new Metric(name, "events", new Series(count)) { Note = note });
+    }
+}
