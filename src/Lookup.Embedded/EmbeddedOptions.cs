@@ -13,7 +13,7 @@ public sealed record EmbeddedOptions
     public long ExpectedFacts { get; init; } = 1_000_000;
 
     /// <summary>Newest changes kept in the feed of each partition, 16 to 1,000,000.</summary>
-    public int FeedLength { get; init; } = 4_096;
+    public int FeedLength { get; init; } = 16_384;
 
     /// <summary>Memory for the store's records in MiB, 64 to 262,144. What is beyond it lies on the disk.</summary>
     public int MemoryMiB { get; init; } = 4_096;

@@ -147,6 +147,10 @@ public sealed class EmbeddedStore : IFactStore
     public IDisposable Listen(Action heard) => _store.Listen(heard);
 
     /// <inheritdoc/>
+    public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation) =>
+        _store.ReadChangesAsync(partition, since, max, cancellation);
+
+    /// <inheritdoc/>
     public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation) =>
         _store.LoadFilterAsync(partition, cancellation);
 

@@ -14,6 +14,9 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
     // Writes between the two reads of a poll push changes out of a range that is counted from the end.
     private const int Slack = 256;
 
+    // Rounds of one read that writes overtake by more than that.
+    private const int MaxRounds = 4;
+
     // A longer string would hold up the reads behind it on the connection, and on a slow one its own limit.
     private const int LoadBytes = 256 * 1024;
 
@@ -76,17 +79,52 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
             return poll;
         var entries = await link.ReadAsync(
             db => db.ListRangeAsync(Keys.Feed(partition), -(long)wanted - Slack, -1, CommandFlags.DemandMaster), cancellation, partition);
+        var changes = Parse(entries, since);
+        var version = changes is null or [] ? since : changes[^1].Version;
+        return version >= poll.Version ? poll with { Version = version, Changes = changes } : poll;
+    }
+
+    /// <summary>See <see cref="IFactStore.ReadChangesAsync"/>.</summary>
+    internal async Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(
+        int partition, ulong since, int max, CancellationToken cancellation)
+    {
+        var feed = Keys.Feed(partition);
+        for (var round = 0; round < MaxRounds; round++)
+        {
+            var floor = partitions.Floor(partition);
+            var (version, _) = await MetaAsync(partition, floor, cancellation);
+            if (since >= version)
+                return since == version ? [] : null;
+
+            // The newest entry is -1 and has the partition's version.
+            var first = -(long)Math.Min(version - since, int.MaxValue);
+            var entries = await link.ReadAsync(
+                db => db.ListRangeAsync(feed, first - Slack, Math.Min(first + max - 1, -1), CommandFlags.DemandMaster),
+                cancellation,
+                partition);
+            if (Parse(entries, since) is [_, ..] changes)
+                return changes;
+            byte[]? oldest = await link.ReadAsync(
+                db => db.ListGetByIndexAsync(feed, 0, CommandFlags.DemandMaster), cancellation, partition);
+            if (oldest is null || Version(oldest) > since + 1)
+                return null;
+        }
+
+        throw RedisFaults.Timeout();
+    }
+
+    /// <summary>The changes after a version; null where the first of them, or one in between, is not there.</summary>
+    private static List<FeedChange>? Parse(RedisValue[] entries, ulong since)
+    {
         var changes = new List<FeedChange>(entries.Length);
         var version = since;
         foreach (byte[]? entry in entries)
         {
-            if (entry is null || entry.Length < HeaderSize + Keys.FieldSize)
-                throw RedisFaults.Damaged();
-            var next = BinaryPrimitives.ReadUInt64BigEndian(entry);
+            var next = Version(entry);
             if (next <= since)
                 continue;
             if (next != version + 1)
-                return poll;
+                return null;
             version = next;
             var field = entry.AsSpan(HeaderSize);
             var key = NumberKey.FromField(BinaryPrimitives.ReadUInt16BigEndian(entry.AsSpan(sizeof(ulong))), field);
@@ -94,8 +132,12 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
                 version, key, FactId.Read(field[NumberKey.FieldSize..]), entry.AsMemory(HeaderSize + Keys.FieldSize)));
         }
 
-        return version >= poll.Version ? poll with { Version = version, Changes = changes } : poll;
+        return changes;
     }
+
+    private static ulong Version(byte[]? entry) => entry is { Length: >= HeaderSize + Keys.FieldSize }
+        ? BinaryPrimitives.ReadUInt64BigEndian(entry)
+        : throw RedisFaults.Damaged();
 
     private async Task<(ulong Version, FilterGeneration Generation)> MetaAsync(
         int partition, ulong floor, CancellationToken cancellation) => Check(

@@ -94,6 +94,18 @@ public interface IFactStore : IAsyncDisposable
     /// <param name="heard">Called on any thread; must not block or throw.</param>
     public IDisposable Listen(Action heard);
 
+    /// <summary>Reads what was written to a partition after a version, on the primary.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="since">The version.</param>
+    /// <param name="max">Most changes wanted, 1 to 10,000.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <returns>
+    /// The first changes after the version, in the order of their versions and without a gap; empty if there is none. Null
+    /// where they are not all kept any more, or the partition was never at that version.
+    /// </returns>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
+    public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation);
+
     /// <summary>Reads the filter of a partition.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="cancellation">Ends the wait.</param>

@@ -154,6 +154,14 @@ internal sealed class RedisStore : IFactStore
     public IDisposable Listen(Action heard) => _bell.Listen(heard);
 
     /// <inheritdoc/>
+    public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(max, 10_000);
+        return _feed.ReadChangesAsync(partition, since, max, cancellation);
+    }
+
+    /// <inheritdoc/>
     public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation) =>
         _feed.LoadFilterAsync(partition, cancellation);
 

@@ -27,7 +27,7 @@ public sealed record StoreOptions
     public int ReadConnections { get; init; } = 1;
 
     /// <summary>Newest changes kept in the feed of each partition, 16 to 1,000,000.</summary>
-    public int FeedLength { get; init; } = 4_096;
+    public int FeedLength { get; init; } = 16_384;
 
     /// <summary>Refuse a server that keeps no append-only file; otherwise it is a warning.</summary>
     public bool RequireAppendOnly { get; init; }

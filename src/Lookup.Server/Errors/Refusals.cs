@@ -33,6 +33,10 @@ internal static class Refusals
     /// <summary>What is asked for does not fit the state of what is stored.</summary>
     internal static RpcException Precondition(string message) => Of(Code.FailedPrecondition, message).ToRpcException();
 
+    /// <summary>What is asked for does not fit the state of what is stored; the reason tells a program what to do.</summary>
+    internal static RpcException Precondition(string message, string reason) =>
+        Of(Code.FailedPrecondition, message, new ErrorInfo { Reason = reason, Domain = "lookup.v1" }).ToRpcException();
+
     /// <summary>The store or the service cannot answer now.</summary>
     internal static RpcException Unavailable(string message, int retryAfterMs) =>
         Of(Code.Unavailable, message, Retry(retryAfterMs)).ToRpcException();

@@ -8,6 +8,7 @@ using Lookup.Server.Errors;
 using Lookup.Server.Json;
 using Lookup.Server.Registry;
 using Lookup.Server.Services;
+using Lookup.Server.Watch;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -140,6 +141,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(new FactExpander(regimes, cipher, clock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
         services.AddSingleton<ImportEndpoint>().AddSingleton<SnapshotLoader>();
+        services.AddSingleton<ChangeHub>().AddSingleton<IReplicaObserver>(s => s.GetRequiredService<ChangeHub>());
+        services.AddSingleton<ChangeMapper>().AddSingleton<WatchServices>();
         services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
     }
 

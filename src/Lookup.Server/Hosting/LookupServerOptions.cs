@@ -80,6 +80,21 @@ public sealed class LookupServerOptions
     /// <summary>Most numbers in a snapshot of a register, 21 to 41 bytes of memory each. 1,000 to 1,000,000,000, default 100,000,000.</summary>
     public int MaxSnapshotNumbers { get; set; } = 100_000_000;
 
+    /// <summary>Most Watch streams at a time. 1 to 1,024, default 64.</summary>
+    public int MaxWatchStreams { get; set; } = 64;
+
+    /// <summary>Pause between two heartbeats of a Watch stream. 50 to 60,000 ms, default 1,000.</summary>
+    public int WatchHeartbeatMs { get; set; } = 1_000;
+
+    /// <summary>
+    /// Newest changes of each partition kept in memory while somebody watches: how far behind a stream may fall. 16 to
+    /// 1,000,000, default 4,096.
+    /// </summary>
+    public int WatchBacklog { get; set; } = 4_096;
+
+    /// <summary>How long a Watch stream may wait for its caller to read before it is cut. 100 to 600,000 ms, default 10,000.</summary>
+    public int WatchSendLimitMs { get; set; } = 10_000;
+
     /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>
     public int MaxConnections { get; set; } = 1_024;
 
@@ -112,6 +127,10 @@ public sealed class LookupServerOptions
         new(nameof(BatchRetryAfterMs), "ms", 10, 600_000, o => o.BatchRetryAfterMs),
         new(nameof(StoreBatchLimitMs), "ms", 10, 60_000, o => o.StoreBatchLimitMs),
         new(nameof(MaxSnapshotNumbers), "numbers", 1_000, 1_000_000_000, o => o.MaxSnapshotNumbers),
+        new(nameof(MaxWatchStreams), "streams", 1, 1_024, o => o.MaxWatchStreams),
+        new(nameof(WatchHeartbeatMs), "ms", 50, 60_000, o => o.WatchHeartbeatMs),
+        new(nameof(WatchBacklog), "changes", 16, 1_000_000, o => o.WatchBacklog),
+        new(nameof(WatchSendLimitMs), "ms", 100, 600_000, o => o.WatchSendLimitMs),
         new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
         new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
     ];

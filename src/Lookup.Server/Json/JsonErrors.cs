@@ -12,7 +12,7 @@ internal static class JsonErrors
 {
     /// <summary>The types that the details of an error can have.</summary>
     internal static TypeRegistry Details { get; } =
-        TypeRegistry.FromMessages(BadRequest.Descriptor, RetryInfo.Descriptor, RequestInfo.Descriptor);
+        TypeRegistry.FromMessages(BadRequest.Descriptor, RetryInfo.Descriptor, RequestInfo.Descriptor, ErrorInfo.Descriptor);
 
     private static readonly JsonFormatter Formatter = new(new JsonFormatter.Settings(true, Details));
 

@@ -61,6 +61,16 @@ internal sealed class FactNaming(IFactStore store, RegimeSet regimes)
         return true;
     }
 
+    /// <summary>What a timeline is about, without anything that a version of it says.</summary>
+    internal async Task<V1.Fact> SubjectAsync(FactId id, CancellationToken cancellation)
+    {
+        var fact = KnownFactMapping.Map(id, new FactEntry(), await ScopeAsync(id, cancellation), regimes);
+        fact.Effective = null;
+        fact.Consent?.Captured = null;
+        fact.Relation?.Since = null;
+        return fact;
+    }
+
     private async ValueTask<string> ScopeAsync(FactId id, CancellationToken cancellation)
     {
         if (id.Scope == Scope.All)

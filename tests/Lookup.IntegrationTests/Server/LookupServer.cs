@@ -3,6 +3,7 @@ using Grpc.Net.Client;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Embedded;
+using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
 using Lookup.V1;
@@ -15,6 +16,7 @@ public sealed class LookupServer : IAsyncLifetime
 {
     internal static readonly byte[] Key = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
 
+    private IAsyncDisposable? _behind;
     private LookupHost? _host;
     private GrpcChannel? _channel;
     private HttpClient? _http;
@@ -55,6 +57,14 @@ public sealed class LookupServer : IAsyncLifetime
         return server;
     }
 
+    /// <summary>Starts on a store with what it needs, and disposes of both.</summary>
+    internal static async Task<LookupServer> StartAsync(AnyStore store, Action<LookupServerOptions>? configure = null)
+    {
+        var server = await StartAsync(store.Store, configure);
+        server._behind = store;
+        return server;
+    }
+
     public async ValueTask InitializeAsync()
     {
         Store = await EmbeddedAsync();
@@ -71,7 +81,7 @@ public sealed class LookupServer : IAsyncLifetime
             await _host.DisposeAsync();
         }
 
-        await Store.DisposeAsync();
+        await (_behind ?? Store).DisposeAsync();
         Cipher.Dispose();
     }
 

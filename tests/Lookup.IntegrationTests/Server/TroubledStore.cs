@@ -11,6 +11,9 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     /// <summary>Runs before each call; it may wait or throw.</summary>
     internal Func<CancellationToken, Task> Trouble { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>Runs before each look-up of a name.</summary>
+    internal Func<CancellationToken, Task> NameTrouble { get; set; } = _ => Task.CompletedTask;
+
     /// <summary>Runs behind each poll and load of a filter, before the answer is handed over.</summary>
     internal Func<Task> OnTheWayBack { get; set; } = () => Task.CompletedTask;
 
@@ -82,6 +85,7 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     public async ValueTask<string?> NameAsync(ulong scope, CancellationToken ct)
     {
         await Trouble(ct);
+        await NameTrouble(ct);
         return await inner.NameAsync(scope, ct);
     }
 
@@ -112,6 +116,12 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     }
 
     public IDisposable Listen(Action heard) => inner.Listen(heard);
+
+    public async Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.ReadChangesAsync(partition, since, max, ct);
+    }
 
     public async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken ct)
     {

@@ -22,21 +22,22 @@ internal sealed class AnyStore : IAsyncDisposable
     internal IFactStore Store { get; }
 
     /// <summary>Opens an empty store with the key of <see cref="Sample.Cipher"/>.</summary>
-    internal static async Task<AnyStore> OpenAsync(string kind, CancellationToken cancellation)
+    internal static async Task<AnyStore> OpenAsync(string kind, CancellationToken cancellation, int feedLength = 4_096)
     {
         if (kind == Embedded)
         {
             var key = Enumerable.Range(1, 32).Select(i => (byte)i).ToArray();
             return new AnyStore(
                 await EmbeddedStore.StartAsync(
-                    new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, Partitions = 2 }, key, TimeProvider.System, cancellation),
+                    new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, Partitions = 2, FeedLength = feedLength }, key, TimeProvider.System, cancellation),
                 null);
         }
 
         var server = await RedisServer.StartAsync();
         await StoreAdmin.InitAsync(
             server.Options, new InitOptions { KeyCheck = Sample.Cipher.KeyCheck, Partitions = 2, ExpectedFacts = 10_000 }, TimeProvider.System, cancellation);
-        return new AnyStore(await StoreAdmin.OpenAsync(server.Options, Sample.Cipher.KeyCheck, TimeProvider.System, cancellation), server);
+        var options = server.Options with { FeedLength = feedLength };
+        return new AnyStore(await StoreAdmin.OpenAsync(options, Sample.Cipher.KeyCheck, TimeProvider.System, cancellation), server);
     }
 
     /// <summary>Counts, versions, feeds and filters agree with what the buckets hold.</summary>

@@ -1,0 +1,82 @@
+using Lookup.Core.Facts;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
+using Lookup.Server.Registry;
+
+namespace Lookup.Server.Watch;
+
+/// <summary>Which changes a stream is told of: those of its organisations, and those that concern all.</summary>
+internal sealed class WatchFilter
+{
+    /// <summary>Most organisations of one stream.</summary>
+    internal const int MaxOrganisations = 64;
+
+    private readonly IFactStore _store;
+    private readonly HashSet<ulong> _scopes;
+    private readonly HashSet<string> _names;
+
+    private WatchFilter(IFactStore store, IEnumerable<string> names)
+    {
+        _store = store;
+        _names = names.ToHashSet(StringComparer.Ordinal);
+        _scopes = _names.Select(Scope.Of).ToHashSet();
+    }
+
+    /// <summary>Checks the names of a request. One that nothing is known of is most likely misspelt, and would be silent for ever.</summary>
+    /// <param name="organisations">The names; none for all.</param>
+    /// <param name="store">Knows the names that facts brought.</param>
+    /// <param name="registry">Knows the organisations that have a record.</param>
+    /// <param name="cancellation">Ends the look-up.</param>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every name that is wrong.</exception>
+    internal static async Task<WatchFilter> ReadAsync(
+        IReadOnlyList<string> organisations, IFactStore store, RegistrySnapshot registry, CancellationToken cancellation)
+    {
+        if (organisations.Count > MaxOrganisations)
+        {
+            throw Refusals.Invalid("organisations", $"Up to {MaxOrganisations} are expected; none watches all.");
+        }
+
+        List<FieldFault>? faults = null;
+        for (var i = 0; i < organisations.Count; i++)
+        {
+            var name = organisations[i];
+            if (!FieldFaults.IsName(name))
+            {
+                FieldFaults.Add(ref faults, $"organisations[{i}]", "The name of an organisation has 1 to 64 characters of a-z, 0-9, '.', '_' and '-'.");
+            }
+            else if (registry.Find(name) is null && await store.NameAsync(Scope.Of(name), cancellation) != name)
+            {
+                FieldFaults.Add(ref faults, $"organisations[{i}]", "No organisation of this name has a record or a fact; PutOrganisation makes one.");
+            }
+        }
+
+        FieldFaults.ThrowIfAny(faults);
+        return new WatchFilter(store, organisations);
+    }
+
+    /// <summary>Whether a change is to be told.</summary>
+    /// <exception cref="StoreUnavailableException">The name behind it could not be read.</exception>
+    internal ValueTask<bool> WantsAsync(FactId id, CancellationToken cancellation)
+    {
+        if (_names.Count == 0 || id.Scope == Scope.All || _scopes.Contains(id.Scope))
+        {
+            return ValueTask.FromResult(true);
+        }
+
+        return id.Kind switch
+        {
+            // These may be about a product group of an organisation.
+            FactKind.Consent or FactKind.Relation or FactKind.Attempt => WantsGroupAsync(id.Scope, cancellation),
+            FactKind.Objection or FactKind.Refusal => ValueTask.FromResult(false),
+            _ => ValueTask.FromResult(true),
+        };
+    }
+
+    private async ValueTask<bool> WantsGroupAsync(ulong scope, CancellationToken cancellation)
+    {
+        // A scope without a name might be anybody's.
+        var name = await _store.NameAsync(scope, cancellation);
+        return name is null || (name.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash && _names.Contains(name[..slash]));
+    }
+}

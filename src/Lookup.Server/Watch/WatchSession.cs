@@ -1,0 +1,279 @@
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+
+namespace Lookup.Server.Watch;
+
+/// <summary>
+/// One Watch: tells what follows on its position, partition by partition, and a heartbeat each interval. See ChangeHub.cs.
+/// </summary>
+internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V1.WatchResponse> responses, ServerCallContext context)
+{
+    // From one partition before the next has its turn.
+    private const int Piece = 128;
+
+    // Read from the store at a time.
+    private const int Page = 1_000;
+
+    private static readonly TimeSpan StorePause = TimeSpan.FromMilliseconds(100);
+    private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
+
+    private readonly ulong[] _position = new ulong[services.Hub.Partitions];
+    private readonly long?[] _asOf = new long?[services.Hub.Partitions];
+    private readonly FeedChange[] _piece = new FeedChange[Piece];
+    private readonly List<V1.WatchResponse> _outbox = [];
+    private readonly TimeSpan _interval = TimeSpan.FromMilliseconds(services.Options.WatchHeartbeatMs);
+    private readonly TimeSpan _sendLimit = TimeSpan.FromMilliseconds(services.Options.WatchSendLimitMs);
+    private WatchFilter _filter = null!;
+    private CancellationToken _stop;
+    private long _beat;
+    private bool _live;
+
+    internal async Task RunAsync(V1.WatchRequest request)
+    {
+        services.Drain.Track(context);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, services.Drain.Begun);
+        _stop = stop.Token;
+        try
+        {
+            services.Monitor.ThrowIfUntrusted();
+            using (var call = new Services.StoreCall(context, services.Options.StoreReadLimitMs))
+            {
+                await BeginAsync(request, call);
+            }
+
+            await BeatAsync();
+            while (true)
+            {
+                await StepAsync();
+            }
+        }
+        catch (Exception) when (services.Drain.Ends(context))
+        {
+            throw Refusals.Unavailable(
+                "The service is shutting down; resume elsewhere with the last token.", services.Options.RetryAfterMs);
+        }
+    }
+
+    private async Task BeginAsync(V1.WatchRequest request, Services.StoreCall call)
+    {
+        try
+        {
+            var token = WatchTokens.Read(request.ResumeToken, services.Store.Manifest);
+            _filter = await WatchFilter.ReadAsync(
+                request.Organisations, services.Store, await services.Registry.CurrentAsync(call.Token), call.Token);
+            await Task.WhenAll(Enumerable.Range(0, _position.Length).Select(p => BeginAsync(p, token, call.Token)));
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw Services.StoreCall.TooSlow();
+        }
+    }
+
+    private async Task BeginAsync(int partition, ConsistencyToken? token, CancellationToken cancellation)
+    {
+        var state = services.Replica.Partition(partition);
+        if (services.Hub[partition].End is not { } end || state.Filter is null)
+        {
+            throw Refusals.Unavailable("The changes of the store are not followed yet; watch again.", services.Options.RetryAfterMs);
+        }
+
+        _position[partition] = token?.VersionOf(partition) ?? end;
+        // Before the stream tells that it goes on: that it can.
+        if (_position[partition] != end
+            && await services.Store.ReadChangesAsync(partition, _position[partition], 1, cancellation) is null)
+        {
+            throw _position[partition] > end ? WatchTokens.Ahead() : WatchTokens.TooOld();
+        }
+
+        // What the hub has and the replica did not publish yet is told next.
+        if (_position[partition] >= state.Version)
+        {
+            _asOf[partition] = state.AsOf;
+        }
+    }
+
+    /// <summary>Tells what there is, then waits until there may be more or the heartbeat is due.</summary>
+    private async Task StepAsync()
+    {
+        var pulse = services.Hub.Pulse;
+        var (moved, failed) = await RoundAsync();
+        if (moved)
+        {
+            return;
+        }
+
+        var pause = _interval - services.Clock.GetElapsedTime(_beat);
+        if (failed && pause > StorePause)
+        {
+            pause = StorePause;
+        }
+
+        if (pause > TimeSpan.Zero)
+        {
+            await pulse.WaitAsync(pause, services.Clock, _stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _stop.ThrowIfCancellationRequested();
+        }
+
+        await BeatIfDueAsync();
+    }
+
+    /// <returns>Whether anything followed on the positions, and whether something that does could not be read.</returns>
+    private async Task<(bool Moved, bool Failed)> RoundAsync()
+    {
+        var (moved, failed, live) = (false, false, true);
+        for (var p = 0; p < _position.Length; p++)
+        {
+            // Before the changes: they lead at least there.
+            var state = services.Replica.Partition(p);
+            try
+            {
+                switch (services.Hub[p].Take(_position[p], _piece, out var taken))
+                {
+                    case RingState.Told:
+                        moved |= taken > 0;
+                        await TellAsync(p, new ArraySegment<FeedChange>(_piece, 0, taken));
+                        break;
+                    case RingState.Overwritten when _live:
+                        throw TooSlow();
+                    case RingState.Overwritten or RingState.Gap:
+                        live = false;
+                        moved |= await CatchUpAsync(p);
+                        break;
+                }
+            }
+            catch (StoreUnavailableException)
+            {
+                // It is told when it can be read; the heartbeats say how old what was told is.
+                failed = true;
+            }
+
+            if (state.Filter is not null && _position[p] >= state.Version)
+            {
+                _asOf[p] = state.AsOf;
+            }
+
+            await BeatIfDueAsync();
+        }
+
+        _live = live;
+        return (moved && !failed, failed);
+    }
+
+    private async Task<bool> CatchUpAsync(int partition)
+    {
+        var changes = await ReadAsync(partition) ?? throw WatchTokens.Lost();
+        FeedChange[] page = [.. changes];
+        for (var at = 0; at < page.Length; at += Piece)
+        {
+            await TellAsync(partition, new ArraySegment<FeedChange>(page, at, Math.Min(Piece, page.Length - at)));
+            await BeatIfDueAsync();
+        }
+
+        return page.Length > 0;
+    }
+
+    private async Task<IReadOnlyList<FeedChange>?> ReadAsync(int partition)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop);
+        limit.CancelAfter(services.Options.StoreReadLimitMs);
+        try
+        {
+            return await services.Store.ReadChangesAsync(partition, _position[partition], Page, limit.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !_stop.IsCancellationRequested)
+        {
+            throw Services.StoreCall.TooSlow();
+        }
+    }
+
+    private async Task TellAsync(int partition, ArraySegment<FeedChange> changes)
+    {
+        if (changes.Count == 0)
+        {
+            return;
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop);
+        limit.CancelAfter(services.Options.StoreReadLimitMs);
+        try
+        {
+            foreach (var change in changes)
+            {
+                var mapped = await _filter.WantsAsync(change.Id, limit.Token)
+                    ? await services.Mapper.MapAsync(change, limit.Token)
+                    : null;
+                _position[partition] = change.Version;
+                if (mapped is not null)
+                {
+                    _outbox.Add(new V1.WatchResponse { Change = mapped, ResumeToken = Token() });
+                }
+            }
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !_stop.IsCancellationRequested)
+        {
+            throw Services.StoreCall.TooSlow();
+        }
+        finally
+        {
+            // Also after a failure: the position is behind them.
+            await SendAsync();
+        }
+    }
+
+    private Task BeatIfDueAsync() => services.Clock.GetElapsedTime(_beat) >= _interval ? BeatAsync() : Task.CompletedTask;
+
+    private Task BeatAsync()
+    {
+        // In this order: its time less its freshness is never later than what was told.
+        var heartbeat = new V1.Heartbeat
+        {
+            Time = Timestamp.FromDateTimeOffset(services.Clock.GetUtcNow()),
+            Interval = Duration.FromTimeSpan(_interval),
+        };
+        _beat = services.Clock.GetTimestamp();
+        if (!_asOf.Contains(null))
+        {
+            heartbeat.Freshness = Duration.FromTimeSpan(services.Clock.GetElapsedTime(_asOf.Min()!.Value, _beat));
+        }
+
+        _outbox.Add(new V1.WatchResponse { Heartbeat = heartbeat, ResumeToken = Token() });
+        return SendAsync();
+    }
+
+    private async Task SendAsync()
+    {
+        for (var i = 0; i < _outbox.Count; i++)
+        {
+            responses.WriteOptions = i < _outbox.Count - 1 ? Buffered : WriteOptions.Default;
+            // Cancelling the write would reset the stream, and the caller would not learn why it ends.
+            var write = responses.WriteAsync(_outbox[i], CancellationToken.None);
+            if (!write.IsCompletedSuccessfully)
+            {
+                await SentAsync(write);
+            }
+        }
+
+        _outbox.Clear();
+    }
+
+    private async Task SentAsync(Task write)
+    {
+        try
+        {
+            await write.WaitAsync(_sendLimit, services.Clock, _stop);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            // It ends when the caller reads or goes; nobody waits for it.
+            _ = write.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            throw e is TimeoutException ? TooSlow() : e;
+        }
+    }
+
+    private string Token() => ConsistencyToken.Of(services.Store.Manifest.Epoch, _position).ToString();
+
+    private RpcException TooSlow() => Refusals.Exhausted(
+        "The changes were not read as fast as they came; resume with the last token.", services.Options.RetryAfterMs);
+}

@@ -1,0 +1,40 @@
+using Grpc.Core;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+
+namespace Lookup.Server.Watch;
+
+/// <summary>Tokens of the stream of changes, and the errors of those that cannot be resumed from.</summary>
+internal static class WatchTokens
+{
+    private const string WhatToDo = " Scrub the active lists again, then watch without a token.";
+
+    /// <summary>The token of a request; null where there is none.</summary>
+    /// <exception cref="RpcException">It is none, or of another store.</exception>
+    internal static ConsistencyToken? Read(string text, StoreManifest manifest)
+    {
+        if (text.Length == 0)
+        {
+            return null;
+        }
+
+        if (!ConsistencyToken.TryParse(text, out var token, out var error))
+        {
+            throw Refusals.Invalid("resume_token", error);
+        }
+
+        return token.Epoch == manifest.Epoch
+            ? token
+            : throw Refusals.Precondition(
+                "The token comes from another store, or from this one before it was set up anew." + WhatToDo, "RESUME_TOKEN_OF_ANOTHER_STORE");
+    }
+
+    internal static RpcException TooOld() => Refusals.Precondition(
+        "The token is too old: changes since then are not kept any more." + WhatToDo, "RESUME_TOKEN_TOO_OLD");
+
+    internal static RpcException Ahead() => Refusals.Precondition(
+        "The token is ahead of the store, which was restored from an older copy or failed over with loss." + WhatToDo, "RESUME_TOKEN_AHEAD");
+
+    internal static RpcException Lost() => Refusals.Precondition(
+        "Changes were lost to this stream: they are not kept any more." + WhatToDo, "CHANGES_LOST");
+}
