@@ -6,6 +6,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Batch;
+using Lookup.Server.Records;
 
 namespace Lookup.Benchmarks;
 
@@ -53,7 +54,7 @@ public class ChunkBenchmarks : IDisposable
 
         var filters = new FreshFilters(Partitions);
         filters.Take(replicas);
-        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters);
+        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, new RecordCache(Partitions, 0));
     }
 
     public void Dispose()

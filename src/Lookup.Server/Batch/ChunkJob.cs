@@ -20,7 +20,7 @@ internal sealed class ChunkJob
     {
         _services = services;
         _filters = new FreshFilters(services.Store.Manifest.Partitions);
-        _worker = new ChunkWorker(services.Regimes, services.Cipher, _filters);
+        _worker = new ChunkWorker(services.Regimes, services.Cipher, _filters, services.Records);
     }
 
     /// <summary>Decides a chunk. The answer is valid until the next call.</summary>

@@ -3,6 +3,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
+using Lookup.Server.Records;
 using Lookup.Server.Registry;
 
 namespace Lookup.Server.Batch;
@@ -11,6 +12,7 @@ namespace Lookup.Server.Batch;
 internal sealed class ChunkServices(
     IFactStore store,
     FilterReplica replica,
+    RecordCache records,
     RegistryReplica registry,
     StoreMonitor monitor,
     RegimeSet regimes,
@@ -25,6 +27,8 @@ internal sealed class ChunkServices(
     internal IFactStore Store => store;
 
     internal FilterReplica Replica => replica;
+
+    internal RecordCache Records => records;
 
     internal RegistryReplica Registry => registry;
 

@@ -3,8 +3,11 @@
 // The work goes through the chunk in columns instead of number by number. Numbers are checked, then encrypted in one
 // call; rules, question and the answer for "nothing is known" are prepared once for all numbers under the same rules;
 // then the filter of the replica is probed with the blocks of the numbers ahead already on their way into the cache.
-// Most numbers have no facts and are done. The others are read from the store in one batch, the facts that may be there
-// together with the objections, and decided one by one.
+// Most numbers have no facts and are done. The others are looked for in the record cache, and what is not there is read
+// from the store in one batch, the facts that may be there together with the objections, and decided one by one.
+//
+// What was read is kept for a number that was asked before, not for each: lists are mostly asked once, and keeping costs
+// more than all the rest.
 //
 // Nothing is allocated per number: a worker keeps its arrays from chunk to chunk.
 using System.Runtime.InteropServices;
@@ -13,11 +16,12 @@ using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Records;
 
 namespace Lookup.Server.Batch;
 
 /// <summary>Decides chunks, one at a time. Begin, fill in the numbers, screen, read, settle.</summary>
-internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters)
+internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, RecordCache cache)
 {
     /// <summary>Most numbers in a chunk.</summary>
     internal const int MaxNumbers = 8_192;
@@ -38,6 +42,8 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private readonly (int Number, uint Asked)[] _readItems = new (int, uint)[MaxNumbers];
     private readonly StoredValue[] _bySlot = new StoredValue[Decider.Slots];
     private readonly FactId[] _asked = new FactId[Decider.Slots];
+    private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
+    private readonly int[] _sessions = new int[NumberKey.MaxPartitions];
 
     /// <summary>The numbers of the chunk as integers; one that is none is 0.</summary>
     internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
@@ -94,6 +100,11 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             _plans[i] = _rules.PlaceOf(_numbers[i]);
         }
 
+        for (var p = 0; p < filters.Partitions; p++)
+        {
+            _sessions[p] = cache.Session(p);
+        }
+
         for (var planned = 0; planned < _rules.Found.Count;)
         {
             planned = Plan(planned, question, registers);
@@ -105,6 +116,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             filters.Prefetch(_keys[i]);
         }
 
+        var (found, missed) = (0, 0);
         for (var i = 0; i < Count; i++)
         {
             if (i + Ahead < Count)
@@ -138,10 +150,21 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
                 }
 
                 asked |= plan.Objections;
+                if (cache.TryFind(partition, _keys[i], out var known)
+                    && plan.TryDecide(question, registers, asked, known, _bySlot, out var decision))
+                {
+                    found++;
+                    _answers[i] = Add(ItemAnswer.Of(decision));
+                    continue;
+                }
+
+                missed++;
             }
 
             AddRead(i, plan, asked);
         }
+
+        cache.Note(found, missed);
     }
 
     /// <summary>Decides on what was read.</summary>
@@ -167,6 +190,11 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             }
 
             Basis.UseRead(partition, version);
+            if (cache.IsOn && cache.AskedBefore.Note(_keys[number]))
+            {
+                Keep(item, number, asked);
+            }
+
             _answers[number] = Add(ItemAnswer.Of(
                 _planned[_plans[number]].Decide(question, registers, asked, Reads, item, _bySlot)));
         }
@@ -186,6 +214,24 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
 
     private void AddRead(int number, PlannedRules plan, uint asked)
     {
+        var item = Reads.Add(_keys[number], Select(plan, asked));
+        _readItems[item] = (number, asked);
+    }
+
+    private void Keep(int item, int number, uint asked)
+    {
+        var ids = Select(_planned[_plans[number]], asked);
+        for (var i = 0; i < ids.Length; i++)
+        {
+            _values[i] = Reads.Value(item, i);
+        }
+
+        var (partition, version) = Reads.Position(item);
+        cache.Keep(_sessions[partition], partition, version, _keys[number], ids, _values.AsSpan(0, ids.Length));
+    }
+
+    private ReadOnlySpan<FactId> Select(PlannedRules plan, uint asked)
+    {
         var count = 0;
         var ids = plan.Ids;
         for (var i = 0; i < ids.Length; i++)
@@ -196,8 +242,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             }
         }
 
-        var item = Reads.Add(_keys[number], _asked.AsSpan(0, count));
-        _readItems[item] = (number, asked);
+        return _asked.AsSpan(0, count);
     }
 
     private int Plan(int place, in Question question, RegisterSnapshots registers)

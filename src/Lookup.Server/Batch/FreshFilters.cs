@@ -45,6 +45,8 @@ internal sealed class FreshFilters(int partitions)
             : null;
     }
 
+    internal int Partitions => _usable.Length;
+
     internal int PartitionOf(NumberKey key) => key.Partition(_usable.Length);
 
     /// <summary>The filter of a partition, or null where it must not decide.</summary>

@@ -5,6 +5,7 @@ using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Records;
 
 namespace Lookup.Server.Batch;
 
@@ -77,11 +78,33 @@ internal sealed class PlannedRules
         }
 
         var decision = Decider.Decide(Rules, question, bySlot, registers);
+        Clear(asked, bySlot);
+        return decision;
+    }
+
+    /// <summary>Decides on what is known, if all of <paramref name="asked"/> is; the rest as above.</summary>
+    /// <returns>Whether it is.</returns>
+    internal bool TryDecide(
+        in Question question, RegisterSnapshots registers, uint asked, in KnownFacts facts, Span<StoredValue> bySlot, out Decision decision)
+    {
+        var cursor = 0;
+        var isKnown = true;
+        for (var bits = asked; bits != 0 && isKnown; bits &= bits - 1)
+        {
+            var index = BitOperations.TrailingZeroCount(bits);
+            isKnown = facts.TryFind(_ids[index], ref cursor, out bySlot[_slots[index]]);
+        }
+
+        decision = isKnown ? Decider.Decide(Rules, question, bySlot, registers) : default;
+        Clear(asked, bySlot);
+        return isKnown;
+    }
+
+    private void Clear(uint asked, Span<StoredValue> bySlot)
+    {
         for (var bits = asked; bits != 0; bits &= bits - 1)
         {
             bySlot[_slots[BitOperations.TrailingZeroCount(bits)]] = default;
         }
-
-        return decision;
     }
 }

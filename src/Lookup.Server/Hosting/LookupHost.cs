@@ -6,6 +6,8 @@ using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Errors;
 using Lookup.Server.Json;
+using Lookup.Server.Observability;
+using Lookup.Server.Records;
 using Lookup.Server.Registry;
 using Lookup.Server.Services;
 using Lookup.Server.Watch;
@@ -82,6 +84,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
         var app = builder.Build();
         Map(app);
+        // Nothing asks for it: it tells whoever listens.
+        app.Services.GetRequiredService<RecordCacheMeter>();
         return new LookupHost(app);
     }
 
@@ -105,6 +109,15 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <summary>Takes a place of the batch lane, for tests of a full one.</summary>
     internal async Task<IDisposable> HoldBatchPlaceAsync() =>
         await _app.Services.GetRequiredService<BatchLane>().EnterAsync(CancellationToken.None);
+
+    /// <summary>What this instance knows of the store, for tests that wait for it.</summary>
+    internal FilterReplica Replica => _app.Services.GetRequiredService<FilterReplica>();
+
+    /// <summary>The record cache, for tests of what is in it.</summary>
+    internal RecordCache Records => _app.Services.GetRequiredService<RecordCache>();
+
+    /// <summary>What gathers the facts of a check, for tests of what it costs.</summary>
+    internal FactReader Facts => _app.Services.GetRequiredService<FactReader>();
 
     private static void Listen(KestrelServerOptions kestrel, LookupServerOptions options)
     {
@@ -130,6 +143,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
+        services.AddSingleton(new RecordCache(store.Manifest.Partitions, options.RecordCacheBytes)).AddSingleton<RecordCacheMeter>();
+        services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<RecordCache>());
         services.AddSingleton(s => new FilterReplica(
             store,
             new ReplicaOptions { PollMs = options.ReplicaPollMs, RestMs = options.ReplicaRestMs },

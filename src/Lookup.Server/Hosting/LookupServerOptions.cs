@@ -35,6 +35,12 @@ public sealed class LookupServerOptions
     /// <summary>Shortest pause between two such polls, however often writers ring. 1 to 1,000 ms, default 20.</summary>
     public int ReplicaRestMs { get; set; } = 20;
 
+    /// <summary>
+    /// Most memory for facts of numbers that are asked again, about 250 bytes a number. 0 to 2,000,000,000 bytes, default
+    /// 67,108,864; 0 keeps none.
+    /// </summary>
+    public int RecordCacheBytes { get; set; } = 64 * 1024 * 1024;
+
     /// <summary>Pause between two probes of the store for the health service. 50 to 60,000 ms, default 500.</summary>
     public int HealthProbeMs { get; set; } = 500;
 
@@ -112,6 +118,7 @@ public sealed class LookupServerOptions
         new(nameof(RegistryPollMs), "ms", 10, 10_000, o => o.RegistryPollMs),
         new(nameof(ReplicaPollMs), "ms", 10, 10_000, o => o.ReplicaPollMs),
         new(nameof(ReplicaRestMs), "ms", 1, 1_000, o => o.ReplicaRestMs),
+        new(nameof(RecordCacheBytes), "bytes", 0, 2_000_000_000, o => o.RecordCacheBytes),
         new(nameof(HealthProbeMs), "ms", 50, 60_000, o => o.HealthProbeMs),
         new(nameof(RetryAfterMs), "ms", 10, 60_000, o => o.RetryAfterMs),
         new(nameof(DrainLimitSeconds), "s", 0, 600, o => o.DrainLimitSeconds),

@@ -16,14 +16,22 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
     private RegistrySnapshot? _current;
     private Task<RegistrySnapshot>? _reading;
 
-    /// <summary>A snapshot within the freshness bound.</summary>
-    internal ValueTask<RegistrySnapshot> CurrentAsync(CancellationToken cancellation)
+    /// <summary>The snapshot at hand if it is within the freshness bound, else null.</summary>
+    internal RegistrySnapshot? Fresh
     {
-        var current = Volatile.Read(ref _current);
-        return current is not null && clock.GetElapsedTime(current.ReadAt).TotalMilliseconds < options.FreshnessBoundMs
-            ? new ValueTask<RegistrySnapshot>(current)
-            : new ValueTask<RegistrySnapshot>(SharedReadAsync().WaitAsync(cancellation));
+        get
+        {
+            var current = Volatile.Read(ref _current);
+            return current is not null && clock.GetElapsedTime(current.ReadAt).TotalMilliseconds < options.FreshnessBoundMs
+                ? current
+                : null;
+        }
     }
+
+    /// <summary>A snapshot within the freshness bound.</summary>
+    internal ValueTask<RegistrySnapshot> CurrentAsync(CancellationToken cancellation) => Fresh is { } fresh
+        ? new ValueTask<RegistrySnapshot>(fresh)
+        : new ValueTask<RegistrySnapshot>(SharedReadAsync().WaitAsync(cancellation));
 
     /// <summary>A snapshot read from the store after this call began.</summary>
     internal async Task<RegistrySnapshot> ReadAsync(CancellationToken cancellation)

@@ -8,6 +8,7 @@ using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
+using Lookup.Server.Records;
 using Lookup.Server.Registry;
 
 namespace Lookup.Server.Services;
@@ -16,6 +17,7 @@ namespace Lookup.Server.Services;
 internal sealed class FactReader(
     IFactStore store,
     FilterReplica replica,
+    RecordCache cache,
     RegimeSet regimes,
     NumberCipher cipher,
     RegistryReplica registry,
@@ -23,7 +25,10 @@ internal sealed class FactReader(
     LookupServerOptions options,
     TimeProvider clock)
 {
-    /// <summary>Reads what the replica does not know to be absent. The caller disposes of the result.</summary>
+    /// <summary>
+    /// Reads what neither the replica knows to be absent nor the cache has; where nothing is left, it has ended when it
+    /// returns. The caller disposes of the result.
+    /// </summary>
     /// <param name="number">The number.</param>
     /// <param name="asked">The question.</param>
     /// <param name="exact">Everything is to be read from the store.</param>
@@ -33,24 +38,34 @@ internal sealed class FactReader(
         PhoneNumber number, AskedQuestion asked, bool exact, ConsistencyToken? demand, ServerCallContext context)
     {
         monitor.ThrowIfUntrusted();
-        using var call = new StoreCall(context, options.StoreReadLimitMs);
-        try
+        var key = cipher.Encrypt(number);
+        FactsRead? read = null;
+        if (!exact && registry.Fresh is { } fresh)
         {
-            var snapshot = exact ? await registry.ReadAsync(call.Token) : await registry.CurrentAsync(call.Token);
-            var read = new FactsRead(asked.Resolve(snapshot), snapshot.Registers, regimes.Find(number, asked.Question.CallTime));
-            if (read.Rules is null)
+            read = Plan(number, asked, fresh);
+            if (Screen(read, key, demand))
             {
                 return read;
             }
+        }
 
-            // After a failure the arrays are left to the collector: a read that was given up may still look at them.
-            read.Plan();
-            var key = cipher.Encrypt(number);
-            if (exact || !Screen(read, key, demand))
+        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        try
+        {
+            if (read is null)
             {
-                read.Take(await store.ReadAsync(key, read.Ids, call.Token));
+                read = Plan(number, asked, exact ? await registry.ReadAsync(call.Token) : await registry.CurrentAsync(call.Token));
+                if (exact ? read.Rules is null : Screen(read, key, demand))
+                {
+                    return read;
+                }
             }
 
+            // After a failure the arrays are left to the collector: a read that was given up may still look at them.
+            var session = cache.Session(key.Partition(store.Manifest.Partitions));
+            var stored = await store.ReadAsync(key, read.Ids, call.Token);
+            read.Take(stored);
+            Keep(session, key, read.Ids.Span, stored);
             return read;
         }
         catch (OperationCanceledException) when (call.Expired)
@@ -59,10 +74,26 @@ internal sealed class FactReader(
         }
     }
 
-    /// <summary>Leaves only those facts to be read that may be there.</summary>
+    private FactsRead Plan(PhoneNumber number, AskedQuestion asked, RegistrySnapshot snapshot)
+    {
+        var read = new FactsRead(asked.Resolve(snapshot), snapshot.Registers, regimes.Find(number, asked.Question.CallTime));
+        if (read.Rules is not null)
+        {
+            read.Plan();
+        }
+
+        return read;
+    }
+
+    /// <summary>Leaves only those facts to be read that may be there and are not in the cache.</summary>
     /// <returns>Whether there are none.</returns>
     private bool Screen(FactsRead read, NumberKey key, ConsistencyToken? demand)
     {
+        if (read.Rules is null)
+        {
+            return true;
+        }
+
         var partition = key.Partition(store.Manifest.Partitions);
         var now = clock.GetTimestamp();
         if (FreshFilters.Usable(replica, partition, demand, clock, now, options.FreshnessBoundMs) is not { } state)
@@ -72,7 +103,23 @@ internal sealed class FactReader(
 
         var possible = state.Filter!.MayContain(key, read.Ids.Span);
         read.Rest(new StorePosition(partition, state.Version), clock.GetElapsedTime(state.AsOf, now), possible);
-        return possible == 0;
+        if (possible == 0)
+        {
+            return true;
+        }
+
+        var known = cache.TryFind(partition, key, out var facts) && read.TryTake(facts);
+        cache.Note(known ? 1 : 0, known ? 0 : 1);
+        return known;
+    }
+
+    private void Keep(int session, NumberKey key, ReadOnlySpan<FactId> ids, in StoreRead stored)
+    {
+        if (cache.IsOn)
+        {
+            StoredValue[] values = [.. stored.Values];
+            cache.Keep(session, stored.Partition, stored.Version, key, ids, values);
+        }
     }
 }
 
@@ -131,6 +178,22 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
         {
             Position = new StorePosition(stored.Partition, stored.Version);
         }
+    }
+
+    /// <summary>Takes what is known. What is not known of all leaves the rest to be read.</summary>
+    /// <returns>Whether all of it is known.</returns>
+    internal bool TryTake(in KnownFacts facts)
+    {
+        var cursor = 0;
+        for (var i = 0; i < _count; i++)
+        {
+            if (!facts.TryFind(_ids[i], ref cursor, out _bySlot[_slots[i]]))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>The stored value of the n-th id, or null.</summary>

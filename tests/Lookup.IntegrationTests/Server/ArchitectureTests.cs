@@ -23,6 +23,7 @@ public sealed class ArchitectureTests
         ["Microsoft.Garnet"] = "Lookup.Embedded",
         ["Grpc.AspNetCore"] = "Lookup.Server",
         ["libphonenumber-csharp"] = "Lookup.Core",
+        ["BitFaster.Caching"] = "Lookup.Server",
         ["System.CommandLine"] = "Lookup.Cli",
     };
 

@@ -92,16 +92,21 @@ public sealed class TroubleTests : IAsyncLifetime
     public async Task Check_CallersDeadlineShorterThanTheStore_IsDeadlineExceeded()
     {
         _store.Trouble = ct => Task.Delay(Timeout.Infinite, ct);
+        // Within the bound the number's facts are known without the store.
+        var exact = Samples.Check(_number);
+        exact.Consistency = new Consistency { Exact = true };
         var error = await Assert.ThrowsAsync<RpcException>(
-            () => _server.Lookup.CheckAsync(Samples.Check(_number), deadline: DateTime.UtcNow.AddMilliseconds(50)).ResponseAsync);
+            () => _server.Lookup.CheckAsync(exact, deadline: DateTime.UtcNow.AddMilliseconds(50)).ResponseAsync);
         Assert.Equal(StatusCode.DeadlineExceeded, error.StatusCode);
     }
 
     [Fact]
     public async Task Check_TokenAheadOfTheStore_IsUnknownNotFresh()
     {
-        var request = Samples.Check(_number);
-        var token = (await _server.Facts.ListFactsAsync(new ListFactsRequest { Number = _number })).ConsistencyToken;
+        // One that was not asked before, so that it has to be read.
+        var number = Samples.NewNumber();
+        var request = Samples.Check(number);
+        var token = (await _server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(number)))).ConsistencyToken;
         _store.Behind = 1;
         request.Consistency = new Consistency { AtLeastAsFresh = token };
         var decision = (await _server.Lookup.CheckAsync(request)).Decision;
@@ -110,7 +115,7 @@ public sealed class TroubleTests : IAsyncLifetime
         Assert.NotNull(decision.RetryAfter);
         Assert.Null(decision.ReusableUntil);
         var explained = await _server.Lookup.ExplainAsync(
-            new ExplainRequest { Number = _number, Question = request.Question, Consistency = request.Consistency });
+            new ExplainRequest { Number = number, Question = request.Question, Consistency = request.Consistency });
         Assert.Equal(Verdict.Unknown, explained.Decision.Verdict);
     }
 

@@ -17,6 +17,12 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     /// <summary>Runs behind each poll and load of a filter, before the answer is handed over.</summary>
     internal Func<Task> OnTheWayBack { get; set; } = () => Task.CompletedTask;
 
+    /// <summary>Runs behind each read of a number's timelines, before the answer is handed over.</summary>
+    internal Func<Task> OnReadOnTheWayBack { get; set; } = () => Task.CompletedTask;
+
+    /// <summary>Numbers read so far.</summary>
+    internal int Reads { get; private set; }
+
     /// <summary>Versions that reads tell are so much lower than the real ones.</summary>
     internal ulong Behind { get; set; }
 
@@ -28,6 +34,8 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     {
         await Trouble(ct);
         var read = await inner.ReadAsync(key, ids, ct);
+        Reads++;
+        await OnReadOnTheWayBack();
         return read with { Version = read.Version - Math.Min(Behind, read.Version) };
     }
 
@@ -45,6 +53,8 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         }
 
         await inner.ReadAsync(batch, ct);
+        Reads += batch.Count;
+        await OnReadOnTheWayBack();
         for (var item = 0; item < batch.Count; item++)
         {
             if (batch.Fault(item) is null)

@@ -1,0 +1,253 @@
+using System.Diagnostics.Metrics;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.IntegrationTests.Store;
+using Lookup.Redis;
+using Lookup.Server.Observability;
+using Lookup.Server.Records;
+
+namespace Lookup.IntegrationTests.Records;
+
+public sealed class RecordCacheTests
+{
+    private const int P = 0;
+
+    private static readonly FactId[] Ids = [Sample.ObjectionId(), Sample.ObjectionId("other")];
+
+    private readonly RecordCache _cache = new(1, 1_000_000);
+
+    public RecordCacheTests() => _cache.Following(P, 10);
+
+    [Fact]
+    public void Find_Kept_GivesValuesAndAbsence()
+    {
+        Keep(1, version: 10);
+        Assert.True(_cache.TryFind(P, Sample.Key(1), out var facts));
+        var cursor = 0;
+        Assert.True(facts.TryFind(Ids[1], ref cursor, out var other));
+        Assert.True(other.IsNull);
+        Assert.True(facts.TryFind(Ids[0], ref cursor, out var own));
+        Assert.Equal([7, 7, 7], own.ToArray());
+        Assert.False(facts.TryFind(Sample.ObjectionId("third"), ref cursor, out _));
+        Assert.False(_cache.TryFind(P, Sample.Key(2), out _));
+    }
+
+    [Fact]
+    public void Keep_ReadOlderThanAChangeThatWasTold_IsRefused()
+    {
+        var session = _cache.Session(P);
+        Change(version: 12, number: 1);
+        Keep(1, version: 11, session);
+        Assert.False(_cache.TryFind(P, Sample.Key(1), out _));
+        Keep(1, version: 12, session);
+        Assert.True(_cache.TryFind(P, Sample.Key(1), out _));
+    }
+
+    [Fact]
+    public void Keep_ReadOlderThanAWriteOfThisProcess_IsRefused()
+    {
+        var session = _cache.Session(P);
+        _cache.Wrote(P, 12, Sample.Key(1), Ids[0]);
+        Keep(1, version: 11, session);
+        Assert.False(_cache.TryFind(P, Sample.Key(1), out _));
+    }
+
+    [Fact]
+    public void Keep_PartitionLostAndFollowedSinceTheRead_IsRefusedWhateverItsVersion()
+    {
+        // The partition may have another history now, in which versions mean other changes.
+        var session = _cache.Session(P);
+        _cache.Lost(P);
+        _cache.Following(P, 10);
+        Keep(1, version: 1_000, session);
+        Assert.False(_cache.TryFind(P, Sample.Key(1), out _));
+    }
+
+    [Fact]
+    public void Keep_PartitionNotFollowed_IsRefused()
+    {
+        _cache.Lost(P);
+        Keep(1, version: 1_000);
+        Assert.False(_cache.TryFind(P, Sample.Key(1), out _));
+        Assert.Equal(0, _cache.Count);
+    }
+
+    [Fact]
+    public void Find_ChangedOrWrittenOrLost_FindsNothing()
+    {
+        for (var i = 1; i <= 3; i++)
+        {
+            Keep(i, version: 10);
+        }
+
+        Change(version: 11, number: 1);
+        Assert.False(_cache.TryFind(P, Sample.Key(1), out _));
+        Assert.True(_cache.TryFind(P, Sample.Key(2), out _));
+        _cache.Wrote(P, 12, Sample.Key(2), Ids[0]);
+        Assert.False(_cache.TryFind(P, Sample.Key(2), out _));
+        Assert.True(_cache.TryFind(P, Sample.Key(3), out _));
+        Assert.Equal(2, _cache.Invalidations);
+        _cache.Lost(P);
+        Assert.False(_cache.TryFind(P, Sample.Key(3), out _));
+        _cache.Following(P, 12);
+        Assert.False(_cache.TryFind(P, Sample.Key(3), out _));
+        Keep(3, version: 12);
+        Assert.True(_cache.TryFind(P, Sample.Key(3), out _));
+        AssertCounted(_cache);
+    }
+
+    [Fact]
+    public void Keep_OtherFactsOfTheNumber_JoinsWhatWasKnown()
+    {
+        Keep(1, version: 10);
+        FactId[] third = [Sample.ObjectionId("third")];
+        _cache.Keep(_cache.Session(P), P, 10, Sample.Key(1), third, [new byte[] { 3 }]);
+        // Read again: the newer value counts.
+        _cache.Keep(_cache.Session(P), P, 10, Sample.Key(1), Ids.AsSpan(0, 1), [new byte[] { 8, 8 }]);
+        Assert.True(_cache.TryFind(P, Sample.Key(1), out var facts));
+        var cursor = 0;
+        Assert.True(facts.TryFind(third[0], ref cursor, out var value));
+        Assert.Equal([3], value.ToArray());
+        Assert.True(facts.TryFind(Ids[0], ref cursor, out value));
+        Assert.Equal([8, 8], value.ToArray());
+        Assert.True(facts.TryFind(Ids[1], ref cursor, out value));
+        Assert.True(value.IsNull);
+        Assert.Equal(1, _cache.Count);
+        AssertCounted(_cache);
+    }
+
+    [Fact]
+    public void Keep_MoreThanAnEntryTakes_KeepsWhatWasReadLast()
+    {
+        var large = new byte[1_500];
+        for (var i = 0; i < 6; i++)
+        {
+            FactId[] id = [Sample.ObjectionId("organisation" + i)];
+            _cache.Keep(_cache.Session(P), P, 10, Sample.Key(1), id, [large]);
+            Assert.True(_cache.TryFind(P, Sample.Key(1), out var facts));
+            var cursor = 0;
+            Assert.True(facts.TryFind(id[0], ref cursor, out _));
+            Assert.InRange(_cache.Bytes, 1, RecordCache.MaxEntry);
+        }
+
+        _cache.Keep(_cache.Session(P), P, 10, Sample.Key(2), Ids.AsSpan(0, 1), [new byte[RecordCache.MaxEntry]]);
+        Assert.False(_cache.TryFind(P, Sample.Key(2), out _));
+        AssertCounted(_cache);
+    }
+
+    [Fact]
+    public void Off_KeepsNothing()
+    {
+        var off = new RecordCache(1, 0);
+        off.Following(P, 10);
+        off.Keep(off.Session(P), P, 10, Sample.Key(1), Ids, [new byte[1], null]);
+        off.Changed(P, [new FeedChange(11, Sample.Key(1), Ids[0], default)]);
+        off.Wrote(P, 12, Sample.Key(1), Ids[0]);
+        off.Lost(P);
+        Assert.False(off.TryFind(P, Sample.Key(1), out _));
+        Assert.Equal(0, off.Count);
+    }
+
+    [Theory]
+    [InlineData(16)]
+    [InlineData(1_500)]
+    public async Task Keep_MoreThanFits_StaysWithinItsBytes(int size)
+    {
+        const int Limit = 2_000_000;
+        const int Numbers = 100_000;
+        var keys = Keys(Numbers);
+        var cache = new RecordCache(1, Limit);
+        cache.Following(P, 0);
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(worker => Task.Run(() =>
+        {
+            for (var i = worker; i < Numbers; i += 2)
+            {
+                cache.Keep(cache.Session(P), P, 0, keys[i], Ids.AsSpan(0, 1), [new byte[size]]);
+                // Each worker may be about to add one.
+                Assert.InRange(cache.Bytes, 0, Limit + (2 * RecordCache.MaxEntry));
+            }
+        })));
+        // Room for large ones is made in the background.
+        for (var i = 0; cache.Evictions == 0; i = (i + 1) % Numbers)
+        {
+            cache.Keep(cache.Session(P), P, 0, keys[i], Ids.AsSpan(0, 1), [new byte[size]]);
+            await Task.Yield();
+        }
+
+        while (cache.IsMakingRoom)
+        {
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+
+        Assert.InRange(cache.Bytes, Limit / 2, Limit + (2 * RecordCache.MaxEntry));
+        AssertCounted(cache);
+    }
+
+    [Fact]
+    public void Bytes_AllChanged_AreGivenBack()
+    {
+        for (var i = 0; i < 1_000; i++)
+        {
+            Keep(i, version: 10);
+        }
+
+        for (var i = 0; i < 1_000; i++)
+        {
+            Change(version: (ulong)(11 + i), number: i);
+        }
+
+        Assert.Equal(0, _cache.Bytes);
+        Assert.Equal(0, _cache.Count);
+    }
+
+    [Fact]
+    public void Note_ListAskedTwice_TellsTheSecondTime()
+    {
+        var asked = new AskedBefore(10_000);
+        var keys = Keys(5_000);
+        Assert.InRange(keys.Count(k => asked.Note(k)), 0, 10);
+        // Some took the place of others.
+        Assert.InRange(keys.Count(k => asked.Note(k)), 3_000, 5_000);
+    }
+
+    [Fact]
+    public void Meter_HitsMissesAndSizes_AreTold()
+    {
+        Keep(1, version: 10);
+        _cache.Note(3, 2);
+        Change(version: 11, number: 1);
+        using var meter = new RecordCacheMeter(_cache);
+        var told = new Dictionary<string, long>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, own) =>
+            {
+                if (meter.Owns(instrument))
+                    own.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => told[instrument.Name] = value);
+        listener.Start();
+        listener.RecordObservableInstruments();
+        Assert.Equal(3, told["lookup.record_cache.hits"]);
+        Assert.Equal(2, told["lookup.record_cache.misses"]);
+        Assert.Equal(0, told["lookup.record_cache.evictions"]);
+        Assert.Equal(1, told["lookup.record_cache.invalidations"]);
+        Assert.Equal(0, told["lookup.record_cache.entries"]);
+        Assert.Equal(0, told["lookup.record_cache.size"]);
+    }
+
+    private static NumberKey[] Keys(int count) => [.. Enumerable.Range(0, count).Select(Sample.Key)];
+
+    private static void AssertCounted(RecordCache cache)
+    {
+        Assert.Equal(cache.Entries.Sum(e => (long)e.Bytes), cache.Bytes);
+        Assert.Equal(cache.Entries.Count(), cache.Count);
+    }
+
+    private void Keep(int number, ulong version, int? session = null) =>
+        _cache.Keep(session ?? _cache.Session(P), P, version, Sample.Key(number), Ids, [new byte[] { 7, 7, 7 }, null]);
+
+    private void Change(ulong version, int number) =>
+        _cache.Changed(P, [new FeedChange(version, Sample.Key(number), Ids[0], new byte[] { 9 })]);
+}
