@@ -39,6 +39,32 @@ internal static class Keys
 
     private const string Hex = "0123456789abcdef";
 
+    /// <summary>In place of a partition: what belongs to the store as a whole.</summary>
+    internal const int Shared = -1;
+
+    /// <summary>Places that data can have: <see cref="Shared"/>, then the partitions.</summary>
+    internal const int Places = NumberKey.MaxPartitions + 1;
+
+    /// <summary>The slot of a Redis Cluster that a partition, or <see cref="Shared"/>, lies in.</summary>
+    internal static int Slot(int partition)
+    {
+        // CRC16 (XMODEM) of the tag between the braces, modulo the number of slots.
+        ReadOnlySpan<byte> tag = partition == Shared ? "lookup"u8 : [(byte)Hex[partition >> 4], (byte)Hex[partition & 15]];
+        var crc = 0;
+        foreach (var one in tag)
+        {
+            crc ^= one << 8;
+            for (var bit = 0; bit < 8; bit++)
+            {
+                crc = (crc & 0x8000) != 0 ? (crc << 1) ^ 0x1021 : crc << 1;
+            }
+
+            crc &= 0xFFFF;
+        }
+
+        return crc & 16_383;
+    }
+
     internal static RedisKey Meta(int partition) => Plain(partition, (byte)'m');
 
     internal static RedisKey Feed(int partition) => Plain(partition, (byte)'f');
@@ -90,15 +116,6 @@ internal static class Keys
 
     /// <summary>The plain bytes of the name of a partition's meta.</summary>
     internal static void WriteMeta(int partition, Span<byte> name) => WritePlain(partition, (byte)'m', name);
-
-    /// <summary>The partition that a key belongs to; null where it belongs to the store.</summary>
-    internal static int? Partition(RedisKey key)
-    {
-        byte[] name = key!;
-        return name.Length >= MetaSize && name[0] == '{' && name[3] == '}'
-            ? (Hex.IndexOf((char)name[1], StringComparison.Ordinal) << 4) | Hex.IndexOf((char)name[2], StringComparison.Ordinal)
-            : null;
-    }
 
     private static RedisKey Plain(int partition, byte kind)
     {

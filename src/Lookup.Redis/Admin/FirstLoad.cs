@@ -23,7 +23,7 @@ namespace Lookup.Redis;
 public sealed record FirstLoadResult(long Facts, long Timelines, long Merged, long Collisions);
 
 /// <summary>
-/// Fills an empty store on a single redis server, not a cluster. One caller at a time. Disposing it before
+/// Fills an empty store. One caller at a time. Disposing it before
 /// <see cref="PublishAsync"/> leaves a store that no service uses and that the next first load wipes.
 /// </summary>
 public sealed class FirstLoad : IAsyncDisposable
@@ -32,7 +32,7 @@ public sealed class FirstLoad : IAsyncDisposable
     private const int MaxDeferred = 65_536;
 
     private readonly RedisLink _link;
-    private readonly LoadConnection _load;
+    private readonly LoadConnection[] _loads;
     private readonly RedisNames _names;
     private readonly RedisWriter _writer;
     private readonly BlockFilter[] _filters;
@@ -42,10 +42,10 @@ public sealed class FirstLoad : IAsyncDisposable
     private long _merged;
     private long _collisions;
 
-    private FirstLoad(RedisLink link, LoadConnection load, StoreManifest manifest, int blocks)
+    private FirstLoad(RedisLink link, LoadConnection[] loads, StoreManifest manifest, int blocks)
     {
         _link = link;
-        _load = load;
+        _loads = loads;
         Manifest = manifest;
         _names = new RedisNames(link, StoreManifestFormat.Epoch(manifest.Epoch));
         var partitions = new PartitionStates(manifest.Partitions);
@@ -86,15 +86,16 @@ public sealed class FirstLoad : IAsyncDisposable
                 await CheckEmptyAsync(link, manifest, cancellation);
 
             // A store that was set up for more keeps its filters' size.
-            var before = await link.WriteAsync(db => db.HashGetAsync(Keys.Meta(0), "g", CommandFlags.DemandMaster), cancellation);
+            var before = await link.WriteAsync(0, db => db.HashGetAsync(Keys.Meta(0), "g", CommandFlags.DemandMaster), cancellation);
             var blocks = Math.Max(
                 BlockFilter.BlocksFor((init.ExpectedFacts + manifest.Partitions - 1) / manifest.Partitions, init.BitsPerFact),
                 before.IsNull ? 0 : FilterGenerations.Parse(before!).All[^1].Blocks);
-            await link.WriteAsync(
-                async db =>
-                {
-                    await db.HashSetAsync(Keys.Manifest, "state", StoreManifestFormat.Loading);
-                    for (var p = 0; p < manifest.Partitions; p++)
+            await StoreAdmin.SetStateAsync(link, StoreManifestFormat.Loading, cancellation);
+            for (var p = 0; p < manifest.Partitions; p++)
+            {
+                await link.WriteAsync(
+                    p,
+                    async db =>
                     {
                         await db.HashSetAsync(
                             Keys.Meta(p),
@@ -104,12 +105,12 @@ public sealed class FirstLoad : IAsyncDisposable
                                 new("n", 0),
                                 new("g", FilterGenerations.Of(1, blocks)),
                             ]);
-                    }
+                        return true;
+                    },
+                    cancellation);
+            }
 
-                    return true;
-                },
-                cancellation);
-            var load = new FirstLoad(link, await LoadConnection.ConnectAsync(options, link.Primary, clock, cancellation), manifest, blocks);
+            var load = new FirstLoad(link, await ConnectAsync(link, manifest.Partitions, cancellation), manifest, blocks);
             if (state == StoreManifestFormat.Loading)
                 await load.ForgetImportsAsync(clock.GetUtcNow().ToUnixTimeMilliseconds(), cancellation);
             return load;
@@ -168,7 +169,7 @@ public sealed class FirstLoad : IAsyncDisposable
         for (var p = 0; p < counts.Length; p++)
         {
             // Each field set directly was answered as new; the script counted the others.
-            counts[p] = _direct[p] + (long)await _link.WriteAsync(db => db.HashGetAsync(Keys.Meta(p), "n"), cancellation);
+            counts[p] = _direct[p] + (long)await _link.WriteAsync(p, db => db.HashGetAsync(Keys.Meta(p), "n"), cancellation);
             timelines += counts[p];
         }
 
@@ -176,6 +177,7 @@ public sealed class FirstLoad : IAsyncDisposable
         {
             var partition = p;
             await _link.WriteAsync(
+                partition,
                 async db =>
                 {
                     await db.StringSetAsync(Keys.Filter(partition, 1), _filters[partition].Bytes.ToArray());
@@ -201,22 +203,52 @@ public sealed class FirstLoad : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _load.DisposeAsync();
+        foreach (var load in _loads.Distinct())
+        {
+            await load.DisposeAsync();
+        }
+
         await _link.DisposeAsync();
     }
 
-    private Task<bool> OpenAsync(CancellationToken cancellation) => _link.WriteAsync(
-        async db =>
+    private async Task OpenAsync(CancellationToken cancellation)
+    {
+        for (var p = 0; p < _filters.Length; p++)
         {
-            for (var p = 0; p < _filters.Length; p++)
+            await _link.WriteAsync(
+                p, db => db.HashSetAsync(Keys.Meta(p), "e", StoreManifestFormat.Epoch(Manifest.Epoch)), cancellation);
+        }
+
+        await StoreAdmin.SetStateAsync(_link, StoreManifestFormat.Ready, cancellation);
+    }
+
+    // One connection to each server, by partition.
+    private static async Task<LoadConnection[]> ConnectAsync(RedisLink link, int partitions, CancellationToken cancellation)
+    {
+        var opened = new Dictionary<ServerLink, LoadConnection>();
+        try
+        {
+            var loads = new LoadConnection[partitions];
+            for (var p = 0; p < partitions; p++)
             {
-                await db.HashSetAsync(Keys.Meta(p), "e", StoreManifestFormat.Epoch(Manifest.Epoch));
+                var server = link.Of(p);
+                if (!opened.TryGetValue(server, out var load))
+                    opened.Add(server, load = await LoadConnection.ConnectAsync(link.Options, server.Server, link.Clock, cancellation));
+                loads[p] = load;
             }
 
-            await db.HashSetAsync(Keys.Manifest, "state", StoreManifestFormat.Ready);
-            return true;
-        },
-        cancellation);
+            return loads;
+        }
+        catch
+        {
+            foreach (var load in opened.Values)
+            {
+                await load.DisposeAsync();
+            }
+
+            throw;
+        }
+    }
 
     private ValueTask SetAsync(int partition, in StoredFact fact)
     {
@@ -224,13 +256,17 @@ public sealed class FirstLoad : IAsyncDisposable
         Span<byte> field = stackalloc byte[Keys.FieldSize];
         Keys.WriteBucket(partition, fact.Key.Bucket, name);
         Keys.WriteField(fact.Key, fact.Id, field);
-        return _load.SetAsync(name, field, Timeline.Single(fact.Id.Kind, fact.Entry));
+        return _loads[partition].SetAsync(name, field, Timeline.Single(fact.Id.Kind, fact.Entry));
     }
 
     // What was set directly must be there before it is merged with.
     private async Task MergeDeferredAsync(CancellationToken cancellation)
     {
-        await _load.DrainAsync(cancellation);
+        foreach (var load in _loads.Distinct())
+        {
+            await load.DrainAsync(cancellation);
+        }
+
         foreach (var chunk in _deferred.Chunk(8_192))
         {
             await _writer.WriteAsync(chunk, cancellation);
@@ -257,7 +293,7 @@ public sealed class FirstLoad : IAsyncDisposable
     {
         for (var p = 0; p < manifest.Partitions; p++)
         {
-            var meta = await link.WriteAsync(db => db.HashGetAsync(Keys.Meta(p), ["v", "n"], CommandFlags.DemandMaster), cancellation);
+            var meta = await link.WriteAsync(p, db => db.HashGetAsync(Keys.Meta(p), ["v", "n"], CommandFlags.DemandMaster), cancellation);
             if (meta[0].IsNull)
                 throw RedisFaults.NotInitialised();
             if (meta[0] != 0 || meta[1] != 0)
@@ -279,10 +315,10 @@ public sealed class FirstLoad : IAsyncDisposable
                     .. buckets.Select(b => Keys.Bucket(partition, b)), .. buckets.Select(b => Keys.Details(partition, b)),
                     .. buckets.Select(b => Keys.Claims(partition, b)),
                 ];
-                await link.WriteAsync(db => db.KeyDeleteAsync(keys), cancellation);
+                await link.WriteAsync(partition, db => db.KeyDeleteAsync(keys), cancellation);
             }
 
-            await link.WriteAsync(db => db.KeyDeleteAsync([Keys.Feed(partition), Keys.Filter(partition, 1)]), cancellation);
+            await link.WriteAsync(partition, db => db.KeyDeleteAsync([Keys.Feed(partition), Keys.Filter(partition, 1)]), cancellation);
         }
     }
 }

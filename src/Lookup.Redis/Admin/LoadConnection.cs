@@ -33,7 +33,7 @@ internal sealed class LoadConnection : IAsyncDisposable
     private LoadConnection(Stream stream) => _stream = stream;
 
     internal static async Task<LoadConnection> ConnectAsync(
-        StoreOptions options, EndPoint? server, TimeProvider clock, CancellationToken cancellation)
+        StoreOptions options, EndPoint server, TimeProvider clock, CancellationToken cancellation)
     {
         var connection = new LoadConnection(await ServerDial.ConnectAsync(options, server, clock, cancellation));
         connection._sending = Task.Run(connection.SendAsync, CancellationToken.None);

@@ -78,7 +78,7 @@ public static class StoreAdmin
     internal static async Task<StoreManifest> InitAsync(
         RedisLink link, InitOptions init, ServerCheck server, TimeProvider clock, CancellationToken cancellation)
     {
-        await server.CheckAsync(link, cancellation);
+        await server.CheckAsync(link, init.Partitions, cancellation);
         var current = await ManifestAsync(link, cancellation);
         if (!current[1].IsNull && current[5] != StoreManifestFormat.Initialising)
             throw new InvalidOperationException("The server holds a store already.");
@@ -93,10 +93,18 @@ public static class StoreAdmin
 
         // The manifest comes first, as unfinished, and is finished last: a start in between finds no usable store.
         await link.WriteAsync(
+            Keys.Shared,
             async db =>
             {
                 await db.HashSetAsync(Keys.Manifest, StoreManifestFormat.Write(manifest, StoreManifestFormat.Initialising));
-                for (var p = 0; p < init.Partitions; p++)
+                return true;
+            },
+            cancellation);
+        for (var p = 0; p < init.Partitions; p++)
+        {
+            await link.WriteAsync(
+                p,
+                async db =>
                 {
                     await db.KeyDeleteAsync([Keys.Meta(p), Keys.Feed(p), Keys.Filter(p, 1)]);
                     await db.StringSetRangeAsync(Keys.Filter(p, 1), (blocks * (long)BlockFilter.BlockSize) - 1, new byte[1]);
@@ -108,12 +116,12 @@ public static class StoreAdmin
                             new("n", 0),
                             new("g", FilterGenerations.Of(1, blocks)),
                         ]);
-                }
+                    return true;
+                },
+                cancellation);
+        }
 
-                await db.HashSetAsync(Keys.Manifest, "state", StoreManifestFormat.Ready);
-                return true;
-            },
-            cancellation);
+        await SetStateAsync(link, StoreManifestFormat.Ready, cancellation);
         return manifest;
     }
 
@@ -144,7 +152,12 @@ public static class StoreAdmin
 
     internal static Task<RedisValue[]> ManifestAsync(RedisLink link, CancellationToken cancellation) =>
         link.WriteAsync(
-            db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster), cancellation);
+            Keys.Shared,
+            db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster),
+            cancellation);
+
+    internal static Task SetStateAsync(RedisLink link, string state, CancellationToken cancellation) =>
+        link.WriteAsync(Keys.Shared, db => db.HashSetAsync(Keys.Manifest, "state", state), cancellation);
 
     internal static void Check(StoreOptions options, InitOptions init)
     {
@@ -155,10 +168,8 @@ public static class StoreAdmin
 
     private static async Task<bool> AnyPartAsync(RedisLink link, CancellationToken cancellation)
     {
-        var found = await link.WriteAsync(
-            db => Task.WhenAll(Enumerable.Range(0, NumberKey.MaxPartitions).Select(
-                p => db.KeyExistsAsync(Keys.Meta(p), CommandFlags.DemandMaster))),
-            cancellation);
+        var found = await Task.WhenAll(Enumerable.Range(0, NumberKey.MaxPartitions).Select(
+            p => link.WriteAsync(p, db => db.KeyExistsAsync(Keys.Meta(p), CommandFlags.DemandMaster), cancellation)));
         return found.Any(exists => exists);
     }
 }

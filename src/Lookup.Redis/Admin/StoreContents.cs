@@ -33,7 +33,7 @@ internal static class StoreContents
             var filters = new List<BlockFilter>();
             foreach (var generation in generations.All)
             {
-                byte[]? bytes = await link.WriteAsync(db => db.StringGetAsync(Keys.Filter(p, generation.Number), CommandFlags.DemandMaster), cancellation);
+                byte[]? bytes = await link.WriteAsync(p, db => db.StringGetAsync(Keys.Filter(p, generation.Number), CommandFlags.DemandMaster), cancellation);
                 if (bytes?.Length != generation.Blocks * BlockFilter.BlockSize)
                     findings.Add(new Finding(FindingLevel.Fail, "filter", $"Filter {generation.Number} of partition {p} is missing or has another length.", "Rebuild the filter."));
                 else
@@ -68,6 +68,7 @@ internal static class StoreContents
         {
             var begin = first;
             var lengths = await link.WriteAsync(
+                partition,
                 db => Task.WhenAll(Enumerable.Range(begin, Chunk).Select(
                     bucket => db.HashLengthAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster))),
                 cancellation);
@@ -79,12 +80,12 @@ internal static class StoreContents
 
     private static Task<RedisValue[]> MetaAsync(RedisLink link, int partition, CancellationToken cancellation) =>
         link.WriteAsync(
-            db => db.HashGetAsync(Keys.Meta(partition), ["e", "v", "g", "n"], CommandFlags.DemandMaster), cancellation);
+            partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "v", "g", "n"], CommandFlags.DemandMaster), cancellation);
 
     private static async Task FeedAsync(
         List<Finding> findings, RedisLink link, int partition, ulong version, CancellationToken cancellation)
     {
-        var feed = await link.WriteAsync(db => db.ListRangeAsync(Keys.Feed(partition), flags: CommandFlags.DemandMaster), cancellation);
+        var feed = await link.WriteAsync(partition, db => db.ListRangeAsync(Keys.Feed(partition), flags: CommandFlags.DemandMaster), cancellation);
         for (var i = 1; i < feed.Length; i++)
         {
             if (VersionOf(feed[i]) != VersionOf(feed[i - 1]) + 1)
@@ -104,7 +105,7 @@ internal static class StoreContents
         for (var i = 0; i < Sample; i++)
         {
             var bucket = i * (NumberKey.Buckets / Sample);
-            var entries = await link.WriteAsync(db => db.HashGetAllAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster), cancellation);
+            var entries = await link.WriteAsync(partition, db => db.HashGetAllAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster), cancellation);
             foreach (var entry in entries)
             {
                 byte[] field = entry.Name!;

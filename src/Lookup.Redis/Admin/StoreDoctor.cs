@@ -1,5 +1,6 @@
 using System.Globalization;
 using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
 using Lookup.Redis.Store;
 
 namespace Lookup.Redis;
@@ -37,10 +38,13 @@ internal static class StoreDoctor
         try
         {
             await using var link = await RedisLink.ConnectAsync(options, clock, cancellation);
-            var info = RedisServerCheck.Parse(await link.WriteAsync(async db => (string?)await db.ExecuteAsync("INFO"), cancellation));
-            findings.Add(new Finding(FindingLevel.Ok, "connection", $"Connected; the server is version {info.GetValueOrDefault("redis_version")}."));
-            Server(findings, info, options);
-            await SettingsAsync(findings, link, cancellation);
+            // Before the manifest is read, it is not known how many there are.
+            var servers = link.Servers(NumberKey.MaxPartitions);
+            foreach (var server in servers)
+            {
+                await ServerAsync(findings, server, servers.Count == 1 ? "" : $"{server.Server}: ", options, cancellation);
+            }
+
             await StoreAsync(findings, link, keyCheck, cancellation);
         }
         catch (StoreUnavailableException e)
@@ -49,6 +53,23 @@ internal static class StoreDoctor
         }
 
         return findings;
+    }
+
+    private static async Task ServerAsync(
+        List<Finding> findings, ServerLink server, string name, StoreOptions options, CancellationToken cancellation)
+    {
+        var found = new List<Finding>();
+        try
+        {
+            var info = await server.WriteAsync(db => server.InfoAsync(db, ""), cancellation);
+            found.Add(new Finding(FindingLevel.Ok, "connection", $"Connected; the server is version {info.GetValueOrDefault("redis_version")}."));
+            Server(found, info, options);
+            await SettingsAsync(found, server, cancellation);
+        }
+        finally
+        {
+            findings.AddRange(found.Select(finding => finding with { What = name + finding.What }));
+        }
     }
 
     private static void Server(List<Finding> findings, Dictionary<string, string> info, StoreOptions options)
@@ -80,7 +101,7 @@ internal static class StoreDoctor
             findings.Add(new Finding(FindingLevel.Fail, "replicas", $"{replicas} connected, but writes wait for {options.WaitReplicas}.", "Connect replicas or lower WaitReplicas."));
     }
 
-    private static async Task SettingsAsync(List<Finding> findings, RedisLink link, CancellationToken cancellation)
+    private static async Task SettingsAsync(List<Finding> findings, ServerLink server, CancellationToken cancellation)
     {
         try
         {
@@ -107,7 +128,7 @@ internal static class StoreDoctor
 
         async Task<string?> ConfigAsync(string name)
         {
-            var answer = await link.WriteAsync(async db => (string[]?)await db.ExecuteAsync("CONFIG", "GET", name), cancellation);
+            var answer = await server.WriteAsync(async db => (string[]?)await db.ExecuteAsync("CONFIG", "GET", name), cancellation);
             return answer is { Length: 2 } ? answer[1] : null;
         }
     }

@@ -17,7 +17,7 @@ internal static class StoreRecovery
             return;
         for (var p = 0; p < manifest.Partitions; p++)
         {
-            var meta = await link.WriteAsync(db => db.HashGetAsync(Keys.Meta(p), ["v", "n"], CommandFlags.DemandMaster), cancellation);
+            var meta = await link.WriteAsync(p, db => db.HashGetAsync(Keys.Meta(p), ["v", "n"], CommandFlags.DemandMaster), cancellation);
             if (!meta[0].TryParse(out long version) || !meta[1].TryParse(out long said))
                 throw RedisFaults.NotInitialised();
             var counted = await StoreContents.CountAsync(link, p, cancellation);
@@ -27,7 +27,7 @@ internal static class StoreRecovery
                     StoreFault.Damaged, $"{said - counted} of {said} facts of partition {p} are gone. Restore the data folder from a backup.");
             }
 
-            byte[]? newest = await link.WriteAsync(db => db.ListGetByIndexAsync(Keys.Feed(p), -1, CommandFlags.DemandMaster), cancellation);
+            byte[]? newest = await link.WriteAsync(p, db => db.ListGetByIndexAsync(Keys.Feed(p), -1, CommandFlags.DemandMaster), cancellation);
             var fed = newest is { Length: > 8 } ? BinaryPrimitives.ReadInt64BigEndian(newest) : version;
             if (counted != said || fed != version)
                 await RepairAsync(link, p, Math.Max(fed, version) + 1, counted, cancellation);
@@ -37,6 +37,7 @@ internal static class StoreRecovery
     // A version that the feed does not lead to makes every follower read the partition anew.
     private static Task<bool> RepairAsync(RedisLink link, int partition, long version, long count, CancellationToken cancellation) =>
         link.WriteAsync(
+            partition,
             async db =>
             {
                 await db.KeyDeleteAsync(Keys.Feed(partition));

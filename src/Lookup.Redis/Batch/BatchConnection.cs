@@ -64,25 +64,27 @@ internal sealed class BatchConnection : IDisposable
     /// <summary>Whether the server said anything during the last read.</summary>
     internal bool HasHeard { get; private set; }
 
-    /// <summary>Reads a batch. After an exception the connection is not usable.</summary>
+    /// <summary>
+    /// Reads the items of some partitions of a batch, of which others may read other ones at the same time. After an
+    /// exception the connection is not usable.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">The store did not answer, or must not be used.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
-    internal async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
+    internal async Task ReadAsync(ReadBatch batch, int[] own, CancellationToken cancellation)
     {
         HasHeard = false;
-        for (var p = 0; p < _floors.Length; p++)
+        foreach (var p in own)
         {
-            if (!batch.Items(p).IsEmpty)
-                _floors[p] = _partitions.Floor(p);
+            _floors[p] = _partitions.Floor(p);
         }
 
         IsUsable = false;
         _awaitsRole = _roleAsked is not { } asked || _clock.GetElapsedTime(asked) >= RoleEvery;
-        _chunk = new ChunkCursor(_floors.Length);
+        _chunk = new ChunkCursor(own);
         var more = NextChunk(batch);
         Progress();
         using var callerStops = cancellation.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop);
-        var sending = SendAsync(batch, _awaitsRole);
+        var sending = SendAsync(batch, own, _awaitsRole);
         try
         {
             if (_awaitsRole)
@@ -113,7 +115,7 @@ internal sealed class BatchConnection : IDisposable
             if (_start != _end)
             {
                 // Out of step: any of the answers may have been to another question.
-                batch.Begin(_floors.Length);
+                batch.Begin(own);
                 throw RedisFaults.Damaged();
             }
 
@@ -144,12 +146,12 @@ internal sealed class BatchConnection : IDisposable
         return _chunk.MoveNext(batch);
     }
 
-    private async Task SendAsync(ReadBatch batch, bool asksRole)
+    private async Task SendAsync(ReadBatch batch, int[] own, bool asksRole)
     {
         _send.Clear();
         if (asksRole)
             _send.Append("*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n"u8);
-        var chunk = new ChunkCursor(_floors.Length);
+        var chunk = new ChunkCursor(own);
         while (chunk.MoveNext(batch))
         {
             for (var next = -1; next <= chunk.Count; next++)
@@ -227,6 +229,15 @@ internal sealed class BatchConnection : IDisposable
 
     // False where the rest of the piece has not come in yet.
     private bool ParseChunk(ReadBatch batch)
+    {
+        // The values of all connections go to one place.
+        lock (batch.Gate)
+        {
+            return ParseChunkAlone(batch);
+        }
+    }
+
+    private bool ParseChunkAlone(ReadBatch batch)
     {
         var items = batch.Items(_chunk.Partition).Slice(_chunk.First, _chunk.Count);
         for (; _next <= items.Length; _next++)

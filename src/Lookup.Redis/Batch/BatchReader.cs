@@ -3,20 +3,15 @@ using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Batch;
 
-/// <summary>Reads batches over a few connections of its own, which are opened when they are needed.</summary>
+/// <summary>
+/// Reads batches, each part from the server that has it. Where a server says that another one has it, it is asked anew
+/// who does, and the part is read once more within the time of a read.
+/// </summary>
 internal sealed class BatchReader(RedisLink link, PartitionStates partitions, string epoch) : IDisposable
 {
-    /// <summary>Connections, and with them batches under way; the others wait for their turn.</summary>
-    internal const int MaxConnections = 4;
-
-    // After a connection that could not be made, calls fail at once for so long.
-    private static readonly TimeSpan BackOff = TimeSpan.FromMilliseconds(250);
-
     private readonly byte[] _epoch = Encoding.ASCII.GetBytes(epoch);
-    private readonly SemaphoreSlim _places = new(MaxConnections);
     private readonly Lock _lock = new();
-    private readonly Stack<BatchConnection> _idle = new();
-    private long? _failed;
+    private readonly List<ServerPool> _pools = [];
     private bool _isDisposed;
 
     internal async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
@@ -25,19 +20,19 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, st
         cancellation.ThrowIfCancellationRequested();
         if (batch.Count == 0)
             return;
-        await _places.WaitAsync(cancellation);
-        try
-        {
-            await ReadOnAnyAsync(batch, cancellation);
-        }
-        catch (StoreUnavailableException e)
-        {
-            batch.SetFaultOfTheRest(e);
-        }
-        finally
-        {
-            _places.Release();
-        }
+        var begin = link.Clock.GetTimestamp();
+        await ReadOnceAsync(batch, Concerned(batch, static _ => true), cancellation);
+        if (Concerned(batch, static fault => fault is { MayBeElsewhere: true }).Length == 0)
+            return;
+        var finding = link.FindAgainAsync();
+        var again = Concerned(batch, static fault => fault is { IsElsewhere: true });
+        var left = TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs) - link.Clock.GetElapsedTime(begin);
+        if (again.Length == 0 || left <= TimeSpan.Zero)
+            return;
+        await finding.WaitAsync(left, link.Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellation.ThrowIfCancellationRequested();
+        batch.Begin(again);
+        await ReadOnceAsync(batch, again, cancellation);
     }
 
     public void Dispose()
@@ -47,105 +42,61 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, st
             _isDisposed = true;
         }
 
-        while (TakeIdle() is { } connection)
-        {
-            connection.Dispose();
-        }
+        _pools.ForEach(pool => pool.Dispose());
     }
 
-    private async Task ReadOnAnyAsync(ReadBatch batch, CancellationToken cancellation)
+    private int[] Concerned(ReadBatch batch, Predicate<StoreUnavailableException?> isSo)
     {
-        // Partitions of one server fall silent together.
-        var circuit = link.Circuit(batch.FirstPartition);
-        var ended = circuit.EnterRead();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, ended);
-        var connection = TakeIdle();
-        try
+        var count = 0;
+        Span<int> found = stackalloc int[partitions.Count];
+        for (var p = 0; p < partitions.Count; p++)
         {
-            var mayBeStale = connection is not null;
-            connection ??= await OpenAsync(stop.Token);
-            try
+            foreach (var item in batch.Items(p))
             {
-                await connection.ReadAsync(batch, stop.Token);
+                if (!isSo(batch.FaultOrNull(item)))
+                    continue;
+                found[count++] = p;
+                break;
             }
-            catch (StoreUnavailableException e) when (mayBeStale && e.Fault == StoreFault.Unreachable && !connection.HasHeard)
-            {
-                // The server closed it while nobody used it, as it does when it is started again.
-                connection.Dispose();
-                connection = null;
-                connection = await OpenAsync(stop.Token);
-                await connection.ReadAsync(batch, stop.Token);
-            }
+        }
 
-            circuit.Answered();
-        }
-        catch (StoreUnavailableException e)
-        {
-            if (e.Fault == StoreFault.Timeout)
-                circuit.Missed();
-            else if (connection is { HasHeard: true })
-                circuit.Answered();
-            throw;
-        }
-        catch (OperationCanceledException)
-        {
-            if (!cancellation.IsCancellationRequested)
-                throw RedisFaults.Open();
-            if (connection is not { HasHeard: true })
-                circuit.Missed();
-            throw;
-        }
-        finally
-        {
-            if (connection is not null)
-                Return(connection);
-        }
+        return found[..count].ToArray();
     }
 
-    private async Task<BatchConnection> OpenAsync(CancellationToken cancellation)
+    private Task ReadOnceAsync(ReadBatch batch, int[] concerned, CancellationToken cancellation)
+    {
+        var first = link.TryOf(concerned[0]);
+        if (first is not null && Array.TrueForAll(concerned, p => link.TryOf(p) == first))
+            return Pool(first).ReadAsync(batch, concerned, cancellation);
+        return Task.WhenAll(concerned.GroupBy(link.TryOf).Select(group =>
+        {
+            if (group.Key is not null)
+                return Pool(group.Key).ReadAsync(batch, [.. group], cancellation);
+            batch.SetFaultOfTheRest([.. group], RedisFaults.NoServer());
+            return Task.CompletedTask;
+        }));
+    }
+
+    private ServerPool Pool(ServerLink server)
     {
         lock (_lock)
         {
-            if (_failed is { } failed && link.Clock.GetElapsedTime(failed) < BackOff)
-                throw RedisFaults.Open();
-        }
-
-        try
-        {
-            var stream = await ServerDial.ConnectAsync(link.Options, link.Primary, link.Clock, cancellation);
-            return new BatchConnection(
-                stream, partitions, _epoch, link.Clock, TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs));
-        }
-        catch (StoreUnavailableException)
-        {
-            lock (_lock)
+            var pool = _pools.Find(one => one.Server == server);
+            if (pool is not null && !_isDisposed)
+                return pool;
+            // A server that was left is not asked again.
+            foreach (var old in _pools.Where(one => one.Server.IsClosed).ToList())
             {
-                _failed = link.Clock.GetTimestamp();
+                _pools.Remove(old);
+                old.Dispose();
             }
 
-            throw;
+            pool = new ServerPool(link, server, partitions, _epoch);
+            if (_isDisposed)
+                pool.Dispose();
+            else
+                _pools.Add(pool);
+            return pool;
         }
-    }
-
-    private BatchConnection? TakeIdle()
-    {
-        lock (_lock)
-        {
-            return _idle.TryPop(out var connection) ? connection : null;
-        }
-    }
-
-    private void Return(BatchConnection connection)
-    {
-        lock (_lock)
-        {
-            if (connection.IsUsable && !_isDisposed)
-            {
-                _idle.Push(connection);
-                return;
-            }
-        }
-
-        connection.Dispose();
     }
 }

@@ -1,14 +1,15 @@
 namespace Lookup.Redis.Batch;
 
 /// <summary>Goes through a batch in pieces of one partition each, the same way for the one who sends and the one who reads.</summary>
-internal struct ChunkCursor(int partitions)
+internal struct ChunkCursor(int[] partitions)
 {
     /// <summary>Most items of a piece. Each piece must be answered within the limit for a read.</summary>
     internal const int MaxItems = 512;
 
     private int _next;
+    private int _at = -1;
 
-    internal int Partition { get; private set; } = -1;
+    internal readonly int Partition => partitions[_at];
 
     internal int First { get; private set; }
 
@@ -16,11 +17,11 @@ internal struct ChunkCursor(int partitions)
 
     internal bool MoveNext(ReadBatch batch)
     {
-        while (Partition < 0 || _next == batch.Items(Partition).Length)
+        while (_at < 0 || _next == batch.Items(Partition).Length)
         {
-            if (Partition + 1 >= partitions)
+            if (_at + 1 >= partitions.Length)
                 return false;
-            Partition++;
+            _at++;
             _next = 0;
         }
 

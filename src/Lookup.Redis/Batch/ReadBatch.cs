@@ -150,11 +150,24 @@ public sealed class ReadBatch
         _groups[partitions] = Count;
     }
 
+    /// <summary>Begins to read some partitions again: forgets what was answered for their items.</summary>
+    internal void Begin(ReadOnlySpan<int> partitions)
+    {
+        foreach (var p in partitions)
+        {
+            foreach (var item in Items(p))
+            {
+                _answered[item] = false;
+                _faults[item] = null;
+            }
+        }
+    }
+
+    /// <summary>Taken by those who set values while others may.</summary>
+    internal Lock Gate { get; } = new();
+
     /// <summary>The items of a partition, in the order in which they were added.</summary>
     internal ReadOnlySpan<int> Items(int partition) => _order.AsSpan(_groups[partition].._groups[partition + 1]);
-
-    /// <summary>The partition of the first piece that is read; there must be an item.</summary>
-    internal int FirstPartition => _partitions[_order[0]];
 
     /// <summary>Bytes of the values taken so far; set back, the last ones are forgotten.</summary>
     internal int Used { get; set; }
@@ -187,19 +200,24 @@ public sealed class ReadBatch
 
     internal bool HasFault(int item) => _faults[item] is not null;
 
+    internal StoreUnavailableException? FaultOrNull(int item) => _faults[item];
+
     internal void SetFault(int item, StoreUnavailableException fault)
     {
         _answered[item] = false;
         _faults[item] = fault;
     }
 
-    /// <summary>Gives a fault to every item that was not answered and has none.</summary>
-    internal void SetFaultOfTheRest(StoreUnavailableException fault)
+    /// <summary>Gives a fault to every item of some partitions that was not answered and has none.</summary>
+    internal void SetFaultOfTheRest(ReadOnlySpan<int> partitions, StoreUnavailableException fault)
     {
-        for (var item = 0; item < Count; item++)
+        foreach (var p in partitions)
         {
-            if (!_answered[item])
-                _faults[item] ??= fault;
+            foreach (var item in Items(p))
+            {
+                if (!_answered[item])
+                    _faults[item] ??= fault;
+            }
         }
     }
 

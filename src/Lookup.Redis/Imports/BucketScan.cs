@@ -29,6 +29,7 @@ internal sealed class BucketScan(RedisLink link)
         }
 
         Task<HashEntry[][]> Start(int first) => link.WriteAsync(
+            partition,
             db => Task.WhenAll(Enumerable.Range(first, Chunk).Select(
                 bucket => db.HashGetAllAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster))),
             cancellation);

@@ -28,7 +28,7 @@ internal sealed class RedisImports(
     {
         var text = JsonSerializer.Serialize(import, StoredImportJson.Default.StoredImport);
         var answer = await link.ScriptAsync(
-            Script.Import, [Keys.Manifest, Keys.Imports], [_epoch, import.Id, import.Stored ?? "", text], cancellation);
+            Keys.Shared, Script.Import, [Keys.Manifest, Keys.Imports], [_epoch, import.Id, import.Stored ?? "", text], cancellation);
         RedisNames.CheckEpoch(answer);
         return (int)answer[1] == 1 ? import with { Stored = text } : null;
     }
@@ -58,7 +58,7 @@ internal sealed class RedisImports(
         }
 
         // A store that was flushed meanwhile would look as if all were gone.
-        var meta = await link.WriteAsync(db => db.HashGetAsync(Keys.Meta(partition), "e", CommandFlags.DemandMaster), cancellation);
+        var meta = await link.WriteAsync(partition, db => db.HashGetAsync(Keys.Meta(partition), "e", CommandFlags.DemandMaster), cancellation);
         if (meta != _epoch)
             throw RedisFaults.Epoch(meta);
     }

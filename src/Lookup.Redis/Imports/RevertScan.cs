@@ -61,7 +61,7 @@ internal sealed class RevertScan(
             }
 
             var claims = concerned.Exists(one => one.Shared.Count > 0)
-                ? await link.WriteAsync(db => Task.WhenAll(concerned.Select(one => ClaimsAsync(db, partition, one.Key, one.Id, one.Shared))), cancellation)
+                ? await link.WriteAsync(partition, db => Task.WhenAll(concerned.Select(one => ClaimsAsync(db, partition, one.Key, one.Id, one.Shared))), cancellation)
                 : [];
             var items = new List<RevertItem>();
             for (var i = 0; i < concerned.Count; i++)
@@ -107,9 +107,11 @@ internal sealed class RevertScan(
         }
 
         var floor = partitions.Floor(partition);
-        var answer = await link.ScriptAsync(Script.Revert, [.. keys], [.. arguments], cancellation);
+        var answer = await link.ScriptAsync(partition, Script.Revert, [.. keys], [.. arguments], cancellation);
         RedisNames.CheckEpoch(answer);
-        partitions.Seen(partition, ulong.Parse((string)answer[1]!, System.Globalization.CultureInfo.InvariantCulture), floor);
+        var version = ulong.Parse((string)answer[1]!, System.Globalization.CultureInfo.InvariantCulture);
+        partitions.Seen(partition, version, floor);
+        partitions.Confirm(partition, version);
         var refused = new List<RevertItem>();
         lock (tally)
         {
@@ -160,6 +162,7 @@ internal sealed class RevertScan(
         if (items.Count == 0)
             return [];
         var values = await link.WriteAsync(
+            partition,
             db => Task.WhenAll(items.Select(
                 item => db.HashGetAsync(Keys.Bucket(partition, item.Key.Bucket), Keys.Field(item.Key, item.Id), CommandFlags.DemandMaster))),
             cancellation);

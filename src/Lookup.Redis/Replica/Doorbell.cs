@@ -11,7 +11,8 @@ internal sealed class Doorbell(RedisLink link, StoreManifest manifest)
 {
     private readonly Lock _lock = new();
     private Action[] _heard = [];
-    private bool _subscribed;
+    private bool _follows;
+    private ServerLink? _server;
 
     /// <summary>What the scripts publish to; empty where the server has no channels, for then there is only this process.</summary>
     internal static RedisValue ChannelOf(RedisLink link, StoreManifest manifest) =>
@@ -23,16 +24,32 @@ internal sealed class Doorbell(RedisLink link, StoreManifest manifest)
         lock (_lock)
         {
             _heard = [.. _heard, heard];
-            if (link.HasChannels && !_subscribed)
+            if (link.HasChannels && !_follows)
             {
-                _subscribed = true;
-                // The client subscribes again by itself after each break. Without a connection there is nothing to hear.
-                _ = link.Multiplexer.GetSubscriber().SubscribeAsync(
-                    RedisChannel.Literal((string)ChannelOf(link, manifest)!), (_, _) => Ring(), CommandFlags.FireAndForget);
+                _follows = true;
+                link.Moved += Subscribe;
             }
         }
 
+        if (link.HasChannels)
+            Subscribe();
+
         return new Listener(this, heard);
+    }
+
+    // The nodes of a cluster pass on what is published at any of them.
+    private void Subscribe()
+    {
+        lock (_lock)
+        {
+            var server = link.TryOf(Keys.Shared);
+            if (server is null || server == _server || _heard.Length == 0)
+                return;
+            _server = server;
+            // The client subscribes again by itself after each break. Without a connection there is nothing to hear.
+            _ = server.Multiplexer.GetSubscriber().SubscribeAsync(
+                RedisChannel.Literal((string)ChannelOf(link, manifest)!), (_, _) => Ring(), CommandFlags.FireAndForget);
+        }
     }
 
     /// <summary>This process wrote. A channel brings that back to it.</summary>

@@ -18,7 +18,16 @@ public readonly record struct FeedChange(ulong Version, NumberKey Key, FactId Id
 /// What was written since the version asked about, in the order of their versions; null where they are not all known any
 /// more.
 /// </param>
-public readonly record struct FeedPoll(ulong Version, int Generation, IReadOnlyList<FeedChange>? Changes);
+/// <param name="History">
+/// Whose versions they are: after a fail-over or a restart the same version may hold other facts, and this differs.
+/// </param>
+/// <param name="Fault">Why the store could not answer for this partition; nothing else counts then.</param>
+public readonly record struct FeedPoll(
+    ulong Version,
+    int Generation,
+    IReadOnlyList<FeedChange>? Changes,
+    string History = "",
+    StoreUnavailableException? Fault = null);
 
 /// <summary>
 /// Is told what a replica learns, before it counts: when a partition's version and age move, its observers know the
@@ -52,4 +61,5 @@ public interface IReplicaObserver
 /// <param name="Filter">It holds all facts of the version, and may hold later ones.</param>
 /// <param name="Version">The version.</param>
 /// <param name="Generation">Which filter of the partition it is.</param>
-public sealed record LoadedFilter(BlockFilter Filter, ulong Version, int Generation);
+/// <param name="History">Whose version it is, see <see cref="FeedPoll"/>.</param>
+public sealed record LoadedFilter(BlockFilter Filter, ulong Version, int Generation, string History = "");

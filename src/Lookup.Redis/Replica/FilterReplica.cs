@@ -10,6 +10,9 @@
 // is in the filter. Between two polls the store's doorbell asks for one at once. A store that does not answer lets the age grow; a store that must not be used takes the filters
 // away. Who asks decides how old is too old.
 //
+// A server that takes over for another, or starts again, may go on from an earlier version and give the same numbers to
+// other facts. So each poll says whose history its versions are; under another one the filter is loaded anew.
+//
 // What readers see is one immutable object for each partition, replaced by one volatile write after the bits are set.
 // The bits themselves are set in place: early bits only cost a read.
 using System.Threading.Channels;
@@ -38,7 +41,8 @@ public sealed record ReplicaOptions
 /// <param name="AsOf">
 /// Timestamp of the clock: whatever was acknowledged before it is in the filter. Without meaning where there is none.
 /// </param>
-public sealed record PartitionReplica(BlockFilter? Filter, ulong Version, int Generation, long AsOf)
+/// <param name="History">Whose version it is, see <see cref="FeedPoll"/>.</param>
+public sealed record PartitionReplica(BlockFilter? Filter, ulong Version, int Generation, long AsOf, string History = "")
 {
     internal static readonly PartitionReplica None = new(null, 0, 0, 0);
 }
@@ -178,8 +182,7 @@ public sealed class FilterReplica : IAsyncDisposable
         }
         catch (StoreUnavailableException e)
         {
-            // A store that is away comes back as it was. Any other fault says that it must not be used as it is.
-            if (e.Fault is not (StoreFault.Unreachable or StoreFault.Timeout or StoreFault.Full))
+            if (!IsAway(e))
                 Forget();
         }
         catch (Exception) when (!cancellation.IsCancellationRequested)
@@ -188,12 +191,23 @@ public sealed class FilterReplica : IAsyncDisposable
         }
     }
 
+    // A store that is away comes back as it was. Any other fault says that it must not be used as it is.
+    private static bool IsAway(StoreUnavailableException e) => e.Fault is StoreFault.Unreachable or StoreFault.Timeout or StoreFault.Full;
+
     private void Take(int partition, in FeedPoll poll, ulong? known, long sent)
     {
         lock (_writers[partition])
         {
             var state = _partitions[partition];
-            if (state.Filter is null || state.Version != known || state.Generation != poll.Generation || poll.Changes is null)
+            if (poll.Fault is not null)
+            {
+                if (!IsAway(poll.Fault))
+                    Lose(partition);
+                return;
+            }
+
+            if (state.Filter is null || state.Version != known || state.Generation != poll.Generation
+                || state.History != poll.History || poll.Changes is null)
             {
                 if (state.Filter is not null && state.Version == known)
                     Lose(partition);
@@ -241,7 +255,7 @@ public sealed class FilterReplica : IAsyncDisposable
                 }
 
                 Volatile.Write(
-                    ref _partitions[partition], new PartitionReplica(loaded.Filter, loaded.Version, loaded.Generation, sent));
+                    ref _partitions[partition], new PartitionReplica(loaded.Filter, loaded.Version, loaded.Generation, sent, loaded.History));
             }
         }
         catch (Exception)

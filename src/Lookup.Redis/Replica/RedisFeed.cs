@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -20,6 +21,8 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
     // A longer string would hold up the reads behind it on the connection, and on a slow one its own limit.
     private const int LoadBytes = 256 * 1024;
 
+    private readonly ConditionalWeakTable<ServerLink, ReplicatedVersions> _replicated = [];
+
     private static readonly RedisValue[] MetaFields = ["e", "v", "g"];
 
     /// <summary>See <see cref="IFactStore.PollAsync"/>.</summary>
@@ -31,28 +34,82 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
             floors[p] = partitions.Floor(p);
         }
 
-        // One call each: every partition's circuit hears of it.
-        var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(p => link.ReadAsync(
-            db => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster), cancellation, p)));
         var polls = new FeedPoll[floors.Length];
-        for (var p = 0; p < polls.Length; p++)
-        {
-            var (version, generation) = Check(p, metas[p], floors[p]);
-            polls[p] = new FeedPoll(version, generation.Number, known.Span[p] == version ? [] : null);
-        }
-
-        await Task.WhenAll(Enumerable.Range(0, polls.Length).Select(async p =>
-        {
-            if (polls[p].Changes is null && known.Span[p] is { } since && since < polls[p].Version)
-                polls[p] = await ChangesAsync(p, since, polls[p], cancellation);
-        }));
-        return polls;
+        await Task.WhenAll(Enumerable.Range(0, polls.Length).GroupBy(link.TryOf)
+            .Select(group => PollAsync(group.Key, [.. group], floors, known, polls, cancellation)));
+        return Array.TrueForAll(polls, poll => poll.Fault is not null) ? throw polls[0].Fault! : polls;
     }
+
+    // A server that does not answer is no fault of the partitions of another.
+    private async Task PollAsync(
+        ServerLink? server, int[] own, ulong[] floors, ReadOnlyMemory<ulong?> known, FeedPoll[] polls, CancellationToken cancellation)
+    {
+        try
+        {
+            if (server is null)
+                throw RedisFaults.NoServer();
+            Task<Dictionary<string, string>>? told = null;
+            var metas = await server.ReadAsync(
+                async db =>
+                {
+                    var metas = Task.WhenAll(own.Select(p => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster)));
+                    // Behind them: what a server was before, it does not become again.
+                    told = server.InfoAsync(db, "replication");
+                    await told;
+                    return await metas;
+                },
+                cancellation);
+            var info = await told!;
+            var history = History(info);
+            var versions = new ulong[own.Length];
+            for (var i = 0; i < own.Length; i++)
+            {
+                var p = own[i];
+                polls[p] = Poll(p, metas[i], floors[p], known.Span[p], history);
+                versions[i] = polls[p].Version;
+            }
+
+            if (Array.TrueForAll(own, p => polls[p].Fault is null))
+                _replicated.GetValue(server, _ => new ReplicatedVersions(partitions, link.Options.WaitReplicas)).Take(own, versions, info);
+            await Task.WhenAll(own.Select(async p =>
+            {
+                if (polls[p] is { Fault: null, Changes: null } && known.Span[p] is { } since && since < polls[p].Version)
+                    polls[p] = await ChangesAsync(server, p, since, polls[p], cancellation);
+            }));
+        }
+        catch (StoreUnavailableException e)
+        {
+            if (e.MayBeElsewhere)
+                _ = link.FindAgainAsync();
+            foreach (var p in own)
+            {
+                polls[p] = new FeedPoll(0, 0, null, Fault: e);
+            }
+        }
+    }
+
+    private FeedPoll Poll(int partition, RedisValue[] meta, ulong floor, ulong? known, string history)
+    {
+        try
+        {
+            var (version, generation) = Check(partition, meta, floor);
+            return new FeedPoll(version, generation.Number, known == version ? [] : null, history);
+        }
+        catch (StoreUnavailableException e)
+        {
+            return new FeedPoll(0, 0, null, Fault: e);
+        }
+    }
+
+    // Each primary names its history anew when it starts, or takes over.
+    private static string History(Dictionary<string, string> info) =>
+        info.GetValueOrDefault("role") is "slave" or "replica" ? throw RedisFaults.Replica() : info.GetValueOrDefault("master_replid", "");
 
     /// <summary>See <see cref="IFactStore.LoadFilterAsync"/>.</summary>
     internal async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation)
     {
         var floor = partitions.Floor(partition);
+        var history = await HistoryAsync(partition, cancellation);
         var (version, generation) = await MetaAsync(partition, floor, cancellation);
         var key = Keys.Filter(partition, generation.Number);
         var bytes = new byte[generation.Blocks * BlockFilter.BlockSize];
@@ -60,7 +117,7 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
         {
             var end = Math.Min(start + LoadBytes, bytes.Length);
             byte[]? part = await link.ReadAsync(
-                db => db.StringGetRangeAsync(key, start, end - 1, CommandFlags.DemandMaster), cancellation, partition);
+                partition, db => db.StringGetRangeAsync(key, start, end - 1, CommandFlags.DemandMaster), cancellation);
             if (part?.Length != end - start)
                 throw RedisFaults.Damaged();
             part.CopyTo(bytes, start);
@@ -69,16 +126,25 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
         // Still the same store and the same filter: what was read was not being taken away.
         if ((await MetaAsync(partition, version, cancellation)).Generation != generation)
             throw RedisFaults.Timeout();
-        return new LoadedFilter(BlockFilter.FromBytes(bytes), version, generation.Number);
+        if (await HistoryAsync(partition, cancellation) != history)
+            throw RedisFaults.Changed();
+        return new LoadedFilter(BlockFilter.FromBytes(bytes), version, generation.Number, history);
     }
 
-    private async Task<FeedPoll> ChangesAsync(int partition, ulong since, FeedPoll poll, CancellationToken cancellation)
+    private async Task<string> HistoryAsync(int partition, CancellationToken cancellation)
+    {
+        var server = link.Of(partition);
+        return History(await server.ReadAsync(db => server.InfoAsync(db, "replication"), cancellation));
+    }
+
+    private async Task<FeedPoll> ChangesAsync(
+        ServerLink server, int partition, ulong since, FeedPoll poll, CancellationToken cancellation)
     {
         var wanted = poll.Version - since;
         if (wanted > (ulong)link.Options.FeedLength)
             return poll;
-        var entries = await link.ReadAsync(
-            db => db.ListRangeAsync(Keys.Feed(partition), -(long)wanted - Slack, -1, CommandFlags.DemandMaster), cancellation, partition);
+        var entries = await server.ReadAsync(
+            db => db.ListRangeAsync(Keys.Feed(partition), -(long)wanted - Slack, -1, CommandFlags.DemandMaster), cancellation);
         var changes = Parse(entries, since);
         var version = changes is null or [] ? since : changes[^1].Version;
         return version >= poll.Version ? poll with { Version = version, Changes = changes } : poll;
@@ -99,13 +165,13 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
             // The newest entry is -1 and has the partition's version.
             var first = -(long)Math.Min(version - since, int.MaxValue);
             var entries = await link.ReadAsync(
+                partition,
                 db => db.ListRangeAsync(feed, first - Slack, Math.Min(first + max - 1, -1), CommandFlags.DemandMaster),
-                cancellation,
-                partition);
+                cancellation);
             if (Parse(entries, since) is [_, ..] changes)
                 return changes;
             byte[]? oldest = await link.ReadAsync(
-                db => db.ListGetByIndexAsync(feed, 0, CommandFlags.DemandMaster), cancellation, partition);
+                partition, db => db.ListGetByIndexAsync(feed, 0, CommandFlags.DemandMaster), cancellation);
             if (oldest is null || Version(oldest) > since + 1)
                 return null;
         }
@@ -142,8 +208,7 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
     private async Task<(ulong Version, FilterGeneration Generation)> MetaAsync(
         int partition, ulong floor, CancellationToken cancellation) => Check(
             partition,
-            await link.ReadAsync(
-                db => db.HashGetAsync(Keys.Meta(partition), MetaFields, CommandFlags.DemandMaster), cancellation, partition),
+            await link.ReadAsync(partition, db => db.HashGetAsync(Keys.Meta(partition), MetaFields, CommandFlags.DemandMaster), cancellation),
             floor);
 
     private (ulong Version, FilterGeneration Generation) Check(int partition, RedisValue[] meta, ulong floor)

@@ -4,14 +4,13 @@
 // server keeps answering someone, so its circuit stays closed and each call has its own limit; a dead one, a frozen one
 // and a connection that leads nowhere answer nobody. After the time that a read may take, all of them are given up
 // together: the circuit opens, reads under way end there and then, and calls after them are refused. The replica asks
-// every partition ten times a second, so silence is noticed also where no caller waits long enough to notice it.
+// every server ten times a second, so silence is noticed also where no caller waits long enough to notice it.
 //
 // While it is open, a probe of its own waits for the server, one at a time; no call of a caller is ever used for that.
 // An answer within the time of a read closes the circuit. One that comes later only says that the server is not dead:
 // what hung meanwhile is answered late, and is followed by another probe at once.
 //
-// There is one for each partition and one for what belongs to the store as a whole: partitions of one server fall silent
-// together, those of other servers of a cluster are not concerned.
+// There is one for each server: its partitions fall silent together, those of other servers are not concerned.
 namespace Lookup.Redis.Store;
 
 /// <summary>Refuses calls to a server that has fallen silent, until it answers again. Thread-safe.</summary>

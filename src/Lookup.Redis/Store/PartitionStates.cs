@@ -6,7 +6,11 @@ namespace Lookup.Redis.Store;
 /// What this process knows of each partition: the highest version seen, below which the store has lost something,
 /// and the filters that writes must reach.
 /// </summary>
-internal sealed class PartitionStates(int partitions)
+/// <param name="partitions">How many there are.</param>
+/// <param name="onlyConfirmed">
+/// Versions that were merely read set no floor: where writes wait for replicas, a fail-over may take them back.
+/// </param>
+internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false)
 {
     private readonly ulong[] _seen = new ulong[partitions];
     private readonly FilterGenerations?[] _generations = new FilterGenerations?[partitions];
@@ -28,10 +32,19 @@ internal sealed class PartitionStates(int partitions)
     {
         if (version < floor)
         {
+            if (onlyConfirmed && version >= Volatile.Read(ref _seen[partition]))
+                throw RedisFaults.Changed();
             Volatile.Write(ref _rolledBack, 1);
             throw RedisFaults.RolledBack();
         }
 
+        if (!onlyConfirmed)
+            Confirm(partition, version);
+    }
+
+    /// <summary>Takes note of a version that the store keeps whatever happens to one server.</summary>
+    internal void Confirm(int partition, ulong version)
+    {
         var seen = Volatile.Read(ref _seen[partition]);
         while (version > seen)
         {

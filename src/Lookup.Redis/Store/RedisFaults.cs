@@ -11,6 +11,8 @@ internal static class RedisFaults
         RedisTimeoutException or TimeoutException => Timeout(exception),
         RedisCommandException e when e.Message.Contains("replica", StringComparison.OrdinalIgnoreCase) => Replica(e),
         RedisServerException e => Map(e.Message, e),
+        // The client puts a redirection that it does not follow into words of its own.
+        RedisException e when e.Message.Contains("hashslot", StringComparison.Ordinal) => Moved(e),
         _ => new StoreUnavailableException(StoreFault.Unreachable, "The store cannot be reached.", exception),
     };
 
@@ -21,7 +23,16 @@ internal static class RedisFaults
         new(StoreFault.Unreachable, "The store does not answer; calls fail at once until it does.");
 
     internal static StoreUnavailableException Replica(Exception? inner = null) =>
-        new(StoreFault.ReadOnlyReplica, "The store's server is a replica; facts are read and written on the primary.", inner);
+        new(StoreFault.ReadOnlyReplica, "The store's server is a replica; facts are read and written on the primary.", inner)
+        {
+            IsElsewhere = true,
+        };
+
+    private static StoreUnavailableException Moved(Exception? inner) =>
+        new(StoreFault.Unreachable, "A part of the store is moving to another server.", inner) { IsElsewhere = true };
+
+    internal static StoreUnavailableException NoServer() =>
+        new(StoreFault.Unreachable, "A part of the store is with no server.") { IsElsewhere = true };
 
     internal static StoreUnavailableException NotInitialised() =>
         new(StoreFault.NotInitialised, "The store is not set up, or a part of it is gone.");
@@ -34,6 +45,9 @@ internal static class RedisFaults
             ? new StoreUnavailableException(StoreFault.Loading, "A first load of the store is under way or was broken off.")
             : new StoreUnavailableException(StoreFault.ForeignEpoch, "The store was set up anew, or is another one.");
     }
+
+    internal static StoreUnavailableException Changed() =>
+        new(StoreFault.Unreachable, "Another server took over while the store was read.");
 
     internal static StoreUnavailableException RolledBack() => new(
         StoreFault.RolledBack,
@@ -53,7 +67,9 @@ internal static class RedisFaults
             return new StoreUnavailableException(StoreFault.Settings, "The store cannot save to its disk and takes no writes.", e);
         if (Is("NOREPLICAS"))
             return new StoreUnavailableException(StoreFault.Unreachable, "Too few replicas are connected to the store.", e);
-        if (Is("LOADING") || Is("BUSY") || Is("MASTERDOWN") || Is("CLUSTERDOWN") || Is("TRYAGAIN"))
+        if (Is("MOVED") || Is("ASK") || Is("TRYAGAIN") || text.Contains("hashslot", StringComparison.Ordinal))
+            return Moved(e);
+        if (Is("LOADING") || Is("BUSY") || Is("MASTERDOWN") || Is("CLUSTERDOWN"))
             return new StoreUnavailableException(StoreFault.Unreachable, "The store is not ready yet.", e);
         if (Is("NOAUTH") || Is("WRONGPASS") || Is("NOPERM"))
             return new StoreUnavailableException(StoreFault.Settings, "The store refuses the service's credentials or rights.", e);

@@ -1,113 +1,106 @@
+// For: reaching whatever server has a partition now, on one server, behind sentinels, and in a cluster.
+//
+// Every call names its partition (or Keys.Shared), goes to one server, and stays there: what a read sends before and behind
+// its values proves something only if the same server answers all of it in that order, and WAIT counts the replicas of
+// the server that it is sent to. So redirections are not followed in the midst of a call. The servers are asked anew who
+// has what, and the whole call is tried once more within its time if it is another one now. Otherwise it fails.
+//
+// Where servers can change, they are also asked again and again: an old primary that was cut off would answer for ever.
 using System.Net;
-using Lookup.Core.Numbers;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
 
-/// <summary>Connections to the server: some for reads, one for writes, so that a WAIT holds no read up.</summary>
+/// <summary>Connections to the servers of a store.</summary>
 internal sealed class RedisLink : IAsyncDisposable
 {
-    /// <summary>Stands for what belongs to no partition, where one is asked for.</summary>
-    internal const int StoreWide = NumberKey.MaxPartitions;
+    // How often it is asked who has what, without a reason and with one.
+    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AskAtMost = TimeSpan.FromMilliseconds(50);
 
-    private readonly ConnectionMultiplexer[] _reads;
-    private readonly ConnectionMultiplexer _writes;
-    private readonly Circuit[] _circuits;
-    private readonly TimeProvider _clock;
-    private readonly TimeSpan _readLimit;
-    private readonly TimeSpan _writeLimit;
-    private uint _next;
+    // A server that has nothing any more may still have calls to answer.
+    private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
 
+    private readonly ServerFinder _finder;
     private readonly string? _commit;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private readonly Dictionary<EndPoint, (ServerLink Link, long LastUsed)> _links = [];
+    private Map _map;
+    private Task? _finding;
+    private Task _watching = Task.CompletedTask;
+    private long _asked;
+    private int _disposed;
 
     private RedisLink(
-        StoreOptions options, ConnectionMultiplexer[] reads, ConnectionMultiplexer writes, TimeProvider clock, string? commit, bool hasChannels)
+        StoreOptions options, ServerFinder finder, TimeProvider clock, string? commit, bool hasChannels, Routes routes)
     {
+        _finder = finder;
         _commit = commit;
         HasChannels = hasChannels;
-        _reads = reads;
-        _writes = writes;
-        _clock = clock;
-        _readLimit = TimeSpan.FromMilliseconds(options.ReadTimeoutMs);
-        _circuits = [.. Enumerable.Range(0, StoreWide + 1).Select(p => new Circuit(_readLimit, clock, () => ProbeAsync(p)))];
-        _writeLimit = TimeSpan.FromMilliseconds(options.WriteTimeoutMs);
+        _map = new Map(routes, new ServerLink?[Keys.Places]);
+        Clock = clock;
         Options = options;
     }
 
     internal StoreOptions Options { get; }
 
-    /// <summary>The server takes PUBLISH and SUBSCRIBE.</summary>
+    internal TimeProvider Clock { get; }
+
+    /// <summary>The servers take PUBLISH and SUBSCRIBE.</summary>
     internal bool HasChannels { get; }
 
-    /// <summary>For reads, in turn.</summary>
-    internal IDatabase Reads =>
-        _reads[_reads.Length == 1 ? 0 : Interlocked.Increment(ref _next) % (uint)_reads.Length].GetDatabase();
+    /// <summary>Called after some part of the store is with another server.</summary>
+    internal event Action? Moved;
 
-    internal IDatabase Writes => _writes.GetDatabase();
-
-    internal ConnectionMultiplexer Multiplexer => _writes;
-
-    internal TimeProvider Clock => _clock;
-
-    /// <summary>The server that is written to, where several are named; null where none is known to be it.</summary>
-    internal EndPoint? Primary => _writes.GetServers().FirstOrDefault(s => s.IsConnected && !s.IsReplica)?.EndPoint;
+    /// <summary>Every server that has something.</summary>
+    /// <exception cref="StoreUnavailableException">Something is with none.</exception>
+    internal IReadOnlyList<ServerLink> Servers(int partitions) =>
+        [.. Enumerable.Range(Keys.Shared, partitions + 1).Select(Of).Distinct()];
 
     /// <summary>Connects.</summary>
     /// <param name="options">Where and how.</param>
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <param name="commit">Command that makes what was written before durable, where the server does not by itself.</param>
-    /// <param name="hasChannels">The server takes PUBLISH and SUBSCRIBE.</param>
+    /// <param name="hasChannels">The servers take PUBLISH and SUBSCRIBE.</param>
+    /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
+    /// <exception cref="StoreUnavailableException">Nobody answers.</exception>
     internal static async Task<RedisLink> ConnectAsync(
         StoreOptions options, TimeProvider clock, CancellationToken cancellation, string? commit = null, bool hasChannels = true)
     {
         var faults = options.Validate();
         if (faults.Count > 0)
             throw new ArgumentException("The store's settings are wrong: " + string.Join(" ", faults), nameof(options));
-        var reads = new List<ConnectionMultiplexer>();
+        var finder = new ServerFinder(options, clock);
+        var routes = await finder.FindAsync(null, cancellation);
+        var link = new RedisLink(options, finder, clock, commit, hasChannels, routes);
         try
         {
-            for (var i = 0; i < options.ReadConnections; i++)
-            {
-                reads.Add(await ConnectionMultiplexer.ConnectAsync(Configuration(options)).WaitAsync(cancellation));
-            }
-
-            var writes = await ConnectionMultiplexer.ConnectAsync(Configuration(options)).WaitAsync(cancellation);
-            return new RedisLink(options, [.. reads], writes, clock, commit, hasChannels);
+            await link.ApplyAsync(routes, cancellation);
+            if (routes.CanMove)
+                link._watching = link.WatchAsync();
+            return link;
         }
-        catch (Exception e)
+        catch
         {
-            foreach (var read in reads)
-            {
-                await read.DisposeAsync();
-            }
-
-            if (e is OperationCanceledException)
-                throw;
-            throw RedisFaults.Map(e);
+            await link.DisposeAsync();
+            throw;
         }
     }
 
-    /// <summary>Refuses calls to a partition, or to <see cref="StoreWide"/>, whose server has fallen silent.</summary>
-    internal Circuit Circuit(int partition) => _circuits[partition];
+    /// <summary>The server that has a partition, or <see cref="Keys.Shared"/>, now.</summary>
+    /// <exception cref="StoreUnavailableException">None has it.</exception>
+    internal ServerLink Of(int partition) => TryOf(partition) ?? throw RedisFaults.NoServer();
 
-    /// <summary>Calls on a read connection.</summary>
-    /// <param name="call">The call.</param>
-    /// <param name="cancellation">Ends the wait.</param>
-    /// <param name="partition">The partition that is read.</param>
-    /// <exception cref="StoreUnavailableException">The server did not answer, or not with what was asked for.</exception>
-    internal Task<T> ReadAsync<T>(
-        Func<IDatabase, Task<T>> call, CancellationToken cancellation, int partition = StoreWide) =>
-        CallAsync(Reads, call, _readLimit, isRead: true, _circuits[partition], cancellation);
+    /// <summary>The same, or null.</summary>
+    internal ServerLink? TryOf(int partition) => Volatile.Read(ref _map).Links[partition - Keys.Shared];
 
-    /// <summary>Calls on the write connection.</summary>
-    /// <param name="call">The call.</param>
-    /// <param name="cancellation">Ends the wait.</param>
-    /// <param name="partition">The partition that is written.</param>
-    /// <exception cref="StoreUnavailableException">The server did not answer, or not with what was asked for.</exception>
-    internal Task<T> WriteAsync<T>(
-        Func<IDatabase, Task<T>> call, CancellationToken cancellation, int partition = StoreWide) =>
-        CallAsync(Writes, call, _writeLimit, isRead: false, _circuits[partition], cancellation);
+    internal Task<T> ReadAsync<T>(int partition, Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
+        CallAsync(partition, call, static (server, call, cancellation) => server.ReadAsync(call, cancellation), Options.ReadTimeoutMs, cancellation);
+
+    internal Task<T> WriteAsync<T>(int partition, Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
+        CallAsync(partition, call, static (server, call, cancellation) => server.WriteAsync(call, cancellation), Options.WriteTimeoutMs, cancellation);
 
     /// <summary>Reads what belongs to no partition, and behind it that the store was still there.</summary>
     /// <param name="epoch">The store's epoch.</param>
@@ -118,7 +111,9 @@ internal sealed class RedisLink : IAsyncDisposable
         RedisValue epoch, Func<IDatabase, Task<T>> read, bool patient, CancellationToken cancellation)
     {
         Task<RedisValue>? found = null;
-        var value = await (patient ? WriteAsync<T>(BothAsync, cancellation) : ReadAsync<T>(BothAsync, cancellation));
+        var value = await (patient
+            ? WriteAsync<T>(Keys.Shared, BothAsync, cancellation)
+            : ReadAsync<T>(Keys.Shared, BothAsync, cancellation));
         return await found! == epoch ? value : throw RedisFaults.Epoch(await found!);
 
         async Task<T> BothAsync(IDatabase db)
@@ -131,8 +126,10 @@ internal sealed class RedisLink : IAsyncDisposable
     }
 
     /// <summary>Runs a script on the write connection and waits until it is as durable as is configured.</summary>
-    internal Task<RedisResult[]> ScriptAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation) =>
+    internal Task<RedisResult[]> ScriptAsync(
+        int partition, string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation) =>
         WriteAsync(
+            partition,
             async db =>
             {
                 var answer = db.ScriptEvaluateAsync(script, keys, arguments, CommandFlags.DemandMaster);
@@ -146,6 +143,7 @@ internal sealed class RedisLink : IAsyncDisposable
 
                 if (Options.WaitReplicas > 0)
                 {
+                    // On the same connection: it counts the replicas of this server.
                     var had = db.ExecuteAsync("WAIT", Options.WaitReplicas, Options.WriteTimeoutMs);
                     await answer;
                     if ((int)await had < Options.WaitReplicas)
@@ -157,106 +155,150 @@ internal sealed class RedisLink : IAsyncDisposable
 
                 return (RedisResult[])(await answer)!;
             },
-            cancellation,
-            Keys.Partition(keys[0]) ?? StoreWide);
+            cancellation);
 
     /// <summary>Makes everything written so far durable.</summary>
     internal Task<bool> CommitAsync(CancellationToken cancellation) =>
-        WriteAsync(async db => _commit is null || !(await db.ExecuteAsync(_commit)).IsNull, cancellation);
+        WriteAsync(Keys.Shared, async db => _commit is null || !(await db.ExecuteAsync(_commit)).IsNull, cancellation);
+
+    /// <summary>Asks who has what, unless it was just asked; those who want it together share one answer.</summary>
+    /// <returns>Ends when it was applied, or could not be.</returns>
+    internal Task FindAgainAsync()
+    {
+        lock (_lock)
+        {
+            if (!Volatile.Read(ref _map).Routes.CanMove || _disposed != 0)
+                return Task.CompletedTask;
+            return _finding is { IsCompleted: false } ? _finding : _finding = FindAsync();
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var circuit in _circuits)
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await _stop.CancelAsync();
+        await _watching;
+        Task? finding;
+        lock (_lock)
         {
-            circuit.Dispose();
+            finding = _finding;
         }
 
-        foreach (var read in _reads)
+        await (finding ?? Task.CompletedTask);
+        foreach (var (link, _) in _links.Values)
         {
-            await read.DisposeAsync();
+            await link.DisposeAsync();
         }
 
-        await _writes.DisposeAsync();
+        _stop.Dispose();
     }
 
     private async Task<T> CallAsync<T>(
-        IDatabase db, Func<IDatabase, Task<T>> call, TimeSpan limit, bool isRead, Circuit circuit, CancellationToken cancellation)
+        int partition,
+        Func<IDatabase, Task<T>> call,
+        Func<ServerLink, Func<IDatabase, Task<T>>, CancellationToken, Task<T>> send,
+        int limitMs,
+        CancellationToken cancellation)
     {
-        var ended = isRead ? circuit.EnterRead() : circuit.EnterWrite();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, ended);
+        var begin = Clock.GetTimestamp();
+        var server = Of(partition);
         try
         {
-            var answer = await call(db).WaitAsync(limit, _clock, stop.Token);
-            circuit.Answered();
-            return answer;
+            return await send(server, call, cancellation);
         }
-        catch (Exception e) when (e is TimeoutException or RedisTimeoutException)
+        catch (StoreUnavailableException e) when (Volatile.Read(ref _map).Routes.CanMove && e.MayBeElsewhere)
         {
-            if (isRead)
-                circuit.Missed();
-            throw RedisFaults.Timeout(e);
+            var finding = FindAgainAsync();
+            if (!e.IsElsewhere)
+                throw;
+            var left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(begin);
+            if (left <= TimeSpan.Zero)
+                throw;
+            await finding.WaitAsync(left, Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellation.ThrowIfCancellationRequested();
+            var next = Of(partition);
+            left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(begin);
+            if (next == server || left <= TimeSpan.Zero)
+                throw;
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            limit.CancelAfter(left);
+            try
+            {
+                return await send(next, call, limit.Token);
+            }
+            catch (OperationCanceledException late) when (!cancellation.IsCancellationRequested)
+            {
+                throw RedisFaults.Timeout(late);
+            }
         }
-        catch (OperationCanceledException) when (ended.IsCancellationRequested && !cancellation.IsCancellationRequested)
+    }
+
+    private async Task WatchAsync()
+    {
+        using var timer = new PeriodicTimer(AskEvery, Clock);
+        try
         {
-            throw RedisFaults.Open();
+            while (await timer.WaitForNextTickAsync(_stop.Token))
+            {
+                await FindAgainAsync();
+            }
         }
         catch (OperationCanceledException)
         {
-            if (isRead)
-                circuit.Missed();
-            throw;
-        }
-        catch (RedisServerException e)
-        {
-            circuit.Answered();
-            throw RedisFaults.Map(e);
-        }
-        catch (Exception e) when (e is RedisException or RedisCommandException)
-        {
-            throw IsReplica() ? RedisFaults.Replica(e) : RedisFaults.Map(e);
+            // It is being disposed of.
         }
     }
 
-    private async Task ProbeAsync(int partition)
+    private async Task FindAsync()
     {
+        await Task.Yield();
         try
         {
-            await Reads.HashGetAsync(
-                partition == StoreWide ? Keys.Manifest : Keys.Meta(partition),
-                partition == StoreWide ? "epoch" : "e",
-                CommandFlags.DemandMaster);
+            var since = Clock.GetElapsedTime(Volatile.Read(ref _asked));
+            if (since < AskAtMost)
+                await Task.Delay(AskAtMost - since, Clock, _stop.Token);
+            Volatile.Write(ref _asked, Clock.GetTimestamp());
+            await ApplyAsync(await _finder.FindAsync(Volatile.Read(ref _map).Routes, _stop.Token), _stop.Token);
         }
-        catch (RedisServerException)
+        catch (Exception)
         {
-            // That is an answer too.
+            // Nobody knows better, whatever it was: it stays as it was.
         }
     }
 
-    // With a replica alone the client finds no server for a command that demands the primary.
-    private bool IsReplica()
+    // One at a time: at the start, then by whoever is finding.
+    private async Task ApplyAsync(Routes routes, CancellationToken cancellation)
     {
-        var servers = _writes.GetServers();
-        return servers.Any(s => s.IsConnected) && servers.Where(s => s.IsConnected).All(s => s.IsReplica);
+        var wanted = routes.Owners.OfType<EndPoint>().Distinct().ToList();
+        await Task.WhenAll(wanted.Where(server => !_links.TryGetValue(server, out var have) || have.Link.IsReplica).ToList().Select(async server =>
+        {
+            var link = await ServerLink.ConnectAsync(server, Options, routes.IsCluster, Clock, cancellation);
+            lock (_lock)
+            {
+                // What it was a replica for is forgotten with the old one, which has nothing to answer.
+                if (_links.Remove(server, out var old))
+                    _ = old.Link.DisposeAsync().AsTask();
+                _links[server] = (link, 0);
+            }
+        }));
+        var now = Clock.GetTimestamp();
+        foreach (var server in wanted)
+        {
+            _links[server] = (_links[server].Link, now);
+        }
+
+        var map = new Map(routes, [.. routes.Owners.Select(server => server is null ? null : _links[server].Link)]);
+        var hasMoved = !map.Links.SequenceEqual(_map.Links);
+        Volatile.Write(ref _map, map);
+        if (hasMoved)
+            Moved?.Invoke();
+        foreach (var (server, (link, used)) in _links.ToList())
+        {
+            if (Clock.GetElapsedTime(used, now) > KeepFor && _links.Remove(server))
+                await link.DisposeAsync();
+        }
     }
 
-    private static ConfigurationOptions Configuration(StoreOptions options)
-    {
-        var configuration = ConfigurationOptions.Parse(options.ConnectionString);
-        configuration.AbortOnConnectFail = false;
-        configuration.BacklogPolicy = BacklogPolicy.FailFast;
-        configuration.ConnectTimeout = options.ConnectTimeoutMs;
-        configuration.ConnectRetry = 1;
-        configuration.ClientName = "lookup";
-        // The client counts INFO and CONFIG GET as administration.
-        configuration.AllowAdmin = true;
-        // Scripts publish under the plain name.
-        configuration.ChannelPrefix = default;
-        // Each call has its own limit; this one only clears what nobody waits for any more.
-        configuration.AsyncTimeout = Math.Max(options.WriteTimeoutMs, options.ReadTimeoutMs) + 1_000;
-        configuration.SyncTimeout = configuration.AsyncTimeout;
-        configuration.KeepAlive = 10;
-        configuration.HeartbeatInterval = TimeSpan.FromMilliseconds(250);
-        configuration.ReconnectRetryPolicy = new LinearRetry(250);
-        return configuration;
-    }
+    private sealed record Map(Routes Routes, ServerLink?[] Links);
 }

@@ -65,6 +65,7 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
         if (_ids.TryGetValue(key, out var known))
             return known;
         var answer = await link.ScriptAsync(
+            Keys.Shared,
             Script.Source,
             [Keys.Manifest, Keys.Sources, Keys.SourceIds],
             [epoch, Text(key), importId.Length == 0 ? 0 : 1],
@@ -127,7 +128,7 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
                 arguments.Add(name);
             }
 
-            var answer = await link.ScriptAsync(Script.Names, [Keys.Manifest, Keys.Names], [.. arguments], cancellation);
+            var answer = await link.ScriptAsync(Keys.Shared, Script.Names, [Keys.Manifest, Keys.Names], [.. arguments], cancellation);
             CheckEpoch(answer);
             for (var i = 0; i < chunk.Length; i++)
             {

@@ -14,6 +14,7 @@ internal sealed class RedisRegistry(RedisLink link, RedisValue epoch)
     {
         var last = Volatile.Read(ref _last);
         var manifest = await link.ReadAsync(
+            Keys.Shared,
             db => db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster), cancellation);
         var version = Check(manifest, last?.Version ?? 0);
         return last is not null && last.Version == version ? last : await ReadAllAsync(version, cancellation);
@@ -32,13 +33,14 @@ internal sealed class RedisRegistry(RedisLink link, RedisValue epoch)
 
     private async Task SetAsync(RedisKey hash, string field, string value, CancellationToken cancellation) =>
         RedisNames.CheckEpoch(
-            await link.ScriptAsync(Script.Registry, [Keys.Manifest, hash], [epoch, field, value], cancellation));
+            await link.ScriptAsync(Keys.Shared, Script.Registry, [Keys.Manifest, hash], [epoch, field, value], cancellation));
 
     private async Task<Registry> ReadAllAsync(ulong atLeast, CancellationToken cancellation)
     {
         Task<HashEntry[]>? organisations = null;
         Task<HashEntry[]>? snapshots = null;
         var manifest = await link.ReadAsync(
+            Keys.Shared,
             async db =>
             {
                 organisations = db.HashGetAllAsync(Keys.Organisations, CommandFlags.DemandMaster);

@@ -28,7 +28,7 @@ internal sealed class RedisStore : IFactStore
         _server = server;
         Manifest = manifest;
         _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
-        _partitions = new PartitionStates(manifest.Partitions);
+        _partitions = new PartitionStates(manifest.Partitions, link.Options.WaitReplicas > 0);
         _batches = new BatchReader(link, _partitions, StoreManifestFormat.Epoch(manifest.Epoch));
         _names = new RedisNames(link, _epoch);
         _feed = new RedisFeed(link, _partitions, _epoch);
@@ -96,9 +96,9 @@ internal sealed class RedisStore : IFactStore
         var texts = detailFields.Count == 0
             ? []
             : await _link.ReadAsync(
+                partition,
                 db => db.HashGetAsync(Keys.Details(partition, key.Bucket), [.. detailFields], CommandFlags.DemandMaster),
-                cancellation,
-                partition);
+                cancellation);
         var next = 0;
         var timelines = new List<StoredTimeline>(found.Count);
         foreach (var (id, value, effective) in found.OrderBy(f => f.Id.Kind).ThenBy(f => f.Id.Scope).ThenBy(f => f.Id.Detail))
@@ -174,17 +174,15 @@ internal sealed class RedisStore : IFactStore
             floors[p] = _partitions.Floor(p);
         }
 
-        var warnings = await _server.CheckAsync(_link, cancellation);
+        var warnings = await _server.CheckAsync(_link, Manifest.Partitions, cancellation);
         var (manifest, state) = StoreManifestFormat.Read(await _link.ReadAsync(
-            db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster), cancellation));
+            Keys.Shared, db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster), cancellation));
         if (manifest.Epoch != Manifest.Epoch)
             throw RedisFaults.Epoch(StoreManifestFormat.Epoch(manifest.Epoch));
         if (state != StoreManifestFormat.Ready)
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
-        var metas = await _link.ReadAsync(
-            db => Task.WhenAll(Enumerable.Range(0, floors.Length).Select(
-                p => db.HashGetAsync(Keys.Meta(p), ["e", "v", "g", "n"], CommandFlags.DemandMaster))),
-            cancellation);
+        var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(
+            p => _link.ReadAsync(p, db => db.HashGetAsync(Keys.Meta(p), ["e", "v", "g", "n"], CommandFlags.DemandMaster), cancellation)));
         long facts = 0;
         for (var p = 0; p < metas.Length; p++)
         {
@@ -228,6 +226,7 @@ internal sealed class RedisStore : IFactStore
         Task<RedisValue[]>? before = null;
         Task<RedisValue[]>? after = null;
         var values = await _link.ReadAsync(
+            partition,
             async db =>
             {
                 before = db.HashGetAsync(meta, MetaFields, CommandFlags.DemandMaster);
@@ -237,8 +236,7 @@ internal sealed class RedisStore : IFactStore
                 await before;
                 return await values;
             },
-            cancellation,
-            partition);
+            cancellation);
         var first = Check(partition, (await before!)[0], (await before!)[1], floor);
         Check(partition, (await after!)[0], (await after!)[1], first);
         return (values, first);

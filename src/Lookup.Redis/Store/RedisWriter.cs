@@ -91,7 +91,7 @@ internal sealed class RedisWriter(
                 AddBits(arguments, key, suppression.Id, generation.Blocks);
             }
 
-            var answer = await link.ScriptAsync(Script.Erase, [.. keys], [.. arguments], cancellation);
+            var answer = await link.ScriptAsync(partition, Script.Erase, [.. keys], [.. arguments], cancellation);
             if (!TryVersion(partition, answer, floor, out var version))
                 continue;
             return new EraseResult((int)answer[2], ConsistencyToken.Of(manifest.Epoch, partition, version));
@@ -134,7 +134,7 @@ internal sealed class RedisWriter(
             var floor = partitions.Floor(partition);
             var generations = await GenerationsAsync(partition, cancellation);
             var (keys, arguments) = Arguments(partition, batch, generations);
-            var answer = await link.ScriptAsync(Script.Write, keys, arguments, cancellation);
+            var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if (!TryVersion(partition, answer, floor, out var version))
                 return [.. batch];
             lock (versions)
@@ -188,6 +188,7 @@ internal sealed class RedisWriter(
     private Task<Dictionary<long, byte[]>[]> ClaimsAsync(
         int partition, List<PendingTimeline> timelines, List<IReadOnlyList<long>> needed, CancellationToken cancellation) =>
         link.WriteAsync(
+            partition,
             db => Task.WhenAll(timelines.Select(async (timeline, i) =>
             {
                 var claims = new Dictionary<long, byte[]>();
@@ -291,6 +292,7 @@ internal sealed class RedisWriter(
 
         version = ulong.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
         partitions.Seen(partition, version, floor);
+        partitions.Confirm(partition, version);
         return true;
     }
 
@@ -299,7 +301,7 @@ internal sealed class RedisWriter(
         if (partitions.Generations(partition) is { } known)
             return known;
         var meta = await link.WriteAsync(
-            db => db.HashGetAsync(Keys.Meta(partition), ["e", "g"], CommandFlags.DemandMaster), cancellation);
+            partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "g"], CommandFlags.DemandMaster), cancellation);
         if (meta[0] != epoch)
             throw RedisFaults.Epoch(meta[0]);
         if (meta[1].IsNull)

@@ -1,29 +1,41 @@
+using System.Collections.Concurrent;
+
 namespace Lookup.Redis.Store;
 
 /// <summary>Whether a server's role and settings are fit to keep facts.</summary>
 internal abstract class ServerCheck
 {
-    /// <summary>Checks.</summary>
+    /// <summary>Checks every server that has a part of the store.</summary>
+    /// <param name="link">Where they are.</param>
+    /// <param name="partitions">Partitions of the store.</param>
+    /// <param name="cancellation">Ends the wait.</param>
     /// <returns>What should be changed.</returns>
     /// <exception cref="StoreUnavailableException">The service must not use the server.</exception>
-    internal abstract Task<IReadOnlyList<string>> CheckAsync(RedisLink link, CancellationToken cancellation);
+    internal abstract Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation);
 }
 
 /// <summary>For a server of our own, whose settings we made.</summary>
 internal sealed class OwnServerCheck : ServerCheck
 {
-    internal override Task<IReadOnlyList<string>> CheckAsync(RedisLink link, CancellationToken cancellation) =>
+    internal override Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation) =>
         Task.FromResult<IReadOnlyList<string>>([]);
 }
 
 /// <summary>For redis: INFO alone, which hosted servers allow too.</summary>
 internal sealed class RedisServerCheck : ServerCheck
 {
-    private long _evicted = -1;
+    // By the identity of the process, which counts from its start.
+    private readonly ConcurrentDictionary<string, long> _evicted = new();
 
-    internal override async Task<IReadOnlyList<string>> CheckAsync(RedisLink link, CancellationToken cancellation)
+    internal override async Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation)
     {
-        var info = Parse(await link.WriteAsync(async db => (string?)await db.ExecuteAsync("INFO"), cancellation));
+        var warnings = await Task.WhenAll(link.Servers(partitions).Select(async server =>
+            Check(await server.WriteAsync(db => server.InfoAsync(db, ""), cancellation), link.Options)));
+        return [.. warnings.SelectMany(warning => warning).Distinct()];
+    }
+
+    private List<string> Check(Dictionary<string, string> info, StoreOptions options)
+    {
         var warnings = new List<string>();
         if (Text("role") is "slave" or "replica")
             throw RedisFaults.Replica();
@@ -36,13 +48,13 @@ internal sealed class RedisServerCheck : ServerCheck
         }
 
         var evicted = Number("evicted_keys");
-        if (Interlocked.CompareExchange(ref _evicted, evicted, -1) is var before && before != -1 && evicted > before)
+        if (evicted > _evicted.GetOrAdd(Text("run_id") ?? "", evicted))
             throw new StoreUnavailableException(StoreFault.Settings, "The store has thrown facts away; load them again.");
 
         if (Text("aof_enabled") == "0")
         {
             const string Off = "The store keeps no append-only file and loses facts when it stops: set appendonly to yes.";
-            if (link.Options.RequireAppendOnly)
+            if (options.RequireAppendOnly)
                 throw new StoreUnavailableException(StoreFault.Settings, Off);
             warnings.Add(Off);
         }
@@ -52,7 +64,7 @@ internal sealed class RedisServerCheck : ServerCheck
         var limit = Number("maxmemory");
         if (limit > 0 && Number("used_memory") > limit * 9 / 10)
             warnings.Add("The store's memory is more than 90 % full.");
-        if (link.Options.WaitReplicas > Number("connected_slaves"))
+        if (options.WaitReplicas > Number("connected_slaves"))
             warnings.Add("Fewer replicas are connected than writes wait for.");
         return warnings;
 

@@ -11,15 +11,15 @@ internal static class ServerDial
 {
     /// <summary>Connects, with TLS, credentials and database as the connection string says.</summary>
     /// <param name="options">Where and how.</param>
-    /// <param name="server">The server among those of the connection string; null for the first.</param>
+    /// <param name="server">The server.</param>
     /// <param name="clock">Measures the limit.</param>
     /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="isSentinel">It has no databases, and may have no password where the stores have one.</param>
     /// <exception cref="StoreUnavailableException">There is no connection within the limit for one.</exception>
     internal static async Task<Stream> ConnectAsync(
-        StoreOptions options, EndPoint? server, TimeProvider clock, CancellationToken cancellation)
+        StoreOptions options, EndPoint server, TimeProvider clock, CancellationToken cancellation, bool isSentinel = false)
     {
         var configuration = ConfigurationOptions.Parse(options.ConnectionString);
-        server ??= configuration.EndPoints[0];
         var socket = server is System.Net.Sockets.UnixDomainSocketEndPoint
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -38,7 +38,7 @@ internal static class ServerDial
                     new SslClientAuthenticationOptions { TargetHost = configuration.SslHost ?? Host(server) }, either.Token);
             }
 
-            await GreetAsync(stream, configuration, either.Token);
+            await GreetAsync(stream, configuration, isSentinel, either.Token);
             return stream;
         }
         catch (Exception e)
@@ -57,7 +57,8 @@ internal static class ServerDial
     private static string Host(EndPoint server) =>
         server is DnsEndPoint dns ? dns.Host : ((IPEndPoint)server).Address.ToString();
 
-    private static async Task GreetAsync(Stream stream, ConfigurationOptions configuration, CancellationToken cancellation)
+    private static async Task GreetAsync(
+        Stream stream, ConfigurationOptions configuration, bool isSentinel, CancellationToken cancellation)
     {
         byte[][] credentials = string.IsNullOrEmpty(configuration.Password)
             ? []
@@ -66,7 +67,7 @@ internal static class ServerDial
                 : ["AUTH"u8.ToArray(), Encoding.UTF8.GetBytes(configuration.User), Encoding.UTF8.GetBytes(configuration.Password)];
         if (credentials.Length > 0)
             await AskAsync(credentials, "The store refuses the service's credentials or rights.");
-        if (configuration.DefaultDatabase is { } database and not 0)
+        if (!isSentinel && configuration.DefaultDatabase is { } database and not 0)
             await AskAsync(["SELECT"u8.ToArray(), Encoding.ASCII.GetBytes($"{database}")], "The store has no such database.");
 
         async Task AskAsync(byte[][] command, string refused)
@@ -79,9 +80,17 @@ internal static class ServerDial
             }
 
             await stream.WriteAsync(frame.Written, cancellation);
-            var answer = new byte[5];
-            await stream.ReadExactlyAsync(answer, cancellation);
-            if (!answer.AsSpan().SequenceEqual("+OK\r\n"u8))
+            // Byte by byte: what follows is the caller's.
+            var answer = new List<byte>(64);
+            var next = new byte[1];
+            while (answer.Count == 0 || (answer[^1] != '\n' && answer.Count < 512))
+            {
+                await stream.ReadExactlyAsync(next, cancellation);
+                answer.Add(next[0]);
+            }
+
+            var text = Encoding.ASCII.GetString([.. answer]);
+            if (text != "+OK\r\n" && !(isSentinel && text.Contains("without any password", StringComparison.Ordinal)))
                 throw new StoreUnavailableException(StoreFault.Settings, refused);
         }
     }

@@ -38,4 +38,11 @@ public sealed class StoreUnavailableException : Exception
 
     /// <summary>Why.</summary>
     public StoreFault Fault { get; }
+
+    /// <summary>The server says that another one has what was asked for; it has done nothing.</summary>
+    internal bool IsElsewhere { get; init; }
+
+    /// <summary>Another server may have it by now.</summary>
+    internal bool MayBeElsewhere =>
+        IsElsewhere || Fault is StoreFault.Unreachable or StoreFault.Timeout or StoreFault.ReadOnlyReplica;
 }

@@ -48,7 +48,7 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         }
         catch (StoreUnavailableException e)
         {
-            batch.SetFaultOfTheRest(e);
+            batch.SetFaultOfTheRest([.. Enumerable.Range(0, Manifest.Partitions)], e);
             return;
         }
 

@@ -26,7 +26,7 @@ public sealed class BatchConnectionTests
         {
             var batch = Batch();
             using var connection = Connection(Whole, piece);
-            await connection.ReadAsync(batch, CancellationToken.None);
+            await connection.ReadAsync(batch, [0], CancellationToken.None);
             Assert.True(connection.IsUsable);
             Assert.Equal((string?[])["a", null, null, "bc", "", "d"], Values(batch));
             Assert.Equal((0, 7UL), batch.Position(1));
@@ -40,7 +40,7 @@ public sealed class BatchConnectionTests
         {
             var batch = Batch();
             using var connection = Connection(Whole[..length], 1_000);
-            var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ReadAsync(batch, CancellationToken.None));
+            var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ReadAsync(batch, [0], CancellationToken.None));
             Assert.Equal(StoreFault.Unreachable, e.Fault);
             AssertUnanswered(connection, batch);
         }
@@ -59,7 +59,7 @@ public sealed class BatchConnectionTests
                 using var connection = Connection(answer, 1_000);
                 await Assert.ThrowsAsync<StoreUnavailableException>(async () =>
                 {
-                    await connection.ReadAsync(batch, CancellationToken.None);
+                    await connection.ReadAsync(batch, [0], CancellationToken.None);
                     for (var item = 0; item < batch.Count; item++)
                     {
                         if (batch.Fault(item) is { } fault)
@@ -87,7 +87,7 @@ public sealed class BatchConnectionTests
     {
         var batch = Batch();
         using var connection = Connection(Role + Meta() + item + string.Concat(Items[1..]) + Meta() + new string('x', 200_000), 10_000);
-        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ReadAsync(batch, CancellationToken.None));
+        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ReadAsync(batch, [0], CancellationToken.None));
         Assert.Equal(StoreFault.Damaged, e.Fault);
         AssertUnanswered(connection, batch);
     }
@@ -97,7 +97,7 @@ public sealed class BatchConnectionTests
     {
         var batch = Batch();
         using var connection = Connection(Whole.Replace(Items[1], "-WRONGTYPE of 10.0.0.1\r\n", StringComparison.Ordinal), 3);
-        await connection.ReadAsync(batch, CancellationToken.None);
+        await connection.ReadAsync(batch, [0], CancellationToken.None);
         Assert.True(connection.IsUsable);
         Assert.Equal([null, StoreFault.Settings, null], Enumerable.Range(0, 3).Select(item => batch.Fault(item)?.Fault));
         Assert.DoesNotContain("10.0", batch.Fault(1)!.Message, StringComparison.Ordinal);
@@ -119,7 +119,7 @@ public sealed class BatchConnectionTests
             var partitions = new PartitionStates(1);
             partitions.Seen(0, 7, 0);
             using var connection = Connection(answer, 1_000, partitions);
-            await connection.ReadAsync(batch, CancellationToken.None);
+            await connection.ReadAsync(batch, [0], CancellationToken.None);
             Assert.All(Enumerable.Range(0, 3), item => Assert.Equal(fault, batch.Fault(item)?.Fault));
             Assert.All(Enumerable.Range(0, 3), item => Assert.Throws<InvalidOperationException>(() => batch.Value(item, 0)));
         }
@@ -130,7 +130,7 @@ public sealed class BatchConnectionTests
     {
         var batch = Batch();
         using var connection = Connection(Whole.Replace("$28\r\n# Replication\r\nrole:master", "$27\r\n# Replication\r\nrole:slave", StringComparison.Ordinal), 1_000);
-        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ReadAsync(batch, CancellationToken.None));
+        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ReadAsync(batch, [0], CancellationToken.None));
         Assert.Equal(StoreFault.ReadOnlyReplica, e.Fault);
         AssertUnanswered(connection, batch);
     }
@@ -140,7 +140,7 @@ public sealed class BatchConnectionTests
     {
         var batch = Batch();
         using var connection = Connection(Whole[..^5], 1_000, closes: false);
-        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ReadAsync(batch, CancellationToken.None));
+        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => connection.ReadAsync(batch, [0], CancellationToken.None));
         Assert.Equal(StoreFault.Timeout, e.Fault);
         AssertUnanswered(connection, batch);
     }
@@ -151,7 +151,7 @@ public sealed class BatchConnectionTests
         var batch = Batch();
         using var connection = Connection(Whole[..^5], 1_000, closes: false, limitMs: 60_000);
         using var caller = new CancellationTokenSource();
-        var reading = connection.ReadAsync(batch, caller.Token);
+        var reading = connection.ReadAsync(batch, [0], caller.Token);
         await caller.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
         AssertUnanswered(connection, batch);

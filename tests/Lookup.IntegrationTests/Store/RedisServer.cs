@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Lookup.Redis;
+using Lookup.Redis.Store;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;
@@ -14,18 +15,29 @@ internal sealed class RedisServer : IAsyncDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("lookup-redis-").FullName;
     private readonly string[] _arguments;
+    private readonly string? _configuration;
     private Process? _process;
 
-    private RedisServer(string[] arguments) => _arguments = arguments;
+    private RedisServer(string? configuration, string[] arguments)
+    {
+        _configuration = configuration;
+        _arguments = arguments;
+    }
 
     internal int Port { get; private set; }
 
+    /// <summary>Whether its process is there; a paused one is.</summary>
+    internal bool IsRunning => _process is { HasExited: false };
+
     internal StoreOptions Options => new() { ConnectionString = $"127.0.0.1:{Port}" };
 
-    internal static async Task<RedisServer> StartAsync(params string[] arguments)
+    internal static Task<RedisServer> StartAsync(params string[] arguments) => StartWithFileAsync(null, arguments);
+
+    /// <summary>Starts one with a configuration file, which it may write to, as a sentinel does.</summary>
+    internal static async Task<RedisServer> StartWithFileAsync(string? configuration, params string[] arguments)
     {
         Assert.SkipWhen(Binary is null, "redis-server is not installed.");
-        var server = new RedisServer(arguments);
+        var server = new RedisServer(configuration, arguments);
         for (var attempt = 0; attempt < 5; attempt++)
         {
             server.Port = FreePort();
@@ -53,7 +65,7 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_process is { HasExited: false })
+        if (IsRunning)
             await KillAsync();
         _process?.Dispose();
         Directory.Delete(_folder, recursive: true);
@@ -63,6 +75,14 @@ internal sealed class RedisServer : IAsyncDisposable
     {
         _process?.Dispose();
         var start = new ProcessStartInfo(Binary!) { RedirectStandardOutput = true, WorkingDirectory = _folder };
+        if (_configuration is not null)
+        {
+            var file = Path.Combine(_folder, "server.conf");
+            if (!File.Exists(file))
+                await File.WriteAllTextAsync(file, _configuration);
+            start.ArgumentList.Add(file);
+        }
+
         string[] common = ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _folder, "--save", "", "--loglevel", "warning"];
         foreach (var argument in common.Concat(_arguments))
         {
@@ -77,14 +97,16 @@ internal sealed class RedisServer : IAsyncDisposable
         {
             try
             {
-                await using var admin = await AdminAsync();
-                await admin.GetDatabase().PingAsync();
-                return true;
+                // A sentinel answers nothing that a general client asks first.
+                if ((await ServerReply.AskAsync(Options, new IPEndPoint(IPAddress.Loopback, Port), true, TimeProvider.System, default, "PING"))[0].Text == "PONG")
+                    return true;
             }
-            catch (RedisException)
+            catch (StoreUnavailableException)
             {
-                await Task.Delay(50);
+                // Not yet.
             }
+
+            await Task.Delay(20);
         }
 
         return false;
@@ -96,7 +118,7 @@ internal sealed class RedisServer : IAsyncDisposable
         kill.WaitForExit();
     }
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

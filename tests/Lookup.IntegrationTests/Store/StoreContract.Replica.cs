@@ -108,7 +108,7 @@ public abstract partial class StoreContract
         await using var behind = await BehindAsync();
         await behind.GetDatabase().HashSetAsync(Keys.Meta(0), "v", 1);
         await NoFilterAsync();
-        await behind.GetDatabase().ExecuteAsync("FLUSHALL");
+        await FlushAsync();
         await NoFilterAsync();
 
         async Task NoFilterAsync()

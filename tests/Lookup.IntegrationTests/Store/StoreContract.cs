@@ -47,6 +47,13 @@ public abstract partial class StoreContract : IAsyncLifetime
     /// <summary>How to reach the server.</summary>
     private protected abstract StoreOptions Options { get; }
 
+    /// <summary>Takes everything out of the servers.</summary>
+    private protected virtual async Task FlushAsync()
+    {
+        await using var behind = await BehindAsync();
+        await behind.GetDatabase().ExecuteAsync("FLUSHALL");
+    }
+
     /// <summary>A plain connection to the server, to look behind the store.</summary>
     private async Task<ConnectionMultiplexer> BehindAsync() =>
         await ConnectionMultiplexer.ConnectAsync(Options.ConnectionString + ",allowAdmin=true");
@@ -212,11 +219,7 @@ public abstract partial class StoreContract : IAsyncLifetime
     public async Task Flushed_EveryCall_IsRefused()
     {
         await Store.WriteAsync([Sample.Objection(1)], Token);
-        await using (var behind = await BehindAsync())
-        {
-            await behind.GetDatabase().ExecuteAsync("FLUSHALL");
-        }
-
+        await FlushAsync();
         await EveryCallFailsAsync(StoreFault.NotInitialised);
     }
 
