@@ -63,6 +63,7 @@ internal static class CliApp
             new RevertCommand(shell),
             new ScrubCommand(shell),
             new PreviewCommand(shell),
+            new WatchCommand(shell),
             new OrgCommand(shell),
             new RegisterCommand(shell),
             new DoctorCommand(shell),

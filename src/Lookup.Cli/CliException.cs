@@ -14,6 +14,9 @@ internal static class ExitCodes
     /// <summary>Import: done, but some lines were refused. Scrub: done, but some lines are in the unknown or invalid file.</summary>
     public const int Rejected = 3;
 
+    /// <summary>Watch: changes were lost; the active lists are to be scrubbed again.</summary>
+    public const int ChangesLost = 4;
+
     /// <summary>Check: the call is forbidden.</summary>
     public const int Deny = 10;
 

@@ -48,6 +48,20 @@ public interface ILookupClient
     /// <exception cref="LookupException">The service refused, or could not be asked; whether it recorded them is not known.</exception>
     public Task<RecordFactsResponse> RecordFactsAsync(RecordFactsRequest request, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Tells of everything new that is known of numbers, as it becomes known: each change at least once, and in order per number.
+    /// A connection that breaks is made anew and goes on where it was, for as long as it takes; an event says so. Begins with a
+    /// heartbeat; more follow each second or so.
+    /// </summary>
+    /// <param name="organisations">Changes for these, and those that concern all; null or none: all changes. Up to 64.</param>
+    /// <param name="resumeToken">Of an event of an earlier watch: go on behind it. Empty: from now on.</param>
+    /// <param name="cancellationToken">Ends the watch.</param>
+    /// <exception cref="ChangesLostException">It cannot go on: scrub the active lists again, then watch without a token.</exception>
+    /// <exception cref="LookupException">The service refused, for example an organisation that it does not know.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public IAsyncEnumerable<WatchEvent> WatchAsync(
+        IEnumerable<string>? organisations = null, string resumeToken = "", CancellationToken cancellationToken = default);
+
     /// <summary>Something new is known of this number: earlier answers about it are not reused.</summary>
     /// <param name="number">In E.164.</param>
     public void Forget(string number);

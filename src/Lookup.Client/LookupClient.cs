@@ -18,6 +18,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
     private readonly RegistryService.RegistryServiceClient _registry;
     private readonly ImportService.ImportServiceClient _imports;
     private readonly Health.HealthClient _health;
+    private readonly ReuseWatch? _watch;
 
     /// <summary>Prepares the connections; they are made with the first calls.</summary>
     /// <exception cref="ArgumentException">Options are missing or out of their range; all are named.</exception>
@@ -34,6 +35,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         _registry = new RegistryService.RegistryServiceClient(_channels);
         _imports = new ImportService.ImportServiceClient(_channels);
         _health = new Health.HealthClient(_channels);
+        _watch = _options is { ReuseWatched: true, ReuseLimit: > 0 } ? new ReuseWatch(this, _reuse, _options.TimeProvider) : null;
     }
 
     /// <summary>Where it connects to.</summary>
@@ -46,7 +48,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         ArgumentNullException.ThrowIfNull(number);
         ArgumentNullException.ThrowIfNull(question);
         options ??= CheckOptions.None;
-        var reusable = _options.ReuseLimit > 0 && options is { Consistency: null, WhatIf: null };
+        var reusable = _options.ReuseLimit > 0 && options is { Consistency: null, WhatIf: null } && (_watch?.IsLive() ?? true);
         var key = new ReuseCache.Key(number, options.DefaultRegion, question, options.AllReasons);
         if (reusable && _reuse.TryGet(key, out var earlier))
         {
@@ -107,13 +109,25 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         (channel, options) => new LookupService.LookupServiceClient(channel).ExplainAsync(request, options), Strictness.Stricter, cancellationToken);
 
     /// <inheritdoc/>
+    public IAsyncEnumerable<WatchEvent> WatchAsync(
+        IEnumerable<string>? organisations = null, string resumeToken = "", CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(resumeToken);
+        return new Streams.WatchRun(_options, new WatchService.WatchServiceClient(_channels), organisations ?? [], resumeToken).RunAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public void Forget(string number) => _reuse.Forget(number);
 
     /// <inheritdoc/>
     public void ForgetAll() => _reuse.ForgetAll();
 
     /// <inheritdoc/>
-    public void Dispose() => _channels.Dispose();
+    public void Dispose()
+    {
+        _watch?.Dispose();
+        _channels.Dispose();
+    }
 
     private void ForgetAsGiven(string number)
     {

@@ -43,6 +43,12 @@ public sealed record LookupClientOptions
     /// </summary>
     public int ReuseLimit { get; set; } = 10_000;
 
+    /// <summary>
+    /// Reuses answers only while a watch of its own stands and is fresh, and forgets those about a number as soon as something new is
+    /// known of it. It takes one of the service's Watch streams. Default: false, answers are reused as long as the service lets them be.
+    /// </summary>
+    public bool ReuseWatched { get; set; }
+
     /// <summary>Numbers in one message of a stream. Range: 1 to 8,192; default: 4,096.</summary>
     public int StreamChunkSize { get; set; } = 4_096;
 

@@ -7,7 +7,7 @@ namespace Lookup.Client;
 /// <summary>
 /// The service refused a request, or could not be asked. A caller that gets one must not call the number.
 /// </summary>
-public sealed class LookupException : Exception
+public class LookupException : Exception
 {
     private LookupException(StatusCode status, string message, IReadOnlyList<FieldError> fields, TimeSpan? retryAfter, Exception? inner)
         : base(message, inner)
@@ -15,6 +15,11 @@ public sealed class LookupException : Exception
         Status = status;
         Fields = fields;
         RetryAfter = retryAfter;
+    }
+
+    private protected LookupException(LookupException other)
+        : this(other.Status, other.Message, other.Fields, other.RetryAfter, other.InnerException)
+    {
     }
 
     /// <summary>Status of the call.</summary>

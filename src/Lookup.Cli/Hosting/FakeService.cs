@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
@@ -71,18 +72,49 @@ internal sealed class FakeService : IAsyncDisposable
                     await Task.Delay(Hang, cancellation);
                 }
 
-                var status = new Google.Rpc.Status { Code = (int)exception.Status, Message = exception.Message };
-                if (exception.RetryAfter is { } pause)
-                {
-                    status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(pause) }));
-                }
-
-                throw status.ToRpcException();
+                throw StatusOf(exception);
             }
         }
 
         public Task<RecordFactsResponse> RecordAsync(RecordFactsRequest request, CancellationToken cancellation) => fake.RecordFactsAsync(request, cancellation);
 
         public Task<ListFactsResponse> ListAsync(ListFactsRequest request, CancellationToken cancellation) => fake.ListFactsAsync(request, cancellation);
+
+        public async IAsyncEnumerable<WatchResponse> WatchAsync(WatchRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+        {
+            await using var changes = fake.WatchAsync(request, cancellation).GetAsyncEnumerator(cancellation);
+            while (await NextAsync())
+            {
+                yield return changes.Current;
+            }
+
+            async Task<bool> NextAsync()
+            {
+                try
+                {
+                    return await changes.MoveNextAsync();
+                }
+                catch (LookupException exception)
+                {
+                    throw StatusOf(exception);
+                }
+            }
+        }
+
+        private static RpcException StatusOf(LookupException exception)
+        {
+            var status = new Google.Rpc.Status { Code = (int)exception.Status, Message = exception.Message };
+            if (exception.RetryAfter is { } pause)
+            {
+                status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(pause) }));
+            }
+
+            if (exception is ChangesLostException lost)
+            {
+                status.Details.Add(Any.Pack(new ErrorInfo { Reason = lost.Reason, Domain = "lookup.v1" }));
+            }
+
+            return status.ToRpcException();
+        }
     }
 }

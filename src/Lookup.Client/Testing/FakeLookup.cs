@@ -22,7 +22,11 @@ public sealed class FakeLookup : ILookupClient
     /// <summary>Stands where a real decision names its regime.</summary>
     public const string Mark = "FAKE";
 
+    /// <summary>A resume token that is always too old: a watch with it ends with <see cref="ChangesLostException"/>.</summary>
+    public const string OldToken = Mark + "-old";
+
     private readonly TimeProvider _clock;
+    private readonly FakeWatch _watch;
     private readonly List<(Func<string, Question, bool> Fits, FakeAnswer Answer)> _script = [];
     private readonly ConcurrentQueue<CheckRequest> _asked = [];
     private readonly ConcurrentQueue<Fact> _recorded = [];
@@ -33,6 +37,7 @@ public sealed class FakeLookup : ILookupClient
     public FakeLookup(TimeProvider? clock = null)
     {
         _clock = clock ?? TimeProvider.System;
+        _watch = new FakeWatch(_clock);
     }
 
     /// <summary>What it was asked, the last 10,000, in order.</summary>
@@ -168,10 +173,30 @@ public sealed class FakeLookup : ILookupClient
         foreach (var fact in request.Facts)
         {
             Remember(_recorded, fact.Clone());
+            _watch.Add(Plain(fact.Number), fact);
             response.Results.Add(new FactResult { Outcome = FactResult.Types.Outcome.Recorded });
         }
 
         return Task.FromResult(response);
+    }
+
+    /// <summary>Tells of what is recorded with it, and a heartbeat each second.</summary>
+    /// <exception cref="ChangesLostException">The token is <see cref="OldToken"/>, or none of this fake's.</exception>
+    public async IAsyncEnumerable<WatchEvent> WatchAsync(
+        IEnumerable<string>? organisations = null, string resumeToken = "", [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        await foreach (var response in WatchAsync(new WatchRequest { Organisations = { organisations ?? [] }, ResumeToken = resumeToken }, cancellationToken))
+        {
+            yield return WatchEvent.Of(response);
+        }
+    }
+
+    /// <summary>Answers as the service would.</summary>
+    /// <exception cref="ChangesLostException">The token is <see cref="OldToken"/>, or none of this fake's.</exception>
+    public IAsyncEnumerable<WatchResponse> WatchAsync(WatchRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return _watch.RunAsync(request, cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -9,6 +9,9 @@ public interface IFakeAnswers
     /// <summary>Remembers facts, each in order.</summary>
     public Task<V1.RecordFactsResponse> RecordAsync(V1.RecordFactsRequest request, CancellationToken cancellation);
 
+    /// <summary>Tells of what is remembered from now on, or from after a token, until it is cancelled.</summary>
+    public IAsyncEnumerable<V1.WatchResponse> WatchAsync(V1.WatchRequest request, CancellationToken cancellation);
+
     /// <summary>What was remembered of a number in E.164.</summary>
     public Task<V1.ListFactsResponse> ListAsync(V1.ListFactsRequest request, CancellationToken cancellation);
 }

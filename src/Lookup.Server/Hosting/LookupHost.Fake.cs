@@ -35,9 +35,10 @@ public sealed partial class LookupHost
         AddFaces(builder.Services, options);
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(answers);
         builder.Services.AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
-        builder.Services.AddSingleton<FakeLookupEndpoint>().AddSingleton<FakeFactEndpoint>();
+        builder.Services.AddSingleton<FakeLookupEndpoint>().AddSingleton<FakeFactEndpoint>().AddSingleton<FakeWatchEndpoint>();
+        builder.Services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         var health = new HealthServiceImpl();
-        foreach (var service in new[] { "", V1.LookupService.Descriptor.FullName, V1.FactService.Descriptor.FullName })
+        foreach (var service in new[] { "", V1.LookupService.Descriptor.FullName, V1.FactService.Descriptor.FullName, V1.WatchService.Descriptor.FullName })
         {
             health.SetStatus(service, HealthCheckResponse.Types.ServingStatus.Serving);
         }
@@ -47,6 +48,7 @@ public sealed partial class LookupHost
         UseJson(app);
         app.MapGrpcService<FakeLookupEndpoint>();
         app.MapGrpcService<FakeFactEndpoint>();
+        app.MapGrpcService<FakeWatchEndpoint>();
         app.MapGrpcService<HealthServiceImpl>();
         app.MapGrpcReflectionService();
         return new LookupHost(app);

@@ -38,6 +38,7 @@ internal sealed class ScriptedService : IAsyncDisposable
         app.UseRouting();
         app.MapGrpcService<Lookups>();
         app.MapGrpcService<Facts>();
+        app.MapGrpcService<Watches>();
         await app.StartAsync();
         return new ScriptedService(app);
     }
@@ -51,6 +52,9 @@ internal sealed class ScriptedService : IAsyncDisposable
             static (_, _) => throw new RpcException(new Status(StatusCode.Unimplemented, ""));
 
         public CheckStreamScript CheckStream { get; init; } = static (_, _, _) => throw new RpcException(new Status(StatusCode.Unimplemented, ""));
+
+        public Func<WatchRequest, IServerStreamWriter<WatchResponse>, ServerCallContext, Task> Watch { get; init; } =
+            static (_, _, _) => throw new RpcException(new Status(StatusCode.Unimplemented, ""));
 
         public Func<RecordFactsRequest, ServerCallContext, Task<RecordFactsResponse>> Record { get; init; } =
             static (_, _) => throw new RpcException(new Status(StatusCode.Unimplemented, ""));
@@ -72,6 +76,12 @@ internal sealed class ScriptedService : IAsyncDisposable
         public override Task CheckStream(
             IAsyncStreamReader<CheckStreamRequest> requestStream, IServerStreamWriter<CheckStreamResponse> responseStream, ServerCallContext context) =>
             script.CheckStream(requestStream, responseStream, context);
+    }
+
+    private sealed class Watches(Script script) : WatchService.WatchServiceBase
+    {
+        public override Task Watch(WatchRequest request, IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context) =>
+            script.Watch(request, responseStream, context);
     }
 
     private sealed class Facts(Script script) : FactService.FactServiceBase

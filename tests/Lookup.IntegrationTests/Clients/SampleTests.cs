@@ -144,7 +144,7 @@ public sealed partial class SampleTests : IAsyncLifetime
     }
 
     /// <summary>A python that has grpcio: the first of the path may be another one than Debian's.</summary>
-    private static async Task<string> PythonAsync()
+    internal static async Task<string> PythonAsync()
     {
         foreach (var python in new[] { "/usr/bin/python3", "python3" })
         {
