@@ -19,6 +19,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new RegisterSwitchCommand(),
     new ScrubCommand(),
     new ChaosCommand(),
+    new EffectCommand(),
     echo,
     saturate,
 };

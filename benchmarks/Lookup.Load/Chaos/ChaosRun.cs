@@ -1,3 +1,4 @@
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Lookup.Core.Numbers;
 using Lookup.Load.Chaos.Checking;
@@ -30,10 +31,14 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
     /// <summary>The service's own default.</summary>
     internal const int BoundMs = 500;
 
-    private const int Numbers = 160;
+    private const string Register = "uk-tps";
+    private const int Numbers = 180;
     private const int WriteLoops = 4;
     private const int CheckLoops = 6;
     private const int StreamLoops = 2;
+
+    // Consumers of Watch fall behind what is in memory, and are cut, in a run that is short and has few writes.
+    private static readonly string[] Settings = ["--set", "WatchBacklog=16", "--set", "WatchSendLimitMs=300"];
     private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan FinalDeadline = TimeSpan.FromSeconds(10);
 
@@ -47,7 +52,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
         using var cipher = new NumberCipher(NumberKeyFile.Load(keyFile));
         await using var log = new HistoryLog(Path.Combine(folder, "history.jsonl"));
         var instances = Enumerable.Range(0, Instances)
-            .Select(i => new Instance(tool, i, ["--redis", store.ConnectionOf(i), "--key-file", keyFile, "--wait-replicas", $"{store.WaitReplicas}"])).ToArray();
+            .Select(i => new Instance(tool, i, ["--redis", store.ConnectionOf(i), "--key-file", keyFile, "--wait-replicas", $"{store.WaitReplicas}", .. Settings])).ToArray();
         try
         {
             await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));
@@ -69,7 +74,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
         var writers = new Writers(log, subject, instances, plan.Seed);
         var readers = new Readers(log, subject, instances, epoch, plan.Seed);
         var watchers = new Watchers(log, subject, instances, plan.Seed);
-        var faults = new FaultRunner(log, store, instances, writers, folder);
+        var faults = new FaultRunner(log, store, instances, writers, readers, folder);
         using var stopWriting = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var stopWatching = CancellationTokenSource.CreateLinkedTokenSource(ct);
         Task[] loops =
@@ -98,9 +103,12 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
 
     private static async Task<ulong> PrepareAsync(Instance instance, CancellationToken ct)
     {
+        var registry = new RegistryService.RegistryServiceClient(instance.Channel);
         var organisation = new Organisation { Name = TestBed.Organisation, Sector = Sector.Other, SwitchedOffLayers = { Layer.Code } };
-        await new RegistryService.RegistryServiceClient(instance.Channel).PutOrganisationAsync(
-            new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
+        await registry.PutOrganisationAsync(new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
+        // An empty snapshot: on the register is nobody.
+        await registry.RecordSnapshotAsync(
+            new RecordSnapshotRequest { Register = Register, SnapshotDate = Timestamp.FromDateTime(DateTime.UtcNow.Date.AddDays(-1)) }, cancellationToken: ct);
         var listed = await new FactService.FactServiceClient(instance.Channel).ListFactsAsync(
             new ListFactsRequest { Number = "+31612345678" }, cancellationToken: ct);
         // Every instance knows the organisation within the bound.
@@ -133,7 +141,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
             try
             {
                 listed = await new FactService.FactServiceClient(instance.Channel).ListFactsAsync(
-                    new ListFactsRequest { Number = subject.Text(number) }, deadline: DateTime.UtcNow + FinalDeadline, cancellationToken: ct);
+                    new ListFactsRequest { Number = Subject.Text(number) }, deadline: DateTime.UtcNow + FinalDeadline, cancellationToken: ct);
             }
             catch (RpcException e)
             {
@@ -144,7 +152,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
             log.Add(new HistoryEvent { Event = EventKind.Listed, Number = number, Instance = instance.Index, At = log.Now });
             foreach (var fact in listed.Facts)
             {
-                if (Subject.Told(fact.Fact, fact.Fact.Effective) is { } found)
+                if (Subject.Told(fact.Fact) is { } found)
                     log.Add(found with { Event = EventKind.Found, Number = number, At = log.Now });
             }
         }

@@ -65,6 +65,11 @@ internal sealed class RedisWriter(
         await names.RegisterAsync([suppression], outcome, cancellation);
         var partition = key.Partition(partitions.Count);
         var detail = suppression.Detail;
+        // What goes may have forbidden calls before this moment, and who decides for an earlier one, because the call is under
+        // way or the clock is behind, must not find the number free. So what stays is in effect at all times.
+        var kind = suppression.Id.Kind;
+        var stays = Timeline.Merge(
+            kind, Timeline.Single(kind, suppression.Entry), Timeline.Single(kind, suppression.Entry with { Effective = 0 }));
         for (var round = 0; round < MaxRounds; round++)
         {
             var floor = partitions.Floor(partition);
@@ -81,7 +86,7 @@ internal sealed class RedisWriter(
                 _channel,
                 Keys.Prefix(key),
                 Keys.Field(key, suppression.Id),
-                Timeline.Single(suppression.Id.Kind, suppression.Entry),
+                stays,
                 detail is null ? "" : Keys.VersionField(key, suppression.Id, suppression.Entry.Effective),
                 detail ?? "",
             };

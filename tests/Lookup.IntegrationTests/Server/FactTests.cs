@@ -1,3 +1,4 @@
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Lookup.V1;
 using Outcome = Lookup.V1.FactResult.Types.Outcome;
@@ -110,11 +111,29 @@ public sealed class FactTests(LookupServer server) : IClassFixture<LookupServer>
         Assert.Equal(2u, erased.ErasedFacts);
 
         var left = await server.Facts.ListFactsAsync(new ListFactsRequest { Number = number });
-        Assert.Equal("*", Assert.Single(left.Facts).Fact.Objection.Organisation);
+        Assert.All(left.Facts, fact => Assert.Equal("*", fact.Fact.Objection.Organisation));
+        Assert.Single(left.Facts, fact => fact.Current);
         var request = Samples.Check(number, "another");
         request.Consistency = new Consistency { AtLeastAsFresh = erased.ConsistencyToken };
         var answer = await server.Lookup.CheckAsync(request);
         Assert.Equal(Verdict.Deny, answer.Decision.Verdict);
+        Assert.Equal(ReasonCode.Objection, answer.Decision.Reasons[0].Code);
+    }
+
+    [Fact]
+    public async Task EraseNumber_CallTimeBefore_IsForbiddenAsWell()
+    {
+        var number = Samples.NewNumber();
+        var before = DateTime.UtcNow.AddSeconds(-2);
+        await server.Facts.RecordFactsAsync(Samples.Record(Samples.Objection(number)));
+        await server.Facts.EraseNumberAsync(new EraseNumberRequest { Number = number, Source = "request 9" });
+
+        var request = Samples.Check(number);
+        request.Consistency = new Consistency { Exact = true };
+        request.WhatIf = new WhatIf { CallTime = Timestamp.FromDateTime(before) };
+        var answer = await server.Lookup.CheckAsync(request);
+
+        // A check that was under way while the number was erased, or a clock that is behind.
         Assert.Equal(ReasonCode.Objection, answer.Decision.Reasons[0].Code);
     }
 

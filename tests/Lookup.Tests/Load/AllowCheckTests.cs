@@ -172,6 +172,19 @@ public sealed class AllowCheckTests
     }
 
     [Fact]
+    public void Allow_NoConsentNeeded_IsRightUntilSomethingForbidsIt()
+    {
+        Assert.Empty(Judge(_history.Check(5, 8, ReadMode.Exact, optOut: true)));
+        _history.Write(1, WriteKind.Objection, 10, 20);
+        Assert.Equal([Fault.WrongAllow], Judge(_history.Check(30, 40, ReadMode.Exact, optOut: true)));
+        Assert.Empty(Judge(_history.Check(30, 40, optOut: true)));
+        _history.Begin(2, WriteKind.ObjectionWithdrawal, 50).Fail(2, 60);
+        Assert.Empty(Judge(_history.Check(2_000, 2_010, ReadMode.Exact, optOut: true)));
+        _history.Write(3, WriteKind.Erasure, 70, 80);
+        Assert.Equal([Fault.WrongAllow], Judge(_history.Check(2_000, 2_010, optOut: true)));
+    }
+
+    [Fact]
     public void Allow_WhatALostObjectionForbade_IsRightFromTheRestoreUntilItIsBack()
     {
         _history.Write(1, WriteKind.Consent, 10, 20).Write(2, WriteKind.Objection, 100, 110).Lose(50, 1_000).Ack(2, 3_000, 9);

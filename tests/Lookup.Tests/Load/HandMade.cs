@@ -60,13 +60,14 @@ internal sealed class HandMade
     internal HandMade WatchEnded(int consumer, int at, string? why = null) =>
         Add(new HistoryEvent { Event = EventKind.WatchEnded, Consumer = consumer, At = at * 1_000, Text = why });
 
-    internal HistoryEvent Check(int start, int end, ReadMode mode = ReadMode.Bounded, int version = 0, int instance = 1) => new()
+    internal HistoryEvent Check(int start, int end, ReadMode mode = ReadMode.Bounded, int version = 0, int instance = 1, bool optOut = false) => new()
     {
         Event = EventKind.Check,
         Number = Number,
         Start = start * 1_000,
         At = end * 1_000,
         Wall = start,
+        OptOut = optOut,
         Mode = mode,
         Version = (ulong)version,
         Instance = instance,

@@ -71,6 +71,14 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
+    public void Final_ErasureLeftItsObjections_IsRight()
+    {
+        _history.Write(1, WriteKind.Erasure, 30, 40).List(900).Find(WriteKind.Objection, 35, 900, all: true).Find(WriteKind.Objection, 0, 900, all: true);
+
+        Assert.Empty(Judge());
+    }
+
+    [Fact]
     public void Final_ErasureLeftNoObjection_IsLost()
     {
         _history.Write(1, WriteKind.Erasure, 30, 40).List(900).Find(WriteKind.Objection, 29, 900, all: true);

@@ -8,8 +8,8 @@
 //   - its withdrawal, or a newer consent, which then has to answer for itself;
 //   - an erasure that began at or after the consent's own time, since the objection that it leaves is not older.
 // An erasure takes objections and withdrawals away with the rest: such a write is left out where an erasure that may
-// have come behind it began before the consent's time. All doubt is on the side of the service, so whatever is reported
-// is wrong for sure.
+// have come behind it began before the consent's time. Where a call needs no consent, it is as if one of old had been
+// given that nobody can withdraw. All doubt is on the side of the service, so whatever is reported is wrong for sure.
 //
 // Reference: M. Herlihy, J. Wing, "Linearizability" (1990), of which this is the part for one forbidden answer.
 using System.Globalization;
@@ -17,7 +17,7 @@ using Lookup.Load.Chaos.History;
 
 namespace Lookup.Load.Chaos.Checking;
 
-/// <summary>Judges checks that were answered ALLOW, where a call needs a consent and an objection forbids it.</summary>
+/// <summary>Judges checks that were answered ALLOW, where an objection forbids calls unless a consent is newer.</summary>
 /// <param name="writes">All writes.</param>
 /// <param name="boundMs">The service's freshness bound in milliseconds.</param>
 internal sealed class AllowCheck(Writes writes, int boundMs)
@@ -38,6 +38,8 @@ internal sealed class AllowCheck(Writes writes, int boundMs)
     /// <summary>Why no consent can explain the ALLOW; null if one can.</summary>
     private string? Refuted(IReadOnlyList<WriteOp> ops, HistoryEvent check, bool ownAtOnce)
     {
+        if (check.OptOut)
+            return ops.FirstOrDefault(op => Outdoes(op, null, ops, check, ownAtOnce)) is { } objection ? $"{Name(objection)} forbids it" : null;
         var why = "no consent was ever written";
         var newest = long.MinValue;
         foreach (var consent in ops)
@@ -58,15 +60,15 @@ internal sealed class AllowCheck(Writes writes, int boundMs)
         return why;
     }
 
-    private bool Outdoes(WriteOp op, WriteOp consent, IReadOnlyList<WriteOp> ops, HistoryEvent check, bool ownAtOnce)
+    private bool Outdoes(WriteOp op, WriteOp? consent, IReadOnlyList<WriteOp> ops, HistoryEvent check, bool ownAtOnce)
     {
-        if (op.Effective < consent.Effective || ReferenceEquals(op, consent) || !Counts(op, check, ownAtOnce))
+        if (op.Effective < (consent?.Effective ?? long.MinValue) || ReferenceEquals(op, consent) || !Counts(op, check, ownAtOnce))
             return false;
         return op.Kind switch
         {
             WriteKind.Erasure => true,
             WriteKind.Objection => !ops.Any(back => MayTakeBack(back, op, check)) && !MayBeErased(op, consent, ops, check),
-            WriteKind.Consent or WriteKind.ConsentWithdrawal => !MayBeErased(op, consent, ops, check),
+            WriteKind.Consent or WriteKind.ConsentWithdrawal => consent is not null && !MayBeErased(op, consent, ops, check),
             _ => false,
         };
     }
@@ -91,9 +93,9 @@ internal sealed class AllowCheck(Writes writes, int boundMs)
         back.Kind == WriteKind.ObjectionWithdrawal && !back.Refused && back.All == objection.All
         && back.Effective > objection.Effective && back.Start < check.At;
 
-    private static bool MayBeErased(WriteOp op, WriteOp consent, IReadOnlyList<WriteOp> ops, HistoryEvent check) =>
+    private static bool MayBeErased(WriteOp op, WriteOp? consent, IReadOnlyList<WriteOp> ops, HistoryEvent check) =>
         ops.Any(erasure => erasure.Kind == WriteKind.Erasure && erasure.Start < check.At && erasure.MayCountAfter(op.Start)
-            && erasure.Effective < consent.Effective);
+            && erasure.Effective < (consent?.Effective ?? long.MinValue));
 
     private static string Describe(HistoryEvent check, string why) => string.Create(
         CultureInfo.InvariantCulture,

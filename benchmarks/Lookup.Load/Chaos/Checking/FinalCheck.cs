@@ -60,8 +60,9 @@ internal static class FinalCheck
     private static bool IsOf(HistoryEvent fact, WriteOp op) =>
         fact.Write == op.Kind && fact.All == op.All && fact.Effective == op.Effective && !op.Refused;
 
+    // It leaves an objection as of its moment, and one of all times.
     private static bool IsLeftBy(HistoryEvent fact, WriteOp op) =>
-        op.Kind == WriteKind.Erasure && fact.Write == WriteKind.Objection && fact.All && fact.Effective >= op.Effective;
+        op.Kind == WriteKind.Erasure && fact.Write == WriteKind.Objection && fact.All && (fact.Effective == 0 || fact.Effective >= op.Effective);
 
     // Erasures leave objections to all.
     private static WriteKind Timeline(WriteKind kind) => kind switch

@@ -47,7 +47,8 @@ internal static class WatchCheck
             var first = new List<(WriteOp Op, long Place)>();
             foreach (var op in writes.Of(number).Where(op => Concerns(op, begun, ended)))
             {
-                var place = byNumber[number].Select((change, i) => (change, i)).Where(pair => IsOf(pair.change, op)).Select(pair => (long)pair.i).FirstOrDefault(-1);
+                // What one message tells has one time.
+                var place = byNumber[number].Where(change => IsOf(change, op)).Select(change => change.At).FirstOrDefault(-1);
                 if (place >= 0)
                 {
                     first.Add((op, place));

@@ -113,6 +113,9 @@ internal sealed record HistoryEvent
 
     public ReadMode Mode { get; init; }
 
+    /// <summary>The number is of a country where a call is permitted unless something forbids it.</summary>
+    public bool OptOut { get; init; }
+
     /// <summary>The check was an item of a list.</summary>
     public bool Stream { get; init; }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Lookup.Load.Processes;
 
 namespace Lookup.Load.Chaos.Stores;
@@ -9,6 +10,8 @@ namespace Lookup.Load.Chaos.Stores;
 /// <summary>A redis-server that can be killed, frozen and started again on the same port with the same files.</summary>
 internal sealed class RedisNode : IAsyncDisposable
 {
+    private const int FirstPort = 20_000;
+    private const int LastPort = 32_000;
     private const string LogFolder = "appendonlydir";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan CommandLimit = TimeSpan.FromSeconds(20);
@@ -34,11 +37,23 @@ internal sealed class RedisNode : IAsyncDisposable
 
     internal bool IsRunning => _process is { HasExited: false };
 
+    // Below those that connections take for themselves, so that it is still free when a process is started again.
     internal static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = RandomNumberGenerator.GetInt32(FirstPort, LastPort);
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken.
+            }
+        }
     }
 
     /// <summary>Starts it and waits until it has loaded its files.</summary>

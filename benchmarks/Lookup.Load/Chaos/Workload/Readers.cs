@@ -39,7 +39,7 @@ internal sealed class Readers(HistoryLog log, Subject subject, Instance[] instan
             mode = ReadMode.Bounded;
         var request = new CheckRequest
         {
-            Number = subject.Text(number),
+            Number = Subject.Text(number),
             Question = _question,
             Consistency = mode switch
             {
@@ -52,6 +52,7 @@ internal sealed class Readers(HistoryLog log, Subject subject, Instance[] instan
         {
             Event = EventKind.Check,
             Number = number,
+            OptOut = Subject.IsOptOut(number),
             Instance = instance.Index,
             Mode = mode,
             Version = token?.Version ?? 0,
@@ -126,7 +127,7 @@ internal sealed class Readers(HistoryLog log, Subject subject, Instance[] instan
             Start = log.Now,
         };
         await call.RequestStream.WriteAsync(
-            new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = sequence, Numbers = { numbers.Select(subject.Integer) } } }, CancellationToken.None);
+            new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = sequence, Numbers = { numbers.Select(Subject.Integer) } } }, CancellationToken.None);
         if (!await call.ResponseStream.MoveNext(CancellationToken.None))
             throw new RpcException(new Status(StatusCode.Aborted, "The list ended early."));
         var verdicts = call.ResponseStream.Current.Verdicts;
@@ -136,7 +137,7 @@ internal sealed class Readers(HistoryLog log, Subject subject, Instance[] instan
         for (var i = 0; i < numbers.Length; i++)
         {
             if (verdicts[i] == Verdict.Allow)
-                log.Add(shared with { Number = numbers[i], Answer = Name(verdicts[i]), Version = mode == ReadMode.Token ? versions[subject.PartitionOf(numbers[i])] : 0 });
+                log.Add(shared with { Number = numbers[i], OptOut = Subject.IsOptOut(numbers[i]), Answer = Name(verdicts[i]), Version = mode == ReadMode.Token ? versions[subject.PartitionOf(numbers[i])] : 0 });
         }
 
         foreach (var group in verdicts.Where(verdict => verdict != Verdict.Allow).GroupBy(verdict => verdict))

@@ -13,7 +13,6 @@ internal sealed class Subject
 {
     private const string Source = "chaos";
 
-    private readonly NumberBlock _block = NumberBlock.Dutch;
     private readonly int[] _partitions;
     private readonly HashSet<long>[] _times;
     private readonly Dictionary<string, int> _places = [];
@@ -29,24 +28,27 @@ internal sealed class Subject
     internal Subject(int numbers, NumberCipher cipher, int partitions)
     {
         Count = numbers;
-        _partitions = [.. Enumerable.Range(0, numbers).Select(i => cipher.Encrypt(_block.Number(i)).Partition(partitions))];
+        _partitions = [.. Enumerable.Range(0, numbers).Select(i => cipher.Encrypt(Block(i).Number(i)).Partition(partitions))];
         _times = [.. Enumerable.Range(0, numbers).Select(_ => new HashSet<long>())];
         _tokens = new (string, ulong)[numbers];
         _versions = new ulong[partitions];
         for (var i = 0; i < numbers; i++)
         {
-            _places.Add(_block.Text(i), i);
+            _places.Add(Text(i), i);
         }
     }
 
     internal int Count { get; }
 
-    /// <summary>A consent is never written for these: the last tenth.</summary>
-    internal bool IsNeverConsented(int number) => number >= Count - (Count / 10);
+    /// <summary>A call to these is permitted unless something forbids it: every third.</summary>
+    internal static bool IsOptOut(int number) => number % 3 == 0;
 
-    internal string Text(int number) => _block.Text(number);
+    /// <summary>A consent is never written for these: the last tenth, and where none is needed.</summary>
+    internal bool IsNeverConsented(int number) => IsOptOut(number) || number >= Count - (Count / 10);
 
-    internal ulong Integer(int number) => _block[number];
+    internal static string Text(int number) => Block(number).Text(number);
+
+    internal static ulong Integer(int number) => Block(number)[number];
 
     internal int PartitionOf(int number) => _partitions[number];
 
@@ -129,7 +131,7 @@ internal sealed class Subject
     }
 
     /// <summary>The fact that a write says; not for erasures.</summary>
-    internal Fact FactOf(HistoryEvent write)
+    internal static Fact FactOf(HistoryEvent write)
     {
         var fact = new Fact
         {
@@ -159,10 +161,10 @@ internal sealed class Subject
         return fact;
     }
 
-    internal EraseNumberRequest ErasureOf(int number) => new() { Number = Text(number), Source = Source };
+    internal static EraseNumberRequest ErasureOf(int number) => new() { Number = Text(number), Source = Source };
 
-    /// <summary>What a fact that the service tells is in a history; null: none of the workload's.</summary>
-    internal static HistoryEvent? Told(Fact fact, Timestamp effective)
+    /// <summary>What a fact that the service tells is in a history; null: none of the workload's, or one that is removed.</summary>
+    internal static HistoryEvent? Told(Fact fact)
     {
         var (kind, all) = fact.KindCase switch
         {
@@ -170,8 +172,9 @@ internal sealed class Subject
             Fact.KindOneofCase.Consent => (fact.Withdrawn ? WriteKind.ConsentWithdrawal : WriteKind.Consent, false),
             _ => (WriteKind.None, false),
         };
-        return kind == WriteKind.None
+        return kind == WriteKind.None || fact.Effective is null
             ? null
-            : new HistoryEvent { Write = kind, All = all, Effective = effective.ToDateTimeOffset().ToUnixTimeMilliseconds() };
+            : new HistoryEvent { Write = kind, All = all, Effective = fact.Effective.ToDateTimeOffset().ToUnixTimeMilliseconds() };
     }
+    private static NumberBlock Block(int number) => IsOptOut(number) ? NumberBlock.British : NumberBlock.Dutch;
 }

@@ -67,10 +67,14 @@ internal sealed class Watchers(HistoryLog log, Subject subject, Instance[] insta
         if (position.Token.Length == 0)
             log.Add(new HistoryEvent { Event = EventKind.Watching, Consumer = consumer, At = log.Now });
         if (told.EventCase == WatchResponse.EventOneofCase.Change
-            && subject.Find(told.Change.Number) is >= 0 and var number
-            && Subject.Told(told.Change.Fact.Fact, told.Change.Fact.Fact.Effective) is { } change)
+            && subject.Find(told.Change.Number) is >= 0 and var number)
         {
-            log.Add(change with { Event = EventKind.Watched, Consumer = consumer, Number = number, At = log.Now, Version = subject.VersionOf(number, told.ResumeToken) });
+            var seen = new HistoryEvent { Event = EventKind.Watched, Consumer = consumer, Number = number, At = log.Now, Version = subject.VersionOf(number, told.ResumeToken) };
+            foreach (var fact in told.Change.OtherVersions.Append(told.Change.Fact))
+            {
+                if (fact is not null && Subject.Told(fact.Fact) is { } change)
+                    log.Add(seen with { Write = change.Write, All = change.All, Effective = change.Effective });
+            }
         }
 
         if (told.ResumeToken.Length > 0)

@@ -20,15 +20,12 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
     private int _underWay;
     private long _lastId;
 
-    /// <summary>Acknowledged writes so far.</summary>
-    internal int Acknowledged
+    /// <summary>The number of a write that was acknowledged after a time; null: there is none yet.</summary>
+    internal int? WrittenAfter(long time)
     {
-        get
+        lock (_lock)
         {
-            lock (_lock)
-            {
-                return _acknowledged.Count;
-            }
+            return _acknowledged.Where(pair => pair.At > time).Select(pair => (int?)pair.Write.Number).FirstOrDefault();
         }
     }
 
@@ -170,7 +167,7 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
     {
         var drawn = random.Next(100);
         if (subject.IsNeverConsented(number))
-            return (drawn < 70 ? WriteKind.Objection : WriteKind.ObjectionWithdrawal, false);
+            return (drawn < 50 ? WriteKind.Objection : drawn >= 97 && alone ? WriteKind.Erasure : WriteKind.ObjectionWithdrawal, false);
         return drawn switch
         {
             < 45 => (WriteKind.Consent, false),
@@ -190,12 +187,12 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
         {
             if (writes[0].Write == WriteKind.Erasure)
             {
-                var erased = await client.EraseNumberAsync(subject.ErasureOf(writes[0].Number), deadline: deadline);
+                var erased = await client.EraseNumberAsync(Subject.ErasureOf(writes[0].Number), deadline: deadline);
                 Acknowledge(writes[0], instance, erased.ConsistencyToken, unchanged: false);
                 return true;
             }
 
-            var response = await client.RecordFactsAsync(new RecordFactsRequest { Facts = { writes.Select(subject.FactOf) } }, deadline: deadline);
+            var response = await client.RecordFactsAsync(new RecordFactsRequest { Facts = { writes.Select(Subject.FactOf) } }, deadline: deadline);
             for (var i = 0; i < writes.Count; i++)
             {
                 var result = response.Results[i];
