@@ -16,9 +16,6 @@ internal sealed class EffectCommand : LoadCommand
 {
     private const int Instances = 3;
 
-    /// <summary>The service's own default.</summary>
-    private const int BoundMs = 500;
-
     private const string Register = "uk-tps";
 
     // Of the numbers that have a consent, those behind the ones that are objected to are for the background.
@@ -95,7 +92,7 @@ internal sealed class EffectCommand : LoadCommand
         var checkers = channels.Select(channel => new Checker(channel, report)).ToArray();
         var checks = OpenLoop.RunAsync(rate, i => checkers[i % Instances].CheckAsync(BackgroundNumber(count, i), "A number in the background", Verdict.Allow), _ => over, ct);
         var writing = OpenLoop.RunAsync(writes, i => WriteAsync(channels[i % Instances], BackgroundNumber(count, i)), _ => over, ct);
-        var objecting = OpenLoop.RunAsync(pace, i => ObjectAsync(run, (int)i, count, ct), elapsed => elapsed.TotalSeconds * pace >= count, ct);
+        var objecting = OpenLoop.RunAsync(pace, i => ObjectAsync(run, (int)i, count, ct), elapsed => elapsed.TotalSeconds * pace > count + 1, ct);
         try
         {
             await objecting;
@@ -140,7 +137,7 @@ internal sealed class EffectCommand : LoadCommand
         foreach (var (name, times) in (ReadOnlySpan<(string, Arrivals)>)[("check", run.Checked), ("watch", run.Watched)])
         {
             var all = times.Milliseconds(_ => true);
-            report.Add(new Metric($"effect_{name}_within_bound", "%", new Series(100.0 * all.Count(time => time < BoundMs) / all.Length)) { Note = $"Within {BoundMs} ms, of {all.Length:N0}." });
+            report.Add(new Metric($"effect_{name}_within_bound", "%", new Series(100.0 * all.Count(time => time < EffectRun.BoundMs) / all.Length)) { Note = $"Within {EffectRun.BoundMs} ms, of {all.Length:N0}." });
             report.Wrong($"An objection was not seen through {name} at every instance.", times.Missing);
         }
     }

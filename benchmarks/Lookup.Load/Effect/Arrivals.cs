@@ -19,6 +19,9 @@ internal sealed class Arrivals(int events, int places)
     /// <summary>The event came to a place; only the first time counts.</summary>
     internal void Come(int number, int place) => Interlocked.CompareExchange(ref _come[(number * places) + place], Stopwatch.GetTimestamp(), 0);
 
+    /// <summary>Time since the event's moment.</summary>
+    internal TimeSpan Since(int number) => Stopwatch.GetElapsedTime(_begun[number]);
+
     internal bool IsThere(int number) => Enumerable.Range(0, places).All(place => Volatile.Read(ref _come[(number * places) + place]) != 0);
 
     /// <summary>Events that began and have not come everywhere.</summary>

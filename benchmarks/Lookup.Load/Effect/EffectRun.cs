@@ -13,6 +13,9 @@ namespace Lookup.Load.Effect;
 /// <summary>Writes objections at one instance after the other, and asks all of them until they deny.</summary>
 internal sealed class EffectRun(GrpcChannel[] instances, Bell bell, int count, Report report)
 {
+    /// <summary>The service's own default.</summary>
+    internal const int BoundMs = 500;
+
     private const string Source = "effect";
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(50);
@@ -86,7 +89,10 @@ internal sealed class EffectRun(GrpcChannel[] instances, Bell bell, int count, R
     {
         for (var begin = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begin) < Deadline;)
         {
+            var since = Checked.Since(number);
             var verdict = await CheckAsync(lookup, number, ct);
+            if (verdict == Verdict.Allow && since.TotalMilliseconds > BoundMs)
+                report.Wrong($"A check that began {since.TotalMilliseconds:N0} ms after an objection was answered ALLOW.");
             if (verdict == Verdict.Deny)
             {
                 Checked.Come(number, place);
