@@ -2,8 +2,10 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Core.Decisions;
 using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Mapping;
+using Lookup.Server.Observability;
 using Lookup.Server.Registry;
 
 namespace Lookup.Server.Batch;
@@ -15,6 +17,9 @@ internal sealed class ChunkJob
     private readonly ChunkWorker _worker;
     private readonly ChunkServices _services;
     private readonly V1.CheckStreamResponse _response = new() { Common = new V1.Decision() };
+    private int[] _counts = [];
+    private Question _question;
+    private RegisterSnapshots _registers = null!;
 
     internal ChunkJob(ChunkServices services)
     {
@@ -36,7 +41,8 @@ internal sealed class ChunkJob
         {
             _services.Monitor.ThrowIfUntrusted();
             var registry = await RegistryAsync(open, cancellation);
-            await DecideAsync(asked.Resolve(registry), registry, open, cancellation);
+            (_question, _registers) = (asked.Resolve(registry), registry.Registers);
+            await DecideAsync(_question, registry, open, cancellation);
         }
         catch (Exception e) when (e is StoreUnavailableException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
@@ -44,7 +50,44 @@ internal sealed class ChunkJob
         }
 
         Write(chunk, open, asked.Question.CallTime, now);
+        Tell(open, now);
         return _response;
+    }
+
+    /// <summary>Counts the answers, and has one ALLOW asked again now and then.</summary>
+    private void Tell(OpenStream open, long now)
+    {
+        var answers = _worker.Answers;
+        var distinct = _worker.Distinct;
+        Array.Resize(ref _counts, Math.Max(_counts.Length, distinct.Length));
+        Array.Clear(_counts);
+        foreach (var answer in answers)
+        {
+            _counts[answer]++;
+        }
+
+        for (var i = 0; i < distinct.Length; i++)
+        {
+            if (_counts[i] == 0)
+            {
+                continue;
+            }
+
+            _services.Metrics.Decided(Way.Stream, distinct[i].Verdict, distinct[i].Reason, _counts[i]);
+            if (distinct[i].Verdict == Verdict.Allow && !open.Hypothetical && _services.Audit.Wants())
+            {
+                Audit(answers.IndexOf(i), now);
+            }
+        }
+    }
+
+    private void Audit(int item, long now)
+    {
+        if (PhoneNumber.TryFrom(_worker.Numbers[item], out var number, out _)
+            && _services.Regimes.Find(number, _question.CallTime) is { } rules)
+        {
+            _services.Audit.Take(new AllowAnswer(number, _question, rules, _registers, now));
+        }
     }
 
     private async ValueTask<RegistrySnapshot> RegistryAsync(OpenStream open, CancellationToken call)

@@ -3,6 +3,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
+using Lookup.Server.Observability;
 using Lookup.Server.Records;
 using Lookup.Server.Registry;
 
@@ -18,6 +19,8 @@ internal sealed class ChunkServices(
     RegimeSet regimes,
     NumberCipher cipher,
     BatchLane lane,
+    ServiceMetrics metrics,
+    AllowAudit audit,
     LookupServerOptions options,
     TimeProvider clock)
 {
@@ -39,6 +42,10 @@ internal sealed class ChunkServices(
     internal NumberCipher Cipher => cipher;
 
     internal BatchLane Lane => lane;
+
+    internal ServiceMetrics Metrics => metrics;
+
+    internal AllowAudit Audit => audit;
 
     internal LookupServerOptions Options => options;
 

@@ -4,37 +4,34 @@ using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
+using Lookup.Server.Observability;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Errors;
 
 /// <summary>The one place where exceptions become a status. What it does not know becomes INTERNAL with an id, and is logged.</summary>
-internal sealed class ErrorInterceptor(LookupServerOptions options, TimeProvider clock, ILogger<ErrorInterceptor> log) : Interceptor
+internal sealed class ErrorInterceptor(
+    LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock, ILogger<ErrorInterceptor> log) : Interceptor
 {
     /// <inheritdoc/>
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
+        var begin = clock.GetTimestamp();
         try
         {
             var task = continuation(request, context);
-            return task.IsCompletedSuccessfully ? task : Awaited(this, task, context);
+            if (!task.IsCompletedSuccessfully)
+            {
+                return AwaitedAsync(task, begin, context);
+            }
+
+            metrics.Answered(context.Method, clock.GetElapsedTime(begin));
+            return task;
         }
         catch (Exception e)
         {
             throw Map(e, context);
-        }
-
-        static async Task<TResponse> Awaited(ErrorInterceptor self, Task<TResponse> task, ServerCallContext context)
-        {
-            try
-            {
-                return await task;
-            }
-            catch (Exception e)
-            {
-                throw self.Map(e, context);
-            }
         }
     }
 
@@ -72,7 +69,28 @@ internal sealed class ErrorInterceptor(LookupServerOptions options, TimeProvider
         }
     }
 
+    private async Task<TResponse> AwaitedAsync<TResponse>(Task<TResponse> task, long begin, ServerCallContext context)
+    {
+        try
+        {
+            var answer = await task;
+            metrics.Answered(context.Method, clock.GetElapsedTime(begin));
+            return answer;
+        }
+        catch (Exception e)
+        {
+            throw Map(e, context);
+        }
+    }
+
     private RpcException Map(Exception exception, ServerCallContext context)
+    {
+        var mapped = StatusOf(exception, context);
+        metrics.Failed(context.Method, mapped.StatusCode, mapped.Status.Detail, clock.GetUtcNow());
+        return mapped;
+    }
+
+    private RpcException StatusOf(Exception exception, ServerCallContext context)
     {
         switch (exception)
         {

@@ -3,6 +3,7 @@ using Grpc.HealthCheck;
 using Lookup.Server.Errors;
 using Lookup.Server.Fake;
 using Lookup.Server.Json;
+using Lookup.Server.Observability;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -34,7 +35,7 @@ public sealed partial class LookupHost
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
         AddFaces(builder.Services, options);
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(answers);
-        builder.Services.AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
+        builder.Services.AddSingleton<ServiceMetrics>().AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
         builder.Services.AddSingleton<FakeLookupEndpoint>().AddSingleton<FakeFactEndpoint>().AddSingleton<FakeWatchEndpoint>();
         builder.Services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         var health = new HealthServiceImpl();

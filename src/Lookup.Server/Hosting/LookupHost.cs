@@ -86,6 +86,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         Map(app);
         // Nothing asks for it: it tells whoever listens.
         app.Services.GetRequiredService<RecordCacheMeter>();
+        app.Services.GetRequiredService<StateMetrics>();
         return new LookupHost(app);
     }
 
@@ -139,6 +140,10 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher).AddSingleton(clock);
         // Registered as made elsewhere, so that the container does not dispose of it.
         services.AddSingleton<IFactStore>(store);
+        services.AddSingleton<ServiceMetrics>().AddSingleton<StateMetrics>();
+        services.AddSingleton<AllowAudit>().AddHostedService(s => s.GetRequiredService<AllowAudit>());
+        services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<AllowAudit>());
+        services.AddSingleton<LiveFeed>().AddHostedService(s => s.GetRequiredService<LiveFeed>());
         services.AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
@@ -189,6 +194,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         app.MapGrpcService<WatchEndpoint>();
         app.MapGrpcService<HealthService>();
         app.MapGrpcReflectionService();
+        LivePage.Map(app);
     }
 
     private static void UseJson(WebApplication app)

@@ -101,6 +101,9 @@ public sealed class LookupServerOptions
     /// <summary>How long a Watch stream may wait for its caller to read before it is cut. 100 to 600,000 ms, default 10,000.</summary>
     public int WatchSendLimitMs { get; set; } = 10_000;
 
+    /// <summary>ALLOW answers that are asked again exactly, to notice a wrong one. 0 to 1,000 a second, default 20; 0 for none.</summary>
+    public int AllowAuditsPerSecond { get; set; } = 20;
+
     /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>
     public int MaxConnections { get; set; } = 1_024;
 
@@ -138,6 +141,7 @@ public sealed class LookupServerOptions
         new(nameof(WatchHeartbeatMs), "ms", 50, 60_000, o => o.WatchHeartbeatMs),
         new(nameof(WatchBacklog), "changes", 16, 1_000_000, o => o.WatchBacklog),
         new(nameof(WatchSendLimitMs), "ms", 100, 600_000, o => o.WatchSendLimitMs),
+        new(nameof(AllowAuditsPerSecond), "1/s", 0, 1_000, o => o.AllowAuditsPerSecond),
         new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
         new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
     ];

@@ -6,6 +6,7 @@ using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
+using Lookup.Server.Observability;
 
 namespace Lookup.Server.Services;
 
@@ -19,7 +20,9 @@ internal sealed class LookupEndpoint(
     NumberCipher cipher,
     LookupServerOptions options,
     TimeProvider clock,
-    Drain drain)
+    Drain drain,
+    ServiceMetrics metrics,
+    AllowAudit audit)
     : V1.LookupService.LookupServiceBase
 {
     private const string NotFresh = "The store is behind the position that the request demands.";
@@ -34,6 +37,12 @@ internal sealed class LookupEndpoint(
         var decision = IsBehind(facts, demand)
             ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
             : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+        metrics.Decided(Way.Check, decision.Verdict, decision.Primary);
+        if (decision.Verdict == Verdict.Allow && request.WhatIf is null && audit.Wants())
+        {
+            audit.Take(new AllowAnswer(number, facts.Question, facts.Rules!, facts.Registers, now));
+        }
+
         return new V1.CheckResponse
         {
             Decision = DecisionMapping.Map(decision, Answer(facts, request.WhatIf, now), request.AllReasons),
@@ -57,6 +66,7 @@ internal sealed class LookupEndpoint(
         var explanation = IsBehind(facts, demand)
             ? new Explanation(Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules), [], "UNKNOWN: " + NotFresh)
             : Decider.Explain(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+        metrics.Decided(Way.Explain, explanation.Decision.Verdict, explanation.Decision.Primary);
         var response = new V1.ExplainResponse
         {
             Decision = DecisionMapping.Map(explanation.Decision, Answer(facts, request.WhatIf, now), allReasons: true),

@@ -26,6 +26,9 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     /// <summary>Versions that reads tell are so much lower than the real ones.</summary>
     internal ulong Behind { get; set; }
 
+    /// <summary>Timelines that single reads do not bring although they are there.</summary>
+    internal Func<FactId, bool> Hide { get; set; } = _ => false;
+
     public StoreManifest Manifest => inner.Manifest;
 
     public IImportStore Imports => inner.Imports;
@@ -36,7 +39,8 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         var read = await inner.ReadAsync(key, ids, ct);
         Reads++;
         await OnReadOnTheWayBack();
-        return read with { Version = read.Version - Math.Min(Behind, read.Version) };
+        var values = read.Values.Select((value, i) => Hide(ids.Span[i]) ? null : value).ToArray();
+        return new StoreRead(values, read.Partition, read.Version - Math.Min(Behind, read.Version));
     }
 
     public async Task ReadAsync(ReadBatch batch, CancellationToken ct)
