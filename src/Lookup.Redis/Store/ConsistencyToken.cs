@@ -14,6 +14,9 @@ public sealed record ConsistencyToken
     /// <summary>Longest text.</summary>
     public const int MaxLength = ((HeaderSize + (256 * PositionSize) + ChecksumSize + 2) / 3) * 4;
 
+    /// <summary>What follows on it in a text is for others, and counts for nothing here.</summary>
+    public const char Extension = '.';
+
     private const byte Format = 1;
     private const int HeaderSize = 9;
     private const int PositionSize = 9;
@@ -82,6 +85,9 @@ public sealed record ConsistencyToken
     {
         token = null;
         error = "The token is not one that this service gave out, or a part of it is missing.";
+        var extension = text.IndexOf(Extension);
+        if (extension >= 0)
+            text = text[..extension];
         if (text.Length is 0 or > MaxLength)
             return false;
         byte[] bytes;

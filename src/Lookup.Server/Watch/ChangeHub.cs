@@ -5,8 +5,12 @@
 // owns nothing but its position: the version up to which it was told of each partition. It takes what follows on its
 // position from the ring. Where the ring does not reach back so far, the store's own feed does, and where that does not
 // either, continuity is lost and the stream ends. So a slow stream costs no memory and nobody waits for it, and a stream
-// that resumes is one with an old position. Versions alone say whether something is missing: a partition that the
-// replica lost and follows again goes on where the position fits.
+// that resumes is one with an old position.
+//
+// Versions say whether something is missing, but not whether they are still the same: a server that took over, or that
+// lost its end in a crash, may give a version that was told to another change. So a stream keeps a mark of the last change
+// it told of each partition, also in its token, and makes sure that the store has that very change at that version: when
+// it begins, when the replica follows a partition anew, and with each page that it reads from the store.
 //
 // While nobody watches nothing is kept.
 //

@@ -16,6 +16,9 @@ internal enum RingState
 
     /// <summary>The partition is not followed at this moment.</summary>
     NotFollowed,
+
+    /// <summary>It was followed anew: whether the store still has what was told is to be made sure of first.</summary>
+    Anew,
 }
 
 /// <summary>The newest changes of one partition, by version. Thread-safe.</summary>
@@ -28,15 +31,18 @@ internal sealed class ChangeRing(int capacity)
     private ulong _first;
     private ulong _end;
     private bool _followed;
+    private int _follows;
 
-    /// <summary>The version up to which the partition is known here; null while it is not followed.</summary>
-    internal ulong? End
+    /// <summary>
+    /// The version up to which the partition is known here, and how often it was followed anew; null while it is not followed.
+    /// </summary>
+    internal (ulong Version, int Follows)? Tip
     {
         get
         {
             lock (_gate)
             {
-                return _followed ? _end : null;
+                return _followed ? (_end, _follows) : null;
             }
         }
     }
@@ -48,6 +54,7 @@ internal sealed class ChangeRing(int capacity)
         {
             Reset(version);
             _followed = true;
+            _follows++;
         }
     }
 
@@ -88,9 +95,10 @@ internal sealed class ChangeRing(int capacity)
 
     /// <summary>Takes changes that follow on a position.</summary>
     /// <param name="position">The version up to which everything was taken.</param>
+    /// <param name="follows">How often it had been followed anew when the position was last made sure of; set to how often it has.</param>
     /// <param name="into">Takes the changes.</param>
     /// <param name="taken">How many there are; none where the position is ahead.</param>
-    internal RingState Take(ulong position, Span<FeedChange> into, out int taken)
+    internal RingState Take(ulong position, ref int follows, Span<FeedChange> into, out int taken)
     {
         taken = 0;
         lock (_gate)
@@ -98,6 +106,12 @@ internal sealed class ChangeRing(int capacity)
             if (!_followed)
             {
                 return RingState.NotFollowed;
+            }
+
+            if (follows != _follows)
+            {
+                follows = _follows;
+                return RingState.Anew;
             }
 
             if (position < _first)

@@ -20,6 +20,8 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
 
     private readonly ulong[] _position = new ulong[services.Hub.Partitions];
+    private readonly uint[] _mark = new uint[services.Hub.Partitions];
+    private readonly int[] _follows = new int[services.Hub.Partitions];
     private readonly long?[] _asOf = new long?[services.Hub.Partitions];
     private readonly FeedChange[] _piece = new FeedChange[Piece];
     private readonly List<V1.WatchResponse> _outbox = [];
@@ -71,24 +73,32 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
     }
 
-    private async Task BeginAsync(int partition, ConsistencyToken? token, CancellationToken cancellation)
+    private async Task BeginAsync(int partition, WatchPosition? token, CancellationToken cancellation)
     {
         var state = services.Replica.Partition(partition);
-        if (services.Hub[partition].End is not { } end || state.Filter is null)
+        if (services.Hub[partition].Tip is not { } tip || state.Filter is null)
         {
             throw Refusals.Unavailable("The changes of the store are not followed yet; watch again.", services.Options.RetryAfterMs);
         }
 
-        _position[partition] = token?.VersionOf(partition) ?? end;
-        // Before the stream tells that it goes on: that it can.
-        if (_position[partition] != end
-            && await services.Store.ReadChangesAsync(partition, _position[partition], 1, cancellation) is null)
+        var position = token?.Token.VersionOf(partition) ?? tip.Version;
+        var told = position == 0 ? null : await services.Store.ReadChangesAsync(partition, position - 1, 1, cancellation);
+        if (told is [var last])
         {
-            throw _position[partition] > end ? WatchTokens.Ahead() : WatchTokens.TooOld();
+            _mark[partition] = WatchMark.Of(last);
+            if (token is not null && token.MarkOf(partition) is not 0 and var mark && mark != _mark[partition])
+            {
+                throw WatchTokens.Lost();
+            }
+        }
+        else if (token is not null && await services.Store.ReadChangesAsync(partition, position, 1, cancellation) is null)
+        {
+            throw position > tip.Version ? WatchTokens.Ahead() : WatchTokens.TooOld();
         }
 
+        (_position[partition], _follows[partition]) = (position, tip.Follows);
         // What the hub has and the replica did not publish yet is told next.
-        if (_position[partition] >= state.Version)
+        if (position >= state.Version)
         {
             _asOf[partition] = state.AsOf;
         }
@@ -129,8 +139,14 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
             var state = services.Replica.Partition(p);
             try
             {
-                switch (services.Hub[p].Take(_position[p], _piece, out var taken))
+                var follows = _follows[p];
+                switch (services.Hub[p].Take(_position[p], ref follows, _piece, out var taken))
                 {
+                    case RingState.Anew:
+                        await ReadAsync(p, 1);
+                        _follows[p] = follows;
+                        moved = true;
+                        break;
                     case RingState.Told:
                         moved |= taken > 0;
                         await TellAsync(p, new ArraySegment<FeedChange>(_piece, 0, taken));
@@ -163,24 +179,33 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
 
     private async Task<bool> CatchUpAsync(int partition)
     {
-        var changes = await ReadAsync(partition) ?? throw WatchTokens.Lost();
-        FeedChange[] page = [.. changes];
-        for (var at = 0; at < page.Length; at += Piece)
+        var page = await ReadAsync(partition, Page);
+        for (var at = 0; at < page.Count; at += Piece)
         {
-            await TellAsync(partition, new ArraySegment<FeedChange>(page, at, Math.Min(Piece, page.Length - at)));
+            await TellAsync(partition, page.Slice(at, Math.Min(Piece, page.Count - at)));
             await BeatIfDueAsync();
         }
 
-        return page.Length > 0;
+        return page.Count > 0;
     }
 
-    private async Task<IReadOnlyList<FeedChange>?> ReadAsync(int partition)
+    /// <summary>What follows on the position, once it is sure that the store has what was told last.</summary>
+    private async Task<ArraySegment<FeedChange>> ReadAsync(int partition, int max)
     {
+        // Without a mark the feed was empty when the stream began, as behind a first load.
+        var known = _mark[partition] == 0 ? 0 : 1;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop);
         limit.CancelAfter(services.Options.StoreReadLimitMs);
         try
         {
-            return await services.Store.ReadChangesAsync(partition, _position[partition], Page, limit.Token);
+            var read = await services.Store.ReadChangesAsync(partition, _position[partition] - (ulong)known, max + known, limit.Token);
+            if (read is null || (known > 0 && (read.Count == 0 || WatchMark.Of(read[0]) != _mark[partition])))
+            {
+                throw WatchTokens.Lost();
+            }
+
+            FeedChange[] page = [.. read];
+            return new ArraySegment<FeedChange>(page, known, page.Length - known);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !_stop.IsCancellationRequested)
         {
@@ -204,7 +229,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
                 var mapped = await _filter.WantsAsync(change.Id, limit.Token)
                     ? await services.Mapper.MapAsync(change, limit.Token)
                     : null;
-                _position[partition] = change.Version;
+                (_position[partition], _mark[partition]) = (change.Version, WatchMark.Of(change));
                 if (mapped is not null)
                 {
                     _outbox.Add(new V1.WatchResponse { Change = mapped, ResumeToken = Token() });
@@ -272,7 +297,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
     }
 
-    private string Token() => ConsistencyToken.Of(services.Store.Manifest.Epoch, _position).ToString();
+    private string Token() => WatchPosition.Write(services.Store.Manifest.Epoch, _position, _mark);
 
     private RpcException TooSlow() => Refusals.Exhausted(
         "The changes were not read as fast as they came; resume with the last token.", services.Options.RetryAfterMs);

@@ -11,20 +11,20 @@ internal static class WatchTokens
 
     /// <summary>The token of a request; null where there is none.</summary>
     /// <exception cref="RpcException">It is none, or of another store.</exception>
-    internal static ConsistencyToken? Read(string text, StoreManifest manifest)
+    internal static WatchPosition? Read(string text, StoreManifest manifest)
     {
         if (text.Length == 0)
         {
             return null;
         }
 
-        if (!ConsistencyToken.TryParse(text, out var token, out var error))
+        if (!WatchPosition.TryParse(text, out var position, out var error))
         {
             throw Refusals.Invalid("resume_token", error);
         }
 
-        return token.Epoch == manifest.Epoch
-            ? token
+        return position.Token.Epoch == manifest.Epoch
+            ? position
             : throw Refusals.Precondition(
                 "The token comes from another store, or from this one before it was set up anew." + WhatToDo, "RESUME_TOKEN_OF_ANOTHER_STORE");
     }
@@ -36,5 +36,5 @@ internal static class WatchTokens
         "The token is ahead of the store, which was restored from an older copy or failed over with loss." + WhatToDo, "RESUME_TOKEN_AHEAD");
 
     internal static RpcException Lost() => Refusals.Precondition(
-        "Changes were lost to this stream: they are not kept any more." + WhatToDo, "CHANGES_LOST");
+        "Changes were lost to this stream: they are not kept any more, or a server took over that did not have what was told." + WhatToDo, "CHANGES_LOST");
 }

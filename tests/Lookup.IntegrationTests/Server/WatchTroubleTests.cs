@@ -219,6 +219,51 @@ public sealed class WatchTroubleTests
     }
 
     [Fact]
+    public async Task Watch_ServerWithAnotherChangeOfTheSameVersion_TellsThatSomeAreLost()
+    {
+        await using var redis = await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
+        await StoreAdmin.InitAsync(
+            redis.Options, new InitOptions { KeyCheck = Sample.Cipher.KeyCheck, Partitions = 1, ExpectedFacts = 10_000 }, TimeProvider.System, Test);
+        await using var server = await LookupServer.StartAsync(
+            await StoreAdmin.OpenAsync(redis.Options, Sample.Cipher.KeyCheck, TimeProvider.System, Test), options => options.WatchHeartbeatMs = 50);
+        using var watch = await WatchCall.OpenAsync(server);
+        await server.Facts.RecordFactsAsync(Samples.Record(Samples.Objection(Samples.NewNumber())));
+        var before = watch.LastToken;
+        await watch.NextChangeAsync();
+
+        // As after a fail-over: what was told was not copied, and its version was given to another change.
+        await using (var admin = await redis.AdminAsync())
+        {
+            var feed = admin.GetDatabase();
+            byte[] entry = (await feed.ListGetByIndexAsync("{00}f", -1))!;
+            entry[^1] ^= 1;
+            await feed.ListSetByIndexAsync("{00}f", -1, entry);
+        }
+
+        await redis.KillAsync();
+        await redis.RestartAsync();
+        var error = await watch.RefusedAsync();
+        Assert.Equal((StatusCode.FailedPrecondition, "CHANGES_LOST"), (error.StatusCode, WatchCall.Reason(error)));
+
+        while (true)
+        {
+            using var resumed = new WatchCall(server, watch.LastToken);
+            error = await resumed.RefusedAsync();
+            if (error.StatusCode != StatusCode.Unavailable)
+            {
+                break;
+            }
+
+            await Task.Delay(20, Test);
+        }
+
+        Assert.Equal((StatusCode.FailedPrecondition, "CHANGES_LOST"), (error.StatusCode, WatchCall.Reason(error)));
+        // Who was not told of it misses nothing.
+        using var earlier = await WatchCall.OpenAsync(server, before);
+        Assert.NotNull(await earlier.NextChangeAsync());
+    }
+
+    [Fact]
     public async Task Watch_EmbeddedStoreStartedAgain_ResumesWhereItWas()
     {
         var folder = Directory.CreateTempSubdirectory("lookup-watch-").FullName;
