@@ -26,7 +26,9 @@ public sealed record StoreOptions
     /// <summary>Connections that share the reads, 1 to 16.</summary>
     public int ReadConnections { get; init; } = 1;
 
-    /// <summary>Newest changes kept in the feed of each partition, 16 to 1,000,000.</summary>
+    /// <summary>
+    /// Newest changes kept in the feed of each partition, about 51 bytes each: how long a consumer of changes may be away. 16 to 1,000,000.
+    /// </summary>
     public int FeedLength { get; init; } = 16_384;
 
     /// <summary>Refuse a server that keeps no append-only file; otherwise it is a warning.</summary>
