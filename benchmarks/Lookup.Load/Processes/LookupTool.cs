@@ -18,9 +18,16 @@ internal static class LookupTool
     internal static Task<ToolResult> RunAsync(IEnumerable<string> arguments, CancellationToken ct) => Tool.RunAsync(Path, arguments, ct);
 
     /// <summary>Starts the service on free ports.</summary>
-    internal static async Task<(ChildProcess Process, Uri Address)> ServeAsync(string redis, string keyFile, CancellationToken ct)
+    /// <param name="redis">Its redis-server.</param>
+    /// <param name="keyFile">Its key.</param>
+    /// <param name="ct">Ends the wait for its start.</param>
+    /// <param name="settings">Settings as NAME=VALUE.</param>
+    internal static async Task<(ChildProcess Process, Uri Address)> ServeAsync(
+        string redis, string keyFile, CancellationToken ct, params IEnumerable<string> settings)
     {
-        var process = new ChildProcess(Path, ["serve", "--json", "--listen", "127.0.0.1:0", "--redis", redis, "--key-file", keyFile]);
+        var process = new ChildProcess(
+            Path,
+            ["serve", "--json", "--listen", "127.0.0.1:0", "--redis", redis, "--key-file", keyFile, .. settings.SelectMany(s => (string[])["--set", s])]);
         return (process, await AddressAsync(process, ct));
     }
 

@@ -13,8 +13,8 @@ internal static class StreamRates
     // More than the caches of a processor hold, and soon built.
     private const long FilterNumbers = 1_000_000;
 
+    internal static readonly ExpectedAnswer Consented = new(Verdict.Allow, ReasonCode.Consent);
     private static readonly ExpectedAnswer NoConsent = new(Verdict.Deny, ReasonCode.NoConsent);
-    private static readonly ExpectedAnswer Consented = new(Verdict.Allow, ReasonCode.Consent);
 
     /// <summary>Numbers without facts, which the filter decides, beside the echo.</summary>
     internal static async Task FilterAsync(TestBed bed, StreamSettings settings, Report report, CancellationToken ct)
@@ -108,11 +108,11 @@ internal static class StreamRates
         settings.Streams,
         repeat: true);
 
-    private static string Shape(StreamSettings settings) =>
+    internal static string Shape(StreamSettings settings) =>
         $"{settings.Streams} streams, {settings.Window} chunks of {settings.ChunkSize:N0} in flight on each";
 
     /// <summary>One of two that take turns.</summary>
-    private sealed class Side(string name, StreamDriver driver, ChildProcess server)
+    internal sealed class Side(string name, StreamDriver driver, ChildProcess server)
     {
         private double _spent;
 

@@ -1,0 +1,118 @@
+using BenchmarkDotNet.Attributes;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Batch;
+using Lookup.Server.Records;
+
+namespace Lookup.Benchmarks;
+
+/// <summary>The record cache with 200,000 Dutch numbers with a consent each; the time is that of one number.</summary>
+[MemoryDiagnoser]
+public class RecordCacheBenchmarks : IDisposable
+{
+    private const int Count = 200_000;
+    private const int Chunk = 8_000;
+    private const int Partitions = 16;
+
+    private readonly NumberCipher _cipher = new(new byte[32]);
+    private readonly ulong[] _numbers = new ulong[Count];
+    private readonly NumberKey[] _keys = new NumberKey[Count];
+    private readonly RegisterSnapshots _snapshots = new(RegimeSet.BuiltIn, new Dictionary<string, long[]>());
+    private readonly RecordCache _cache = new(Partitions, 64 * 1024 * 1024);
+    private readonly FactId[] _ids = new FactId[Decider.Slots];
+    private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
+    private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
+    private ChunkWorker _worker = null!;
+    private int _asked;
+    private int _next;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _question = new Question
+        {
+            CallTime = new DateTimeOffset(2024, 3, 12, 14, 0, 0, TimeSpan.FromHours(1)).ToUnixTimeMilliseconds(),
+            Organisation = Scope.Of("acme"),
+            OrganisationGroup = Scope.Of("acme"),
+            Purpose = Purpose.Commercial,
+        };
+        for (var i = 0; i < Count; i++)
+        {
+            _numbers[i] = 31_610_000_000 + (ulong)(i * 387_420_489L % 40_000_000);
+        }
+
+        _cipher.Encrypt(_numbers, _keys);
+        FindRules();
+        var consent = Timeline.Single(FactKind.Consent, new FactEntry { Effective = _question.CallTime - 1_000, Source = 1, Marks = FactMarks.Evidence });
+        var replicas = new PartitionReplica[Partitions];
+        for (var p = 0; p < Partitions; p++)
+        {
+            replicas[p] = new PartitionReplica(new BlockFilter(BlockFilter.BlocksFor(10_000_000 / Partitions)), 1, 1, 0);
+            _cache.Following(p, 1);
+        }
+
+        foreach (var key in _keys)
+        {
+            var partition = key.Partition(Partitions);
+            for (var i = 0; i < _asked; i++)
+            {
+                if (_ids[i].Kind == FactKind.Consent)
+                {
+                    replicas[partition].Filter!.Add(key, _ids[i]);
+                    _values[i] = consent;
+                }
+            }
+
+            _cache.Keep(_cache.Session(partition), partition, 1, key, _ids.AsSpan(0, _asked), _values.AsSpan(0, _asked));
+        }
+
+        var filters = new FreshFilters(Partitions);
+        filters.Take(replicas);
+        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, _cache);
+    }
+
+    public void Dispose()
+    {
+        _cipher.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    [Benchmark(OperationsPerInvoke = Chunk)]
+    public int Screen()
+    {
+        _worker.Begin(Chunk);
+        _numbers.AsSpan(Next(), Chunk).CopyTo(_worker.Numbers);
+        _worker.Screen(_question, _snapshots);
+        return _worker.Reads.Count == 0 ? 0 : throw new InvalidOperationException("Not all were found.");
+    }
+
+    [Benchmark(OperationsPerInvoke = Chunk)]
+    public int Find()
+    {
+        var found = 0;
+        foreach (var key in _keys.AsSpan(Next(), Chunk))
+        {
+            found += _cache.TryFind(key.Partition(Partitions), key, out var facts) ? facts.Session : 0;
+        }
+
+        return found;
+    }
+
+    // Only objections and consents, which every number is asked for.
+    private void FindRules()
+    {
+        PhoneNumber.TryFrom(_numbers[0], out var number, out _);
+        var rules = RegimeSet.BuiltIn.Find(number, _question.CallTime)!;
+        _asked = Decider.Plan(rules, _question, _ids, new byte[Decider.Slots]);
+    }
+
+    private int Next()
+    {
+        _next = (_next + Chunk) % Count;
+        return _next;
+    }
+}
