@@ -102,12 +102,19 @@ public class RecordCacheBenchmarks : IDisposable
         return found;
     }
 
-    // Only objections and consents, which every number is asked for.
+    // What is read of a number with a consent: that, and the objections with it.
     private void FindRules()
     {
         PhoneNumber.TryFrom(_numbers[0], out var number, out _);
         var rules = RegimeSet.BuiltIn.Find(number, _question.CallTime)!;
-        _asked = Decider.Plan(rules, _question, _ids, new byte[Decider.Slots]);
+        var count = Decider.Plan(rules, _question, _ids, new byte[Decider.Slots]);
+        for (var i = 0; i < count; i++)
+        {
+            if (_ids[i].Kind is FactKind.Objection or FactKind.Consent)
+            {
+                _ids[_asked++] = _ids[i];
+            }
+        }
     }
 
     private int Next()

@@ -3,8 +3,9 @@
 // The work goes through the chunk in columns instead of number by number. Numbers are checked, then encrypted in one
 // call; rules, question and the answer for "nothing is known" are prepared once for all numbers under the same rules;
 // then the filter of the replica is probed with the blocks of the numbers ahead already on their way into the cache.
-// Most numbers have no facts and are done. The others are looked for in the record cache, and what is not there is read
-// from the store in one batch, the facts that may be there together with the objections, and decided one by one.
+// Most numbers have no facts and are done. The others are looked for in the record cache, some dozens in a row so that the
+// processor waits for their memory all at once, and what is not there is read from the store in one batch, the facts that
+// may be there together with the objections, and decided one by one.
 //
 // What was read is kept for a number that was asked before, not for each: lists are mostly asked once, and keeping costs
 // more than all the rest.
@@ -29,6 +30,9 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     // So far ahead of the probe a block is asked for; enough to hide a miss of all caches behind other probes.
     private const int Ahead = 16;
 
+    // Numbers that are looked for in the record cache one behind the other.
+    private const int Together = 64;
+
     // Place of the answer to what is no number.
     private const int Invalid = 0;
 
@@ -42,6 +46,9 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private readonly (int Number, uint Asked)[] _readItems = new (int, uint)[MaxNumbers];
     private readonly StoredValue[] _bySlot = new StoredValue[Decider.Slots];
     private readonly FactId[] _asked = new FactId[Decider.Slots];
+    private readonly (int Number, int Partition, uint Asked)[] _possible = new (int, int, uint)[Together];
+    private readonly CacheEntry?[] _entries = new CacheEntry?[Together];
+    private readonly KnownFacts[] _known = new KnownFacts[Together];
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
     private readonly int[] _sessions = new int[NumberKey.MaxPartitions];
 
@@ -116,7 +123,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             filters.Prefetch(_keys[i]);
         }
 
-        var (found, missed) = (0, 0);
+        var possible = 0;
         for (var i = 0; i < Count; i++)
         {
             if (i + Ahead < Count)
@@ -150,21 +157,23 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
                 }
 
                 asked |= plan.Objections;
-                if (cache.TryFind(partition, _keys[i], out var known)
-                    && plan.TryDecide(question, registers, asked, known, _bySlot, out var decision))
+                if (cache.IsOn)
                 {
-                    found++;
-                    _answers[i] = Add(ItemAnswer.Of(decision));
+                    _possible[possible++] = (i, partition, asked);
+                    if (possible == Together)
+                    {
+                        AnswerKnown(possible, question, registers);
+                        possible = 0;
+                    }
+
                     continue;
                 }
-
-                missed++;
             }
 
             AddRead(i, plan, asked);
         }
 
-        cache.Note(found, missed);
+        AnswerKnown(possible, question, registers);
     }
 
     /// <summary>Decides on what was read.</summary>
@@ -200,6 +209,49 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         }
     }
 
+    /// <summary>Decides on those that are in the record cache; the others are to be read.</summary>
+    private void AnswerKnown(int count, in Question question, RegisterSnapshots registers)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            _entries[i] = cache.Find(_keys[_possible[i].Number]);
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            _known[i] = new KnownFacts(_entries[i]?.Data);
+        }
+
+        ulong found = 0;
+        for (var i = 0; i < count; i++)
+        {
+            found |= cache.IsOfNow(_possible[i].Partition, _known[i]) ? 1UL << i : 0;
+        }
+
+        var hits = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var (number, _, asked) = _possible[i];
+            var plan = _planned[_plans[number]];
+            if ((found & (1UL << i)) != 0 && plan.TryDecide(question, registers, asked, _known[i], _bySlot, out var decision))
+            {
+                hits++;
+                _answers[number] = Add(ItemAnswer.Of(decision));
+            }
+            else
+            {
+                AddRead(number, plan, asked);
+            }
+
+        }
+
+        // A worker that waits for its next chunk must hold nothing that has left the cache.
+        _entries.AsSpan(0, count).Clear();
+        _known.AsSpan(0, count).Clear();
+
+        cache.Note(hits, count - hits);
+    }
+
     private void BeginAnswers()
     {
         _distinct.Clear();
@@ -208,6 +260,12 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
 
     private int Add(in ItemAnswer answer)
     {
+        // The same for one number after the other is usual.
+        if (_distinct[^1] == answer)
+        {
+            return _distinct.Count - 1;
+        }
+
         _distinct.Add(answer);
         return _distinct.Count - 1;
     }

@@ -5,19 +5,25 @@ using Lookup.Core.Facts;
 namespace Lookup.Server.Records;
 
 /// <summary>
-/// Timelines of a number as they were read, in one array: the session, the number of timelines, for each its id and the
-/// length of its value, then the values.
+/// Timelines of a number as they were read, in one array: the session and the number of timelines, for each its id and where
+/// its value ends, then the values.
 /// </summary>
-internal readonly struct KnownFacts(byte[] data)
+/// <param name="data">The array; null where nothing is known.</param>
+internal readonly struct KnownFacts(byte[]? data)
 {
-    private const int HeaderSize = sizeof(int) + sizeof(ushort);
-    private const int IdSize = FactId.Size + sizeof(ushort);
-    private const ushort Absent = ushort.MaxValue;
+    private const int HeaderSize = 2 * sizeof(int);
+    private const int IdSize = sizeof(ulong) + sizeof(ushort);
+
+    // An end that has it says that there is no value.
+    private const ushort Absent = 0x8000;
+
+    /// <summary>Whether nothing is known.</summary>
+    internal bool IsNone => data is null;
 
     /// <summary>The session of the partition in which it was read.</summary>
     internal int Session => BinaryPrimitives.ReadInt32LittleEndian(data);
 
-    private int Count => BinaryPrimitives.ReadUInt16LittleEndian(data.AsSpan(sizeof(int)));
+    private int Count => BinaryPrimitives.ReadInt32LittleEndian(data.AsSpan(sizeof(int)));
 
     /// <summary>Finds a timeline.</summary>
     /// <param name="id">Which.</param>
@@ -26,14 +32,13 @@ internal readonly struct KnownFacts(byte[] data)
     /// <returns>Whether it was read.</returns>
     internal bool TryFind(in FactId id, ref int cursor, out StoredValue value)
     {
-        Span<byte> wanted = stackalloc byte[FactId.Size];
-        id.WriteTo(wanted);
+        var wanted = Pack(id);
         var count = Count;
         for (var tried = 0; tried < count; tried++)
         {
             var index = cursor < count ? cursor : 0;
             cursor = index + 1;
-            if (IdAt(index).SequenceEqual(wanted))
+            if (PackedAt(index) == wanted)
             {
                 value = ValueAt(index);
                 return true;
@@ -56,20 +61,21 @@ internal readonly struct KnownFacts(byte[] data)
         return size;
     }
 
+    /// <summary>Writes them down; together below 32,768 bytes.</summary>
     internal static byte[] Write(int session, ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
     {
         var data = new byte[SizeOf(values)];
         BinaryPrimitives.WriteInt32LittleEndian(data, session);
-        BinaryPrimitives.WriteUInt16LittleEndian(data.AsSpan(sizeof(int)), (ushort)ids.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(data.AsSpan(sizeof(int)), ids.Length);
         var end = HeaderSize + (ids.Length * IdSize);
         for (var i = 0; i < ids.Length; i++)
         {
-            var place = data.AsSpan(HeaderSize + (i * IdSize));
-            ids[i].WriteTo(place);
             var value = values[i].Span;
-            BinaryPrimitives.WriteUInt16LittleEndian(place[FactId.Size..], values[i].IsNull ? Absent : (ushort)value.Length);
             value.CopyTo(data.AsSpan(end));
             end += value.Length;
+            var place = data.AsSpan(HeaderSize + (i * IdSize));
+            BinaryPrimitives.WriteUInt64LittleEndian(place, Pack(ids[i]));
+            BinaryPrimitives.WriteUInt16LittleEndian(place[sizeof(ulong)..], (ushort)(values[i].IsNull ? end | Absent : end));
         }
 
         return data;
@@ -94,11 +100,14 @@ internal readonly struct KnownFacts(byte[] data)
             : Write(first.Session, CollectionsMarshal.AsSpan(ids), CollectionsMarshal.AsSpan(values));
     }
 
+    private static ulong Pack(in FactId id) => ((ulong)id.Kind << 56) | ((ulong)id.Detail << 48) | id.Scope;
+
     private void AddTo(List<FactId> ids, List<StoredValue> values)
     {
         for (var i = 0; i < Count; i++)
         {
-            var id = FactId.Read(IdAt(i));
+            var packed = PackedAt(i);
+            var id = new FactId((FactKind)(packed >> 56), (byte)(packed >> 48), packed & ((1UL << 48) - 1));
             if (!ids.Contains(id))
             {
                 ids.Add(id);
@@ -107,26 +116,20 @@ internal readonly struct KnownFacts(byte[] data)
         }
     }
 
-    private ReadOnlySpan<byte> IdAt(int index) => data.AsSpan(HeaderSize + (index * IdSize), FactId.Size);
+    private ulong PackedAt(int index) => BinaryPrimitives.ReadUInt64LittleEndian(data.AsSpan(HeaderSize + (index * IdSize)));
 
-    private ushort LengthAt(int index) =>
-        BinaryPrimitives.ReadUInt16LittleEndian(data.AsSpan(HeaderSize + (index * IdSize) + FactId.Size));
+    private int EndAt(int index) =>
+        BinaryPrimitives.ReadUInt16LittleEndian(data.AsSpan(HeaderSize + (index * IdSize) + sizeof(ulong)));
 
     private StoredValue ValueAt(int index)
     {
-        var length = LengthAt(index);
-        if (length == Absent)
+        var end = EndAt(index);
+        if ((end & Absent) != 0)
         {
             return default;
         }
 
-        var start = HeaderSize + (Count * IdSize);
-        for (var i = 0; i < index; i++)
-        {
-            var before = LengthAt(i);
-            start += before == Absent ? 0 : before;
-        }
-
-        return new StoredValue(data, start, length);
+        var start = index == 0 ? HeaderSize + (Count * IdSize) : EndAt(index - 1) & ~Absent;
+        return new StoredValue(data, start, end - start);
     }
 }

@@ -134,15 +134,15 @@ internal sealed class RecordCache : IReplicaObserver
     /// </summary>
     internal bool TryFind(int partition, NumberKey key, out KnownFacts facts)
     {
-        facts = default;
-        if (_entries is null || !_entries.TryGet(key, out var entry) || entry.Data is not { } data)
-        {
-            return false;
-        }
-
-        facts = new KnownFacts(data);
-        return facts.Session == Session(partition);
+        facts = new KnownFacts(Find(key)?.Data);
+        return IsOfNow(partition, facts);
     }
+
+    /// <summary>The first step of <see cref="TryFind"/>; then what it has, then whether that is of now.</summary>
+    internal CacheEntry? Find(NumberKey key) => _entries is not null && _entries.TryGet(key, out var entry) ? entry : null;
+
+    /// <summary>Whether there are facts, read in the present session of their partition.</summary>
+    internal bool IsOfNow(int partition, in KnownFacts facts) => !facts.IsNone && facts.Session == Session(partition);
 
     /// <summary>Keeps what was read of a number, beside what is known of it, unless it may have changed since.</summary>
     /// <param name="session">Of the partition, taken before the read was sent.</param>
