@@ -31,6 +31,8 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
     /// <summary>The service's own default.</summary>
     internal const int BoundMs = 500;
 
+    internal const string KeyFile = "number.key";
+
     private const string Register = "uk-tps";
     private const int Numbers = 180;
     private const int WriteLoops = 4;
@@ -45,7 +47,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
     /// <exception cref="InvalidOperationException">Something did not start, or the service did not recover by itself.</exception>
     internal async Task<ChaosResult> RunAsync(CancellationToken ct)
     {
-        var keyFile = Path.Combine(folder, "number.key");
+        var keyFile = Path.Combine(folder, KeyFile);
         await using var store = await ChaosStore.StartAsync(plan.Mode, Instances, ct);
         (await Tool.RunAsync(tool, ["init", "--redis", store.DirectConnection, "--key-file", keyFile, "--new-key", "--json"], ct)).MustSucceed("lookup init");
         await store.FollowedAsync(ct);
@@ -56,7 +58,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
         try
         {
             await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));
-            var epoch = await PrepareAsync(instances[0], ct);
+            var epoch = await PatientAsync(() => PrepareAsync(instances[0], ct), ct);
             var subject = new Subject(Numbers, cipher, new InitOptions { KeyCheck = "" }.Partitions);
             return await RunAsync(store, instances, log, subject, epoch, ct);
         }
@@ -74,7 +76,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
         var writers = new Writers(log, subject, instances, plan.Seed);
         var readers = new Readers(log, subject, instances, epoch, plan.Seed);
         var watchers = new Watchers(log, subject, instances, plan.Seed);
-        var faults = new FaultRunner(log, store, instances, writers, readers, folder);
+        var faults = new FaultRunner(log, store, instances, writers, readers, tool, folder);
         using var stopWriting = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var stopWatching = CancellationTokenSource.CreateLinkedTokenSource(ct);
         Task[] loops =
@@ -99,6 +101,22 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
         var history = log.Events;
         return new ChaosResult(
             plan, history, HistoryChecker.Judge(history, BoundMs), watchers.Implemented, faults.Unfollowed, TimeSpan.FromMicroseconds(log.Now));
+    }
+
+    // A machine that has just started many processes may be slow.
+    private static async Task<ulong> PatientAsync(Func<Task<ulong>> prepare, CancellationToken ct)
+    {
+        for (var left = 20; ; left--)
+        {
+            try
+            {
+                return await prepare();
+            }
+            catch (RpcException) when (left > 0)
+            {
+                await Task.Delay(500, ct);
+            }
+        }
     }
 
     private static async Task<ulong> PrepareAsync(Instance instance, CancellationToken ct)

@@ -2,12 +2,14 @@ using Lookup.Load.Chaos.History;
 using Lookup.Load.Chaos.Plan;
 using Lookup.Load.Chaos.Stores;
 using Lookup.Load.Chaos.Workload;
+using Lookup.Load.Processes;
 using Lookup.Load.Results;
+using Lookup.Redis;
 
 namespace Lookup.Load.Chaos;
 
 /// <summary>Makes the faults of a plan happen, and does what docs/failures.md tells an operator to do.</summary>
-internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] instances, Writers writers, Readers readers, string folder)
+internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] instances, Writers writers, Readers readers, string tool, string folder)
 {
     // Writes that an older copy lacks, and reads that must be refused before the operator comes.
     private static readonly TimeSpan Dwell = TimeSpan.FromSeconds(1.5);
@@ -47,16 +49,18 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
 
     private Task MakeAsync(PlannedFault fault, CancellationToken ct) => fault.Kind switch
     {
-        FaultKind.KillStore => KillAsync(store.Primary, fault.Length, ct),
-        FaultKind.KillReplica => KillAsync(store.Replicas[fault.Target % store.Replicas.Count], fault.Length, ct),
-        FaultKind.FreezeStore => FreezeAsync(store.Primary.Freeze, store.Primary.Thaw, fault.Length, ct),
-        FaultKind.StutterStore => StutterAsync(fault.Length, ct),
+        FaultKind.KillStore => KillAsync(store.PrimaryAsync(fault.Target, ct), fault.Length, ct),
+        FaultKind.KillReplica => KillAsync(store.ReplicaAsync(fault.Target, ct), fault.Length, ct),
+        FaultKind.FreezeStore => FreezeStoreAsync(fault, ct),
+        FaultKind.StutterStore => StutterAsync(fault, ct),
+        FaultKind.Reshard => store.ReshardAsync((int)fault.Length.TotalMilliseconds % new InitOptions { KeyCheck = "" }.Partitions, fault.Length / 40, ct),
         FaultKind.SlowLink => LinkAsync(fault, proxy => proxy.Delay((int)(fault.Length.TotalMilliseconds % 300) + 20), ct),
         FaultKind.CutLink => LinkAsync(fault, proxy => proxy.Hold(), ct),
         FaultKind.RefuseLink => LinkAsync(fault, proxy => proxy.Refuse(), ct),
         FaultKind.Flush => FlushAsync(fault.Length, ct),
+        FaultKind.Exchange => ExchangeAsync(fault.Length, ct),
         FaultKind.Restore => RestoreAsync(fault.Length, ct),
-        FaultKind.Full => FullAsync(fault.Length, ct),
+        FaultKind.Full => FullAsync(fault, ct),
         FaultKind.FailOver => FailOverAsync(fault.Length, ct),
         FaultKind.SplitBrain => SplitBrainAsync(fault.Length, ct),
         FaultKind.KillService => KillServiceAsync(instances[fault.Target], fault.Length, ct),
@@ -64,8 +68,9 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         _ => throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, null),
     };
 
-    private async Task KillAsync(RedisNode node, TimeSpan length, CancellationToken ct)
+    private async Task KillAsync(Task<RedisNode> found, TimeSpan length, CancellationToken ct)
     {
+        var node = await found;
         await node.KillAsync();
         await Task.Delay(length, ct);
         await store.RestartAsync(node, ct);
@@ -84,12 +89,19 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         }
     }
 
-    private async Task StutterAsync(TimeSpan length, CancellationToken ct)
+    private async Task FreezeStoreAsync(PlannedFault fault, CancellationToken ct)
     {
+        var node = await store.PrimaryAsync(fault.Target, ct);
+        await FreezeAsync(node.Freeze, node.Thaw, fault.Length, ct);
+    }
+
+    private async Task StutterAsync(PlannedFault fault, CancellationToken ct)
+    {
+        var (node, length) = (await store.PrimaryAsync(fault.Target, ct), fault.Length);
         var (still, moving) = (TimeSpan.FromMilliseconds(length.TotalMilliseconds % 150 + 30), TimeSpan.FromMilliseconds(40));
         for (var left = length; left > TimeSpan.Zero; left -= still + moving)
         {
-            await FreezeAsync(store.Primary.Freeze, store.Primary.Thaw, still, ct);
+            await FreezeAsync(node.Freeze, node.Thaw, still, ct);
             await Task.Delay(moving, ct);
         }
     }
@@ -101,30 +113,50 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         store.EachProxy(fault.Target, proxy => proxy.Heal());
     }
 
-    private async Task FullAsync(TimeSpan length, CancellationToken ct)
+    private async Task FullAsync(PlannedFault fault, CancellationToken ct)
     {
-        await store.Primary.RunAsync(ct, "CONFIG", "SET", "maxmemory", "1mb");
-        await Task.Delay(length, ct);
-        await store.Primary.RunAsync(ct, "CONFIG", "SET", "maxmemory", "0");
+        var node = await store.PrimaryAsync(fault.Target, ct);
+        await node.RunAsync(ct, "CONFIG", "SET", "maxmemory", "1mb");
+        await Task.Delay(fault.Length, ct);
+        await node.RunAsync(ct, "CONFIG", "SET", "maxmemory", "0");
     }
 
     private async Task FlushAsync(TimeSpan length, CancellationToken ct)
     {
-        var (copy, since) = Copy();
+        var (copy, since) = await CopyAsync(ct);
         await SeenAsync(since, ct);
-        await store.Primary.RunAsync(ct, "FLUSHALL");
+        var primary = await store.PrimaryAsync(0, ct);
+        await primary.RunAsync(ct, "FLUSHALL");
         await Task.Delay(length, ct);
-        await store.Primary.KillAsync();
+        await primary.KillAsync();
         await TakeCopyAsync(copy, ct);
         await OperateAsync(since, ct);
     }
 
+    // A store of the same deployment, of another epoch and with later versions: but for the epoch it could be the same one.
+    private async Task ExchangeAsync(TimeSpan length, CancellationToken ct)
+    {
+        await using var other = new RedisNode();
+        await other.StartAsync(ct);
+        string[] init = ["init", "--redis", $"127.0.0.1:{other.Port}", "--key-file", Path.Combine(folder, ChaosRun.KeyFile), "--json"];
+        (await Tool.RunAsync(tool, init, ct)).MustSucceed("lookup init");
+        for (var partition = 0; partition < new InitOptions { KeyCheck = "" }.Partitions; partition++)
+        {
+            await other.RunAsync(ct, "HSET", $"{{{partition:x2}}}m", "v", "1000000000");
+        }
+
+        store.Redirect(other);
+        await Task.Delay(length, ct);
+        store.Redirect(null);
+        await FoundAsync(ct);
+    }
+
     private async Task RestoreAsync(TimeSpan length, CancellationToken ct)
     {
-        var (copy, since) = Copy();
+        var (copy, since) = await CopyAsync(ct);
         await Task.Delay(length, ct);
         await SeenAsync(since, ct);
-        await store.Primary.KillAsync();
+        await (await store.PrimaryAsync(0, ct)).KillAsync();
         await TakeCopyAsync(copy, ct);
         await Task.Delay(Dwell, ct);
         await OperateAsync(since, ct);
@@ -143,18 +175,19 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         }
     }
 
-    private (string Folder, long Since) Copy()
+    private async Task<(string Folder, long Since)> CopyAsync(CancellationToken ct)
     {
         var since = log.Now;
         var copy = Path.Combine(folder, $"copy-{since}");
-        store.Primary.CopyTo(copy);
+        (await store.PrimaryAsync(0, ct)).CopyTo(copy);
         return (copy, since);
     }
 
     private async Task TakeCopyAsync(string copy, CancellationToken ct)
     {
-        store.Primary.TakeFrom(copy);
-        await store.RestartAsync(store.Primary, ct);
+        var primary = await store.PrimaryAsync(0, ct);
+        primary.TakeFrom(copy);
+        await store.RestartAsync(primary, ct);
         Directory.Delete(copy, recursive: true);
     }
 
@@ -176,7 +209,7 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
 
     private async Task FailOverAsync(TimeSpan length, CancellationToken ct)
     {
-        await store.Primary.KillAsync();
+        await (await store.PrimaryAsync(0, ct)).KillAsync();
         await Task.Delay(length, ct);
         var old = await store.PromoteAsync(ct);
         await store.RestartAsync(old, ct);
@@ -185,7 +218,7 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
 
     private async Task SplitBrainAsync(TimeSpan length, CancellationToken ct)
     {
-        var old = store.Primary;
+        var old = await store.PrimaryAsync(0, ct);
         old.Freeze();
         try
         {
@@ -201,25 +234,27 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
 
         await Task.Delay(Dwell, ct);
         await store.DemoteAsync(old, ct);
-        await FoundAsync(ct);
+        // An instance that wrote to the new primary and then found the old one holds that something is lost, and is right to
+        // stay away until an operator restarts it; where sentinels tell who the primary is, it does not come to that.
+        await FoundAsync(ct, isExpected: true);
     }
 
     // The client library looks for the primary when it is told on this channel, else once a minute.
-    private Task<string> AnnounceAsync(CancellationToken ct) => store.Primary.RunAsync(ct, "PUBLISH", "__Booksleeve_MasterChanged", "*");
+    private async Task AnnounceAsync(CancellationToken ct) => await (await store.PrimaryAsync(0, ct)).RunAsync(ct, "PUBLISH", "__Booksleeve_MasterChanged", "*");
 
-    private async Task FoundAsync(CancellationToken ct)
+    private async Task FoundAsync(CancellationToken ct, bool isExpected = false)
     {
         await AnnounceAsync(ct);
-        await Task.WhenAll(instances.Select(instance => UntilAsync(instance, () => readers.CheckAsync(instance, 0, ReadMode.Exact, Limit), ct)));
+        await Task.WhenAll(instances.Select(instance => UntilAsync(instance, () => readers.CheckAsync(instance, 0, ReadMode.Exact, Limit), ct, isExpected)));
     }
 
-    private async Task UntilAsync(Instance instance, Func<Task<bool>> answers, CancellationToken ct)
+    private async Task UntilAsync(Instance instance, Func<Task<bool>> answers, CancellationToken ct, bool isExpected = false)
     {
         for (var begin = log.Now; !await answers(); await Task.Delay(50, ct))
         {
             if (log.Now - begin < FollowLimit.TotalMicroseconds)
                 continue;
-            Unfollowed++;
+            Unfollowed += isExpected ? 0 : 1;
             Report.Say($"    {log.Now / 1e6:F1} s: instance {instance.Index} does not find the primary and is restarted.");
             await instance.KillAsync();
             await instance.StartAsync(ct);

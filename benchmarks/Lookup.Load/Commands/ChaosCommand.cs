@@ -14,11 +14,14 @@ internal sealed class ChaosCommand : LoadCommand
 {
     private const string Folder = "artifacts/chaos";
     private const int MaxShown = 20;
+    private const int MaxTries = 5;
 
     private readonly Option<int> _seconds;
     private readonly Option<int?> _seed = new("--seed") { Description = "The first seed; the same one gives the same plan and the same choices. Default: by the clock.", HelpName = "N" };
     private readonly Option<int> _seeds;
     private readonly Option<StoreMode?> _mode = new("--mode") { Description = "The kind of store; default: by the seed.", HelpName = "MODE" };
+    private readonly Option<string?> _defect = new("--defect") { Description = "Build the service with this mistake (Chaos/defects) first.", HelpName = "NAME" };
+    private readonly Option<bool> _prove = new("--prove") { Description = "Plant each mistake in turn and show that the checker finds it." };
     private readonly Option<string?> _history = new("--history") { Description = "Judge this history again instead of running.", HelpName = "FILE" };
 
     public ChaosCommand()
@@ -28,6 +31,8 @@ internal sealed class ChaosCommand : LoadCommand
         _seeds = Number("--seeds", "Seeds to run, one after the other", 1, 1, 10_000);
         Options.Add(_seed);
         Options.Add(_mode);
+        Options.Add(_defect);
+        Options.Add(_prove);
         Options.Add(_history);
     }
 
@@ -42,6 +47,20 @@ internal sealed class ChaosCommand : LoadCommand
         }
 
         var first = parsed.GetValue(_seed) ?? Environment.TickCount & int.MaxValue;
+        if (parsed.GetValue(_prove))
+        {
+            foreach (var planted in Defect.All)
+            {
+                await ProveAsync(planted, first, TimeSpan.FromSeconds(parsed.GetValue(_seconds)), report, ct);
+            }
+
+            return;
+        }
+
+        using var build = new TempFolder();
+        var tool = parsed.GetValue(_defect) is { } name
+            ? await Defect.All.First(defect => defect.Name == name).BuildAsync(build.Path, ct)
+            : LookupTool.Path;
         var results = new List<ChaosResult>();
         for (var i = 0; i < parsed.GetValue(_seeds); i++)
         {
@@ -55,7 +74,7 @@ internal sealed class ChaosCommand : LoadCommand
             ChaosResult result;
             try
             {
-                result = await new ChaosRun(plan, LookupTool.Path, folder).RunAsync(ct);
+                result = await new ChaosRun(plan, tool, folder).RunAsync(ct);
             }
             catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
             {
@@ -76,6 +95,36 @@ internal sealed class ChaosCommand : LoadCommand
         }
 
         Count([.. results.Select(result => result.History)], report);
+    }
+
+    /// <summary>Plants a mistake and runs until an ALLOW is found that must not be.</summary>
+    private static async Task ProveAsync(Defect defect, int first, TimeSpan time, Report report, CancellationToken ct)
+    {
+        Report.Say($"{defect.Name}: building ...");
+        using var build = new TempFolder();
+        var tool = await defect.BuildAsync(build.Path, ct);
+        for (var seed = first; seed < first + MaxTries; seed++)
+        {
+            using var folder = new TempFolder();
+            var plan = ChaosPlan.Make(seed, StoreMode.Single, time, ChaosRun.Instances, defect.Faults);
+            Report.Say($"{defect.Name}, seed {seed}, {plan.Faults.Count} faults");
+            var result = await new ChaosRun(plan, tool, folder.Path).RunAsync(ct);
+            var found = result.Violations.Where(violation => violation.Fault == Fault.WrongAllow).ToList();
+            if (found.Count == 0)
+                continue;
+            Report.Say($"  {found.Count} wrong ALLOWs, the first: {found[0].Text}");
+            report.Add(new Metric($"chaos_prove_{defect.Name.Replace('-', '_')}", "wrong ALLOWs", new Series(found.Count)) { Note = $"Found with seed {seed} within {result.Elapsed.TotalSeconds:F0} s: {found[0].Text}" });
+            return;
+        }
+
+        report.Wrong($"The planted mistake {defect.Name} was not found with {MaxTries} seeds.");
+    }
+
+    private sealed class TempFolder : IDisposable
+    {
+        internal string Path { get; } = Directory.CreateTempSubdirectory("lookup-chaos-").FullName;
+
+        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 
     private static void Show(IReadOnlyList<Violation> violations, string where, Report report)

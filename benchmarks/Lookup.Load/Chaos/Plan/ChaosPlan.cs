@@ -10,6 +10,12 @@ internal enum StoreMode
 
     /// <summary>A primary and two replicas, of which one must have each write; an operator fails it over.</summary>
     Replicas,
+
+    /// <summary>The same behind three sentinels, which fail it over.</summary>
+    Sentinel,
+
+    /// <summary>A Redis Cluster of three primaries with a replica each.</summary>
+    Cluster,
 }
 
 /// <summary>What is broken.</summary>
@@ -36,6 +42,9 @@ internal enum FaultKind
     /// <summary>Everything in the store is deleted; an operator restores the newest copy.</summary>
     Flush,
 
+    /// <summary>Another store comes up in place of the store, and goes again.</summary>
+    Exchange,
+
     /// <summary>An older copy comes up in place of the store; an operator makes the loss good.</summary>
     Restore,
 
@@ -47,6 +56,9 @@ internal enum FaultKind
 
     /// <summary>The primary is frozen, a replica takes its place, and the old one goes on as if nothing had happened.</summary>
     SplitBrain,
+
+    /// <summary>A partition moves to another server of the cluster, key by key.</summary>
+    Reshard,
 
     /// <summary>A replica is killed with -9 and started again.</summary>
     KillReplica,
@@ -94,6 +106,12 @@ internal sealed record ChaosPlan(int Seed, StoreMode Mode, IReadOnlyList<Planned
         FaultKind.Full, FaultKind.KillService, FaultKind.FreezeService,
     ];
 
+    // Sentinels and the cluster act for the operator, and tell the services themselves where the servers are.
+    private static readonly FaultKind[] Governed =
+    [
+        FaultKind.KillStore, FaultKind.FreezeStore, FaultKind.StutterStore, FaultKind.Full, FaultKind.KillReplica, FaultKind.KillService, FaultKind.FreezeService,
+    ];
+
     private static readonly FaultKind[] OfService = [FaultKind.KillService, FaultKind.FreezeService, FaultKind.SlowLink, FaultKind.CutLink];
 
     /// <summary>Makes the plan of a seed.</summary>
@@ -101,19 +119,20 @@ internal sealed record ChaosPlan(int Seed, StoreMode Mode, IReadOnlyList<Planned
     /// <param name="mode">The kind of store; null: by the seed.</param>
     /// <param name="time">How long the faults are to go on, roughly.</param>
     /// <param name="instances">Instances of the service.</param>
-    internal static ChaosPlan Make(int seed, StoreMode? mode, TimeSpan time, int instances)
+    /// <param name="only">Nothing but these faults; null: all that the kind of store has.</param>
+    internal static ChaosPlan Make(int seed, StoreMode? mode, TimeSpan time, int instances, IReadOnlyList<FaultKind>? only = null)
     {
         var random = new Random(seed);
         var modes = Enum.GetValues<StoreMode>();
         var drawn = modes[random.Next(modes.Length)];
         var chosen = mode ?? drawn;
         var faults = new List<PlannedFault>();
-        var kinds = Deck(chosen, random);
+        var kinds = Deck(chosen, random, only);
         for (var left = time.TotalSeconds; ;)
         {
             if (kinds.Count == 0)
-                kinds = Deck(chosen, random);
-            var fault = Draw(kinds.Pop(), random, instances);
+                kinds = Deck(chosen, random, only);
+            var fault = Draw(kinds.Pop(), chosen, random, instances);
             left -= fault.Pause.TotalSeconds + fault.Length.TotalSeconds + (IsSurgery(fault.Kind) ? Surgery : 0);
             if (left < 0 && faults.Count > 0)
                 return new ChaosPlan(seed, chosen, faults);
@@ -123,30 +142,32 @@ internal sealed record ChaosPlan(int Seed, StoreMode Mode, IReadOnlyList<Planned
 
     /// <summary>Whether an operator has to act before the service is used again.</summary>
     internal static bool IsSurgery(FaultKind kind) =>
-        kind is FaultKind.Flush or FaultKind.Restore or FaultKind.FailOver or FaultKind.SplitBrain;
+        kind is FaultKind.Flush or FaultKind.Restore or FaultKind.Exchange or FaultKind.FailOver or FaultKind.SplitBrain;
 
     // Each kind comes once before any comes again, so that a short run meets many.
-    private static Stack<FaultKind> Deck(StoreMode mode, Random random)
+    private static Stack<FaultKind> Deck(StoreMode mode, Random random, IReadOnlyList<FaultKind>? only)
     {
         FaultKind[] kinds =
         [
-            .. Everywhere,
             .. mode switch
             {
-                StoreMode.Replicas => (FaultKind[])[FaultKind.Flush, FaultKind.Restore, FaultKind.FailOver, FaultKind.SplitBrain, FaultKind.KillReplica],
-                _ => [FaultKind.Flush, FaultKind.Restore],
+                _ when only is not null => only,
+                StoreMode.Sentinel => Governed,
+                StoreMode.Cluster => [.. Governed, FaultKind.Reshard, FaultKind.Reshard],
+                StoreMode.Replicas => (FaultKind[])[.. Everywhere, FaultKind.Flush, FaultKind.Restore, FaultKind.FailOver, FaultKind.SplitBrain, FaultKind.KillReplica],
+                _ => [.. Everywhere, FaultKind.Flush, FaultKind.Restore, FaultKind.Exchange],
             },
         ];
         random.Shuffle(kinds);
         return new Stack<FaultKind>(kinds);
     }
 
-    private static PlannedFault Draw(FaultKind kind, Random random, int instances)
+    private static PlannedFault Draw(FaultKind kind, StoreMode mode, Random random, int instances)
     {
         var fault = new PlannedFault(
             Between(random, MinPause, MaxPause), kind, random.Next(instances), Between(random, MinLength, MaxLength));
         var second = new PlannedFault(
-            fault.Length * random.NextDouble(), OfService[random.Next(OfService.Length)], random.Next(instances), Between(random, MinLength, MaxLength / 2));
+            fault.Length * random.NextDouble(), OfService[random.Next(mode is StoreMode.Single or StoreMode.Replicas ? OfService.Length : 2)], random.Next(instances), Between(random, MinLength, MaxLength / 2));
         // An operator who works on the store has no service killed under his hands.
         return random.Next(4) == 0 && !IsSurgery(kind) && kind is not (FaultKind.KillService or FaultKind.FreezeService or FaultKind.SlowLink or FaultKind.CutLink or FaultKind.RefuseLink)
             ? fault with { Within = second }

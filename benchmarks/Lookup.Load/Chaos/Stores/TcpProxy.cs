@@ -9,7 +9,7 @@ internal sealed class TcpProxy : IAsyncDisposable
     private const int BufferSize = 16 * 1024;
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly IPEndPoint _target;
+    private IPEndPoint _target;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
     private readonly HashSet<Socket> _open = [];
@@ -27,7 +27,7 @@ internal sealed class TcpProxy : IAsyncDisposable
 
     internal int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>Everything arrives so much later, 0 to 10,000 ms.</summary>
+    /// <summary>Everything arrives later, 0 to 10,000 ms: on each connection by another share of it.</summary>
     internal void Delay(int milliseconds) => Volatile.Write(ref _delayMs, milliseconds);
 
     /// <summary>Nothing arrives any more; the connections stay.</summary>
@@ -45,6 +45,19 @@ internal sealed class TcpProxy : IAsyncDisposable
         lock (_lock)
         {
             _refuses = true;
+            foreach (var socket in _open)
+            {
+                socket.Close();
+            }
+        }
+    }
+
+    /// <summary>Breaks all connections; new ones go to another server.</summary>
+    internal void Redirect(int port)
+    {
+        lock (_lock)
+        {
+            _target = new IPEndPoint(IPAddress.Loopback, port);
             foreach (var socket in _open)
             {
                 socket.Close();
@@ -106,7 +119,7 @@ internal sealed class TcpProxy : IAsyncDisposable
                     _open.Add(server);
                 }
 
-                await GateAsync();
+                await GateAsync(1);
                 await server.ConnectAsync(_target, _stop.Token);
                 // Where one way ends, both do.
                 await await Task.WhenAny(PumpAsync(client, server), PumpAsync(server, client));
@@ -131,9 +144,10 @@ internal sealed class TcpProxy : IAsyncDisposable
         try
         {
             var buffer = new byte[BufferSize];
+            var share = Random.Shared.NextDouble();
             while (await from.ReceiveAsync(buffer, _stop.Token) is > 0 and var count)
             {
-                await GateAsync();
+                await GateAsync(share);
                 for (var sent = 0; sent < count;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), _stop.Token);
@@ -146,7 +160,7 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    private async Task GateAsync()
+    private async Task GateAsync(double share)
     {
         Task? held;
         lock (_lock)
@@ -157,6 +171,6 @@ internal sealed class TcpProxy : IAsyncDisposable
         if (held is not null)
             await held.WaitAsync(_stop.Token);
         if (Volatile.Read(ref _delayMs) is > 0 and var delay)
-            await Task.Delay(delay, _stop.Token);
+            await Task.Delay((int)(delay * share), _stop.Token);
     }
 }

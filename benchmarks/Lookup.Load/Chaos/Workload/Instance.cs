@@ -17,28 +17,20 @@ internal sealed class Instance(string tool, int index, string[] store) : IAsyncD
 
     private readonly int _port = RedisNode.FreePort();
     private ChildProcess? _process;
+    private readonly List<GrpcChannel> _channels = [];
     private GrpcChannel? _channel;
 
     internal int Index => index;
 
-    internal GrpcChannel Channel => _channel ??= GrpcChannel.ForAddress(
-        $"http://127.0.0.1:{_port}",
-        new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
-            {
-                EnableMultipleHttp2Connections = true,
-                ConnectTimeout = TimeSpan.FromSeconds(1),
-                KeepAlivePingDelay = TimeSpan.FromSeconds(2),
-                KeepAlivePingTimeout = TimeSpan.FromSeconds(4),
-            },
-            DisposeHttpClient = true,
-        });
+    internal GrpcChannel Channel => Volatile.Read(ref _channel) ?? throw new InvalidOperationException("The instance was never started.");
 
     /// <summary>Starts it; a start that the store refuses is tried again, as a supervisor would.</summary>
     /// <exception cref="InvalidOperationException">It does not come up.</exception>
     internal async Task StartAsync(CancellationToken ct)
     {
+        // A channel whose server went away in the midst of connecting may never connect again.
+        _channels.Add(Connect());
+        Volatile.Write(ref _channel, _channels[^1]);
         for (var until = Stopwatch.StartNew(); ;)
         {
             var process = new ChildProcess(
@@ -77,7 +69,22 @@ internal sealed class Instance(string tool, int index, string[] store) : IAsyncD
 
     public async ValueTask DisposeAsync()
     {
-        _channel?.Dispose();
+        _channels.ForEach(channel => channel.Dispose());
         await KillAsync();
     }
+
+    private GrpcChannel Connect() => GrpcChannel.ForAddress(
+        $"http://127.0.0.1:{_port}",
+        new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler
+            {
+                EnableMultipleHttp2Connections = true,
+                KeepAlivePingDelay = TimeSpan.FromSeconds(2),
+                KeepAlivePingTimeout = TimeSpan.FromSeconds(4),
+            },
+            InitialReconnectBackoff = TimeSpan.FromMilliseconds(100),
+            MaxReconnectBackoff = TimeSpan.FromSeconds(1),
+            DisposeHttpClient = true,
+        });
 }
