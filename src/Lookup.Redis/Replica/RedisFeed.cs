@@ -52,11 +52,12 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
             var metas = await server.ReadAsync(
                 async db =>
                 {
-                    var metas = Task.WhenAll(own.Select(p => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster)));
+                    var metas = own.Select(p => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster)).ToArray();
                     // Behind them: what a server was before, it does not become again.
                     told = server.InfoAsync(db, "replication");
                     await told;
-                    return await metas;
+                    await ((Task)Task.WhenAll(metas)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    return metas;
                 },
                 cancellation);
             var info = await told!;
@@ -65,7 +66,7 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
             for (var i = 0; i < own.Length; i++)
             {
                 var p = own[i];
-                polls[p] = Poll(p, metas[i], floors[p], known.Span[p], history);
+                polls[p] = await PollAsync(p, metas[i], floors[p], known.Span[p], history);
                 versions[i] = polls[p].Version;
             }
 
@@ -88,16 +89,20 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
         }
     }
 
-    private FeedPoll Poll(int partition, RedisValue[] meta, ulong floor, ulong? known, string history)
+    // Nor is one partition that is moving to another server a fault of those that stay.
+    private async Task<FeedPoll> PollAsync(int partition, Task<RedisValue[]> meta, ulong floor, ulong? known, string history)
     {
         try
         {
-            var (version, generation) = Check(partition, meta, floor);
+            var (version, generation) = Check(partition, await meta, floor);
             return new FeedPoll(version, generation.Number, known == version ? [] : null, history);
         }
-        catch (StoreUnavailableException e)
+        catch (Exception e) when (e is StoreUnavailableException or RedisException)
         {
-            return new FeedPoll(0, 0, null, Fault: e);
+            var fault = RedisFaults.Map(e);
+            if (fault.IsElsewhere)
+                _ = link.FindAgainAsync();
+            return new FeedPoll(0, 0, null, Fault: fault);
         }
     }
 

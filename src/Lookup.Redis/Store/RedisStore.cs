@@ -181,15 +181,32 @@ internal sealed class RedisStore : IFactStore
             throw RedisFaults.Epoch(StoreManifestFormat.Epoch(manifest.Epoch));
         if (state != StoreManifestFormat.Ready)
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
-        var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(
-            p => _link.ReadAsync(p, db => db.HashGetAsync(Keys.Meta(p), ["e", "v", "g", "n"], CommandFlags.DemandMaster), cancellation)));
+        var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(async p =>
+        {
+            try
+            {
+                return await _link.ReadAsync(
+                    p, db => db.HashGetAsync(Keys.Meta(p), ["e", "v", "g", "n"], CommandFlags.DemandMaster), cancellation);
+            }
+            catch (StoreUnavailableException e) when (e.IsElsewhere && floors.Length > 1)
+            {
+                // The others go on; calls to this one say so themselves.
+                return null;
+            }
+        }));
         long facts = 0;
         for (var p = 0; p < metas.Length; p++)
         {
-            Check(p, metas[p][0], metas[p][1], floors[p]);
-            if (metas[p][2].IsNull || !metas[p][3].TryParse(out long count))
+            if (metas[p] is null)
+            {
+                warnings = [.. warnings, $"Partition {p} is moving to another server."];
+                continue;
+            }
+
+            Check(p, metas[p]![0], metas[p]![1], floors[p]);
+            if (metas[p]![2].IsNull || !metas[p]![3].TryParse(out long count))
                 throw RedisFaults.Damaged();
-            _partitions.SetGenerations(p, FilterGenerations.Parse(metas[p][2]!));
+            _partitions.SetGenerations(p, FilterGenerations.Parse(metas[p]![2]!));
             facts += count;
         }
 
