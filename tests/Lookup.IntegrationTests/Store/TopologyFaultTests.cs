@@ -67,6 +67,7 @@ public sealed class TopologyFaultTests : IDisposable
         }
 
         Assert.True(moved > 5);
+        Assert.Contains((await RetryAsync(() => store.ProbeAsync(Token))).Warnings, warning => warning.Contains("moving", StringComparison.Ordinal));
         await RedisCluster.EndMoveAsync(slot, from, to);
         await WrittenInPartitionAsync(store, 0, 20);
         await EndAsync(store, replica, load);
