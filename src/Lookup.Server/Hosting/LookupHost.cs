@@ -84,8 +84,6 @@ public sealed partial class LookupHost : IAsyncDisposable
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
         var app = builder.Build();
         Map(app);
-        // Nothing asks for it: it tells whoever listens.
-        app.Services.GetRequiredService<RecordCacheMeter>();
         app.Services.GetRequiredService<StateMetrics>();
         return new LookupHost(app);
     }
@@ -148,7 +146,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
-        services.AddSingleton(new RecordCache(store.Manifest.Partitions, options.RecordCacheBytes)).AddSingleton<RecordCacheMeter>();
+        services.AddSingleton(new RecordCache(store.Manifest.Partitions, options.RecordCacheBytes));
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<RecordCache>());
         services.AddSingleton(s => new FilterReplica(
             store,

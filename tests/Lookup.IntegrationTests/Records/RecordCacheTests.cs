@@ -1,9 +1,7 @@
-using System.Diagnostics.Metrics;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
-using Lookup.Server.Observability;
 using Lookup.Server.Records;
 
 namespace Lookup.IntegrationTests.Records;
@@ -212,30 +210,12 @@ public sealed class RecordCacheTests
     }
 
     [Fact]
-    public void Meter_HitsMissesAndSizes_AreTold()
+    public void Counts_HitsMissesAndChanges_AreTold()
     {
         Keep(1, version: 10);
         _cache.Note(3, 2);
         Change(version: 11, number: 1);
-        using var meter = new RecordCacheMeter(_cache);
-        var told = new Dictionary<string, long>();
-        using var listener = new MeterListener
-        {
-            InstrumentPublished = (instrument, own) =>
-            {
-                if (meter.Owns(instrument))
-                    own.EnableMeasurementEvents(instrument);
-            },
-        };
-        listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => told[instrument.Name] = value);
-        listener.Start();
-        listener.RecordObservableInstruments();
-        Assert.Equal(3, told["lookup.record_cache.hits"]);
-        Assert.Equal(2, told["lookup.record_cache.misses"]);
-        Assert.Equal(0, told["lookup.record_cache.evictions"]);
-        Assert.Equal(1, told["lookup.record_cache.invalidations"]);
-        Assert.Equal(0, told["lookup.record_cache.entries"]);
-        Assert.Equal(0, told["lookup.record_cache.size"]);
+        Assert.Equal((3, 2, 0, 1), (_cache.Hits, _cache.Misses, _cache.Evictions, _cache.Invalidations));
     }
 
     private static NumberKey[] Keys(int count) => [.. Enumerable.Range(0, count).Select(Sample.Key)];
