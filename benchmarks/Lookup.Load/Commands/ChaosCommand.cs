@@ -20,6 +20,7 @@ internal sealed class ChaosCommand : LoadCommand
     private readonly Option<int?> _seed = new("--seed") { Description = "The first seed; the same one gives the same plan and the same choices. Default: by the clock.", HelpName = "N" };
     private readonly Option<int> _seeds;
     private readonly Option<StoreMode?> _mode = new("--mode") { Description = "The kind of store; default: by the seed.", HelpName = "MODE" };
+    private readonly Option<FaultKind[]> _faults = new("--faults") { Description = "Only these kinds of faults.", HelpName = "KIND", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _defect = new("--defect") { Description = "Build the service with this mistake (Chaos/defects) first.", HelpName = "NAME" };
     private readonly Option<bool> _prove = new("--prove") { Description = "Plant each mistake in turn and show that the checker finds it." };
     private readonly Option<string?> _history = new("--history") { Description = "Judge this history again instead of running.", HelpName = "FILE" };
@@ -31,6 +32,7 @@ internal sealed class ChaosCommand : LoadCommand
         _seeds = Number("--seeds", "Seeds to run, one after the other", 1, 1, 10_000);
         Options.Add(_seed);
         Options.Add(_mode);
+        Options.Add(_faults);
         Options.Add(_defect);
         Options.Add(_prove);
         Options.Add(_history);
@@ -64,7 +66,7 @@ internal sealed class ChaosCommand : LoadCommand
         var results = new List<ChaosResult>();
         for (var i = 0; i < parsed.GetValue(_seeds); i++)
         {
-            var plan = ChaosPlan.Make(first + i, parsed.GetValue(_mode), TimeSpan.FromSeconds(parsed.GetValue(_seconds)), ChaosRun.Instances);
+            var plan = ChaosPlan.Make(first + i, parsed.GetValue(_mode), TimeSpan.FromSeconds(parsed.GetValue(_seconds)), ChaosRun.Instances, Only(parsed));
             var folder = Path.Combine(Repository.Root, Folder, $"{plan.Mode.ToString().ToLowerInvariant()}-{plan.Seed}");
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);
@@ -96,6 +98,8 @@ internal sealed class ChaosCommand : LoadCommand
 
         Count([.. results.Select(result => result.History)], report);
     }
+
+    private FaultKind[]? Only(ParseResult parsed) => parsed.GetValue(_faults) is { Length: > 0 } only ? only : null;
 
     /// <summary>Plants a mistake and runs until an ALLOW is found that must not be.</summary>
     private static async Task ProveAsync(Defect defect, int first, TimeSpan time, Report report, CancellationToken ct)

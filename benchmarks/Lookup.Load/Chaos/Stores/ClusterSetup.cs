@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
 using Lookup.Load.Processes;
+using StackExchange.Redis;
 
 namespace Lookup.Load.Chaos.Stores;
 
@@ -51,13 +51,12 @@ internal static class ClusterSetup
         var (source, target) = (await from.RunAsync(ct, "CLUSTER", "MYID"), await to.RunAsync(ct, "CLUSTER", "MYID"));
         await to.RunAsync(ct, "CLUSTER", "SETSLOT", slot, "IMPORTING", source);
         await from.RunAsync(ct, "CLUSTER", "SETSLOT", slot, "MIGRATING", target);
-        while (true)
+        // Keys are bytes, which a tool for the terminal would not give back as they are.
+        await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{from.Port},allowAdmin=true");
+        var server = connection.GetServer("127.0.0.1", from.Port);
+        while ((RedisValue[])(await server.ExecuteAsync("CLUSTER", "GETKEYSINSLOT", slot, KeysAtATime))! is { Length: > 0 } keys)
         {
-            var keys = (await from.RunAsync(ct, "CLUSTER", "GETKEYSINSLOT", slot, KeysAtATime.ToString(CultureInfo.InvariantCulture)))
-                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            if (keys.Length == 0)
-                break;
-            await from.RunAsync(ct, ["MIGRATE", "127.0.0.1", $"{to.Port}", "", "0", "5000", "KEYS", .. keys]);
+            await server.ExecuteAsync("MIGRATE", ["127.0.0.1", $"{to.Port}", "", "0", "5000", "KEYS", .. keys.Select(key => (object)key)]);
             await Task.Delay(pause, ct);
         }
 

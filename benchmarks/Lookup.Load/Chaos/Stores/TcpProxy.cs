@@ -27,7 +27,10 @@ internal sealed class TcpProxy : IAsyncDisposable
 
     internal int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>Everything arrives later, 0 to 10,000 ms: on each connection by another share of it.</summary>
+    /// <summary>
+    /// Answers arrive later, 0 to 10,000 ms, on one connection in two, so that one overtakes another; requests do by a
+    /// small share of it.
+    /// </summary>
     internal void Delay(int milliseconds) => Volatile.Write(ref _delayMs, milliseconds);
 
     /// <summary>Nothing arrives any more; the connections stay.</summary>
@@ -122,7 +125,7 @@ internal sealed class TcpProxy : IAsyncDisposable
                 await GateAsync(1);
                 await server.ConnectAsync(_target, _stop.Token);
                 // Where one way ends, both do.
-                await await Task.WhenAny(PumpAsync(client, server), PumpAsync(server, client));
+                await await Task.WhenAny(PumpAsync(client, server, Random.Shared.NextDouble() / 8), PumpAsync(server, client, Random.Shared.Next(2)));
             }
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
@@ -139,12 +142,11 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    private async Task PumpAsync(Socket from, Socket to)
+    private async Task PumpAsync(Socket from, Socket to, double share)
     {
         try
         {
             var buffer = new byte[BufferSize];
-            var share = Random.Shared.NextDouble();
             while (await from.ReceiveAsync(buffer, _stop.Token) is > 0 and var count)
             {
                 await GateAsync(share);
@@ -170,7 +172,7 @@ internal sealed class TcpProxy : IAsyncDisposable
 
         if (held is not null)
             await held.WaitAsync(_stop.Token);
-        if (Volatile.Read(ref _delayMs) is > 0 and var delay)
+        if (Volatile.Read(ref _delayMs) is > 0 and var delay && share > 0)
             await Task.Delay((int)(delay * share), _stop.Token);
     }
 }
