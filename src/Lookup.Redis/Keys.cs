@@ -4,13 +4,14 @@
 // lies in that of {lookup}. A bucket is a small hash of the facts of a few numbers, which redis keeps as one flat
 // list; so names and fields are binary and as short as they can be.
 //
-//   {pp}m        hash   e epoch, v version, n timelines, g filter generations ("1:4096,2:8192": generation:blocks)
+//   {pp}m        hash   e epoch, v version, n timelines, g filter generations ("1:4096,2:8192": generation:blocks, the
+//                       first answers), l last generation given out, b steps of a build, t time of the last one
 //   {pp}b:BB     hash   bucket (two raw bytes): 14 bytes of the number's key + 7 bytes of fact id -> timeline
 //   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read
 //   {pp}c:BB     hash   field of the bucket + effective time (8 bytes) -> claims of a shared version, see FactClaims
 //   {pp}x:G      string filter, see BlockFilter
 //   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
-//   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports
+//   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports, :builder
 using System.Buffers.Binary;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -36,6 +37,7 @@ internal static class Keys
     internal static readonly RedisKey Organisations = "{lookup}:organisations";
     internal static readonly RedisKey Snapshots = "{lookup}:snapshots";
     internal static readonly RedisKey Imports = "{lookup}:imports";
+    internal static readonly RedisKey Builder = "{lookup}:builder";
 
     private const string Hex = "0123456789abcdef";
 

@@ -3,8 +3,11 @@
 // Each instance keeps the filter of every partition and follows its changes. A partition counts its changes: the feed
 // holds the newest with their numbers. One poll asks all partitions for their version; where it moved, the changes
 // since are read, and they must follow on one another without a gap. If they do not (the feed was cut, a first load
-// wrote past it, another filter answers), the filter is loaded anew. Loading reads the version before the filter, so a
-// filter never claims a version whose facts it does not hold.
+// wrote past it), the filter is forgotten and loaded anew. Loading reads the version before the filter, so a filter
+// never claims a version whose facts it does not hold.
+//
+// A partition whose filter was rebuilt has all the facts that it had: the old filter goes on to answer and to take what
+// the feed brings, until the new one is loaded and has taken what came meanwhile, too.
 //
 // The age of a partition counts from the moment before the poll was sent: whatever was acknowledged before that moment
 // is in the filter. Between two polls the store's doorbell asks for one at once. A store that does not answer lets the age grow; a store that must not be used takes the filters
@@ -62,6 +65,7 @@ public sealed class FilterReplica : IAsyncDisposable
     private readonly TimeSpan _rest;
     private readonly PartitionReplica[] _partitions;
     private readonly Task?[] _loading;
+    private readonly FactsSince?[] _since;
     private readonly Lock[] _writers;
     private readonly IReplicaObserver[] _observers;
     private readonly CancellationTokenSource _stop = new();
@@ -90,6 +94,7 @@ public sealed class FilterReplica : IAsyncDisposable
         _partitions = new PartitionReplica[count];
         Array.Fill(_partitions, PartitionReplica.None);
         _loading = new Task?[count];
+        _since = new FactsSince?[count];
         _writers = [.. Enumerable.Range(0, count).Select(_ => new Lock())];
     }
 
@@ -122,6 +127,7 @@ public sealed class FilterReplica : IAsyncDisposable
         lock (_writers[partition])
         {
             _partitions[partition].Filter?.Add(key, id);
+            _since[partition]?.Add(key, id);
             foreach (var observer in _observers)
             {
                 observer.Wrote(partition, token.VersionOf(partition), key, id);
@@ -206,18 +212,19 @@ public sealed class FilterReplica : IAsyncDisposable
                 return;
             }
 
-            if (state.Filter is null || state.Version != known || state.Generation != poll.Generation
-                || state.History != poll.History || poll.Changes is null)
+            if (state.Filter is null || state.Version != known || state.History != poll.History || poll.Changes is null)
             {
                 if (state.Filter is not null && state.Version == known)
                     Lose(partition);
-                Load(partition);
+                if (_partitions[partition].Filter is null)
+                    Load(partition);
                 return;
             }
 
             foreach (var change in poll.Changes)
             {
                 state.Filter.Add(change.Key, change.Id);
+                _since[partition]?.Add(change.Key, change.Id);
             }
 
             if (poll.Changes.Count > 0)
@@ -229,16 +236,21 @@ public sealed class FilterReplica : IAsyncDisposable
             }
 
             Volatile.Write(ref _partitions[partition], state with { Version = poll.Version, AsOf = sent });
+            if (state.Generation != poll.Generation)
+                Load(partition);
         }
     }
 
     private void Load(int partition)
     {
-        if (_partitions[partition].Filter is null && _loading[partition] is null or { IsCompleted: true })
-            _loading[partition] = LoadAsync(partition);
+        if (_loading[partition] is not (null or { IsCompleted: true }))
+            return;
+        var since = new FactsSince(_partitions[partition].Version);
+        _since[partition] = since;
+        _loading[partition] = LoadAsync(partition, since);
     }
 
-    private async Task LoadAsync(int partition)
+    private async Task LoadAsync(int partition, FactsSince since)
     {
         await Task.Yield();
         var sent = _clock.GetTimestamp();
@@ -249,19 +261,45 @@ public sealed class FilterReplica : IAsyncDisposable
             var loaded = await _store.LoadFilterAsync(partition, limit.Token);
             lock (_writers[partition])
             {
-                foreach (var observer in _observers)
-                {
-                    observer.Following(partition, loaded.Version);
-                }
-
-                Volatile.Write(
-                    ref _partitions[partition], new PartitionReplica(loaded.Filter, loaded.Version, loaded.Generation, sent, loaded.History));
+                if (since.TryAddTo(loaded))
+                    Use(partition, loaded, sent);
             }
         }
         catch (Exception)
         {
-            // Whatever it was: there is no filter, and the next poll tries again.
+            // Whatever it was: the next poll tries again.
         }
+        finally
+        {
+            lock (_writers[partition])
+            {
+                _since[partition] = null;
+            }
+        }
+    }
+
+    private void Use(int partition, LoadedFilter loaded, long sent)
+    {
+        var state = _partitions[partition];
+        if (state.Filter is not null)
+        {
+            // Another history has other facts; the next poll says so, too.
+            if (state.History != loaded.History)
+                return;
+            // All that the old filter took while this one was loaded is in it, too: the old one's version and age hold.
+            state = state with { Filter = loaded.Filter, Generation = loaded.Generation };
+        }
+        else
+        {
+            foreach (var observer in _observers)
+            {
+                observer.Following(partition, loaded.Version);
+            }
+
+            state = new PartitionReplica(loaded.Filter, loaded.Version, loaded.Generation, sent, loaded.History);
+        }
+
+        Volatile.Write(ref _partitions[partition], state);
     }
 
     private void Forget()

@@ -136,7 +136,8 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
         return new LoadedFilter(BlockFilter.FromBytes(bytes), version, generation.Number, history);
     }
 
-    private async Task<string> HistoryAsync(int partition, CancellationToken cancellation)
+    /// <summary>Which history the partition's server is in; another one may lack what was read before.</summary>
+    internal async Task<string> HistoryAsync(int partition, CancellationToken cancellation)
     {
         var server = link.Of(partition);
         return History(await server.ReadAsync(db => server.InfoAsync(db, "replication"), cancellation));

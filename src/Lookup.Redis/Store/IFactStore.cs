@@ -17,6 +17,9 @@ public interface IFactStore : IAsyncDisposable
     /// <summary>What is kept of imports.</summary>
     public IImportStore Imports { get; }
 
+    /// <summary>The filters.</summary>
+    public IFilterStore Filters { get; }
+
     /// <summary>Reads timelines of a number on the primary, in one round trip.</summary>
     /// <param name="key">The number.</param>
     /// <param name="ids">Up to 256 timelines.</param>

@@ -53,6 +53,10 @@ internal static class RedisFaults
         StoreFault.RolledBack,
         "The store is older than it was before: it was restored or failed over with loss. Check it, then restart.");
 
+    internal static StoreUnavailableException Overtaken() => new(
+        StoreFault.Unreachable,
+        "Another builder took over, or the store failed over, while a filter was built. The old filter answers; rebuild again.");
+
     internal static StoreUnavailableException Damaged(Exception? inner = null) =>
         new(StoreFault.Damaged, "Something stored cannot be read.", inner);
 

@@ -35,6 +35,7 @@ internal sealed class RedisStore : IFactStore
         _bell = new Doorbell(link, manifest);
         _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
         _registry = new RedisRegistry(link, _epoch);
+        Filters = new RedisFilters(link, _partitions, _feed, _epoch);
         Imports = new RedisImports(link, manifest, _partitions, _names, _registry);
     }
 
@@ -43,6 +44,9 @@ internal sealed class RedisStore : IFactStore
 
     /// <inheritdoc/>
     public IImportStore Imports { get; }
+
+    /// <inheritdoc/>
+    public IFilterStore Filters { get; }
 
     /// <inheritdoc/>
     public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)

@@ -10,6 +10,10 @@ internal static class Script
     internal static readonly string Registry = Load("registry");
     internal static readonly string Import = Load("import");
     internal static readonly string Revert = Load("revert");
+    internal static readonly string Builder = Load("builder");
+    internal static readonly string FilterBegin = Load("filter-begin");
+    internal static readonly string FilterPiece = Load("filter-piece");
+    internal static readonly string FilterEnd = Load("filter-end");
 
     /// <summary>First element of an answer: the epoch is another one.</summary>
     internal const int OtherEpoch = 0;

@@ -33,6 +33,8 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public IImportStore Imports => inner.Imports;
 
+    public IFilterStore Filters => inner.Filters;
+
     public async ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken ct)
     {
         await Trouble(ct);
