@@ -18,7 +18,7 @@ internal static class StoreContents
     {
         var findings = new List<Finding>();
         long facts = 0;
-        var fullest = 0.0;
+        var all = new List<(PartitionFilter, BlockFilter)>();
         for (var p = 0; p < manifest.Partitions; p++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -30,18 +30,26 @@ internal static class StoreContents
             }
 
             var generations = FilterGenerations.Parse(meta[2]!);
-            var filters = new List<BlockFilter>();
+            // The first answers; one behind it is still being built, and not expected to know every fact.
+            BlockFilter? answering = null;
             foreach (var generation in generations.All)
             {
                 byte[]? bytes = await link.WriteAsync(p, db => db.StringGetAsync(Keys.Filter(p, generation.Number), CommandFlags.DemandMaster), cancellation);
                 if (bytes?.Length != generation.Blocks * BlockFilter.BlockSize)
-                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"Filter {generation.Number} of partition {p} is missing or has another length.", "Rebuild the filter."));
+                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"Filter {generation.Number} of partition {p} is missing or has another length.", "Run 'lookup rebuild'."));
                 else
-                    filters.Add(BlockFilter.FromBytes(bytes));
+                    answering ??= BlockFilter.FromBytes(bytes);
             }
 
-            fullest = Math.Max(fullest, filters.Select(f => f.Fill).DefaultIfEmpty(0).Max());
             var said = (long)meta[3];
+            if (answering is not null)
+            {
+                all.Add((
+                    new PartitionFilter(
+                        p, generations.All[0].Number, answering.Blocks, said, meta[4].TryParse(out long built) ? built : null, generations.All.Length > 1),
+                    answering));
+            }
+
             facts += said;
             var counted = await CountAsync(link, p, cancellation);
             // Writes go on while it counts.
@@ -49,12 +57,11 @@ internal static class StoreContents
             if (counted < said || counted > after)
                 findings.Add(new Finding(FindingLevel.Fail, "count", $"Partition {p} holds {counted} timelines and should hold {said}.", "Facts were lost or written past the service: restore, or set up anew and load."));
             await FeedAsync(findings, link, p, (ulong)(long)meta[1], cancellation);
-            await SampleAsync(findings, link, p, filters, cancellation);
+            if (answering is not null)
+                await SampleAsync(findings, link, p, answering, cancellation);
         }
 
-        findings.Add(fullest <= 0.5
-            ? new Finding(FindingLevel.Ok, "filter", $"At most {fullest:P0} of the bits are set.")
-            : new Finding(FindingLevel.Warn, "filter", $"{fullest:P0} of the bits are set: many numbers without facts cost a round trip.", "Set the store up for more facts."));
+        findings.AddRange(FilterFindings.Judge(all, link.Clock));
         findings.Add(new Finding(FindingLevel.Ok, "facts", $"{facts} timelines."));
         return findings;
     }
@@ -80,7 +87,7 @@ internal static class StoreContents
 
     private static Task<RedisValue[]> MetaAsync(RedisLink link, int partition, CancellationToken cancellation) =>
         link.WriteAsync(
-            partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "v", "g", "n"], CommandFlags.DemandMaster), cancellation);
+            partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "v", "g", "n", "t"], CommandFlags.DemandMaster), cancellation);
 
     private static async Task FeedAsync(
         List<Finding> findings, RedisLink link, int partition, ulong version, CancellationToken cancellation)
@@ -100,7 +107,7 @@ internal static class StoreContents
     }
 
     private static async Task SampleAsync(
-        List<Finding> findings, RedisLink link, int partition, List<BlockFilter> filters, CancellationToken cancellation)
+        List<Finding> findings, RedisLink link, int partition, BlockFilter filter, CancellationToken cancellation)
     {
         for (var i = 0; i < Sample; i++)
         {
@@ -119,9 +126,9 @@ internal static class StoreContents
                 var key = NumberKey.FromField(bucket, field);
                 if (Timeline.Read(id.Kind, (byte[])entry.Value!, new FactEntry[Timeline.MaxEntries], out _) < 0)
                     findings.Add(new Finding(FindingLevel.Fail, "timeline", $"A timeline in bucket {bucket} of partition {partition} cannot be read.", "Damaged, or written by a newer version of the service."));
-                if (filters.Any(f => !f.MayContain(key, id)))
+                if (!filter.MayContain(key, id))
                 {
-                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"The filter of partition {partition} does not know a fact in bucket {bucket}.", "Rebuild the filter at once."));
+                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"The filter of partition {partition} does not know a fact in bucket {bucket}.", "Run 'lookup rebuild' at once."));
                     return;
                 }
             }

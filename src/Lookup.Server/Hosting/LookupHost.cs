@@ -154,6 +154,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             clock,
             s.GetServices<IReplicaObserver>()));
         services.AddHostedService<ReplicaService>();
+        services.AddHostedService<FilterKeeper>();
         services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>();
         services.AddSingleton(new FactExpander(regimes, cipher, clock));

@@ -35,6 +35,15 @@ public sealed class LookupServerOptions
     /// <summary>Shortest pause between two such polls, however often writers ring. 1 to 1,000 ms, default 20.</summary>
     public int ReplicaRestMs { get; set; } = 20;
 
+    /// <summary>Facts in a thousand taken for known that are not, above which a filter is rebuilt; 0: never. 0 to 1,000 per mille, default 10.</summary>
+    public int RebuildFalsePositives { get; set; } = 10;
+
+    /// <summary>Pause between two looks at the filters. 1 to 86,400 s, default 30.</summary>
+    public int RebuildCheckSeconds { get; set; } = 30;
+
+    /// <summary>Part of the time that a rebuild works; it rests otherwise. 1 to 100 %, default 25.</summary>
+    public int RebuildSharePercent { get; set; } = 25;
+
     /// <summary>
     /// Most memory for facts of numbers that are asked again, about 250 bytes a number. 0 to 2,000,000,000 bytes, default
     /// 67,108,864; 0 keeps none.
@@ -121,6 +130,9 @@ public sealed class LookupServerOptions
         new(nameof(RegistryPollMs), "ms", 10, 10_000, o => o.RegistryPollMs),
         new(nameof(ReplicaPollMs), "ms", 10, 10_000, o => o.ReplicaPollMs),
         new(nameof(ReplicaRestMs), "ms", 1, 1_000, o => o.ReplicaRestMs),
+        new(nameof(RebuildFalsePositives), "per mille", 0, 1_000, o => o.RebuildFalsePositives),
+        new(nameof(RebuildCheckSeconds), "s", 1, 86_400, o => o.RebuildCheckSeconds),
+        new(nameof(RebuildSharePercent), "%", 1, 100, o => o.RebuildSharePercent),
         new(nameof(RecordCacheBytes), "bytes", 0, 2_000_000_000, o => o.RecordCacheBytes),
         new(nameof(HealthProbeMs), "ms", 50, 60_000, o => o.HealthProbeMs),
         new(nameof(RetryAfterMs), "ms", 10, 60_000, o => o.RetryAfterMs),

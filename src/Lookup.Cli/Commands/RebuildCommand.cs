@@ -1,0 +1,118 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Hosting;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Redis;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup rebuild: makes the filters of a store anew while services use it.</summary>
+internal sealed class RebuildCommand : CliCommand
+{
+    // Longer than a builder that died keeps its place, and than one partition takes.
+    private static readonly TimeSpan Wait = TimeSpan.FromMinutes(10);
+
+    private readonly Option<int[]> _partitions = new("--partition") { Description = "Only this partition, from 0; may be repeated.", HelpName = "N" };
+    private readonly Option<bool> _shrink = new("--shrink") { Description = "Filters may become smaller, where many facts are gone." };
+    private readonly Option<int> _share = new("--share")
+    {
+        Description = "Part of the time that it works, in percent, 1 to 100; it rests otherwise, for the sake of checks and writers.",
+        HelpName = "PERCENT",
+        DefaultValueFactory = _ => 25,
+    };
+
+    private readonly StoreChoice _store;
+
+    public RebuildCommand(Shell shell)
+        : base(
+            shell,
+            "rebuild",
+            "Makes the filters of a store anew from its facts: larger after growth, without the traces of what was erased. Services go on meanwhile, and do the same by themselves when a filter is worn.",
+            "lookup rebuild --redis 127.0.0.1:6379 --key-file number.key",
+            "lookup rebuild --redis env --partition 3 --partition 4",
+            "lookup rebuild --data ./lookup-data --shrink --share 100")
+    {
+        Options.Add(_partitions);
+        Options.Add(_shrink);
+        Options.Add(_share);
+        _share.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && result.GetValueOrDefault<int>() is < 1 or > 100)
+            {
+                result.AddError("--share is a whole number of percent, 1 to 100.");
+            }
+        });
+        _store = new StoreChoice(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        await using var store = await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct);
+        var count = store.Store.Manifest.Partitions;
+        int[] partitions = parsed.GetValue(_partitions) is { Length: > 0 } named ? [.. named.Distinct().Order()] : [.. Enumerable.Range(0, count)];
+        if (Array.Exists(partitions, p => p < 0 || p >= count))
+        {
+            throw CliException.Usage(string.Create(CultureInfo.InvariantCulture, $"--partition: the store has partitions 0 to {count - 1}."));
+        }
+
+        var options = new RebuildOptions { Shrink = parsed.GetValue(_shrink), WorkShare = parsed.GetValue(_share) / 100.0, Wait = Wait };
+        var built = await ShownAsync(store.Store.Filters, partitions, options, ct);
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(new JsonObject
+            {
+                ["partitions"] = new JsonArray([.. built.Select(filter => new JsonObject
+                {
+                    ["partition"] = filter.Partition,
+                    ["generation"] = filter.Generation,
+                    ["facts"] = filter.Facts,
+                    ["capacity"] = filter.Capacity,
+                })]),
+            }.ToJsonString(JsonText.Options));
+        }
+        else
+        {
+            foreach (var filter in built)
+            {
+                Shell.Console.MarkupLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"[green]rebuilt[/]  partition {filter.Partition}: generation {filter.Generation}, {filter.Facts:N0} timelines, made for {filter.Capacity:N0}"));
+            }
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<List<PartitionFilter>> RebuildAsync(
+        IFilterStore filters, int[] partitions, RebuildOptions options, Action<double> progress, CancellationToken ct)
+    {
+        var built = new List<PartitionFilter>();
+        foreach (var partition in partitions)
+        {
+            built.Add(await filters.RebuildAsync(partition, options, share => progress(built.Count + share), ct)
+                ?? throw new CliException("Another builder has been at work for ten minutes: run it again later."));
+        }
+
+        return built;
+    }
+
+    private Task<List<PartitionFilter>> ShownAsync(IFilterStore filters, int[] partitions, RebuildOptions options, CancellationToken ct)
+    {
+        if (!Shell.ErrorConsole.Profile.Capabilities.Interactive)
+        {
+            return RebuildAsync(filters, partitions, options, _ => { }, ct);
+        }
+
+        return Shell.ErrorConsole.Progress()
+            .AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .StartAsync(context =>
+            {
+                var task = context.AddTask("rebuilding", maxValue: partitions.Length);
+                return RebuildAsync(filters, partitions, options, done => task.Value = done, ct);
+            });
+    }
+}
