@@ -166,8 +166,9 @@ internal sealed class FilterBuild(
                 db => db.StringGetRangeAsync(key, from, from + length - 1, CommandFlags.DemandMaster), cancellation);
             for (var done = false; !done;)
             {
+                // Another builder removes what it finds half built.
                 if (there?.Length != length)
-                    throw RedisFaults.Damaged();
+                    throw RedisFaults.Overtaken();
                 var answer = await ScriptAsync(
                     Script.FilterPiece,
                     [_meta, key],

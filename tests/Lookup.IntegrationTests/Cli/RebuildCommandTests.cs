@@ -91,7 +91,7 @@ public sealed class RebuildCommandTests : IDisposable
     private static Task<EmbeddedStore> OpenAsync(string folder) => EmbeddedStore.StartAsync(
         new EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 256 }, null, TimeProvider.System, Token);
 
-    private static Task WriteAsync(IFactStore store, int first) =>
+    private static Task<WriteResult> WriteAsync(IFactStore store, int first) =>
         store.WriteAsync([.. Enumerable.Range(first, Facts).Select(i => Sample.Objection(i))], Token);
 
     private static async Task KnowsAllAsync(IFactStore store, int facts)

@@ -1,6 +1,5 @@
 using Lookup.Core.Filters;
 using Lookup.Redis;
-using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
 
