@@ -158,6 +158,9 @@ public sealed class EmbeddedStore : IFactStore
         _store.LoadFilterAsync(partition, cancellation);
 
     /// <inheritdoc/>
+    public ValueTask FenceAsync(IEnumerable<int> partitions, CancellationToken cancellation) => _store.FenceAsync(partitions, cancellation);
+
+    /// <inheritdoc/>
     public Task<StoreHealth> ProbeAsync(CancellationToken cancellation) => _store.ProbeAsync(cancellation);
 
     /// <inheritdoc/>

@@ -51,7 +51,7 @@ public sealed class FirstLoad : IAsyncDisposable
         var partitions = new PartitionStates(manifest.Partitions);
         _writer = new RedisWriter(link, manifest, partitions, _names, StoreManifestFormat.LoadingEpoch);
         Imports = new RedisImports(
-            link, manifest, partitions, _names, new RedisRegistry(link, StoreManifestFormat.Epoch(manifest.Epoch)));
+            link, manifest, partitions, _names, new RedisRegistry(link, new Fences(link, StoreManifestFormat.Epoch(manifest.Epoch)), StoreManifestFormat.Epoch(manifest.Epoch)));
         _filters = [.. Enumerable.Range(0, manifest.Partitions).Select(_ => new BlockFilter(blocks))];
         _direct = new long[manifest.Partitions];
     }

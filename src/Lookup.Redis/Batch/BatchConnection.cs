@@ -6,10 +6,11 @@
 //
 //   [INFO replication]  then for each piece of a partition:  HMGET meta e v, HMGET of each item, HMGET meta e v
 //
-// The version before the items says what they are at least as new as; the epoch behind them, that the store was still
-// there. So the items of a piece count as answered only when its last answer is in. Whatever is cut off, late or out of
+// Where fences are needed, the meta has a stamp to be asked for with it (see Fences). The version before the items says
+// what they are at least as new as; the epoch behind them, that the store was still there. So the items of a piece count as answered only when its last answer is in. Whatever is cut off, late or out of
 // step leaves them without an answer, and the connection is not used again.
 using System.Buffers.Text;
+using System.Text;
 using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Batch;
@@ -33,6 +34,8 @@ internal sealed class BatchConnection : IDisposable
     private readonly TimeProvider _clock;
     private readonly TimeSpan _limit;
     private readonly CancellationTokenSource _stop;
+    private readonly Fences? _fences;
+    private readonly byte[] _fields;
     private readonly ulong[] _floors;
     private readonly RespBuffer _send = new(SendSize);
     private readonly byte[] _receive = new byte[ReceiveSize];
@@ -45,15 +48,21 @@ internal sealed class BatchConnection : IDisposable
     private bool _awaitsRole;
     private int _next;
     private ulong _version;
+    private long _begun;
+    private Proof _proof;
     private StoreUnavailableException? _fault;
 
-    internal BatchConnection(Stream stream, PartitionStates partitions, byte[] epoch, TimeProvider clock, TimeSpan limit)
+    internal BatchConnection(Stream stream, PartitionStates partitions, byte[] epoch, TimeProvider clock, TimeSpan limit, Fences? fences = null)
     {
         _stream = stream;
         _partitions = partitions;
         _epoch = epoch;
         _clock = clock;
         _limit = limit;
+        _fences = fences;
+        _fields = fences is null
+            ? "$1\r\ne\r\n$1\r\nv\r\n"u8.ToArray()
+            : Encoding.ASCII.GetBytes($"$1\r\ne\r\n$1\r\nv\r\n${fences.Field.Length}\r\n{fences.Field}\r\n");
         _stop = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
         _floors = new ulong[partitions.Count];
     }
@@ -73,6 +82,7 @@ internal sealed class BatchConnection : IDisposable
     internal async Task ReadAsync(ReadBatch batch, int[] own, CancellationToken cancellation)
     {
         HasHeard = false;
+        _begun = _clock.GetTimestamp();
         foreach (var p in own)
         {
             _floors[p] = _partitions.Floor(p);
@@ -174,9 +184,10 @@ internal sealed class BatchConnection : IDisposable
 
     private void AppendMeta(int partition)
     {
-        _send.Append("*4\r\n$5\r\nHMGET\r\n"u8);
+        _send.AppendCommand(_fences is null ? 4 : 5);
+        _send.Append("$5\r\nHMGET\r\n"u8);
         Keys.WriteMeta(partition, _send.AppendBulk(Keys.MetaSize));
-        _send.Append("$1\r\ne\r\n$1\r\nv\r\n"u8);
+        _send.Append(_fields);
     }
 
     private void AppendItem(ReadBatch batch, int partition, int item)
@@ -256,7 +267,7 @@ internal sealed class BatchConnection : IDisposable
             if (_fault is not null)
                 batch.SetFault(item, _fault);
             else if (!batch.HasFault(item))
-                batch.SetAnswered(item, _version);
+                batch.SetAnswered(item, _proof.Version, _proof.AsOf);
         }
 
         return true;
@@ -296,7 +307,7 @@ internal sealed class BatchConnection : IDisposable
 
     private bool TryMeta(ref RespCursor cursor)
     {
-        if (!cursor.TryArray(2, out var error))
+        if (!cursor.TryArray(_fences is null ? 2 : 3, out var error))
             return false;
         if (error is not null)
         {
@@ -304,8 +315,13 @@ internal sealed class BatchConnection : IDisposable
             return true;
         }
 
-        if (!cursor.TryBulk(out var epoch, out var hasNoEpoch) || !cursor.TryBulk(out var version, out _))
+        ReadOnlySpan<byte> stamps = default;
+        if (!cursor.TryBulk(out var epoch, out var hasNoEpoch) || !cursor.TryBulk(out var version, out _)
+            || (_fences is not null && !cursor.TryBulk(out stamps, out _)))
+        {
             return false;
+        }
+
         if (_fault is not null)
             return true;
         try
@@ -316,7 +332,10 @@ internal sealed class BatchConnection : IDisposable
                 throw RedisFaults.Damaged();
             _partitions.Seen(_chunk.Partition, number, _next < 0 ? _floors[_chunk.Partition] : _version);
             if (_next < 0)
+            {
                 _version = number;
+                _proof = _fences is null ? new Proof(_begun, number) : _fences.Of(_chunk.Partition, stamps);
+            }
         }
         catch (StoreUnavailableException e)
         {

@@ -7,7 +7,7 @@ namespace Lookup.Redis.Batch;
 /// Reads batches, each part from the server that has it. Where a server says that another one has it, it is asked anew
 /// who does, and the part is read once more within the time of a read.
 /// </summary>
-internal sealed class BatchReader(RedisLink link, PartitionStates partitions, string epoch) : IDisposable
+internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fences fences, string epoch) : IDisposable
 {
     private readonly byte[] _epoch = Encoding.ASCII.GetBytes(epoch);
     private readonly Lock _lock = new();
@@ -91,7 +91,7 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, st
                 old.Dispose();
             }
 
-            pool = new ServerPool(link, server, partitions, _epoch);
+            pool = new ServerPool(link, server, partitions, fences, _epoch);
             if (_isDisposed)
                 pool.Dispose();
             else

@@ -32,6 +32,7 @@ public sealed class ReadBatch
     // Of the last read; an item that has neither an answer nor a fault was not read.
     private int[] _partitions = new int[64];
     private ulong[] _versions = new ulong[64];
+    private long[] _asOf = new long[64];
     private bool[] _answered = new bool[64];
     private StoreUnavailableException?[] _faults = new StoreUnavailableException?[64];
     private int[] _order = new int[64];
@@ -115,6 +116,14 @@ public sealed class ReadBatch
         return (_partitions[item], _versions[item]);
     }
 
+    /// <summary>See <see cref="StoreRead.AsOf"/>.</summary>
+    /// <exception cref="InvalidOperationException">The item was not answered.</exception>
+    public long AsOf(int item)
+    {
+        CheckAnswered(item);
+        return _asOf[item];
+    }
+
     /// <summary>Begins a read: forgets earlier answers and groups the items by partition.</summary>
     internal void Begin(int partitions)
     {
@@ -192,9 +201,10 @@ public sealed class ReadBatch
     }
 
     /// <summary>Every value of the item is set, and the store was the right one before and behind them.</summary>
-    internal void SetAnswered(int item, ulong version)
+    internal void SetAnswered(int item, ulong version, long asOf)
     {
         _versions[item] = version;
+        _asOf[item] = asOf;
         _answered[item] = true;
     }
 
@@ -243,6 +253,7 @@ public sealed class ReadBatch
         Array.Resize(ref _ends, size);
         Array.Resize(ref _partitions, size);
         Array.Resize(ref _versions, size);
+        Array.Resize(ref _asOf, size);
         Array.Resize(ref _answered, size);
         Array.Resize(ref _faults, size);
         Array.Resize(ref _order, size);

@@ -54,6 +54,9 @@ internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
         return true;
     }
 
+    /// <summary>Reads a number.</summary>
+    internal bool TryInteger(out int number) => TryNumber((byte)':', out number);
+
     /// <summary>Reads an error, if one comes next.</summary>
     internal bool TryError(out StoreUnavailableException? error)
     {

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Runtime.CompilerServices;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -8,7 +7,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Store;
 
 /// <summary>Reads what followers need: versions, changes, filters.</summary>
-internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, RedisValue epoch)
+internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fences fences, RedisValue epoch)
 {
     private const int HeaderSize = sizeof(ulong) + sizeof(ushort);
 
@@ -20,8 +19,6 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
 
     // A longer string would hold up the reads behind it on the connection, and on a slow one its own limit.
     private const int LoadBytes = 256 * 1024;
-
-    private readonly ConditionalWeakTable<ServerLink, ReplicatedVersions> _replicated = [];
 
     private static readonly RedisValue[] MetaFields = ["e", "v", "g"];
 
@@ -62,21 +59,19 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
                 cancellation);
             var info = await told!;
             var history = History(info);
-            var versions = new ulong[own.Length];
             for (var i = 0; i < own.Length; i++)
             {
                 var p = own[i];
                 polls[p] = await PollAsync(p, metas[i], floors[p], known.Span[p], history);
-                versions[i] = polls[p].Version;
             }
 
-            if (Array.TrueForAll(own, p => polls[p].Fault is null))
-                _replicated.GetValue(server, _ => new ReplicatedVersions(partitions, link.Options.WaitReplicas)).Take(own, versions, info);
             await Task.WhenAll(own.Select(async p =>
             {
                 if (polls[p] is { Fault: null, Changes: null } && known.Span[p] is { } since && since < polls[p].Version)
                     polls[p] = await ChangesAsync(server, p, since, polls[p], cancellation);
             }));
+            if (fences.IsOn)
+                await ConfirmAsync(server, Array.FindAll(own, p => polls[p].Fault is null), polls, history, cancellation);
         }
         catch (StoreUnavailableException e)
         {
@@ -86,6 +81,19 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
             {
                 polls[p] = new FeedPoll(0, 0, null, Fault: e);
             }
+        }
+    }
+
+    // Behind everything that was read: then replicas have it, and no other server takes over without it.
+    private async Task ConfirmAsync(ServerLink server, int[] read, FeedPoll[] polls, string history, CancellationToken cancellation)
+    {
+        if (read.Length == 0)
+            return;
+        if (await fences.RaiseAsync(server, read, cancellation) != history)
+            throw RedisFaults.Changed();
+        foreach (var p in read)
+        {
+            partitions.Confirm(p, polls[p].Version);
         }
     }
 
@@ -107,7 +115,7 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
     }
 
     // Each primary names its history anew when it starts, or takes over.
-    private static string History(Dictionary<string, string> info) =>
+    internal static string History(Dictionary<string, string> info) =>
         info.GetValueOrDefault("role") is "slave" or "replica" ? throw RedisFaults.Replica() : info.GetValueOrDefault("master_replid", "");
 
     /// <summary>See <see cref="IFactStore.LoadFilterAsync"/>.</summary>
@@ -131,8 +139,12 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Redi
         // Still the same store and the same filter: what was read was not being taken away.
         if ((await MetaAsync(partition, version, cancellation)).Generation != generation)
             throw RedisFaults.Timeout();
-        if (await HistoryAsync(partition, cancellation) != history)
+        var now = fences.IsOn
+            ? await fences.RaiseAsync(link.Of(partition), [partition], cancellation)
+            : await HistoryAsync(partition, cancellation);
+        if (now != history)
             throw RedisFaults.Changed();
+        partitions.Confirm(partition, version);
         return new LoadedFilter(BlockFilter.FromBytes(bytes), version, generation.Number, history);
     }
 

@@ -37,6 +37,16 @@ public interface IFactStore : IAsyncDisposable
     public Task ReadAsync(ReadBatch batch, CancellationToken cancellation);
 
     /// <summary>
+    /// Makes sure that what is read of these partitions afterwards holds all that was acknowledged anywhere before this call,
+    /// or tells by <see cref="StoreRead.AsOf"/> that it does not: the server might have been replaced and not know it. Ends at
+    /// once where writes wait for no replicas.
+    /// </summary>
+    /// <param name="partitions">The partitions.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the store could not answer.</exception>
+    public ValueTask FenceAsync(IEnumerable<int> partitions, CancellationToken cancellation);
+
+    /// <summary>
     /// Merges facts into their timelines. When the task ends they are as durable as the store is configured. After an
     /// exception some of them may be stored: send all of them again.
     /// </summary>

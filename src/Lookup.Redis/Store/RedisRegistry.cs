@@ -5,19 +5,33 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Store;
 
 /// <summary>Organisations and register snapshots, in the slot of the manifest.</summary>
-internal sealed class RedisRegistry(RedisLink link, RedisValue epoch)
+internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue epoch)
 {
     private static readonly RedisValue[] ManifestFields = ["epoch", "registry", "state"];
-    private Registry? _last;
+    private Known? _last;
+    private ulong _confirmed;
 
     internal async Task<Registry> ReadAsync(CancellationToken cancellation)
     {
         var last = Volatile.Read(ref _last);
+        var begin = link.Clock.GetTimestamp();
+        var history = fences.IsOn ? await fences.RaiseAsync(link.Of(Keys.Shared), [Keys.Shared], cancellation) : "";
+        if (last?.History != history)
+            last = null;
+        Task<RedisValue>? stamps = null;
         var manifest = await link.ReadAsync(
             Keys.Shared,
-            db => db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster), cancellation);
-        var version = Check(manifest, last?.Version ?? 0);
-        return last is not null && last.Version == version ? last : await ReadAllAsync(version, cancellation);
+            async db =>
+            {
+                stamps = StampsAsync(db);
+                var manifest = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
+                await stamps;
+                return await manifest;
+            },
+            cancellation);
+        CheckFresh(await stamps!, begin);
+        var version = Check(manifest, Math.Max(last?.Registry.Version ?? 0, Volatile.Read(ref _confirmed)));
+        return last?.Registry.Version == version ? last.Registry : await ReadAllAsync(version, begin, history, cancellation);
     }
 
     internal Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken cancellation) =>
@@ -35,14 +49,16 @@ internal sealed class RedisRegistry(RedisLink link, RedisValue epoch)
         RedisNames.CheckEpoch(
             await link.ScriptAsync(Keys.Shared, Script.Registry, [Keys.Manifest, hash], [epoch, field, value], cancellation));
 
-    private async Task<Registry> ReadAllAsync(ulong atLeast, CancellationToken cancellation)
+    private async Task<Registry> ReadAllAsync(ulong atLeast, long begin, string history, CancellationToken cancellation)
     {
+        Task<RedisValue>? stamps = null;
         Task<HashEntry[]>? organisations = null;
         Task<HashEntry[]>? snapshots = null;
         var manifest = await link.ReadAsync(
             Keys.Shared,
             async db =>
             {
+                stamps = StampsAsync(db);
                 organisations = db.HashGetAllAsync(Keys.Organisations, CommandFlags.DemandMaster);
                 snapshots = db.HashGetAllAsync(Keys.Snapshots, CommandFlags.DemandMaster);
                 var manifest = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
@@ -51,6 +67,7 @@ internal sealed class RedisRegistry(RedisLink link, RedisValue epoch)
                 return await manifest;
             },
             cancellation);
+        CheckFresh(await stamps!, begin);
         Check(manifest, atLeast);
 
         // What was read may hold changes made after this version; then the next call reads once more than it needs to.
@@ -64,8 +81,21 @@ internal sealed class RedisRegistry(RedisLink link, RedisValue epoch)
                     group => group.Key,
                     group => group.Select(parts => long.Parse(parts[1], CultureInfo.InvariantCulture)).Order().ToArray(),
                     StringComparer.Ordinal));
-        Volatile.Write(ref _last, registry);
+        Volatile.Write(ref _last, new Known(registry, history));
         return registry;
+    }
+
+    private Task<RedisValue> StampsAsync(IDatabase db) =>
+        fences.IsOn ? db.HashGetAsync(Keys.Manifest, fences.Field, CommandFlags.DemandMaster) : Task.FromResult(RedisValue.Null);
+
+    private void CheckFresh(RedisValue stamps, long begin)
+    {
+        if (!fences.IsOn)
+            return;
+        var proof = fences.Of(Keys.Shared, stamps);
+        if (proof.AsOf < begin)
+            throw Fences.Unconfirmed();
+        Volatile.Write(ref _confirmed, Math.Max(proof.Version, Volatile.Read(ref _confirmed)));
     }
 
     private ulong Check(RedisValue[] manifest, ulong floor)
@@ -77,6 +107,9 @@ internal sealed class RedisRegistry(RedisLink link, RedisValue epoch)
         var version = manifest[1].IsNull ? 0 : manifest[1].TryParse(out long number) ? (ulong)number : throw RedisFaults.Damaged();
         return version >= floor ? version : throw RedisFaults.RolledBack();
     }
+
+    // Another history may give the same version to something else.
+    private sealed record Known(Registry Registry, string History);
 
     private static StoredOrganisation Organisation(HashEntry entry)
     {

@@ -9,10 +9,10 @@ namespace Lookup.Redis.Store;
 /// <summary>The store on a redis server, or on one that speaks its language. Opened by <see cref="StoreAdmin"/>.</summary>
 internal sealed class RedisStore : IFactStore
 {
-    private static readonly RedisValue[] MetaFields = ["e", "v"];
-
     private readonly RedisLink _link;
     private readonly PartitionStates _partitions;
+    private readonly Fences _fences;
+    private readonly RedisValue[] _metaFields;
     private readonly RedisFeed _feed;
     private readonly BatchReader _batches;
     private readonly RedisWriter _writer;
@@ -29,13 +29,15 @@ internal sealed class RedisStore : IFactStore
         Manifest = manifest;
         _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
         _partitions = new PartitionStates(manifest.Partitions, link.Options.WaitReplicas > 0);
-        _batches = new BatchReader(link, _partitions, StoreManifestFormat.Epoch(manifest.Epoch));
+        _fences = new Fences(link, _epoch);
+        _metaFields = _fences.IsOn ? ["e", "v", _fences.Field] : ["e", "v"];
+        _batches = new BatchReader(link, _partitions, _fences, StoreManifestFormat.Epoch(manifest.Epoch));
         _names = new RedisNames(link, _epoch);
-        _feed = new RedisFeed(link, _partitions, _epoch);
+        _feed = new RedisFeed(link, _partitions, _fences, _epoch);
         _bell = new Doorbell(link, manifest);
         _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
-        _registry = new RedisRegistry(link, _epoch);
         Filters = new RedisFilters(link, _partitions, _feed, _epoch);
+        _registry = new RedisRegistry(link, _fences, _epoch);
         Imports = new RedisImports(link, manifest, _partitions, _names, _registry);
     }
 
@@ -170,6 +172,10 @@ internal sealed class RedisStore : IFactStore
         _feed.LoadFilterAsync(partition, cancellation);
 
     /// <inheritdoc/>
+    public ValueTask FenceAsync(IEnumerable<int> partitions, CancellationToken cancellation) =>
+        _fences.IsOn ? new ValueTask(_fences.RaiseAsync(partitions, cancellation)) : ValueTask.CompletedTask;
+
+    /// <inheritdoc/>
     public async Task<StoreHealth> ProbeAsync(CancellationToken cancellation)
     {
         var floors = new ulong[_partitions.Count];
@@ -221,6 +227,7 @@ internal sealed class RedisStore : IFactStore
     public ValueTask DisposeAsync()
     {
         _batches.Dispose();
+        _fences.Dispose();
         return _link.DisposeAsync();
     }
 
@@ -235,24 +242,26 @@ internal sealed class RedisStore : IFactStore
             values[i] = read.Values[i]!;
         }
 
-        return new StoreRead(values, partition, read.Version);
+        return new StoreRead(values, partition, read.Proof.Version, read.Proof.AsOf);
     }
 
-    // The version before the read says what it holds at least; the epoch after it, that the store was still there.
-    private async Task<(T Values, ulong Version)> CheckedAsync<T>(
+    // The version before the read says what it holds at least, and the stamp with it how fresh that is; the epoch after it,
+    // that the store was still there.
+    private async Task<(T Values, Proof Proof)> CheckedAsync<T>(
         int partition, Func<IDatabase, Task<T>> read, CancellationToken cancellation)
     {
         var floor = _partitions.Floor(partition);
         var meta = Keys.Meta(partition);
         Task<RedisValue[]>? before = null;
         Task<RedisValue[]>? after = null;
+        var sent = _link.Clock.GetTimestamp();
         var values = await _link.ReadAsync(
             partition,
             async db =>
             {
-                before = db.HashGetAsync(meta, MetaFields, CommandFlags.DemandMaster);
+                before = db.HashGetAsync(meta, _metaFields, CommandFlags.DemandMaster);
                 var values = read(db);
-                after = db.HashGetAsync(meta, MetaFields, CommandFlags.DemandMaster);
+                after = db.HashGetAsync(meta, _metaFields, CommandFlags.DemandMaster);
                 await after;
                 await before;
                 return await values;
@@ -260,7 +269,7 @@ internal sealed class RedisStore : IFactStore
             cancellation);
         var first = Check(partition, (await before!)[0], (await before!)[1], floor);
         Check(partition, (await after!)[0], (await after!)[1], first);
-        return (values, first);
+        return (values, _fences.IsOn ? _fences.Of(partition, (await before!)[2]) : new Proof(sent, first));
     }
 
     private ulong Check(int partition, RedisValue epoch, RedisValue version, ulong floor) =>

@@ -21,6 +21,9 @@ internal static class Script
     /// <summary>First element of an answer: the filter generations are other ones.</summary>
     internal const int OtherGenerations = 1;
 
+    /// <summary>See <see cref="Fences"/>.</summary>
+    internal static readonly string Fence = Load("fence");
+
     private static string Load(string name)
     {
         using var stream = typeof(Script).Assembly.GetManifestResourceStream($"scripts/{name}.lua")!;

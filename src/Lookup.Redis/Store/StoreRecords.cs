@@ -14,7 +14,11 @@ public sealed record StoreManifest(ulong Epoch, int Partitions, string KeyCheck,
 /// <param name="Values">The stored value of each timeline asked for, null where there is none.</param>
 /// <param name="Partition">The number's partition.</param>
 /// <param name="Version">The values are at least as new as this version of the partition.</param>
-public readonly record struct StoreRead(byte[]?[] Values, int Partition, ulong Version);
+/// <param name="AsOf">
+/// Timestamp of the clock: the values hold all that was acknowledged before it. 0: the server cannot show that it is still
+/// the primary, and may lack anything.
+/// </param>
+public readonly record struct StoreRead(byte[]?[] Values, int Partition, ulong Version, long AsOf);
 
 /// <summary>What became of one fact.</summary>
 public enum WriteOutcome : byte

@@ -64,7 +64,7 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         for (var item = 0; item < batch.Count; item++)
         {
             if (batch.Fault(item) is null)
-                batch.SetAnswered(item, batch.Position(item).Version - Math.Min(Behind, batch.Position(item).Version));
+                batch.SetAnswered(item, batch.Position(item).Version - Math.Min(Behind, batch.Position(item).Version), batch.AsOf(item));
         }
     }
 
@@ -145,6 +145,12 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         var loaded = await inner.LoadFilterAsync(partition, ct);
         await OnTheWayBack();
         return loaded;
+    }
+
+    public async ValueTask FenceAsync(IEnumerable<int> partitions, CancellationToken ct)
+    {
+        await Trouble(ct);
+        await inner.FenceAsync(partitions, ct);
     }
 
     public async Task<StoreHealth> ProbeAsync(CancellationToken ct)

@@ -1,0 +1,261 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+using Lookup.Redis.Batch;
+
+namespace Lookup.Redis.Store;
+
+/// <summary>
+/// Raises fences on one server, over a connection of its own, which WAIT holds up. One round is under way, and all who come
+/// meanwhile share the next.
+/// </summary>
+internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions options, TimeProvider clock) : IDisposable
+{
+    // What a server says of its replication is the longest answer: a line for each replica.
+    private const int ReceiveSize = 256 * 1024;
+
+    // Words and numbers of one command.
+    private const int CommandSize = 384;
+
+    private readonly Lock _lock = new();
+    private readonly HashSet<int> _swept = [];
+    private readonly byte[] _receive = new byte[ReceiveSize];
+    private Round? _next;
+    private bool _isRunning;
+    private Stream? _stream;
+    private byte[] _script = [];
+    private int _start;
+    private int _end;
+    private bool _isDisposed;
+
+    internal ServerLink Server => server;
+
+    /// <summary>Raises the fence of places that the server has.</summary>
+    /// <returns>The server's history. The stamps are confirmed by then.</returns>
+    /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
+    internal Task<string> RaiseAsync(int[] places, CancellationToken cancellation)
+    {
+        Round round;
+        lock (_lock)
+        {
+            round = _next ??= new Round();
+            round.Places.UnionWith(places);
+            if (!_isRunning)
+            {
+                _isRunning = true;
+                _ = RunAsync();
+            }
+        }
+
+        return round.Ended.Task.WaitAsync(cancellation);
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isDisposed = true;
+            _stream?.Dispose();
+        }
+    }
+
+    private async Task RunAsync()
+    {
+        await Task.Yield();
+        while (true)
+        {
+            Round round;
+            lock (_lock)
+            {
+                if (_next is null)
+                {
+                    _isRunning = false;
+                    return;
+                }
+
+                round = _next;
+                _next = null;
+            }
+
+            try
+            {
+                round.Ended.TrySetResult(await RaiseAsync([.. round.Places]));
+            }
+            catch (Exception e)
+            {
+                // On a connection that is out of step, an answer would be taken for another one's.
+                Close();
+                round.Ended.TrySetException(RedisFaults.Map(e is OperationCanceledException ? RedisFaults.Timeout(e) : e));
+                // Nobody may be waiting any more.
+                _ = round.Ended.Task.Exception;
+            }
+        }
+    }
+
+    private async Task<string> RaiseAsync(int[] places)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(options.ReadTimeoutMs), clock);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, server.Circuit.EnterWrite());
+        var stream = _stream ?? await OpenAsync(stop.Token);
+        var stamp = fences.Next();
+        await stream.WriteAsync(Frame(places, stamp), stop.Token);
+        var versions = new ulong[places.Length];
+        for (var i = 0; i < places.Length; i++)
+        {
+            versions[i] = await NextAsync<ulong>(Version, stop.Token);
+        }
+
+        var history = await NextAsync<string>(History, stop.Token);
+        if (await NextAsync<int>(Count, stop.Token) < options.WaitReplicas)
+            throw Fences.Unconfirmed();
+        for (var i = 0; i < places.Length; i++)
+        {
+            fences.Confirm(places[i], stamp, versions[i]);
+        }
+
+        _swept.UnionWith(places);
+        return history;
+    }
+
+    private async Task<Stream> OpenAsync(CancellationToken cancellation)
+    {
+        var stream = await ServerDial.ConnectAsync(options, server.Server, clock, cancellation);
+        lock (_lock)
+        {
+            if (_isDisposed)
+            {
+                stream.Dispose();
+                throw RedisFaults.NoServer();
+            }
+
+            _stream = stream;
+            (_start, _end) = (0, 0);
+        }
+
+        var load = new RespBuffer(64 + Script.Fence.Length);
+        load.AppendCommand(3);
+        load.AppendBulk("SCRIPT"u8);
+        load.AppendBulk("LOAD"u8);
+        load.AppendBulk(Encoding.UTF8.GetBytes(Script.Fence));
+        await stream.WriteAsync(load.Written, cancellation);
+        _script = await NextAsync<byte[]>(Bytes, cancellation);
+        return stream;
+    }
+
+    private ReadOnlyMemory<byte> Frame(int[] places, long stamp)
+    {
+        var frame = new RespBuffer(CommandSize * (places.Length + 2));
+        var seconds = clock.GetUtcNow().ToUnixTimeSeconds();
+        foreach (var place in places)
+        {
+            var isShared = place == Keys.Shared;
+            frame.AppendCommand(11);
+            frame.AppendBulk("EVALSHA"u8);
+            frame.AppendBulk(_script);
+            frame.AppendBulk("1"u8);
+            frame.AppendBulk((isShared ? (byte[])Keys.Manifest! : Keys.Meta(place))!);
+            Text(isShared ? "epoch" : "e");
+            Text(fences.Epoch);
+            Text(isShared ? "registry" : "v");
+            Text(fences.Field);
+            Number(stamp);
+            Number(seconds);
+            Text(_swept.Contains(place) ? "0" : "1");
+        }
+
+        // Which history it is; then the replicas of this server, on this connection, for what was written on it above.
+        frame.AppendCommand(2);
+        frame.AppendBulk("INFO"u8);
+        frame.AppendBulk("replication"u8);
+        frame.AppendCommand(3);
+        frame.AppendBulk("WAIT"u8);
+        Number(options.WaitReplicas);
+        Number(Math.Max(1, options.ReadTimeoutMs / 2));
+        return frame.Written;
+
+        void Text(string word) => Encoding.ASCII.GetBytes(word, frame.AppendBulk(word.Length));
+
+        void Number(long number) => Text(number.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private delegate bool Parser<T>(ref RespCursor cursor, out T value);
+
+    private async ValueTask<T> NextAsync<T>(Parser<T> parse, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            if (Try(out var value))
+                return value;
+            if (_start > 0)
+            {
+                _receive.AsSpan(_start.._end).CopyTo(_receive);
+                (_start, _end) = (0, _end - _start);
+            }
+
+            if (_end == _receive.Length)
+                throw RedisFaults.Damaged();
+            var read = await _stream!.ReadAsync(_receive.AsMemory(_end), cancellation);
+            if (read == 0)
+                throw new IOException("Closed.");
+            _end += read;
+        }
+
+        bool Try(out T value)
+        {
+            var cursor = new RespCursor(_receive.AsSpan(_start.._end));
+            value = default!;
+            if (!cursor.TryError(out var error))
+                return false;
+            if (error is not null)
+                throw error;
+            if (!parse(ref cursor, out value))
+                return false;
+            _start += cursor.Position;
+            return true;
+        }
+    }
+
+    private static bool Version(ref RespCursor cursor, out ulong version)
+    {
+        version = 0;
+        if (!cursor.TryBulk(out var text, out var isNull))
+            return false;
+        if (isNull)
+            throw RedisFaults.NotInitialised();
+        return Utf8Parser.TryParse(text, out version, out var length) && length == text.Length ? true : throw RedisFaults.Damaged();
+    }
+
+    private static bool History(ref RespCursor cursor, out string history)
+    {
+        history = "";
+        if (!cursor.TryBulk(out var text, out _))
+            return false;
+        history = RedisFeed.History(RedisServerCheck.Parse(Encoding.UTF8.GetString(text)));
+        return true;
+    }
+
+    private static bool Bytes(ref RespCursor cursor, out byte[] bytes)
+    {
+        var isThere = cursor.TryBulk(out var text, out _);
+        bytes = text.ToArray();
+        return isThere;
+    }
+
+    private static bool Count(ref RespCursor cursor, out int count) => cursor.TryInteger(out count);
+
+    private void Close()
+    {
+        lock (_lock)
+        {
+            _stream?.Dispose();
+            _stream = null;
+        }
+    }
+
+    private sealed class Round
+    {
+        internal HashSet<int> Places { get; } = [];
+
+        internal TaskCompletionSource<string> Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
