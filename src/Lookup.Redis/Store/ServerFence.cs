@@ -105,7 +105,11 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
             versions[i] = await NextAsync<ulong>(Version, stop.Token);
         }
 
-        var history = await NextAsync<string>(History, stop.Token);
+        var (history, replicas) = await NextAsync<(string, int)>(Replication, stop.Token);
+        // WAIT would take its time to tell the same.
+        if (replicas < options.WaitReplicas)
+            throw Fences.Unconfirmed();
+        await stream.WriteAsync(Wait(), stop.Token);
         if (await NextAsync<int>(Count, stop.Token) < options.WaitReplicas)
             throw Fences.Unconfirmed();
         for (var i = 0; i < places.Length; i++)
@@ -163,19 +167,28 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
             Text(_swept.Contains(place) ? "0" : "1");
         }
 
-        // Which history it is; then the replicas of this server, on this connection, for what was written on it above.
         frame.AppendCommand(2);
         frame.AppendBulk("INFO"u8);
         frame.AppendBulk("replication"u8);
-        frame.AppendCommand(3);
-        frame.AppendBulk("WAIT"u8);
-        Number(options.WaitReplicas);
-        Number(Math.Max(1, options.ReadTimeoutMs / 2));
         return frame.Written;
 
         void Text(string word) => Encoding.ASCII.GetBytes(word, frame.AppendBulk(word.Length));
 
         void Number(long number) => Text(number.ToString(CultureInfo.InvariantCulture));
+    }
+
+    // The replicas of this server, for what was written on this connection before.
+    private ReadOnlyMemory<byte> Wait()
+    {
+        var frame = new RespBuffer(CommandSize);
+        frame.AppendCommand(3);
+        frame.AppendBulk("WAIT"u8);
+        foreach (var number in (ReadOnlySpan<int>)[options.WaitReplicas, Math.Max(1, options.ReadTimeoutMs / 2)])
+        {
+            frame.AppendBulk(Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)));
+        }
+
+        return frame.Written;
     }
 
     private delegate bool Parser<T>(ref RespCursor cursor, out T value);
@@ -225,12 +238,15 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
         return Utf8Parser.TryParse(text, out version, out var length) && length == text.Length ? true : throw RedisFaults.Damaged();
     }
 
-    private static bool History(ref RespCursor cursor, out string history)
+    private static bool Replication(ref RespCursor cursor, out (string History, int Replicas) replication)
     {
-        history = "";
+        replication = default;
         if (!cursor.TryBulk(out var text, out _))
             return false;
-        history = RedisFeed.History(RedisServerCheck.Parse(Encoding.UTF8.GetString(text)));
+        var info = RedisServerCheck.Parse(Encoding.UTF8.GetString(text));
+        replication = (
+            RedisFeed.History(info),
+            int.TryParse(info.GetValueOrDefault("connected_slaves"), CultureInfo.InvariantCulture, out var replicas) ? replicas : 0);
         return true;
     }
 

@@ -8,19 +8,22 @@ internal sealed class ChunkBasis(FreshFilters filters)
 {
     private readonly ulong[] _versions = new ulong[NumberKey.MaxPartitions];
     private readonly bool[] _filtered = new bool[NumberKey.MaxPartitions];
+    private TimeSpan _readAge;
 
     internal void Clear()
     {
         Array.Clear(_versions);
         Array.Clear(_filtered);
+        _readAge = TimeSpan.Zero;
     }
 
     /// <summary>The filter of a partition told that facts are absent.</summary>
     internal void UseFilter(int partition) => _filtered[partition] = true;
 
     /// <summary>Facts of a partition were read at a version.</summary>
-    internal void UseRead(int partition, ulong version)
+    internal void UseRead(int partition, ulong version, TimeSpan age)
     {
+        _readAge = age > _readAge ? age : _readAge;
         // The oldest counts.
         if (_versions[partition] == 0 || version < _versions[partition])
         {
@@ -28,12 +31,12 @@ internal sealed class ChunkBasis(FreshFilters filters)
         }
     }
 
-    /// <summary>Age of the oldest filter that was used; zero if everything was read.</summary>
+    /// <summary>Age of the oldest filter that was used, or of what was read where that is older; zero if all is as of now.</summary>
     internal TimeSpan Age
     {
         get
         {
-            var age = TimeSpan.Zero;
+            var age = _readAge;
             for (var p = 0; p < _filtered.Length; p++)
             {
                 if (_filtered[p] && filters.AgeOf(p) is var older && older > age)
@@ -51,10 +54,9 @@ internal sealed class ChunkBasis(FreshFilters filters)
     {
         for (var p = 0; p < manifest.Partitions; p++)
         {
-            // A read comes after the filter was asked and is never older.
             if (_filtered[p])
             {
-                _versions[p] = filters.VersionOf(p);
+                UseRead(p, filters.VersionOf(p), TimeSpan.Zero);
             }
         }
 

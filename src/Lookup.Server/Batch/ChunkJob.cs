@@ -103,6 +103,7 @@ internal sealed class ChunkJob
 
     private async Task DecideAsync(Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call)
     {
+        var freshness = ReadFreshness.Now(open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
         using (await _services.Lane.EnterAsync(call))
         {
             _filters.Take(_services.Replica, open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
@@ -114,13 +115,30 @@ internal sealed class ChunkJob
             // The time for reading counts from here: the wait for a place has a limit of its own.
             using (var limit = Limit(call))
             {
+                if (freshness.IsDemanding)
+                {
+                    await FenceAsync(limit.Token);
+                }
+
                 await _services.Store.ReadAsync(_worker.Reads, limit.Token);
             }
 
             using (await _services.Lane.EnterAsync(call))
             {
-                _worker.Settle(question, registry.Registers, open.Demand);
+                _worker.Settle(question, registry.Registers, open.Demand, freshness);
             }
+        }
+    }
+
+    private async ValueTask FenceAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await _services.Store.FenceAsync(Enumerable.Range(0, _services.Store.Manifest.Partitions), cancellation);
+        }
+        catch (StoreUnavailableException)
+        {
+            // Others of a cluster may have succeeded: what is read tells for each number.
         }
     }
 

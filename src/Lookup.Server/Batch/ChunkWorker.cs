@@ -180,12 +180,13 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     /// <param name="question">As in <see cref="Screen"/>.</param>
     /// <param name="registers">As in <see cref="Screen"/>.</param>
     /// <param name="demand">The position that the answers must be as new as, or null.</param>
-    internal void Settle(in Question question, RegisterSnapshots registers, ConsistencyToken? demand)
+    /// <param name="freshness">How fresh what was read must be.</param>
+    internal void Settle(in Question question, RegisterSnapshots registers, ConsistencyToken? demand, in ReadFreshness freshness)
     {
         for (var item = 0; item < Reads.Count; item++)
         {
             var (number, asked) = _readItems[item];
-            if (Reads.Fault(item) is not null)
+            if (Reads.Fault(item) is not null || !freshness.Accepts(Reads.AsOf(item)))
             {
                 _answers[number] = Add(ItemAnswer.Unavailable);
                 continue;
@@ -198,7 +199,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
                 continue;
             }
 
-            Basis.UseRead(partition, version);
+            Basis.UseRead(partition, version, freshness.AgeOf(Reads.AsOf(item)));
             if (cache.IsOn && cache.AskedBefore.Note(_keys[number]))
             {
                 Keep(item, number, asked);

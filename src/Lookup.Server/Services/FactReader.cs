@@ -38,6 +38,7 @@ internal sealed class FactReader(
         PhoneNumber number, AskedQuestion asked, bool exact, ConsistencyToken? demand, ServerCallContext context)
     {
         monitor.ThrowIfUntrusted();
+        var freshness = ReadFreshness.Now(exact, demand, clock, options.FreshnessBoundMs);
         var key = cipher.Encrypt(number);
         FactsRead? read = null;
         if (!exact && registry.Fresh is { } fresh)
@@ -62,9 +63,20 @@ internal sealed class FactReader(
             }
 
             // After a failure the arrays are left to the collector: a read that was given up may still look at them.
-            var session = cache.Session(key.Partition(store.Manifest.Partitions));
+            var partition = key.Partition(store.Manifest.Partitions);
+            if (freshness.IsDemanding)
+            {
+                await store.FenceAsync([partition], call.Token);
+            }
+
+            var session = cache.Session(partition);
             var stored = await store.ReadAsync(key, read.Ids, call.Token);
-            read.Take(stored);
+            if (!freshness.Accepts(stored.AsOf))
+            {
+                throw ReadFreshness.Refused();
+            }
+
+            read.Take(stored, freshness.AgeOf(stored.AsOf));
             Keep(session, key, read.Ids.Span, stored);
             return read;
         }
@@ -140,7 +152,7 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
     /// <summary>The position of the store that it is at least as new as; null where no facts were needed.</summary>
     internal StorePosition? Position { get; private set; }
 
-    /// <summary>Age of the filter that told of absent facts; zero if all were read.</summary>
+    /// <summary>Age of the filter that told of absent facts, or of what was read where that is older; zero if all is as of now.</summary>
     internal TimeSpan Age { get; private set; }
 
     internal ReadOnlyMemory<FactId> Ids => _ids.AsMemory(0, _count);
@@ -166,8 +178,9 @@ internal sealed class FactsRead(Question question, RegisterSnapshots registers, 
         _count = kept;
     }
 
-    internal void Take(in StoreRead stored)
+    internal void Take(in StoreRead stored, TimeSpan age)
     {
+        Age = age > Age ? age : Age;
         for (var i = 0; i < _count; i++)
         {
             _bySlot[_slots[i]] = stored.Values[i];
