@@ -61,6 +61,7 @@ internal sealed class StoreMonitor(
         try
         {
             await store.ProbeAsync(limit.Token);
+            await store.FenceAsync(Enumerable.Range(0, store.Manifest.Partitions), limit.Token);
             Set(true, "");
         }
         catch (StoreUnavailableException e)

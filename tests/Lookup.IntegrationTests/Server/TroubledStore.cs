@@ -42,7 +42,7 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         Reads++;
         await OnReadOnTheWayBack();
         var values = read.Values.Select((value, i) => Hide(ids.Span[i]) ? null : value).ToArray();
-        return new StoreRead(values, read.Partition, read.Version - Math.Min(Behind, read.Version));
+        return read with { Values = values, Version = read.Version - Math.Min(Behind, read.Version) };
     }
 
     public async Task ReadAsync(ReadBatch batch, CancellationToken ct)
