@@ -11,7 +11,8 @@
 //   {pp}c:BB     hash   field of the bucket + effective time (8 bytes) -> claims of a shared version, see FactClaims
 //   {pp}x:G      string filter, see BlockFilter
 //   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
-//   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports, :builder
+//   {pp}w        never there: what a write that changes nothing names, to find out whether writes are taken
+//   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports, :builder; :w as {pp}w
 using System.Buffers.Binary;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -68,6 +69,9 @@ internal static class Keys
     }
 
     internal static RedisKey Meta(int partition) => Plain(partition, (byte)'m');
+
+    /// <summary>Of nothing, in the slot of a partition or of <see cref="Shared"/>.</summary>
+    internal static RedisKey Nothing(int partition) => partition == Shared ? "{lookup}:w" : Plain(partition, (byte)'w');
 
     internal static RedisKey Feed(int partition) => Plain(partition, (byte)'f');
 

@@ -125,7 +125,7 @@ public interface IFactStore : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
     public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation);
 
-    /// <summary>Checks the manifest, every partition and the server's settings.</summary>
+    /// <summary>Checks the manifest, every partition, the server's settings, and whether writes are taken.</summary>
     /// <exception cref="StoreUnavailableException">The service must not serve from this store.</exception>
     public Task<StoreHealth> ProbeAsync(CancellationToken cancellation);
 }

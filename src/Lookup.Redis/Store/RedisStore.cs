@@ -220,7 +220,7 @@ internal sealed class RedisStore : IFactStore
             facts += count;
         }
 
-        return new StoreHealth(facts, warnings);
+        return new StoreHealth(facts, warnings, await _server.TryWritesAsync(_link, Manifest.Partitions, cancellation));
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
 
@@ -12,6 +13,13 @@ internal abstract class ServerCheck
     /// <returns>What should be changed.</returns>
     /// <exception cref="StoreUnavailableException">The service must not use the server.</exception>
     internal abstract Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation);
+
+    /// <summary>Tries whether the servers take writes, by writes that change nothing.</summary>
+    /// <param name="link">Where they are.</param>
+    /// <param name="partitions">Partitions of the store.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <returns>Why one refuses them; null where all take them.</returns>
+    internal abstract Task<StoreUnavailableException?> TryWritesAsync(RedisLink link, int partitions, CancellationToken cancellation);
 }
 
 /// <summary>For a server of our own, whose settings we made.</summary>
@@ -19,9 +27,13 @@ internal sealed class OwnServerCheck : ServerCheck
 {
     internal override Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation) =>
         Task.FromResult<IReadOnlyList<string>>([]);
+
+    // It has no limit of memory at which it would refuse them.
+    internal override Task<StoreUnavailableException?> TryWritesAsync(RedisLink link, int partitions, CancellationToken cancellation) =>
+        Task.FromResult<StoreUnavailableException?>(null);
 }
 
-/// <summary>For redis: INFO alone, which hosted servers allow too.</summary>
+/// <summary>For redis: INFO and plain commands, which hosted servers allow too.</summary>
 internal sealed class RedisServerCheck : ServerCheck
 {
     // By the identity of the process, which counts from its start.
@@ -32,6 +44,30 @@ internal sealed class RedisServerCheck : ServerCheck
         var warnings = await Task.WhenAll(link.Servers(partitions).Select(async server =>
             Check(await server.WriteAsync(db => server.InfoAsync(db, ""), cancellation), link.Options)));
         return [.. warnings.SelectMany(warning => warning).Distinct()];
+    }
+
+    internal override async Task<StoreUnavailableException?> TryWritesAsync(
+        RedisLink link, int partitions, CancellationToken cancellation)
+    {
+        var tries = await Task.WhenAll(Enumerable.Range(Keys.Shared, partitions + 1).Select(TryAsync));
+        return tries.FirstOrDefault(fault => fault is not null);
+
+        async Task<StoreUnavailableException?> TryAsync(int place)
+        {
+            try
+            {
+                // Refused for every reason that a write is refused for (memory, disk, replicas); otherwise, with no bytes for
+                // a key that is not there, nothing is made, logged or replicated.
+                await link.WriteAsync(
+                    place, db => db.StringSetRangeAsync(Keys.Nothing(place), 0, RedisValue.EmptyString, CommandFlags.DemandMaster), cancellation);
+                return null;
+            }
+            catch (StoreUnavailableException e)
+            {
+                // A part that moves says so itself; the others go on.
+                return e.IsElsewhere ? null : e;
+            }
+        }
     }
 
     private List<string> Check(Dictionary<string, string> info, StoreOptions options)

@@ -68,4 +68,5 @@ public sealed record Registry(
 /// <summary>State of a store that can be served from.</summary>
 /// <param name="Facts">Timelines in all partitions.</param>
 /// <param name="Warnings">What an operator should change, in sentences.</param>
-public sealed record StoreHealth(long Facts, IReadOnlyList<string> Warnings);
+/// <param name="WritesRefused">Why writes are refused although reads are answered; null where they are taken.</param>
+public sealed record StoreHealth(long Facts, IReadOnlyList<string> Warnings, StoreUnavailableException? WritesRefused = null);

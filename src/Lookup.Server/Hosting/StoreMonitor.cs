@@ -60,9 +60,9 @@ internal sealed class StoreMonitor(
         limit.CancelAfter(TimeSpan.FromMilliseconds(Math.Max(1_000, options.StoreReadLimitMs)));
         try
         {
-            await store.ProbeAsync(limit.Token);
+            var health = await store.ProbeAsync(limit.Token);
             await store.FenceAsync(Enumerable.Range(0, store.Manifest.Partitions), limit.Token);
-            Set(true, "");
+            Set(true, health.WritesRefused?.Message ?? "", health.WritesRefused?.InnerException);
         }
         catch (StoreUnavailableException e)
         {
@@ -94,18 +94,26 @@ internal sealed class StoreMonitor(
 
         Volatile.Write(ref _state, new State(serving, why, untrusted));
         old.Replaced.TrySetResult();
-        if (serving)
+        if (Current is { TakesWrites: true })
         {
             log.LogInformation("SERVING");
         }
         else
         {
-            log.LogWarning("NOT_SERVING: {Why} {Cause}", why, cause is null ? "" : Redaction.Mask(cause.ToString()));
+            var text = cause is null ? "" : Redaction.Mask(cause.ToString());
+            log.LogWarning("{Status}: {Why} {Cause}", serving ? "SERVING, but nothing can be recorded" : "NOT_SERVING", why, text);
         }
     }
 
+    /// <summary>What a probe found.</summary>
+    /// <param name="Serving">Checks can be answered.</param>
+    /// <param name="Why">Why they cannot, or, where they can, why nothing can be recorded; empty where all is well.</param>
+    /// <param name="Untrusted">The fault for which calls are refused although the store answers.</param>
     internal sealed record State(bool Serving, string Why, StoreUnavailableException? Untrusted = null)
     {
+        /// <summary>The store also takes writes.</summary>
+        internal bool TakesWrites => Serving && Why.Length == 0;
+
         internal TaskCompletionSource Replaced { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         internal Task Changed => Replaced.Task;

@@ -1,26 +1,47 @@
+using System.Collections.Frozen;
 using Grpc.Core;
 using Grpc.Health.V1;
+using Lookup.Redis;
+using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
 using static Grpc.Health.V1.HealthCheckResponse.Types;
 
 namespace Lookup.Server.Services;
 
-/// <summary>grpc.health.v1: serving when the store can be asked and is the right one. The empty name stands for the whole.</summary>
-internal sealed class HealthService(StoreMonitor monitor, Drain drain) : Health.HealthBase
+/// <summary>
+/// grpc.health.v1: each service is serving when what it needs of the store is there. The empty name stands for the whole, which
+/// serves as long as checks are answered.
+/// </summary>
+internal sealed class HealthService(
+    StoreMonitor monitor, FilterReplica replica, IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain)
+    : Health.HealthBase
 {
-    private static readonly HashSet<string> Known =
-    [
-        "",
-        V1.LookupService.Descriptor.FullName,
-        V1.FactService.Descriptor.FullName,
-        V1.RegistryService.Descriptor.FullName,
-        V1.ImportService.Descriptor.FullName,
-    ];
+    private enum Needs
+    {
+        /// <summary>The store can be asked and is the right one.</summary>
+        Store,
+
+        /// <summary>It takes writes, too.</summary>
+        Writes,
+
+        /// <summary>It can be asked, and its changes are followed within the freshness bound.</summary>
+        Changes,
+    }
+
+    private static readonly FrozenDictionary<string, Needs> Known = new Dictionary<string, Needs>
+    {
+        [""] = Needs.Store,
+        [V1.LookupService.Descriptor.FullName] = Needs.Store,
+        [V1.FactService.Descriptor.FullName] = Needs.Writes,
+        [V1.ImportService.Descriptor.FullName] = Needs.Writes,
+        [V1.RegistryService.Descriptor.FullName] = Needs.Writes,
+        [V1.WatchService.Descriptor.FullName] = Needs.Changes,
+    }.ToFrozenDictionary();
 
     /// <inheritdoc/>
     public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context) =>
-        Known.Contains(request.Service)
-            ? Task.FromResult(new HealthCheckResponse { Status = Status(monitor.Current) })
+        Known.TryGetValue(request.Service, out var needs)
+            ? Task.FromResult(new HealthCheckResponse { Status = Status(needs, monitor.Current) })
             : throw new RpcException(new Status(StatusCode.NotFound, "There is no service of this name."));
 
     /// <inheritdoc/>
@@ -29,12 +50,12 @@ internal sealed class HealthService(StoreMonitor monitor, Drain drain) : Health.
     {
         drain.Track(context);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
-        var known = Known.Contains(request.Service);
+        var known = Known.TryGetValue(request.Service, out var needs);
         var last = ServingStatus.Unknown;
         while (true)
         {
             var state = monitor.Current;
-            var status = known ? Status(state) : ServingStatus.ServiceUnknown;
+            var status = known ? Status(needs, state) : ServingStatus.ServiceUnknown;
             if (status != last)
             {
                 await responseStream.WriteAsync(new HealthCheckResponse { Status = last = status }, context.CancellationToken);
@@ -45,10 +66,27 @@ internal sealed class HealthService(StoreMonitor monitor, Drain drain) : Health.
                 return;
             }
 
-            await state.Changed.WaitAsync(end.Token).ContinueWith(static _ => { }, TaskScheduler.Default);
+            // Changes grow old without anybody telling, so they are looked at as often as the store is.
+            var pause = needs == Needs.Changes ? TimeSpan.FromMilliseconds(options.HealthProbeMs) : Timeout.InfiniteTimeSpan;
+            await state.Changed.WaitAsync(pause, clock, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private ServingStatus Status(StoreMonitor.State state) =>
-        state.Serving && !drain.Begun.IsCancellationRequested ? ServingStatus.Serving : ServingStatus.NotServing;
+    private ServingStatus Status(Needs needs, StoreMonitor.State state)
+    {
+        var serving = needs switch
+        {
+            Needs.Writes => state.TakesWrites,
+            Needs.Changes => state.Serving && FollowsChanges(),
+            _ => state.Serving,
+        };
+        return serving && !drain.Begun.IsCancellationRequested ? ServingStatus.Serving : ServingStatus.NotServing;
+    }
+
+    private bool FollowsChanges()
+    {
+        var now = clock.GetTimestamp();
+        return Enumerable.Range(0, store.Manifest.Partitions)
+            .All(p => FreshFilters.Usable(replica, p, null, clock, now, options.FreshnessBoundMs) is not null);
+    }
 }

@@ -15,6 +15,7 @@ public sealed class HealthTests(LookupServer server) : IClassFixture<LookupServe
     [InlineData("lookup.v1.LookupService")]
     [InlineData("lookup.v1.FactService")]
     [InlineData("lookup.v1.RegistryService")]
+    [InlineData("lookup.v1.ImportService")]
     public async Task Health_GoodStore_IsServing(string service) =>
         Assert.Equal(ServingStatus.Serving, (await Health.CheckAsync(new HealthCheckRequest { Service = service })).Status);
 

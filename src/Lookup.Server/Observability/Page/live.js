@@ -79,7 +79,7 @@ function draw(id, series, label) {
 function show() {
   const now = samples.at(-1);
   if (!now) return;
-  state(now.serving ? 'serving' : 'not serving: ' + now.why, now.serving ? 'serving' : 'not');
+  state(now.serving ? (now.why ? 'serving, but nothing can be recorded: ' + now.why : 'serving') : 'not serving: ' + now.why, now.serving ? 'serving' : 'not');
   byId('clock').textContent = new Date(now.time).toISOString().replace('T', ' ').slice(0, 19) + ' UTC';
   figure('wrong', whole.format(now.wrongAllows), now.wrongAllows > 0 ? 'bad' : 'good');
   figure('rate', whole.format(now.checks));
