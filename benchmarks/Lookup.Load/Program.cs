@@ -20,6 +20,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new ScrubCommand(),
     new ChaosCommand(),
     new EffectCommand(),
+    new RebuildCommand(),
     echo,
     saturate,
 };
