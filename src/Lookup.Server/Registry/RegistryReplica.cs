@@ -54,18 +54,30 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(options.RegistryPollMs), clock);
-        do
+        try
         {
-            try
+            do
             {
-                await SharedReadAsync();
+                await TryReadAsync();
             }
-            catch (Exception)
-            {
-                // Whatever it was: the snapshot grows old and is not used, and the store's monitor tells why.
-            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
         }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        catch (OperationCanceledException)
+        {
+            // The process ends.
+        }
+    }
+
+    private async Task TryReadAsync()
+    {
+        try
+        {
+            await SharedReadAsync();
+        }
+        catch (Exception)
+        {
+            // Whatever it was: the snapshot grows old and is not used, and the store's monitor tells why.
+        }
     }
 
     // Calls that find the snapshot too old share one read.

@@ -54,7 +54,7 @@ public sealed class WatchTroubleTests
                 told.Add((await watch.NextChangeAsync()).Number);
             }
         });
-        Assert.Equal(StatusCode.ResourceExhausted, cut.StatusCode);
+        Assert.True(IsCut(cut), cut.ToString());
         Assert.InRange(told.Count, 1, expected.Count - 1);
 
         token = watch.LastToken;
@@ -68,7 +68,7 @@ public sealed class WatchTroubleTests
                     told.Add((await resumed.NextChangeAsync()).Number);
                 }
             }
-            catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
+            catch (RpcException e) when (IsCut(e))
             {
                 token = resumed.LastToken;
             }
@@ -76,6 +76,9 @@ public sealed class WatchTroubleTests
 
         Assert.Equal(expected.Order(), told.Order());
     }
+
+    // A message that is held up half sent can keep the status from coming through; the stream is then reset.
+    private static bool IsCut(RpcException e) => e.StatusCode is StatusCode.ResourceExhausted or StatusCode.Internal;
 
     [Fact]
     public async Task Watch_StoreAwayAndBack_HeartbeatsTellItAndNothingIsLost()
