@@ -149,24 +149,37 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
         }
     }
 
+    // A machine that is busy may refuse for a moment; what cannot be listed for long counts as lost.
+    private static async Task<ListFactsResponse?> TryListAsync(Instance instance, int number, HistoryLog log, CancellationToken ct)
+    {
+        var limit = log.Now + (long)RecoveryLimit.TotalMicroseconds;
+        while (true)
+        {
+            try
+            {
+                return await new FactService.FactServiceClient(instance.Channel).ListFactsAsync(
+                    new ListFactsRequest { Number = Subject.Text(number) }, deadline: DateTime.UtcNow + FinalDeadline, cancellationToken: ct);
+            }
+            catch (RpcException e) when (log.Now > limit)
+            {
+                Report.Say($"  Number {number} cannot be listed: {e.StatusCode} {e.Status.Detail}");
+                return null;
+            }
+            catch (RpcException)
+            {
+                await Task.Delay(50, ct);
+            }
+        }
+    }
+
     private static async Task ListAsync(Instance[] instances, Readers readers, Subject subject, HistoryLog log, CancellationToken ct)
     {
         for (var number = 0; number < subject.Count; number++)
         {
             var instance = instances[number % instances.Length];
             await readers.CheckAsync(instance, number, ReadMode.Exact, FinalDeadline);
-            ListFactsResponse listed;
-            try
-            {
-                listed = await new FactService.FactServiceClient(instance.Channel).ListFactsAsync(
-                    new ListFactsRequest { Number = Subject.Text(number) }, deadline: DateTime.UtcNow + FinalDeadline, cancellationToken: ct);
-            }
-            catch (RpcException e)
-            {
-                Report.Say($"  Number {number} cannot be listed: {e.StatusCode} {e.Status.Detail}");
+            if (await TryListAsync(instance, number, log, ct) is not { } listed)
                 continue;
-            }
-
             log.Add(new HistoryEvent { Event = EventKind.Listed, Number = number, Instance = instance.Index, At = log.Now });
             foreach (var fact in listed.Facts)
             {

@@ -77,8 +77,14 @@ internal sealed class ChaosStore : IAsyncDisposable
     /// <summary>A server that follows another now.</summary>
     internal async Task<RedisNode> ReplicaAsync(int target, CancellationToken ct)
     {
-        var replicas = _mode == StoreMode.Replicas ? [.. _nodes.Where(node => node != _first)] : await WithRoleAsync("slave", ct);
-        return replicas[target % replicas.Count];
+        while (true)
+        {
+            var replicas = _mode == StoreMode.Replicas ? [.. _nodes.Where(node => node != _first)] : await WithRoleAsync("slave", ct);
+            if (replicas.Count > 0)
+                return replicas[target % replicas.Count];
+            // Just after a fail-over there may be none that says so.
+            await Task.Delay(100, ct);
+        }
     }
 
     /// <summary>Makes the replica that has most the primary, as Sentinel does, and lets the others follow it.</summary>
