@@ -23,6 +23,7 @@ internal sealed class ChaosCommand : LoadCommand
     private readonly Option<FaultKind[]> _faults = new("--faults") { Description = "Only these kinds of faults.", HelpName = "KIND", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _defect = new("--defect") { Description = "Build the service with this mistake (Chaos/defects) first.", HelpName = "NAME" };
     private readonly Option<bool> _prove = new("--prove") { Description = "Plant each mistake in turn and show that the checker finds it." };
+    private readonly Option<bool> _table = new("--table") { Description = "Write what callers saw of each kind of fault into docs/failures.md, unless there was a breach." };
     private readonly Option<string?> _history = new("--history") { Description = "Judge this history again instead of running.", HelpName = "FILE" };
 
     public ChaosCommand()
@@ -36,6 +37,7 @@ internal sealed class ChaosCommand : LoadCommand
         Options.Add(_defect);
         Options.Add(_prove);
         Options.Add(_history);
+        Options.Add(_table);
     }
 
     protected override async Task MeasureAsync(ParseResult parsed, Report report, CancellationToken ct)
@@ -96,7 +98,17 @@ internal sealed class ChaosCommand : LoadCommand
                 Directory.Delete(folder, recursive: true);
         }
 
-        Count([.. results.Select(result => result.History)], report);
+        IReadOnlyList<IReadOnlyList<HistoryEvent>> histories = [.. results.Select(result => result.History)];
+        Count(histories, report);
+        if (!parsed.GetValue(_table))
+            return;
+        if (results.Count == 0 || results.Any(result => result.Violations.Count > 0))
+            Report.Say("There was a breach: docs/failures.md stays as it is.");
+        else
+            FaultTable.Write(
+                Path.Combine(Repository.Root, "docs", "failures.md"),
+                histories,
+                await RunIdentity.FindAsync([Name, .. parsed.Tokens.Select(token => token.Value).Where(token => token != Name)], [], ct));
     }
 
     private FaultKind[]? Only(ParseResult parsed) => parsed.GetValue(_faults) is { Length: > 0 } only ? only : null;
@@ -168,10 +180,23 @@ internal sealed class ChaosCommand : LoadCommand
         }
 
         Add("chaos_watched", all.Count(told => told.Event == EventKind.Watched), $"Changes told to consumers; {all.Count(told => told is { Event: EventKind.WatchEnded, Text: not null }):N0} times one was told that it lost continuity.");
-        foreach (var metric in Availability.Of(all))
+        foreach (var fault in Availability.Of(histories))
         {
-            report.Add(metric);
+            report.Add(new Metric($"chaos_{Snake(fault.Kind.ToString())}_decided", "%", new Series(fault.DecidedPercent))
+            {
+                Note = $"{fault.Times} times; single checks then and in the second after. Without a decision: {fault.Undecided}. Longest wait {fault.LongestWait * 1e3:N0} ms.",
+            });
+            if (fault.Recoveries.Count > 0)
+            {
+                report.Add(new Metric($"chaos_{Snake(fault.Kind.ToString())}_recovery", "s", new Series(fault.Recoveries))
+                {
+                    Note = "From the end of the fault, with what an operator did, until each instance has decided an exact check.",
+                });
+            }
         }
+
+        static string Snake(string name) =>
+            string.Concat(name.Select((letter, i) => char.IsUpper(letter) && i > 0 ? "_" + char.ToLowerInvariant(letter) : char.ToLowerInvariant(letter).ToString()));
 
         void Add(string name, int count, string note) => report.Add(new Metric(name, "events", new Series(count)) { Note = note });
     }
