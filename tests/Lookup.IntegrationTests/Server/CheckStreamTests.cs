@@ -101,7 +101,9 @@ public sealed class CheckStreamTests(LookupServer server) : IClassFixture<Lookup
         {
             await using var full = await StreamCall.OpenAsync(server, new CheckStreamOpen
             {
-                Question = Samples.Question(), AllReasons = true, DefaultRegion = "NL",
+                Question = Samples.Question(),
+                AllReasons = true,
+                DefaultRegion = "NL",
             });
             var first = await full.AskTextsAsync(1, Samples.NewNumber(), Samples.NewNumber());
             Assert.Equal((2, 2), (first.ReasonBits.Count, first.Numbers.Count));

@@ -18,6 +18,11 @@ internal sealed class RedisServer : IAsyncDisposable
     private readonly string? _configuration;
     private Process? _process;
 
+    private const int FirstPort = 20_000;
+    private const int Ports = 12_000;
+
+    private static int _lastPort = Random.Shared.Next(Ports);
+
     private RedisServer(string? configuration, string[] arguments)
     {
         _configuration = configuration;
@@ -118,10 +123,22 @@ internal sealed class RedisServer : IAsyncDisposable
         kill.WaitForExit();
     }
 
+    /// <summary>A port below those that outgoing connections take, so that none of them has it before the server does.</summary>
     internal static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = FirstPort + (int)((uint)Interlocked.Increment(ref _lastPort) % Ports);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // In use; the next one.
+            }
+        }
     }
 }
