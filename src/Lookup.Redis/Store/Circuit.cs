@@ -22,6 +22,9 @@ internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> p
     // What is written may wait for replicas, so a moment of silence is no reason to give it up: the probe must fail too.
     private static readonly TimeSpan WriteGrace = TimeSpan.FromMilliseconds(100);
 
+    // The timer of the read that is given up may fire a moment before the clock says so.
+    private const double TimersEarly = 0.9;
+
     // Between probes that could not even be sent.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
@@ -62,7 +65,7 @@ internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> p
     internal void Missed()
     {
         var since = Volatile.Read(ref _silentSince);
-        if (since == 0 || clock.GetElapsedTime(since) < silence)
+        if (since == 0 || clock.GetElapsedTime(since) < silence * TimersEarly)
             return;
         Period period;
         lock (_lock)

@@ -101,12 +101,12 @@ public sealed class CircuitTests : IDisposable
         var init = new InitOptions { KeyCheck = Sample.Cipher.KeyCheck, Partitions = 1, ExpectedFacts = 1_000 };
         await StoreAdmin.InitAsync(server.Options, init, TimeProvider.System, _limit.Token);
         await using var store = await StoreAdmin.OpenAsync(
-            server.Options with { ReadTimeoutMs = 4_000 }, init.KeyCheck, TimeProvider.System, _limit.Token);
+            server.Options with { ReadTimeoutMs = 2_000 }, init.KeyCheck, TimeProvider.System, _limit.Token);
         server.Pause();
         try
         {
             var first = ReadAsync();
-            await Task.Delay(2_000);
+            await Task.Delay(1_000);
             var later = Enumerable.Range(0, 20).Select(_ => ReadAsync()).ToArray();
             var batch = new ReadBatch();
             batch.Add(Sample.Key(1), [Sample.ObjectionId()]);
