@@ -158,9 +158,10 @@ public sealed class CheckStreamTroubleTests
         for (var i = 0; i < 5; i++)
         {
             var error = await AskAndLeaveAsync(server);
-            while (error is RpcException { StatusCode: StatusCode.ResourceExhausted })
+            while (error is RpcException { StatusCode: StatusCode.ResourceExhausted or StatusCode.Cancelled })
             {
-                // That the one before has gone is noticed a little later.
+                // That the one before has gone is noticed a little later. A message that was on its way when the stream was refused
+                // is cancelled.
                 await Task.Delay(20);
                 error = await AskAndLeaveAsync(server);
             }
