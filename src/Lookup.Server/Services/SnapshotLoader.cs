@@ -12,20 +12,26 @@ namespace Lookup.Server.Services;
 
 /// <summary>Loads snapshots of registers from streams, one at a time.</summary>
 internal sealed class SnapshotLoader(
-    IFactStore store, RegimeSet regimes, NumberCipher cipher, StoreMonitor monitor, LookupServerOptions options, TimeProvider clock, Drain drain)
+    IFactStore store, RegimeSet regimes, NumberCipher cipher, StoreMonitor monitor, LookupServerOptions options, TimeProvider clock, Drain drain) : IDisposable
 {
     /// <summary>Most numbers in one message.</summary>
     internal const int MaxChunk = 8_192;
 
+    // That a load before has ended, because its caller went, is noticed a moment later.
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
+
     private readonly NumberKey[] _keys = new NumberKey[MaxChunk];
-    private int _loading;
+    private readonly SemaphoreSlim _loading = new(1);
+
+    /// <inheritdoc/>
+    public void Dispose() => _loading.Dispose();
 
     /// <summary>Runs one load.</summary>
     /// <returns>The import and the register that was loaded; null where the caller left it at the difference.</returns>
     internal async Task<(string ImportId, RegisterDefinition? Register)> RunAsync(
         IAsyncStreamReader<V1.LoadSnapshotRequest> requests, IServerStreamWriter<V1.LoadSnapshotResponse> responses, ServerCallContext context)
     {
-        if (Interlocked.Exchange(ref _loading, 1) == 1)
+        if (!await _loading.WaitAsync(EndLimit, context.CancellationToken))
         {
             throw Refusals.Exhausted("A snapshot is being loaded already; only one is loaded at a time.", options.RetryAfterMs);
         }
@@ -42,7 +48,7 @@ internal sealed class SnapshotLoader(
         }
         finally
         {
-            Volatile.Write(ref _loading, 0);
+            _loading.Release();
         }
     }
 

@@ -70,7 +70,7 @@ public sealed class SnapshotCommandTests : IDisposable
 
         Assert.Equal(1, stopped.ExitCode);
         Assert.StartsWith("lookup: 2 lines hold no number that can be read, and 0 are accepted", stopped.Error, StringComparison.Ordinal);
-        Assert.Equal(3, accepted.ExitCode);
+        Assert.True(accepted.ExitCode == 3, accepted.Error);
         Assert.Equal(3, (await File.ReadAllLinesAsync(file + ".rejects.csv", TestContext.Current.CancellationToken)).Length);
     }
 
