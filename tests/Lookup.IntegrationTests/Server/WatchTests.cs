@@ -136,7 +136,10 @@ public sealed class WatchTests
         }
 
         // One number twice: the order is per number.
-        await server.Facts.RecordFactsAsync(Samples.Record(numbers.Skip(20).Select(n => Samples.Objection(n))));
+        // In effect before its withdrawal: within one millisecond the objection would win, and nothing would change.
+        var objections = numbers.Skip(20).Select(n => Samples.Objection(n)).ToList();
+        objections.ForEach(objection => objection.Effective = Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-2)));
+        await server.Facts.RecordFactsAsync(Samples.Record(objections));
         var withdrawn = Samples.Objection(numbers[25]);
         withdrawn.Withdrawn = true;
         await server.Facts.RecordFactsAsync(Samples.Record(withdrawn));
