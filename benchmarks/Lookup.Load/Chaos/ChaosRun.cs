@@ -1,4 +1,3 @@
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Lookup.Core.Numbers;
 using Lookup.Load.Chaos.Checking;
@@ -121,16 +120,9 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
 
     private static async Task<ulong> PrepareAsync(Instance instance, CancellationToken ct)
     {
-        var registry = new RegistryService.RegistryServiceClient(instance.Channel);
-        var organisation = new Organisation { Name = TestBed.Organisation, Sector = Sector.Other, SwitchedOffLayers = { Layer.Code } };
-        await registry.PutOrganisationAsync(new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
-        // An empty snapshot: on the register is nobody.
-        await registry.RecordSnapshotAsync(
-            new RecordSnapshotRequest { Register = Register, SnapshotDate = Timestamp.FromDateTime(DateTime.UtcNow.Date.AddDays(-1)) }, cancellationToken: ct);
+        await TestBed.StateAsync(instance.Channel, Register, ct);
         var listed = await new FactService.FactServiceClient(instance.Channel).ListFactsAsync(
             new ListFactsRequest { Number = "+31612345678" }, cancellationToken: ct);
-        // Every instance knows the organisation within the bound.
-        await Task.Delay(2 * BoundMs, ct);
         return ConsistencyToken.TryParse(listed.ConsistencyToken, out var token, out var error) ? token.Epoch : throw new InvalidDataException(error);
     }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using Lookup.Load.Chaos;
 using Lookup.Load.Chaos.Checking;
 using Lookup.Load.Chaos.History;
@@ -182,21 +183,18 @@ internal sealed class ChaosCommand : LoadCommand
         Add("chaos_watched", all.Count(told => told.Event == EventKind.Watched), $"Changes told to consumers; {all.Count(told => told is { Event: EventKind.WatchEnded, Text: not null }):N0} times one was told that it lost continuity.");
         foreach (var fault in Availability.Of(histories))
         {
-            report.Add(new Metric($"chaos_{Snake(fault.Kind.ToString())}_decided", "%", new Series(fault.DecidedPercent))
+            report.Add(new Metric($"chaos_{JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.Kind.ToString())}_decided", "%", new Series(fault.DecidedPercent))
             {
                 Note = $"{fault.Times} times; single checks then and in the second after. Without a decision: {fault.Undecided}. Longest wait {fault.LongestWait * 1e3:N0} ms.",
             });
             if (fault.Recoveries.Count > 0)
             {
-                report.Add(new Metric($"chaos_{Snake(fault.Kind.ToString())}_recovery", "s", new Series(fault.Recoveries))
+                report.Add(new Metric($"chaos_{JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.Kind.ToString())}_recovery", "s", new Series(fault.Recoveries))
                 {
                     Note = "From the end of the fault, with what an operator did, until each instance has decided an exact check.",
                 });
             }
         }
-
-        static string Snake(string name) =>
-            string.Concat(name.Select((letter, i) => char.IsUpper(letter) && i > 0 ? "_" + char.ToLowerInvariant(letter) : char.ToLowerInvariant(letter).ToString()));
 
         void Add(string name, int count, string note) => report.Add(new Metric(name, "events", new Series(count)) { Note = note });
     }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Net.Client;
 using Lookup.Load.Effect;
 using Lookup.Load.Latency;
@@ -55,7 +54,7 @@ internal sealed class EffectCommand : LoadCommand
                 channels.Add(TestBed.Connect(address));
             }
 
-            await PrepareAsync(channels[0], ct);
+            await TestBed.StateAsync(channels[0], Register, ct);
             await MeasureAsync(parsed, bed, [.. channels], count, report, ct);
         }
         finally
@@ -66,16 +65,6 @@ internal sealed class EffectCommand : LoadCommand
                 await process.DisposeAsync();
             }
         }
-    }
-
-    private static async Task PrepareAsync(GrpcChannel channel, CancellationToken ct)
-    {
-        var registry = new RegistryService.RegistryServiceClient(channel);
-        var organisation = new Organisation { Name = TestBed.Organisation, Sector = Sector.Other, SwitchedOffLayers = { Layer.Code } };
-        await registry.PutOrganisationAsync(new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
-        await registry.RecordSnapshotAsync(
-            new RecordSnapshotRequest { Register = Register, SnapshotDate = Timestamp.FromDateTime(DateTime.UtcNow.Date.AddDays(-1)) }, cancellationToken: ct);
-        await Task.Delay(Settling, ct);
     }
 
     private async Task MeasureAsync(ParseResult parsed, TestBed bed, GrpcChannel[] channels, int count, Report report, CancellationToken ct)

@@ -1,3 +1,5 @@
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 using Grpc.Net.Client;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
@@ -45,10 +47,22 @@ internal sealed class TestBed : IAsyncDisposable
     {
         (_service, Address) = await LookupTool.ServeAsync(Redis.ConnectionString, KeyFile, ct);
         _channel = Channel();
+        await StateAsync(_channel, null, ct);
+    }
+
+    /// <summary>States the organisation, and that nobody is on a register. Every instance knows it when this ends.</summary>
+    internal static async Task StateAsync(ChannelBase channel, string? emptyRegister, CancellationToken ct)
+    {
+        var registry = new RegistryService.RegistryServiceClient(channel);
         var organisation = new Organisation { Name = Organisation, Sector = Sector.Other, SwitchedOffLayers = { Layer.Code } };
-        await new RegistryService.RegistryServiceClient(_channel).PutOrganisationAsync(
-            new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
-        // Every instance has it within the freshness bound.
+        await registry.PutOrganisationAsync(new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
+        if (emptyRegister is not null)
+        {
+            await registry.RecordSnapshotAsync(
+                new RecordSnapshotRequest { Register = emptyRegister, SnapshotDate = Timestamp.FromDateTime(DateTime.UtcNow.Date.AddDays(-1)) }, cancellationToken: ct);
+        }
+
+        // Twice the freshness bound.
         await Task.Delay(1_000, ct);
     }
 

@@ -59,7 +59,8 @@ internal sealed class RebuildCommand : CliCommand
         }
 
         var options = new RebuildOptions { Shrink = parsed.GetValue(_shrink), WorkShare = parsed.GetValue(_share) / 100.0, Wait = Wait };
-        var built = await ShownAsync(store.Store.Filters, partitions, options, ct);
+        var built = await WorkBar.ShownAsync(
+            Shell, "rebuilding", share => RebuildAsync(store.Store.Filters, partitions, options, done => share(done / partitions.Length), ct));
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(new JsonObject
@@ -97,22 +98,5 @@ internal sealed class RebuildCommand : CliCommand
         }
 
         return built;
-    }
-
-    private Task<List<PartitionFilter>> ShownAsync(IFilterStore filters, int[] partitions, RebuildOptions options, CancellationToken ct)
-    {
-        if (!Shell.ErrorConsole.Profile.Capabilities.Interactive)
-        {
-            return RebuildAsync(filters, partitions, options, _ => { }, ct);
-        }
-
-        return Shell.ErrorConsole.Progress()
-            .AutoClear(true)
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .StartAsync(context =>
-            {
-                var task = context.AddTask("rebuilding", maxValue: partitions.Length);
-                return RebuildAsync(filters, partitions, options, done => task.Value = done, ct);
-            });
     }
 }

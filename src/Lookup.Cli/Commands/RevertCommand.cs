@@ -138,20 +138,6 @@ internal sealed class RevertCommand : CliCommand
     private static string Kinds(Google.Protobuf.Collections.RepeatedField<KindCount> counts) =>
         counts.Count == 0 ? "" : $" ({string.Join(", ", counts.Select(count => $"{count.Count:N0} {count.Kind}"))})";
 
-    private Task<V1.Import> ShownAsync(Revert revert, bool dryRun)
-    {
-        if (!Shell.ErrorConsole.Profile.Capabilities.Interactive)
-        {
-            return revert(dryRun, _ => { });
-        }
-
-        return Shell.ErrorConsole.Progress()
-            .AutoClear(true)
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .StartAsync(context =>
-            {
-                var task = context.AddTask(dryRun ? "counting" : "reverting", maxValue: 1);
-                return revert(dryRun, share => task.Value = share);
-            });
-    }
+    private Task<V1.Import> ShownAsync(Revert revert, bool dryRun) =>
+        WorkBar.ShownAsync(Shell, dryRun ? "counting" : "reverting", share => revert(dryRun, share));
 }

@@ -17,9 +17,7 @@ internal static class FileBar
     /// <param name="input">The file.</param>
     /// <param name="describe">What stands before the bar, in markup; asked while the work runs.</param>
     /// <param name="running">The work.</param>
-    public static Task ShowAsync(Shell shell, InputFile input, Func<string> describe, Task running) => shell.ErrorConsole.Progress()
-        .AutoClear(true)
-        .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+    public static Task ShowAsync(Shell shell, InputFile input, Func<string> describe, Task running) => WorkBar.On(shell)
         .StartAsync(async context =>
         {
             var task = context.AddTask(Markup.Escape(input.Name), maxValue: input.Length);

@@ -138,26 +138,10 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
         return new StoreSnapshotTarget(store, settings, register, open, shell.Clock, ct);
     }
 
-    private Task<string> ApplyAsync(ISnapshotTarget target, bool acceptChange, string register)
-    {
-        if (!shell.ErrorConsole.Profile.Capabilities.Interactive)
-        {
-            return target.ApplyAsync(acceptChange, _ => { });
-        }
-
-        return shell.ErrorConsole.Progress()
-            .AutoClear(true)
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .StartAsync(context =>
-            {
-                var task = context.AddTask(Markup.Escape(register));
-                return target.ApplyAsync(acceptChange, progress =>
-                {
-                    task.MaxValue = Math.Max(1, progress.Total);
-                    task.Value = progress.Written;
-                });
-            });
-    }
+    private Task<string> ApplyAsync(ISnapshotTarget target, bool acceptChange, string register) => WorkBar.ShownAsync(
+        shell,
+        Markup.Escape(register),
+        share => target.ApplyAsync(acceptChange, progress => share((double)progress.Written / Math.Max(1, progress.Total))));
 
     private void Show(string name, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, RejectFile rejects)
     {

@@ -34,6 +34,7 @@ public sealed class FirstLoad : IAsyncDisposable
     private readonly RedisLink _link;
     private readonly LoadConnection[] _loads;
     private readonly RedisNames _names;
+    private readonly Fences _fences;
     private readonly RedisWriter _writer;
     private readonly BlockFilter[] _filters;
     private readonly long[] _direct;
@@ -48,10 +49,11 @@ public sealed class FirstLoad : IAsyncDisposable
         _loads = loads;
         Manifest = manifest;
         _names = new RedisNames(link, StoreManifestFormat.Epoch(manifest.Epoch));
+        _fences = new Fences(link, StoreManifestFormat.Epoch(manifest.Epoch));
         var partitions = new PartitionStates(manifest.Partitions);
         _writer = new RedisWriter(link, manifest, partitions, _names, StoreManifestFormat.LoadingEpoch);
         Imports = new RedisImports(
-            link, manifest, partitions, _names, new RedisRegistry(link, new Fences(link, StoreManifestFormat.Epoch(manifest.Epoch)), StoreManifestFormat.Epoch(manifest.Epoch)));
+            link, manifest, partitions, _names, new RedisRegistry(link, _fences, StoreManifestFormat.Epoch(manifest.Epoch)));
         _filters = [.. Enumerable.Range(0, manifest.Partitions).Select(_ => new BlockFilter(blocks))];
         _direct = new long[manifest.Partitions];
     }
@@ -103,7 +105,7 @@ public sealed class FirstLoad : IAsyncDisposable
                                 new("e", StoreManifestFormat.LoadingEpoch),
                                 new("v", 0),
                                 new("n", 0),
-                                new("g", FilterGenerations.Of(1, blocks)),
+                                new("g", FilterGenerations.Of(new FilterGeneration(1, blocks)).Text),
                             ]);
                         return true;
                     },
@@ -208,6 +210,7 @@ public sealed class FirstLoad : IAsyncDisposable
             await load.DisposeAsync();
         }
 
+        _fences.Dispose();
         await _link.DisposeAsync();
     }
 

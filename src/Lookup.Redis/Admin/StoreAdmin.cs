@@ -114,7 +114,7 @@ public static class StoreAdmin
                             new("e", StoreManifestFormat.Epoch(manifest.Epoch)),
                             new("v", 0),
                             new("n", 0),
-                            new("g", FilterGenerations.Of(1, blocks)),
+                            new("g", FilterGenerations.Of(new FilterGeneration(1, blocks)).Text),
                         ]);
                     return true;
                 },

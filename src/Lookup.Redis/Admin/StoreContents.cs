@@ -44,10 +44,7 @@ internal static class StoreContents
             var said = (long)meta[3];
             if (answering is not null)
             {
-                all.Add((
-                    new PartitionFilter(
-                        p, generations.All[0].Number, answering.Blocks, said, meta[4].TryParse(out long built) ? built : null, generations.All.Length > 1),
-                    answering));
+                all.Add((PartitionFilter.Of(p, generations, said, meta[4]), answering));
             }
 
             facts += said;

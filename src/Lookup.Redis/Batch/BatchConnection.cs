@@ -7,8 +7,9 @@
 //   [INFO replication]  then for each piece of a partition:  HMGET meta e v, HMGET of each item, HMGET meta e v
 //
 // Where fences are needed, the meta has a stamp to be asked for with it (see Fences). The version before the items says
-// what they are at least as new as; the epoch behind them, that the store was still there. So the items of a piece count as answered only when its last answer is in. Whatever is cut off, late or out of
-// step leaves them without an answer, and the connection is not used again.
+// what they are at least as new as; the epoch behind them, that the store was still there. So the items of a piece count
+// as answered only when its last answer is in. Whatever is cut off, late or out of step leaves them without an answer, and
+// the connection is not used again.
 using System.Buffers.Text;
 using System.Text;
 using Lookup.Redis.Store;

@@ -9,10 +9,7 @@ namespace Lookup.Redis.Batch;
 /// </summary>
 internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fences fences, string epoch) : IDisposable
 {
-    private readonly byte[] _epoch = Encoding.ASCII.GetBytes(epoch);
-    private readonly Lock _lock = new();
-    private readonly List<ServerPool> _pools = [];
-    private bool _isDisposed;
+    private readonly PerServer<ServerPool> _pools = Pools(link, partitions, fences, Encoding.ASCII.GetBytes(epoch));
 
     internal async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
     {
@@ -35,15 +32,7 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
         await ReadOnceAsync(batch, again, cancellation);
     }
 
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            _isDisposed = true;
-        }
-
-        _pools.ForEach(pool => pool.Dispose());
-    }
+    public void Dispose() => _pools.Dispose();
 
     private int[] Concerned(ReadBatch batch, Predicate<StoreUnavailableException?> isSo)
     {
@@ -67,36 +56,16 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
     {
         var first = link.TryOf(concerned[0]);
         if (first is not null && Array.TrueForAll(concerned, p => link.TryOf(p) == first))
-            return Pool(first).ReadAsync(batch, concerned, cancellation);
+            return _pools.Of(first).ReadAsync(batch, concerned, cancellation);
         return Task.WhenAll(concerned.GroupBy(link.TryOf).Select(group =>
         {
             if (group.Key is not null)
-                return Pool(group.Key).ReadAsync(batch, [.. group], cancellation);
+                return _pools.Of(group.Key).ReadAsync(batch, [.. group], cancellation);
             batch.SetFaultOfTheRest([.. group], RedisFaults.NoServer());
             return Task.CompletedTask;
         }));
     }
 
-    private ServerPool Pool(ServerLink server)
-    {
-        lock (_lock)
-        {
-            var pool = _pools.Find(one => one.Server == server);
-            if (pool is not null && !_isDisposed)
-                return pool;
-            // A server that was left is not asked again.
-            foreach (var old in _pools.Where(one => one.Server.IsClosed).ToList())
-            {
-                _pools.Remove(old);
-                old.Dispose();
-            }
-
-            pool = new ServerPool(link, server, partitions, fences, _epoch);
-            if (_isDisposed)
-                pool.Dispose();
-            else
-                _pools.Add(pool);
-            return pool;
-        }
-    }
+    private static PerServer<ServerPool> Pools(RedisLink link, PartitionStates partitions, Fences fences, byte[] epoch) =>
+        new(server => new ServerPool(link, server, partitions, fences, epoch));
 }

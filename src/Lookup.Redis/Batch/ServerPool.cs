@@ -18,8 +18,6 @@ internal sealed class ServerPool(
     private long? _failed;
     private bool _isDisposed;
 
-    internal ServerLink Server => server;
-
     /// <summary>Reads the items of some partitions. What cannot be read gets a fault.</summary>
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
     internal async Task ReadAsync(ReadBatch batch, int[] own, CancellationToken cancellation)

@@ -63,13 +63,8 @@ internal sealed class FilterBuild(
         if (meta[2].IsNull || !meta[3].TryParse(out long facts))
             throw RedisFaults.Damaged();
         var generations = FilterGenerations.Parse(meta[2]!);
-        var answering = generations.All[0];
         var last = Math.Max(meta[4].TryParse(out int given) ? given : 0, generations.All.Max(g => g.Number));
-        return (
-            new PartitionFilter(
-                partition, answering.Number, answering.Blocks, facts, meta[5].TryParse(out long built) ? built : null, generations.All.Length > 1),
-            generations,
-            last);
+        return (PartitionFilter.Of(partition, generations, facts, meta[5]), generations, last);
     }
 
     internal async Task<PartitionFilter> RunAsync(CancellationToken cancellation)
@@ -78,8 +73,7 @@ internal sealed class FilterBuild(
         var fresh = new FilterGeneration(last + 1, options.BlocksFor(old.Facts, old.Blocks));
         var kept = before.All[0];
         // What a builder that died left behind is dropped with the same step.
-        var both = FilterGenerations.Parse(
-            FilterGenerations.Of(kept.Number, kept.Blocks) + "," + FilterGenerations.Of(fresh.Number, fresh.Blocks));
+        var both = FilterGenerations.Of(kept, fresh);
         try
         {
             var history = await feed.HistoryAsync(partition, cancellation);
@@ -94,7 +88,7 @@ internal sealed class FilterBuild(
             var steps = await StoreAsync(filter, both, fresh.Number, cancellation);
             if (await feed.HistoryAsync(partition, cancellation) != history)
                 throw RedisFaults.Overtaken();
-            var alone = FilterGenerations.Parse(FilterGenerations.Of(fresh.Number, fresh.Blocks));
+            var alone = FilterGenerations.Of(fresh);
             await ScriptAsync(
                 Script.FilterEnd,
                 [_meta],
@@ -228,7 +222,7 @@ internal sealed class FilterBuild(
         using var limit = new CancellationTokenSource(GiveUpLimit, link.Clock);
         try
         {
-            var alone = FilterGenerations.Parse(FilterGenerations.Of(kept.Number, kept.Blocks));
+            var alone = FilterGenerations.Of(kept);
             await ScriptAsync(Script.FilterEnd, [_meta], [epoch, both.Text, "", alone.Text, ""], limit.Token);
             partitions.SetGenerations(partition, alone);
             await link.WriteAsync(partition, db => db.KeyDeleteAsync(Keys.Filter(partition, number)), limit.Token);

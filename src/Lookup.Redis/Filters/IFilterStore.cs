@@ -1,4 +1,6 @@
 using Lookup.Core.Filters;
+using Lookup.Redis.Store;
+using StackExchange.Redis;
 
 namespace Lookup.Redis;
 
@@ -11,6 +13,15 @@ namespace Lookup.Redis;
 /// <param name="IsBuilding">There is another beside it: being built, or left behind by a builder that died.</param>
 public sealed record PartitionFilter(int Partition, int Generation, int Blocks, long Facts, long? Built, bool IsBuilding)
 {
+    /// <summary>As a partition's meta says it; the first generation answers.</summary>
+    internal static PartitionFilter Of(int partition, FilterGenerations generations, long facts, RedisValue built) => new(
+        partition,
+        generations.All[0].Number,
+        generations.All[0].Blocks,
+        facts,
+        built.TryParse(out long time) ? time : null,
+        generations.All.Length > 1);
+
     /// <summary>Timelines that the filter has about 0.2 % false positives with.</summary>
     public long Capacity => (long)(Blocks * (BlockFilter.BlockSize * 8L) / RebuildOptions.BitsPerFact);
 }

@@ -4,8 +4,8 @@ namespace Lookup.Redis;
 
 /// <summary>
 /// One import under way: its id, the sources of its facts, and its record, which says at least once in a while that it
-/// runs. Ids are the time at which the import began, the last four digits being the part of its second, for example "20261124-141502-7f3a": they
-/// sort by time. One caller at a time, except for <see cref="SourceIdAsync"/>.
+/// runs. Ids are the time at which the import began, the last four digits being the part of its second, for example
+/// "20261124-141502-7f3a": they sort by time. One caller at a time, except for <see cref="SourceIdAsync"/>.
 /// </summary>
 public sealed class ImportSession
 {

@@ -10,8 +10,8 @@
 // the feed brings, until the new one is loaded and has taken what came meanwhile, too.
 //
 // The age of a partition counts from the moment before the poll was sent: whatever was acknowledged before that moment
-// is in the filter. Between two polls the store's doorbell asks for one at once. A store that does not answer lets the age grow; a store that must not be used takes the filters
-// away. Who asks decides how old is too old.
+// is in the filter. Between two polls the store's doorbell asks for one at once. A store that does not answer lets the age
+// grow; a store that must not be used takes the filters away. Who asks decides how old is too old.
 //
 // A server that takes over for another, or starts again, may go on from an earlier version and give the same numbers to
 // other facts. So each poll says whose history its versions are; under another one the filter is loaded anew.

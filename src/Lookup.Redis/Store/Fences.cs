@@ -44,39 +44,46 @@ namespace Lookup.Redis.Store;
 internal readonly record struct Proof(long AsOf, ulong Version);
 
 /// <summary>The fences of this process. Thread-safe.</summary>
-/// <param name="link">Where the store is.</param>
-/// <param name="epoch">The store's epoch.</param>
-internal sealed class Fences(RedisLink link, RedisValue epoch) : IDisposable
+internal sealed class Fences : IDisposable
 {
     // More confirmed stamps than a read can take to come back with.
     private const int Kept = 256;
 
+    private readonly RedisLink _link;
+    private readonly PerServer<ServerFence> _servers;
     private readonly Lock _lock = new();
-    private readonly List<ServerFence> _servers = [];
     private readonly Stamps[] _stamps = [.. Enumerable.Range(0, Keys.Places).Select(_ => new Stamps())];
     private long _last;
-    private bool _isDisposed;
+
+    /// <param name="link">Where the store is.</param>
+    /// <param name="epoch">The store's epoch.</param>
+    internal Fences(RedisLink link, RedisValue epoch)
+    {
+        _link = link;
+        Epoch = epoch!;
+        _servers = new PerServer<ServerFence>(server => new ServerFence(this, server, link.Options, link.Clock));
+    }
 
     /// <summary>Whether reads need them.</summary>
-    internal bool IsOn => link.Options.WaitReplicas > 0;
+    internal bool IsOn => _link.Options.WaitReplicas > 0;
 
     /// <summary>Field of a partition's meta, or of the manifest, with the stamps of this process.</summary>
     internal string Field { get; } = "w:" + RandomNumberGenerator.GetHexString(8, lowercase: true);
 
-    internal string Epoch { get; } = epoch!;
+    internal string Epoch { get; }
 
     /// <summary>Raises the fence of partitions, or of <see cref="Keys.Shared"/>, on whichever servers have them.</summary>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
     internal Task RaiseAsync(IEnumerable<int> places, CancellationToken cancellation) =>
         IsOn
-            ? Task.WhenAll(places.GroupBy(link.Of).Select(group => RaiseAsync(group.Key, [.. group], cancellation)))
+            ? Task.WhenAll(places.GroupBy(_link.Of).Select(group => RaiseAsync(group.Key, [.. group], cancellation)))
             : Task.CompletedTask;
 
     /// <summary>Raises the fence of partitions on one server.</summary>
     /// <returns>The server's history.</returns>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
     internal Task<string> RaiseAsync(ServerLink server, int[] places, CancellationToken cancellation) =>
-        On(server).RaiseAsync(places, cancellation);
+        _servers.Of(server).RaiseAsync(places, cancellation);
 
     /// <summary>What a read rests on that found this in <see cref="Field"/> before its values.</summary>
     internal Proof Of(int place, ReadOnlySpan<byte> found)
@@ -97,44 +104,14 @@ internal sealed class Fences(RedisLink link, RedisValue epoch) : IDisposable
     {
         lock (_lock)
         {
-            return _last = Math.Max(link.Clock.GetTimestamp(), _last + 1);
+            return _last = Math.Max(_link.Clock.GetTimestamp(), _last + 1);
         }
     }
 
     /// <summary>Replicas have it.</summary>
     internal void Confirm(int place, long stamp, ulong version) => _stamps[place - Keys.Shared].Add(new Proof(stamp, version));
 
-    internal static StoreUnavailableException Unconfirmed() => new(
-        StoreFault.Unreachable, "The store's server cannot show that it is still the primary: too few replicas follow it.");
-
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            _isDisposed = true;
-            _servers.ForEach(server => server.Dispose());
-        }
-    }
-
-    private ServerFence On(ServerLink server)
-    {
-        lock (_lock)
-        {
-            if (_isDisposed)
-                throw RedisFaults.NoServer();
-            if (_servers.Find(one => one.Server == server) is { } known)
-                return known;
-            foreach (var old in _servers.Where(one => one.Server.IsClosed).ToList())
-            {
-                _servers.Remove(old);
-                old.Dispose();
-            }
-
-            var fence = new ServerFence(this, server, link.Options, link.Clock);
-            _servers.Add(fence);
-            return fence;
-        }
-    }
+    public void Dispose() => _servers.Dispose();
 
     private sealed class Stamps
     {

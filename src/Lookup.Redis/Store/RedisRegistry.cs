@@ -94,7 +94,7 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
             return;
         var proof = fences.Of(Keys.Shared, stamps);
         if (proof.AsOf < begin)
-            throw Fences.Unconfirmed();
+            throw StoreUnavailableException.Unconfirmed();
         Volatile.Write(ref _confirmed, Math.Max(proof.Version, Volatile.Read(ref _confirmed)));
     }
 

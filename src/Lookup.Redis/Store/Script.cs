@@ -14,15 +14,13 @@ internal static class Script
     internal static readonly string FilterBegin = Load("filter-begin");
     internal static readonly string FilterPiece = Load("filter-piece");
     internal static readonly string FilterEnd = Load("filter-end");
+    internal static readonly string Fence = Load("fence");
 
     /// <summary>First element of an answer: the epoch is another one.</summary>
     internal const int OtherEpoch = 0;
 
     /// <summary>First element of an answer: the filter generations are other ones.</summary>
     internal const int OtherGenerations = 1;
-
-    /// <summary>See <see cref="Fences"/>.</summary>
-    internal static readonly string Fence = Load("fence");
 
     private static string Load(string name)
     {

@@ -28,8 +28,6 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
     private int _end;
     private bool _isDisposed;
 
-    internal ServerLink Server => server;
-
     /// <summary>Raises the fence of places that the server has.</summary>
     /// <returns>The server's history. The stamps are confirmed by then.</returns>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
@@ -108,10 +106,10 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
         var (history, replicas) = await NextAsync<(string, int)>(Replication, stop.Token);
         // WAIT would take its time to tell the same.
         if (replicas < options.WaitReplicas)
-            throw Fences.Unconfirmed();
+            throw StoreUnavailableException.Unconfirmed();
         await stream.WriteAsync(Wait(), stop.Token);
         if (await NextAsync<int>(Count, stop.Token) < options.WaitReplicas)
-            throw Fences.Unconfirmed();
+            throw StoreUnavailableException.Unconfirmed();
         for (var i = 0; i < places.Length; i++)
         {
             fences.Confirm(places[i], stamp, versions[i]);

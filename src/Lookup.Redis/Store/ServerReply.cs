@@ -30,17 +30,18 @@ internal sealed record ServerReply(string? Text, IReadOnlyList<ServerReply> Item
         try
         {
             await using var stream = await ServerDial.ConnectAsync(options, server, clock, cancellation, isSentinel);
-            var request = new StringBuilder();
+            // A letter has at most 4 bytes, and the frame of a word about a dozen.
+            var request = new RespBuffer(questions.Sum(question => 64 + (16 * question.Length)));
             foreach (var words in questions.Select(question => question.Split(' ')))
             {
-                request.Append('*').Append(words.Length).Append("\r\n");
+                request.AppendCommand(words.Length);
                 foreach (var word in words)
                 {
-                    request.Append('$').Append(Encoding.UTF8.GetByteCount(word)).Append("\r\n").Append(word).Append("\r\n");
+                    request.AppendBulk(Encoding.UTF8.GetBytes(word));
                 }
             }
 
-            await stream.WriteAsync(Encoding.UTF8.GetBytes(request.ToString()), cancellation);
+            await stream.WriteAsync(request.Written, cancellation);
             await using var answers = new BufferedStream(stream);
             var replies = new ServerReply[questions.Length];
             for (var i = 0; i < replies.Length; i++)

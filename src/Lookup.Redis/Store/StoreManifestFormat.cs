@@ -77,5 +77,6 @@ internal sealed record FilterGenerations(string Text, FilterGeneration[] All)
         return new FilterGenerations(text, all);
     }
 
-    internal static string Of(int number, int blocks) => string.Create(CultureInfo.InvariantCulture, $"{number}:{blocks}");
+    internal static FilterGenerations Of(params FilterGeneration[] all) => new(
+        string.Join(',', all.Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.Number}:{one.Blocks}"))), all);
 }

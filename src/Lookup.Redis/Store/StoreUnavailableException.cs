@@ -36,6 +36,10 @@ public sealed class StoreUnavailableException : Exception
     public StoreUnavailableException(StoreFault fault, string message, Exception? inner = null)
         : base(message, inner) => Fault = fault;
 
+    /// <summary>The server lacks the followers by which a primary is known, so what it says may be old.</summary>
+    public static StoreUnavailableException Unconfirmed() => new(
+        StoreFault.Unreachable, "The store's server cannot show that it is still the primary: too few replicas follow it.");
+
     /// <summary>Why.</summary>
     public StoreFault Fault { get; }
 

@@ -243,7 +243,6 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             {
                 AddRead(number, plan, asked);
             }
-
         }
 
         // A worker that waits for its next chunk must hold nothing that has left the cache.

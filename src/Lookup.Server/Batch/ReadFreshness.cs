@@ -21,8 +21,4 @@ internal readonly record struct ReadFreshness(long Begin, bool IsDemanding, Time
 
     /// <summary>How much older than the check it is; zero where it is no older.</summary>
     internal TimeSpan AgeOf(long asOf) => asOf >= Begin ? TimeSpan.Zero : Clock.GetElapsedTime(asOf, Begin);
-
-    /// <summary>For what is not accepted.</summary>
-    internal static StoreUnavailableException Refused() => new(
-        StoreFault.Unreachable, "The store's server cannot show that it is still the primary: too few replicas follow it.");
 }

@@ -16,6 +16,7 @@ using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Batch;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Microsoft.Extensions.Hosting;
@@ -82,12 +83,6 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         Unfinished,
         Dropped,
     }
-
-    /// <summary>Answers found wrong so far.</summary>
-    internal double Wrong => _wrong.Value;
-
-    /// <summary>Answers that were confirmed so far.</summary>
-    internal double Confirmed => Of(Outcome.Confirmed);
 
     /// <summary>How many audits came out so.</summary>
     internal double Of(Outcome outcome) => _audits.WithLabels(outcome.ToString().ToLowerInvariant()).Value;
@@ -190,7 +185,15 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
             {
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 limit.CancelAfter(_options.StoreReadLimitMs);
+                // As every exact read: a server that was replaced and does not know it would confirm anything.
+                var freshness = ReadFreshness.Now(exact: true, null, _clock, _options.FreshnessBoundMs);
+                await _store.FenceAsync([key.Partition(_store.Manifest.Partitions)], limit.Token);
                 var read = await _store.ReadAsync(key, ids.AsMemory(0, count), limit.Token);
+                if (!freshness.Accepts(read.AsOf))
+                {
+                    throw StoreUnavailableException.Unconfirmed();
+                }
+
                 var bySlot = new StoredValue[Decider.Slots];
                 for (var i = 0; i < count; i++)
                 {

@@ -121,8 +121,8 @@ internal sealed class LiveFeed(
             Max = times.TotalCount == 0 ? null : times.GetMaxValue() / 1_000.0,
             Ages = Ages(),
             BoundMs = options.FreshnessBoundMs,
-            WrongAllows = audit.Wrong,
-            AuditsConfirmed = audit.Confirmed,
+            WrongAllows = audit.Of(AllowAudit.Outcome.Wrong),
+            AuditsConfirmed = audit.Of(AllowAudit.Outcome.Confirmed),
             AuditsUnfinished = audit.Of(AllowAudit.Outcome.Unfinished) + audit.Of(AllowAudit.Outcome.Dropped),
             Errors = metrics.Recent(),
         };

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Grpc.Core;
 using HdrHistogram;
 using Lookup.Core.Decisions;
@@ -71,14 +72,14 @@ internal sealed class ServiceMetrics
     /// <summary>Makes metrics of other parts in the same registry.</summary>
     internal MetricFactory Factory { get; }
 
-    /// <summary>Latencies of Check since the page last took them, in nanoseconds; up to a minute, to three digits.</summary>
+    /// <summary>Latencies of Check since the page last took them, in nanoseconds; up to a minute, to two digits.</summary>
     internal Recorder CheckTimes { get; } = HistogramFactory
         .With64BitBucketSize().WithValuesUpTo(LongestTime).WithPrecisionOf(2).WithThreadSafeWrites().WithThreadSafeReads().Create();
 
     /// <summary>Counts decisions.</summary>
     internal void Decided(Way way, Verdict verdict, ReasonCode reason, int count = 1)
     {
-        var index = (((int)way * Verdicts) + (int)verdict) * Reasons + (int)reason;
+        var index = Index(way, verdict, reason);
         (_decided[index] ?? Child(index, way, verdict, reason)).Inc(count);
     }
 
@@ -126,7 +127,7 @@ internal sealed class ServiceMetrics
             {
                 foreach (var reason in Enum.GetValues<ReasonCode>())
                 {
-                    if (Volatile.Read(ref _decided[(((int)way * Verdicts) + (int)verdict) * Reasons + (int)reason]) is { } child)
+                    if (Volatile.Read(ref _decided[Index(way, verdict, reason)]) is { } child)
                     {
                         yield return (verdict, reason, child.Value);
                     }
@@ -145,7 +146,8 @@ internal sealed class ServiceMetrics
     // Methods have names that differ without their services.
     private static string Short(string method) => method[(method.LastIndexOf('/') + 1)..];
 
+    private static int Index(Way way, Verdict verdict, ReasonCode reason) => ((((int)way * Verdicts) + (int)verdict) * Reasons) + (int)reason;
+
     // "NotCovered" is not_covered on the page, in the metrics and in the contract.
-    internal static string Name(string text) =>
-        string.Concat(text.Select((c, i) => char.IsUpper(c) && i > 0 ? "_" + char.ToLowerInvariant(c) : char.ToLowerInvariant(c).ToString()));
+    internal static string Name(string text) => JsonNamingPolicy.SnakeCaseLower.ConvertName(text);
 }

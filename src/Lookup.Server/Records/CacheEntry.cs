@@ -4,7 +4,7 @@ namespace Lookup.Server.Records;
 internal sealed class CacheEntry : IDisposable
 {
     /// <summary>
-    /// Bytes of an entry beside its facts: objects, node and bucket of the dictionary, place in a queue. Measured 200 on
+    /// Bytes of an entry beside its facts: objects, node and bucket of the dictionary, place in a queue. An estimate for
     /// 64 bits.
     /// </summary>
     internal const int Overhead = 200;

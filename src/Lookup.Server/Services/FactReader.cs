@@ -73,7 +73,7 @@ internal sealed class FactReader(
             var stored = await store.ReadAsync(key, read.Ids, call.Token);
             if (!freshness.Accepts(stored.AsOf))
             {
-                throw ReadFreshness.Refused();
+                throw StoreUnavailableException.Unconfirmed();
             }
 
             read.Take(stored, freshness.AgeOf(stored.AsOf));
