@@ -111,9 +111,9 @@ public sealed class CachedServiceTests : IAsyncLifetime
             await _server.Facts.RecordFactsAsync(Samples.Record(objection));
             await ExpectAsync(Verdict.Deny);
             objection.Withdrawn = true;
-            await _server.Facts.RecordFactsAsync(Samples.Record(objection));
             // Of the same moment, the objection would win.
             await Task.Delay(5, Token);
+            await _server.Facts.RecordFactsAsync(Samples.Record(objection));
         }
     }
 
