@@ -9,6 +9,7 @@ namespace Lookup.Load.Chaos;
 /// <param name="DecidedPercent">Share of the single checks then and shortly after that were decided.</param>
 /// <param name="Undecided">What the others got, the most frequent first.</param>
 /// <param name="LongestWait">Longest time until any answer.</param>
+/// <param name="LateWaits">Until any answer, of the checks sent while it lasted and more than 50 ms past the freshness bound; ascending.</param>
 /// <param name="Outages">For each time: from the first check without a decision to the last one; 0 if all were decided.</param>
 /// <param name="Recoveries">For each time: from its end until every instance had decided an exact check.</param>
 internal sealed record Availability(
@@ -17,11 +18,15 @@ internal sealed record Availability(
     double DecidedPercent,
     string Undecided,
     double LongestWait,
+    IReadOnlyList<double> LateWaits,
     IReadOnlyList<double> Outages,
     IReadOnlyList<double> Recoveries)
 {
     // What is broken is felt a little longer than it lasts.
     private const long Tail = 1_000_000;
+
+    // By then nothing that the replica knows may decide, and the circuit must have opened.
+    private const long Late = (ChaosRun.BoundMs + 50) * 1_000;
 
     /// <summary>By kind, over several runs.</summary>
     internal static IEnumerable<Availability> Of(IReadOnlyList<IReadOnlyList<HistoryEvent>> histories)
@@ -40,6 +45,7 @@ internal sealed record Availability(
                 100.0 * seen.Count(Decided) / seen.Count,
                 string.Join(", ", undecided),
                 seen.Max(check => check.At - check.Start) / 1e6,
+                [.. kind.SelectMany(fault => fault.Seen.Where(check => check.Start >= fault.Told.Start + Late && check.Start < fault.Told.At)).Select(check => (check.At - check.Start) / 1e6).Order()],
                 [.. kind.Select(fault => Outage(fault.Seen))],
                 [.. kind.Select(fault => fault.Recovered).OfType<double>()]);
         }

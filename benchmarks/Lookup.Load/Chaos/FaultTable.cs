@@ -53,15 +53,19 @@ internal static class FaultTable
         table.AppendLine(CultureInfo.InvariantCulture, $"`{run.CommandLine}` at {run.Commit[..10]}: {histories.Count} runs, {checks:N0} checks, no wrong ALLOW, no acknowledged fact lost. Single checks");
         table.AppendLine("during the fault and in the second after it; without a decision is UNKNOWN or a status, never ALLOW. Several faults may overlap.");
         table.AppendLine();
-        table.AppendLine("| fault | times | decided | without a decision | longest wait for any answer | without a decision for, median (longest) | decided exactly again at every instance after its end, median (longest) |");
-        table.AppendLine("|---|---|---|---|---|---|---|");
+        table.AppendLine("| fault | times | decided | without a decision | longest wait for any answer | wait for any answer 550 ms after its begin and later, median, 99 % (checks) | without a decision for, median (longest) | decided exactly again at every instance after its end, median (longest) |");
+        table.AppendLine("|---|---|---|---|---|---|---|---|");
         foreach (var row in Availability.Of(histories).OrderBy(row => row.Kind))
         {
-            table.AppendLine(CultureInfo.InvariantCulture, $"| {Names[row.Kind]} | {row.Times} | {row.DecidedPercent:F0} % | {row.Undecided} | {row.LongestWait * 1e3:N0} ms | {Spread(row.Outages)} | {Spread(row.Recoveries)} |");
+            table.AppendLine(CultureInfo.InvariantCulture, $"| {Names[row.Kind]} | {row.Times} | {row.DecidedPercent:F0} % | {row.Undecided} | {row.LongestWait * 1e3:N0} ms | {Late(row.LateWaits)} | {Spread(row.Outages)} | {Spread(row.Recoveries)} |");
         }
 
         return table.ToString().Replace("\r\n", "\n", StringComparison.Ordinal);
     }
+
+    private static string Late(IReadOnlyList<double> ascending) => ascending.Count == 0
+        ? ""
+        : string.Create(CultureInfo.InvariantCulture, $"{ascending[ascending.Count / 2] * 1e3:N1}, {ascending[ascending.Count * 99 / 100] * 1e3:N0} ms ({ascending.Count:N0})");
 
     private static string Spread(IReadOnlyList<double> seconds) => seconds.Count == 0
         ? ""
