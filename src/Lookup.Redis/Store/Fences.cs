@@ -108,6 +108,9 @@ internal sealed class Fences : IDisposable
         }
     }
 
+    /// <inheritdoc cref="RedisLink.ConfirmAsync"/>
+    internal Task ConfirmAsync(ServerLink server, CancellationToken cancellation) => _link.ConfirmAsync(server.Server, cancellation);
+
     /// <summary>Replicas have it.</summary>
     internal void Confirm(int place, long stamp, ulong version) => _stamps[place - Keys.Shared].Add(new Proof(stamp, version));
 

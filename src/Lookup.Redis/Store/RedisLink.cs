@@ -22,6 +22,7 @@ internal sealed class RedisLink : IAsyncDisposable
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
 
     private readonly ServerFinder _finder;
+    private readonly Sentinels? _sentinels;
     private readonly string? _commit;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
@@ -36,6 +37,7 @@ internal sealed class RedisLink : IAsyncDisposable
         StoreOptions options, ServerFinder finder, TimeProvider clock, string? commit, bool hasChannels, Routes routes)
     {
         _finder = finder;
+        _sentinels = finder.Sentinels();
         _commit = commit;
         HasChannels = hasChannels;
         _map = new Map(routes, new ServerLink?[Keys.Places]);
@@ -128,7 +130,7 @@ internal sealed class RedisLink : IAsyncDisposable
     /// <summary>Runs a script on the write connection and waits until it is as durable as is configured.</summary>
     internal Task<RedisResult[]> ScriptAsync(
         int partition, string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation) =>
-        WriteAsync(
+        CallAsync(
             partition,
             async db =>
             {
@@ -155,7 +157,20 @@ internal sealed class RedisLink : IAsyncDisposable
 
                 return (RedisResult[])(await answer)!;
             },
+            async (server, call, stop) =>
+            {
+                var answer = await server.WriteAsync(call, stop);
+                if (Options.WaitReplicas > 0)
+                    await ConfirmAsync(server.Server, stop);
+                return answer;
+            },
+            Options.WriteTimeoutMs,
             cancellation);
+
+    /// <summary>Ends well if nobody is known to replace a server that replicas have just confirmed.</summary>
+    /// <exception cref="StoreUnavailableException">It is being replaced, or nobody can tell.</exception>
+    internal Task ConfirmAsync(EndPoint server, CancellationToken cancellation) =>
+        _sentinels?.ConfirmAsync(server, cancellation) ?? Task.CompletedTask;
 
     /// <summary>Makes everything written so far durable.</summary>
     internal Task<bool> CommitAsync(CancellationToken cancellation) =>
@@ -191,6 +206,7 @@ internal sealed class RedisLink : IAsyncDisposable
             await link.DisposeAsync();
         }
 
+        _sentinels?.Dispose();
         _stop.Dispose();
     }
 

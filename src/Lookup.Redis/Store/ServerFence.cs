@@ -110,6 +110,7 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
         await stream.WriteAsync(Wait(), stop.Token);
         if (await NextAsync<int>(Count, stop.Token) < options.WaitReplicas)
             throw StoreUnavailableException.Unconfirmed();
+        await fences.ConfirmAsync(server, stop.Token);
         for (var i = 0; i < places.Length; i++)
         {
             fences.Confirm(places[i], stamp, versions[i]);

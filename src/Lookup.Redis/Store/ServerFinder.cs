@@ -37,6 +37,10 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
 
     private readonly ConfigurationOptions _configuration = ConfigurationOptions.Parse(options.ConnectionString);
 
+    /// <summary>The sentinels that the connection string names; null: it names none.</summary>
+    internal Sentinels? Sentinels() =>
+        string.IsNullOrEmpty(_configuration.ServiceName) ? null : new Sentinels(options, Named(), _configuration.ServiceName, clock);
+
     /// <summary>Asks.</summary>
     /// <param name="before">What was learned before; null at first.</param>
     /// <param name="cancellation">Ends the wait.</param>
@@ -124,7 +128,7 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
         };
     }
 
-    private static EndPoint Plain(DnsEndPoint server) => IPAddress.TryParse(server.Host, out var ip) ? new IPEndPoint(ip, server.Port) : server;
+    internal static EndPoint Plain(DnsEndPoint server) => IPAddress.TryParse(server.Host, out var ip) ? new IPEndPoint(ip, server.Port) : server;
 
     private EndPoint[] Named()
     {
@@ -150,22 +154,9 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
 
     private async Task<Routes> FromSentinelsAsync(EndPoint[] sentinels, Routes? before, CancellationToken cancellation)
     {
-        var words = await AskAsync(sentinels, true, cancellation, $"SENTINEL MASTER {_configuration.ServiceName}");
-        var newest = (Server: (EndPoint?)null, Epoch: -1L);
-        foreach (var (_, replies) in words)
-        {
-            var fields = replies[0].Items.Chunk(2).Where(pair => pair.Length == 2)
-                .ToDictionary(pair => pair[0].Text ?? "", pair => pair[1].Text ?? "", StringComparer.Ordinal);
-            if (!int.TryParse(fields.GetValueOrDefault("port"), CultureInfo.InvariantCulture, out var port)
-                || !long.TryParse(fields.GetValueOrDefault("config-epoch"), CultureInfo.InvariantCulture, out var epoch)
-                || fields.GetValueOrDefault("ip") is not { Length: > 0 } host)
-                continue;
-            if (epoch > newest.Epoch)
-                newest = (Plain(new DnsEndPoint(host, port)), epoch);
-        }
-
-        if (newest.Server is null)
-            throw new StoreUnavailableException(StoreFault.Settings, "The sentinels know no service of the name given.");
+        var words = await AskAsync(sentinels, true, cancellation, SentinelWord.Question(_configuration.ServiceName!));
+        var newest = words.Select(word => SentinelWord.Of(word.Replies[0])).OfType<SentinelWord>().MaxBy(word => word.Epoch)
+            ?? throw new StoreUnavailableException(StoreFault.Settings, "The sentinels know no service of the name given.");
         // Set up anew they count from the start again: then most of them say so.
         if (before is not null && newest.Epoch < before.Epochs[0] && words.Count <= sentinels.Length / 2)
             return before;

@@ -30,31 +30,40 @@ internal sealed record ServerReply(string? Text, IReadOnlyList<ServerReply> Item
         try
         {
             await using var stream = await ServerDial.ConnectAsync(options, server, clock, cancellation, isSentinel);
-            // A letter has at most 4 bytes, and the frame of a word about a dozen.
-            var request = new RespBuffer(questions.Sum(question => 64 + (16 * question.Length)));
-            foreach (var words in questions.Select(question => question.Split(' ')))
-            {
-                request.AppendCommand(words.Length);
-                foreach (var word in words)
-                {
-                    request.AppendBulk(Encoding.UTF8.GetBytes(word));
-                }
-            }
-
-            await stream.WriteAsync(request.Written, cancellation);
-            await using var answers = new BufferedStream(stream);
-            var replies = new ServerReply[questions.Length];
-            for (var i = 0; i < replies.Length; i++)
-            {
-                replies[i] = await ReadAsync(answers, 0, cancellation);
-            }
-
-            return replies;
+            return await AskAsync(stream, cancellation, questions);
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or FormatException)
         {
             throw RedisFaults.Map(e);
         }
+    }
+
+    /// <summary>Asks on a connection that has nothing else under way. It is of no use any more where this fails.</summary>
+    /// <exception cref="IOException">The connection broke.</exception>
+    /// <exception cref="FormatException">The answer cannot be read.</exception>
+    internal static async Task<ServerReply[]> AskAsync(Stream stream, CancellationToken cancellation, params string[] questions)
+    {
+        // A letter has at most 4 bytes, and the frame of a word about a dozen.
+        var request = new RespBuffer(questions.Sum(question => 64 + (16 * question.Length)));
+        foreach (var words in questions.Select(question => question.Split(' ')))
+        {
+            request.AppendCommand(words.Length);
+            foreach (var word in words)
+            {
+                request.AppendBulk(Encoding.UTF8.GetBytes(word));
+            }
+        }
+
+        await stream.WriteAsync(request.Written, cancellation);
+        // Not disposed of: that would close the connection.
+        var answers = new BufferedStream(stream);
+        var replies = new ServerReply[questions.Length];
+        for (var i = 0; i < replies.Length; i++)
+        {
+            replies[i] = await ReadAsync(answers, 0, cancellation);
+        }
+
+        return replies;
     }
 
     private static async Task<ServerReply> ReadAsync(Stream stream, int depth, CancellationToken cancellation)

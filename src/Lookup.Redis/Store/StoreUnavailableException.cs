@@ -40,6 +40,10 @@ public sealed class StoreUnavailableException : Exception
     public static StoreUnavailableException Unconfirmed() => new(
         StoreFault.Unreachable, "The store's server cannot show that it is still the primary: too few replicas follow it.");
 
+    /// <summary>Another server takes the place of the one that answered, or nobody can tell that none does.</summary>
+    internal static StoreUnavailableException BeingReplaced() => new(
+        StoreFault.Unreachable, "The sentinels do not confirm that the store's server is the primary; a write may be kept, send it again.");
+
     /// <summary>Why.</summary>
     public StoreFault Fault { get; }
 

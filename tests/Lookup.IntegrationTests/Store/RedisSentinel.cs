@@ -96,6 +96,18 @@ internal sealed class RedisSentinel : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether a sentinel is replacing the primary.</summary>
+    internal async Task<bool> IsFailingOverAsync()
+    {
+        foreach (var sentinel in _sentinels)
+        {
+            if ((await FieldsAsync(sentinel))["flags"].Contains("failover_in_progress", StringComparison.Ordinal))
+                return true;
+        }
+
+        return false;
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var server in _sentinels.Concat(_servers))

@@ -45,6 +45,17 @@ public sealed class TopologyFaultTests : IDisposable
         await FailOverAsync(store, victim, kill, async () => await sentinel.PrimaryAsync() != victim);
     }
 
+    // A replica that was not moved yet confirms what is written to the old primary, and drops it when it is moved.
+    [Fact]
+    public async Task Sentinel_OldPrimaryThawedWhileItIsReplaced_LosesNothingAcknowledgedAndGoesOn()
+    {
+        await using var sentinel = await RedisSentinel.StartAsync("--appendonly", "yes", "--appendfsync", "no");
+        await using var store = await OpenAsync(sentinel.Options);
+        var victim = await sentinel.PrimaryAsync();
+        await FailOverAsync(
+            store, victim, kill: false, sentinel.IsFailingOverAsync, async () => await sentinel.PrimaryAsync() != victim);
+    }
+
     [Fact]
     public async Task Cluster_SlotMovedUnderLoad_GivesNoWrongAnswer()
     {
@@ -104,7 +115,8 @@ public sealed class TopologyFaultTests : IDisposable
     }
 
     // The victim comes back when another has taken over: without it, writes find no replica to wait for.
-    private async Task FailOverAsync(IFactStore store, RedisServer victim, bool kill, Func<Task<bool>> hasMoved)
+    private async Task FailOverAsync(
+        IFactStore store, RedisServer victim, bool kill, Func<Task<bool>> mayComeBack, Func<Task<bool>>? hasMoved = null)
     {
         await using var replica = new FilterReplica(store, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
         await replica.StartAsync(Token);
@@ -114,15 +126,20 @@ public sealed class TopologyFaultTests : IDisposable
             await victim.KillAsync();
         else
             victim.Pause();
-        while (!await hasMoved())
+        while (!await mayComeBack())
         {
-            await Task.Delay(50, Token);
+            await Task.Delay(10, Token);
         }
 
         if (kill)
             await victim.RestartAsync();
         else
             victim.Continue();
+        while (hasMoved is not null && !await hasMoved())
+        {
+            await Task.Delay(50, Token);
+        }
+
         await WrittenInPartitionAsync(store, 0, 20);
         await EndAsync(store, replica, load);
     }

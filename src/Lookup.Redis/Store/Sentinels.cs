@@ -1,0 +1,148 @@
+// For: acknowledging nothing at a primary that is being replaced.
+//
+// WAIT tells that replicas have a write. But sentinels promote one replica first and move the others afterwards. Meanwhile one
+// that was not moved yet still confirms what is written to the old primary, if that was only frozen, or cut off from the
+// sentinels alone; and drops it when it is moved.
+//
+// The sentinel that leads a fail-over says so from before the promotion until it names the new primary. So a write, or a
+// fence, counts only if WAIT succeeded and sentinels that are asked after that tell of no fail-over, and the newest word
+// among them (config epoch) names this server. Then whatever is promoted was a replica of it when the write was sent to its
+// replicas, and sentinels promote the one that has most.
+//
+// A minority may be silent. If the leader is among them, and the primary was frozen as well, that is two faults at once.
+using System.Globalization;
+using System.Net;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Store;
+
+/// <summary>What a sentinel says of the service.</summary>
+/// <param name="Server">The primary.</param>
+/// <param name="Epoch">How new that is.</param>
+/// <param name="IsFailingOver">It is about to make another one the primary.</param>
+internal sealed record SentinelWord(EndPoint Server, long Epoch, bool IsFailingOver)
+{
+    internal static string Question(string service) => $"SENTINEL MASTER {service}";
+
+    /// <summary>Reads the answer to <see cref="Question"/>; null: the sentinel knows no such service.</summary>
+    internal static SentinelWord? Of(ServerReply reply)
+    {
+        var fields = reply.Items.Chunk(2).Where(pair => pair.Length == 2)
+            .ToDictionary(pair => pair[0].Text ?? "", pair => pair[1].Text ?? "", StringComparer.Ordinal);
+        return int.TryParse(fields.GetValueOrDefault("port"), CultureInfo.InvariantCulture, out var port)
+            && long.TryParse(fields.GetValueOrDefault("config-epoch"), CultureInfo.InvariantCulture, out var epoch)
+            && fields.GetValueOrDefault("ip") is { Length: > 0 } host
+            ? new SentinelWord(
+                ServerFinder.Plain(new DnsEndPoint(host, port)), epoch, (fields.GetValueOrDefault("flags") ?? "").Split(',').Contains("failover_in_progress"))
+            : null;
+    }
+}
+
+/// <summary>
+/// The sentinels of a store, over connections that are kept. One round of questions is under way, and all who come meanwhile
+/// share the next. Thread-safe.
+/// </summary>
+internal sealed class Sentinels(StoreOptions options, IReadOnlyList<EndPoint> all, string service, TimeProvider clock) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Stream?[] _streams = new Stream?[all.Count];
+    private TaskCompletionSource<SentinelWord[]>? _next;
+    private bool _isRunning;
+    private bool _isDisposed;
+
+    /// <summary>Ends well if a server is the primary, and no fail-over was going on at some moment after this was called.</summary>
+    /// <exception cref="StoreUnavailableException">It is not, or too few sentinels answer.</exception>
+    internal async Task ConfirmAsync(EndPoint server, CancellationToken cancellation)
+    {
+        Task<SentinelWord[]> asked;
+        lock (_lock)
+        {
+            asked = (_next ??= new TaskCompletionSource<SentinelWord[]>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            if (!_isRunning)
+            {
+                _isRunning = true;
+                _ = RunAsync();
+            }
+        }
+
+        if (!Confirm(await asked.WaitAsync(cancellation), all.Count, server))
+            throw StoreUnavailableException.BeingReplaced();
+    }
+
+    /// <summary>Whether what sentinels say confirms a server.</summary>
+    /// <param name="words">Of those that answer.</param>
+    /// <param name="count">How many there are.</param>
+    /// <param name="server">The server.</param>
+    internal static bool Confirm(IReadOnlyCollection<SentinelWord> words, int count, EndPoint server) =>
+        words.Count > count / 2 && !words.Any(word => word.IsFailingOver) && words.MaxBy(word => word.Epoch)!.Server.Equals(server);
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isDisposed = true;
+            foreach (var stream in _streams)
+            {
+                stream?.Dispose();
+            }
+        }
+    }
+
+    private async Task RunAsync()
+    {
+        await Task.Yield();
+        while (true)
+        {
+            TaskCompletionSource<SentinelWord[]> round;
+            lock (_lock)
+            {
+                if (_next is null)
+                {
+                    _isRunning = false;
+                    return;
+                }
+
+                round = _next;
+                _next = null;
+            }
+
+            round.SetResult([.. (await Task.WhenAll(Enumerable.Range(0, all.Count).Select(TryAskAsync))).OfType<SentinelWord>()]);
+        }
+    }
+
+    private async Task<SentinelWord?> TryAskAsync(int i)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(options.ReadTimeoutMs), clock);
+        try
+        {
+            var stream = _streams[i] ?? await OpenAsync(i, limit.Token);
+            return SentinelWord.Of((await ServerReply.AskAsync(stream, limit.Token, SentinelWord.Question(service)))[0]);
+        }
+        catch (Exception)
+        {
+            // Whatever it was: it does not answer. What it says later would be taken for another answer.
+            lock (_lock)
+            {
+                _streams[i]?.Dispose();
+                _streams[i] = null;
+            }
+
+            return null;
+        }
+    }
+
+    private async Task<Stream> OpenAsync(int i, CancellationToken cancellation)
+    {
+        var stream = await ServerDial.ConnectAsync(options, all[i], clock, cancellation, isSentinel: true);
+        lock (_lock)
+        {
+            if (_isDisposed)
+            {
+                stream.Dispose();
+                throw RedisFaults.NoServer();
+            }
+
+            return _streams[i] = stream;
+        }
+    }
+}
