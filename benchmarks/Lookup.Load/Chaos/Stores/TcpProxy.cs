@@ -16,7 +16,7 @@ internal sealed class TcpProxy : IAsyncDisposable
     private readonly Task _accepting;
     private TaskCompletionSource? _held;
     private bool _refuses;
-    private int _delayMs;
+    private Slowness _slowness = new(0);
 
     internal TcpProxy(int targetPort)
     {
@@ -28,10 +28,10 @@ internal sealed class TcpProxy : IAsyncDisposable
     internal int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     /// <summary>
-    /// Answers arrive later, 0 to 10,000 ms, on one connection in two, so that one overtakes another; requests do by a
-    /// small share of it.
+    /// Answers arrive later, 0 to 10,000 ms, on one connection in two, drawn anew each time, so that one overtakes another;
+    /// requests do by a small share of it.
     /// </summary>
-    internal void Delay(int milliseconds) => Volatile.Write(ref _delayMs, milliseconds);
+    internal void Delay(int milliseconds) => Volatile.Write(ref _slowness, new Slowness(milliseconds));
 
     /// <summary>Nothing arrives any more; the connections stay.</summary>
     internal void Hold()
@@ -76,7 +76,7 @@ internal sealed class TcpProxy : IAsyncDisposable
             _held?.SetResult();
             _held = null;
             _refuses = false;
-            _delayMs = 0;
+            _slowness = new Slowness(0);
         }
     }
 
@@ -122,10 +122,10 @@ internal sealed class TcpProxy : IAsyncDisposable
                     _open.Add(server);
                 }
 
-                await GateAsync(1);
+                await GateAsync(Volatile.Read(ref _slowness).Milliseconds);
                 await server.ConnectAsync(_target, _stop.Token);
                 // Where one way ends, both do.
-                await await Task.WhenAny(PumpAsync(client, server, Random.Shared.NextDouble() / 8), PumpAsync(server, client, Random.Shared.Next(2)));
+                await await Task.WhenAny(PumpAsync(client, server, () => Random.Shared.NextDouble() / 8), PumpAsync(server, client, () => Random.Shared.Next(2)));
             }
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
@@ -142,14 +142,17 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    private async Task PumpAsync(Socket from, Socket to, double share)
+    private async Task PumpAsync(Socket from, Socket to, Func<double> draw)
     {
         try
         {
+            var (slowness, share) = (Volatile.Read(ref _slowness), draw());
             var buffer = new byte[BufferSize];
             while (await from.ReceiveAsync(buffer, _stop.Token) is > 0 and var count)
             {
-                await GateAsync(share);
+                if (Volatile.Read(ref _slowness) is var now && now != slowness)
+                    (slowness, share) = (now, draw());
+                await GateAsync((int)(slowness.Milliseconds * share));
                 for (var sent = 0; sent < count;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), _stop.Token);
@@ -162,7 +165,7 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    private async Task GateAsync(double share)
+    private async Task GateAsync(int delayMs)
     {
         Task? held;
         lock (_lock)
@@ -172,7 +175,12 @@ internal sealed class TcpProxy : IAsyncDisposable
 
         if (held is not null)
             await held.WaitAsync(_stop.Token);
-        if (Volatile.Read(ref _delayMs) is > 0 and var delay && share > 0)
-            await Task.Delay((int)(delay * share), _stop.Token);
+        if (delayMs > 0)
+            await Task.Delay(delayMs, _stop.Token);
+    }
+
+    private sealed class Slowness(int milliseconds)
+    {
+        internal int Milliseconds => milliseconds;
     }
 }
