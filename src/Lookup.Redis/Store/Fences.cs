@@ -19,6 +19,8 @@
 // "within the bound" is a read that found a confirmed stamp younger than the bound. An exact read, or one at a token, raises
 // a fence first and must find that one or a later one; those that come while one is under way share the next.
 //
+// That what an old primary acknowledges lasts is another matter: see Sentinels.cs.
+//
 // A stamp that was found may not be confirmed yet, or never be. So each one is written together with the one that this
 // server had before it, and the newer of the two that is known to be confirmed counts.
 //
