@@ -6,7 +6,9 @@ using Lookup.Load.Streams;
 var stopLimit = TimeSpan.FromSeconds(30);
 
 var echo = new Command("echo", "The service that the streams are compared with.") { Hidden = true };
-echo.SetAction((_, _) => EchoService.RunAsync());
+var echoStore = new Argument<string?>("store") { Arity = ArgumentArity.ZeroOrOne };
+echo.Arguments.Add(echoStore);
+echo.SetAction((parsed, _) => EchoService.RunAsync(parsed.GetValue(echoStore)));
 var saturate = new Command("saturate", "The client that saturates the service.") { Hidden = true };
 var saturateArguments = new Argument<string[]>("arguments");
 saturate.Arguments.Add(saturateArguments);
@@ -14,6 +16,7 @@ saturate.SetAction((parsed, _) => Saturator.RunAsync(parsed.GetRequiredValue(sat
 var root = new RootCommand("Measures the service beside what it is compared with, in one run. benchmarks/README.md explains the commands.")
 {
     new FirstLoadCommand(),
+    new CheckCommand(),
     new StreamCommand(),
     new OverloadCommand(),
     new RegisterSwitchCommand(),

@@ -32,9 +32,11 @@ internal static class LookupTool
     }
 
     /// <summary>Starts this program as a service that decides nothing.</summary>
-    internal static async Task<(ChildProcess Process, Uri Address)> EchoAsync(CancellationToken ct)
+    /// <param name="ct">Ends the wait for its start.</param>
+    /// <param name="store">Connection string of a store that each single check reads in; null: none.</param>
+    internal static async Task<(ChildProcess Process, Uri Address)> EchoAsync(CancellationToken ct, string? store = null)
     {
-        var process = new ChildProcess(Environment.ProcessPath!, ["echo"]);
+        var process = new ChildProcess(Environment.ProcessPath!, store is null ? ["echo"] : ["echo", store]);
         return (process, await AddressAsync(process, ct));
     }
 

@@ -1,12 +1,15 @@
 using System.Net;
+using System.Text;
 using Grpc.Core;
+using Lookup.Core.Numbers;
+using Lookup.Redis;
 using Lookup.V1;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using StackExchange.Redis;
 
 namespace Lookup.Load.Streams;
 
@@ -14,10 +17,16 @@ namespace Lookup.Load.Streams;
 /// The measure of the machine: a gRPC service with the same messages that reads what it gets and answers lists of the
 /// same length, and decides nothing.
 /// </summary>
-internal sealed class EchoService : LookupService.LookupServiceBase
+/// <param name="redis">A store that each single check reads one field of one bucket in; null: it reads nothing.</param>
+internal sealed class EchoService(IConnectionMultiplexer? redis = null) : LookupService.LookupServiceBase
 {
     internal const Verdict Answer = Verdict.Deny;
     internal const ReasonCode Reason = ReasonCode.NoConsent;
+
+    // As long as the name of a stored field.
+    private static readonly RedisValue Field = new string('f', 21);
+
+    private readonly int _partitions = new InitOptions { KeyCheck = "" }.Partitions;
 
     /// <inheritdoc/>
     public override async Task CheckStream(
@@ -36,15 +45,22 @@ internal sealed class EchoService : LookupService.LookupServiceBase
     }
 
     /// <inheritdoc/>
-    public override Task<CheckResponse> Check(CheckRequest request, ServerCallContext context) => Task.FromResult(new CheckResponse
+    public override async Task<CheckResponse> Check(CheckRequest request, ServerCallContext context)
     {
-        Number = request.Number,
-        Decision = new Decision { Verdict = Answer, Reasons = { new Reason { Code = Reason } } },
-    });
+        if (redis is not null)
+            await redis.GetDatabase().HashGetAsync(AnyBucket(), [Field]);
+        return new CheckResponse
+        {
+            Number = request.Number,
+            Decision = new Decision { Verdict = Answer, Reasons = { new Reason { Code = Reason } } },
+        };
+    }
 
     /// <summary>Runs it until its standard input ends: so it does not outlive a parent that is killed.</summary>
-    internal static async Task<int> RunAsync()
+    /// <param name="store">Connection string of a store that each single check reads in; null: none.</param>
+    internal static async Task<int> RunAsync(string? store)
     {
+        await using var redis = store is null ? null : await ConnectionMultiplexer.ConnectAsync(store);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
@@ -53,15 +69,22 @@ internal sealed class EchoService : LookupService.LookupServiceBase
         });
         builder.Services.AddRouting();
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = 4 * 1024 * 1024);
-        builder.Services.AddSingleton<EchoService>();
+        builder.Services.AddSingleton(new EchoService(redis));
         await using var app = builder.Build();
         app.UseRouting();
         app.MapGrpcService<EchoService>();
         await app.StartAsync();
-        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        var address = app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Console.WriteLine($$"""{"grpc":"{{address}}"}""");
         await Console.In.ReadToEndAsync();
         return 0;
+    }
+
+    // As a store names its buckets.
+    private byte[] AnyBucket()
+    {
+        var bucket = Random.Shared.Next(NumberKey.Buckets);
+        return [.. Encoding.ASCII.GetBytes($"{{{Random.Shared.Next(_partitions):x2}}}b:"), (byte)(bucket >> 8), (byte)bucket];
     }
 
     private static void Fill(CheckStreamResponse response, int count)

@@ -1,0 +1,173 @@
+using System.CommandLine;
+using System.Globalization;
+using Grpc.Net.Client;
+using Lookup.Load.Latency;
+using Lookup.Load.Numbers;
+using Lookup.Load.Processes;
+using Lookup.Load.Results;
+using Lookup.Load.Streams;
+using Lookup.V1;
+
+namespace Lookup.Load.Commands;
+
+/// <summary>
+/// Single checks, each kind beside a gRPC service that decides nothing: what the service adds to gRPC itself, and to one read in
+/// redis.
+/// </summary>
+internal sealed class CheckCommand : LoadCommand
+{
+    // The record cache has all of them, and the processor's caches do not.
+    private const long CachedNumbers = 20_000;
+
+    private const long UnknownNumbers = 1_000_000;
+
+    // Spreads consecutive requests over the numbers.
+    private const long Stride = 7_919;
+
+    private readonly Option<int> _rounds;
+    private readonly Option<double> _seconds;
+    private readonly Option<int> _connections;
+    private readonly Option<int> _inFlight;
+    private readonly Option<long> _numbers;
+
+    public CheckCommand()
+        : base("check", "Single checks decided by the filter, read in redis and cached, each beside a gRPC echo in turn: rate, processor time, latency.", "redis-server")
+    {
+        _rounds = Number("--rounds", "Rounds of each, after one to warm up", 5, 1, 50);
+        _seconds = Number("--seconds", "Seconds of a round of each side", 4.0, 0.2, 600);
+        _connections = Number("--connections", "Connections", 4, 1, 64);
+        _inFlight = Number("--in-flight", "Checks under way on each connection", 16, 1, 1_000);
+        _numbers = Number("--numbers", "Numbers with a consent in the store", 1_000_000L, CachedNumbers, 35_000_000);
+    }
+
+    protected override async Task MeasureAsync(ParseResult parsed, Report report, CancellationToken ct)
+    {
+        var numbers = parsed.GetValue(_numbers);
+        Report.Say($"Filling a store with {numbers:N0} consents ...");
+        await using var bed = await TestBed.StartAsync();
+        await StoreFiller.FillAsync(
+            bed.StoreOptions, bed.Cipher, numbers, StoreFiller.Consents(NumberBlock.Dutch, numbers, TestBed.Organisation), withDetail: false, ct);
+        await bed.ServeAsync(ct);
+        var (uncached, uncachedAddress) = await LookupTool.ServeAsync(bed.Redis.ConnectionString, bed.KeyFile, ct, "RecordCacheBytes=0");
+        await using var uncachedProcess = uncached;
+        var (echo, echoAddress) = await LookupTool.EchoAsync(ct);
+        await using var echoProcess = echo;
+        var (reading, readingAddress) = await LookupTool.EchoAsync(ct, bed.Redis.ConnectionString);
+        await using var readingProcess = reading;
+        await Task.Delay(TimeSpan.FromSeconds(1), ct);
+
+        var (rounds, time) = (parsed.GetValue(_rounds), TimeSpan.FromSeconds(parsed.GetValue(_seconds)));
+        var (connections, inFlight) = (parsed.GetValue(_connections), parsed.GetValue(_inFlight));
+        var shape = string.Create(CultureInfo.InvariantCulture, $"{connections} connections with {inFlight} checks under way on each; client, service and redis on one machine.");
+
+        Report.Say("Decided by the filter ...");
+        using var unknown = new Side(bed.Address, bed.Service, connections, report, i => NumberBlock.Dutch.Text(numbers + (i * Stride % UnknownNumbers)), Verdict.Deny);
+        using var bare = new Side(echoAddress, echo, connections, report, i => NumberBlock.Dutch.Text(numbers + (i * Stride % UnknownNumbers)), EchoService.Answer);
+        var rate = await CompareAsync("check_filter_decided", "gRPC echo", unknown, bare, $"Numbers without facts beside {numbers:N0} facts; {shape}");
+        Report.Say("Cached ...");
+        using var cached = new Side(bed.Address, bed.Service, connections, report, i => NumberBlock.Dutch.Text(i * Stride % CachedNumbers), Verdict.Allow);
+        await CompareAsync("check_cached", "gRPC echo", cached, bare, $"{CachedNumbers:N0} consented numbers again and again; {shape}");
+        Report.Say("Read in redis ...");
+        using var read = new Side(uncachedAddress, uncached, connections, report, i => NumberBlock.Dutch.Text(i * Stride % numbers), Verdict.Allow);
+        using var hmget = new Side(readingAddress, reading, connections, report, i => NumberBlock.Dutch.Text(i * Stride % numbers), EchoService.Answer);
+        await CompareAsync("check_confirmed", "gRPC echo with one HMGET", read, hmget, $"Consented numbers, the record cache switched off; {shape}");
+
+        Report.Say("One at a time ...");
+        using var one = new Side(bed.Address, bed.Service, 1, report, i => NumberBlock.Dutch.Text(numbers + (i * Stride % UnknownNumbers)), Verdict.Deny);
+        using var oneBare = new Side(echoAddress, echo, 1, report, i => NumberBlock.Dutch.Text(numbers + (i * Stride % UnknownNumbers)), EchoService.Answer);
+        await TurnsAsync(one, oneBare, 1);
+        report.Add(new Metric("check_one_at_a_time_p50", "us", one.P50)
+        {
+            BaselineName = "gRPC echo",
+            Baseline = oneBare.P50,
+            Note = string.Create(CultureInfo.InvariantCulture, $"One connection, one check under way, numbers without facts: {one.P50.Median - oneBare.P50.Median:F0} us added."),
+        });
+
+        var half = Math.Max(10, (int)(rate / 2));
+        Report.Say($"At half of that rate, {half:N0}/s ...");
+        var open = new LatencyReport("check_half_rate", "gRPC echo");
+        for (var round = 0; round <= rounds; round++)
+        {
+            foreach (var side in (Side[])[unknown, bare])
+            {
+                var run = await OpenLoop.RunAsync(half, i => side.CallAsync((int)(i % connections), i), elapsed => elapsed >= time, ct);
+                if (round > 0)
+                    open.Add(run, loaded: side == unknown);
+            }
+        }
+
+        open.AddTo(report, string.Create(CultureInfo.InvariantCulture, $"{half:N0} checks/s of numbers without facts, half of the most that the slower of both does, timed from the planned send."));
+
+        async Task<double> CompareAsync(string name, string baseline, Side subject, Side beside, string note)
+        {
+            await TurnsAsync(subject, beside, inFlight);
+            report.Add(new Metric(name, "checks/s", subject.Rates) { BaselineName = baseline, Baseline = beside.Rates, Note = note });
+            report.Add(new Metric(name + "_cpu", "us/check", subject.Cpu) { BaselineName = baseline, Baseline = beside.Cpu, Note = "Processor time of the service." });
+            return Math.Min(subject.Rates.Median, beside.Rates.Median);
+        }
+
+        async Task TurnsAsync(Side subject, Side beside, int callers)
+        {
+            subject.Forget();
+            beside.Forget();
+            for (var round = 0; round <= rounds; round++)
+            {
+                // Who is first in a round has the colder machine.
+                foreach (var side in round % 2 == 0 ? (Side[])[subject, beside] : [beside, subject])
+                {
+                    await side.RunAsync(callers, time, keep: round > 0, ct);
+                }
+            }
+        }
+    }
+
+    // A service and what it is asked.
+    private sealed class Side : IDisposable
+    {
+        private readonly ChildProcess _process;
+        private readonly GrpcChannel[] _channels;
+        private readonly Checker[] _checkers;
+        private readonly Func<long, string> _number;
+        private readonly Verdict[] _permitted;
+        private readonly Report _report;
+        private long _asked;
+
+        internal Side(Uri address, ChildProcess process, int connections, Report report, Func<long, string> number, Verdict permitted)
+        {
+            (_process, _number, _permitted, _report) = (process, number, [permitted], report);
+            _channels = [.. Enumerable.Range(0, connections).Select(_ => TestBed.Connect(address))];
+            _checkers = [.. _channels.Select(channel => new Checker(channel, report))];
+        }
+
+        internal Series Rates { get; private set; } = new();
+
+        /// <summary>Processor time of the service for each check, in microseconds.</summary>
+        internal Series Cpu { get; private set; } = new();
+
+        /// <summary>In microseconds.</summary>
+        internal Series P50 { get; private set; } = new();
+
+        internal void Forget() => (Rates, Cpu, P50) = (new Series(), new Series(), new Series());
+
+        internal Task<Outcome> CallAsync(int connection, long request) =>
+            _checkers[connection].CheckAsync(_number(request), "A number", _permitted);
+
+        internal async Task RunAsync(int inFlight, TimeSpan time, bool keep, CancellationToken ct)
+        {
+            var (before, first) = (_process.ProcessorTime, _asked);
+            var (run, seconds) = await ClosedLoop.RunAsync(
+                inFlight * _channels.Length, (caller, request) => CallAsync(caller % _channels.Length, first + request), time, ct);
+            var checks = run[Outcome.Right];
+            _asked = first + checks;
+            if (run[Outcome.Undecided] > 0)
+                _report.Wrong($"Checks ended without a decision: {string.Concat(_checkers.Select(checker => checker.LastStatus).Distinct())}", (int)run[Outcome.Undecided]);
+            if (!keep || checks == 0)
+                return;
+            Rates.Add(checks / seconds);
+            Cpu.Add((_process.ProcessorTime - before).TotalMicroseconds / checks);
+            P50.Add(LatencyRun.Percentile(run.Latencies, 50));
+        }
+
+        public void Dispose() => Array.ForEach(_channels, channel => channel.Dispose());
+    }
+}
