@@ -78,7 +78,9 @@ public sealed partial class LookupHost : IAsyncDisposable
         }
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Lookup", LogLevel.Information);
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Lookup", LogLevel.Information)
+            // What it logs of requests is below that anyway; switched off, it makes no activity and no scope for each of them.
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging?.Invoke(builder.Logging);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
