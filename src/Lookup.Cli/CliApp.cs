@@ -68,6 +68,7 @@ internal static class CliApp
             new RegisterCommand(shell),
             new RebuildCommand(shell),
             new DoctorCommand(shell),
+            new BenchCommand(shell),
         };
         root.Options.Add(shell.Json);
         var help = root.Options.OfType<HelpOption>().Single();

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Grpc.Net.Client;
+using Lookup.Cli.Bench;
 using Lookup.Load.Latency;
 using Lookup.Load.Numbers;
 using Lookup.Load.Processes;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Lookup.Cli.Bench;
 using Lookup.Load.Latency;
 using Lookup.Load.Numbers;
 using Lookup.Load.Processes;

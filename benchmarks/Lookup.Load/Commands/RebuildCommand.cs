@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Grpc.Core;
+using Lookup.Cli.Bench;
 using Lookup.Load.Latency;
 using Lookup.Load.Numbers;
 using Lookup.Load.Processes;

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Lookup.Cli.Bench;
 using Lookup.Load.Processes;
 using Lookup.Load.Results;
 using Lookup.V1;

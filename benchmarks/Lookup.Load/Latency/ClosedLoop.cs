@@ -3,6 +3,7 @@
 // Each of a fixed number of callers sends its next request when it has the answer to the one before. That finds the most a
 // service does; its latencies under load leave out what a caller at a fixed rate would have waited, see OpenLoop.
 using System.Diagnostics;
+using Lookup.Cli.Bench;
 
 namespace Lookup.Load.Latency;
 

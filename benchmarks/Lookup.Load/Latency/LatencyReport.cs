@@ -1,3 +1,4 @@
+using Lookup.Cli.Bench;
 using Lookup.Load.Results;
 
 namespace Lookup.Load.Latency;

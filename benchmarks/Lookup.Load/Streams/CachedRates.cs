@@ -1,5 +1,6 @@
 using System.Globalization;
 using Grpc.Core;
+using Lookup.Cli.Bench;
 using Lookup.Load.Commands;
 using Lookup.Load.Latency;
 using Lookup.Load.Numbers;

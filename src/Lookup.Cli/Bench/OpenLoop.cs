@@ -7,7 +7,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using HdrHistogram;
 
-namespace Lookup.Load.Latency;
+namespace Lookup.Cli.Bench;
 
 /// <summary>What came of one request.</summary>
 internal enum Outcome
