@@ -106,17 +106,24 @@ internal sealed class Sentinels(StoreOptions options, IReadOnlyList<EndPoint> al
                 _next = null;
             }
 
-            round.SetResult([.. (await Task.WhenAll(Enumerable.Range(0, all.Count).Select(TryAskAsync))).OfType<SentinelWord>()]);
+            round.SetResult(await AskAsync());
         }
     }
 
-    private async Task<SentinelWord?> TryAskAsync(int i)
+    private async Task<SentinelWord[]> AskAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(options.ReadTimeoutMs), clock);
+        // Half of what a fence may take: one that hangs must not stop everything.
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(Math.Max(1, options.ReadTimeoutMs / 2)), clock);
+        var words = await Task.WhenAll(Enumerable.Range(0, all.Count).Select(i => TryAskAsync(i, limit.Token)));
+        return [.. words.OfType<SentinelWord>()];
+    }
+
+    private async Task<SentinelWord?> TryAskAsync(int i, CancellationToken limit)
+    {
         try
         {
-            var stream = _streams[i] ?? await OpenAsync(i, limit.Token);
-            return SentinelWord.Of((await ServerReply.AskAsync(stream, limit.Token, SentinelWord.Question(service)))[0]);
+            var stream = _streams[i] ?? await OpenAsync(i, limit);
+            return SentinelWord.Of((await ServerReply.AskAsync(stream, limit, SentinelWord.Question(service)))[0]);
         }
         catch (Exception)
         {

@@ -57,6 +57,27 @@ public sealed class TopologyFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task Sentinel_OneHangs_GoesOnAndWithTwoAwayNothingIsAcknowledged()
+    {
+        await using var sentinel = await RedisSentinel.StartAsync();
+        await using var store = await OpenAsync(sentinel.Options);
+        sentinel.Sentinels[0].Pause();
+        await store.WriteAsync([Sample.Objection(1)], Token);
+        await store.FenceAsync([0], Token);
+        sentinel.Sentinels[0].Continue();
+        foreach (var one in sentinel.Sentinels.Take(2))
+        {
+            await one.KillAsync();
+        }
+
+        var refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.WriteAsync([Sample.Objection(2)], Token));
+        Assert.Contains("sentinels", refused.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FenceAsync([0], Token).AsTask());
+        await sentinel.Sentinels[1].RestartAsync();
+        await RetryAsync(() => store.WriteAsync([Sample.Objection(2)], Token));
+    }
+
+    [Fact]
     public async Task Cluster_SlotMovedUnderLoad_GivesNoWrongAnswer()
     {
         await using var cluster = await RedisCluster.StartAsync();
