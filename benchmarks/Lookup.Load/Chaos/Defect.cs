@@ -14,7 +14,7 @@ internal sealed record Defect(string Name, IReadOnlyList<FaultKind> Faults)
     internal static IReadOnlyList<Defect> All { get; } =
     [
         new("bound-ignored", [FaultKind.CutLink, FaultKind.RefuseLink]),
-        new("cache-guard-removed", [FaultKind.SlowLink, FaultKind.StutterStore]),
+        new("cache-guard-removed", [FaultKind.SlowLink]),
         new("epoch-check-removed", [FaultKind.Exchange]),
     ];
 
