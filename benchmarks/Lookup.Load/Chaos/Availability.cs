@@ -26,7 +26,7 @@ internal sealed record Availability(
     private const long Tail = 1_000_000;
 
     // By then nothing that the replica knows may decide, and the circuit must have opened.
-    private const long Late = (ChaosRun.BoundMs + 50) * 1_000;
+    internal const int LateMs = ChaosRun.BoundMs + 50;
 
     /// <summary>By kind, over several runs.</summary>
     internal static IEnumerable<Availability> Of(IReadOnlyList<IReadOnlyList<HistoryEvent>> histories)
@@ -44,8 +44,8 @@ internal sealed record Availability(
                 kind.Count(),
                 100.0 * seen.Count(Decided) / seen.Count,
                 string.Join(", ", undecided),
-                seen.Max(check => check.At - check.Start) / 1e6,
-                [.. kind.SelectMany(fault => fault.Seen.Where(check => check.Start >= fault.Told.Start + Late && check.Start < fault.Told.At)).Select(check => (check.At - check.Start) / 1e6).Order()],
+                seen.Max(Wait),
+                [.. kind.SelectMany(LateChecks).Select(Wait).Order()],
                 [.. kind.Select(fault => Outage(fault.Seen))],
                 [.. kind.Select(fault => fault.Recovered).OfType<double>()]);
         }
@@ -59,6 +59,11 @@ internal sealed record Availability(
             yield return (fault, [.. checks.Where(check => check.At >= fault.Start && check.Start <= fault.At + Tail)], Recovery(checks, fault));
         }
     }
+
+    private static IEnumerable<HistoryEvent> LateChecks((HistoryEvent Told, List<HistoryEvent> Seen, double? Recovered) fault) =>
+        fault.Seen.Where(check => check.Start >= fault.Told.Start + (LateMs * 1_000) && check.Start < fault.Told.At);
+
+    private static double Wait(HistoryEvent check) => (check.At - check.Start) / 1e6;
 
     private static double Outage(List<HistoryEvent> seen)
     {

@@ -142,7 +142,7 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         (await Tool.RunAsync(tool, init, ct)).MustSucceed("lookup init");
         for (var partition = 0; partition < new InitOptions { KeyCheck = "" }.Partitions; partition++)
         {
-            await other.RunAsync(ct, "HSET", $"{{{partition:x2}}}m", "v", "1000000000");
+            await other.RunAsync(ct, "HSET", Keys.Meta(partition)!, "v", "1000000000");
         }
 
         store.Redirect(other);

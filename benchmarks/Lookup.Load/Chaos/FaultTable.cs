@@ -53,7 +53,7 @@ internal static class FaultTable
         table.AppendLine(CultureInfo.InvariantCulture, $"`{run.CommandLine}` at {run.Commit[..10]}: {histories.Count} runs, {checks:N0} checks, no wrong ALLOW, no acknowledged fact lost. Single checks");
         table.AppendLine("during the fault and in the second after it; without a decision is UNKNOWN or a status, never ALLOW. Several faults may overlap.");
         table.AppendLine();
-        table.AppendLine("| fault | times | decided | without a decision | longest wait for any answer | wait for any answer 550 ms after its begin and later, median, 99 % (checks) | without a decision for, median (longest) | decided exactly again at every instance after its end, median (longest) |");
+        table.AppendLine(CultureInfo.InvariantCulture, $"| fault | times | decided | without a decision | longest wait for any answer | wait for any answer {Availability.LateMs} ms after its begin and later, median, 99 % (checks) | without a decision for, median (longest) | decided exactly again at every instance after its end, median (longest) |");
         table.AppendLine("|---|---|---|---|---|---|---|---|");
         foreach (var row in Availability.Of(histories).OrderBy(row => row.Kind))
         {

@@ -22,9 +22,6 @@ internal sealed class CheckCommand : LoadCommand
 
     private const long UnknownNumbers = 1_000_000;
 
-    // Spreads consecutive requests over the numbers.
-    private const long Stride = 7_919;
-
     private readonly Option<int> _rounds;
     private readonly Option<double> _seconds;
     private readonly Option<int> _connections;
@@ -64,20 +61,20 @@ internal sealed class CheckCommand : LoadCommand
         var shape = string.Create(CultureInfo.InvariantCulture, $"{connections} connections with {inFlight} checks under way on each; client, service and redis on one machine.");
 
         Report.Say("Decided by the filter ...");
-        using var unknown = new Side(bed.Address, bed.Service, connections, report, i => NumberBlock.Dutch.Text(numbers + (i * Stride % UnknownNumbers)), Verdict.Deny);
-        using var bare = new Side(echoAddress, echo, connections, report, i => NumberBlock.Dutch.Text(numbers + (i * Stride % UnknownNumbers)), EchoService.Answer);
+        using var unknown = new Side(bed.Address, bed.Service, connections, report, Unknown, Verdict.Deny);
+        using var bare = new Side(echoAddress, echo, connections, report, Unknown, EchoService.Answer);
         await CompareAsync("check_filter_decided", "gRPC echo", unknown, bare, $"Numbers without facts beside {numbers:N0} facts; {shape}");
         Report.Say("Cached ...");
-        using var cached = new Side(bed.Address, bed.Service, connections, report, i => NumberBlock.Dutch.Text(i * Stride % CachedNumbers), Verdict.Allow);
+        using var cached = new Side(bed.Address, bed.Service, connections, report, i => NumberBlock.Dutch.Text(i * NumberBlock.Stride % CachedNumbers), Verdict.Allow);
         await CompareAsync("check_cached", "gRPC echo", cached, bare, $"{CachedNumbers:N0} consented numbers again and again; {shape}");
         Report.Say("Read in redis ...");
-        using var read = new Side(uncachedAddress, uncached, connections, report, i => NumberBlock.Dutch.Text(i * Stride % numbers), Verdict.Allow);
-        using var hmget = new Side(readingAddress, reading, connections, report, i => NumberBlock.Dutch.Text(i * Stride % numbers), EchoService.Answer);
+        using var read = new Side(uncachedAddress, uncached, connections, report, Consented, Verdict.Allow);
+        using var hmget = new Side(readingAddress, reading, connections, report, Consented, EchoService.Answer);
         await CompareAsync("check_confirmed", "gRPC echo with one HMGET", read, hmget, $"Consented numbers, the record cache switched off; {shape}");
 
         Report.Say("One at a time ...");
-        using var one = new Side(bed.Address, bed.Service, 1, report, i => NumberBlock.Dutch.Text(numbers + (i * Stride % UnknownNumbers)), Verdict.Deny);
-        using var oneBare = new Side(echoAddress, echo, 1, report, i => NumberBlock.Dutch.Text(numbers + (i * Stride % UnknownNumbers)), EchoService.Answer);
+        using var one = new Side(bed.Address, bed.Service, 1, report, Unknown, Verdict.Deny);
+        using var oneBare = new Side(echoAddress, echo, 1, report, Unknown, EchoService.Answer);
         await TurnsAsync(one, oneBare, 1);
         report.Add(new Metric("check_one_at_a_time_p50", "us", one.P50)
         {
@@ -100,6 +97,10 @@ internal sealed class CheckCommand : LoadCommand
         }
 
         open.AddTo(report, string.Create(CultureInfo.InvariantCulture, $"{rate:N0} checks/s of numbers without facts, timed from the planned send."));
+
+        string Unknown(long i) => NumberBlock.Dutch.Text(numbers + (i * NumberBlock.Stride % UnknownNumbers));
+
+        string Consented(long i) => NumberBlock.Dutch.Text(i * NumberBlock.Stride % numbers);
 
         async Task CompareAsync(string name, string baseline, Side subject, Side beside, string note)
         {

@@ -112,8 +112,8 @@ internal sealed class OverloadCommand : LoadCommand
         OpenLoop.RunAsync(
             rate,
             i => i % 2 == 0
-                ? checker.CheckAsync(NumberBlock.Dutch.Text(i * 7_919 % settings.Consented), "A consented number", Verdict.Allow)
-                : checker.CheckAsync(NumberBlock.Dutch.Text(settings.Consented + (i * 7_919 % 1_000_000)), "A number without consent", Verdict.Deny),
+                ? checker.CheckAsync(NumberBlock.Dutch.Text(i * NumberBlock.Stride % settings.Consented), "A consented number", Verdict.Allow)
+                : checker.CheckAsync(NumberBlock.Dutch.Text(settings.Consented + (i * NumberBlock.Stride % 1_000_000)), "A number without consent", Verdict.Deny),
             isOver,
             ct);
 

@@ -134,7 +134,7 @@ internal sealed class RebuildCommand : LoadCommand
         internal Task<Outcome> CheckAsync(long i)
         {
             Settle();
-            var any = i / 4 * 7_919;
+            var any = i / 4 * NumberBlock.Stride;
             return (i % 4) switch
             {
                 0 => checker.CheckAsync(NumberBlock.Dutch.Text((numbers / 2) + (any % (numbers - (numbers / 2)))), "A consented number", Verdict.Allow),

@@ -123,7 +123,7 @@ internal sealed class RegisterSwitchCommand : LoadCommand
 
     private static Task<LatencyRun> ChecksAsync(
         Checker checker, Layout layout, Phase phase, int rate, Func<TimeSpan, bool> isOver, CancellationToken ct) =>
-        OpenLoop.RunAsync(rate, i => CheckAsync(checker, layout, phase, i / 4 * 7_919, (int)(i % 4)), isOver, ct);
+        OpenLoop.RunAsync(rate, i => CheckAsync(checker, layout, phase, i / 4 * NumberBlock.Stride, (int)(i % 4)), isOver, ct);
 
     private static Task<Outcome> CheckAsync(Checker checker, Layout layout, Phase phase, long any, int group)
     {

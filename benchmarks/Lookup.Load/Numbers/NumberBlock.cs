@@ -11,6 +11,9 @@ namespace Lookup.Load.Numbers;
 /// <param name="Size">How many there are; no multiple of 3.</param>
 internal readonly record struct NumberBlock(ulong First, long Size)
 {
+    /// <summary>Requests that follow one another ask for places so far apart.</summary>
+    internal const long Stride = 7_919;
+
     // A power of 3: it shares no factor with the size, so stepping by it meets every number once.
     private const long Step = 387_420_489;
 

@@ -74,7 +74,7 @@ internal static class CachedRates
             {
                 var run = await OpenLoop.RunAsync(
                     settings.ChecksPerSecond,
-                    i => one.CheckAsync(NumberBlock.Dutch.Text(i * 7_919 % count), "A consented number", Verdict.Allow),
+                    i => one.CheckAsync(NumberBlock.Dutch.Text(i * NumberBlock.Stride % count), "A consented number", Verdict.Allow),
                     elapsed => elapsed >= settings.RoundTime,
                     ct);
                 if (round > 0)

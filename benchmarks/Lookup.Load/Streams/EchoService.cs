@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text;
 using Grpc.Core;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
@@ -48,7 +47,7 @@ internal sealed class EchoService(IConnectionMultiplexer? redis = null) : Lookup
     public override async Task<CheckResponse> Check(CheckRequest request, ServerCallContext context)
     {
         if (redis is not null)
-            await redis.GetDatabase().HashGetAsync(AnyBucket(), [Field]);
+            await redis.GetDatabase().HashGetAsync(Keys.Bucket(Random.Shared.Next(_partitions), Random.Shared.Next(NumberKey.Buckets)), [Field]);
         return new CheckResponse
         {
             Number = request.Number,
@@ -78,13 +77,6 @@ internal sealed class EchoService(IConnectionMultiplexer? redis = null) : Lookup
         Console.WriteLine($$"""{"grpc":"{{address}}"}""");
         await Console.In.ReadToEndAsync();
         return 0;
-    }
-
-    // As a store names its buckets.
-    private byte[] AnyBucket()
-    {
-        var bucket = Random.Shared.Next(NumberKey.Buckets);
-        return [.. Encoding.ASCII.GetBytes($"{{{Random.Shared.Next(_partitions):x2}}}b:"), (byte)(bucket >> 8), (byte)bucket];
     }
 
     private static void Fill(CheckStreamResponse response, int count)

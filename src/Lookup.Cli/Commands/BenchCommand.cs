@@ -52,12 +52,11 @@ internal sealed class BenchCommand : CliCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        var (rate, seconds, numbers) = (parsed.GetValue(_rate), parsed.GetValue(_seconds), parsed.GetValue(_numbers));
-        Within("--rate", rate, 1, MaxRate);
-        Within("--seconds", seconds, 0.5, MaxSeconds);
-        Within("--numbers", numbers, 1, MaxNumbers);
+        var rate = parsed.GetWithin(_rate, 1, MaxRate);
+        var time = TimeSpan.FromSeconds(parsed.GetWithin(_seconds, 0.5, MaxSeconds));
+        var numbers = parsed.GetWithin(_numbers, 1, MaxNumbers);
         var text = parsed.GetRequiredValue(_from);
-        if (!text.StartsWith('+') || !ulong.TryParse(text.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var first))
+        if (!E164.TryParse(text, out var first))
         {
             throw CliException.Usage($"--from-number '{text}' is no number in E.164, such as +31612000000.");
         }
@@ -65,7 +64,7 @@ internal sealed class BenchCommand : CliCommand
         var open = _question.Open(parsed);
         CheckRequest Request(long i) => new()
         {
-            Number = string.Create(CultureInfo.InvariantCulture, $"+{first + (ulong)(i % numbers)}"),
+            Number = E164.ToText(first + (ulong)(i % numbers)),
             Question = open.Question,
             Consistency = open.Consistency,
             WhatIf = open.WhatIf,
@@ -77,7 +76,6 @@ internal sealed class BenchCommand : CliCommand
         await client.CheckAsync(Request(0), ct);
 
         var tally = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        var time = TimeSpan.FromSeconds(seconds);
         var run = await WorkBar.ShownAsync(Shell, $"{rate:N0} checks/s", shown => OpenLoop.RunAsync(
             rate,
             async i =>
@@ -113,14 +111,6 @@ internal sealed class BenchCommand : CliCommand
         }
     }
 
-    private static void Within(string name, double value, double least, double most)
-    {
-        if (!(value >= least && value <= most))
-        {
-            throw CliException.Usage(string.Create(CultureInfo.InvariantCulture, $"{name} {value} is outside {least} to {most}."));
-        }
-    }
-
     private void Tell(ParseResult parsed, Uri address, int rate, LatencyRun run, IReadOnlyDictionary<string, long> tally)
     {
         if (IsJson(parsed))
@@ -128,7 +118,7 @@ internal sealed class BenchCommand : CliCommand
             var latencies = new JsonObject();
             foreach (var percentile in Percentiles)
             {
-                latencies[Title(percentile).Replace(".", "", StringComparison.Ordinal)] = run.Latencies.GetValueAtPercentile(percentile);
+                latencies[Title(percentile).Replace(".", "", StringComparison.Ordinal)] = LatencyRun.Percentile(run.Latencies, percentile);
             }
 
             Shell.Output.WriteLine(new JsonObject
@@ -138,7 +128,7 @@ internal sealed class BenchCommand : CliCommand
                 ["checks"] = tally.Values.Sum(),
                 ["answers"] = new JsonObject(tally.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))),
                 ["latency_us"] = latencies,
-                ["sent_late_p99_us"] = run.Lateness.GetValueAtPercentile(99),
+                ["sent_late_p99_us"] = LatencyRun.Percentile(run.Lateness, 99),
             }.ToJsonString(JsonText.Options));
             return;
         }
@@ -153,11 +143,11 @@ internal sealed class BenchCommand : CliCommand
         foreach (var percentile in Percentiles)
         {
             Shell.Console.MarkupLine(Markup.Escape(string.Create(
-                CultureInfo.InvariantCulture, $"  {Title(percentile),-6} {run.Latencies.GetValueAtPercentile(percentile) / 1e3,10:N2} ms")));
+                CultureInfo.InvariantCulture, $"  {Title(percentile),-6} {LatencyRun.Percentile(run.Latencies, percentile) / 1e3,10:N2} ms")));
         }
 
         Shell.Console.MarkupLine(Markup.Escape(string.Create(
-            CultureInfo.InvariantCulture, $"  of it this program's own lateness, p99: {run.Lateness.GetValueAtPercentile(99) / 1e3:N2} ms")));
+            CultureInfo.InvariantCulture, $"  of it this program's own lateness, p99: {LatencyRun.Percentile(run.Lateness, 99) / 1e3:N2} ms")));
     }
 
     private static string Title(double percentile) => percentile == 100 ? "max" : string.Create(CultureInfo.InvariantCulture, $"p{percentile}");

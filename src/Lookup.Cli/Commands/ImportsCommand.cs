@@ -31,12 +31,7 @@ internal sealed class ImportsCommand : CliCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        var last = parsed.GetValue(_last);
-        if (last is < 1 or > 1000)
-        {
-            throw CliException.Usage($"--last {last} is outside 1 to 1000.");
-        }
-
+        var last = parsed.GetWithin(_last, 1, 1000);
         var all = await ListAsync(parsed, ct);
         var response = new ListImportsResponse { Imports = { all.Imports.Take(last) } };
         if (IsJson(parsed))

@@ -48,12 +48,7 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
     {
         var register = Register(parsed);
         var date = parsed.GetTime(_snapshot, file.Zone(parsed)) ?? throw CliException.Usage("--register needs --snapshot DATE, and the reverse.");
-        var maxChange = parsed.GetValue(_maxChange);
-        if (maxChange is not (>= 0 and <= 100))
-        {
-            throw CliException.Usage($"--max-change {maxChange} is outside 0 to 100 percent.");
-        }
-
+        var maxChange = parsed.GetWithin(_maxChange, 0, 100, "percent");
         using var input = InputFile.Open(parsed.GetRequiredValue(file.Path), shell.Input);
         using var reader = file.RegisterReader(parsed, input, register.Name, out var map);
         using var rejects = new RejectFile(file.RejectPath(parsed, input));

@@ -49,12 +49,7 @@ internal sealed class ConnectionOptions
             throw CliException.Usage($"--address '{text}' is no address such as {DefaultAddress}.");
         }
 
-        var seconds = parsed.GetValue(Timeout);
-        if (!(seconds >= 0.001 && seconds <= 600))
-        {
-            throw CliException.Usage($"--timeout {seconds} is outside 0.001 to 600 seconds.");
-        }
-
+        var seconds = parsed.GetWithin(Timeout, 0.001, 600, "seconds");
         var options = new LookupClientOptions { Address = address, Timeout = TimeSpan.FromSeconds(seconds) };
         return new LookupClient(configure is null ? options : configure(options));
     }

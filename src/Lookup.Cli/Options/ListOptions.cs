@@ -81,20 +81,12 @@ internal sealed class ListOptions
             region.Length == 0 ? null : region);
     }
 
-    public PipelineSettings Settings(ParseResult parsed)
-    {
-        var retry = parsed.GetValue(_retry);
-        return retry is >= 0 and <= MaxRetries
-            ? new PipelineSettings { Retries = retry }
-            : throw CliException.Usage($"--retry {retry} is outside 0 to {MaxRetries}.");
-    }
+    public PipelineSettings Settings(ParseResult parsed) => new() { Retries = parsed.GetWithin(_retry, 0, MaxRetries) };
 
     /// <summary>Makes a connection as patient as the command line says.</summary>
     public Func<LookupClientOptions, LookupClientOptions> Patience(ParseResult parsed)
     {
-        var wait = parsed.GetValue(_wait);
-        return wait is >= 0 and <= MaxWait
-            ? options => options with { StreamRetryLimit = TimeSpan.FromSeconds(wait) }
-            : throw CliException.Usage($"--wait {wait} is outside 0 to {MaxWait} seconds.");
+        var wait = parsed.GetWithin(_wait, 0, MaxWait, "seconds");
+        return options => options with { StreamRetryLimit = TimeSpan.FromSeconds(wait) };
     }
 }

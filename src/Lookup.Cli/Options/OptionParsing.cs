@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Lookup.Cli.Options;
@@ -33,6 +34,23 @@ internal static class OptionParsing
         return TimeText.TryParse(text, zone, out var time, out var fault)
             ? Timestamp.FromDateTimeOffset(time)
             : throw CliException.Usage($"{option.Name} '{text}' {fault}.");
+    }
+
+    /// <summary>A number that must lie in a range, both ends included.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="option">The option.</param>
+    /// <param name="least">The least.</param>
+    /// <param name="most">The greatest.</param>
+    /// <param name="unit">What it counts, for example "seconds"; empty where that is plain.</param>
+    public static T GetWithin<T>(this ParseResult parsed, Option<T> option, T least, T most, string unit = "")
+        where T : struct, IComparable<T>
+    {
+        var value = parsed.GetValue(option);
+        // A value that is no number comes before all others.
+        return value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0
+            ? value
+            : throw CliException.Usage(string.Create(
+                CultureInfo.InvariantCulture, $"{option.Name} {value} is outside {least} to {most}{(unit.Length > 0 ? " " : "")}{unit}."));
     }
 
     public static Option<string?> TimeZone() => new("--timezone")

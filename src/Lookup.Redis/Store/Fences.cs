@@ -63,7 +63,7 @@ internal sealed class Fences : IDisposable
     {
         _link = link;
         Epoch = epoch!;
-        _servers = new PerServer<ServerFence>(server => new ServerFence(this, server, link.Options, link.Clock));
+        _servers = new PerServer<ServerFence>(server => new ServerFence(this, server, link));
     }
 
     /// <summary>Whether reads need them.</summary>
@@ -109,9 +109,6 @@ internal sealed class Fences : IDisposable
             return _last = Math.Max(_link.Clock.GetTimestamp(), _last + 1);
         }
     }
-
-    /// <inheritdoc cref="RedisLink.ConfirmAsync"/>
-    internal Task ConfirmAsync(ServerLink server, CancellationToken cancellation) => _link.ConfirmAsync(server.Server, cancellation);
 
     /// <summary>Replicas have it.</summary>
     internal void Confirm(int place, long stamp, ulong version) => _stamps[place - Keys.Shared].Add(new Proof(stamp, version));

@@ -38,34 +38,31 @@ internal sealed record SentinelWord(EndPoint Server, long Epoch, bool IsFailingO
     }
 }
 
-/// <summary>
-/// The sentinels of a store, over connections that are kept. One round of questions is under way, and all who come meanwhile
-/// share the next. Thread-safe.
-/// </summary>
-internal sealed class Sentinels(StoreOptions options, IReadOnlyList<EndPoint> all, string service, TimeProvider clock) : IDisposable
+/// <summary>The sentinels of a store, asked in rounds over connections that are kept. Thread-safe.</summary>
+internal sealed class Sentinels : IDisposable
 {
-    private readonly Lock _lock = new();
-    private readonly Stream?[] _streams = new Stream?[all.Count];
-    private TaskCompletionSource<SentinelWord[]>? _next;
-    private bool _isRunning;
-    private bool _isDisposed;
+    private readonly StoreOptions _options;
+    private readonly string _question;
+    private readonly TimeProvider _clock;
+    private readonly KeptStream[] _streams;
+    private readonly Rounds<EndPoint, SentinelWord[]> _rounds;
+
+    /// <param name="options">How to reach them.</param>
+    /// <param name="all">Their addresses.</param>
+    /// <param name="service">The name under which they know the store.</param>
+    /// <param name="clock">Measures limits.</param>
+    internal Sentinels(StoreOptions options, IEnumerable<EndPoint> all, string service, TimeProvider clock)
+    {
+        (_options, _question, _clock) = (options, SentinelWord.Question(service), clock);
+        _streams = [.. all.Select(one => new KeptStream(stop => ServerDial.ConnectAsync(options, one, clock, stop, isSentinel: true)))];
+        _rounds = new Rounds<EndPoint, SentinelWord[]>(_ => AskAsync());
+    }
 
     /// <summary>Ends well if a server is the primary, and no fail-over was going on at some moment after this was called.</summary>
     /// <exception cref="StoreUnavailableException">It is not, or too few sentinels answer.</exception>
     internal async Task ConfirmAsync(EndPoint server, CancellationToken cancellation)
     {
-        Task<SentinelWord[]> asked;
-        lock (_lock)
-        {
-            asked = (_next ??= new TaskCompletionSource<SentinelWord[]>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-            if (!_isRunning)
-            {
-                _isRunning = true;
-                _ = RunAsync();
-            }
-        }
-
-        if (!Confirm(await asked.WaitAsync(cancellation), all.Count, server))
+        if (!Confirm(await _rounds.JoinAsync([server], cancellation), _streams.Length, server))
             throw StoreUnavailableException.BeingReplaced();
     }
 
@@ -76,80 +73,27 @@ internal sealed class Sentinels(StoreOptions options, IReadOnlyList<EndPoint> al
     internal static bool Confirm(IReadOnlyCollection<SentinelWord> words, int count, EndPoint server) =>
         words.Count > count / 2 && !words.Any(word => word.IsFailingOver) && words.MaxBy(word => word.Epoch)!.Server.Equals(server);
 
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            _isDisposed = true;
-            foreach (var stream in _streams)
-            {
-                stream?.Dispose();
-            }
-        }
-    }
-
-    private async Task RunAsync()
-    {
-        await Task.Yield();
-        while (true)
-        {
-            TaskCompletionSource<SentinelWord[]> round;
-            lock (_lock)
-            {
-                if (_next is null)
-                {
-                    _isRunning = false;
-                    return;
-                }
-
-                round = _next;
-                _next = null;
-            }
-
-            round.SetResult(await AskAsync());
-        }
-    }
+    public void Dispose() => Array.ForEach(_streams, stream => stream.Dispose());
 
     private async Task<SentinelWord[]> AskAsync()
     {
         // Half of what a fence may take: one that hangs must not stop everything.
-        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(Math.Max(1, options.ReadTimeoutMs / 2)), clock);
-        var words = await Task.WhenAll(Enumerable.Range(0, all.Count).Select(i => TryAskAsync(i, limit.Token)));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(Math.Max(1, _options.ReadTimeoutMs / 2)), _clock);
+        var words = await Task.WhenAll(_streams.Select(stream => TryAskAsync(stream, limit.Token)));
         return [.. words.OfType<SentinelWord>()];
     }
 
-    private async Task<SentinelWord?> TryAskAsync(int i, CancellationToken limit)
+    private async Task<SentinelWord?> TryAskAsync(KeptStream kept, CancellationToken limit)
     {
         try
         {
-            var stream = _streams[i] ?? await OpenAsync(i, limit);
-            return SentinelWord.Of((await ServerReply.AskAsync(stream, limit, SentinelWord.Question(service)))[0]);
+            return SentinelWord.Of((await ServerReply.AskAsync(kept.Current ?? await kept.OpenAsync(limit), limit, _question))[0]);
         }
         catch (Exception)
         {
-            // Whatever it was: it does not answer. What it says later would be taken for another answer.
-            lock (_lock)
-            {
-                _streams[i]?.Dispose();
-                _streams[i] = null;
-            }
-
+            // Whatever it was: it does not answer.
+            kept.Drop();
             return null;
-        }
-    }
-
-    private async Task<Stream> OpenAsync(int i, CancellationToken cancellation)
-    {
-        var stream = await ServerDial.ConnectAsync(options, all[i], clock, cancellation, isSentinel: true);
-        lock (_lock)
-        {
-            if (_isDisposed)
-            {
-                stream.Dispose();
-                throw RedisFaults.NoServer();
-            }
-
-            return _streams[i] = stream;
         }
     }
 }

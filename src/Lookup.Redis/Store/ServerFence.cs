@@ -5,11 +5,8 @@ using Lookup.Redis.Batch;
 
 namespace Lookup.Redis.Store;
 
-/// <summary>
-/// Raises fences on one server, over a connection of its own, which WAIT holds up. One round is under way, and all who come
-/// meanwhile share the next.
-/// </summary>
-internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions options, TimeProvider clock) : IDisposable
+/// <summary>Raises fences on one server, in rounds, over a connection of its own, which WAIT holds up.</summary>
+internal sealed class ServerFence : IDisposable
 {
     // What a server says of its replication is the longest answer: a line for each replica.
     private const int ReceiveSize = 256 * 1024;
@@ -17,85 +14,50 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
     // Words and numbers of one command.
     private const int CommandSize = 384;
 
-    private readonly Lock _lock = new();
+    private readonly Fences _fences;
+    private readonly ServerLink _server;
+    private readonly RedisLink _link;
+    private readonly Rounds<int, string> _rounds;
+    private readonly KeptStream _stream;
     private readonly HashSet<int> _swept = [];
     private readonly byte[] _receive = new byte[ReceiveSize];
-    private Round? _next;
-    private bool _isRunning;
-    private Stream? _stream;
     private byte[] _script = [];
     private int _start;
     private int _end;
-    private bool _isDisposed;
+
+    internal ServerFence(Fences fences, ServerLink server, RedisLink link)
+    {
+        (_fences, _server, _link) = (fences, server, link);
+        _rounds = new Rounds<int, string>(RoundAsync);
+        _stream = new KeptStream(stop => ServerDial.ConnectAsync(link.Options, server.Server, link.Clock, stop));
+    }
 
     /// <summary>Raises the fence of places that the server has.</summary>
     /// <returns>The server's history. The stamps are confirmed by then.</returns>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
-    internal Task<string> RaiseAsync(int[] places, CancellationToken cancellation)
+    internal Task<string> RaiseAsync(int[] places, CancellationToken cancellation) => _rounds.JoinAsync(places, cancellation);
+
+    public void Dispose() => _stream.Dispose();
+
+    private async Task<string> RoundAsync(IReadOnlyCollection<int> places)
     {
-        Round round;
-        lock (_lock)
+        try
         {
-            round = _next ??= new Round();
-            round.Places.UnionWith(places);
-            if (!_isRunning)
-            {
-                _isRunning = true;
-                _ = RunAsync();
-            }
+            return await RaiseAsync([.. places]);
         }
-
-        return round.Ended.Task.WaitAsync(cancellation);
-    }
-
-    public void Dispose()
-    {
-        lock (_lock)
+        catch (Exception e)
         {
-            _isDisposed = true;
-            _stream?.Dispose();
-        }
-    }
-
-    private async Task RunAsync()
-    {
-        await Task.Yield();
-        while (true)
-        {
-            Round round;
-            lock (_lock)
-            {
-                if (_next is null)
-                {
-                    _isRunning = false;
-                    return;
-                }
-
-                round = _next;
-                _next = null;
-            }
-
-            try
-            {
-                round.Ended.TrySetResult(await RaiseAsync([.. round.Places]));
-            }
-            catch (Exception e)
-            {
-                // On a connection that is out of step, an answer would be taken for another one's.
-                Close();
-                round.Ended.TrySetException(RedisFaults.Map(e is OperationCanceledException ? RedisFaults.Timeout(e) : e));
-                // Nobody may be waiting any more.
-                _ = round.Ended.Task.Exception;
-            }
+            _stream.Drop();
+            throw RedisFaults.Map(e is OperationCanceledException ? RedisFaults.Timeout(e) : e);
         }
     }
 
     private async Task<string> RaiseAsync(int[] places)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(options.ReadTimeoutMs), clock);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, server.Circuit.EnterWrite());
-        var stream = _stream ?? await OpenAsync(stop.Token);
-        var stamp = fences.Next();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(_link.Options.ReadTimeoutMs), _link.Clock);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _server.Circuit.EnterWrite());
+        var stream = _stream.Current ?? await OpenAsync(stop.Token);
+        var stamp = _fences.Next();
         await stream.WriteAsync(Frame(places, stamp), stop.Token);
         var versions = new ulong[places.Length];
         for (var i = 0; i < places.Length; i++)
@@ -105,15 +67,15 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
 
         var (history, replicas) = await NextAsync<(string, int)>(Replication, stop.Token);
         // WAIT would take its time to tell the same.
-        if (replicas < options.WaitReplicas)
+        if (replicas < _link.Options.WaitReplicas)
             throw StoreUnavailableException.Unconfirmed();
         await stream.WriteAsync(Wait(), stop.Token);
-        if (await NextAsync<int>(Count, stop.Token) < options.WaitReplicas)
+        if (await NextAsync<int>(Count, stop.Token) < _link.Options.WaitReplicas)
             throw StoreUnavailableException.Unconfirmed();
-        await fences.ConfirmAsync(server, stop.Token);
+        await _link.ConfirmAsync(_server.Server, stop.Token);
         for (var i = 0; i < places.Length; i++)
         {
-            fences.Confirm(places[i], stamp, versions[i]);
+            _fences.Confirm(places[i], stamp, versions[i]);
         }
 
         _swept.UnionWith(places);
@@ -122,19 +84,8 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
 
     private async Task<Stream> OpenAsync(CancellationToken cancellation)
     {
-        var stream = await ServerDial.ConnectAsync(options, server.Server, clock, cancellation);
-        lock (_lock)
-        {
-            if (_isDisposed)
-            {
-                stream.Dispose();
-                throw RedisFaults.NoServer();
-            }
-
-            _stream = stream;
-            (_start, _end) = (0, 0);
-        }
-
+        var stream = await _stream.OpenAsync(cancellation);
+        (_start, _end) = (0, 0);
         var load = new RespBuffer(64 + Script.Fence.Length);
         load.AppendCommand(3);
         load.AppendBulk("SCRIPT"u8);
@@ -148,7 +99,7 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
     private ReadOnlyMemory<byte> Frame(int[] places, long stamp)
     {
         var frame = new RespBuffer(CommandSize * (places.Length + 2));
-        var seconds = clock.GetUtcNow().ToUnixTimeSeconds();
+        var seconds = _link.Clock.GetUtcNow().ToUnixTimeSeconds();
         foreach (var place in places)
         {
             var isShared = place == Keys.Shared;
@@ -158,9 +109,9 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
             frame.AppendBulk("1"u8);
             frame.AppendBulk((isShared ? (byte[])Keys.Manifest! : Keys.Meta(place))!);
             Text(isShared ? "epoch" : "e");
-            Text(fences.Epoch);
+            Text(_fences.Epoch);
             Text(isShared ? "registry" : "v");
-            Text(fences.Field);
+            Text(_fences.Field);
             Number(stamp);
             Number(seconds);
             Text(_swept.Contains(place) ? "0" : "1");
@@ -182,7 +133,7 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
         var frame = new RespBuffer(CommandSize);
         frame.AppendCommand(3);
         frame.AppendBulk("WAIT"u8);
-        foreach (var number in (ReadOnlySpan<int>)[options.WaitReplicas, Math.Max(1, options.ReadTimeoutMs / 2)])
+        foreach (var number in (ReadOnlySpan<int>)[_link.Options.WaitReplicas, Math.Max(1, _link.Options.ReadTimeoutMs / 2)])
         {
             frame.AppendBulk(Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)));
         }
@@ -206,7 +157,7 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
 
             if (_end == _receive.Length)
                 throw RedisFaults.Damaged();
-            var read = await _stream!.ReadAsync(_receive.AsMemory(_end), cancellation);
+            var read = await _stream.Current!.ReadAsync(_receive.AsMemory(_end), cancellation);
             if (read == 0)
                 throw new IOException("Closed.");
             _end += read;
@@ -257,20 +208,4 @@ internal sealed class ServerFence(Fences fences, ServerLink server, StoreOptions
     }
 
     private static bool Count(ref RespCursor cursor, out int count) => cursor.TryInteger(out count);
-
-    private void Close()
-    {
-        lock (_lock)
-        {
-            _stream?.Dispose();
-            _stream = null;
-        }
-    }
-
-    private sealed class Round
-    {
-        internal HashSet<int> Places { get; } = [];
-
-        internal TaskCompletionSource<string> Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
 }

@@ -39,7 +39,9 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
 
     /// <summary>The sentinels that the connection string names; null: it names none.</summary>
     internal Sentinels? Sentinels() =>
-        string.IsNullOrEmpty(_configuration.ServiceName) ? null : new Sentinels(options, Named(), _configuration.ServiceName, clock);
+        HasSentinels ? new Sentinels(options, Named(), _configuration.ServiceName!, clock) : null;
+
+    private bool HasSentinels => !string.IsNullOrEmpty(_configuration.ServiceName);
 
     /// <summary>Asks.</summary>
     /// <param name="before">What was learned before; null at first.</param>
@@ -48,7 +50,7 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
     internal async Task<Routes> FindAsync(Routes? before, CancellationToken cancellation)
     {
         var named = Named();
-        if (!string.IsNullOrEmpty(_configuration.ServiceName))
+        if (HasSentinels)
             return await FromSentinelsAsync(named, before, cancellation);
         // A single server that is no node of a cluster stays where it is.
         if (before is { CanMove: false })
@@ -132,7 +134,7 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
 
     private EndPoint[] Named()
     {
-        var standard = string.IsNullOrEmpty(_configuration.ServiceName) ? _configuration.Ssl ? 6380 : 6379 : 26379;
+        var standard = HasSentinels ? 26379 : _configuration.Ssl ? 6380 : 6379;
         return
         [
             .. _configuration.EndPoints.Select(server => server switch

@@ -23,7 +23,7 @@ public sealed class DashboardTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        if (!OnPath("chromium"))
+        if (Find("chromium") is not { } program)
             return;
 
         Copy(Path.Combine(Benchmarks, "dashboard"), Path.Combine(_folder, "dashboard"));
@@ -34,7 +34,6 @@ public sealed class DashboardTests : IAsyncLifetime
         _site.Urls.Add("http://127.0.0.1:0");
         _site.UseStaticFiles(new StaticFileOptions { FileProvider = new PhysicalFileProvider(_folder), ServeUnknownFileTypes = true });
         await _site.StartAsync();
-        var program = Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator).Select(p => Path.Combine(p, "chromium")).First(File.Exists);
         _browser = await Puppeteer.LaunchAsync(new LaunchOptions
         {
             ExecutablePath = program,

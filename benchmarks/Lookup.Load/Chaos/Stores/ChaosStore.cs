@@ -1,4 +1,5 @@
 using Lookup.Load.Chaos.Plan;
+using Lookup.Redis;
 
 namespace Lookup.Load.Chaos.Stores;
 
@@ -118,7 +119,7 @@ internal sealed class ChaosStore : IAsyncDisposable
     /// <summary>Moves the slot of a partition to another server of the cluster.</summary>
     internal async Task ReshardAsync(int partition, TimeSpan pause, CancellationToken ct)
     {
-        var key = $"{{{partition:x2}}}m";
+        string key = Keys.Meta(partition)!;
         var slot = await _nodes[0].RunAsync(ct, "CLUSTER", "KEYSLOT", key);
         var primaries = await WithRoleAsync("master", ct);
         RedisNode? owner = null;

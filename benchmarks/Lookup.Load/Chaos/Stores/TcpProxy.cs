@@ -146,13 +146,14 @@ internal sealed class TcpProxy : IAsyncDisposable
     {
         try
         {
-            var (slowness, share) = (Volatile.Read(ref _slowness), draw());
+            Slowness? drawnFor = null;
+            var delay = 0;
             var buffer = new byte[BufferSize];
             while (await from.ReceiveAsync(buffer, _stop.Token) is > 0 and var count)
             {
-                if (Volatile.Read(ref _slowness) is var now && now != slowness)
-                    (slowness, share) = (now, draw());
-                await GateAsync((int)(slowness.Milliseconds * share));
+                if (Volatile.Read(ref _slowness) is var now && now != drawnFor)
+                    (drawnFor, delay) = (now, (int)(now.Milliseconds * draw()));
+                await GateAsync(delay);
                 for (var sent = 0; sent < count;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), _stop.Token);
