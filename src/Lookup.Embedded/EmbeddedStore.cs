@@ -41,6 +41,9 @@ public sealed class EmbeddedStore : IFactStore
     /// <inheritdoc/>
     public IFilterStore Filters => _store.Filters;
 
+    /// <inheritdoc/>
+    public StoreServers Servers => _store.Servers;
+
     /// <summary>Starts the store, and sets it up where the folder is new.</summary>
     /// <param name="options">Where and how.</param>
     /// <param name="key">The number key of 32 bytes; null: the one in the folder, made at the first start.</param>

@@ -84,6 +84,12 @@ public sealed class ReadBatch
         return Count++;
     }
 
+    /// <summary>The number of an item.</summary>
+    public NumberKey Key(int item) => _keys[item];
+
+    /// <summary>The timelines of an item; valid until the batch is emptied.</summary>
+    public ReadOnlySpan<FactId> Ids(int item) => _ids.AsSpan(First(item).._ends[item]);
+
     /// <summary>What the store has of a timeline; valid until the batch is read again or emptied.</summary>
     /// <param name="item">Index of the item.</param>
     /// <param name="index">Index of the timeline among the ids of the item.</param>
@@ -180,10 +186,6 @@ public sealed class ReadBatch
 
     /// <summary>Bytes of the values taken so far; set back, the last ones are forgotten.</summary>
     internal int Used { get; set; }
-
-    internal NumberKey Key(int item) => _keys[item];
-
-    internal ReadOnlySpan<FactId> Ids(int item) => _ids.AsSpan(First(item).._ends[item]);
 
     internal void SetAbsent(int item, int index) => _values[First(item) + index] = (0, None);
 

@@ -20,6 +20,9 @@ public interface IFactStore : IAsyncDisposable
     /// <summary>The filters.</summary>
     public IFilterStore Filters { get; }
 
+    /// <summary>The servers that it is on, as far as is known.</summary>
+    public StoreServers Servers { get; }
+
     /// <summary>Reads timelines of a number on the primary, in one round trip.</summary>
     /// <param name="key">The number.</param>
     /// <param name="ids">Up to 256 timelines.</param>

@@ -60,6 +60,16 @@ internal sealed class RedisLink : IAsyncDisposable
     internal IReadOnlyList<ServerLink> Servers(int partitions) =>
         [.. Enumerable.Range(Keys.Shared, partitions + 1).Select(Of).Distinct()];
 
+    /// <summary>How many servers have something, and how many of them are silent.</summary>
+    internal StoreServers Health
+    {
+        get
+        {
+            ServerLink[] servers = [.. Volatile.Read(ref _map).Links.OfType<ServerLink>().Distinct()];
+            return new StoreServers(servers.Length, servers.Count(server => server.Circuit.IsOpen));
+        }
+    }
+
     /// <summary>Connects.</summary>
     /// <param name="options">Where and how.</param>
     /// <param name="clock">Measures limits.</param>

@@ -51,6 +51,9 @@ internal sealed class RedisStore : IFactStore
     public IFilterStore Filters { get; }
 
     /// <inheritdoc/>
+    public StoreServers Servers => _link.Health;
+
+    /// <inheritdoc/>
     public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, ReadBatch.MaxIds, nameof(ids));

@@ -10,6 +10,11 @@ namespace Lookup.Redis;
 /// <param name="Created">When it was set up, in Unix milliseconds.</param>
 public sealed record StoreManifest(ulong Epoch, int Partitions, string KeyCheck, long Created);
 
+/// <summary>Servers of a store.</summary>
+/// <param name="Count">How many there are.</param>
+/// <param name="Silent">How many of them have fallen silent and get no calls until they answer again.</param>
+public readonly record struct StoreServers(int Count, int Silent);
+
 /// <summary>What was read of a number.</summary>
 /// <param name="Values">The stored value of each timeline asked for, null where there is none.</param>
 /// <param name="Partition">The number's partition.</param>

@@ -138,10 +138,13 @@ public sealed partial class LookupHost : IAsyncDisposable
     {
         AddFaces(services, options);
         services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher).AddSingleton(clock);
-        // Registered as made elsewhere, so that the container does not dispose of it.
-        services.AddSingleton<IFactStore>(store);
-        services.AddSingleton<ServiceMetrics>().AddSingleton<StateMetrics>();
-        services.AddSingleton<AllowAudit>().AddHostedService(s => s.GetRequiredService<AllowAudit>());
+        services.AddSingleton<IFactStore>(s => new MeasuredStore(
+            store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
+        services.AddSingleton<ServiceMetrics>().AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
+        services.AddSingleton<FilterMetrics>().AddHostedService(s => s.GetRequiredService<FilterMetrics>());
+        // Its reads are no checks: they would count what a filter let through twice.
+        services.AddSingleton(s => ActivatorUtilities.CreateInstance<AllowAudit>(s, store));
+        services.AddHostedService(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<LiveFeed>().AddHostedService(s => s.GetRequiredService<LiveFeed>());
         services.AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
@@ -151,7 +154,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(new RecordCache(store.Manifest.Partitions, options.RecordCacheBytes));
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<RecordCache>());
         services.AddSingleton(s => new FilterReplica(
-            store,
+            s.GetRequiredService<IFactStore>(),
             new ReplicaOptions { PollMs = options.ReplicaPollMs, RestMs = options.ReplicaRestMs },
             clock,
             s.GetServices<IReplicaObserver>()));

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Lookup.Redis;
 using Lookup.Server.Errors;
 using Microsoft.Extensions.Hosting;
@@ -10,7 +11,13 @@ internal sealed class StoreMonitor(
     IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain, ILogger<StoreMonitor> log)
     : BackgroundService
 {
-    private State _state = new(false, "The store was not asked yet.");
+    /// <summary>What <see cref="State.Store"/> is before the first probe, and where one failed for no reason that has a name.</summary>
+    internal const string Unknown = "unknown";
+
+    /// <summary>What <see cref="State.Store"/> is where the store is the right one and answers.</summary>
+    internal const string Ok = "ok";
+
+    private State _state = new(false, "The store was not asked yet.", Unknown);
 
     /// <summary>The last state. <see cref="State.Changed"/> ends when it is replaced.</summary>
     internal State Current => Volatile.Read(ref _state);
@@ -31,7 +38,7 @@ internal sealed class StoreMonitor(
     /// <summary>Asks once before the first call is taken, so that a start on a good store is serving at once.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        drain.Begun.Register(() => Set(false, "The service is shutting down."));
+        drain.Begun.Register(() => Set(false, "The service is shutting down.", Current.Store));
         await ProbeAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
@@ -62,24 +69,27 @@ internal sealed class StoreMonitor(
         {
             var health = await store.ProbeAsync(limit.Token);
             await store.FenceAsync(Enumerable.Range(0, store.Manifest.Partitions), limit.Token);
-            Set(true, health.WritesRefused?.Message ?? "", health.WritesRefused?.InnerException);
+            Set(true, health.WritesRefused?.Message ?? "", Ok, health.WritesRefused?.InnerException);
         }
         catch (StoreUnavailableException e)
         {
             var answers = e.Fault is not (StoreFault.Unreachable or StoreFault.Timeout or StoreFault.Full);
-            Set(false, e.Message, e.InnerException, answers ? e : null);
+            Set(false, e.Message, NameOf(e.Fault), e.InnerException, answers ? e : null);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            Set(false, "The store did not answer the probe in time.");
+            Set(false, "The store did not answer the probe in time.", NameOf(StoreFault.Timeout));
         }
         catch (Exception e)
         {
-            Set(false, "The probe of the store failed.", e);
+            Set(false, "The probe of the store failed.", Unknown, e);
         }
     }
 
-    private void Set(bool serving, string why, Exception? cause = null, StoreUnavailableException? untrusted = null)
+    /// <summary>The fault as <see cref="State.Store"/>, the metrics and the page name it.</summary>
+    internal static string NameOf(StoreFault fault) => JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.ToString());
+
+    private void Set(bool serving, string why, string store, Exception? cause = null, StoreUnavailableException? untrusted = null)
     {
         var old = Current;
         if (drain.Begun.IsCancellationRequested)
@@ -87,12 +97,12 @@ internal sealed class StoreMonitor(
             serving = false;
         }
 
-        if (old.Serving == serving && old.Why == why)
+        if (old.Serving == serving && old.Why == why && old.Store == store)
         {
             return;
         }
 
-        Volatile.Write(ref _state, new State(serving, why, untrusted));
+        Volatile.Write(ref _state, new State(serving, why, store, untrusted));
         old.Replaced.TrySetResult();
         if (Current is { TakesWrites: true })
         {
@@ -101,15 +111,16 @@ internal sealed class StoreMonitor(
         else
         {
             var text = cause is null ? "" : Redaction.Mask(cause.ToString());
-            log.LogWarning("{Status}: {Why} {Cause}", serving ? "SERVING, but nothing can be recorded" : "NOT_SERVING", why, text);
+            log.LogWarning("{Status}: {Why} {Cause}", serving ? "SERVING, but nothing can be recorded" : "NOT_SERVING", Redaction.Mask(why), text);
         }
     }
 
     /// <summary>What a probe found.</summary>
     /// <param name="Serving">Checks can be answered.</param>
     /// <param name="Why">Why they cannot, or, where they can, why nothing can be recorded; empty where all is well.</param>
+    /// <param name="Store">What the last probe found of the store: <see cref="Ok"/>, a fault's name or <see cref="Unknown"/>.</param>
     /// <param name="Untrusted">The fault for which calls are refused although the store answers.</param>
-    internal sealed record State(bool Serving, string Why, StoreUnavailableException? Untrusted = null)
+    internal sealed record State(bool Serving, string Why, string Store, StoreUnavailableException? Untrusted = null)
     {
         /// <summary>The store also takes writes.</summary>
         internal bool TakesWrites => Serving && Why.Length == 0;

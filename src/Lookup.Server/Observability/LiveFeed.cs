@@ -1,9 +1,10 @@
 using System.Runtime.CompilerServices;
-using System.Text.Json.Serialization;
 using HdrHistogram;
 using Lookup.Core.Decisions;
 using Lookup.Redis;
+using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
+using Lookup.Server.Records;
 using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Observability;
@@ -15,6 +16,10 @@ internal sealed class LiveFeed(
     FilterReplica replica,
     IFactStore store,
     StoreMonitor monitor,
+    StoreMetrics storeCalls,
+    FilterMetrics filters,
+    RecordCache records,
+    Instance instance,
     LookupServerOptions options,
     TimeProvider clock) : BackgroundService
 {
@@ -24,6 +29,7 @@ internal sealed class LiveFeed(
     private readonly Queue<LiveSample> _samples = new();
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Dictionary<(Verdict, ReasonCode), double> _before = [];
+    private Totals _totals;
     private HistogramBase? _spare;
     private long _taken;
 
@@ -108,11 +114,13 @@ internal sealed class LiveFeed(
         _before = counts;
         var times = _spare = metrics.CheckTimes.GetIntervalHistogram(_spare);
         var state = monitor.Current;
+        var (before, totals) = (_totals, TotalsNow());
+        _totals = totals;
         return new LiveSample
         {
             Time = clock.GetUtcNow().ToUnixTimeMilliseconds(),
             Serving = state.Serving,
-            Why = state.Why,
+            Why = Redaction.Mask(state.Why),
             Rates = rates,
             Checks = times.TotalCount / seconds,
             P50 = Microseconds(times, 50),
@@ -125,7 +133,30 @@ internal sealed class LiveFeed(
             AuditsConfirmed = audit.Of(AllowAudit.Outcome.Confirmed),
             AuditsUnfinished = audit.Of(AllowAudit.Outcome.Unfinished) + audit.Of(AllowAudit.Outcome.Dropped),
             Errors = metrics.Recent(),
+            Store = state.Store,
+            Servers = store.Servers.Count,
+            SilentServers = store.Servers.Silent,
+            StoreErrors = (totals.StoreErrors - before.StoreErrors) / seconds,
+            CacheHits = (totals.CacheHits - before.CacheHits) / seconds,
+            CacheMisses = (totals.CacheMisses - before.CacheMisses) / seconds,
+            FilterConfirmed = (totals.Confirmed - before.Confirmed) / seconds,
+            FalsePositives = (totals.FalsePositives - before.FalsePositives) / seconds,
+            Filters = Filters(),
+            Instance = instance,
         };
+    }
+
+    private Totals TotalsNow() => new(storeCalls.Errors, records.Hits, records.Misses, filters.Confirmed, filters.FalsePositives);
+
+    private LiveFilter?[] Filters()
+    {
+        var looks = new LiveFilter?[store.Manifest.Partitions];
+        for (var p = 0; p < looks.Length; p++)
+        {
+            looks[p] = filters.Look(p) is { } look ? new LiveFilter(Math.Round(look.Fill, 4), Math.Round(look.FalsePositives, 6)) : null;
+        }
+
+        return looks;
     }
 
     private double?[] Ages()
@@ -143,51 +174,6 @@ internal sealed class LiveFeed(
 
     private static double? Microseconds(HistogramBase times, double percentile) =>
         times.TotalCount == 0 ? null : times.GetValueAtPercentile(percentile) / 1_000.0;
+
+    private readonly record struct Totals(double StoreErrors, double CacheHits, double CacheMisses, double Confirmed, double FalsePositives);
 }
-
-/// <summary>Decisions of one kind.</summary>
-/// <param name="Verdict">As in the contract, in lower case.</param>
-/// <param name="Reason">As in the contract, in lower case.</param>
-/// <param name="PerSecond">In the last second.</param>
-internal sealed record LiveRate(string Verdict, string Reason, double PerSecond);
-
-/// <summary>The service in one second. Times of calls are in microseconds, ages in milliseconds.</summary>
-internal sealed record LiveSample
-{
-    public required long Time { get; init; }
-
-    public required bool Serving { get; init; }
-
-    public required string Why { get; init; }
-
-    /// <summary>Decisions of the last second by verdict and reason, the most first; those of lists too.</summary>
-    public required IReadOnlyList<LiveRate> Rates { get; init; }
-
-    /// <summary>Single checks answered a second.</summary>
-    public required double Checks { get; init; }
-
-    public required double? P50 { get; init; }
-
-    public required double? P99 { get; init; }
-
-    public required double? P999 { get; init; }
-
-    public required double? Max { get; init; }
-
-    /// <summary>By partition; null where it is not followed.</summary>
-    public required IReadOnlyList<double?> Ages { get; init; }
-
-    public required int BoundMs { get; init; }
-
-    public required double WrongAllows { get; init; }
-
-    public required double AuditsConfirmed { get; init; }
-
-    public required double AuditsUnfinished { get; init; }
-
-    public required IReadOnlyList<RecentError> Errors { get; init; }
-}
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(IReadOnlyList<LiveSample>))]
-internal sealed partial class LiveJson : JsonSerializerContext;

@@ -33,7 +33,7 @@ internal static class LivePage
             app.MapGet(path, (HttpContext context) =>
             {
                 context.Response.Headers.ContentSecurityPolicy =
-                    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'";
+                    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'";
                 context.Response.Headers.XContentTypeOptions = "nosniff";
                 context.Response.Headers.CacheControl = "no-cache";
                 return Results.Bytes(bytes, type);

@@ -30,7 +30,7 @@ internal sealed record RecentError(DateTimeOffset At, string Method, string Stat
 internal sealed class ServiceMetrics
 {
     // A check takes tens of microseconds, a store that is away a quarter of a second.
-    private static readonly double[] Buckets =
+    internal static readonly double[] Buckets =
     [
         25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 10,
     ];

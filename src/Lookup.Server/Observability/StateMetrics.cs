@@ -2,19 +2,46 @@ using System.Globalization;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
 using Lookup.Server.Records;
+using Prometheus;
 
 namespace Lookup.Server.Observability;
 
 /// <summary>What the service finds of its state each time the metrics are collected.</summary>
 internal sealed class StateMetrics
 {
+    private static readonly string[] StoreStates =
+        [StoreMonitor.Ok, StoreMonitor.Unknown, .. Enum.GetValues<StoreFault>().Select(StoreMonitor.NameOf)];
+
+    private readonly FilterReplica _replica;
+    private readonly IFactStore _store;
+    private readonly StoreMonitor _monitor;
+    private readonly TimeProvider _clock;
+    private readonly Gauge _serving;
+    private readonly Gauge _states;
+    private readonly Gauge _writes;
+    private readonly Gauge _servers;
+    private readonly Gauge _open;
+    private readonly Gauge _followed;
+    private readonly Gauge _age;
+
     public StateMetrics(
-        ServiceMetrics metrics, FilterReplica replica, IFactStore store, StoreMonitor monitor, RecordCache records, TimeProvider clock)
+        ServiceMetrics metrics, FilterReplica replica, IFactStore store, StoreMonitor monitor, RecordCache records, Instance instance,
+        LookupServerOptions options, TimeProvider clock)
     {
+        (_replica, _store, _monitor, _clock) = (replica, store, monitor, clock);
         var make = metrics.Factory;
-        var serving = make.CreateGauge("lookup_serving", "1 where the service answers, 0 where its store must not or cannot be asked.");
-        var followed = make.CreateGauge("lookup_partition_followed", "1 where the partition's filter is loaded and follows.", ["partition"]);
-        var age = make.CreateGauge("lookup_partition_age_seconds", "Age of what is known of the partition; not there where it is not followed.", ["partition"]);
+        _serving = make.CreateGauge("lookup_serving", "1 where the service answers, 0 where its store must not or cannot be asked.");
+        _states = make.CreateGauge("lookup_store_state", "1 for what the last probe found of the store: ok, or what is wrong.", ["state"]);
+        _writes = make.CreateGauge("lookup_store_writable", "1 where the last probe found that the store takes writes.");
+        _servers = make.CreateGauge("lookup_store_servers", "Servers that the store is on.");
+        _open = make.CreateGauge("lookup_store_circuit_open", "Servers that have fallen silent and get no calls until they answer.");
+        _followed = make.CreateGauge("lookup_partition_followed", "1 where the partition's filter is loaded and follows.", ["partition"]);
+        _age = make.CreateGauge("lookup_partition_age_seconds", "Age of what is known of the partition; not there where it is not followed.", ["partition"]);
+        make.CreateGauge("lookup_freshness_bound_seconds", "Above this age a filter is not asked; everything is read from the store.")
+            .Set(options.FreshnessBoundMs / 1_000.0);
+        make.CreateGauge("lookup_start_time_seconds", "When the instance started, in Unix seconds.").Set(instance.Started / 1_000.0);
+        make.CreateGauge("lookup_instance_info", "1, with who the instance is.", ["version", "host", "process", "epoch"])
+            .WithLabels(instance.Version, instance.Host, instance.Process.ToString(CultureInfo.InvariantCulture), instance.Epoch).Set(1);
         var hits = make.CreateCounter("lookup_record_cache_hits_total", "Numbers answered from the record cache.");
         var misses = make.CreateCounter("lookup_record_cache_misses_total", "Numbers looked for in the record cache that had to be read.");
         var evictions = make.CreateCounter("lookup_record_cache_evictions_total", "Entries of the record cache that had to make room.");
@@ -22,28 +49,47 @@ internal sealed class StateMetrics
         var bytes = make.CreateGauge("lookup_record_cache_bytes", "Bytes of the entries in the record cache.");
         metrics.Registry.AddBeforeCollectCallback(() =>
         {
-            serving.Set(monitor.Current.Serving ? 1 : 0);
-            var now = clock.GetTimestamp();
-            for (var p = 0; p < store.Manifest.Partitions; p++)
-            {
-                var name = p.ToString(CultureInfo.InvariantCulture);
-                var state = replica.Partition(p);
-                followed.WithLabels(name).Set(state.Filter is null ? 0 : 1);
-                if (state.Filter is null)
-                {
-                    age.RemoveLabelled(name);
-                }
-                else
-                {
-                    age.WithLabels(name).Set(clock.GetElapsedTime(state.AsOf, now).TotalSeconds);
-                }
-            }
-
+            SetStore();
+            SetPartitions();
             hits.IncTo(records.Hits);
             misses.IncTo(records.Misses);
             evictions.IncTo(records.Evictions);
             invalidations.IncTo(records.Invalidations);
             bytes.Set(records.Bytes);
         });
+    }
+
+    private void SetStore()
+    {
+        var state = _monitor.Current;
+        _serving.Set(state.Serving ? 1 : 0);
+        _writes.Set(state.TakesWrites ? 1 : 0);
+        foreach (var name in StoreStates)
+        {
+            _states.WithLabels(name).Set(name == state.Store ? 1 : 0);
+        }
+
+        var servers = _store.Servers;
+        _servers.Set(servers.Count);
+        _open.Set(servers.Silent);
+    }
+
+    private void SetPartitions()
+    {
+        var now = _clock.GetTimestamp();
+        for (var p = 0; p < _store.Manifest.Partitions; p++)
+        {
+            var name = p.ToString(CultureInfo.InvariantCulture);
+            var state = _replica.Partition(p);
+            _followed.WithLabels(name).Set(state.Filter is null ? 0 : 1);
+            if (state.Filter is null)
+            {
+                _age.RemoveLabelled(name);
+            }
+            else
+            {
+                _age.WithLabels(name).Set(_clock.GetElapsedTime(state.AsOf, now).TotalSeconds);
+            }
+        }
     }
 }

@@ -23,7 +23,8 @@ public sealed class DashboardTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        if (Find("chromium") is not { } program)
+        _browser = await Chromium.StartAsync();
+        if (_browser is null)
             return;
 
         Copy(Path.Combine(Benchmarks, "dashboard"), Path.Combine(_folder, "dashboard"));
@@ -34,12 +35,6 @@ public sealed class DashboardTests : IAsyncLifetime
         _site.Urls.Add("http://127.0.0.1:0");
         _site.UseStaticFiles(new StaticFileOptions { FileProvider = new PhysicalFileProvider(_folder), ServeUnknownFileTypes = true });
         await _site.StartAsync();
-        _browser = await Puppeteer.LaunchAsync(new LaunchOptions
-        {
-            ExecutablePath = program,
-            Headless = true,
-            Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"],
-        });
     }
 
     public async ValueTask DisposeAsync()
@@ -76,11 +71,8 @@ public sealed class DashboardTests : IAsyncLifetime
         Assert.True(await page.EvaluateExpressionAsync<int>("document.querySelectorAll('article').length") > 20);
         Assert.True(await page.EvaluateExpressionAsync<bool>(
             "[...document.querySelectorAll('article')].every(a => { const c = a.querySelector('canvas'); return c && c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v); })"));
-        if (Environment.GetEnvironmentVariable("LOOKUP_SCREENSHOTS") == "1")
-        {
-            Directory.CreateDirectory(Path.Combine(Root(), "docs/images"));
-            await page.ScreenshotAsync(Path.Combine(Root(), "docs/images/benchmarks.png"));
-        }
+        if (Chromium.TakesPictures)
+            await Chromium.TakePictureAsync(page, "benchmarks.png");
     }
 
     [Fact]

@@ -35,6 +35,8 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public IFilterStore Filters => inner.Filters;
 
+    public StoreServers Servers => inner.Servers;
+
     public async ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken ct)
     {
         await Trouble(ct);

@@ -2,10 +2,22 @@
 'use strict';
 
 const KEPT = 300;
+// Samples come each second; a service that is silent for longer than this is as good as gone.
+const SILENCE_MS = 4000;
+const AGAIN_MS = 2000;
 const samples = [];
+let heard = performance.now();
 const byId = id => document.getElementById(id);
-const colour = name => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
+// A canvas takes no light-dark(): the browser works out which of the two it is for an element.
+const swatch = document.createElement('i');
+swatch.hidden = true;
+document.body.append(swatch);
+const colour = name => {
+  swatch.style.color = `var(--${name})`;
+  return getComputedStyle(swatch).color;
+};
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const part = new Intl.NumberFormat('en', { style: 'percent', maximumSignificantDigits: 3 });
 
 function time(microseconds) {
   if (microseconds == null) return '–';
@@ -23,7 +35,12 @@ function figure(id, text, kind) {
   element.classList.toggle('bad', kind === 'bad');
 }
 
+function utc(time) {
+  return new Date(time).toISOString().replace('T', ' ').slice(0, 19) + ' UTC';
+}
+
 function state(text, kind) {
+  document.body.classList.toggle('old', kind === 'lost');
   byId('state').textContent = text;
   byId('state').className = 'state ' + kind;
 }
@@ -76,11 +93,26 @@ function draw(id, series, label) {
   }
 }
 
+function about(now) {
+  const looked = now.filters.filter(f => f);
+  const worst = name => looked.length ? part.format(Math.max(...looked.map(f => f[name]))) : '–';
+  rows('store', [
+    ['state', now.store.replaceAll('_', ' ') + (now.serving && now.why ? ', takes no writes' : '')],
+    ['servers', `${now.servers}` + (now.silentServers ? `, circuit open to ${now.silentServers}` : ', circuits closed')],
+    ['failed calls to it a second', whole.format(now.storeErrors)],
+    ['fullest filter', `${worst('fill')} of bits set`],
+    ['false positives by its bits', worst('falsePositives') + ' of unknown facts'],
+    ['reads a second that a filter asked for', `${whole.format(now.filterConfirmed)} rightly, ${whole.format(now.falsePositives)} for nothing`],
+  ]);
+  const { version, host, process, started, epoch } = now.instance;
+  rows('instance', [['version', version], ['host and process', `${host}, ${process}`], ['since', utc(started)], ['epoch of its store', epoch]]);
+}
+
 function show() {
   const now = samples.at(-1);
   if (!now) return;
   state(now.serving ? (now.why ? 'serving, but nothing can be recorded: ' + now.why : 'serving') : 'not serving: ' + now.why, now.serving ? 'serving' : 'not');
-  byId('clock').textContent = new Date(now.time).toISOString().replace('T', ' ').slice(0, 19) + ' UTC';
+  byId('clock').textContent = utc(now.time);
   figure('wrong', whole.format(now.wrongAllows), now.wrongAllows > 0 ? 'bad' : 'good');
   figure('rate', whole.format(now.checks));
   figure('decisions', whole.format(rateOf(now)));
@@ -91,6 +123,10 @@ function show() {
   const oldest = Math.max(...now.ages.filter(age => age != null));
   figure('age', missing ? 'unknown' : `${oldest.toFixed(0)} ms`, missing || oldest > now.boundMs ? 'bad' : 'good');
   byId('bound').textContent = `bound ${now.boundMs} ms`;
+  const looked = now.cacheHits + now.cacheMisses;
+  figure('cache', looked ? part.format(now.cacheHits / looked) : '–');
+  figure('vain', whole.format(now.falsePositives));
+  about(now);
   figure('audits', whole.format(now.auditsConfirmed));
   rows('reasons', now.rates.slice(0, 12).map(r => [r.verdict, r.reason, r.perSecond]), 'no decisions in the last second');
   rows('errors', now.errors.toReversed().map(e => [e.at.slice(11, 19), e.method, e.status, e.detail]), 'none');
@@ -104,12 +140,29 @@ function show() {
   draw('times', ['p50', 'p99', 'p999'].map(name => ({ name, values: samples.map(s => s[name]) })), time);
 }
 
-const source = new EventSource('live');
-source.addEventListener('samples', event => {
-  samples.push(...JSON.parse(event.data));
-  samples.splice(0, samples.length - KEPT);
-  show();
-});
 // What is shown stands still: it must not look as if the service still said so.
-source.onerror = () => state('connection lost: these figures are old', 'lost');
+function lost() {
+  state('connection lost: these figures are old', 'lost');
+}
+
+function connect() {
+  const source = new EventSource('live');
+  // The service begins with what it kept, also the second time.
+  source.onopen = () => { samples.length = 0; };
+  source.addEventListener('samples', event => {
+    heard = performance.now();
+    samples.push(...JSON.parse(event.data));
+    samples.splice(0, samples.length - KEPT);
+    show();
+  });
+  source.onerror = () => {
+    lost();
+    // The browser goes on by itself where the connection broke, not where it was refused.
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+  };
+}
+
+connect();
+setInterval(() => { if (performance.now() - heard > SILENCE_MS) lost(); }, 1000);
 window.addEventListener('resize', show);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', show);
