@@ -30,7 +30,7 @@ internal sealed class DemoCommand : CliCommand
         try
         {
             var options = new LookupServerOptions { GrpcPort = 0, JsonPort = 0 };
-            await using var service = await LocalService.StartAsync(options, new StoreSettings(folder.FullName, null, null), Shell, quiet: true, ct);
+            await using var service = await LocalService.StartAsync(options, new StoreSettings(folder.FullName, null, null), Shell, LogFormat.None, ct);
             if (!json)
             {
                 Shell.Console.MarkupLine($"The service runs at {service.GrpcAddress}, with an embedded store in {Markup.Escape(folder.FullName)}.");

@@ -37,6 +37,12 @@ internal sealed class ServeCommand : CliCommand
         Description = "Answers magic numbers by script, for tests of a dialer: no store, no rules, no data. No other number is ever allowed.",
     };
 
+    private readonly Option<LogFormat?> _log = new("--log")
+    {
+        Description = "How to log, on standard error: text, json (an object a line) or none; default: text, with --json none. Numbers are masked.",
+        HelpName = "FORMAT",
+    };
+
     public ServeCommand(Shell shell)
         : base(
             shell,
@@ -46,13 +52,15 @@ internal sealed class ServeCommand : CliCommand
             "lookup serve --data /var/lib/lookup --listen 127.0.0.1:7500 --json-port 7501",
             "lookup serve --redis 127.0.0.1:6379 --key-file /etc/lookup/number.key",
             "lookup serve --redis env --key-file /etc/lookup/number.key",
-            "lookup serve --set FreshnessBoundMs=300 --set MaxCheckStreams=8")
+            "lookup serve --set FreshnessBoundMs=300 --set MaxCheckStreams=8",
+            "lookup serve --log json")
     {
         _store = new StoreChoice(this);
         Options.Add(_listen);
         Options.Add(_jsonPort);
         Options.Add(_fake);
         Options.Add(_set);
+        Options.Add(_log);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
@@ -65,7 +73,8 @@ internal sealed class ServeCommand : CliCommand
         }
 
         var settings = _store.Get(parsed, DefaultFolder);
-        await using var service = await LocalService.StartAsync(ServerOptions(parsed), settings, Shell, IsJson(parsed), ct);
+        var log = parsed.GetValue(_log) ?? (IsJson(parsed) ? LogFormat.None : LogFormat.Text);
+        await using var service = await LocalService.StartAsync(ServerOptions(parsed), settings, Shell, log, ct);
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(new JsonObject { ["grpc"] = service.GrpcAddress.ToString(), ["json"] = service.JsonAddress.ToString() }.ToJsonString(JsonText.Options));

@@ -8,6 +8,17 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace Lookup.Cli.Hosting;
 
+/// <summary>How the service logs, on standard error.</summary>
+internal enum LogFormat : byte
+{
+    /// <summary>A line for people.</summary>
+    Text,
+    /// <summary>A JSON object on a line.</summary>
+    Json,
+    /// <summary>Nothing.</summary>
+    None,
+}
+
 /// <summary>The service in this process, on a store of its own or a redis server.</summary>
 internal sealed class LocalService : IAsyncDisposable
 {
@@ -27,10 +38,10 @@ internal sealed class LocalService : IAsyncDisposable
     /// <param name="options">The service's settings.</param>
     /// <param name="settings">Its store.</param>
     /// <param name="shell">For the clock.</param>
-    /// <param name="quiet">Log nothing.</param>
+    /// <param name="log">How to log.</param>
     /// <param name="ct">Stops the start.</param>
     public static async Task<LocalService> StartAsync(
-        LookupServerOptions options, StoreSettings settings, Shell shell, bool quiet, CancellationToken ct)
+        LookupServerOptions options, StoreSettings settings, Shell shell, LogFormat log, CancellationToken ct)
     {
         var faults = options.Faults();
         if (faults.Count > 0)
@@ -42,7 +53,7 @@ internal sealed class LocalService : IAsyncDisposable
         LookupHost? host = null;
         try
         {
-            host = LookupHost.Build(options, store.Store, RegimeSet.BuiltIn, store.Cipher, shell.Clock, quiet ? null : Log);
+            host = LookupHost.Build(options, store.Store, RegimeSet.BuiltIn, store.Cipher, shell.Clock, Logging(log));
             await host.StartAsync(ct);
             return new LocalService(store, host);
         }
@@ -73,14 +84,24 @@ internal sealed class LocalService : IAsyncDisposable
         await _store.DisposeAsync();
     }
 
-    // Standard output is for results.
-    private static void Log(ILoggingBuilder logging) => logging
-        .AddSimpleConsole(console =>
+    private static Action<ILoggingBuilder>? Logging(LogFormat format) => format switch
+    {
+        LogFormat.None => null,
+        LogFormat.Json => logging => ToStandardError(logging.AddJsonConsole(console =>
+        {
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+        })),
+        _ => logging => ToStandardError(logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;
             console.UseUtcTimestamp = true;
             console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss'Z' ";
             console.ColorBehavior = LoggerColorBehavior.Default;
-        })
-        .Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        })),
+    };
+
+    // Standard output is for results.
+    private static void ToStandardError(ILoggingBuilder logging) =>
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
 }

@@ -82,6 +82,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             // What it logs of requests is below that anyway; switched off, it makes no activity and no scope for each of them.
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging?.Invoke(builder.Logging);
+        MaskedLogs.Mask(builder.Services);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
         var app = builder.Build();

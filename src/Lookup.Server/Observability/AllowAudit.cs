@@ -236,7 +236,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
 
         _wrong.Inc();
         _log.LogError(
-            "WRONG ALLOW: {Number} for organisation {Organisation:x16} was allowed at {At:O}; an exact read says {Verdict}, {Reason}",
+            "WRONG ALLOW: {Number} for organisation {Organisation:x16} was allowed at {At:yyyy-MM-ddTHH:mm:ss.fffZ}; an exact read says {Verdict}, {Reason}",
             Redaction.Mask(answer.Number.ToString()),
             answer.Question.Organisation,
             DateTimeOffset.FromUnixTimeMilliseconds(answer.At),

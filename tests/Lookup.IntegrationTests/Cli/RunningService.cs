@@ -20,7 +20,7 @@ public sealed class RunningService : IAsyncLifetime
             new LookupServerOptions { GrpcPort = 0, JsonPort = 0 },
             new StoreSettings(_folder.PathOf("data"), null, null),
             shell,
-            quiet: true,
+            LogFormat.None,
             TestContext.Current.CancellationToken);
     }
 

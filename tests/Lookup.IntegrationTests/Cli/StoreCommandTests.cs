@@ -159,6 +159,19 @@ public sealed class StoreCommandTests : IDisposable
         Assert.DoesNotContain("Exception", ended.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Serve_LogJson_WritesAnObjectALine()
+    {
+        using var serve = ToolProcess.Start("serve", "--data", _folder.PathOf("data"), "--listen", "127.0.0.1:0", "--log", "json", "--json");
+        await serve.UntilAsync(() => serve.Output.Contains('\n', StringComparison.Ordinal) && serve.Error.Contains('\n', StringComparison.Ordinal));
+        serve.Interrupt();
+        var ended = await serve.EndAsync();
+
+        var lines = ended.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!.AsObject()).ToList();
+        Assert.Contains(lines, line => line["Message"]!.GetValue<string>() == "SERVING" && line["LogLevel"]!.GetValue<string>() == "Information");
+        Assert.All(lines, line => Assert.EndsWith("Z", line["Timestamp"]!.GetValue<string>(), StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("serve --listen 127.0.0.1", "--listen '127.0.0.1' is no IP address and port such as 127.0.0.1:7500.")]
     [InlineData("serve --listen 127.0.0.1:99999", "--listen '127.0.0.1:99999' is no IP address and port such as 127.0.0.1:7500.")]

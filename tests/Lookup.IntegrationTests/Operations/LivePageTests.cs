@@ -240,7 +240,7 @@ public sealed class LivePageTests : IAsyncLifetime
             if (e.Message.Type == ConsoleType.Error)
                 _faults.Add(e.Message.Text);
         };
-        await page.SetViewportAsync(new ViewPortOptions { Width = width, Height = 1000 });
+        await page.SetViewportAsync(new ViewPortOptions { Width = width, Height = 1300 });
         await page.GoToAsync(server.Host.JsonAddress.ToString());
         return page;
     }

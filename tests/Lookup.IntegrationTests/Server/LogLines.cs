@@ -18,7 +18,8 @@ internal sealed class LogLines : ILoggerProvider, ILogger
     public bool IsEnabled(LogLevel logLevel) => true;
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        _lines.Enqueue($"{logLevel} {formatter(state, exception)} {exception}");
+        _lines.Enqueue($"{logLevel} {formatter(state, exception)} {exception} "
+            + string.Join(' ', state as IEnumerable<KeyValuePair<string, object?>> ?? []));
 
     public void Dispose()
     {
