@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Lookup.Core.Numbers;
 
 /// <summary>
@@ -11,6 +13,9 @@ public readonly record struct PhoneNumber(ulong Value)
 {
     /// <summary>Most digits that a number has.</summary>
     public const int MaxDigits = 15;
+
+    // Of a value that is no number.
+    private const int MaxValueDigits = 20;
 
     private const string Hidden = "*****";
 
@@ -88,5 +93,11 @@ public readonly record struct PhoneNumber(ulong Value)
     }
 
     /// <summary>The number in E.164, "+31612345678".</summary>
-    public override string ToString() => $"+{Value}";
+    public override string ToString()
+    {
+        Span<char> text = stackalloc char[1 + MaxValueDigits];
+        text[0] = '+';
+        Value.TryFormat(text[1..], out var digits, default, CultureInfo.InvariantCulture);
+        return new string(text[..(1 + digits)]);
+    }
 }

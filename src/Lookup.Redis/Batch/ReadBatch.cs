@@ -130,6 +130,23 @@ public sealed class ReadBatch
         return _asOf[item];
     }
 
+    /// <summary>What was read of an item, in arrays of its own.</summary>
+    /// <exception cref="InvalidOperationException">The item was not answered.</exception>
+    internal StoreRead Take(int item)
+    {
+        CheckAnswered(item);
+        var first = First(item);
+        var values = new byte[_ends[item] - first][];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var (start, length) = _values[first + i];
+            if (length != None)
+                values[i] = _bytes.AsSpan(start, length).ToArray();
+        }
+
+        return new StoreRead(values, _partitions[item], _versions[item], _asOf[item]);
+    }
+
     /// <summary>Begins a read: forgets earlier answers and groups the items by partition.</summary>
     internal void Begin(int partitions)
     {

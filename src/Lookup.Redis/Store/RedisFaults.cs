@@ -34,6 +34,9 @@ internal static class RedisFaults
     internal static StoreUnavailableException NoServer() =>
         new(StoreFault.Unreachable, "A part of the store is with no server.") { IsElsewhere = true };
 
+    internal static StoreUnavailableException TooManyReads() =>
+        new(StoreFault.Unreachable, "Too many reads wait for the store.");
+
     internal static StoreUnavailableException NotInitialised() =>
         new(StoreFault.NotInitialised, "The store is not set up, or a part of it is gone.");
 

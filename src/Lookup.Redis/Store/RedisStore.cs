@@ -9,12 +9,15 @@ namespace Lookup.Redis.Store;
 /// <summary>The store on a redis server, or on one that speaks its language. Opened by <see cref="StoreAdmin"/>.</summary>
 internal sealed class RedisStore : IFactStore
 {
+    private static readonly RedisValue[] MetaFields = ["e", "v"];
+
     private readonly RedisLink _link;
     private readonly PartitionStates _partitions;
     private readonly Fences _fences;
-    private readonly RedisValue[] _metaFields;
     private readonly RedisFeed _feed;
     private readonly BatchReader _batches;
+    private readonly BatchReader _singles;
+    private readonly SharedReads _shared;
     private readonly RedisWriter _writer;
     private readonly Doorbell _bell;
     private readonly RedisNames _names;
@@ -30,8 +33,9 @@ internal sealed class RedisStore : IFactStore
         _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
         _partitions = new PartitionStates(manifest.Partitions, link.Options.WaitReplicas > 0);
         _fences = new Fences(link, _epoch);
-        _metaFields = _fences.IsOn ? ["e", "v", _fences.Field] : ["e", "v"];
         _batches = new BatchReader(link, _partitions, _fences, StoreManifestFormat.Epoch(manifest.Epoch));
+        _singles = new BatchReader(link, _partitions, _fences, StoreManifestFormat.Epoch(manifest.Epoch));
+        _shared = new SharedReads(link, _partitions, _singles);
         _names = new RedisNames(link, _epoch);
         _feed = new RedisFeed(link, _partitions, _fences, _epoch);
         _bell = new Doorbell(link, manifest);
@@ -58,13 +62,7 @@ internal sealed class RedisStore : IFactStore
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, ReadBatch.MaxIds, nameof(ids));
         cancellation.ThrowIfCancellationRequested();
-        var fields = new RedisValue[ids.Length];
-        for (var i = 0; i < fields.Length; i++)
-        {
-            fields[i] = Keys.Field(key, ids.Span[i]);
-        }
-
-        return new ValueTask<StoreRead>(ReadAsync(key, fields, cancellation));
+        return new ValueTask<StoreRead>(_shared.ReadAsync(key, ids.Span, cancellation));
     }
 
     /// <inheritdoc/>
@@ -88,7 +86,7 @@ internal sealed class RedisStore : IFactStore
         var found = new List<(FactId Id, byte[] Value, List<long> Times)>();
         var detailFields = new List<RedisValue>();
         var times = new FactEntry[Timeline.MaxEntries];
-        foreach (var entry in entries.Values)
+        foreach (var entry in entries)
         {
             byte[] field = entry.Name!;
             if (field.Length != Keys.FieldSize || !field.AsSpan().StartsWith(prefix))
@@ -230,41 +228,25 @@ internal sealed class RedisStore : IFactStore
     public ValueTask DisposeAsync()
     {
         _batches.Dispose();
+        _singles.Dispose();
         _fences.Dispose();
         return _link.DisposeAsync();
     }
 
-    private async Task<StoreRead> ReadAsync(NumberKey key, RedisValue[] fields, CancellationToken cancellation)
-    {
-        var partition = key.Partition(_partitions.Count);
-        var read = await CheckedAsync(
-            partition, db => db.HashGetAsync(Keys.Bucket(partition, key.Bucket), fields, CommandFlags.DemandMaster), cancellation);
-        var values = new byte[fields.Length][];
-        for (var i = 0; i < fields.Length; i++)
-        {
-            values[i] = read.Values[i]!;
-        }
-
-        return new StoreRead(values, partition, read.Proof.Version, read.Proof.AsOf);
-    }
-
-    // The version before the read says what it holds at least, and the stamp with it how fresh that is; the epoch after it,
-    // that the store was still there.
-    private async Task<(T Values, Proof Proof)> CheckedAsync<T>(
-        int partition, Func<IDatabase, Task<T>> read, CancellationToken cancellation)
+    // The version before the read says what it holds at least, the epoch after it that the store was still there.
+    private async Task<T> CheckedAsync<T>(int partition, Func<IDatabase, Task<T>> read, CancellationToken cancellation)
     {
         var floor = _partitions.Floor(partition);
         var meta = Keys.Meta(partition);
         Task<RedisValue[]>? before = null;
         Task<RedisValue[]>? after = null;
-        var sent = _link.Clock.GetTimestamp();
         var values = await _link.ReadAsync(
             partition,
             async db =>
             {
-                before = db.HashGetAsync(meta, _metaFields, CommandFlags.DemandMaster);
+                before = db.HashGetAsync(meta, MetaFields, CommandFlags.DemandMaster);
                 var values = read(db);
-                after = db.HashGetAsync(meta, _metaFields, CommandFlags.DemandMaster);
+                after = db.HashGetAsync(meta, MetaFields, CommandFlags.DemandMaster);
                 await after;
                 await before;
                 return await values;
@@ -272,7 +254,7 @@ internal sealed class RedisStore : IFactStore
             cancellation);
         var first = Check(partition, (await before!)[0], (await before!)[1], floor);
         Check(partition, (await after!)[0], (await after!)[1], first);
-        return (values, _fences.IsOn ? _fences.Of(partition, (await before!)[2]) : new Proof(sent, first));
+        return values;
     }
 
     private ulong Check(int partition, RedisValue epoch, RedisValue version, ulong floor) =>

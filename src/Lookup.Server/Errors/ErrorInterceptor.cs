@@ -105,9 +105,9 @@ internal sealed class ErrorInterceptor(
         if (context.CancellationToken.IsCancellationRequested)
         {
             // The caller is gone or its deadline is over; whatever failed did so because of it.
-            return new RpcException(context.Deadline <= clock.GetUtcNow().UtcDateTime
-                ? new Status(StatusCode.DeadlineExceeded, "The deadline is over.")
-                : new Status(StatusCode.Cancelled, "The caller has ended the call."));
+            return context.Deadline <= clock.GetUtcNow().UtcDateTime
+                ? Refusals.DeadlineOver()
+                : new RpcException(new Status(StatusCode.Cancelled, "The caller has ended the call."));
         }
 
         var id = NewId();

@@ -41,6 +41,9 @@ internal static class Refusals
     internal static RpcException Unavailable(string message, int retryAfterMs) =>
         Of(Code.Unavailable, message, Retry(retryAfterMs)).ToRpcException();
 
+    /// <summary>The caller wanted its answer earlier.</summary>
+    internal static RpcException DeadlineOver() => new(new Grpc.Core.Status(StatusCode.DeadlineExceeded, "The deadline is over."));
+
     /// <summary>A named limit is reached.</summary>
     internal static RpcException Exhausted(string message, int retryAfterMs) =>
         Of(Code.ResourceExhausted, message, Retry(retryAfterMs)).ToRpcException();

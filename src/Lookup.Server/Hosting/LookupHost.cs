@@ -6,6 +6,7 @@ using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Errors;
 using Lookup.Server.Json;
+using Lookup.Server.Mapping;
 using Lookup.Server.Observability;
 using Lookup.Server.Records;
 using Lookup.Server.Registry;
@@ -121,6 +122,9 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <summary>What gathers the facts of a check, for tests of what it costs.</summary>
     internal FactReader Facts => _app.Services.GetRequiredService<FactReader>();
 
+    /// <summary>The checks, for measuring them without a network.</summary>
+    internal SingleChecks Checks => _app.Services.GetRequiredService<SingleChecks>();
+
     private static void Listen(KestrelServerOptions kestrel, LookupServerOptions options)
     {
         kestrel.AddServerHeader = false;
@@ -162,7 +166,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddHostedService<ReplicaService>();
         services.AddHostedService<FilterKeeper>();
         services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
-        services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>();
+        services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>().AddSingleton<PositionTokens>();
+        services.AddSingleton<SingleChecks>();
         services.AddSingleton(new FactExpander(regimes, cipher, clock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
         services.AddSingleton<ImportEndpoint>().AddSingleton<SnapshotLoader>();
@@ -191,6 +196,7 @@ public sealed partial class LookupHost : IAsyncDisposable
 
     private static void Map(WebApplication app)
     {
+        app.UseMiddleware<CheckShortcut>();
         UseJson(app);
         app.MapGrpcService<LookupEndpoint>();
         app.MapGrpcService<FactEndpoint>();

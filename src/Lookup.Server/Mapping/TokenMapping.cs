@@ -1,6 +1,5 @@
 using Lookup.Core.Facts;
 using Lookup.Redis;
-using Lookup.Server.Services;
 
 namespace Lookup.Server.Mapping;
 
@@ -35,8 +34,4 @@ internal static class TokenMapping
                 return null;
         }
     }
-
-    /// <summary>The token of one position.</summary>
-    internal static string Of(StoreManifest manifest, StorePosition position) =>
-        ConsistencyToken.Of(manifest.Epoch, position.Partition, position.Version).ToString();
 }

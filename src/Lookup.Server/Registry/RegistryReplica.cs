@@ -17,19 +17,17 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
     private Task<RegistrySnapshot>? _reading;
 
     /// <summary>The snapshot at hand if it is within the freshness bound, else null.</summary>
-    internal RegistrySnapshot? Fresh
+    /// <param name="now">Timestamp of the clock.</param>
+    internal RegistrySnapshot? FreshAt(long now)
     {
-        get
-        {
-            var current = Volatile.Read(ref _current);
-            return current is not null && clock.GetElapsedTime(current.ReadAt).TotalMilliseconds < options.FreshnessBoundMs
-                ? current
-                : null;
-        }
+        var current = Volatile.Read(ref _current);
+        return current is not null && clock.GetElapsedTime(current.ReadAt, now).TotalMilliseconds < options.FreshnessBoundMs
+            ? current
+            : null;
     }
 
     /// <summary>A snapshot within the freshness bound.</summary>
-    internal ValueTask<RegistrySnapshot> CurrentAsync(CancellationToken cancellation) => Fresh is { } fresh
+    internal ValueTask<RegistrySnapshot> CurrentAsync(CancellationToken cancellation) => FreshAt(clock.GetTimestamp()) is { } fresh
         ? new ValueTask<RegistrySnapshot>(fresh)
         : new ValueTask<RegistrySnapshot>(SharedReadAsync().WaitAsync(cancellation));
 

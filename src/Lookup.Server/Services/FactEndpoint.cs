@@ -20,7 +20,8 @@ internal sealed class FactEndpoint(
     NumberCipher cipher,
     LookupServerOptions options,
     TimeProvider clock,
-    Drain drain)
+    Drain drain,
+    PositionTokens tokens)
     : V1.FactService.FactServiceBase
 {
     private static readonly FactId[] AnyId = [new(FactKind.Objection, 0, Scope.All)];
@@ -120,7 +121,7 @@ internal sealed class FactEndpoint(
             var response = new V1.ListFactsResponse
             {
                 Number = number.ToString(),
-                ConsistencyToken = TokenMapping.Of(store.Manifest, new StorePosition(position.Partition, position.Version)),
+                ConsistencyToken = tokens.Of(new StorePosition(position.Partition, position.Version)),
             };
             foreach (var timeline in read)
             {

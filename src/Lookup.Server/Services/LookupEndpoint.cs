@@ -12,42 +12,26 @@ namespace Lookup.Server.Services;
 
 /// <summary>lookup.v1.LookupService.</summary>
 internal sealed class LookupEndpoint(
+    SingleChecks checks,
     FactReader reader,
     FactNaming naming,
     ChunkServices chunks,
-    BatchLane lane,
     IFactStore store,
     NumberCipher cipher,
     LookupServerOptions options,
-    TimeProvider clock,
     Drain drain,
-    ServiceMetrics metrics,
-    AllowAudit audit)
+    ServiceMetrics metrics)
     : V1.LookupService.LookupServiceBase
 {
-    private const string NotFresh = "The store is behind the position that the request demands.";
-
     /// <inheritdoc/>
     public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
     {
-        lane.NoteCheck();
-        var (number, asked, demand, now) =
-            Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency);
-        using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, demand, context);
-        var decision = IsBehind(facts, demand)
-            ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
-            : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
-        metrics.Decided(Way.Check, decision.Verdict, decision.Primary);
-        if (decision.Verdict == Verdict.Allow && request.WhatIf is null && audit.Wants())
-        {
-            audit.Take(new AllowAnswer(number, facts.Question, facts.Rules!, facts.Registers, now));
-        }
-
-        return new V1.CheckResponse
-        {
-            Decision = DecisionMapping.Map(decision, Answer(facts, request.WhatIf, now), request.AllReasons),
-            Number = number.ToString(),
-        };
+        CheckShortcut.ThrowIfFailed(context.GetHttpContext());
+        List<FieldFault>? faults = null;
+        var asked = checks.Read(request, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        return checks.TryAnswer(request, asked) ?? await checks.AnswerAsync(request, asked, call);
     }
 
     /// <inheritdoc/>
@@ -60,17 +44,21 @@ internal sealed class LookupEndpoint(
     /// <inheritdoc/>
     public override async Task<V1.ExplainResponse> Explain(V1.ExplainRequest request, ServerCallContext context)
     {
-        var (number, asked, demand, now) =
-            Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency);
-        using var facts = await reader.ReadAsync(number, asked, request.Consistency is { Exact: true }, demand, context);
-        var explanation = IsBehind(facts, demand)
-            ? new Explanation(Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules), [], "UNKNOWN: " + NotFresh)
+        List<FieldFault>? faults = null;
+        var asked = checks.Read(
+            request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        using var facts = await reader.ReadAsync(asked, call);
+        var explanation = SingleChecks.IsBehind(facts, asked.Demand)
+            ? new Explanation(
+                Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, SingleChecks.NotFresh, facts.Rules), [], "UNKNOWN: " + SingleChecks.NotFresh)
             : Decider.Explain(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
         metrics.Decided(Way.Explain, explanation.Decision.Verdict, explanation.Decision.Primary);
         var response = new V1.ExplainResponse
         {
-            Decision = DecisionMapping.Map(explanation.Decision, Answer(facts, request.WhatIf, now), allReasons: true),
-            Number = number.ToString(),
+            Decision = DecisionMapping.Map(explanation.Decision, checks.Answer(facts, request.WhatIf, asked.At), allReasons: true),
+            Number = asked.Number.ToString(),
             Text = explanation.Text,
         };
         foreach (var step in explanation.Steps)
@@ -78,32 +66,17 @@ internal sealed class LookupEndpoint(
             response.Steps.Add(DecisionMapping.Map(step));
         }
 
-        await AddFactsAsync(response, number, facts, context);
+        await AddFactsAsync(response, asked.Number, facts, call);
         return response;
     }
 
-    /// <summary>Checks a request; every field that is wrong is told at once.</summary>
-    private (PhoneNumber Number, AskedQuestion Asked, ConsistencyToken? Demand, long Now) Read(
-        string text, string region, V1.Question? question, V1.WhatIf? whatIf, V1.Consistency? consistency)
-    {
-        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        List<FieldFault>? faults = null;
-        var number = FieldFaults.Number(text, region, ref faults);
-        var asked = QuestionMapping.Map(question, whatIf, now, ref faults);
-        var demand = TokenMapping.Demand(consistency, store.Manifest, ref faults);
-        FieldFaults.ThrowIfAny(faults);
-        return (number, asked, demand, now);
-    }
-
     /// <summary>Adds what the decision rested on. The texts, which it never reads, come from a second read.</summary>
-    private async Task AddFactsAsync(V1.ExplainResponse response, PhoneNumber number, FactsRead facts, ServerCallContext context)
+    private async Task AddFactsAsync(V1.ExplainResponse response, PhoneNumber number, FactsRead facts, StoreCall call)
     {
         if (facts.Ids.IsEmpty)
         {
             return;
         }
-
-        using var call = new StoreCall(context, options.StoreReadLimitMs);
 
         var details = new Dictionary<FactId, IReadOnlyDictionary<long, string>>();
         try
@@ -131,17 +104,4 @@ internal sealed class LookupEndpoint(
             }
         }
     }
-
-    // A filter behind the token was not asked, so it is the store that is behind: it lost writes, or is not the primary.
-    private static bool IsBehind(FactsRead facts, ConsistencyToken? demand) =>
-        demand is not null && facts.Position is { } position && demand.VersionOf(position.Partition) > position.Version;
-
-    private AnswerContext Answer(FactsRead facts, V1.WhatIf? whatIf, long now) => new(
-        facts.Question.CallTime,
-        now,
-        options.FreshnessBoundMs,
-        options.RetryAfterMs,
-        whatIf is not null,
-        facts.Age,
-        facts.Position is { } position ? TokenMapping.Of(store.Manifest, position) : "");
 }

@@ -12,6 +12,7 @@ internal readonly struct StoreCall : IDisposable
     private readonly CancellationTokenSource? _limit;
     private readonly CancellationToken _caller;
 
+    /// <summary>Of a call that ends itself at its deadline.</summary>
     internal StoreCall(ServerCallContext context, int limitMs)
     {
         _caller = context.CancellationToken;
@@ -20,6 +21,14 @@ internal readonly struct StoreCall : IDisposable
             _limit = CancellationTokenSource.CreateLinkedTokenSource(_caller);
             _limit.CancelAfter(limitMs);
         }
+    }
+
+    /// <summary>Of a request that ends when the caller is gone.</summary>
+    internal StoreCall(TimeSpan limit, CancellationToken aborted)
+    {
+        _caller = aborted;
+        _limit = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        _limit.CancelAfter(limit);
     }
 
     internal CancellationToken Token => _limit?.Token ?? _caller;

@@ -1,0 +1,139 @@
+// For: single reads of many callers at the cost of a few large ones.
+//
+// A read alone costs commands, system calls and wake-ups that are worth several decisions. So those that come while others
+// are under way gather, and go together as soon as one of the batches ahead of them is back: where nothing is under way a
+// read goes at once, and the more there are, the less each costs. A read is sent after it came, so what it finds is as new
+// as if it had gone alone.
+//
+// Batches are made for each server: one that hangs does not hold up reads of the others.
+using System.Runtime.CompilerServices;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Store;
+
+namespace Lookup.Redis.Batch;
+
+/// <summary>Reads single numbers, those of one server that come at the same time together. Thread-safe.</summary>
+/// <param name="link">Knows who has what.</param>
+/// <param name="partitions">The partitions.</param>
+/// <param name="batches">Reads batches, over connections that lists do not hold up.</param>
+internal sealed class SharedReads(RedisLink link, PartitionStates partitions, BatchReader batches)
+{
+    /// <summary>Batches under way at a time, for each server.</summary>
+    internal const int Lanes = 2;
+
+    private readonly ConditionalWeakTable<ServerLink, Line> _lines = [];
+    private readonly Line _nowhere = new();
+
+    /// <summary>Reads timelines of a number.</summary>
+    /// <param name="key">The number.</param>
+    /// <param name="ids">Its timelines, up to <see cref="ReadBatch.MaxIds"/>; not looked at any more when this returns.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store cannot answer.</exception>
+    internal Task<StoreRead> ReadAsync(NumberKey key, ReadOnlySpan<FactId> ids, CancellationToken cancellation)
+    {
+        var line = link.TryOf(key.Partition(partitions.Count)) is { } server ? _lines.GetOrAdd(server, static _ => new Line()) : _nowhere;
+        var answer = new TaskCompletionSource<StoreRead>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (line.Enter(key, ids, answer) is { } begins)
+            _ = RunAsync(line, begins);
+        return answer.Task.WaitAsync(cancellation);
+    }
+
+    private async Task RunAsync(Line line, Gathering? gathering)
+    {
+        while (gathering is not null)
+        {
+            await gathering.ReadAsync(batches);
+            gathering = line.Next(gathering);
+        }
+    }
+
+    // Of one server.
+    private sealed class Line
+    {
+        private readonly Lock _lock = new();
+        private readonly Stack<Gathering> _idle = new();
+        private Gathering? _next;
+        private int _underWay;
+
+        /// <summary>Takes a read.</summary>
+        /// <returns>What is to be read at once; null where the read has to wait.</returns>
+        internal Gathering? Enter(NumberKey key, ReadOnlySpan<FactId> ids, TaskCompletionSource<StoreRead> answer)
+        {
+            lock (_lock)
+            {
+                _next ??= _idle.TryPop(out var idle) ? idle : new Gathering();
+                if (!_next.TryAdd(key, ids, answer))
+                    throw RedisFaults.TooManyReads();
+                if (_underWay == Lanes)
+                    return null;
+                _underWay++;
+                var begins = _next;
+                _next = null;
+                return begins;
+            }
+        }
+
+        /// <summary>Takes back what was read.</summary>
+        /// <returns>What has gathered meanwhile, or null.</returns>
+        internal Gathering? Next(Gathering read)
+        {
+            lock (_lock)
+            {
+                _idle.Push(read);
+                var next = _next;
+                _next = null;
+                if (next is null)
+                    _underWay--;
+                return next;
+            }
+        }
+    }
+
+    private sealed class Gathering
+    {
+        private readonly ReadBatch _batch = new();
+        private readonly List<TaskCompletionSource<StoreRead>> _waiting = [];
+
+        internal bool TryAdd(NumberKey key, ReadOnlySpan<FactId> ids, TaskCompletionSource<StoreRead> answer)
+        {
+            if (_batch.Count == ReadBatch.MaxItems || _batch.ValueCount + ids.Length > ReadBatch.MaxValues)
+                return false;
+            _batch.Add(key, ids);
+            _waiting.Add(answer);
+            return true;
+        }
+
+        /// <summary>Reads it and tells all who wait. Never fails.</summary>
+        internal async Task ReadAsync(BatchReader batches)
+        {
+            StoreUnavailableException? fault = null;
+            try
+            {
+                await batches.ReadAsync(_batch, CancellationToken.None);
+            }
+            catch (Exception e)
+            {
+                fault = RedisFaults.Map(e);
+            }
+
+            for (var item = 0; item < _waiting.Count; item++)
+            {
+                if ((fault ?? _batch.Fault(item)) is { } known)
+                    Fail(_waiting[item], known);
+                else
+                    _waiting[item].TrySetResult(_batch.Take(item));
+            }
+
+            _waiting.Clear();
+            _batch.Clear();
+        }
+
+        private static void Fail(TaskCompletionSource<StoreRead> waiting, StoreUnavailableException fault)
+        {
+            waiting.TrySetException(fault);
+            // Nobody may be waiting any more.
+            _ = waiting.Task.Exception;
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using Lookup.Redis;
+using Lookup.Server.Services;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>
+/// The tokens of single positions. As long as nothing is written to a partition its checks carry the same one, and its
+/// checksum costs more than a decision. Thread-safe.
+/// </summary>
+internal sealed class PositionTokens(IFactStore store)
+{
+    private readonly Known?[] _last = new Known[store.Manifest.Partitions];
+
+    /// <summary>The token as a text.</summary>
+    internal string Of(StorePosition position)
+    {
+        ref var last = ref _last[position.Partition];
+        var known = Volatile.Read(ref last);
+        if (known?.Version != position.Version)
+        {
+            known = new Known(
+                position.Version, ConsistencyToken.Of(store.Manifest.Epoch, position.Partition, position.Version).ToString());
+            Volatile.Write(ref last, known);
+        }
+
+        return known.Text;
+    }
+
+    private sealed record Known(ulong Version, string Text);
+}

@@ -1,0 +1,121 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Records;
+
+namespace Lookup.Server.Services;
+
+/// <summary>What was read for one decision. Used again by the thread that disposes of it.</summary>
+internal sealed class FactsRead : IDisposable
+{
+    [ThreadStatic]
+    private static FactsRead? s_free;
+
+    private readonly FactId[] _ids = new FactId[Decider.Slots];
+    private readonly byte[] _slots = new byte[Decider.Slots];
+    private readonly StoredValue[] _bySlot = new StoredValue[Decider.Slots];
+    private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
+    private RegisterSnapshots _registers = null!;
+    private int _count;
+    private bool _isDirty;
+
+    private FactsRead()
+    {
+    }
+
+    /// <summary>Nothing is read yet; it is known what to read.</summary>
+    internal static FactsRead Of(in Question question, RegisterSnapshots registers, Rules? rules)
+    {
+        var read = s_free ?? new FactsRead();
+        s_free = null;
+        (read._question, read._registers, read.Rules, read.Position, read.Age) = (question, registers, rules, null, TimeSpan.Zero);
+        read._count = rules is null ? 0 : Decider.Plan(rules, question, read._ids, read._slots);
+        return read;
+    }
+
+    internal ref readonly Question Question => ref _question;
+
+    internal RegisterSnapshots Registers => _registers;
+
+    internal Rules? Rules { get; private set; }
+
+    /// <summary>The position of the store that it is at least as new as; null where no facts were needed.</summary>
+    internal StorePosition? Position { get; private set; }
+
+    /// <summary>Age of the filter that told of absent facts, or of what was read where that is older; zero if all is as of now.</summary>
+    internal TimeSpan Age { get; private set; }
+
+    internal ReadOnlyMemory<FactId> Ids => _ids.AsMemory(0, _count);
+
+    internal ReadOnlySpan<StoredValue> BySlot => _bySlot;
+
+    /// <summary>Rests on a filter for what is absent: only the possible facts are kept, and the objections with them.</summary>
+    internal void Rest(StorePosition position, TimeSpan age, uint possible)
+    {
+        (Position, Age) = (position, age);
+        var kept = 0;
+        for (var i = 0; i < _count; i++)
+        {
+            if (possible != 0 && ((possible & (1u << i)) != 0 || _ids[i].Kind == FactKind.Objection))
+            {
+                (_ids[kept], _slots[kept]) = (_ids[i], _slots[i]);
+                kept++;
+            }
+        }
+
+        _count = kept;
+    }
+
+    internal void Take(in StoreRead stored, TimeSpan age)
+    {
+        _isDirty = true;
+        Age = age > Age ? age : Age;
+        for (var i = 0; i < _count; i++)
+        {
+            _bySlot[_slots[i]] = stored.Values[i];
+        }
+
+        // The older of the two counts; a read that is behind the filter has lost something.
+        if (Position is not { } filtered || stored.Version < filtered.Version)
+        {
+            Position = new StorePosition(stored.Partition, stored.Version);
+        }
+    }
+
+    /// <summary>Takes what is known. What is not known of all leaves the rest to be read.</summary>
+    /// <returns>Whether all of it is known.</returns>
+    internal bool TryTake(in KnownFacts facts)
+    {
+        _isDirty = true;
+        var cursor = 0;
+        for (var i = 0; i < _count; i++)
+        {
+            if (!facts.TryFind(_ids[i], ref cursor, out _bySlot[_slots[i]]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>The stored value of the n-th id, or null.</summary>
+    internal byte[]? ValueAt(int index) => _bySlot[_slots[index]].ToArray();
+
+    /// <summary>Nothing of it may be looked at any more.</summary>
+    public void Dispose()
+    {
+        // A slot that is not asked for must be empty, whoever uses it next.
+        if (_isDirty)
+        {
+            Array.Clear(_bySlot);
+            _isDirty = false;
+        }
+
+        s_free = this;
+    }
+}
+
+/// <summary>A partition of the store and its version.</summary>
+internal readonly record struct StorePosition(int Partition, ulong Version);

@@ -1,0 +1,97 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Redis;
+using Lookup.Server.Batch;
+using Lookup.Server.Hosting;
+using Lookup.Server.Mapping;
+using Lookup.Server.Observability;
+
+namespace Lookup.Server.Services;
+
+/// <summary>Answers single checks, whichever way they came in.</summary>
+internal sealed class SingleChecks(
+    FactReader reader,
+    BatchLane lane,
+    IFactStore store,
+    LookupServerOptions options,
+    TimeProvider clock,
+    ServiceMetrics metrics,
+    AllowAudit audit,
+    PositionTokens tokens)
+{
+    internal const string NotFresh = "The store is behind the position that the request demands.";
+
+    /// <summary>Reads a request; every field that is wrong is told at once. What is returned counts only if no fault was added.</summary>
+    internal NumberQuestion Read(V1.CheckRequest request, ref List<FieldFault>? faults)
+    {
+        lane.NoteCheck();
+        return Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
+    }
+
+    /// <summary>Answers from what this instance holds, at once; null where the store must be read.</summary>
+    internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked) =>
+        reader.TryRead(asked) is { } facts ? Decide(request, asked, facts) : null;
+
+    /// <summary>Answers, from the store where that must be read.</summary>
+    /// <exception cref="StoreUnavailableException">The store cannot answer.</exception>
+    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, StoreCall call) =>
+        Decide(request, asked, await reader.ReadAsync(asked, call));
+
+    /// <inheritdoc cref="Read(V1.CheckRequest, ref List{FieldFault}?)"/>
+    internal NumberQuestion Read(
+        string text, string region, V1.Question? question, V1.WhatIf? whatIf, V1.Consistency? consistency, ref List<FieldFault>? faults)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        return new NumberQuestion(
+            FieldFaults.Number(text, region, ref faults),
+            QuestionMapping.Map(question, whatIf, now, ref faults),
+            consistency is { Exact: true },
+            TokenMapping.Demand(consistency, store.Manifest, ref faults),
+            now);
+    }
+
+    // A filter behind the token was not asked, so it is the store that is behind: it lost writes, or is not the primary.
+    internal static bool IsBehind(FactsRead facts, ConsistencyToken? demand) =>
+        demand is not null && facts.Position is { } position && demand.VersionOf(position.Partition) > position.Version;
+
+    internal AnswerContext Answer(FactsRead facts, V1.WhatIf? whatIf, long now) => new(
+        facts.Question.CallTime,
+        now,
+        options.FreshnessBoundMs,
+        options.RetryAfterMs,
+        whatIf is not null,
+        facts.Age,
+        facts.Position is { } position ? tokens.Of(position) : "");
+
+    private V1.CheckResponse Decide(V1.CheckRequest request, in NumberQuestion asked, FactsRead read)
+    {
+        using var facts = read;
+        var decision = IsBehind(facts, asked.Demand)
+            ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
+            : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+        metrics.Decided(Way.Check, decision.Verdict, decision.Primary);
+        if (decision.Verdict == Verdict.Allow && request.WhatIf is null && audit.Wants())
+        {
+            audit.Take(new AllowAnswer(asked.Number, facts.Question, facts.Rules!, facts.Registers, asked.At));
+        }
+
+        return new V1.CheckResponse
+        {
+            Decision = DecisionMapping.Map(decision, Answer(facts, request.WhatIf, asked.At), request.AllReasons),
+            Number = asked.Number.ToString(),
+        };
+    }
+}
+
+/// <summary>A question about one number, as it came in.</summary>
+/// <param name="Number">The number.</param>
+/// <param name="Asked">The question.</param>
+/// <param name="Exact">Everything is to be read from the store.</param>
+/// <param name="Demand">The position that the answer must be as new as, or null.</param>
+/// <param name="At">When it came in, in Unix milliseconds.</param>
+internal readonly record struct NumberQuestion(PhoneNumber Number, AskedQuestion Asked, bool Exact, ConsistencyToken? Demand, long At)
+{
+    /// <summary>All that was acknowledged before the question came in must be in what is read.</summary>
+    internal bool IsDemanding => Exact || Demand is not null;
+}
