@@ -1,12 +1,12 @@
 using System.Buffers;
 using BenchmarkDotNet.Attributes;
 using Google.Protobuf;
-using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Embedded;
 using Lookup.Server.Hosting;
 using Lookup.V1;
+using FieldFault = Lookup.Core.Facts.FieldFault;
 
 namespace Lookup.Benchmarks;
 

@@ -38,6 +38,39 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task Read_ManyAtOnce_EachGetsWhatIsItsOwn()
+    {
+        var facts = Enumerable.Range(0, 1_000).Where(i => i % 3 != 0).Select(i => Sample.Objection(i, Sample.Now + i)).ToArray();
+        await Store.WriteAsync(facts, Token);
+        var reads = await Task.WhenAll(Enumerable.Range(0, 4_000).Select(i => Task.Run(
+            async () => (Number: i % 1_000, Read: await Store.ReadAsync(Sample.Key(i % 1_000), new[] { Sample.ObjectionId() }, Token)))));
+        var stored = facts.ToDictionary(fact => fact.Key);
+        foreach (var (number, read) in reads)
+        {
+            var key = Sample.Key(number);
+            Assert.Equal(key.Partition(Store.Manifest.Partitions), read.Partition);
+            if (number % 3 == 0)
+                Assert.Null(read.Values[0]);
+            else
+                Assert.Equal(Timeline.Single(stored[key].Id.Kind, stored[key].Entry), read.Values[0]);
+        }
+    }
+
+    [Fact]
+    public async Task Read_GivenUpByOne_IsAnsweredForTheOthers()
+    {
+        await Store.WriteAsync([Sample.Objection(1)], Token);
+        using var gone = new CancellationTokenSource();
+        var reads = Enumerable.Range(0, 200)
+            .Select(i => Store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, i % 2 == 0 ? gone.Token : Token).AsTask()).ToArray();
+        await gone.CancelAsync();
+        for (var i = 1; i < reads.Length; i += 2)
+        {
+            Assert.NotNull((await reads[i]).Values[0]);
+        }
+    }
+
+    [Fact]
     public async Task ReadBatch_Full_IsRefusedBeyondAndRead()
     {
         var batch = new ReadBatch();
