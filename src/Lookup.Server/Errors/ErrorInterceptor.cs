@@ -118,7 +118,15 @@ internal sealed class ErrorInterceptor(
     private static string NewId()
     {
         Span<byte> bytes = stackalloc byte[8];
-        RandomNumberGenerator.Fill(bytes);
-        return BinaryPrimitives.ReadUInt64BigEndian(bytes).ToString("x16");
+        while (true)
+        {
+            RandomNumberGenerator.Fill(bytes);
+            var id = BinaryPrimitives.ReadUInt64BigEndian(bytes).ToString("x16");
+            // One with as many digits in a row as a number has would be masked in the log.
+            if (Redaction.Mask(id) == id)
+            {
+                return id;
+            }
+        }
     }
 }
