@@ -1,0 +1,188 @@
+// For: the one byte form of a receipt, which is what the log hashes. Whatever is not exactly this form is refused, so two
+// different byte strings never read as the same receipt.
+//
+// Big-endian. 4 "LRC1", 1 kind, 1 flags (1 hypothetical, 2 automated, 4 caller's number withheld), 1 verdict, 1 purpose,
+// 1 kind of call, 1 subscriber, 1 sector, 8 time, 8 call time, 4 age, 2 partition + 1, 8 version, 16 number key, 32 digest,
+// 8 count; then five texts, each a byte of length and UTF-8: asked by, organisation, product group, regime, its version;
+// then a byte of count and a byte for each reason.
+using System.Buffers.Binary;
+using System.Text;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+
+namespace Lookup.Core.Receipts;
+
+/// <summary>Reads and writes receipts.</summary>
+public static class ReceiptFormat
+{
+    /// <summary>Bytes before the texts.</summary>
+    public const int FixedSize = 97;
+
+    /// <summary>Texts in a receipt.</summary>
+    public const int Texts = 5;
+
+    /// <summary>Longest text in bytes of UTF-8.</summary>
+    public const int MaxText = byte.MaxValue;
+
+    /// <summary>Longest receipt in bytes.</summary>
+    public const int MaxSize = FixedSize + (Texts * (1 + MaxText)) + 1 + Decision.MaxReasons;
+
+    private const byte HypotheticalFlag = 1;
+    private const byte AutomatedFlag = 2;
+    private const byte WithheldFlag = 4;
+
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private static ReadOnlySpan<byte> Magic => "LRC1"u8;
+
+    /// <summary>Writes a receipt.</summary>
+    /// <exception cref="ArgumentException">A text is too long, or there are too many reasons.</exception>
+    public static byte[] Write(Receipt receipt)
+    {
+        ArgumentNullException.ThrowIfNull(receipt);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(receipt.Reasons.Length, Decision.MaxReasons, nameof(receipt));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(receipt.Digest.Length, FactsDigest.Size, nameof(receipt));
+        Span<byte> to = stackalloc byte[MaxSize];
+        Magic.CopyTo(to);
+        to[4] = (byte)receipt.Kind;
+        to[5] = (byte)((receipt.Hypothetical ? HypotheticalFlag : 0) | (receipt.Automated ? AutomatedFlag : 0)
+            | (receipt.CallerNumberWithheld ? WithheldFlag : 0));
+        to[6] = (byte)receipt.Verdict;
+        to[7] = (byte)receipt.Purpose;
+        to[8] = (byte)receipt.CallKind;
+        to[9] = (byte)receipt.Subscriber;
+        to[10] = (byte)receipt.Sector;
+        BinaryPrimitives.WriteInt64BigEndian(to[11..], receipt.Time);
+        BinaryPrimitives.WriteInt64BigEndian(to[19..], receipt.CallTime);
+        BinaryPrimitives.WriteUInt32BigEndian(to[27..], receipt.AgeMs);
+        BinaryPrimitives.WriteUInt16BigEndian(to[31..], checked((ushort)(receipt.Partition + 1)));
+        BinaryPrimitives.WriteUInt64BigEndian(to[33..], receipt.Version);
+        receipt.Number.WriteTo(to[41..]);
+        receipt.Digest.Span.CopyTo(to[57..]);
+        BinaryPrimitives.WriteUInt64BigEndian(to[89..], receipt.Count);
+        var at = FixedSize;
+        Put(to, ref at, receipt.AskedBy);
+        Put(to, ref at, receipt.Organisation);
+        Put(to, ref at, receipt.ProductGroup);
+        Put(to, ref at, receipt.Regime);
+        Put(to, ref at, receipt.RegimeVersion);
+        to[at++] = (byte)receipt.Reasons.Length;
+        foreach (var reason in receipt.Reasons.Span)
+        {
+            to[at++] = (byte)reason;
+        }
+
+        return to[..at].ToArray();
+    }
+
+    /// <summary>Reads a receipt; all bytes belong to it.</summary>
+    /// <exception cref="ReceiptException">It is none; the message names the byte.</exception>
+    public static Receipt Read(ReadOnlySpan<byte> from)
+    {
+        if (from.Length < FixedSize + Texts + 1 || !from.StartsWith(Magic))
+        {
+            throw Bad(0, "this is no receipt of version 1");
+        }
+
+        var flags = from[5];
+        if (flags > (HypotheticalFlag | AutomatedFlag | WithheldFlag))
+        {
+            throw Bad(5, "an unknown flag is set");
+        }
+
+        var partition = BinaryPrimitives.ReadUInt16BigEndian(from[31..]) - 1;
+        if (partition >= NumberKey.MaxPartitions)
+        {
+            throw Bad(31, "there is no such partition");
+        }
+
+        var at = FixedSize;
+        var texts = new string[Texts];
+        for (var i = 0; i < texts.Length; i++)
+        {
+            texts[i] = Take(from, ref at);
+        }
+
+        var reasons = Reasons(from, at);
+        return new Receipt
+        {
+            Kind = Known((ReceiptKind)from[4], 4),
+            Hypothetical = (flags & HypotheticalFlag) != 0,
+            Automated = (flags & AutomatedFlag) != 0,
+            CallerNumberWithheld = (flags & WithheldFlag) != 0,
+            Verdict = Known((Verdict)from[6], 6),
+            Purpose = Known((Purpose)from[7], 7),
+            CallKind = Known((CallKind)from[8], 8),
+            Subscriber = Known((SubscriberType)from[9], 9),
+            Sector = Known((Sector)from[10], 10),
+            Time = BinaryPrimitives.ReadInt64BigEndian(from[11..]),
+            CallTime = BinaryPrimitives.ReadInt64BigEndian(from[19..]),
+            AgeMs = BinaryPrimitives.ReadUInt32BigEndian(from[27..]),
+            Partition = partition,
+            Version = BinaryPrimitives.ReadUInt64BigEndian(from[33..]),
+            Number = NumberKey.Read(from[41..]),
+            Digest = from.Slice(57, FactsDigest.Size).ToArray(),
+            Count = BinaryPrimitives.ReadUInt64BigEndian(from[89..]),
+            AskedBy = texts[0],
+            Organisation = texts[1],
+            ProductGroup = texts[2],
+            Regime = texts[3],
+            RegimeVersion = texts[4],
+            Reasons = reasons,
+        };
+    }
+
+    private static void Put(Span<byte> to, ref int at, string text)
+    {
+        if (text.Length > MaxText || !Utf8.TryGetBytes(text, to.Slice(at + 1, MaxText), out var length))
+        {
+            throw new ArgumentException($"A text of a receipt is longer than {MaxText} bytes.", nameof(text));
+        }
+
+        to[at] = (byte)length;
+        at += 1 + length;
+    }
+
+    private static string Take(ReadOnlySpan<byte> from, ref int at)
+    {
+        if (at >= from.Length || at + 1 + from[at] > from.Length)
+        {
+            throw Bad(at, "a text goes beyond the end");
+        }
+
+        var text = from.Slice(at + 1, from[at]);
+        try
+        {
+            var result = Utf8.GetString(text);
+            at += 1 + text.Length;
+            return result;
+        }
+        catch (DecoderFallbackException)
+        {
+            throw Bad(at, "a text is not UTF-8");
+        }
+    }
+
+    private static ReasonCode[] Reasons(ReadOnlySpan<byte> from, int at)
+    {
+        if (at >= from.Length || from[at] > Decision.MaxReasons || at + 1 + from[at] != from.Length)
+        {
+            throw Bad(at, "the reasons do not end where the receipt does");
+        }
+
+        var reasons = new ReasonCode[from[at]];
+        for (var i = 0; i < reasons.Length; i++)
+        {
+            reasons[i] = Known((ReasonCode)from[at + 1 + i], at + 1 + i);
+        }
+
+        return reasons;
+    }
+
+    private static T Known<T>(T value, int at)
+        where T : struct, Enum =>
+        Enum.IsDefined(value) ? value : throw Bad(at, $"there is no such {typeof(T).Name}");
+
+    private static ReceiptException Bad(int at, string what) => new($"Receipt, byte {at}: {what}.");
+}
