@@ -144,13 +144,17 @@ public class ReceiptProofTests
     }
 
     [Fact]
-    public void Digest_OtherValueOrScope_IsAnother()
+    public void Digest_OtherValueScopeOrDetail_IsAnother()
     {
         FactId[] ids = [new(FactKind.Objection, 0, 1), new(FactKind.Objection, 0, 2)];
         StoredValue[] values = [new byte[] { 1, 2 }, default];
         var digest = FactsDigest.Of(ids, values).ToArray();
         Assert.NotEqual(digest, FactsDigest.Of(ids, [new byte[] { 1, 3 }, default]).ToArray());
         Assert.NotEqual(digest, FactsDigest.Of(ids, [default, new byte[] { 1, 2 }]).ToArray());
+        FactId[] consents = [new(FactKind.Consent, 1, 1), new(FactKind.Consent, 2, 1)];
+        Assert.NotEqual(
+            FactsDigest.Of(consents, [new byte[] { 1 }, default]).ToArray(),
+            FactsDigest.Of(consents, [default, new byte[] { 1 }]).ToArray());
         Assert.Equal(FactsDigest.Nothing.ToArray(), FactsDigest.Of(ids, [default, default]).ToArray());
     }
 
