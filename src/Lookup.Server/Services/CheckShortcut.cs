@@ -78,10 +78,13 @@ internal sealed class CheckShortcut(
             return default;
         }
 
-        return checks.TryAnswer(request, asked) is { } answer ? new(answer) : new(TryReadAsync(request, asked, context, begin));
+        return checks.TryAnswer(request, asked, out var begun) is { } answer
+            ? new(answer)
+            : new(TryReadAsync(request, asked, begun, context, begin));
     }
 
-    private async Task<V1.CheckResponse?> TryReadAsync(V1.CheckRequest request, NumberQuestion asked, HttpContext context, long begin)
+    private async Task<V1.CheckResponse?> TryReadAsync(
+        V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, HttpContext context, long begin)
     {
         var limit = TimeSpan.FromMilliseconds(options.StoreReadLimitMs);
         if (!TryTimeout(context.Request.Headers.GrpcTimeout, out var timeout))
@@ -92,7 +95,7 @@ internal sealed class CheckShortcut(
         using var call = new StoreCall(timeout ?? limit, context.RequestAborted);
         try
         {
-            return await checks.AnswerAsync(request, asked, call);
+            return await checks.AnswerAsync(request, asked, begun, call);
         }
         catch (Exception e)
         {

@@ -22,60 +22,52 @@ internal sealed class FactReader(
     TimeProvider clock)
 {
     /// <summary>
-    /// What a decision rests on, if the replica knows to be absent or the cache has all of it; else null. The caller disposes
-    /// of the result.
+    /// Takes what the replica knows to be absent and what the cache has, at once. Null where that must not be asked. Where the
+    /// result is whole the caller disposes of it; where not, it goes on to <see cref="ReadAsync"/>.
     /// </summary>
-    internal FactsRead? TryRead(in NumberQuestion asked)
+    internal FactsRead? Begin(in NumberQuestion asked)
     {
         var now = clock.GetTimestamp();
-        if (asked.Exact || monitor.Current.Untrusted is not null || registry.FreshAt(now) is not { } fresh)
-        {
-            return null;
-        }
-
-        var read = Plan(asked, fresh);
-        if (Screen(read, cipher.Encrypt(asked.Number), asked.Demand, now))
-        {
-            return read;
-        }
-
-        read.Dispose();
-        return null;
+        return asked.Exact || monitor.Current.Untrusted is not null || registry.FreshAt(now) is not { } fresh
+            ? null
+            : Screen(asked, fresh, now);
     }
 
-    /// <summary>Reads what neither the replica knows to be absent nor the cache has. The caller disposes of the result.</summary>
+    /// <summary>Reads what is missing from the store. The caller disposes of the result.</summary>
     /// <param name="asked">The question.</param>
+    /// <param name="begun">What <see cref="Begin"/> gave for it; not whole.</param>
     /// <param name="call">The time that there is.</param>
     /// <exception cref="StoreUnavailableException">The store cannot answer, or must not be used.</exception>
-    internal async Task<FactsRead> ReadAsync(NumberQuestion asked, StoreCall call)
+    internal async Task<FactsRead> ReadAsync(NumberQuestion asked, FactsRead? begun, StoreCall call)
     {
         monitor.ThrowIfUntrusted();
         var freshness = new ReadFreshness(clock.GetTimestamp(), asked.IsDemanding, clock, options.FreshnessBoundMs);
-        var key = cipher.Encrypt(asked.Number);
         try
         {
-            var read = Plan(asked, asked.Exact ? await registry.ReadAsync(call.Token) : await registry.CurrentAsync(call.Token));
-            if (asked.Exact ? read.Rules is null : Screen(read, key, asked.Demand, clock.GetTimestamp()))
+            var read = begun ?? (asked.Exact
+                ? Plan(asked, await registry.ReadAsync(call.Token))
+                : Screen(asked, await registry.CurrentAsync(call.Token), clock.GetTimestamp()));
+            if (read.IsWhole)
             {
                 return read;
             }
 
             // After a failure it is left to the collector: a read that was given up may still look at it.
-            var partition = key.Partition(store.Manifest.Partitions);
+            var partition = read.Key.Partition(store.Manifest.Partitions);
             if (freshness.IsDemanding)
             {
                 await store.FenceAsync([partition], call.Token);
             }
 
             var session = cache.Session(partition);
-            var stored = await store.ReadAsync(key, read.Ids, call.Token);
+            var stored = await store.ReadAsync(read.Key, read.Ids, call.Token);
             if (!freshness.Accepts(stored.AsOf))
             {
                 throw StoreUnavailableException.Unconfirmed();
             }
 
             read.Take(stored, freshness.AgeOf(stored.AsOf));
-            Keep(session, key, read.Ids.Span, stored);
+            Keep(session, read, stored);
             return read;
         }
         catch (OperationCanceledException) when (call.Expired)
@@ -85,41 +77,43 @@ internal sealed class FactReader(
     }
 
     private FactsRead Plan(in NumberQuestion asked, RegistrySnapshot snapshot) => FactsRead.Of(
-        asked.Asked.Resolve(snapshot), snapshot.Registers, regimes.Find(asked.Number, asked.Asked.Question.CallTime));
+        cipher.Encrypt(asked.Number),
+        asked.Asked.Resolve(snapshot),
+        snapshot.Registers,
+        regimes.Find(asked.Number, asked.Asked.Question.CallTime));
 
     /// <summary>Leaves only those facts to be read that may be there and are not in the cache.</summary>
-    /// <returns>Whether there are none.</returns>
-    private bool Screen(FactsRead read, NumberKey key, ConsistencyToken? demand, long now)
+    private FactsRead Screen(in NumberQuestion asked, RegistrySnapshot snapshot, long now)
     {
-        if (read.Rules is null)
+        var read = Plan(asked, snapshot);
+        if (read.IsWhole)
         {
-            return true;
+            return read;
         }
 
-        var partition = key.Partition(store.Manifest.Partitions);
-        if (FreshFilters.Usable(replica, partition, demand, clock, now, options.FreshnessBoundMs) is not { } state)
+        var partition = read.Key.Partition(store.Manifest.Partitions);
+        if (FreshFilters.Usable(replica, partition, asked.Demand, clock, now, options.FreshnessBoundMs) is not { } state)
         {
-            return false;
+            return read;
         }
 
-        var possible = state.Filter!.MayContain(key, read.Ids.Span);
+        var possible = state.Filter!.MayContain(read.Key, read.Ids.Span);
         read.Rest(new StorePosition(partition, state.Version), clock.GetElapsedTime(state.AsOf, now), possible);
-        if (possible == 0)
+        if (!read.IsWhole)
         {
-            return true;
+            var known = cache.TryFind(partition, read.Key, out var facts) && read.TryTake(facts);
+            cache.Note(known ? 1 : 0, known ? 0 : 1);
         }
 
-        var known = cache.TryFind(partition, key, out var facts) && read.TryTake(facts);
-        cache.Note(known ? 1 : 0, known ? 0 : 1);
-        return known;
+        return read;
     }
 
-    private void Keep(int session, NumberKey key, ReadOnlySpan<FactId> ids, in StoreRead stored)
+    private void Keep(int session, FactsRead read, in StoreRead stored)
     {
         if (cache.IsOn)
         {
             StoredValue[] values = [.. stored.Values];
-            cache.Keep(session, stored.Partition, stored.Version, key, ids, values);
+            cache.Keep(session, stored.Partition, stored.Version, read.Key, read.Ids.Span, values);
         }
     }
 }

@@ -1,5 +1,6 @@
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Records;
@@ -25,14 +26,20 @@ internal sealed class FactsRead : IDisposable
     }
 
     /// <summary>Nothing is read yet; it is known what to read.</summary>
-    internal static FactsRead Of(in Question question, RegisterSnapshots registers, Rules? rules)
+    internal static FactsRead Of(NumberKey key, in Question question, RegisterSnapshots registers, Rules? rules)
     {
         var read = s_free ?? new FactsRead();
         s_free = null;
-        (read._question, read._registers, read.Rules, read.Position, read.Age) = (question, registers, rules, null, TimeSpan.Zero);
+        (read.Key, read._question, read._registers, read.Rules) = (key, question, registers, rules);
+        (read.Position, read.Age, read.IsWhole) = (null, TimeSpan.Zero, rules is null);
         read._count = rules is null ? 0 : Decider.Plan(rules, question, read._ids, read._slots);
         return read;
     }
+
+    internal NumberKey Key { get; private set; }
+
+    /// <summary>Nothing is left to be read.</summary>
+    internal bool IsWhole { get; private set; }
 
     internal ref readonly Question Question => ref _question;
 
@@ -64,12 +71,12 @@ internal sealed class FactsRead : IDisposable
             }
         }
 
-        _count = kept;
+        (_count, IsWhole) = (kept, possible == 0);
     }
 
     internal void Take(in StoreRead stored, TimeSpan age)
     {
-        _isDirty = true;
+        (_isDirty, IsWhole) = (true, true);
         Age = age > Age ? age : Age;
         for (var i = 0; i < _count; i++)
         {
@@ -97,7 +104,7 @@ internal sealed class FactsRead : IDisposable
             }
         }
 
-        return true;
+        return IsWhole = true;
     }
 
     /// <summary>The stored value of the n-th id, or null.</summary>

@@ -31,7 +31,7 @@ internal sealed class LookupEndpoint(
         var asked = checks.Read(request, ref faults);
         FieldFaults.ThrowIfAny(faults);
         using var call = new StoreCall(context, options.StoreReadLimitMs);
-        return checks.TryAnswer(request, asked) ?? await checks.AnswerAsync(request, asked, call);
+        return checks.TryAnswer(request, asked, out var begun) ?? await checks.AnswerAsync(request, asked, begun, call);
     }
 
     /// <inheritdoc/>
@@ -49,7 +49,8 @@ internal sealed class LookupEndpoint(
             request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
         FieldFaults.ThrowIfAny(faults);
         using var call = new StoreCall(context, options.StoreReadLimitMs);
-        using var facts = await reader.ReadAsync(asked, call);
+        var begun = reader.Begin(asked);
+        using var facts = begun is { IsWhole: true } ? begun : await reader.ReadAsync(asked, begun, call);
         var explanation = SingleChecks.IsBehind(facts, asked.Demand)
             ? new Explanation(
                 Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, SingleChecks.NotFresh, facts.Rules), [], "UNKNOWN: " + SingleChecks.NotFresh)

@@ -29,14 +29,21 @@ internal sealed class SingleChecks(
         return Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
     }
 
-    /// <summary>Answers from what this instance holds, at once; null where the store must be read.</summary>
-    internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked) =>
-        reader.TryRead(asked) is { } facts ? Decide(request, asked, facts) : null;
+    /// <summary>Answers from what this instance holds, at once.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="asked">What was read of it.</param>
+    /// <param name="begun">What is found so far, for <see cref="AnswerAsync"/>.</param>
+    /// <returns>Null where the store must be read.</returns>
+    internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked, out FactsRead? begun)
+    {
+        begun = reader.Begin(asked);
+        return begun is { IsWhole: true } ? Decide(request, asked, begun) : null;
+    }
 
-    /// <summary>Answers, from the store where that must be read.</summary>
+    /// <summary>Answers from the store.</summary>
     /// <exception cref="StoreUnavailableException">The store cannot answer.</exception>
-    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, StoreCall call) =>
-        Decide(request, asked, await reader.ReadAsync(asked, call));
+    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, StoreCall call) =>
+        Decide(request, asked, await reader.ReadAsync(asked, begun, call));
 
     /// <inheritdoc cref="Read(V1.CheckRequest, ref List{FieldFault}?)"/>
     internal NumberQuestion Read(
