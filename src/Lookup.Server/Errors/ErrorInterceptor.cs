@@ -111,7 +111,7 @@ internal sealed class ErrorInterceptor(
         }
 
         var id = NewId();
-        log.LogError("Internal error {Id} in {Method}: {Error}", id, context.Method, Redaction.Mask(exception.ToString()));
+        log.LogError("Internal error {Id} in {Method}: {Error}", id, context.Method, exception.ToString());
         return Refusals.Internal(id);
     }
 

@@ -83,7 +83,6 @@ public sealed partial class LookupHost : IAsyncDisposable
             // What it logs of requests is below that anyway; switched off, it makes no activity and no scope for each of them.
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging?.Invoke(builder.Logging);
-        MaskedLogs.Mask(builder.Services);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
         var app = builder.Build();
@@ -178,6 +177,7 @@ public sealed partial class LookupHost : IAsyncDisposable
 
     private static void AddFaces(IServiceCollection services, LookupServerOptions options)
     {
+        MaskedLogs.Mask(services);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
         services.AddRouting();
         // A page of another site must not reach a service on this machine under a name that it made up.

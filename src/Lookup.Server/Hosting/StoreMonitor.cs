@@ -1,6 +1,5 @@
-using System.Text.Json;
 using Lookup.Redis;
-using Lookup.Server.Errors;
+using Lookup.Server.Observability;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -87,7 +86,7 @@ internal sealed class StoreMonitor(
     }
 
     /// <summary>The fault as <see cref="State.Store"/>, the metrics and the page name it.</summary>
-    internal static string NameOf(StoreFault fault) => JsonNamingPolicy.SnakeCaseLower.ConvertName(fault.ToString());
+    internal static string NameOf(StoreFault fault) => ServiceMetrics.Name(fault.ToString());
 
     private void Set(bool serving, string why, string store, Exception? cause = null, StoreUnavailableException? untrusted = null)
     {
@@ -110,8 +109,7 @@ internal sealed class StoreMonitor(
         }
         else
         {
-            var text = cause is null ? "" : Redaction.Mask(cause.ToString());
-            log.LogWarning("{Status}: {Why} {Cause}", serving ? "SERVING, but nothing can be recorded" : "NOT_SERVING", Redaction.Mask(why), text);
+            log.LogWarning("{Status}: {Why} {Cause}", serving ? "SERVING, but nothing can be recorded" : "NOT_SERVING", why, cause?.ToString() ?? "");
         }
     }
 

@@ -17,7 +17,6 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Batch;
-using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -237,7 +236,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         _wrong.Inc();
         _log.LogError(
             "WRONG ALLOW: {Number} for organisation {Organisation:x16} was allowed at {At:yyyy-MM-ddTHH:mm:ss.fffZ}; an exact read says {Verdict}, {Reason}",
-            Redaction.Mask(answer.Number.ToString()),
+            answer.Number.ToString(),
             answer.Question.Organisation,
             DateTimeOffset.FromUnixTimeMilliseconds(answer.At),
             again.Verdict,

@@ -29,6 +29,20 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     /// <summary>Timelines that single reads do not bring although they are there.</summary>
     internal Func<FactId, bool> Hide { get; set; } = _ => false;
 
+    /// <summary>A planted defect: what the call reads lacks the objections that are there.</summary>
+    internal async Task<T> WithoutObjectionsAsync<T>(Func<Task<T>> call)
+    {
+        Hide = id => id.Kind == FactKind.Objection;
+        try
+        {
+            return await call();
+        }
+        finally
+        {
+            Hide = _ => false;
+        }
+    }
+
     public StoreManifest Manifest => inner.Manifest;
 
     public IImportStore Imports => inner.Imports;
