@@ -1,0 +1,17 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Lookup.Server.Access;
+
+/// <summary>Who sent a request. It is among the features of the request's HttpContext where credentials are asked for.</summary>
+internal interface ICallerFeature
+{
+    /// <summary>Id of the credential: 1 to 64 characters of [a-z0-9._-]; never empty.</summary>
+    public string Id { get; }
+}
+
+/// <summary>Reads who sent a request.</summary>
+internal static class CallerFeatureExtensions
+{
+    /// <summary>Id of the credential of a request; empty where no credential is asked for.</summary>
+    internal static string CallerId(this HttpContext context) => context.Features.Get<ICallerFeature>()?.Id ?? "";
+}
