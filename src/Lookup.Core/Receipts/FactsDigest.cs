@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Lookup.Core.Facts;
@@ -21,21 +22,34 @@ public static class FactsDigest
     /// <param name="values">What was there, parallel to <paramref name="ids"/>.</param>
     public static ReadOnlyMemory<byte> Of(ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Span<byte> head = stackalloc byte[FactId.Size + sizeof(int)];
+        var size = 0;
         for (var i = 0; i < ids.Length; i++)
         {
-            if (values[i].IsNull)
-            {
-                continue;
-            }
-
-            ids[i].WriteTo(head);
-            BinaryPrimitives.WriteInt32BigEndian(head[FactId.Size..], values[i].Span.Length);
-            hash.AppendData(head);
-            hash.AppendData(values[i].Span);
+            size += values[i].IsNull ? 0 : FactId.Size + sizeof(int) + values[i].Span.Length;
         }
 
-        return hash.GetHashAndReset();
+        if (size == 0)
+        {
+            return Nothing;
+        }
+
+        var all = ArrayPool<byte>.Shared.Rent(size);
+        var rest = all.AsSpan(0, size);
+        for (var i = 0; i < ids.Length; i++)
+        {
+            if (!values[i].IsNull)
+            {
+                var value = values[i].Span;
+                ids[i].WriteTo(rest);
+                BinaryPrimitives.WriteInt32BigEndian(rest[FactId.Size..], value.Length);
+                rest = rest[(FactId.Size + sizeof(int))..];
+                value.CopyTo(rest);
+                rest = rest[value.Length..];
+            }
+        }
+
+        var digest = SHA256.HashData(all.AsSpan(0, size));
+        ArrayPool<byte>.Shared.Return(all);
+        return digest;
     }
 }

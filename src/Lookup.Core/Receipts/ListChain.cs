@@ -1,22 +1,34 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using Lookup.Core.Decisions;
-using Lookup.Core.Numbers;
 
 namespace Lookup.Core.Receipts;
 
 /// <summary>
-/// The chain over the answers of a list. It begins as 32 zero bytes; each chunk makes it SHA-256 of what it was, 8 bytes
-/// sequence, 4 bytes count, and for each number 16 bytes key (zero where it is no number), 1 byte verdict, 16 bytes reasons
-/// (bit n stands for reason n); big-endian.
+/// The chain over the answers of a list: what its receipt proves. It begins as SHA-256 of the salt; each chunk makes it SHA-256
+/// of what it was, 8 bytes sequence, 4 bytes count (both big-endian), 8 bytes for each number (E.164 as an integer, 0 where it is
+/// no number, little-endian), then a byte for each verdict, then one for each reason.
 /// </summary>
+/// <remarks>
+/// Only who has the list, the answers and the salt can make it again. The salt is random and not in the receipt, so nobody can
+/// find the number of a short list by trying all.
+/// </remarks>
 public sealed class ListChain
 {
-    private const int ItemSize = NumberKey.Size + 1 + 16;
+    /// <summary>Bytes of the salt.</summary>
+    public const int SaltSize = 16;
+
+    private const int ItemSize = sizeof(ulong) + 2;
 
     private readonly byte[] _value = new byte[SHA256.HashSizeInBytes];
     private byte[] _buffer = [];
-    private int _used;
+
+    /// <summary>Begins a chain.</summary>
+    public ListChain(ReadOnlySpan<byte> salt)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(salt.Length, SaltSize);
+        SHA256.HashData(salt, _value);
+    }
 
     /// <summary>The chain over all chunks so far.</summary>
     public ReadOnlySpan<byte> Value => _value;
@@ -24,11 +36,15 @@ public sealed class ListChain
     /// <summary>Numbers so far.</summary>
     public ulong Count { get; private set; }
 
-    /// <summary>Begins a chunk.</summary>
-    public void Begin(ulong sequence, int count)
+    /// <summary>Adds a chunk.</summary>
+    /// <param name="sequence">Its sequence.</param>
+    /// <param name="numbers">Its numbers.</param>
+    /// <param name="answers">For each the verdict and the reason, as many as there are numbers.</param>
+    public void Add(ulong sequence, ReadOnlySpan<ulong> numbers, Action<Span<byte>, Span<byte>> answers)
     {
-        _used = _value.Length + sizeof(ulong) + sizeof(int);
-        var size = _used + (count * ItemSize);
+        ArgumentNullException.ThrowIfNull(answers);
+        var head = _value.Length + sizeof(ulong) + sizeof(int);
+        var size = head + (numbers.Length * ItemSize);
         if (_buffer.Length < size)
         {
             _buffer = new byte[size];
@@ -36,20 +52,25 @@ public sealed class ListChain
 
         _value.CopyTo(_buffer, 0);
         BinaryPrimitives.WriteUInt64BigEndian(_buffer.AsSpan(_value.Length), sequence);
-        BinaryPrimitives.WriteInt32BigEndian(_buffer.AsSpan(_value.Length + sizeof(ulong)), count);
-        Count += (ulong)count;
+        BinaryPrimitives.WriteInt32BigEndian(_buffer.AsSpan(_value.Length + sizeof(ulong)), numbers.Length);
+        WriteNumbers(numbers, _buffer.AsSpan(head));
+        var at = head + (numbers.Length * sizeof(ulong));
+        answers(_buffer.AsSpan(at, numbers.Length), _buffer.AsSpan(at + numbers.Length, numbers.Length));
+        SHA256.HashData(_buffer.AsSpan(0, size), _value);
+        Count += (ulong)numbers.Length;
     }
 
-    /// <summary>Adds an answer to the chunk.</summary>
-    public void Add(NumberKey key, Verdict verdict, UInt128 reasons)
+    private static void WriteNumbers(ReadOnlySpan<ulong> numbers, Span<byte> to)
     {
-        var item = _buffer.AsSpan(_used, ItemSize);
-        key.WriteTo(item);
-        item[NumberKey.Size] = (byte)verdict;
-        BinaryPrimitives.WriteUInt128BigEndian(item[(NumberKey.Size + 1)..], reasons);
-        _used += ItemSize;
-    }
+        if (BitConverter.IsLittleEndian)
+        {
+            MemoryMarshal.AsBytes(numbers).CopyTo(to);
+            return;
+        }
 
-    /// <summary>Ends the chunk.</summary>
-    public void End() => SHA256.HashData(_buffer.AsSpan(0, _used), _value);
+        for (var i = 0; i < numbers.Length; i++)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(to[(i * sizeof(ulong))..], numbers[i]);
+        }
+    }
 }

@@ -40,12 +40,16 @@ public sealed class MerkleTree
     public IReadOnlyList<byte[]> Whole => _whole;
 
     /// <summary>Adds the hash of a leaf.</summary>
-    public void Add(byte[] leafHash)
+    /// <param name="leafHash">The hash.</param>
+    /// <param name="made">Gets it and what it completes, in the order of <see cref="StoredHashes"/>.</param>
+    public void Add(byte[] leafHash, ICollection<byte[]>? made = null)
     {
         var hash = leafHash;
+        made?.Add(hash);
         for (var size = Size; (size & 1) != 0; size >>= 1)
         {
             hash = Node(_whole[^1], hash);
+            made?.Add(hash);
             _whole.RemoveAt(_whole.Count - 1);
         }
 

@@ -40,10 +40,18 @@ public static class ReceiptFormat
     /// <exception cref="ArgumentException">A text is too long, or there are too many reasons.</exception>
     public static byte[] Write(Receipt receipt)
     {
+        Span<byte> to = stackalloc byte[MaxSize];
+        return to[..Write(receipt, to)].ToArray();
+    }
+
+    /// <summary>Writes a receipt to a place of at least <see cref="MaxSize"/> bytes.</summary>
+    /// <returns>Bytes written.</returns>
+    /// <exception cref="ArgumentException">A text is too long, or there are too many reasons.</exception>
+    public static int Write(Receipt receipt, Span<byte> to)
+    {
         ArgumentNullException.ThrowIfNull(receipt);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(receipt.Reasons.Length, Decision.MaxReasons, nameof(receipt));
         ArgumentOutOfRangeException.ThrowIfNotEqual(receipt.Digest.Length, FactsDigest.Size, nameof(receipt));
-        Span<byte> to = stackalloc byte[MaxSize];
         Magic.CopyTo(to);
         to[4] = (byte)receipt.Kind;
         to[5] = (byte)((receipt.Hypothetical ? HypotheticalFlag : 0) | (receipt.Automated ? AutomatedFlag : 0)
@@ -73,7 +81,7 @@ public static class ReceiptFormat
             to[at++] = (byte)reason;
         }
 
-        return to[..at].ToArray();
+        return at;
     }
 
     /// <summary>Reads a receipt; all bytes belong to it.</summary>

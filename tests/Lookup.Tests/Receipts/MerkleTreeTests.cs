@@ -41,43 +41,62 @@ public class MerkleTreeTests
         Place.Sample(at =>
         {
             var leaves = Leaves(at.Size);
-            var root = MerkleProofs.Root(leaves, 0, at.Size);
-            var path = MerkleProofs.Inclusion(leaves, at.Index);
+            var (tree, stored) = Grown(leaves);
+            var path = Path(at.Index, at.Size, stored);
             for (var index = 0; index < at.Size; index++)
             {
                 Assert.Equal(
                     index == at.Index,
-                    MerkleProofs.IsIncluded(leaves[at.Index], (ulong)index, (ulong)at.Size, path, root));
+                    MerkleProofs.IsIncluded(leaves[at.Index], (ulong)index, (ulong)at.Size, path, tree.Root()));
             }
 
-            Assert.False(MerkleProofs.IsIncluded(leaves[at.Index], (ulong)at.Index, (ulong)at.Size, [.. path, root], root));
+            Assert.False(MerkleProofs.IsIncluded(leaves[at.Index], (ulong)at.Index, (ulong)at.Size, [.. path, tree.Root()], tree.Root()));
         });
 
     [Fact]
-    public void Consistency_AnyTwoSizes_IsProvenAndAChangedLeafIsNot() =>
+    public void Inclusion_InATreeThatHasGrownSince_IsProvenByTheSameHashes() =>
         Place.Sample(at =>
         {
             var leaves = Leaves(at.Size);
-            var old = at.Index + 1;
-            var (before, now) = (MerkleProofs.Root(leaves, 0, old), MerkleProofs.Root(leaves, 0, at.Size));
-            var path = MerkleProofs.Consistency(leaves, old);
-            Assert.True(MerkleProofs.IsConsistent((ulong)old, (ulong)at.Size, before, now, path));
-            leaves[at.Index] = MerkleTree.Leaf([9, 9, 9, 9, 9]);
-            var other = MerkleProofs.Root(leaves, 0, at.Size);
-            Assert.False(MerkleProofs.IsConsistent((ulong)old, (ulong)at.Size, before, other, MerkleProofs.Consistency(leaves, old)));
+            var (_, stored) = Grown(leaves);
+            var (then, _) = Grown(leaves[..(at.Index + 1)]);
+            var path = Path(at.Index / 2, at.Index + 1, stored);
+            Assert.True(MerkleProofs.IsIncluded(leaves[at.Index / 2], (ulong)at.Index / 2, (ulong)at.Index + 1, path, then.Root()));
         });
+
+    [Fact]
+    public void Count_AnyTree_IsWhatItMade() =>
+        Gen.Int[0, 600].Sample(size => Assert.Equal(StoredHashes.Count((ulong)size), (ulong)Grown(Leaves(size)).Stored.Count));
 
     [Fact]
     public void Add_OnWholeSubtreesAlone_GoesOnAsTheTreeDid() =>
         Place.Sample(at =>
         {
             var leaves = Leaves(at.Size);
-            var whole = new MerkleTree();
-            leaves[..at.Index].ToList().ForEach(whole.Add);
-            var resumed = new MerkleTree((ulong)at.Index, whole.Whole);
-            leaves[at.Index..].ToList().ForEach(resumed.Add);
-            Assert.Equal(MerkleProofs.Root(leaves, 0, at.Size), resumed.Root());
+            var (tree, stored) = Grown(leaves);
+            var whole = StoredHashes.Whole((ulong)at.Index).Select(w => stored[(int)StoredHashes.Place(w.Level, w.N)]);
+            var resumed = new MerkleTree((ulong)at.Index, whole);
+            foreach (var leaf in leaves[at.Index..])
+            {
+                resumed.Add(leaf);
+            }
+
+            Assert.Equal(tree.Root(), resumed.Root());
         });
+
+    internal static (MerkleTree Tree, List<byte[]> Stored) Grown(IEnumerable<byte[]> leaves)
+    {
+        var (tree, stored) = (new MerkleTree(), new List<byte[]>());
+        foreach (var leaf in leaves)
+        {
+            tree.Add(leaf, stored);
+        }
+
+        return (tree, stored);
+    }
+
+    internal static IReadOnlyList<byte[]> Path(int index, int size, List<byte[]> stored) =>
+        MerkleProofs.Inclusion((ulong)index, (ulong)size, (level, n) => stored[(int)StoredHashes.Place(level, n)]);
 
     private static byte[][] Leaves(int count) => [.. Enumerable.Range(0, count).Select(i => MerkleTree.Leaf(BitConverter.GetBytes(i)))];
 }

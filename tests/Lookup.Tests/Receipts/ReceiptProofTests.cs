@@ -85,7 +85,7 @@ public class ReceiptProofTests
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var (receipts, leaves, head) = Log(key);
-        var text = new ReceiptProof(receipts[7_777], 7_777, MerkleProofs.Inclusion(leaves, 7_777), head).Write();
+        var text = new ReceiptProof(receipts[7_777], 7_777, MerkleTreeTests.Path(7_777, Many, MerkleTreeTests.Grown(leaves).Stored), head).Write();
         Assert.Equal("acme", ReceiptProof.Read(text).Verify(key).Organisation);
         var random = new Random(1);
         for (var at = 0; at < text.Length; at++)
@@ -159,25 +159,26 @@ public class ReceiptProofTests
     }
 
     [Fact]
-    public void Chain_AnswersInAnotherOrderOrWithAnotherVerdict_IsAnother()
+    public void Chain_OtherOrderVerdictReasonSequenceOrSalt_IsAnother()
     {
-        var key = new NumberKey(1, 2);
-        var chain = Chain((key, Verdict.Allow), (default, Verdict.Deny));
-        Assert.Equal(chain, Chain((key, Verdict.Allow), (default, Verdict.Deny)));
-        Assert.NotEqual(chain, Chain((default, Verdict.Deny), (key, Verdict.Allow)));
-        Assert.NotEqual(chain, Chain((key, Verdict.Deny), (default, Verdict.Deny)));
+        var chain = Chain(1, 1, (5, Verdict.Allow), (6, Verdict.Deny));
+        Assert.Equal(chain, Chain(1, 1, (5, Verdict.Allow), (6, Verdict.Deny)));
+        Assert.NotEqual(chain, Chain(1, 1, (6, Verdict.Deny), (5, Verdict.Allow)));
+        Assert.NotEqual(chain, Chain(1, 1, (5, Verdict.Deny), (6, Verdict.Deny)));
+        Assert.NotEqual(chain, Chain(1, 2, (5, Verdict.Allow), (6, Verdict.Deny)));
+        Assert.NotEqual(chain, Chain(2, 1, (5, Verdict.Allow), (6, Verdict.Deny)));
     }
 
-    private static string Chain(params (NumberKey Key, Verdict Verdict)[] answers)
+    private static string Chain(byte salt, ulong sequence, params (ulong Number, Verdict Verdict)[] answers)
     {
-        var chain = new ListChain();
-        chain.Begin(1, answers.Length);
-        foreach (var (key, verdict) in answers)
+        var chain = new ListChain([.. Enumerable.Repeat(salt, ListChain.SaltSize)]);
+        chain.Add(sequence, [.. answers.Select(a => a.Number)], (verdicts, reasons) =>
         {
-            chain.Add(key, verdict, 1);
-        }
-
-        chain.End();
+            for (var i = 0; i < answers.Length; i++)
+            {
+                (verdicts[i], reasons[i]) = ((byte)answers[i].Verdict, 1);
+            }
+        });
         return Convert.ToHexStringLower(chain.Value);
     }
 
@@ -192,11 +193,11 @@ public class ReceiptProofTests
             Time = i,
         }))];
         byte[][] leaves = [.. receipts.Select(r => MerkleTree.Leaf(r))];
-        return (receipts, leaves, SignedHead.Sign(key, LogId, Many, Many, MerkleProofs.Root(leaves, 0, Many)));
+        return (receipts, leaves, SignedHead.Sign(key, LogId, Many, Many, MerkleTreeTests.Grown(leaves).Tree.Root()));
     }
 
     private static void AssertAnotherRoot(byte[][] leaves, SignedHead head) =>
-        Assert.False(head.Root.SequenceEqual(MerkleProofs.Root(leaves, 0, leaves.Length)));
+        Assert.False(head.Root.SequenceEqual(MerkleTreeTests.Grown(leaves).Tree.Root()));
 
     private static bool Refused(byte[] bytes)
     {
