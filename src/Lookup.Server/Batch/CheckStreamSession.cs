@@ -29,7 +29,8 @@ internal sealed class CheckStreamSession(
         try
         {
             var open = await OpenAsync(stop.Token);
-            writing = WriteAsync(stop);
+            var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical) ? new ListReceipts(services.Receipts, open) : null;
+            writing = WriteAsync(receipts, stop);
             await ReadAsync(open, stop.Token);
             _inFlight.Writer.TryComplete();
             await writing;
@@ -68,7 +69,11 @@ internal sealed class CheckStreamSession(
             throw Refusals.Invalid("open", "The first message of a stream must be open.");
         }
 
-        return OpenStream.Read(requests.Current.Open, services.Store.Manifest, services.Clock.GetUtcNow().ToUnixTimeMilliseconds());
+        return OpenStream.Read(
+            requests.Current.Open,
+            services.Store.Manifest,
+            services.Receipts.Log is not null,
+            services.Clock.GetUtcNow().ToUnixTimeMilliseconds());
     }
 
     private async Task ReadAsync(OpenStream open, CancellationToken stop)
@@ -89,13 +94,15 @@ internal sealed class CheckStreamSession(
         }
     }
 
-    private async Task WriteAsync(CancellationTokenSource stop)
+    private async Task WriteAsync(ListReceipts? receipts, CancellationTokenSource stop)
     {
         try
         {
             await foreach (var (job, answer) in _inFlight.Reader.ReadAllAsync(CancellationToken.None))
             {
-                await responses.WriteAsync(await answer, context.CancellationToken);
+                var response = await answer;
+                response.Receipt = receipts?.Add(job, response.Sequence);
+                await responses.WriteAsync(response, context.CancellationToken);
                 services.Return(job);
             }
         }

@@ -37,6 +37,7 @@ internal sealed class ChunkJob
         var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         Fill(chunk, open);
         var asked = open.At(now);
+        _question = asked.Question;
         try
         {
             _services.Monitor.ThrowIfUntrusted();
@@ -52,6 +53,27 @@ internal sealed class ChunkJob
         Write(chunk, open, asked.Question.CallTime, now);
         Tell(open, now);
         return _response;
+    }
+
+    /// <summary>The numbers of the chunk as they were decided.</summary>
+    internal ReadOnlySpan<ulong> Numbers => _worker.Numbers;
+
+    /// <summary>The question, resolved.</summary>
+    internal ref readonly Question Question => ref _question;
+
+    /// <summary>Age of what the answers rest on.</summary>
+    internal TimeSpan Age => _worker.Basis.Age;
+
+    /// <summary>Writes verdict and reason of each number.</summary>
+    internal void WriteAnswers(Span<byte> verdicts, Span<byte> reasons)
+    {
+        var answers = _worker.Answers;
+        var distinct = _worker.Distinct;
+        for (var i = 0; i < answers.Length; i++)
+        {
+            ref readonly var answer = ref distinct[answers[i]];
+            (verdicts[i], reasons[i]) = ((byte)answer.Verdict, (byte)answer.Reason);
+        }
     }
 
     /// <summary>Counts the answers, and has one ALLOW asked again now and then.</summary>
@@ -198,6 +220,7 @@ internal sealed class ChunkJob
         _response.ReasonBitsMeaning.Clear();
         _response.ReasonBits.Clear();
         _response.Numbers.Clear();
+        _response.Receipt = null;
         if (open.AllReasons)
         {
             WriteReasonBits(answers, distinct);

@@ -4,6 +4,7 @@ using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
 using Lookup.Server.Observability;
+using Lookup.Server.Receipts;
 using Lookup.Server.Records;
 using Lookup.Server.Registry;
 
@@ -21,6 +22,7 @@ internal sealed class ChunkServices(
     BatchLane lane,
     ServiceMetrics metrics,
     AllowAudit audit,
+    ReceiptWriter receipts,
     LookupServerOptions options,
     TimeProvider clock)
 {
@@ -46,6 +48,8 @@ internal sealed class ChunkServices(
     internal ServiceMetrics Metrics => metrics;
 
     internal AllowAudit Audit => audit;
+
+    internal ReceiptWriter Receipts => receipts;
 
     internal LookupServerOptions Options => options;
 

@@ -2,6 +2,7 @@ using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
 using Lookup.Server.Mapping;
+using Lookup.Server.Receipts;
 
 namespace Lookup.Server.Batch;
 
@@ -19,6 +20,7 @@ internal sealed class OpenStream
         Exact = open.Consistency is { Exact: true };
         AllReasons = open.AllReasons;
         Hypothetical = open.WhatIf is not null;
+        Receipt = open.Receipt;
         Region = open.DefaultRegion.Length == 0 ? null : open.DefaultRegion;
     }
 
@@ -30,13 +32,23 @@ internal sealed class OpenStream
 
     internal bool Hypothetical { get; }
 
+    /// <summary>Receipts themselves are asked for.</summary>
+    internal bool Receipt { get; }
+
+    internal string Organisation => _asked.Organisation;
+
     internal string? Region { get; }
 
     /// <summary>Checks the first message of a stream.</summary>
     /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every field that is wrong.</exception>
-    internal static OpenStream Read(V1.CheckStreamOpen open, StoreManifest manifest, long now)
+    internal static OpenStream Read(V1.CheckStreamOpen open, StoreManifest manifest, bool keepsReceipts, long now)
     {
         List<FieldFault>? faults = null;
+        if (open.Receipt && !keepsReceipts)
+        {
+            FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
+        }
+
         var asked = QuestionMapping.Map(open.Question, open.WhatIf, now, ref faults);
         var demand = TokenMapping.Demand(open.Consistency, manifest, ref faults);
         // Any text will do: an unknown region is told before the text is looked at.

@@ -5,6 +5,7 @@ using Grpc.Core.Interceptors;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
 using Lookup.Server.Observability;
+using Lookup.Server.Receipts;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Errors;
@@ -98,6 +99,8 @@ internal sealed class ErrorInterceptor(
                 return known;
             case StoreUnavailableException store:
                 return Refusals.Unavailable(store.Message, options.RetryAfterMs);
+            case ReceiptsUnavailableException receipts:
+                return Refusals.Unavailable(receipts.Message, options.RetryAfterMs);
             case ImportException import:
                 return Refusals.Precondition(import.Message);
         }

@@ -8,6 +8,7 @@ using Lookup.Server.Errors;
 using Lookup.Server.Json;
 using Lookup.Server.Mapping;
 using Lookup.Server.Observability;
+using Lookup.Server.Receipts;
 using Lookup.Server.Records;
 using Lookup.Server.Registry;
 using Lookup.Server.Services;
@@ -56,6 +57,7 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <param name="cipher">The cipher with the deployment's key.</param>
     /// <param name="clock">The clock; the system's if null.</param>
     /// <param name="logging">Adds log providers; none if null. Numbers are masked in all that is logged.</param>
+    /// <param name="receipts">Where receipts go; none are kept if null. The caller closes it after the host.</param>
     /// <exception cref="ServerSettingsException">The settings are faulty; all faults are told.</exception>
     /// <exception cref="StoreUnavailableException">The cipher has another key than the store was set up with.</exception>
     public static LookupHost Build(
@@ -64,7 +66,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         RegimeSet regimes,
         NumberCipher cipher,
         TimeProvider? clock = null,
-        Action<ILoggingBuilder>? logging = null)
+        Action<ILoggingBuilder>? logging = null,
+        ReceiptLog? receipts = null)
     {
         var faults = options.Faults();
         if (faults.Count != 0)
@@ -85,6 +88,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         logging?.Invoke(builder.Logging);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
+        builder.Services.AddSingleton(s => new ReceiptWriter(options, s.GetRequiredService<TimeProvider>(), receipts));
+        builder.Services.AddHostedService<ReceiptSealer>();
         var app = builder.Build();
         Map(app);
         app.Services.GetRequiredService<StateMetrics>();
@@ -169,6 +174,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<SingleChecks>();
         services.AddSingleton(new FactExpander(regimes, cipher, clock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
+        services.AddSingleton<ReceiptEndpoint>();
         services.AddSingleton<ImportEndpoint>().AddSingleton<SnapshotLoader>();
         services.AddSingleton<ChangeHub>().AddSingleton<IReplicaObserver>(s => s.GetRequiredService<ChangeHub>());
         services.AddSingleton<ChangeMapper>().AddSingleton<WatchServices>();
@@ -203,6 +209,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         app.MapGrpcService<RegistryEndpoint>();
         app.MapGrpcService<ImportEndpoint>();
         app.MapGrpcService<WatchEndpoint>();
+        app.MapGrpcService<ReceiptEndpoint>();
         app.MapGrpcService<HealthService>();
         app.MapGrpcReflectionService();
         LivePage.Map(app);

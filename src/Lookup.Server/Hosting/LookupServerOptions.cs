@@ -1,4 +1,5 @@
 using System.Net;
+using Lookup.Server.Receipts;
 
 namespace Lookup.Server.Hosting;
 
@@ -16,6 +17,9 @@ public sealed class LookupServerOptions
 
     /// <summary>Port for JSON (HTTP/1.1). 0 to 65535, default 7501; 0 takes a free one.</summary>
     public int JsonPort { get; set; } = 7501;
+
+    /// <summary>Which answers get a receipt where receipts are kept. Default: all, but for those of what-if questions.</summary>
+    public ReceiptsFor ReceiptsFor { get; set; } = ReceiptsFor.All;
 
     /// <summary>How long a read of the store may take where the caller sets no deadline. 1 to 10,000 ms, default 250.</summary>
     public int StoreReadLimitMs { get; set; } = 250;

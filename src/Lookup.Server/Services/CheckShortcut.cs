@@ -16,6 +16,7 @@ using Lookup.Core.Facts;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Observability;
+using Lookup.Server.Receipts;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Services;
@@ -78,9 +79,17 @@ internal sealed class CheckShortcut(
             return default;
         }
 
-        return checks.TryAnswer(request, asked, out var begun) is { } answer
-            ? new(answer)
-            : new(TryReadAsync(request, asked, begun, context, begin));
+        try
+        {
+            return checks.TryAnswer(request, asked, out var begun) is { } answer
+                ? new(answer)
+                : new(TryReadAsync(request, asked, begun, context, begin));
+        }
+        catch (ReceiptsUnavailableException e)
+        {
+            context.Features.Set(new Failure(ExceptionDispatchInfo.Capture(e)));
+            return default;
+        }
     }
 
     private async Task<V1.CheckResponse?> TryReadAsync(

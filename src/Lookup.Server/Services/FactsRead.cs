@@ -1,6 +1,7 @@
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Records;
@@ -109,6 +110,23 @@ internal sealed class FactsRead : IDisposable
 
     /// <summary>The stored value of the n-th id, or null.</summary>
     internal byte[]? ValueAt(int index) => _bySlot[_slots[index]].ToArray();
+
+    /// <summary>Digest of what was read, for the receipt; see <see cref="FactsDigest"/>.</summary>
+    internal ReadOnlyMemory<byte> Digest()
+    {
+        if (_count == 0)
+        {
+            return FactsDigest.Nothing;
+        }
+
+        var values = new StoredValue[_count];
+        for (var i = 0; i < _count; i++)
+        {
+            values[i] = _bySlot[_slots[i]];
+        }
+
+        return FactsDigest.Of(Ids.Span, values);
+    }
 
     /// <summary>Nothing of it may be looked at any more.</summary>
     public void Dispose()

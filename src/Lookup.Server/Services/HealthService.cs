@@ -4,6 +4,7 @@ using Grpc.Health.V1;
 using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
+using Lookup.Server.Receipts;
 using static Grpc.Health.V1.HealthCheckResponse.Types;
 
 namespace Lookup.Server.Services;
@@ -13,29 +14,33 @@ namespace Lookup.Server.Services;
 /// serves as long as checks are answered.
 /// </summary>
 internal sealed class HealthService(
-    StoreMonitor monitor, FilterReplica replica, IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain)
+    StoreMonitor monitor, FilterReplica replica, ReceiptWriter receipts, IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain)
     : Health.HealthBase
 {
     private enum Needs
     {
-        /// <summary>The store can be asked and is the right one.</summary>
-        Store,
+        /// <summary>The store can be asked and is the right one, and receipts of answers can be written where they must be.</summary>
+        Answers,
 
         /// <summary>It takes writes, too.</summary>
         Writes,
 
         /// <summary>It can be asked, and its changes are followed within the freshness bound.</summary>
         Changes,
+
+        /// <summary>Receipts are kept and can be written.</summary>
+        Receipts,
     }
 
     private static readonly FrozenDictionary<string, Needs> Known = new Dictionary<string, Needs>
     {
-        [""] = Needs.Store,
-        [V1.LookupService.Descriptor.FullName] = Needs.Store,
+        [""] = Needs.Answers,
+        [V1.LookupService.Descriptor.FullName] = Needs.Answers,
         [V1.FactService.Descriptor.FullName] = Needs.Writes,
         [V1.ImportService.Descriptor.FullName] = Needs.Writes,
         [V1.RegistryService.Descriptor.FullName] = Needs.Writes,
         [V1.WatchService.Descriptor.FullName] = Needs.Changes,
+        [V1.ReceiptService.Descriptor.FullName] = Needs.Receipts,
     }.ToFrozenDictionary();
 
     /// <inheritdoc/>
@@ -66,8 +71,8 @@ internal sealed class HealthService(
                 return;
             }
 
-            // Changes grow old without anybody telling, so they are looked at as often as the store is.
-            var pause = needs == Needs.Changes ? TimeSpan.FromMilliseconds(options.HealthProbeMs) : Timeout.InfiniteTimeSpan;
+            // Changes grow old, and a disk fills, without anybody telling: they are looked at as often as the store is.
+            var pause = needs == Needs.Writes ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(options.HealthProbeMs);
             await state.Changed.WaitAsync(pause, clock, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -78,7 +83,8 @@ internal sealed class HealthService(
         {
             Needs.Writes => state.TakesWrites,
             Needs.Changes => state.Serving && FollowsChanges(),
-            _ => state.Serving,
+            Needs.Receipts => receipts.Log is { Fault: null },
+            _ => state.Serving && !receipts.StopsAnswers,
         };
         return serving && !drain.Begun.IsCancellationRequested ? ServingStatus.Serving : ServingStatus.NotServing;
     }

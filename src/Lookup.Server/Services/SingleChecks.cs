@@ -6,6 +6,7 @@ using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
 using Lookup.Server.Observability;
+using Lookup.Server.Receipts;
 
 namespace Lookup.Server.Services;
 
@@ -18,6 +19,7 @@ internal sealed class SingleChecks(
     TimeProvider clock,
     ServiceMetrics metrics,
     AllowAudit audit,
+    ReceiptWriter receipts,
     PositionTokens tokens)
 {
     internal const string NotFresh = "The store is behind the position that the request demands.";
@@ -26,6 +28,11 @@ internal sealed class SingleChecks(
     internal NumberQuestion Read(V1.CheckRequest request, ref List<FieldFault>? faults)
     {
         lane.NoteCheck();
+        if (request.Receipt && receipts.Log is null)
+        {
+            FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
+        }
+
         return Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
     }
 
@@ -34,6 +41,7 @@ internal sealed class SingleChecks(
     /// <param name="asked">What was read of it.</param>
     /// <param name="begun">What is found so far, for <see cref="AnswerAsync"/>.</param>
     /// <returns>Null where the store must be read.</returns>
+    /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
     internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked, out FactsRead? begun)
     {
         begun = reader.Begin(asked);
@@ -77,6 +85,9 @@ internal sealed class SingleChecks(
         var decision = IsBehind(facts, asked.Demand)
             ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
             : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+        var receipt = receipts.Wants(request.Receipt, request.WhatIf is not null)
+            ? receipts.Write(asked, request.Receipt, request.WhatIf is not null, facts, decision)
+            : null;
         metrics.Decided(Way.Check, decision.Verdict, decision.Primary);
         if (decision.Verdict == Verdict.Allow && request.WhatIf is null && audit.Wants())
         {
@@ -87,6 +98,7 @@ internal sealed class SingleChecks(
         {
             Decision = DecisionMapping.Map(decision, Answer(facts, request.WhatIf, asked.At), request.AllReasons),
             Number = asked.Number.ToString(),
+            Receipt = receipt,
         };
     }
 }
@@ -99,6 +111,9 @@ internal sealed class SingleChecks(
 /// <param name="At">When it came in, in Unix milliseconds.</param>
 internal readonly record struct NumberQuestion(PhoneNumber Number, AskedQuestion Asked, bool Exact, ConsistencyToken? Demand, long At)
 {
+    /// <summary>The credential that asked; empty where none is asked for.</summary>
+    internal string AskedBy { get; init; } = "";
+
     /// <summary>All that was acknowledged before the question came in must be in what is read.</summary>
     internal bool IsDemanding => Exact || Demand is not null;
 }

@@ -1,0 +1,156 @@
+using System.Security.Cryptography;
+using Lookup.Core.Receipts;
+
+namespace Lookup.Server.Receipts;
+
+/// <summary>What an audit of a receipt log found.</summary>
+/// <param name="Receipts">Receipts under the newest head, all proven.</param>
+/// <param name="Unsigned">Receipts behind it, which a running service signs within a second.</param>
+/// <param name="Heads">Signed heads, all good.</param>
+/// <param name="First">Time of the oldest head, in Unix milliseconds; 0 without one.</param>
+/// <param name="Last">Time of the newest head.</param>
+public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, long First, long Last)
+{
+    private const int WritingMs = 20;
+
+    /// <summary>
+    /// Makes the whole tree again from the receipts and compares it with every signed head, every stored hash and heads that were
+    /// kept elsewhere. Only with the last is it noticed that the newest receipts and heads were taken away together.
+    /// </summary>
+    /// <param name="folder">The log.</param>
+    /// <param name="key">The public key.</param>
+    /// <param name="kept">Heads of this log that were kept elsewhere.</param>
+    /// <param name="progress">Gets the number of receipts looked at.</param>
+    /// <exception cref="ReceiptException">Something was changed, left out, added or put elsewhere; the message tells where.</exception>
+    public static ReceiptAudit Of(ReceiptFolder folder, ECDsa key, IReadOnlyList<SignedHead> kept, Action<ulong>? progress = null)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(kept);
+        var heads = ReadHeads(folder, key);
+        foreach (var head in kept)
+        {
+            if (!head.IsSignedBy(key))
+            {
+                throw new ReceiptException("A head that was kept elsewhere is not signed with this key.");
+            }
+        }
+
+        var due = new PriorityQueue<SignedHead, ulong>(heads.Concat(kept).Select(h => (h, h.TreeSize)));
+        var tree = new MerkleTree();
+        var made = new List<byte[]>();
+        using var hashes = heads.Count > 0 ? ReceiptFolder.Open(folder.Hashes) : null;
+        var signed = heads.Count > 0 ? heads[^1].TreeSize : 0;
+        foreach (var content in Contents(folder, heads.Concat(kept).FirstOrDefault()))
+        {
+            made.Clear();
+            tree.Add(MerkleTree.Leaf(content), made);
+            if (tree.Size <= signed)
+            {
+                CompareHashes(hashes!, made);
+            }
+
+            CompareHeads(due, tree);
+            if (tree.Size % 65_536 == 0)
+            {
+                progress?.Invoke(tree.Size);
+            }
+        }
+
+        if (due.TryPeek(out var missing, out _))
+        {
+            throw new ReceiptException($"A head was signed for {missing.TreeSize} receipts, and {tree.Size} are there.");
+        }
+
+        return new ReceiptAudit(
+            signed, tree.Size - signed, heads.Count, heads.Count > 0 ? heads[0].Time : 0, heads.Count > 0 ? heads[^1].Time : 0);
+    }
+
+    private static List<SignedHead> ReadHeads(ReceiptFolder folder, ECDsa key)
+    {
+        var heads = new List<SignedHead>();
+        if (!File.Exists(folder.Heads))
+        {
+            return heads;
+        }
+
+        foreach (var head in folder.AllHeads())
+        {
+            if (!head.IsSignedBy(key))
+            {
+                throw new ReceiptException($"{folder.Heads}: head {heads.Count} is not signed with this key.");
+            }
+
+            if (heads.Count > 0 && (head.TreeSize < heads[^1].TreeSize || !head.LogId.SequenceEqual(heads[^1].LogId)))
+            {
+                throw new ReceiptException($"{folder.Heads}: head {heads.Count} is not in order, or of another log.");
+            }
+
+            heads.Add(head);
+        }
+
+        return new FileInfo(folder.Heads).Length % SignedHead.Size == 0
+            ? heads
+            : throw new ReceiptException($"{folder.Heads}: bytes that are no head follow after head {heads.Count}.");
+    }
+
+    private static IEnumerable<byte[]> Contents(ReceiptFolder folder, SignedHead? head)
+    {
+        var next = 0UL;
+        var logId = head?.LogId.ToArray();
+        foreach (var segment in folder.Segments())
+        {
+            logId ??= segment.LogId.ToArray();
+            if (segment.First != next || !segment.LogId.SequenceEqual(logId))
+            {
+                throw new ReceiptException($"{segment.Path}: receipt {next} is expected to begin it, of log {Convert.ToHexStringLower(logId)}.");
+            }
+
+            var end = (long)ReceiptFolder.SegmentHead;
+            for (var tries = 0; ; tries++)
+            {
+                foreach (var receipt in segment.Receipts(next, end))
+                {
+                    (next, end, tries) = (receipt.Index + 1, receipt.End, 0);
+                    yield return receipt.Content;
+                }
+
+                if (segment.AnythingFrom(end) is not { } place)
+                {
+                    break;
+                }
+
+                // A service that runs may be writing just this one.
+                if (tries == 2)
+                {
+                    throw new ReceiptException($"{segment.Path}, byte {place}: this is not receipt {next}, nor empty.");
+                }
+
+                Thread.Sleep(WritingMs);
+            }
+        }
+    }
+
+    private static void CompareHashes(FileStream hashes, List<byte[]> made)
+    {
+        Span<byte> stored = stackalloc byte[MerkleTree.HashSize];
+        foreach (var hash in made)
+        {
+            if (hashes.ReadAtLeast(stored, stored.Length, throwOnEndOfStream: false) < stored.Length || !stored.SequenceEqual(hash))
+            {
+                throw new ReceiptException($"{hashes.Name}, before byte {hashes.Position}: it is not the hash of the receipts.");
+            }
+        }
+    }
+
+    private static void CompareHeads(PriorityQueue<SignedHead, ulong> due, MerkleTree tree)
+    {
+        while (due.TryPeek(out var head, out var size) && size == tree.Size)
+        {
+            due.Dequeue();
+            if (!head.Root.SequenceEqual(tree.Root()))
+            {
+                throw new ReceiptException($"The first {size} receipts are not those that a head was signed for: one was changed, left out or put elsewhere.");
+            }
+        }
+    }
+}

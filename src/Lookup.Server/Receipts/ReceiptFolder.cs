@@ -1,0 +1,156 @@
+// For: the files of one receipt log, as they lie in their folder.
+//
+//   NNNNNNNNNNNNNNNNNNNN.receipts  receipts from the one with this number on: 32 bytes "LRS1", 16 log id, 8 first number, 4 zero;
+//                                  then for each 4 bytes length, 4 bytes CRC-32C of what follows, the receipt
+//   hashes                         all hashes of the tree, see StoredHashes, 32 bytes each
+//   heads                          signed heads, 132 bytes each, the newest last
+//   spare                          space for the next file of receipts
+//   lock                           held by the service that writes
+//
+// The length is written last, so where a process was killed the receipts end with a length of zero. All is big-endian.
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Numerics;
+using Lookup.Core.Receipts;
+
+namespace Lookup.Server.Receipts;
+
+/// <summary>A receipt log's files: their names and forms, and reading them. Others may write meanwhile.</summary>
+public sealed class ReceiptFolder(string path)
+{
+    internal const int SegmentHead = 32;
+    internal const int EntryHead = 8;
+
+    private const string Extension = ".receipts";
+
+    /// <summary>The folder.</summary>
+    public string Path { get; } = path;
+
+    internal string Heads => System.IO.Path.Combine(Path, "heads");
+
+    internal string Hashes => System.IO.Path.Combine(Path, "hashes");
+
+    internal string Spare => System.IO.Path.Combine(Path, "spare");
+
+    internal string Lock => System.IO.Path.Combine(Path, "lock");
+
+    private static ReadOnlySpan<byte> Magic => "LRS1"u8;
+
+    /// <summary>The newest signed head; null where there is none.</summary>
+    /// <exception cref="ReceiptException">The file is damaged.</exception>
+    public SignedHead? NewestHead()
+    {
+        if (!File.Exists(Heads))
+        {
+            return null;
+        }
+
+        using var file = Open(Heads);
+        // One that was being written when the power went is not there yet.
+        var last = (file.Length / SignedHead.Size) - 1;
+        return last < 0 ? null : SignedHead.Read(Take(file, last * SignedHead.Size, SignedHead.Size));
+    }
+
+    /// <summary>All signed heads, the oldest first.</summary>
+    internal IEnumerable<SignedHead> AllHeads()
+    {
+        using var file = Open(Heads);
+        var bytes = new byte[SignedHead.Size];
+        while (file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length)
+        {
+            yield return SignedHead.Read(bytes);
+        }
+    }
+
+    /// <summary>Proves that a receipt stands in the log.</summary>
+    /// <returns>Null where it is not signed yet, or not there.</returns>
+    /// <exception cref="ReceiptException">The files are damaged.</exception>
+    public ReceiptProof? Prove(ulong index)
+    {
+        if (NewestHead() is not { } head || index >= head.TreeSize)
+        {
+            return null;
+        }
+
+        var content = Segments().LastOrDefault(s => s.First <= index)?.Receipts().Where(r => r.Index == index).Select(r => r.Content).FirstOrDefault()
+            ?? throw new ReceiptException($"{Path}: receipt {index} is signed, and not there.");
+        using var hashes = Open(Hashes);
+        return new ReceiptProof(
+            content,
+            index,
+            MerkleProofs.Inclusion(index, head.TreeSize, (level, n) => ReadHash(hashes, StoredHashes.Place(level, n))),
+            head);
+    }
+
+    /// <summary>The tree of so many receipts, from the stored hashes.</summary>
+    internal MerkleTree TreeOf(ulong size)
+    {
+        if (size == 0)
+        {
+            return new MerkleTree();
+        }
+
+        using var hashes = Open(Hashes);
+        return new MerkleTree(size, [.. StoredHashes.Whole(size).Select(w => ReadHash(hashes, StoredHashes.Place(w.Level, w.N)))]);
+    }
+
+    /// <summary>The files of receipts, in order.</summary>
+    /// <exception cref="ReceiptException">One is no such file.</exception>
+    internal IReadOnlyList<ReceiptSegmentFile> Segments() =>
+    [
+        .. Directory.EnumerateFiles(Path, "*" + Extension).Order(StringComparer.Ordinal).Select(file => new ReceiptSegmentFile(file)),
+    ];
+
+    internal string SegmentPath(ulong first) =>
+        System.IO.Path.Combine(Path, first.ToString("D20", CultureInfo.InvariantCulture) + Extension);
+
+    internal static void WriteSegmentHead(Span<byte> to, ReadOnlySpan<byte> logId, ulong first)
+    {
+        to[..SegmentHead].Clear();
+        Magic.CopyTo(to);
+        logId.CopyTo(to[4..]);
+        BinaryPrimitives.WriteUInt64BigEndian(to[20..], first);
+    }
+
+    internal static bool IsSegmentHead(ReadOnlySpan<byte> head) =>
+        head.Length == SegmentHead && head.StartsWith(Magic) && BinaryPrimitives.ReadUInt32BigEndian(head[28..]) == 0;
+
+    internal static uint Checksum(ReadOnlySpan<byte> receipt)
+    {
+        var crc = uint.MaxValue;
+        for (; receipt.Length >= sizeof(ulong); receipt = receipt[sizeof(ulong)..])
+        {
+            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(receipt));
+        }
+
+        foreach (var one in receipt)
+        {
+            crc = BitOperations.Crc32C(crc, one);
+        }
+
+        return ~crc;
+    }
+
+    internal static FileStream Open(string file)
+    {
+        try
+        {
+            return new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 64 * 1024);
+        }
+        catch (IOException e)
+        {
+            throw new ReceiptException($"{file} cannot be read: {e.Message}");
+        }
+    }
+
+    private static byte[] ReadHash(FileStream hashes, ulong place) =>
+        Take(hashes, checked((long)place * MerkleTree.HashSize), MerkleTree.HashSize);
+
+    private static byte[] Take(FileStream file, long at, int count)
+    {
+        var bytes = new byte[count];
+        return RandomAccess.Read(file.SafeFileHandle, bytes, at) == count
+            ? bytes
+            : throw new ReceiptException($"{file.Name} ends before byte {at + count}.");
+    }
+}

@@ -1,0 +1,335 @@
+// For: receipts that are there when the answer goes out, and signed a second later.
+//
+// A receipt is copied into a mapped file under a short lock, so it outlives the process from that moment on. Hashing, flushing
+// and signing are done for all of a second together: leaves go into the tree, the tree's hashes into their file, all of it to the
+// disk, and then a signed head says so. What was not signed when the process or the machine went down is signed at the next start.
+// A log that could not be written or signed takes nothing more until it can.
+using System.Security.Cryptography;
+using Lookup.Core.Receipts;
+
+namespace Lookup.Server.Receipts;
+
+/// <summary>The receipt log of one instance: appends, and signs what was appended.</summary>
+public sealed class ReceiptLog : IDisposable
+{
+    /// <summary>Bytes of a file of receipts.</summary>
+    public const int DefaultSegmentBytes = 16 * 1024 * 1024;
+
+    private readonly ReceiptFolder _folder;
+    private readonly ECDsa _key;
+    private readonly TimeProvider _clock;
+    private readonly int _segmentBytes;
+    private readonly FileStream _lock;
+    private readonly FileStream _hashes;
+    private readonly FileStream _heads;
+    private readonly byte[] _logId;
+    private readonly Lock _appending = new();
+    private readonly Lock _sealing = new();
+
+    // The segments with receipts that are not signed yet, the oldest first; the last takes new ones.
+    private readonly List<ReceiptSegment> _open = [];
+    private ReceiptSegment? _spare;
+    private MerkleTree _tree;
+    private long _sealedEnd = ReceiptFolder.SegmentHead;
+    private long _headsEnd;
+    private ulong _next;
+    private volatile Exception? _fault;
+    private bool _isClosed;
+
+    private ReceiptLog(ReceiptFolder folder, ECDsa key, TimeProvider clock, int segmentBytes, FileStream held)
+    {
+        (_folder, _key, _clock, _segmentBytes, _lock) = (folder, key, clock, segmentBytes, held);
+        Head = folder.NewestHead();
+        if (Head is not null && !Head.IsSignedBy(key))
+        {
+            throw new ReceiptException($"{folder.Heads}: the newest head is not signed with this key; begin a new folder for another key.");
+        }
+
+        _tree = folder.TreeOf(Head?.TreeSize ?? 0);
+        if (Head is not null && !Head.Root.SequenceEqual(_tree.Root()))
+        {
+            throw new ReceiptException($"{folder.Hashes}: it does not lead to the newest signed head. Run: lookup receipt audit {folder.Path}");
+        }
+
+        var (tree, made) = (new MerkleTree(_tree.Size, _tree.Whole), new List<byte[]>());
+        var segments = folder.Segments();
+        _logId = Head is not null ? Head.LogId.ToArray()
+            : segments.Count > 0 ? segments[0].LogId.ToArray()
+            : RandomNumberGenerator.GetBytes(SignedHead.LogIdSize);
+        Recover(segments, tree, made);
+        _next = tree.Size;
+        _hashes = new FileStream(folder.Hashes, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 0);
+        _heads = new FileStream(folder.Heads, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 0);
+        _headsEnd = _heads.Length / SignedHead.Size * SignedHead.Size;
+        _heads.SetLength(_headsEnd);
+        if (made.Count > 0)
+        {
+            Sign(tree, made);
+        }
+
+        MakeSpare();
+    }
+
+    /// <summary>Id of the log, 16 bytes.</summary>
+    public ReadOnlySpan<byte> LogId => _logId;
+
+    /// <summary>The newest signed head; null before the first receipt.</summary>
+    public SignedHead? Head { get; private set; }
+
+    /// <summary>The files, for reading.</summary>
+    public ReceiptFolder Folder => _folder;
+
+    /// <summary>Receipts in it.</summary>
+    public ulong Count
+    {
+        get
+        {
+            lock (_appending)
+            {
+                return _next;
+            }
+        }
+    }
+
+    /// <summary>Why nothing is taken at the moment; null where all is well.</summary>
+    public Exception? Fault => _fault;
+
+    /// <summary>Opens a log, or makes an empty one, and signs what was left unsigned.</summary>
+    /// <param name="path">Its folder.</param>
+    /// <param name="key">The key to sign with; the caller keeps it.</param>
+    /// <param name="clock">For the time of heads.</param>
+    /// <param name="segmentBytes">Bytes of a file of receipts, at least 4,096.</param>
+    /// <exception cref="ReceiptException">The log is damaged, of another key, or in use.</exception>
+    public static ReceiptLog Open(string path, ECDsa key, TimeProvider clock, int segmentBytes = DefaultSegmentBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(segmentBytes, 4_096);
+        var folder = new ReceiptFolder(path);
+        FileStream? held = null;
+        try
+        {
+            Directory.CreateDirectory(path);
+            held = new FileStream(folder.Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new ReceiptLog(folder, key, clock, segmentBytes, held);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            held?.Dispose();
+            throw new ReceiptException($"The receipt log {path} cannot be opened: {e.Message}", e);
+        }
+        catch
+        {
+            held?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Appends a receipt. When it returns, the receipt outlives the process.</summary>
+    /// <returns>Its number in the log.</returns>
+    /// <exception cref="ReceiptsUnavailableException">It could not be written.</exception>
+    internal ulong Append(ReadOnlySpan<byte> receipt)
+    {
+        lock (_appending)
+        {
+            if (_fault is { } fault || _isClosed)
+            {
+                throw new ReceiptsUnavailableException(_fault);
+            }
+
+            if (_open.Count == 0 || !_open[^1].TryAppend(receipt))
+            {
+                Grow().TryAppend(receipt);
+            }
+
+            return _next++;
+        }
+    }
+
+    /// <summary>Signs what was appended since the last time. A failure stops the log until a later call succeeds.</summary>
+    public void Seal()
+    {
+        lock (_sealing)
+        {
+            try
+            {
+                SealOpen();
+                _fault = null;
+                MakeSpare();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+            {
+                _fault = e;
+            }
+        }
+    }
+
+    /// <summary>Signs all, takes nothing more and closes the files.</summary>
+    public void Dispose()
+    {
+        lock (_appending)
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+
+            _isClosed = true;
+        }
+
+        Seal();
+        lock (_sealing)
+        {
+            _open.ForEach(segment => segment.Dispose());
+            _spare?.Discard(_folder);
+            _hashes.Dispose();
+            _heads.Dispose();
+            _lock.Dispose();
+        }
+    }
+
+    // Under the lock of appending.
+    private ReceiptSegment Grow()
+    {
+        try
+        {
+            var segment = _spare ?? ReceiptSegment.Create(_folder, _segmentBytes);
+            _spare = null;
+            segment.Begin(_folder, _logId, _next);
+            _open.Add(segment);
+            return segment;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ReceiptsUnavailableException(e);
+        }
+    }
+
+    private void SealOpen()
+    {
+        (ReceiptSegment Segment, long End)[] open;
+        ulong size;
+        lock (_appending)
+        {
+            open = [.. _open.Select(segment => (segment, segment.End))];
+            size = _next;
+        }
+
+        if (size == (Head?.TreeSize ?? 0))
+        {
+            return;
+        }
+
+        var tree = new MerkleTree(_tree.Size, _tree.Whole);
+        var made = new List<byte[]>();
+        var from = _sealedEnd;
+        foreach (var (segment, end) in open)
+        {
+            foreach (var leaf in segment.Leaves(from, end))
+            {
+                tree.Add(leaf, made);
+            }
+
+            segment.Flush();
+            from = ReceiptFolder.SegmentHead;
+        }
+
+        Sign(tree, made);
+        _sealedEnd = open.Length > 0 ? open[^1].End : _sealedEnd;
+        lock (_appending)
+        {
+            // All but the last are full and signed.
+            foreach (var (segment, _) in open.SkipLast(1))
+            {
+                _open.Remove(segment);
+                segment.Dispose();
+            }
+        }
+    }
+
+    private void Sign(MerkleTree tree, List<byte[]> made)
+    {
+        var bytes = new byte[made.Count * MerkleTree.HashSize];
+        for (var i = 0; i < made.Count; i++)
+        {
+            made[i].CopyTo(bytes, i * MerkleTree.HashSize);
+        }
+
+        RandomAccess.Write(_hashes.SafeFileHandle, bytes, checked((long)StoredHashes.Count(_tree.Size) * MerkleTree.HashSize));
+        _hashes.Flush(flushToDisk: true);
+        var head = SignedHead.Sign(_key, _logId, tree.Size, _clock.GetUtcNow().ToUnixTimeMilliseconds(), tree.Root());
+        RandomAccess.Write(_heads.SafeFileHandle, head.Bytes, _headsEnd);
+        _heads.Flush(flushToDisk: true);
+        _headsEnd += head.Bytes.Length;
+        (_tree, Head) = (tree, head);
+    }
+
+    /// <summary>Adds what was written behind the newest head, and gives back space that was not used.</summary>
+    private void Recover(IReadOnlyList<ReceiptSegmentFile> segments, MerkleTree tree, List<byte[]> made)
+    {
+        var signed = tree.Size;
+        var concerned = segments.Where((s, i) => i == segments.Count - 1 || segments[i + 1].First > signed).ToList();
+        var next = concerned.Count > 0 ? concerned[0].First : 0;
+        var ends = new List<long>();
+        foreach (var segment in concerned)
+        {
+            if (!segment.LogId.SequenceEqual(_logId) || segment.First != next || next > tree.Size)
+            {
+                throw Missing($"{segment.Path}: receipts before it are missing, or it is of another log.");
+            }
+
+            ends.Add(ReceiptFolder.SegmentHead);
+            foreach (var receipt in segment.Receipts())
+            {
+                (ends[^1], next) = (receipt.End, receipt.Index + 1);
+                if (receipt.Index >= signed)
+                {
+                    tree.Add(MerkleTree.Leaf(receipt.Content), made);
+                }
+            }
+        }
+
+        if (next < signed)
+        {
+            throw Missing($"{_folder.Path}: {signed} receipts are signed, and {next} are there.");
+        }
+
+        File.Delete(_folder.Spare);
+        foreach (var (segment, end) in concerned.Zip(ends))
+        {
+            if (segment.First == next)
+            {
+                File.Delete(segment.Path);
+                continue;
+            }
+
+            using var file = new FileStream(segment.Path, FileMode.Open, FileAccess.Write);
+            file.SetLength(end);
+        }
+    }
+
+    private ReceiptException Missing(string what) => new($"{what} Run: lookup receipt audit {_folder.Path}");
+
+    // A file takes a moment to make; the next one is ready before it is needed.
+    private void MakeSpare()
+    {
+        lock (_appending)
+        {
+            if (_spare is not null || _isClosed)
+            {
+                return;
+            }
+        }
+
+        try
+        {
+            var spare = ReceiptSegment.Create(_folder, _segmentBytes);
+            lock (_appending)
+            {
+                _spare = spare;
+            }
+        }
+        catch (IOException)
+        {
+            // It is tried again when it is needed, and then the caller is told.
+        }
+    }
+}

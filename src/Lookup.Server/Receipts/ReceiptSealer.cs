@@ -1,0 +1,70 @@
+using Lookup.Server.Observability;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Lookup.Server.Receipts;
+
+/// <summary>Signs the receipts of each second, and tells when it cannot.</summary>
+internal sealed class ReceiptSealer : BackgroundService
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly ReceiptWriter _receipts;
+    private readonly ILogger<ReceiptSealer> _log;
+    private readonly TimeProvider _clock;
+
+    public ReceiptSealer(ReceiptWriter receipts, ServiceMetrics metrics, TimeProvider clock, ILogger<ReceiptSealer> log)
+    {
+        (_receipts, _clock, _log) = (receipts, clock, log);
+        if (receipts.Log is not { } kept)
+        {
+            return;
+        }
+
+        var written = metrics.Factory.CreateGauge("lookup_receipts", "Receipts in the log of this instance.");
+        var signed = metrics.Factory.CreateGauge("lookup_receipts_signed", "Receipts under its newest signed head.");
+        var fault = metrics.Factory.CreateGauge("lookup_receipts_failing", "1 where no receipt can be written or signed.");
+        metrics.Registry.AddBeforeCollectCallback(() =>
+        {
+            signed.Set(kept.Head?.TreeSize ?? 0);
+            written.Set(kept.Count);
+            fault.Set(kept.Fault is null ? 0 : 1);
+        });
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (_receipts.Log is not { } log)
+        {
+            return;
+        }
+
+        using var timer = new PeriodicTimer(Pause, _clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                var before = log.Fault;
+                await Task.Run(log.Seal, stoppingToken);
+                Tell(before, log.Fault);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends; who closes the log signs the rest.
+        }
+    }
+
+    private void Tell(Exception? before, Exception? now)
+    {
+        if (now is not null && before is null)
+        {
+            _log.LogError("Receipts cannot be written or signed: {Cause}", now.Message);
+        }
+        else if (now is null && before is not null)
+        {
+            _log.LogInformation("Receipts are written and signed again.");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Lookup.Core.Decisions;
+using Lookup.Core.Receipts;
+using Lookup.Server.Hosting;
+using Lookup.Server.Services;
+
+namespace Lookup.Server.Receipts;
+
+/// <summary>Which answers get a receipt where the service keeps them.</summary>
+public enum ReceiptsFor : byte
+{
+    /// <summary>Each; an answer whose receipt cannot be written is not given.</summary>
+    All,
+    /// <summary>Those that are asked for with one.</summary>
+    Asked,
+}
+
+/// <summary>Writes the receipts of answers before they go out.</summary>
+internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider clock, ReceiptLog? log = null)
+{
+    /// <summary>What is told of a request that asks for a receipt where none are kept.</summary>
+    internal const string NoneKept = "This service keeps no receipts: it is started without a folder for them.";
+
+    private readonly string _idBegin = log is null ? "" : Convert.ToHexStringLower(log.LogId) + "-";
+
+    /// <summary>The log; null where none is kept.</summary>
+    internal ReceiptLog? Log => log;
+
+    /// <summary>Nothing can be answered, since no receipt can be written.</summary>
+    internal bool StopsAnswers => log?.Fault is not null && options.ReceiptsFor == ReceiptsFor.All;
+
+    /// <summary>Whether an answer gets a receipt.</summary>
+    /// <param name="asked">It is asked for with one.</param>
+    /// <param name="hypothetical">It is no permission to call.</param>
+    internal bool Wants(bool asked, bool hypothetical) => log is not null && (asked || (options.ReceiptsFor == ReceiptsFor.All && !hypothetical));
+
+    /// <summary>Writes the receipt of a single answer.</summary>
+    /// <exception cref="ReceiptsUnavailableException">It could not be written: the answer must not be given.</exception>
+    internal V1.Receipt Write(in NumberQuestion asked, bool wantsContent, bool hypothetical, FactsRead facts, in Decision decision)
+    {
+        var question = facts.Question;
+        var reasons = new ReasonCode[decision.ReasonCount];
+        for (var i = 0; i < reasons.Length; i++)
+        {
+            reasons[i] = decision.ReasonAt(i).Code;
+        }
+
+        return Append(wantsContent, new Receipt
+        {
+            Hypothetical = hypothetical,
+            Automated = question.Automated,
+            CallerNumberWithheld = question.CallerNumberWithheld,
+            Verdict = decision.Verdict,
+            Purpose = question.Purpose,
+            CallKind = question.Kind,
+            Subscriber = question.Subscriber,
+            Sector = question.Sector,
+            Time = Now(),
+            CallTime = question.CallTime,
+            AgeMs = Milliseconds(facts.Age),
+            Partition = facts.Position?.Partition ?? -1,
+            Version = facts.Position?.Version ?? 0,
+            Number = facts.Key,
+            Digest = facts.Digest(),
+            AskedBy = asked.AskedBy,
+            Organisation = asked.Asked.Organisation,
+            ProductGroup = question.GroupName,
+            Regime = decision.Rules?.Id ?? "",
+            RegimeVersion = decision.Rules?.Version ?? "",
+            Reasons = reasons,
+        });
+    }
+
+    /// <summary>Writes the receipt of a list so far.</summary>
+    /// <exception cref="ReceiptsUnavailableException">It could not be written: what it is for must not be given.</exception>
+    internal V1.Receipt Write(in ListReceipt list, bool wantsContent)
+    {
+        var question = list.Question;
+        return Append(wantsContent, new Receipt
+        {
+            Kind = ReceiptKind.List,
+            Hypothetical = list.Hypothetical,
+            Automated = question.Automated,
+            CallerNumberWithheld = question.CallerNumberWithheld,
+            Purpose = question.Purpose,
+            CallKind = question.Kind,
+            Subscriber = question.Subscriber,
+            Sector = question.Sector,
+            Time = Now(),
+            CallTime = question.CallTime,
+            AgeMs = Milliseconds(list.Age),
+            Digest = list.Chain,
+            Count = list.Count,
+            AskedBy = list.AskedBy,
+            Organisation = list.Organisation,
+            ProductGroup = question.GroupName,
+        });
+    }
+
+    /// <summary>A salt for the chain of a list.</summary>
+    internal static byte[] NewSalt() => RandomNumberGenerator.GetBytes(ListChain.SaltSize);
+
+    /// <summary>Number of a receipt in this log by its id.</summary>
+    internal bool TryIndex(string id, out ulong index)
+    {
+        index = 0;
+        return log is not null && id.StartsWith(_idBegin, StringComparison.Ordinal)
+            && ulong.TryParse(id.AsSpan(_idBegin.Length), NumberStyles.None, CultureInfo.InvariantCulture, out index)
+            && index < log.Count;
+    }
+
+    private V1.Receipt Append(bool wantsContent, Receipt receipt)
+    {
+        Span<byte> bytes = stackalloc byte[ReceiptFormat.MaxSize];
+        bytes = bytes[..ReceiptFormat.Write(receipt, bytes)];
+        var index = log!.Append(bytes);
+        return new V1.Receipt
+        {
+            Id = string.Create(CultureInfo.InvariantCulture, $"{_idBegin}{index}"),
+            Content = wantsContent ? ByteString.CopyFrom(bytes) : ByteString.Empty,
+        };
+    }
+
+    private long Now() => clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private static uint Milliseconds(TimeSpan age) => (uint)Math.Min(Math.Ceiling(age.TotalMilliseconds), uint.MaxValue);
+}
+
+/// <summary>What the receipt of a list says.</summary>
+/// <param name="Organisation">The organisation.</param>
+/// <param name="Question">The question, resolved for the newest chunk.</param>
+/// <param name="Hypothetical">It is no permission to call.</param>
+/// <param name="AskedBy">The credential.</param>
+/// <param name="Age">Age of the facts of the newest chunk.</param>
+/// <param name="Chain">The chain over all answers.</param>
+/// <param name="Count">Numbers answered.</param>
+internal readonly record struct ListReceipt(
+    string Organisation, Question Question, bool Hypothetical, string AskedBy, TimeSpan Age, byte[] Chain, ulong Count);
