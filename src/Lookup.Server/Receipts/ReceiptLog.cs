@@ -155,7 +155,7 @@ public sealed class ReceiptLog : IDisposable
                 _fault = null;
                 MakeSpare();
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+            catch (Exception e)
             {
                 _fault = e;
             }

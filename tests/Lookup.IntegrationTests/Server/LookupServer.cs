@@ -6,6 +6,7 @@ using Lookup.Embedded;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
+using Lookup.Server.Receipts;
 using Lookup.V1;
 using Microsoft.Extensions.Logging;
 
@@ -17,6 +18,7 @@ public sealed class LookupServer : IAsyncLifetime
     internal static readonly byte[] Key = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
 
     private IAsyncDisposable? _behind;
+    private ReceiptLog? _receipts;
     private LookupHost? _host;
     private GrpcChannel? _channel;
     private HttpClient? _http;
@@ -49,9 +51,10 @@ public sealed class LookupServer : IAsyncLifetime
         new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64 }, Key, TimeProvider.System, CancellationToken.None);
 
     /// <summary>Starts on a store that was opened elsewhere.</summary>
-    internal static async Task<LookupServer> StartAsync(IFactStore store, Action<LookupServerOptions>? configure = null)
+    internal static async Task<LookupServer> StartAsync(
+        IFactStore store, Action<LookupServerOptions>? configure = null, ReceiptLog? receipts = null)
     {
-        var server = new LookupServer { Store = store };
+        var server = new LookupServer { Store = store, _receipts = receipts };
         configure?.Invoke(server.Options);
         await server.StartHostAsync();
         return server;
@@ -88,7 +91,7 @@ public sealed class LookupServer : IAsyncLifetime
     private async Task StartHostAsync()
     {
         _host = LookupHost.Build(
-            Options, Store, RegimeSet.BuiltIn, Cipher, Clock, logging => logging.AddProvider(Log));
+            Options, Store, RegimeSet.BuiltIn, Cipher, Clock, logging => logging.AddProvider(Log), _receipts);
         await _host.StartAsync(CancellationToken.None);
         _channel = GrpcChannel.ForAddress(_host.GrpcAddress);
         _http = new HttpClient { BaseAddress = _host.JsonAddress };
