@@ -66,6 +66,7 @@ internal static class CliApp
             new WatchCommand(shell),
             new OrgCommand(shell),
             new RegisterCommand(shell),
+            new ReceiptCommand(shell),
             new RebuildCommand(shell),
             new DoctorCommand(shell),
             new BenchCommand(shell),

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Lookup.Cli.Output;
 using Lookup.Client;
 using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 
@@ -30,7 +31,7 @@ internal static partial class Failures
             CliException own => (own.Message, own.ExitCode),
             LookupException lookup => (Describe(lookup), ExitCodes.Error),
             StoreUnavailableException store => (Describe(store), ExitCodes.Error),
-            NumberKeyException or RegimeException or ImportException => (exception.Message, ExitCodes.Error),
+            NumberKeyException or RegimeException or ImportException or ReceiptException => (exception.Message, ExitCodes.Error),
             OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),
             _ => ($"This should not have happened ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),

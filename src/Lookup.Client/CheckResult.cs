@@ -54,6 +54,12 @@ public readonly struct CheckResult
     /// </summary>
     public Decision? Decision { get; }
 
+    /// <summary>
+    /// Id of the receipt that the service wrote for this answer, to be kept with the call; null where it wrote none. An answer that is
+    /// used again has that of the first time.
+    /// </summary>
+    public string? ReceiptId { get; private init; }
+
     /// <summary>How long to wait before asking again; null where asking again does not help.</summary>
     public TimeSpan? RetryAfter => State switch
     {
@@ -75,9 +81,16 @@ public readonly struct CheckResult
     /// <summary>Number, verdict and reason, on one line.</summary>
     public override string ToString() => State == CheckState.Answered ? $"{Number} {Verdict} {Reason}" : $"{Number} {Verdict} {State}: {Message}";
 
-    internal static CheckResult Answered(string number, Decision decision, in Moment sent) => new(
-        number, CheckState.Answered, decision.Verdict, decision.Reasons.Count > 0 ? decision.Reasons[0].Code : ReasonCode.Unspecified,
-        decision, Validity.Of(decision, decision.Verdict, sent), null);
+    internal static CheckResult Answered(CheckResponse response, in Moment sent)
+    {
+        var decision = response.Decision;
+        return new(
+            response.Number, CheckState.Answered, decision.Verdict, decision.Reasons.Count > 0 ? decision.Reasons[0].Code : ReasonCode.Unspecified,
+            decision, Validity.Of(decision, decision.Verdict, sent), null)
+        {
+            ReceiptId = response.Receipt?.Id,
+        };
+    }
 
     /// <param name="number">In E.164, or as given where it is no number.</param>
     /// <param name="verdict">The item's.</param>

@@ -51,6 +51,18 @@ public sealed partial class LookupClient
     public Task<ListOrganisationsResponse> ListOrganisationsAsync(ListOrganisationsRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.ListOrganisationsAsync(request, options), cancellationToken);
 
+    /// <summary>The proof of a receipt, once it is signed.</summary>
+    public Task<GetReceiptProofResponse> GetReceiptProofAsync(GetReceiptProofRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _receipts.GetReceiptProofAsync(request, options), cancellationToken);
+
+    /// <summary>The receipts of single answers about a number, of the instance that is asked.</summary>
+    public Task<ListReceiptsResponse> ListReceiptsAsync(ListReceiptsRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _receipts.ListReceiptsAsync(request, options), cancellationToken);
+
+    /// <summary>The newest signed head of the receipts of the instance that is asked.</summary>
+    public Task<GetSignedHeadResponse> GetSignedHeadAsync(GetSignedHeadRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _receipts.GetSignedHeadAsync(request, options), cancellationToken);
+
     /// <summary>States that a register is loaded as of a date.</summary>
     public Task<RecordSnapshotResponse> RecordSnapshotAsync(RecordSnapshotRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.RecordSnapshotAsync(request, options), cancellationToken);

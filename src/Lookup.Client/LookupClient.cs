@@ -16,6 +16,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
     private readonly LookupService.LookupServiceClient _lookup;
     private readonly FactService.FactServiceClient _facts;
     private readonly RegistryService.RegistryServiceClient _registry;
+    private readonly ReceiptService.ReceiptServiceClient _receipts;
     private readonly ImportService.ImportServiceClient _imports;
     private readonly Health.HealthClient _health;
     private readonly ReuseWatch? _watch;
@@ -33,6 +34,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         _lookup = new LookupService.LookupServiceClient(_channels);
         _facts = new FactService.FactServiceClient(_channels);
         _registry = new RegistryService.RegistryServiceClient(_channels);
+        _receipts = new ReceiptService.ReceiptServiceClient(_channels);
         _imports = new ImportService.ImportServiceClient(_channels);
         _health = new Health.HealthClient(_channels);
         _watch = _options is { ReuseWatched: true, ReuseLimit: > 0 } ? new ReuseWatch(this, _reuse, _options.TimeProvider) : null;
@@ -71,7 +73,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
                     WhatIf = options.WhatIf,
                 },
                 cancellationToken);
-            result = Fits(response, number) ? CheckResult.Answered(response.Number, response.Decision, sent) : CheckResult.Failed(number, Senseless(number));
+            result = Fits(response, number) ? CheckResult.Answered(response, sent) : CheckResult.Failed(number, Senseless(number));
         }
         catch (LookupException exception)
         {

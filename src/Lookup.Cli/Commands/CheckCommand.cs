@@ -2,6 +2,7 @@ using System.CommandLine;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.V1;
+using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
@@ -57,6 +58,10 @@ internal sealed class CheckCommand : CliCommand
         else
         {
             DecisionPrinter.Write(Shell.Console, response.Number, response.Decision);
+            if (response.Receipt is { } receipt)
+            {
+                Shell.Console.MarkupLine($"  [grey]receipt:[/] {Markup.Escape(receipt.Id)}");
+            }
         }
 
         return ExitCode(response.Decision.Verdict);

@@ -7,6 +7,7 @@ using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client.Testing;
 using Lookup.Server.Hosting;
+using Lookup.Server.Receipts;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
@@ -43,6 +44,24 @@ internal sealed class ServeCommand : CliCommand
         HelpName = "FORMAT",
     };
 
+    private readonly Option<string?> _receipts = new("--receipts")
+    {
+        Description = "Folder for the receipts of answers, one for each instance; needs --receipt-key.",
+        HelpName = "FOLDER",
+    };
+
+    private readonly Option<string?> _receiptKey = new("--receipt-key")
+    {
+        Description = "File with the private key that receipts are signed with; 'lookup receipt key' makes one.",
+        HelpName = "PATH",
+    };
+
+    private readonly Option<ReceiptsFor> _receiptsFor = new("--receipts-for")
+    {
+        Description = "Which answers get a receipt: all (an answer whose receipt cannot be written is not given), or those asked for with one.",
+        HelpName = "WHICH",
+    };
+
     public ServeCommand(Shell shell)
         : base(
             shell,
@@ -53,6 +72,7 @@ internal sealed class ServeCommand : CliCommand
             "lookup serve --redis 127.0.0.1:6379 --key-file /etc/lookup/number.key",
             "lookup serve --redis env --key-file /etc/lookup/number.key",
             "lookup serve --set FreshnessBoundMs=300 --set MaxCheckStreams=8",
+            "lookup serve --receipts /var/lib/lookup/receipts --receipt-key /etc/lookup/receipt.key",
             "lookup serve --log json")
     {
         _store = new StoreChoice(this);
@@ -61,20 +81,23 @@ internal sealed class ServeCommand : CliCommand
         Options.Add(_fake);
         Options.Add(_set);
         Options.Add(_log);
+        Options.Add(_receipts);
+        Options.Add(_receiptKey);
+        Options.Add(_receiptsFor);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
         if (parsed.GetValue(_fake))
         {
-            return _store.IsUnset(parsed)
+            return _store.IsUnset(parsed) && parsed.GetValue(_receipts) is null
                 ? await ServeFakeAsync(parsed, ct)
-                : throw CliException.Usage("--fake answers by script alone: drop --data, --redis and --key-file, or drop --fake.");
+                : throw CliException.Usage("--fake answers by script alone: drop --data, --redis, --key-file and --receipts, or drop --fake.");
         }
 
         var settings = _store.Get(parsed, DefaultFolder);
         var log = parsed.GetValue(_log) ?? (IsJson(parsed) ? LogFormat.None : LogFormat.Text);
-        await using var service = await LocalService.StartAsync(ServerOptions(parsed), settings, Shell, log, ct);
+        await using var service = await LocalService.StartAsync(ServerOptions(parsed), settings, Shell, log, ct, Receipts(parsed));
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(new JsonObject { ["grpc"] = service.GrpcAddress.ToString(), ["json"] = service.JsonAddress.ToString() }.ToJsonString(JsonText.Options));
@@ -112,6 +135,16 @@ internal sealed class ServeCommand : CliCommand
         return ExitCodes.Ok;
     }
 
+    private ReceiptSettings? Receipts(ParseResult parsed) => (parsed.GetValue(_receipts), parsed.GetValue(_receiptKey)) switch
+    {
+        (null, null) => parsed.GetResult(_receiptsFor) is { Implicit: false }
+            ? throw CliException.Usage("--receipts-for needs --receipts FOLDER.")
+            : null,
+        ({ } folder, { } key) => new ReceiptSettings(folder, key),
+        (null, _) => throw CliException.Usage("--receipt-key needs --receipts FOLDER."),
+        _ => throw CliException.Usage("--receipts needs --receipt-key FILE: make one with 'lookup receipt key FILE'."),
+    };
+
     private LookupServerOptions ServerOptions(ParseResult parsed)
     {
         var options = new LookupServerOptions();
@@ -130,6 +163,7 @@ internal sealed class ServeCommand : CliCommand
         }
 
         options.JsonPort = parsed.GetValue(_jsonPort) ?? options.JsonPort;
+        options.ReceiptsFor = parsed.GetValue(_receiptsFor);
         foreach (var text in parsed.GetValue(_set) ?? [])
         {
             var equals = text.IndexOf('=', StringComparison.Ordinal);

@@ -24,12 +24,9 @@ internal sealed class LocalService : IAsyncDisposable
 {
     private readonly OpenStore _store;
     private readonly LookupHost _host;
+    private readonly OpenReceipts? _receipts;
 
-    private LocalService(OpenStore store, LookupHost host)
-    {
-        _store = store;
-        _host = host;
-    }
+    private LocalService(OpenStore store, LookupHost host, OpenReceipts? receipts) => (_store, _host, _receipts) = (store, host, receipts);
 
     public Uri GrpcAddress => _host.GrpcAddress;
 
@@ -40,8 +37,9 @@ internal sealed class LocalService : IAsyncDisposable
     /// <param name="shell">For the clock.</param>
     /// <param name="log">How to log.</param>
     /// <param name="ct">Stops the start.</param>
+    /// <param name="receipts">Where receipts go; none are kept if null.</param>
     public static async Task<LocalService> StartAsync(
-        LookupServerOptions options, StoreSettings settings, Shell shell, LogFormat log, CancellationToken ct)
+        LookupServerOptions options, StoreSettings settings, Shell shell, LogFormat log, CancellationToken ct, ReceiptSettings? receipts = null)
     {
         var faults = options.Faults();
         if (faults.Count > 0)
@@ -51,11 +49,13 @@ internal sealed class LocalService : IAsyncDisposable
 
         var store = await OpenStore.OpenAsync(settings, shell.Clock, ct);
         LookupHost? host = null;
+        OpenReceipts? kept = null;
         try
         {
-            host = LookupHost.Build(options, store.Store, RegimeSet.BuiltIn, store.Cipher, shell.Clock, Logging(log));
+            kept = receipts is null ? null : OpenReceipts.Open(receipts, shell.Clock);
+            host = LookupHost.Build(options, store.Store, RegimeSet.BuiltIn, store.Cipher, shell.Clock, Logging(log), kept?.Log);
             await host.StartAsync(ct);
-            return new LocalService(store, host);
+            return new LocalService(store, host, kept);
         }
         catch (Exception exception)
         {
@@ -64,6 +64,7 @@ internal sealed class LocalService : IAsyncDisposable
                 await host.DisposeAsync();
             }
 
+            kept?.Dispose();
             await store.DisposeAsync();
             if (exception is IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException })
             {
@@ -81,6 +82,7 @@ internal sealed class LocalService : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _host.DisposeAsync();
+        _receipts?.Dispose();
         await _store.DisposeAsync();
     }
 

@@ -81,7 +81,7 @@ public sealed class FakeLookup : ILookupClient
         try
         {
             var response = await CheckAsync(RequestOf(number, question, options), cancellationToken);
-            return CheckResult.Answered(response.Number, response.Decision, sent);
+            return CheckResult.Answered(response, sent);
         }
         catch (LookupException exception)
         {

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Grpc.Core;
+using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 
@@ -29,7 +30,9 @@ internal sealed class CheckStreamSession(
         try
         {
             var open = await OpenAsync(stop.Token);
-            var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical) ? new ListReceipts(services.Receipts, open) : null;
+            var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical) 
+                ? new ListReceipts(services.Receipts, open, context.GetHttpContext().CallerId())
+                : null;
             writing = WriteAsync(receipts, stop);
             await ReadAsync(open, stop.Token);
             _inFlight.Writer.TryComplete();

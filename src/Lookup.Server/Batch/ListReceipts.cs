@@ -12,12 +12,13 @@ internal sealed class ListReceipts
 {
     private readonly ReceiptWriter _receipts;
     private readonly OpenStream _open;
+    private readonly string _askedBy;
     private readonly ByteString _salt;
     private readonly ListChain _chain;
 
-    internal ListReceipts(ReceiptWriter receipts, OpenStream open)
+    internal ListReceipts(ReceiptWriter receipts, OpenStream open, string askedBy)
     {
-        (_receipts, _open) = (receipts, open);
+        (_receipts, _open, _askedBy) = (receipts, open, askedBy);
         var salt = ReceiptWriter.NewSalt();
         _chain = new ListChain(salt);
         _salt = ByteString.CopyFrom(salt);
@@ -29,7 +30,7 @@ internal sealed class ListReceipts
     {
         _chain.Add(sequence, job.Numbers, job.WriteAnswers);
         var list = new ListReceipt(
-            _open.Organisation, job.Question, _open.Hypothetical, "", job.Age, _chain.Value.ToArray(), _chain.Count);
+            _open.Organisation, job.Question, _open.Hypothetical, _askedBy, job.Age, _chain.Value.ToArray(), _chain.Count);
         var receipt = _receipts.Write(list, _open.Receipt);
         receipt.Salt = _open.Receipt ? _salt : ByteString.Empty;
         return receipt;

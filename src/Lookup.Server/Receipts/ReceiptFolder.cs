@@ -11,6 +11,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
+using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
@@ -80,6 +81,23 @@ public sealed class ReceiptFolder(string path)
             index,
             MerkleProofs.Inclusion(index, head.TreeSize, (level, n) => ReadHash(hashes, StoredHashes.Place(level, n))),
             head);
+    }
+
+    /// <summary>The receipts of single answers about a number, from one on; the whole log is read for it.</summary>
+    internal IEnumerable<StoredReceipt> ReceiptsOf(NumberKey number, ulong from, CancellationToken cancellation)
+    {
+        var segments = Segments();
+        foreach (var segment in segments.Where((_, i) => i == segments.Count - 1 || segments[i + 1].First > from))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            foreach (var receipt in segment.Receipts())
+            {
+                if (receipt.Index >= from && ReceiptFormat.IsAbout(receipt.Content, number))
+                {
+                    yield return receipt;
+                }
+            }
+        }
     }
 
     /// <summary>The tree of so many receipts, from the stored hashes.</summary>

@@ -102,6 +102,9 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
     /// <summary>A salt for the chain of a list.</summary>
     internal static byte[] NewSalt() => RandomNumberGenerator.GetBytes(ListChain.SaltSize);
 
+    /// <summary>Id of a receipt of this log.</summary>
+    internal string IdOf(ulong index) => string.Create(CultureInfo.InvariantCulture, $"{_idBegin}{index}");
+
     /// <summary>Number of a receipt in this log by its id.</summary>
     internal bool TryIndex(string id, out ulong index)
     {
@@ -118,7 +121,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
         var index = log!.Append(bytes);
         return new V1.Receipt
         {
-            Id = string.Create(CultureInfo.InvariantCulture, $"{_idBegin}{index}"),
+            Id = IdOf(index),
             Content = wantsContent ? ByteString.CopyFrom(bytes) : ByteString.Empty,
         };
     }

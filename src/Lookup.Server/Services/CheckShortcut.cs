@@ -13,6 +13,7 @@ using System.Globalization;
 using System.Runtime.ExceptionServices;
 using Google.Protobuf;
 using Lookup.Core.Facts;
+using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Observability;
@@ -73,7 +74,7 @@ internal sealed class CheckShortcut(
     private ValueTask<V1.CheckResponse?> TryAnswerAsync(V1.CheckRequest request, HttpContext context, long begin)
     {
         List<FieldFault>? faults = null;
-        var asked = checks.Read(request, ref faults);
+        var asked = checks.Read(request, context.CallerId(), ref faults);
         if (faults is not null)
         {
             return default;

@@ -3,6 +3,7 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
@@ -28,7 +29,7 @@ internal sealed class LookupEndpoint(
     {
         CheckShortcut.ThrowIfFailed(context.GetHttpContext());
         List<FieldFault>? faults = null;
-        var asked = checks.Read(request, ref faults);
+        var asked = checks.Read(request, context.GetHttpContext().CallerId(), ref faults);
         FieldFaults.ThrowIfAny(faults);
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         return checks.TryAnswer(request, asked, out var begun) ?? await checks.AnswerAsync(request, asked, begun, call);

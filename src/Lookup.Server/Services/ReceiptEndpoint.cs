@@ -1,14 +1,21 @@
+using System.Globalization;
 using Google.Protobuf;
 using Grpc.Core;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
+using Lookup.Server.Mapping;
 using Lookup.Server.Receipts;
 
 namespace Lookup.Server.Services;
 
 /// <summary>lookup.v1.ReceiptService.</summary>
-internal sealed class ReceiptEndpoint(ReceiptWriter receipts, LookupServerOptions options) : V1.ReceiptService.ReceiptServiceBase
+internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher cipher, LookupServerOptions options)
+    : V1.ReceiptService.ReceiptServiceBase
 {
+    private const int MaxListed = 5_000;
+
     // As long as until the next head.
     private const int SigningMs = 1_000;
 
@@ -27,6 +34,39 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, LookupServerOption
         return proof is null
             ? throw Refusals.Unavailable("The receipt is not signed yet.", Math.Max(SigningMs, options.RetryAfterMs))
             : new V1.GetReceiptProofResponse { Proof = proof.Write() };
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.ListReceiptsResponse> ListReceipts(V1.ListReceiptsRequest request, ServerCallContext context)
+    {
+        var log = Log;
+        List<FieldFault>? faults = null;
+        var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
+        var from = 0UL;
+        if (request.PageToken.Length > 0 && !ulong.TryParse(request.PageToken, NumberStyles.None, CultureInfo.InvariantCulture, out from))
+        {
+            FieldFaults.Add(ref faults, "page_token", "It is not one that an earlier answer gave.");
+        }
+
+        FieldFaults.ThrowIfAny(faults);
+        var key = cipher.Encrypt(number);
+        var response = new V1.ListReceiptsResponse();
+        await Task.Run(
+            () =>
+            {
+                foreach (var receipt in log.Folder.ReceiptsOf(key, from, context.CancellationToken))
+                {
+                    if (response.Receipts.Count == MaxListed)
+                    {
+                        response.NextPageToken = receipt.Index.ToString(CultureInfo.InvariantCulture);
+                        break;
+                    }
+
+                    response.Receipts.Add(new V1.Receipt { Id = receipts.IdOf(receipt.Index), Content = ByteString.CopyFrom(receipt.Content) });
+                }
+            },
+            context.CancellationToken);
+        return response;
     }
 
     /// <inheritdoc/>

@@ -25,7 +25,10 @@ internal sealed class SingleChecks(
     internal const string NotFresh = "The store is behind the position that the request demands.";
 
     /// <summary>Reads a request; every field that is wrong is told at once. What is returned counts only if no fault was added.</summary>
-    internal NumberQuestion Read(V1.CheckRequest request, ref List<FieldFault>? faults)
+    /// <param name="request">The request.</param>
+    /// <param name="askedBy">The credential that asks; empty where none is asked for.</param>
+    /// <param name="faults">Takes what is wrong.</param>
+    internal NumberQuestion Read(V1.CheckRequest request, string askedBy, ref List<FieldFault>? faults)
     {
         lane.NoteCheck();
         if (request.Receipt && receipts.Log is null)
@@ -33,7 +36,7 @@ internal sealed class SingleChecks(
             FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
         }
 
-        return Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
+        return Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults) with { AskedBy = askedBy };
     }
 
     /// <summary>Answers from what this instance holds, at once.</summary>
@@ -53,7 +56,7 @@ internal sealed class SingleChecks(
     internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, StoreCall call) =>
         Decide(request, asked, await reader.ReadAsync(asked, begun, call));
 
-    /// <inheritdoc cref="Read(V1.CheckRequest, ref List{FieldFault}?)"/>
+    /// <inheritdoc cref="Read(V1.CheckRequest, string, ref List{FieldFault}?)"/>
     internal NumberQuestion Read(
         string text, string region, V1.Question? question, V1.WhatIf? whatIf, V1.Consistency? consistency, ref List<FieldFault>? faults)
     {

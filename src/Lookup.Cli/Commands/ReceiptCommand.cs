@@ -1,0 +1,268 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
+using Lookup.Server.Receipts;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup receipt: keys for receipts, their proofs, and audits of a whole log.</summary>
+internal sealed class ReceiptCommand : Command
+{
+    public ReceiptCommand(Shell shell)
+        : base("receipt", "Proves what was answered, long after and with the public key alone.")
+    {
+        Subcommands.Add(new Key(shell));
+        Subcommands.Add(new Get(shell));
+        Subcommands.Add(new Head(shell));
+        Subcommands.Add(new Verify(shell));
+        Subcommands.Add(new Audit(shell));
+    }
+
+    private static Option<string> PublicKey() => new("--public-key")
+    {
+        Description = "The public key, a PEM file.",
+        HelpName = "FILE",
+        Required = true,
+    };
+
+    private static Option<string?> Out() => new("--out") { Description = "Where to write it; default: standard output.", HelpName = "FILE" };
+
+    private sealed class Key : CliCommand
+    {
+        private readonly Argument<string> _file = new("FILE") { Description = "Where the private key goes; the public one goes to FILE.pub." };
+
+        public Key(Shell shell)
+            : base(shell, "key", "Makes the key that receipts are signed with, ECDSA P-256. Give the public one to whoever is to check them.", "lookup receipt key receipt.key") =>
+            Arguments.Add(_file);
+
+        protected override Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+        {
+            var path = parsed.GetRequiredValue(_file);
+            var publicPath = ReceiptKeyFile.Create(path);
+            if (IsJson(parsed))
+            {
+                Shell.Output.WriteLine(new JsonObject { ["private"] = path, ["public"] = publicPath }.ToJsonString(JsonText.Options));
+            }
+            else
+            {
+                Shell.Console.MarkupLine($"[green]made[/]  {Markup.Escape(path)}, to be kept secret, and {Markup.Escape(publicPath)}, for everybody. Next: lookup serve --receipts FOLDER --receipt-key {Markup.Escape(path)}");
+            }
+
+            return Task.FromResult(ExitCodes.Ok);
+        }
+    }
+
+    private sealed class Get : CliCommand
+    {
+        private readonly Argument<string> _id = new("ID") { Description = "Id of the receipt, as the answer gave it." };
+        private readonly Option<string?> _out = Out();
+        private readonly ConnectionOptions _connection;
+
+        public Get(Shell shell)
+            : base(shell, "get", "Gets the proof of a receipt, a small text file, from the instance that gave it. It is there a second after the answer.", "lookup receipt get 5f0c2b9a41d7e8836b1f0a92c4d5e6f7-1234 --out call.proof")
+        {
+            Arguments.Add(_id);
+            Options.Add(_out);
+            _connection = new ConnectionOptions(this);
+        }
+
+        protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+        {
+            using var client = _connection.Connect(parsed);
+            var response = await client.GetReceiptProofAsync(new GetReceiptProofRequest { Id = parsed.GetRequiredValue(_id) }, ct);
+            if (parsed.GetValue(_out) is { } path)
+            {
+                await File.WriteAllTextAsync(path, response.Proof, ct);
+            }
+            else
+            {
+                Shell.Output.Write(response.Proof);
+            }
+
+            return ExitCodes.Ok;
+        }
+    }
+
+    private sealed class Head : CliCommand
+    {
+        private readonly Option<string> _out = new("--out") { Description = "Where to write it: 132 bytes.", HelpName = "FILE", Required = true };
+        private readonly ConnectionOptions _connection;
+
+        public Head(Shell shell)
+            : base(shell, "head", "Gets the newest signed head of an instance's receipts. Kept where the service cannot reach it, it shows later that nothing was taken away.", "lookup receipt head --out heads/2026-11-24.head")
+        {
+            Options.Add(_out);
+            _connection = new ConnectionOptions(this);
+        }
+
+        protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+        {
+            using var client = _connection.Connect(parsed);
+            var head = SignedHead.Read((await client.GetSignedHeadAsync(new GetSignedHeadRequest(), ct)).Head.Span);
+            await File.WriteAllBytesAsync(parsed.GetRequiredValue(_out), head.Bytes.ToArray(), ct);
+            if (IsJson(parsed))
+            {
+                Shell.Output.WriteLine(new JsonObject
+                {
+                    ["log"] = Convert.ToHexStringLower(head.LogId),
+                    ["receipts"] = head.TreeSize,
+                    ["time"] = ReceiptPrinter.Time(head.Time),
+                }.ToJsonString(JsonText.Options));
+            }
+            else
+            {
+                Shell.Console.MarkupLine(string.Create(CultureInfo.InvariantCulture, $"[green]kept[/]  {head.TreeSize:N0} receipts, signed at {ReceiptPrinter.Time(head.Time)}"));
+            }
+
+            return ExitCodes.Ok;
+        }
+    }
+
+    private sealed class Verify : CliCommand
+    {
+        private readonly Argument<string> _file = new("FILE") { Description = "The proof; '-' for standard input." };
+        private readonly Option<string> _key = PublicKey();
+        private readonly Option<string?> _number = new("--number") { Description = "Also check that it is about this number, in international form; needs the number key.", HelpName = "NUMBER" };
+        private readonly Option<string?> _numberKey = new("--key-file") { Description = "File with the number key, for --number; else the environment variable LOOKUP_NUMBER_KEY.", HelpName = "PATH" };
+
+        public Verify(Shell shell)
+            : base(
+                shell,
+                "verify",
+                "Checks a proof without any service: that the receipt stands in the log whose head was signed, and was not changed.",
+                "lookup receipt verify call.proof --public-key receipt.key.pub",
+                "lookup receipt verify call.proof --public-key receipt.key.pub --number +31612345678 --key-file number.key")
+        {
+            ExitCodeHelp = "0 it holds, 1 it does not, 2 usage.";
+            Arguments.Add(_file);
+            Options.Add(_key);
+            Options.Add(_number);
+            Options.Add(_numberKey);
+        }
+
+        protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+        {
+            var path = parsed.GetRequiredValue(_file);
+            using var key = ReceiptKeyFile.LoadPublic(parsed.GetRequiredValue(_key));
+            string text;
+            if (path == "-")
+            {
+                using var reader = new StreamReader(Shell.Input);
+                text = await reader.ReadToEndAsync(ct);
+            }
+            else
+            {
+                text = await File.ReadAllTextAsync(path, ct);
+            }
+
+            var proof = ReceiptProof.Read(text);
+            var receipt = proof.Verify(key);
+            CheckNumber(parsed, receipt);
+            if (IsJson(parsed))
+            {
+                var json = ReceiptPrinter.Json(receipt);
+                json["id"] = $"{Convert.ToHexStringLower(proof.Head.LogId)}-{proof.Index}";
+                json["signed"] = ReceiptPrinter.Time(proof.Head.Time);
+                Shell.Output.WriteLine(json.ToJsonString(JsonText.Options));
+            }
+            else
+            {
+                Shell.Console.MarkupLine($"[bold green]PROVEN[/]  receipt {proof.Index} of log {Convert.ToHexStringLower(proof.Head.LogId)}, signed at {ReceiptPrinter.Time(proof.Head.Time)}");
+                ReceiptPrinter.Write(Shell.Console, receipt);
+            }
+
+            return ExitCodes.Ok;
+        }
+
+        private void CheckNumber(ParseResult parsed, Core.Receipts.Receipt receipt)
+        {
+            if (parsed.GetValue(_number) is not { } text)
+            {
+                return;
+            }
+
+            if (!NumberParser.Instance.TryParse(text, null, out var number, out var fault))
+            {
+                throw CliException.Usage($"--number: {fault.Describe()}");
+            }
+
+            var file = parsed.GetValue(_numberKey);
+            using var cipher = new NumberCipher(file is null ? NumberKeyFile.FromEnvironment() : NumberKeyFile.Load(file));
+            if (receipt.Kind != ReceiptKind.Check || cipher.Encrypt(number) != receipt.Number)
+            {
+                throw new ReceiptException("The proof holds, but the receipt is not about this number, or the number key is another.");
+            }
+        }
+    }
+
+    private sealed class Audit : CliCommand
+    {
+        private readonly Argument<string> _folder = new("FOLDER") { Description = "The folder of the receipts; a service may be writing to it." };
+        private readonly Option<string> _key = PublicKey();
+        private readonly Option<string[]> _heads = new("--head")
+        {
+            Description = "A head that was kept elsewhere, see 'lookup receipt head'. Repeatable.",
+            HelpName = "FILE",
+            DefaultValueFactory = _ => [],
+        };
+
+        public Audit(Shell shell)
+            : base(
+                shell,
+                "audit",
+                "Reads every receipt of a log and compares it with every head that was signed: a byte that was changed, a receipt that was left out, added or moved is told.",
+                "lookup receipt audit /var/lib/lookup/receipts --public-key receipt.key.pub",
+                "lookup receipt audit receipts --public-key receipt.key.pub --head heads/2026-11-24.head")
+        {
+            ExitCodeHelp = "0 all is as it was signed, 1 it is not, 2 usage.";
+            Arguments.Add(_folder);
+            Options.Add(_key);
+            Options.Add(_heads);
+        }
+
+        protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+        {
+            using var key = ReceiptKeyFile.LoadPublic(parsed.GetRequiredValue(_key));
+            var path = parsed.GetRequiredValue(_folder);
+            if (!Directory.Exists(path))
+            {
+                throw new CliException($"There is no folder {path}.");
+            }
+
+            SignedHead[] kept = [.. parsed.GetRequiredValue(_heads).Select(file => SignedHead.Read(File.ReadAllBytes(file)))];
+            var folder = new ReceiptFolder(path);
+            var total = Math.Max(folder.NewestHead()?.TreeSize ?? 0, 1);
+            var audit = await WorkBar.ShownAsync(
+                Shell, "auditing", share => Task.Run(() => ReceiptAudit.Of(folder, key, kept, done => share(Math.Min(1, done / (double)total))), ct));
+            if (IsJson(parsed))
+            {
+                Shell.Output.WriteLine(new JsonObject
+                {
+                    ["receipts"] = audit.Receipts,
+                    ["unsigned"] = audit.Unsigned,
+                    ["heads"] = audit.Heads,
+                    ["kept_heads"] = kept.Length,
+                    ["first"] = ReceiptPrinter.Time(audit.First),
+                    ["last"] = ReceiptPrinter.Time(audit.Last),
+                }.ToJsonString(JsonText.Options));
+            }
+            else
+            {
+                Shell.Console.MarkupLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"[bold green]WHOLE[/]  {audit.Receipts:N0} receipts under {audit.Heads:N0} signed heads, {ReceiptPrinter.Time(audit.First)} to {ReceiptPrinter.Time(audit.Last)}; {audit.Unsigned:N0} not signed yet"));
+                Shell.Console.MarkupLine(kept.Length > 0
+                    ? $"  [grey]and {kept.Length} head(s) that were kept elsewhere[/]"
+                    : "  [grey]Whether the newest were taken away, only a head that was kept elsewhere can tell: --head[/]");
+            }
+
+            return ExitCodes.Ok;
+        }
+    }
+}

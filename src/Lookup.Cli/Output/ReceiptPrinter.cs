@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Options;
+using Lookup.Core.Receipts;
+using Spectre.Console;
+
+namespace Lookup.Cli.Output;
+
+/// <summary>Receipts for people and for programs.</summary>
+internal static class ReceiptPrinter
+{
+    public static void Write(IAnsiConsole console, Receipt receipt)
+    {
+        foreach (var (name, text) in Lines(receipt))
+        {
+            console.MarkupLine($"  [grey]{name}:[/] {Markup.Escape(text)}");
+        }
+    }
+
+    /// <summary>What a receipt says, a name and a text each.</summary>
+    public static IEnumerable<(string Name, string Text)> Lines(Receipt receipt)
+    {
+        var isList = receipt.Kind == ReceiptKind.List;
+        yield return isList
+            ? ("answered", string.Create(CultureInfo.InvariantCulture, $"a list of {receipt.Count:N0} numbers"))
+            : ("answered", Verdict(receipt) + (receipt.Hypothetical ? " (what if, not a permission to call)" : ""));
+        if (!isList)
+        {
+            yield return ("because", Reasons(receipt));
+        }
+
+        yield return ("at", Time(receipt.Time));
+        yield return ("for a call at", Time(receipt.CallTime));
+        yield return ("of", receipt.Organisation + (receipt.ProductGroup.Length > 0 ? ", offering " + receipt.ProductGroup : ""));
+        yield return ("purpose", $"{Words.Purposes.Of((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.Of((V1.CallKind)receipt.CallKind)} call{(receipt.Automated ? ", automated" : "")}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}");
+        if (receipt.AskedBy.Length > 0)
+        {
+            yield return ("asked by", receipt.AskedBy);
+        }
+
+        if (receipt.Regime.Length > 0)
+        {
+            yield return ("rules", $"{receipt.Regime}, version {receipt.RegimeVersion}");
+        }
+
+        yield return ("facts", Facts(receipt));
+    }
+
+    public static JsonObject Json(Receipt receipt) => new()
+    {
+        ["kind"] = receipt.Kind == ReceiptKind.List ? "list" : "check",
+        ["verdict"] = receipt.Kind == ReceiptKind.List ? null : Verdict(receipt),
+        ["reasons"] = new JsonArray([.. receipt.Reasons.ToArray().Select(r => (JsonNode)Words.Reasons.Of((V1.ReasonCode)r))]),
+        ["time"] = Time(receipt.Time),
+        ["call_time"] = Time(receipt.CallTime),
+        ["organisation"] = receipt.Organisation,
+        ["product_group"] = receipt.ProductGroup,
+        ["purpose"] = Words.Purposes.Of((V1.Purpose)receipt.Purpose),
+        ["call_kind"] = Words.CallKinds.Of((V1.CallKind)receipt.CallKind),
+        ["subscriber"] = Words.SubscriberTypes.Of((V1.SubscriberType)receipt.Subscriber),
+        ["sector"] = Words.Sectors.Of((V1.Sector)receipt.Sector),
+        ["automated"] = receipt.Automated,
+        ["caller_number_withheld"] = receipt.CallerNumberWithheld,
+        ["hypothetical"] = receipt.Hypothetical,
+        ["asked_by"] = receipt.AskedBy,
+        ["regime"] = receipt.Regime,
+        ["regime_version"] = receipt.RegimeVersion,
+        ["age_ms"] = receipt.AgeMs,
+        ["partition"] = receipt.Partition < 0 ? null : receipt.Partition,
+        ["version"] = receipt.Version,
+        ["number_key"] = NumberKey(receipt),
+        ["digest"] = Convert.ToHexStringLower(receipt.Digest.Span),
+        ["count"] = receipt.Count,
+    };
+
+    private static string NumberKey(Receipt receipt)
+    {
+        Span<byte> key = stackalloc byte[Core.Numbers.NumberKey.Size];
+        receipt.Number.WriteTo(key);
+        return Convert.ToHexStringLower(key);
+    }
+
+    public static string Verdict(Receipt receipt) => Words.Verdicts.Of((V1.Verdict)receipt.Verdict).ToUpperInvariant();
+
+    public static string Reasons(Receipt receipt) => string.Join(", ", receipt.Reasons.ToArray().Select(r => Words.Reasons.Of((V1.ReasonCode)r)));
+
+    public static string Time(long milliseconds) => TimeText.Format(DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));
+
+    private static string Facts(Receipt receipt)
+    {
+        var digest = receipt.Kind == ReceiptKind.List ? "chain of answers " + Convert.ToHexStringLower(receipt.Digest.Span)
+            : receipt.Digest.Span.SequenceEqual(FactsDigest.Nothing.Span) ? "none"
+            : "digest " + Convert.ToHexStringLower(receipt.Digest.Span);
+        return receipt.Partition < 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{digest}, {receipt.AgeMs} ms old")
+            : string.Create(CultureInfo.InvariantCulture, $"{digest}, {receipt.AgeMs} ms old, version {receipt.Version} of partition {receipt.Partition}");
+    }
+}
