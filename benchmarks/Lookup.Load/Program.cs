@@ -18,6 +18,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new FirstLoadCommand(),
     new CheckCommand(),
     new StreamCommand(),
+    new ReceiptsCommand(),
     new OverloadCommand(),
     new RegisterSwitchCommand(),
     new ScrubCommand(),

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Grpc.Net.Client;
 using Lookup.Cli.Bench;
 using Lookup.Load.Latency;
 using Lookup.Load.Numbers;
@@ -61,21 +60,21 @@ internal sealed class CheckCommand : LoadCommand
         var shape = string.Create(CultureInfo.InvariantCulture, $"{connections} connections with {inFlight} checks under way on each; client, service and redis on one machine.");
 
         Report.Say("Decided by the filter ...");
-        using var unknown = new Side(bed.Address, bed.Service, connections, report, Unknown, Verdict.Deny);
-        using var bare = new Side(echoAddress, echo, connections, report, Unknown, EchoService.Answer);
+        using var unknown = new CheckSide(bed.Address, bed.Service, connections, report, Unknown, Verdict.Deny);
+        using var bare = new CheckSide(echoAddress, echo, connections, report, Unknown, EchoService.Answer);
         await CompareAsync("check_filter_decided", "gRPC echo", unknown, bare, $"Numbers without facts beside {numbers:N0} facts; {shape}");
         Report.Say("Cached ...");
-        using var cached = new Side(bed.Address, bed.Service, connections, report, i => NumberBlock.Dutch.Text(i * NumberBlock.Stride % CachedNumbers), Verdict.Allow);
+        using var cached = new CheckSide(bed.Address, bed.Service, connections, report, i => NumberBlock.Dutch.Text(i * NumberBlock.Stride % CachedNumbers), Verdict.Allow);
         await CompareAsync("check_cached", "gRPC echo", cached, bare, $"{CachedNumbers:N0} consented numbers again and again; {shape}");
         Report.Say("Read in redis ...");
-        using var read = new Side(uncachedAddress, uncached, connections, report, Consented, Verdict.Allow);
-        using var hmget = new Side(readingAddress, reading, connections, report, Consented, EchoService.Answer);
+        using var read = new CheckSide(uncachedAddress, uncached, connections, report, Consented, Verdict.Allow);
+        using var hmget = new CheckSide(readingAddress, reading, connections, report, Consented, EchoService.Answer);
         await CompareAsync("check_confirmed", "gRPC echo with one HMGET", read, hmget, $"Consented numbers, the record cache switched off; {shape}");
 
         Report.Say("One at a time ...");
-        using var one = new Side(bed.Address, bed.Service, 1, report, Unknown, Verdict.Deny);
-        using var oneBare = new Side(echoAddress, echo, 1, report, Unknown, EchoService.Answer);
-        await TurnsAsync(one, oneBare, 1);
+        using var one = new CheckSide(bed.Address, bed.Service, 1, report, Unknown, Verdict.Deny);
+        using var oneBare = new CheckSide(echoAddress, echo, 1, report, Unknown, EchoService.Answer);
+        await CheckSide.TurnsAsync(one, oneBare, 1, rounds, time, ct);
         report.Add(new Metric("check_one_at_a_time_p50", "us", one.P50)
         {
             BaselineName = "gRPC echo",
@@ -88,7 +87,7 @@ internal sealed class CheckCommand : LoadCommand
         var open = new LatencyReport("check_at_rate", "gRPC echo");
         for (var round = 0; round <= rounds; round++)
         {
-            foreach (var side in (Side[])[unknown, bare])
+            foreach (var side in (CheckSide[])[unknown, bare])
             {
                 var run = await OpenLoop.RunAsync(rate, i => side.CallAsync((int)(i % connections), i), elapsed => elapsed >= time, ct);
                 if (round > 0)
@@ -102,75 +101,11 @@ internal sealed class CheckCommand : LoadCommand
 
         string Consented(long i) => NumberBlock.Dutch.Text(i * NumberBlock.Stride % numbers);
 
-        async Task CompareAsync(string name, string baseline, Side subject, Side beside, string note)
+        async Task CompareAsync(string name, string baseline, CheckSide subject, CheckSide beside, string note)
         {
-            await TurnsAsync(subject, beside, inFlight);
+            await CheckSide.TurnsAsync(subject, beside, inFlight, rounds, time, ct);
             report.Add(new Metric(name, "checks/s", subject.Rates) { BaselineName = baseline, Baseline = beside.Rates, Note = note });
             report.Add(new Metric(name + "_cpu", "us/check", subject.Cpu) { BaselineName = baseline, Baseline = beside.Cpu, Note = "Processor time of the service." });
         }
-
-        async Task TurnsAsync(Side subject, Side beside, int callers)
-        {
-            subject.Forget();
-            beside.Forget();
-            for (var round = 0; round <= rounds; round++)
-            {
-                // Who is first in a round has the colder machine.
-                foreach (var side in round % 2 == 0 ? (Side[])[subject, beside] : [beside, subject])
-                {
-                    await side.RunAsync(callers, time, keep: round > 0, ct);
-                }
-            }
-        }
-    }
-
-    // A service and what it is asked.
-    private sealed class Side : IDisposable
-    {
-        private readonly ChildProcess _process;
-        private readonly GrpcChannel[] _channels;
-        private readonly Checker[] _checkers;
-        private readonly Func<long, string> _number;
-        private readonly Verdict[] _permitted;
-        private readonly Report _report;
-        private long _asked;
-
-        internal Side(Uri address, ChildProcess process, int connections, Report report, Func<long, string> number, Verdict permitted)
-        {
-            (_process, _number, _permitted, _report) = (process, number, [permitted], report);
-            _channels = [.. Enumerable.Range(0, connections).Select(_ => TestBed.Connect(address))];
-            _checkers = [.. _channels.Select(channel => new Checker(channel, report))];
-        }
-
-        internal Series Rates { get; private set; } = new();
-
-        /// <summary>Processor time of the service for each check, in microseconds.</summary>
-        internal Series Cpu { get; private set; } = new();
-
-        /// <summary>In microseconds.</summary>
-        internal Series P50 { get; private set; } = new();
-
-        internal void Forget() => (Rates, Cpu, P50) = (new Series(), new Series(), new Series());
-
-        internal Task<Outcome> CallAsync(int connection, long request) =>
-            _checkers[connection].CheckAsync(_number(request), "A number", _permitted);
-
-        internal async Task RunAsync(int inFlight, TimeSpan time, bool keep, CancellationToken ct)
-        {
-            var (before, first) = (_process.ProcessorTime, _asked);
-            var (run, seconds) = await ClosedLoop.RunAsync(
-                inFlight * _channels.Length, (caller, request) => CallAsync(caller % _channels.Length, first + request), time, ct);
-            var checks = run[Outcome.Right];
-            _asked = first + checks;
-            if (run[Outcome.Undecided] > 0)
-                _report.Wrong($"Checks ended without a decision: {string.Concat(_checkers.Select(checker => checker.LastStatus).Distinct())}", (int)run[Outcome.Undecided]);
-            if (!keep || checks == 0)
-                return;
-            Rates.Add(checks / seconds);
-            Cpu.Add((_process.ProcessorTime - before).TotalMicroseconds / checks);
-            P50.Add(LatencyRun.Percentile(run.Latencies, 50));
-        }
-
-        public void Dispose() => Array.ForEach(_channels, channel => channel.Dispose());
     }
 }

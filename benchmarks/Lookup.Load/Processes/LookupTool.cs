@@ -31,6 +31,19 @@ internal static class LookupTool
         return (process, await AddressAsync(process, ct));
     }
 
+    /// <summary>Starts the service on free ports with receipts for each answer.</summary>
+    /// <param name="bed">Its redis-server, its key and the folder for what it writes.</param>
+    /// <param name="ct">Ends the wait for its start.</param>
+    internal static async Task<(ChildProcess Process, Uri Address)> ServeWithReceiptsAsync(TestBed bed, CancellationToken ct)
+    {
+        var key = bed.PathOf("receipt.key");
+        (await RunAsync(["receipt", "key", key], ct)).MustSucceed("lookup receipt key");
+        var process = new ChildProcess(
+            Path,
+            ["serve", "--json", "--listen", "127.0.0.1:0", "--redis", bed.Redis.ConnectionString, "--key-file", bed.KeyFile, "--receipts", bed.PathOf("receipts"), "--receipt-key", key]);
+        return (process, await AddressAsync(process, ct));
+    }
+
     /// <summary>Starts this program as a service that decides nothing.</summary>
     /// <param name="ct">Ends the wait for its start.</param>
     /// <param name="store">Connection string of a store that each single check reads in; null: none.</param>

@@ -42,17 +42,7 @@ internal static class StreamRates
         using var channel = TestBed.Connect(address);
         var sources = Free(settings);
         var baseline = new Side("bare stream echo", new StreamDriver(channel, settings.Window, settings.ChunkSize, NoConsent), echo);
-        for (var round = 0; round <= settings.Rounds; round++)
-        {
-            var time = round == 0 ? settings.WarmUp : settings.RoundTime;
-            foreach (var side in (Side[])[subject, baseline])
-            {
-                var run = await side.RunAsync(sources, elapsed => elapsed >= time, report, ct);
-                if (round > 0)
-                    side.Keep(run);
-            }
-        }
-
+        await TurnsAsync(subject, baseline, sources, settings.Rounds, settings.WarmUp, settings.RoundTime, report, ct);
         report.Add(new Metric(subject.Name, "numbers/s", subject.Rates) { BaselineName = baseline.Name, Baseline = baseline.Rates, Note = note });
         report.Add(new Metric(subject.Name + "_cpu", "ns/number", subject.Cpu)
         {
@@ -60,6 +50,22 @@ internal static class StreamRates
             Baseline = baseline.Cpu,
             Note = "Processor time of the service.",
         });
+    }
+
+    /// <summary>Runs two in turns, after a round of each to warm up.</summary>
+    internal static async Task TurnsAsync(
+        Side subject, Side baseline, ChunkSource[] sources, int rounds, TimeSpan warmUp, TimeSpan roundTime, Report report, CancellationToken ct)
+    {
+        for (var round = 0; round <= rounds; round++)
+        {
+            var time = round == 0 ? warmUp : roundTime;
+            foreach (var side in (Side[])[subject, baseline])
+            {
+                var run = await side.RunAsync(sources, elapsed => elapsed >= time, report, ct);
+                if (round > 0)
+                    side.Keep(run);
+            }
+        }
     }
 
     /// <summary>Numbers with a consent each, every one asked once in the whole run, beside redis-benchmark.</summary>
