@@ -39,6 +39,9 @@ public sealed class EmbeddedStore : IFactStore
     public IImportStore Imports => _store.Imports;
 
     /// <inheritdoc/>
+    public IAccessStore Access => _store.Access;
+
+    /// <inheritdoc/>
     public IFilterStore Filters => _store.Filters;
 
     /// <inheritdoc/>

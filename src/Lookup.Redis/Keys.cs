@@ -12,7 +12,8 @@
 //   {pp}x:G      string filter, see BlockFilter
 //   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
 //   {pp}w        never there: what a write that changes nothing names, to find out whether writes are taken
-//   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports, :builder; :w as {pp}w
+//   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports, :credentials,
+//   :grants, :builder; :w as {pp}w
 using System.Buffers.Binary;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -38,6 +39,8 @@ internal static class Keys
     internal static readonly RedisKey Organisations = "{lookup}:organisations";
     internal static readonly RedisKey Snapshots = "{lookup}:snapshots";
     internal static readonly RedisKey Imports = "{lookup}:imports";
+    internal static readonly RedisKey Credentials = "{lookup}:credentials";
+    internal static readonly RedisKey Grants = "{lookup}:grants";
     internal static readonly RedisKey Builder = "{lookup}:builder";
 
     private const string Hex = "0123456789abcdef";

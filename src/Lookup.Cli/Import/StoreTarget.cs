@@ -1,6 +1,7 @@
 using Lookup.Cli.Hosting;
 using Lookup.Core.Facts;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Mapping;
 using Lookup.Server.Services;
 using Lookup.V1;
@@ -11,7 +12,7 @@ namespace Lookup.Cli.Import;
 /// <summary>Imports straight into a store, without a service, by the same checks and merges.</summary>
 internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, TimeProvider clock) : IImportTarget
 {
-    private readonly FactWriter _writer = new(store.Store, new FactExpander(registers, store.Cipher, clock));
+    private readonly FactWriter _writer = new(store.Store, new FactExpander(registers, store.Cipher, clock), clock);
 
     public string Name => $"store {store.Store.Manifest.Epoch:x16}";
 
@@ -49,7 +50,7 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
         await foreach (var batch in batches.WithCancellation(ct))
         {
             await session.TouchAsync(ct);
-            var (outcomes, _) = await _writer.WriteAsync(batch.Facts, session, ct);
+            var (outcomes, _) = await _writer.WriteAsync(batch.Facts, session, Caller.Anyone, ct);
             var refused = new List<RefusedFact>();
             var unchanged = 0;
             for (var i = 0; i < outcomes.Length; i++)

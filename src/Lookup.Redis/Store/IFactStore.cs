@@ -17,6 +17,9 @@ public interface IFactStore : IAsyncDisposable
     /// <summary>What is kept of imports.</summary>
     public IImportStore Imports { get; }
 
+    /// <summary>Who may ask for whom.</summary>
+    public IAccessStore Access { get; }
+
     /// <summary>The filters.</summary>
     public IFilterStore Filters { get; }
 
@@ -81,7 +84,7 @@ public interface IFactStore : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation);
 
-    /// <summary>Organisations and snapshots of registers. Costs little where nothing changed since the last call.</summary>
+    /// <summary>Organisations, snapshots of registers, credentials and grants. Costs little where nothing changed since the last call.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public Task<Registry> ReadRegistryAsync(CancellationToken cancellation);
 

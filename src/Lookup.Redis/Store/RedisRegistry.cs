@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
 
-/// <summary>Organisations and register snapshots, in the slot of the manifest.</summary>
+/// <summary>Organisations, register snapshots, credentials and grants, in the slot of the manifest.</summary>
 internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue epoch)
 {
     private static readonly RedisValue[] ManifestFields = ["epoch", "registry", "state"];
@@ -54,6 +54,8 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
         Task<RedisValue>? stamps = null;
         Task<HashEntry[]>? organisations = null;
         Task<HashEntry[]>? snapshots = null;
+        Task<HashEntry[]>? credentials = null;
+        Task<HashEntry[]>? grants = null;
         var manifest = await link.ReadAsync(
             Keys.Shared,
             async db =>
@@ -61,9 +63,13 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
                 stamps = StampsAsync(db);
                 organisations = db.HashGetAllAsync(Keys.Organisations, CommandFlags.DemandMaster);
                 snapshots = db.HashGetAllAsync(Keys.Snapshots, CommandFlags.DemandMaster);
+                credentials = db.HashGetAllAsync(Keys.Credentials, CommandFlags.DemandMaster);
+                grants = db.HashGetAllAsync(Keys.Grants, CommandFlags.DemandMaster);
                 var manifest = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
                 await organisations;
                 await snapshots;
+                await credentials;
+                await grants;
                 return await manifest;
             },
             cancellation);
@@ -80,7 +86,9 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
                 .ToDictionary(
                     group => group.Key,
                     group => group.Select(parts => long.Parse(parts[1], CultureInfo.InvariantCulture)).Order().ToArray(),
-                    StringComparer.Ordinal));
+                    StringComparer.Ordinal),
+            [.. (await credentials!).Select(RedisAccess.Credential)],
+            [.. (await grants!).Select(RedisAccess.Grant)]);
         Volatile.Write(ref _last, new Known(registry, history));
         return registry;
     }

@@ -42,6 +42,7 @@ internal sealed class RedisStore : IFactStore
         _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
         Filters = new RedisFilters(link, _partitions, _feed, _epoch);
         _registry = new RedisRegistry(link, _fences, _epoch);
+        Access = new RedisAccess(link, _epoch);
         Imports = new RedisImports(link, manifest, _partitions, _names, _registry);
     }
 
@@ -50,6 +51,9 @@ internal sealed class RedisStore : IFactStore
 
     /// <inheritdoc/>
     public IImportStore Imports { get; }
+
+    /// <inheritdoc/>
+    public IAccessStore Access { get; }
 
     /// <inheritdoc/>
     public IFilterStore Filters { get; }

@@ -9,6 +9,7 @@ internal static class Script
     internal static readonly string Source = Load("source");
     internal static readonly string Registry = Load("registry");
     internal static readonly string Import = Load("import");
+    internal static readonly string Credential = Load("credential");
     internal static readonly string Revert = Load("revert");
     internal static readonly string Builder = Load("builder");
     internal static readonly string FilterBegin = Load("filter-begin");

@@ -63,12 +63,18 @@ public sealed record StoredSource(string Source, string Actor, string ImportId =
 /// <param name="Layers">The layers that bind it.</param>
 public sealed record StoredOrganisation(string Name, Sector Sector, Layers Layers);
 
-/// <summary>Organisations and loaded registers at one moment.</summary>
+/// <summary>Organisations, loaded registers, credentials and grants at one moment.</summary>
 /// <param name="Version">Grows with every change.</param>
 /// <param name="Organisations">In no order.</param>
 /// <param name="Snapshots">Dates in Unix milliseconds, ascending, by name of the register.</param>
+/// <param name="Credentials">In no order.</param>
+/// <param name="Grants">In no order.</param>
 public sealed record Registry(
-    ulong Version, IReadOnlyList<StoredOrganisation> Organisations, IReadOnlyDictionary<string, long[]> Snapshots);
+    ulong Version,
+    IReadOnlyList<StoredOrganisation> Organisations,
+    IReadOnlyDictionary<string, long[]> Snapshots,
+    IReadOnlyList<StoredCredential> Credentials,
+    IReadOnlyList<StoredGrant> Grants);
 
 /// <summary>State of a store that can be served from.</summary>
 /// <param name="Facts">Timelines in all partitions.</param>

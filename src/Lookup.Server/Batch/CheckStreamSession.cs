@@ -25,7 +25,7 @@ internal sealed class CheckStreamSession(
     {
         services.Lane.OpenStream();
         drain.Track(context);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
+        using var stop = drain.Link(context);
         var writing = Task.CompletedTask;
         try
         {
@@ -72,19 +72,19 @@ internal sealed class CheckStreamSession(
             throw Refusals.Invalid("open", "The first message of a stream must be open.");
         }
 
-        return OpenStream.Read(
-            requests.Current.Open,
-            services.Store.Manifest,
-            services.Receipts.Log is not null,
-            services.Clock.GetUtcNow().ToUnixTimeMilliseconds());
+        var now = services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var open = OpenStream.Read(requests.Current.Open, services.Store.Manifest, services.Receipts.Log is not null, now);
+        context.Lease()?.Require(requests.Current.Open.Question.Organisation, now);
+        return open;
     }
 
     private async Task ReadAsync(OpenStream open, CancellationToken stop)
     {
         ulong? last = null;
+        var max = context.Lease()?.Caller.State.MaxChunk is > 0 and var own ? own : ChunkWorker.MaxNumbers;
         while (await requests.MoveNext(stop))
         {
-            var chunk = Checked(requests.Current, last);
+            var chunk = Checked(requests.Current, last, max);
             last = chunk.Sequence;
             // A place first: a chunk that is begun has its answer written.
             if (!await _inFlight.Writer.WaitToWriteAsync(stop))
@@ -117,7 +117,7 @@ internal sealed class CheckStreamSession(
         }
     }
 
-    internal static V1.CheckStreamChunk Checked(V1.CheckStreamRequest request, ulong? last)
+    internal static V1.CheckStreamChunk Checked(V1.CheckStreamRequest request, ulong? last, int max)
     {
         if (request.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Chunk)
         {
@@ -136,8 +136,8 @@ internal sealed class CheckStreamSession(
         }
 
         var (field, count) = chunk.Texts.Count > 0 ? ("chunk.texts", chunk.Texts.Count) : ("chunk.numbers", chunk.Numbers.Count);
-        return count is > 0 and <= ChunkWorker.MaxNumbers
+        return count > 0 && count <= max
             ? chunk
-            : throw Refusals.Invalid(field, $"1 to {ChunkWorker.MaxNumbers} are expected.");
+            : throw Refusals.Invalid(field, $"1 to {max} are expected.");
     }
 }

@@ -55,7 +55,7 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
         ulong? last = null;
         while (await requestStream.MoveNext(context.CancellationToken))
         {
-            var chunk = CheckStreamSession.Checked(requestStream.Current, last);
+            var chunk = CheckStreamSession.Checked(requestStream.Current, last, ChunkWorker.MaxNumbers);
             last = chunk.Sequence;
             await responseStream.WriteAsync(await AnswerAsync(open, chunk, context.CancellationToken), context.CancellationToken);
         }

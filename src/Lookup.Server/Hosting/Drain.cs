@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Lookup.Server.Access;
 using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Hosting;
@@ -23,6 +24,11 @@ internal sealed class Drain : IHostedLifecycleService, IDisposable
 
     /// <summary>Whether shutdown is what ends a call, not its caller.</summary>
     internal bool Ends(ServerCallContext context) => _begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested;
+
+    /// <summary>Ends with a stream's caller, with shutdown, and with the lease of its credential.</summary>
+    internal CancellationTokenSource Link(ServerCallContext context) => context.Lease() is { } lease
+        ? CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, Begun, lease.Over)
+        : CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, Begun);
 
     /// <summary>Counts a stream until its last frame is handed to the connection.</summary>
     internal void Track(ServerCallContext context)

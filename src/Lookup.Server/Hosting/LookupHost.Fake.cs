@@ -24,6 +24,11 @@ public sealed partial class LookupHost
     public static LookupHost BuildFake(LookupServerOptions options, IFakeAnswers answers, Action<ILoggingBuilder>? logging = null)
     {
         var faults = options.Faults();
+        if (options.AsksCredentials)
+        {
+            faults = [.. faults, "A fake service keeps no credentials: it listens on a loopback address, and without them."];
+        }
+
         if (faults.Count != 0)
         {
             throw new ServerSettingsException(faults);
@@ -46,7 +51,7 @@ public sealed partial class LookupHost
 
         builder.Services.AddSingleton(health);
         var app = builder.Build();
-        UseJson(app);
+        UseJson(app, asksCredentials: false);
         app.MapGrpcService<FakeLookupEndpoint>();
         app.MapGrpcService<FakeFactEndpoint>();
         app.MapGrpcService<FakeWatchEndpoint>();

@@ -3,6 +3,7 @@ using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Batch;
 using Lookup.Server.Errors;
 using Lookup.Server.Json;
@@ -126,6 +127,10 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <summary>What gathers the facts of a check, for tests of what it costs.</summary>
     internal FactReader Facts => _app.Services.GetRequiredService<FactReader>();
 
+    /// <summary>Reads organisations, registers, credentials and grants at once, for tests that do not wait for it.</summary>
+    internal Task FollowRegistryAsync(CancellationToken cancellation) =>
+        _app.Services.GetRequiredService<RegistryReplica>().ReadAsync(cancellation);
+
     /// <summary>The checks, for measuring them without a network.</summary>
     internal SingleChecks Checks => _app.Services.GetRequiredService<SingleChecks>();
 
@@ -172,6 +177,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>().AddSingleton<PositionTokens>();
         services.AddSingleton<SingleChecks>();
+        AddAccess(services);
         services.AddSingleton(new FactExpander(regimes, cipher, clock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
         services.AddSingleton<ReceiptEndpoint>();
@@ -181,41 +187,60 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
     }
 
+    private static void AddAccess(IServiceCollection services)
+    {
+        services.AddSingleton<AccessControl>().AddSingleton<CallerStates>().AddSingleton<AccessMetrics>();
+        services.AddSingleton<AccessInterceptor>().AddSingleton<AccessEndpoint>();
+        services.AddSingleton<StreamLeases>().AddHostedService(s => s.GetRequiredService<StreamLeases>());
+    }
+
     private static void AddFaces(IServiceCollection services, LookupServerOptions options)
     {
         MaskedLogs.Mask(services);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
         services.AddRouting();
-        // A page of another site must not reach a service on this machine under a name that it made up.
+        // A page of another site must not reach a service on this machine under a name that it made up; where credentials are
+        // asked for, it has none.
         services.AddHostFiltering(filter =>
         {
-            filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"];
+            filter.AllowedHosts = options.AsksCredentials ? ["*"] : ["localhost", "127.0.0.1", "[::1]"];
             filter.IncludeFailureMessage = false;
         });
         services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = options.MaxMessageBytes;
             grpc.Interceptors.Add<ErrorInterceptor>();
+            if (options.AsksCredentials)
+            {
+                grpc.Interceptors.Add<AccessInterceptor>();
+            }
         }).AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
         services.AddGrpcReflection();
     }
 
     private static void Map(WebApplication app)
     {
+        var asksCredentials = app.Services.GetRequiredService<AccessControl>().IsOn;
+        if (asksCredentials)
+        {
+            app.UseMiddleware<AccessGate>();
+        }
+
         app.UseMiddleware<CheckShortcut>();
-        UseJson(app);
+        UseJson(app, asksCredentials);
         app.MapGrpcService<LookupEndpoint>();
         app.MapGrpcService<FactEndpoint>();
         app.MapGrpcService<RegistryEndpoint>();
         app.MapGrpcService<ImportEndpoint>();
         app.MapGrpcService<WatchEndpoint>();
         app.MapGrpcService<ReceiptEndpoint>();
+        app.MapGrpcService<AccessEndpoint>();
         app.MapGrpcService<HealthService>();
         app.MapGrpcReflectionService();
         LivePage.Map(app);
     }
 
-    private static void UseJson(WebApplication app)
+    private static void UseJson(WebApplication app, bool asksCredentials)
     {
         app.UseWhen(StrictJson.Concerns, json =>
         {
@@ -223,6 +248,11 @@ public sealed partial class LookupHost : IAsyncDisposable
             json.UseHostFiltering();
         });
         app.UseRouting();
+        if (asksCredentials)
+        {
+            app.UseMiddleware<RoleGate>();
+        }
+
         app.UseWhen(StrictJson.Concerns, json => json.UseMiddleware<StrictJson>());
     }
 }

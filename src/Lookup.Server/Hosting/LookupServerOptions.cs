@@ -12,6 +12,14 @@ public sealed class LookupServerOptions
     /// <summary>IP address to listen on. Without TLS and credentials only a loopback address is accepted. Default 127.0.0.1.</summary>
     public string Address { get; set; } = "127.0.0.1";
 
+    /// <summary>
+    /// Whether a credential is asked for. Default: only where it is needed, which is on an address that is no loopback address.
+    /// </summary>
+    public bool? Credentials { get; set; }
+
+    /// <summary>Whether a credential is asked for, by the settings together.</summary>
+    public bool AsksCredentials => Credentials ?? !IsLoopback;
+
     /// <summary>Port for gRPC (HTTP/2 with prior knowledge). 0 to 65535, default 7500; 0 takes a free one.</summary>
     public int GrpcPort { get; set; } = 7500;
 
@@ -175,6 +183,8 @@ public sealed class LookupServerOptions
         typeof(LookupServerOptions).GetProperty(setting.Name)!.SetValue(this, value);
         return true;
     }
+
+    private bool IsLoopback => !IPAddress.TryParse(Address, out var address) || IPAddress.IsLoopback(address);
 
     /// <summary>Everything that is wrong, one sentence each; empty if all is well.</summary>
     public IReadOnlyList<string> Faults()

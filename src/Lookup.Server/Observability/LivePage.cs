@@ -22,7 +22,13 @@ internal static class LivePage
         ("/live.css", "live.css", "text/css; charset=utf-8"),
     ];
 
+    private static readonly string[] Addresses = [.. Files.Select(file => file.Path), "/live", "/metrics"];
+
     private static int _readers;
+
+    /// <summary>Whether a request is for one of the addresses.</summary>
+    internal static bool IsPage(HttpRequest request) =>
+        HttpMethods.IsGet(request.Method) && Addresses.Contains(request.Path.Value ?? "", StringComparer.Ordinal);
 
     /// <summary>Adds the addresses.</summary>
     internal static void Map(WebApplication app)

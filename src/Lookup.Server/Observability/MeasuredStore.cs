@@ -20,6 +20,9 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
     public IImportStore Imports => inner.Imports;
 
     /// <inheritdoc/>
+    public IAccessStore Access => inner.Access;
+
+    /// <inheritdoc/>
     public IFilterStore Filters => inner.Filters;
 
     /// <inheritdoc/>

@@ -36,7 +36,7 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
     {
         var sent = clock.GetTimestamp();
         var registry = await store.ReadRegistryAsync(cancellation);
-        var snapshot = RegistrySnapshot.Of(registry, regimes, sent);
+        var snapshot = new RegistrySnapshot(registry, regimes, sent);
         lock (_gate)
         {
             if (_current is null || _current.ReadAt < sent)

@@ -9,17 +9,17 @@ internal sealed class RegistrySnapshot
 {
     private readonly FrozenDictionary<string, Organisation> _organisations;
 
-    internal RegistrySnapshot(
-        IEnumerable<Organisation> organisations, IReadOnlyDictionary<string, long[]> registers, RegimeSet regimes, long readAt)
+    internal RegistrySnapshot(Redis.Registry source, RegimeSet regimes, long readAt)
     {
-        _organisations = organisations.ToFrozenDictionary(o => o.Name, StringComparer.Ordinal);
-        Dates = registers;
-        Registers = new RegisterSnapshots(regimes, registers);
+        Source = source;
+        _organisations = source.Organisations.Select(o => new Organisation(o.Name, o.Sector, o.Layers))
+            .ToFrozenDictionary(o => o.Name, StringComparer.Ordinal);
+        Registers = new RegisterSnapshots(regimes, source.Snapshots);
         ReadAt = readAt;
     }
 
-    internal static RegistrySnapshot Of(Redis.Registry registry, RegimeSet regimes, long readAt) =>
-        new(registry.Organisations.Select(o => new Organisation(o.Name, o.Sector, o.Layers)), registry.Snapshots, regimes, readAt);
+    /// <summary>What was read. The same where nothing changed.</summary>
+    internal Redis.Registry Source { get; }
 
     /// <summary>Timestamp of the clock just before the read was sent: it holds all that was written before.</summary>
     internal long ReadAt { get; }
@@ -27,7 +27,7 @@ internal sealed class RegistrySnapshot
     internal RegisterSnapshots Registers { get; }
 
     /// <summary>Snapshot dates (Unix milliseconds) by register name.</summary>
-    internal IReadOnlyDictionary<string, long[]> Dates { get; }
+    internal IReadOnlyDictionary<string, long[]> Dates => Source.Snapshots;
 
     internal IReadOnlyCollection<Organisation> Organisations => _organisations.Values;
 

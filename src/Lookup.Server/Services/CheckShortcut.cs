@@ -12,6 +12,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
 using Google.Protobuf;
+using Lookup.Core.Access;
 using Lookup.Core.Facts;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
@@ -24,7 +25,7 @@ namespace Lookup.Server.Services;
 
 /// <summary>Answers plain calls of Check.</summary>
 internal sealed class CheckShortcut(
-    RequestDelegate next, SingleChecks checks, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock)
+    RequestDelegate next, SingleChecks checks, AccessControl access, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock)
 {
     private const string Method = "/lookup.v1.LookupService/Check";
     private const string ContentType = "application/grpc";
@@ -75,7 +76,7 @@ internal sealed class CheckShortcut(
     {
         List<FieldFault>? faults = null;
         var asked = checks.Read(request, context.CallerId(), ref faults);
-        if (faults is not null)
+        if (faults is not null || !MayAsk(context, asked))
         {
             return default;
         }
@@ -92,6 +93,10 @@ internal sealed class CheckShortcut(
             return default;
         }
     }
+
+    // What is missing is told by the endpoint.
+    private bool MayAsk(HttpContext context, in NumberQuestion asked) =>
+        !access.IsOn || (access.CallerOf(context) is var caller && caller.Has(Roles.Check) && caller.May(asked.Asked.Organisation, asked.At));
 
     private async Task<V1.CheckResponse?> TryReadAsync(
         V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, HttpContext context, long begin)

@@ -1,7 +1,9 @@
+using Google.Protobuf.Collections;
 using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
@@ -21,6 +23,7 @@ internal sealed class FactEndpoint(
     LookupServerOptions options,
     TimeProvider clock,
     Drain drain,
+    AccessControl access,
     PositionTokens tokens)
     : V1.FactService.FactServiceBase
 {
@@ -58,7 +61,7 @@ internal sealed class FactEndpoint(
         }
 
         drain.Track(context);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
+        using var stop = drain.Link(context);
         ImportSession? import = null;
         try
         {
@@ -123,13 +126,17 @@ internal sealed class FactEndpoint(
                 Number = number.ToString(),
                 ConsistencyToken = tokens.Of(new StorePosition(position.Partition, position.Version)),
             };
+            var known = new RepeatedField<V1.KnownFact>();
             foreach (var timeline in read)
             {
-                if (!await naming.AddAsync(response.Facts, timeline.Id, timeline.Value, timeline.Details, now, call.Token))
+                if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, now, call.Token))
                 {
                     throw new StoreUnavailableException(StoreFault.Damaged, "A stored record cannot be read.");
                 }
             }
+
+            var caller = access.CallerOf(context);
+            response.Facts.AddRange(known.Where(one => caller.MaySee(one.Fact, now)));
 
             return response;
         }
@@ -219,7 +226,8 @@ internal sealed class FactEndpoint(
     {
         monitor.ThrowIfUntrusted();
         (FactOutcome[], string) written = default;
-        await LimitedAsync(async token => written = await writer.WriteAsync(facts, import, token), context);
+        var caller = context.Lease()?.Caller ?? access.CallerOf(context);
+        await LimitedAsync(async token => written = await writer.WriteAsync(facts, import, caller, token), context);
         return written;
     }
 

@@ -1,5 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Services;
@@ -7,25 +8,35 @@ namespace Lookup.Server.Services;
 /// <summary>Checks, expands and stores batches of facts, and tells what became of each.</summary>
 /// <param name="store">The store.</param>
 /// <param name="expander">Checks and expands.</param>
+/// <param name="clock">The clock.</param>
 /// <param name="replica">The replica of this process, which is told at once; null where there is none.</param>
-internal sealed class FactWriter(IFactStore store, FactExpander expander, FilterReplica? replica = null)
+internal sealed class FactWriter(IFactStore store, FactExpander expander, TimeProvider clock, FilterReplica? replica = null)
 {
     /// <summary>Stores a batch.</summary>
     /// <param name="facts">The facts.</param>
     /// <param name="import">The import that they belong to; null for none.</param>
+    /// <param name="caller">Who records them: facts of organisations that are not granted are refused.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <returns>One result for each fact, in order, and the token.</returns>
     internal async Task<(FactOutcome[] Outcomes, string Token)> WriteAsync(
-        IReadOnlyList<V1.Fact> facts, ImportSession? import, CancellationToken cancellation)
+        IReadOnlyList<V1.Fact> facts, ImportSession? import, Caller caller, CancellationToken cancellation)
     {
         var outcomes = new FactOutcome[facts.Count];
         var ends = new int[facts.Count];
         var stored = new List<StoredFact>(facts.Count);
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         for (var i = 0; i < facts.Count; i++)
         {
             List<FieldFault>? faults = null;
             var fact = FactMapping.Map(facts[i], ref faults);
             faults ??= [];
+            if (!caller.May(FactOwner.Of(facts[i]), now))
+            {
+                faults.Add(new FieldFault(FactOwner.FieldOf(facts[i]), FactOwner.Of(facts[i]) == Scope.AllName
+                    ? "The credential is not granted what concerns all (\"*\")."
+                    : "The credential is not granted this organisation."));
+            }
+
             var begin = stored.Count;
             // The number of the source is asked for only where the rest is in order; 0 is never stored.
             if (!expander.TryExpand(fact, 0, stored, faults) | faults.Count != 0)

@@ -36,6 +36,7 @@ internal sealed class HealthService(
     {
         [""] = Needs.Answers,
         [V1.LookupService.Descriptor.FullName] = Needs.Answers,
+        [V1.AccessService.Descriptor.FullName] = Needs.Writes,
         [V1.FactService.Descriptor.FullName] = Needs.Writes,
         [V1.ImportService.Descriptor.FullName] = Needs.Writes,
         [V1.RegistryService.Descriptor.FullName] = Needs.Writes,

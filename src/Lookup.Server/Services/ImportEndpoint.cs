@@ -47,7 +47,7 @@ internal sealed class ImportEndpoint(
         }
 
         drain.Track(context);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
+        using var stop = drain.Link(context);
         var reverting = Task.FromResult<StoredImport>(null!);
         try
         {

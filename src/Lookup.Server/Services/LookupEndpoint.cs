@@ -21,6 +21,7 @@ internal sealed class LookupEndpoint(
     NumberCipher cipher,
     LookupServerOptions options,
     Drain drain,
+    AccessControl access,
     ServiceMetrics metrics)
     : V1.LookupService.LookupServiceBase
 {
@@ -31,6 +32,7 @@ internal sealed class LookupEndpoint(
         List<FieldFault>? faults = null;
         var asked = checks.Read(request, context.GetHttpContext().CallerId(), ref faults);
         FieldFaults.ThrowIfAny(faults);
+        access.CallerOf(context).Demand(asked.Asked.Organisation, asked.At);
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         return checks.TryAnswer(request, asked, out var begun) ?? await checks.AnswerAsync(request, asked, begun, call);
     }
@@ -49,6 +51,7 @@ internal sealed class LookupEndpoint(
         var asked = checks.Read(
             request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
         FieldFaults.ThrowIfAny(faults);
+        access.CallerOf(context).Demand(asked.Asked.Organisation, asked.At);
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         var begun = reader.Begin(asked);
         using var facts = begun is { IsWhole: true } ? begun : await reader.ReadAsync(asked, begun, call);

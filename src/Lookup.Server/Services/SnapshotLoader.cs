@@ -37,7 +37,7 @@ internal sealed class SnapshotLoader(
         }
 
         drain.Track(context);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
+        using var stop = drain.Link(context);
         try
         {
             return await LoadAsync(requests, responses, stop.Token);

@@ -1,5 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
 using Lookup.Server.Registry;
@@ -56,27 +57,34 @@ internal sealed class WatchFilter
     }
 
     /// <summary>Whether a change is to be told.</summary>
+    /// <param name="id">What it is about.</param>
+    /// <param name="caller">Who watches: where no organisations were named, what is granted is told.</param>
+    /// <param name="now">Unix milliseconds.</param>
+    /// <param name="cancellation">Ends the look-up.</param>
     /// <exception cref="StoreUnavailableException">The name behind it could not be read.</exception>
-    internal ValueTask<bool> WantsAsync(FactId id, CancellationToken cancellation)
+    internal ValueTask<bool> WantsAsync(FactId id, Caller caller, long now, CancellationToken cancellation)
     {
-        if (_names.Count == 0 || id.Scope == Scope.All || _scopes.Contains(id.Scope))
+        if (FactOwner.ConcernsAll(id) || (_names.Count == 0 ? caller.Grants.Hold(id.Scope, now) : _scopes.Contains(id.Scope)))
         {
             return ValueTask.FromResult(true);
         }
 
-        return id.Kind switch
-        {
-            // These may be about a product group of an organisation.
-            FactKind.Consent or FactKind.Relation or FactKind.Attempt => WantsGroupAsync(id.Scope, cancellation),
-            FactKind.Objection or FactKind.Refusal => ValueTask.FromResult(false),
-            _ => ValueTask.FromResult(true),
-        };
+        // These may be about a product group of an organisation.
+        return id.Kind is FactKind.Consent or FactKind.Relation or FactKind.Attempt
+            ? WantsGroupAsync(id.Scope, caller, now, cancellation)
+            : ValueTask.FromResult(false);
     }
 
-    private async ValueTask<bool> WantsGroupAsync(ulong scope, CancellationToken cancellation)
+    private async ValueTask<bool> WantsGroupAsync(ulong scope, Caller caller, long now, CancellationToken cancellation)
     {
-        // A scope without a name might be anybody's.
         var name = await _store.NameAsync(scope, cancellation);
-        return name is null || (name.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash && _names.Contains(name[..slash]));
+        if (name is null)
+        {
+            // It might be anybody's.
+            return caller.May(Scope.AllName, now);
+        }
+
+        var slash = name.IndexOf('/', StringComparison.Ordinal);
+        return slash > 0 && (_names.Count == 0 ? caller.May(name[..slash], now) : _names.Contains(name[..slash]));
     }
 }

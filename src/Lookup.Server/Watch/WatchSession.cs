@@ -1,7 +1,9 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Watch;
 
@@ -35,7 +37,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
     internal async Task RunAsync(V1.WatchRequest request)
     {
         services.Drain.Track(context);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, services.Drain.Begun);
+        using var stop = services.Drain.Link(context);
         _stop = stop.Token;
         try
         {
@@ -62,6 +64,11 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
     {
         try
         {
+            foreach (var organisation in request.Organisations.Where(FieldFaults.IsName))
+            {
+                context.Lease()?.Require(organisation, Now);
+            }
+
             var token = WatchTokens.Read(request.ResumeToken, services.Store.Manifest);
             _filter = await WatchFilter.ReadAsync(
                 request.Organisations, services.Store, await services.Registry.CurrentAsync(call.Token), call.Token);
@@ -226,7 +233,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         {
             foreach (var change in changes)
             {
-                var mapped = await _filter.WantsAsync(change.Id, limit.Token)
+                var mapped = await _filter.WantsAsync(change.Id, context.Lease()?.Caller ?? Caller.Anyone, Now, limit.Token)
                     ? await services.Mapper.MapAsync(change, limit.Token)
                     : null;
                 (_position[partition], _mark[partition]) = (change.Version, WatchMark.Of(change));
@@ -296,6 +303,8 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
             throw e is TimeoutException ? TooSlow() : e;
         }
     }
+
+    private long Now => services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     private string Token() => WatchPosition.Write(services.Store.Manifest.Epoch, _position, _mark);
 

@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Http.Headers;
 using Google.Protobuf;
+using Lookup.Core.Access;
+using Lookup.IntegrationTests.Access;
 using Lookup.Redis;
 using Lookup.V1;
 
@@ -115,8 +117,37 @@ public sealed class CheckShortcutTests : IAsyncLifetime
         var library = await CallAsync(Frame(request), message => message.Headers.Add("grpc-encoding", "identity"));
         var plain = await CallAsync(Frame(request));
         Assert.Equal("14", plain.Status);
-        Assert.Equal((library.Status, library.Details), (plain.Status, plain.Details));
+        Assert.Equal((library.Status, library.Message, library.Details), (plain.Status, plain.Message, plain.Details));
         Assert.Null(plain.Answer);
+    }
+
+    [Fact]
+    public async Task Check_CredentialMissingOrShort_IsRefusedAsThroughTheLibrary()
+    {
+        await using var guarded = await GuardedServer.StartAsync();
+        var check = await guarded.KeyAsync("check", Roles.Check, "acme");
+        var watch = await guarded.KeyAsync("watch", Roles.Watch, "acme");
+        foreach (var (key, organisation, status) in new (string?, string, string)[]
+            {
+                (check, "acme", "0"), (check, "rival", "7"), (watch, "acme", "7"), (null, "acme", "16"), (check[..^1], "acme", "16"),
+            })
+        {
+            var frame = Frame(Samples.Check("+31612345678", organisation));
+            var plain = await CallAsync(frame, message => Show(message, key), guarded.Server);
+            var library = await CallAsync(frame, message =>
+            {
+                message.Headers.Add("grpc-encoding", "identity");
+                Show(message, key);
+            }, guarded.Server);
+            Assert.Equal(status, plain.Status);
+            Assert.Equal(library, plain);
+        }
+
+        static void Show(HttpRequestMessage message, string? key)
+        {
+            if (key is not null)
+                message.Headers.Add("authorization", "Bearer " + key);
+        }
     }
 
     private static byte[] Frame(CheckRequest request)
@@ -156,6 +187,7 @@ public sealed class CheckShortcutTests : IAsyncLifetime
             response.Content.Headers.ContentType?.ToString(),
             Of("grpc-status"),
             Of("grpc-message"),
+            Of("grpc-status-details-bin"),
             answer);
 
         // Without a message the status comes with the headers.
@@ -165,7 +197,7 @@ public sealed class CheckShortcutTests : IAsyncLifetime
             : null;
     }
 
-    private sealed record Reply(HttpStatusCode Http, string? ContentType, string? Status, string? Details, CheckResponse? Answer);
+    private sealed record Reply(HttpStatusCode Http, string? ContentType, string? Status, string? Message, string? Details, CheckResponse? Answer);
 
     // A byte at a time, each sent.
     private sealed class Pieces(byte[] body) : HttpContent

@@ -47,6 +47,8 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public IImportStore Imports => inner.Imports;
 
+    public IAccessStore Access => inner.Access;
+
     public IFilterStore Filters => inner.Filters;
 
     public StoreServers Servers => inner.Servers;

@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Text.Json;
+using Lookup.Redis.Store;
+using StackExchange.Redis;
+
+namespace Lookup.Redis;
+
+/// <summary>Credentials and grants, in the slot of the manifest. Each change moves the version of the registry.</summary>
+internal sealed class RedisAccess(RedisLink link, RedisValue epoch) : IAccessStore
+{
+    // No name holds it.
+    private const char Between = '|';
+
+    public async Task<bool> TryPutAsync(StoredCredential credential, CancellationToken cancellation)
+    {
+        var text = JsonSerializer.Serialize(credential, StoredCredentialJson.Default.StoredCredential);
+        var answer = await link.ScriptAsync(
+            Keys.Shared, Script.Credential, [Keys.Manifest, Keys.Credentials], [epoch, credential.Id, credential.Stored ?? "", text], cancellation);
+        RedisNames.CheckEpoch(answer);
+        return (int)answer[1] == 1;
+    }
+
+    public Task PutGrantAsync(StoredGrant grant, CancellationToken cancellation) => SetGrantAsync(
+        grant.CredentialId, grant.Organisation, string.Create(CultureInfo.InvariantCulture, $"{grant.From},{grant.Until}"), cancellation);
+
+    public Task RemoveGrantAsync(string credentialId, string organisation, CancellationToken cancellation) =>
+        SetGrantAsync(credentialId, organisation, "", cancellation);
+
+    internal static StoredCredential Credential(HashEntry entry)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize((string)entry.Value!, StoredCredentialJson.Default.StoredCredential)! with { Stored = entry.Value };
+        }
+        catch (JsonException e)
+        {
+            throw RedisFaults.Damaged(e);
+        }
+    }
+
+    internal static StoredGrant Grant(HashEntry entry)
+    {
+        var names = ((string)entry.Name!).Split(Between);
+        var times = ((string)entry.Value!).Split(',');
+        return names.Length == 2 && times.Length == 2
+            && long.TryParse(times[0], NumberStyles.None, CultureInfo.InvariantCulture, out var from)
+            && long.TryParse(times[1], NumberStyles.None, CultureInfo.InvariantCulture, out var until)
+            ? new StoredGrant(names[0], names[1], from, until)
+            : throw RedisFaults.Damaged();
+    }
+
+    private async Task SetGrantAsync(string credentialId, string organisation, string value, CancellationToken cancellation) =>
+        RedisNames.CheckEpoch(await link.ScriptAsync(
+            Keys.Shared, Script.Registry, [Keys.Manifest, Keys.Grants], [epoch, $"{credentialId}{Between}{organisation}", value], cancellation));
+}

@@ -1,0 +1,84 @@
+using Grpc.Core;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+using Lookup.Server.Hosting;
+using Lookup.Server.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Lookup.Server.Access;
+
+/// <summary>Lets a request in where its credential counts. In front of everything but health.</summary>
+internal sealed class AccessGate(
+    RequestDelegate next, AccessControl access, AccessMetrics metrics, LookupServerOptions options, TimeProvider clock)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        if (context.Request.Path.Value!.StartsWith(RpcRoles.Health, StringComparison.Ordinal))
+        {
+            return next(context);
+        }
+
+        return access.Fresh(clock.GetTimestamp()) is { } table ? EnterAsync(context, table) : ReadAndEnterAsync(context);
+    }
+
+    private async Task ReadAndEnterAsync(HttpContext context)
+    {
+        AccessTable table;
+        try
+        {
+            table = await access.CurrentAsync(context.RequestAborted);
+        }
+        catch (StoreUnavailableException e)
+        {
+            await RefuseAsync(context, Refusals.Unavailable(e.Message, options.RetryAfterMs));
+            return;
+        }
+
+        await EnterAsync(context, table);
+    }
+
+    private Task EnterAsync(HttpContext context, AccessTable table)
+    {
+        if (!AccessControl.TryFind(context, table, access.Now, out var caller, out var refusal))
+        {
+            return RefuseAsync(context, refusal);
+        }
+
+        if (!caller.State.TryTake(clock.GetTimestamp(), out var wait))
+        {
+            return RefuseAsync(context, Refusals.Exhausted(
+                "The credential has no more requests in this second.", Math.Max(1, (int)wait.TotalMilliseconds)));
+        }
+
+        context.Features.Set<ICallerFeature>(caller);
+        return next(context);
+    }
+
+    private Task RefuseAsync(HttpContext context, RpcException refusal)
+    {
+        metrics.Refused(refusal);
+        return RefusalWriter.WriteAsync(context, refusal);
+    }
+}
+
+/// <summary>Lets a request on to its endpoint where its credential has the role. Behind routing.</summary>
+internal sealed class RoleGate(RequestDelegate next, AccessControl access, AccessMetrics metrics)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        if (context.GetEndpoint() is not { } endpoint || context.Request.Path.Value!.StartsWith(RpcRoles.Health, StringComparison.Ordinal))
+        {
+            return next(context);
+        }
+
+        var role = RpcRoles.Of(endpoint, !StrictJson.Concerns(context));
+        if (access.CallerOf(context).Has(role))
+        {
+            return next(context);
+        }
+
+        var refusal = Refusals.RoleMissing(role);
+        metrics.Refused(refusal);
+        return RefusalWriter.WriteAsync(context, refusal);
+    }
+}

@@ -1,0 +1,61 @@
+using Grpc.Core;
+using Lookup.Core.Access;
+using Lookup.Core.Facts;
+using Lookup.Server.Errors;
+
+namespace Lookup.Server.Access;
+
+/// <summary>Who sent a request, and what they may do, as of one state of the store. Immutable.</summary>
+/// <param name="id">Id of the credential.</param>
+/// <param name="roles">Its roles.</param>
+/// <param name="grants">Its organisations.</param>
+/// <param name="state">What is counted of it.</param>
+/// <param name="until">From when on what was shown no longer counts, in Unix milliseconds.</param>
+/// <param name="proof">The hash of the secret that was shown; null where it was none.</param>
+internal sealed class Caller(string id, Roles roles, Grants grants, CallerState state, long until, byte[]? proof = null) : ICallerFeature
+{
+    /// <summary>Whoever asks where no credential is asked for.</summary>
+    internal static Caller Anyone { get; } = new("", Roles.All, Grants.Everything, CallerState.Unlimited, long.MaxValue);
+
+    /// <inheritdoc/>
+    public string Id { get; } = id;
+
+    internal CallerState State { get; } = state;
+
+    internal long Until { get; } = until;
+
+    internal byte[]? Proof { get; } = proof;
+
+    internal Grants Grants { get; } = grants;
+
+    /// <summary>The same, counting for a shorter time.</summary>
+    internal Caller EndingAt(long end) => end >= Until ? this : new Caller(Id, roles, Grants, State, end, Proof);
+
+    internal bool Has(Roles role) => (roles & role) == role;
+
+    /// <summary>Whether an organisation is granted; "*" for all of them and what concerns all.</summary>
+    /// <param name="organisation">Its name.</param>
+    /// <param name="now">Unix milliseconds.</param>
+    internal bool May(string organisation, long now) => Grants.Hold(organisation, now);
+
+    /// <exception cref="RpcException">PERMISSION_DENIED: the role is missing.</exception>
+    internal void Demand(Roles role)
+    {
+        if (!Has(role))
+        {
+            throw Refusals.RoleMissing(role);
+        }
+    }
+
+    /// <exception cref="RpcException">PERMISSION_DENIED: the organisation is not granted.</exception>
+    internal void Demand(string organisation, long now)
+    {
+        if (!May(organisation, now))
+        {
+            throw Refusals.NotGranted(organisation);
+        }
+    }
+
+    /// <summary>Whether a fact may be shown: it is of an organisation that is granted, or concerns all.</summary>
+    internal bool MaySee(V1.Fact fact, long now) => FactOwner.Of(fact) is Scope.AllName || May(FactOwner.Of(fact), now);
+}

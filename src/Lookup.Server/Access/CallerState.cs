@@ -1,0 +1,93 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Lookup.Redis;
+
+namespace Lookup.Server.Access;
+
+/// <summary>What is counted of one credential at this instance, whichever state of the store it is in. Thread-safe.</summary>
+internal sealed class CallerState
+{
+    private long _next;
+    private int _streams;
+    private int _perSecond;
+    private int _maxStreams;
+    private int _maxChunk;
+
+    internal static CallerState Unlimited { get; } = new();
+
+    /// <summary>Most numbers in a chunk; 0: no limit of its own.</summary>
+    internal int MaxChunk => Volatile.Read(ref _maxChunk);
+
+    /// <summary>Most streams at a time; 0: no limit of its own.</summary>
+    internal int MaxStreams => Volatile.Read(ref _maxStreams);
+
+    internal void Limit(StoredCredential credential)
+    {
+        Volatile.Write(ref _perSecond, credential.RequestsPerSecond);
+        Volatile.Write(ref _maxStreams, credential.MaxStreams);
+        Volatile.Write(ref _maxChunk, credential.MaxChunk);
+    }
+
+    /// <summary>
+    /// Takes one request of those that a second has: as many as the limit at once, then one after another (GCRA, which is a token
+    /// bucket that keeps the time when it will be full).
+    /// </summary>
+    /// <param name="now">Timestamp of the clock.</param>
+    /// <param name="wait">Where there is none left: how long to wait for the next.</param>
+    internal bool TryTake(long now, out TimeSpan wait)
+    {
+        wait = default;
+        var perSecond = Volatile.Read(ref _perSecond);
+        if (perSecond == 0)
+        {
+            return true;
+        }
+
+        var step = Stopwatch.Frequency / perSecond;
+        var burst = Stopwatch.Frequency;
+        while (true)
+        {
+            var next = Volatile.Read(ref _next);
+            var begin = Math.Max(next, now);
+            if (begin + step - now > burst)
+            {
+                wait = Stopwatch.GetElapsedTime(now + burst, begin + step);
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _next, begin + step, next) == next)
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>Takes a place for a stream.</summary>
+    internal bool TryOpenStream()
+    {
+        var max = MaxStreams;
+        if (Interlocked.Increment(ref _streams) <= max || max == 0)
+        {
+            return true;
+        }
+
+        CloseStream();
+        return false;
+    }
+
+    internal void CloseStream() => Interlocked.Decrement(ref _streams);
+}
+
+/// <summary>The states of all credentials. Thread-safe.</summary>
+internal sealed class CallerStates
+{
+    // Bounded by the credentials that a store takes.
+    private readonly ConcurrentDictionary<string, CallerState> _states = new(StringComparer.Ordinal);
+
+    internal CallerState Of(StoredCredential credential)
+    {
+        var state = _states.GetOrAdd(credential.Id, static _ => new CallerState());
+        state.Limit(credential);
+        return state;
+    }
+}

@@ -1,0 +1,131 @@
+using Google.Rpc;
+using Grpc.Core;
+using Lookup.Core.Facts;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
+
+namespace Lookup.Server.Access;
+
+/// <summary>Makes and ends credentials and grants in a store, for the service and, before there is a first key, for the tool.</summary>
+internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
+{
+    private const int MaxOverlapSeconds = 30 * 24 * 60 * 60;
+
+    private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    internal async Task<V1.CreateCredentialResponse> CreateAsync(V1.CreateCredentialRequest request, CancellationToken cancellation)
+    {
+        var credential = CredentialMapping.Read(request.Credential, Now);
+        var known = (await store.ReadRegistryAsync(cancellation)).Credentials;
+        if (known.Count >= StoredCredential.Max)
+        {
+            throw Refusals.Precondition($"There are {StoredCredential.Max} credentials; no more are kept.", "TOO_MANY_CREDENTIALS");
+        }
+
+        if (known.Any(one => one.Revoked == 0 && one.Kind == credential.Kind && one.Subject.Length > 0 && one.Subject == credential.Subject))
+        {
+            throw Exists("A credential that is not revoked has this subject.");
+        }
+
+        var key = "";
+        if (credential.Kind == Redis.CredentialKind.ApiKey)
+        {
+            credential = credential.WithNewSecret(Now, 0, out key);
+        }
+
+        return await store.Access.TryPutAsync(credential, cancellation)
+            ? new V1.CreateCredentialResponse { Credential = CredentialMapping.ToProto(credential), ApiKey = key }
+            : throw Exists("There is a credential of this id; one that was revoked keeps its id.");
+    }
+
+    internal async Task<V1.ListCredentialsResponse> ListAsync(CancellationToken cancellation) => new()
+    {
+        Credentials =
+        {
+            (await store.ReadRegistryAsync(cancellation)).Credentials.OrderBy(one => one.Id, StringComparer.Ordinal).Select(CredentialMapping.ToProto),
+        },
+    };
+
+    internal async Task<V1.RotateCredentialResponse> RotateAsync(V1.RotateCredentialRequest request, CancellationToken cancellation)
+    {
+        if (request.OverlapSeconds is < 0 or > MaxOverlapSeconds)
+        {
+            throw Refusals.Invalid("overlap_seconds", $"0 to {MaxOverlapSeconds} is expected.");
+        }
+
+        var known = await FindAsync(request.CredentialId, cancellation);
+        if (known.Kind != Redis.CredentialKind.ApiKey || known.Revoked != 0)
+        {
+            throw Refusals.Precondition("Only an API key that is not revoked can be given a new secret.", "NO_SECRET_TO_ROTATE");
+        }
+
+        var now = Now;
+        var rotated = known.WithNewSecret(now, now + (request.OverlapSeconds * 1000L), out var key);
+        await PutAsync(rotated, cancellation);
+        return new V1.RotateCredentialResponse { Credential = CredentialMapping.ToProto(rotated), ApiKey = key };
+    }
+
+    internal async Task<V1.RevokeCredentialResponse> RevokeAsync(V1.RevokeCredentialRequest request, CancellationToken cancellation)
+    {
+        var known = await FindAsync(request.CredentialId, cancellation);
+        if (known.Revoked == 0)
+        {
+            known = known with { Revoked = Now };
+            await PutAsync(known, cancellation);
+        }
+
+        return new V1.RevokeCredentialResponse { Credential = CredentialMapping.ToProto(known) };
+    }
+
+    internal async Task<V1.AddGrantResponse> AddGrantAsync(V1.AddGrantRequest request, CancellationToken cancellation)
+    {
+        var grant = CredentialMapping.Read(request.Grant);
+        await FindAsync(grant.CredentialId, cancellation);
+        await store.Access.PutGrantAsync(grant, cancellation);
+        return new V1.AddGrantResponse { Grant = CredentialMapping.ToProto(grant) };
+    }
+
+    internal async Task<V1.ListGrantsResponse> ListGrantsAsync(CancellationToken cancellation) => new()
+    {
+        Grants =
+        {
+            (await store.ReadRegistryAsync(cancellation)).Grants
+                .OrderBy(grant => grant.CredentialId, StringComparer.Ordinal).ThenBy(grant => grant.Organisation, StringComparer.Ordinal)
+                .Select(CredentialMapping.ToProto),
+        },
+    };
+
+    internal async Task<V1.RemoveGrantResponse> RemoveGrantAsync(V1.RemoveGrantRequest request, CancellationToken cancellation)
+    {
+        if (!(await store.ReadRegistryAsync(cancellation)).Grants.Any(
+            grant => grant.CredentialId == request.CredentialId && grant.Organisation == request.Organisation))
+        {
+            throw Of(Code.NotFound, "There is no such grant.");
+        }
+
+        await store.Access.RemoveGrantAsync(request.CredentialId, request.Organisation, cancellation);
+        return new V1.RemoveGrantResponse();
+    }
+
+    private async Task<StoredCredential> FindAsync(string id, CancellationToken cancellation)
+    {
+        List<FieldFault>? faults = null;
+        CredentialMapping.CheckName(id, "credential_id", ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        return (await store.ReadRegistryAsync(cancellation)).Credentials.FirstOrDefault(one => one.Id == id)
+            ?? throw Of(Code.NotFound, "There is no credential of this id.");
+    }
+
+    private async Task PutAsync(StoredCredential credential, CancellationToken cancellation)
+    {
+        if (!await store.Access.TryPutAsync(credential, cancellation))
+        {
+            throw Of(Code.Aborted, "Somebody else changed the credential at the same time; try again.");
+        }
+    }
+
+    private static RpcException Exists(string message) => Of(Code.AlreadyExists, message);
+
+    private static RpcException Of(Code code, string message) => Refusals.Of(code, message).ToRpcException();
+}

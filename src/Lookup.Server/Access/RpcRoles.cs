@@ -1,0 +1,58 @@
+using System.Collections.Frozen;
+using Grpc.AspNetCore.Server;
+using Lookup.Core.Access;
+using Microsoft.AspNetCore.Http;
+
+namespace Lookup.Server.Access;
+
+/// <summary>Which role each call needs. docs/access.md has the same table; a test fails on a call without an entry.</summary>
+internal static class RpcRoles
+{
+    /// <summary>Open to all, for those who watch over the service.</summary>
+    internal const string Health = "/grpc.health.v1.Health/";
+
+    // The contract alone, which is public.
+    private const string Reflection = "/grpc.reflection.";
+
+    /// <summary>The calls of lookup.v1 by their paths; none: any credential.</summary>
+    internal static FrozenDictionary<string, Roles> Table { get; } = new Dictionary<string, Roles>
+    {
+        ["/lookup.v1.LookupService/Check"] = Roles.Check,
+        ["/lookup.v1.LookupService/CheckStream"] = Roles.Check,
+        ["/lookup.v1.LookupService/Explain"] = Roles.Check,
+        ["/lookup.v1.FactService/RecordFacts"] = Roles.Write,
+        ["/lookup.v1.FactService/ImportFacts"] = Roles.Write,
+        ["/lookup.v1.FactService/ListFacts"] = Roles.Check,
+        ["/lookup.v1.FactService/EraseNumber"] = Roles.Admin,
+        ["/lookup.v1.WatchService/Watch"] = Roles.Watch,
+        ["/lookup.v1.ImportService/ListImports"] = Roles.Admin,
+        ["/lookup.v1.ImportService/RevertImport"] = Roles.Admin,
+        ["/lookup.v1.RegistryService/PutOrganisation"] = Roles.Admin,
+        ["/lookup.v1.RegistryService/ListOrganisations"] = Roles.Admin,
+        ["/lookup.v1.RegistryService/RecordSnapshot"] = Roles.Admin,
+        ["/lookup.v1.RegistryService/LoadSnapshot"] = Roles.Admin,
+        ["/lookup.v1.RegistryService/ListRegisters"] = Roles.Admin,
+        ["/lookup.v1.AccessService/CreateCredential"] = Roles.Admin,
+        ["/lookup.v1.AccessService/ListCredentials"] = Roles.Admin,
+        ["/lookup.v1.AccessService/RotateCredential"] = Roles.Admin,
+        ["/lookup.v1.AccessService/RevokeCredential"] = Roles.Admin,
+        ["/lookup.v1.AccessService/AddGrant"] = Roles.Admin,
+        ["/lookup.v1.AccessService/ListGrants"] = Roles.Admin,
+        ["/lookup.v1.AccessService/RemoveGrant"] = Roles.Admin,
+        ["/lookup.v1.ReceiptService/GetReceiptProof"] = Roles.Check,
+        ["/lookup.v1.ReceiptService/GetSignedHead"] = Roles.None,
+    }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>What a call needs, by its path. One that is not in the table is for administrators.</summary>
+    internal static Roles Of(string method) =>
+        Table.TryGetValue(method, out var role) ? role
+        : method.StartsWith(Reflection, StringComparison.Ordinal) ? Roles.None
+        : Roles.Admin;
+
+    /// <summary>What an endpoint needs. Those that are no calls are the operations page and the metrics.</summary>
+    internal static Roles Of(Endpoint endpoint, bool isGrpc) =>
+        endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } call ? Of(call.Method.FullName)
+        // A path without a call: the library says so.
+        : isGrpc ? Roles.None
+        : Roles.Admin;
+}
