@@ -40,6 +40,7 @@ internal static class RpcRoles
         ["/lookup.v1.AccessService/ListGrants"] = Roles.Admin,
         ["/lookup.v1.AccessService/RemoveGrant"] = Roles.Admin,
         ["/lookup.v1.ReceiptService/GetReceiptProof"] = Roles.Check,
+        ["/lookup.v1.ReceiptService/ListReceipts"] = Roles.Check,
         ["/lookup.v1.ReceiptService/GetSignedHead"] = Roles.None,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 

@@ -20,7 +20,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             {
                 LookupServiceReflection.Descriptor, FactServiceReflection.Descriptor, RegistryServiceReflection.Descriptor,
                 ImportServiceReflection.Descriptor, WatchServiceReflection.Descriptor,
-                AccessServiceReflection.Descriptor,
+                AccessServiceReflection.Descriptor, ReceiptServiceReflection.Descriptor,
             }
             .SelectMany(file => file.Services)
             .SelectMany(service => service.Methods)

@@ -114,7 +114,8 @@ internal sealed class CheckShortcut(
         }
         catch (Exception e)
         {
-            var isLate = timeout is { } deadline && clock.GetElapsedTime(begin) >= deadline;
+            // A timer may fire a little early.
+            var isLate = timeout is { } deadline && (call.Expired || clock.GetElapsedTime(begin) >= deadline);
             context.Features.Set(new Failure(ExceptionDispatchInfo.Capture(isLate ? Refusals.DeadlineOver() : e)));
             return null;
         }

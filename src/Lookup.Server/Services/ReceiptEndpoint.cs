@@ -3,6 +3,8 @@ using Google.Protobuf;
 using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
+using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
@@ -11,7 +13,7 @@ using Lookup.Server.Receipts;
 namespace Lookup.Server.Services;
 
 /// <summary>lookup.v1.ReceiptService.</summary>
-internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher cipher, LookupServerOptions options)
+internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher cipher, AccessControl access, LookupServerOptions options)
     : V1.ReceiptService.ReceiptServiceBase
 {
     private const int MaxListed = 5_000;
@@ -27,13 +29,16 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         var log = Log;
         if (!receipts.TryIndex(request.Id, out var index))
         {
-            throw new RpcException(new Status(StatusCode.NotFound, "There is no receipt of this id in the log of this instance."));
+            throw NotFound();
         }
 
         var proof = await Task.Run(() => log.Folder.Prove(index), context.CancellationToken);
-        return proof is null
-            ? throw Refusals.Unavailable("The receipt is not signed yet.", Math.Max(SigningMs, options.RetryAfterMs))
-            : new V1.GetReceiptProofResponse { Proof = proof.Write() };
+        if (proof is null)
+        {
+            throw Refusals.Unavailable("The receipt is not signed yet.", Math.Max(SigningMs, options.RetryAfterMs));
+        }
+
+        return IsShown(proof.Receipt, access.CallerOf(context)) ? new V1.GetReceiptProofResponse { Proof = proof.Write() } : throw NotFound();
     }
 
     /// <inheritdoc/>
@@ -50,6 +55,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
 
         FieldFaults.ThrowIfAny(faults);
         var key = cipher.Encrypt(number);
+        var caller = access.CallerOf(context);
         var response = new V1.ListReceiptsResponse();
         await Task.Run(
             () =>
@@ -62,7 +68,10 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
                         break;
                     }
 
-                    response.Receipts.Add(new V1.Receipt { Id = receipts.IdOf(receipt.Index), Content = ByteString.CopyFrom(receipt.Content) });
+                    if (IsShown(receipt.Content, caller))
+                    {
+                        response.Receipts.Add(new V1.Receipt { Id = receipts.IdOf(receipt.Index), Content = ByteString.CopyFrom(receipt.Content) });
+                    }
                 }
             },
             context.CancellationToken);
@@ -75,4 +84,9 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         {
             Head = ByteString.CopyFrom((Log.Head ?? throw Refusals.Unavailable("Nothing is signed yet.", SigningMs)).Bytes),
         });
+
+    // Ids are easy to guess, and a receipt says who asked about which organisation.
+    private bool IsShown(byte[] receipt, Caller caller) => caller.May(ReceiptFormat.Read(receipt).Organisation, access.Now);
+
+    private static RpcException NotFound() => new(new Status(StatusCode.NotFound, "There is no receipt of this id in the log of this instance."));
 }

@@ -65,6 +65,7 @@ internal static class AccessRpcs
         ["AccessService.ListGrants"] = new(Roles.Admin, Foreign.None, _ => [new ListGrantsRequest()]),
         ["AccessService.RemoveGrant"] = new(Roles.Admin, Foreign.None, org => [new RemoveGrantRequest { CredentialId = "none", Organisation = org }]),
         ["ReceiptService.GetReceiptProof"] = new(Roles.Check, Foreign.None, _ => [new GetReceiptProofRequest { Id = "x" }]),
+        ["ReceiptService.ListReceipts"] = new(Roles.Check, Foreign.None, _ => [new ListReceiptsRequest { Number = Known }]),
         ["ReceiptService.GetSignedHead"] = new(Roles.None, Foreign.None, _ => [new GetSignedHeadRequest()]),
     };
 }

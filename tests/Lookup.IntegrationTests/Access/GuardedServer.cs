@@ -5,6 +5,7 @@ using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
 using Lookup.Server.Access;
 using Lookup.Server.Hosting;
+using Lookup.Server.Receipts;
 using Lookup.V1;
 using CredentialKind = Lookup.V1.CredentialKind;
 
@@ -30,12 +31,13 @@ internal sealed class GuardedServer : IAsyncDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    internal static async Task<GuardedServer> StartAsync(IFactStore? store = null, Action<LookupServerOptions>? configure = null) =>
+    internal static async Task<GuardedServer> StartAsync(
+        IFactStore? store = null, Action<LookupServerOptions>? configure = null, ReceiptLog? receipts = null) =>
         new(await LookupServer.StartAsync(store ?? await LookupServer.EmbeddedAsync(), o =>
         {
             o.Credentials = true;
             configure?.Invoke(o);
-        }));
+        }, receipts));
 
     /// <summary>Makes an API key, and lets the service know at once.</summary>
     /// <param name="id">Its id.</param>
