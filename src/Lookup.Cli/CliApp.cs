@@ -58,6 +58,7 @@ internal static class CliApp
             new RecordCommand(shell),
             new FactsCommand(shell),
             new EraseCommand(shell),
+            new DossierCommand(shell),
             new ImportCommand(shell),
             new ImportsCommand(shell),
             new RevertCommand(shell),

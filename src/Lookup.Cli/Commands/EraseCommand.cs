@@ -11,6 +11,13 @@ internal sealed class EraseCommand : CliCommand
 {
     private readonly NumberOptions _number;
     private readonly Option<bool> _yes = new("--yes") { Description = "Do not ask. What is erased cannot be brought back." };
+    private readonly Option<string[]> _also = new("--also")
+    {
+        Description = "Address of a further instance, each of which keeps receipts of its own. Repeatable.",
+        HelpName = "URL",
+        DefaultValueFactory = _ => [],
+    };
+
     private readonly ProvenanceOptions _provenance;
     private readonly ConnectionOptions _connection;
 
@@ -19,10 +26,12 @@ internal sealed class EraseCommand : CliCommand
             shell,
             "erase",
             "Erases what is known of a number and leaves a lasting objection to all calls in its place.",
-            "lookup erase +31612345678 --reason 'request of 3 March, case 812' --yes")
+            "lookup erase +31612345678 --reason 'request of 3 March, case 812' --yes",
+            "lookup erase +31612345678 --yes --address http://lookup-a:7500 --also http://lookup-b:7500")
     {
         _number = new NumberOptions(this);
         Options.Add(_yes);
+        Options.Add(_also);
         _provenance = new ProvenanceOptions(this);
         _connection = new ConnectionOptions(this);
     }
@@ -44,27 +53,41 @@ internal sealed class EraseCommand : CliCommand
             }
         }
 
-        using var client = _connection.Connect(parsed);
-        var response = await client.EraseNumberAsync(
-            new EraseNumberRequest
-            {
-                Number = number,
-                DefaultRegion = _number.Region(parsed),
-                Source = _provenance.Source(parsed),
-                Actor = _provenance.Actor(parsed),
-                Reason = _provenance.Reason(parsed),
-            },
-            ct);
-        if (IsJson(parsed))
+        var request = new EraseNumberRequest
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Number = number,
+            DefaultRegion = _number.Region(parsed),
+            Source = _provenance.Source(parsed),
+            Actor = _provenance.Actor(parsed),
+            Reason = _provenance.Reason(parsed),
+        };
+        using (var client = _connection.Connect(parsed))
+        {
+            Write(parsed, await client.EraseNumberAsync(request, ct));
         }
-        else
+
+        foreach (var address in parsed.GetRequiredValue(_also))
         {
-            Shell.Console.MarkupLine($"[green]Erased[/] {response.ErasedFacts} facts; an objection to all calls stays.");
-            Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
+            using var client = _connection.Connect(parsed, other: address);
+            Write(parsed, await client.EraseNumberAsync(request, ct));
         }
 
         return ExitCodes.Ok;
+    }
+
+    private void Write(ParseResult parsed, EraseNumberResponse response)
+    {
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(JsonText.Of(response));
+            return;
+        }
+
+        Shell.Console.MarkupLine($"[green]Erased[/] {response.ErasedFacts} facts{(response.Receipt is null ? "" : $" and {response.ErasedReceipts} receipts")}; an objection to all calls stays.");
+        Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
+        if (response.Receipt is { } receipt)
+        {
+            Shell.Console.MarkupLine($"  [grey]receipt:[/] {Markup.Escape(receipt.Id)}");
+        }
     }
 }

@@ -248,6 +248,7 @@ internal sealed class ReceiptCommand : Command
                     ["unsigned"] = audit.Unsigned,
                     ["heads"] = audit.Heads,
                     ["kept_heads"] = kept.Length,
+                    ["erased"] = audit.Erased,
                     ["first"] = ReceiptPrinter.Time(audit.First),
                     ["last"] = ReceiptPrinter.Time(audit.Last),
                 }.ToJsonString(JsonText.Options));
@@ -256,7 +257,7 @@ internal sealed class ReceiptCommand : Command
             {
                 Shell.Console.MarkupLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"[bold green]WHOLE[/]  {audit.Receipts:N0} receipts under {audit.Heads:N0} signed heads, {ReceiptPrinter.Time(audit.First)} to {ReceiptPrinter.Time(audit.Last)}; {audit.Unsigned:N0} not signed yet"));
+                    $"[bold green]WHOLE[/]  {audit.Receipts:N0} receipts under {audit.Heads:N0} signed heads, {ReceiptPrinter.Time(audit.First)} to {ReceiptPrinter.Time(audit.Last)}; {audit.Unsigned:N0} not signed yet, {audit.Erased:N0} erased with their numbers"));
                 Shell.Console.MarkupLine(kept.Length > 0
                     ? $"  [grey]and {kept.Length} head(s) that were kept elsewhere[/]"
                     : "  [grey]Whether the newest were taken away, only a head that was kept elsewhere can tell: --head[/]");

@@ -34,9 +34,10 @@ internal sealed class ConnectionOptions
 
     /// <param name="parsed">The command line.</param>
     /// <param name="configure">Changes what the command line does not say.</param>
-    public LookupClient Connect(ParseResult parsed, Func<LookupClientOptions, LookupClientOptions>? configure = null)
+    /// <param name="other">Another instance than the one that --address names.</param>
+    public LookupClient Connect(ParseResult parsed, Func<LookupClientOptions, LookupClientOptions>? configure = null, string? other = null)
     {
-        var text = parsed.GetValue(Address) ?? Environment.GetEnvironmentVariable(Variable);
+        var text = other ?? parsed.GetValue(Address) ?? Environment.GetEnvironmentVariable(Variable);
         if (string.IsNullOrWhiteSpace(text))
         {
             text = DefaultAddress;

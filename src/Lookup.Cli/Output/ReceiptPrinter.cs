@@ -20,6 +20,18 @@ internal static class ReceiptPrinter
     /// <summary>What a receipt says, a name and a text each.</summary>
     public static IEnumerable<(string Name, string Text)> Lines(Receipt receipt)
     {
+        if (receipt.Kind == ReceiptKind.Erasure)
+        {
+            yield return ("erased", string.Create(CultureInfo.InvariantCulture, $"the number, with {receipt.Count:N0} receipts of this log"));
+            yield return ("at", Time(receipt.Time));
+            if (receipt.AskedBy.Length > 0)
+            {
+                yield return ("asked by", receipt.AskedBy);
+            }
+
+            yield break;
+        }
+
         var isList = receipt.Kind == ReceiptKind.List;
         yield return isList
             ? ("answered", string.Create(CultureInfo.InvariantCulture, $"a list of {receipt.Count:N0} numbers"))
@@ -48,8 +60,8 @@ internal static class ReceiptPrinter
 
     public static JsonObject Json(Receipt receipt) => new()
     {
-        ["kind"] = receipt.Kind == ReceiptKind.List ? "list" : "check",
-        ["verdict"] = receipt.Kind == ReceiptKind.List ? null : Verdict(receipt),
+        ["kind"] = receipt.Kind.ToString().ToLowerInvariant(),
+        ["verdict"] = receipt.Kind == ReceiptKind.Check ? Verdict(receipt) : null,
         ["reasons"] = new JsonArray([.. receipt.Reasons.ToArray().Select(r => (JsonNode)Words.Reasons.Of((V1.ReasonCode)r))]),
         ["time"] = Time(receipt.Time),
         ["call_time"] = Time(receipt.CallTime),

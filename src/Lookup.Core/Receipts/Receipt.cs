@@ -11,6 +11,8 @@ public enum ReceiptKind : byte
     Check = 1,
     /// <summary>All answers of one stream.</summary>
     List = 2,
+    /// <summary>The erasure of a number, with that of its receipts in the same log.</summary>
+    Erasure = 3,
 }
 
 /// <summary>
@@ -31,7 +33,7 @@ public sealed record Receipt
     /// <summary>The question said that the caller's number is not shown.</summary>
     public bool CallerNumberWithheld { get; init; }
 
-    /// <summary>The verdict; none for a list.</summary>
+    /// <summary>The verdict; only for one answer.</summary>
     public Verdict Verdict { get; init; }
 
     /// <summary>Purpose of the call.</summary>
@@ -64,10 +66,13 @@ public sealed record Receipt
     /// <summary>Key of the number; zero for a list.</summary>
     public NumberKey Number { get; init; }
 
-    /// <summary>What was read, see <see cref="FactsDigest"/>; of a list its chain, see <see cref="ListChain"/>.</summary>
+    /// <summary>
+    /// What was read, see <see cref="FactsDigest"/>; of a list its chain, see <see cref="ListChain"/>; of an erasure see
+    /// <see cref="ErasedReceipt"/>.
+    /// </summary>
     public ReadOnlyMemory<byte> Digest { get; init; } = FactsDigest.Nothing;
 
-    /// <summary>How many numbers were answered; 1 unless it is a list.</summary>
+    /// <summary>How many numbers were answered, 1 unless it is a list; of an erasure: receipts erased with it.</summary>
     public ulong Count { get; init; } = 1;
 
     /// <summary>Credential that asked; empty where the service asks for none. At most 255 bytes of UTF-8, as all texts.</summary>

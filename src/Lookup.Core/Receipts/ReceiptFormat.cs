@@ -84,9 +84,9 @@ public static class ReceiptFormat
         return at;
     }
 
-    /// <summary>Whether it is the receipt of a single answer about a number; for looking through many.</summary>
+    /// <summary>Whether it is about a number: a single answer or the number's erasure; for looking through many.</summary>
     public static bool IsAbout(ReadOnlySpan<byte> receipt, NumberKey number) =>
-        receipt.Length > FixedSize && receipt[4] == (byte)ReceiptKind.Check && NumberKey.Read(receipt[41..]) == number;
+        receipt.Length > FixedSize && receipt.StartsWith(Magic) && receipt[4] != (byte)ReceiptKind.List && NumberKey.Read(receipt[41..]) == number;
 
     /// <summary>Reads a receipt; all bytes belong to it.</summary>
     /// <exception cref="ReceiptException">It is none; the message names the byte.</exception>

@@ -9,7 +9,8 @@ namespace Lookup.Server.Receipts;
 /// <param name="Heads">Signed heads, all good.</param>
 /// <param name="First">Time of the oldest head, in Unix milliseconds; 0 without one.</param>
 /// <param name="Last">Time of the newest head.</param>
-public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, long First, long Last)
+/// <param name="Erased">Receipts that were erased with their numbers, each by an erasure that has a receipt in the log.</param>
+public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, long First, long Last, int Erased)
 {
     private const int WritingMs = 20;
 
@@ -40,10 +41,12 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
         var made = new List<byte[]>();
         using var hashes = heads.Count > 0 ? ReceiptFolder.Open(folder.Hashes) : null;
         var signed = heads.Count > 0 ? heads[^1].TreeSize : 0;
+        var erasures = new ErasureCheck();
         foreach (var content in Contents(folder, heads.Concat(kept).FirstOrDefault()))
         {
             made.Clear();
-            tree.Add(MerkleTree.Leaf(content), made);
+            var isErased = erasures.Look(tree.Size, content);
+            tree.Add(isErased && tree.Size < signed ? ReceiptFolder.LeafOf(hashes!, tree.Size) : MerkleTree.Leaf(content), made);
             if (tree.Size <= signed)
             {
                 CompareHashes(hashes!, made);
@@ -62,7 +65,12 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
         }
 
         return new ReceiptAudit(
-            signed, tree.Size - signed, heads.Count, heads.Count > 0 ? heads[0].Time : 0, heads.Count > 0 ? heads[^1].Time : 0);
+            signed,
+            tree.Size - signed,
+            heads.Count,
+            heads.Count > 0 ? heads[0].Time : 0,
+            heads.Count > 0 ? heads[^1].Time : 0,
+            erasures.Finish());
     }
 
     private static List<SignedHead> ReadHeads(ReceiptFolder folder, ECDsa key)
@@ -151,6 +159,56 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             {
                 throw new ReceiptException($"The first {size} receipts are not those that a head was signed for: one was changed, left out or put elsewhere.");
             }
+        }
+    }
+
+    // What was erased, and whether the erasures' receipts say so.
+    private sealed class ErasureCheck
+    {
+        private readonly Dictionary<ulong, List<ulong>> _erased = [];
+        private readonly Dictionary<ulong, Receipt> _receipts = [];
+
+        internal bool Look(ulong index, byte[] content)
+        {
+            if (ErasedReceipt.Is(content, out var erasure))
+            {
+                if (!_erased.TryGetValue(erasure, out var list))
+                {
+                    _erased.Add(erasure, list = []);
+                }
+
+                list.Add(index);
+                return true;
+            }
+
+            if (ReceiptFormat.Read(content) is { Kind: ReceiptKind.Erasure } receipt)
+            {
+                _receipts.Add(index, receipt);
+            }
+
+            return false;
+        }
+
+        internal int Finish()
+        {
+            foreach (var (erasure, erased) in _erased)
+            {
+                if (!_receipts.ContainsKey(erasure))
+                {
+                    throw new ReceiptException($"Receipt {erased[0]} was overwritten, and receipt {erasure}, which should say why, is no erasure.");
+                }
+            }
+
+            foreach (var (erasure, receipt) in _receipts)
+            {
+                var erased = _erased.GetValueOrDefault(erasure, []);
+                if (receipt.Count != (ulong)erased.Count || !receipt.Digest.Span.SequenceEqual(ErasedReceipt.Digest(erased)))
+                {
+                    throw new ReceiptException($"{erased.Count} receipts were overwritten for erasure {erasure}, which was for {receipt.Count}, or for others.");
+                }
+            }
+
+            return _erased.Values.Sum(list => list.Count);
         }
     }
 }

@@ -4,6 +4,7 @@
 //                                  then for each 4 bytes length, 4 bytes CRC-32C of what follows, the receipt
 //   hashes                         all hashes of the tree, see StoredHashes, 32 bytes each
 //   heads                          signed heads, 132 bytes each, the newest last
+//   erasing                        an erasure under way: its receipt's number, then those to be erased, a line each in decimal
 //   spare                          space for the next file of receipts
 //   lock                           held by the service that writes
 //
@@ -32,6 +33,8 @@ public sealed class ReceiptFolder(string path)
     internal string Hashes => System.IO.Path.Combine(Path, "hashes");
 
     internal string Spare => System.IO.Path.Combine(Path, "spare");
+
+    internal string Erasing => System.IO.Path.Combine(Path, "erasing");
 
     internal string Lock => System.IO.Path.Combine(Path, "lock");
 
@@ -65,6 +68,7 @@ public sealed class ReceiptFolder(string path)
 
     /// <summary>Proves that a receipt stands in the log.</summary>
     /// <returns>Null where it is not signed yet, or not there.</returns>
+    /// <exception cref="ReceiptErasedException">It was erased.</exception>
     /// <exception cref="ReceiptException">The files are damaged.</exception>
     public ReceiptProof? Prove(ulong index)
     {
@@ -75,6 +79,11 @@ public sealed class ReceiptFolder(string path)
 
         var content = Segments().LastOrDefault(s => s.First <= index)?.Receipts().Where(r => r.Index == index).Select(r => r.Content).FirstOrDefault()
             ?? throw new ReceiptException($"{Path}: receipt {index} is signed, and not there.");
+        if (ErasedReceipt.Is(content, out var erasure))
+        {
+            throw new ReceiptErasedException(erasure);
+        }
+
         using var hashes = Open(Hashes);
         return new ReceiptProof(
             content,
@@ -83,7 +92,7 @@ public sealed class ReceiptFolder(string path)
             head);
     }
 
-    /// <summary>The receipts of single answers about a number, from one on; the whole log is read for it.</summary>
+    /// <summary>The receipts about a number, but for lists, from one on; the whole log is read for it.</summary>
     internal IEnumerable<StoredReceipt> ReceiptsOf(NumberKey number, ulong from, CancellationToken cancellation)
     {
         var segments = Segments();
@@ -97,6 +106,33 @@ public sealed class ReceiptFolder(string path)
                     yield return receipt;
                 }
             }
+        }
+    }
+
+    /// <summary>Erases receipts that are signed, and waits until that is on the disk.</summary>
+    /// <param name="erased">Their numbers, ascending.</param>
+    /// <param name="erasure">Number of the erasure's receipt.</param>
+    internal void Erase(IReadOnlyList<ulong> erased, ulong erasure)
+    {
+        var left = erased.ToHashSet();
+        foreach (var segment in Segments())
+        {
+            using var file = new FileStream(segment.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0);
+            foreach (var receipt in segment.Receipts())
+            {
+                if (!left.Remove(receipt.Index))
+                {
+                    continue;
+                }
+
+                // Together with its checksum: it must read well even if this is as far as it gets.
+                var entry = new byte[sizeof(uint) + receipt.Content.Length];
+                ErasedReceipt.Write(entry.AsSpan(sizeof(uint)), erasure);
+                BinaryPrimitives.WriteUInt32BigEndian(entry, Checksum(entry.AsSpan(sizeof(uint))));
+                RandomAccess.Write(file.SafeFileHandle, entry, receipt.End - entry.Length);
+            }
+
+            file.Flush(flushToDisk: true);
         }
     }
 
@@ -160,6 +196,9 @@ public sealed class ReceiptFolder(string path)
             throw new ReceiptException($"{file} cannot be read: {e.Message}");
         }
     }
+
+    /// <summary>The stored hash of a leaf.</summary>
+    internal static byte[] LeafOf(FileStream hashes, ulong index) => ReadHash(hashes, StoredHashes.Place(0, index));
 
     private static byte[] ReadHash(FileStream hashes, ulong place) =>
         Take(hashes, checked((long)place * MerkleTree.HashSize), MerkleTree.HashSize);

@@ -4,7 +4,9 @@
 // and signing are done for all of a second together: leaves go into the tree, the tree's hashes into their file, all of it to the
 // disk, and then a signed head says so. What was not signed when the process or the machine went down is signed at the next start.
 // A log that could not be written or signed takes nothing more until it can.
+using System.Globalization;
 using System.Security.Cryptography;
+using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
@@ -25,6 +27,7 @@ public sealed class ReceiptLog : IDisposable
     private readonly byte[] _logId;
     private readonly Lock _appending = new();
     private readonly Lock _sealing = new();
+    private readonly Lock _erasing = new();
 
     // The segments with receipts that are not signed yet, the oldest first; the last takes new ones.
     private readonly List<ReceiptSegment> _open = [];
@@ -67,6 +70,7 @@ public sealed class ReceiptLog : IDisposable
             Sign(tree, made);
         }
 
+        FinishErasure();
         MakeSpare();
     }
 
@@ -159,6 +163,48 @@ public sealed class ReceiptLog : IDisposable
             {
                 _fault = e;
             }
+        }
+    }
+
+    /// <summary>
+    /// Erases the receipts about a number: a receipt of the erasure is written and signed, then the others are overwritten. Their
+    /// hashes stay, so the log still holds. Takes the time to read the whole log.
+    /// </summary>
+    /// <param name="number">The number.</param>
+    /// <param name="receipt">The erasure's receipt; digest and count are added.</param>
+    /// <returns>Number of the erasure's receipt, and how many were erased.</returns>
+    /// <exception cref="ReceiptsUnavailableException">It could not be done; it can be tried again.</exception>
+    internal (ulong Index, int Erased) Erase(NumberKey number, Receipt receipt)
+    {
+        lock (_erasing)
+        {
+            Seal();
+            ulong[] about = [.. _folder.ReceiptsOf(number, 0, CancellationToken.None)
+                .Where(r => r.Content[4] == (byte)ReceiptKind.Check && r.Index < Head!.TreeSize).Select(r => r.Index)];
+            var index = Append(ReceiptFormat.Write(receipt with
+            {
+                Kind = ReceiptKind.Erasure,
+                Number = number,
+                Count = (ulong)about.Length,
+                Digest = ErasedReceipt.Digest(about),
+            }));
+            Seal();
+            if (_fault is { } fault)
+            {
+                throw new ReceiptsUnavailableException(fault);
+            }
+
+            try
+            {
+                File.WriteAllLines(_folder.Erasing, about.Prepend(index).Select(i => i.ToString(CultureInfo.InvariantCulture)));
+                FinishErasure();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new ReceiptsUnavailableException(e);
+            }
+
+            return (index, about.Length);
         }
     }
 
@@ -307,6 +353,23 @@ public sealed class ReceiptLog : IDisposable
     }
 
     private ReceiptException Missing(string what) => new($"{what} Run: lookup receipt audit {_folder.Path}");
+
+    // What was begun when the process died is done at the next start.
+    private void FinishErasure()
+    {
+        if (!File.Exists(_folder.Erasing))
+        {
+            return;
+        }
+
+        ulong[] numbers = [.. File.ReadLines(_folder.Erasing).Select(line => ulong.Parse(line, CultureInfo.InvariantCulture))];
+        if (numbers.Length > 0 && numbers[0] < Head!.TreeSize)
+        {
+            _folder.Erase(numbers[1..], numbers[0]);
+        }
+
+        File.Delete(_folder.Erasing);
+    }
 
     // A file takes a moment to make; the next one is ready before it is needed.
     private void MakeSpare()

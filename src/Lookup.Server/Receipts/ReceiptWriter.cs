@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Lookup.Core.Decisions;
+using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.Server.Hosting;
 using Lookup.Server.Services;
@@ -97,6 +98,14 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
             Organisation = list.Organisation,
             ProductGroup = question.GroupName,
         });
+    }
+
+    /// <summary>Erases the receipts about a number, see <see cref="ReceiptLog.Erase"/>.</summary>
+    /// <exception cref="ReceiptsUnavailableException">It could not be done; it can be tried again.</exception>
+    internal (V1.Receipt Receipt, int Erased) Erase(NumberKey number, string askedBy)
+    {
+        var (index, erased) = log!.Erase(number, new Receipt { AskedBy = askedBy, Time = Now() });
+        return (new V1.Receipt { Id = IdOf(index) }, erased);
     }
 
     /// <summary>A salt for the chain of a list.</summary>

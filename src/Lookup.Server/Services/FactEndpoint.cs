@@ -7,6 +7,7 @@ using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
+using Lookup.Server.Receipts;
 using Outcome = Lookup.V1.FactResult.Types.Outcome;
 
 namespace Lookup.Server.Services;
@@ -24,7 +25,8 @@ internal sealed class FactEndpoint(
     TimeProvider clock,
     Drain drain,
     AccessControl access,
-    PositionTokens tokens)
+    PositionTokens tokens,
+    ReceiptWriter receipts)
     : V1.FactService.FactServiceBase
 {
     private static readonly FactId[] AnyId = [new(FactKind.Objection, 0, Scope.All)];
@@ -174,7 +176,15 @@ internal sealed class FactEndpoint(
             var suppression = stored[0] with { Entry = stored[0].Entry with { Source = source } };
             var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
             replica.Add(suppression.Key, suppression.Id, erased.Token);
-            return new V1.EraseNumberResponse { ErasedFacts = (uint)erased.Erased, ConsistencyToken = erased.Token.ToString() };
+            var response = new V1.EraseNumberResponse { ErasedFacts = (uint)erased.Erased, ConsistencyToken = erased.Token.ToString() };
+            if (receipts.Log is not null)
+            {
+                var askedBy = context.GetHttpContext().CallerId();
+                (response.Receipt, var count) = await Task.Run(() => receipts.Erase(suppression.Key, askedBy), CancellationToken.None);
+                response.ErasedReceipts = (uint)count;
+            }
+
+            return response;
         }
         catch (OperationCanceledException) when (call.Expired)
         {

@@ -32,7 +32,16 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
             throw NotFound();
         }
 
-        var proof = await Task.Run(() => log.Folder.Prove(index), context.CancellationToken);
+        ReceiptProof? proof;
+        try
+        {
+            proof = await Task.Run(() => log.Folder.Prove(index), context.CancellationToken);
+        }
+        catch (ReceiptErasedException)
+        {
+            throw NotFound();
+        }
+
         if (proof is null)
         {
             throw Refusals.Unavailable("The receipt is not signed yet.", Math.Max(SigningMs, options.RetryAfterMs));
@@ -85,8 +94,12 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
             Head = ByteString.CopyFrom((Log.Head ?? throw Refusals.Unavailable("Nothing is signed yet.", SigningMs)).Bytes),
         });
 
-    // Ids are easy to guess, and a receipt says who asked about which organisation.
-    private bool IsShown(byte[] receipt, Caller caller) => caller.May(ReceiptFormat.Read(receipt).Organisation, access.Now);
+    // Ids are easy to guess, and a receipt says who asked about which organisation. An erasure concerns all.
+    private bool IsShown(byte[] receipt, Caller caller)
+    {
+        var read = ReceiptFormat.Read(receipt);
+        return read.Kind == ReceiptKind.Erasure || caller.May(read.Organisation, access.Now);
+    }
 
     private static RpcException NotFound() => new(new Status(StatusCode.NotFound, "There is no receipt of this id in the log of this instance."));
 }

@@ -244,6 +244,103 @@ public sealed class ReceiptLogTests : IDisposable
         Assert.Equal(count + 200, ReceiptAudit.Of(log.Folder, _key, []).Receipts);
     }
 
+    [Fact]
+    public void Erase_ANumber_LeavesItsErasureAndALogThatHolds()
+    {
+        var number = new NumberKey(5, 7);
+        using (var log = Open())
+        {
+            Append(log, 0, 100);
+            log.Append(Content(5));
+            var (erasure, erased) = log.Erase(number, new Receipt { AskedBy = "ann", Time = 9 });
+            Assert.Equal((101UL, 2), (erasure, erased));
+            var left = Assert.Single(log.Folder.ReceiptsOf(number, 0, CancellationToken.None));
+            Assert.Equal((ReceiptKind.Erasure, 2UL, "ann"), Erasure(ReceiptFormat.Read(left.Content)));
+            Assert.Equal(erasure, Assert.Throws<ReceiptErasedException>(() => log.Folder.Prove(5)).Erasure);
+            Assert.Equal(6, log.Folder.Prove(6)!.Verify(_key).CallTime);
+            Assert.Equal(ReceiptKind.Erasure, log.Folder.Prove(erasure)!.Verify(_key).Kind);
+            log.Append(Content(5));
+            log.Seal();
+            Assert.Equal((102UL, 1), log.Erase(number, new Receipt()) is var (again, count) ? (again - 1, count) : default);
+        }
+
+        var audit = ReceiptAudit.Of(new ReceiptFolder(Folder), _key, []);
+        Assert.Equal((104UL, 3), (audit.Receipts, audit.Erased));
+        using var reopened = Open();
+        Assert.Equal(2, reopened.Folder.ReceiptsOf(number, 0, CancellationToken.None).Count());
+        var keyBytes = new byte[NumberKey.Size];
+        number.WriteTo(keyBytes);
+        // The erasures alone name it.
+        Assert.Equal(2, Directory.GetFiles(Folder, "*.receipts").Sum(f => Occurrences(ReadShared(f), keyBytes)));
+    }
+
+    [Fact]
+    public void Open_ProcessDiedWhileErasing_FinishesIt()
+    {
+        using (var log = Open())
+        {
+            Append(log, 0, 200);
+            log.Erase(new NumberKey(5, 7), new Receipt());
+            log.Erase(new NumberKey(6, 7), new Receipt());
+        }
+
+        // As if it had died before it came to receipt 6.
+        var file = Directory.GetFiles(Folder, "*.receipts").Min()!;
+        var whole = new ReceiptSegmentFile(file).Receipts().Single(r => r.Index == 6);
+        using (var stream = new FileStream(file, FileMode.Open, FileAccess.Write))
+        {
+            stream.Position = whole.End - whole.Content.Length - sizeof(uint);
+            var checksum = new byte[sizeof(uint)];
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(checksum, ReceiptFolder.Checksum(Content(6)));
+            stream.Write([.. checksum, .. Content(6)]);
+        }
+
+        Assert.Contains("which was for 1", Refusal(), StringComparison.Ordinal);
+        File.WriteAllLines(Path.Combine(Folder, "erasing"), ["201", "6"]);
+        using (Open())
+        {
+            Assert.Equal(2, ReceiptAudit.Of(new ReceiptFolder(Folder), _key, []).Erased);
+        }
+    }
+
+    [Fact]
+    public void Audit_OverwrittenWithoutAnErasure_IsDetected()
+    {
+        using (var log = Open())
+        {
+            Append(log, 0, 20);
+            log.Erase(new NumberKey(5, 7), new Receipt());
+        }
+
+        new ReceiptFolder(Folder).Erase([9], 3);
+        Assert.Contains("is no erasure", Refusal(), StringComparison.Ordinal);
+        new ReceiptFolder(Folder).Erase([9], 20);
+        Assert.Contains("which was for 1", Refusal(), StringComparison.Ordinal);
+    }
+
+    private string Refusal() => Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(new ReceiptFolder(Folder), _key, [])).Message;
+
+    private static (ReceiptKind, ulong, string) Erasure(Receipt receipt) => (receipt.Kind, receipt.Count, receipt.AskedBy);
+
+    private static byte[] ReadShared(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        return bytes;
+    }
+
+    private static int Occurrences(byte[] bytes, byte[] sought)
+    {
+        var count = 0;
+        for (var at = 0; bytes.AsSpan(at).IndexOf(sought) is >= 0 and var next; at += next + 1)
+        {
+            count++;
+        }
+
+        return count;
+    }
+
     private static (ulong Receipts, ulong Unsigned, int Heads) Found(ReceiptAudit audit) => (audit.Receipts, audit.Unsigned, audit.Heads);
 
     private static byte[] Content(int i) => ReceiptFormat.Write(new Receipt

@@ -1,0 +1,179 @@
+using System.CommandLine;
+using Grpc.Core;
+using Lookup.Cli.Dossiers;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Client;
+using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
+using Lookup.Server.Receipts;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup dossier: everything known of a number, in order.</summary>
+internal sealed class DossierCommand : CliCommand
+{
+    private enum Form
+    {
+        Text,
+        Json,
+        Html,
+    }
+
+    private readonly NumberOptions _number;
+    private readonly Option<Form?> _format = new("--format") { Description = "text, json, or html: a page to print; default: by the extension of --out, else text.", HelpName = "FORMAT" };
+    private readonly Option<string?> _out = new("--out") { Description = "Where to write it; default: standard output.", HelpName = "FILE" };
+    private readonly Option<string[]> _also = new("--also")
+    {
+        Description = "Address of a further instance, each of which keeps receipts of its own. Repeatable.",
+        HelpName = "URL",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string[]> _folders = new("--receipts")
+    {
+        Description = "Folder with the receipts of an instance that is gone; needs the number key. Repeatable.",
+        HelpName = "FOLDER",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string?> _keyFile = new("--key-file") { Description = "File with the number key, for --receipts; else the environment variable LOOKUP_NUMBER_KEY.", HelpName = "PATH" };
+    private readonly ConnectionOptions _connection;
+
+    public DossierCommand(Shell shell)
+        : base(
+            shell,
+            "dossier",
+            "Gives everything known of a number in the order it came about: every fact with history and evidence, every answer that has a receipt.",
+            "lookup dossier +31612345678",
+            "lookup dossier +31612345678 --out dossier.html",
+            "lookup dossier 0612345678 --region NL --json --also http://lookup-b:7500",
+            "lookup dossier +31612345678 --receipts /backup/receipts-a --key-file number.key")
+    {
+        _number = new NumberOptions(this);
+        Options.Add(_format);
+        Options.Add(_out);
+        Options.Add(_also);
+        Options.Add(_folders);
+        Options.Add(_keyFile);
+        _connection = new ConnectionOptions(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var path = parsed.GetValue(_out);
+        var form = parsed.GetValue(_format) ?? (IsJson(parsed) ? Form.Json : FormOf(path));
+        var (number, region) = (_number.Number(parsed), _number.Region(parsed));
+        using var client = _connection.Connect(parsed);
+        var facts = await client.ListFactsAsync(new ListFactsRequest { Number = number, DefaultRegion = region }, ct);
+        var sources = new List<string> { client.Address.ToString() };
+        var receipts = new List<(string, Core.Receipts.Receipt)>();
+        if (!await AddAsync(client, facts.Number, receipts, ct))
+        {
+            Shell.ErrorConsole.MarkupLine($"[yellow]{Markup.Escape(client.Address.ToString())} keeps no receipts: the dossier has facts alone.[/]");
+        }
+
+        foreach (var address in parsed.GetRequiredValue(_also))
+        {
+            using var other = _connection.Connect(parsed, other: address);
+            sources.Add(other.Address.ToString());
+            await AddAsync(other, facts.Number, receipts, ct);
+        }
+
+        foreach (var folder in parsed.GetRequiredValue(_folders))
+        {
+            sources.Add(folder);
+            AddFolder(parsed, folder, facts.Number, receipts, ct);
+        }
+
+        var dossier = Dossier.Of(facts.Number, Shell.Clock.GetUtcNow(), sources, facts.Facts, receipts);
+        if (form == Form.Text && path is null)
+        {
+            Write(dossier);
+            return ExitCodes.Ok;
+        }
+
+        var text = form switch
+        {
+            Form.Html => DossierPage.Of(dossier),
+            Form.Json => dossier.ToJson() + "\n",
+            _ => string.Concat(dossier.Entries.Select(Plain)),
+        };
+        if (path is null)
+        {
+            Shell.Output.Write(text);
+        }
+        else
+        {
+            await File.WriteAllTextAsync(path, text, ct);
+            Shell.Console.MarkupLine($"[green]wrote[/]  {Markup.Escape(path)}: {dossier.Entries.Count} entries");
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    private static Form FormOf(string? path) => Path.GetExtension(path)?.ToLowerInvariant() switch
+    {
+        ".html" or ".htm" => Form.Html,
+        ".json" => Form.Json,
+        _ => Form.Text,
+    };
+
+    /// <returns>False where the instance keeps none.</returns>
+    private static async Task<bool> AddAsync(LookupClient client, string number, List<(string, Core.Receipts.Receipt)> receipts, CancellationToken ct)
+    {
+        var request = new ListReceiptsRequest { Number = number };
+        do
+        {
+            ListReceiptsResponse response;
+            try
+            {
+                response = await client.ListReceiptsAsync(request, ct);
+            }
+            catch (LookupException e) when (e.Status == StatusCode.FailedPrecondition)
+            {
+                return false;
+            }
+
+            receipts.AddRange(response.Receipts.Select(r => (r.Id, ReceiptFormat.Read(r.Content.Span))));
+            request.PageToken = response.NextPageToken;
+        }
+        while (request.PageToken.Length > 0);
+
+        return true;
+    }
+
+    private void AddFolder(ParseResult parsed, string folder, string number, List<(string, Core.Receipts.Receipt)> receipts, CancellationToken ct)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new CliException($"There is no folder {folder}.");
+        }
+
+        var file = parsed.GetValue(_keyFile);
+        using var cipher = new NumberCipher(file is null ? NumberKeyFile.FromEnvironment() : NumberKeyFile.Load(file));
+        // It comes from the service: it is a number.
+        NumberParser.Instance.TryParse(number, null, out var parsedNumber, out _);
+        var kept = new ReceiptFolder(folder);
+        var log = kept.NewestHead() is { } head ? Convert.ToHexStringLower(head.LogId) : "";
+        receipts.AddRange(kept.ReceiptsOf(cipher.Encrypt(parsedNumber), 0, ct).Select(r => ($"{log}-{r.Index}", ReceiptFormat.Read(r.Content))));
+    }
+
+    private void Write(Dossier dossier)
+    {
+        Shell.Console.MarkupLine($"[bold]{Markup.Escape(dossier.Number)}[/]  {(dossier.Entries.Count == 0 ? "nothing is known of it" : $"{dossier.Entries.Count} entries, the oldest first")}");
+        foreach (var entry in dossier.Entries)
+        {
+            Shell.Console.MarkupLine($"{TimeText.Format(entry.At)}  [bold]{entry.Kind}[/]  {Markup.Escape(entry.Title)}");
+            foreach (var (name, text) in entry.Lines)
+            {
+                Shell.Console.MarkupLine($"    [grey]{name}:[/] {Markup.Escape(text)}");
+            }
+        }
+    }
+
+    private static string Plain(DossierEntry entry) =>
+        $"{TimeText.Format(entry.At)}  {entry.Kind}  {entry.Title}\n{string.Concat(entry.Lines.Select(l => $"    {l.Name}: {l.Text}\n"))}";
+}

@@ -1,0 +1,51 @@
+using System.Net;
+using System.Text;
+using Lookup.Cli.Options;
+
+namespace Lookup.Cli.Dossiers;
+
+/// <summary>A dossier as one HTML file to read and to print: no script, nothing from elsewhere.</summary>
+internal static class DossierPage
+{
+    private const string Style = """
+        :root { color-scheme: light dark }
+        body { font: 11pt/1.45 system-ui, sans-serif; max-width: 48rem; margin: 2rem auto; padding: 0 1rem }
+        h1 { font-size: 1.5rem; margin: 0 } header p, footer p { margin: .3rem 0; color: GrayText }
+        ol { list-style: none; padding: 0 } li { border-top: 1px solid GrayText; padding: .6rem 0; break-inside: avoid }
+        h2 { font-size: 1rem; margin: 0 0 .2rem } h2 time { font-weight: normal; margin-right: .6rem; font-variant-numeric: tabular-nums }
+        .kind { font-size: .8rem; border: 1px solid; border-radius: .2rem; padding: 0 .3rem; margin-right: .4rem }
+        dl { display: grid; grid-template-columns: 10rem 1fr; gap: .1rem .8rem; margin: 0 } dt { color: GrayText } dd { margin: 0; overflow-wrap: anywhere }
+        @media (max-width: 30rem) { dl { grid-template-columns: 1fr } dt { margin-top: .3rem } }
+        @media print { body { margin: 0; max-width: none; font-size: 9.5pt } }
+        """;
+
+    /// <summary>The page.</summary>
+    public static string Of(Dossier dossier)
+    {
+        var html = new StringBuilder();
+        html.Append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">")
+            .Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">")
+            .Append("<title>Dossier ").Append(Text(dossier.Number)).Append("</title><style>").Append(Style).Append("</style></head>\n<body>\n<header><h1>Dossier ")
+            .Append(Text(dossier.Number)).Append("</h1>\n<p>Made ").Append(Time(dossier.Made)).Append(" from ").Append(Text(string.Join(", ", dossier.Sources)))
+            .Append(". ").Append(dossier.Entries.Count == 0 ? "Nothing is known of the number." : $"{dossier.Entries.Count} entries, the oldest first.")
+            .Append("</p></header>\n<ol>\n");
+        foreach (var entry in dossier.Entries)
+        {
+            html.Append("<li class=\"").Append(entry.Kind).Append("\"><h2><time>").Append(Time(entry.At)).Append("</time><span class=\"kind\">")
+                .Append(entry.Kind).Append("</span>").Append(Text(entry.Title)).Append("</h2><dl>");
+            foreach (var (name, text) in entry.Lines)
+            {
+                html.Append("<dt>").Append(Text(name)).Append("</dt><dd>").Append(Text(text)).Append("</dd>");
+            }
+
+            html.Append("</dl></li>\n");
+        }
+
+        return html.Append("</ol>\n<footer><p>Facts stand at the time they were recorded, answers at the time they were given. The proof of an answer: ")
+            .Append("lookup receipt get, with the id of its receipt. Answers within lists are proven by the receipt of the list.</p></footer>\n</body></html>\n").ToString();
+    }
+
+    private static string Text(string text) => WebUtility.HtmlEncode(text);
+
+    private static string Time(DateTimeOffset time) => Text(TimeText.Format(time));
+}
