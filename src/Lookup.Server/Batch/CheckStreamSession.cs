@@ -30,7 +30,7 @@ internal sealed class CheckStreamSession(
         try
         {
             var open = await OpenAsync(stop.Token);
-            var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical) 
+            var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical)
                 ? new ListReceipts(services.Receipts, open, context.GetHttpContext().CallerId())
                 : null;
             writing = WriteAsync(receipts, stop);
