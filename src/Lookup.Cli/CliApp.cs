@@ -65,6 +65,8 @@ internal static class CliApp
             new ScrubCommand(shell),
             new PreviewCommand(shell),
             new WatchCommand(shell),
+            new KeyCommand(shell),
+            new GrantCommand(shell),
             new OrgCommand(shell),
             new RegisterCommand(shell),
             new ReceiptCommand(shell),

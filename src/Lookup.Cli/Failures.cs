@@ -36,6 +36,8 @@ internal static partial class Failures
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),
             _ => ($"This should not have happened ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),
         };
+        // A key in the wrong place must not end up in a log.
+        message = Key().Replace(message, "lk_***");
         if (exitCode == ExitCodes.Usage && message.Length > 0)
         {
             message += $" See 'lookup {CommandPath(parsed)}--help'.";
@@ -94,6 +96,9 @@ internal static partial class Failures
 
     [GeneratedRegex(@"^Cannot parse argument '(.*)' for option '(.*)' as expected type 'System\.(?:Double|Int32|Int64)'\.?$", RegexOptions.Singleline)]
     private static partial Regex NotANumber();
+
+    [GeneratedRegex("lk_[^\\s']*_[0-9a-fA-F]{8,}")]
+    private static partial Regex Key();
 
     private static string FirstLine(string text) => text.Split('\n', 2)[0].TrimEnd('\r', '.');
 }

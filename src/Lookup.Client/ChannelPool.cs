@@ -15,18 +15,7 @@ internal sealed class ChannelPool : CallInvoker, IDisposable
         _channels = new GrpcChannel[options.Channels];
         for (var i = 0; i < _channels.Length; i++)
         {
-            _channels[i] = GrpcChannel.ForAddress(options.Address, new GrpcChannelOptions
-            {
-                HttpHandler = new SocketsHttpHandler
-                {
-                    ConnectTimeout = options.ConnectTimeout,
-                    // A connection takes as many calls as the service lets it, 100; more go over another.
-                    EnableMultipleHttp2Connections = true,
-                    KeepAlivePingDelay = TimeSpan.FromSeconds(30),
-                    KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
-                },
-                DisposeHttpClient = true,
-            });
+            _channels[i] = GrpcChannel.ForAddress(options.Address, Connecting.ChannelOptions(options));
         }
 
         _invokers = [.. _channels.Select(channel => channel.CreateCallInvoker())];

@@ -35,6 +35,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         _facts = new FactService.FactServiceClient(_channels);
         _registry = new RegistryService.RegistryServiceClient(_channels);
         _receipts = new ReceiptService.ReceiptServiceClient(_channels);
+        _access = new AccessService.AccessServiceClient(_channels);
         _imports = new ImportService.ImportServiceClient(_channels);
         _health = new Health.HealthClient(_channels);
         _watch = _options is { ReuseWatched: true, ReuseLimit: > 0 } ? new ReuseWatch(this, _reuse, _options.TimeProvider) : null;

@@ -1,3 +1,5 @@
+using System.Security.Cryptography.X509Certificates;
+
 namespace Lookup.Client;
 
 /// <summary>How to reach the service, and how a client asks it.</summary>
@@ -17,6 +19,23 @@ public sealed record LookupClientOptions
 
     /// <summary>Address of the gRPC port: http:// for plain text, https:// for TLS. Required.</summary>
     public Uri Address { get; set; } = null!;
+
+    /// <summary>
+    /// API key, or a token that does not change, sent with each call. Only over TLS, or to this machine. Default: null, none.
+    /// </summary>
+    public string? ApiKey { get; set; }
+
+    /// <summary>
+    /// Gives the token for a call, for example one of an OIDC provider; called for each, so it should keep its token until shortly
+    /// before that expires. Not together with <see cref="ApiKey"/>. Default: null, none.
+    /// </summary>
+    public Func<CancellationToken, ValueTask<string>>? Token { get; set; }
+
+    /// <summary>File with the certificates (PEM) that the service's must be signed by; default: null, those that the machine trusts.</summary>
+    public string? CaFile { get; set; }
+
+    /// <summary>Certificate with its private key to show to the service; default: null, none.</summary>
+    public X509Certificate2? ClientCertificate { get; set; }
 
     /// <summary>How long a single call may take, its hedge included. Range: 1 ms to 10 minutes; default: 5 s.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
@@ -82,6 +101,27 @@ public sealed record LookupClientOptions
         if (Address is not { IsAbsoluteUri: true } || (Address.Scheme != Uri.UriSchemeHttp && Address.Scheme != Uri.UriSchemeHttps))
         {
             faults.Add($"{nameof(Address)} '{Address}' does not begin with http:// or https://.");
+        }
+
+        else if (Address.Scheme == Uri.UriSchemeHttp && !Address.IsLoopback && (ApiKey is not null || Token is not null))
+        {
+            faults.Add($"{nameof(Address)}: '{Address}' is plain text to another machine; a credential is sent over https:// only.");
+        }
+
+        if (ApiKey is not null && Token is not null)
+        {
+            faults.Add($"{nameof(ApiKey)} and {nameof(Token)} exclude each other.");
+        }
+
+        if (ApiKey is not null && (ApiKey.Length == 0 || ApiKey.Any(c => c is <= ' ' or > '~')))
+        {
+            // What it holds is not told: it is a secret.
+            faults.Add($"{nameof(ApiKey)} is empty or holds characters that no key has.");
+        }
+
+        if (CaFile is not null && !File.Exists(CaFile))
+        {
+            faults.Add($"{nameof(CaFile)}: there is no file {CaFile}.");
         }
 
         var shortest = TimeSpan.FromMilliseconds(1);

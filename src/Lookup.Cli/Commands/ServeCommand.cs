@@ -18,6 +18,7 @@ internal sealed class ServeCommand : CliCommand
     private const string DefaultFolder = "lookup-data";
 
     private readonly StoreChoice _store;
+    private readonly GuardOptions _guard;
     private readonly Option<string?> _listen = new("--listen")
     {
         Description = "Address and port for gRPC, for example 127.0.0.1:7500; port 0 takes a free one.",
@@ -73,9 +74,11 @@ internal sealed class ServeCommand : CliCommand
             "lookup serve --redis env --key-file /etc/lookup/number.key",
             "lookup serve --set FreshnessBoundMs=300 --set MaxCheckStreams=8",
             "lookup serve --receipts /var/lib/lookup/receipts --receipt-key /etc/lookup/receipt.key",
+            "lookup serve --credentials required",
             "lookup serve --log json")
     {
         _store = new StoreChoice(this);
+        _guard = new GuardOptions(this);
         Options.Add(_listen);
         Options.Add(_jsonPort);
         Options.Add(_fake);
@@ -162,6 +165,7 @@ internal sealed class ServeCommand : CliCommand
             options.JsonPort = port == 0 ? 0 : options.JsonPort;
         }
 
+        _guard.Apply(parsed, options);
         options.JsonPort = parsed.GetValue(_jsonPort) ?? options.JsonPort;
         options.ReceiptsFor = parsed.GetValue(_receiptsFor);
         foreach (var text in parsed.GetValue(_set) ?? [])

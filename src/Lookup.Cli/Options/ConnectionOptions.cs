@@ -3,12 +3,13 @@ using Lookup.Client;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>How to reach a running service: --address and --timeout.</summary>
+/// <summary>How to reach a running service: --address, --timeout, and what to show to it.</summary>
 internal sealed class ConnectionOptions
 {
     public const string DefaultAddress = "http://127.0.0.1:7500";
 
     private const string Variable = "LOOKUP_ADDRESS";
+    private const string KeyVariable = "LOOKUP_API_KEY";
 
     private Option<string?> Address { get; } = new("--address")
     {
@@ -23,8 +24,22 @@ internal sealed class ConnectionOptions
         DefaultValueFactory = _ => 5,
     };
 
+    private Option<string?> ApiKey { get; } = new("--api-key")
+    {
+        Description = $"API key or token to show; better in the environment variable {KeyVariable}, where others on this machine do not see it.",
+        HelpName = "KEY",
+    };
+
+    private Option<string?> Ca { get; } = new("--ca")
+    {
+        Description = "File with the certificates (PEM) that the service's must be signed by; default: those that the machine trusts.",
+        HelpName = "FILE",
+    };
+
     public ConnectionOptions(Command command)
     {
+        command.Options.Add(ApiKey);
+        command.Options.Add(Ca);
         command.Options.Add(Address);
         command.Options.Add(Timeout);
     }
@@ -51,7 +66,15 @@ internal sealed class ConnectionOptions
         }
 
         var seconds = parsed.GetWithin(Timeout, 0.001, 600, "seconds");
-        var options = new LookupClientOptions { Address = address, Timeout = TimeSpan.FromSeconds(seconds) };
-        return new LookupClient(configure is null ? options : configure(options));
+        var options = new LookupClientOptions
+        {
+            Address = address,
+            Timeout = TimeSpan.FromSeconds(seconds),
+            ApiKey = parsed.GetValue(ApiKey) ?? (Environment.GetEnvironmentVariable(KeyVariable) is { Length: > 0 } key ? key : null),
+            CaFile = parsed.GetValue(Ca),
+        };
+        options = configure is null ? options : configure(options);
+        var faults = options.Faults();
+        return faults.Count == 0 ? new LookupClient(options) : throw CliException.Usage(string.Join(' ', faults));
     }
 }

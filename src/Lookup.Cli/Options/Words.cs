@@ -16,6 +16,8 @@ internal static class Words
     public static readonly WordSet<Layer> Layers = new("LAYER_");
     public static readonly WordSet<Verdict> Verdicts = new("VERDICT_");
     public static readonly WordSet<ImportState> ImportStates = new("IMPORT_STATE_");
+    public static readonly WordSet<Role> Roles = new("ROLE_");
+    public static readonly WordSet<CredentialKind> CredentialKinds = new("CREDENTIAL_KIND_");
     public static readonly WordSet<ReasonCode> Reasons = new("REASON_CODE_");
 }
 
