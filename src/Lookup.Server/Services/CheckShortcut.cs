@@ -75,7 +75,7 @@ internal sealed class CheckShortcut(
     private ValueTask<V1.CheckResponse?> TryAnswerAsync(V1.CheckRequest request, HttpContext context, long begin)
     {
         List<FieldFault>? faults = null;
-        var asked = checks.Read(request, context.CallerId(), ref faults);
+        var asked = checks.Read(request, context, ref faults);
         if (faults is not null || !MayAsk(context, asked))
         {
             return default;

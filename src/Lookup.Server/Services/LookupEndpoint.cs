@@ -30,7 +30,7 @@ internal sealed class LookupEndpoint(
     {
         CheckShortcut.ThrowIfFailed(context.GetHttpContext());
         List<FieldFault>? faults = null;
-        var asked = checks.Read(request, context.GetHttpContext().CallerId(), ref faults);
+        var asked = checks.Read(request, context.GetHttpContext(), ref faults);
         FieldFaults.ThrowIfAny(faults);
         access.CallerOf(context).Demand(asked.Asked.Organisation, asked.At);
         using var call = new StoreCall(context, options.StoreReadLimitMs);

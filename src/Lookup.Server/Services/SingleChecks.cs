@@ -2,11 +2,13 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
 using Lookup.Server.Observability;
 using Lookup.Server.Receipts;
+using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Services;
 
@@ -26,9 +28,9 @@ internal sealed class SingleChecks(
 
     /// <summary>Reads a request; every field that is wrong is told at once. What is returned counts only if no fault was added.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="askedBy">The credential that asks; empty where none is asked for.</param>
+    /// <param name="context">Who asks; null: nobody in particular.</param>
     /// <param name="faults">Takes what is wrong.</param>
-    internal NumberQuestion Read(V1.CheckRequest request, string askedBy, ref List<FieldFault>? faults)
+    internal NumberQuestion Read(V1.CheckRequest request, HttpContext? context, ref List<FieldFault>? faults)
     {
         lane.NoteCheck();
         if (request.Receipt && receipts.Log is null)
@@ -36,7 +38,11 @@ internal sealed class SingleChecks(
             FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
         }
 
-        return Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults) with { AskedBy = askedBy };
+        return Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults) with
+        {
+            // To ask a request for its features costs more than the filter.
+            AskedBy = receipts.Log is null ? "" : context?.CallerId() ?? "",
+        };
     }
 
     /// <summary>Answers from what this instance holds, at once.</summary>
@@ -56,7 +62,7 @@ internal sealed class SingleChecks(
     internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, StoreCall call) =>
         Decide(request, asked, await reader.ReadAsync(asked, begun, call));
 
-    /// <inheritdoc cref="Read(V1.CheckRequest, string, ref List{FieldFault}?)"/>
+    /// <inheritdoc cref="Read(V1.CheckRequest, HttpContext?, ref List{FieldFault}?)"/>
     internal NumberQuestion Read(
         string text, string region, V1.Question? question, V1.WhatIf? whatIf, V1.Consistency? consistency, ref List<FieldFault>? faults)
     {
