@@ -19,6 +19,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new CheckCommand(),
     new StreamCommand(),
     new ReceiptsCommand(),
+    new GrowthCommand(),
     new OverloadCommand(),
     new RegisterSwitchCommand(),
     new ScrubCommand(),

@@ -43,8 +43,21 @@ function problem(run) {
   for (const name of ['baseline_median', 'baseline_min', 'baseline_max', 'ratio'])
     if (run[name] != null && !Number.isFinite(run[name])) return `${name} is not a number`;
   if (run.machine === null || typeof run.machine !== 'object') return 'machine is not told';
+  if (run.curve != null && !isCurve(run.curve)) return 'curve is none';
   return null;
 }
+
+function isCurve(curve) {
+  return typeof curve.x === 'string' && curve.scale in along && Array.isArray(curve.points) && curve.points.length > 1
+    && curve.points.every(p => Array.isArray(p) && Number.isFinite(p[0]) && Number.isFinite(p[1]) && (p[2] == null || Number.isFinite(p[2])));
+}
+
+// What runs along a curve is spread before it is drawn: percentiles by how few are beyond them.
+const along = {
+  linear: { to: x => x, from: x => x },
+  log: { to: Math.log10, from: x => 10 ** x },
+  percentile: { to: x => -Math.log10(1 - Math.min(x, 99.9999) / 100), from: x => 100 - 100 * 10 ** -x },
+};
 
 function read(name, text) {
   const runs = [];
@@ -173,6 +186,32 @@ function plot(place, runs, columns, lines, height, selected, judged) {
   return drawn;
 }
 
+function plotCurve(place, run, name) {
+  const { x, scale, points } = run.curve;
+  const spread = along[scale];
+  const rows = points.map(p => [spread.to(p[0]), p[1], p[2] ?? null]).sort((a, b) => a[0] - b[0]);
+  const data = [0, 1, 2].map(c => rows.map(row => row[c]));
+  const values = [...data[1], ...data[2]].filter(v => v != null);
+  const y = yScale(values);
+  const grid = { stroke: colour('line'), width: 1 };
+  const font = '11px system-ui, sans-serif';
+  const room = (data[0].at(-1) - data[0][0]) * 0.04 || 1;
+  const drawn = new uPlot({
+    width: Math.max(120, place.clientWidth),
+    height: 170,
+    legend: { show: false },
+    cursor: { show: false },
+    scales: { x: { time: false, range: () => [data[0][0] - room, data[0].at(-1) + room] }, y },
+    axes: [
+      { stroke: colour('dim'), grid, ticks: grid, font, size: 42, label: x, labelSize: 16, labelFont: font, space: 44, ...(scale === 'linear' ? {} : { splits: () => data[0] }), values: (_, at) => at.map(v => scale === 'percentile' ? String(+spread.from(v).toFixed(3)) : brief(spread.from(v))) },
+      { stroke: colour('dim'), grid, ticks: grid, font, size: 54, space: 26, ...(y.distr === 3 ? { splits: powers } : {}), values: (_, at) => at.map(v => v == null ? '' : brief(v)) },
+    ],
+    series: [{}, ...['subject', 'baseline'].map(key => ({ stroke: colour(key), width: 2, points: { show: true, size: 5, fill: colour(key) } }))],
+  }, data, place);
+  place.setAttribute('aria-label', `${name} by ${x}: ` + points.map(p => `${figure(p[0])}: ${figure(p[1])}`).join(', '));
+  return drawn;
+}
+
 function card(name, runs, at, choose) {
   const box = make('article', 'card');
   box.dataset.metric = name;
@@ -182,6 +221,8 @@ function card(name, runs, at, choose) {
   const judged = runs.map((_, i) => judge(runs, i));
   const marks = head.appendChild(make('span'));
   const place = box.appendChild(make('div', 'plots'));
+  const curve = box.appendChild(make('div', 'plots curve'));
+  curve.setAttribute('role', 'img');
   const legend = box.appendChild(make('p', 'legend'));
   const hasBaseline = runs.some(r => r.baseline_median != null);
   const hasRatio = runs.some(r => r.ratio != null);
@@ -195,6 +236,21 @@ function card(name, runs, at, choose) {
   const list = box.appendChild(make('dl'));
   let selected = Math.min(at ?? runs.length - 1, runs.length - 1);
   const drawn = [];
+  let curved = null;
+  let isDrawn = false;
+
+  // The curve is that of the chosen run.
+  function showCurve() {
+    if (curved) {
+      plots = plots.filter(p => p.drawn !== curved);
+      curved.destroy();
+    }
+    curved = null;
+    curve.hidden = !runs[selected].curve;
+    if (curve.hidden) return;
+    curved = plotCurve(curve, runs[selected], name);
+    plots.push({ drawn: curved, place: curve, height: 170 });
+  }
 
   function select(i) {
     selected = Math.max(0, Math.min(runs.length - 1, i));
@@ -218,6 +274,7 @@ function card(name, runs, at, choose) {
     place.setAttribute('aria-valuenow', selected + 1);
     place.setAttribute('aria-valuetext', `${moment(run)}: ${figure(run.median)} ${run.unit}, commit ${short(run)}, ${judged[selected].text}`);
     drawn.forEach(u => u.redraw(false));
+    if (isDrawn) showCurve();
   }
 
   place.tabIndex = 0;
@@ -246,6 +303,8 @@ function card(name, runs, at, choose) {
       }
       drawn.push(plot(place, runs, columns, lines, 160, () => selected, judged));
       if (hasRatio) drawn.push(plot(place, runs, ['ratio'], [{ colour: 'ratio', width: 1.5 }], 90, () => selected, runs.map(() => ({}))));
+      isDrawn = true;
+      showCurve();
       for (const u of drawn) u.over.addEventListener('click', () => select(Math.round(u.posToVal(u.cursor.left, 'x'))));
     },
   };

@@ -25,10 +25,16 @@ internal static class LookupTool
     internal static async Task<(ChildProcess Process, Uri Address)> ServeAsync(
         string redis, string keyFile, CancellationToken ct, params IEnumerable<string> settings)
     {
-        var process = new ChildProcess(
-            Path,
-            ["serve", "--json", "--listen", "127.0.0.1:0", "--redis", redis, "--key-file", keyFile, .. settings.SelectMany(s => (string[])["--set", s])]);
-        return (process, await AddressAsync(process, ct));
+        var process = Serve(redis, keyFile, settings.SelectMany(s => (string[])["--set", s]));
+        return (process, (await AddressesAsync(process, ct)).Grpc);
+    }
+
+    /// <summary>Starts the service on free ports, and also tells where its JSON and its metrics are.</summary>
+    internal static async Task<(ChildProcess Process, Uri Grpc, Uri Json)> ServeBothAsync(string redis, string keyFile, CancellationToken ct)
+    {
+        var process = Serve(redis, keyFile, []);
+        var (grpc, json) = await AddressesAsync(process, ct);
+        return (process, grpc, json!);
     }
 
     /// <summary>Starts the service on free ports with receipts for each answer.</summary>
@@ -38,10 +44,8 @@ internal static class LookupTool
     {
         var key = bed.PathOf("receipt.key");
         (await RunAsync(["receipt", "key", key], ct)).MustSucceed("lookup receipt key");
-        var process = new ChildProcess(
-            Path,
-            ["serve", "--json", "--listen", "127.0.0.1:0", "--redis", bed.Redis.ConnectionString, "--key-file", bed.KeyFile, "--receipts", bed.PathOf("receipts"), "--receipt-key", key]);
-        return (process, await AddressAsync(process, ct));
+        var process = Serve(bed.Redis.ConnectionString, bed.KeyFile, ["--receipts", bed.PathOf("receipts"), "--receipt-key", key]);
+        return (process, (await AddressesAsync(process, ct)).Grpc);
     }
 
     /// <summary>Starts this program as a service that decides nothing.</summary>
@@ -50,16 +54,20 @@ internal static class LookupTool
     internal static async Task<(ChildProcess Process, Uri Address)> EchoAsync(CancellationToken ct, string? store = null)
     {
         var process = new ChildProcess(Environment.ProcessPath!, store is null ? ["echo"] : ["echo", store]);
-        return (process, await AddressAsync(process, ct));
+        return (process, (await AddressesAsync(process, ct)).Grpc);
     }
 
+    private static ChildProcess Serve(string redis, string keyFile, IEnumerable<string> more) =>
+        new(Path, ["serve", "--json", "--listen", "127.0.0.1:0", "--redis", redis, "--key-file", keyFile, .. more]);
+
     // Both say where they listen in one line of JSON.
-    private static async Task<Uri> AddressAsync(ChildProcess process, CancellationToken ct)
+    private static async Task<(Uri Grpc, Uri? Json)> AddressesAsync(ChildProcess process, CancellationToken ct)
     {
         try
         {
             using var said = JsonDocument.Parse(await process.ReadLineAsync(StartLimit, ct));
-            return new Uri(said.RootElement.GetProperty("grpc").GetString()!);
+            var json = said.RootElement.TryGetProperty("json", out var address) ? new Uri(address.GetString()!) : null;
+            return (new Uri(said.RootElement.GetProperty("grpc").GetString()!), json);
         }
         catch
         {

@@ -36,6 +36,8 @@ internal sealed class TestBed : IAsyncDisposable
 
     internal Uri Address { get; private set; } = null!;
 
+    internal Uri JsonAddress { get; private set; } = null!;
+
     /// <summary>Partitions of a store on redis that is set up without saying how many.</summary>
     internal int Partitions { get; } = new InitOptions { KeyCheck = "" }.Partitions;
 
@@ -45,7 +47,7 @@ internal sealed class TestBed : IAsyncDisposable
     /// <summary>Starts the service on the store, which is filled by now, and states the organisation.</summary>
     internal async Task ServeAsync(CancellationToken ct)
     {
-        (_service, Address) = await LookupTool.ServeAsync(Redis.ConnectionString, KeyFile, ct);
+        (_service, Address, JsonAddress) = await LookupTool.ServeBothAsync(Redis.ConnectionString, KeyFile, ct);
         _channel = Channel();
         await StateAsync(_channel, null, ct);
     }

@@ -15,6 +15,9 @@ internal sealed record Metric(string Name, string Unit, Series Subject)
     /// <summary>What a reader must know beside the figures.</summary>
     internal string Note { get; init; } = "";
 
+    /// <summary>How the figure goes with something else; null where it is one figure.</summary>
+    internal ResultCurve? Curve { get; init; }
+
     /// <summary>Median of the subject by median of the baseline; null where there is no baseline or it is 0.</summary>
     internal double? Ratio => Baseline is { Median: not 0 } baseline ? Subject.Median / baseline.Median : null;
 }

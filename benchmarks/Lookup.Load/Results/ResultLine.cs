@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Lookup.Load.Results;
 
@@ -33,6 +34,9 @@ internal sealed record ResultLine
 
     public required string Note { get; init; }
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required ResultCurve? Curve { get; init; }
+
     public required string CommandLine { get; init; }
 
     public required string Commit { get; init; }
@@ -58,6 +62,7 @@ internal sealed record ResultLine
         BaselineMax = Round(metric.Baseline?.Max),
         Ratio = Round(metric.Ratio),
         Note = metric.Note,
+        Curve = metric.Curve,
         CommandLine = run.CommandLine,
         Commit = run.Commit,
         Dirty = run.Dirty,
