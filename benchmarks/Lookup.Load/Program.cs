@@ -20,6 +20,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new StreamCommand(),
     new ReceiptsCommand(),
     new GrowthCommand(),
+    new FiguresCommand(),
     new OverloadCommand(),
     new RegisterSwitchCommand(),
     new ScrubCommand(),

@@ -21,6 +21,9 @@ internal sealed class CheckCommand : LoadCommand
 
     private const long UnknownNumbers = 1_000_000;
 
+    // Parts of the rate that the service reaches, at which its latencies are drawn.
+    private static readonly double[] Shares = [0.1, 0.25, 0.5, 0.75];
+
     private readonly Option<int> _rounds;
     private readonly Option<double> _seconds;
     private readonly Option<int> _connections;
@@ -36,7 +39,7 @@ internal sealed class CheckCommand : LoadCommand
         _connections = Number("--connections", "Connections", 4, 1, 64);
         _inFlight = Number("--in-flight", "Checks under way on each connection", 16, 1, 1_000);
         _numbers = Number("--numbers", "Numbers with a consent in the store", 1_000_000L, CachedNumbers, 35_000_000);
-        _rate = Number("--rate", "Checks a second of the part at a fixed rate", 10_000, 10, 100_000);
+        _rate = Number("--rate", "Checks a second of the part at a fixed rate; 0: half of what the service reached in this run", 0, 0, 100_000);
     }
 
     protected override async Task MeasureAsync(ParseResult parsed, Report report, CancellationToken ct)
@@ -63,6 +66,7 @@ internal sealed class CheckCommand : LoadCommand
         using var unknown = new CheckSide(bed.Address, bed.Service, connections, report, Unknown, Verdict.Deny);
         using var bare = new CheckSide(echoAddress, echo, connections, report, Unknown, EchoService.Answer);
         await CompareAsync("check_filter_decided", "gRPC echo", unknown, bare, $"Numbers without facts beside {numbers:N0} facts; {shape}");
+        var saturation = unknown.Rates.Median;
         Report.Say("Cached ...");
         using var cached = new CheckSide(bed.Address, bed.Service, connections, report, i => NumberBlock.Dutch.Text(i * NumberBlock.Stride % CachedNumbers), Verdict.Allow);
         await CompareAsync("check_cached", "gRPC echo", cached, bare, $"{CachedNumbers:N0} consented numbers again and again; {shape}");
@@ -82,20 +86,46 @@ internal sealed class CheckCommand : LoadCommand
             Note = string.Create(CultureInfo.InvariantCulture, $"One connection, one check under way, numbers without facts: {one.P50.Median - oneBare.P50.Median:F0} us added."),
         });
 
-        var rate = parsed.GetValue(_rate);
-        Report.Say($"At {rate:N0}/s ...");
-        var open = new LatencyReport("check_at_rate", "gRPC echo");
-        for (var round = 0; round <= rounds; round++)
+        var given = parsed.GetValue(_rate);
+        var half = given > 0 ? given : (int)(saturation / 2);
+        await AtRateAsync(half, parsed.GetValue(_rate) > 0 ? "check_at_rate" : "check_at_half", tell: true);
+        if (given == 0)
         {
-            foreach (var side in (CheckSide[])[unknown, bare])
+            var curve = new ResultCurve("checks/s", "linear");
+            var atHalf = new Series();
+            foreach (var share in Shares)
             {
-                var run = await OpenLoop.RunAsync(rate, i => side.CallAsync((int)(i % connections), i), elapsed => elapsed >= time, ct);
-                if (round > 0)
-                    open.Add(run, loaded: side == unknown);
+                var (p99, alone) = await AtRateAsync((int)(saturation * share), "", tell: false);
+                curve.Add(Math.Round(saturation * share), p99, alone);
+                if (share == 0.5)
+                    atHalf.Add(p99);
             }
+
+            report.Add(new Metric("check_p99_by_rate", "us", atHalf)
+            {
+                Curve = curve,
+                Note = string.Create(CultureInfo.InvariantCulture, $"p99 from the planned send at {string.Join(", ", Shares.Select(s => $"{s:P0}"))} of {saturation:N0} checks/s, one run each; the figure is that of half."),
+            });
         }
 
-        open.AddTo(report, string.Create(CultureInfo.InvariantCulture, $"{rate:N0} checks/s of numbers without facts, timed from the planned send."));
+        async Task<(double Subject, double Beside)> AtRateAsync(int rate, string name, bool tell)
+        {
+            Report.Say($"At {rate:N0}/s ...");
+            var open = new LatencyReport(name, "gRPC echo");
+            for (var round = 0; round <= (tell ? rounds : 1); round++)
+            {
+                foreach (var side in (CheckSide[])[unknown, bare])
+                {
+                    var run = await OpenLoop.RunAsync(rate, i => side.CallAsync((int)(i % connections), i), elapsed => elapsed >= time, ct);
+                    if (round > 0)
+                        open.Add(run, loaded: side == unknown);
+                }
+            }
+
+            if (tell)
+                open.AddTo(report, string.Create(CultureInfo.InvariantCulture, $"{rate:N0} checks/s of numbers without facts, timed from the planned send."));
+            return open.P99;
+        }
 
         string Unknown(long i) => NumberBlock.Dutch.Text(numbers + (i * NumberBlock.Stride % UnknownNumbers));
 

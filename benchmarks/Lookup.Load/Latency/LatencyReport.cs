@@ -7,6 +7,7 @@ namespace Lookup.Load.Latency;
 internal sealed class LatencyReport(string name, string baselineName)
 {
     private static readonly (string Name, double Percentile)[] Percentiles = [("p50", 50), ("p99", 99), ("p999", 99.9)];
+    private static readonly double[] Drawn = [50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99];
 
     private readonly List<LatencyRun> _loaded = [];
     private readonly List<LatencyRun> _alone = [];
@@ -22,6 +23,7 @@ internal sealed class LatencyReport(string name, string baselineName)
                 BaselineName = baselineName,
                 Baseline = Of(_alone, run => LatencyRun.Percentile(run.Latencies, percentile)),
                 Note = note,
+                Curve = percentile == 99 ? Curve() : null,
             });
         }
 
@@ -37,6 +39,24 @@ internal sealed class LatencyReport(string name, string baselineName)
             Baseline = Of(_alone, run => run[Outcome.Undecided]),
             Note = "Checks that ended with a status or UNKNOWN.",
         });
+    }
+
+    /// <summary>The 99th percentile of the runs under load, and of those without.</summary>
+    internal (double Loaded, double Alone) P99 => (
+        Of(_loaded, run => LatencyRun.Percentile(run.Latencies, 99)).Median, Of(_alone, run => LatencyRun.Percentile(run.Latencies, 99)).Median);
+
+    private ResultCurve Curve()
+    {
+        var curve = new ResultCurve("percentile", "percentile");
+        foreach (var percentile in Drawn)
+        {
+            curve.Add(
+                percentile,
+                Of(_loaded, run => LatencyRun.Percentile(run.Latencies, percentile)).Median,
+                Of(_alone, run => LatencyRun.Percentile(run.Latencies, percentile)).Median);
+        }
+
+        return curve;
     }
 
     private static Series Of(List<LatencyRun> runs, Func<LatencyRun, double> value) => new(runs.Select(value));

@@ -58,7 +58,7 @@ internal static partial class OpenLoop
 
     /// <summary>Runs until it is over and every request has come back.</summary>
     /// <param name="perSecond">The rate.</param>
-    /// <param name="call">Sends the request with a number, from 0 on.</param>
+    /// <param name="call">Sends the request with a number, from 0 on; on the thread that paces, so it should come back at once.</param>
     /// <param name="isOver">Told the time since the start.</param>
     /// <param name="ct">Stops sending.</param>
     /// <exception cref="InvalidOperationException">More requests are unanswered than a service that works would leave.</exception>
@@ -86,7 +86,7 @@ internal static partial class OpenLoop
                     if (Interlocked.Increment(ref unanswered) > MaxUnanswered)
                         throw new InvalidOperationException($"{MaxUnanswered:N0} requests are unanswered.");
                     var (number, planned) = (sent, TimeSpan.FromSeconds((double)sent / perSecond));
-                    _ = Task.Run(() => OneAsync(number, planned), CancellationToken.None);
+                    _ = OneAsync(number, planned);
                 }
 
                 Pause();

@@ -187,7 +187,44 @@ public sealed class DashboardTests : IAsyncLifetime
         Assert.Equal("", await ErrorsAsync(page));
     }
 
-    private static string Line(int day, double median, string unit = "us", int cores = 2, bool dirty = false) => JsonSerializer.Serialize(new
+    [Theory]
+    [InlineData("percentile", "[[50,100,90],[99,400,300],[99.99,5000,4000]]", "50 99 99.99")]
+    [InlineData("log", "[[10000,5,null],[1000000,6,null],[50000000,9,null]]", "10K 1M 50M")]
+    [InlineData("linear", "[[1000,5,4],[2000,6,5]]", "1K")]
+    public async Task Curve_OfTheChosenRun_IsDrawn(string scale, string points, string ticks)
+    {
+        Write("stream.jsonl", Line(1, 10), Line(2, 11, curve: $$"""{"x":"what runs","scale":"{{scale}}","points":{{points}}}"""));
+        await using var page = await OpenAsync();
+
+        const string Curve = "document.querySelector('article .curve')";
+        Assert.Equal("", await ErrorsAsync(page));
+        Assert.True(await page.EvaluateExpressionAsync<bool>(
+            Curve + ".querySelector('canvas').getContext('2d').getImageData(0, 0, 300, 100).data.some(v => v)"));
+        Assert.StartsWith(Metric + " by what runs: ", await page.EvaluateExpressionAsync<string>(Curve + ".getAttribute('aria-label')"), StringComparison.Ordinal);
+        foreach (var tick in ticks.Split(' '))
+            Assert.Contains(tick, await page.EvaluateExpressionAsync<string>("plots.at(-1).drawn.axes[0]._values.join(' ')"), StringComparison.Ordinal);
+
+        // The run before it has none.
+        await page.FocusAsync("article [role=slider]");
+        await page.Keyboard.PressAsync("ArrowLeft");
+        Assert.True(await page.EvaluateExpressionAsync<bool>(Curve + ".hidden && !" + Curve + ".querySelector('canvas')"));
+    }
+
+    [Theory]
+    [InlineData("""{"x":"a","scale":"cubic","points":[[1,2,3],[2,3,4]]}""")]
+    [InlineData("""{"x":"a","scale":"log","points":[[1,2,3]]}""")]
+    [InlineData("""{"x":"a","scale":"log","points":[[1,"2"],[2,3]]}""")]
+    [InlineData("5")]
+    public async Task BrokenCurve_IsToldAndTheRestDraws(string curve)
+    {
+        Write("stream.jsonl", Line(1, 10), Line(2, 11, curve: curve));
+        await using var page = await OpenAsync();
+
+        Assert.Contains("stream.jsonl, line 2: curve is none", await ErrorsAsync(page), StringComparison.Ordinal);
+        Assert.Equal("1", await DataAsync(page, "points"));
+    }
+
+    private static string Line(int day, double median, string unit = "us", int cores = 2, bool dirty = false, string? curve = null) => JsonSerializer.Serialize(new
     {
         time = string.Create(CultureInfo.InvariantCulture, $"2026-01-{day:00}T12:00:00Z"),
         metric = Metric,
@@ -202,6 +239,7 @@ public sealed class DashboardTests : IAsyncLifetime
         baseline_max = 6,
         ratio = median / 5,
         note = "<b>told as it is</b>",
+        curve = curve is null ? (JsonElement?)null : JsonDocument.Parse(curve).RootElement,
         command_line = "none",
         commit = new string((char)('a' + day), 40),
         dirty,
