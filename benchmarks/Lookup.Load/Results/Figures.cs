@@ -12,6 +12,9 @@ namespace Lookup.Load.Results;
 /// <summary>Brings the figures in texts up to date with the published results.</summary>
 internal sealed partial class Figures
 {
+    /// <summary>The files that have figures.</summary>
+    internal static readonly string[] Files = ["README.md", "docs/performance.md", "docs/receipts.md"];
+
     private readonly Dictionary<string, JsonElement> _newest = [];
 
     /// <param name="lines">Lines of results, the oldest of each metric first.</param>

@@ -1,4 +1,3 @@
-using Lookup.Load.Commands;
 using Lookup.Load.Results;
 
 namespace Lookup.Tests.Load;
@@ -13,7 +12,7 @@ public class FiguresTests
         """{"metric":"grown","unit":"ms","median":5,"max":7,"ratio":null,"curve":{"x":"facts","scale":"log","points":[[10000,1234.5,null],[1000000,2,3]]}}""",
     ]);
 
-    public static TheoryData<string> Documents => [.. FiguresCommand.Files];
+    public static TheoryData<string> Documents => [.. Figures.Files];
 
     [Theory]
     [MemberData(nameof(Documents))]
