@@ -7,6 +7,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Hosting;
 
 namespace Lookup.Cli;
 
@@ -31,6 +32,7 @@ internal static partial class Failures
             CliException own => (own.Message, own.ExitCode),
             LookupException lookup => (Describe(lookup), ExitCodes.Error),
             StoreUnavailableException store => (Describe(store), ExitCodes.Error),
+            ServerSettingsException settings => (string.Join(' ', settings.Faults), ExitCodes.Usage),
             NumberKeyException or RegimeException or ImportException or ReceiptException => (exception.Message, ExitCodes.Error),
             OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),

@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using Google.Rpc;
 using Grpc.Core;
 using Lookup.V1;
@@ -48,6 +49,8 @@ public class LookupException : Exception
         var unreachable = exception.StatusCode == StatusCode.Unavailable && details is null && exception.Status.DebugException is not null;
         var message = exception.StatusCode switch
         {
+            _ when exception.Status.DebugException?.GetBaseException() is AuthenticationException =>
+                $"The certificate of the service at {address} is not trusted, or the connection is no TLS; name its authority.",
             _ when unreachable => $"There is no service at {address}.",
             StatusCode.DeadlineExceeded => $"The service at {address} did not answer in time.",
             _ when exception.Status.Detail.Length > 0 => exception.Status.Detail,

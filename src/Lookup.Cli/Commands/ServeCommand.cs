@@ -75,6 +75,8 @@ internal sealed class ServeCommand : CliCommand
             "lookup serve --set FreshnessBoundMs=300 --set MaxCheckStreams=8",
             "lookup serve --receipts /var/lib/lookup/receipts --receipt-key /etc/lookup/receipt.key",
             "lookup serve --credentials required",
+            "lookup serve --listen 0.0.0.0:7500 --tls-cert /etc/lookup/tls.crt --tls-key /etc/lookup/tls.key --client-ca /etc/lookup/clients.crt",
+            "lookup serve --jwt-issuer https://login.example.org/realms/calls --jwt-audience lookup",
             "lookup serve --log json")
     {
         _store = new StoreChoice(this);

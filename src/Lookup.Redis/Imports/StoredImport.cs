@@ -52,6 +52,12 @@ public sealed record StoredImport
     /// <summary>Who ran it.</summary>
     public string Actor { get; init; } = "";
 
+    /// <summary>The credential that began it; empty where none was asked for.</summary>
+    public string Credential { get; init; } = "";
+
+    /// <summary>Who asked first for its revert, where two must; null where nobody did.</summary>
+    public StoredApproval? Approval { get; init; }
+
     /// <summary>The source of its facts, where they name none.</summary>
     public string Source { get; init; } = "";
 
@@ -90,6 +96,11 @@ public sealed record StoredImport
     /// <param name="now">Unix milliseconds.</param>
     public bool IsSilent(long now) => State == ImportState.Running && now - Touched > SilentMs;
 }
+
+/// <summary>That an administrator asked for what a second one must ask for, too.</summary>
+/// <param name="Credential">The first one's credential.</param>
+/// <param name="At">When, in Unix milliseconds.</param>
+public sealed record StoredApproval(string Credential, long At);
 
 /// <summary>What a revert has done.</summary>
 public sealed record StoredRevert

@@ -1,6 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Text;
+using Google.Protobuf;
 using Grpc.Core;
+using Lookup.Core.Access;
 using Lookup.Redis;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
@@ -14,9 +17,10 @@ namespace Lookup.Server.Access;
 /// Knows who may ask. Credentials and grants are followed with the registry, so what is decided by them is never older than
 /// the freshness bound: where the store cannot be followed, nobody is let in.
 /// </summary>
-internal sealed class AccessControl(RegistryReplica registry, CallerStates states, LookupServerOptions options, TimeProvider clock)
+internal sealed class AccessControl(
+    RegistryReplica registry, CallerStates states, RangeAlarm alarm, LookupServerOptions options, TimeProvider clock, TokenCheck? tokens = null)
 {
-    private const string Bearer = "Bearer ";
+    internal const string Bearer = "Bearer ";
     private const string Basic = "Basic ";
     private const int MaxPassword = 512;
 
@@ -37,6 +41,32 @@ internal sealed class AccessControl(RegistryReplica registry, CallerStates state
     /// <inheritdoc cref="CallerOf(HttpContext)"/>
     internal Caller CallerOf(ServerCallContext context) => CallerOf(context.GetHttpContext());
 
+    /// <summary>Takes note of a number that a caller asks about, so that a walk through number ranges is noticed.</summary>
+    internal void Note(Caller caller, ulong number)
+    {
+        if (IsOn && options.EnumerationNumbers > 0 && caller.State.Ranges.Note(number, options.EnumerationNumbers))
+        {
+            alarm.Raise(caller, number);
+        }
+    }
+
+    /// <summary>Takes note of a chunk of a list.</summary>
+    internal void Note(Caller caller, V1.CheckStreamChunk chunk)
+    {
+        if (options.EnumerationNumbers == 0)
+        {
+            return;
+        }
+
+        var numbers = chunk.Texts.Count == 0
+            ? UnsafeCollectionOperations.AsSpan(chunk.Numbers)
+            : [.. chunk.Texts.Select(text => ulong.TryParse(text.AsSpan().TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0)];
+        if (RangeWatch.IsWalk(numbers, options.EnumerationNumbers))
+        {
+            alarm.Raise(caller, numbers[0]);
+        }
+    }
+
     /// <summary>Credentials and grants within the freshness bound; null where there are none at hand.</summary>
     /// <param name="now">Timestamp of the clock.</param>
     internal AccessTable? Fresh(long now) => registry.FreshAt(now) is { } snapshot ? TableOf(snapshot) : null;
@@ -46,13 +76,25 @@ internal sealed class AccessControl(RegistryReplica registry, CallerStates state
     internal async ValueTask<AccessTable> CurrentAsync(CancellationToken cancellation) => TableOf(await registry.CurrentAsync(cancellation));
 
     /// <summary>Finds who sent a request.</summary>
-    internal static bool TryFind(
-        HttpContext context, AccessTable table, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal)
+    /// <param name="context">The request.</param>
+    /// <param name="table">Credentials and grants.</param>
+    /// <param name="now">Unix milliseconds.</param>
+    /// <param name="caller">Who sent it.</param>
+    /// <param name="refusal">Why it is not let in; null where a token is to be checked first, see <see cref="FindAsync"/>.</param>
+    internal bool TryFind(HttpContext context, AccessTable table, long now, [NotNullWhen(true)] out Caller? caller, out RpcException? refusal)
     {
+        caller = null;
         var shown = context.Request.Headers.Authorization;
         if (shown.Count == 1 && shown[0] is { } text && text.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
         {
-            return table.TryFindKey(text.AsSpan(Bearer.Length), now, out caller, out refusal);
+            var bearer = text.AsSpan(Bearer.Length);
+            if (tokens is null || bearer.StartsWith(ApiKey.Prefix, StringComparison.Ordinal))
+            {
+                return table.TryFindKey(bearer, now, out caller, out refusal);
+            }
+
+            refusal = null;
+            return tokens.Find(text, now) is { } known && table.TryFindToken(known.Subject, known.Until, now, out caller, out refusal);
         }
 
         if (shown.Count == 1 && LivePage.IsPage(context.Request) && TryPassword(shown[0], out var password))
@@ -60,8 +102,35 @@ internal sealed class AccessControl(RegistryReplica registry, CallerStates state
             return table.TryFindKey(password, now, out caller, out refusal);
         }
 
-        caller = null;
+        if (shown.Count == 0 && options.ClientCaFile is not null && CertificateIdentity.Of(context) is { } identity)
+        {
+            return TryFind(identity, table, now, out caller, out refusal);
+        }
+
         refusal = shown.Count == 0 ? Refusals.NoCredential() : Refusals.UnknownCredential();
+        return false;
+    }
+
+    /// <summary>Finds who sent a request with a token that is to be checked first.</summary>
+    /// <exception cref="RpcException">Why it is not let in.</exception>
+    internal async Task<Caller> FindAsync(HttpContext context, AccessTable table)
+    {
+        var known = await tokens!.CheckAsync(context.Request.Headers.Authorization[0]!, context.RequestAborted);
+        return table.TryFindToken(known.Subject, known.Until, Now, out var caller, out var refusal) ? caller : throw refusal;
+    }
+
+    // By the first name that is known.
+    private static bool TryFind(CertificateIdentity identity, AccessTable table, long now, [NotNullWhen(true)] out Caller? caller, out RpcException? refusal)
+    {
+        (caller, refusal) = (null, Refusals.UnknownCredential());
+        foreach (var name in identity.Names)
+        {
+            if (table.KnowsCertificate(name))
+            {
+                return table.TryFindCertificate(name, identity.Until, now, out caller, out refusal);
+            }
+        }
+
         return false;
     }
 

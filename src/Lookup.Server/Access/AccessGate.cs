@@ -39,11 +39,32 @@ internal sealed class AccessGate(
 
     private Task EnterAsync(HttpContext context, AccessTable table)
     {
-        if (!AccessControl.TryFind(context, table, access.Now, out var caller, out var refusal))
+        if (access.TryFind(context, table, access.Now, out var caller, out var refusal))
         {
-            return RefuseAsync(context, refusal);
+            return EnterAsync(context, caller);
         }
 
+        return refusal is null ? CheckAndEnterAsync(context, table) : RefuseAsync(context, refusal);
+    }
+
+    private async Task CheckAndEnterAsync(HttpContext context, AccessTable table)
+    {
+        Caller caller;
+        try
+        {
+            caller = await access.FindAsync(context, table);
+        }
+        catch (RpcException refusal)
+        {
+            await RefuseAsync(context, refusal);
+            return;
+        }
+
+        await EnterAsync(context, caller);
+    }
+
+    private Task EnterAsync(HttpContext context, Caller caller)
+    {
         if (!caller.State.TryTake(clock.GetTimestamp(), out var wait))
         {
             return RefuseAsync(context, Refusals.Exhausted(

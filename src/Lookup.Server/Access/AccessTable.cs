@@ -54,6 +54,15 @@ internal sealed class AccessTable
     internal bool TryFindToken(string subject, long until, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal) =>
         TryFind(_tokens, subject, until, now, out caller, out refusal);
 
+    /// <summary>When a credential was made, in Unix milliseconds.</summary>
+    internal long CreatedOf(string id) => _byId.TryGetValue(id, out var entry) ? entry.Stored.Created : long.MaxValue;
+
+    /// <summary>Whether a credential counts and is an administrator's.</summary>
+    internal bool IsAdministrator(string id, long now) =>
+        _byId.TryGetValue(id, out var entry) && entry.TryUse(entry.Plain, now, out var caller, out _) && caller.Has(Roles.Admin);
+
+    internal bool KnowsCertificate(string name) => _certificates.ContainsKey(name);
+
     /// <summary>Finds who shows a client certificate that the authority signed.</summary>
     internal bool TryFindCertificate(string name, long until, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal) =>
         TryFind(_certificates, name, until, now, out caller, out refusal);

@@ -9,9 +9,11 @@ internal sealed class CallerState
 {
     private long _next;
     private int _streams;
+    private RangeWatch? _ranges;
     private int _perSecond;
     private int _maxStreams;
     private int _maxChunk;
+    private long _logged = long.MinValue;
 
     internal static CallerState Unlimited { get; } = new();
 
@@ -60,6 +62,23 @@ internal sealed class CallerState
                 return true;
             }
         }
+    }
+
+    /// <summary>The numbers that it asks for.</summary>
+    internal RangeWatch Ranges => Volatile.Read(ref _ranges) ?? MakeRanges();
+
+    /// <summary>Whether a pause has gone by since this was true.</summary>
+    internal bool MayLog(long now, TimeSpan pause, TimeProvider clock)
+    {
+        var logged = Volatile.Read(ref _logged);
+        return (logged == long.MinValue || clock.GetElapsedTime(logged, now) >= pause)
+            && Interlocked.CompareExchange(ref _logged, now, logged) == logged;
+    }
+
+    private RangeWatch MakeRanges()
+    {
+        Interlocked.CompareExchange(ref _ranges, new RangeWatch(), null);
+        return _ranges!;
     }
 
     /// <summary>Takes a place for a stream.</summary>

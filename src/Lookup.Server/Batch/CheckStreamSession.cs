@@ -81,7 +81,8 @@ internal sealed class CheckStreamSession(
     private async Task ReadAsync(OpenStream open, CancellationToken stop)
     {
         ulong? last = null;
-        var max = context.Lease()?.Caller.State.MaxChunk is > 0 and var own ? own : ChunkWorker.MaxNumbers;
+        var lease = context.Lease();
+        var max = lease?.Caller.State.MaxChunk is > 0 and var own ? own : ChunkWorker.MaxNumbers;
         while (await requests.MoveNext(stop))
         {
             var chunk = Checked(requests.Current, last, max);
@@ -90,6 +91,11 @@ internal sealed class CheckStreamSession(
             if (!await _inFlight.Writer.WaitToWriteAsync(stop))
             {
                 return;
+            }
+
+            if (lease is not null)
+            {
+                services.Access.Note(lease.Caller, chunk);
             }
 
             var job = services.Rent();

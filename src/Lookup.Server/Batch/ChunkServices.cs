@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Hosting;
 using Lookup.Server.Observability;
 using Lookup.Server.Receipts;
@@ -23,6 +24,7 @@ internal sealed class ChunkServices(
     ServiceMetrics metrics,
     AllowAudit audit,
     ReceiptWriter receipts,
+    AccessControl access,
     LookupServerOptions options,
     TimeProvider clock)
 {
@@ -50,6 +52,8 @@ internal sealed class ChunkServices(
     internal AllowAudit Audit => audit;
 
     internal ReceiptWriter Receipts => receipts;
+
+    internal AccessControl Access => access;
 
     internal LookupServerOptions Options => options;
 

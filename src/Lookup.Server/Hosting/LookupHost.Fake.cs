@@ -5,7 +5,6 @@ using Lookup.Server.Fake;
 using Lookup.Server.Json;
 using Lookup.Server.Observability;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -37,7 +36,7 @@ public sealed partial class LookupHost
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         logging?.Invoke(builder.Logging);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        UseKestrel(builder, options, TimeProvider.System);
         AddFaces(builder.Services, options);
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(answers);
         builder.Services.AddSingleton<ServiceMetrics>().AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();

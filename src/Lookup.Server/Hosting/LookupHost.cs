@@ -19,6 +19,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -87,7 +88,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             // What it logs of requests is below that anyway; switched off, it makes no activity and no scope for each of them.
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging?.Invoke(builder.Logging);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        UseKestrel(builder, options, clock ?? TimeProvider.System);
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
         builder.Services.AddSingleton(s => new ReceiptWriter(options, s.GetRequiredService<TimeProvider>(), receipts));
         builder.Services.AddHostedService<ReceiptSealer>();
@@ -134,7 +135,21 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <summary>The checks, for measuring them without a network.</summary>
     internal SingleChecks Checks => _app.Services.GetRequiredService<SingleChecks>();
 
-    private static void Listen(KestrelServerOptions kestrel, LookupServerOptions options)
+    private static void UseKestrel(WebApplicationBuilder builder, LookupServerOptions options, TimeProvider clock)
+    {
+        var tls = ServerTls.Load(options, clock);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            tls?.Log = kestrel.ApplicationServices.GetRequiredService<ILogger<ServerTls>>();
+            Listen(kestrel, options, tls);
+        });
+        if (tls is not null)
+        {
+            builder.WebHost.UseKestrelHttpsConfiguration();
+        }
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, LookupServerOptions options, ServerTls? tls)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
@@ -143,8 +158,17 @@ public sealed partial class LookupHost : IAsyncDisposable
         kestrel.Limits.Http2.KeepAlivePingTimeout = PingLimit;
         kestrel.Limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
         var address = IPAddress.Parse(options.Address);
-        kestrel.Listen(address, options.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
-        kestrel.Listen(address, options.JsonPort, listen => listen.Protocols = HttpProtocols.Http1);
+        kestrel.Listen(address, options.GrpcPort, listen => Use(listen, HttpProtocols.Http2));
+        kestrel.Listen(address, options.JsonPort, listen => Use(listen, HttpProtocols.Http1));
+
+        void Use(ListenOptions listen, HttpProtocols protocols)
+        {
+            listen.Protocols = protocols;
+            if (tls is not null)
+            {
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Current()) });
+            }
+        }
     }
 
     private static void AddServices(
@@ -177,7 +201,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>().AddSingleton<PositionTokens>();
         services.AddSingleton<SingleChecks>();
-        AddAccess(services);
+        AddAccess(services, options);
         services.AddSingleton(new FactExpander(regimes, cipher, clock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
         services.AddSingleton<ReceiptEndpoint>();
@@ -187,10 +211,15 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
     }
 
-    private static void AddAccess(IServiceCollection services)
+    private static void AddAccess(IServiceCollection services, LookupServerOptions options)
     {
-        services.AddSingleton<AccessControl>().AddSingleton<CallerStates>().AddSingleton<AccessMetrics>();
-        services.AddSingleton<AccessInterceptor>().AddSingleton<AccessEndpoint>();
+        if (options.JwtIssuer is not null)
+        {
+            services.AddSingleton<TokenCheck>();
+        }
+
+        services.AddSingleton<AccessControl>().AddSingleton<CallerStates>().AddSingleton<AccessMetrics>().AddSingleton<RangeAlarm>();
+        services.AddSingleton<AccessInterceptor>().AddSingleton<AccessEndpoint>().AddSingleton<SecondPrincipal>();
         services.AddSingleton<StreamLeases>().AddHostedService(s => s.GetRequiredService<StreamLeases>());
     }
 

@@ -9,16 +9,56 @@ namespace Lookup.Server.Hosting;
 /// </summary>
 public sealed class LookupServerOptions
 {
-    /// <summary>IP address to listen on. Without TLS and credentials only a loopback address is accepted. Default 127.0.0.1.</summary>
+    /// <summary>IP address to listen on. Any but a loopback address needs TLS and credentials. Default 127.0.0.1.</summary>
     public string Address { get; set; } = "127.0.0.1";
 
     /// <summary>
-    /// Whether a credential is asked for. Default: only where it is needed, which is on an address that is no loopback address.
+    /// Whether a credential is asked for. Default: on every address that is no loopback address,
+    /// and where an issuer of tokens or an authority of client certificates is named.
     /// </summary>
     public bool? Credentials { get; set; }
 
+    /// <summary>File with the service's certificate and those between it and its authority (PEM); null for plain text.</summary>
+    public string? TlsCertificateFile { get; set; }
+
+    /// <summary>File with the private key of the certificate (PEM).</summary>
+    public string? TlsKeyFile { get; set; }
+
+    /// <summary>File with the certificates (PEM) of the authority that signs client certificates; null: none are asked for.</summary>
+    public string? ClientCaFile { get; set; }
+
+    /// <summary>A proxy in front, which alone reaches the service, ends TLS: plain text is taken on any address. Credentials are asked for.</summary>
+    public bool BehindProxy { get; set; }
+
+    /// <summary>Issuer of tokens (JWT), as it stands in them: an https:// address under which its OpenID configuration is; null: no tokens.</summary>
+    public string? JwtIssuer { get; set; }
+
+    /// <summary>What the audience of tokens must be.</summary>
+    public string? JwtAudience { get; set; }
+
+    /// <summary>The claim of a token that says who it is. Default "sub".</summary>
+    public string JwtSubjectClaim { get; set; } = "sub";
+
+    /// <summary>Tokens in order that are kept until they expire. 16 to 100,000, default 4,096.</summary>
+    public int TokenCacheEntries { get; set; } = 4_096;
+
+    /// <summary>
+    /// Facts of an import beyond which two administrators must ask for its revert, where credentials are asked for. 0 to
+    /// 1,000,000,000 facts, default 10,000; 0: always.
+    /// </summary>
+    public int RevertApprovalFacts { get; set; } = 10_000;
+
+    /// <summary>How long the second administrator has to ask for it. 1 to 10,080 min, default 60.</summary>
+    public int RevertApprovalMinutes { get; set; } = 60;
+
+    /// <summary>
+    /// Numbers of one block of 1,024 beyond which a credential counts as one that walks number ranges. 0 to 1,024 numbers, default
+    /// 256; 0: nobody is watched for it.
+    /// </summary>
+    public int EnumerationNumbers { get; set; } = 256;
+
     /// <summary>Whether a credential is asked for, by the settings together.</summary>
-    public bool AsksCredentials => Credentials ?? !IsLoopback;
+    public bool AsksCredentials => Credentials ?? !IsLoopback || JwtIssuer is not null || ClientCaFile is not null;
 
     /// <summary>Port for gRPC (HTTP/2 with prior knowledge). 0 to 65535, default 7500; 0 takes a free one.</summary>
     public int GrpcPort { get; set; } = 7500;
@@ -166,6 +206,10 @@ public sealed class LookupServerOptions
         new(nameof(WatchBacklog), "changes", 16, 1_000_000, o => o.WatchBacklog),
         new(nameof(WatchSendLimitMs), "ms", 100, 600_000, o => o.WatchSendLimitMs),
         new(nameof(AllowAuditsPerSecond), "1/s", 0, 1_000, o => o.AllowAuditsPerSecond),
+        new(nameof(TokenCacheEntries), "tokens", 16, 100_000, o => o.TokenCacheEntries),
+        new(nameof(RevertApprovalFacts), "facts", 0, 1_000_000_000, o => o.RevertApprovalFacts),
+        new(nameof(RevertApprovalMinutes), "min", 1, 10_080, o => o.RevertApprovalMinutes),
+        new(nameof(EnumerationNumbers), "numbers", 0, 1_024, o => o.EnumerationNumbers),
         new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
         new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
     ];
@@ -184,6 +228,55 @@ public sealed class LookupServerOptions
         return true;
     }
 
+    private void CheckReachable(List<string> faults)
+    {
+        if (TlsCertificateFile is null && !BehindProxy)
+        {
+            faults.Add($"{nameof(Address)}: {Address} can be reached from other machines. Name a certificate (--tls-cert, --tls-key), "
+                + "or say --behind-proxy where a proxy ends TLS and nobody else reaches the service; without, it listens on a loopback address "
+                + "only (127.0.0.1 or ::1).");
+        }
+
+        if (!AsksCredentials)
+        {
+            faults.Add($"{nameof(Credentials)}: on {Address}, which can be reached from other machines, they are required.");
+        }
+    }
+
+    private void CheckGuards(List<string> faults)
+    {
+        if ((TlsCertificateFile is null) != (TlsKeyFile is null))
+        {
+            faults.Add($"{nameof(TlsCertificateFile)} and {nameof(TlsKeyFile)} go together (--tls-cert and --tls-key).");
+        }
+
+        if (ClientCaFile is not null && TlsCertificateFile is null)
+        {
+            faults.Add($"{nameof(ClientCaFile)}: client certificates need TLS (--tls-cert and --tls-key).");
+        }
+
+        if (BehindProxy && TlsCertificateFile is not null)
+        {
+            faults.Add($"{nameof(BehindProxy)} and {nameof(TlsCertificateFile)} exclude each other (--behind-proxy and --tls-cert).");
+        }
+
+        if (JwtIssuer is not null && (!Uri.TryCreate(JwtIssuer, UriKind.Absolute, out var issuer)
+            || (issuer.Scheme != Uri.UriSchemeHttps && !(issuer.Scheme == Uri.UriSchemeHttp && issuer.IsLoopback))))
+        {
+            faults.Add($"{nameof(JwtIssuer)}: \"{JwtIssuer}\" is no https:// address (--jwt-issuer).");
+        }
+
+        if ((JwtIssuer is null) != (JwtAudience is null))
+        {
+            faults.Add($"{nameof(JwtIssuer)} and {nameof(JwtAudience)} go together (--jwt-issuer and --jwt-audience): a token for another service must not count.");
+        }
+
+        if (Credentials == false && (JwtIssuer is not null || ClientCaFile is not null))
+        {
+            faults.Add($"{nameof(Credentials)}: they cannot be switched off where tokens or client certificates are configured.");
+        }
+    }
+
     private bool IsLoopback => !IPAddress.TryParse(Address, out var address) || IPAddress.IsLoopback(address);
 
     /// <summary>Everything that is wrong, one sentence each; empty if all is well.</summary>
@@ -196,9 +289,10 @@ public sealed class LookupServerOptions
         }
         else if (!IPAddress.IsLoopback(address))
         {
-            faults.Add($"{nameof(Address)}: {Address} can be reached from other machines. Without TLS and credentials the "
-                + "service listens on a loopback address only (127.0.0.1 or ::1); put a proxy with both in front of it.");
+            CheckReachable(faults);
         }
+
+        CheckGuards(faults);
 
         foreach (var setting in Settings)
         {

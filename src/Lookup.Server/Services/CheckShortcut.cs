@@ -95,8 +95,17 @@ internal sealed class CheckShortcut(
     }
 
     // What is missing is told by the endpoint.
-    private bool MayAsk(HttpContext context, in NumberQuestion asked) =>
-        !access.IsOn || (access.CallerOf(context) is var caller && caller.Has(Roles.Check) && caller.May(asked.Asked.Organisation, asked.At));
+    private bool MayAsk(HttpContext context, in NumberQuestion asked)
+    {
+        if (!access.IsOn)
+        {
+            return true;
+        }
+
+        var caller = access.CallerOf(context);
+        access.Note(caller, asked.Number.Value);
+        return caller.Has(Roles.Check) && caller.May(asked.Asked.Organisation, asked.At);
+    }
 
     private async Task<V1.CheckResponse?> TryReadAsync(
         V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, HttpContext context, long begin)

@@ -114,6 +114,8 @@ internal sealed class FactEndpoint(
         List<FieldFault>? faults = null;
         var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
         FieldFaults.ThrowIfAny(faults);
+        var caller = access.CallerOf(context);
+        access.Note(caller, number.Value);
 
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         try
@@ -137,7 +139,6 @@ internal sealed class FactEndpoint(
                 }
             }
 
-            var caller = access.CallerOf(context);
             response.Facts.AddRange(known.Where(one => caller.MaySee(one.Fact, now)));
 
             return response;
@@ -195,15 +196,21 @@ internal sealed class FactEndpoint(
     private async Task<ImportSession> OpenAsync(V1.ImportDescription? description, ServerCallContext context)
     {
         monitor.ThrowIfUntrusted();
-        var record = ImportMapping.Read(description ?? new V1.ImportDescription());
+        var record = ImportMapping.Read(description ?? new V1.ImportDescription()) with { Credential = access.CallerOf(context).Id };
         ImportSession? import = null;
         await LimitedAsync(
-            async token => import = record.Id.Length > 0
+            async token => import = record.Id.Length > 0 && await IsOwnAsync(record, token)
                 ? await ImportSession.ResumeAsync(store.Imports, record.Id, clock, token)
                 : await ImportSession.BeginAsync(store.Imports, record, clock, token),
             context);
         return import!;
     }
+
+    // Facts that others add to an import would go with its revert, and say that they are its.
+    private async Task<bool> IsOwnAsync(StoredImport record, CancellationToken cancellation) =>
+        !access.IsOn || await store.Imports.FindAsync(record.Id, cancellation) is not { } known || known.Credential == record.Credential
+            ? true
+            : throw Refusals.Precondition("The import was begun by another credential; begin one of your own.", "IMPORT_OF_ANOTHER");
 
     private async Task<V1.ImportFactsResponse> ImportAsync(V1.ImportFactsRequest batch, ImportSession import, ServerCallContext context)
     {

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
@@ -9,7 +10,8 @@ namespace Lookup.Server.Services;
 
 /// <summary>lookup.v1.ImportService.</summary>
 internal sealed class ImportEndpoint(
-    IFactStore store, StoreMonitor monitor, RegistryReplica registry, LookupServerOptions options, TimeProvider clock, Drain drain)
+    IFactStore store, StoreMonitor monitor, RegistryReplica registry, LookupServerOptions options, TimeProvider clock, Drain drain,
+    AccessControl access, SecondPrincipal second)
     : V1.ImportService.ImportServiceBase
 {
     /// <summary>Most imports in one answer.</summary>
@@ -41,6 +43,11 @@ internal sealed class ImportEndpoint(
         V1.RevertImportRequest request, IServerStreamWriter<V1.RevertImportResponse> responseStream, ServerCallContext context)
     {
         var order = ImportMapping.Read(request);
+        if (!order.DryRun)
+        {
+            await second.DemandAsync(request.ImportId, access.CallerOf(context), context.CancellationToken);
+        }
+
         if (Interlocked.Exchange(ref _reverting, 1) == 1)
         {
             throw Refusals.Exhausted("An import is being reverted already; only one is reverted at a time.", options.RetryAfterMs);

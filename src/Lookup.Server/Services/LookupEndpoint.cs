@@ -32,7 +32,7 @@ internal sealed class LookupEndpoint(
         List<FieldFault>? faults = null;
         var asked = checks.Read(request, context.GetHttpContext(), ref faults);
         FieldFaults.ThrowIfAny(faults);
-        access.CallerOf(context).Demand(asked.Asked.Organisation, asked.At);
+        Demand(asked, context);
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         return checks.TryAnswer(request, asked, out var begun) ?? await checks.AnswerAsync(request, asked, begun, call);
     }
@@ -51,7 +51,7 @@ internal sealed class LookupEndpoint(
         var asked = checks.Read(
             request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
         FieldFaults.ThrowIfAny(faults);
-        access.CallerOf(context).Demand(asked.Asked.Organisation, asked.At);
+        Demand(asked, context);
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         var begun = reader.Begin(asked);
         using var facts = begun is { IsWhole: true } ? begun : await reader.ReadAsync(asked, begun, call);
@@ -73,6 +73,13 @@ internal sealed class LookupEndpoint(
 
         await AddFactsAsync(response, asked.Number, facts, call);
         return response;
+    }
+
+    private void Demand(in NumberQuestion asked, ServerCallContext context)
+    {
+        var caller = access.CallerOf(context);
+        access.Note(caller, asked.Number.Value);
+        caller.Demand(asked.Asked.Organisation, asked.At);
     }
 
     /// <summary>Adds what the decision rested on. The texts, which it never reads, come from a second read.</summary>

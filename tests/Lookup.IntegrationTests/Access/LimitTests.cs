@@ -1,0 +1,253 @@
+using Google.Rpc;
+using Grpc.Core;
+using Lookup.Core.Access;
+using Lookup.IntegrationTests.Server;
+using Lookup.Server.Access;
+using Lookup.V1;
+
+namespace Lookup.IntegrationTests.Access;
+
+/// <summary>Limits of a credential, second administrators, and walks through number ranges.</summary>
+public sealed class LimitTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Requests_MoreThanTheLimit_AreExhaustedWithAdviceAndComeBack()
+    {
+        await using var guarded = await GuardedServer.StartAsync();
+        var key = await guarded.KeyAsync(
+            new Credential { CredentialId = "dialer", Kind = CredentialKind.ApiKey, RequestsPerSecond = 5 }, Roles.Check, GuardedServer.Own);
+        var client = new LookupService.LookupServiceClient(guarded.As(key));
+        RpcException? refusal = null;
+        var answered = 0;
+        for (; answered < 100 && refusal is null; answered++)
+        {
+            try
+            {
+                await client.CheckAsync(Samples.Check(Samples.NewNumber()), cancellationToken: Token);
+            }
+            catch (RpcException e)
+            {
+                refusal = e;
+            }
+        }
+
+        Assert.Equal(StatusCode.ResourceExhausted, refusal?.StatusCode);
+        Assert.True(answered > 5, "A second's worth is let in at once.");
+        var wait = refusal!.GetRpcStatus()!.GetDetail<RetryInfo>().RetryDelay.ToTimeSpan();
+        Assert.InRange(wait, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(1));
+        await Task.Delay(wait + TimeSpan.FromMilliseconds(50), Token);
+        await client.CheckAsync(Samples.Check(Samples.NewNumber()), cancellationToken: Token);
+        var other = await guarded.KeyAsync("other", Roles.Check, GuardedServer.Own);
+        await new LookupService.LookupServiceClient(guarded.As(other)).CheckAsync(Samples.Check(Samples.NewNumber()), cancellationToken: Token);
+    }
+
+    [Fact]
+    public async Task Streams_MoreThanTheLimit_AreExhaustedAndLongChunksInvalid()
+    {
+        await using var guarded = await GuardedServer.StartAsync();
+        var key = await guarded.KeyAsync(
+            new Credential { CredentialId = "list", Kind = CredentialKind.ApiKey, MaxStreams = 1, MaxChunk = 2 }, Roles.Check, GuardedServer.Own);
+        using (var first = await OpenAsync())
+        {
+            await SendAsync(first, 1, 31612345678, 31612345679);
+            Assert.True(await first.ResponseStream.MoveNext(Token));
+            using var second = await OpenAsync();
+            var full = await Assert.ThrowsAsync<RpcException>(() => second.ResponseStream.MoveNext(Token));
+            Assert.Equal(StatusCode.ResourceExhausted, full.StatusCode);
+            Assert.NotNull(full.GetRpcStatus()!.GetDetail<RetryInfo>());
+
+            await SendAsync(first, 2, 31612345678, 31612345679, 31612345680);
+            var chunk = await Assert.ThrowsAsync<RpcException>(() => first.ResponseStream.MoveNext(Token));
+            Assert.Equal(StatusCode.InvalidArgument, chunk.StatusCode);
+            Assert.Contains("1 to 2 are expected", chunk.Status.Detail, StringComparison.Ordinal);
+        }
+
+        using var again = await OpenAsync();
+        await SendAsync(again, 1, 31612345678);
+        Assert.True(await again.ResponseStream.MoveNext(Token));
+
+        async Task<AsyncDuplexStreamingCall<CheckStreamRequest, CheckStreamResponse>> OpenAsync()
+        {
+            var call = new LookupService.LookupServiceClient(guarded.As(key)).CheckStream(cancellationToken: Token);
+            await call.RequestStream.WriteAsync(new CheckStreamRequest { Open = new CheckStreamOpen { Question = Samples.Question() } }, Token);
+            return call;
+        }
+
+        static Task SendAsync(AsyncDuplexStreamingCall<CheckStreamRequest, CheckStreamResponse> call, ulong sequence, params IEnumerable<ulong> numbers) =>
+            call.RequestStream.WriteAsync(
+                new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = sequence, Numbers = { numbers } } }, TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task RevertImport_Large_NeedsTwoAdministrators()
+    {
+        await using var guarded = await GuardedServer.StartAsync(configure: options => options.RevertApprovalFacts = 2);
+        var writer = await guarded.KeyAsync("writer", Roles.Write, "*");
+        var anna = await guarded.KeyAsync("anna", Roles.Admin);
+        var bert = await guarded.KeyAsync("bert", Roles.Admin);
+        var small = await ImportAsync(2);
+        var large = await ImportAsync(3);
+
+        Assert.Null(await RevertAsync(anna, small));
+        Assert.Null(await RevertAsync(anna, large, dryRun: true));
+        Assert.Equal("SECOND_ADMINISTRATOR_NEEDED", await RevertAsync(anna, large));
+        Assert.Equal("SECOND_ADMINISTRATOR_NEEDED", await RevertAsync(anna, large));
+        // One that anna made for it is not another administrator.
+        var cat = await guarded.KeyAsync("cat", Roles.Admin);
+        Assert.Equal("SECOND_ADMINISTRATOR_NEEDED", await RevertAsync(cat, large));
+        Assert.Null(await RevertAsync(bert, large));
+
+        var stolen = await ImportAsync(3);
+        Assert.Equal("SECOND_ADMINISTRATOR_NEEDED", await RevertAsync(anna, stolen));
+        await guarded.Keeper.RevokeAsync(new RevokeCredentialRequest { CredentialId = "anna" }, Token);
+        await guarded.FollowAsync();
+        Assert.Equal("SECOND_ADMINISTRATOR_NEEDED", await RevertAsync(bert, stolen));
+
+        async Task<string> ImportAsync(int count)
+        {
+            using var call = new FactService.FactServiceClient(guarded.As(writer)).ImportFacts(cancellationToken: Token);
+            await call.RequestStream.WriteAsync(
+                new ImportFactsRequest { Sequence = 1, Facts = { Enumerable.Range(0, count).Select(_ => Samples.Objection(Samples.NewNumber())) } }, Token);
+            Assert.True(await call.ResponseStream.MoveNext(Token));
+            var id = call.ResponseStream.Current.ImportId;
+            await call.RequestStream.CompleteAsync();
+            Assert.False(await call.ResponseStream.MoveNext(Token));
+            return id;
+        }
+
+        async Task<string?> RevertAsync(string key, string id, bool dryRun = false)
+        {
+            try
+            {
+                using var call = new ImportService.ImportServiceClient(guarded.As(key)).RevertImport(
+                    new RevertImportRequest { ImportId = id, DryRun = dryRun }, cancellationToken: Token);
+                while (await call.ResponseStream.MoveNext(Token))
+                {
+                }
+
+                return null;
+            }
+            catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
+            {
+                return e.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task RevertImport_SecondAdministratorTooLate_IsAFirstOneAgain()
+    {
+        await using var guarded = await GuardedServer.StartAsync();
+        var (anna, bert) = (await guarded.KeyAsync("anna", Roles.Admin), await guarded.KeyAsync("bert", Roles.Admin));
+        _ = anna;
+        var import = (await guarded.Server.Store.Imports.TryPutAsync(
+            new Redis.StoredImport
+            {
+                Id = "20240101-000000-0000",
+                State = Redis.ImportState.Done,
+                Recorded = 20_000,
+                Approval = new Redis.StoredApproval("anna", guarded.Now - (61 * 60_000)),
+            },
+            Token))!;
+        using var call = new ImportService.ImportServiceClient(guarded.As(bert)).RevertImport(new RevertImportRequest { ImportId = import.Id }, cancellationToken: Token);
+        Assert.Equal(StatusCode.FailedPrecondition, (await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(Token))).StatusCode);
+        Assert.Equal("bert", (await guarded.Server.Store.Imports.FindAsync(import.Id, Token))!.Approval!.Credential);
+    }
+
+    [Fact]
+    public async Task Import_OfAnotherCredential_CannotBeContinued()
+    {
+        await using var guarded = await GuardedServer.StartAsync();
+        var (one, two) = (await guarded.KeyAsync("one", Roles.Write, "*"), await guarded.KeyAsync("two", Roles.Write, "*"));
+        string id;
+        using (var call = new FactService.FactServiceClient(guarded.As(one)).ImportFacts(cancellationToken: Token))
+        {
+            await call.RequestStream.WriteAsync(new ImportFactsRequest { Sequence = 1, Facts = { Samples.Objection(Samples.NewNumber()) } }, Token);
+            Assert.True(await call.ResponseStream.MoveNext(Token));
+            id = call.ResponseStream.Current.ImportId;
+        }
+
+        Assert.Equal("IMPORT_OF_ANOTHER", await ContinueAsync(two));
+        Assert.Null(await ContinueAsync(one));
+
+        async Task<string?> ContinueAsync(string key)
+        {
+            while (true)
+            {
+                using var call = new FactService.FactServiceClient(guarded.As(key)).ImportFacts(cancellationToken: Token);
+                await call.RequestStream.WriteAsync(
+                    new ImportFactsRequest
+                    {
+                        Sequence = 1,
+                        Import = new ImportDescription { ImportId = id },
+                        Facts = { Samples.Objection(Samples.NewNumber()) },
+                    },
+                    Token);
+                try
+                {
+                    Assert.True(await call.ResponseStream.MoveNext(Token));
+                    return null;
+                }
+                catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
+                {
+                    if (e.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason is { } reason)
+                        return reason;
+                    // It is not noticed yet that the first one has ended.
+                    await Task.Delay(20, Token);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Walk_ThroughARange_IsCountedAndLoggedWithoutTheNumber()
+    {
+        await using var guarded = await GuardedServer.StartAsync(configure: options => options.EnumerationNumbers = 64);
+        var walker = await guarded.KeyAsync("walker", Roles.Check, GuardedServer.Own);
+        var dialer = await guarded.KeyAsync("dialer", Roles.Check, GuardedServer.Own);
+        var (walks, dials) = (new LookupService.LookupServiceClient(guarded.As(walker)), new LookupService.LookupServiceClient(guarded.As(dialer)));
+        for (var i = 0; i < 100; i++)
+        {
+            await walks.CheckAsync(Samples.Check($"+3165554{i:0000}"), cancellationToken: Token);
+            await dials.CheckAsync(Samples.Check($"+316{10_000_000 + (i * 77_777)}"), cancellationToken: Token);
+        }
+
+        using var list = walks.CheckStream(cancellationToken: Token);
+        await list.RequestStream.WriteAsync(new CheckStreamRequest { Open = new CheckStreamOpen { Question = Samples.Question() } }, Token);
+        await list.RequestStream.WriteAsync(
+            new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = 1, Numbers = { Enumerable.Range(0, 200).Select(i => 31677700000UL + (ulong)i) } } }, Token);
+        Assert.True(await list.ResponseStream.MoveNext(Token));
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics");
+        request.Headers.Authorization = new("Bearer", await guarded.KeyAsync("admin", Roles.Admin));
+        using var response = await guarded.Server.Http.SendAsync(request, Token);
+        var metrics = await response.Content.ReadAsStringAsync(Token);
+        Assert.Contains("lookup_enumerations_total{credential=\"walker\"} 2", metrics, StringComparison.Ordinal);
+        Assert.DoesNotContain("lookup_enumerations_total{credential=\"dialer\"}", metrics, StringComparison.Ordinal);
+        Assert.Contains("credential walker walks number ranges", guarded.Server.Log.All, StringComparison.Ordinal);
+        Assert.DoesNotContain("65554", guarded.Server.Log.All, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RangeWatch_WalkAmongOtherNumbers_IsNoticedOnceAndOthersAreNot()
+    {
+        var seed = Random.Shared.Next();
+        var random = new Random(seed);
+        var watch = new RangeWatch();
+        const ulong Begin = 31_612_000_000 / RangeWatch.BlockSize * RangeWatch.BlockSize;
+        var walk = Enumerable.Range(0, 400).Select(i => Begin + (ulong)i).ToArray();
+        random.Shuffle(walk);
+        var noticed = 0;
+        foreach (var number in walk)
+        {
+            noticed += watch.Note(number, 256) ? 1 : 0;
+            // A busy floor: the same numbers again, and a few others in between.
+            Assert.False(watch.Note(31_600_000_000 + (ulong)random.NextInt64(99_999_999), 256), $"seed {seed}");
+            Assert.False(watch.Note(31_699_999_999, 256), $"seed {seed}");
+        }
+
+        Assert.True(noticed == 1, $"seed {seed}: noticed {noticed} times");
+    }
+}
