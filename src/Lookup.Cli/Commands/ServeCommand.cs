@@ -45,6 +45,12 @@ internal sealed class ServeCommand : CliCommand
         HelpName = "FORMAT",
     };
 
+    private readonly Option<string?> _traces = new("--trace-endpoint")
+    {
+        Description = "Where spans of sampled requests go by OTLP: by gRPC, or by HTTP where the address has a path. How many: --set TracePerMille=N.",
+        HelpName = "URL",
+    };
+
     private readonly Option<string?> _receipts = new("--receipts")
     {
         Description = "Folder for the receipts of answers, one for each instance; needs --receipt-key.",
@@ -77,6 +83,7 @@ internal sealed class ServeCommand : CliCommand
             "lookup serve --credentials required",
             "lookup serve --listen 0.0.0.0:7500 --tls-cert /etc/lookup/tls.crt --tls-key /etc/lookup/tls.key --client-ca /etc/lookup/clients.crt",
             "lookup serve --jwt-issuer https://login.example.org/realms/calls --jwt-audience lookup",
+            "lookup serve --trace-endpoint http://127.0.0.1:4317 --set TracePerMille=5",
             "lookup serve --log json")
     {
         _store = new StoreChoice(this);
@@ -86,6 +93,7 @@ internal sealed class ServeCommand : CliCommand
         Options.Add(_fake);
         Options.Add(_set);
         Options.Add(_log);
+        Options.Add(_traces);
         Options.Add(_receipts);
         Options.Add(_receiptKey);
         Options.Add(_receiptsFor);
@@ -169,6 +177,13 @@ internal sealed class ServeCommand : CliCommand
 
         _guard.Apply(parsed, options);
         options.JsonPort = parsed.GetValue(_jsonPort) ?? options.JsonPort;
+        if (parsed.GetValue(_traces) is { } traces)
+        {
+            options.TraceEndpoint = Uri.TryCreate(traces, UriKind.Absolute, out var endpoint)
+                ? endpoint
+                : throw CliException.Usage($"--trace-endpoint '{traces}' is no address such as http://127.0.0.1:4317.");
+        }
+
         options.ReceiptsFor = parsed.GetValue(_receiptsFor);
         foreach (var text in parsed.GetValue(_set) ?? [])
         {

@@ -34,6 +34,8 @@ internal sealed class ChunkJob
     /// <param name="cancellation">Ends with the call.</param>
     internal async Task<V1.CheckStreamResponse> DecideAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
     {
+        using var span = Tracing.IsOn ? Tracing.Begin("chunk") : null;
+        span?.SetTag("lookup.numbers", Math.Max(chunk.Numbers.Count, chunk.Texts.Count));
         var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         Fill(chunk, open);
         var asked = open.At(now);

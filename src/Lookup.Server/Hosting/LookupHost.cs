@@ -92,7 +92,9 @@ public sealed partial class LookupHost : IAsyncDisposable
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
         builder.Services.AddSingleton(s => new ReceiptWriter(options, s.GetRequiredService<TimeProvider>(), receipts));
         builder.Services.AddHostedService<ReceiptSealer>();
+        Tracing.Add(builder.Services, options);
         var app = builder.Build();
+        Tracing.Use(app, options);
         Map(app);
         app.Services.GetRequiredService<StateMetrics>();
         return new LookupHost(app);

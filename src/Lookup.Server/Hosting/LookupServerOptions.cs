@@ -66,6 +66,17 @@ public sealed class LookupServerOptions
     /// <summary>Port for JSON (HTTP/1.1). 0 to 65535, default 7501; 0 takes a free one.</summary>
     public int JsonPort { get; set; } = 7501;
 
+    /// <summary>
+    /// Where spans of traces go by OTLP: by gRPC, or by HTTP where the address has a path, for example http://127.0.0.1:4318/v1/traces;
+    /// null: nowhere, and none are made.
+    /// </summary>
+    public Uri? TraceEndpoint { get; set; }
+
+    /// <summary>
+    /// Part of the requests that get a trace; one whose caller has a sampled trace always does. 0 to 1,000 per mille, default 10.
+    /// </summary>
+    public int TracePerMille { get; set; } = 10;
+
     /// <summary>Which answers get a receipt where receipts are kept. Default: all, but for those of what-if questions.</summary>
     public ReceiptsFor ReceiptsFor { get; set; } = ReceiptsFor.All;
 
@@ -205,6 +216,7 @@ public sealed class LookupServerOptions
         new(nameof(WatchHeartbeatMs), "ms", 50, 60_000, o => o.WatchHeartbeatMs),
         new(nameof(WatchBacklog), "changes", 16, 1_000_000, o => o.WatchBacklog),
         new(nameof(WatchSendLimitMs), "ms", 100, 600_000, o => o.WatchSendLimitMs),
+        new(nameof(TracePerMille), "per mille", 0, 1_000, o => o.TracePerMille),
         new(nameof(AllowAuditsPerSecond), "1/s", 0, 1_000, o => o.AllowAuditsPerSecond),
         new(nameof(TokenCacheEntries), "tokens", 16, 100_000, o => o.TokenCacheEntries),
         new(nameof(RevertApprovalFacts), "facts", 0, 1_000_000_000, o => o.RevertApprovalFacts),
@@ -293,6 +305,11 @@ public sealed class LookupServerOptions
         }
 
         CheckGuards(faults);
+
+        if (TraceEndpoint is { } trace && trace.Scheme != Uri.UriSchemeHttp && trace.Scheme != Uri.UriSchemeHttps)
+        {
+            faults.Add($"{nameof(TraceEndpoint)}: \"{trace}\" does not begin with http:// or https://.");
+        }
 
         foreach (var setting in Settings)
         {

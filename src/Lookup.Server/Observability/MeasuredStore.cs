@@ -33,6 +33,7 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
     public async ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
     {
         var begin = clock.GetTimestamp();
+        using var span = Tracing.IsOn ? Tracing.Begin("store read") : null;
         try
         {
             var read = await inner.ReadAsync(key, ids, cancellation);
@@ -48,6 +49,7 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
         }
         catch (Exception e)
         {
+            Tracing.Fail(span, e);
             calls.Failed(StoreRequest.Read, e);
             throw;
         }
@@ -57,12 +59,15 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
     public async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
     {
         var begin = clock.GetTimestamp();
+        using var span = Tracing.IsOn ? Tracing.Begin("store read_list") : null;
+        span?.SetTag("lookup.numbers", batch.Count);
         try
         {
             await inner.ReadAsync(batch, cancellation);
         }
         catch (Exception e)
         {
+            Tracing.Fail(span, e);
             calls.Failed(StoreRequest.ReadList, e);
             throw;
         }
@@ -170,6 +175,7 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
 
     private async Task MeasureAsync(StoreRequest call, long begin, Task task)
     {
+        using var span = Tracing.IsOn ? Tracing.Begin("store " + ServiceMetrics.Name(call.ToString())) : null;
         try
         {
             await task;
@@ -177,6 +183,7 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
         }
         catch (Exception e)
         {
+            Tracing.Fail(span, e);
             calls.Failed(call, e);
             throw;
         }

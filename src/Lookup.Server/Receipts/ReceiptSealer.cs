@@ -16,19 +16,14 @@ internal sealed class ReceiptSealer : BackgroundService
     public ReceiptSealer(ReceiptWriter receipts, ServiceMetrics metrics, TimeProvider clock, ILogger<ReceiptSealer> log)
     {
         (_receipts, _clock, _log) = (receipts, clock, log);
-        if (receipts.Log is not { } kept)
-        {
-            return;
-        }
-
-        var written = metrics.Factory.CreateGauge("lookup_receipts", "Receipts in the log of this instance.");
+        var written = metrics.Factory.CreateGauge("lookup_receipts", "Receipts in the log of this instance; 0 where none are kept.");
         var signed = metrics.Factory.CreateGauge("lookup_receipts_signed", "Receipts under its newest signed head.");
         var fault = metrics.Factory.CreateGauge("lookup_receipts_failing", "1 where no receipt can be written or signed.");
         metrics.Registry.AddBeforeCollectCallback(() =>
         {
-            signed.Set(kept.Head?.TreeSize ?? 0);
-            written.Set(kept.Count);
-            fault.Set(kept.Fault is null ? 0 : 1);
+            signed.Set(receipts.Log?.Head?.TreeSize ?? 0);
+            written.Set(receipts.Log?.Count ?? 0);
+            fault.Set(receipts.Log?.Fault is null ? 0 : 1);
         });
     }
 

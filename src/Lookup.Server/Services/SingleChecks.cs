@@ -97,6 +97,7 @@ internal sealed class SingleChecks(
         var receipt = receipts.Wants(request.Receipt, request.WhatIf is not null)
             ? receipts.Write(asked, request.Receipt, request.WhatIf is not null, facts, decision)
             : null;
+        Tracing.Decided(decision);
         metrics.Decided(Way.Check, decision.Verdict, decision.Primary);
         if (decision.Verdict == Verdict.Allow && request.WhatIf is null && audit.Wants())
         {
