@@ -20,6 +20,8 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new StreamCommand(),
     new ReceiptsCommand(),
     new GrowthCommand(),
+    new DialerCommand(),
+    new ImportCommand(),
     new FiguresCommand(),
     new OverloadCommand(),
     new RegisterSwitchCommand(),
