@@ -20,6 +20,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new StreamCommand(),
     new ReceiptsCommand(),
     new GrowthCommand(),
+    new FuzzCommand(),
     new DialerCommand(),
     new ImportCommand(),
     new FiguresCommand(),

@@ -88,7 +88,16 @@ internal sealed class CheckCommand : LoadCommand
 
         var given = parsed.GetValue(_rate);
         var half = given > 0 ? given : (int)(saturation / 2);
-        await AtRateAsync(half, parsed.GetValue(_rate) > 0 ? "check_at_rate" : "check_at_half", tell: true);
+        try
+        {
+            await AtRateAsync(half, given > 0 ? "check_at_rate" : "check_at_half", tell: true);
+        }
+        catch (InvalidOperationException e) when (given == 0)
+        {
+            // A machine that stood still for a second: the rest of the figures are as good.
+            Report.Say($"Half of the rate is not told: {e.Message}");
+        }
+
         if (given == 0)
         {
             var curve = new ResultCurve("checks/s", "linear");
@@ -110,11 +119,14 @@ internal sealed class CheckCommand : LoadCommand
                 }
             }
 
-            report.Add(new Metric("check_p99_by_rate", "us", atHalf)
+            if (atHalf.Count > 0)
             {
-                Curve = curve,
-                Note = string.Create(CultureInfo.InvariantCulture, $"p99 from the planned send at {string.Join(", ", Shares.Select(s => $"{s:P0}"))} of {saturation:N0} checks/s, one run each; the figure is that of half."),
-            });
+                report.Add(new Metric("check_p99_by_rate", "us", atHalf)
+                {
+                    Curve = curve,
+                    Note = string.Create(CultureInfo.InvariantCulture, $"p99 from the planned send at {string.Join(", ", Shares.Select(s => $"{s:P0}"))} of {saturation:N0} checks/s, one run each; the figure is that of half."),
+                });
+            }
         }
 
         async Task<(double Subject, double Beside)> AtRateAsync(int rate, string name, bool tell)

@@ -31,6 +31,9 @@ internal sealed class RedisServer : IAsyncDisposable
 
     internal int Port { get; private set; }
 
+    /// <summary>Where its files are.</summary>
+    internal string Folder => _folder;
+
     /// <summary>Whether its process is there; a paused one is.</summary>
     internal bool IsRunning => _process is { HasExited: false };
 

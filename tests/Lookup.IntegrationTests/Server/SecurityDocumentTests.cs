@@ -1,0 +1,25 @@
+using System.Text.RegularExpressions;
+using Lookup.IntegrationTests.Clients;
+
+namespace Lookup.IntegrationTests.Server;
+
+/// <summary>docs/security.md names tests that exist.</summary>
+public sealed partial class SecurityDocumentTests
+{
+    [Fact]
+    public void Document_NamedTests_Exist()
+    {
+        var sources = string.Concat(Directory
+            .EnumerateFiles(Path.Combine(Programs.Root(), "tests"), "*Tests.cs", SearchOption.AllDirectories)
+            .Where(file => !file.EndsWith(nameof(SecurityDocumentTests) + ".cs", StringComparison.Ordinal))
+            .Select(File.ReadAllText));
+        var names = Name().Matches(File.ReadAllText(Path.Combine(Programs.Root(), "docs/security.md"))).Select(m => m.Groups[1].Value).Distinct().ToList();
+
+        Assert.True(names.Count > 30);
+        Assert.Empty(names.Where(name => !Regex.IsMatch(sources, $@"\b{name}\b")));
+    }
+
+    // Names of tests have underscores or end in Tests.
+    [GeneratedRegex("`([A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+|[A-Z][A-Za-z0-9]+Tests)`")]
+    private static partial Regex Name();
+}
