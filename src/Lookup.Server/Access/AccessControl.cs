@@ -90,7 +90,7 @@ internal sealed class AccessControl(
             var bearer = text.AsSpan(Bearer.Length);
             if (tokens is null || bearer.StartsWith(ApiKey.Prefix, StringComparison.Ordinal))
             {
-                return table.TryFindKey(bearer, now, out caller, out refusal);
+                return TryFindKey(context, text, table, now, out caller, out refusal);
             }
 
             refusal = null;
@@ -102,7 +102,7 @@ internal sealed class AccessControl(
             return table.TryFindKey(password, now, out caller, out refusal);
         }
 
-        if (shown.Count == 0 && options.ClientCaFile is not null && CertificateIdentity.Of(context) is { } identity)
+        if (shown.Count == 0 && options.ClientCaFile is not null && ConnectionState.Of(context)?.Certificate(context) is { } identity)
         {
             return TryFind(identity, table, now, out caller, out refusal);
         }
@@ -117,6 +117,25 @@ internal sealed class AccessControl(
     {
         var known = await tokens!.CheckAsync(context.Request.Headers.Authorization[0]!, context.RequestAborted);
         return table.TryFindToken(known.Subject, known.Until, Now, out var caller, out var refusal) ? caller : throw refusal;
+    }
+
+    private static bool TryFindKey(
+        HttpContext context, string header, AccessTable table, long now, [NotNullWhen(true)] out Caller? caller, out RpcException? refusal)
+    {
+        refusal = null;
+        var connection = ConnectionState.Of(context);
+        if (connection is not null && connection.TryRecall(header, table, now, out caller))
+        {
+            return true;
+        }
+
+        if (!table.TryFindKey(header.AsSpan(Bearer.Length), now, out caller, out refusal))
+        {
+            return false;
+        }
+
+        connection?.Keep(header, table, caller);
+        return true;
     }
 
     // By the first name that is known.

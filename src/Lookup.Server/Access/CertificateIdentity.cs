@@ -1,12 +1,9 @@
 using System.Formats.Asn1;
 using System.Security.Cryptography.X509Certificates;
-using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Who a connection's client certificate says that it is. Read once for each connection; the handshake has checked it.</summary>
+/// <summary>Who a client certificate says that it is.</summary>
 /// <param name="Names">URIs and DNS names of the subject alternative names, then the common name.</param>
 /// <param name="Until">When the certificate ends, in Unix milliseconds.</param>
 internal sealed record CertificateIdentity(IReadOnlyList<string> Names, long Until)
@@ -17,27 +14,6 @@ internal sealed record CertificateIdentity(IReadOnlyList<string> Names, long Unt
     // Choices of GeneralName, RFC 5280 4.2.1.6.
     private static readonly Asn1Tag Dns = new(TagClass.ContextSpecific, 2);
     private static readonly Asn1Tag Uri = new(TagClass.ContextSpecific, 6);
-    private static readonly object Key = new();
-
-    /// <summary>The identity of a request's connection; null where it has no client certificate.</summary>
-    internal static CertificateIdentity? Of(HttpContext context)
-    {
-        if (context.Features.Get<IConnectionItemsFeature>()?.Items is not { } items)
-        {
-            return null;
-        }
-
-        if (!items.TryGetValue(Key, out var known))
-        {
-            known = context.Features.Get<ITlsConnectionFeature>()?.ClientCertificate is { } certificate ? Of(certificate) : null;
-            lock (items)
-            {
-                items[Key] = known;
-            }
-        }
-
-        return (CertificateIdentity?)known;
-    }
 
     internal static CertificateIdentity Of(X509Certificate2 certificate)
     {

@@ -170,6 +170,15 @@ public sealed partial class LookupHost : IAsyncDisposable
             {
                 listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Current()) });
             }
+
+            if (options.AsksCredentials)
+            {
+                listen.Use(next => connection =>
+                {
+                    connection.Features.Set(new ConnectionState());
+                    return next(connection);
+                });
+            }
         }
     }
 

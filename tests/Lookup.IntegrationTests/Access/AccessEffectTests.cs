@@ -231,6 +231,24 @@ public sealed class AccessEffectTests
     }
 
     [Fact]
+    public async Task Connection_ThatShowedAKey_IsAskedForEachRequest()
+    {
+        await using var guarded = await GuardedServer.StartAsync();
+        var key = await guarded.KeyAsync("dialer", Roles.Check, GuardedServer.Own);
+        var other = await guarded.KeyAsync("other", Roles.Check);
+        // All over one connection.
+        Assert.Null(await RefusalAsync(guarded, key));
+        Assert.Null(await RefusalAsync(guarded, key));
+        Assert.Equal(StatusCode.PermissionDenied, await RefusalAsync(guarded, other));
+        Assert.Equal(StatusCode.Unauthenticated, await RefusalAsync(guarded, key[..^1] + (key[^1] == '0' ? '1' : '0')));
+        Assert.Null(await RefusalAsync(guarded, key));
+        await guarded.ChangeAsync("dialer", known => known with { Expires = guarded.Now + 300 });
+        Assert.Null(await RefusalAsync(guarded, key));
+        await Task.Delay(400, Token);
+        Assert.Equal(StatusCode.Unauthenticated, await RefusalAsync(guarded, key));
+    }
+
+    [Fact]
     public async Task Secrets_NeitherStoreNorLogNorListHasThem()
     {
         await using var redis = await RedisServer.StartAsync();
