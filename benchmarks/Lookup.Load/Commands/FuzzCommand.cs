@@ -4,7 +4,6 @@ using System.Globalization;
 using Lookup.Load.Fuzz;
 using Lookup.Load.Numbers;
 using Lookup.Load.Processes;
-using Lookup.Load.Results;
 
 namespace Lookup.Load.Commands;
 

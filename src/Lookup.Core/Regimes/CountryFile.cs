@@ -88,6 +88,12 @@ internal sealed class CountryFile
             faults.Add($"{name}: is not JSON, line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1} of it");
             return null;
         }
+        catch (InvalidOperationException)
+        {
+            // What the parser leaves to whoever asks for a text: bytes that are no UTF-8, and halves of surrogate pairs.
+            faults.Add($"{name}: a text in it is not Unicode");
+            return null;
+        }
     }
 
     private static TimeZoneInfo[] ReadZones(JsonFields json)

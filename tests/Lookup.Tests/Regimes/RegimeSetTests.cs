@@ -63,6 +63,16 @@ public sealed class RegimeSetTests
         }
     }
 
+    [Theory]
+    [InlineData(new byte[] { 0xe6, 0x64 })]
+    [InlineData(new byte[] { (byte)'\\', (byte)'u', (byte)'d', (byte)'8', (byte)'0', (byte)'0' })]
+    public void Load_TextThatIsNotUnicode_IsAFaultOfItsFile(byte[] text)
+    {
+        byte[] file = [.. "{\"country\": \""u8, .. text, .. "\", \"title\": \"x\"}"u8];
+        var e = Assert.Throws<RegimeException>(() => RegimeSet.Load([KeyValuePair.Create("odd.json", (ReadOnlyMemory<byte>)file)]));
+        Assert.Contains(e.Faults, f => f.StartsWith("odd.json: ", StringComparison.Ordinal) && f.Contains("not Unicode", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Load_NoFile_IsAFault() => Assert.Throws<RegimeException>(() => RegimeSet.Load([]));
 
