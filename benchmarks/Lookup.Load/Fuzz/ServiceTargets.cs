@@ -100,7 +100,7 @@ internal sealed class ServiceTargets : IDisposable
     {
         try
         {
-            return frame.Length >= 5
+            return frame.Length >= 5 && frame[0] == 0
                 && System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(frame.AsSpan(1)) == frame.Length - 5
                 && CheckRequest.Parser.ParseFrom(frame.AsSpan(5)) is not null;
         }

@@ -33,7 +33,7 @@ public sealed class ClearNumberTests : IDisposable
         var told = await UseAsync(store);
         await using (var admin = await redis.AdminAsync())
         {
-            await admin.GetServer($"127.0.0.1:{redis.Port}").SaveAsync(StackExchange.Redis.SaveType.ForegroundSave);
+            await admin.GetServer($"127.0.0.1:{redis.Port}").ExecuteAsync("SAVE");
         }
 
         var files = Files(redis.Folder);
@@ -82,7 +82,7 @@ public sealed class ClearNumberTests : IDisposable
     private static void AssertClear(IEnumerable<(string Name, byte[] Bytes)> all)
     {
         var finder = new ClearNumbers(Numbers);
-        Assert.Empty(all.Select(f => finder.Find(f.Name, f.Bytes)).Where(found => found is not null));
+        Assert.DoesNotContain(all.Select(f => finder.Find(f.Name, f.Bytes)), found => found is not null);
     }
 
     private static List<(string Name, byte[] Bytes)> Files(string folder) =>
@@ -141,7 +141,7 @@ public sealed class ClearNumberTests : IDisposable
         var list = _temp.Write("list.csv", "number\n" + string.Concat(Numbers.Skip(5_000).Take(1_000).Select(n => $"+{n}\n")));
         var import = await CliRun.Async("import", list, "--set", "kind=objection", "--set", "organisation=other", "--address", grpc);
         Assert.True(import.ExitCode == 0, import.Error);
-        var register = await CliRun.Async("import", list, "--register", "nl-bmnr", "--snapshot", "2026-11-20", "--timezone", "Europe/Amsterdam", "--yes", "--address", grpc);
+        var register = await CliRun.Async("import", list, "--register", "nl-bmnr", "--snapshot", "2026-11-20", "--timezone", "Europe/Amsterdam", "--address", grpc);
         Assert.True(register.ExitCode == 0, register.Error);
         File.Delete(list);
         using var http = new HttpClient { BaseAddress = new Uri((string)address["json"]!) };
