@@ -56,6 +56,7 @@ internal static class CliApp
             new CheckCommand(shell),
             new ExplainCommand(shell),
             new RecordCommand(shell),
+            new OutcomeCommand(shell),
             new FactsCommand(shell),
             new EraseCommand(shell),
             new DossierCommand(shell),

@@ -25,6 +25,22 @@ public sealed partial class LookupClient
         }
     }
 
+    /// <summary>Records what came of a call. It can be sent again with the same time and counts once.</summary>
+    /// <exception cref="LookupException">The service refused, or could not be asked.</exception>
+    public async Task<RecordOutcomeResponse> RecordOutcomeAsync(RecordOutcomeRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        try
+        {
+            return await CallAsync(options => _facts.RecordOutcomeAsync(request, options), cancellationToken);
+        }
+        finally
+        {
+            // As for facts: it may have been recorded though it failed.
+            ForgetAsGiven(request.Number);
+        }
+    }
+
     /// <inheritdoc/>
     public Task<ListFactsResponse> ListFactsAsync(ListFactsRequest request, CancellationToken cancellationToken) => ReadAsync(
         (channel, options) => new FactService.FactServiceClient(channel).ListFactsAsync(request, options), Strictness.Stricter, cancellationToken);

@@ -21,6 +21,7 @@ internal static class RpcRoles
         ["/lookup.v1.LookupService/CheckStream"] = Roles.Check,
         ["/lookup.v1.LookupService/Explain"] = Roles.Check,
         ["/lookup.v1.FactService/RecordFacts"] = Roles.Write,
+        ["/lookup.v1.FactService/RecordOutcome"] = Roles.Write,
         ["/lookup.v1.FactService/ImportFacts"] = Roles.Write,
         ["/lookup.v1.FactService/ListFacts"] = Roles.Check,
         ["/lookup.v1.FactService/EraseNumber"] = Roles.Admin,

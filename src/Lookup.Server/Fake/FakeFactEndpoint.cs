@@ -38,6 +38,17 @@ internal sealed class FakeFactEndpoint(IFakeAnswers answers) : V1.FactService.Fa
     }
 
     /// <inheritdoc/>
+    public override async Task<V1.RecordOutcomeResponse> RecordOutcome(V1.RecordOutcomeRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var facts = OutcomeMapping.Map(request, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        var recorded = await RecordFacts(new V1.RecordFactsRequest { Facts = { facts } }, context);
+        FieldFaults.ThrowIfAny(OutcomeMapping.Faults(recorded.Results.SelectMany(r => r.Errors)));
+        return new V1.RecordOutcomeResponse { ConsistencyToken = recorded.ConsistencyToken };
+    }
+
+    /// <inheritdoc/>
     public override async Task<V1.ListFactsResponse> ListFacts(V1.ListFactsRequest request, ServerCallContext context)
     {
         List<FieldFault>? faults = null;

@@ -47,6 +47,18 @@ internal sealed class FactEndpoint(
         return response;
     }
 
+    /// <inheritdoc/>
+    public override async Task<V1.RecordOutcomeResponse> RecordOutcome(V1.RecordOutcomeRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var facts = OutcomeMapping.Map(request, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        access.CallerOf(context).Demand(request.Organisation, access.Now);
+        var (outcomes, token) = await WriteAsync(facts, null, context);
+        FieldFaults.ThrowIfAny(OutcomeMapping.Faults(outcomes.SelectMany(o => o.Errors)));
+        return new V1.RecordOutcomeResponse { ConsistencyToken = token, Unchanged = Array.TrueForAll(outcomes, o => o.Outcome == Outcome.Unchanged) };
+    }
+
     /// <summary>
     /// One batch at a time: the next is read when the one before is durable and acknowledged, so a slow store slows
     /// the sender down through the flow control of HTTP/2.

@@ -43,6 +43,7 @@ internal static class AccessRpcs
         ]),
         ["LookupService.Explain"] = new(Roles.Check, Foreign.Denied, org => [new ExplainRequest { Number = Known, Question = Samples.Question(org) }]),
         ["FactService.RecordFacts"] = new(Roles.Write, Foreign.ItemRefused, org => [Samples.Record(Samples.Objection(Samples.NewNumber(), org))]),
+        ["FactService.RecordOutcome"] = new(Roles.Write, Foreign.Denied, org => [Samples.Outcome(Samples.NewNumber(), CallOutcome.NoAnswer, org)]),
         ["FactService.ImportFacts"] = new(Roles.Write, Foreign.ItemRefused, org =>
             [new ImportFactsRequest { Sequence = 1, Facts = { Samples.Objection(Samples.NewNumber(), org) } }]),
         ["FactService.ListFacts"] = new(Roles.Check, Foreign.Hidden, _ => [new ListFactsRequest { Number = Known }]),

@@ -41,5 +41,14 @@ internal static class Samples
         Objection = new Objection { Organisation = organisation },
     };
 
+    internal static RecordOutcomeRequest Outcome(string number, CallOutcome outcome, string organisation = "acme") => new()
+    {
+        Number = number,
+        Organisation = organisation,
+        Outcome = outcome,
+        Called = Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddMinutes(-5)),
+        Source = "dialer 7",
+    };
+
     internal static RecordFactsRequest Record(params IEnumerable<Fact> facts) => new() { Facts = { facts } };
 }

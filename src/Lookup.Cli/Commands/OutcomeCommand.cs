@@ -1,0 +1,74 @@
+using System.CommandLine;
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.V1;
+using Spectre.Console;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>lookup outcome: what came of a call.</summary>
+internal sealed class OutcomeCommand : CliCommand
+{
+    private readonly NumberOptions _number;
+    private readonly Option<string> _organisation = new("--org") { Description = "Whose call it was.", HelpName = "NAME", Required = true };
+    private readonly Option<string?> _result = OptionParsing.Word("--result", "What came of it", Words.CallOutcomes, "RESULT");
+    private readonly Option<string?> _group = new("--group") { Description = "The subject of the call.", HelpName = "NAME" };
+    private readonly Option<string?> _at = new("--at") { Description = $"When the call was placed, for example {TimeText.Example}; default: now.", HelpName = "TIME" };
+    private readonly ProvenanceOptions _provenance;
+    private readonly ConnectionOptions _connection;
+
+    public OutcomeCommand(Shell shell)
+        : base(
+            shell,
+            "outcome",
+            "Records what came of a call: the attempt, and the refusal or the objection where there was one. With the same --at it can be sent again and counts once.",
+            "lookup outcome +33612345678 --org acme --result no_answer",
+            $"lookup outcome +33612345678 --org acme --result refused --at {TimeText.Example}")
+    {
+        _number = new NumberOptions(this);
+        Options.Add(_organisation);
+        _result.Required = true;
+        Options.Add(_result);
+        Options.Add(_group);
+        Options.Add(_at);
+        _provenance = new ProvenanceOptions(this);
+        _connection = new ConnectionOptions(this);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var at = Shell.Clock.GetUtcNow();
+        if (parsed.GetValue(_at) is { } text && !TimeText.TryParse(text, null, out at, out var fault))
+        {
+            throw CliException.Usage($"--at '{text}' {fault}.");
+        }
+
+        using var client = _connection.Connect(parsed);
+        var response = await client.RecordOutcomeAsync(
+            new RecordOutcomeRequest
+            {
+                Number = _number.Number(parsed),
+                DefaultRegion = _number.Region(parsed),
+                Organisation = parsed.GetRequiredValue(_organisation),
+                ProductGroup = parsed.GetValue(_group) ?? "",
+                Outcome = parsed.GetWord(_result, Words.CallOutcomes),
+                Called = Timestamp.FromDateTimeOffset(at),
+                Source = _provenance.Source(parsed),
+                Actor = _provenance.Actor(parsed),
+                Reason = _provenance.Reason(parsed),
+            },
+            ct);
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(JsonText.Of(response));
+        }
+        else
+        {
+            Shell.Console.MarkupLine(response.Unchanged ? "It was known already; nothing changed." : "[green]Recorded.[/]");
+            Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
+        }
+
+        return ExitCodes.Ok;
+    }
+}

@@ -1,0 +1,72 @@
+using Lookup.Core.Facts;
+
+namespace Lookup.Server.Mapping;
+
+/// <summary>Turns what came of a call into facts.</summary>
+internal static class OutcomeMapping
+{
+    /// <summary>The attempt, and the refusal or objection; what is wrong with the fields that facts do not have is added.</summary>
+    internal static IReadOnlyList<V1.Fact> Map(V1.RecordOutcomeRequest request, ref List<FieldFault>? faults)
+    {
+        FieldFaults.CheckEnum((int)request.Outcome, (int)V1.CallOutcome.Objection, "outcome", ref faults);
+        if (request.Outcome == V1.CallOutcome.Unspecified)
+        {
+            FieldFaults.Add(ref faults, "outcome", "It is required.");
+        }
+
+        if (request.Called is null)
+        {
+            FieldFaults.Add(ref faults, "called", "It is required: it tells one call from another.");
+        }
+
+        if (!FieldFaults.IsName(request.Organisation))
+        {
+            FieldFaults.Add(ref faults, "organisation", "1 to 64 characters of [a-z0-9._-] are expected.");
+        }
+
+        var facts = new List<V1.Fact> { Fact(request, f => f.Attempt = new V1.Attempt { Organisation = request.Organisation, ProductGroup = request.ProductGroup }) };
+        if (request.Outcome == V1.CallOutcome.Refused)
+        {
+            facts.Add(Fact(request, f => f.Refusal = new V1.Refusal { Organisation = request.Organisation }));
+        }
+
+        if (request.Outcome == V1.CallOutcome.Objection)
+        {
+            facts.Add(Fact(request, f => f.Objection = new V1.Objection { Organisation = request.Organisation }));
+        }
+
+        return facts;
+    }
+
+    /// <summary>What the facts were refused for, in the request's own fields.</summary>
+    internal static List<FieldFault>? Faults(IEnumerable<V1.FieldError> errors)
+    {
+        List<FieldFault>? faults = null;
+        foreach (var error in errors)
+        {
+            var field = error.Field[(error.Field.LastIndexOf('.') + 1)..];
+            field = field == "effective" ? "called" : field;
+            if (faults?.Exists(f => f.Field == field) != true)
+            {
+                FieldFaults.Add(ref faults, field, error.Description);
+            }
+        }
+
+        return faults;
+    }
+
+    private static V1.Fact Fact(V1.RecordOutcomeRequest request, Action<V1.Fact> kind)
+    {
+        var fact = new V1.Fact
+        {
+            Number = request.Number,
+            DefaultRegion = request.DefaultRegion,
+            Effective = request.Called,
+            Source = request.Source,
+            Actor = request.Actor,
+            Reason = request.Reason,
+        };
+        kind(fact);
+        return fact;
+    }
+}
