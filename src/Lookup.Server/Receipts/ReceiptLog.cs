@@ -59,7 +59,7 @@ public sealed class ReceiptLog : IDisposable
         _logId = Head is not null ? Head.LogId.ToArray()
             : segments.Count > 0 ? segments[0].LogId.ToArray()
             : RandomNumberGenerator.GetBytes(SignedHead.LogIdSize);
-        Recover(segments, tree, made);
+        ReceiptRecovery.Replay(folder, segments, _logId, tree, made);
         _next = tree.Size;
         _hashes = new FileStream(folder.Hashes, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 0);
         _heads = new FileStream(folder.Heads, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 0);
@@ -307,52 +307,6 @@ public sealed class ReceiptLog : IDisposable
         _headsEnd += head.Bytes.Length;
         (_tree, Head) = (tree, head);
     }
-
-    /// <summary>Adds what was written behind the newest head, and gives back space that was not used.</summary>
-    private void Recover(IReadOnlyList<ReceiptSegmentFile> segments, MerkleTree tree, List<byte[]> made)
-    {
-        var signed = tree.Size;
-        var concerned = segments.Where((s, i) => i == segments.Count - 1 || segments[i + 1].First > signed).ToList();
-        var next = concerned.Count > 0 ? concerned[0].First : 0;
-        var ends = new List<long>();
-        foreach (var segment in concerned)
-        {
-            if (!segment.LogId.SequenceEqual(_logId) || segment.First != next || next > tree.Size)
-            {
-                throw Missing($"{segment.Path}: receipts before it are missing, or it is of another log.");
-            }
-
-            ends.Add(ReceiptFolder.SegmentHead);
-            foreach (var receipt in segment.Receipts())
-            {
-                (ends[^1], next) = (receipt.End, receipt.Index + 1);
-                if (receipt.Index >= signed)
-                {
-                    tree.Add(MerkleTree.Leaf(receipt.Content), made);
-                }
-            }
-        }
-
-        if (next < signed)
-        {
-            throw Missing($"{_folder.Path}: {signed} receipts are signed, and {next} are there.");
-        }
-
-        File.Delete(_folder.Spare);
-        foreach (var (segment, end) in concerned.Zip(ends))
-        {
-            if (segment.First == next)
-            {
-                File.Delete(segment.Path);
-                continue;
-            }
-
-            using var file = new FileStream(segment.Path, FileMode.Open, FileAccess.Write);
-            file.SetLength(end);
-        }
-    }
-
-    private ReceiptException Missing(string what) => new($"{what} Run: lookup receipt audit {_folder.Path}");
 
     // What was begun when the process died is done at the next start.
     private void FinishErasure()
