@@ -5,7 +5,7 @@
 //   hashes                         all hashes of the tree, see StoredHashes, 32 bytes each
 //   heads                          signed heads, 132 bytes each, the newest last
 //   erasing                        an erasure under way: its receipt's number, then those to be erased, a line each in decimal
-//   spare                          space for the next file of receipts
+//   spare, growing                 space for the next file of receipts
 //   lock                           held by the service that writes
 //
 // The length is written last, so where a process was killed the receipts end with a length of zero. All is big-endian.
@@ -31,6 +31,8 @@ public sealed class ReceiptFolder(string path)
     internal string Heads => System.IO.Path.Combine(Path, "heads");
 
     internal string Hashes => System.IO.Path.Combine(Path, "hashes");
+
+    internal string Growing => System.IO.Path.Combine(Path, "growing");
 
     internal string Spare => System.IO.Path.Combine(Path, "spare");
 

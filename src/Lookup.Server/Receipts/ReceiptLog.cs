@@ -225,7 +225,7 @@ public sealed class ReceiptLog : IDisposable
         lock (_sealing)
         {
             _open.ForEach(segment => segment.Dispose());
-            _spare?.Discard(_folder);
+            _spare?.Discard();
             _hashes.Dispose();
             _heads.Dispose();
             _lock.Dispose();
@@ -237,9 +237,19 @@ public sealed class ReceiptLog : IDisposable
     {
         try
         {
-            var segment = _spare ?? ReceiptSegment.Create(_folder, _segmentBytes);
+            // Another name than that of the spare, which may be in the making just now.
+            var segment = _spare ?? ReceiptSegment.Create(_folder.Growing, _segmentBytes);
             _spare = null;
-            segment.Begin(_folder, _logId, _next);
+            try
+            {
+                segment.Begin(_folder, _logId, _next);
+            }
+            catch
+            {
+                segment.Dispose();
+                throw;
+            }
+
             _open.Add(segment);
             return segment;
         }
@@ -338,7 +348,7 @@ public sealed class ReceiptLog : IDisposable
 
         try
         {
-            var spare = ReceiptSegment.Create(_folder, _segmentBytes);
+            var spare = ReceiptSegment.Create(_folder.Spare, _segmentBytes);
             lock (_appending)
             {
                 _spare = spare;

@@ -43,6 +43,7 @@ internal static class ReceiptRecovery
         }
 
         File.Delete(folder.Spare);
+        File.Delete(folder.Growing);
         foreach (var (segment, end) in concerned.Zip(ends))
         {
             if (segment.First == next)

@@ -29,9 +29,9 @@ internal sealed class ReceiptSegment : IDisposable
 
     /// <summary>Makes a file with all its space, not yet part of the log.</summary>
     /// <exception cref="IOException">There is no space for it.</exception>
-    internal static ReceiptSegment Create(ReceiptFolder folder, int size)
+    internal static ReceiptSegment Create(string path, int size)
     {
-        var file = new FileStream(folder.Spare, FileMode.Create, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, 0);
+        var file = new FileStream(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, 0);
         try
         {
             // A mapped page for which the disk has no space would end the process: the space is taken before.
@@ -46,7 +46,7 @@ internal sealed class ReceiptSegment : IDisposable
         catch
         {
             file.Dispose();
-            File.Delete(folder.Spare);
+            File.Delete(path);
             throw;
         }
     }
@@ -60,7 +60,7 @@ internal sealed class ReceiptSegment : IDisposable
         Span<byte> head = stackalloc byte[ReceiptFolder.SegmentHead];
         ReceiptFolder.WriteSegmentHead(head, logId, first);
         _view.SafeMemoryMappedViewHandle.WriteSpan<byte>(0, head);
-        File.Move(folder.Spare, folder.SegmentPath(first));
+        File.Move(_file.Name, folder.SegmentPath(first));
     }
 
     /// <summary>Writes a receipt.</summary>
@@ -113,9 +113,9 @@ internal sealed class ReceiptSegment : IDisposable
     }
 
     /// <summary>Closes and deletes a file that is not part of the log.</summary>
-    internal void Discard(ReceiptFolder folder)
+    internal void Discard()
     {
         Dispose();
-        File.Delete(folder.Spare);
+        File.Delete(_file.Name);
     }
 }
