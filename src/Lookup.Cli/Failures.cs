@@ -79,7 +79,7 @@ internal static partial class Failures
     private static string Describe(StoreUnavailableException exception) => exception.Message.TrimEnd('.') + "." + exception.Fault switch
     {
         StoreFault.NotInitialised => " Set it up with 'lookup init', if it should be a new one.",
-        StoreFault.WrongKey => " Name the key that it was set up with, with --key-file.",
+        StoreFault.WrongKey => " Name the key that it was set up with, with --key-file; a store in a folder has it in number.key there: put that back, too.",
         StoreFault.Unreachable or StoreFault.Timeout => " Look at its address, its credentials and its log.",
         StoreFault.Settings => " 'lookup doctor' says how to mend it.",
         _ => "",

@@ -90,7 +90,7 @@ public static class NumberKeyFile
     {
         var text = Environment.GetEnvironmentVariable(variable);
         if (string.IsNullOrWhiteSpace(text))
-            throw new NumberKeyException($"The environment variable {variable} is not set.");
+            throw new NumberKeyException($"There is no number key: the environment variable {variable} is not set, and no key file is named.");
         return TryParse(text, out var key)
             ? key
             : throw new NumberKeyException($"The environment variable {variable} holds no key: {Form}");

@@ -19,7 +19,7 @@ public sealed record PartitionFilter(int Partition, int Generation, int Blocks, 
         generations.All[0].Number,
         generations.All[0].Blocks,
         facts,
-        built.TryParse(out long time) ? time : null,
+        !built.IsNull && built.TryParse(out long time) ? time : null,
         generations.All.Length > 1);
 
     /// <summary>Timelines that the filter has about 0.2 % false positives with.</summary>

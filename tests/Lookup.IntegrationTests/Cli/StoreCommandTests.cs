@@ -84,7 +84,7 @@ public sealed class StoreCommandTests : IDisposable
 
         Assert.Equal((1, 1, 1), (none.ExitCode, wrong.ExitCode, doctor.ExitCode));
         Assert.Contains("Set it up with 'lookup init', if it should be a new one.", none.Error, StringComparison.Ordinal);
-        Assert.Contains("Name the key that it was set up with, with --key-file.", wrong.Error, StringComparison.Ordinal);
+        Assert.Contains("Name the key that it was set up with, with --key-file; ", wrong.Error, StringComparison.Ordinal);
         Assert.Contains("fail  key: ", doctor.Output, StringComparison.Ordinal);
     }
 
