@@ -19,6 +19,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new CheckCommand(),
     new StreamCommand(),
     new ReceiptsCommand(),
+    new ShadowCommand(),
     new GrowthCommand(),
     new FuzzCommand(),
     new DialerCommand(),

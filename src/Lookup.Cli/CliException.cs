@@ -11,11 +11,14 @@ internal static class ExitCodes
     /// <summary>The command line is wrong.</summary>
     public const int Usage = 2;
 
-    /// <summary>Import: done, but some lines were refused. Scrub: done, but some lines are in the unknown or invalid file.</summary>
+    /// <summary>Import: done, but some lines were refused. Scrub: done, but some lines are in the unknown or invalid file. Impact: some lines hold no number.</summary>
     public const int Rejected = 3;
 
     /// <summary>Watch: changes were lost; the active lists are to be scrubbed again.</summary>
     public const int ChangesLost = 4;
+
+    /// <summary>Impact: some answers would change.</summary>
+    public const int WouldChange = 5;
 
     /// <summary>Check: the call is forbidden.</summary>
     public const int Deny = 10;

@@ -48,6 +48,17 @@ internal static class LookupTool
         return (process, (await AddressesAsync(process, ct)).Grpc);
     }
 
+    /// <summary>Starts the service on free ports with the program's regimes as its shadow.</summary>
+    /// <param name="bed">Its redis-server, its key and the folder for the regimes.</param>
+    /// <param name="ct">Ends the wait for its start.</param>
+    internal static async Task<(ChildProcess Process, Uri Address)> ServeWithShadowAsync(TestBed bed, CancellationToken ct)
+    {
+        var regimes = bed.PathOf("regimes");
+        (await RunAsync(["regimes", "export", regimes], ct)).MustSucceed("lookup regimes export");
+        var process = Serve(bed.Redis.ConnectionString, bed.KeyFile, ["--shadow-regimes", regimes]);
+        return (process, (await AddressesAsync(process, ct)).Grpc);
+    }
+
     /// <summary>Starts this program as a service that decides nothing.</summary>
     /// <param name="ct">Ends the wait for its start.</param>
     /// <param name="store">Connection string of a store that each single check reads in; null: none.</param>

@@ -69,6 +69,18 @@ internal sealed class ServeCommand : CliCommand
         HelpName = "WHICH",
     };
 
+    private readonly Option<string?> _regimes = new("--regimes")
+    {
+        Description = "Folder with the regimes that decide, all of them: one *.json for each country; default: those of the program.",
+        HelpName = "DIR",
+    };
+
+    private readonly Option<string?> _shadow = new("--shadow-regimes")
+    {
+        Description = "Folder with regimes that do not decide: what they would change is counted in the metrics. Of lists one number in --set ShadowListEvery=N is compared.",
+        HelpName = "DIR",
+    };
+
     public ServeCommand(Shell shell)
         : base(
             shell,
@@ -80,6 +92,8 @@ internal sealed class ServeCommand : CliCommand
             "lookup serve --redis env --key-file /etc/lookup/number.key",
             "lookup serve --set FreshnessBoundMs=300 --set MaxCheckStreams=8",
             "lookup serve --receipts /var/lib/lookup/receipts --receipt-key /etc/lookup/receipt.key",
+            "lookup serve --shadow-regimes next",
+            "lookup serve --regimes next",
             "lookup serve --credentials required",
             "lookup serve --listen 0.0.0.0:7500 --tls-cert /etc/lookup/tls.crt --tls-key /etc/lookup/tls.key --client-ca /etc/lookup/clients.crt",
             "lookup serve --jwt-issuer https://login.example.org/realms/calls --jwt-audience lookup",
@@ -97,20 +111,25 @@ internal sealed class ServeCommand : CliCommand
         Options.Add(_receipts);
         Options.Add(_receiptKey);
         Options.Add(_receiptsFor);
+        Options.Add(_regimes);
+        Options.Add(_shadow);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
         if (parsed.GetValue(_fake))
         {
-            return _store.IsUnset(parsed) && parsed.GetValue(_receipts) is null
+            return _store.IsUnset(parsed) && (parsed.GetValue(_receipts) ?? parsed.GetValue(_regimes) ?? parsed.GetValue(_shadow)) is null
                 ? await ServeFakeAsync(parsed, ct)
-                : throw CliException.Usage("--fake answers by script alone: drop --data, --redis, --key-file and --receipts, or drop --fake.");
+                : throw CliException.Usage("--fake answers by script alone: drop --data, --redis, --key-file, --receipts, --regimes and --shadow-regimes, or drop --fake.");
         }
 
         var settings = _store.Get(parsed, DefaultFolder);
         var log = parsed.GetValue(_log) ?? (IsJson(parsed) ? LogFormat.None : LogFormat.Text);
-        await using var service = await LocalService.StartAsync(ServerOptions(parsed), settings, Shell, log, ct, Receipts(parsed));
+        var regimes = RegimeFolder.Load(parsed.GetValue(_regimes));
+        var shadow = parsed.GetValue(_shadow) is { } folder ? RegimeFolder.Load(folder, regimes) : null;
+        await using var service = await LocalService.StartAsync(
+            ServerOptions(parsed), settings, Shell, log, ct, Receipts(parsed), regimes, shadow);
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(new JsonObject { ["grpc"] = service.GrpcAddress.ToString(), ["json"] = service.JsonAddress.ToString() }.ToJsonString(JsonText.Options));

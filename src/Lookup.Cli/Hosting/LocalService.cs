@@ -38,8 +38,17 @@ internal sealed class LocalService : IAsyncDisposable
     /// <param name="log">How to log.</param>
     /// <param name="ct">Stops the start.</param>
     /// <param name="receipts">Where receipts go; none are kept if null.</param>
+    /// <param name="regimes">The regimes that decide; those of the program if null.</param>
+    /// <param name="shadow">Regimes that are compared with them; none if null.</param>
     public static async Task<LocalService> StartAsync(
-        LookupServerOptions options, StoreSettings settings, Shell shell, LogFormat log, CancellationToken ct, ReceiptSettings? receipts = null)
+        LookupServerOptions options,
+        StoreSettings settings,
+        Shell shell,
+        LogFormat log,
+        CancellationToken ct,
+        ReceiptSettings? receipts = null,
+        RegimeSet? regimes = null,
+        RegimeSet? shadow = null)
     {
         var faults = options.Faults();
         if (faults.Count > 0)
@@ -53,7 +62,7 @@ internal sealed class LocalService : IAsyncDisposable
         try
         {
             kept = receipts is null ? null : OpenReceipts.Open(receipts, shell.Clock);
-            host = LookupHost.Build(options, store.Store, RegimeSet.BuiltIn, store.Cipher, shell.Clock, Logging(log), kept?.Log);
+            host = LookupHost.Build(options, store.Store, regimes ?? RegimeSet.BuiltIn, store.Cipher, shell.Clock, Logging(log), kept?.Log, shadow);
             await host.StartAsync(ct);
             return new LocalService(store, host, kept);
         }

@@ -4,7 +4,7 @@ using Lookup.Client;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>A list of numbers, how it is read, and how patiently it is asked about; shared by scrub and preview.</summary>
+/// <summary>A list of numbers, how it is read, and how patiently it is asked about; shared by scrub, preview and impact.</summary>
 internal sealed class ListOptions
 {
     private const int MaxRetries = 20;
@@ -49,10 +49,13 @@ internal sealed class ListOptions
         DefaultValueFactory = _ => 60,
     };
 
-    public ListOptions(Command command)
+    /// <param name="command">Gets the options.</param>
+    /// <param name="asksService">A service is asked about the list; else there is nothing to be patient with.</param>
+    public ListOptions(Command command, bool asksService = true)
     {
         command.Arguments.Add(_path);
-        foreach (var option in (Option[])[_column, _format, _delimiter, _header, _noHeader, _retry, _wait])
+        Option[] patience = asksService ? [_retry, _wait] : [];
+        foreach (var option in (Option[])[_column, _format, _delimiter, _header, _noHeader, .. patience])
         {
             command.Options.Add(option);
         }

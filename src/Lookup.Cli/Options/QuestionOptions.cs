@@ -52,11 +52,13 @@ internal sealed class QuestionOptions
 
     /// <param name="command">Gets the options.</param>
     /// <param name="hasNumber">It is about one number; else about those of a list.</param>
-    public QuestionOptions(Command command, bool hasNumber = true)
+    /// <param name="asksService">A service is asked; else facts are always read from the store.</param>
+    public QuestionOptions(Command command, bool hasNumber = true, bool asksService = true)
     {
         _number = new NumberOptions(command, hasNumber);
+        Option[] freshness = asksService ? [_exact, _token] : [];
         foreach (var option in (Option[])
-            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _automated, _withheld, _requestedAt, _at, _without, _strict, _exact, _token])
+            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _automated, _withheld, _requestedAt, _at, _without, _strict, .. freshness])
         {
             command.Options.Add(option);
         }

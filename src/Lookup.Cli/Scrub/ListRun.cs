@@ -69,7 +69,7 @@ internal sealed class ListRun(Shell shell, LookupClient client, PipelineSettings
         var pipeline = new ChunkPipeline(
             (chunks, window, stop) => client.CheckStreamAsync(question.Open, chunks, window, stop), settings, shell.Clock);
         var running = pipeline.RunAsync(read, parse, prepare, sink.Take, ct);
-        await ScrubProgress.ShowAsync(shell, question.Input, sink, () => pipeline.IsWaiting, json, running);
+        await ScrubProgress.ShowAsync(shell, question.Input, () => sink.State.Records, () => pipeline.IsWaiting, json, running);
         try
         {
             await running;

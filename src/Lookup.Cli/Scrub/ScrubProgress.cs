@@ -12,23 +12,23 @@ internal static class ScrubProgress
     /// <summary>Shows it until the list is done, well or not.</summary>
     /// <param name="shell">Where it is shown: its error output.</param>
     /// <param name="input">The list.</param>
-    /// <param name="sink">What is done.</param>
+    /// <param name="records">Lines that are done.</param>
     /// <param name="isWaiting">Whether items are being asked again.</param>
     /// <param name="json">Machines read the error output: no lines for people.</param>
     /// <param name="running">The work.</param>
-    public static Task ShowAsync(Shell shell, InputFile input, IChunkSink sink, Func<bool> isWaiting, bool json, Task running)
+    public static Task ShowAsync(Shell shell, InputFile input, Func<long> records, Func<bool> isWaiting, bool json, Task running)
     {
         var began = shell.Clock.GetTimestamp();
-        var before = sink.State.Records;
+        var before = records();
         return FileBar.Fits(shell, input) ? FileBar.ShowAsync(shell, input, () => Markup.Escape(Text()), running)
             : json ? Task.CompletedTask
             : LogAsync();
 
         string Text()
         {
-            var records = sink.State.Records;
-            var rate = (records - before) / Math.Max(shell.Clock.GetElapsedTime(began).TotalSeconds, 0.001);
-            return $"{input.Name}: {records:N0} lines, {rate:N0}/s{(isWaiting() ? ", waiting for the store" : "")}";
+            var done = records();
+            var rate = (done - before) / Math.Max(shell.Clock.GetElapsedTime(began).TotalSeconds, 0.001);
+            return $"{input.Name}: {done:N0} lines, {rate:N0}/s{(isWaiting() ? ", waiting for the store" : "")}";
         }
 
         async Task LogAsync()

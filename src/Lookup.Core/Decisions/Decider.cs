@@ -48,6 +48,43 @@ public static class Decider
         return count;
     }
 
+    /// <summary>Hands what was read for one version of the rules on to another version of them.</summary>
+    /// <param name="from">The rules that it was read for, or null where none held.</param>
+    /// <param name="to">The other rules.</param>
+    /// <param name="question">The question, the same for both.</param>
+    /// <param name="bySlot">What was read, as for <see cref="Decide"/>.</param>
+    /// <param name="toBySlot">Takes it for the other rules; <see cref="Slots"/> values, all none.</param>
+    /// <param name="ids">Takes the timelines that the other rules need and that were not read, as <see cref="Plan"/> does.</param>
+    /// <param name="slots">Takes their slots.</param>
+    /// <returns>How many were not read.</returns>
+    public static int Carry(
+        Rules? from,
+        Rules to,
+        in Question question,
+        ReadOnlySpan<StoredValue> bySlot,
+        Span<StoredValue> toBySlot,
+        Span<FactId> ids,
+        Span<byte> slots)
+    {
+        var count = Plan(to, question, ids, slots);
+        var missing = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var slot = slots[i];
+            if (SlotOf(from, ids[i], slot) is var known and >= 0)
+            {
+                toBySlot[slot] = bySlot[known];
+            }
+            else
+            {
+                (ids[missing], slots[missing]) = (ids[i], slot);
+                missing++;
+            }
+        }
+
+        return missing;
+    }
+
     /// <summary>Decides.</summary>
     /// <param name="rules">The rules that hold, or null where there are none.</param>
     /// <param name="question">The question.</param>
@@ -71,6 +108,31 @@ public static class Decider
         var trace = new ListTrace();
         var decision = new Evaluation<ListTrace>(rules, question, bySlot, snapshots, trace).Run();
         return new Explanation(decision, trace.Steps, Wording.Whole(decision, question, trace.Steps));
+    }
+
+    /// <summary>Where a timeline stands among those of other rules; -1: they do not look at it.</summary>
+    private static int SlotOf(Rules? rules, in FactId id, int slot)
+    {
+        if (rules is null)
+        {
+            return -1;
+        }
+
+        if (id.Kind != FactKind.Registration)
+        {
+            return (rules.Slots & (1u << slot)) != 0 ? slot : -1;
+        }
+
+        // Which place a register has differs from rules to rules.
+        for (var i = 0; i < rules.Registers.Length; i++)
+        {
+            if (rules.Registers[i].Scope == id.Scope)
+            {
+                return Slot.FirstRegister + i;
+            }
+        }
+
+        return -1;
     }
 
     private static FactId IdOf(Rules rules, in Question question, int slot) => slot switch

@@ -81,6 +81,31 @@ public sealed class RegimeSet : IRegisterCatalog
         }
     }
 
+    /// <summary>
+    /// Makes sure that registrations stored under other regimes mean the same under these: a registration keeps the places of
+    /// its categories, not their names.
+    /// </summary>
+    /// <param name="others">The regimes that the registrations were stored under.</param>
+    /// <exception cref="RegimeException">With every register whose categories do not begin with those of before.</exception>
+    public void CheckCategories(RegimeSet others)
+    {
+        var faults = new List<string>();
+        foreach (var before in others.Registers)
+        {
+            if (_registers.TryGetValue(before.Name, out var now)
+                && !now.Categories.Take(before.Categories.Count).SequenceEqual(before.Categories))
+            {
+                faults.Add(
+                    $"registers: the categories of \"{before.Name}\" must begin with {string.Join(", ", before.Categories)}, in this order: what is stored refers to their places; new ones go to the end");
+            }
+        }
+
+        if (faults.Count != 0)
+        {
+            throw new RegimeException(faults);
+        }
+    }
+
     /// <summary>The rules for a call.</summary>
     /// <param name="number">The called number.</param>
     /// <param name="callTime">The call time in Unix milliseconds.</param>

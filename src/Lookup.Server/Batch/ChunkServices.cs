@@ -8,6 +8,7 @@ using Lookup.Server.Observability;
 using Lookup.Server.Receipts;
 using Lookup.Server.Records;
 using Lookup.Server.Registry;
+using Lookup.Server.Shadow;
 
 namespace Lookup.Server.Batch;
 
@@ -23,6 +24,7 @@ internal sealed class ChunkServices(
     BatchLane lane,
     ServiceMetrics metrics,
     AllowAudit audit,
+    ShadowRun shadow,
     ReceiptWriter receipts,
     AccessControl access,
     LookupServerOptions options,
@@ -50,6 +52,8 @@ internal sealed class ChunkServices(
     internal ServiceMetrics Metrics => metrics;
 
     internal AllowAudit Audit => audit;
+
+    internal ShadowRun Shadow => shadow;
 
     internal ReceiptWriter Receipts => receipts;
 

@@ -13,6 +13,7 @@ using Lookup.Server.Receipts;
 using Lookup.Server.Records;
 using Lookup.Server.Registry;
 using Lookup.Server.Services;
+using Lookup.Server.Shadow;
 using Lookup.Server.Watch;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -60,7 +61,9 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <param name="clock">The clock; the system's if null.</param>
     /// <param name="logging">Adds log providers; none if null. Numbers are masked in all that is logged.</param>
     /// <param name="receipts">Where receipts go; none are kept if null. The caller closes it after the host.</param>
+    /// <param name="shadow">Regimes that do not decide and are compared with those that do; none if null.</param>
     /// <exception cref="ServerSettingsException">The settings are faulty; all faults are told.</exception>
+    /// <exception cref="RegimeException">Records would mean something else to the shadow.</exception>
     /// <exception cref="StoreUnavailableException">The cipher has another key than the store was set up with.</exception>
     public static LookupHost Build(
         LookupServerOptions options,
@@ -69,7 +72,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         NumberCipher cipher,
         TimeProvider? clock = null,
         Action<ILoggingBuilder>? logging = null,
-        ReceiptLog? receipts = null)
+        ReceiptLog? receipts = null,
+        RegimeSet? shadow = null)
     {
         var faults = options.Faults();
         if (faults.Count != 0)
@@ -83,6 +87,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             throw new StoreUnavailableException(StoreFault.WrongKey, "The number key is not the one that the store was set up with.");
         }
 
+        shadow?.CheckCategories(regimes);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Lookup", LogLevel.Information)
             // What it logs of requests is below that anyway; switched off, it makes no activity and no scope for each of them.
@@ -92,6 +97,18 @@ public sealed partial class LookupHost : IAsyncDisposable
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
         builder.Services.AddSingleton(s => new ReceiptWriter(options, s.GetRequiredService<TimeProvider>(), receipts));
         builder.Services.AddHostedService<ReceiptSealer>();
+        // Its reads are no checks either.
+        builder.Services.AddSingleton(s => new ShadowRun(
+            shadow,
+            regimes,
+            store,
+            s.GetRequiredService<FilterReplica>(),
+            cipher,
+            options,
+            s.GetRequiredService<ServiceMetrics>(),
+            s.GetRequiredService<TimeProvider>(),
+            s.GetRequiredService<ILogger<ShadowRun>>()));
+        builder.Services.AddHostedService(s => s.GetRequiredService<ShadowRun>());
         Tracing.Add(builder.Services, options);
         var app = builder.Build();
         Tracing.Use(app, options);
@@ -136,6 +153,9 @@ public sealed partial class LookupHost : IAsyncDisposable
 
     /// <summary>The checks, for measuring them without a network.</summary>
     internal SingleChecks Checks => _app.Services.GetRequiredService<SingleChecks>();
+
+    /// <summary>The shadow run, for tests of one that fails.</summary>
+    internal ShadowRun Shadow => _app.Services.GetRequiredService<ShadowRun>();
 
     private static void UseKestrel(WebApplicationBuilder builder, LookupServerOptions options, TimeProvider clock)
     {

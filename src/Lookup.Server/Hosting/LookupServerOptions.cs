@@ -176,6 +176,12 @@ public sealed class LookupServerOptions
     /// <summary>ALLOW answers that are asked again exactly, to notice a wrong one. 0 to 1,000 a second, default 20; 0 for none.</summary>
     public int AllowAuditsPerSecond { get; set; } = 20;
 
+    /// <summary>
+    /// With shadow regimes: one number in so many of a list is compared, drawn at random; single checks all are. 1 to 1,000,000
+    /// numbers, default 256.
+    /// </summary>
+    public int ShadowListEvery { get; set; } = 256;
+
     /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>
     public int MaxConnections { get; set; } = 1_024;
 
@@ -218,6 +224,7 @@ public sealed class LookupServerOptions
         new(nameof(WatchSendLimitMs), "ms", 100, 600_000, o => o.WatchSendLimitMs),
         new(nameof(TracePerMille), "per mille", 0, 1_000, o => o.TracePerMille),
         new(nameof(AllowAuditsPerSecond), "1/s", 0, 1_000, o => o.AllowAuditsPerSecond),
+        new(nameof(ShadowListEvery), "numbers", 1, 1_000_000, o => o.ShadowListEvery),
         new(nameof(TokenCacheEntries), "tokens", 16, 100_000, o => o.TokenCacheEntries),
         new(nameof(RevertApprovalFacts), "facts", 0, 1_000_000_000, o => o.RevertApprovalFacts),
         new(nameof(RevertApprovalMinutes), "min", 1, 10_080, o => o.RevertApprovalMinutes),

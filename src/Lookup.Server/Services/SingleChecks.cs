@@ -8,6 +8,7 @@ using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
 using Lookup.Server.Observability;
 using Lookup.Server.Receipts;
+using Lookup.Server.Shadow;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Services;
@@ -22,6 +23,7 @@ internal sealed class SingleChecks(
     ServiceMetrics metrics,
     AllowAudit audit,
     ReceiptWriter receipts,
+    ShadowRun shadow,
     PositionTokens tokens)
 {
     internal const string NotFresh = "The store is behind the position that the request demands.";
@@ -91,7 +93,8 @@ internal sealed class SingleChecks(
     private V1.CheckResponse Decide(V1.CheckRequest request, in NumberQuestion asked, FactsRead read)
     {
         using var facts = read;
-        var decision = IsBehind(facts, asked.Demand)
+        var isBehind = IsBehind(facts, asked.Demand);
+        var decision = isBehind
             ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
             : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
         var receipt = receipts.Wants(request.Receipt, request.WhatIf is not null)
@@ -104,12 +107,18 @@ internal sealed class SingleChecks(
             audit.Take(new AllowAnswer(asked.Number, facts.Question, facts.Rules!, facts.Registers, asked.At));
         }
 
-        return new V1.CheckResponse
+        var response = new V1.CheckResponse
         {
             Decision = DecisionMapping.Map(decision, Answer(facts, request.WhatIf, asked.At), request.AllReasons),
             Number = asked.Number.ToString(),
             Receipt = receipt,
         };
+        if (shadow.IsOn && request.WhatIf is null && !isBehind)
+        {
+            shadow.Compare(asked.Number, facts, decision);
+        }
+
+        return response;
     }
 }
 

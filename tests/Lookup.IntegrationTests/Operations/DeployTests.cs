@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Grpc.Core;
 using Lookup.IntegrationTests.Clients;
 using Lookup.IntegrationTests.Server;
+using Lookup.IntegrationTests.Shadow;
 using Lookup.V1;
 using YamlDotNet.RepresentationModel;
 
@@ -23,7 +24,7 @@ public sealed partial class DeployTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
+        _server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), shadow: ShadowTests.Version("hours"));
         var number = Samples.NewNumber();
         await _server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(number)), cancellationToken: Ct);
         await _server.Lookup.CheckAsync(Samples.Check(number), cancellationToken: Ct);

@@ -19,6 +19,8 @@ public sealed class LookupServer : IAsyncLifetime
 
     private IAsyncDisposable? _behind;
     private ReceiptLog? _receipts;
+    private RegimeSet? _shadow;
+    private bool _ownsStore = true;
     private LookupHost? _host;
     private GrpcChannel? _channel;
     private HttpClient? _http;
@@ -50,11 +52,23 @@ public sealed class LookupServer : IAsyncLifetime
     internal static async Task<EmbeddedStore> EmbeddedAsync() => await EmbeddedStore.StartAsync(
         new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64 }, Key, TimeProvider.System, CancellationToken.None);
 
-    /// <summary>Starts on a store that was opened elsewhere.</summary>
+    /// <summary>Starts on a store that was opened elsewhere, and disposes of it unless others use it too.</summary>
     internal static async Task<LookupServer> StartAsync(
-        IFactStore store, Action<LookupServerOptions>? configure = null, ReceiptLog? receipts = null)
+        IFactStore store,
+        Action<LookupServerOptions>? configure = null,
+        ReceiptLog? receipts = null,
+        RegimeSet? shadow = null,
+        TimeProvider? clock = null,
+        bool ownsStore = true)
     {
-        var server = new LookupServer { Store = store, _receipts = receipts };
+        var server = new LookupServer
+        {
+            Store = store,
+            Clock = clock ?? new ShiftedClock(ShiftedClock.Afternoon),
+            _receipts = receipts,
+            _shadow = shadow,
+            _ownsStore = ownsStore,
+        };
         configure?.Invoke(server.Options);
         await server.StartHostAsync();
         return server;
@@ -84,14 +98,18 @@ public sealed class LookupServer : IAsyncLifetime
             await _host.DisposeAsync();
         }
 
-        await (_behind ?? Store).DisposeAsync();
+        if (_ownsStore)
+        {
+            await (_behind ?? Store).DisposeAsync();
+        }
+
         Cipher.Dispose();
     }
 
     private async Task StartHostAsync()
     {
         _host = LookupHost.Build(
-            Options, Store, RegimeSet.BuiltIn, Cipher, Clock, logging => logging.AddProvider(Log), _receipts);
+            Options, Store, RegimeSet.BuiltIn, Cipher, Clock, logging => logging.AddProvider(Log), _receipts, _shadow);
         await _host.StartAsync(CancellationToken.None);
         _channel = GrpcChannel.ForAddress(_host.GrpcAddress);
         _http = new HttpClient { BaseAddress = _host.JsonAddress };

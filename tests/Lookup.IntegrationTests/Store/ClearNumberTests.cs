@@ -6,6 +6,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Server;
+using Lookup.Tests.Regimes;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Store;
@@ -107,7 +108,8 @@ public sealed class ClearNumberTests : IDisposable
         Assert.Equal(0, (await CliRun.Async("receipt", "key", _temp.PathOf("receipt.key"))).ExitCode);
         using var tool = ToolProcess.Start([
             "serve", .. store, "--listen", "127.0.0.1:0", "--json-port", "0", "--json", "--log", "text",
-            "--receipts", _temp.PathOf("receipts"), "--receipt-key", _temp.PathOf("receipt.key")]);
+            "--receipts", _temp.PathOf("receipts"), "--receipt-key", _temp.PathOf("receipt.key"),
+            "--shadow-regimes", new RegimeVariant().Without("nl.json").WriteTo(_temp.PathOf("next")), "--set", "ShadowListEvery=16"]);
         await tool.UntilAsync(() => tool.Output.Contains('\n', StringComparison.Ordinal));
         var address = JsonNode.Parse(tool.Output)!;
         using var channel = GrpcChannel.ForAddress((string)address["grpc"]!);
@@ -149,6 +151,7 @@ public sealed class ClearNumberTests : IDisposable
         tool.Interrupt();
         var end = await tool.EndAsync();
         Assert.Contains("SERVING", end.Error, StringComparison.Ordinal);
+        Assert.Contains("SHADOW", end.Error, StringComparison.Ordinal);
         return [("log", Encoding.UTF8.GetBytes(end.Error)), ("metrics", metrics)];
     }
 

@@ -36,7 +36,7 @@ public sealed class DeciderPropertyTests
             Subscriber = (SubscriberType)subscriber,
         });
 
-    private static readonly Gen<Func<Situation>> GenSituation =
+    internal static readonly Gen<Func<Situation>> GenSituation =
         from number in Gen.Int[0, Numbers.Length - 1]
         from at in Gen.Long[First, Last]
         from facts in GenFact.Array[0, 8]

@@ -45,8 +45,6 @@ internal sealed class Situation
 
     internal long RequestedAt { get; set; }
 
-    internal Rules? Rules => RegimeSet.BuiltIn.Find(Number, CallTime);
-
     internal Question Question => new()
     {
         CallTime = CallTime,
@@ -120,9 +118,10 @@ internal sealed class Situation
 
     internal IReadOnlyCollection<FactId> Ids => _timelines.Keys;
 
-    internal (Rules? Rules, Question Question, StoredValue[] Values, RegisterSnapshots Snapshots) Ready()
+    internal (Rules? Rules, Question Question, StoredValue[] Values, RegisterSnapshots Snapshots) Ready(RegimeSet? regimes = null)
     {
-        var rules = Rules;
+        regimes ??= RegimeSet.BuiltIn;
+        var rules = regimes.Find(Number, CallTime);
         var question = Question;
         var values = new StoredValue[Decider.Slots];
         if (rules is not null)
@@ -136,12 +135,12 @@ internal sealed class Situation
             }
         }
 
-        return (rules, question, values, new RegisterSnapshots(RegimeSet.BuiltIn, _snapshots));
+        return (rules, question, values, new RegisterSnapshots(regimes, _snapshots));
     }
 
-    internal Decision Decide()
+    internal Decision Decide(RegimeSet? regimes = null)
     {
-        var (rules, question, values, snapshots) = Ready();
+        var (rules, question, values, snapshots) = Ready(regimes);
         var decision = Decider.Decide(rules, question, values, snapshots);
         var explained = Decider.Explain(rules, question, values, snapshots).Decision;
         Assert.Equal((decision.Verdict, decision.Primary), (explained.Verdict, explained.Primary));

@@ -1,0 +1,79 @@
+using Lookup.Cli.Hosting;
+using Lookup.Cli.Scrub;
+using Lookup.Core.Decisions;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Batch;
+using Lookup.Server.Mapping;
+using Lookup.Server.Registry;
+using Lookup.Server.Shadow;
+
+namespace Lookup.Cli.Impact;
+
+/// <summary>Takes a list through two versions of the regimes, chunk by chunk: memory does not depend on its length.</summary>
+internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, ImpactTally tally, TimeProvider clock)
+{
+    // A store that is well answers a chunk in some milliseconds.
+    private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Decides every line; all facts are read exactly, as for a check with --exact.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer for every number.</exception>
+    public async Task RunAsync(AskedQuestion asked, ListReader reader, ListLayout layout, CancellationToken ct)
+    {
+        var registry = new RegistrySnapshot(await store.Store.ReadRegistryAsync(ct), from, readAt: 0);
+        var (question, registers, toRegisters) = (asked.Resolve(registry), registry.Registers, registry.Registers.For(to));
+        var batch = new VersionBatch(from, to, store.Cipher);
+        var chunk = new ListChunk();
+        var lines = new ImpactExample[ListChunk.MaxRecords];
+        while (reader.Read(chunk, ct))
+        {
+            batch.Clear();
+            chunk.ReadNumbers(layout);
+            for (var i = 0; i < chunk.Count; i++)
+            {
+                var line = new ImpactExample(chunk.FirstLine + chunk.Records[i].Line, chunk.Numbers[i]);
+                if (chunk.Records[i].Fault == ListFault.None)
+                {
+                    lines[batch.Count] = line;
+                    batch.Add(new PhoneNumber(line.Number), question, registers, toRegisters, static _ => null);
+                }
+                else
+                {
+                    tally.Add(line, chunk.Records[i].Fault);
+                }
+            }
+
+            tally.Blank += chunk.Blank;
+            await CompareAsync(batch, lines, ct);
+        }
+    }
+
+    private async Task CompareAsync(VersionBatch batch, ImpactExample[] lines, CancellationToken ct)
+    {
+        var freshness = ReadFreshness.Now(exact: true, demand: null, clock, boundMs: 0);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(ReadLimit);
+        try
+        {
+            await store.Store.FenceAsync(Enumerable.Range(0, store.Store.Manifest.Partitions), limit.Token);
+            await batch.ReadAsync(store.Store, limit.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new StoreUnavailableException(StoreFault.Timeout, "The store did not answer in time.");
+        }
+
+        for (var i = 0; i < batch.Count; i++)
+        {
+            if (batch.Fault(i, freshness) is { } fault)
+            {
+                // A table with holes would be taken for one without.
+                throw fault;
+            }
+
+            var (now, then) = batch.Decide(i, Decider.Decide);
+            tally.Add(lines[i], now, then);
+        }
+    }
+}

@@ -1,0 +1,279 @@
+// For: seeing what a new version of the regimes would change before it decides.
+//
+// A check is compared at once, on the facts that its answer rests on, after the answer is made: that costs one decision
+// more. Where the shadow looks at something that the answer did not need, the filter mostly tells that it is not there. What
+// may be there is not guessed at: the number goes into a queue, and both versions decide it on one read of the store. The
+// numbers of lists go the same way, a part of them: in full they would cost a list its speed.
+//
+// Nothing of this reaches a caller. What fails is counted.
+using System.Threading.Channels;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Batch;
+using Lookup.Server.Hosting;
+using Lookup.Server.Observability;
+using Lookup.Server.Services;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Lookup.Server.Shadow;
+
+/// <summary>Decides what was decided also under regimes that are not in force, and counts what differs.</summary>
+/// <param name="shadow">The regimes; null where none are looked at, and then nothing is done.</param>
+/// <param name="inForce">Those that decide.</param>
+/// <param name="store">The store.</param>
+/// <param name="replica">Its filters.</param>
+/// <param name="cipher">The cipher.</param>
+/// <param name="options">The settings.</param>
+/// <param name="metrics">Where it is counted.</param>
+/// <param name="clock">The clock.</param>
+/// <param name="log">Takes an example now and then.</param>
+internal sealed class ShadowRun(
+    RegimeSet? shadow,
+    RegimeSet inForce,
+    IFactStore store,
+    FilterReplica replica,
+    NumberCipher cipher,
+    LookupServerOptions options,
+    ServiceMetrics metrics,
+    TimeProvider clock,
+    ILogger<ShadowRun> log) : BackgroundService
+{
+    // Of numbers that wait: some chunks' samples. What does not fit is counted and left.
+    private const int QueueLength = 8_192;
+
+    // Numbers that are read together, and the rest behind: at most 5,120 a second, a small part of what a store answers.
+    private const int ReadTogether = 512;
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
+
+    private const long LogEveryMs = 10_000;
+
+    [ThreadStatic]
+    private static Room? s_room;
+
+    private readonly Channel<Waiting> _queue = Channel.CreateBounded<Waiting>(QueueLength);
+    private readonly ShadowMetrics _counts = new(metrics.Factory);
+    private Registers? _registers;
+    private long _nextExample;
+    private long _nextFailure;
+
+    /// <summary>Whether there is anything to compare with.</summary>
+    internal bool IsOn => shadow is not null;
+
+    /// <summary>Decides under the shadow; another in tests of one that fails.</summary>
+    internal ShadowDecision DecideShadow { get; set; } = Decider.Decide;
+
+    /// <summary>Compares a check that was decided, on what was read for it.</summary>
+    internal void Compare(PhoneNumber number, FactsRead facts, in Decision decision)
+    {
+        try
+        {
+            var room = s_room ??= new Room();
+            try
+            {
+                var rules = shadow!.Find(number, facts.Question.CallTime);
+                var missing = rules is null
+                    ? 0
+                    : Decider.Carry(facts.Rules, rules, facts.Question, facts.BySlot, room.BySlot, room.Ids, room.Slots);
+                if (missing > 0 && !AreAbsent(facts.Key, room.Ids.AsSpan(0, missing)))
+                {
+                    Queue(new Waiting(number, facts.Question, facts.Registers, Way.Check));
+                    return;
+                }
+
+                Note(Way.Check, number, facts.Question, decision, DecideShadow(rules, facts.Question, room.BySlot, RegistersFor(facts.Registers)));
+            }
+            finally
+            {
+                Array.Clear(room.BySlot);
+            }
+        }
+        catch (Exception e)
+        {
+            Failed(Way.Check, e);
+        }
+    }
+
+    /// <summary>Takes one number in <see cref="LookupServerOptions.ShadowListEvery"/> of a list that was decided, drawn at random.</summary>
+    internal void Sample(ReadOnlySpan<ulong> numbers, in Question question, RegisterSnapshots registers)
+    {
+        var every = options.ShadowListEvery;
+        for (var i = Random.Shared.Next(every); i < numbers.Length; i += every)
+        {
+            if (PhoneNumber.TryFrom(numbers[i], out var number, out _))
+            {
+                Queue(new Waiting(number, question, registers, Way.Stream));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (shadow is null)
+        {
+            return;
+        }
+
+        var batch = new VersionBatch(inForce, shadow, cipher);
+        var ways = new Way[VersionBatch.MaxNumbers];
+        try
+        {
+            while (await _queue.Reader.WaitToReadAsync(stoppingToken))
+            {
+                await CompareAsync(batch, ways, stoppingToken);
+                await Task.Delay(Rest, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends.
+        }
+    }
+
+    private async Task CompareAsync(VersionBatch batch, Way[] ways, CancellationToken stop)
+    {
+        try
+        {
+            batch.Clear();
+            while (batch.Reads < ReadTogether && batch.Count < VersionBatch.MaxNumbers && _queue.Reader.TryRead(out var waiting))
+            {
+                ways[batch.Count] = waiting.Way;
+                batch.Add(waiting.Number, waiting.Question, waiting.Registers, RegistersFor(waiting.Registers), FilterOf);
+            }
+
+            var freshness = ReadFreshness.Now(exact: false, null, clock, options.FreshnessBoundMs);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            limit.CancelAfter(options.StoreBatchLimitMs);
+            await batch.ReadAsync(store, limit.Token);
+            for (var i = 0; i < batch.Count; i++)
+            {
+                Compare(batch, i, ways[i], freshness);
+            }
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested)
+        {
+            // Nothing of the batch was counted yet: each number fails by itself otherwise.
+            for (var i = 0; i < batch.Count; i++)
+            {
+                if (e is StoreUnavailableException or OperationCanceledException)
+                {
+                    _counts.Compared(ways[i], ShadowOutcome.Unread);
+                }
+                else
+                {
+                    Failed(ways[i], e);
+                }
+            }
+        }
+    }
+
+    private void Compare(VersionBatch batch, int item, Way way, in ReadFreshness freshness)
+    {
+        try
+        {
+            if (batch.Fault(item, freshness) is not null)
+            {
+                _counts.Compared(way, ShadowOutcome.Unread);
+                return;
+            }
+
+            var (from, to) = batch.Decide(item, DecideShadow);
+            var (number, question) = batch.Asked(item);
+            Note(way, number, question, from, to);
+        }
+        catch (Exception e)
+        {
+            Failed(way, e);
+        }
+    }
+
+    private void Queue(in Waiting waiting)
+    {
+        if (!_queue.Writer.TryWrite(waiting))
+        {
+            _counts.Compared(waiting.Way, ShadowOutcome.Dropped);
+        }
+    }
+
+    private bool AreAbsent(NumberKey key, ReadOnlySpan<FactId> ids) => FilterOf(key) is { } filter && filter.MayContain(key, ids) == 0;
+
+    private BlockFilter? FilterOf(NumberKey key) => FreshFilters.Usable(
+        replica, key.Partition(store.Manifest.Partitions), null, clock, clock.GetTimestamp(), options.FreshnessBoundMs)?.Filter;
+
+    private RegisterSnapshots RegistersFor(RegisterSnapshots inForceOnes)
+    {
+        var last = Volatile.Read(ref _registers);
+        if (last is null || !ReferenceEquals(last.InForce, inForceOnes))
+        {
+            last = new Registers(inForceOnes, inForceOnes.For(shadow!));
+            Volatile.Write(ref _registers, last);
+        }
+
+        return last.Shadow;
+    }
+
+    private void Note(Way way, PhoneNumber number, in Question question, in Decision from, in Decision to)
+    {
+        if (DecisionChange.Between(from, to) is not { } change)
+        {
+            _counts.Compared(way, ShadowOutcome.Same);
+            return;
+        }
+
+        _counts.Compared(way, ShadowOutcome.Different);
+        _counts.Changed(way, change);
+        if (IsDue(ref _nextExample))
+        {
+            log.LogInformation(
+                "SHADOW: {Number} for organisation {Organisation:x16} at {At:yyyy-MM-ddTHH:mm:ss.fffZ}: {From} in force ({Regime}), {To} in the shadow ({ShadowRegime}): {Reason} {Change}",
+                number.ToString(),
+                question.Organisation,
+                DateTimeOffset.FromUnixTimeMilliseconds(question.CallTime),
+                change.From,
+                from.Rules?.Id,
+                change.To,
+                to.Rules?.Id,
+                change.Reason.Code,
+                change.Came ? "came" : "went");
+        }
+    }
+
+    private void Failed(Way way, Exception e)
+    {
+        _counts.Compared(way, ShadowOutcome.Failed);
+        if (IsDue(ref _nextFailure))
+        {
+            log.LogError(e, "A decision under the shadow regimes failed; answers are not touched by it");
+        }
+    }
+
+    // One line in ten seconds, however many there are.
+    private static bool IsDue(ref long next)
+    {
+        var now = Environment.TickCount64;
+        var due = Volatile.Read(ref next);
+        return now >= due && Interlocked.CompareExchange(ref next, now + LogEveryMs, due) == due;
+    }
+
+    private readonly record struct Waiting(PhoneNumber Number, Question Question, RegisterSnapshots Registers, Way Way);
+
+    private sealed record Registers(RegisterSnapshots InForce, RegisterSnapshots Shadow);
+
+    /// <summary>Room for one comparison, kept by its thread.</summary>
+    private sealed class Room
+    {
+        internal StoredValue[] BySlot { get; } = new StoredValue[Decider.Slots];
+
+        internal FactId[] Ids { get; } = new FactId[Decider.Slots];
+
+        internal byte[] Slots { get; } = new byte[Decider.Slots];
+    }
+}
+
+/// <summary>Decides under the shadow regimes, as <see cref="Decider.Decide"/> does.</summary>
+internal delegate Decision ShadowDecision(Rules? rules, in Question question, ReadOnlySpan<StoredValue> bySlot, RegisterSnapshots snapshots);

@@ -1,0 +1,154 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Batch;
+
+namespace Lookup.Server.Shadow;
+
+/// <summary>
+/// Numbers to be decided under two versions of the regimes. What either version needs of a number is read once, so that what
+/// differs is due to the rules. Used again from batch to batch; not thread-safe.
+/// </summary>
+internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher cipher)
+{
+    /// <summary>Most numbers.</summary>
+    internal const int MaxNumbers = ReadBatch.MaxItems;
+
+    private const int Nothing = -1;
+
+    private readonly Item[] _items = new Item[MaxNumbers];
+    private readonly ReadBatch _reads = new();
+    private readonly FactId[] _ids = new FactId[2 * Decider.Slots];
+    private readonly byte[] _slots = new byte[Decider.Slots];
+    private readonly byte[] _missingSlots = new byte[Decider.Slots];
+    private readonly StoredValue[] _fromBySlot = new StoredValue[Decider.Slots];
+    private readonly StoredValue[] _toBySlot = new StoredValue[Decider.Slots];
+
+    /// <summary>Numbers in the batch.</summary>
+    internal int Count { get; private set; }
+
+    /// <summary>Those of them of which facts are to be read.</summary>
+    internal int Reads => _reads.Count;
+
+    /// <summary>Empties the batch.</summary>
+    internal void Clear()
+    {
+        Array.Clear(_items, 0, Count);
+        _reads.Clear();
+        Count = 0;
+    }
+
+    /// <summary>Adds a number; there may be <see cref="MaxNumbers"/>.</summary>
+    /// <param name="number">The number.</param>
+    /// <param name="question">The question, resolved.</param>
+    /// <param name="registers">The loaded registers, for the first version.</param>
+    /// <param name="toRegisters">The same for the second.</param>
+    /// <param name="filterOf">Gives the filter that may tell of a number that nothing is known, or null to read all.</param>
+    internal void Add(
+        PhoneNumber number, in Question question, RegisterSnapshots registers, RegisterSnapshots toRegisters, Func<NumberKey, BlockFilter?> filterOf)
+    {
+        ref var item = ref _items[Count++];
+        item = new Item
+        {
+            Number = number,
+            Question = question,
+            From = from.Find(number, question.CallTime),
+            To = to.Find(number, question.CallTime),
+            Registers = registers,
+            ToRegisters = toRegisters,
+            Read = Nothing,
+        };
+        var (count, missing) = Plan(item);
+        var ids = _ids.AsSpan(0, count + missing);
+        if (ids.Length > 0)
+        {
+            var key = cipher.Encrypt(number);
+            if (filterOf(key) is not { } filter || filter.MayContain(key, ids) != 0)
+            {
+                item.Read = _reads.Add(key, ids);
+            }
+        }
+    }
+
+    /// <summary>Reads what is to be read.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    internal Task ReadAsync(IFactStore store, CancellationToken cancellation) =>
+        _reads.Count == 0 ? Task.CompletedTask : store.ReadAsync(_reads, cancellation);
+
+    /// <summary>Number and question of an item.</summary>
+    internal (PhoneNumber Number, Question Question) Asked(int item) => (_items[item].Number, _items[item].Question);
+
+    /// <summary>Why the facts of a number are not known; null where they are.</summary>
+    internal StoreUnavailableException? Fault(int item, in ReadFreshness freshness) =>
+        _items[item].Read is var read && read == Nothing ? null
+        : _reads.Fault(read) ?? (freshness.Accepts(_reads.AsOf(read)) ? null : StoreUnavailableException.Unconfirmed());
+
+    /// <summary>Decides on what was read.</summary>
+    /// <param name="index">The item.</param>
+    /// <param name="decideTo">Decides under the second version; <see cref="Decider.Decide"/>.</param>
+    internal (Decision From, Decision To) Decide(int index, ShadowDecision decideTo)
+    {
+        ref readonly var item = ref _items[index];
+        try
+        {
+            var (count, missing) = Plan(item);
+            if (item.Read != Nothing)
+            {
+                for (var i = 0; i < count; i++)
+                {
+                    _fromBySlot[_slots[i]] = _reads.Value(item.Read, i);
+                }
+
+                if (item.To is not null)
+                {
+                    Decider.Carry(item.From, item.To, item.Question, _fromBySlot, _toBySlot, _ids, _missingSlots);
+                }
+
+                for (var i = 0; i < missing; i++)
+                {
+                    _toBySlot[_missingSlots[i]] = _reads.Value(item.Read, count + i);
+                }
+            }
+
+            return (
+                Decider.Decide(item.From, item.Question, _fromBySlot, item.Registers),
+                decideTo(item.To, item.Question, _toBySlot, item.ToRegisters));
+        }
+        finally
+        {
+            Array.Clear(_fromBySlot);
+            Array.Clear(_toBySlot);
+        }
+    }
+
+    /// <summary>What the first version looks at, and behind it what the second looks at besides.</summary>
+    private (int Count, int Missing) Plan(in Item item)
+    {
+        var count = item.From is { } rules ? Decider.Plan(rules, item.Question, _ids, _slots) : 0;
+        var missing = item.To is { } other
+            ? Decider.Carry(item.From, other, item.Question, _fromBySlot, _toBySlot, _ids.AsSpan(count), _missingSlots)
+            : 0;
+        return (count, missing);
+    }
+
+    private struct Item
+    {
+        internal required PhoneNumber Number { get; init; }
+
+        internal required Question Question { get; init; }
+
+        internal required Rules? From { get; init; }
+
+        internal required Rules? To { get; init; }
+
+        internal required RegisterSnapshots Registers { get; init; }
+
+        internal required RegisterSnapshots ToRegisters { get; init; }
+
+        /// <summary>Its place in what is read, or <see cref="Nothing"/>.</summary>
+        internal int Read { get; set; }
+    }
+}
