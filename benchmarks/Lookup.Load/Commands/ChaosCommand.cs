@@ -137,13 +137,6 @@ internal sealed class ChaosCommand : LoadCommand
         report.Wrong($"The planted mistake {defect.Name} was not found with {MaxTries} seeds.");
     }
 
-    private sealed class TempFolder : IDisposable
-    {
-        internal string Path { get; } = Directory.CreateTempSubdirectory("lookup-chaos-").FullName;
-
-        public void Dispose() => Directory.Delete(Path, recursive: true);
-    }
-
     private static void Show(IReadOnlyList<Violation> violations, string where, Report report)
     {
         foreach (var group in violations.GroupBy(violation => violation.Fault))

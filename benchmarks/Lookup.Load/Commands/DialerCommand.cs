@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Grpc.Core;
 using Lookup.Cli.Bench;
 using Lookup.Load.Latency;
 using Lookup.Load.Numbers;
@@ -18,7 +17,6 @@ namespace Lookup.Load.Commands;
 internal sealed class DialerCommand : LoadCommand
 {
     private const int WritesOfAHundred = 5;
-    private static readonly TimeSpan WriteLimit = TimeSpan.FromSeconds(20);
 
     private readonly Option<int> _rounds;
     private readonly Option<double> _seconds;
@@ -52,16 +50,15 @@ internal sealed class DialerCommand : LoadCommand
         var asked = new LatencyReport("dialer_check", "gRPC echo, checks alone");
         var written = new Series();
         var undecided = new Series();
-        using var http = new HttpClient { BaseAddress = bed.JsonAddress };
         var (hits, misses) = (0.0, 0.0);
         long next = 0;
         for (var round = 0; round <= rounds; round++)
         {
-            var before = await CacheAsync(http, ct);
-            var writing = Task.Run(() => OpenLoop.RunAsync(writes, _ => ObjectAsync(facts, numbers + 1_000_000 + Interlocked.Increment(ref next)), elapsed => elapsed >= time, ct), ct);
+            var before = await CacheAsync(bed, ct);
+            var writing = Task.Run(() => OpenLoop.RunAsync(writes, _ => TestBed.ObjectAsync(facts, numbers + 1_000_000 + Interlocked.Increment(ref next)), elapsed => elapsed >= time, ct), ct);
             var run = await OpenLoop.RunAsync(checks, i => CheckAsync(service, numbers, i, echo: false), elapsed => elapsed >= time, ct);
             var recorded = await writing;
-            var after = await CacheAsync(http, ct);
+            var after = await CacheAsync(bed, ct);
             var alone = await OpenLoop.RunAsync(checks, i => CheckAsync(bare, numbers, i, echo: true), elapsed => elapsed >= time, ct);
             if (round == 0)
                 continue;
@@ -88,25 +85,6 @@ internal sealed class DialerCommand : LoadCommand
         return checker.CheckAsync(NumberBlock.Dutch.Text(place), "A number of the list", echo ? EchoService.Answer : verdict);
     }
 
-    private static async Task<Outcome> ObjectAsync(FactService.FactServiceClient facts, long place)
-    {
-        var fact = new Fact { Number = NumberBlock.Dutch.Text(place), Source = StoreFiller.Source, Objection = new Objection { Organisation = TestBed.Organisation } };
-        try
-        {
-            await facts.RecordFactsAsync(new RecordFactsRequest { Facts = { fact } }, deadline: DateTime.UtcNow + WriteLimit);
-            return Outcome.Right;
-        }
-        catch (RpcException)
-        {
-            return Outcome.Undecided;
-        }
-    }
-
-    private static async Task<(double Hits, double Misses)> CacheAsync(HttpClient http, CancellationToken ct)
-    {
-        var lines = (await http.GetStringAsync("metrics", ct)).Split('\n');
-        return (Of("lookup_record_cache_hits_total "), Of("lookup_record_cache_misses_total "));
-
-        double Of(string name) => lines.Where(line => line.StartsWith(name, StringComparison.Ordinal)).Sum(line => double.Parse(line.AsSpan(name.Length), CultureInfo.InvariantCulture));
-    }
+    private static async Task<(double Hits, double Misses)> CacheAsync(TestBed bed, CancellationToken ct) =>
+        (await bed.CounterAsync("lookup_record_cache_hits_total", ct), await bed.CounterAsync("lookup_record_cache_misses_total", ct));
 }

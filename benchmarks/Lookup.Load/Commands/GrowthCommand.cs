@@ -156,7 +156,6 @@ internal sealed class GrowthCommand : LoadCommand
     private static async Task FalsePositivesAsync(TestBed bed, long facts, long unknown, Point point, Report report, CancellationToken ct)
     {
         const int Chunk = 8_000;
-        using var http = new HttpClient { BaseAddress = bed.JsonAddress };
         var before = await CountAsync();
         using var channel = bed.Channel();
         var driver = new StreamDriver(channel, 8, Chunk, new ExpectedAnswer(Verdict.Allow, ReasonCode.NothingForbids));
@@ -165,12 +164,7 @@ internal sealed class GrowthCommand : LoadCommand
         report.Wrong(run.FirstWrong, run.Wrong);
         point.FalsePositives.Add(1_000.0 * (await CountAsync() - before) / run.Numbers);
 
-        async Task<double> CountAsync()
-        {
-            const string Name = "lookup_filter_false_positives_total ";
-            var metrics = await http.GetStringAsync("metrics", ct);
-            return metrics.Split('\n').Where(line => line.StartsWith(Name, StringComparison.Ordinal)).Sum(line => double.Parse(line.AsSpan(Name.Length), CultureInfo.InvariantCulture));
-        }
+        Task<double> CountAsync() => bed.CounterAsync("lookup_filter_false_positives_total", ct);
     }
 
     private static void FilterAlone(long facts, Report report, CancellationToken ct)

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using Grpc.Core;
 using Lookup.Cli.Bench;
 using Lookup.Load.Latency;
 using Lookup.Load.Numbers;
@@ -22,7 +21,6 @@ internal sealed class RebuildCommand : LoadCommand
     // The freshness bound, 500 ms, and what a write's acknowledgement may take on its way back.
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan WriteLimit = TimeSpan.FromSeconds(20);
 
     private readonly Option<long> _numbers;
     private readonly Option<int> _writes;
@@ -113,22 +111,10 @@ internal sealed class RebuildCommand : LoadCommand
             var place = Interlocked.Increment(ref _next) - 1;
             if (place >= numbers / 2)
                 throw new InvalidOperationException("There are fewer numbers than objections; --numbers must be higher.");
-            var fact = new Fact
-            {
-                Number = NumberBlock.Dutch.Text(place),
-                Source = StoreFiller.Source,
-                Objection = new Objection { Organisation = TestBed.Organisation },
-            };
-            try
-            {
-                await facts.RecordFactsAsync(new RecordFactsRequest { Facts = { fact } }, deadline: DateTime.UtcNow + WriteLimit);
+            var outcome = await TestBed.ObjectAsync(facts, place);
+            if (outcome == Outcome.Right)
                 _fresh.Enqueue((place, Stopwatch.GetTimestamp()));
-                return Outcome.Right;
-            }
-            catch (RpcException)
-            {
-                return Outcome.Undecided;
-            }
+            return outcome;
         }
 
         internal Task<Outcome> CheckAsync(long i)

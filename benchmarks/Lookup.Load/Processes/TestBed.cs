@@ -1,7 +1,10 @@
+using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Lookup.Cli.Bench;
 using Lookup.Core.Numbers;
+using Lookup.Load.Numbers;
 using Lookup.Redis;
 using Lookup.V1;
 
@@ -66,6 +69,29 @@ internal sealed class TestBed : IAsyncDisposable
 
         // Twice the freshness bound.
         await Task.Delay(1_000, ct);
+    }
+
+    /// <summary>Records an objection to calls by <see cref="Organisation"/>, within 20 s.</summary>
+    internal static async Task<Outcome> ObjectAsync(FactService.FactServiceClient facts, long place)
+    {
+        var fact = new Fact { Number = NumberBlock.Dutch.Text(place), Source = StoreFiller.Source, Objection = new Objection { Organisation = Organisation } };
+        try
+        {
+            await facts.RecordFactsAsync(new RecordFactsRequest { Facts = { fact } }, deadline: DateTime.UtcNow.AddSeconds(20));
+            return Outcome.Right;
+        }
+        catch (RpcException)
+        {
+            return Outcome.Undecided;
+        }
+    }
+
+    /// <summary>The value of a counter of the service, one without labels; 0 where there is none yet.</summary>
+    internal async Task<double> CounterAsync(string name, CancellationToken ct)
+    {
+        using var http = new HttpClient { BaseAddress = JsonAddress };
+        var metrics = await http.GetStringAsync("metrics", ct);
+        return metrics.Split('\n').Where(line => line.StartsWith(name + ' ', StringComparison.Ordinal)).Sum(line => double.Parse(line.AsSpan(name.Length), CultureInfo.InvariantCulture));
     }
 
     /// <summary>A file in the folder that goes at the end.</summary>

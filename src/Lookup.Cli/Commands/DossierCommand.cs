@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Grpc.Core;
 using Lookup.Cli.Dossiers;
+using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;
@@ -25,13 +26,7 @@ internal sealed class DossierCommand : CliCommand
     private readonly NumberOptions _number;
     private readonly Option<Form?> _format = new("--format") { Description = "text, json, or html: a page to print; default: by the extension of --out, else text.", HelpName = "FORMAT" };
     private readonly Option<string?> _out = new("--out") { Description = "Where to write it; default: standard output.", HelpName = "FILE" };
-    private readonly Option<string[]> _also = new("--also")
-    {
-        Description = "Address of a further instance, each of which keeps receipts of its own. Repeatable.",
-        HelpName = "URL",
-        DefaultValueFactory = _ => [],
-    };
-
+    private readonly Option<string[]> _also = ConnectionOptions.Also();
     private readonly Option<string[]> _folders = new("--receipts")
     {
         Description = "Folder with the receipts of an instance that is gone; needs the number key. Repeatable.",
@@ -152,8 +147,7 @@ internal sealed class DossierCommand : CliCommand
             throw new CliException($"There is no folder {folder}.");
         }
 
-        var file = parsed.GetValue(_keyFile);
-        using var cipher = new NumberCipher(file is null ? NumberKeyFile.FromEnvironment() : NumberKeyFile.Load(file));
+        using var cipher = new NumberCipher(OpenStore.Key(parsed.GetValue(_keyFile)));
         // It comes from the service: it is a number.
         NumberParser.Instance.TryParse(number, null, out var parsedNumber, out _);
         var kept = new ReceiptFolder(folder);

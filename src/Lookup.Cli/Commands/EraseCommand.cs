@@ -11,13 +11,7 @@ internal sealed class EraseCommand : CliCommand
 {
     private readonly NumberOptions _number;
     private readonly Option<bool> _yes = new("--yes") { Description = "Do not ask. What is erased cannot be brought back." };
-    private readonly Option<string[]> _also = new("--also")
-    {
-        Description = "Address of a further instance, each of which keeps receipts of its own. Repeatable.",
-        HelpName = "URL",
-        DefaultValueFactory = _ => [],
-    };
-
+    private readonly Option<string[]> _also = ConnectionOptions.Also();
     private readonly ProvenanceOptions _provenance;
     private readonly ConnectionOptions _connection;
 

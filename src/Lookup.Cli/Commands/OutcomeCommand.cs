@@ -38,12 +38,6 @@ internal sealed class OutcomeCommand : CliCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        var at = Shell.Clock.GetUtcNow();
-        if (parsed.GetValue(_at) is { } text && !TimeText.TryParse(text, null, out at, out var fault))
-        {
-            throw CliException.Usage($"--at '{text}' {fault}.");
-        }
-
         using var client = _connection.Connect(parsed);
         var response = await client.RecordOutcomeAsync(
             new RecordOutcomeRequest
@@ -53,7 +47,7 @@ internal sealed class OutcomeCommand : CliCommand
                 Organisation = parsed.GetRequiredValue(_organisation),
                 ProductGroup = parsed.GetValue(_group) ?? "",
                 Outcome = parsed.GetWord(_result, Words.CallOutcomes),
-                Called = Timestamp.FromDateTimeOffset(at),
+                Called = parsed.GetTime(_at) ?? Timestamp.FromDateTimeOffset(Shell.Clock.GetUtcNow()),
                 Source = _provenance.Source(parsed),
                 Actor = _provenance.Actor(parsed),
                 Reason = _provenance.Reason(parsed),

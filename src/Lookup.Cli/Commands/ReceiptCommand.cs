@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Core.Numbers;
@@ -192,8 +193,7 @@ internal sealed class ReceiptCommand : Command
                 throw CliException.Usage($"--number: {fault.Describe()}");
             }
 
-            var file = parsed.GetValue(_numberKey);
-            using var cipher = new NumberCipher(file is null ? NumberKeyFile.FromEnvironment() : NumberKeyFile.Load(file));
+            using var cipher = new NumberCipher(OpenStore.Key(parsed.GetValue(_numberKey)));
             if (receipt.Kind != ReceiptKind.Check || cipher.Encrypt(number) != receipt.Number)
             {
                 throw new ReceiptException("The proof holds, but the receipt is not about this number, or the number key is another.");

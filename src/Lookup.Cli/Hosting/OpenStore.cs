@@ -46,8 +46,10 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
     }
 
     /// <summary>The number key of a redis store.</summary>
-    public static byte[] Key(StoreSettings settings) =>
-        settings.KeyFile is { } path ? NumberKeyFile.Load(path) : NumberKeyFile.FromEnvironment();
+    public static byte[] Key(StoreSettings settings) => Key(settings.KeyFile);
+
+    /// <summary>The number key of a file, else that of the environment.</summary>
+    public static byte[] Key(string? file) => file is null ? NumberKeyFile.FromEnvironment() : NumberKeyFile.Load(file);
 
     /// <summary>How a redis store is reached.</summary>
     public static StoreOptions RedisOptions(StoreSettings settings)

@@ -44,6 +44,14 @@ internal sealed class ConnectionOptions
         command.Options.Add(Timeout);
     }
 
+    /// <summary>Further instances, for what each of them keeps by itself.</summary>
+    public static Option<string[]> Also() => new("--also")
+    {
+        Description = "Address of a further instance, each of which keeps receipts of its own. Repeatable.",
+        HelpName = "URL",
+        DefaultValueFactory = _ => [],
+    };
+
     /// <summary>Whether the command line names an address.</summary>
     public bool IsNamed(ParseResult parsed) => parsed.GetValue(Address) is not null;
 

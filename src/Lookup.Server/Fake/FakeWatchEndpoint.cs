@@ -17,7 +17,7 @@ internal sealed class FakeWatchEndpoint(IFakeAnswers answers, Drain drain, Looku
         {
             if (!FieldFaults.IsName(request.Organisations[i]))
             {
-                FieldFaults.Add(ref faults, $"organisations[{i}]", "A name has 1 to 64 characters of a-z, 0-9, '.', '_' and '-'.");
+                FieldFaults.Add(ref faults, $"organisations[{i}]", FieldFaults.NameRule);
             }
         }
 

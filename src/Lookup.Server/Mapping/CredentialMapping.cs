@@ -11,7 +11,6 @@ internal static class CredentialMapping
     private const int MaxPerSecond = 1_000_000;
     private const int MaxStreams = 1_024;
     private const int MaxChunk = 8_192;
-    private const string NameRule = "1 to 64 characters of [a-z0-9._-] are expected.";
 
     /// <summary>Reads a credential that is to be made.</summary>
     /// <param name="source">The credential.</param>
@@ -116,7 +115,7 @@ internal static class CredentialMapping
     {
         if (!FieldFaults.IsName(name))
         {
-            FieldFaults.Add(ref faults, field, NameRule);
+            FieldFaults.Add(ref faults, field, FieldFaults.NameRule);
         }
     }
 

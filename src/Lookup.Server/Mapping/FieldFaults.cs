@@ -63,6 +63,9 @@ internal static class FieldFaults
         return null;
     }
 
+    /// <summary>What is said where a text is no name.</summary>
+    internal const string NameRule = "1 to 64 characters of [a-z0-9._-] are expected.";
+
     /// <summary>Whether a text is a name: 1 to 64 characters of [a-z0-9._-].</summary>
     internal static bool IsName(string text)
     {

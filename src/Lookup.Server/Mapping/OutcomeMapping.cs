@@ -21,7 +21,7 @@ internal static class OutcomeMapping
 
         if (!FieldFaults.IsName(request.Organisation))
         {
-            FieldFaults.Add(ref faults, "organisation", "1 to 64 characters of [a-z0-9._-] are expected.");
+            FieldFaults.Add(ref faults, "organisation", FieldFaults.NameRule);
         }
 
         var facts = new List<V1.Fact> { Fact(request, f => f.Attempt = new V1.Attempt { Organisation = request.Organisation, ProductGroup = request.ProductGroup }) };

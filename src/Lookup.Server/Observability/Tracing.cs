@@ -72,19 +72,19 @@ internal static class Tracing
     private static async Task TraceAsync(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
+        var path = request.Path.Value!;
         ActivityContext.TryParse(request.Headers.TraceParent, request.Headers.TraceState, isRemote: true, out var parent);
-        using var span = Source.StartActivity(request.Path.Value!.TrimStart('/'), ActivityKind.Server, parent);
+        using var span = Source.StartActivity(path.TrimStart('/'), ActivityKind.Server, parent);
         if (span is null)
         {
             await next(context);
             return;
         }
 
-        // A path with a receipt's id or the like would make a name of its own of each.
-        var method = request.Path.Value!;
         span.SetTag("rpc.system", request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true ? "grpc" : "http");
         await next(context);
-        if (context.GetEndpoint()?.DisplayName is { } name && !method.StartsWith("/lookup.", StringComparison.Ordinal))
+        // A path with a receipt's id or the like would make a name of its own of each.
+        if (context.GetEndpoint()?.DisplayName is { } name && !path.StartsWith("/lookup.", StringComparison.Ordinal))
         {
             span.DisplayName = name;
         }

@@ -79,7 +79,7 @@ public sealed class ReceiptFolder(string path)
             return null;
         }
 
-        var content = Segments().LastOrDefault(s => s.First <= index)?.Receipts().Where(r => r.Index == index).Select(r => r.Content).FirstOrDefault()
+        var content = new ReceiptSegmentFile(SegmentPathOf(index)).Receipts().Where(r => r.Index == index).Select(r => r.Content).FirstOrDefault()
             ?? throw new ReceiptException($"{Path}: receipt {index} is signed, and not there.");
         if (ErasedReceipt.Is(content, out var erasure))
         {
@@ -116,11 +116,11 @@ public sealed class ReceiptFolder(string path)
     /// <param name="erasure">Number of the erasure's receipt.</param>
     internal void Erase(IReadOnlyList<ulong> erased, ulong erasure)
     {
-        var left = erased.ToHashSet();
-        foreach (var segment in Segments())
+        foreach (var concerned in erased.GroupBy(SegmentPathOf))
         {
-            using var file = new FileStream(segment.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0);
-            foreach (var receipt in segment.Receipts())
+            var left = concerned.ToHashSet();
+            using var file = new FileStream(concerned.Key, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0);
+            foreach (var receipt in new ReceiptSegmentFile(concerned.Key).Receipts())
             {
                 if (!left.Remove(receipt.Index))
                 {
@@ -132,6 +132,10 @@ public sealed class ReceiptFolder(string path)
                 ErasedReceipt.Write(entry.AsSpan(sizeof(uint)), erasure);
                 BinaryPrimitives.WriteUInt32BigEndian(entry, Checksum(entry.AsSpan(sizeof(uint))));
                 RandomAccess.Write(file.SafeFileHandle, entry, receipt.End - entry.Length);
+                if (left.Count == 0)
+                {
+                    break;
+                }
             }
 
             file.Flush(flushToDisk: true);
@@ -152,13 +156,20 @@ public sealed class ReceiptFolder(string path)
 
     /// <summary>The files of receipts, in order.</summary>
     /// <exception cref="ReceiptException">One is no such file.</exception>
-    internal IReadOnlyList<ReceiptSegmentFile> Segments() =>
-    [
-        .. Directory.EnumerateFiles(Path, "*" + Extension).Order(StringComparer.Ordinal).Select(file => new ReceiptSegmentFile(file)),
-    ];
+    internal IReadOnlyList<ReceiptSegmentFile> Segments() => [.. SegmentPaths().Select(file => new ReceiptSegmentFile(file))];
 
     internal string SegmentPath(ulong first) =>
         System.IO.Path.Combine(Path, first.ToString("D20", CultureInfo.InvariantCulture) + Extension);
+
+    // Named by its first receipt, in digits enough that the order of names is that of numbers.
+    private string SegmentPathOf(ulong index)
+    {
+        var most = SegmentPath(index);
+        return SegmentPaths().LastOrDefault(file => string.CompareOrdinal(file, most) <= 0)
+            ?? throw new ReceiptException($"{Path}: receipt {index} is signed, and not there.");
+    }
+
+    private IEnumerable<string> SegmentPaths() => Directory.EnumerateFiles(Path, "*" + Extension).Order(StringComparer.Ordinal);
 
     internal static void WriteSegmentHead(Span<byte> to, ReadOnlySpan<byte> logId, ulong first)
     {

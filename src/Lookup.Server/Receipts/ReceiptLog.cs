@@ -134,7 +134,7 @@ public sealed class ReceiptLog : IDisposable
     {
         lock (_appending)
         {
-            if (_fault is { } fault || _isClosed)
+            if (_fault is not null || _isClosed)
             {
                 throw new ReceiptsUnavailableException(_fault);
             }

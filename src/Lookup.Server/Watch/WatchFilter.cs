@@ -44,7 +44,7 @@ internal sealed class WatchFilter
             var name = organisations[i];
             if (!FieldFaults.IsName(name))
             {
-                FieldFaults.Add(ref faults, $"organisations[{i}]", "The name of an organisation has 1 to 64 characters of a-z, 0-9, '.', '_' and '-'.");
+                FieldFaults.Add(ref faults, $"organisations[{i}]", FieldFaults.NameRule);
             }
             else if (registry.Find(name) is null && await store.NameAsync(Scope.Of(name), cancellation) != name)
             {
