@@ -31,6 +31,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new ChaosCommand(),
     new EffectCommand(),
     new RebuildCommand(),
+    new ReserveCommand(),
     echo,
     saturate,
 };

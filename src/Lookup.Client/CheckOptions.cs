@@ -17,5 +17,12 @@ public sealed record CheckOptions
     /// <summary>Another call time or other rules. The answer is hypothetical and never permits a call.</summary>
     public WhatIf? WhatIf { get; init; }
 
+    /// <summary>
+    /// Counts the call in the same step if it is permitted, for so long: 1 second to 1 hour; null: does not count it. Tell with
+    /// RecordOutcome, and <see cref="CheckResult.Reservation"/>, that it was placed. For single checks; never answered from an earlier
+    /// one, and asked once.
+    /// </summary>
+    public TimeSpan? Reserve { get; init; }
+
     internal static CheckOptions None { get; } = new();
 }

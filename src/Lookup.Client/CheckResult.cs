@@ -60,6 +60,9 @@ public readonly struct CheckResult
     /// </summary>
     public string? ReceiptId { get; private init; }
 
+    /// <summary>The call as it is counted already; null where none was reserved.</summary>
+    public Reservation? Reservation { get; private init; }
+
     /// <summary>How long to wait before asking again; null where asking again does not help.</summary>
     public TimeSpan? RetryAfter => State switch
     {
@@ -89,6 +92,7 @@ public readonly struct CheckResult
             decision, Validity.Of(decision, decision.Verdict, sent), null)
         {
             ReceiptId = response.Receipt?.Id,
+            Reservation = response.Reservation,
         };
     }
 

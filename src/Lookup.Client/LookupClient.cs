@@ -1,3 +1,4 @@
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Grpc.Health.V1;
 using Lookup.V1;
@@ -51,7 +52,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         ArgumentNullException.ThrowIfNull(number);
         ArgumentNullException.ThrowIfNull(question);
         options ??= CheckOptions.None;
-        var reusable = _options.ReuseLimit > 0 && options is { Consistency: null, WhatIf: null } && (_watch?.IsLive() ?? true);
+        var reusable = _options.ReuseLimit > 0 && options is { Consistency: null, WhatIf: null, Reserve: null } && (_watch?.IsLive() ?? true);
         var key = new ReuseCache.Key(number, options.DefaultRegion, question, options.AllReasons);
         if (reusable && _reuse.TryGet(key, out var earlier))
         {
@@ -72,6 +73,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
                     AllReasons = options.AllReasons,
                     Consistency = options.Consistency,
                     WhatIf = options.WhatIf,
+                    Reserve = options.Reserve is { } length ? new Reserve { Duration = Duration.FromTimeSpan(length) } : null,
                 },
                 cancellationToken);
             result = Fits(response, number) ? CheckResult.Answered(response, sent) : CheckResult.Failed(number, Senseless(number));
@@ -104,8 +106,10 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
 
     /// <summary>May this number be called? As the service answers it; see the other overload for an answer that fails closed.</summary>
     /// <exception cref="LookupException">The service refused, or could not be asked.</exception>
-    public Task<CheckResponse> CheckAsync(CheckRequest request, CancellationToken cancellationToken) => ReadAsync(
-        (channel, options) => new LookupService.LookupServiceClient(channel).CheckAsync(request, options), Strictness.Stricter, cancellationToken);
+    public Task<CheckResponse> CheckAsync(CheckRequest request, CancellationToken cancellationToken) => request.Reserve is null
+        ? ReadAsync((channel, options) => new LookupService.LookupServiceClient(channel).CheckAsync(request, options), Strictness.Stricter, cancellationToken)
+        // It writes: the same call asked twice would count twice.
+        : CallAsync(options => _lookup.CheckAsync(request, options), cancellationToken);
 
     /// <inheritdoc/>
     public Task<ExplainResponse> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken) => ReadAsync(

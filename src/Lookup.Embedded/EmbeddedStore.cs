@@ -1,4 +1,3 @@
-using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
@@ -120,6 +119,10 @@ public sealed class EmbeddedStore : IFactStore
         _store.WriteAsync(facts, cancellation);
 
     /// <inheritdoc/>
+    public Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation) =>
+        _store.TryReplaceAsync(changes, cancellation);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation) =>
         _store.ReadAllAsync(key, cancellation);
 
@@ -141,8 +144,8 @@ public sealed class EmbeddedStore : IFactStore
     public Task<Registry> ReadRegistryAsync(CancellationToken cancellation) => _store.ReadRegistryAsync(cancellation);
 
     /// <inheritdoc/>
-    public Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken cancellation) =>
-        _store.PutOrganisationAsync(name, sector, layers, cancellation);
+    public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
+        _store.PutOrganisationAsync(organisation, cancellation);
 
     /// <inheritdoc/>
     public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.V1;
@@ -18,9 +19,10 @@ internal sealed class OrgCommand : Command
 
     private static void Write(Shell shell, Organisation organisation)
     {
+        var caps = string.Join(", ", organisation.AttemptCaps.Select(Text));
         var off = string.Join(", ", organisation.SwitchedOffLayers.Select(Words.Layers.Of));
         shell.Console.MarkupLine(
-            $"{Markup.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.Of(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}");
+            $"{Markup.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.Of(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}{(caps.Length > 0 ? $"  [grey]at most[/] {caps}" : "")}{(organisation.PauseAfterRefusalDays > 0 ? $"  [grey]days after a refusal[/] {organisation.PauseAfterRefusalDays}" : "")}");
     }
 
     private sealed class Put : CliCommand
@@ -34,6 +36,14 @@ internal sealed class OrgCommand : Command
             DefaultValueFactory = _ => [],
         };
 
+        private readonly Option<string[]> _cap = new("--cap")
+        {
+            Description = "No more attempts than this: MAX/HOURSh, or MAX/DAYSd for the day of the call and so many days before it; '/group' behind it counts by product group. Repeatable, up to 4.",
+            HelpName = "CAP",
+            DefaultValueFactory = _ => [],
+        };
+
+        private readonly Option<int> _pause = new("--pause-after-refusal") { Description = "Full days without calls after a refusal, 0 to 366; 0: as the regimes say.", HelpName = "DAYS" };
         private readonly Option<bool> _strict = new("--strict") { Description = "Bind it to the stricter policies too." };
         private readonly ConnectionOptions _connection;
 
@@ -43,11 +53,14 @@ internal sealed class OrgCommand : Command
                 "put",
                 "Creates or replaces an organisation's record.",
                 "lookup org put acme --sector other",
+                "lookup org put acme --cap 3/24h --cap 4/29d --cap 1/6d/group --pause-after-refusal 60",
                 "lookup org put red-cross --sector ideal_or_charity --without code")
         {
             Arguments.Add(_name);
             Options.Add(_sector);
             Options.Add(_without);
+            Options.Add(_cap);
+            Options.Add(_pause);
             Options.Add(_strict);
             _connection = new ConnectionOptions(this);
         }
@@ -59,7 +72,9 @@ internal sealed class OrgCommand : Command
                 Name = parsed.GetRequiredValue(_name),
                 Sector = parsed.GetValue(_sector) is null ? Sector.Other : parsed.GetWord(_sector, Words.Sectors),
                 Strict = parsed.GetValue(_strict),
+                PauseAfterRefusalDays = (uint)parsed.GetWithin(_pause, 0, 366, "days"),
             };
+            organisation.AttemptCaps.AddRange(parsed.GetRequiredValue(_cap).Select(ReadCap));
             organisation.SwitchedOffLayers.AddRange(parsed.GetRequiredValue(_without).Select(text => Words.Layers.Parse("--without", text)));
             using var client = _connection.Connect(parsed);
             var response = await client.PutOrganisationAsync(new PutOrganisationRequest { Organisation = organisation }, ct);
@@ -75,6 +90,34 @@ internal sealed class OrgCommand : Command
             return ExitCodes.Ok;
         }
     }
+
+    private static AttemptCap ReadCap(string text)
+    {
+        var parts = text.Split('/');
+        var length = 0u;
+        if (parts.Length is < 2 or > 3 || (parts.Length == 3 && parts[2] != "group")
+            || !uint.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var max)
+            || parts[1].Length == 0 || parts[1][^1] is not ('h' or 'd')
+            || !uint.TryParse(parts[1].AsSpan(0, parts[1].Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out length))
+        {
+            throw CliException.Usage($"--cap '{text}' is no cap such as 3/24h, 4/29d or 1/6d/group.");
+        }
+
+        var cap = new AttemptCap { Max = max, PerProductGroup = parts.Length == 3 };
+        if (parts[1][^1] == 'h')
+        {
+            cap.WithinHours = length;
+        }
+        else
+        {
+            cap.DaysBack = length;
+        }
+
+        return cap;
+    }
+
+    private static string Text(AttemptCap cap) =>
+        $"{cap.Max}/{(cap.HasWithinHours ? $"{cap.WithinHours}h" : $"{cap.DaysBack}d")}{(cap.PerProductGroup ? "/group" : "")}";
 
     private sealed class List : CliCommand
     {

@@ -38,7 +38,7 @@ internal static class FactPrinter
         Fact.KindOneofCase.Relation => Describe(fact.Relation),
         Fact.KindOneofCase.Subscriber => $"subscriber is {Words.SubscriberTypes.Of(fact.Subscriber.Type)}",
         Fact.KindOneofCase.PublishedForOffers => "published for offers" + Group(fact.PublishedForOffers.ProductGroup),
-        Fact.KindOneofCase.Attempt => $"attempt by {fact.Attempt.Organisation}{Group(fact.Attempt.ProductGroup)}",
+        Fact.KindOneofCase.Attempt => $"{(fact.Attempt.ReservedUntil is { } until ? $"call reserved until {TimeText.Format(until.ToDateTimeOffset())}" : "attempt")} by {fact.Attempt.Organisation}{Group(fact.Attempt.ProductGroup)}",
         Fact.KindOneofCase.Refusal => $"refusal to {fact.Refusal.Organisation}",
         _ => "a fact of a kind that this version does not know",
     };

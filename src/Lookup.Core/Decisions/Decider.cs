@@ -20,6 +20,8 @@ public static class Decider
     /// <summary>The most registers that one regime can ask.</summary>
     internal const int RegisterSlots = Slot.ConsentGroup - Slot.FirstRegister;
 
+    private const uint Attempts = (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup);
+
     private static readonly RuleText NoRegime =
         new(Layer.Policy, Decision.OwnPolicy, "No regime is loaded for this country and time; what is not covered is not permitted.");
 
@@ -33,10 +35,11 @@ public static class Decider
     {
         var count = 0;
         var grouped = question.OrganisationGroup != question.Organisation;
+        var wanted = rules.Slots | (question.Own?.Slots ?? 0) | (question.Reserves ? Attempts : 0);
         for (var slot = 0; slot < Slot.Count; slot++)
         {
             var twin = slot is Slot.ConsentGroup or Slot.PublishedGroup or Slot.AttemptsGroup;
-            if ((rules.Slots & (1u << slot)) == 0 || (twin && !grouped))
+            if ((wanted & (1u << slot)) == 0 || (twin && !grouped))
             {
                 continue;
             }

@@ -124,8 +124,9 @@ internal ref partial struct Evaluation<TTrace>
             var count = Timeline.Read(FactKind.Attempt, value.Span, entries, out _);
             for (var i = 0; i < count; i++)
             {
+                // A call that is only reserved is no contact yet.
                 var at = entries[i].Effective;
-                if (at >= consent.Effective && at <= _q.CallTime && !entries[i].Withdrawn && LocalTime.Day(at, _zone) <= lastDay)
+                if (at >= consent.Effective && at <= _q.CallTime && !entries[i].Withdrawn && entries[i].Until == FactEntry.Open && LocalTime.Day(at, _zone) <= lastDay)
                 {
                     return true;
                 }

@@ -74,22 +74,22 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         var made = 0;
+        Span<long> ends = stackalloc long[Timeline.MaxEntries];
         for (var i = 0; i < count; i++)
         {
-            var attempt = entries[i].Effective;
-            if (attempt > _q.CallTime || entries[i].Withdrawn || !Counts(rule, attempt, at))
+            ref readonly var attempt = ref entries[i];
+            if (attempt.Effective <= _q.CallTime && !attempt.Withdrawn && Counts(rule, attempt.Effective, at) && Reservation.Counts(attempt, at))
             {
-                continue;
+                ends[made++] = CountsUntil(rule, attempt);
             }
+        }
 
-            made++;
-            if (made == rule.Max)
-            {
-                free = rule.WithinHours > 0
-                    ? attempt + (rule.WithinHours * 60 * LocalTime.MinuteMs)
-                    : LocalTime.Instant(LocalTime.Day(attempt, _zone) + rule.DaysBack + 1, 0, _zone);
-                return Lift.Yes;
-            }
+        if (made >= rule.Max)
+        {
+            ends = ends[..made];
+            ends.Sort();
+            free = ends[made - rule.Max];
+            return Lift.Yes;
         }
 
         // What was cut lies between the two oldest kept.
@@ -100,6 +100,12 @@ internal ref partial struct Evaluation<TTrace>
         ? attempt > at - (rule.WithinHours * 60 * LocalTime.MinuteMs)
         : LocalTime.Day(attempt, _zone) >= LocalTime.Day(at, _zone) - rule.DaysBack;
 
+    private readonly long CountsUntil(Rule rule, in FactEntry attempt) => Math.Min(
+        Reservation.CountsUntil(attempt),
+        rule.WithinHours > 0
+            ? attempt.Effective + (rule.WithinHours * 60 * LocalTime.MinuteMs)
+            : LocalTime.Instant(LocalTime.Day(attempt.Effective, _zone) + rule.DaysBack + 1, 0, _zone));
+
     /// <summary>The first moment at which all rules of time are content, if what permits lasts that long; else 0.</summary>
     private long NextPermitted()
     {
@@ -108,11 +114,12 @@ internal ref partial struct Evaluation<TTrace>
         for (var round = 0; round < MaxRounds; round++)
         {
             var before = at;
-            for (var i = 0; i < _rules.All.Length && at != 0; i++)
+            var regime = _rules.All.Length;
+            for (var i = 0; i < regime + (_q.Own?.All.Length ?? 0) && at != 0; i++)
             {
                 if ((_timeRules & (1UL << i)) != 0)
                 {
-                    at = NextFor(_rules.All[i], at);
+                    at = NextFor(i < regime ? _rules.All[i] : _q.Own!.All[i - regime], at);
                 }
             }
 

@@ -78,8 +78,35 @@ internal ref partial struct Evaluation<TTrace>
             }
         }
 
+        LookAtOwn();
         Conclude();
         return _decision;
+    }
+
+    // What an organisation sets itself binds it whatever layers it switched off.
+    private void LookAtOwn()
+    {
+        if (_q.Own is { } own)
+        {
+            for (var i = 0; i < own.All.Length; i++)
+            {
+                if (IsOfKind(own.All[i]))
+                {
+                    Look(own.All[i], _rules.All.Length + i);
+                }
+            }
+        }
+    }
+
+    private readonly bool IsOfKind(Rule rule)
+    {
+        var isOf = (rule.Kinds & (1 << (int)_kind)) != 0;
+        if (!isOf)
+        {
+            Tell(rule, "does not apply", "Not for this kind of call.");
+        }
+
+        return isOf;
     }
 
     private bool Applies(Rule rule)
@@ -90,9 +117,8 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        if ((rule.Kinds & (1 << (int)_kind)) == 0)
+        if (!IsOfKind(rule))
         {
-            Tell(rule, "does not apply", "Not for this kind of call.");
             return false;
         }
 

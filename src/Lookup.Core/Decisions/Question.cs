@@ -109,4 +109,10 @@ public readonly record struct Question
 
     /// <summary>Layers that bind the organisation.</summary>
     public Layers Layers { get; init; } = Layers.Default;
+
+    /// <summary>What the organisation sets itself; null for nothing.</summary>
+    public OwnRules? Own { get; init; }
+
+    /// <summary>The call is to be counted if it is permitted, so its attempts are needed whatever rules there are.</summary>
+    public bool Reserves { get; init; }
 }

@@ -32,7 +32,10 @@ public readonly record struct FactEntry
     /// <summary>As of <see cref="Effective"/> the fact no longer holds.</summary>
     public bool Withdrawn { get; init; }
 
-    /// <summary>Consent: expires at this instant. Relation: ended at this instant.</summary>
+    /// <summary>
+    /// Consent: expires at this instant. Relation: ended at this instant. Attempt: the call is reserved, and counts up to this
+    /// instant if it is not told by then that it was placed.
+    /// </summary>
     public long Until { get; init; } = Open;
 
     /// <summary>Relation: begin; elsewhere unused. 0 stands for <see cref="Effective"/>.</summary>

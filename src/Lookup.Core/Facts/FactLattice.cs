@@ -29,7 +29,8 @@ internal static class FactLattice
             Categories = a.Categories == 0 || b.Categories == 0 ? 0 : a.Categories | b.Categories,
             // Conditions permit, and are met by both; that a snapshot brought it makes it stricter.
             Marks = kind == FactKind.Registration ? a.Marks | b.Marks : a.Marks & b.Marks,
-            Until = Math.Min(a.Until, b.Until),
+            // An attempt forbids, and one that was placed forbids for longer than one that is reserved.
+            Until = kind == FactKind.Attempt ? Math.Max(a.Until, b.Until) : Math.Min(a.Until, b.Until),
             Since = Math.Min(a.Begin, b.Begin),
             FirstContactMonths = Math.Min(a.FirstContactMonths, b.FirstContactMonths),
             // Ordered by protection: unknown, consumer, sole trader, legal person.
@@ -70,6 +71,7 @@ internal static class FactLattice
                 Since = entry.Since == entry.Effective ? 0 : entry.Since,
                 Marks = OfKind(kind, entry.Marks),
             },
+            FactKind.Attempt => common with { Until = entry.Until },
             FactKind.Subscriber => common with { Subscriber = entry.Subscriber },
             _ => common,
         };

@@ -141,7 +141,9 @@ public static class Timeline
         return reader.Complete ? count : -1;
     }
 
-    private static int ReadOrThrow(FactKind kind, ReadOnlySpan<byte> value, Span<FactEntry> entries, out bool cut)
+    /// <summary>Reads all entries as <see cref="Read"/> does; none of an empty value.</summary>
+    /// <exception cref="InvalidDataException">The value cannot be read.</exception>
+    internal static int ReadOrThrow(FactKind kind, ReadOnlySpan<byte> value, Span<FactEntry> entries, out bool cut)
     {
         cut = false;
         if (value.IsEmpty)

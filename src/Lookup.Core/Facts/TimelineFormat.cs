@@ -49,7 +49,8 @@ internal static class TimelineFormat
         FactKind.Consent => Common | Fields.Until | Fields.Marks | Fields.Months,
         FactKind.Relation => Common | Fields.Until | Fields.Since | Fields.Marks,
         FactKind.Subscriber => Common | Fields.Subscriber,
-        FactKind.Objection or FactKind.PublishedForOffers or FactKind.Attempt or FactKind.Refusal => Common,
+        FactKind.Attempt => Common | Fields.Until,
+        FactKind.Objection or FactKind.PublishedForOffers or FactKind.Refusal => Common,
         _ => Fields.None,
     };
 

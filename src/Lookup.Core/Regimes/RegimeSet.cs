@@ -288,7 +288,7 @@ public sealed class RegimeSet : IRegisterCatalog
         };
     }
 
-    private static uint SlotsOf(Rule rule)
+    internal static uint SlotsOf(Rule rule)
     {
         var slots = rule.Type switch
         {

@@ -1,11 +1,12 @@
 -- Stores timelines of one partition: compare and set. Merging is the client's; this only decides who was first.
 -- KEYS: meta, feed, the filters of the generations, then buckets, detail and claim hashes in any order.
--- ARGV: epoch, generations as in meta, feed length, channel or '', number of generations, then for each timeline: index
--- of its bucket in KEYS, field, expected value, new value, number of details, number of changed claims, for each generation
--- eight bits to set, then index in KEYS, field and text of each detail, then index in KEYS, field, expected and new value
--- of each claim.
--- Answers {0, epoch} (another store), {1, generations} (ask again with these) or {2, version, results...}:
--- 1 stored, 0 there already, or the value that was there where it or a claim was not as expected.
+-- ARGV: epoch, generations as in meta, feed length, channel or '', number of generations, 1 to store all or nothing, then for
+-- each timeline: index of its bucket in KEYS, field, expected value, new value, number of details, number of changed claims, for
+-- each generation eight bits to set, then index in KEYS, field and text of each detail, then index in KEYS, field, expected and
+-- new value of each claim.
+-- Answers {0, epoch} (another store), {1, generations} (ask again with these), {3} (all or nothing, and a timeline was not as
+-- expected) or {2, version, results...}: 1 stored, 0 there already, or the value that was there where it or a claim was not as
+-- expected.
 -- The bits come first and the version last: were a server to lose the end of a script, a stored timeline would still
 -- have its bits, and its claims.
 local call = redis.call
@@ -20,8 +21,13 @@ local limit = tonumber(A[3])
 local generations = tonumber(A[5])
 local result = {2, 0}
 local length = 0
-local at = 6
 local total = #A
+local at = 7
+while A[6] == '1' and at <= total do
+  if (call('HGET', KEYS[tonumber(A[at])], A[at + 1]) or '') ~= A[at + 2] then return {3} end
+  at = at + 6 + 8 * generations + 3 * tonumber(A[at + 4]) + 4 * tonumber(A[at + 5])
+end
+at = 7
 while at <= total do
   local bucket = KEYS[tonumber(A[at])]
   local field = A[at + 1]

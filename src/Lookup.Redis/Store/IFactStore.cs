@@ -1,4 +1,3 @@
-using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 
@@ -61,6 +60,16 @@ public interface IFactStore : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The store could not take them all.</exception>
     public Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation);
 
+    /// <summary>
+    /// Replaces timelines of one number if every one of them is still what is expected; else none. When the task ends with a
+    /// token they are as durable as the store is configured. After an exception they may be stored.
+    /// </summary>
+    /// <param name="changes">At least one, all of one number.</param>
+    /// <param name="cancellation">Ends the wait, not what was sent.</param>
+    /// <returns>A read at this token sees them; null where one was not as expected, and nothing is stored.</returns>
+    /// <exception cref="StoreUnavailableException">The store could not take them.</exception>
+    public Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation);
+
     /// <summary>Everything known of a number.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation);
@@ -90,7 +99,7 @@ public interface IFactStore : IAsyncDisposable
 
     /// <summary>Creates or replaces the record of an organisation.</summary>
     /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
-    public Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken cancellation);
+    public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation);
 
     /// <summary>States that a register is loaded as of a date; again with the same end state.</summary>
     /// <param name="register">Name of the register.</param>

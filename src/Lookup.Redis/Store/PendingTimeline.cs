@@ -12,6 +12,11 @@ internal sealed class PendingTimeline(NumberKey key, FactId id)
     private readonly Dictionary<long, ClaimChange> _claims = [];
     private bool[] _isNew = [];
 
+    /// <summary>One that is what the caller made it.</summary>
+    internal PendingTimeline(TimelineChange change)
+        : this(change.Fact.Key, change.Fact.Id) =>
+        (Expected, Value) = (change.Expected, change.Value);
+
     internal NumberKey Key => key;
 
     internal FactId Id => id;

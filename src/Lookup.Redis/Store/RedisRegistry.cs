@@ -1,5 +1,4 @@
 using System.Globalization;
-using Lookup.Core.Decisions;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
@@ -34,8 +33,8 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
         return last?.Registry.Version == version ? last.Registry : await ReadAllAsync(version, begin, history, cancellation);
     }
 
-    internal Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken cancellation) =>
-        SetAsync(Keys.Organisations, name, string.Create(CultureInfo.InvariantCulture, $"{(int)sector},{(int)layers}"), cancellation);
+    internal Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
+        SetAsync(Keys.Organisations, organisation.Name, StoredOrganisationFormat.Write(organisation), cancellation);
 
     internal Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
         SetAsync(Keys.Snapshots, Snapshot(register, date), "1", cancellation);
@@ -79,7 +78,7 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
         // What was read may hold changes made after this version; then the next call reads once more than it needs to.
         var registry = new Registry(
             atLeast,
-            [.. (await organisations!).Select(Organisation)],
+            [.. (await organisations!).Select(entry => StoredOrganisationFormat.Read((string)entry.Name!, (string)entry.Value!))],
             (await snapshots!)
                 .Select(entry => ((string)entry.Name!).Split('|'))
                 .GroupBy(parts => parts[0], StringComparer.Ordinal)
@@ -118,12 +117,4 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
 
     // Another history may give the same version to something else.
     private sealed record Known(Registry Registry, string History);
-
-    private static StoredOrganisation Organisation(HashEntry entry)
-    {
-        var parts = ((string)entry.Value!).Split(',');
-        return parts.Length == 2 && byte.TryParse(parts[0], out var sector) && byte.TryParse(parts[1], out var layers)
-            ? new StoredOrganisation((string)entry.Name!, (Sector)sector, (Layers)layers)
-            : throw RedisFaults.Damaged();
-    }
 }

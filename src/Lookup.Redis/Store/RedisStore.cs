@@ -1,4 +1,3 @@
-using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Batch;
@@ -81,6 +80,14 @@ internal sealed class RedisStore : IFactStore
     }
 
     /// <inheritdoc/>
+    public async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation)
+    {
+        var token = await _writer.TryReplaceAsync(changes, cancellation);
+        _bell.Wrote();
+        return token;
+    }
+
+    /// <inheritdoc/>
     public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation)
     {
         var partition = key.Partition(_partitions.Count);
@@ -150,8 +157,8 @@ internal sealed class RedisStore : IFactStore
     public Task<Registry> ReadRegistryAsync(CancellationToken cancellation) => _registry.ReadAsync(cancellation);
 
     /// <inheritdoc/>
-    public Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken cancellation) =>
-        _registry.PutOrganisationAsync(name, sector, layers, cancellation);
+    public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
+        _registry.PutOrganisationAsync(organisation, cancellation);
 
     /// <inheritdoc/>
     public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>

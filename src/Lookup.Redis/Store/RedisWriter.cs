@@ -57,6 +57,30 @@ internal sealed class RedisWriter(
         }
     }
 
+    /// <summary>See <see cref="IFactStore.TryReplaceAsync"/>.</summary>
+    internal async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation)
+    {
+        var outcomes = new WriteOutcome[changes.Count];
+        await names.RegisterAsync([.. changes.Select(c => c.Fact)], outcomes, cancellation);
+        if (Array.Exists(outcomes, o => o != WriteOutcome.None))
+            throw new StoreUnavailableException(StoreFault.Damaged, "The name of the organisation or group cannot be told apart from one in use.");
+        PendingTimeline[] pending = [.. changes.Select(c => new PendingTimeline(c))];
+        var partition = changes[0].Fact.Key.Partition(partitions.Count);
+        for (var round = 0; round < MaxRounds; round++)
+        {
+            var floor = partitions.Floor(partition);
+            var generations = await GenerationsAsync(partition, cancellation);
+            var (keys, arguments) = Arguments(partition, pending, generations, isWhole: true);
+            var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
+            if ((int)answer[0] == Script.NotAsExpected)
+                return null;
+            if (TryVersion(partition, answer, floor, out var version))
+                return ConsistencyToken.Of(manifest.Epoch, partition, version);
+        }
+
+        throw RedisFaults.Timeout();
+    }
+
     internal async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation)
     {
         if (suppression.Key != key)
@@ -138,7 +162,7 @@ internal sealed class RedisWriter(
         {
             var floor = partitions.Floor(partition);
             var generations = await GenerationsAsync(partition, cancellation);
-            var (keys, arguments) = Arguments(partition, batch, generations);
+            var (keys, arguments) = Arguments(partition, batch, generations, isWhole: false);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if (!TryVersion(partition, answer, floor, out var version))
                 return [.. batch];
@@ -214,14 +238,14 @@ internal sealed class RedisWriter(
             cancellation);
 
     private (RedisKey[] Keys, RedisValue[] Arguments) Arguments(
-        int partition, PendingTimeline[] batch, FilterGenerations generations)
+        int partition, PendingTimeline[] batch, FilterGenerations generations, bool isWhole)
     {
         var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
         keys.AddRange(generations.All.Select(g => Keys.Filter(partition, g.Number)));
         var buckets = new Dictionary<int, int>();
-        var arguments = new List<RedisValue>(5 + (batch.Length * (6 + (8 * generations.All.Length))))
+        var arguments = new List<RedisValue>(6 + (batch.Length * (6 + (8 * generations.All.Length))))
         {
-            epoch, generations.Text, link.Options.FeedLength, _channel, generations.All.Length,
+            epoch, generations.Text, link.Options.FeedLength, _channel, generations.All.Length, isWhole ? 1 : 0,
         };
         foreach (var timeline in batch)
         {

@@ -23,6 +23,9 @@ internal static class Script
     /// <summary>First element of an answer: the filter generations are other ones.</summary>
     internal const int OtherGenerations = 1;
 
+    /// <summary>First element of an answer: all or nothing was asked for, and not all was as expected.</summary>
+    internal const int NotAsExpected = 3;
+
     private static string Load(string name)
     {
         using var stream = typeof(Script).Assembly.GetManifestResourceStream($"scripts/{name}.lua")!;

@@ -43,6 +43,12 @@ public enum WriteOutcome : byte
 /// <param name="Token">A read at this token sees the batch.</param>
 public sealed record WriteResult(WriteOutcome[] Outcomes, ConsistencyToken Token);
 
+/// <summary>A timeline that takes the place of another.</summary>
+/// <param name="Fact">Its number, id and name; its entry is what is new.</param>
+/// <param name="Expected">What must be there; empty for nothing.</param>
+/// <param name="Value">What is stored in its place.</param>
+public sealed record TimelineChange(StoredFact Fact, byte[] Expected, byte[] Value);
+
 /// <summary>What an erasure did.</summary>
 /// <param name="Erased">Timelines removed.</param>
 /// <param name="Token">A read at this token sees it.</param>
@@ -61,7 +67,8 @@ public sealed record StoredSource(string Source, string Actor, string ImportId =
 /// <param name="Name">Its name.</param>
 /// <param name="Sector">Its sector.</param>
 /// <param name="Layers">The layers that bind it.</param>
-public sealed record StoredOrganisation(string Name, Sector Sector, Layers Layers);
+/// <param name="Own">What it sets itself; null for nothing.</param>
+public sealed record StoredOrganisation(string Name, Sector Sector, Layers Layers, OwnRules? Own = null);
 
 /// <summary>Organisations, loaded registers, credentials and grants at one moment.</summary>
 /// <param name="Version">Grows with every change.</param>

@@ -4,6 +4,7 @@ using Lookup.Core.Numbers;
 using Lookup.Server.Batch;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
+using Lookup.Server.Services;
 
 namespace Lookup.Server.Fake;
 
@@ -19,10 +20,18 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
         List<FieldFault>? faults = null;
         var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
         QuestionMapping.Map(request.Question, request.WhatIf, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
+        var reserved = request.Reserve is null ? 0 : Reservations.Read(request, ref faults);
         FieldFaults.ThrowIfAny(faults);
         await MarkAsync(context);
         request.Number = number.ToString();
-        return await answers.CheckAsync(request, context.CancellationToken);
+        var response = await answers.CheckAsync(request, context.CancellationToken);
+        if (request.Reserve is not null && response.Decision.Verdict == V1.Verdict.Allow)
+        {
+            var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+            response.Reservation = new V1.Reservation { Called = FieldFaults.ToTimestamp(now), Expires = FieldFaults.ToTimestamp(now + reserved) };
+        }
+
+        return response;
     }
 
     /// <inheritdoc/>

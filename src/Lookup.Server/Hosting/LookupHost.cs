@@ -232,6 +232,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>().AddSingleton<PositionTokens>();
         services.AddSingleton<SingleChecks>();
+        services.AddSingleton<Reservations>();
         AddAccess(services, options);
         services.AddSingleton(new FactExpander(regimes, cipher, clock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();

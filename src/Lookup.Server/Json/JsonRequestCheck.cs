@@ -89,6 +89,9 @@ internal static class JsonRequestCheck
                 Expect(value.ValueKind == JsonValueKind.String && IsTimestamp(value.GetString()!),
                     "A time in RFC 3339 is expected, for example \"2026-07-01T09:00:00Z\".");
                 break;
+            case FieldType.Message when field.MessageType.FullName == Duration.Descriptor.FullName:
+                Expect(value.ValueKind == JsonValueKind.String && IsDuration(value.GetString()!), "A length in seconds is expected, for example \"120s\".");
+                break;
             case FieldType.Message:
                 CheckMessage(value, field.MessageType, path, faults);
                 break;
@@ -156,6 +159,12 @@ internal static class JsonRequestCheck
         && (text[^1] == 'Z' || text[^6] is '+' or '-')
         && text.IndexOf('.', StringComparison.Ordinal) is -1 or 19
         && DateTimeOffset.TryParse(Trim(text), CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
+
+    // "-3.5s" and the like, up to nine decimals and what protobuf's Duration can hold.
+    private static bool IsDuration(string text) =>
+        text.EndsWith('s')
+        && decimal.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seconds)
+        && Math.Abs(seconds) <= Duration.MaxSeconds && seconds.Scale <= 9 && text[0] != '+' && text[^2] != '.';
 
     // DateTimeOffset takes seven decimals.
     private static string Trim(string text)

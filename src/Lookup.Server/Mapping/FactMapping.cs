@@ -52,11 +52,7 @@ internal static class FactMapping
             },
             V1.Fact.KindOneofCase.Subscriber => fact with { Subscriber = (SubscriberType)Byte((int)source.Subscriber.Type) },
             V1.Fact.KindOneofCase.PublishedForOffers => fact with { ProductGroup = source.PublishedForOffers.ProductGroup },
-            V1.Fact.KindOneofCase.Attempt => fact with
-            {
-                Organisation = source.Attempt.Organisation,
-                ProductGroup = source.Attempt.ProductGroup,
-            },
+            V1.Fact.KindOneofCase.Attempt => Attempt(fact, source.Attempt, ref faults),
             V1.Fact.KindOneofCase.Refusal => fact with { Organisation = source.Refusal.Organisation },
             _ => fact,
         };
@@ -74,6 +70,16 @@ internal static class FactMapping
         V1.Fact.KindOneofCase.Refusal => "refusal.organisation",
         _ => "kind",
     };
+
+    private static Fact Attempt(Fact fact, V1.Attempt source, ref List<FieldFault>? faults)
+    {
+        if (source.ReservedUntil is not null)
+        {
+            FieldFaults.Add(ref faults, "attempt.reserved_until", "It is given by the service: reserve a call with Check.");
+        }
+
+        return fact with { Organisation = source.Organisation, ProductGroup = source.ProductGroup };
+    }
 
     private static Fact Consent(Fact fact, V1.Consent source, ref List<FieldFault>? faults) => fact with
     {

@@ -58,7 +58,7 @@ internal static class KnownFactMapping
                 fact.PublishedForOffers = new V1.PublishedForOffers { ProductGroup = scope };
                 break;
             case FactKind.Attempt:
-                fact.Attempt = new V1.Attempt { Organisation = organisation, ProductGroup = group };
+                fact.Attempt = new V1.Attempt { Organisation = organisation, ProductGroup = group, ReservedUntil = Until(entry) };
                 break;
             case FactKind.Refusal:
                 fact.Refusal = new V1.Refusal { Organisation = scope };

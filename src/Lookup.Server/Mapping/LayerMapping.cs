@@ -1,6 +1,7 @@
 using Google.Protobuf.Collections;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Redis;
 
 namespace Lookup.Server.Mapping;
 
@@ -26,9 +27,17 @@ internal static class LayerMapping
         return off;
     }
 
-    internal static V1.Organisation ToProto(string name, Sector sector, Layers layers)
+    internal static V1.Organisation ToProto(StoredOrganisation source)
     {
-        var organisation = new V1.Organisation { Name = name, Sector = (V1.Sector)sector, Strict = layers.HasFlag(Layers.Strict) };
+        var layers = source.Layers;
+        var organisation = new V1.Organisation
+        {
+            Name = source.Name,
+            Sector = (V1.Sector)source.Sector,
+            Strict = layers.HasFlag(Layers.Strict),
+            AttemptCaps = { OwnRulesMapping.ToProto(source.Own) },
+            PauseAfterRefusalDays = (uint)(source.Own?.PauseDays ?? 0),
+        };
         foreach (var layer in (ReadOnlySpan<Layer>)[Layer.Code, Layer.Policy])
         {
             if (((int)layers & (1 << (int)layer)) == 0)

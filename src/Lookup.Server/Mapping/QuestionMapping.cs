@@ -10,8 +10,6 @@ internal static class QuestionMapping
     // Clocks of dialers run ahead; beyond this a time is wrong, not early.
     private const long ClockSkewMs = 5 * 60 * 1000;
 
-    private const string NameRule = "1 to 64 characters of [a-z0-9._-] are expected.";
-
     /// <summary>Checks every field. What is returned counts only if no fault was added.</summary>
     /// <param name="source">The question asked, or null.</param>
     /// <param name="whatIf">What is supposed, or null.</param>
@@ -35,7 +33,7 @@ internal static class QuestionMapping
 
         if (!FieldFaults.IsName(source.Organisation))
         {
-            FieldFaults.Add(ref faults, "question.organisation", NameRule);
+            FieldFaults.Add(ref faults, "question.organisation", FieldFaults.NameRule);
         }
 
         if (source.ProductGroup.Length != 0 && !FieldFaults.IsName(source.ProductGroup))
@@ -113,7 +111,7 @@ internal static class QuestionMapping
 /// <param name="Question">The rest.</param>
 internal readonly record struct AskedQuestion(string Organisation, Layers Without, bool Strict, Question Question)
 {
-    /// <summary>The whole question: the organisation's record, where there is one, sets sector and layers.</summary>
+    /// <summary>The whole question: the organisation's record, where there is one, sets sector, layers and rules of its own.</summary>
     internal Question Resolve(RegistrySnapshot registry)
     {
         var record = registry.Find(Organisation);
@@ -123,6 +121,6 @@ internal readonly record struct AskedQuestion(string Organisation, Layers Withou
             layers |= Layers.Strict;
         }
 
-        return Question with { Sector = record?.Sector ?? Question.Sector, Layers = layers & ~Without };
+        return Question with { Sector = record?.Sector ?? Question.Sector, Layers = layers & ~Without, Own = record?.Own };
     }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
@@ -112,6 +111,10 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
         MeasureAsync(StoreRequest.Write, clock.GetTimestamp(), inner.WriteAsync(facts, cancellation));
 
     /// <inheritdoc/>
+    public Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation) =>
+        MeasureAsync(StoreRequest.Write, clock.GetTimestamp(), inner.TryReplaceAsync(changes, cancellation));
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation) =>
         MeasureAsync(StoreRequest.ReadAll, clock.GetTimestamp(), inner.ReadAllAsync(key, cancellation));
 
@@ -134,8 +137,8 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
         MeasureAsync(StoreRequest.Registry, clock.GetTimestamp(), inner.ReadRegistryAsync(cancellation));
 
     /// <inheritdoc/>
-    public Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken cancellation) =>
-        inner.PutOrganisationAsync(name, sector, layers, cancellation);
+    public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
+        inner.PutOrganisationAsync(organisation, cancellation);
 
     /// <inheritdoc/>
     public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>

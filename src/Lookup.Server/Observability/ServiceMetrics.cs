@@ -14,6 +14,7 @@ internal enum Way : byte
     Check,
     Stream,
     Explain,
+    Reserve,
 }
 
 /// <summary>A call that failed.</summary>

@@ -1,19 +1,18 @@
 using System.Collections.Frozen;
-using Lookup.Core.Decisions;
 using Lookup.Core.Regimes;
+using Lookup.Redis;
 
 namespace Lookup.Server.Registry;
 
 /// <summary>What the store's registry said at one moment: organisations, and the register snapshots loaded. Immutable.</summary>
 internal sealed class RegistrySnapshot
 {
-    private readonly FrozenDictionary<string, Organisation> _organisations;
+    private readonly FrozenDictionary<string, StoredOrganisation> _organisations;
 
     internal RegistrySnapshot(Redis.Registry source, RegimeSet regimes, long readAt)
     {
         Source = source;
-        _organisations = source.Organisations.Select(o => new Organisation(o.Name, o.Sector, o.Layers))
-            .ToFrozenDictionary(o => o.Name, StringComparer.Ordinal);
+        _organisations = source.Organisations.ToFrozenDictionary(o => o.Name, StringComparer.Ordinal);
         Registers = new RegisterSnapshots(regimes, source.Snapshots);
         ReadAt = readAt;
     }
@@ -29,9 +28,7 @@ internal sealed class RegistrySnapshot
     /// <summary>Snapshot dates (Unix milliseconds) by register name.</summary>
     internal IReadOnlyDictionary<string, long[]> Dates => Source.Snapshots;
 
-    internal IReadOnlyCollection<Organisation> Organisations => _organisations.Values;
+    internal IReadOnlyCollection<StoredOrganisation> Organisations => _organisations.Values;
 
-    internal Organisation? Find(string name) => _organisations.GetValueOrDefault(name);
-
-    internal sealed record Organisation(string Name, Sector Sector, Layers Layers);
+    internal StoredOrganisation? Find(string name) => _organisations.GetValueOrDefault(name);
 }

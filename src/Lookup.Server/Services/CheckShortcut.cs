@@ -2,7 +2,7 @@
 //
 // Most checks are decided in less time than a gRPC library takes to find the method, run its interceptors and make its
 // call's objects. A request in the plain form that every client sends is answered here if the answer is OK. Whatever is
-// compressed, long or faulty is left as it came to the endpoint behind this one, which reads it again; and where the store
+// compressed, long or faulty, or writes too, is left as it came to the endpoint behind this one, which reads it again; and where the store
 // cannot answer, that endpoint is told so and makes the error of it. So nothing but that one answer is made here.
 //
 // The frame is one byte for "not compressed" and the length in four bytes, big-endian; the status is a trailer.
@@ -60,7 +60,7 @@ internal sealed class CheckShortcut(
         }
 
         var request = read.IsCompleted ? TryParse(read.Buffer) : null;
-        if (request is null || await TryAnswerAsync(request, context, begin) is not { } answer)
+        if (request is null or { Reserve: not null } || await TryAnswerAsync(request, context, begin) is not { } answer)
         {
             body.AdvanceTo(read.Buffer.Start);
             await next(context);

@@ -111,6 +111,9 @@ internal sealed class FactsRead : IDisposable
     /// <summary>The stored value of the n-th id, or null.</summary>
     internal byte[]? ValueAt(int index) => _bySlot[_slots[index]].ToArray();
 
+    /// <summary>The stored value of one of the ids, or null.</summary>
+    internal byte[]? ValueOf(FactId id) => Ids.Span.IndexOf(id) is >= 0 and var index ? ValueAt(index) : null;
+
     /// <summary>Digest of what was read, for the receipt; see <see cref="FactsDigest"/>.</summary>
     internal ReadOnlyMemory<byte> Digest()
     {

@@ -14,6 +14,7 @@ namespace Lookup.Server.Services;
 /// <summary>lookup.v1.LookupService.</summary>
 internal sealed class LookupEndpoint(
     SingleChecks checks,
+    Reservations reservations,
     FactReader reader,
     FactNaming naming,
     ChunkServices chunks,
@@ -31,8 +32,15 @@ internal sealed class LookupEndpoint(
         CheckShortcut.ThrowIfFailed(context.GetHttpContext());
         List<FieldFault>? faults = null;
         var asked = checks.Read(request, context.GetHttpContext(), ref faults);
+        var reserved = request.Reserve is null ? 0 : Reservations.Read(request, ref faults);
         FieldFaults.ThrowIfAny(faults);
         Demand(asked, context);
+        if (request.Reserve is not null)
+        {
+            using var write = new StoreCall(context, options.StoreWriteLimitMs);
+            return await reservations.AnswerAsync(request, Reservations.Asked(asked), reserved, context.GetHttpContext(), write);
+        }
+
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         return checks.TryAnswer(request, asked, out var begun) ?? await checks.AnswerAsync(request, asked, begun, call);
     }

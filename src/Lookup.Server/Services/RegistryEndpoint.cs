@@ -29,17 +29,19 @@ internal sealed class RegistryEndpoint(
 
         if (!FieldFaults.IsName(source.Name))
         {
-            FieldFaults.Add(ref faults, "organisation.name", "1 to 64 characters of [a-z0-9._-] are expected.");
+            FieldFaults.Add(ref faults, "organisation.name", FieldFaults.NameRule);
         }
 
         FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PressPublisher, "organisation.sector", ref faults);
         var off = LayerMapping.SwitchedOff(source.SwitchedOffLayers, "organisation.switched_off_layers", ref faults);
+        var own = OwnRulesMapping.Map(source, ref faults);
         FieldFaults.ThrowIfAny(faults);
 
         var sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector;
         var layers = (Layers.Default & ~off) | (source.Strict ? Layers.Strict : 0);
-        await WriteAsync(token => store.PutOrganisationAsync(source.Name, sector, layers, token), context);
-        return new V1.PutOrganisationResponse { Organisation = LayerMapping.ToProto(source.Name, sector, layers) };
+        var organisation = new StoredOrganisation(source.Name, sector, layers, own);
+        await WriteAsync(token => store.PutOrganisationAsync(organisation, token), context);
+        return new V1.PutOrganisationResponse { Organisation = LayerMapping.ToProto(organisation) };
     }
 
     /// <inheritdoc/>
@@ -49,7 +51,7 @@ internal sealed class RegistryEndpoint(
         var response = new V1.ListOrganisationsResponse();
         foreach (var organisation in snapshot.Organisations.OrderBy(o => o.Name, StringComparer.Ordinal))
         {
-            response.Organisations.Add(LayerMapping.ToProto(organisation.Name, organisation.Sector, organisation.Layers));
+            response.Organisations.Add(LayerMapping.ToProto(organisation));
         }
 
         return response;

@@ -56,13 +56,16 @@ internal sealed class SingleChecks(
     internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked, out FactsRead? begun)
     {
         begun = reader.Begin(asked);
-        return begun is { IsWhole: true } ? Decide(request, asked, begun) : null;
+        return begun is { IsWhole: true } ? Answer(request, asked, begun, Decide(asked, begun)) : null;
     }
 
     /// <summary>Answers from the store.</summary>
     /// <exception cref="StoreUnavailableException">The store cannot answer.</exception>
-    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, StoreCall call) =>
-        Decide(request, asked, await reader.ReadAsync(asked, begun, call));
+    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, StoreCall call)
+    {
+        var facts = await reader.ReadAsync(asked, begun, call);
+        return Answer(request, asked, facts, Decide(asked, facts));
+    }
 
     /// <inheritdoc cref="Read(V1.CheckRequest, HttpContext?, ref List{FieldFault}?)"/>
     internal NumberQuestion Read(
@@ -90,19 +93,22 @@ internal sealed class SingleChecks(
         facts.Age,
         facts.Position is { } position ? tokens.Of(position) : "");
 
-    private V1.CheckResponse Decide(V1.CheckRequest request, in NumberQuestion asked, FactsRead read)
+    internal static Decision Decide(in NumberQuestion asked, FactsRead facts) => IsBehind(facts, asked.Demand)
+        ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
+        : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+
+    /// <summary>Makes the answer of a decision: its receipt, its place in the metrics, its audit. Disposes of the facts.</summary>
+    /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
+    internal V1.CheckResponse Answer(V1.CheckRequest request, in NumberQuestion asked, FactsRead read, in Decision decision)
     {
         using var facts = read;
-        var isBehind = IsBehind(facts, asked.Demand);
-        var decision = isBehind
-            ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
-            : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
         var receipt = receipts.Wants(request.Receipt, request.WhatIf is not null)
             ? receipts.Write(asked, request.Receipt, request.WhatIf is not null, facts, decision)
             : null;
         Tracing.Decided(decision);
-        metrics.Decided(Way.Check, decision.Verdict, decision.Primary);
-        if (decision.Verdict == Verdict.Allow && request.WhatIf is null && audit.Wants())
+        metrics.Decided(request.Reserve is null ? Way.Check : Way.Reserve, decision.Verdict, decision.Primary);
+        // One that is reserved would be found counted already.
+        if (decision.Verdict == Verdict.Allow && request.WhatIf is null && request.Reserve is null && audit.Wants())
         {
             audit.Take(new AllowAnswer(asked.Number, facts.Question, facts.Rules!, facts.Registers, asked.At));
         }
@@ -113,7 +119,7 @@ internal sealed class SingleChecks(
             Number = asked.Number.ToString(),
             Receipt = receipt,
         };
-        if (shadow.IsOn && request.WhatIf is null && !isBehind)
+        if (shadow.IsOn && request.WhatIf is null && decision.Primary != ReasonCode.NotFresh)
         {
             shadow.Compare(asked.Number, facts, decision);
         }

@@ -1,4 +1,3 @@
-using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
@@ -98,6 +97,12 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         return await inner.ReadAllAsync(key, ct);
     }
 
+    public async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await inner.TryReplaceAsync(changes, ct);
+    }
+
     public async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken ct)
     {
         await Trouble(ct);
@@ -129,10 +134,10 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         return await inner.ReadRegistryAsync(ct);
     }
 
-    public async Task PutOrganisationAsync(string name, Sector sector, Layers layers, CancellationToken ct)
+    public async Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken ct)
     {
         await Trouble(ct);
-        await inner.PutOrganisationAsync(name, sector, layers, ct);
+        await inner.PutOrganisationAsync(organisation, ct);
     }
 
     public async Task AddSnapshotAsync(string register, long date, CancellationToken ct)

@@ -200,12 +200,12 @@ public abstract partial class StoreContract : IAsyncLifetime
     public async Task Registry_Changed_IsReadAtOnce()
     {
         var empty = await Store.ReadRegistryAsync(Token);
-        await Store.PutOrganisationAsync("acme", Sector.Other, Layers.Default, Token);
+        await Store.PutOrganisationAsync(new StoredOrganisation("acme", Sector.Other, Layers.Default), Token);
         await Store.AddSnapshotAsync("nl-bmnr", 2_000, Token);
         await Store.AddSnapshotAsync("nl-bmnr", 1_000, Token);
         await Store.AddSnapshotAsync("nl-bmnr", 2_000, Token);
         var first = await Store.ReadRegistryAsync(Token);
-        await Store.PutOrganisationAsync("acme", Sector.CharityLottery, Layers.Law, Token);
+        await Store.PutOrganisationAsync(new StoredOrganisation("acme", Sector.CharityLottery, Layers.Law), Token);
         var second = await Store.ReadRegistryAsync(Token);
 
         Assert.Empty(empty.Organisations);
@@ -322,7 +322,7 @@ public abstract partial class StoreContract : IAsyncLifetime
         await FailsAsync(fault, () => Store.SourceAsync(77, Token).AsTask());
         await FailsAsync(fault, () => Store.NameAsync(77, Token).AsTask());
         await FailsAsync(fault, () => Store.ReadRegistryAsync(Token));
-        await FailsAsync(fault, () => Store.PutOrganisationAsync("acme", Sector.Other, Layers.Default, Token));
+        await FailsAsync(fault, () => Store.PutOrganisationAsync(new StoredOrganisation("acme", Sector.Other, Layers.Default), Token));
         await FailsAsync(fault, () => Store.AddSnapshotAsync("nl-bmnr", 1, Token));
         await FailsAsync(fault, () => Store.ProbeAsync(Token));
     }

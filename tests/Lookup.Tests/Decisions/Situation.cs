@@ -41,6 +41,8 @@ internal sealed class Situation
 
     internal Layers Layers { get; set; } = Layers.Default;
 
+    internal OwnRules? Own { get; set; }
+
     internal bool Automated { get; set; }
 
     internal long RequestedAt { get; set; }
@@ -59,6 +61,7 @@ internal sealed class Situation
         Automated = Automated,
         RequestedAt = RequestedAt,
         Layers = Layers,
+        Own = Own,
     };
 
     internal static long At(string time) =>
@@ -107,6 +110,9 @@ internal sealed class Situation
         Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = At(at) });
         return group.Length == 0 ? this : Record(FactKind.Attempt, 0, Scope.Of("o", group), new FactEntry { Effective = At(at) });
     }
+
+    internal Situation Reserved(string at, string until) =>
+        Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = At(at), Until = At(until) });
 
     internal Situation Refusal(string at) => Record(FactKind.Refusal, 0, Scope.Of("o"), new FactEntry { Effective = At(at) });
 

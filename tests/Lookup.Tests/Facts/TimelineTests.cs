@@ -51,7 +51,7 @@ public class TimelineTests
                 Recorded = entry.Recorded,
                 Source = entry.Source,
                 Withdrawn = entry.Withdrawn,
-                Until = kind is FactKind.Consent or FactKind.Relation ? entry.Until : FactEntry.Open,
+                Until = kind is FactKind.Consent or FactKind.Relation or FactKind.Attempt ? entry.Until : FactEntry.Open,
                 Since = kind is FactKind.Relation && entry.Since != entry.Effective ? entry.Since : 0,
                 Categories = kind is FactKind.Registration ? entry.Categories : 0,
                 Marks = kind is FactKind.Consent or FactKind.Relation ? entry.Marks & ~FactMarks.Snapshot : kind is FactKind.Registration ? entry.Marks & FactMarks.Snapshot : 0,

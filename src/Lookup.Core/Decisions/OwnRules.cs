@@ -1,0 +1,94 @@
+using System.Globalization;
+using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
+
+namespace Lookup.Core.Decisions;
+
+/// <summary>A cap that an organisation sets itself: no more attempts in a window than this.</summary>
+/// <param name="Max">Attempts, 1 to <see cref="OwnRules.MaxAttempts"/>.</param>
+/// <param name="WithinHours">Length of a window that ends at the call, in hours, 1 to 8,784; 0 where days are given.</param>
+/// <param name="DaysBack">The day of the call and so many before it, 0 to 366, as days are where the number is; 0 where hours are given.</param>
+/// <param name="PerSubject">Counts the attempts of the call's product group alone.</param>
+public sealed record AttemptCap(int Max, int WithinHours, int DaysBack, bool PerSubject);
+
+/// <summary>
+/// What an organisation sets itself beyond the regimes: they bind it whatever layers it switched off, and are looked at behind the
+/// regime's rules. They can only forbid. Immutable.
+/// </summary>
+public sealed class OwnRules
+{
+    /// <summary>The most attempts that a cap can allow: the history keeps as many for certain.</summary>
+    public const int MaxAttempts = Timeline.MaxEntries - 1;
+
+    /// <summary>The most caps of an organisation.</summary>
+    public const int MaxCaps = 4;
+
+    /// <summary>The longest window, in hours.</summary>
+    public const int MaxHours = 24 * 366;
+
+    /// <summary>The longest window or pause, in days.</summary>
+    public const int MaxDays = 366;
+
+    private const string Article = "own rule";
+
+    private OwnRules(IReadOnlyList<AttemptCap> caps, int pauseDays)
+    {
+        (Caps, PauseDays) = (caps, pauseDays);
+        All = [.. caps.Select(RuleOf), .. pauseDays > 0 ? [PauseOf(pauseDays)] : Array.Empty<Rule>()];
+        Slots = All.Aggregate(0u, (slots, rule) => slots | RegimeSet.SlotsOf(rule));
+    }
+
+    /// <summary>The caps.</summary>
+    public IReadOnlyList<AttemptCap> Caps { get; }
+
+    /// <summary>Full days without calls after a refusal; 0 for none.</summary>
+    public int PauseDays { get; }
+
+    internal Rule[] All { get; }
+
+    /// <summary>Bits of the fact slots that they look at.</summary>
+    internal uint Slots { get; }
+
+    /// <summary>Rules of an organisation; null where it has none.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A value is out of its range.</exception>
+    public static OwnRules? Of(IReadOnlyList<AttemptCap> caps, int pauseDays)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(caps.Count, MaxCaps, nameof(caps));
+        Within(pauseDays, 0, MaxDays, nameof(pauseDays));
+        foreach (var cap in caps)
+        {
+            Within(cap.Max, 1, MaxAttempts, nameof(AttemptCap.Max));
+            Within(cap.WithinHours, 0, MaxHours, nameof(AttemptCap.WithinHours));
+            Within(cap.DaysBack, 0, cap.WithinHours > 0 ? 0 : MaxDays, nameof(AttemptCap.DaysBack));
+        }
+
+        return caps.Count == 0 && pauseDays == 0 ? null : new OwnRules(caps, pauseDays);
+    }
+
+    private static void Within(int value, int least, int most, string name)
+    {
+        if (value < least || value > most)
+            throw new ArgumentOutOfRangeException(name, value, string.Create(CultureInfo.InvariantCulture, $"{least} to {most} is expected."));
+    }
+
+    private static Rule RuleOf(AttemptCap cap) => new()
+    {
+        Type = RuleType.Attempts,
+        Text = Text(string.Create(
+            CultureInfo.InvariantCulture,
+            $"The organisation allows itself {cap.Max} attempts {(cap.WithinHours > 0 ? $"in {cap.WithinHours} hours" : $"on the day of the call and the {cap.DaysBack} days before it")}{(cap.PerSubject ? " for one product group" : "")}.")),
+        Max = cap.Max,
+        WithinHours = cap.WithinHours,
+        DaysBack = cap.DaysBack,
+        PerSubject = cap.PerSubject,
+    };
+
+    private static Rule PauseOf(int days) => new()
+    {
+        Type = RuleType.Refusal,
+        Text = Text(string.Create(CultureInfo.InvariantCulture, $"The organisation does not call for {days} days after a refusal.")),
+        PauseDays = days,
+    };
+
+    private static RuleText Text(string text) => new(Layer.Policy, Article, text);
+}
