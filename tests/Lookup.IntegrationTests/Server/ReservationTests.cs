@@ -208,7 +208,9 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
         var token = (await server.Facts.RecordOutcomeAsync(outcome)).ConsistencyToken;
         var explained = await server.Lookup.ExplainAsync(new ExplainRequest
         {
-            Number = number, Question = Samples.Question("pausing"), Consistency = new Consistency { AtLeastAsFresh = token },
+            Number = number,
+            Question = Samples.Question("pausing"),
+            Consistency = new Consistency { AtLeastAsFresh = token },
         });
         Assert.Equal((Verdict.Deny, ReasonCode.Refusal), (explained.Decision.Verdict, explained.Decision.Reasons[0].Code));
         Assert.Contains("The organisation does not call for 30 days after a refusal.", explained.Text, StringComparison.Ordinal);
