@@ -35,7 +35,7 @@ public static class Decider
     {
         var count = 0;
         var grouped = question.OrganisationGroup != question.Organisation;
-        var wanted = rules.Slots | (question.Own?.Slots ?? 0) | (question.Reserves ? Attempts : 0);
+        var wanted = Wanted(rules, question);
         for (var slot = 0; slot < Slot.Count; slot++)
         {
             var twin = slot is Slot.ConsentGroup or Slot.PublishedGroup or Slot.AttemptsGroup;
@@ -74,7 +74,7 @@ public static class Decider
         for (var i = 0; i < count; i++)
         {
             var slot = slots[i];
-            if (SlotOf(from, ids[i], slot) is var known and >= 0)
+            if (SlotOf(from, question, ids[i], slot) is var known and >= 0)
             {
                 toBySlot[slot] = bySlot[known];
             }
@@ -113,8 +113,12 @@ public static class Decider
         return new Explanation(decision, trace.Steps, Wording.Whole(decision, question, trace.Steps));
     }
 
+    // Bits of the slots that are looked at.
+    private static uint Wanted(Rules rules, in Question question) =>
+        rules.Slots | (question.Own?.Slots ?? 0) | (question.Reserves ? Attempts : 0);
+
     /// <summary>Where a timeline stands among those of other rules; -1: they do not look at it.</summary>
-    private static int SlotOf(Rules? rules, in FactId id, int slot)
+    private static int SlotOf(Rules? rules, in Question question, in FactId id, int slot)
     {
         if (rules is null)
         {
@@ -123,7 +127,7 @@ public static class Decider
 
         if (id.Kind != FactKind.Registration)
         {
-            return (rules.Slots & (1u << slot)) != 0 ? slot : -1;
+            return (Wanted(rules, question) & (1u << slot)) != 0 ? slot : -1;
         }
 
         // Which place a register has differs from rules to rules.
