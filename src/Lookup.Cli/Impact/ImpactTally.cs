@@ -41,9 +41,9 @@ internal sealed class ImpactTally(int examples)
     /// <summary>Blank lines.</summary>
     public long Blank { get; set; }
 
-    /// <summary>What would change: first what would be permitted, then the most frequent.</summary>
+    /// <summary>What would change: first what would be permitted, then what would be no longer, other verdicts, reasons alone; each by its count.</summary>
     public IEnumerable<(ImpactKey Key, Row Row)> Changes => _changes
-        .OrderByDescending(change => change.Key.To == Verdict.Allow && change.Key.From != Verdict.Allow)
+        .OrderBy(change => Rank(change.Key))
         .ThenByDescending(change => change.Value.Lines)
         .ThenBy(change => change.Key.ToString(), StringComparer.Ordinal)
         .Select(change => (change.Key, change.Value));
@@ -89,6 +89,9 @@ internal sealed class ImpactTally(int examples)
 
     /// <summary>Takes a line that cannot be asked about.</summary>
     public void Add(in ImpactExample line, ListFault fault) => Add(_invalid, fault, line);
+
+    private static int Rank(in ImpactKey key) =>
+        key.From == key.To ? 3 : key.To == Verdict.Allow ? 0 : key.From == Verdict.Allow ? 1 : 2;
 
     private void Add<T>(IDictionary<T, Row> rows, T key, in ImpactExample line)
     {

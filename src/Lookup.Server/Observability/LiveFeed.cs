@@ -5,6 +5,7 @@ using Lookup.Redis;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Records;
+using Lookup.Server.Shadow;
 using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Observability;
@@ -20,6 +21,7 @@ internal sealed class LiveFeed(
     FilterMetrics filters,
     RecordCache records,
     Instance instance,
+    ShadowRun shadow,
     LookupServerOptions options,
     TimeProvider clock) : BackgroundService
 {
@@ -143,6 +145,7 @@ internal sealed class LiveFeed(
             FalsePositives = (totals.FalsePositives - before.FalsePositives) / seconds,
             Filters = Filters(),
             Instance = instance,
+            Shadow = shadow.SoFar,
         };
     }
 

@@ -73,7 +73,16 @@ internal sealed record LiveSample
     public required IReadOnlyList<LiveFilter?> Filters { get; init; }
 
     public required Instance Instance { get; init; }
+
+    /// <summary>What the shadow regimes came to since the start; null where there are none.</summary>
+    public required LiveShadow? Shadow { get; init; }
 }
+
+/// <summary>Decisions made under the shadow regimes too.</summary>
+/// <param name="Same">Verdict and reasons were the same.</param>
+/// <param name="Different">They differed.</param>
+/// <param name="NotCompared">It cannot be told.</param>
+internal sealed record LiveShadow(double Same, double Different, double NotCompared);
 
 /// <summary>A partition's filter.</summary>
 /// <param name="Fill">Part of its bits that are set, 0 to 1.</param>

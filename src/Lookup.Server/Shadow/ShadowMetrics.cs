@@ -51,6 +51,11 @@ internal sealed class ShadowMetrics
             ["way", "from", "to", "reason", "change"]);
     }
 
+    internal LiveShadow SoFar => new(
+        Of(ShadowOutcome.Same),
+        Of(ShadowOutcome.Different),
+        Of(ShadowOutcome.Unread) + Of(ShadowOutcome.Dropped) + Of(ShadowOutcome.Failed));
+
     internal void Compared(Way way, ShadowOutcome outcome) => _compared[((int)way * Outcomes) + (int)outcome].Inc();
 
     internal void Changed(Way way, in DecisionChange change)
@@ -59,6 +64,8 @@ internal sealed class ShadowMetrics
         ref var child = ref _changed[index + (change.Came ? 1 : 0)];
         (Volatile.Read(ref child) ?? Child(ref child, way, change)).Inc();
     }
+
+    private double Of(ShadowOutcome outcome) => Ways.Sum(way => _compared[((int)way * Outcomes) + (int)outcome].Value);
 
     private Counter.Child Child(ref Counter.Child? place, Way way, in DecisionChange change)
     {

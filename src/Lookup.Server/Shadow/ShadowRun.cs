@@ -67,6 +67,9 @@ internal sealed class ShadowRun(
     /// <summary>Decides under the shadow; another in tests of one that fails.</summary>
     internal ShadowDecision DecideShadow { get; set; } = Decider.Decide;
 
+    /// <summary>What came out so far; null where nothing is compared.</summary>
+    internal LiveShadow? SoFar => IsOn ? _counts.SoFar : null;
+
     /// <summary>Compares a check that was decided, on what was read for it.</summary>
     internal void Compare(PhoneNumber number, FactsRead facts, in Decision decision)
     {

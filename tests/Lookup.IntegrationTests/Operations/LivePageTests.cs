@@ -3,6 +3,7 @@ using System.Text.Json;
 using Lookup.Core.Facts;
 using Lookup.IntegrationTests.Dashboard;
 using Lookup.IntegrationTests.Server;
+using Lookup.IntegrationTests.Shadow;
 using Lookup.Redis;
 using Lookup.V1;
 using PuppeteerSharp;
@@ -58,6 +59,7 @@ public sealed class LivePageTests : IAsyncLifetime
         Assert.Equal("serving", await TextAsync(page, "#state"));
         Assert.Equal(server.Store.Manifest.Partitions, await page.EvaluateExpressionAsync<int>("document.querySelectorAll('#ages span').length"));
         Assert.Contains($"{server.Store.Manifest.Epoch:x16}", await TextAsync(page, "#instance"), StringComparison.Ordinal);
+        Assert.Contains("shadow regimesnone", await TextAsync(page, "#instance"), StringComparison.Ordinal);
         Assert.Contains("circuits closed", await TextAsync(page, "#store"), StringComparison.Ordinal);
         Assert.Empty(_faults);
         if (Chromium.TakesPictures)
@@ -65,6 +67,16 @@ public sealed class LivePageTests : IAsyncLifetime
             await UntilAsync(page, "samples.length > 55", 120_000);
             await Chromium.TakePictureAsync(page, "operations.png");
         }
+    }
+
+    [Fact]
+    public async Task Page_WithShadowRegimes_TellsHowManyDecisionsWouldChange()
+    {
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), shadow: ShadowTests.Version("hours"));
+        await using var page = await OpenAsync(server);
+        await server.Lookup.CheckAsync(Samples.Check(Samples.NewNumber()));
+        await UntilAsync(page, "document.getElementById('instance').textContent.includes('1 of 1 decisions would change')");
+        Assert.Empty(_faults);
     }
 
     [Fact]

@@ -30,7 +30,7 @@ public sealed class ImpactCommandTests : IDisposable
         Assert.Equal("2024-03-12T13:00:00Z", (string)json["call_time"]!);
         Assert.Equal(
             ["allow deny outside_hours came NL-2 1 line 2 +31612345670", "deny deny outside_hours came NL-2 2 line 3 +31612345671 line 5 +31612345672"],
-            Changes(json).Order());
+            Changes(json));
         Assert.Equal(["letters: 4", "too_short: 7"], Faults(json));
         Assert.Equal("allow 1 0, deny 2 3, unknown 0 0, not_covered 1 1", Verdicts(json));
         Assert.Contains(json["regimes"]!.AsArray(), r => (string)r!["from"]! == "NL-2" && (string)r["from_version"]! == "2026-11-24" && (string)r["to_version"]! == "next");

@@ -93,6 +93,12 @@ function draw(id, series, label) {
   }
 }
 
+function shadow(found) {
+  if (!found) return 'none';
+  const left = found.notCompared ? `, ${whole.format(found.notCompared)} not compared` : '';
+  return `${whole.format(found.different)} of ${whole.format(found.same + found.different)} decisions would change${left}`;
+}
+
 function about(now) {
   const looked = now.filters.filter(f => f);
   const worst = name => looked.length ? part.format(Math.max(...looked.map(f => f[name]))) : '–';
@@ -105,7 +111,7 @@ function about(now) {
     ['reads a second that a filter asked for', `${whole.format(now.filterConfirmed)} rightly, ${whole.format(now.falsePositives)} for nothing`],
   ]);
   const { version, host, process, started, epoch } = now.instance;
-  rows('instance', [['version', version], ['host and process', `${host}, ${process}`], ['since', utc(started)], ['epoch of its store', epoch]]);
+  rows('instance', [['version', version], ['host and process', `${host}, ${process}`], ['since', utc(started)], ['epoch of its store', epoch], ['shadow regimes', shadow(now.shadow)]]);
 }
 
 function show() {
