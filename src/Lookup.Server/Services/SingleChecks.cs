@@ -97,6 +97,10 @@ internal sealed class SingleChecks(
         ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
         : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
 
+    // What is behind a token, or cannot be reserved, was not decided by rules.
+    private static bool IsOfRules(V1.CheckRequest request, in Decision decision) =>
+        decision.Primary != ReasonCode.NotFresh && (request.Reserve is null || decision.Primary != ReasonCode.RecordUnreadable);
+
     /// <summary>Makes the answer of a decision: its receipt, its place in the metrics, its audit. Disposes of the facts.</summary>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
     internal V1.CheckResponse Answer(V1.CheckRequest request, in NumberQuestion asked, FactsRead read, in Decision decision)
@@ -119,7 +123,7 @@ internal sealed class SingleChecks(
             Number = asked.Number.ToString(),
             Receipt = receipt,
         };
-        if (shadow.IsOn && request.WhatIf is null && decision.Primary != ReasonCode.NotFresh)
+        if (shadow.IsOn && request.WhatIf is null && IsOfRules(request, decision))
         {
             shadow.Compare(asked.Number, facts, decision);
         }

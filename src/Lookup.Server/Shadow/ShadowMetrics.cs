@@ -11,7 +11,7 @@ internal enum ShadowOutcome : byte
     Same,
     /// <summary>They differ.</summary>
     Different,
-    /// <summary>Not comparable: the store could not be asked for what the shadow looks at.</summary>
+    /// <summary>Not comparable: what the shadow looks at could not be read, or not any more as it was.</summary>
     Unread,
     /// <summary>Not comparable: there were more numbers to be read than are read for this.</summary>
     Dropped,
@@ -37,7 +37,7 @@ internal sealed class ShadowMetrics
     {
         var compared = factory.CreateCounter(
             "lookup_shadow_comparisons_total",
-            "Decisions also made under the shadow regimes, by what came out: same, different, or not comparable: unread (the store was away), dropped (too many to be read), failed.",
+            "Decisions also made under the shadow regimes, by what came out: same, different, or not comparable: unread (the store was away, or the call is reserved meanwhile), dropped (too many to be read), failed.",
             ["way", "outcome"]);
         _compared =
         [

@@ -84,7 +84,16 @@ internal sealed class ShadowRun(
                     : Decider.Carry(facts.Rules, rules, facts.Question, facts.BySlot, room.BySlot, room.Ids, room.Slots);
                 if (missing > 0 && !AreAbsent(facts.Key, room.Ids.AsSpan(0, missing)))
                 {
-                    Queue(new Waiting(number, facts.Question, facts.Registers, Way.Check));
+                    // A call that is reserved is counted by now: what is read afterwards is not what was decided on.
+                    if (facts.Question.Reserves)
+                    {
+                        _counts.Compared(Way.Check, ShadowOutcome.Unread);
+                    }
+                    else
+                    {
+                        Queue(new Waiting(number, facts.Question, facts.Registers, Way.Check));
+                    }
+
                     return;
                 }
 

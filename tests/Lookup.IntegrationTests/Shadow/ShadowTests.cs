@@ -141,6 +141,35 @@ public sealed class ShadowTests
     }
 
     [Fact]
+    public async Task Check_ThatReserves_IsComparedOnWhatItWasDecidedOn()
+    {
+        await using var server = await StartAsync(await LookupServer.EmbeddedAsync(), Version("cap"));
+        var number = Samples.NewNumber();
+        await RecordAsync(server, number, "consent");
+        for (var i = 0; i < 4; i++)
+        {
+            var answer = await server.Lookup.CheckAsync(Reserving(number), cancellationToken: Ct);
+            Assert.Equal(Verdict.Allow, answer.Decision.Verdict);
+        }
+
+        // The new version permits three: only the fourth differs.
+        var metrics = await ComparedAsync(server, 4);
+        Assert.Equal(3, metrics.Value("lookup_shadow_comparisons_total{way=\"check\",outcome=\"same\"}"));
+        Assert.Equal(1, metrics.Value("lookup_shadow_differences_total{way=\"check\",from=\"allow\",to=\"deny\",reason=\"too_many_attempts\",change=\"came\"}"));
+    }
+
+    [Fact]
+    public async Task Check_ThatReservesAndWhoseFactsWereNotRead_IsNotCompared()
+    {
+        await using var server = await StartAsync(await LookupServer.EmbeddedAsync(), Version("register"));
+        var number = Samples.NewNumber();
+        await RecordAsync(server, number, "consent registration snapshot");
+        await server.Lookup.CheckAsync(Reserving(number), cancellationToken: Ct);
+        var metrics = await ComparedAsync(server, 1);
+        Assert.Equal(1, metrics.Value("lookup_shadow_comparisons_total{way=\"check\",outcome=\"unread\"}"));
+    }
+
+    [Fact]
     public async Task Lists_BySample_CompareAboutThatShare()
     {
         await using var server = await LookupServer.StartAsync(
@@ -178,6 +207,13 @@ public sealed class ShadowTests
         "gone" => new RegimeVariant().Without("nl.json"),
         _ => new RegimeVariant(),
     }).Set();
+
+    private static CheckRequest Reserving(string number)
+    {
+        var request = Samples.Check(number);
+        request.Reserve = new Reserve();
+        return request;
+    }
 
     /// <summary>Every number of a list is compared.</summary>
     private static Task<LookupServer> StartAsync(IFactStore store, RegimeSet shadow) =>
