@@ -75,6 +75,7 @@ internal static class CliApp
             new ReceiptCommand(shell),
             new RebuildCommand(shell),
             new DoctorCommand(shell),
+            new HealthCommand(shell),
             new BenchCommand(shell),
         };
         root.Options.Add(shell.Json);

@@ -9,7 +9,7 @@ public sealed class NumberKeyException(string message, Exception? inner = null) 
 
 /// <summary>
 /// Keeps the secret key of <see cref="NumberCipher"/>: 32 bytes as 64 hexadecimal digits or as base64, in a file that
-/// only its owner can read or in an environment variable. Whoever loses it loses every stored fact; whoever else has
+/// only its owner, and at most a group, can read or in an environment variable. Whoever loses it loses every stored fact; whoever else has
 /// it can list the stored numbers.
 /// </summary>
 public static class NumberKeyFile
@@ -19,8 +19,9 @@ public static class NumberKeyFile
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
+    // A group may read it: service managers and Kubernetes hand out secrets as files of root that a group can read.
     private const UnixFileMode Others =
-        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+        UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
     // Hex with spaces around it is the longest form; a file beyond this is not a key.
@@ -55,7 +56,7 @@ public static class NumberKeyFile
 
     /// <summary>Reads a key from a file.</summary>
     /// <exception cref="NumberKeyException">
-    /// It cannot be read, others than its owner have access to it, or it holds no key.
+    /// It cannot be read, others than its owner and its group's readers have access to it, or it holds no key.
     /// </exception>
     public static byte[] Load(string path)
     {

@@ -13,7 +13,7 @@ internal sealed class AccessGate(
 {
     public Task InvokeAsync(HttpContext context)
     {
-        if (context.Request.Path.Value!.StartsWith(RpcRoles.Health, StringComparison.Ordinal))
+        if (RpcRoles.IsHealth(context.Request.Path.Value!))
         {
             return next(context);
         }
@@ -87,7 +87,7 @@ internal sealed class RoleGate(RequestDelegate next, AccessControl access, Acces
 {
     public Task InvokeAsync(HttpContext context)
     {
-        if (context.GetEndpoint() is not { } endpoint || context.Request.Path.Value!.StartsWith(RpcRoles.Health, StringComparison.Ordinal))
+        if (context.GetEndpoint() is not { } endpoint || RpcRoles.IsHealth(context.Request.Path.Value!))
         {
             return next(context);
         }

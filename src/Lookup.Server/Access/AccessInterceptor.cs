@@ -24,7 +24,7 @@ internal sealed class AccessInterceptor(AccessControl access, StreamLeases lease
 
     private async Task RunAsync(ServerCallContext context, Func<Task> stream)
     {
-        if (!access.IsOn || context.Method.StartsWith(RpcRoles.Health, StringComparison.Ordinal))
+        if (!access.IsOn || RpcRoles.IsHealth(context.Method))
         {
             await stream();
             return;

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Grpc.AspNetCore.Server;
 using Lookup.Core.Access;
+using Lookup.Server.Services;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Access;
@@ -8,8 +9,7 @@ namespace Lookup.Server.Access;
 /// <summary>Which role each call needs. docs/access.md has the same table; a test fails on a call without an entry.</summary>
 internal static class RpcRoles
 {
-    /// <summary>Open to all, for those who watch over the service.</summary>
-    internal const string Health = "/grpc.health.v1.Health/";
+    private const string Health = "/grpc.health.v1.Health/";
 
     // The contract alone, which is public.
     private const string Reflection = "/grpc.reflection.";
@@ -44,6 +44,9 @@ internal static class RpcRoles
         ["/lookup.v1.ReceiptService/ListReceipts"] = Roles.Check,
         ["/lookup.v1.ReceiptService/GetSignedHead"] = Roles.None,
     }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>Whether a path is open to all, for those who watch over the service: health, by gRPC and by HTTP.</summary>
+    internal static bool IsHealth(string path) => path.StartsWith(Health, StringComparison.Ordinal) || path == HealthService.Page;
 
     /// <summary>What a call needs, by its path. One that is not in the table is for administrators.</summary>
     internal static Roles Of(string method) =>

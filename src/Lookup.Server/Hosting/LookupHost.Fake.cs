@@ -4,6 +4,7 @@ using Lookup.Server.Errors;
 using Lookup.Server.Fake;
 using Lookup.Server.Json;
 using Lookup.Server.Observability;
+using Lookup.Server.Services;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -55,6 +56,7 @@ public sealed partial class LookupHost
         app.MapGrpcService<FakeFactEndpoint>();
         app.MapGrpcService<FakeWatchEndpoint>();
         app.MapGrpcService<HealthServiceImpl>();
+        app.MapGet(HealthService.Page, () => HealthService.Answer(serving: true));
         app.MapGrpcReflectionService();
         return new LookupHost(app);
     }

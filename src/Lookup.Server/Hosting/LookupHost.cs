@@ -297,6 +297,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         app.MapGrpcService<ReceiptEndpoint>();
         app.MapGrpcService<AccessEndpoint>();
         app.MapGrpcService<HealthService>();
+        app.MapGet(HealthService.Page, (HealthService health) => health.Answer());
         app.MapGrpcReflectionService();
         LivePage.Map(app);
     }

@@ -7,6 +7,9 @@ namespace Lookup.Server.Receipts;
 public static class ReceiptKeyFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    // As of the number key: a group may read it.
+    private const UnixFileMode Allowed = OwnerOnly | UnixFileMode.UserExecute | UnixFileMode.GroupRead;
     private const UnixFileMode Everybody = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     /// <summary>Makes a key: the private one at the path, the public one beside it with ".pub" behind its name.</summary>
@@ -22,10 +25,10 @@ public static class ReceiptKeyFile
     }
 
     /// <summary>Reads a private key.</summary>
-    /// <exception cref="ReceiptException">It cannot be read, is none, or others than its owner can read it.</exception>
+    /// <exception cref="ReceiptException">It cannot be read, is none, or others than its owner and its group can read it.</exception>
     public static ECDsa LoadPrivate(string path)
     {
-        if (!OperatingSystem.IsWindows() && File.Exists(path) && (File.GetUnixFileMode(path) & ~(OwnerOnly | UnixFileMode.UserExecute)) != 0)
+        if (!OperatingSystem.IsWindows() && File.Exists(path) && (File.GetUnixFileMode(path) & ~Allowed) != 0)
         {
             throw new ReceiptException($"Others can access the receipt key {path}; run: chmod 600 {path}");
         }

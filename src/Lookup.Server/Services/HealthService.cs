@@ -5,6 +5,7 @@ using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
 using Lookup.Server.Receipts;
+using Microsoft.AspNetCore.Http;
 using static Grpc.Health.V1.HealthCheckResponse.Types;
 
 namespace Lookup.Server.Services;
@@ -17,6 +18,9 @@ internal sealed class HealthService(
     StoreMonitor monitor, FilterReplica replica, ReceiptWriter receipts, IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain)
     : Health.HealthBase
 {
+    /// <summary>Where health of the whole is on the JSON port, for those who cannot ask by gRPC over TLS.</summary>
+    internal const string Page = "/health";
+
     private enum Needs
     {
         /// <summary>The store can be asked and is the right one, and receipts of answers can be written where they must be.</summary>
@@ -77,6 +81,13 @@ internal sealed class HealthService(
             await state.Changed.WaitAsync(pause, clock, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    /// <summary>The answer at <see cref="Page"/>: 200, or 503 where checks are not answered.</summary>
+    internal IResult Answer() => Answer(Status(Needs.Answers, monitor.Current) == ServingStatus.Serving);
+
+    internal static IResult Answer(bool serving) => serving
+        ? Results.Text("SERVING\n")
+        : Results.Text("NOT_SERVING\n", statusCode: StatusCodes.Status503ServiceUnavailable);
 
     private ServingStatus Status(Needs needs, StoreMonitor.State state)
     {

@@ -356,6 +356,7 @@ public sealed class AccessEffectTests
         var admin = await guarded.KeyAsync("admin", Roles.Admin);
         var dialer = await guarded.KeyAsync("dialer", Roles.Check, "*");
         Assert.Equal(401, await AskAsync(null));
+        Assert.Equal("SERVING\n", await guarded.Server.Http.GetStringAsync("/health", Token));
         Assert.Equal(403, await AskAsync("Bearer " + dialer));
         Assert.Equal(200, await AskAsync("Bearer " + admin));
         Assert.Equal(200, await AskAsync("Basic " + Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes("any:" + admin))));

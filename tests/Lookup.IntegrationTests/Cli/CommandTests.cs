@@ -111,6 +111,16 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
     }
 
     [Fact]
+    public async Task Health_OfServingServiceAndOfNone_IsTheExitCode()
+    {
+        var run = await RunAsync("health");
+        var none = await CliRun.Async("health", "--address", "http://127.0.0.1:1");
+
+        Assert.Equal((0, "SERVING"), (run.ExitCode, run.Output.Trim()));
+        Assert.Equal((1, ""), (none.ExitCode, none.Output));
+    }
+
+    [Fact]
     public async Task Doctor_OfServingService_SaysSo()
     {
         var run = await RunAsync("doctor");

@@ -20,6 +20,9 @@ public sealed class HealthTests(LookupServer server) : IClassFixture<LookupServe
         Assert.Equal(ServingStatus.Serving, (await Health.CheckAsync(new HealthCheckRequest { Service = service })).Status);
 
     [Fact]
+    public async Task Health_ByHttp_IsServing() => Assert.Equal("SERVING\n", await server.Http.GetStringAsync("/health"));
+
+    [Fact]
     public async Task Health_UnknownService_IsNotFound()
     {
         var error = await Assert.ThrowsAsync<RpcException>(() => Health.CheckAsync(new HealthCheckRequest { Service = "x" }).ResponseAsync);

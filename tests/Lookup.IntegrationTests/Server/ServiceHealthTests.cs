@@ -54,6 +54,7 @@ public sealed class ServiceHealthTests
         {
             await health.UntilAsync(ServingStatus.NotServing, HealthWatches.All);
             await health.CheckUntilAsync(ServingStatus.NotServing, HealthWatches.All);
+            Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, (await server.Http.GetAsync("/health", Test)).StatusCode);
         }
         finally
         {

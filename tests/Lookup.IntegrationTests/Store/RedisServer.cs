@@ -16,6 +16,7 @@ internal sealed class RedisServer : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("lookup-redis-").FullName;
     private readonly string[] _arguments;
     private readonly string? _configuration;
+    private readonly string _access;
     private Process? _process;
 
     private const int FirstPort = 20_000;
@@ -23,9 +24,10 @@ internal sealed class RedisServer : IAsyncDisposable
 
     private static int _lastPort = Random.Shared.Next(Ports);
 
-    private RedisServer(string? configuration, string[] arguments)
+    private RedisServer(string? configuration, string access, string[] arguments)
     {
         _configuration = configuration;
+        _access = access;
         _arguments = arguments;
     }
 
@@ -37,15 +39,19 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <summary>Whether its process is there; a paused one is.</summary>
     internal bool IsRunning => _process is { HasExited: false };
 
-    internal StoreOptions Options => new() { ConnectionString = $"127.0.0.1:{Port}" };
+    internal StoreOptions Options => new() { ConnectionString = $"127.0.0.1:{Port}{_access}" };
 
     internal static Task<RedisServer> StartAsync(params string[] arguments) => StartWithFileAsync(null, arguments);
 
     /// <summary>Starts one with a configuration file, which it may write to, as a sentinel does.</summary>
-    internal static async Task<RedisServer> StartWithFileAsync(string? configuration, params string[] arguments)
+    internal static Task<RedisServer> StartWithFileAsync(string? configuration, params string[] arguments) =>
+        StartWithPasswordAsync(configuration, null, arguments);
+
+    /// <summary>Starts one whose configuration file asks for a password.</summary>
+    internal static async Task<RedisServer> StartWithPasswordAsync(string? configuration, string? password, params string[] arguments)
     {
         Assert.SkipWhen(Binary is null, "redis-server is not installed.");
-        var server = new RedisServer(configuration, arguments);
+        var server = new RedisServer(configuration, password is null ? "" : ",password=" + password, arguments);
         for (var attempt = 0; attempt < 5; attempt++)
         {
             server.Port = FreePort();

@@ -47,8 +47,18 @@ public sealed class NumberKeyFileTests : IDisposable
         Assert.Contains("no key file", exception.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Load_FileOfAGroupThatReadsIt_IsTaken()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Permissions are those of Unix.");
+        var key = NumberKeyFile.Create(FilePath);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(FilePath, UnixFileMode.UserRead | UnixFileMode.GroupRead);
+        Assert.Equal(key, NumberKeyFile.Load(FilePath));
+    }
+
     [Theory]
-    [InlineData(UnixFileMode.GroupRead)]
+    [InlineData(UnixFileMode.GroupWrite)]
     [InlineData(UnixFileMode.OtherRead)]
     [InlineData(UnixFileMode.OtherWrite)]
     public void Load_OthersHaveAccess_IsRefusedWithTheRemedy(UnixFileMode extra)
