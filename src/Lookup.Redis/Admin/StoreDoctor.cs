@@ -64,7 +64,7 @@ internal static class StoreDoctor
             var info = await server.WriteAsync(db => server.InfoAsync(db, ""), cancellation);
             found.Add(new Finding(FindingLevel.Ok, "connection", $"Connected; the server is version {info.GetValueOrDefault("redis_version")}."));
             Server(found, info, options);
-            await SettingsAsync(found, server, cancellation);
+            await SettingsAsync(found, server, options, cancellation);
         }
         finally
         {
@@ -101,18 +101,22 @@ internal static class StoreDoctor
             findings.Add(new Finding(FindingLevel.Fail, "replicas", $"{replicas} connected, but writes wait for {options.WaitReplicas}.", "Connect replicas or lower WaitReplicas."));
     }
 
-    private static async Task SettingsAsync(List<Finding> findings, ServerLink server, CancellationToken cancellation)
+    private static async Task SettingsAsync(List<Finding> findings, ServerLink server, StoreOptions options, CancellationToken cancellation)
     {
         try
         {
             var fsync = await ConfigAsync("appendfsync");
-            findings.Add(fsync == "always"
-                ? new Finding(FindingLevel.Ok, "appendfsync", "always: a write is on the disk when it is acknowledged.")
-                : new Finding(
+            findings.Add((fsync, options.WaitReplicas) switch
+            {
+                ("always", _) => new Finding(FindingLevel.Ok, "appendfsync", "always: a write is on the disk when it is acknowledged."),
+                ("everysec", > 0) => new Finding(
+                    FindingLevel.Ok, "appendfsync", $"everysec, and writes wait for {options.WaitReplicas} of the replicas: what one machine loses another has."),
+                _ => new Finding(
                     FindingLevel.Warn,
                     "appendfsync",
                     $"{fsync}: up to two seconds of acknowledged writes are lost when the server or its machine stops suddenly.",
-                    "CONFIG SET appendfsync always, or replicas and WaitReplicas"));
+                    "CONFIG SET appendfsync always, or replicas and WaitReplicas"),
+            });
             Size("hash-max-listpack-entries", await ConfigAsync("hash-max-listpack-entries"), MinListpackEntries);
             Size("hash-max-listpack-value", await ConfigAsync("hash-max-listpack-value"), Timeline.MaxSize);
         }
