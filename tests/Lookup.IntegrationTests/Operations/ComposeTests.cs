@@ -66,7 +66,16 @@ public sealed class ComposeTests : IDisposable
         // Settings of redis that the documentation asks for would be missed here.
         var doctor = JsonNode.Parse((await CliRun.Async(["doctor", "--json", "--wait-replicas=1", .. store])).Output)!;
         Assert.Empty(doctor["findings"]!.AsArray().Where(finding => finding!["level"]!.GetValue<string>() != "ok").Select(finding => finding!.ToJsonString()));
-        var key = JsonNode.Parse((await CliRun.Async(["key", "create", "prometheus", "--role", "admin", "--json", "--wait-replicas=1", .. store])).Output)!;
+        // Redis waits some seconds for further replicas before it gives the first its copy; until then nothing can be written.
+        CliRun made;
+        var until = DateTime.UtcNow.AddSeconds(60);
+        do
+        {
+            made = await CliRun.Async(["key", "create", "prometheus", "--role", "admin", "--json", "--wait-replicas=1", .. store]);
+        }
+        while (made.ExitCode != 0 && DateTime.UtcNow < until);
+        Assert.True(made.ExitCode == 0, made.Error);
+        var key = JsonNode.Parse(made.Output)!;
         await File.WriteAllTextAsync(Path.Combine(Secrets, "prometheus.key"), key["apiKey"]!.GetValue<string>() + "\n", Ct);
 
         using var service = ToolProcess.Start([.. Command("lookup-a"), "--json"]);
