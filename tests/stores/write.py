@@ -144,13 +144,9 @@ def write_redis(port):
     tool("receipt", "key", str(out / "receipt.key"))
     with Serving(*store, "--receipts", str(work / "receipts"), "--receipt-key", str(out / "receipt.key")):
         known = fill()
-        written = tool("record", "objection", NL + "17", "--org", "acme", "--actor", "anna")
-        known["consistency_token"] = written["consistencyToken"]
         answers = ask()
-        answers.append({"arguments": ["explain", NL + "17", "--org", "acme", "--purpose", "commercial", "--token", known["consistency_token"]],
-                        "answer": tool("explain", NL + "17", "--org", "acme", "--purpose", "commercial", "--at", AT, ok=(10,))})
-        answers[-1]["arguments"] += ["--at", AT]
-        known["receipt_id"] = tool("check", NL + "1", "--org", "acme", "--purpose", "commercial", ok=(10,))["receipt"]["id"]
+        check = tool("check", NL + "1", "--org", "acme", "--purpose", "commercial", ok=(10,))
+        known["receipt_id"], known["consistency_token"] = check["receipt"]["id"], check["decision"]["consistencyToken"]
         time.sleep(3)
         tool("receipt", "get", known["receipt_id"], "--out", str(out / "call.proof"))
     subprocess.run(["redis-cli", "-p", str(port), "bgrewriteaof"], capture_output=True, check=True)
