@@ -29,7 +29,7 @@ def tool(*arguments, ok=(0,)):
     run = subprocess.run([lookup, *arguments, "--json"], capture_output=True, text=True, cwd=work)
     if run.returncode not in ok:
         sys.exit(f"{arguments}: {run.stdout}{run.stderr}")
-    return json.loads(run.stdout)
+    return json.loads(run.stdout) if run.stdout.strip() else None
 
 
 class Serving:
@@ -101,7 +101,7 @@ def ask():
     for number in NUMBERS:
         for question in (["--org", "acme", "--purpose", "commercial", "--group", "energy"], ["--org", "red-cross", "--purpose", "charity"]):
             arguments = ["explain", number, *question, "--at", AT]
-            answers.append({"arguments": arguments, "answer": tool(*arguments, ok=(0, 10, 11, 12))})
+            answers.append({"arguments": arguments, "answer": {"decision": tool(*arguments, ok=(0, 10, 11, 12))["decision"]}})
         answers.append({"arguments": ["facts", number], "answer": tool("facts", number)})
     for arguments in (["imports"], ["register", "list"], ["org", "list"], ["key", "list"], ["grant", "list"]):
         answers.append({"arguments": arguments, "answer": tool(*arguments)})

@@ -61,7 +61,7 @@ internal static class RedisFaults
         "Another builder took over, or the store failed over, while a filter was built. The old filter answers; rebuild again.");
 
     internal static StoreUnavailableException Damaged(Exception? inner = null) =>
-        new(StoreFault.Damaged, "Something stored cannot be read.", inner);
+        new(StoreFault.Damaged, "Something stored cannot be read: it is damaged, or a newer version wrote it.", inner);
 
     /// <summary>For an error that the server answered.</summary>
     internal static StoreUnavailableException Map(string text, Exception? e = null)

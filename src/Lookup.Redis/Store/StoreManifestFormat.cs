@@ -35,7 +35,14 @@ internal static class StoreManifestFormat
     {
         if (values[1].IsNull)
             throw RedisFaults.NotInitialised();
-        if (values[0] != Format || values[6] != Core.Numbers.NumberKey.Buckets)
+        if (values[0] != Format)
+        {
+            var format = values[0].TryParse(out int number) ? $"format {number}" : "an unknown format";
+            throw new StoreUnavailableException(
+                StoreFault.Settings, $"The store has {format}, and this version reads format {Format}: use the version that set it up, or a newer one.");
+        }
+
+        if (values[6] != Core.Numbers.NumberKey.Buckets)
             throw new StoreUnavailableException(StoreFault.Settings, "The store was set up by another version of this service.");
         if (!ulong.TryParse((string?)values[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var epoch)
             || !values[2].TryParse(out int partitions)

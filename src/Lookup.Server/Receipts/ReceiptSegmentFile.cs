@@ -25,7 +25,7 @@ internal sealed class ReceiptSegmentFile
         var length = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
         if (!ReceiptFolder.IsSegmentHead(head[..length]))
         {
-            throw new ReceiptException($"{path}: this is no file of receipts.");
+            throw new ReceiptException($"{path}: this is no file of receipts that this version reads.");
         }
 
         _logId = head.Slice(4, SignedHead.LogIdSize).ToArray();
