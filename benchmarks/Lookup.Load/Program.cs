@@ -6,9 +6,11 @@ using Lookup.Load.Streams;
 var stopLimit = TimeSpan.FromSeconds(30);
 
 var echo = new Command("echo", "The service that the streams are compared with.") { Hidden = true };
-var echoStore = new Argument<string?>("store") { Arity = ArgumentArity.ZeroOrOne };
-echo.Arguments.Add(echoStore);
-echo.SetAction((parsed, _) => EchoService.RunAsync(parsed.GetValue(echoStore)));
+var echoStore = new Option<string?>("--store");
+var echoAnswer = new Option<string?>("--answer");
+echo.Options.Add(echoStore);
+echo.Options.Add(echoAnswer);
+echo.SetAction((parsed, _) => EchoService.RunAsync(parsed.GetValue(echoStore), parsed.GetValue(echoAnswer)));
 var saturate = new Command("saturate", "The client that saturates the service.") { Hidden = true };
 var saturateArguments = new Argument<string[]>("arguments");
 saturate.Arguments.Add(saturateArguments);

@@ -102,8 +102,8 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
             plan, history, HistoryChecker.Judge(history, BoundMs), watchers.Implemented, faults.Unfollowed, TimeSpan.FromMicroseconds(log.Now));
     }
 
-    // A machine that has just started many processes may be slow.
-    private static async Task<ulong> PatientAsync(Func<Task<ulong>> prepare, CancellationToken ct)
+    /// <summary>Tries for ten seconds: a machine that has just started many processes may be slow.</summary>
+    internal static async Task<T> PatientAsync<T>(Func<Task<T>> prepare, CancellationToken ct)
     {
         for (var left = 20; ; left--)
         {

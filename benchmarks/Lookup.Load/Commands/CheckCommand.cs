@@ -67,6 +67,17 @@ internal sealed class CheckCommand : LoadCommand
         using var bare = new CheckSide(echoAddress, echo, connections, report, Unknown, EchoService.Answer);
         await CompareAsync("check_filter_decided", "gRPC echo", unknown, bare, $"Numbers without facts beside {numbers:N0} facts; {shape}");
         var saturation = unknown.Rates.Median;
+        Report.Say("Decided by the filter, beside an echo with the same answer ...");
+        var answer = await unknown.AskAsync(0);
+        var (same, sameAddress) = await LookupTool.EchoAsync(ct, answer: answer);
+        await using (same)
+        {
+            using var filled = new CheckSide(sameAddress, same, connections, report, Unknown, Verdict.Deny);
+            await CompareAsync(
+                "check_filter_decided_same_answer", "gRPC echo with the same answer", unknown, filled,
+                $"As above; the echo answers with the fields of the service's answer, {answer.CalculateSize()} bytes, instead of a verdict alone.");
+        }
+
         Report.Say("Cached ...");
         using var cached = new CheckSide(bed.Address, bed.Service, connections, report, i => NumberBlock.Dutch.Text(i * NumberBlock.Stride % CachedNumbers), Verdict.Allow);
         await CompareAsync("check_cached", "gRPC echo", cached, bare, $"{CachedNumbers:N0} consented numbers again and again; {shape}");

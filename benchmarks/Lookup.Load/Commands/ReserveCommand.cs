@@ -50,7 +50,7 @@ internal sealed class ReserveCommand : LoadCommand
         try
         {
             await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));
-            await StateAsync(instances[0], ct);
+            await ChaosRun.PatientAsync(() => StateAsync(instances[0], ct), ct);
             var tally = new Tally();
             var every = parsed.GetValue(_every);
             for (var round = 0; round < parsed.GetValue(_rounds); round++)
@@ -77,7 +77,7 @@ internal sealed class ReserveCommand : LoadCommand
     }
 
     // One attempt a day is allowed, so the first is the last.
-    private static async Task StateAsync(Instance instance, CancellationToken ct)
+    private static async Task<PutOrganisationResponse> StateAsync(Instance instance, CancellationToken ct)
     {
         await TestBed.StateAsync(instance.Channel, Register, ct);
         var organisation = new Organisation
@@ -87,9 +87,10 @@ internal sealed class ReserveCommand : LoadCommand
             SwitchedOffLayers = { Layer.Code },
             AttemptCaps = { new AttemptCap { Max = 1, WithinHours = 24 } },
         };
-        await new RegistryService.RegistryServiceClient(instance.Channel).PutOrganisationAsync(
+        var put = await new RegistryService.RegistryServiceClient(instance.Channel).PutOrganisationAsync(
             new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
         await Task.Delay(1_000, ct);
+        return put;
     }
 
     private static async Task RoundAsync(

@@ -49,6 +49,9 @@ internal sealed class CheckSide : IDisposable
 
     private void Forget() => (Rates, Cpu, P50) = (new Series(), new Series(), new Series());
 
+    /// <summary>The whole answer to a request.</summary>
+    internal Task<CheckResponse> AskAsync(long request) => _checkers[0].AskAsync(_number(request));
+
     internal Task<Outcome> CallAsync(int connection, long request) =>
         _checkers[connection].CheckAsync(_number(request), "A number", _permitted);
 

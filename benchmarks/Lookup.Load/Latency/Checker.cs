@@ -19,13 +19,16 @@ internal sealed class Checker(ChannelBase channel, Report report)
     /// <summary>The last status that a check ended with instead of an answer; empty if there was none.</summary>
     internal string LastStatus => _lastStatus;
 
+    /// <summary>The whole answer about a number.</summary>
+    internal async Task<CheckResponse> AskAsync(string number) =>
+        await _client.CheckAsync(new CheckRequest { Number = number, Question = _question }, deadline: DateTime.UtcNow + Deadline);
+
     /// <summary>Asks, and compares the verdict with those that may be given.</summary>
     internal async Task<Outcome> CheckAsync(string number, string what, params Verdict[] permitted)
     {
         try
         {
-            using var call = _client.CheckAsync(new CheckRequest { Number = number, Question = _question }, deadline: DateTime.UtcNow + Deadline);
-            var verdict = (await call).Decision.Verdict;
+            var verdict = (await AskAsync(number)).Decision.Verdict;
             if (permitted.Contains(verdict))
                 return Outcome.Right;
             if (verdict == Verdict.Unknown)

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Google.Protobuf;
 using Lookup.Load.Results;
+using Lookup.V1;
 
 namespace Lookup.Load.Processes;
 
@@ -62,9 +64,14 @@ internal static class LookupTool
     /// <summary>Starts this program as a service that decides nothing.</summary>
     /// <param name="ct">Ends the wait for its start.</param>
     /// <param name="store">Connection string of a store that each single check reads in; null: none.</param>
-    internal static async Task<(ChildProcess Process, Uri Address)> EchoAsync(CancellationToken ct, string? store = null)
+    /// <param name="answer">What it answers to single checks, but for the number; null: a verdict and a reason's code.</param>
+    internal static async Task<(ChildProcess Process, Uri Address)> EchoAsync(CancellationToken ct, string? store = null, CheckResponse? answer = null)
     {
-        var process = new ChildProcess(Environment.ProcessPath!, store is null ? ["echo"] : ["echo", store]);
+        IEnumerable<string> arguments =
+        [
+            "echo", .. store is null ? Array.Empty<string>() : ["--store", store], .. answer is null ? Array.Empty<string>() : ["--answer", JsonFormatter.Default.Format(answer)],
+        ];
+        var process = new ChildProcess(Environment.ProcessPath!, arguments);
         return (process, (await AddressesAsync(process, ct)).Grpc);
     }
 

@@ -17,7 +17,8 @@ namespace Lookup.Load.Streams;
 /// same length, and decides nothing.
 /// </summary>
 /// <param name="redis">A store that each single check reads one field of one bucket in; null: it reads nothing.</param>
-internal sealed class EchoService(IConnectionMultiplexer? redis = null) : LookupService.LookupServiceBase
+/// <param name="answer">What each single check is answered, but for its number; null: a verdict and a reason's code.</param>
+internal sealed class EchoService(IConnectionMultiplexer? redis = null, CheckResponse? answer = null) : LookupService.LookupServiceBase
 {
     internal const Verdict Answer = Verdict.Deny;
     internal const ReasonCode Reason = ReasonCode.NoConsent;
@@ -48,16 +49,25 @@ internal sealed class EchoService(IConnectionMultiplexer? redis = null) : Lookup
     {
         if (redis is not null)
             await redis.GetDatabase().HashGetAsync(Keys.Bucket(Random.Shared.Next(_partitions), Random.Shared.Next(NumberKey.Buckets)), [Field]);
-        return new CheckResponse
+        return answer is not null ? Filled(request.Number) : new CheckResponse
         {
             Number = request.Number,
             Decision = new Decision { Verdict = Answer, Reasons = { new Reason { Code = Reason } } },
         };
     }
 
+    // All its parts are made anew, as they are where something is decided.
+    private CheckResponse Filled(string number)
+    {
+        var filled = answer!.Clone();
+        filled.Number = number;
+        return filled;
+    }
+
     /// <summary>Runs it until its standard input ends: so it does not outlive a parent that is killed.</summary>
     /// <param name="store">Connection string of a store that each single check reads in; null: none.</param>
-    internal static async Task<int> RunAsync(string? store)
+    /// <param name="answer">What each single check is answered, as JSON; null: a verdict and a reason's code.</param>
+    internal static async Task<int> RunAsync(string? store, string? answer)
     {
         await using var redis = store is null ? null : await ConnectionMultiplexer.ConnectAsync(store);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -68,7 +78,7 @@ internal sealed class EchoService(IConnectionMultiplexer? redis = null) : Lookup
         });
         builder.Services.AddRouting();
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = 4 * 1024 * 1024);
-        builder.Services.AddSingleton(new EchoService(redis));
+        builder.Services.AddSingleton(new EchoService(redis, answer is null ? null : CheckResponse.Parser.ParseJson(answer)));
         await using var app = builder.Build();
         app.UseRouting();
         app.MapGrpcService<EchoService>();
