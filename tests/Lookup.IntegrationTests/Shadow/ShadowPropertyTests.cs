@@ -53,6 +53,9 @@ public sealed class ShadowPropertyTests
                     new RecordSnapshotRequest { Register = register, SnapshotDate = Timestamp.FromDateTimeOffset(ManualClock.Start.AddDays(-5)) }, cancellationToken: Ct);
             }
 
+            // It has rules of its own beside those of either version.
+            var other = new Organisation { Name = "other", AttemptCaps = { new AttemptCap { Max = 1, DaysBack = 40 } }, PauseAfterRefusalDays = 10 };
+            await writer.Registry.PutOrganisationAsync(new PutOrganisationRequest { Organisation = other }, cancellationToken: Ct);
             var facts = numbers.SelectMany(n => Enumerable.Range(0, random.Next(0, 5)).Select(_ => RandomFact(random, n))).ToList();
             foreach (var batch in facts.Chunk(500))
             {
@@ -196,10 +199,10 @@ public sealed class ShadowPropertyTests
                 fact.Subscriber = new Subscriber { Type = (V1.SubscriberType)random.Next(1, 4) };
                 break;
             case 6:
-                fact.Attempt = new Attempt { Organisation = "acme", ProductGroup = random.Next(2) == 0 ? "energy" : "" };
+                fact.Attempt = new Attempt { Organisation = random.Next(2) == 0 ? "acme" : "other", ProductGroup = random.Next(2) == 0 ? "energy" : "" };
                 break;
             default:
-                fact.Refusal = new Refusal { Organisation = "acme" };
+                fact.Refusal = new Refusal { Organisation = random.Next(2) == 0 ? "acme" : "other" };
                 break;
         }
 
