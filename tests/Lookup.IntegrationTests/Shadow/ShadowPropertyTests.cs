@@ -54,7 +54,7 @@ public sealed class ShadowPropertyTests
             }
 
             // It has rules of its own beside those of either version.
-            var other = new Organisation { Name = "other", AttemptCaps = { new AttemptCap { Max = 1, DaysBack = 40 } }, PauseAfterRefusalDays = 10 };
+            var other = new Organisation { Name = "other", AttemptCaps = { new V1.AttemptCap { Max = 1, DaysBack = 40 } }, PauseAfterRefusalDays = 10 };
             await writer.Registry.PutOrganisationAsync(new PutOrganisationRequest { Organisation = other }, cancellationToken: Ct);
             var facts = numbers.SelectMany(n => Enumerable.Range(0, random.Next(0, 5)).Select(_ => RandomFact(random, n))).ToList();
             foreach (var batch in facts.Chunk(500))
