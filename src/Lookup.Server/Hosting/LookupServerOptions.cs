@@ -178,9 +178,9 @@ public sealed class LookupServerOptions
 
     /// <summary>
     /// With shadow regimes: one number in so many of a list is compared, drawn at random; single checks all are. 1 to 1,000,000
-    /// numbers, default 256.
+    /// numbers, default 1,024.
     /// </summary>
-    public int ShadowListEvery { get; set; } = 256;
+    public int ShadowListEvery { get; set; } = 1_024;
 
     /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>
     public int MaxConnections { get; set; } = 1_024;
