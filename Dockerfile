@@ -1,7 +1,7 @@
 # The service in a small image without a shell, run by a user without rights.
 #   docker build -t lookup .
 #   docker run --network host -v lookup-data:/data lookup
-# Without a certificate the service listens on loopback only, hence the host's network; see docs/access.md for others.
+# Without a certificate the service listens on loopback only, hence the host's network; docs/deploy.md has the rest.
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 COPY . .

@@ -8,12 +8,15 @@ internal static class Programs
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    internal static async Task<(int Code, string Output, string Error)> RunAsync(string program, params IEnumerable<string> arguments)
+    internal static Task<(int Code, string Output, string Error)> RunAsync(string program, params IEnumerable<string> arguments) =>
+        RunAsync(Limit, program, arguments);
+
+    internal static async Task<(int Code, string Output, string Error)> RunAsync(TimeSpan within, string program, params IEnumerable<string> arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(Limit);
+        using var limit = new CancellationTokenSource(within);
         try
         {
             await process.WaitForExitAsync(limit.Token);

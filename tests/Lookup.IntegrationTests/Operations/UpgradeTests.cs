@@ -110,6 +110,41 @@ public sealed class UpgradeTests : IDisposable
     }
 
     [Fact]
+    public async Task Redis_TimelinesOfANewerFormat_AreUnknownAndPermitNothing()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var version = Versions.First().Data;
+        await LoadAsync(redis, version);
+        await using var admin = await redis.AdminAsync();
+        var database = admin.GetDatabase();
+        foreach (var bucket in admin.GetServers()[0].Keys(pattern: "{*}b:*").ToList())
+        {
+            foreach (var entry in await database.HashGetAllAsync(bucket))
+            {
+                // The version is in the upper half of the first byte, see Timeline.cs.
+                var value = (byte[])entry.Value!;
+                Assert.Equal(0x10, value[0] & 0x70);
+                value[0] = (byte)((value[0] & 0x8F) | 0x20);
+                await database.HashSetAsync(bucket, entry.Name, value);
+            }
+        }
+
+        await ServeAsync(["--redis", $"127.0.0.1:{redis.Port}", "--key-file", Secret(version, "number.key")], async address =>
+        {
+            // Each was ALLOW, by a consent and as a legal person.
+            foreach (var number in (string[])["+31612345602", "+31612345607"])
+            {
+                var run = await CliRun.Async("check", number, "--org", "acme", "--purpose", "commercial", "--json", "--address", address);
+                Assert.Equal(11, run.ExitCode);
+                Assert.Contains("REASON_CODE_RECORD_UNREADABLE", run.Output, StringComparison.Ordinal);
+            }
+
+            // What is known of nobody is answered as before.
+            Assert.Equal(10, (await CliRun.Async("check", "+31612345699", "--org", "acme", "--purpose", "commercial", "--address", address)).ExitCode);
+        });
+    }
+
+    [Fact]
     public async Task Receipts_OfANewerFormat_AreRefusedAndToldSo()
     {
         var version = Versions.First().Data;
