@@ -131,16 +131,18 @@ public sealed class UpgradeTests : IDisposable
 
         await ServeAsync(["--redis", $"127.0.0.1:{redis.Port}", "--key-file", Secret(version, "number.key")], async address =>
         {
-            // Each was ALLOW, by a consent and as a legal person.
-            foreach (var number in (string[])["+31612345602", "+31612345607"])
-            {
-                var run = await CliRun.Async("check", number, "--org", "acme", "--purpose", "commercial", "--json", "--address", address);
-                Assert.Equal(11, run.ExitCode);
-                Assert.Contains("REASON_CODE_RECORD_UNREADABLE", run.Output, StringComparison.Ordinal);
-            }
+            // It was ALLOW by a consent.
+            var run = await AskAsync("+31612345602");
+            Assert.Equal(11, run.ExitCode);
+            Assert.Contains("REASON_CODE_RECORD_UNREADABLE", run.Output, StringComparison.Ordinal);
+            // And this as a legal person, which nobody is taken for without a record.
+            Assert.Contains((await AskAsync("+31612345607")).ExitCode, (int[])[10, 11]);
+            // A number without facts is answered as before.
+            Assert.Equal(10, (await AskAsync("+31612345616")).ExitCode);
 
-            // What is known of nobody is answered as before.
-            Assert.Equal(10, (await CliRun.Async("check", "+31612345699", "--org", "acme", "--purpose", "commercial", "--address", address)).ExitCode);
+            // At the time that the stored answers are for.
+            Task<CliRun> AskAsync(string number) => CliRun.Async(
+                "explain", number, "--org", "acme", "--purpose", "commercial", "--at", "2026-12-08T14:00:00+01:00", "--json", "--address", address);
         });
     }
 
