@@ -74,6 +74,7 @@ internal static class CliApp
             new RegimesCommand(shell),
             new ReceiptCommand(shell),
             new RebuildCommand(shell),
+            new RekeyCommand(shell),
             new DoctorCommand(shell),
             new HealthCommand(shell),
             new BenchCommand(shell),

@@ -33,7 +33,7 @@ internal static partial class Failures
             LookupException lookup => (Describe(lookup), ExitCodes.Error),
             StoreUnavailableException store => (Describe(store), ExitCodes.Error),
             ServerSettingsException settings => (string.Join(' ', settings.Faults), ExitCodes.Usage),
-            NumberKeyException or RegimeException or ImportException or ReceiptException => (exception.Message, ExitCodes.Error),
+            NumberKeyException or RegimeException or ImportException or KeyChangeException or ReceiptException => (exception.Message, ExitCodes.Error),
             OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),
             _ => ($"This should not have happened ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),

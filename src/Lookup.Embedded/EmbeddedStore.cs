@@ -22,7 +22,7 @@ public sealed class EmbeddedStore : IFactStore
         Cipher = cipher;
     }
 
-    /// <summary>The cipher of the store's number key, which lies in its folder, or is forgotten with a store in memory.</summary>
+    /// <summary>The cipher of the store's number keys, which lie in its folder, or is forgotten with a store in memory.</summary>
     public NumberCipher Cipher { get; }
 
     /// <summary>How this process reaches the server; holds its password.</summary>
@@ -33,6 +33,20 @@ public sealed class EmbeddedStore : IFactStore
 
     /// <inheritdoc/>
     public StoreManifest Manifest => _store.Manifest;
+
+    /// <inheritdoc/>
+    public string KeyCheck => _store.KeyCheck;
+
+    /// <inheritdoc/>
+    public bool IsReadBy(NumberCipher cipher) => _store.IsReadBy(cipher);
+
+    /// <inheritdoc/>
+    public bool IsCopy(NumberKey key) => _store.IsCopy(key);
+
+    /// <inheritdoc/>
+    public Task<KeyChangeResult> ChangeKeyAsync(
+        string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
+        _store.ChangeKeyAsync(keyCheck, options, progress, cancellation);
 
     /// <inheritdoc/>
     public IImportStore Imports => _store.Imports;
@@ -72,7 +86,7 @@ public sealed class EmbeddedStore : IFactStore
         GarnetHost? garnet = null;
         try
         {
-            cipher = new NumberCipher((key ?? NumberKeyOf(folder)).Span);
+            cipher = key is { } one ? new NumberCipher(one.Span) : new NumberCipher(NumberKeysOf(folder));
             garnet = await Task.Run(() => GarnetHost.Start(options, folder, logs ?? NullLoggerFactory.Instance), cancellation);
             var link = await RedisLink.ConnectAsync(
                 new StoreOptions
@@ -95,7 +109,7 @@ public sealed class EmbeddedStore : IFactStore
             }
 
             await StoreRecovery.CheckAsync(link, cancellation);
-            var store = await StoreAdmin.OpenAsync(link, cipher.KeyCheck, new OwnServerCheck(), cancellation);
+            var store = await StoreAdmin.OpenAsync(link, cipher, null, new OwnServerCheck(), cancellation);
             return new EmbeddedStore(store, garnet, folder, cipher);
         }
         catch
@@ -181,8 +195,8 @@ public sealed class EmbeddedStore : IFactStore
         _folder.Dispose();
     }
 
-    private static byte[] NumberKeyOf(DataFolder folder) =>
+    private static IReadOnlyList<byte[]> NumberKeysOf(DataFolder folder) =>
         folder.HasStore || File.Exists(folder.KeyFile)
             ? NumberKeyFile.Load(folder.KeyFile)
-            : NumberKeyFile.Create(folder.KeyFile);
+            : [NumberKeyFile.Create(folder.KeyFile)];
 }

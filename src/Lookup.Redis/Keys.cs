@@ -5,7 +5,9 @@
 // list; so names and fields are binary and as short as they can be.
 //
 //   {pp}m        hash   e epoch, v version, n timelines, g filter generations ("1:4096,2:8192": generation:blocks, the
-//                       first answers), l last generation given out, b steps of a build, t time of the last one
+//                       first answers), l last generation given out, b steps of a build, t time of the last one,
+//                       xBB erasures in a bucket while facts are copied to another number key, whose stage is behind the
+//                       epoch ("…/1"), see StoreKeys
 //   {pp}b:BB     hash   bucket (two raw bytes): 14 bytes of the number's key + 7 bytes of fact id -> timeline
 //   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read
 //   {pp}c:BB     hash   field of the bucket + effective time (8 bytes) -> claims of a shared version, see FactClaims
@@ -13,7 +15,7 @@
 //   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
 //   {pp}w        never there: what a write that changes nothing names, to find out whether writes are taken
 //   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports, :credentials,
-//   :grants, :builder; :w as {pp}w
+//   :grants, :builder, :rekeyer; :w as {pp}w
 using System.Buffers.Binary;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -42,6 +44,7 @@ internal static class Keys
     internal static readonly RedisKey Credentials = "{lookup}:credentials";
     internal static readonly RedisKey Grants = "{lookup}:grants";
     internal static readonly RedisKey Builder = "{lookup}:builder";
+    internal static readonly RedisKey Rekeyer = "{lookup}:rekeyer";
 
     private const string Hex = "0123456789abcdef";
 
@@ -125,6 +128,9 @@ internal static class Keys
 
     /// <summary>The plain bytes of the name of a partition's meta.</summary>
     internal static void WriteMeta(int partition, Span<byte> name) => WritePlain(partition, (byte)'m', name);
+
+    /// <summary>Field of a partition's meta with the erasures in a bucket.</summary>
+    internal static byte[] Erasures(int bucket) => [(byte)'x', (byte)(bucket >> 8), (byte)bucket];
 
     private static RedisKey Plain(int partition, byte kind)
     {

@@ -83,8 +83,10 @@ internal sealed class DoctorCommand : CliCommand
     {
         if (settings.Redis is { } redis)
         {
-            var (keyCheck, fault) = KeyCheck(settings);
-            var findings = await StoreAdmin.DoctorAsync(OpenStore.RedisOptions(settings), keyCheck, Shell.Clock, ct);
+            var (keyChecks, fault) = KeyChecks(settings);
+            var findings = keyChecks is null
+                ? await StoreAdmin.DoctorAsync(OpenStore.RedisOptions(settings), keyCheck: null, Shell.Clock, ct)
+                : await StoreAdmin.DoctorAsync(OpenStore.RedisOptions(settings), keyChecks, Shell.Clock, ct);
             return fault is null ? findings : [.. findings, fault];
         }
 
@@ -105,12 +107,12 @@ internal sealed class DoctorCommand : CliCommand
         }
     }
 
-    private static (string? KeyCheck, Finding? Fault) KeyCheck(StoreSettings settings)
+    private static (IReadOnlyList<string>? KeyChecks, Finding? Fault) KeyChecks(StoreSettings settings)
     {
         try
         {
-            using var cipher = new NumberCipher(OpenStore.Key(settings));
-            return (cipher.KeyCheck, null);
+            using var cipher = new NumberCipher(OpenStore.Keys(settings));
+            return (cipher.KeyChecks, null);
         }
         catch (NumberKeyException exception)
         {

@@ -147,12 +147,12 @@ internal sealed class DossierCommand : CliCommand
             throw new CliException($"There is no folder {folder}.");
         }
 
-        using var cipher = new NumberCipher(OpenStore.Key(parsed.GetValue(_keyFile)));
+        using var cipher = new NumberCipher(OpenStore.Keys(parsed.GetValue(_keyFile)));
         // It comes from the service: it is a number.
         NumberParser.Instance.TryParse(number, null, out var parsedNumber, out _);
         var kept = new ReceiptFolder(folder);
         var log = kept.NewestHead() is { } head ? Convert.ToHexStringLower(head.LogId) : "";
-        receipts.AddRange(kept.ReceiptsOf(cipher.Encrypt(parsedNumber), 0, ct).Select(r => ($"{log}-{r.Index}", ReceiptFormat.Read(r.Content))));
+        receipts.AddRange(kept.ReceiptsOf(cipher.EncryptByAll(parsedNumber), 0, ct).Select(r => ($"{log}-{r.Index}", ReceiptFormat.Read(r.Content))));
     }
 
     private void Write(Dossier dossier)

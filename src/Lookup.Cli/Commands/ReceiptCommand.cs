@@ -193,8 +193,8 @@ internal sealed class ReceiptCommand : Command
                 throw CliException.Usage($"--number: {fault.Describe()}");
             }
 
-            using var cipher = new NumberCipher(OpenStore.Key(parsed.GetValue(_numberKey)));
-            if (receipt.Kind != ReceiptKind.Check || cipher.Encrypt(number) != receipt.Number)
+            using var cipher = new NumberCipher(OpenStore.Keys(parsed.GetValue(_numberKey)));
+            if (receipt.Kind != ReceiptKind.Check || !cipher.EncryptByAll(number).Contains(receipt.Number))
             {
                 throw new ReceiptException("The proof holds, but the receipt is not about this number, or the number key is another.");
             }

@@ -5,7 +5,7 @@ using Lookup.Redis;
 
 namespace Lookup.Cli.Hosting;
 
-/// <summary>A store that is open, and the cipher with its key.</summary>
+/// <summary>A store that is open, and the cipher with its keys.</summary>
 internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncDisposable
 {
     public IFactStore Store { get; } = store;
@@ -20,10 +20,10 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
             return new OpenStore(embedded, embedded.Cipher);
         }
 
-        var cipher = new NumberCipher(Key(settings));
+        var cipher = new NumberCipher(Keys(settings));
         try
         {
-            return new OpenStore(await StoreAdmin.OpenAsync(RedisOptions(settings), cipher.KeyCheck, clock, ct), cipher);
+            return new OpenStore(await StoreAdmin.OpenAsync(RedisOptions(settings), cipher, clock, ct), cipher);
         }
         catch
         {
@@ -45,11 +45,11 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
         }
     }
 
-    /// <summary>The number key of a redis store.</summary>
-    public static byte[] Key(StoreSettings settings) => Key(settings.KeyFile);
+    /// <summary>The number keys of a redis store: one, or while it is changed also the new one.</summary>
+    public static IReadOnlyList<byte[]> Keys(StoreSettings settings) => Keys(settings.KeyFile);
 
-    /// <summary>The number key of a file, else that of the environment.</summary>
-    public static byte[] Key(string? file) => file is null ? NumberKeyFile.FromEnvironment() : NumberKeyFile.Load(file);
+    /// <summary>The number keys of a file, else those of the environment.</summary>
+    public static IReadOnlyList<byte[]> Keys(string? file) => file is null ? NumberKeyFile.FromEnvironment() : NumberKeyFile.Load(file);
 
     /// <summary>How a redis store is reached.</summary>
     public static StoreOptions RedisOptions(StoreSettings settings)

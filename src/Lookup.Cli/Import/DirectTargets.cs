@@ -38,7 +38,7 @@ internal static class DirectTargets
                 throw BrokenOff();
             }
 
-            using var cipher = new NumberCipher(OpenStore.Key(settings));
+            using var cipher = new NumberCipher(OpenStore.Keys(settings));
             await using var load = await FirstLoad.BeginAsync(
                 OpenStore.RedisOptions(settings), new InitOptions { KeyCheck = cipher.KeyCheck }, clock, ct);
             await load.AbandonAsync(ct);
@@ -64,7 +64,7 @@ internal static class DirectTargets
             return null;
         }
 
-        var cipher = new NumberCipher(OpenStore.Key(settings));
+        var cipher = new NumberCipher(OpenStore.Keys(settings));
         try
         {
             // An estimate that is short makes the filter less sharp, so some room is left.

@@ -8,9 +8,10 @@ namespace Lookup.Core.Numbers;
 public sealed class NumberKeyException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
-/// Keeps the secret key of <see cref="NumberCipher"/>: 32 bytes as 64 hexadecimal digits or as base64, in a file that
-/// only its owner, and at most a group, can read or in an environment variable. Whoever loses it loses every stored fact; whoever else has
-/// it can list the stored numbers.
+/// Keeps the secret keys of <see cref="NumberCipher"/>: each 32 bytes as 64 hexadecimal digits or as base64, one a line, in a
+/// file that only its owner, and at most a group, can read or in an environment variable. One key is the usual case; while
+/// the number key is changed there are two, the new one last. Whoever loses them loses every stored fact; whoever else has one
+/// can list the numbers stored under it.
 /// </summary>
 public static class NumberKeyFile
 {
@@ -24,8 +25,11 @@ public static class NumberKeyFile
         UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
-    // Hex with spaces around it is the longest form; a file beyond this is not a key.
-    private const int MaxFile = 1024;
+    /// <summary>Most keys in a file or variable.</summary>
+    public const int MaxKeys = 16;
+
+    // Hex with spaces around it is the longest form; a file beyond this is not one of keys.
+    private const int MaxFile = 2048;
 
     /// <summary>Makes a new key and writes it to a new file with permissions 0600.</summary>
     /// <returns>The key.</returns>
@@ -33,14 +37,9 @@ public static class NumberKeyFile
     public static byte[] Create(string path)
     {
         var key = RandomNumberGenerator.GetBytes(NumberCipher.KeySize);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = OwnerOnly;
         try
         {
-            using var stream = new FileStream(path, options);
-            stream.Write(Encoding.ASCII.GetBytes(Convert.ToHexStringLower(key) + "\n"));
-            stream.Flush(flushToDisk: true);
+            Write(path, Convert.ToHexStringLower(key) + "\n");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -54,11 +53,35 @@ public static class NumberKeyFile
         return key;
     }
 
-    /// <summary>Reads a key from a file.</summary>
+    /// <summary>Makes a new key and adds it to a file as the last line. The file has it whole or not at all.</summary>
+    /// <returns>All keys of the file.</returns>
+    /// <exception cref="NumberKeyException">The file cannot be read or written, or is full.</exception>
+    public static IReadOnlyList<byte[]> Add(string path)
+    {
+        var keys = Load(path);
+        if (keys.Count == MaxKeys)
+            throw new NumberKeyException($"The key file {path} has {MaxKeys} keys already; remove lines that nothing needs any more.");
+        byte[] key = RandomNumberGenerator.GetBytes(NumberCipher.KeySize);
+        var written = path + ".new";
+        try
+        {
+            File.Delete(written);
+            Write(written, File.ReadAllText(path).TrimEnd() + "\n" + Convert.ToHexStringLower(key) + "\n");
+            File.Move(written, path, overwrite: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new NumberKeyException($"The key file {path} cannot be written.", exception);
+        }
+
+        return [.. keys, key];
+    }
+
+    /// <summary>Reads the keys of a file, at least one.</summary>
     /// <exception cref="NumberKeyException">
-    /// It cannot be read, others than its owner and its group's readers have access to it, or it holds no key.
+    /// It cannot be read, others than its owner and its group's readers have access to it, or a line of it is no key.
     /// </exception>
-    public static byte[] Load(string path)
+    public static IReadOnlyList<byte[]> Load(string path)
     {
         string text;
         try
@@ -80,21 +103,40 @@ public static class NumberKeyFile
                 exception);
         }
 
-        return TryParse(text, out var key)
-            ? key
-            : throw new NumberKeyException($"The key file {path} holds no key: {Form}");
+        return Parse(text, $"The key file {path}");
     }
 
-    /// <summary>Reads a key from an environment variable.</summary>
-    /// <exception cref="NumberKeyException">It is not set or holds no key.</exception>
-    public static byte[] FromEnvironment(string variable = DefaultVariable)
+    /// <summary>Reads the keys of an environment variable, at least one.</summary>
+    /// <exception cref="NumberKeyException">It is not set or holds something that is no key.</exception>
+    public static IReadOnlyList<byte[]> FromEnvironment(string variable = DefaultVariable)
     {
         var text = Environment.GetEnvironmentVariable(variable);
         if (string.IsNullOrWhiteSpace(text))
             throw new NumberKeyException($"There is no number key: the environment variable {variable} is not set, and no key file is named.");
-        return TryParse(text, out var key)
-            ? key
-            : throw new NumberKeyException($"The environment variable {variable} holds no key: {Form}");
+        return Parse(text, $"The environment variable {variable}");
+    }
+
+    private static List<byte[]> Parse(string text, string name)
+    {
+        var keys = new List<byte[]>();
+        foreach (var line in text.Split([' ', '\t', '\r', '\n', ','], StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (keys.Count == MaxKeys || !TryParse(line, out var key))
+                throw new NumberKeyException($"{name} holds {(keys.Count == 0 ? "no key" : $"something that is no key, behind the {keys.Count} first, or more than {MaxKeys}")}: {Form}");
+            keys.Add(key);
+        }
+
+        return keys.Count > 0 ? keys : throw new NumberKeyException($"{name} holds no key: {Form}");
+    }
+
+    private static void Write(string path, string text)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = OwnerOnly;
+        using var stream = new FileStream(path, options);
+        stream.Write(Encoding.ASCII.GetBytes(text));
+        stream.Flush(flushToDisk: true);
     }
 
     private static string Form => $"expected {NumberCipher.KeySize} bytes as hexadecimal digits or base64.";

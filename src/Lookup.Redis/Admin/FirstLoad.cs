@@ -35,6 +35,7 @@ public sealed class FirstLoad : IAsyncDisposable
     private readonly LoadConnection[] _loads;
     private readonly RedisNames _names;
     private readonly Fences _fences;
+    private readonly RedisValue _taken;
     private readonly RedisWriter _writer;
     private readonly BlockFilter[] _filters;
     private readonly long[] _direct;
@@ -49,11 +50,13 @@ public sealed class FirstLoad : IAsyncDisposable
         _loads = loads;
         Manifest = manifest;
         _names = new RedisNames(link, StoreManifestFormat.Epoch(manifest.Epoch));
-        _fences = new Fences(link, StoreManifestFormat.Epoch(manifest.Epoch));
+        var keys = StoreKeys.Fixed(StoreManifestFormat.LoadingEpoch);
+        _taken = keys.Taken;
+        _fences = new Fences(link, StoreManifestFormat.Epoch(manifest.Epoch), keys);
         var partitions = new PartitionStates(manifest.Partitions);
-        _writer = new RedisWriter(link, manifest, partitions, _names, StoreManifestFormat.LoadingEpoch);
+        _writer = new RedisWriter(link, manifest, partitions, _names);
         Imports = new RedisImports(
-            link, manifest, partitions, _names, new RedisRegistry(link, _fences, StoreManifestFormat.Epoch(manifest.Epoch)));
+            link, manifest, partitions, _names, new RedisRegistry(link, _fences, StoreManifestFormat.Epoch(manifest.Epoch), keys), keys);
         _filters = [.. Enumerable.Range(0, manifest.Partitions).Select(_ => new BlockFilter(blocks))];
         _direct = new long[manifest.Partitions];
     }
@@ -80,6 +83,8 @@ public sealed class FirstLoad : IAsyncDisposable
             }
 
             var (manifest, state) = StoreManifestFormat.Read(values);
+            if (manifest.Stage.Number > 0)
+                throw new InvalidOperationException("The store's number key was changed: import into it as into one with facts.");
             if (manifest.KeyCheck != init.KeyCheck)
                 throw new StoreUnavailableException(StoreFault.WrongKey, "The store was set up with another number key.");
             if (state == StoreManifestFormat.Loading)
@@ -272,7 +277,7 @@ public sealed class FirstLoad : IAsyncDisposable
 
         foreach (var chunk in _deferred.Chunk(8_192))
         {
-            await _writer.WriteAsync(chunk, cancellation);
+            await _writer.WriteAsync(chunk, _taken, cancellation);
         }
 
         _merged += _deferred.Count;

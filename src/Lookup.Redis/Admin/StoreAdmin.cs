@@ -63,7 +63,20 @@ public static class StoreAdmin
         StoreOptions options, string keyCheck, TimeProvider clock, CancellationToken cancellation)
     {
         var link = await RedisLink.ConnectAsync(options, clock, cancellation);
-        return await OpenAsync(link, keyCheck, new RedisServerCheck(), cancellation);
+        return await OpenAsync(link, null, keyCheck, new RedisServerCheck(), cancellation);
+    }
+
+    /// <summary>Opens a store for use with the keys of a cipher, which goes on with the store when its number key is changed.</summary>
+    /// <param name="options">How to reach it.</param>
+    /// <param name="cipher">The keys. Which is in use is set by the store.</param>
+    /// <param name="clock">Measures limits.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store must not be used, with the reason.</exception>
+    public static async Task<IFactStore> OpenAsync(
+        StoreOptions options, NumberCipher cipher, TimeProvider clock, CancellationToken cancellation)
+    {
+        var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+        return await OpenAsync(link, cipher, null, new RedisServerCheck(), cancellation);
     }
 
     /// <summary>Examines a server and the store on it.</summary>
@@ -73,7 +86,16 @@ public static class StoreAdmin
     /// <param name="cancellation">Ends the wait.</param>
     public static Task<IReadOnlyList<Finding>> DoctorAsync(
         StoreOptions options, string? keyCheck, TimeProvider clock, CancellationToken cancellation) =>
-        StoreDoctor.ExamineAsync(options, keyCheck, clock, cancellation);
+        StoreDoctor.ExamineAsync(options, keyCheck is null ? null : [keyCheck], clock, cancellation);
+
+    /// <summary>Examines a server and the store on it.</summary>
+    /// <param name="options">How to reach it.</param>
+    /// <param name="keyChecks">Fingerprints of all number keys at hand.</param>
+    /// <param name="clock">Measures limits.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public static Task<IReadOnlyList<Finding>> DoctorAsync(
+        StoreOptions options, IReadOnlyList<string> keyChecks, TimeProvider clock, CancellationToken cancellation) =>
+        StoreDoctor.ExamineAsync(options, keyChecks, clock, cancellation);
 
     internal static async Task<StoreManifest> InitAsync(
         RedisLink link, InitOptions init, ServerCheck server, TimeProvider clock, CancellationToken cancellation)
@@ -126,20 +148,15 @@ public static class StoreAdmin
     }
 
     internal static async Task<IFactStore> OpenAsync(
-        RedisLink link, string keyCheck, ServerCheck server, CancellationToken cancellation)
+        RedisLink link, NumberCipher? cipher, string? keyCheck, ServerCheck server, CancellationToken cancellation)
     {
         try
         {
             var (manifest, state) = StoreManifestFormat.Read(await ManifestAsync(link, cancellation));
-            if (manifest.KeyCheck != keyCheck)
-            {
-                throw new StoreUnavailableException(
-                    StoreFault.WrongKey, "The store was set up with another number key: none of its facts would be found.");
-            }
-
+            var keys = new StoreKeys(manifest.Epoch, manifest.Stage, cipher, keyCheck);
             if (state == StoreManifestFormat.Initialising)
                 throw RedisFaults.NotInitialised();
-            var store = new RedisStore(link, manifest, server);
+            var store = new RedisStore(link, manifest, keys, server);
             await store.ProbeAsync(cancellation);
             return store;
         }

@@ -17,13 +17,14 @@ internal static class StoreContents
         RedisLink link, StoreManifest manifest, CancellationToken cancellation)
     {
         var findings = new List<Finding>();
+        var keys = new StoreKeys(manifest.Epoch, manifest.Stage);
         long facts = 0;
         var all = new List<(PartitionFilter, BlockFilter)>();
         for (var p = 0; p < manifest.Partitions; p++)
         {
             cancellation.ThrowIfCancellationRequested();
             var meta = await MetaAsync(link, p, cancellation);
-            if (meta[0] != StoreManifestFormat.Epoch(manifest.Epoch) || meta[1].IsNull || meta[2].IsNull || meta[3].IsNull)
+            if (!keys.Takes(meta[0]) || meta[1].IsNull || meta[2].IsNull || meta[3].IsNull)
             {
                 findings.Add(new Finding(FindingLevel.Fail, "partition", $"Partition {p} is gone or of another store.", "Restore the store from a backup, or set it up anew."));
                 continue;

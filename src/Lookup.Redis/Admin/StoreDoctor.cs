@@ -29,7 +29,7 @@ internal static class StoreDoctor
     private const int MinListpackEntries = 128;
 
     internal static async Task<IReadOnlyList<Finding>> ExamineAsync(
-        StoreOptions options, string? keyCheck, TimeProvider clock, CancellationToken cancellation)
+        StoreOptions options, IReadOnlyList<string>? keyChecks, TimeProvider clock, CancellationToken cancellation)
     {
         var findings = new List<Finding>();
         findings.AddRange(options.Validate().Select(f => new Finding(FindingLevel.Fail, "settings", f, "Correct the setting.")));
@@ -45,7 +45,7 @@ internal static class StoreDoctor
                 await ServerAsync(findings, server, servers.Count == 1 ? "" : $"{server.Server}: ", options, cancellation);
             }
 
-            await StoreAsync(findings, link, keyCheck, cancellation);
+            await StoreAsync(findings, link, keyChecks, cancellation);
         }
         catch (StoreUnavailableException e)
         {
@@ -137,7 +137,7 @@ internal static class StoreDoctor
         }
     }
 
-    private static async Task StoreAsync(List<Finding> findings, RedisLink link, string? keyCheck, CancellationToken cancellation)
+    private static async Task StoreAsync(List<Finding> findings, RedisLink link, IReadOnlyList<string>? keyChecks, CancellationToken cancellation)
     {
         try
         {
@@ -147,12 +147,15 @@ internal static class StoreDoctor
             findings.Add(state == StoreManifestFormat.Ready
                 ? new Finding(FindingLevel.Ok, "state", "Ready.")
                 : new Finding(FindingLevel.Fail, "state", $"{state}: a set-up or a first load is under way or was broken off.", "Run it again."));
-            if (keyCheck is not null)
+            if (keyChecks is not null)
             {
-                findings.Add(manifest.KeyCheck == keyCheck
+                findings.Add(keyChecks.Contains(manifest.Stage.Key) && (!manifest.Stage.IsBoth || keyChecks.Contains(manifest.Stage.Next))
                     ? new Finding(FindingLevel.Ok, "key", "The number key is the store's.")
-                    : new Finding(FindingLevel.Fail, "key", "The store was set up with another number key.", "Use that key; without it the store is worthless."));
+                    : new Finding(FindingLevel.Fail, "key", RedisFaults.Key(manifest.Stage).Message, "Use that key; without it the store is worthless."));
             }
+
+            if (await KeyChange.LeftAsync(link, manifest.Stage, cancellation) is { } left)
+                findings.Add(new Finding(FindingLevel.Warn, "rekey", left, "Go on with 'lookup rekey'."));
 
             if (state == StoreManifestFormat.Ready)
                 findings.AddRange(await StoreContents.ExamineAsync(link, manifest, cancellation));

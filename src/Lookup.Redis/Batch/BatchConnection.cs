@@ -31,7 +31,7 @@ internal sealed class BatchConnection : IDisposable
 
     private readonly Stream _stream;
     private readonly PartitionStates _partitions;
-    private readonly byte[] _epoch;
+    private readonly StoreKeys _keys;
     private readonly TimeProvider _clock;
     private readonly TimeSpan _limit;
     private readonly CancellationTokenSource _stop;
@@ -53,11 +53,11 @@ internal sealed class BatchConnection : IDisposable
     private Proof _proof;
     private StoreUnavailableException? _fault;
 
-    internal BatchConnection(Stream stream, PartitionStates partitions, byte[] epoch, TimeProvider clock, TimeSpan limit, Fences? fences = null)
+    internal BatchConnection(Stream stream, PartitionStates partitions, StoreKeys keys, TimeProvider clock, TimeSpan limit, Fences? fences = null)
     {
         _stream = stream;
         _partitions = partitions;
-        _epoch = epoch;
+        _keys = keys;
         _clock = clock;
         _limit = limit;
         _fences = fences;
@@ -327,7 +327,7 @@ internal sealed class BatchConnection : IDisposable
             return true;
         try
         {
-            if (hasNoEpoch || !epoch.SequenceEqual(_epoch))
+            if (hasNoEpoch || !_keys.Current.Takes(epoch))
                 throw RedisFaults.Epoch(hasNoEpoch ? default : (StackExchange.Redis.RedisValue)epoch.ToArray());
             if (!Utf8Parser.TryParse(version, out ulong number, out var length) || length != version.Length || length == 0)
                 throw RedisFaults.Damaged();

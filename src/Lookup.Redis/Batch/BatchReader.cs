@@ -1,4 +1,3 @@
-using System.Text;
 using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Batch;
@@ -7,9 +6,9 @@ namespace Lookup.Redis.Batch;
 /// Reads batches, each part from the server that has it. Where a server says that another one has it, it is asked anew
 /// who does, and the part is read once more within the time of a read.
 /// </summary>
-internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fences fences, string epoch) : IDisposable
+internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys) : IDisposable
 {
-    private readonly PerServer<ServerPool> _pools = Pools(link, partitions, fences, Encoding.ASCII.GetBytes(epoch));
+    private readonly PerServer<ServerPool> _pools = Pools(link, partitions, fences, keys);
 
     internal async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
     {
@@ -66,6 +65,6 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
         }));
     }
 
-    private static PerServer<ServerPool> Pools(RedisLink link, PartitionStates partitions, Fences fences, byte[] epoch) =>
-        new(server => new ServerPool(link, server, partitions, fences, epoch));
+    private static PerServer<ServerPool> Pools(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys) =>
+        new(server => new ServerPool(link, server, partitions, fences, keys));
 }

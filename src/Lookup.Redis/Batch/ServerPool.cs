@@ -4,7 +4,7 @@ namespace Lookup.Redis.Batch;
 
 /// <summary>A few connections to one server for batches, which are opened when they are needed.</summary>
 internal sealed class ServerPool(
-    RedisLink link, ServerLink server, PartitionStates partitions, Fences fences, byte[] epoch) : IDisposable
+    RedisLink link, ServerLink server, PartitionStates partitions, Fences fences, StoreKeys keys) : IDisposable
 {
     /// <summary>Connections, and with them batches under way; the others wait for their turn.</summary>
     internal const int MaxConnections = 4;
@@ -109,7 +109,7 @@ internal sealed class ServerPool(
         {
             var stream = await ServerDial.ConnectAsync(link.Options, server.Server, link.Clock, cancellation);
             return new BatchConnection(
-                stream, partitions, epoch, link.Clock, TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs), fences.IsOn ? fences : null);
+                stream, partitions, keys, link.Clock, TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs), fences.IsOn ? fences : null);
         }
         catch (StoreUnavailableException)
         {

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis;
 
 /// <summary>
-/// The place of the only builder. It is given up when its holder stops to keep it, so one that died stands in nobody's way
+/// The place of the only builder, or of who alone changes the number key. It is given up when its holder stops to keep it, so one that died stands in nobody's way
 /// for long. It saves work; that a builder does not harm another's filter is the scripts' doing.
 /// </summary>
 internal sealed class BuilderPlace : IAsyncDisposable
@@ -14,14 +14,15 @@ internal sealed class BuilderPlace : IAsyncDisposable
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
     private readonly RedisLink _link;
+    private readonly RedisKey _key;
     private readonly RedisValue _token;
     private readonly CancellationTokenSource _lost;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _keeping;
 
-    private BuilderPlace(RedisLink link, RedisValue token, CancellationToken cancellation)
+    private BuilderPlace(RedisLink link, RedisKey key, RedisValue token, CancellationToken cancellation)
     {
-        (_link, _token) = (link, token);
+        (_link, _key, _token) = (link, key, token);
         _lost = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         _keeping = KeepAsync();
     }
@@ -30,18 +31,18 @@ internal sealed class BuilderPlace : IAsyncDisposable
     internal CancellationToken Lost => _lost.Token;
 
     /// <summary>Takes the place; null if another holds it until the wait is over.</summary>
-    internal static async Task<BuilderPlace?> TakeAsync(RedisLink link, TimeSpan wait, CancellationToken cancellation)
+    internal static async Task<BuilderPlace?> TakeAsync(RedisLink link, RedisKey key, TimeSpan wait, CancellationToken cancellation)
     {
         RedisValue token = $"{Environment.MachineName} {Environment.ProcessId} {Guid.NewGuid():n}";
         var begin = link.Clock.GetTimestamp();
-        while (!await link.WriteAsync(Keys.Shared, db => db.StringSetAsync(Keys.Builder, token, Kept, When.NotExists), cancellation))
+        while (!await link.WriteAsync(Keys.Shared, db => db.StringSetAsync(key, token, Kept, When.NotExists), cancellation))
         {
             if (link.Clock.GetElapsedTime(begin) >= wait)
                 return null;
             await Task.Delay(LookAgain, link.Clock, cancellation);
         }
 
-        return new BuilderPlace(link, token, cancellation);
+        return new BuilderPlace(link, key, token, cancellation);
     }
 
     public async ValueTask DisposeAsync()
@@ -89,7 +90,7 @@ internal sealed class BuilderPlace : IAsyncDisposable
     private async Task<bool> ScriptAsync(TimeSpan keep)
     {
         var answer = await _link.ScriptAsync(
-            Keys.Shared, Script.Builder, [Keys.Builder], [_token, (long)keep.TotalMilliseconds], CancellationToken.None);
+            Keys.Shared, Script.Builder, [_key], [_token, (long)keep.TotalMilliseconds], CancellationToken.None);
         return (int)answer[1] == 1;
     }
 }

@@ -27,7 +27,7 @@ internal sealed class FilterBuild(
     RedisLink link,
     PartitionStates partitions,
     RedisFeed feed,
-    RedisValue epoch,
+    StoreKeys keys,
     int partition,
     RebuildOptions options,
     Action<double> progress)
@@ -53,13 +53,13 @@ internal sealed class FilterBuild(
     private readonly RedisKey _meta = Keys.Meta(partition);
 
     internal static async Task<(PartitionFilter Filter, FilterGenerations Generations, int Last)> ReadAsync(
-        RedisLink link, PartitionStates partitions, RedisValue epoch, int partition, CancellationToken cancellation)
+        RedisLink link, PartitionStates partitions, StoreKeys keys, int partition, CancellationToken cancellation)
     {
         var floor = partitions.Floor(partition);
         var meta = await link.WriteAsync(
             partition,
             db => db.HashGetAsync(Keys.Meta(partition), MetaFields, CommandFlags.DemandMaster), cancellation);
-        partitions.Check(partition, epoch, meta[0], meta[1], floor);
+        partitions.Check(partition, keys, meta[0], meta[1], floor);
         if (meta[2].IsNull || !meta[3].TryParse(out long facts))
             throw RedisFaults.Damaged();
         var generations = FilterGenerations.Parse(meta[2]!);
@@ -69,7 +69,7 @@ internal sealed class FilterBuild(
 
     internal async Task<PartitionFilter> RunAsync(CancellationToken cancellation)
     {
-        var (old, before, last) = await ReadAsync(link, partitions, epoch, partition, cancellation);
+        var (old, before, last) = await ReadAsync(link, partitions, keys, partition, cancellation);
         var fresh = new FilterGeneration(last + 1, options.BlocksFor(old.Facts, old.Blocks));
         var kept = before.All[0];
         // What a builder that died left behind is dropped with the same step.
@@ -80,7 +80,7 @@ internal sealed class FilterBuild(
             await ScriptAsync(
                 Script.FilterBegin,
                 [_meta, Keys.Filter(partition, fresh.Number)],
-                [epoch, before.Text, both.Text, fresh.Number, (fresh.Blocks * (long)BlockFilter.BlockSize) - 1],
+                [keys.Taken, before.Text, both.Text, fresh.Number, (fresh.Blocks * (long)BlockFilter.BlockSize) - 1],
                 cancellation);
             partitions.SetGenerations(partition, both);
             await RemoveAsync(both, last, cancellation);
@@ -92,7 +92,7 @@ internal sealed class FilterBuild(
             await ScriptAsync(
                 Script.FilterEnd,
                 [_meta],
-                [epoch, both.Text, steps, alone.Text, link.Clock.GetUtcNow().ToUnixTimeMilliseconds()],
+                [keys.Taken, both.Text, steps, alone.Text, link.Clock.GetUtcNow().ToUnixTimeMilliseconds()],
                 cancellation);
             partitions.SetGenerations(partition, alone);
             progress(1);
@@ -105,7 +105,7 @@ internal sealed class FilterBuild(
             throw;
         }
 
-        return (await ReadAsync(link, partitions, epoch, partition, cancellation)).Filter;
+        return (await ReadAsync(link, partitions, keys, partition, cancellation)).Filter;
     }
 
     private async Task<BlockFilter> ScanAsync(int blocks, CancellationToken cancellation)
@@ -128,7 +128,7 @@ internal sealed class FilterBuild(
                     return await Task.WhenAll(reads);
                 },
                 cancellation);
-            partitions.Check(partition, epoch, (await meta!)[0], (await meta!)[1], floor);
+            partitions.Check(partition, keys, (await meta!)[0], (await meta!)[1], floor);
             for (var i = 0; i < fields.Length; i++)
             {
                 foreach (byte[]? field in fields[i])
@@ -166,7 +166,7 @@ internal sealed class FilterBuild(
                 var answer = await ScriptAsync(
                     Script.FilterPiece,
                     [_meta, key],
-                    [epoch, both.Text, steps, start, there, Or(filter.Bytes.Slice(start, length), there)],
+                    [keys.Taken, both.Text, steps, start, there, Or(filter.Bytes.Slice(start, length), there)],
                     cancellation);
                 done = (int)answer[1] == 1;
                 there = done ? there : (byte[]?)answer[2];
@@ -223,7 +223,7 @@ internal sealed class FilterBuild(
         try
         {
             var alone = FilterGenerations.Of(kept);
-            await ScriptAsync(Script.FilterEnd, [_meta], [epoch, both.Text, "", alone.Text, ""], limit.Token);
+            await ScriptAsync(Script.FilterEnd, [_meta], [keys.Taken, both.Text, "", alone.Text, ""], limit.Token);
             partitions.SetGenerations(partition, alone);
             await link.WriteAsync(partition, db => db.KeyDeleteAsync(Keys.Filter(partition, number)), limit.Token);
         }

@@ -1,10 +1,9 @@
 using Lookup.Redis.Store;
-using StackExchange.Redis;
 
 namespace Lookup.Redis;
 
 /// <summary>The filters on a redis server.</summary>
-internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, RedisFeed feed, RedisValue epoch) : IFilterStore
+internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, RedisFeed feed, StoreKeys keys) : IFilterStore
 {
     private const double LeastShare = 0.01;
     private static readonly TimeSpan MostWait = TimeSpan.FromDays(1);
@@ -12,7 +11,7 @@ internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, R
     public async Task<IReadOnlyList<PartitionFilter>> ListAsync(CancellationToken cancellation)
     {
         var read = await Task.WhenAll(Enumerable.Range(0, partitions.Count).Select(
-            p => FilterBuild.ReadAsync(link, partitions, epoch, p, cancellation)));
+            p => FilterBuild.ReadAsync(link, partitions, keys, p, cancellation)));
         return [.. read.Select(one => one.Filter)];
     }
 
@@ -25,12 +24,12 @@ internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, R
             throw new ArgumentOutOfRangeException(nameof(options), options.WorkShare, "The share of the time to work: 0.01 to 1.");
         if (options.Wait < TimeSpan.Zero || options.Wait > MostWait)
             throw new ArgumentOutOfRangeException(nameof(options), options.Wait, "The wait for another builder: 0 to 24 h.");
-        await using var place = await BuilderPlace.TakeAsync(link, options.Wait, cancellation);
+        await using var place = await BuilderPlace.TakeAsync(link, Keys.Builder, options.Wait, cancellation);
         if (place is null)
             return null;
         try
         {
-            return await new FilterBuild(link, partitions, feed, epoch, partition, options, progress).RunAsync(place.Lost);
+            return await new FilterBuild(link, partitions, feed, keys, partition, options, progress).RunAsync(place.Lost);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {

@@ -9,6 +9,7 @@
 // changes nothing.
 using Lookup.Core.Numbers;
 using Lookup.Redis.Store;
+using StackExchange.Redis;
 
 namespace Lookup.Redis;
 
@@ -25,8 +26,12 @@ internal sealed class ImportRevert(
     PartitionStates partitions,
     RedisNames names,
     RedisRegistry registry,
-    RedisImports imports)
+    RedisImports imports,
+    StoreKeys keys)
 {
+    // By the stage of the number key at which it began: it ends where that goes on.
+    private RedisValue _taken;
+
     // How often the record tells how far it is.
     private static readonly TimeSpan SavePause = TimeSpan.FromSeconds(1);
 
@@ -36,6 +41,11 @@ internal sealed class ImportRevert(
         var import = await imports.FindAsync(id, cancellation) ?? throw new ImportException("There is no import of this id in this store.");
         if (import.State == ImportState.Reverted)
             return import;
+        var state = keys.Current;
+        // Copied at the wrong moment, what is reverted would come back.
+        if (state.Stage.IsBoth)
+            throw new ImportException("The store's number key is being changed: revert the import when 'lookup rekey' has ended.");
+        _taken = state.Taken;
         await CheckAsync(import, clock, cancellation);
         var revert = import.Revert ?? new StoredRevert
         {
@@ -77,7 +87,7 @@ internal sealed class ImportRevert(
         var revert = import.Revert!;
         var tally = new RevertTally(revert.Counts);
         var sources = await names.SourcesOfAsync(import.Id, cancellation);
-        var scan = new RevertScan(link, manifest, partitions, sources);
+        var scan = new RevertScan(link, manifest, partitions, sources, _taken);
         var saved = clock.GetTimestamp();
         for (var p = revert.Partition; p < manifest.Partitions && sources.Count > 0; p++)
         {

@@ -8,7 +8,7 @@ namespace Lookup.Redis;
 
 /// <summary>Records of imports, in the slot of the manifest.</summary>
 internal sealed class RedisImports(
-    RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names, RedisRegistry registry) : IImportStore
+    RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names, RedisRegistry registry, StoreKeys keys) : IImportStore
 {
     private readonly RedisValue _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
 
@@ -38,7 +38,7 @@ internal sealed class RedisImports(
 
     public Task<StoredImport> RevertAsync(
         string id, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation) =>
-        new ImportRevert(link, manifest, partitions, names, registry, this).RunAsync(id, order, clock, progress, cancellation);
+        new ImportRevert(link, manifest, partitions, names, registry, this, keys).RunAsync(id, order, clock, progress, cancellation);
 
     public async Task ScanAsync(int partition, FactId id, Action<NumberKey, byte[]> found, CancellationToken cancellation)
     {
@@ -51,15 +51,19 @@ internal sealed class RedisImports(
                 foreach (var entry in buckets[i])
                 {
                     byte[] field = entry.Name!;
-                    if (field.Length == Keys.FieldSize && field.AsSpan(NumberKey.FieldSize).SequenceEqual(wanted))
-                        found(NumberKey.FromField(first + i, field), entry.Value!);
+                    if (field.Length != Keys.FieldSize || !field.AsSpan(NumberKey.FieldSize).SequenceEqual(wanted))
+                        continue;
+                    // While the number key is changed, there is another one of each number.
+                    var key = NumberKey.FromField(first + i, field);
+                    if (keys.IsRead(key))
+                        found(key, entry.Value!);
                 }
             }
         }
 
         // A store that was flushed meanwhile would look as if all were gone.
         var meta = await link.WriteAsync(partition, db => db.HashGetAsync(Keys.Meta(partition), "e", CommandFlags.DemandMaster), cancellation);
-        if (meta != _epoch)
+        if (!keys.Takes(meta))
             throw RedisFaults.Epoch(meta);
     }
 

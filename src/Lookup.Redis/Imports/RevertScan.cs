@@ -10,12 +10,11 @@ internal sealed record RevertItem(NumberKey Key, FactId Id, byte[] Before, Timel
 
 /// <summary>Finds the timelines that a revert changes, and changes them. Others may write meanwhile.</summary>
 internal sealed class RevertScan(
-    RedisLink link, StoreManifest manifest, PartitionStates partitions, IReadOnlySet<uint> sources)
+    RedisLink link, StoreManifest manifest, PartitionStates partitions, IReadOnlySet<uint> sources, RedisValue epochs)
 {
     // Another writer must win a race for the same timeline each time for a round to be in vain.
     private const int MaxRounds = 64;
 
-    private readonly RedisValue _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
     private readonly RedisValue _channel = Doorbell.ChannelOf(link, manifest);
 
     /// <summary>Yields what a chunk of buckets has to change.</summary>
@@ -100,7 +99,7 @@ internal sealed class RevertScan(
     private async Task<List<RevertItem>> SendAsync(int partition, RevertItem[] batch, RevertTally tally, CancellationToken cancellation)
     {
         var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
-        var arguments = new List<RedisValue> { _epoch, link.Options.FeedLength, _channel };
+        var arguments = new List<RedisValue> { epochs, link.Options.FeedLength, _channel };
         foreach (var item in batch)
         {
             Add(partition, item, keys, arguments);

@@ -39,6 +39,7 @@ public sealed class SnapshotLoad
 
     private readonly IFactStore _store;
     private readonly FactId _id;
+    private readonly string _keyCheck;
     private readonly string _register;
     private readonly long _date;
     private readonly TimeProvider _clock;
@@ -54,6 +55,7 @@ public sealed class SnapshotLoad
     public SnapshotLoad(IFactStore store, string register, long date, TimeProvider clock)
     {
         _store = store;
+        _keyCheck = store.KeyCheck;
         _register = register;
         _date = date;
         _clock = clock;
@@ -78,6 +80,7 @@ public sealed class SnapshotLoad
 
     /// <summary>Compares with what is loaded. Call it once, after the last number.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer, or something in it cannot be read.</exception>
+    /// <exception cref="ImportException">The number key was changed meanwhile.</exception>
     public async Task<SnapshotDifference> CompareAsync(CancellationToken cancellation)
     {
         var repeated = _numbers.Sort();
@@ -118,6 +121,9 @@ public sealed class SnapshotLoad
             }
         }
 
+        // Then some of the numbers were compared by another key, and would look as if they had left the register.
+        if (_store.KeyCheck != _keyCheck)
+            throw new ImportException("The store's number key was changed while the register was compared: load it again.");
         return new SnapshotDifference(
             loaded, _numbers.Count, _numbers.Count - unchanged - changes, _removals.Count, changes, repeated);
     }

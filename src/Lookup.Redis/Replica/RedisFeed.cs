@@ -7,7 +7,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Store;
 
 /// <summary>Reads what followers need: versions, changes, filters.</summary>
-internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fences fences, RedisValue epoch)
+internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys)
 {
     private const int HeaderSize = sizeof(ulong) + sizeof(ushort);
 
@@ -231,7 +231,7 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
 
     private (ulong Version, FilterGeneration Generation) Check(int partition, RedisValue[] meta, ulong floor)
     {
-        var version = partitions.Check(partition, epoch, meta[0], meta[1], floor);
+        var version = partitions.Check(partition, keys, meta[0], meta[1], floor);
         if (meta[2].IsNull)
             throw RedisFaults.Damaged();
         // The first generation answers; one behind it is still being built.

@@ -1,12 +1,12 @@
 -- Removes every timeline, detail and claim of a number and stores one timeline in their place.
 -- KEYS: meta, feed, bucket, details, claims, then the filters of the generations.
--- ARGV: epoch, generations as in meta, channel or '', the number's part of a field, field and value of what stays, field of its
+-- ARGV: epochs taken (",one,other,"), generations as in meta, channel or '', the number's part of a field, field and value of what stays, field of its
 -- detail and the text (both empty for none), then for each generation eight bits to set.
 -- Answers {0, epoch}, {1, generations} or {2, version, timelines removed}.
 local call = redis.call
 local A = ARGV
 local meta = call('HMGET', KEYS[1], 'e', 'v', 'g', 'n')
-if meta[1] ~= A[1] then return {0, meta[1]} end
+if not string.find(A[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
 if meta[3] ~= A[2] then return {1, meta[3]} end
 local version = tonumber(meta[2])
 local count = tonumber(meta[4])
@@ -25,6 +25,9 @@ end
 -- What stays is written before anything goes, so that at no moment the number is free. The count is lowered before
 -- anything goes: were a server to lose the end of this, the partition would have more timelines than it counts, which is
 -- mended, never fewer.
+-- Who copies timelines to this bucket, at stage 1 of 3 of another number key, looks whether any was erased since he read them.
+local stage = tonumber(string.match(meta[1], '/(%d+)$'))
+if stage and stage % 3 == 1 then call('HINCRBY', KEYS[1], 'x' .. string.sub(KEYS[3], -2), 1) end
 local removed = 0
 if call('HSET', KEYS[3], A[5], A[6]) == 1 then count = count + 1 else removed = 1 end
 feed(A[5], A[6])

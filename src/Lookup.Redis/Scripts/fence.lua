@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- Raises a process's fence in a hash that is there: its stamp, the stamp that it had here before, and when, in seconds.
--- KEYS: meta of a partition, or the manifest. ARGV: name of the epoch's field, epoch, name of the version's field, field of
+-- KEYS: meta of a partition, or the manifest. ARGV: name of the epoch's field, epochs taken (",one,other,"), name of the version's field, field of
 -- the fence, stamp, seconds, and 1 to remove fences that are a day old. Answers the version, or nothing for another epoch.
 -- A full server takes it too: it is no more than what was there.
 local call = redis.call
-if call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return false end
+if not string.find(ARGV[2], ',' .. (call('HGET', KEYS[1], ARGV[1]) or '') .. ',', 1, true) then return false end
 local before = string.match(call('HGET', KEYS[1], ARGV[4]) or '', '^%d+') or '0'
 call('HSET', KEYS[1], ARGV[4], ARGV[5] .. ',' .. before .. ',' .. ARGV[6])
 if ARGV[7] == '1' then

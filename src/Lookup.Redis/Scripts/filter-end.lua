@@ -1,9 +1,9 @@
 -- Ends the build of a filter: the new one answers from now on, or the old one alone again.
--- KEYS: meta. ARGV: epoch, generations as in meta, steps done or '' where it is given up, generations to be, time.
+-- KEYS: meta. ARGV: epochs taken (",one,other,"), generations as in meta, steps done or '' where it is given up, generations to be, time.
 -- Answers {0, epoch}, {1, generations} where it is not as expected, or {2}.
 local call = redis.call
 local meta = call('HMGET', KEYS[1], 'e', 'g', 'b')
-if meta[1] ~= ARGV[1] then return {0, meta[1]} end
+if not string.find(ARGV[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
 if meta[2] ~= ARGV[2] or (ARGV[3] ~= '' and meta[3] ~= ARGV[3]) then return {1, meta[2]} end
 if ARGV[3] == '' then
   call('HSET', KEYS[1], 'g', ARGV[4])

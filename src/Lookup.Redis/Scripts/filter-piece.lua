@@ -1,10 +1,10 @@
 -- Replaces a piece of the filter that is being built if it still is what it was read as: writers set bits meanwhile.
--- KEYS: meta, the filter. ARGV: epoch, generations as in meta, steps done, offset, expected piece, new piece.
+-- KEYS: meta, the filter. ARGV: epochs taken (",one,other,"), generations as in meta, steps done, offset, expected piece, new piece.
 -- Each piece must find the step of the one before it: a server that failed over and lost one stops the build.
 -- Answers {0, epoch}, {1, generations} where it is not as expected, or {2, 1} done, {2, 0, piece} with what is there.
 local call = redis.call
 local meta = call('HMGET', KEYS[1], 'e', 'g', 'b')
-if meta[1] ~= ARGV[1] then return {0, meta[1]} end
+if not string.find(ARGV[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
 if meta[2] ~= ARGV[2] or meta[3] ~= ARGV[3] then return {1, meta[2]} end
 local there = call('GETRANGE', KEYS[2], ARGV[4], tonumber(ARGV[4]) + #ARGV[5] - 1)
 if there ~= ARGV[5] then return {2, 0, there} end

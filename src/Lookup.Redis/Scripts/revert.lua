@@ -1,6 +1,6 @@
 -- Replaces or removes timelines of one partition: compare and set, as in write.lua. What is left is the client's to say.
 -- KEYS: meta, feed, then buckets, detail and claim hashes in any order.
--- ARGV: epoch, feed length, channel or '', then for each timeline: index of its bucket in KEYS, field, expected value, new value or
+-- ARGV: epochs taken (",one,other,"), feed length, channel or '', then for each timeline: index of its bucket in KEYS, field, expected value, new value or
 -- '' to remove it, number of texts, number of claims, then index in KEYS and field of each text to remove, then of each
 -- claim index in KEYS, field, expected value, new value or '', and 1 to remove it once the timeline is written.
 -- Answers {0, epoch} or {2, version, results...}: 1 done, or 0 where the timeline or a claim was not as expected.
@@ -9,7 +9,7 @@
 local call = redis.call
 local A = ARGV
 local meta = call('HMGET', KEYS[1], 'e', 'v', 'n')
-if meta[1] ~= A[1] then return {0, meta[1]} end
+if not string.find(A[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
 local version = tonumber(meta[2])
 local count = tonumber(meta[3])
 local first = version

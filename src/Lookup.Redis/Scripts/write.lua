@@ -1,6 +1,6 @@
 -- Stores timelines of one partition: compare and set. Merging is the client's; this only decides who was first.
 -- KEYS: meta, feed, the filters of the generations, then buckets, detail and claim hashes in any order.
--- ARGV: epoch, generations as in meta, feed length, channel or '', number of generations, 1 to store all or nothing, then for
+-- ARGV: epochs taken (",one,other,"), generations as in meta, feed length, channel or '', number of generations, 1 to store all or nothing, then for
 -- each timeline: index of its bucket in KEYS, field, expected value, new value, number of details, number of changed claims, for
 -- each generation eight bits to set, then index in KEYS, field and text of each detail, then index in KEYS, field, expected and
 -- new value of each claim.
@@ -12,7 +12,7 @@
 local call = redis.call
 local A = ARGV
 local meta = call('HMGET', KEYS[1], 'e', 'v', 'g', 'n')
-if meta[1] ~= A[1] then return {0, meta[1]} end
+if not string.find(A[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
 if meta[3] ~= A[2] then return {1, meta[3]} end
 local version = tonumber(meta[2])
 local count = tonumber(meta[4])

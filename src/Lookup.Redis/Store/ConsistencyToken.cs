@@ -62,6 +62,19 @@ public sealed record ConsistencyToken
         return new ConsistencyToken(epoch, [.. positions]);
     }
 
+    /// <summary>A token of both: at least as new as each of them.</summary>
+    /// <param name="other">Of the same epoch.</param>
+    public ConsistencyToken And(ConsistencyToken other)
+    {
+        var versions = new ulong[256];
+        foreach (var (partition, version) in (ReadOnlySpan<(byte, ulong)>)[.. _positions, .. other._positions])
+        {
+            versions[partition] = Math.Max(versions[partition], version);
+        }
+
+        return Of(Epoch, versions);
+    }
+
     /// <summary>The version asked of a partition; 0 where the token says nothing about it.</summary>
     public ulong VersionOf(int partition)
     {

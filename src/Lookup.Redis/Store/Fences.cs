@@ -59,10 +59,12 @@ internal sealed class Fences : IDisposable
 
     /// <param name="link">Where the store is.</param>
     /// <param name="epoch">The store's epoch.</param>
-    internal Fences(RedisLink link, RedisValue epoch)
+    /// <param name="keys">What partitions may have in its place.</param>
+    internal Fences(RedisLink link, RedisValue epoch, StoreKeys keys)
     {
         _link = link;
-        Epoch = epoch!;
+        Epoch = Store.StoreKeys.List((string)epoch!)!;
+        StoreKeys = keys;
         _servers = new PerServer<ServerFence>(server => new ServerFence(this, server, link));
     }
 
@@ -72,7 +74,11 @@ internal sealed class Fences : IDisposable
     /// <summary>Field of a partition's meta, or of the manifest, with the stamps of this process.</summary>
     internal string Field { get; } = "w:" + RandomNumberGenerator.GetHexString(8, lowercase: true);
 
+    /// <summary>What the script compares the manifest's epoch with.</summary>
     internal string Epoch { get; }
+
+    /// <summary>What it compares that of a partition with.</summary>
+    internal StoreKeys StoreKeys { get; }
 
     /// <summary>Raises the fence of partitions, or of <see cref="Keys.Shared"/>, on whichever servers have them.</summary>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>

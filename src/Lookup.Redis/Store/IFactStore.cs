@@ -13,6 +13,34 @@ public interface IFactStore : IAsyncDisposable
     /// <summary>What the store was set up with.</summary>
     public StoreManifest Manifest { get; }
 
+    /// <summary>Check value of the number key by which facts are read now; another one once the key is changed.</summary>
+    public string KeyCheck { get; }
+
+    /// <summary>
+    /// Whether a cipher makes the keys by which facts are read: it is the one that the store was opened with, and so goes on with it
+    /// when the number key is changed, or the store was opened with one key alone, that is also the cipher's, and cannot go on.
+    /// </summary>
+    public bool IsReadBy(NumberCipher cipher);
+
+    /// <summary>
+    /// Whether a number's key is under a new number key to which facts are being copied: all that is stored by it is under the
+    /// old one, too, and is read there.
+    /// </summary>
+    public bool IsCopy(NumberKey key);
+
+    /// <summary>
+    /// Changes the number key while services read and write, or goes on where that was broken off; see KeyChange.cs. Ends at
+    /// once where the store has the key alone already.
+    /// </summary>
+    /// <param name="keyCheck">Check value of the new key; the cipher that the store was opened with must have it.</param>
+    /// <param name="options">How.</param>
+    /// <param name="progress">Is told the step and the share of it that is done, 0 to 1.</param>
+    /// <param name="cancellation">Breaks it off; it can be gone on with.</param>
+    /// <exception cref="KeyChangeException">It cannot be done now; the message says why and what to do.</exception>
+    /// <exception cref="StoreUnavailableException">The store could not answer or take it; it can be gone on with.</exception>
+    public Task<KeyChangeResult> ChangeKeyAsync(
+        string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation);
+
     /// <summary>What is kept of imports.</summary>
     public IImportStore Imports { get; }
 

@@ -57,14 +57,14 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
 
     /// <summary>Checks what a partition says of itself, and takes note of its version.</summary>
     /// <param name="partition">The partition.</param>
-    /// <param name="expected">The store's epoch.</param>
+    /// <param name="keys">What is taken for the store's epoch.</param>
     /// <param name="epoch">The partition's.</param>
     /// <param name="version">Its version.</param>
     /// <param name="floor">What the version must not be below.</param>
     /// <exception cref="StoreUnavailableException">The store must not be used.</exception>
-    internal ulong Check(int partition, RedisValue expected, RedisValue epoch, RedisValue version, ulong floor)
+    internal ulong Check(int partition, StoreKeys keys, RedisValue epoch, RedisValue version, ulong floor)
     {
-        if (epoch != expected)
+        if (!keys.Takes(epoch))
             throw RedisFaults.Epoch(epoch);
         if (!version.TryParse(out long number) || number < 0)
             throw RedisFaults.Damaged();

@@ -44,10 +44,18 @@ internal static class RedisFaults
     {
         if (found.IsNull)
             return NotInitialised();
+        if (((string)found!).Contains('/', StringComparison.Ordinal))
+            return new StoreUnavailableException(StoreFault.WrongKey, "The store's number key is being changed, or was, and this process has not gone on yet.");
         return found == StoreManifestFormat.LoadingEpoch
             ? new StoreUnavailableException(StoreFault.Loading, "A first load of the store is under way or was broken off.")
             : new StoreUnavailableException(StoreFault.ForeignEpoch, "The store was set up anew, or is another one.");
     }
+
+    internal static StoreUnavailableException Key(KeyStage stage) => new(
+        StoreFault.WrongKey,
+        stage.IsBoth ? "The store's number key is being changed, and not both keys are here: facts would be missing."
+            : stage.Number > 0 ? "The store's number key was changed, and the new one is not here: none of its facts would be found."
+            : "The store was set up with another number key: none of its facts would be found.");
 
     internal static StoreUnavailableException Changed() =>
         new(StoreFault.Unreachable, "Another server took over while the store was read.");

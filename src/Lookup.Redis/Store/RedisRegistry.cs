@@ -4,9 +4,9 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Store;
 
 /// <summary>Organisations, register snapshots, credentials and grants, in the slot of the manifest.</summary>
-internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue epoch)
+internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue epoch, StoreKeys keys)
 {
-    private static readonly RedisValue[] ManifestFields = ["epoch", "registry", "state"];
+    private static readonly RedisValue[] ManifestFields = ["epoch", "registry", "state", "keys"];
     private Known? _last;
     private ulong _confirmed;
 
@@ -111,6 +111,7 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
             throw RedisFaults.Epoch(manifest[0]);
         if (manifest[2] != StoreManifestFormat.Ready)
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
+        keys.Follow(KeyStage.Parse(manifest[3], keys.Current.Stage.Key));
         var version = manifest[1].IsNull ? 0 : manifest[1].TryParse(out long number) ? (ulong)number : throw RedisFaults.Damaged();
         return version >= floor ? version : throw RedisFaults.RolledBack();
     }

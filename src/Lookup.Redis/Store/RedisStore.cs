@@ -23,30 +23,35 @@ internal sealed class RedisStore : IFactStore
     private readonly RedisRegistry _registry;
     private readonly ServerCheck _server;
     private readonly RedisValue _epoch;
+    private readonly StoreKeys _keys;
 
-    internal RedisStore(RedisLink link, StoreManifest manifest, ServerCheck server)
+    internal RedisStore(RedisLink link, StoreManifest manifest, StoreKeys keys, ServerCheck server)
     {
         _link = link;
         _server = server;
+        _keys = keys;
         Manifest = manifest;
         _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
         _partitions = new PartitionStates(manifest.Partitions, link.Options.WaitReplicas > 0);
-        _fences = new Fences(link, _epoch);
-        _batches = new BatchReader(link, _partitions, _fences, StoreManifestFormat.Epoch(manifest.Epoch));
-        _singles = new BatchReader(link, _partitions, _fences, StoreManifestFormat.Epoch(manifest.Epoch));
+        _fences = new Fences(link, _epoch, keys);
+        _batches = new BatchReader(link, _partitions, _fences, keys);
+        _singles = new BatchReader(link, _partitions, _fences, keys);
         _shared = new SharedReads(link, _partitions, _singles);
         _names = new RedisNames(link, _epoch);
-        _feed = new RedisFeed(link, _partitions, _fences, _epoch);
+        _feed = new RedisFeed(link, _partitions, _fences, keys);
         _bell = new Doorbell(link, manifest);
-        _writer = new RedisWriter(link, manifest, _partitions, _names, _epoch);
-        Filters = new RedisFilters(link, _partitions, _feed, _epoch);
-        _registry = new RedisRegistry(link, _fences, _epoch);
+        _writer = new RedisWriter(link, manifest, _partitions, _names);
+        Filters = new RedisFilters(link, _partitions, _feed, keys);
+        _registry = new RedisRegistry(link, _fences, _epoch, keys);
         Access = new RedisAccess(link, _epoch);
-        Imports = new RedisImports(link, manifest, _partitions, _names, _registry);
+        Imports = new RedisImports(link, manifest, _partitions, _names, _registry, keys);
     }
 
     /// <inheritdoc/>
     public StoreManifest Manifest { get; }
+
+    /// <inheritdoc/>
+    public string KeyCheck => _keys.Cipher?.KeyCheck ?? _keys.Current.Stage.Reading;
 
     /// <inheritdoc/>
     public IImportStore Imports { get; }
@@ -59,6 +64,18 @@ internal sealed class RedisStore : IFactStore
 
     /// <inheritdoc/>
     public StoreServers Servers => _link.Health;
+
+    /// <inheritdoc/>
+    public bool IsReadBy(NumberCipher cipher) =>
+        ReferenceEquals(cipher, _keys.Cipher) || (_keys.Cipher is not { Count: > 1 } && cipher.KeyCheck == KeyCheck);
+
+    /// <inheritdoc/>
+    public bool IsCopy(NumberKey key) =>
+        _keys.Current.Stage is { IsCopying: true } stage && _keys.Cipher!.TryDecrypt(key, stage.Next, out _);
+
+    /// <inheritdoc/>
+    public Task<KeyChangeResult> ChangeKeyAsync(string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
+        new KeyChange(_link, _keys, _partitions, _fences, _feed, Manifest, Imports, options, progress).RunAsync(keyCheck, cancellation);
 
     /// <inheritdoc/>
     public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
@@ -74,7 +91,7 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
     {
-        var result = await _writer.WriteAsync(facts, cancellation);
+        var result = await AtStageAsync(state => WriteAsync(facts, state, cancellation), cancellation);
         _bell.Wrote();
         return result;
     }
@@ -82,7 +99,7 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation)
     {
-        var token = await _writer.TryReplaceAsync(changes, cancellation);
+        var token = await AtStageAsync(state => TryReplaceAsync(changes, state, cancellation), cancellation);
         _bell.Wrote();
         return token;
     }
@@ -90,6 +107,7 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation)
     {
+        key = _keys.Under(key, _keys.Current.Stage.Reading);
         var partition = key.Partition(_partitions.Count);
         var entries = await CheckedAsync(
             partition, db => db.HashGetAllAsync(Keys.Bucket(partition, key.Bucket), CommandFlags.DemandMaster), cancellation);
@@ -138,7 +156,9 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation)
     {
-        var result = await _writer.EraseAsync(key, suppression, cancellation);
+        if (suppression.Key != key)
+            throw new ArgumentException("What stays must be about the same number.", nameof(suppression));
+        var result = await AtStageAsync(state => EraseAsync(suppression, state, cancellation), cancellation);
         _bell.Wrote();
         return result;
     }
@@ -203,6 +223,7 @@ internal sealed class RedisStore : IFactStore
             throw RedisFaults.Epoch(StoreManifestFormat.Epoch(manifest.Epoch));
         if (state != StoreManifestFormat.Ready)
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
+        _keys.Follow(manifest.Stage);
         var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(async p =>
         {
             try
@@ -244,6 +265,71 @@ internal sealed class RedisStore : IFactStore
         return _link.DisposeAsync();
     }
 
+    // Under the old key first: what is copied meanwhile is read there, see KeyChange.cs.
+    private async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, KeyState state, CancellationToken cancellation)
+    {
+        var result = await _writer.WriteAsync(Under(state.Stage.Key), state.Taken, cancellation);
+        if (!state.Stage.IsBoth)
+            return result;
+        var next = await _writer.WriteAsync(Under(state.Stage.Next), state.Taken, cancellation);
+        return result with { Token = result.Token.And(next.Token) };
+
+        List<StoredFact> Under(string keyCheck) => [.. facts.Select(fact => fact with { Key = _keys.Under(fact.Key, keyCheck) })];
+    }
+
+    // Who decides by the old key and who decides by the new one must not both win, nor, later, who writes the new one alone. So the
+    // old key decides first, for all; and where some may write the new one alone, the new one as well. Who won under the old key
+    // only is counted there, so he is counted under the new one, too.
+    private async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, KeyState state, CancellationToken cancellation)
+    {
+        var token = await _writer.TryReplaceAsync(Under(state.Stage.Key), state.Taken, cancellation);
+        if (token is null || !state.Stage.IsBoth)
+            return token;
+        var next = Under(state.Stage.Next);
+        if (await _writer.TryReplaceAsync(next, state.Taken, cancellation) is { } both)
+            return token.And(both);
+        var merged = await _writer.WriteAsync(next.ConvertAll(change => change.Fact), state.Taken, cancellation);
+        return state.Stage.IsCopying ? token.And(merged.Token) : null;
+
+        List<TimelineChange> Under(string keyCheck) =>
+            [.. changes.Select(change => change with { Fact = change.Fact with { Key = _keys.Under(change.Fact.Key, keyCheck) } })];
+    }
+
+    private async Task<EraseResult> EraseAsync(StoredFact suppression, KeyState state, CancellationToken cancellation)
+    {
+        var result = await EraseAsync(state.Stage.Key);
+        if (!state.Stage.IsBoth)
+            return result;
+        var next = await EraseAsync(state.Stage.Next);
+        return new EraseResult(Math.Max(result.Erased, next.Erased), result.Token.And(next.Token));
+
+        Task<EraseResult> EraseAsync(string keyCheck)
+        {
+            var key = _keys.Under(suppression.Key, keyCheck);
+            return _writer.EraseAsync(key, suppression with { Key = key }, state.Taken, cancellation);
+        }
+    }
+
+    // What is written goes by one stage of the number key from begin to end. Where the store has gone on, it is written anew.
+    private async Task<T> AtStageAsync<T>(Func<KeyState, Task<T>> write, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var state = _keys.Current;
+            try
+            {
+                return await write(state);
+            }
+            catch (StoreUnavailableException e) when (e.Fault == StoreFault.WrongKey)
+            {
+                var values = await StoreAdmin.ManifestAsync(_link, cancellation);
+                _keys.Follow(StoreManifestFormat.Read(values).Manifest.Stage);
+                if (_keys.Current == state)
+                    throw;
+            }
+        }
+    }
+
     // The version before the read says what it holds at least, the epoch after it that the store was still there.
     private async Task<T> CheckedAsync<T>(int partition, Func<IDatabase, Task<T>> read, CancellationToken cancellation)
     {
@@ -269,5 +355,5 @@ internal sealed class RedisStore : IFactStore
     }
 
     private ulong Check(int partition, RedisValue epoch, RedisValue version, ulong floor) =>
-        _partitions.Check(partition, _epoch, epoch, version, floor);
+        _partitions.Check(partition, _keys, epoch, version, floor);
 }

@@ -12,7 +12,7 @@ namespace Lookup.Redis.Store;
 /// merged with it is sent again.
 /// </summary>
 internal sealed class RedisWriter(
-    RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names, RedisValue epoch)
+    RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names)
 {
     /// <summary>Timelines in one call of the script; it holds the server for about a millisecond.</summary>
     internal const int MaxBatch = 256;
@@ -25,7 +25,12 @@ internal sealed class RedisWriter(
 
     private readonly RedisValue _channel = Doorbell.ChannelOf(link, manifest);
 
-    internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
+    /// <param name="facts">The facts.</param>
+    /// <param name="taken">
+    /// The epochs that partitions may have: those of the stage of the number key by which the keys of the facts were made.
+    /// </param>
+    /// <param name="cancellation">Ends the wait.</param>
+    internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, RedisValue taken, CancellationToken cancellation)
     {
         var outcomes = new WriteOutcome[facts.Count];
         var versions = new ulong[partitions.Count];
@@ -49,7 +54,7 @@ internal sealed class RedisWriter(
                 foreach (var chunk in group.Chunk(MaxBatch))
                 {
                     await places.WaitAsync(cancellation);
-                    calls.Add(SendAsync(group.Key, chunk, outcomes, versions, places, cancellation));
+                    calls.Add(SendAsync(group.Key, chunk, taken, outcomes, versions, places, cancellation));
                 }
             }
 
@@ -58,7 +63,7 @@ internal sealed class RedisWriter(
     }
 
     /// <summary>See <see cref="IFactStore.TryReplaceAsync"/>.</summary>
-    internal async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation)
+    internal async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, RedisValue taken, CancellationToken cancellation)
     {
         var outcomes = new WriteOutcome[changes.Count];
         await names.RegisterAsync([.. changes.Select(c => c.Fact)], outcomes, cancellation);
@@ -69,8 +74,8 @@ internal sealed class RedisWriter(
         for (var round = 0; round < MaxRounds; round++)
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(partition, cancellation);
-            var (keys, arguments) = Arguments(partition, pending, generations, isWhole: true);
+            var generations = await GenerationsAsync(partition, taken, cancellation);
+            var (keys, arguments) = Arguments(partition, pending, taken, generations, isWhole: true);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if ((int)answer[0] == Script.NotAsExpected)
                 return null;
@@ -81,7 +86,7 @@ internal sealed class RedisWriter(
         throw RedisFaults.Timeout();
     }
 
-    internal async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation)
+    internal async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, RedisValue taken, CancellationToken cancellation)
     {
         if (suppression.Key != key)
             throw new ArgumentException("What stays must be about the same number.", nameof(suppression));
@@ -97,7 +102,7 @@ internal sealed class RedisWriter(
         for (var round = 0; round < MaxRounds; round++)
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(partition, cancellation);
+            var generations = await GenerationsAsync(partition, taken, cancellation);
             var keys = new List<RedisKey>
             {
                 Keys.Meta(partition), Keys.Feed(partition), Keys.Bucket(partition, key.Bucket), Keys.Details(partition, key.Bucket),
@@ -105,7 +110,7 @@ internal sealed class RedisWriter(
             };
             var arguments = new List<RedisValue>
             {
-                epoch,
+                taken,
                 generations.Text,
                 _channel,
                 Keys.Prefix(key),
@@ -153,6 +158,7 @@ internal sealed class RedisWriter(
     private async Task<List<PendingTimeline>> SendAsync(
         int partition,
         PendingTimeline[] batch,
+        RedisValue taken,
         WriteOutcome[] outcomes,
         ulong[] versions,
         SemaphoreSlim places,
@@ -161,8 +167,8 @@ internal sealed class RedisWriter(
         try
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(partition, cancellation);
-            var (keys, arguments) = Arguments(partition, batch, generations, isWhole: false);
+            var generations = await GenerationsAsync(partition, taken, cancellation);
+            var (keys, arguments) = Arguments(partition, batch, taken, generations, isWhole: false);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if (!TryVersion(partition, answer, floor, out var version))
                 return [.. batch];
@@ -238,14 +244,14 @@ internal sealed class RedisWriter(
             cancellation);
 
     private (RedisKey[] Keys, RedisValue[] Arguments) Arguments(
-        int partition, PendingTimeline[] batch, FilterGenerations generations, bool isWhole)
+        int partition, PendingTimeline[] batch, RedisValue taken, FilterGenerations generations, bool isWhole)
     {
         var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
         keys.AddRange(generations.All.Select(g => Keys.Filter(partition, g.Number)));
         var buckets = new Dictionary<int, int>();
         var arguments = new List<RedisValue>(6 + (batch.Length * (6 + (8 * generations.All.Length))))
         {
-            epoch, generations.Text, link.Options.FeedLength, _channel, generations.All.Length, isWhole ? 1 : 0,
+            taken, generations.Text, link.Options.FeedLength, _channel, generations.All.Length, isWhole ? 1 : 0,
         };
         foreach (var timeline in batch)
         {
@@ -295,7 +301,7 @@ internal sealed class RedisWriter(
         return ([.. keys], [.. arguments]);
     }
 
-    private static void AddBits(List<RedisValue> arguments, NumberKey key, FactId id, int blocks)
+    internal static void AddBits(List<RedisValue> arguments, NumberKey key, FactId id, int blocks)
     {
         Span<byte> offsets = stackalloc byte[BlockFilter.BitsPerProbe];
         BlockFilter.Bits(key, id, blocks, out var block, offsets);
@@ -325,13 +331,13 @@ internal sealed class RedisWriter(
         return true;
     }
 
-    private async ValueTask<FilterGenerations> GenerationsAsync(int partition, CancellationToken cancellation)
+    private async ValueTask<FilterGenerations> GenerationsAsync(int partition, RedisValue taken, CancellationToken cancellation)
     {
         if (partitions.Generations(partition) is { } known)
             return known;
         var meta = await link.WriteAsync(
             partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "g"], CommandFlags.DemandMaster), cancellation);
-        if (meta[0] != epoch)
+        if (meta[0].IsNull || !((string)taken!).Contains($",{meta[0]},", StringComparison.Ordinal))
             throw RedisFaults.Epoch(meta[0]);
         if (meta[1].IsNull)
             throw RedisFaults.Damaged();

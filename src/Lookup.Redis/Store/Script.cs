@@ -16,6 +16,9 @@ internal static class Script
     internal static readonly string FilterPiece = Load("filter-piece");
     internal static readonly string FilterEnd = Load("filter-end");
     internal static readonly string Fence = Load("fence");
+    internal static readonly string Stage = Load("stage");
+    internal static readonly string Copy = Load("copy");
+    internal static readonly string Clean = Load("clean");
 
     /// <summary>First element of an answer: the epoch is another one.</summary>
     internal const int OtherEpoch = 0;

@@ -109,7 +109,7 @@ internal sealed class ServerFence : IDisposable
             frame.AppendBulk("1"u8);
             frame.AppendBulk((isShared ? (byte[])Keys.Manifest! : Keys.Meta(place))!);
             Text(isShared ? "epoch" : "e");
-            Text(_fences.Epoch);
+            Text(isShared ? _fences.Epoch : (string)_fences.StoreKeys.Taken!);
             Text(isShared ? "registry" : "v");
             Text(_fences.Field);
             Number(stamp);

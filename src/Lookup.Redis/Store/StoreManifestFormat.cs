@@ -15,7 +15,7 @@ internal static class StoreManifestFormat
     internal const string LoadingEpoch = "loading";
 
     internal static readonly RedisValue[] Fields =
-        ["format", "epoch", "partitions", "key_check", "created", "state", "buckets"];
+        ["format", "epoch", "partitions", "key_check", "created", "state", "buckets", "keys"];
 
     internal static string Epoch(ulong epoch) => epoch.ToString("x16", CultureInfo.InvariantCulture);
 
@@ -53,7 +53,8 @@ internal static class StoreManifestFormat
             throw RedisFaults.Damaged();
         }
 
-        return (new StoreManifest(epoch, partitions, (string)values[3]!, created), (string)values[5]!);
+        var stage = KeyStage.Parse(values[7], (string)values[3]!);
+        return (new StoreManifest(epoch, partitions, stage.Reading, created) { Stage = stage }, (string)values[5]!);
     }
 }
 

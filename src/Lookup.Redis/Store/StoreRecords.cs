@@ -1,14 +1,19 @@
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Redis.Store;
 
 namespace Lookup.Redis;
 
-/// <summary>What a store was set up with. It does not change while the store lives.</summary>
+/// <summary>What a store was set up with. But for its number key it does not change while the store lives.</summary>
 /// <param name="Epoch">Random; another one means another store, or this one set up anew.</param>
 /// <param name="Partitions">A power of two, 1 to 256.</param>
-/// <param name="KeyCheck">Tells whether a number key is the one that the store was set up with.</param>
+/// <param name="KeyCheck">Tells whether a number key is the one that the store is read by; as of when it was opened.</param>
 /// <param name="Created">When it was set up, in Unix milliseconds.</param>
-public sealed record StoreManifest(ulong Epoch, int Partitions, string KeyCheck, long Created);
+public sealed record StoreManifest(ulong Epoch, int Partitions, string KeyCheck, long Created)
+{
+    /// <summary>How far the change of the number key was when the store was opened.</summary>
+    internal KeyStage Stage { get; init; } = new(0, KeyCheck, "");
+}
 
 /// <summary>Servers of a store.</summary>
 /// <param name="Count">How many there are.</param>

@@ -46,6 +46,12 @@ internal sealed class ChunkJob
             var registry = await RegistryAsync(open, cancellation);
             (_question, _registers) = (asked.Resolve(registry), registry.Registers);
             await DecideAsync(_question, registry, open, cancellation);
+            while (!_worker.IsCurrent)
+            {
+                Fill(chunk, open);
+                await DecideAsync(_question, registry, open, cancellation);
+            }
+
             if (_services.Shadow.IsOn && !open.Hypothetical)
             {
                 _services.Shadow.Sample(_worker.Numbers, _question, _registers);

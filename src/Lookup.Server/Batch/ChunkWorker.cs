@@ -51,6 +51,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private readonly KnownFacts[] _known = new KnownFacts[Together];
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
     private readonly int[] _sessions = new int[NumberKey.MaxPartitions];
+    private int _turn;
 
     /// <summary>The numbers of the chunk as integers; one that is none is 0.</summary>
     internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
@@ -72,6 +73,12 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
 
     /// <summary>What the answers rest on.</summary>
     internal ChunkBasis Basis { get; } = new(filters);
+
+    /// <summary>
+    /// The number key is still the one by which the numbers were looked for. Asked behind all that was read: by another one they may
+    /// have facts.
+    /// </summary>
+    internal bool IsCurrent => _turn == cipher.Turn;
 
     /// <summary>Begins a chunk.</summary>
     /// <param name="count">Numbers in it, up to <see cref="MaxNumbers"/>.</param>
@@ -117,6 +124,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             planned = Plan(planned, question, registers);
         }
 
+        _turn = cipher.Turn;
         cipher.Encrypt(Numbers, _keys);
         for (var i = 0; i < Math.Min(Ahead, Count); i++)
         {

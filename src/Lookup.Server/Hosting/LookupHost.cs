@@ -57,7 +57,7 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <param name="options">The settings.</param>
     /// <param name="store">An open store.</param>
     /// <param name="regimes">The regimes to decide by.</param>
-    /// <param name="cipher">The cipher with the deployment's key.</param>
+    /// <param name="cipher">The cipher with the deployment's keys; the one that the store was opened with.</param>
     /// <param name="clock">The clock; the system's if null.</param>
     /// <param name="logging">Adds log providers; none if null. Numbers are masked in all that is logged.</param>
     /// <param name="receipts">Where receipts go; none are kept if null. The caller closes it after the host.</param>
@@ -81,7 +81,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             throw new ServerSettingsException(faults);
         }
 
-        if (cipher.KeyCheck != store.Manifest.KeyCheck)
+        if (!store.IsReadBy(cipher))
         {
             // Under another key every number looks as if nothing were known of it.
             throw new StoreUnavailableException(StoreFault.WrongKey, "The number key is not the one that the store was set up with.");

@@ -174,7 +174,6 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
 
     private async Task<Outcome> AuditAsync(AllowAnswer answer, CancellationToken cancellation)
     {
-        var key = _cipher.Encrypt(answer.Number);
         var ids = new FactId[Decider.Slots];
         var slots = new byte[Decider.Slots];
         var count = Decider.Plan(answer.Rules, answer.Question, ids, slots);
@@ -186,11 +185,18 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
                 limit.CancelAfter(_options.StoreReadLimitMs);
                 // As every exact read: a server that was replaced and does not know it would confirm anything.
                 var freshness = ReadFreshness.Now(exact: true, null, _clock, _options.FreshnessBoundMs);
+                var turn = _cipher.Turn;
+                var key = _cipher.Encrypt(answer.Number);
                 await _store.FenceAsync([key.Partition(_store.Manifest.Partitions)], limit.Token);
                 var read = await _store.ReadAsync(key, ids.AsMemory(0, count), limit.Token);
                 if (!freshness.Accepts(read.AsOf))
                 {
                     throw StoreUnavailableException.Unconfirmed();
+                }
+
+                if (turn != _cipher.Turn)
+                {
+                    continue;
                 }
 
                 var bySlot = new StoredValue[Decider.Slots];

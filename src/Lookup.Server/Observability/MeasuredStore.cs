@@ -16,6 +16,20 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
     public StoreManifest Manifest { get; } = inner.Manifest;
 
     /// <inheritdoc/>
+    public string KeyCheck => inner.KeyCheck;
+
+    /// <inheritdoc/>
+    public bool IsReadBy(NumberCipher cipher) => inner.IsReadBy(cipher);
+
+    /// <inheritdoc/>
+    public bool IsCopy(NumberKey key) => inner.IsCopy(key);
+
+    /// <inheritdoc/>
+    public Task<KeyChangeResult> ChangeKeyAsync(
+        string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
+        inner.ChangeKeyAsync(keyCheck, options, progress, cancellation);
+
+    /// <inheritdoc/>
     public IImportStore Imports => inner.Imports;
 
     /// <inheritdoc/>

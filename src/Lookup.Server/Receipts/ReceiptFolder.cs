@@ -95,7 +95,10 @@ public sealed class ReceiptFolder(string path)
     }
 
     /// <summary>The receipts about a number, but for lists, from one on; the whole log is read for it.</summary>
-    internal IEnumerable<StoredReceipt> ReceiptsOf(NumberKey number, ulong from, CancellationToken cancellation)
+    /// <param name="number">The number, as it is under each number key that there was while the log was written.</param>
+    /// <param name="from">Number of the first receipt.</param>
+    /// <param name="cancellation">Ends it.</param>
+    internal IEnumerable<StoredReceipt> ReceiptsOf(NumberKey[] number, ulong from, CancellationToken cancellation)
     {
         var segments = Segments();
         foreach (var segment in segments.Where((_, i) => i == segments.Count - 1 || segments[i + 1].First > from))
@@ -103,7 +106,7 @@ public sealed class ReceiptFolder(string path)
             cancellation.ThrowIfCancellationRequested();
             foreach (var receipt in segment.Receipts())
             {
-                if (receipt.Index >= from && ReceiptFormat.IsAbout(receipt.Content, number))
+                if (receipt.Index >= from && Array.Exists(number, key => ReceiptFormat.IsAbout(receipt.Content, key)))
                 {
                     yield return receipt;
                 }

@@ -171,15 +171,16 @@ public sealed class ReceiptLog : IDisposable
     /// hashes stay, so the log still holds. Takes the time to read the whole log.
     /// </summary>
     /// <param name="number">The number.</param>
+    /// <param name="before">The number under number keys that there were before.</param>
     /// <param name="receipt">The erasure's receipt; digest and count are added.</param>
     /// <returns>Number of the erasure's receipt, and how many were erased.</returns>
     /// <exception cref="ReceiptsUnavailableException">It could not be done; it can be tried again.</exception>
-    internal (ulong Index, int Erased) Erase(NumberKey number, Receipt receipt)
+    internal (ulong Index, int Erased) Erase(NumberKey number, NumberKey[] before, Receipt receipt)
     {
         lock (_erasing)
         {
             Seal();
-            ulong[] about = [.. _folder.ReceiptsOf(number, 0, CancellationToken.None)
+            ulong[] about = [.. _folder.ReceiptsOf([number, .. before], 0, CancellationToken.None)
                 .Where(r => r.Content[4] == (byte)ReceiptKind.Check && r.Index < Head!.TreeSize).Select(r => r.Index)];
             var index = Append(ReceiptFormat.Write(receipt with
             {

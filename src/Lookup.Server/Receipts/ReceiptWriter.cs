@@ -102,9 +102,9 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
 
     /// <summary>Erases the receipts about a number, see <see cref="ReceiptLog.Erase"/>.</summary>
     /// <exception cref="ReceiptsUnavailableException">It could not be done; it can be tried again.</exception>
-    internal (V1.Receipt Receipt, int Erased) Erase(NumberKey number, string askedBy)
+    internal (V1.Receipt Receipt, int Erased) Erase(NumberKey number, NumberKey[] before, string askedBy)
     {
-        var (index, erased) = log!.Erase(number, new Receipt { AskedBy = askedBy, Time = Now() });
+        var (index, erased) = log!.Erase(number, before, new Receipt { AskedBy = askedBy, Time = Now() });
         return (new V1.Receipt { Id = IdOf(index) }, erased);
     }
 

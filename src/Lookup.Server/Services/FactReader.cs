@@ -28,9 +28,13 @@ internal sealed class FactReader(
     internal FactsRead? Begin(in NumberQuestion asked)
     {
         var now = clock.GetTimestamp();
-        return asked.Exact || monitor.Current.Untrusted is not null || registry.FreshAt(now) is not { } fresh
-            ? null
-            : Screen(asked, fresh, now);
+        if (asked.Exact || monitor.Current.Untrusted is not null || registry.FreshAt(now) is not { } fresh)
+        {
+            return null;
+        }
+
+        var read = Screen(asked, fresh, now);
+        return IsCurrent(read) ? read : null;
     }
 
     /// <summary>Reads what is missing from the store. The caller disposes of the result.</summary>
@@ -44,31 +48,23 @@ internal sealed class FactReader(
         var freshness = new ReadFreshness(clock.GetTimestamp(), asked.IsDemanding, clock, options.FreshnessBoundMs);
         try
         {
-            var read = begun ?? (asked.Exact
-                ? Plan(asked, await registry.ReadAsync(call.Token))
-                : Screen(asked, await registry.CurrentAsync(call.Token), clock.GetTimestamp()));
-            if (read.IsWhole)
+            while (true)
             {
-                return read;
-            }
+                var read = begun ?? (asked.Exact
+                    ? Plan(asked, await registry.ReadAsync(call.Token))
+                    : Screen(asked, await registry.CurrentAsync(call.Token), clock.GetTimestamp()));
+                if (!read.IsWhole)
+                {
+                    await ReadRestAsync(read, freshness, call);
+                }
 
-            // After a failure it is left to the collector: a read that was given up may still look at it.
-            var partition = read.Key.Partition(store.Manifest.Partitions);
-            if (freshness.IsDemanding)
-            {
-                await store.FenceAsync([partition], call.Token);
-            }
+                if (IsCurrent(read))
+                {
+                    return read;
+                }
 
-            var session = cache.Session(partition);
-            var stored = await store.ReadAsync(read.Key, read.Ids, call.Token);
-            if (!freshness.Accepts(stored.AsOf))
-            {
-                throw StoreUnavailableException.Unconfirmed();
+                begun = null;
             }
-
-            read.Take(stored, freshness.AgeOf(stored.AsOf));
-            Keep(session, read, stored);
-            return read;
         }
         catch (OperationCanceledException) when (call.Expired)
         {
@@ -76,11 +72,39 @@ internal sealed class FactReader(
         }
     }
 
-    private FactsRead Plan(in NumberQuestion asked, RegistrySnapshot snapshot) => FactsRead.Of(
-        cipher.Encrypt(asked.Number),
-        asked.Asked.Resolve(snapshot),
-        snapshot.Registers,
-        regimes.Find(asked.Number, asked.Asked.Question.CallTime));
+    // Looked at behind all that was read: a number that was looked for by a key that is not in use any more may have facts.
+    private bool IsCurrent(FactsRead read) => read.Turn == cipher.Turn;
+
+    private async Task ReadRestAsync(FactsRead read, ReadFreshness freshness, StoreCall call)
+    {
+        // After a failure it is left to the collector: a read that was given up may still look at it.
+        var partition = read.Key.Partition(store.Manifest.Partitions);
+        if (freshness.IsDemanding)
+        {
+            await store.FenceAsync([partition], call.Token);
+        }
+
+        var session = cache.Session(partition);
+        var stored = await store.ReadAsync(read.Key, read.Ids, call.Token);
+        if (!freshness.Accepts(stored.AsOf))
+        {
+            throw StoreUnavailableException.Unconfirmed();
+        }
+
+        read.Take(stored, freshness.AgeOf(stored.AsOf));
+        Keep(session, read, stored);
+    }
+
+    private FactsRead Plan(in NumberQuestion asked, RegistrySnapshot snapshot)
+    {
+        var turn = cipher.Turn;
+        return FactsRead.Of(
+            cipher.Encrypt(asked.Number),
+            turn,
+            asked.Asked.Resolve(snapshot),
+            snapshot.Registers,
+            regimes.Find(asked.Number, asked.Asked.Question.CallTime));
+    }
 
     /// <summary>Leaves only those facts to be read that may be there and are not in the cache.</summary>
     private FactsRead Screen(in NumberQuestion asked, RegistrySnapshot snapshot, long now)

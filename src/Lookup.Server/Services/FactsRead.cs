@@ -27,17 +27,20 @@ internal sealed class FactsRead : IDisposable
     }
 
     /// <summary>Nothing is read yet; it is known what to read.</summary>
-    internal static FactsRead Of(NumberKey key, in Question question, RegisterSnapshots registers, Rules? rules)
+    internal static FactsRead Of(NumberKey key, int turn, in Question question, RegisterSnapshots registers, Rules? rules)
     {
         var read = s_free ?? new FactsRead();
         s_free = null;
-        (read.Key, read._question, read._registers, read.Rules) = (key, question, registers, rules);
+        (read.Key, read.Turn, read._question, read._registers, read.Rules) = (key, turn, question, registers, rules);
         (read.Position, read.Age, read.IsWhole) = (null, TimeSpan.Zero, rules is null);
         read._count = rules is null ? 0 : Decider.Plan(rules, question, read._ids, read._slots);
         return read;
     }
 
     internal NumberKey Key { get; private set; }
+
+    /// <summary>The cipher's turn at which the key was made.</summary>
+    internal int Turn { get; private set; }
 
     /// <summary>Nothing is left to be read.</summary>
     internal bool IsWhole { get; private set; }

@@ -63,7 +63,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         }
 
         FieldFaults.ThrowIfAny(faults);
-        var key = cipher.Encrypt(number);
+        var key = cipher.EncryptByAll(number);
         var caller = access.CallerOf(context);
         var response = new V1.ListReceiptsResponse();
         await Task.Run(

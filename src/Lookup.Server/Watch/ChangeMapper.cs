@@ -7,12 +7,20 @@ using Microsoft.Extensions.Logging;
 namespace Lookup.Server.Watch;
 
 /// <summary>Turns changes of the feed into those of the contract: keys become numbers, and hashes names.</summary>
-internal sealed class ChangeMapper(NumberCipher cipher, FactNaming naming, TimeProvider clock, ILogger<ChangeMapper> log)
+internal sealed class ChangeMapper(IFactStore store, NumberCipher cipher, FactNaming naming, TimeProvider clock, ILogger<ChangeMapper> log)
 {
-    /// <summary>Maps a change; null where its key is no number, which was written past every service.</summary>
+    /// <summary>
+    /// Maps a change; null where it is a copy under a new number key, or its key is no number, which was written past every service.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
     internal async Task<V1.Change?> MapAsync(FeedChange change, CancellationToken cancellation)
     {
+        // What is copied is told already; what is written under both keys is told where it is under the old one.
+        if (store.IsCopy(change.Key))
+        {
+            return null;
+        }
+
         if (!cipher.TryDecrypt(change.Key, out var number))
         {
             log.LogError("A change has a key that no number has under this deployment's key; it is not told.");

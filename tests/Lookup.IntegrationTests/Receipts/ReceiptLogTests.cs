@@ -252,22 +252,22 @@ public sealed class ReceiptLogTests : IDisposable
         {
             Append(log, 0, 100);
             log.Append(Content(5));
-            var (erasure, erased) = log.Erase(number, new Receipt { AskedBy = "ann", Time = 9 });
+            var (erasure, erased) = log.Erase(number, [], new Receipt { AskedBy = "ann", Time = 9 });
             Assert.Equal((101UL, 2), (erasure, erased));
-            var left = Assert.Single(log.Folder.ReceiptsOf(number, 0, CancellationToken.None));
+            var left = Assert.Single(log.Folder.ReceiptsOf([number], 0, CancellationToken.None));
             Assert.Equal((ReceiptKind.Erasure, 2UL, "ann"), Erasure(ReceiptFormat.Read(left.Content)));
             Assert.Equal(erasure, Assert.Throws<ReceiptErasedException>(() => log.Folder.Prove(5)).Erasure);
             Assert.Equal(6, log.Folder.Prove(6)!.Verify(_key).CallTime);
             Assert.Equal(ReceiptKind.Erasure, log.Folder.Prove(erasure)!.Verify(_key).Kind);
             log.Append(Content(5));
             log.Seal();
-            Assert.Equal((102UL, 1), log.Erase(number, new Receipt()) is var (again, count) ? (again - 1, count) : default);
+            Assert.Equal((102UL, 1), log.Erase(number, [], new Receipt()) is var (again, count) ? (again - 1, count) : default);
         }
 
         var audit = ReceiptAudit.Of(new ReceiptFolder(Folder), _key, []);
         Assert.Equal((104UL, 3), (audit.Receipts, audit.Erased));
         using var reopened = Open();
-        Assert.Equal(2, reopened.Folder.ReceiptsOf(number, 0, CancellationToken.None).Count());
+        Assert.Equal(2, reopened.Folder.ReceiptsOf([number], 0, CancellationToken.None).Count());
         var keyBytes = new byte[NumberKey.Size];
         number.WriteTo(keyBytes);
         // The erasures alone name it.
@@ -280,8 +280,8 @@ public sealed class ReceiptLogTests : IDisposable
         using (var log = Open())
         {
             Append(log, 0, 200);
-            log.Erase(new NumberKey(5, 7), new Receipt());
-            log.Erase(new NumberKey(6, 7), new Receipt());
+            log.Erase(new NumberKey(5, 7), [], new Receipt());
+            log.Erase(new NumberKey(6, 7), [], new Receipt());
         }
 
         // As if it had died before it came to receipt 6.
@@ -309,7 +309,7 @@ public sealed class ReceiptLogTests : IDisposable
         using (var log = Open())
         {
             Append(log, 0, 20);
-            log.Erase(new NumberKey(5, 7), new Receipt());
+            log.Erase(new NumberKey(5, 7), [], new Receipt());
         }
 
         new ReceiptFolder(Folder).Erase([9], 3);

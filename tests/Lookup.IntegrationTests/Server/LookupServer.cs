@@ -27,7 +27,7 @@ public sealed class LookupServer : IAsyncLifetime
 
     internal IFactStore Store { get; private set; } = null!;
 
-    internal NumberCipher Cipher { get; } = new(Key);
+    internal NumberCipher Cipher { get; private init; } = new(Key);
 
     /// <summary>With a limit for reads that a loaded machine keeps to.</summary>
     internal LookupServerOptions Options { get; } =
@@ -59,11 +59,13 @@ public sealed class LookupServer : IAsyncLifetime
         ReceiptLog? receipts = null,
         RegimeSet? shadow = null,
         TimeProvider? clock = null,
-        bool ownsStore = true)
+        bool ownsStore = true,
+        NumberCipher? keys = null)
     {
         var server = new LookupServer
         {
             Store = store,
+            Cipher = keys ?? new NumberCipher(Key),
             Clock = clock ?? new ShiftedClock(ShiftedClock.Afternoon),
             _receipts = receipts,
             _shadow = shadow,

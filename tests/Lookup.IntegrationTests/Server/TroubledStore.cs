@@ -44,6 +44,16 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public StoreManifest Manifest => inner.Manifest;
 
+    public string KeyCheck => inner.KeyCheck;
+
+    public bool IsReadBy(NumberCipher cipher) => inner.IsReadBy(cipher);
+
+    public bool IsCopy(NumberKey key) => inner.IsCopy(key);
+
+    public Task<KeyChangeResult> ChangeKeyAsync(
+        string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
+        inner.ChangeKeyAsync(keyCheck, options, progress, cancellation);
+
     public IImportStore Imports => inner.Imports;
 
     public IAccessStore Access => inner.Access;

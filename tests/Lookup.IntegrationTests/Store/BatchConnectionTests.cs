@@ -192,7 +192,7 @@ public sealed class BatchConnectionTests
         new(
             new ScriptedStream(Encoding.ASCII.GetBytes(answer), piece, closes),
             partitions ?? new PartitionStates(1),
-            Encoding.ASCII.GetBytes(Epoch),
+            StoreKeys.Fixed(Epoch),
             TimeProvider.System,
             TimeSpan.FromMilliseconds(closes ? 60_000 : limitMs));
 

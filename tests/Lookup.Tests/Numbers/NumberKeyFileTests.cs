@@ -18,7 +18,7 @@ public sealed class NumberKeyFileTests : IDisposable
     {
         var key = NumberKeyFile.Create(FilePath);
         Assert.Equal(NumberCipher.KeySize, key.Length);
-        Assert.Equal(key, NumberKeyFile.Load(FilePath));
+        Assert.Equal([key], NumberKeyFile.Load(FilePath));
         Assert.NotEqual(key, NumberKeyFile.Create(FilePath + "2"));
         if (!OperatingSystem.IsWindows())
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FilePath));
@@ -30,7 +30,7 @@ public sealed class NumberKeyFileTests : IDisposable
         var key = NumberKeyFile.Create(FilePath);
         var exception = Assert.Throws<NumberKeyException>(() => NumberKeyFile.Create(FilePath));
         Assert.Contains("exists already", exception.Message, StringComparison.Ordinal);
-        Assert.Equal(key, NumberKeyFile.Load(FilePath));
+        Assert.Equal([key], NumberKeyFile.Load(FilePath));
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class NumberKeyFileTests : IDisposable
     public void Load_HexOrBase64_IsTheKey(string text)
     {
         Write(text);
-        Assert.Equal(Key, NumberKeyFile.Load(FilePath));
+        Assert.Equal([Key], NumberKeyFile.Load(FilePath));
         Assert.True(NumberKeyFile.TryParse(text, out var key));
         Assert.Equal(Key, key);
     }
@@ -108,7 +108,7 @@ public sealed class NumberKeyFileTests : IDisposable
     {
         const string Variable = "LOOKUP_TEST_NUMBER_KEY";
         Environment.SetEnvironmentVariable(Variable, Hex);
-        Assert.Equal(Key, NumberKeyFile.FromEnvironment(Variable));
+        Assert.Equal([Key], NumberKeyFile.FromEnvironment(Variable));
         Environment.SetEnvironmentVariable(Variable, "secret");
         var exception = Assert.Throws<NumberKeyException>(() => NumberKeyFile.FromEnvironment(Variable));
         Assert.DoesNotContain("secret", exception.Message, StringComparison.Ordinal);
