@@ -29,7 +29,7 @@ public static class NumberKeyFile
     public const int MaxKeys = 16;
 
     // Hex with spaces around it is the longest form; a file beyond this is not one of keys.
-    private const int MaxFile = 2048;
+    private const int MaxFile = 4096;
 
     /// <summary>Makes a new key and writes it to a new file with permissions 0600.</summary>
     /// <returns>The key.</returns>
@@ -39,7 +39,7 @@ public static class NumberKeyFile
         var key = RandomNumberGenerator.GetBytes(NumberCipher.KeySize);
         try
         {
-            Write(path, Convert.ToHexStringLower(key) + "\n");
+            Write(path, Convert.ToHexStringLower(key) + "\n", OwnerOnly);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -66,7 +66,8 @@ public static class NumberKeyFile
         try
         {
             File.Delete(written);
-            Write(written, File.ReadAllText(path).TrimEnd() + "\n" + Convert.ToHexStringLower(key) + "\n");
+            var mode = OperatingSystem.IsWindows() ? OwnerOnly : File.GetUnixFileMode(path);
+            Write(written, File.ReadAllText(path).TrimEnd() + "\n" + Convert.ToHexStringLower(key) + "\n", mode);
             File.Move(written, path, overwrite: true);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -121,19 +122,21 @@ public static class NumberKeyFile
         var keys = new List<byte[]>();
         foreach (var line in text.Split([' ', '\t', '\r', '\n', ','], StringSplitOptions.RemoveEmptyEntries))
         {
-            if (keys.Count == MaxKeys || !TryParse(line, out var key))
-                throw new NumberKeyException($"{name} holds {(keys.Count == 0 ? "no key" : $"something that is no key, behind the {keys.Count} first, or more than {MaxKeys}")}: {Form}");
+            if (keys.Count == MaxKeys)
+                throw new NumberKeyException($"{name} holds more than {MaxKeys} keys.");
+            if (!TryParse(line, out var key))
+                throw new NumberKeyException(keys.Count == 0 ? $"{name} holds no key: {Form}" : $"{name}, line {keys.Count + 1} is no key: {Form}");
             keys.Add(key);
         }
 
         return keys.Count > 0 ? keys : throw new NumberKeyException($"{name} holds no key: {Form}");
     }
 
-    private static void Write(string path, string text)
+    private static void Write(string path, string text, UnixFileMode mode)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = OwnerOnly;
+            options.UnixCreateMode = mode;
         using var stream = new FileStream(path, options);
         stream.Write(Encoding.ASCII.GetBytes(text));
         stream.Flush(flushToDisk: true);

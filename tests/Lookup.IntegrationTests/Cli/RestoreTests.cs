@@ -101,6 +101,77 @@ public sealed class RestoreTests : IDisposable
         Assert.Equal(before, await AnswersAsync(new StoreSettings(copy, null, null)));
     }
 
+    [Fact]
+    public async Task Folder_Rekeyed_AnswersAsBeforeByTheNewKeyAlone()
+    {
+        var data = _folder.PathOf("data");
+        var list = _folder.Write("facts.csv", Facts);
+        Assert.Equal(0, (await CliRun.Async("init", "--data", data)).ExitCode);
+        Assert.Equal(0, (await CliRun.Async(["import", list, "--data", data])).ExitCode);
+        var before = await AnswersAsync(new StoreSettings(data, null, null));
+        var keyFile = Path.Combine(data, "number.key");
+
+        Assert.Equal(0, (await CliRun.Async("rekey", "--data", data, "--new-key")).ExitCode);
+        // Not yet: the store is as it was, with two keys at hand.
+        Assert.Equal(before, await AnswersAsync(new StoreSettings(data, null, null)));
+        var rekeyed = await CliRun.Async("rekey", "--data", data);
+        var again = await CliRun.Async("rekey", "--data", data, "--json");
+        Assert.Equal(before, await AnswersAsync(new StoreSettings(data, null, null)));
+        var keys = await File.ReadAllLinesAsync(keyFile, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(keyFile, keys[1], TestContext.Current.CancellationToken);
+        Assert.Equal(before, await AnswersAsync(new StoreSettings(data, null, null)));
+        await File.WriteAllTextAsync(keyFile, keys[0], TestContext.Current.CancellationToken);
+        var old = await CliRun.Async("doctor", "--data", data);
+
+        Assert.Equal((0, ""), (rekeyed.ExitCode, rekeyed.Error));
+        Assert.Contains("3 timelines copied, 3 removed", rekeyed.Output, StringComparison.Ordinal);
+        Assert.Equal(0, System.Text.Json.Nodes.JsonNode.Parse(again.Output)!["copied"]!.GetValue<long>());
+        Assert.Equal(1, old.ExitCode);
+        Assert.Contains("The store's number key was changed, and the new one is not here", old.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Redis_BackupFromTheMidstOfARekey_NeedsBothKeysAndGoesOn()
+    {
+        var key = _folder.PathOf("number.key");
+        var list = _folder.Write("facts.csv", Facts);
+        await using var server = await RedisServer.StartAsync("--appendonly", "yes");
+        var redis = $"127.0.0.1:{server.Port}";
+        string[] store = ["--redis", redis, "--key-file", key];
+        Assert.Equal(0, (await CliRun.Async(["init", .. store, "--new-key", "--partitions", "2"])).ExitCode);
+        File.Copy(key, _folder.PathOf("old.key"));
+        Assert.Equal(0, (await CliRun.Async(["import", list, .. store])).ExitCode);
+        Assert.Equal(0, (await CliRun.Async(["rekey", .. store, "--new-key"])).ExitCode);
+        using (var tool = ToolProcess.Start(["rekey", .. store]))
+        {
+            await using var admin = await server.AdminAsync();
+            await tool.UntilAsync(() => ((string?)admin.GetDatabase().HashGet("{01}m", "e"))!.EndsWith("/1", StringComparison.Ordinal));
+            await tool.KillAsync();
+        }
+
+        await server.KillAsync();
+        await using var restored = await RedisServer.StartAsync("--appendonly", "yes");
+        await restored.KillAsync();
+        Copy(server.Folder, restored.Folder);
+        await restored.RestartAsync();
+
+        string[] there = ["--redis", $"127.0.0.1:{restored.Port}"];
+        foreach (var command in Commands(list))
+        {
+            var old = await CliRun.Async([.. command, .. there, "--key-file", _folder.PathOf("old.key")]);
+            IsRefused(command, old, "The store's number key is being changed, and not both keys are here", "--key-file");
+        }
+
+        var doctor = await CliRun.Async(["doctor", .. there, "--key-file", key]);
+        var rekeyed = await CliRun.Async(["rekey", .. there, "--key-file", key, "--bound", "50"]);
+        var after = await CliRun.Async(["doctor", .. there, "--key-file", key]);
+
+        Assert.Contains("warn  rekey: The number key is being changed", doctor.Output, StringComparison.Ordinal);
+        Assert.Equal((0, ""), (rekeyed.ExitCode, rekeyed.Error));
+        Assert.DoesNotContain("rekey: ", after.Output, StringComparison.Ordinal);
+        Assert.Equal(("VERDICT_DENY", "VERDICT_ALLOW"), await AnswersAsync(new StoreSettings(null, $"127.0.0.1:{restored.Port}", key)));
+    }
+
     // Every command that opens a store.
     private string[][] Commands(string list) =>
     [

@@ -90,6 +90,32 @@ public sealed class NumberCipherTests : IDisposable
         Assert.Throws<ArgumentException>(() => new NumberCipher(new byte[length]));
 
     [Fact]
+    public void Use_AnotherOfItsKeys_EncryptsByItAndDecryptsBoth()
+    {
+        byte[] second = [.. Key.Reverse()];
+        using var alone = new NumberCipher(second);
+        using var both = new NumberCipher([Key, second, Key]);
+        var number = new PhoneNumber(31612345678);
+        var before = both.Encrypt(number);
+        var turn = both.Turn;
+        Assert.Equal((2, _cipher.KeyCheck, _cipher.Encrypt(number)), (both.Count, both.KeyCheck, before));
+
+        both.Use(_cipher.KeyCheck);
+        Assert.Equal(turn, both.Turn);
+        both.Use(alone.KeyCheck);
+
+        Assert.NotEqual(turn, both.Turn);
+        Assert.Equal((alone.KeyCheck, alone.Encrypt(number)), (both.KeyCheck, both.Encrypt(number)));
+        Assert.Equal((number, number), (both.Decrypt(before), both.Decrypt(alone.Encrypt(number))));
+        Assert.Equal(alone.Encrypt(number), both.Rekey(before, alone.KeyCheck));
+        Assert.Equal(before, both.Rekey(before, _cipher.KeyCheck));
+        Assert.Equal([before, alone.Encrypt(number)], both.EncryptByAll(number));
+        Assert.False(both.TryDecrypt(before, alone.KeyCheck, out _));
+        Assert.Throws<ArgumentException>(() => both.Use("0000000000000000"));
+        Assert.Throws<CryptographicException>(() => both.Rekey(new NumberKey(1, 2), alone.KeyCheck));
+    }
+
+    [Fact]
     public void Encrypt_AfterDispose_Throws()
     {
         var cipher = new NumberCipher(Key);

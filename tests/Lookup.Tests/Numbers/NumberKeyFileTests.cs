@@ -116,6 +116,35 @@ public sealed class NumberKeyFileTests : IDisposable
         Assert.Contains("not set", Assert.Throws<NumberKeyException>(() => NumberKeyFile.FromEnvironment(Variable)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Add_ToAFile_IsTheLastLineAndLeavesTheOthers()
+    {
+        Write(Hex);
+        var keys = NumberKeyFile.Add(FilePath);
+        Assert.Equal(2, keys.Count);
+        Assert.Equal(Key, keys[0]);
+        Assert.NotEqual(Key, keys[1]);
+        Assert.Equal(keys, NumberKeyFile.Load(FilePath));
+        if (!OperatingSystem.IsWindows())
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FilePath));
+        for (var i = keys.Count; i < NumberKeyFile.MaxKeys; i++)
+        {
+            NumberKeyFile.Add(FilePath);
+        }
+
+        Assert.Contains("remove lines", Assert.Throws<NumberKeyException>(() => NumberKeyFile.Add(FilePath)).Message, StringComparison.Ordinal);
+        Assert.Equal(NumberKeyFile.MaxKeys, NumberKeyFile.Load(FilePath).Count);
+    }
+
+    [Fact]
+    public void Load_SecondLineIsNoKey_IsRefusedWithoutTellingIt()
+    {
+        Write(Hex + "\nsecret\n");
+        var message = Assert.Throws<NumberKeyException>(() => NumberKeyFile.Load(FilePath)).Message;
+        Assert.Contains("line 2", message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", message, StringComparison.Ordinal);
+    }
+
     private void Write(string text)
     {
         File.WriteAllText(FilePath, text);
