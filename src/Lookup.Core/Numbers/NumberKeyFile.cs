@@ -29,7 +29,7 @@ public static class NumberKeyFile
     public const int MaxKeys = 16;
 
     // Hex with spaces around it is the longest form; a file beyond this is not one of keys.
-    private const int MaxFile = 4096;
+    private const int MaxFile = 2048;
 
     /// <summary>Makes a new key and writes it to a new file with permissions 0600.</summary>
     /// <returns>The key.</returns>

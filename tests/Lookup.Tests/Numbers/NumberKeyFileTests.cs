@@ -54,7 +54,7 @@ public sealed class NumberKeyFileTests : IDisposable
         var key = NumberKeyFile.Create(FilePath);
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(FilePath, UnixFileMode.UserRead | UnixFileMode.GroupRead);
-        Assert.Equal(key, NumberKeyFile.Load(FilePath));
+        Assert.Equal([key], NumberKeyFile.Load(FilePath));
     }
 
     [Theory]
@@ -87,7 +87,7 @@ public sealed class NumberKeyFileTests : IDisposable
     [Fact]
     public void Load_HugeFile_IsRefused()
     {
-        Write(new string('0', 2000));
+        Write(new string('0', 4_000));
         Assert.Contains("too long", Assert.Throws<NumberKeyException>(() => NumberKeyFile.Load(FilePath)).Message, StringComparison.Ordinal);
     }
 
