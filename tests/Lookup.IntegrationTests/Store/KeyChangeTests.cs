@@ -2,6 +2,7 @@ using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
 using Lookup.Redis;
+using Lookup.Redis.Store;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;
@@ -184,6 +185,56 @@ public sealed class KeyChangeTests : IDisposable
 
         await AssertOnlyNewAsync(any, store);
         await any.CheckAsync(store, Token);
+    }
+
+    [Fact]
+    public async Task Copy_ReadBeforeAnErasureAndWrittenAfterIt_IsRefused()
+    {
+        await using var any = await StartAsync(AnyStore.Redis);
+        var (store, _) = await any.OpenAsync(Old, New);
+        await using var open = store;
+        var fact = Objection(1, at: 1);
+        await store.WriteAsync([fact], Token);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.ChangeKeyAsync(
+            _new.KeyCheck,
+            Fast,
+            (step, _) =>
+            {
+                if (step == KeyChangeStep.Copying)
+                    stop.Cancel();
+            },
+            stop.Token));
+        var suppression = Objection(1, at: 5, organisation: "suppressed");
+        await store.EraseAsync(suppression.Key, suppression, Token);
+
+        // What one sends who read both before the erasure, when there was nothing under the new key yet.
+        await using var behind = await ConnectionMultiplexer.ConnectAsync(any.Options.ConnectionString);
+        var db = behind.GetDatabase();
+        var key = _new.Encrypt(Number(1));
+        var partition = key.Partition(2);
+        string generations = (await db.HashGetAsync(Keys.Meta(partition), "g"))!;
+        var generation = FilterGenerations.Parse(generations).All[0];
+        var field = Keys.Field(key, fact.Id);
+        Assert.Equal(-1, await CopyAsync(erasures: 0));
+        Assert.False(await db.HashExistsAsync(Keys.Bucket(partition, key.Bucket), field));
+        // Who counts it has read nothing that was erased.
+        Assert.Equal(1, await CopyAsync(erasures: 1));
+
+        async Task<int> CopyAsync(int erasures)
+        {
+            var arguments = new List<RedisValue>
+            {
+                $",{StoreManifestFormat.Epoch(store.Manifest.Epoch)}/1,", generations, 100, "", 1,
+                4, field, "", Timeline.Single(fact.Id.Kind, fact.Entry), 0, 0, erasures,
+            };
+            RedisWriter.AddBits(arguments, key, fact.Id, generation.Blocks);
+            var answer = (RedisResult[])(await db.ScriptEvaluateAsync(
+                Script.Copy,
+                [Keys.Meta(partition), Keys.Feed(partition), Keys.Filter(partition, generation.Number), Keys.Bucket(partition, key.Bucket)],
+                [.. arguments]))!;
+            return (int)answer[2];
+        }
     }
 
     [Fact]
