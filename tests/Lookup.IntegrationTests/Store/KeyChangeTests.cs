@@ -187,6 +187,36 @@ public sealed class KeyChangeTests : IDisposable
         await any.CheckAsync(store, Token);
     }
 
+    [Theory]
+    [MemberData(nameof(Both))]
+    public async Task Change_WrittenOnceAtEachStep_IsReadAtTheEnd(string kind)
+    {
+        await using var any = await StartAsync(kind);
+        var (store, _) = await any.OpenAsync(Old, New);
+        await using var open = store;
+        var written = 0;
+        var last = (KeyChangeStep.Beginning, -1.0);
+        await store.ChangeKeyAsync(
+            _new.KeyCheck,
+            Fast,
+            (step, share) =>
+            {
+                // Also behind the last bucket of each pass, where nothing is copied any more.
+                if (step == last.Item1 && share < 1 && share - last.Item2 < 0.3)
+                    return;
+                last = (step, share);
+                store.WriteAsync([Objection(written, at: 1)], Token).GetAwaiter().GetResult();
+                written++;
+            },
+            Token);
+
+        Assert.True(written > 10, $"{written}");
+        for (var n = 0; n < written; n++)
+        {
+            Assert.NotNull((await store.ReadAsync(_new.Encrypt(Number(n)), new[] { Id("acme") }, Token)).Values[0]);
+        }
+    }
+
     [Fact]
     public async Task Copy_ReadBeforeAnErasureAndWrittenAfterIt_IsRefused()
     {
