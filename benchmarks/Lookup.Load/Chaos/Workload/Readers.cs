@@ -103,7 +103,7 @@ internal sealed class Readers(HistoryLog log, Subject subject, Instance[] instan
 
                 await call.RequestStream.CompleteAsync();
             }
-            catch (Exception e) when (e is RpcException or InvalidOperationException)
+            catch (Exception e) when (e is RpcException or InvalidOperationException or IOException)
             {
                 // A list whose call is over cannot be written to, which the library says in its own way.
                 var status = e is RpcException rpc ? rpc.StatusCode : StatusCode.Aborted;
