@@ -48,12 +48,10 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
     {
         var keyFile = Path.Combine(folder, KeyFile);
         await using var store = await ChaosStore.StartAsync(plan.Mode, Instances, ct);
-        (await Tool.RunAsync(tool, ["init", "--redis", store.DirectConnection, "--key-file", keyFile, "--new-key", "--json"], ct)).MustSucceed("lookup init");
-        await store.FollowedAsync(ct);
+        await store.InitAsync(tool, keyFile, ct);
         using var cipher = new NumberCipher(NumberKeyFile.Load(keyFile));
         await using var log = new HistoryLog(Path.Combine(folder, "history.jsonl"));
-        var instances = Enumerable.Range(0, Instances)
-            .Select(i => new Instance(tool, i, ["--redis", store.ConnectionOf(i), "--key-file", keyFile, "--wait-replicas", $"{store.WaitReplicas}", .. Settings])).ToArray();
+        var instances = Instance.Of(tool, Instances, store, keyFile, Settings);
         try
         {
             await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));

@@ -43,10 +43,8 @@ internal sealed class ReserveCommand : LoadCommand
         using var folder = new TempFolder();
         var keyFile = Path.Combine(folder.Path, ChaosRun.KeyFile);
         await using var store = await ChaosStore.StartAsync(parsed.GetValue(_mode), Instances, ct);
-        (await LookupTool.RunAsync(["init", "--redis", store.DirectConnection, "--key-file", keyFile, "--new-key", "--json"], ct)).MustSucceed("lookup init");
-        await store.FollowedAsync(ct);
-        var instances = Enumerable.Range(0, Instances).Select(i => new Instance(
-            LookupTool.Path, i, ["--redis", store.ConnectionOf(i), "--key-file", keyFile, "--wait-replicas", $"{store.WaitReplicas}"])).ToArray();
+        await store.InitAsync(LookupTool.Path, keyFile, ct);
+        var instances = Instance.Of(LookupTool.Path, Instances, store, keyFile);
         try
         {
             await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));

@@ -17,13 +17,7 @@ internal sealed class RebuildCommand : CliCommand
 
     private readonly Option<int[]> _partitions = new("--partition") { Description = "Only this partition, from 0; may be repeated.", HelpName = "N" };
     private readonly Option<bool> _shrink = new("--shrink") { Description = "Filters may become smaller, where many facts are gone." };
-    private readonly Option<int> _share = new("--share")
-    {
-        Description = "Part of the time that it works, in percent, 1 to 100; it rests otherwise, for the sake of checks and writers.",
-        HelpName = "PERCENT",
-        DefaultValueFactory = _ => 25,
-    };
-
+    private readonly Option<int> _share = OptionParsing.Share(25);
     private readonly StoreChoice _store;
 
     public RebuildCommand(Shell shell)
@@ -38,13 +32,6 @@ internal sealed class RebuildCommand : CliCommand
         Options.Add(_partitions);
         Options.Add(_shrink);
         Options.Add(_share);
-        _share.Validators.Add(result =>
-        {
-            if (result.Tokens.Count == 1 && result.GetValueOrDefault<int>() is < 1 or > 100)
-            {
-                result.AddError("--share is a whole number of percent, 1 to 100.");
-            }
-        });
         _store = new StoreChoice(this);
     }
 

@@ -25,13 +25,7 @@ internal sealed class RekeyCommand : CliCommand
         DefaultValueFactory = _ => 60_000,
     };
 
-    private readonly Option<int> _share = new("--share")
-    {
-        Description = "Part of the time that it works, in percent, 1 to 100; it rests otherwise, for the sake of checks and writers.",
-        HelpName = "PERCENT",
-        DefaultValueFactory = _ => 50,
-    };
-
+    private readonly Option<int> _share = OptionParsing.Share(50);
     private readonly StoreChoice _store;
 
     public RekeyCommand(Shell shell)
@@ -47,8 +41,7 @@ internal sealed class RekeyCommand : CliCommand
         Options.Add(_newKey);
         Options.Add(_bound);
         Options.Add(_share);
-        Range(_bound, "--bound is a whole number of milliseconds, 50 to 60000.", 50, 60_000);
-        Range(_share, "--share is a whole number of percent, 1 to 100.", 1, 100);
+        _bound.MustBe(50, 60_000, "a whole number of milliseconds");
         _store = new StoreChoice(this);
     }
 
@@ -127,12 +120,4 @@ internal sealed class RekeyCommand : CliCommand
             });
         });
     }
-
-    private static void Range(Option<int> option, string message, int least, int most) => option.Validators.Add(result =>
-    {
-        if (result.Tokens.Count == 1 && (result.GetValueOrDefault<int>() < least || result.GetValueOrDefault<int>() > most))
-        {
-            result.AddError(message);
-        }
-    });
 }

@@ -53,6 +53,29 @@ internal static class OptionParsing
                 CultureInfo.InvariantCulture, $"{option.Name} {value} is outside {least} to {most}{(unit.Length > 0 ? " " : "")}{unit}."));
     }
 
+    /// <summary>Refuses a whole number outside a range, both ends included, where the command line is read.</summary>
+    public static void MustBe(this Option<int> option, int least, int most, string what) => option.Validators.Add(result =>
+    {
+        if (result.Tokens.Count == 1 && (result.GetValueOrDefault<int>() < least || result.GetValueOrDefault<int>() > most))
+        {
+            result.AddError($"{option.Name} is {what}, {least} to {most}.");
+        }
+    });
+
+    /// <summary>--share: how much of the time work behind running services takes.</summary>
+    /// <param name="standard">In percent.</param>
+    public static Option<int> Share(int standard)
+    {
+        var option = new Option<int>("--share")
+        {
+            Description = "Part of the time that it works, in percent, 1 to 100; it rests otherwise, for the sake of checks and writers.",
+            HelpName = "PERCENT",
+            DefaultValueFactory = _ => standard,
+        };
+        option.MustBe(1, 100, "a whole number of percent");
+        return option;
+    }
+
     public static Option<string?> TimeZone() => new("--timezone")
     {
         Description = "Time zone of times without an offset, for example Europe/Amsterdam; without it they are refused.",

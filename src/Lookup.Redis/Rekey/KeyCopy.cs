@@ -41,7 +41,7 @@ internal sealed class KeyCopy(
     private readonly RedisValue _channel = Doorbell.ChannelOf(link, manifest);
 
     // This stage and no other: when it is over, nothing may be copied any more.
-    private readonly RedisValue _epoch = StoreKeys.Epoch(epoch, stage.Number);
+    private readonly StoreKeys _keys = StoreKeys.Fixed(StoreKeys.Epoch(epoch, stage.Number));
 
     /// <summary>Copies what is in a chunk of buckets; returns how many timelines were not the same before.</summary>
     internal async Task<long> CopyAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
@@ -110,7 +110,7 @@ internal sealed class KeyCopy(
                 return (Values: await Task.WhenAll(values), Claims: claims.ToDictionary(pair => pair.Key, pair => pair.Value.Result));
             },
             cancellation);
-        Check(partition, await meta!, floor);
+        partitions.Check(partition, _keys, (await meta!)[0], (await meta!)[1], floor);
         for (var i = 0; i < items.Length; i++)
         {
             items[i].Expected = (byte[]?)read.Values[i] ?? [];
@@ -147,7 +147,7 @@ internal sealed class KeyCopy(
                 return found;
             },
             cancellation);
-        Check(partition, await meta!, floor);
+        partitions.Check(partition, _keys, (await meta!)[0], (await meta!)[1], floor);
         var now = fences.IsOn
             ? await fences.RaiseAsync(link.Of(partition), [partition], cancellation)
             : await feed.HistoryAsync(partition, cancellation);
@@ -173,24 +173,15 @@ internal sealed class KeyCopy(
     private async Task<long> SendAsync(int partition, Item[] batch, List<Item> again, CancellationToken cancellation)
     {
         RedisResult[] answer;
-        while (true)
+        ulong floor;
+        do
         {
-            var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(partition, cancellation);
+            floor = partitions.Floor(partition);
+            var generations = await RedisWriter.GenerationsAsync(link, partitions, partition, _keys.Taken, cancellation);
             var (names, arguments) = Arguments(partition, batch, generations);
             answer = await link.ScriptAsync(partition, Script.Copy, names, arguments, cancellation);
-            RedisNames.CheckEpoch(answer);
-            if ((int)answer[0] == Script.OtherGenerations)
-            {
-                partitions.SetGenerations(partition, FilterGenerations.Parse((string)answer[1]!));
-                continue;
-            }
-
-            var version = ulong.Parse((string)answer[1]!, System.Globalization.CultureInfo.InvariantCulture);
-            partitions.Seen(partition, version, floor);
-            partitions.Confirm(partition, version);
-            break;
         }
+        while (!partitions.TryTake(partition, answer, floor, out _));
 
         long changed = 0;
         for (var i = 0; i < batch.Length; i++)
@@ -211,7 +202,7 @@ internal sealed class KeyCopy(
         names.AddRange(generations.All.Select(g => Keys.Filter(partition, g.Number)));
         var arguments = new List<RedisValue>
         {
-            StoreKeys.List((string)_epoch!), generations.Text, link.Options.FeedLength, _channel, generations.All.Length,
+            _keys.Taken, generations.Text, link.Options.FeedLength, _channel, generations.All.Length,
         };
         foreach (var item in batch)
         {
@@ -264,25 +255,6 @@ internal sealed class KeyCopy(
         }
 
         return found;
-    }
-
-    private void Check(int partition, RedisValue[] meta, ulong floor)
-    {
-        if (meta[0] != _epoch)
-            throw RedisFaults.Epoch(meta[0]);
-        if (!meta[1].TryParse(out long version) || version < 0)
-            throw RedisFaults.Damaged();
-        partitions.Seen(partition, (ulong)version, floor);
-    }
-
-    private async ValueTask<FilterGenerations> GenerationsAsync(int partition, CancellationToken cancellation)
-    {
-        if (partitions.Generations(partition) is { } known)
-            return known;
-        string? text = await link.WriteAsync(partition, db => db.HashGetAsync(Keys.Meta(partition), "g", CommandFlags.DemandMaster), cancellation);
-        var generations = FilterGenerations.Parse(text ?? throw RedisFaults.Damaged());
-        partitions.SetGenerations(partition, generations);
-        return generations;
     }
 
     private sealed class Item(NumberKey old, NumberKey next, FactId id)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
@@ -70,6 +71,31 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
             throw RedisFaults.Damaged();
         Seen(partition, (ulong)number, floor);
         return (ulong)number;
+    }
+
+    /// <summary>Takes note of what a script answered that writes timelines.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="answer">Its answer, see write.lua.</param>
+    /// <param name="floor">What the version must not be below.</param>
+    /// <param name="version">The version behind the write.</param>
+    /// <returns>False where it wrote nothing since the generations are other ones, which are known now: send it again.</returns>
+    /// <exception cref="StoreUnavailableException">The store must not be used.</exception>
+    internal bool TryTake(int partition, RedisResult[] answer, ulong floor, out ulong version)
+    {
+        version = 0;
+        RedisNames.CheckEpoch(answer);
+        if ((int)answer[0] == Script.OtherGenerations)
+        {
+            if (answer.Length < 2 || answer[1].IsNull)
+                throw RedisFaults.NotInitialised();
+            SetGenerations(partition, FilterGenerations.Parse((string)answer[1]!));
+            return false;
+        }
+
+        version = ulong.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
+        Seen(partition, version, floor);
+        Confirm(partition, version);
+        return true;
     }
 
     internal FilterGenerations? Generations(int partition) => Volatile.Read(ref _generations[partition]);

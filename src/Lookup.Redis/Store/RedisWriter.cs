@@ -1,4 +1,3 @@
-using System.Globalization;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -74,12 +73,12 @@ internal sealed class RedisWriter(
         for (var round = 0; round < MaxRounds; round++)
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(partition, taken, cancellation);
+            var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
             var (keys, arguments) = Arguments(partition, pending, taken, generations, isWhole: true);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if ((int)answer[0] == Script.NotAsExpected)
                 return null;
-            if (TryVersion(partition, answer, floor, out var version))
+            if (partitions.TryTake(partition, answer, floor, out var version))
                 return ConsistencyToken.Of(manifest.Epoch, partition, version);
         }
 
@@ -102,7 +101,7 @@ internal sealed class RedisWriter(
         for (var round = 0; round < MaxRounds; round++)
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(partition, taken, cancellation);
+            var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
             var keys = new List<RedisKey>
             {
                 Keys.Meta(partition), Keys.Feed(partition), Keys.Bucket(partition, key.Bucket), Keys.Details(partition, key.Bucket),
@@ -126,7 +125,7 @@ internal sealed class RedisWriter(
             }
 
             var answer = await link.ScriptAsync(partition, Script.Erase, [.. keys], [.. arguments], cancellation);
-            if (!TryVersion(partition, answer, floor, out var version))
+            if (!partitions.TryTake(partition, answer, floor, out var version))
                 continue;
             return new EraseResult((int)answer[2], ConsistencyToken.Of(manifest.Epoch, partition, version));
         }
@@ -167,10 +166,10 @@ internal sealed class RedisWriter(
         try
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(partition, taken, cancellation);
+            var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
             var (keys, arguments) = Arguments(partition, batch, taken, generations, isWhole: false);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
-            if (!TryVersion(partition, answer, floor, out var version))
+            if (!partitions.TryTake(partition, answer, floor, out var version))
                 return [.. batch];
             lock (versions)
             {
@@ -311,27 +310,9 @@ internal sealed class RedisWriter(
         }
     }
 
-    private bool TryVersion(int partition, RedisResult[] answer, ulong floor, out ulong version)
-    {
-        version = 0;
-        var code = (int)answer[0];
-        if (code == Script.OtherEpoch)
-            throw RedisFaults.Epoch(answer.Length > 1 ? (RedisValue)answer[1] : RedisValue.Null);
-        if (code == Script.OtherGenerations)
-        {
-            if (answer.Length < 2 || answer[1].IsNull)
-                throw RedisFaults.NotInitialised();
-            partitions.SetGenerations(partition, FilterGenerations.Parse((string)answer[1]!));
-            return false;
-        }
-
-        version = ulong.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
-        partitions.Seen(partition, version, floor);
-        partitions.Confirm(partition, version);
-        return true;
-    }
-
-    private async ValueTask<FilterGenerations> GenerationsAsync(int partition, RedisValue taken, CancellationToken cancellation)
+    /// <summary>The generations that writes must reach: those that are known, else those of the partition, which must have an epoch that is taken.</summary>
+    internal static async ValueTask<FilterGenerations> GenerationsAsync(
+        RedisLink link, PartitionStates partitions, int partition, RedisValue taken, CancellationToken cancellation)
     {
         if (partitions.Generations(partition) is { } known)
             return known;

@@ -20,7 +20,7 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
         List<FieldFault>? faults = null;
         var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
         QuestionMapping.Map(request.Question, request.WhatIf, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
-        var reserved = request.Reserve is null ? 0 : Reservations.Read(request, ref faults);
+        var reserved = Reservations.Read(request, ref faults);
         FieldFaults.ThrowIfAny(faults);
         await MarkAsync(context);
         request.Number = number.ToString();

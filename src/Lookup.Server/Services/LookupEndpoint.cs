@@ -32,13 +32,13 @@ internal sealed class LookupEndpoint(
         CheckShortcut.ThrowIfFailed(context.GetHttpContext());
         List<FieldFault>? faults = null;
         var asked = checks.Read(request, context.GetHttpContext(), ref faults);
-        var reserved = request.Reserve is null ? 0 : Reservations.Read(request, ref faults);
+        var reserved = Reservations.Read(request, ref faults);
         FieldFaults.ThrowIfAny(faults);
         Demand(asked, context);
         if (request.Reserve is not null)
         {
             using var write = new StoreCall(context, options.StoreWriteLimitMs);
-            return await reservations.AnswerAsync(request, Reservations.Asked(asked), reserved, context.GetHttpContext(), write);
+            return await reservations.AnswerAsync(request, asked, reserved, context.GetHttpContext(), write);
         }
 
         using var call = new StoreCall(context, options.StoreReadLimitMs);

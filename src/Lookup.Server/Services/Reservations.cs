@@ -27,9 +27,14 @@ internal sealed class Reservations(
 
     private const string Unreadable = "A stored attempt cannot be read, so no other can be counted.";
 
-    /// <summary>Reads the length of a reservation, in milliseconds. It counts only if no fault was added.</summary>
+    /// <summary>Reads the length of a reservation, in milliseconds; 0 where none is asked for. It counts only if no fault was added.</summary>
     internal static long Read(V1.CheckRequest request, ref List<FieldFault>? faults)
     {
+        if (request.Reserve is null)
+        {
+            return 0;
+        }
+
         if (request.WhatIf is not null)
         {
             FieldFaults.Add(ref faults, "reserve", "What is only supposed cannot be reserved.");
@@ -58,6 +63,8 @@ internal sealed class Reservations(
     /// <exception cref="StoreUnavailableException">The store cannot answer, or cannot take it.</exception>
     internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, long length, HttpContext context, StoreCall call)
     {
+        // All of it, from the store: what is written must take the place of what was read.
+        asked = asked with { Exact = true, Asked = asked.Asked with { Question = asked.Asked.Question with { Reserves = true } } };
         try
         {
             var source = await store.SourceIdAsync(Source, context.CallerId(), call.Token);
@@ -112,13 +119,6 @@ internal sealed class Reservations(
             throw StoreCall.TooSlow();
         }
     }
-
-    /// <summary>The question as it is asked of a reservation.</summary>
-    internal static NumberQuestion Asked(in NumberQuestion asked) => asked with
-    {
-        Exact = true,
-        Asked = asked.Asked with { Question = asked.Asked.Question with { Reserves = true } },
-    };
 
     private static NumberQuestion At(in NumberQuestion asked, long at) =>
         asked with { Asked = asked.Asked with { Question = asked.Asked.Question with { CallTime = at } } };

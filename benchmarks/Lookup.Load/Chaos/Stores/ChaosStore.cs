@@ -1,4 +1,5 @@
 using Lookup.Load.Chaos.Plan;
+using Lookup.Load.Processes;
 using Lookup.Redis;
 
 namespace Lookup.Load.Chaos.Stores;
@@ -133,6 +134,13 @@ internal sealed class ChaosStore : IAsyncDisposable
         if (owner is null || primaries.Count < 2)
             return;
         await ClusterSetup.MoveAsync(key, owner, primaries[(primaries.IndexOf(owner) + 1) % primaries.Count], pause, ct);
+    }
+
+    /// <summary>Sets the store up for the service, with a new number key in a file.</summary>
+    internal async Task InitAsync(string tool, string keyFile, CancellationToken ct)
+    {
+        (await Tool.RunAsync(tool, ["init", "--redis", DirectConnection, "--key-file", keyFile, "--new-key", "--json"], ct)).MustSucceed("lookup init");
+        await FollowedAsync(ct);
     }
 
     /// <summary>Waits until everything that follows is in step.</summary>

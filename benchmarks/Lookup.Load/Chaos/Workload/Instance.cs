@@ -20,6 +20,13 @@ internal sealed class Instance(string tool, int index, string[] store) : IAsyncD
     private readonly List<GrpcChannel> _channels = [];
     private GrpcChannel? _channel;
 
+    /// <summary>Instances on a store, none of them started.</summary>
+    internal static Instance[] Of(string tool, int count, ChaosStore store, string keyFile, params string[] settings) =>
+    [
+        .. Enumerable.Range(0, count).Select(i => new Instance(
+            tool, i, ["--redis", store.ConnectionOf(i), "--key-file", keyFile, "--wait-replicas", $"{store.WaitReplicas}", .. settings])),
+    ];
+
     internal int Index => index;
 
     internal GrpcChannel Channel => Volatile.Read(ref _channel) ?? throw new InvalidOperationException("The instance was never started.");
