@@ -3,11 +3,16 @@ using Grpc.Net.Client;
 
 namespace Lookup.Client;
 
-/// <summary>The channels of a client, taken in turn from call to call. Each connects with its first call.</summary>
+/// <summary>
+/// The channels of a client, taken in turn from call to call, and one of their own for lists: a list fills the window of its
+/// connection, and what breaks the connection must not end single checks. Each connects with its first call.
+/// </summary>
 internal sealed class ChannelPool : CallInvoker, IDisposable
 {
     private readonly GrpcChannel[] _channels;
     private readonly CallInvoker[] _invokers;
+    private readonly GrpcChannel _lists;
+    private readonly CallInvoker _listInvoker;
     private int _turn = -1;
 
     public ChannelPool(LookupClientOptions options)
@@ -15,10 +20,14 @@ internal sealed class ChannelPool : CallInvoker, IDisposable
         _channels = new GrpcChannel[options.Channels];
         for (var i = 0; i < _channels.Length; i++)
         {
-            _channels[i] = GrpcChannel.ForAddress(options.Address, Connecting.ChannelOptions(options));
+            _channels[i] = Connect();
         }
 
         _invokers = [.. _channels.Select(channel => channel.CreateCallInvoker())];
+        _lists = Connect();
+        _listInvoker = _lists.CreateCallInvoker();
+
+        GrpcChannel Connect() => GrpcChannel.ForAddress(options.Address, Connecting.ChannelOptions(options));
     }
 
     public int Count => _invokers.Length;
@@ -35,6 +44,8 @@ internal sealed class ChannelPool : CallInvoker, IDisposable
         {
             channel.Dispose();
         }
+
+        _lists.Dispose();
     }
 
     public override TResponse BlockingUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
@@ -54,5 +65,5 @@ internal sealed class ChannelPool : CallInvoker, IDisposable
 
     public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options) =>
-        _invokers[Next()].AsyncDuplexStreamingCall(method, host, options);
+        _listInvoker.AsyncDuplexStreamingCall(method, host, options);
 }

@@ -45,7 +45,8 @@ public sealed record LookupClientOptions
 
     /// <summary>
     /// Connections to spread calls over in turn; each is made with its first call. A service takes up to 100 calls at a time on a
-    /// connection, and a connection that is full gets another beside it. Range: 1 to 16; default: 2.
+    /// connection, and a connection that is full gets another beside it. Lists and imports have one more of their own. Range: 1 to 16;
+    /// default: 2.
     /// </summary>
     public int Channels { get; set; } = 2;
 

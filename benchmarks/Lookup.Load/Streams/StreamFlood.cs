@@ -10,12 +10,15 @@ namespace Lookup.Load.Streams;
 /// <summary>Opens more streams at a time than the service takes.</summary>
 internal static class StreamFlood
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
     private static readonly ExpectedAnswer NoConsent = new(Verdict.Deny, ReasonCode.NoConsent);
 
     /// <summary>
-    /// Opens them, sends a chunk on each, and keeps all open until each has its answer or its status. Returns how many
-    /// were refused.
+    /// Opens them, sends a chunk on each that is taken, and keeps all open until each has its answer or its status. Returns how
+    /// many were refused.
     /// </summary>
+    /// <exception cref="TimeoutException">A stream got neither within 60 s.</exception>
     internal static async Task<int> RunAsync(TestBed bed, StreamSettings settings, int streams, Report report, CancellationToken ct)
     {
         using var channel = bed.Channel();
@@ -24,7 +27,7 @@ internal static class StreamFlood
         var sources = StreamRates.Free(settings with { Streams = streams });
         var settled = 0;
         var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var refused = (await Task.WhenAll(sources.Select(OneAsync))).Count(isRefused => isRefused);
+        var refused = (await Task.WhenAll(sources.Select(OneAsync)).WaitAsync(Limit, ct)).Count(isRefused => isRefused);
         report.Wrong($"flood: {driver.FirstWrong}", driver.Wrong);
         if (refused == 0)
             report.Wrong($"flood: the service took all of {streams} streams.");
@@ -36,7 +39,7 @@ internal static class StreamFlood
             var isRefused = false;
             try
             {
-                await SendAsync(call, source, ct);
+                await SendAsync(call, source);
                 if (!await call.ResponseStream.MoveNext(ct))
                     report.Wrong("flood: a stream ended without an answer.");
                 else
@@ -47,9 +50,12 @@ internal static class StreamFlood
                 isRefused = true;
                 Look(e, report);
             }
+            finally
+            {
+                if (Interlocked.Increment(ref settled) == streams)
+                    all.SetResult();
+            }
 
-            if (Interlocked.Increment(ref settled) == streams)
-                all.SetResult();
             await all.Task.WaitAsync(ct);
             if (!isRefused)
                 await call.RequestStream.CompleteAsync();
@@ -57,18 +63,17 @@ internal static class StreamFlood
         }
     }
 
-    // A write on a call that has ended does not say why; reading does.
-    private static async Task SendAsync(
-        AsyncDuplexStreamingCall<CheckStreamRequest, CheckStreamResponse> call, ChunkSource source, CancellationToken ct)
+    private static async Task SendAsync(AsyncDuplexStreamingCall<CheckStreamRequest, CheckStreamResponse> call, ChunkSource source)
     {
         try
         {
-            await call.RequestStream.WriteAsync(new CheckStreamRequest { Open = StreamDriver.Open(TestBed.Organisation) }, ct);
-            await call.RequestStream.WriteAsync(source.Next(1)!, ct);
+            await call.RequestStream.WriteAsync(new CheckStreamRequest { Open = StreamDriver.Open(TestBed.Organisation) });
+            if ((await call.ResponseHeadersAsync).GetValue("lookup-taken") is not null)
+                await call.RequestStream.WriteAsync(source.Next(1)!);
         }
-        catch (Exception e) when (e is RpcException or InvalidOperationException)
+        catch (Exception e) when (e is RpcException or InvalidOperationException or IOException or HttpRequestException)
         {
-            ct.ThrowIfCancellationRequested();
+            // A write on a call that has ended does not say why; reading does.
         }
     }
 

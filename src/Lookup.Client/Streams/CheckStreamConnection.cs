@@ -8,6 +8,11 @@ namespace Lookup.Client.Streams;
 /// <summary>One call of CheckStream: sends a queue of chunks and reads answers, until either ends.</summary>
 internal sealed class CheckStreamConnection : IAsyncDisposable
 {
+    private const string TakenHeader = "lookup-taken";
+
+    // A service that has not told by then that it takes the stream, because it is of before that or slow, is sent the chunks all the same.
+    private static readonly TimeSpan TakenLimit = TimeSpan.FromSeconds(1);
+
     private readonly LookupClientOptions _options;
     private readonly CancellationToken _stop;
     private readonly CancellationTokenSource _end;
@@ -95,6 +100,7 @@ internal sealed class CheckStreamConnection : IAsyncDisposable
         try
         {
             await _call.RequestStream.WriteAsync(new CheckStreamRequest { Open = open }, _end.Token);
+            await TakenAsync();
             await foreach (var chunk in chunks.ReadAllAsync(_end.Token))
             {
                 lock (_gate)
@@ -123,6 +129,22 @@ internal sealed class CheckStreamConnection : IAsyncDisposable
             _fault = ExceptionDispatchInfo.Capture(exception);
             await _end.CancelAsync();
         }
+    }
+
+    /// <summary>
+    /// Waits until the service has taken the stream, so that a refusal finds no chunk on its way: HttpClient can send data of a
+    /// stream after it has reset it, for which a server closes the connection, with every call on it.
+    /// </summary>
+    private async Task TakenAsync()
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
+        var waited = Task.Delay(TakenLimit, limit.Token);
+        if (await Task.WhenAny(_call.ResponseHeadersAsync, waited) == waited || (await _call.ResponseHeadersAsync).GetValue(TakenHeader) is null)
+        {
+            await waited;
+        }
+
+        await limit.CancelAsync();
     }
 
     private void Watch(bool reading)

@@ -17,6 +17,9 @@ internal sealed class CheckStreamSession(
     IServerStreamWriter<V1.CheckStreamResponse> responses,
     ServerCallContext context)
 {
+    // In the headers of a stream that is taken. Those of a refusal, which carry its status, look the same to most clients.
+    internal const string TakenHeader = "lookup-taken";
+
     private readonly Channel<(ChunkJob Job, Task<V1.CheckStreamResponse> Answer)> _inFlight =
         Channel.CreateBounded<(ChunkJob, Task<V1.CheckStreamResponse>)>(
             new BoundedChannelOptions(services.Options.MaxChunksInFlight - 1) { SingleReader = true, SingleWriter = true });
@@ -30,6 +33,7 @@ internal sealed class CheckStreamSession(
         try
         {
             var open = await OpenAsync(stop.Token);
+            await context.WriteResponseHeadersAsync(new Metadata { { TakenHeader, "true" } });
             var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical)
                 ? new ListReceipts(services.Receipts, open, context.GetHttpContext().CallerId())
                 : null;

@@ -60,7 +60,7 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
         List<FieldFault>? faults = null;
         QuestionMapping.Map(open.Question, open.WhatIf, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
         FieldFaults.ThrowIfAny(faults);
-        await MarkAsync(context);
+        await context.WriteResponseHeadersAsync(new Metadata { { Header, "true" }, { CheckStreamSession.TakenHeader, "true" } });
         ulong? last = null;
         while (await requestStream.MoveNext(context.CancellationToken))
         {

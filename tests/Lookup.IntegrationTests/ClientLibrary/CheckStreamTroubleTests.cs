@@ -80,6 +80,75 @@ public sealed class CheckStreamTroubleTests
     }
 
     [Fact]
+    public async Task CheckStream_RefusedStream_WasSentNoChunk()
+    {
+        var early = new List<bool>();
+        await using var service = await ScriptedService.StartAsync(new()
+        {
+            CheckStream = async (requests, responses, context) =>
+            {
+                if (early.Count == 2)
+                {
+                    await Answering()(requests, responses, context);
+                    return;
+                }
+
+                Assert.True(await requests.MoveNext(Test));
+                var next = requests.MoveNext(Test);
+                early.Add(await Task.WhenAny(next, Task.Delay(200, Test)) == next);
+                throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many."));
+            },
+        });
+        using var client = ClientOf(service);
+
+        AssertAnswered(6, await CollectAsync(client.CheckStreamAsync(Open, Chunks(6), 4, Test)));
+        Assert.Equal([false, false], early);
+    }
+
+    [Fact]
+    public async Task CheckStream_ServiceThatDoesNotTellThatItTakesTheStream_IsSentTheChunksAllTheSame()
+    {
+        await using var service = await ScriptedService.StartAsync(new()
+        {
+            CheckStream = async (requests, responses, context) =>
+            {
+                Assert.True(await requests.MoveNext(Test));
+                await foreach (var request in requests.ReadAllAsync(Test))
+                {
+                    await responses.WriteAsync(AnswerTo(request.Chunk), Test);
+                }
+            },
+        });
+        using var client = ClientOf(service);
+
+        AssertAnswered(6, await CollectAsync(client.CheckStreamAsync(Open, Chunks(6), 4, Test)));
+    }
+
+    [Fact]
+    public async Task CheckStream_ConnectionOfAListThatBreaks_IsNotThatOfChecks()
+    {
+        var peers = new ConcurrentBag<string>();
+        await using var service = await ScriptedService.StartAsync(new()
+        {
+            CheckStream = Answering((_, _, context) =>
+            {
+                peers.Add(context.Peer);
+                return Task.CompletedTask;
+            }),
+            Check = (_, context) =>
+            {
+                peers.Add(context.Peer);
+                return Task.FromResult(new CheckResponse());
+            },
+        });
+        using var client = ClientOf(service, o => o with { Channels = 1 });
+
+        await client.CheckAsync("+31612345678", Open.Question, cancellationToken: Test);
+        AssertAnswered(1, await CollectAsync(client.CheckStreamAsync(Open, Chunks(1), 4, Test)));
+        Assert.Equal(2, peers.Distinct().Count());
+    }
+
+    [Fact]
     public async Task CheckStream_ServiceKilledAndStartedAgain_GoesOn()
     {
         var first = await ScriptedService.StartAsync(new() { CheckStream = Answering() });

@@ -11,6 +11,9 @@ internal static class StreamScripts
 {
     internal static readonly CheckStreamOpen Open = new() { Question = new Question { Organisation = "acme", Purpose = Purpose.Commercial } };
 
+    /// <summary>Headers of a stream that is taken.</summary>
+    internal static Metadata Taken => new() { { "lookup-taken", "true" } };
+
     internal static LookupClient ClientOf(ScriptedService service, Func<LookupClientOptions, LookupClientOptions>? with = null)
     {
         var options = new LookupClientOptions { Address = new Uri(service.Address) };
@@ -51,6 +54,7 @@ internal static class StreamScripts
         {
             Assert.True(await requests.MoveNext(context.CancellationToken));
             Assert.Equal(CheckStreamRequest.MessageOneofCase.Open, requests.Current.MessageCase);
+            await context.WriteResponseHeadersAsync(Taken);
             var answered = 0;
             await foreach (var request in requests.ReadAllAsync(context.CancellationToken))
             {

@@ -65,6 +65,22 @@ public sealed class CheckStreamTroubleTests
     }
 
     [Fact]
+    public async Task Stream_Taken_IsToldBeforeItsFirstChunk()
+    {
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), o => o.MaxCheckStreams = 1);
+        using var call = server.Lookup.CheckStream();
+        await call.RequestStream.WriteAsync(new CheckStreamRequest { Open = Open }, TestContext.Current.CancellationToken);
+        Assert.Equal("true", (await call.ResponseHeadersAsync).GetValue("lookup-taken"));
+
+        using var second = server.Lookup.CheckStream();
+        await second.RequestStream.WriteAsync(new CheckStreamRequest { Open = Open }, TestContext.Current.CancellationToken);
+        Assert.Null((await second.ResponseHeadersAsync).GetValue("lookup-taken"));
+        Assert.Equal(
+            StatusCode.ResourceExhausted,
+            (await Assert.ThrowsAsync<RpcException>(() => second.ResponseStream.MoveNext(TestContext.Current.CancellationToken))).StatusCode);
+    }
+
+    [Fact]
     public async Task Streams_MoreThanMayBe_AreShedWithAdviceAndChecksGoOn()
     {
         await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), o => o.MaxCheckStreams = 2);
