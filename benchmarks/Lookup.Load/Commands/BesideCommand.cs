@@ -26,8 +26,8 @@ internal abstract class BesideCommand : LoadCommand
         : base(name, description, "redis-server")
     {
         _what = what;
-        _rounds = Number("--rounds", "Rounds of each, after one to warm up", 7, 1, 50);
-        _seconds = Number("--seconds", "Seconds of a round of each side", 4.0, 0.2, 600);
+        _rounds = Number("--rounds", "Rounds of each, after one five times as long to warm up", 30, 1, 100);
+        _seconds = Number("--seconds", "Seconds of a round of each side", 0.6, 0.2, 600);
         _numbers = Number("--numbers", "Numbers with a consent in the store", 100_000L, 1_000, 35_000_000);
     }
 
@@ -72,7 +72,7 @@ internal abstract class BesideCommand : LoadCommand
             using var channel = bed.Channel();
             var with = new StreamRates.Side($"stream_with_{_what}", new StreamDriver(busyChannel, settings.Window, settings.ChunkSize, expected), busy);
             var without = new StreamRates.Side($"without {_what}", new StreamDriver(channel, settings.Window, settings.ChunkSize, expected), bed.Service);
-            await StreamRates.TurnsAsync(with, without, StreamRates.Free(settings), rounds, time, time, report, ct);
+            await StreamRates.TurnsAsync(with, without, StreamRates.Free(settings), rounds, time * CheckSide.WarmUpRounds, time, report, ct);
             report.Add(new Metric(with.Name, "numbers/s", with.Rates) { BaselineName = without.Name, Baseline = without.Rates, Note = $"Numbers without facts; {StreamRates.Shape(settings)}." });
             report.Add(new Metric(with.Name + "_cpu", "ns/number", with.Cpu) { BaselineName = without.Name, Baseline = without.Cpu, Note = "Processor time of the service." });
         }

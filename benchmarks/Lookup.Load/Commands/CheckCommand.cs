@@ -34,8 +34,8 @@ internal sealed class CheckCommand : LoadCommand
     public CheckCommand()
         : base("check", "Single checks decided by the filter, read in redis and cached, each beside a gRPC echo in turn: rate, processor time, latency.", "redis-server")
     {
-        _rounds = Number("--rounds", "Rounds of each, after one to warm up", 5, 1, 50);
-        _seconds = Number("--seconds", "Seconds of a round of each side", 4.0, 0.2, 600);
+        _rounds = Number("--rounds", "Rounds of each, after one five times as long to warm up", 30, 1, 100);
+        _seconds = Number("--seconds", "Seconds of a round of each side", 0.6, 0.2, 600);
         _connections = Number("--connections", "Connections", 4, 1, 64);
         _inFlight = Number("--in-flight", "Checks under way on each connection", 16, 1, 1_000);
         _numbers = Number("--numbers", "Numbers with a consent in the store", 1_000_000L, CachedNumbers, 35_000_000);

@@ -59,7 +59,7 @@ internal static class StreamRates
         for (var round = 0; round <= rounds; round++)
         {
             var time = round == 0 ? warmUp : roundTime;
-            foreach (var side in (Side[])[subject, baseline])
+            foreach (var side in round % 2 == 0 ? (Side[])[subject, baseline] : [baseline, subject])
             {
                 var run = await side.RunAsync(sources, elapsed => elapsed >= time, report, ct);
                 if (round > 0)
