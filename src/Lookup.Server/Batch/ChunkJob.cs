@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Core.Decisions;
 using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Mapping;
@@ -18,6 +19,7 @@ internal sealed class ChunkJob
     private readonly ChunkServices _services;
     private readonly V1.CheckStreamResponse _response = new() { Common = new V1.Decision() };
     private int[] _counts = [];
+    private ulong[] _codes = [];
     private Question _question;
     private RegisterSnapshots _registers = null!;
 
@@ -76,15 +78,21 @@ internal sealed class ChunkJob
     /// <summary>Age of what the answers rest on.</summary>
     internal TimeSpan Age => _worker.Basis.Age;
 
-    /// <summary>Writes verdict and reason of each number.</summary>
-    internal void WriteAnswers(Span<byte> verdicts, Span<byte> reasons)
+    /// <summary>Writes each number with its answer, for the receipt of the list.</summary>
+    internal void WriteItems(Span<ulong> items)
     {
+        var numbers = _worker.Numbers;
         var answers = _worker.Answers;
         var distinct = _worker.Distinct;
-        for (var i = 0; i < answers.Length; i++)
+        Array.Resize(ref _codes, Math.Max(_codes.Length, distinct.Length));
+        for (var i = 0; i < distinct.Length; i++)
         {
-            ref readonly var answer = ref distinct[answers[i]];
-            (verdicts[i], reasons[i]) = ((byte)answer.Verdict, (byte)answer.Reason);
+            _codes[i] = ListChain.Item(0, distinct[i].Verdict, distinct[i].Reason);
+        }
+
+        for (var i = 0; i < items.Length; i++)
+        {
+            items[i] = ListChain.Item(numbers[i], 0, 0) | _codes[answers[i]];
         }
     }
 

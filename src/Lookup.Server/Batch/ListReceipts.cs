@@ -28,7 +28,7 @@ internal sealed class ListReceipts
     /// <exception cref="ReceiptsUnavailableException">The receipt could not be written: the answer must not be given.</exception>
     internal V1.Receipt Add(ChunkJob job, ulong sequence)
     {
-        _chain.Add(sequence, job.Numbers, job.WriteAnswers);
+        _chain.Add(sequence, job.Numbers.Length, job.WriteItems);
         var list = new ListReceipt(
             _open.Organisation, job.Question, _open.Hypothetical, _askedBy, job.Age, _chain.Value.ToArray(), _chain.Count);
         var receipt = _receipts.Write(list, _open.Receipt);

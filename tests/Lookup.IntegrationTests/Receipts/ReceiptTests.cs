@@ -115,11 +115,12 @@ public sealed class ReceiptTests : IAsyncLifetime
             ulong[] numbers = [.. Enumerable.Range(0, 700).Select(i => 31_612_000_000 + (chunk * 1_000) + (ulong)i)];
             answer = chunk < 5 ? await stream.AskAsync(chunk, numbers) : await stream.AskTextsAsync(chunk, [.. numbers.Select(n => "+" + n), "none"]);
             chain ??= new ListChain(answer.Receipt.Salt.Span);
-            chain.Add(answer.Sequence, chunk < 5 ? numbers : [.. answer.Numbers], (verdicts, reasons) =>
+            ulong[] answered = chunk < 5 ? numbers : [.. answer.Numbers];
+            chain.Add(answer.Sequence, answered.Length, items =>
             {
-                for (var i = 0; i < verdicts.Length; i++)
+                for (var i = 0; i < items.Length; i++)
                 {
-                    (verdicts[i], reasons[i]) = ((byte)answer.Verdicts[i], (byte)answer.Reasons[i]);
+                    items[i] = (answered[i] * 16_384) + ((ulong)answer.Verdicts[i] * 1_024) + (ulong)answer.Reasons[i];
                 }
             });
         }

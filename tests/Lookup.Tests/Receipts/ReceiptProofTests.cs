@@ -169,14 +169,28 @@ public class ReceiptProofTests
         Assert.NotEqual(chain, Chain(2, 1, (5, Verdict.Allow), (6, Verdict.Deny)));
     }
 
+    [Fact]
+    public void Item_LongestNumberAndEveryAnswer_AreKeptApart()
+    {
+        const ulong Longest = 999_999_999_999_999;
+        foreach (var verdict in Enum.GetValues<Verdict>())
+        {
+            foreach (var reason in Enum.GetValues<ReasonCode>())
+            {
+                var item = ListChain.Item(Longest, verdict, reason);
+                Assert.Equal((Longest, verdict, reason), (item / 16_384, (Verdict)(item / 1_024 % 16), (ReasonCode)(item % 1_024)));
+            }
+        }
+    }
+
     private static string Chain(byte salt, ulong sequence, params (ulong Number, Verdict Verdict)[] answers)
     {
         var chain = new ListChain([.. Enumerable.Repeat(salt, ListChain.SaltSize)]);
-        chain.Add(sequence, [.. answers.Select(a => a.Number)], (verdicts, reasons) =>
+        chain.Add(sequence, answers.Length, items =>
         {
             for (var i = 0; i < answers.Length; i++)
             {
-                (verdicts[i], reasons[i]) = ((byte)answers[i].Verdict, 1);
+                items[i] = ListChain.Item(answers[i].Number, answers[i].Verdict, (ReasonCode)1);
             }
         });
         return Convert.ToHexStringLower(chain.Value);
