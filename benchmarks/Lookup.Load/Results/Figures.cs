@@ -13,7 +13,7 @@ namespace Lookup.Load.Results;
 internal sealed partial class Figures
 {
     /// <summary>The files that have figures.</summary>
-    internal static readonly string[] Files = ["README.md", "docs/performance.md", "docs/receipts.md", "docs/deploy.md"];
+    internal static readonly string[] Files = ["README.md", "docs/performance.md", "docs/receipts.md", "docs/regimes.md", "docs/deploy.md"];
 
     private readonly Dictionary<string, JsonElement> _newest = [];
 
