@@ -18,12 +18,13 @@ namespace Lookup.Load.Chaos;
 /// <param name="Violations">What must never be.</param>
 /// <param name="Watched">Whether the service had Watch.</param>
 /// <param name="Unfollowed">How often services had to be restarted since they did not find a new primary.</param>
+/// <param name="KeyChanges">What became of the number key; null where it was left alone.</param>
 /// <param name="Elapsed">From the first write to the last answer.</param>
 internal sealed record ChaosResult(
-    ChaosPlan Plan, IReadOnlyList<HistoryEvent> History, IReadOnlyList<Violation> Violations, bool Watched, int Unfollowed, TimeSpan Elapsed);
+    ChaosPlan Plan, IReadOnlyList<HistoryEvent> History, IReadOnlyList<Violation> Violations, bool Watched, int Unfollowed, KeyChanges? KeyChanges, TimeSpan Elapsed);
 
 /// <summary>Runs the plan of one seed on a store and instances of its own, and judges the history.</summary>
-internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
+internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool rekey = false)
 {
     internal const int Instances = 3;
 
@@ -49,7 +50,9 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
         var keyFile = Path.Combine(folder, KeyFile);
         await using var store = await ChaosStore.StartAsync(plan.Mode, Instances, ct);
         await store.InitAsync(tool, keyFile, ct);
-        using var cipher = new NumberCipher(NumberKeyFile.Load(keyFile));
+        using var cipher = rekey ? null : new NumberCipher(NumberKeyFile.Load(keyFile));
+        if (rekey)
+            KeyChanges.Fill(keyFile);
         await using var log = new HistoryLog(Path.Combine(folder, "history.jsonl"));
         var instances = Instance.Of(tool, Instances, store, keyFile, Settings);
         try
@@ -57,7 +60,8 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
             await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));
             var epoch = await PatientAsync(() => PrepareAsync(instances[0], ct), ct);
             var subject = new Subject(Numbers, cipher, new InitOptions { KeyCheck = "" }.Partitions);
-            return await RunAsync(store, instances, log, subject, epoch, ct);
+            var keys = rekey ? new KeyChanges(tool, store, keyFile, plan.Seed) : null;
+            return await RunAsync(store, instances, log, subject, epoch, keys, ct);
         }
         finally
         {
@@ -68,7 +72,12 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
         }
     }
 
-    private async Task<ChaosResult> RunAsync(ChaosStore store, Instance[] instances, HistoryLog log, Subject subject, ulong epoch, CancellationToken ct)
+    /// <summary>Judges a history; of one in which the number key was changed, all but the order of Watch: docs/watch.md.</summary>
+    internal static IReadOnlyList<Violation> Judge(IReadOnlyList<HistoryEvent> history, bool rekeyed) =>
+        [.. HistoryChecker.Judge(history, BoundMs).Where(violation => !rekeyed || violation.Fault != Fault.WatchOrder)];
+
+    private async Task<ChaosResult> RunAsync(
+        ChaosStore store, Instance[] instances, HistoryLog log, Subject subject, ulong epoch, KeyChanges? keys, CancellationToken ct)
     {
         var writers = new Writers(log, subject, instances, plan.Seed);
         var readers = new Readers(log, subject, instances, epoch, plan.Seed);
@@ -83,6 +92,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
             .. Enumerable.Range(0, StreamLoops).Select(i => Task.Run(() => readers.StreamAsync(i, stopWriting.Token), ct)),
         ];
         var watching = Enumerable.Range(1, Instances + 1).Select(i => Task.Run(() => watchers.RunAsync(i, slow: i > Instances, stopWatching.Token), ct)).ToArray();
+        var changing = keys is null ? Task.CompletedTask : Task.Run(() => keys.RunAsync(stopWriting.Token), ct);
         // A loop that ends early has found something that is no matter of faults.
         var planned = faults.RunAsync(plan, ct);
         if (await Task.WhenAny([planned, .. loops]) is var first && first != planned)
@@ -90,14 +100,15 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder)
         await planned;
         await RecoverAsync(instances, readers, log, ct);
         await stopWriting.CancelAsync();
-        await Task.WhenAll(loops);
+        await Task.WhenAll([changing, .. loops]);
+        await (keys?.FinishAsync(ct) ?? Task.CompletedTask);
         await RecoverAsync(instances, readers, log, ct);
         await stopWatching.CancelAsync();
         await Task.WhenAll(watching);
         await ListAsync(instances, readers, subject, log, ct);
         var history = log.Events;
         return new ChaosResult(
-            plan, history, HistoryChecker.Judge(history, BoundMs), watchers.Implemented, faults.Unfollowed, TimeSpan.FromMicroseconds(log.Now));
+            plan, history, Judge(history, rekey), watchers.Implemented, faults.Unfollowed, keys, TimeSpan.FromMicroseconds(log.Now));
     }
 
     /// <summary>Tries for ten seconds: a machine that has just started many processes may be slow.</summary>

@@ -25,6 +25,7 @@ internal sealed class ChaosCommand : LoadCommand
     private readonly Option<string?> _defect = new("--defect") { Description = "Build the service with this mistake (Chaos/defects) first.", HelpName = "NAME" };
     private readonly Option<bool> _prove = new("--prove") { Description = "Plant each mistake in turn and show that the checker finds it." };
     private readonly Option<bool> _table = new("--table") { Description = "Write what callers saw of each kind of fault into docs/failures.md, unless there was a breach." };
+    private readonly Option<bool> _rekey = new("--rekey") { Description = "Change the number key again and again meanwhile; without the faults after which an operator has to act." };
     private readonly Option<string?> _history = new("--history") { Description = "Judge this history again instead of running.", HelpName = "FILE" };
 
     public ChaosCommand()
@@ -37,6 +38,7 @@ internal sealed class ChaosCommand : LoadCommand
         Options.Add(_faults);
         Options.Add(_defect);
         Options.Add(_prove);
+        Options.Add(_rekey);
         Options.Add(_history);
         Options.Add(_table);
     }
@@ -46,8 +48,8 @@ internal sealed class ChaosCommand : LoadCommand
         if (parsed.GetValue(_history) is { } kept)
         {
             var history = HistoryLog.Read(kept);
-            Show(HistoryChecker.Judge(history, ChaosRun.BoundMs), kept, report);
-            Count([history], report);
+            Show(ChaosRun.Judge(history, parsed.GetValue(_rekey)), kept, report);
+            Count([history], parsed.GetValue(_rekey), report);
             return;
         }
 
@@ -70,16 +72,18 @@ internal sealed class ChaosCommand : LoadCommand
         for (var i = 0; i < parsed.GetValue(_seeds); i++)
         {
             var plan = ChaosPlan.Make(first + i, parsed.GetValue(_mode), TimeSpan.FromSeconds(parsed.GetValue(_seconds)), ChaosRun.Instances, Only(parsed));
+            if (parsed.GetValue(_rekey))
+                plan = plan with { Faults = [.. plan.Faults.Where(fault => !ChaosPlan.IsSurgery(fault.Kind))] };
             var folder = Path.Combine(Repository.Root, Folder, $"{plan.Mode.ToString().ToLowerInvariant()}-{plan.Seed}");
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);
             Directory.CreateDirectory(folder);
-            var again = string.Create(CultureInfo.InvariantCulture, $"chaos --seed {plan.Seed} --mode {plan.Mode} --seconds {parsed.GetValue(_seconds)}");
+            var again = string.Create(CultureInfo.InvariantCulture, $"chaos --seed {plan.Seed} --mode {plan.Mode} --seconds {parsed.GetValue(_seconds)}{(parsed.GetValue(_rekey) ? " --rekey" : "")}");
             Report.Say($"Seed {plan.Seed}, {plan.Mode}, {plan.Faults.Count} faults; again with: {again}");
             ChaosResult result;
             try
             {
-                result = await new ChaosRun(plan, tool, folder).RunAsync(ct);
+                result = await new ChaosRun(plan, tool, folder, parsed.GetValue(_rekey)).RunAsync(ct);
             }
             catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
             {
@@ -92,6 +96,11 @@ internal sealed class ChaosCommand : LoadCommand
             Show(result.Violations, again, report);
             if (result.Unfollowed > 0)
                 report.Wrong($"{again}: services did not find a new primary by themselves.", result.Unfollowed);
+            if (result.KeyChanges is { } keys)
+            {
+                Report.Say($"  The number key was changed {keys.Done} times; lookup rekey was killed {keys.Killed} times and failed {keys.Failed} times in between.");
+            }
+
             if (!result.Watched)
                 Report.Say("  The service has no Watch.");
             // A history without breaches is not kept.
@@ -100,7 +109,7 @@ internal sealed class ChaosCommand : LoadCommand
         }
 
         IReadOnlyList<IReadOnlyList<HistoryEvent>> histories = [.. results.Select(result => result.History)];
-        Count(histories, report);
+        Count(histories, parsed.GetValue(_rekey), report);
         if (!parsed.GetValue(_table))
             return;
         if (results.Count == 0 || results.Any(result => result.Violations.Count > 0))
@@ -151,7 +160,7 @@ internal sealed class ChaosCommand : LoadCommand
         Report.Say($"  {violations.Count} breaches.");
     }
 
-    private static void Count(IReadOnlyList<IReadOnlyList<HistoryEvent>> histories, Report report)
+    private static void Count(IReadOnlyList<IReadOnlyList<HistoryEvent>> histories, bool rekeyed, Report report)
     {
         if (histories.Count == 0)
             return;
@@ -159,7 +168,8 @@ internal sealed class ChaosCommand : LoadCommand
         var seconds = histories.Sum(history => history.Max(told => told.At)) / 1e6;
         report.Add(new Metric("chaos_time", "s", new Series(seconds)) { Note = $"{histories.Count} seeds." });
         Add("chaos_writes_acknowledged", all.Count(told => told.Event == EventKind.Ack), $"{all.Count(told => told.Event == EventKind.Failed):N0} attempts without an acknowledgement.");
-        foreach (var mode in Enum.GetValues<ReadMode>())
+        // Where the key changes, no token is used.
+        foreach (var mode in Enum.GetValues<ReadMode>().Where(mode => !rekeyed || mode != ReadMode.Token))
         {
             foreach (var stream in (bool[])[false, true])
             {

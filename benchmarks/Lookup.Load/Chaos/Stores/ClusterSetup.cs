@@ -54,13 +54,28 @@ internal static class ClusterSetup
         // Keys are bytes, which a tool for the terminal would not give back as they are.
         await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{from.Port},allowAdmin=true");
         var server = connection.GetServer("127.0.0.1", from.Port);
-        while ((RedisValue[])(await server.ExecuteAsync("CLUSTER", "GETKEYSINSLOT", slot, KeysAtATime))! is { Length: > 0 } keys)
+        while ((RedisValue[])(await WhenUpAsync("CLUSTER", "GETKEYSINSLOT", slot, KeysAtATime))! is { Length: > 0 } keys)
         {
-            await server.ExecuteAsync("MIGRATE", ["127.0.0.1", $"{to.Port}", "", "0", "5000", "KEYS", .. keys.Select(key => (object)key)]);
+            await WhenUpAsync("MIGRATE", ["127.0.0.1", $"{to.Port}", "", "0", "5000", "KEYS", .. keys.Select(key => (object)key)]);
             await Task.Delay(pause, ct);
         }
 
         await to.RunAsync(ct, "CLUSTER", "SETSLOT", slot, "NODE", target);
         await from.RunAsync(ct, "CLUSTER", "SETSLOT", slot, "NODE", target);
+
+        // Where another fault has just taken a primary, the cluster is down for a moment.
+        async Task<RedisResult> WhenUpAsync(string command, params object[] arguments)
+        {
+            for (var since = Stopwatch.StartNew(); ; await Task.Delay(100, ct))
+            {
+                try
+                {
+                    return await server.ExecuteAsync(command, arguments);
+                }
+                catch (RedisServerException e) when (e.Message.Contains("CLUSTERDOWN", StringComparison.Ordinal) && since.Elapsed < Limit)
+                {
+                }
+            }
+        }
     }
 }

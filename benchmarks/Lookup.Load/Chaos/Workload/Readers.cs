@@ -146,10 +146,10 @@ internal sealed class Readers(HistoryLog log, Subject subject, Instance[] instan
         }
     }
 
-    private static ReadMode Draw(Random random) => random.Next(10) switch
+    private ReadMode Draw(Random random) => random.Next(10) switch
     {
         < 6 => ReadMode.Bounded,
-        < 8 => ReadMode.Token,
+        < 8 => subject.HasTokens ? ReadMode.Token : ReadMode.Exact,
         _ => ReadMode.Exact,
     };
 

@@ -13,7 +13,7 @@ internal sealed class Subject
 {
     private const string Source = "chaos";
 
-    private readonly int[] _partitions;
+    private readonly int[]? _partitions;
     private readonly HashSet<long>[] _times;
     private readonly Dictionary<string, int> _places = [];
     private readonly (string Text, ulong Version)[] _tokens;
@@ -23,12 +23,13 @@ internal sealed class Subject
     private int _written;
 
     /// <param name="numbers">How many numbers.</param>
-    /// <param name="cipher">The store's.</param>
+    /// <param name="cipher">The store's; null where its key changes: then versions tell nothing, and no token is used.</param>
     /// <param name="partitions">The store's.</param>
-    internal Subject(int numbers, NumberCipher cipher, int partitions)
+    internal Subject(int numbers, NumberCipher? cipher, int partitions)
     {
         Count = numbers;
-        _partitions = [.. Enumerable.Range(0, numbers).Select(i => cipher.Encrypt(Block(i).Number(i)).Partition(partitions))];
+        if (cipher is not null)
+            _partitions = [.. Enumerable.Range(0, numbers).Select(i => cipher.Encrypt(Block(i).Number(i)).Partition(partitions))];
         _times = [.. Enumerable.Range(0, numbers).Select(_ => new HashSet<long>())];
         _tokens = new (string, ulong)[numbers];
         _versions = new ulong[partitions];
@@ -50,7 +51,9 @@ internal sealed class Subject
 
     internal static ulong Integer(int number) => Block(number)[number];
 
-    internal int PartitionOf(int number) => _partitions[number];
+    internal bool HasTokens => _partitions is not null;
+
+    internal int PartitionOf(int number) => _partitions![number];
 
     /// <summary>Which number it is; -1: none of these.</summary>
     internal int Find(string text) => _places.GetValueOrDefault(text, -1);
@@ -82,15 +85,20 @@ internal sealed class Subject
     }
 
     /// <summary>Takes note of an acknowledgement.</summary>
-    /// <returns>The version of the number's partition.</returns>
+    /// <returns>The version of the number's partition; 0 where the number key changes.</returns>
     internal ulong Acknowledged(int number, string token)
     {
-        var version = VersionOf(number, token);
+        var read = Read(token);
+        var version = VersionOf(number, read);
         lock (_lock)
         {
             if (version > _tokens[number].Version)
                 _tokens[number] = (token, version);
-            _versions[_partitions[number]] = Math.Max(_versions[_partitions[number]], version);
+            for (var partition = 0; partition < _versions.Length; partition++)
+            {
+                _versions[partition] = Math.Max(_versions[partition], read.VersionOf(partition));
+            }
+
             _recent[_written % _recent.Length] = number;
             _written++;
         }
@@ -98,9 +106,12 @@ internal sealed class Subject
         return version;
     }
 
-    internal ulong VersionOf(int number, string token) => ConsistencyToken.TryParse(token, out var read, out var error)
-        ? read.VersionOf(_partitions[number])
-        : throw new InvalidDataException(error);
+    internal ulong VersionOf(int number, string token) => VersionOf(number, Read(token));
+
+    private ulong VersionOf(int number, ConsistencyToken token) => _partitions is null ? 0 : token.VersionOf(_partitions[number]);
+
+    private static ConsistencyToken Read(string token) =>
+        ConsistencyToken.TryParse(token, out var read, out var error) ? read : throw new InvalidDataException(error);
 
     /// <summary>The newest token of a number, or null.</summary>
     internal (string Text, ulong Version)? TokenOf(int number)
