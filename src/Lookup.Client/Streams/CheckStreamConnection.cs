@@ -139,7 +139,9 @@ internal sealed class CheckStreamConnection : IAsyncDisposable
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
         var waited = Task.Delay(TakenLimit, limit.Token);
-        if (await Task.WhenAny(_call.ResponseHeadersAsync, waited) == waited || (await _call.ResponseHeadersAsync).GetValue(TakenHeader) is null)
+        var headers = _call.ResponseHeadersAsync;
+        // A refusal has headers, too; its status ends this wait in a moment.
+        if (await Task.WhenAny(headers, waited) == waited || (await headers).GetValue(TakenHeader) is null)
         {
             await waited;
         }
