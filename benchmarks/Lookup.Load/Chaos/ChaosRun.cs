@@ -50,9 +50,8 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
         var keyFile = Path.Combine(folder, KeyFile);
         await using var store = await ChaosStore.StartAsync(plan.Mode, Instances, ct);
         await store.InitAsync(tool, keyFile, ct);
+        var keys = rekey ? KeyChanges.Prepare(tool, store, keyFile, plan.Seed) : null;
         using var cipher = rekey ? null : new NumberCipher(NumberKeyFile.Load(keyFile));
-        if (rekey)
-            KeyChanges.Fill(keyFile);
         await using var log = new HistoryLog(Path.Combine(folder, "history.jsonl"));
         var instances = Instance.Of(tool, Instances, store, keyFile, Settings);
         try
@@ -60,7 +59,6 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
             await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));
             var epoch = await PatientAsync(() => PrepareAsync(instances[0], ct), ct);
             var subject = new Subject(Numbers, cipher, new InitOptions { KeyCheck = "" }.Partitions);
-            var keys = rekey ? new KeyChanges(tool, store, keyFile, plan.Seed) : null;
             return await RunAsync(store, instances, log, subject, epoch, keys, ct);
         }
         finally

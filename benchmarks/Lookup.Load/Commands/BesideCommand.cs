@@ -72,7 +72,7 @@ internal abstract class BesideCommand : LoadCommand
             using var channel = bed.Channel();
             var with = new StreamRates.Side($"stream_with_{_what}", new StreamDriver(busyChannel, settings.Window, settings.ChunkSize, expected), busy);
             var without = new StreamRates.Side($"without {_what}", new StreamDriver(channel, settings.Window, settings.ChunkSize, expected), bed.Service);
-            await StreamRates.TurnsAsync(with, without, StreamRates.Free(settings), rounds, time * CheckSide.WarmUpRounds, time, report, ct);
+            await StreamRates.TurnsAsync(with, without, StreamRates.Free(settings), rounds, time * Turns.WarmUpRounds, time, report, ct);
             report.Add(new Metric(with.Name, "numbers/s", with.Rates) { BaselineName = without.Name, Baseline = without.Rates, Note = $"Numbers without facts; {StreamRates.Shape(settings)}." });
             report.Add(new Metric(with.Name + "_cpu", "ns/number", with.Cpu) { BaselineName = without.Name, Baseline = without.Cpu, Note = "Processor time of the service." });
         }

@@ -45,11 +45,12 @@ internal sealed class ChaosCommand : LoadCommand
 
     protected override async Task MeasureAsync(ParseResult parsed, Report report, CancellationToken ct)
     {
+        var rekey = parsed.GetValue(_rekey);
         if (parsed.GetValue(_history) is { } kept)
         {
             var history = HistoryLog.Read(kept);
-            Show(ChaosRun.Judge(history, parsed.GetValue(_rekey)), kept, report);
-            Count([history], parsed.GetValue(_rekey), report);
+            Show(ChaosRun.Judge(history, rekey), kept, report);
+            Count([history], rekey, report);
             return;
         }
 
@@ -72,18 +73,18 @@ internal sealed class ChaosCommand : LoadCommand
         for (var i = 0; i < parsed.GetValue(_seeds); i++)
         {
             var plan = ChaosPlan.Make(first + i, parsed.GetValue(_mode), TimeSpan.FromSeconds(parsed.GetValue(_seconds)), ChaosRun.Instances, Only(parsed));
-            if (parsed.GetValue(_rekey))
+            if (rekey)
                 plan = plan with { Faults = [.. plan.Faults.Where(fault => !ChaosPlan.IsSurgery(fault.Kind))] };
             var folder = Path.Combine(Repository.Root, Folder, $"{plan.Mode.ToString().ToLowerInvariant()}-{plan.Seed}");
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);
             Directory.CreateDirectory(folder);
-            var again = string.Create(CultureInfo.InvariantCulture, $"chaos --seed {plan.Seed} --mode {plan.Mode} --seconds {parsed.GetValue(_seconds)}{(parsed.GetValue(_rekey) ? " --rekey" : "")}");
+            var again = string.Create(CultureInfo.InvariantCulture, $"chaos --seed {plan.Seed} --mode {plan.Mode} --seconds {parsed.GetValue(_seconds)}{(rekey ? " --rekey" : "")}");
             Report.Say($"Seed {plan.Seed}, {plan.Mode}, {plan.Faults.Count} faults; again with: {again}");
             ChaosResult result;
             try
             {
-                result = await new ChaosRun(plan, tool, folder, parsed.GetValue(_rekey)).RunAsync(ct);
+                result = await new ChaosRun(plan, tool, folder, rekey).RunAsync(ct);
             }
             catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
             {
@@ -97,10 +98,7 @@ internal sealed class ChaosCommand : LoadCommand
             if (result.Unfollowed > 0)
                 report.Wrong($"{again}: services did not find a new primary by themselves.", result.Unfollowed);
             if (result.KeyChanges is { } keys)
-            {
                 Report.Say($"  The number key was changed {keys.Done} times; lookup rekey was killed {keys.Killed} times and failed {keys.Failed} times in between.");
-            }
-
             if (!result.Watched)
                 Report.Say("  The service has no Watch.");
             // A history without breaches is not kept.
@@ -109,7 +107,7 @@ internal sealed class ChaosCommand : LoadCommand
         }
 
         IReadOnlyList<IReadOnlyList<HistoryEvent>> histories = [.. results.Select(result => result.History)];
-        Count(histories, parsed.GetValue(_rekey), report);
+        Count(histories, rekey, report);
         if (!parsed.GetValue(_table))
             return;
         if (results.Count == 0 || results.Any(result => result.Violations.Count > 0))

@@ -9,9 +9,6 @@ namespace Lookup.Load.Latency;
 /// <summary>A service, what single checks ask it, and how it did: one of two that take turns.</summary>
 internal sealed class CheckSide : IDisposable
 {
-    /// <summary>The warm-up takes as long as so many rounds.</summary>
-    internal const int WarmUpRounds = 5;
-
     private readonly ChildProcess _process;
     private readonly GrpcChannel[] _channels;
     private readonly Checker[] _checkers;
@@ -35,21 +32,14 @@ internal sealed class CheckSide : IDisposable
     /// <summary>In microseconds.</summary>
     internal Series P50 { get; private set; } = new();
 
-    /// <summary>
-    /// Runs two in turns, after a longer round of each to warm up. Many short rounds: a machine that is shared changes its pace every
-    /// few seconds, and what is compared should meet the same one.
-    /// </summary>
+    /// <summary>Runs two in turns, after a longer round of each to warm up.</summary>
     internal static async Task TurnsAsync(CheckSide subject, CheckSide beside, int callers, int rounds, TimeSpan time, CancellationToken ct)
     {
         subject.Forget();
         beside.Forget();
-        for (var round = 0; round <= rounds; round++)
+        foreach (var (side, isWarmUp) in Turns.Of(subject, beside, rounds))
         {
-            // Who is first in a round has the colder machine.
-            foreach (var side in round % 2 == 0 ? (CheckSide[])[subject, beside] : [beside, subject])
-            {
-                await side.RunAsync(callers, round == 0 ? time * WarmUpRounds : time, keep: round > 0, ct);
-            }
+            await side.RunAsync(callers, isWarmUp ? time * Turns.WarmUpRounds : time, keep: !isWarmUp, ct);
         }
     }
 

@@ -1,5 +1,6 @@
 using Lookup.Core.Numbers;
 using Lookup.Load.Commands;
+using Lookup.Load.Latency;
 using Lookup.Load.Numbers;
 using Lookup.Load.Processes;
 using Lookup.Load.Results;
@@ -56,15 +57,12 @@ internal static class StreamRates
     internal static async Task TurnsAsync(
         Side subject, Side baseline, ChunkSource[] sources, int rounds, TimeSpan warmUp, TimeSpan roundTime, Report report, CancellationToken ct)
     {
-        for (var round = 0; round <= rounds; round++)
+        foreach (var (side, isWarmUp) in Turns.Of(subject, baseline, rounds))
         {
-            var time = round == 0 ? warmUp : roundTime;
-            foreach (var side in round % 2 == 0 ? (Side[])[subject, baseline] : [baseline, subject])
-            {
-                var run = await side.RunAsync(sources, elapsed => elapsed >= time, report, ct);
-                if (round > 0)
-                    side.Keep(run);
-            }
+            var time = isWarmUp ? warmUp : roundTime;
+            var run = await side.RunAsync(sources, elapsed => elapsed >= time, report, ct);
+            if (!isWarmUp)
+                side.Keep(run);
         }
     }
 

@@ -137,16 +137,13 @@ internal sealed class CheckStreamConnection : IAsyncDisposable
     /// </summary>
     private async Task TakenAsync()
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
-        var waited = Task.Delay(TakenLimit, limit.Token);
+        var waited = Task.Delay(TakenLimit, _end.Token);
         var headers = _call.ResponseHeadersAsync;
         // A refusal has headers, too; its status ends this wait in a moment.
         if (await Task.WhenAny(headers, waited) == waited || (await headers).GetValue(TakenHeader) is null)
         {
             await waited;
         }
-
-        await limit.CancelAsync();
     }
 
     private void Watch(bool reading)

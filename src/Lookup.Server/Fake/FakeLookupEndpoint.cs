@@ -60,7 +60,7 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
         List<FieldFault>? faults = null;
         QuestionMapping.Map(open.Question, open.WhatIf, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
         FieldFaults.ThrowIfAny(faults);
-        await context.WriteResponseHeadersAsync(new Metadata { { Header, "true" }, { CheckStreamSession.TakenHeader, "true" } });
+        await MarkAsync(context, CheckStreamSession.TakenHeader);
         ulong? last = null;
         while (await requestStream.MoveNext(context.CancellationToken))
         {
@@ -70,7 +70,16 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
         }
     }
 
-    internal static Task MarkAsync(ServerCallContext context) => context.WriteResponseHeadersAsync(new Metadata { { Header, "true" } });
+    internal static Task MarkAsync(ServerCallContext context, params IEnumerable<string> more)
+    {
+        var headers = new Metadata();
+        foreach (var header in more.Prepend(Header))
+        {
+            headers.Add(header, "true");
+        }
+
+        return context.WriteResponseHeadersAsync(headers);
+    }
 
     private async Task<V1.CheckStreamResponse> AnswerAsync(V1.CheckStreamOpen open, V1.CheckStreamChunk chunk, CancellationToken cancellation)
     {

@@ -15,9 +15,8 @@ internal sealed class KeyChanges(string tool, ChaosStore store, string keyFile, 
     private static readonly TimeSpan LastLimit = TimeSpan.FromSeconds(60);
 
     private readonly Random _random = new(HashCode.Combine(seed, 3_000));
-    private int _target = 1;
 
-    /// <summary>Changes that were brought to their end.</summary>
+    /// <summary>Changes that were brought to their end; the next one is to the key behind the last.</summary>
     internal int Done { get; private set; }
 
     /// <summary>Runs that were killed.</summary>
@@ -26,18 +25,22 @@ internal sealed class KeyChanges(string tool, ChaosStore store, string keyFile, 
     /// <summary>Runs that failed, since the store was away.</summary>
     internal int Failed { get; private set; }
 
-    /// <summary>Adds as many keys to the file as it may have.</summary>
-    internal static void Fill(string keyFile)
+    private bool HasKeys => Done + 1 < NumberKeyFile.MaxKeys;
+
+    /// <summary>Adds as many keys to the file as it may have, before instances are started with it.</summary>
+    internal static KeyChanges Prepare(string tool, ChaosStore store, string keyFile, int seed)
     {
         while (NumberKeyFile.Add(keyFile).Count < NumberKeyFile.MaxKeys)
         {
         }
+
+        return new KeyChanges(tool, store, keyFile, seed);
     }
 
     /// <summary>Until it is cancelled, or no key is left.</summary>
     internal async Task RunAsync(CancellationToken ct)
     {
-        while (!ct.IsCancellationRequested && _target < NumberKeyFile.MaxKeys)
+        while (!ct.IsCancellationRequested && HasKeys)
         {
             // A change takes about as long; one that was killed keeps its place for 15 s more.
             await OnceAsync(_random.Next(3) == 0 ? TimeSpan.FromSeconds(1 + (_random.NextDouble() * 14)) : Timeout.InfiniteTimeSpan, ct);
@@ -48,7 +51,7 @@ internal sealed class KeyChanges(string tool, ChaosStore store, string keyFile, 
     /// <exception cref="InvalidOperationException">It does not succeed.</exception>
     internal async Task FinishAsync(CancellationToken ct)
     {
-        if (_target == NumberKeyFile.MaxKeys)
+        if (!HasKeys)
             return;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(LastLimit);
@@ -66,7 +69,6 @@ internal sealed class KeyChanges(string tool, ChaosStore store, string keyFile, 
             if (result.ExitCode == 0)
             {
                 Done++;
-                _target++;
                 return;
             }
 
@@ -83,8 +85,8 @@ internal sealed class KeyChanges(string tool, ChaosStore store, string keyFile, 
     // The key to change to is the last of its file.
     private string[] Arguments()
     {
-        var file = $"{keyFile}.{_target}";
-        File.WriteAllLines(file, File.ReadLines(keyFile).Take(_target + 1));
+        var file = $"{keyFile}.{Done + 1}";
+        File.WriteAllLines(file, File.ReadLines(keyFile).Take(Done + 2));
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return
