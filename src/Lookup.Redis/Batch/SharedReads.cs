@@ -2,8 +2,9 @@
 //
 // A read alone costs commands, system calls and wake-ups that are worth several decisions. So those that come while others
 // are under way gather, and go together as soon as one of the batches ahead of them is back: where nothing is under way a
-// read goes at once, and the more there are, the less each costs. A read is sent after it came, so what it finds is as new
-// as if it had gone alone.
+// read goes at once, and the more there are, the less each costs. Where work is waiting for a thread, the first read lets
+// it go ahead: it may be requests that come to read, too. A read is sent after it came, so what it finds is as new as if
+// it had gone alone.
 //
 // Batches are made for each server: one that hangs does not hold up reads of the others.
 using System.Runtime.CompilerServices;
@@ -34,17 +35,19 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
     {
         var line = link.TryOf(key.Partition(partitions.Count)) is { } server ? _lines.GetOrAdd(server, static _ => new Line()) : _nowhere;
         var answer = new TaskCompletionSource<StoreRead>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (line.Enter(key, ids, answer) is { } begins)
-            _ = RunAsync(line, begins);
+        if (line.Enter(key, ids, answer))
+            _ = RunAsync(line);
         return answer.Task.WaitAsync(cancellation);
     }
 
-    private async Task RunAsync(Line line, Gathering? gathering)
+    private async Task RunAsync(Line line)
     {
-        while (gathering is not null)
+        if (ThreadPool.PendingWorkItemCount > 0)
+            await Task.Yield();
+        Gathering? gathering = null;
+        while ((gathering = line.Next(gathering)) is not null)
         {
             await gathering.ReadAsync(batches);
-            gathering = line.Next(gathering);
         }
     }
 
@@ -57,8 +60,8 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
         private int _underWay;
 
         /// <summary>Takes a read.</summary>
-        /// <returns>What is to be read at once; null where the read has to wait.</returns>
-        internal Gathering? Enter(NumberKey key, ReadOnlySpan<FactId> ids, TaskCompletionSource<StoreRead> answer)
+        /// <returns>Whether a batch is to be begun for it; false where it goes with one that begins without it.</returns>
+        internal bool Enter(NumberKey key, ReadOnlySpan<FactId> ids, TaskCompletionSource<StoreRead> answer)
         {
             lock (_lock)
             {
@@ -66,21 +69,20 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
                 if (!_next.TryAdd(key, ids, answer))
                     throw RedisFaults.TooManyReads();
                 if (_underWay == Lanes)
-                    return null;
+                    return false;
                 _underWay++;
-                var begins = _next;
-                _next = null;
-                return begins;
+                return true;
             }
         }
 
-        /// <summary>Takes back what was read.</summary>
-        /// <returns>What has gathered meanwhile, or null.</returns>
-        internal Gathering? Next(Gathering read)
+        /// <summary>Takes back what was read, if anything was.</summary>
+        /// <returns>What has gathered meanwhile; null ends what was begun.</returns>
+        internal Gathering? Next(Gathering? read)
         {
             lock (_lock)
             {
-                _idle.Push(read);
+                if (read is not null)
+                    _idle.Push(read);
                 var next = _next;
                 _next = null;
                 if (next is null)
