@@ -40,7 +40,7 @@ function problem(run) {
   for (const name of ['time', 'metric', 'unit', 'commit']) if (typeof run[name] !== 'string') return `${name} is not a text`;
   if (Number.isNaN(Date.parse(run.time))) return 'time is not a time';
   for (const name of ['median', 'min', 'max']) if (!Number.isFinite(run[name])) return `${name} is not a number`;
-  for (const name of ['baseline_median', 'baseline_min', 'baseline_max', 'ratio'])
+  for (const name of ['baseline_median', 'baseline_min', 'baseline_max', 'ratio', 'ratio_low', 'ratio_high'])
     if (run[name] != null && !Number.isFinite(run[name])) return `${name} is not a number`;
   if (run.machine === null || typeof run.machine !== 'object') return 'machine is not told';
   if (run.curve != null && !isCurve(run.curve)) return 'curve is none';
@@ -142,7 +142,7 @@ function plot(place, runs, columns, lines, height, selected, judged) {
       { stroke: colour('dim'), grid, ticks: grid, font, size: 54, space: 26, ...(scale.distr === 3 ? { splits: powers } : {}), values: (_, at) => at.map(v => v == null ? '' : brief(v)) },
     ],
     series: [{}, ...lines.map(l => ({ stroke: colour(l.colour), width: l.width, points: { show: l.width > 0, size: 6, fill: colour(l.colour) } }))],
-    bands: lines.length > 1 ? [{ series: [2, 3], fill: colour('subject').replace('rgb(', 'rgba(').replace(')', ', 0.18)') }] : [],
+    bands: lines.length > 1 ? [{ series: [2, 3], fill: colour(lines[0].colour).replace('rgb(', 'rgba(').replace(')', ', 0.18)') }] : [],
     hooks: {
       draw: [u => {
         const g = u.ctx;
@@ -150,12 +150,13 @@ function plot(place, runs, columns, lines, height, selected, judged) {
         g.save();
         runs.forEach((run, i) => {
           const x = u.valToPos(i, 'x', true);
-          if (lines.length > 1) {
-            g.strokeStyle = colour('subject');
+          const [, high, low] = columns;
+          if (run[low] != null) {
+            g.strokeStyle = colour(lines[0].colour);
             g.lineWidth = dot;
             g.beginPath();
-            g.moveTo(x, u.valToPos(run.min, 'y', true));
-            g.lineTo(x, u.valToPos(run.max, 'y', true));
+            g.moveTo(x, u.valToPos(run[low], 'y', true));
+            g.lineTo(x, u.valToPos(run[high], 'y', true));
             g.stroke();
           }
           const value = run[columns[0]];
@@ -232,7 +233,7 @@ function card(name, runs, at, choose) {
   };
   entry('subject', 'median, least to greatest');
   if (hasBaseline) entry('baseline', [...new Set(runs.map(r => r.baseline).filter(b => b != null))].join(' / '));
-  if (hasRatio) entry('ratio', 'ratio (lower plot)');
+  if (hasRatio) entry('ratio', 'ratio, its 95 % interval (lower plot)');
   const list = box.appendChild(make('dl'));
   let selected = Math.min(at ?? runs.length - 1, runs.length - 1);
   const drawn = [];
@@ -263,7 +264,7 @@ function card(name, runs, at, choose) {
       ['run', `${selected + 1} of ${runs.length}, ${moment(run)} UTC`],
       ['median', `${figure(run.median)} ${run.unit} (${figure(run.min)} to ${figure(run.max)}, ${run.rounds === 1 ? '1 round' : figure(run.rounds) + ' rounds'})`],
       ['baseline', run.baseline_median == null ? null : `${figure(run.baseline_median)} ${run.unit} (${figure(run.baseline_min)} to ${figure(run.baseline_max)}): ${run.baseline}`],
-      ['ratio', run.ratio == null ? null : figure(run.ratio)],
+      ['ratio', run.ratio == null ? null : figure(run.ratio) + (run.ratio_low == null ? '' : ` (${figure(run.ratio_low)} to ${figure(run.ratio_high)}, 95 % interval)`)],
       ['judged', judged[selected].text],
       ['note', run.note],
       ['commit', run.commit.slice(0, 12) + (run.dirty ? ', dirty: the sources differed from it' : '')],
@@ -302,7 +303,10 @@ function card(name, runs, at, choose) {
         columns.push('baseline_median');
       }
       drawn.push(plot(place, runs, columns, lines, 160, () => selected, judged));
-      if (hasRatio) drawn.push(plot(place, runs, ['ratio'], [{ colour: 'ratio', width: 1.5 }], 90, () => selected, runs.map(() => ({}))));
+      if (hasRatio) {
+        const ratio = { colour: 'ratio', width: 1.5 };
+        drawn.push(plot(place, runs, ['ratio', 'ratio_high', 'ratio_low'], [ratio, { ...ratio, width: 0 }, { ...ratio, width: 0 }], 90, () => selected, runs.map(() => ({}))));
+      }
       isDrawn = true;
       showCurve();
       for (const u of drawn) u.over.addEventListener('click', () => select(Math.round(u.posToVal(u.cursor.left, 'x'))));

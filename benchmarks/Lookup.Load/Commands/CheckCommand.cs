@@ -24,6 +24,9 @@ internal sealed class CheckCommand : LoadCommand
     // Parts of the rate that the service reaches, at which its latencies are drawn.
     private static readonly double[] Shares = [0.1, 0.25, 0.5, 0.75];
 
+    // A part of the curve takes this part of the rounds.
+    private const int CurvePart = 10;
+
     private readonly Option<int> _rounds;
     private readonly Option<double> _seconds;
     private readonly Option<int> _connections;
@@ -34,8 +37,8 @@ internal sealed class CheckCommand : LoadCommand
     public CheckCommand()
         : base("check", "Single checks decided by the filter, read in redis and cached, each beside a gRPC echo in turn: rate, processor time, latency.", "redis-server")
     {
-        _rounds = Number("--rounds", "Rounds of each, after one five times as long to warm up", 30, 1, 100);
-        _seconds = Number("--seconds", "Seconds of a round of each side", 0.6, 0.2, 600);
+        _rounds = Number("--rounds", "Rounds of each, after one five times as long to warm up", 60, 1, 1_000);
+        _seconds = Number("--seconds", "Seconds of a round of each side", 0.5, 0.2, 600);
         _connections = Number("--connections", "Connections", 4, 1, 64);
         _inFlight = Number("--in-flight", "Checks under way on each connection", 16, 1, 1_000);
         _numbers = Number("--numbers", "Numbers with a consent in the store", 1_000_000L, CachedNumbers, 35_000_000);
@@ -101,7 +104,8 @@ internal sealed class CheckCommand : LoadCommand
         var half = given > 0 ? given : (int)(saturation / 2);
         try
         {
-            await AtRateAsync(half, given > 0 ? "check_at_rate" : "check_at_half", tell: true);
+            (await AtRateAsync(half, rounds, given > 0 ? "check_at_rate" : "check_at_half"))
+                .AddTo(report, string.Create(CultureInfo.InvariantCulture, $"{half:N0} checks/s of numbers without facts, timed from the planned send."));
         }
         catch (InvalidOperationException e) when (given == 0)
         {
@@ -113,11 +117,12 @@ internal sealed class CheckCommand : LoadCommand
         {
             var curve = new ResultCurve("checks/s", "linear");
             var atHalf = new Series();
+            var few = Math.Max(1, rounds / CurvePart);
             foreach (var share in Shares)
             {
                 try
                 {
-                    var (p99, alone) = await AtRateAsync((int)(saturation * share), "", tell: false);
+                    var (p99, alone) = (await AtRateAsync((int)(saturation * share), few, "")).P99;
                     curve.Add(Math.Round(saturation * share), p99, alone);
                     if (share == 0.5)
                         atHalf.Add(p99);
@@ -135,28 +140,24 @@ internal sealed class CheckCommand : LoadCommand
                 report.Add(new Metric("check_p99_by_rate", "us", atHalf)
                 {
                     Curve = curve,
-                    Note = string.Create(CultureInfo.InvariantCulture, $"p99 from the planned send at {string.Join(", ", Shares.Select(s => $"{s:P0}"))} of {saturation:N0} checks/s, one run each; the figure is that of half."),
+                    Note = string.Create(CultureInfo.InvariantCulture, $"p99 from the planned send at {string.Join(", ", Shares.Select(s => $"{s:P0}"))} of {saturation:N0} checks/s, the median of {few} rounds each; the figure is that of half."),
                 });
             }
         }
 
-        async Task<(double Subject, double Beside)> AtRateAsync(int rate, string name, bool tell)
+        async Task<LatencyReport> AtRateAsync(int rate, int count, string name)
         {
             Report.Say($"At {rate:N0}/s ...");
             var open = new LatencyReport(name, "gRPC echo");
-            for (var round = 0; round <= (tell ? rounds : 1); round++)
+            foreach (var (side, isWarmUp) in Turns.Of(unknown, bare, count))
             {
-                foreach (var side in (CheckSide[])[unknown, bare])
-                {
-                    var run = await OpenLoop.RunAsync(rate, i => side.CallAsync((int)(i % connections), i), elapsed => elapsed >= time, ct);
-                    if (round > 0)
-                        open.Add(run, loaded: side == unknown);
-                }
+                var limit = isWarmUp ? time * Turns.WarmUpRounds : time;
+                var run = await OpenLoop.RunAsync(rate, i => side.CallAsync((int)(i % connections), i), elapsed => elapsed >= limit, ct);
+                if (!isWarmUp)
+                    open.Add(run, loaded: side == unknown);
             }
 
-            if (tell)
-                open.AddTo(report, string.Create(CultureInfo.InvariantCulture, $"{rate:N0} checks/s of numbers without facts, timed from the planned send."));
-            return open.P99;
+            return open;
         }
 
         string Unknown(long i) => NumberBlock.Dutch.Text(numbers + (i * NumberBlock.Stride % UnknownNumbers));

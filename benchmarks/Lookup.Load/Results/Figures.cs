@@ -1,8 +1,8 @@
 // For: figures in the documentation that are those that were published.
 //
 // A figure stands between <!--=WHAT--> and <!---->, which readers do not see. WHAT is a metric of benchmarks/results, which
-// means the median of its newest line, and behind it one of: ":ratio", ":baseline", ":added" (the median less that of the
-// baseline), ":max", or "@X" for the place X of its curve, also with ":baseline".
+// means the median of its newest line, and behind it one of: ":ratio" (with its interval, if it has one), ":baseline",
+// ":added" (the median less that of the baseline), ":max", or "@X" for the place X of its curve, also with ":baseline".
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -50,7 +50,9 @@ internal sealed partial class Figures
             "max" => Text(Number("max"), unit),
             "baseline" => Text(Number("baseline_median"), unit),
             "added" => Text(Number("median") - Number("baseline_median"), unit),
-            _ => Number("ratio").ToString("F2", CultureInfo.InvariantCulture),
+            _ => run.TryGetProperty("ratio_low", out _)
+                ? string.Create(CultureInfo.InvariantCulture, $"{Number("ratio"):F2} ({Number("ratio_low"):F2} to {Number("ratio_high"):F2})")
+                : Number("ratio").ToString("F2", CultureInfo.InvariantCulture),
         };
 
         double Number(string member) => run.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.Number

@@ -9,7 +9,10 @@ internal sealed record Metric(string Name, string Unit, Series Subject)
     /// <summary>Name of what it is compared with; null for a figure that stands alone.</summary>
     internal string? BaselineName { get; init; }
 
-    /// <summary>What that reached in the same run, in the same unit.</summary>
+    /// <summary>
+    /// What that reached in the same run, in the same unit. With as many rounds as the subject they are those that it took turns
+    /// with, in the same order.
+    /// </summary>
     internal Series? Baseline { get; init; }
 
     /// <summary>What a reader must know beside the figures.</summary>
@@ -18,6 +21,6 @@ internal sealed record Metric(string Name, string Unit, Series Subject)
     /// <summary>How the figure goes with something else; null where it is one figure.</summary>
     internal ResultCurve? Curve { get; init; }
 
-    /// <summary>Median of the subject by median of the baseline; null where there is no baseline or it is 0.</summary>
-    internal double? Ratio => Baseline is { Median: not 0 } baseline ? Subject.Median / baseline.Median : null;
+    /// <summary>Of the subject to the baseline; null where there is no baseline or it is 0.</summary>
+    internal Ratio? Ratio => Baseline is { } baseline ? Results.Ratio.Of(Subject, baseline) : null;
 }

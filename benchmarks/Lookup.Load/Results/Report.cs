@@ -25,7 +25,7 @@ internal sealed class Report
             _metrics.Add(metric);
         }
 
-        var ratio = metric.Ratio is { } known ? string.Create(CultureInfo.InvariantCulture, $", {known:F3} of {metric.BaselineName}") : "";
+        var ratio = metric.Ratio is { } known ? $", {Text(known)} of {metric.BaselineName}" : "";
         Say($"  {metric.Name}: {Number(metric.Subject.Median)} {metric.Unit}{ratio}");
     }
 
@@ -63,7 +63,7 @@ internal sealed class Report
                     Number(metric.Subject.Max),
                     metric.BaselineName ?? "",
                     metric.Baseline is { } baseline ? Number(baseline.Median) : "",
-                    metric.Ratio is { } ratio ? ratio.ToString("F3", CultureInfo.InvariantCulture) : "",
+                    metric.Ratio is { } ratio ? Text(ratio) : "",
                 }.Select(Markup.Escape),
             ]);
         }
@@ -96,6 +96,10 @@ internal sealed class Report
         File.AppendAllLines(path, _metrics.Select(metric => ResultLine.Of(metric, run).ToJson()));
         Say($"Published {_metrics.Count} lines to {Path.GetRelativePath(Repository.Root, path)}.");
     }
+
+    private static string Text(Ratio ratio) => ratio is { Low: { } low, High: { } high }
+        ? string.Create(CultureInfo.InvariantCulture, $"{ratio.Value:F3} ({low:F2}-{high:F2})")
+        : ratio.Value.ToString("F3", CultureInfo.InvariantCulture);
 
     internal static string Number(double value) => Math.Abs(value) switch
     {

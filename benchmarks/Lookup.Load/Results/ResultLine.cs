@@ -32,6 +32,12 @@ internal sealed record ResultLine
 
     public required double? Ratio { get; init; }
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required double? RatioLow { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required double? RatioHigh { get; init; }
+
     public required string Note { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -60,7 +66,9 @@ internal sealed record ResultLine
         BaselineMedian = Round(metric.Baseline?.Median),
         BaselineMin = Round(metric.Baseline?.Min),
         BaselineMax = Round(metric.Baseline?.Max),
-        Ratio = Round(metric.Ratio),
+        Ratio = Round(metric.Ratio?.Value),
+        RatioLow = Round(metric.Ratio?.Low),
+        RatioHigh = Round(metric.Ratio?.High),
         Note = metric.Note,
         Curve = metric.Curve,
         CommandLine = run.CommandLine,

@@ -10,6 +10,9 @@ internal sealed class Series
         _values = [.. values];
     }
 
+    /// <summary>In the order in which they were measured.</summary>
+    internal IReadOnlyList<double> Values => _values;
+
     internal int Count => _values.Count;
 
     internal double Min => _values.Min();

@@ -162,6 +162,18 @@ public sealed class DashboardTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task IntervalOfARatio_IsToldAndDrawn()
+    {
+        Write("stream.jsonl", Line(1, 10), Line(2, 10, interval: (1.5, 2.5)));
+        await using var page = await OpenAsync();
+
+        Assert.Contains("2 (1.5 to 2.5, 95 % interval)", await DetailAsync(page), StringComparison.Ordinal);
+        Assert.Equal(
+            [[2, 2], [null, 2.5], [null, 1.5]],
+            await page.EvaluateExpressionAsync<double?[][]>("plots.find(p => p.height === 90).drawn.data.slice(1)"));
+    }
+
+    [Fact]
     public async Task TwoCommits_AreComparedByMedianAndByRatio()
     {
         Write("stream.jsonl", Line(1, 10), Line(2, 15));
@@ -224,7 +236,7 @@ public sealed class DashboardTests : IAsyncLifetime
         Assert.Equal("1", await DataAsync(page, "points"));
     }
 
-    private static string Line(int day, double median, string unit = "us", int cores = 2, bool dirty = false, string? curve = null) => JsonSerializer.Serialize(new
+    private static string Line(int day, double median, string unit = "us", int cores = 2, bool dirty = false, string? curve = null, (double Low, double High)? interval = null) => JsonSerializer.Serialize(new
     {
         time = string.Create(CultureInfo.InvariantCulture, $"2026-01-{day:00}T12:00:00Z"),
         metric = Metric,
@@ -238,6 +250,8 @@ public sealed class DashboardTests : IAsyncLifetime
         baseline_min = 4,
         baseline_max = 6,
         ratio = median / 5,
+        ratio_low = interval?.Low,
+        ratio_high = interval?.High,
         note = "<b>told as it is</b>",
         curve = curve is null ? (JsonElement?)null : JsonDocument.Parse(curve).RootElement,
         command_line = "none",

@@ -9,6 +9,7 @@ public class FiguresTests
         Line("rate", "checks/s", 1, 1),
         Line("rate", "checks/s", 34_353, 32_731),
         Line("p99", "us", 4_553, 4_787),
+        """{"metric":"often","unit":"us","median":5,"max":7,"baseline_median":5,"ratio":0.981,"ratio_low":0.9,"ratio_high":1.02}""",
         """{"metric":"grown","unit":"ms","median":5,"max":7,"ratio":null,"curve":{"x":"facts","scale":"log","points":[[10000,1234.5,null],[1000000,2,3]]}}""",
     ]);
 
@@ -27,6 +28,7 @@ public class FiguresTests
     [Theory]
     [InlineData("rate", "34,400 checks/s")]
     [InlineData("rate:ratio", "1.05")]
+    [InlineData("often:ratio", "0.98 (0.90 to 1.02)")]
     [InlineData("rate:baseline", "32,700 checks/s")]
     [InlineData("p99", "4.55 ms")]
     [InlineData("p99:added", "-234 us")]

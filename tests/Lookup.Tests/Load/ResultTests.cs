@@ -20,15 +20,35 @@ public sealed class ResultTests
     public void Median_NoValue_Throws() => Assert.Throws<InvalidOperationException>(() => new Series().Median);
 
     [Fact]
-    public void Ratio_WithBaseline_IsThatOfTheMedians() =>
-        Assert.Equal(0.5, new Metric("m", "u", new Series(1, 2, 90)) { Baseline = new Series(1, 4, 5) }.Ratio);
+    public void Ratio_AsManyRounds_IsTheMedianOfTheRounds() => Assert.Equal(new Ratio(1, null, null), Of(new Series(1, 2, 90), new Series(1, 4, 5)));
+
+    [Fact]
+    public void Ratio_OtherCountOfRounds_IsThatOfTheMedians() => Assert.Equal(new Ratio(0.5, null, null), Of(new Series(1, 2, 90), new Series(4)));
+
+    // Ranks from tables of the sign test.
+    [Theory]
+    [InlineData(5, 0)]
+    [InlineData(6, 1)]
+    [InlineData(8, 1)]
+    [InlineData(9, 2)]
+    [InlineData(30, 10)]
+    [InlineData(60, 22)]
+    [InlineData(100, 40)]
+    public void Ratio_SixRoundsOrMore_HasTheIntervalOfTheSignTest(int rounds, int rank)
+    {
+        var ratio = Of(new Series(Enumerable.Range(1, rounds).Select(i => (double)i).Reverse()), new Series(Enumerable.Repeat(1.0, rounds)));
+        Assert.Equal((1 + rounds) / 2.0, ratio?.Value);
+        Assert.Equal(rank == 0 ? (null, null) : ((double?)rank, (double?)(rounds + 1 - rank)), (ratio?.Low, ratio?.High));
+    }
 
     [Fact]
     public void Ratio_BaselineZeroOrNone_IsNone()
     {
         Assert.Null(new Metric("m", "u", new Series(1)).Ratio);
-        Assert.Null(new Metric("m", "u", new Series(1)) { Baseline = new Series(0) }.Ratio);
+        Assert.Null(Of(new Series(1), new Series(0)));
     }
+
+    private static Ratio? Of(Series subject, Series baseline) => new Metric("m", "u", subject) { Baseline = baseline }.Ratio;
 
     [Theory]
     [InlineData(0, 0)]
@@ -50,6 +70,7 @@ public sealed class ResultTests
         Assert.Equal(3, line.GetProperty("max").GetDouble());
         Assert.Equal(4, line.GetProperty("baseline_median").GetDouble());
         Assert.Equal(0.5, line.GetProperty("ratio").GetDouble());
+        Assert.False(line.TryGetProperty("ratio_low", out _));
         Assert.Equal("echo \"bare\"", line.GetProperty("baseline").GetString());
         Assert.Equal(2, line.GetProperty("machine").GetProperty("cores").GetInt32());
         Assert.Equal("7.0.15", line.GetProperty("versions").GetProperty("redis-server").GetString());
