@@ -56,6 +56,9 @@ internal static partial class OpenLoop
     private const int MaxUnanswered = 50_000;
     private const uint PauseMicroseconds = 150;
 
+    // What is unanswered when a run breaks off is waited for, so that it is not in the way of what is measured next.
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(10);
+
     /// <summary>Runs until it is over and every request has come back.</summary>
     /// <param name="perSecond">The rate.</param>
     /// <param name="call">Sends the request with a number, from 0 on; on the thread that paces, so it should come back at once.</param>
@@ -68,14 +71,28 @@ internal static partial class OpenLoop
         var run = new LatencyRun();
         var unanswered = 0;
         var clock = Stopwatch.StartNew();
-        await Task.Factory.StartNew(Send, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        while (Volatile.Read(ref unanswered) > 0)
+        try
         {
-            await Task.Delay(1, CancellationToken.None);
+            await Task.Factory.StartNew(Send, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
+        catch (InvalidOperationException)
+        {
+            await DrainAsync(DrainLimit);
+            throw;
         }
 
+        await DrainAsync(Timeout.InfiniteTimeSpan);
         ct.ThrowIfCancellationRequested();
         return run;
+
+        async Task DrainAsync(TimeSpan limit)
+        {
+            var begin = clock.Elapsed;
+            while (Volatile.Read(ref unanswered) > 0 && (limit == Timeout.InfiniteTimeSpan || clock.Elapsed - begin < limit))
+            {
+                await Task.Delay(1, CancellationToken.None);
+            }
+        }
 
         void Send()
         {

@@ -34,10 +34,10 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
     internal Task<StoreRead> ReadAsync(NumberKey key, ReadOnlySpan<FactId> ids, CancellationToken cancellation)
     {
         var line = link.TryOf(key.Partition(partitions.Count)) is { } server ? _lines.GetOrAdd(server, static _ => new Line()) : _nowhere;
-        var answer = new TaskCompletionSource<StoreRead>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (line.Enter(key, ids, answer))
+        var waiting = new Waiting(cancellation);
+        if (line.Enter(key, ids, waiting))
             _ = RunAsync(line);
-        return answer.Task.WaitAsync(cancellation);
+        return waiting.Task;
     }
 
     private async Task RunAsync(Line line)
@@ -51,6 +51,32 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
         }
     }
 
+    // Task.WaitAsync takes two objects more for each read.
+    private sealed class Waiting : TaskCompletionSource<StoreRead>
+    {
+        private readonly CancellationTokenRegistration _givesUp;
+
+        internal Waiting(CancellationToken cancellation)
+            : base(TaskCreationOptions.RunContinuationsAsynchronously)
+        {
+            _givesUp = cancellation.UnsafeRegister(static (waiting, token) => ((Waiting)waiting!).TrySetCanceled(token), this);
+        }
+
+        internal void Answer(in StoreRead read)
+        {
+            _givesUp.Unregister();
+            TrySetResult(read);
+        }
+
+        internal void Fail(StoreUnavailableException fault)
+        {
+            _givesUp.Unregister();
+            TrySetException(fault);
+            // Nobody may be waiting any more.
+            _ = Task.Exception;
+        }
+    }
+
     // Of one server.
     private sealed class Line
     {
@@ -61,12 +87,12 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
 
         /// <summary>Takes a read.</summary>
         /// <returns>Whether a batch is to be begun for it; false where it goes with one that begins without it.</returns>
-        internal bool Enter(NumberKey key, ReadOnlySpan<FactId> ids, TaskCompletionSource<StoreRead> answer)
+        internal bool Enter(NumberKey key, ReadOnlySpan<FactId> ids, Waiting waiting)
         {
             lock (_lock)
             {
                 _next ??= _idle.TryPop(out var idle) ? idle : new Gathering();
-                if (!_next.TryAdd(key, ids, answer))
+                if (!_next.TryAdd(key, ids, waiting))
                     throw RedisFaults.TooManyReads();
                 if (_underWay == Lanes)
                     return false;
@@ -95,14 +121,14 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
     private sealed class Gathering
     {
         private readonly ReadBatch _batch = new();
-        private readonly List<TaskCompletionSource<StoreRead>> _waiting = [];
+        private readonly List<Waiting> _waiting = [];
 
-        internal bool TryAdd(NumberKey key, ReadOnlySpan<FactId> ids, TaskCompletionSource<StoreRead> answer)
+        internal bool TryAdd(NumberKey key, ReadOnlySpan<FactId> ids, Waiting waiting)
         {
             if (_batch.Count == ReadBatch.MaxItems || _batch.ValueCount + ids.Length > ReadBatch.MaxValues)
                 return false;
             _batch.Add(key, ids);
-            _waiting.Add(answer);
+            _waiting.Add(waiting);
             return true;
         }
 
@@ -122,20 +148,13 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
             for (var item = 0; item < _waiting.Count; item++)
             {
                 if ((fault ?? _batch.Fault(item)) is { } known)
-                    Fail(_waiting[item], known);
+                    _waiting[item].Fail(known);
                 else
-                    _waiting[item].TrySetResult(_batch.Take(item));
+                    _waiting[item].Answer(_batch.Take(item));
             }
 
             _waiting.Clear();
             _batch.Clear();
-        }
-
-        private static void Fail(TaskCompletionSource<StoreRead> waiting, StoreUnavailableException fault)
-        {
-            waiting.TrySetException(fault);
-            // Nobody may be waiting any more.
-            _ = waiting.Task.Exception;
         }
     }
 }

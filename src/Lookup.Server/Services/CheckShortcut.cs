@@ -25,7 +25,7 @@ namespace Lookup.Server.Services;
 
 /// <summary>Answers plain calls of Check.</summary>
 internal sealed class CheckShortcut(
-    RequestDelegate next, SingleChecks checks, AccessControl access, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock)
+    RequestDelegate next, SingleChecks checks, FactReader reader, AccessControl access, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock)
 {
     private const string Method = "/lookup.v1.LookupService/Check";
     private const string ContentType = "application/grpc";
@@ -119,7 +119,7 @@ internal sealed class CheckShortcut(
         using var call = new StoreCall(timeout ?? limit, context.RequestAborted);
         try
         {
-            return await checks.AnswerAsync(request, asked, begun, call);
+            return checks.Answer(request, asked, await reader.ReadAsync(asked, begun, call));
         }
         catch (Exception e)
         {

@@ -55,7 +55,22 @@ internal sealed class FactReader(
                     : Screen(asked, await registry.CurrentAsync(call.Token), clock.GetTimestamp()));
                 if (!read.IsWhole)
                 {
-                    await ReadRestAsync(read, freshness, call);
+                    // After a failure it is left to the collector: a read that was given up may still look at it.
+                    var partition = read.Key.Partition(store.Manifest.Partitions);
+                    if (freshness.IsDemanding)
+                    {
+                        await store.FenceAsync([partition], call.Token);
+                    }
+
+                    var session = cache.Session(partition);
+                    var stored = await store.ReadAsync(read.Key, read.Ids, call.Token);
+                    if (!freshness.Accepts(stored.AsOf))
+                    {
+                        throw StoreUnavailableException.Unconfirmed();
+                    }
+
+                    read.Take(stored, freshness.AgeOf(stored.AsOf));
+                    Keep(session, read, stored);
                 }
 
                 if (IsCurrent(read))
@@ -74,26 +89,6 @@ internal sealed class FactReader(
 
     // Looked at behind all that was read: a number that was looked for by a key that is not in use any more may have facts.
     private bool IsCurrent(FactsRead read) => read.Turn == cipher.Turn;
-
-    private async Task ReadRestAsync(FactsRead read, ReadFreshness freshness, StoreCall call)
-    {
-        // After a failure it is left to the collector: a read that was given up may still look at it.
-        var partition = read.Key.Partition(store.Manifest.Partitions);
-        if (freshness.IsDemanding)
-        {
-            await store.FenceAsync([partition], call.Token);
-        }
-
-        var session = cache.Session(partition);
-        var stored = await store.ReadAsync(read.Key, read.Ids, call.Token);
-        if (!freshness.Accepts(stored.AsOf))
-        {
-            throw StoreUnavailableException.Unconfirmed();
-        }
-
-        read.Take(stored, freshness.AgeOf(stored.AsOf));
-        Keep(session, read, stored);
-    }
 
     private FactsRead Plan(in NumberQuestion asked, RegistrySnapshot snapshot)
     {

@@ -8,11 +8,14 @@ using Lookup.Server.Records;
 
 namespace Lookup.Server.Services;
 
-/// <summary>What was read for one decision. Used again by the thread that disposes of it.</summary>
+/// <summary>What was read for one decision. Used again on the thread that disposes of it.</summary>
 internal sealed class FactsRead : IDisposable
 {
+    // As many as a thread has under way when it answers a batch of reads.
+    private const int MaxFree = 64;
+
     [ThreadStatic]
-    private static FactsRead? s_free;
+    private static Stack<FactsRead>? s_free;
 
     private readonly FactId[] _ids = new FactId[Decider.Slots];
     private readonly byte[] _slots = new byte[Decider.Slots];
@@ -29,8 +32,7 @@ internal sealed class FactsRead : IDisposable
     /// <summary>Nothing is read yet; it is known what to read.</summary>
     internal static FactsRead Of(NumberKey key, int turn, in Question question, RegisterSnapshots registers, Rules? rules)
     {
-        var read = s_free ?? new FactsRead();
-        s_free = null;
+        var read = s_free is { } free && free.TryPop(out var used) ? used : new FactsRead();
         (read.Key, read.Turn, read._question, read._registers, read.Rules) = (key, turn, question, registers, rules);
         (read.Position, read.Age, read.IsWhole) = (null, TimeSpan.Zero, rules is null);
         read._count = rules is null ? 0 : Decider.Plan(rules, question, read._ids, read._slots);
@@ -144,7 +146,9 @@ internal sealed class FactsRead : IDisposable
             _isDirty = false;
         }
 
-        s_free = this;
+        s_free ??= new Stack<FactsRead>(MaxFree);
+        if (s_free.Count < MaxFree)
+            s_free.Push(this);
     }
 }
 

@@ -42,7 +42,7 @@ internal sealed class LookupEndpoint(
         }
 
         using var call = new StoreCall(context, options.StoreReadLimitMs);
-        return checks.TryAnswer(request, asked, out var begun) ?? await checks.AnswerAsync(request, asked, begun, call);
+        return checks.TryAnswer(request, asked, out var begun) ?? checks.Answer(request, asked, await reader.ReadAsync(asked, begun, call));
     }
 
     /// <inheritdoc/>

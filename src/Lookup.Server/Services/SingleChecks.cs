@@ -50,22 +50,19 @@ internal sealed class SingleChecks(
     /// <summary>Answers from what this instance holds, at once.</summary>
     /// <param name="request">The request.</param>
     /// <param name="asked">What was read of it.</param>
-    /// <param name="begun">What is found so far, for <see cref="AnswerAsync"/>.</param>
+    /// <param name="begun">What is found so far, for <see cref="FactReader.ReadAsync"/>.</param>
     /// <returns>Null where the store must be read.</returns>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
     internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked, out FactsRead? begun)
     {
         begun = reader.Begin(asked);
-        return begun is { IsWhole: true } ? Answer(request, asked, begun, Decide(asked, begun)) : null;
+        return begun is { IsWhole: true } ? Answer(request, asked, begun) : null;
     }
 
-    /// <summary>Answers from the store.</summary>
-    /// <exception cref="StoreUnavailableException">The store cannot answer.</exception>
-    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, StoreCall call)
-    {
-        var facts = await reader.ReadAsync(asked, begun, call);
-        return Answer(request, asked, facts, Decide(asked, facts));
-    }
+    /// <summary>Answers from what was read. Disposes of it.</summary>
+    /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
+    internal V1.CheckResponse Answer(V1.CheckRequest request, in NumberQuestion asked, FactsRead facts) =>
+        Answer(request, asked, facts, Decide(asked, facts));
 
     /// <inheritdoc cref="Read(V1.CheckRequest, HttpContext?, ref List{FieldFault}?)"/>
     internal NumberQuestion Read(
