@@ -44,6 +44,9 @@ public sealed class EmbeddedStore : IFactStore
     public bool IsCopy(NumberKey key) => _store.IsCopy(key);
 
     /// <inheritdoc/>
+    public bool HasTwoFeeds => _store.HasTwoFeeds;
+
+    /// <inheritdoc/>
     public Task<KeyChangeResult> ChangeKeyAsync(
         string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
         _store.ChangeKeyAsync(keyCheck, options, progress, cancellation);

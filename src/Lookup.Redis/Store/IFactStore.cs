@@ -29,6 +29,12 @@ public interface IFactStore : IAsyncDisposable
     public bool IsCopy(NumberKey key);
 
     /// <summary>
+    /// Whether the number key is being changed, or was, and the old one is still here: changes of a number may then stand in the feeds
+    /// of two partitions, and each of those tells it in order.
+    /// </summary>
+    public bool HasTwoFeeds { get; }
+
+    /// <summary>
     /// Changes the number key while services read and write, or goes on where that was broken off; see KeyChange.cs. Ends at
     /// once where the store has the key alone already.
     /// </summary>

@@ -74,6 +74,9 @@ internal sealed class RedisStore : IFactStore
         _keys.Current.Stage is { IsCopying: true } stage && _keys.Cipher!.TryDecrypt(key, stage.Next, out _);
 
     /// <inheritdoc/>
+    public bool HasTwoFeeds => _keys is { Current.Stage.Number: > 0, Cipher.Count: > 1 };
+
+    /// <inheritdoc/>
     public Task<KeyChangeResult> ChangeKeyAsync(string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
         new KeyChange(_link, _keys, _partitions, _fences, _feed, Manifest, Imports, options, progress).RunAsync(keyCheck, cancellation);
 

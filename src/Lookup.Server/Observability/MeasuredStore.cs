@@ -25,6 +25,9 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
     public bool IsCopy(NumberKey key) => inner.IsCopy(key);
 
     /// <inheritdoc/>
+    public bool HasTwoFeeds => inner.HasTwoFeeds;
+
+    /// <inheritdoc/>
     public Task<KeyChangeResult> ChangeKeyAsync(
         string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
         inner.ChangeKeyAsync(keyCheck, options, progress, cancellation);

@@ -1,32 +1,65 @@
 using Google.Protobuf.Collections;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Server.Batch;
+using Lookup.Server.Hosting;
 using Lookup.Server.Services;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Watch;
 
+/// <summary>A change that is to be told.</summary>
+/// <param name="Number">Its number.</param>
+/// <param name="Change">As it stands in the feed.</param>
+/// <param name="Now">With what the store has now, where that differs: it is to be told behind it, as one with it.</param>
+internal readonly record struct FoundChange(PhoneNumber Number, FeedChange Change, FeedChange? Now);
+
 /// <summary>Turns changes of the feed into those of the contract: keys become numbers, and hashes names.</summary>
-internal sealed class ChangeMapper(IFactStore store, NumberCipher cipher, FactNaming naming, TimeProvider clock, ILogger<ChangeMapper> log)
+internal sealed class ChangeMapper(
+    IFactStore store, NumberCipher cipher, FactNaming naming, LookupServerOptions options, TimeProvider clock, ILogger<ChangeMapper> log)
 {
     /// <summary>
-    /// Maps a change; null where it is a copy under a new number key, or its key is no number, which was written past every service.
+    /// Finds the numbers of changes; null where one is not told: it is a copy under a new number key, or its key is no number, which was
+    /// written past every service. Where the changes of a number stand in two feeds, a stream may be further in one than in the other, and
+    /// have told a later change already. So each is followed by what the store has now, and nothing older is ever told last.
     /// </summary>
-    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
-    internal async Task<V1.Change?> MapAsync(FeedChange change, CancellationToken cancellation)
+    /// <exception cref="StoreUnavailableException">The store cannot answer, or what it answered may lack a change.</exception>
+    internal async Task<FoundChange?[]> ReadAsync(ArraySegment<FeedChange> changes, CancellationToken cancellation)
     {
-        // What is copied is told already; what is written under both keys is told where it is under the old one.
-        if (store.IsCopy(change.Key))
+        // Before the keys are looked at: from the first copy on there are two feeds.
+        var turn = cipher.Turn;
+        var hasTwoFeeds = store.HasTwoFeeds;
+        var told = new FoundChange?[changes.Count];
+        for (var i = 0; i < told.Length; i++)
         {
-            return null;
+            // What is copied is told already; what is written under both keys is told where it is under the old one.
+            if (store.IsCopy(changes[i].Key))
+            {
+                continue;
+            }
+
+            if (cipher.TryDecrypt(changes[i].Key, out var number))
+            {
+                told[i] = new FoundChange(number, changes[i], null);
+            }
+            else
+            {
+                log.LogError("A change has a key that no number has under this deployment's key; it is not told.");
+            }
         }
 
-        if (!cipher.TryDecrypt(change.Key, out var number))
+        if (hasTwoFeeds)
         {
-            log.LogError("A change has a key that no number has under this deployment's key; it is not told.");
-            return null;
+            await TakeNowAsync(told, turn, cancellation);
         }
 
+        return told;
+    }
+
+    /// <summary>Maps a change.</summary>
+    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
+    internal async Task<V1.Change> MapAsync(PhoneNumber number, FeedChange change, CancellationToken cancellation)
+    {
         var mapped = new V1.Change { Number = number.ToString() };
         var versions = new RepeatedField<V1.KnownFact>();
         if (change.Value.IsEmpty
@@ -48,5 +81,47 @@ internal sealed class ChangeMapper(IFactStore store, NumberCipher cipher, FactNa
 
         mapped.OtherVersions.Add(versions.Where(version => version != mapped.Fact));
         return mapped;
+    }
+
+    private async Task TakeNowAsync(FoundChange?[] told, int turn, CancellationToken cancellation)
+    {
+        var batch = new ReadBatch();
+        foreach (var one in told)
+        {
+            if (one is { } known)
+            {
+                batch.Add(cipher.Encrypt(known.Number), [known.Change.Id]);
+            }
+        }
+
+        var freshness = new ReadFreshness(clock.GetTimestamp(), IsDemanding: true, clock, options.FreshnessBoundMs);
+        var partitions = Enumerable.Range(0, batch.Count).Select(item => batch.Key(item).Partition(store.Manifest.Partitions)).Distinct();
+        await store.FenceAsync([.. partitions], cancellation);
+        await store.ReadAsync(batch, cancellation);
+        var next = 0;
+        for (var i = 0; i < told.Length; i++)
+        {
+            if (told[i] is not { } known)
+            {
+                continue;
+            }
+
+            var item = next++;
+            if (batch.Fault(item) is { } fault)
+            {
+                throw fault;
+            }
+
+            if (!freshness.Accepts(batch.AsOf(item)) || cipher.Turn != turn)
+            {
+                throw StoreUnavailableException.Unconfirmed();
+            }
+
+            var value = batch.Value(item, 0);
+            if (!value.Span.SequenceEqual(known.Change.Value.Span))
+            {
+                told[i] = known with { Now = known.Change with { Value = value.ToArray() } };
+            }
+        }
     }
 }

@@ -231,11 +231,22 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         limit.CancelAfter(services.Options.StoreReadLimitMs);
         try
         {
-            foreach (var change in changes)
+            var told = await services.Mapper.ReadAsync(changes, limit.Token);
+            for (var i = 0; i < told.Length; i++)
             {
-                var mapped = await _filter.WantsAsync(change.Id, context.Lease()?.Caller ?? Caller.Anyone, Now, limit.Token)
-                    ? await services.Mapper.MapAsync(change, limit.Token)
-                    : null;
+                var change = changes[i];
+                V1.Change? mapped = null;
+                if (told[i] is { } known && await _filter.WantsAsync(change.Id, context.Lease()?.Caller ?? Caller.Anyone, Now, limit.Token))
+                {
+                    mapped = await services.Mapper.MapAsync(known.Number, known.Change, limit.Token);
+                    if (known.Now is { } now)
+                    {
+                        // With the token of before: who resumes between the two is told both again.
+                        _outbox.Add(new V1.WatchResponse { Change = mapped, ResumeToken = Token() });
+                        mapped = await services.Mapper.MapAsync(known.Number, now, limit.Token);
+                    }
+                }
+
                 (_position[partition], _mark[partition]) = (change.Version, WatchMark.Of(change));
                 if (mapped is not null)
                 {

@@ -7,6 +7,7 @@ using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
 using Lookup.Server.Receipts;
+using Lookup.Server.Watch;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Server;
@@ -198,6 +199,64 @@ public sealed class KeyChangeServiceTests : IAsyncLifetime
                     drained++;
                 }
             }
+        }
+    }
+
+    [Fact]
+    public async Task Watch_FurtherInTheFeedOfTheNewKey_IsToldOfAWithdrawalLast()
+    {
+        var server = await ServeAsync([_old, _new]);
+        using var before = new NumberCipher(_old);
+        using var after = new NumberCipher(_new);
+        // A stream looks into the first partition first.
+        var number = Enumerable.Range(0, 1_000).Select(_ => Samples.NewNumber()).First(
+            text => PhoneNumber.TryParse(text, out var parsed, out _) && before.Encrypt(parsed).Partition(2) == 1 && after.Encrypt(parsed).Partition(2) == 0);
+        var behind = await TokenAsync();
+        var consent = Samples.Consent(number);
+        await server.Facts.RecordFactsAsync(Samples.Record(consent), cancellationToken: Token);
+
+        // Facts are read by the new key and written under both.
+        using var tool = ToolProcess.Start(Rekey);
+        await UntilAsync(() => Task.FromResult(server.Cipher.KeyCheck == after.KeyCheck));
+        await tool.KillAsync();
+        var ahead = await TokenAsync();
+        consent.Withdrawn = true;
+        await server.Facts.RecordFactsAsync(Samples.Record(consent), cancellationToken: Token);
+
+        using var watch = await WatchCall.OpenAsync(server, WatchPosition.Write(
+            server.Store.Manifest.Epoch,
+            [ahead.Token.VersionOf(0), behind.Token.VersionOf(1)],
+            [ahead.MarkOf(0), behind.MarkOf(1)]));
+        var token = "";
+        var told = new List<(V1.Fact Fact, bool IsLast)>();
+        while (told.Count < 8)
+        {
+            var next = await watch.NextAsync();
+            if (next.Change is { Fact.Fact: { Consent: not null } fact })
+            {
+                told.Add((fact, next.ResumeToken != token));
+            }
+
+            token = next.ResumeToken;
+        }
+
+        // Of two purposes each: under the new key the withdrawal; under the old one the consent, what became of it, and the withdrawal.
+        Assert.Equal(2, told.Count(one => !one.Fact.Withdrawn));
+        for (var i = 0; i < told.Count; i++)
+        {
+            if (!told[i].Fact.Withdrawn)
+            {
+                Assert.True(told[i + 1].Fact.Withdrawn, "A consent that was withdrawn was told last.");
+                Assert.Equal(told[i].Fact.Consent.Purposes, told[i + 1].Fact.Consent.Purposes);
+                Assert.Equal((false, true), (told[i].IsLast, told[i + 1].IsLast));
+            }
+        }
+
+        async Task<WatchPosition> TokenAsync()
+        {
+            using var call = await WatchCall.OpenAsync(server);
+            Assert.True(WatchPosition.TryParse(call.LastToken, out var position, out var error), error);
+            return position;
         }
     }
 

@@ -50,6 +50,8 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public bool IsCopy(NumberKey key) => inner.IsCopy(key);
 
+    public bool HasTwoFeeds => inner.HasTwoFeeds;
+
     public Task<KeyChangeResult> ChangeKeyAsync(
         string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
         inner.ChangeKeyAsync(keyCheck, options, progress, cancellation);
