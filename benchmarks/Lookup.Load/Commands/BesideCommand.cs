@@ -26,7 +26,7 @@ internal abstract class BesideCommand : LoadCommand
         : base(name, description, "redis-server")
     {
         _what = what;
-        _rounds = Number("--rounds", "Rounds of each, after one five times as long to warm up", 30, 1, 100);
+        _rounds = Number("--rounds", "Rounds of each, after one ten times as long to warm up", 30, 1, 100);
         _seconds = Number("--seconds", "Seconds of a round of each side", 0.6, 0.2, 600);
         _numbers = Number("--numbers", "Numbers with a consent in the store", 100_000L, 1_000, 35_000_000);
     }

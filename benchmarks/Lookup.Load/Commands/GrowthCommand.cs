@@ -46,7 +46,7 @@ internal sealed class GrowthCommand : LoadCommand
             if (result.Tokens.Count > 0 && result.GetValueOrDefault<long[]>() is { } given && given.Any(n => n is < 1_000 or > 90_000_000))
                 result.AddError("--facts: 1,000 to 90,000,000 each.");
         });
-        _rounds = Number("--rounds", "Rounds of checks beside the echo, after one five times as long to warm up", 20, 1, 100);
+        _rounds = Number("--rounds", "Rounds of checks beside the echo, after one ten times as long to warm up", 20, 1, 100);
         _seconds = Number("--seconds", "Seconds of a round of each side", 0.6, 0.2, 600);
         _starts = Number("--starts", "Starts of the service", 3, 1, 50);
         _unknown = Number("--unknown", "Unknown numbers asked to count what the filters take for known", 4_000_000L, 10_000, 10_000_000);

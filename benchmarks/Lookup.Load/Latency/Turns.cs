@@ -4,7 +4,7 @@ namespace Lookup.Load.Latency;
 internal static class Turns
 {
     /// <summary>The warm-up takes as long as so many rounds.</summary>
-    internal const int WarmUpRounds = 5;
+    internal const int WarmUpRounds = 10;
 
     /// <summary>
     /// Each in turn, a warm-up first. Many short rounds: a machine that is shared changes its pace every few seconds, and what is

@@ -34,4 +34,6 @@ internal sealed class Series
     }
 
     internal void Add(double value) => _values.Add(value);
+
+    internal void Add(Series more) => _values.AddRange(more._values);
 }
