@@ -66,7 +66,7 @@ internal sealed class CheckCommand : LoadCommand
         var byRedis = new CheckComparison("check_confirmed", "gRPC echo with one HMGET", $"Consented numbers, the record cache switched off; {shape}");
         var alone = new CheckComparison("check_one_at_a_time", "gRPC echo", "One connection, one check under way, numbers without facts.");
 
-        // The same program is up to a twentieth faster or slower from start to start, by what its compiler saw first.
+        // The same program is up to a twentieth faster or slower from start to start.
         for (var start = 1; start < starts; start++)
         {
             await StartAsync($"start {start} of {starts}", static (_, _) => Task.CompletedTask);
