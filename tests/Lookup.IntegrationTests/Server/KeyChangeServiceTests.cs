@@ -227,7 +227,7 @@ public sealed class KeyChangeServiceTests : IAsyncLifetime
             server.Store.Manifest.Epoch,
             [ahead.Token.VersionOf(0), behind.Token.VersionOf(1)],
             [ahead.MarkOf(0), behind.MarkOf(1)]));
-        var token = "";
+        var token = watch.LastToken;
         var told = new List<(V1.Fact Fact, bool IsLast)>();
         while (told.Count < 8)
         {
