@@ -128,10 +128,11 @@ internal sealed class KeyChange(
 
     private async Task<KeyChangeResult> RunAsync(string keyCheck, NumberCipher cipher, CancellationToken cancellation)
     {
+        var known = keys.Current.Stage.Number;
         var (now, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
         if (state != StoreManifestFormat.Ready)
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
-        keys.Follow(now.Stage);
+        keys.Follow(now.Stage, known);
         var stage = now.Stage;
         if (stage.IsBoth && stage.Next != keyCheck)
             throw new KeyChangeException("The number key is being changed to another one than the last of those named: go on with that one first.");
@@ -239,7 +240,7 @@ internal sealed class KeyChange(
     private async Task<KeyStage> GoOnAsync(KeyStage from, KeyStage to, string place, CancellationToken cancellation)
     {
         await SetAsync(from, to, place, cancellation);
-        keys.Follow(to);
+        keys.Follow(to, from.Number);
         return to;
     }
 

@@ -13,6 +13,7 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
     internal async Task<Registry> ReadAsync(CancellationToken cancellation)
     {
         var last = Volatile.Read(ref _last);
+        var known = keys.Current.Stage;
         var begin = link.Clock.GetTimestamp();
         var history = fences.IsOn ? await fences.RaiseAsync(link.Of(Keys.Shared), [Keys.Shared], cancellation) : "";
         if (last?.History != history)
@@ -29,7 +30,7 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
             },
             cancellation);
         CheckFresh(await stamps!, begin);
-        var version = Check(manifest, Math.Max(last?.Registry.Version ?? 0, Volatile.Read(ref _confirmed)));
+        var version = Check(manifest, Math.Max(last?.Registry.Version ?? 0, Volatile.Read(ref _confirmed)), known);
         return last?.Registry.Version == version ? last.Registry : await ReadAllAsync(version, begin, history, cancellation);
     }
 
@@ -50,6 +51,7 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
 
     private async Task<Registry> ReadAllAsync(ulong atLeast, long begin, string history, CancellationToken cancellation)
     {
+        var known = keys.Current.Stage;
         Task<RedisValue>? stamps = null;
         Task<HashEntry[]>? organisations = null;
         Task<HashEntry[]>? snapshots = null;
@@ -73,7 +75,7 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
             },
             cancellation);
         CheckFresh(await stamps!, begin);
-        Check(manifest, atLeast);
+        Check(manifest, atLeast, known);
 
         // What was read may hold changes made after this version; then the next call reads once more than it needs to.
         var registry = new Registry(
@@ -105,13 +107,13 @@ internal sealed class RedisRegistry(RedisLink link, Fences fences, RedisValue ep
         Volatile.Write(ref _confirmed, Math.Max(proof.Version, Volatile.Read(ref _confirmed)));
     }
 
-    private ulong Check(RedisValue[] manifest, ulong floor)
+    private ulong Check(RedisValue[] manifest, ulong floor, KeyStage known)
     {
         if (manifest[0] != epoch)
             throw RedisFaults.Epoch(manifest[0]);
         if (manifest[2] != StoreManifestFormat.Ready)
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
-        keys.Follow(KeyStage.Parse(manifest[3], keys.Current.Stage.Key));
+        keys.Follow(KeyStage.Parse(manifest[3], known.Key), known.Number);
         var version = manifest[1].IsNull ? 0 : manifest[1].TryParse(out long number) ? (ulong)number : throw RedisFaults.Damaged();
         return version >= floor ? version : throw RedisFaults.RolledBack();
     }

@@ -219,6 +219,7 @@ internal sealed class RedisStore : IFactStore
             floors[p] = _partitions.Floor(p);
         }
 
+        var known = _keys.Current.Stage.Number;
         var warnings = await _server.CheckAsync(_link, Manifest.Partitions, cancellation);
         var (manifest, state) = StoreManifestFormat.Read(await _link.ReadAsync(
             Keys.Shared, db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster), cancellation));
@@ -226,7 +227,7 @@ internal sealed class RedisStore : IFactStore
             throw RedisFaults.Epoch(StoreManifestFormat.Epoch(manifest.Epoch));
         if (state != StoreManifestFormat.Ready)
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
-        _keys.Follow(manifest.Stage);
+        _keys.Follow(manifest.Stage, known);
         var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(async p =>
         {
             try
@@ -326,7 +327,7 @@ internal sealed class RedisStore : IFactStore
             catch (StoreUnavailableException e) when (e.Fault == StoreFault.WrongKey)
             {
                 var values = await StoreAdmin.ManifestAsync(_link, cancellation);
-                _keys.Follow(StoreManifestFormat.Read(values).Manifest.Stage);
+                _keys.Follow(StoreManifestFormat.Read(values).Manifest.Stage, state.Stage.Number);
                 if (_keys.Current == state)
                     throw;
             }

@@ -132,15 +132,20 @@ internal sealed class StoreKeys
     internal bool Takes(RedisValue epoch) => !epoch.IsNull && Current.Takes((byte[])epoch!);
 
     /// <summary>Goes on to what the manifest says.</summary>
+    /// <param name="stage">What it says.</param>
+    /// <param name="known">
+    /// Number of the stage that was known before it was read: that must not be gone. One that was read while another read went on to a
+    /// later stage may be behind that.
+    /// </param>
     /// <exception cref="StoreUnavailableException">A key is missing, or the stage was a later one before.</exception>
-    internal void Follow(KeyStage stage)
+    internal void Follow(KeyStage stage, int known)
     {
+        if (stage.Number < known)
+            throw RedisFaults.RolledBack();
         if (stage.Number == Current.Stage.Number)
             return;
         lock (_lock)
         {
-            if (stage.Number < _current.Stage.Number)
-                throw RedisFaults.RolledBack();
             if (stage.Number > _current.Stage.Number)
                 Volatile.Write(ref _current, Enter(stage));
         }
