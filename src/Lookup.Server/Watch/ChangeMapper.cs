@@ -19,40 +19,42 @@ internal sealed class ChangeMapper(
     IFactStore store, NumberCipher cipher, FactNaming naming, LookupServerOptions options, TimeProvider clock, ILogger<ChangeMapper> log)
 {
     /// <summary>
-    /// Finds the numbers of changes; null where one is not told: it is a copy under a new number key, or its key is no number, which was
-    /// written past every service. Where the changes of a number stand in two feeds, a stream may be further in one than in the other, and
-    /// have told a later change already. So each is followed by what the store has now, and nothing older is ever told last.
+    /// Finds the number of a change; null where it is not told: it is a copy under a new number key, or its key is no number, which was
+    /// written past every service.
+    /// </summary>
+    internal FoundChange? Find(FeedChange change)
+    {
+        // What is copied is told already; what is written under both keys is told where it is under the old one.
+        if (store.IsCopy(change.Key))
+        {
+            return null;
+        }
+
+        if (cipher.TryDecrypt(change.Key, out var number))
+        {
+            return new FoundChange(number, change, null);
+        }
+
+        log.LogError("A change has a key that no number has under this deployment's key; it is not told.");
+        return null;
+    }
+
+    /// <summary>
+    /// Where the changes of a number stand in two feeds, a stream may be further in one than in the other, and have told a later change
+    /// already. So each is followed by what the store has now, and nothing older is ever told last. Null where there is one feed: then
+    /// each change is found when it is wanted.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store cannot answer, or what it answered may lack a change.</exception>
-    internal async Task<FoundChange?[]> ReadAsync(ArraySegment<FeedChange> changes, CancellationToken cancellation)
+    internal async Task<FoundChange?[]?> ReadAsync(ArraySegment<FeedChange> changes, CancellationToken cancellation)
     {
-        // Before the keys are looked at: from the first copy on there are two feeds.
+        if (!store.HasTwoFeeds)
+        {
+            return null;
+        }
+
         var turn = cipher.Turn;
-        var hasTwoFeeds = store.HasTwoFeeds;
-        var told = new FoundChange?[changes.Count];
-        for (var i = 0; i < told.Length; i++)
-        {
-            // What is copied is told already; what is written under both keys is told where it is under the old one.
-            if (store.IsCopy(changes[i].Key))
-            {
-                continue;
-            }
-
-            if (cipher.TryDecrypt(changes[i].Key, out var number))
-            {
-                told[i] = new FoundChange(number, changes[i], null);
-            }
-            else
-            {
-                log.LogError("A change has a key that no number has under this deployment's key; it is not told.");
-            }
-        }
-
-        if (hasTwoFeeds)
-        {
-            await TakeNowAsync(told, turn, cancellation);
-        }
-
+        FoundChange?[] told = [.. changes.Select(Find)];
+        await TakeNowAsync(told, turn, cancellation);
         return told;
     }
 
@@ -98,6 +100,11 @@ internal sealed class ChangeMapper(
         var partitions = Enumerable.Range(0, batch.Count).Select(item => batch.Key(item).Partition(store.Manifest.Partitions)).Distinct();
         await store.FenceAsync([.. partitions], cancellation);
         await store.ReadAsync(batch, cancellation);
+        if (cipher.Turn != turn)
+        {
+            throw StoreUnavailableException.Unconfirmed();
+        }
+
         var next = 0;
         for (var i = 0; i < told.Length; i++)
         {
@@ -112,7 +119,7 @@ internal sealed class ChangeMapper(
                 throw fault;
             }
 
-            if (!freshness.Accepts(batch.AsOf(item)) || cipher.Turn != turn)
+            if (!freshness.Accepts(batch.AsOf(item)))
             {
                 throw StoreUnavailableException.Unconfirmed();
             }

@@ -231,12 +231,13 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         limit.CancelAfter(services.Options.StoreReadLimitMs);
         try
         {
-            var told = await services.Mapper.ReadAsync(changes, limit.Token);
-            for (var i = 0; i < told.Length; i++)
+            var read = await services.Mapper.ReadAsync(changes, limit.Token);
+            for (var i = 0; i < changes.Count; i++)
             {
                 var change = changes[i];
                 V1.Change? mapped = null;
-                if (told[i] is { } known && await _filter.WantsAsync(change.Id, context.Lease()?.Caller ?? Caller.Anyone, Now, limit.Token))
+                if (await _filter.WantsAsync(change.Id, context.Lease()?.Caller ?? Caller.Anyone, Now, limit.Token)
+                    && (read is null ? services.Mapper.Find(change) : read[i]) is { } known)
                 {
                     mapped = await services.Mapper.MapAsync(known.Number, known.Change, limit.Token);
                     if (known.Now is { } now)
