@@ -54,7 +54,6 @@ internal sealed class CheckCommand : LoadCommand
         await using var bed = await TestBed.StartAsync();
         await StoreFiller.FillAsync(
             bed.StoreOptions, bed.Cipher, numbers, StoreFiller.Consents(NumberBlock.Dutch, numbers, TestBed.Organisation), withDetail: false, ct);
-        await bed.ServeAsync(ct);
         var starts = parsed.GetValue(_starts);
         var (rounds, time) = (parsed.GetValue(_rounds), TimeSpan.FromSeconds(parsed.GetValue(_seconds)));
         var (connections, inFlight) = (parsed.GetValue(_connections), parsed.GetValue(_inFlight));
@@ -84,7 +83,11 @@ internal sealed class CheckCommand : LoadCommand
             await using var echoProcess = echo;
             var (reading, readingAddress) = await LookupTool.EchoAsync(ct, bed.Redis.ConnectionString);
             await using var readingProcess = reading;
-            await Task.Delay(TimeSpan.FromSeconds(1), ct);
+            using (var channel = TestBed.Connect(address))
+            {
+                await TestBed.StateAsync(channel, null, ct);
+            }
+
             using var unknown = new CheckSide(address, service, connections, report, Unknown, Verdict.Deny);
             using var bare = new CheckSide(echoAddress, echo, connections, report, Unknown, EchoService.Answer);
             var (same, sameAddress) = await LookupTool.EchoAsync(ct, answer: await unknown.AskAsync(0));

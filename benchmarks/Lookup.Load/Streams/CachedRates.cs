@@ -40,18 +40,15 @@ internal static class CachedRates
         var sources = ChunkSource.Deal(NumberBlock.Dutch, 0, count, settings.ChunkSize, settings.Streams, repeat: true);
         var subject = new Subject("stream_cached", cached, settings);
         var baseline = new Subject(Without, uncached, settings);
-        for (var round = 0; round <= settings.Rounds; round++)
+        foreach (var (one, isWarmUp) in Turns.Of(subject, baseline, settings.Rounds))
         {
-            foreach (var one in (Subject[])[subject, baseline])
-            {
-                var (time, numbers) = round == 0 ? (settings.WarmUp, WarmPasses * count) : (settings.RoundTime, 0);
-                var before = redis.Process.ProcessorTime;
-                var run = await one.Side.RunAsync(sources, elapsed => elapsed >= time && one.Driver.Numbers >= numbers, report, ct);
-                if (round == 0)
-                    continue;
-                one.Side.Keep(run);
-                one.Redis.Add((redis.Process.ProcessorTime - before).TotalNanoseconds / run.Numbers);
-            }
+            var (time, numbers) = isWarmUp ? (settings.WarmUp, WarmPasses * count) : (settings.RoundTime, 0);
+            var before = redis.Process.ProcessorTime;
+            var run = await one.Side.RunAsync(sources, elapsed => elapsed >= time && one.Driver.Numbers >= numbers, report, ct);
+            if (isWarmUp)
+                continue;
+            one.Side.Keep(run);
+            one.Redis.Add((redis.Process.ProcessorTime - before).TotalNanoseconds / run.Numbers);
         }
 
         Add("", "numbers/s", s => s.Side.Rates, $"{count:N0} numbers with a consent, each asked again and again; {StreamRates.Shape(settings)}; all on one machine.");
@@ -68,18 +65,15 @@ internal static class CachedRates
         var latencies = new LatencyReport("check_cached", Without);
         var (checker, other) = (new Checker(cached, report), new Checker(uncached, report));
         var count = Math.Min(settings.Cached, settings.Consented);
-        for (var round = 0; round <= settings.Rounds; round++)
+        foreach (var (one, isWarmUp) in Turns.Of(checker, other, settings.Rounds))
         {
-            foreach (var (one, isCached) in ((Checker, bool)[])[(checker, true), (other, false)])
-            {
-                var run = await OpenLoop.RunAsync(
-                    settings.ChecksPerSecond,
-                    i => one.CheckAsync(NumberBlock.Dutch.Text(i * NumberBlock.Stride % count), "A consented number", Verdict.Allow),
-                    elapsed => elapsed >= settings.RoundTime,
-                    ct);
-                if (round > 0)
-                    latencies.Add(run, loaded: isCached);
-            }
+            var run = await OpenLoop.RunAsync(
+                settings.ChecksPerSecond,
+                i => one.CheckAsync(NumberBlock.Dutch.Text(i * NumberBlock.Stride % count), "A consented number", Verdict.Allow),
+                elapsed => elapsed >= settings.RoundTime,
+                ct);
+            if (!isWarmUp)
+                latencies.Add(run, loaded: one == checker);
         }
 
         latencies.AddTo(report, string.Create(
