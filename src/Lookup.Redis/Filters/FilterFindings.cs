@@ -33,7 +33,7 @@ public static class FilterFindings
         var oldest = filters.Min(f => f.Partition.Built);
         var built = filters.Any(f => f.Partition.Built is null)
             ? "some as they were set up"
-            : $"the oldest rebuilt {(clock.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(oldest!.Value)).TotalHours.ToString("N1", CultureInfo.InvariantCulture)} h ago";
+            : $"the oldest rebuilt {Math.Max(0, (clock.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(oldest!.Value)).TotalHours).ToString("N1", CultureInfo.InvariantCulture)} h ago";
         var what = string.Create(
             CultureInfo.InvariantCulture,
             $"At most {100 * filters.Max(f => f.Filter.Fill):N0} % of the bits are set and {100 * worst:N2} % false positives expected; {facts:N0} timelines, made for {capacity:N0}; generation {filters.Max(f => f.Partition.Generation)}, {built}.");

@@ -1,6 +1,7 @@
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Server.Hosting;
 
 namespace Lookup.Server.Batch;
 
@@ -39,7 +40,7 @@ internal sealed class FreshFilters(int partitions)
     {
         var state = replica.Partition(partition);
         return state.Filter is not null
-            && clock.GetElapsedTime(state.AsOf, now).TotalMilliseconds < boundMs
+            && clock.AgeAt(state.AsOf, now).TotalMilliseconds < boundMs
             && (demand is null || demand.VersionOf(partition) <= state.Version)
             ? state
             : null;
@@ -56,7 +57,7 @@ internal sealed class FreshFilters(int partitions)
     internal ulong VersionOf(int partition) => _usable[partition]!.Version;
 
     /// <summary>Age of the partition's filter when the filters were taken.</summary>
-    internal TimeSpan AgeOf(int partition) => _clock.GetElapsedTime(_usable[partition]!.AsOf, _now);
+    internal TimeSpan AgeOf(int partition) => _clock.AgeAt(_usable[partition]!.AsOf, _now);
 
     internal void Prefetch(NumberKey key) => Of(PartitionOf(key))?.Prefetch(key);
 }

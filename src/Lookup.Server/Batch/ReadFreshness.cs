@@ -1,4 +1,5 @@
 using Lookup.Redis;
+using Lookup.Server.Hosting;
 
 namespace Lookup.Server.Batch;
 
@@ -20,5 +21,5 @@ internal readonly record struct ReadFreshness(long Begin, bool IsDemanding, Time
     internal bool Accepts(long asOf) => asOf != 0 && (IsDemanding ? asOf >= Begin : AgeOf(asOf).TotalMilliseconds < BoundMs);
 
     /// <summary>How much older than the check it is; zero where it is no older.</summary>
-    internal TimeSpan AgeOf(long asOf) => asOf >= Begin ? TimeSpan.Zero : Clock.GetElapsedTime(asOf, Begin);
+    internal TimeSpan AgeOf(long asOf) => Clock.AgeAt(asOf, Begin);
 }

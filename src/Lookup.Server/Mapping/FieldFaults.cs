@@ -10,6 +10,10 @@ internal static class FieldFaults
     /// <summary>Times taken: 1970 to 2200, in Unix milliseconds.</summary>
     private const long MaxTime = 7_258_118_400_000;
 
+    // What google.protobuf.Timestamp holds: the years 1 to 9999.
+    private static readonly long FirstTime = DateTimeOffset.MinValue.ToUnixTimeMilliseconds();
+    private static readonly long LastTime = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
+
     internal static void Add(ref List<FieldFault>? faults, string field, string description) =>
         (faults ??= []).Add(new FieldFault(field, description));
 
@@ -93,9 +97,15 @@ internal static class FieldFaults
         }
     }
 
+    /// <summary>A time of the contract; one that it cannot hold becomes its first or last, since no answer with it could be written.</summary>
+    /// <param name="milliseconds">Unix milliseconds.</param>
     internal static Timestamp ToTimestamp(long milliseconds)
     {
+        milliseconds = Math.Clamp(milliseconds, FirstTime, LastTime);
         var seconds = Math.DivRem(milliseconds, 1000, out var rest);
-        return new Timestamp { Seconds = seconds, Nanos = (int)rest * 1_000_000 };
+        // Before 1970 the parts of a second count forward too.
+        return rest < 0
+            ? new Timestamp { Seconds = seconds - 1, Nanos = (int)(rest + 1000) * 1_000_000 }
+            : new Timestamp { Seconds = seconds, Nanos = (int)rest * 1_000_000 };
     }
 }

@@ -156,7 +156,8 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
             {
                 // Two polls beyond the bound: by then every change that the answer could have missed has come.
                 var due = answer.At + _options.FreshnessBoundMs + (2 * _options.ReplicaPollMs);
-                var wait = due - _clock.GetUtcNow().ToUnixTimeMilliseconds();
+                // No longer than that either, though the clock is set back by years.
+                var wait = Math.Min(due - _clock.GetUtcNow().ToUnixTimeMilliseconds(), due - answer.At);
                 if (wait > 0)
                 {
                     await Task.Delay(TimeSpan.FromMilliseconds(wait), _clock, stoppingToken);

@@ -169,7 +169,7 @@ internal sealed class LiveFeed(
         for (var p = 0; p < ages.Length; p++)
         {
             var state = replica.Partition(p);
-            ages[p] = state.Filter is null ? null : Math.Round(clock.GetElapsedTime(state.AsOf, now).TotalMilliseconds, 1);
+            ages[p] = state.Filter is null ? null : Math.Round(clock.AgeAt(state.AsOf, now).TotalMilliseconds, 1);
         }
 
         return ages;

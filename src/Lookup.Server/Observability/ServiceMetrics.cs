@@ -97,7 +97,7 @@ internal sealed class ServiceMetrics
         seconds.Observe(took.TotalSeconds);
         if (ReferenceEquals(seconds, _check))
         {
-            CheckTimes.RecordValue(Math.Min((long)took.TotalNanoseconds, LongestTime));
+            CheckTimes.RecordValue(Math.Clamp((long)took.TotalNanoseconds, 0, LongestTime));
         }
     }
 

@@ -88,7 +88,7 @@ internal sealed class StateMetrics
             }
             else
             {
-                _age.WithLabels(name).Set(_clock.GetElapsedTime(state.AsOf, now).TotalSeconds);
+                _age.WithLabels(name).Set(_clock.AgeAt(state.AsOf, now).TotalSeconds);
             }
         }
     }

@@ -21,7 +21,7 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
     internal RegistrySnapshot? FreshAt(long now)
     {
         var current = Volatile.Read(ref _current);
-        return current is not null && clock.GetElapsedTime(current.ReadAt, now).TotalMilliseconds < options.FreshnessBoundMs
+        return current is not null && clock.AgeAt(current.ReadAt, now).TotalMilliseconds < options.FreshnessBoundMs
             ? current
             : null;
     }

@@ -117,7 +117,7 @@ internal sealed class FactReader(
         }
 
         var possible = state.Filter!.MayContain(read.Key, read.Ids.Span);
-        read.Rest(new StorePosition(partition, state.Version), clock.GetElapsedTime(state.AsOf, now), possible);
+        read.Rest(new StorePosition(partition, state.Version), clock.AgeAt(state.AsOf, now), possible);
         if (!read.IsWhole)
         {
             var known = cache.TryFind(partition, read.Key, out var facts) && read.TryTake(facts);

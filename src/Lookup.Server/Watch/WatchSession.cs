@@ -3,6 +3,7 @@ using Grpc.Core;
 using Lookup.Redis;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
+using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Watch;
@@ -279,7 +280,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         _beat = services.Clock.GetTimestamp();
         if (!_asOf.Contains(null))
         {
-            heartbeat.Freshness = Duration.FromTimeSpan(services.Clock.GetElapsedTime(_asOf.Min()!.Value, _beat));
+            heartbeat.Freshness = Duration.FromTimeSpan(services.Clock.AgeAt(_asOf.Min()!.Value, _beat));
         }
 
         _outbox.Add(new V1.WatchResponse { Heartbeat = heartbeat, ResumeToken = Token() });
