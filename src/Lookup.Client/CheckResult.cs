@@ -63,10 +63,10 @@ public readonly struct CheckResult
     /// <summary>The call as it is counted already; null where none was reserved.</summary>
     public Reservation? Reservation { get; private init; }
 
-    /// <summary>How long to wait before asking again; null where asking again does not help.</summary>
+    /// <summary>How long to wait before asking again, 0 to 1 hour; null where asking again does not help.</summary>
     public TimeSpan? RetryAfter => State switch
     {
-        CheckState.Answered when Verdict == Verdict.Unknown => Decision?.RetryAfter?.ToTimeSpan() ?? (Reason == ReasonCode.StoreUnavailable ? UsualPause : null),
+        CheckState.Answered when Verdict == Verdict.Unknown => Durations.Pause(Decision?.RetryAfter) ?? (Reason == ReasonCode.StoreUnavailable ? UsualPause : null),
         CheckState.Unavailable or CheckState.TimedOut or CheckState.Overloaded => _failure?.RetryAfter ?? UsualPause,
         _ => null,
     };

@@ -29,7 +29,7 @@ public class LookupException : Exception
     /// <summary>Each field of the request that is wrong, and why; empty unless the status is INVALID_ARGUMENT.</summary>
     public IReadOnlyList<FieldError> Fields { get; }
 
-    /// <summary>How long to wait before asking again, where the service says so.</summary>
+    /// <summary>How long to wait before asking again, where the service says so; 0 to 1 hour.</summary>
     public TimeSpan? RetryAfter { get; }
 
     /// <summary>Asking again later may help.</summary>
@@ -45,7 +45,7 @@ public class LookupException : Exception
         var fields = details?.GetDetail<BadRequest>()?.FieldViolations
             .Select(violation => new FieldError { Field = violation.Field, Description = violation.Description })
             .ToList() ?? [];
-        var retryAfter = details?.GetDetail<RetryInfo>()?.RetryDelay.ToTimeSpan();
+        var retryAfter = Durations.Pause(details?.GetDetail<RetryInfo>()?.RetryDelay);
         var unreachable = exception.StatusCode == StatusCode.Unavailable && details is null && exception.Status.DebugException is not null;
         var message = exception.StatusCode switch
         {

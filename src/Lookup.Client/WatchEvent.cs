@@ -36,7 +36,7 @@ public sealed class WatchEvent
     public bool IsHeartbeat => Change is null && Failure is null;
 
     internal static WatchEvent Of(WatchResponse response) =>
-        new(response.Change, response.Heartbeat?.Freshness?.ToTimeSpan(), null, response.ResumeToken);
+        new(response.Change, Durations.Age(response.Heartbeat?.Freshness), null, response.ResumeToken);
 
     internal static WatchEvent Broken(LookupException failure, string resumeToken) => new(null, null, failure, resumeToken);
 }

@@ -86,7 +86,7 @@ internal sealed class WatchRun(
                 return (null, LookupException.Because(StatusCode.Unavailable, $"The service at {options.Address} ended the watch."));
             }
 
-            if (responses.Current.Heartbeat?.Interval?.ToTimeSpan() is { } interval)
+            if (Durations.Pause(responses.Current.Heartbeat?.Interval) is { } interval)
             {
                 _silence = interval * Missing > ShortestSilence ? interval * Missing : ShortestSilence;
             }
