@@ -95,6 +95,8 @@ public sealed class EmbeddedStore : IFactStore
                 new StoreOptions
                 {
                     ConnectionString = garnet.ConnectionString,
+                    // It is in this process: on a busy machine it is slow, not away.
+                    ConnectTimeoutMs = 60_000,
                     ReadTimeoutMs = options.ReadTimeoutMs,
                     WriteTimeoutMs = options.WriteTimeoutMs,
                     FeedLength = options.FeedLength,

@@ -8,6 +8,9 @@ namespace Lookup.Cli.Hosting;
 /// <summary>A store that is open, and the cipher with its keys.</summary>
 internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncDisposable
 {
+    // It is in this process, so it cannot be away: it is slow at most.
+    private const int EmbeddedReadLimitMs = 1_000;
+
     public IFactStore Store { get; } = store;
 
     public NumberCipher Cipher { get; } = cipher;
@@ -16,7 +19,7 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
     {
         if (settings.Redis is null)
         {
-            var embedded = await StartAsync(new EmbeddedOptions { Folder = settings.Folder }, clock, ct);
+            var embedded = await StartAsync(new EmbeddedOptions { Folder = settings.Folder, ReadTimeoutMs = Math.Max(EmbeddedReadLimitMs, settings.ReadLimitMs) }, clock, ct);
             return new OpenStore(embedded, embedded.Cipher);
         }
 
@@ -54,7 +57,7 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
     /// <summary>How a redis store is reached.</summary>
     public static StoreOptions RedisOptions(StoreSettings settings)
     {
-        var options = new StoreOptions { ConnectionString = settings.Redis!, WaitReplicas = settings.WaitReplicas };
+        var options = new StoreOptions { ConnectionString = settings.Redis!, WaitReplicas = settings.WaitReplicas, ConnectTimeoutMs = Math.Max(2_000, settings.ReadLimitMs), ReadTimeoutMs = Math.Max(5, settings.ReadLimitMs) };
         var faults = options.Validate();
         return faults.Count == 0 ? options : throw CliException.Usage("--redis: " + string.Join(' ', faults));
     }

@@ -56,7 +56,7 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
         if (before is { CanMove: false })
             return before;
         EndPoint[] asked = [.. named.Concat(before?.Askable ?? []).Distinct().Take(MaxAsked)];
-        var words = await AskAsync(asked, false, cancellation, "CLUSTER NODES", "INFO replication");
+        var words = await AskAsync(asked, false, LimitOf(before), cancellation, "CLUSTER NODES", "INFO replication");
         var nodes = words.Where(word => word.Replies[0] is { IsError: false, Text: not null }).ToList();
         return nodes.Count > 0
             ? FromNodes(nodes.ConvertAll(word => (word.Server, word.Replies[0].Text!)), before)
@@ -156,7 +156,7 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
 
     private async Task<Routes> FromSentinelsAsync(EndPoint[] sentinels, Routes? before, CancellationToken cancellation)
     {
-        var words = await AskAsync(sentinels, true, cancellation, SentinelWord.Question(_configuration.ServiceName!));
+        var words = await AskAsync(sentinels, true, LimitOf(before), cancellation, SentinelWord.Question(_configuration.ServiceName!));
         var newest = words.Select(word => SentinelWord.Of(word.Replies[0])).OfType<SentinelWord>().MaxBy(word => word.Epoch)
             ?? throw new StoreUnavailableException(StoreFault.Settings, "The sentinels know no service of the name given.");
         // Set up anew they count from the start again: then most of them say so.
@@ -168,11 +168,14 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
     private static Routes Everything(EndPoint server, long epoch, EndPoint[] askable, bool canMove) => new(
         [.. Enumerable.Repeat(server, Keys.Places)], [.. Enumerable.Repeat(epoch, Keys.Places)], askable, canMove);
 
+    // Whoever opens a store has no call to answer meanwhile, and is as patient as for a connection.
+    private TimeSpan LimitOf(Routes? before) => before is null ? TimeSpan.FromMilliseconds(options.ConnectTimeoutMs) : AskLimit;
+
     private async Task<List<(EndPoint Server, ServerReply[] Replies)>> AskAsync(
-        EndPoint[] servers, bool areSentinels, CancellationToken cancellation, params string[] questions)
+        EndPoint[] servers, bool areSentinels, TimeSpan wait, CancellationToken cancellation, params string[] questions)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(AskLimit);
+        limit.CancelAfter(wait);
         var asking = servers.Select(server => (Server: server, Replies: ServerReply.AskAsync(options, server, areSentinels, clock, limit.Token, questions))).ToList();
         Task<ServerReply[][]> all = Task.WhenAll(asking.Select(one => one.Replies));
         StoreUnavailableException? fault = null;
