@@ -51,6 +51,11 @@ internal sealed class FuzzCommand : Command
             Console.WriteLine("The service has ended: " + bed.Service.Errors);
             found++;
         }
+        else if (await service.UnhandledErrorsAsync(ct) is not "0" and var errors)
+        {
+            Console.WriteLine($"The service met {errors} exceptions that no code expects: {bed.Service.Errors}");
+            found++;
+        }
 
         Console.WriteLine(found == 0 ? $"Seed {seed}: nothing found." : $"Seed {seed}: {found} things found.");
         return found == 0 ? 0 : 1;

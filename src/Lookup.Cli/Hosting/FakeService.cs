@@ -27,6 +27,9 @@ internal sealed class FakeService : IAsyncDisposable
 
     public Uri JsonAddress => _host.JsonAddress;
 
+    /// <inheritdoc cref="LookupHost.ErrorCount"/>
+    public long ErrorCount => _host.ErrorCount;
+
     public static async Task<FakeService> StartAsync(LookupServerOptions options, CancellationToken ct)
     {
         var faults = options.Faults();

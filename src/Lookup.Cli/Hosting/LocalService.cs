@@ -32,6 +32,9 @@ internal sealed class LocalService : IAsyncDisposable
 
     public Uri JsonAddress => _host.JsonAddress;
 
+    /// <inheritdoc cref="LookupHost.ErrorCount"/>
+    public long ErrorCount => _host.ErrorCount;
+
     /// <param name="options">The service's settings.</param>
     /// <param name="settings">Its store.</param>
     /// <param name="shell">For the clock.</param>
@@ -56,7 +59,7 @@ internal sealed class LocalService : IAsyncDisposable
             throw CliException.Usage(string.Join(' ', faults));
         }
 
-        var store = await OpenStore.OpenAsync(settings, shell.Clock, ct);
+        var store = await OpenStore.OpenAsync(settings with { ReadLimitMs = options.StoreReadLimitMs }, shell.Clock, ct);
         LookupHost? host = null;
         OpenReceipts? kept = null;
         try

@@ -9,7 +9,7 @@ namespace Lookup.Server.Access;
 
 /// <summary>Lets a request in where its credential counts. In front of everything but health.</summary>
 internal sealed class AccessGate(
-    RequestDelegate next, AccessControl access, AccessMetrics metrics, LookupServerOptions options, TimeProvider clock)
+    RequestDelegate next, AccessControl access, AccessMetrics metrics, UnhandledErrors errors, LookupServerOptions options, TimeProvider clock)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -33,15 +33,32 @@ internal sealed class AccessGate(
             await RefuseAsync(context, Refusals.Unavailable(e.Message, options.RetryAfterMs));
             return;
         }
+        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            await errors.AnswerAsync(context, e);
+            return;
+        }
 
         await EnterAsync(context, table);
     }
 
     private Task EnterAsync(HttpContext context, AccessTable table)
     {
-        if (access.TryFind(context, table, access.Now, out var caller, out var refusal))
+        bool isFound;
+        Caller? caller;
+        RpcException? refusal;
+        try
         {
-            return EnterAsync(context, caller);
+            isFound = access.TryFind(context, table, access.Now, out caller, out refusal);
+        }
+        catch (Exception e)
+        {
+            return errors.AnswerAsync(context, e);
+        }
+
+        if (isFound)
+        {
+            return EnterAsync(context, caller!);
         }
 
         return refusal is null ? CheckAndEnterAsync(context, table) : RefuseAsync(context, refusal);
@@ -57,6 +74,11 @@ internal sealed class AccessGate(
         catch (RpcException refusal)
         {
             await RefuseAsync(context, refusal);
+            return;
+        }
+        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            await errors.AnswerAsync(context, e);
             return;
         }
 

@@ -1,18 +1,16 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
 using Lookup.Server.Observability;
 using Lookup.Server.Receipts;
-using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Errors;
 
 /// <summary>The one place where exceptions become a status. What it does not know becomes INTERNAL with an id, and is logged.</summary>
 internal sealed class ErrorInterceptor(
-    LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock, ILogger<ErrorInterceptor> log) : Interceptor
+    LookupServerOptions options, ServiceMetrics metrics, UnhandledErrors errors, TimeProvider clock) : Interceptor
 {
     /// <inheritdoc/>
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
@@ -103,9 +101,12 @@ internal sealed class ErrorInterceptor(
                 return Refusals.Unavailable(receipts.Message, options.RetryAfterMs);
             case ImportException import:
                 return Refusals.Precondition(import.Message);
+            case InvalidProtocolBufferException:
+                // A later message of a stream; nothing else is read as one here.
+                return Refusals.Unreadable();
         }
 
-        if (context.CancellationToken.IsCancellationRequested)
+        if (context.CancellationToken.IsCancellationRequested || UnhandledErrors.IsCallers(exception))
         {
             // The caller is gone or its deadline is over; whatever failed did so because of it.
             return context.Deadline <= clock.GetUtcNow().UtcDateTime
@@ -113,23 +114,6 @@ internal sealed class ErrorInterceptor(
                 : new RpcException(new Status(StatusCode.Cancelled, "The caller has ended the call."));
         }
 
-        var id = NewId();
-        log.LogError("Internal error {Id} in {Method}: {Error}", id, context.Method, exception.ToString());
-        return Refusals.Internal(id);
-    }
-
-    private static string NewId()
-    {
-        Span<byte> bytes = stackalloc byte[8];
-        while (true)
-        {
-            RandomNumberGenerator.Fill(bytes);
-            var id = BinaryPrimitives.ReadUInt64BigEndian(bytes).ToString("x16");
-            // One with as many digits in a row as a number has would be masked in the log.
-            if (Redaction.Mask(id) == id)
-            {
-                return id;
-            }
-        }
+        return Refusals.Internal(errors.Add(exception, context.Method));
     }
 }

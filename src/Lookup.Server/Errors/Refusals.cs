@@ -33,6 +33,9 @@ internal static class Refusals
         return Of(Code.InvalidArgument, message, details);
     }
 
+    /// <summary>The request is no message of its method.</summary>
+    internal static RpcException Unreadable() => Invalid("(message)", "It is not the protobuf message that the method takes.");
+
     /// <summary>What is asked for does not fit the state of what is stored.</summary>
     internal static RpcException Precondition(string message) => Of(Code.FailedPrecondition, message).ToRpcException();
 

@@ -2,8 +2,6 @@ using Grpc.Health.V1;
 using Grpc.HealthCheck;
 using Lookup.Server.Errors;
 using Lookup.Server.Fake;
-using Lookup.Server.Json;
-using Lookup.Server.Observability;
 using Lookup.Server.Services;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,11 +34,11 @@ public sealed partial class LookupHost
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        FrameworkErrors.LogOnce(builder.Logging);
         logging?.Invoke(builder.Logging);
         UseKestrel(builder, options, TimeProvider.System);
         AddFaces(builder.Services, options);
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(answers);
-        builder.Services.AddSingleton<ServiceMetrics>().AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
         builder.Services.AddSingleton<FakeLookupEndpoint>().AddSingleton<FakeFactEndpoint>().AddSingleton<FakeWatchEndpoint>();
         builder.Services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         var health = new HealthServiceImpl();
@@ -51,6 +49,7 @@ public sealed partial class LookupHost
 
         builder.Services.AddSingleton(health);
         var app = builder.Build();
+        app.UseMiddleware<CatchAll>();
         UseJson(app, asksCredentials: false);
         app.MapGrpcService<FakeLookupEndpoint>();
         app.MapGrpcService<FakeFactEndpoint>();

@@ -38,10 +38,13 @@ public sealed partial class LookupHost : IAsyncDisposable
     private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(10);
 
     private readonly WebApplication _app;
+    private readonly UnhandledErrors _errors;
 
     private LookupHost(WebApplication app)
     {
         _app = app;
+        _errors = app.Services.GetRequiredService<UnhandledErrors>();
+        app.Services.GetRequiredService<FrameworkErrors>().SendTo(_errors);
     }
 
     /// <summary>Where gRPC is, for example "http://127.0.0.1:7500"; once started.</summary>
@@ -92,6 +95,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Lookup", LogLevel.Information)
             // What it logs of requests is below that anyway; switched off, it makes no activity and no scope for each of them.
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+        FrameworkErrors.LogOnce(builder.Logging);
         logging?.Invoke(builder.Logging);
         UseKestrel(builder, options, clock ?? TimeProvider.System);
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
@@ -157,6 +161,9 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <summary>The shadow run, for tests of one that fails.</summary>
     internal ShadowRun Shadow => _app.Services.GetRequiredService<ShadowRun>();
 
+    /// <summary>Exceptions so far that no code expects; see <see cref="Errors.UnhandledErrors"/>.</summary>
+    internal long ErrorCount => _errors.Count;
+
     private static void UseKestrel(WebApplicationBuilder builder, LookupServerOptions options, TimeProvider clock)
     {
         var tls = ServerTls.Load(options, clock);
@@ -209,14 +216,13 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher).AddSingleton(clock);
         services.AddSingleton<IFactStore>(s => new MeasuredStore(
             store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
-        services.AddSingleton<ServiceMetrics>().AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
+        services.AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
         services.AddSingleton<FilterMetrics>().AddHostedService(s => s.GetRequiredService<FilterMetrics>());
         // Its reads are no checks: they would count what a filter let through twice.
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<AllowAudit>(s, store));
         services.AddHostedService(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<LiveFeed>().AddHostedService(s => s.GetRequiredService<LiveFeed>());
-        services.AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
@@ -258,6 +264,8 @@ public sealed partial class LookupHost : IAsyncDisposable
     private static void AddFaces(IServiceCollection services, LookupServerOptions options)
     {
         MaskedLogs.Mask(services);
+        services.AddSingleton<ServiceMetrics>().AddSingleton<UnhandledErrors>().AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
+        services.AddSingleton<FrameworkErrors>().AddSingleton<ILoggerProvider>(s => s.GetRequiredService<FrameworkErrors>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
         services.AddRouting();
         // A page of another site must not reach a service on this machine under a name that it made up; where credentials are
@@ -288,6 +296,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         }
 
         app.UseMiddleware<CheckShortcut>();
+        app.UseMiddleware<CatchAll>();
         UseJson(app, asksCredentials);
         app.MapGrpcService<LookupEndpoint>();
         app.MapGrpcService<FactEndpoint>();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Core.Facts;
@@ -11,7 +12,7 @@ namespace Lookup.Server.Json;
 /// skips what it does not know and tells of the rest in words of the framework; a misspelt field that is skipped can
 /// turn a forbidden call into a permitted one.
 /// </summary>
-internal static class JsonRequestCheck
+internal static partial class JsonRequestCheck
 {
     private const string Whole = "(body)";
 
@@ -152,19 +153,23 @@ internal static class JsonRequestCheck
     private static bool IsInteger(JsonElement value, long min, long max) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= min && number <= max;
 
-    // What protobuf's JSON form prescribes: full date and time, up to nine decimals, "Z" or an offset.
     private static bool IsTimestamp(string text) =>
-        text.Length is >= 20 and <= 35
-        && text[4] == '-' && text[7] == '-' && text[10] == 'T' && text[13] == ':' && text[16] == ':'
-        && (text[^1] == 'Z' || text[^6] is '+' or '-')
-        && text.IndexOf('.', StringComparison.Ordinal) is -1 or 19
+        TimestampForm().IsMatch(text)
+        && !text.EndsWith("-00:00", StringComparison.Ordinal)
         && DateTimeOffset.TryParse(Trim(text), CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
 
-    // "-3.5s" and the like, up to nine decimals and what protobuf's Duration can hold.
+    // The transcoder refuses the last second of what a Duration can hold.
     private static bool IsDuration(string text) =>
-        text.EndsWith('s')
-        && decimal.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seconds)
-        && Math.Abs(seconds) <= Duration.MaxSeconds && seconds.Scale <= 9 && text[0] != '+' && text[^2] != '.';
+        DurationForm().IsMatch(text)
+        && Math.Abs(decimal.Parse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture)) < Duration.MaxSeconds;
+
+    // What protobuf's JSON form prescribes: full date and time, up to nine decimals, "Z" or a known offset.
+    [GeneratedRegex(@"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})\z")]
+    private static partial Regex TimestampForm();
+
+    // "-3.5s" and the like, up to nine decimals.
+    [GeneratedRegex(@"^-?[0-9]{1,12}(\.[0-9]{1,9})?s\z")]
+    private static partial Regex DurationForm();
 
     // DateTimeOffset takes seven decimals.
     private static string Trim(string text)

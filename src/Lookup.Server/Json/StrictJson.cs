@@ -3,6 +3,7 @@ using System.Collections.Frozen;
 using System.Text.Json;
 using Google.Protobuf.Reflection;
 using Grpc.AspNetCore.Server;
+using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
@@ -25,6 +26,8 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             .SelectMany(file => file.Services)
             .SelectMany(service => service.Methods)
             .ToFrozenDictionary(method => $"/{method.Service.FullName}/{method.Name}");
+
+    private const string Whole = "(body)";
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
 
@@ -74,11 +77,51 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             }
 
             request.Body = body;
-            await next(context);
+            await AnswerAsync(context, next);
             return;
         }
 
-        await next(context);
+        await AnswerAsync(context, next);
+    }
+
+    // The transcoder makes an error of its own of an answer that cannot be written, so what it writes is held back until it has ended.
+    private static async Task AnswerAsync(HttpContext context, RequestDelegate next)
+    {
+        var body = context.Response.Body;
+        using var written = new MemoryStream();
+        var watched = UnhandledErrors.Watch();
+        context.Response.Body = written;
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            context.Response.Body = body;
+        }
+
+        if (watched.Id is { } id)
+        {
+            await JsonErrors.WriteAsync(context, StatusCodes.Status500InternalServerError, Refusals.Internal(id).GetRpcStatus()!);
+            return;
+        }
+
+        if (context.Response.StatusCode == StatusCodes.Status400BadRequest && IsTranscoders(written))
+        {
+            await RefuseAsync(context, [new FieldFault(Whole, "A value is not written as protobuf's JSON form prescribes.")]);
+            return;
+        }
+
+        written.Position = 0;
+        await written.CopyToAsync(body, context.RequestAborted);
+    }
+
+    // Its own refusals tell of no field; those of the service do.
+    private static bool IsTranscoders(MemoryStream written)
+    {
+        using var answer = JsonDocument.Parse(written.GetBuffer().AsMemory(0, (int)written.Length));
+        var status = answer.RootElement;
+        return status.GetProperty("code").GetInt32() == (int)Google.Rpc.Code.InvalidArgument && status.GetProperty("details").GetArrayLength() == 0;
     }
 
     private static void Check(ReadOnlyMemory<byte> body, MessageDescriptor message, List<FieldFault> faults)
@@ -90,12 +133,12 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         }
         catch (JsonException e)
         {
-            faults.Add(new FieldFault("(body)", $"It is not JSON: wrong at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}."));
+            faults.Add(new FieldFault(Whole, $"It is not JSON: wrong at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}."));
         }
         catch (InvalidOperationException)
         {
             // A string that is no UTF-16, for example half of a surrogate pair.
-            faults.Add(new FieldFault("(body)", "It holds a string that is not valid Unicode."));
+            faults.Add(new FieldFault(Whole, "It holds a string that is not valid Unicode."));
         }
     }
 

@@ -18,7 +18,6 @@ using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Observability;
-using Lookup.Server.Receipts;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Services;
@@ -60,7 +59,7 @@ internal sealed class CheckShortcut(
         }
 
         var request = read.IsCompleted ? TryParse(read.Buffer) : null;
-        if (request is null or { Reserve: not null } || await TryAnswerAsync(request, context, begin) is not { } answer)
+        if (request is null or { Reserve: not null } || await TryAnswerAsync(request, context, begin) is not { } answer || !TryWrite(context, answer))
         {
             body.AdvanceTo(read.Buffer.Start);
             await next(context);
@@ -68,28 +67,27 @@ internal sealed class CheckShortcut(
         }
 
         body.AdvanceTo(read.Buffer.End);
-        Write(context.Response, answer);
         metrics.Answered(Method, clock.GetElapsedTime(begin));
     }
 
     private ValueTask<V1.CheckResponse?> TryAnswerAsync(V1.CheckRequest request, HttpContext context, long begin)
     {
-        List<FieldFault>? faults = null;
-        var asked = checks.Read(request, context, ref faults);
-        if (faults is not null || !MayAsk(context, asked))
-        {
-            return default;
-        }
-
         try
         {
+            List<FieldFault>? faults = null;
+            var asked = checks.Read(request, context, ref faults);
+            if (faults is not null || !MayAsk(context, asked))
+            {
+                return default;
+            }
+
             return checks.TryAnswer(request, asked, out var begun) is { } answer
                 ? new(answer)
                 : new(TryReadAsync(request, asked, begun, context, begin));
         }
-        catch (ReceiptsUnavailableException e)
+        catch (Exception e)
         {
-            context.Features.Set(new Failure(ExceptionDispatchInfo.Capture(e)));
+            Fail(context, e);
             return default;
         }
     }
@@ -125,10 +123,12 @@ internal sealed class CheckShortcut(
         {
             // A timer may fire a little early.
             var isLate = timeout is { } deadline && (call.Expired || clock.GetElapsedTime(begin) >= deadline);
-            context.Features.Set(new Failure(ExceptionDispatchInfo.Capture(isLate ? Refusals.DeadlineOver() : e)));
+            Fail(context, isLate ? Refusals.DeadlineOver() : e);
             return null;
         }
     }
+
+    private static void Fail(HttpContext context, Exception why) => context.Features.Set(new Failure(ExceptionDispatchInfo.Capture(why)));
 
     private static bool TryTimeout(string? text, out TimeSpan? timeout)
     {
@@ -172,6 +172,20 @@ internal sealed class CheckShortcut(
         catch (InvalidProtocolBufferException)
         {
             return null;
+        }
+    }
+
+    private static bool TryWrite(HttpContext context, V1.CheckResponse answer)
+    {
+        try
+        {
+            Write(context.Response, answer);
+            return true;
+        }
+        catch (Exception e)
+        {
+            Fail(context, e);
+            return false;
         }
     }
 

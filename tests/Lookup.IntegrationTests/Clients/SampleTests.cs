@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Lookup.Cli.Hosting;
+using Lookup.IntegrationTests.Cli;
 using Lookup.Client.Testing;
 using Lookup.Server.Hosting;
 using static Lookup.IntegrationTests.Clients.Programs;
@@ -17,7 +18,7 @@ public sealed partial class SampleTests : IAsyncLifetime
     public async ValueTask InitializeAsync() =>
         _service = await FakeService.StartAsync(new LookupServerOptions { GrpcPort = 0, JsonPort = 0 }, TestContext.Current.CancellationToken);
 
-    public async ValueTask DisposeAsync() => await _service.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _service.EndAsync();
 
     [Theory]
     [InlineData("dotnet")]
@@ -66,7 +67,7 @@ public sealed partial class SampleTests : IAsyncLifetime
     [InlineData("call me", false)]
     public async Task Curl_Number_DialsWhatIsAllowed(string number, bool dials)
     {
-        Assert.SkipUnless(OnPath("curl"), "curl is not installed.");
+        Require("sh", "curl");
 
         var (code, output, _) = await RunAsync("sh", Sample("curl/dial.sh"), _service.JsonAddress.ToString().TrimEnd('/'), "acme", number);
 
@@ -76,7 +77,7 @@ public sealed partial class SampleTests : IAsyncLifetime
     [Fact]
     public async Task Curl_ServiceAway_DialsNothing()
     {
-        Assert.SkipUnless(OnPath("curl"), "curl is not installed.");
+        Require("sh", "curl");
 
         var (code, output, _) = await RunAsync("sh", Sample("curl/dial.sh"), "http://" + Nowhere, "acme", MagicNumbers.Allow);
 
@@ -134,11 +135,12 @@ public sealed partial class SampleTests : IAsyncLifetime
             case "dotnet":
                 return await RunAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "DialerLoop.dll"), "http://" + address, "acme", .. numbers]);
             case "node":
-                Assert.SkipUnless(OnPath("node"), "node is not installed.");
-                Assert.SkipUnless(Directory.Exists(Path.Combine(Root(), "tests/clients/node/node_modules")), "npm ci was not run in tests/clients/node.");
+                Require("node");
+                RequireFile(Path.Combine(Root(), "tests/clients/node/node_modules"), "npm ci was not run in tests/clients/node.");
                 return await RunAsync("node", [Sample("node/dial.js"), address, "acme", .. numbers]);
             default:
-                Assert.SkipUnless(OnPath("protoc") && File.Exists("/usr/include/google/protobuf/timestamp.proto"), "protoc or libprotobuf-dev is not installed.");
+                Require("protoc");
+                RequireFile("/usr/include/google/protobuf/timestamp.proto", "libprotobuf-dev is not installed.");
                 return await RunAsync(await PythonAsync(), [Sample("python/dial.py"), address, "acme", .. numbers]);
         }
     }
@@ -148,7 +150,7 @@ public sealed partial class SampleTests : IAsyncLifetime
     {
         foreach (var python in new[] { "/usr/bin/python3", "python3" })
         {
-            if ((File.Exists(python) || OnPath(python)) && (await RunAsync(python, "-c", "import grpc, google.protobuf")).Code == 0)
+            if (OnPath(python) && (await RunAsync(python, "-c", "import grpc, google.protobuf")).Code == 0)
             {
                 return python;
             }

@@ -78,6 +78,7 @@ public sealed class LogTests
         await server.Lookup.ExplainAsync(new ExplainRequest { Number = number, Question = Samples.Question() }, cancellationToken: Ct);
         await server.Http.GetAsync(new Uri($"/v1/numbers/{number}/nothing?number={number}", UriKind.Relative), Ct);
         await Fails(server, Samples.Check(number + "99999"));
+        server.ExpectsErrors = true;
         store.OnReadOnTheWayBack = () => throw new InvalidOperationException($"planted: {number}, {number[1..]}");
         await Fails(server, Samples.Check(number));
         store.OnReadOnTheWayBack = () => Task.CompletedTask;

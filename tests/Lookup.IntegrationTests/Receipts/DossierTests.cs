@@ -28,7 +28,7 @@ public sealed class DossierTests : IAsyncLifetime
     {
         await CliRun.Async("receipt", "key", _temp.PathOf("receipt.key"));
         _service = await LocalService.StartAsync(
-            new LookupServerOptions { GrpcPort = 0, JsonPort = 0 },
+            new LookupServerOptions { GrpcPort = 0, JsonPort = 0, StoreReadLimitMs = 10_000 },
             new StoreSettings(_temp.PathOf("data"), null, null),
             new Shell(TextWriter.Null, TextWriter.Null, Stream.Null, TimeProvider.System),
             LogFormat.None,
@@ -44,7 +44,7 @@ public sealed class DossierTests : IAsyncLifetime
     {
         if (_service is not null)
         {
-            await _service.DisposeAsync();
+            await _service.EndAsync();
         }
 
         _temp.Dispose();
@@ -87,7 +87,15 @@ public sealed class DossierTests : IAsyncLifetime
     {
         var log = (string)JsonNode.Parse((await RunAsync("dossier", Number, "--json")).Output)!["entries"]![1]!["receipt"]!["id"]!;
         var key = Directory.GetFiles(_temp.PathOf("data"), "*.key").Single();
-        await Task.Delay(1_100, Token);
+        using (var http = new HttpClient { BaseAddress = _service!.JsonAddress })
+        {
+            // The head that is signed once a second has all of them.
+            while (!(await http.GetStringAsync("metrics", Token)).Contains("lookup_receipts_signed 2\n", StringComparison.Ordinal))
+            {
+                await Task.Delay(50, Token);
+            }
+        }
+
         Directory.CreateDirectory(_temp.PathOf("gone"));
         foreach (var file in Directory.GetFiles(_temp.PathOf("receipts")).Where(f => Path.GetFileName(f) is not "lock"))
         {
@@ -106,7 +114,7 @@ public sealed class DossierTests : IAsyncLifetime
     [Fact]
     public async Task Page_InABrowser_ShowsAllOfItAndPrints()
     {
-        await using var browser = (await Chromium.StartAsync())!;
+        await using var browser = await Chromium.StartAsync();
         var file = _temp.PathOf("dossier.html");
         Assert.Contains("4 entries", (await RunAsync("dossier", Number, "--out", file)).Output, StringComparison.Ordinal);
         await using var page = await browser.NewPageAsync();

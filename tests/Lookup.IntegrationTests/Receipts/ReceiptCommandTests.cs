@@ -66,7 +66,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
     [Fact]
     public async Task Docs_ScriptOfOpensslAndPython_VerifiesAndRefusesAForgedOne()
     {
-        Assert.SkipUnless(Programs.OnPath("python3") && Programs.OnPath("openssl"), "python3 or openssl is not installed.");
+        Programs.Require("sh", "python3", "openssl");
         var docs = await File.ReadAllTextAsync(Path.Combine(Programs.Root(), "docs/receipts.md"), Token);
         var begin = docs.IndexOf("```sh\n", StringComparison.Ordinal) + 6;
         var script = _temp.Write("verify.sh", docs[begin..docs.IndexOf("\n```\n", begin, StringComparison.Ordinal)]);
@@ -197,7 +197,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
     }
 
     private async Task StartAsync() => _service = await LocalService.StartAsync(
-        new LookupServerOptions { GrpcPort = 0, JsonPort = 0 },
+        new LookupServerOptions { GrpcPort = 0, JsonPort = 0, StoreReadLimitMs = 10_000 },
         new StoreSettings(_temp.PathOf("data"), null, null),
         new Shell(TextWriter.Null, TextWriter.Null, Stream.Null, TimeProvider.System),
         LogFormat.None,
@@ -208,7 +208,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
     {
         if (_service is not null)
         {
-            await _service.DisposeAsync();
+            await _service.EndAsync();
             _service = null;
         }
     }

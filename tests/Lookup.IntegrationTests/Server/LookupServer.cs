@@ -29,13 +29,26 @@ public sealed class LookupServer : IAsyncLifetime
 
     internal NumberCipher Cipher { get; private init; } = new(Key);
 
-    /// <summary>With a limit for reads that a loaded machine keeps to.</summary>
-    internal LookupServerOptions Options { get; } =
-        new() { GrpcPort = 0, JsonPort = 0, HealthProbeMs = 50, DrainLimitSeconds = 5, StoreReadLimitMs = 5_000 };
+    /// <summary>With limits that a loaded machine keeps to; what tests them sets others.</summary>
+    internal LookupServerOptions Options { get; } = new()
+    {
+        GrpcPort = 0,
+        JsonPort = 0,
+        HealthProbeMs = 50,
+        DrainLimitSeconds = 5,
+        StoreReadLimitMs = 10_000,
+        StoreWriteLimitMs = 60_000,
+        StoreBatchLimitMs = 60_000,
+        BatchWaitLimitMs = 60_000,
+        WatchSendLimitMs = 60_000,
+    };
 
     internal LogLines Log { get; } = new();
 
     internal TimeProvider Clock { get; init; } = new ShiftedClock(ShiftedClock.Afternoon);
+
+    /// <summary>The test makes the service meet exceptions that no code expects. Everywhere else there must be none.</summary>
+    internal bool ExpectsErrors { get; set; }
 
     internal LookupHost Host => _host!;
 
@@ -50,7 +63,7 @@ public sealed class LookupServer : IAsyncLifetime
     internal RegistryService.RegistryServiceClient Registry => new(Invoker);
 
     internal static async Task<EmbeddedStore> EmbeddedAsync() => await EmbeddedStore.StartAsync(
-        new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64 }, Key, TimeProvider.System, CancellationToken.None);
+        new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, ReadTimeoutMs = 10_000, WriteTimeoutMs = 60_000 }, Key, TimeProvider.System, CancellationToken.None);
 
     /// <summary>Starts on a store that was opened elsewhere, and disposes of it unless others use it too.</summary>
     internal static async Task<LookupServer> StartAsync(
@@ -106,6 +119,7 @@ public sealed class LookupServer : IAsyncLifetime
         }
 
         Cipher.Dispose();
+        Assert.True(ExpectsErrors || _host is null or { ErrorCount: 0 }, $"{_host?.ErrorCount} exceptions that no code expects:\n{Log.All}");
     }
 
     private async Task StartHostAsync()

@@ -1,0 +1,108 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Grpc.Core;
+using Lookup.Server.Access;
+using Lookup.Server.Observability;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Prometheus;
+
+namespace Lookup.Server.Errors;
+
+/// <summary>
+/// Exceptions that no code expects. Each gets an id, which the caller receives, a log entry with its cause under that id, and is
+/// counted: the count of a service without faults stays 0.
+/// </summary>
+internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledErrors> log)
+{
+    private const string Kestrel = "Microsoft.AspNetCore.Server.Kestrel.Core";
+
+    // Set where an answer is written by code that turns exceptions into answers itself, and read where that code logs them.
+    private static readonly AsyncLocal<Watched?> Current = new();
+
+    private readonly Counter _count = metrics.Factory.CreateCounter(
+        "lookup_unhandled_errors_total", "Exceptions that no code expects; the log has each under the id that the caller received.");
+
+    /// <summary>How many there were.</summary>
+    internal long Count => (long)_count.Value;
+
+    /// <summary>Counts and logs an exception.</summary>
+    /// <param name="exception">The exception.</param>
+    /// <param name="where">The method or path of the call, or the part of the program.</param>
+    /// <returns>The id for the caller: 16 hexadecimal digits.</returns>
+    internal string Add(Exception exception, string where)
+    {
+        var id = NewId();
+        _count.Inc();
+        log.LogError("Internal error {Id} in {Where}: {Error}", id, where, exception.ToString());
+        if (Current.Value is { } watched)
+        {
+            watched.Id ??= id;
+        }
+
+        return id;
+    }
+
+    /// <summary>Answers INTERNAL, or HTTP 500, with the id of the exception. Cuts an answer off that has begun.</summary>
+    internal Task AnswerAsync(HttpContext context, Exception exception)
+    {
+        var id = Add(exception, context.Request.Path.Value ?? "");
+        if (context.Response.HasStarted)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        context.Response.Clear();
+        return RefusalWriter.WriteAsync(context, Refusals.Internal(id));
+    }
+
+    /// <summary>
+    /// Whether it is the caller's connection or the frame of its request that failed. Kestrel tells of a stream that was reset before
+    /// the request counts as aborted.
+    /// </summary>
+    internal static bool IsCallers(Exception exception) =>
+        exception is BadHttpRequestException or ConnectionResetException or ConnectionAbortedException
+        || (exception is IOException && exception.Source == Kestrel);
+
+    /// <summary>Notes that a request is no message of its method.</summary>
+    internal static void NoteUnreadable()
+    {
+        if (Current.Value is { } watched)
+        {
+            watched.IsUnreadable = true;
+        }
+    }
+
+    /// <summary>Notes what happens in this flow of control from now on.</summary>
+    internal static Watched Watch() => Current.Value = new Watched();
+
+    private static string NewId()
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        while (true)
+        {
+            RandomNumberGenerator.Fill(bytes);
+            var id = BinaryPrimitives.ReadUInt64BigEndian(bytes).ToString("x16");
+            // One with as many digits in a row as a number has would be masked in the log.
+            if (Redaction.Mask(id) == id)
+            {
+                return id;
+            }
+        }
+    }
+
+    /// <summary>What happened in a flow of control.</summary>
+    internal sealed class Watched
+    {
+        /// <summary>Id of the first exception that was added; null where there was none.</summary>
+        internal string? Id { get; set; }
+
+        /// <summary>The request could not be read.</summary>
+        internal bool IsUnreadable { get; set; }
+
+        /// <summary>What the caller is to be answered; null where nothing happened.</summary>
+        internal RpcException? Refusal() => Id is not null ? Refusals.Internal(Id) : IsUnreadable ? Refusals.Unreadable() : null;
+    }
+}

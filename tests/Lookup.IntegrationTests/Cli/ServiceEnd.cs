@@ -1,0 +1,19 @@
+using Lookup.Cli.Hosting;
+
+namespace Lookup.IntegrationTests.Cli;
+
+/// <summary>Ends services of the tool and fails where one of them met an exception that no code expects.</summary>
+internal static class ServiceEnd
+{
+    internal static async Task EndAsync(this LocalService service)
+    {
+        await service.DisposeAsync();
+        Assert.Equal(0, service.ErrorCount);
+    }
+
+    internal static async Task EndAsync(this FakeService service)
+    {
+        await service.DisposeAsync();
+        Assert.Equal(0, service.ErrorCount);
+    }
+}
