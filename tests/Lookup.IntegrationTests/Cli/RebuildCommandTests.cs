@@ -10,7 +10,7 @@ namespace Lookup.IntegrationTests.Cli;
 public sealed class RebuildCommandTests : IDisposable
 {
     private const int Facts = 2_000;
-    private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
     private readonly TempFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();

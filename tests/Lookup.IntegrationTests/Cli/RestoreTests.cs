@@ -200,7 +200,7 @@ public sealed class RestoreTests : IDisposable
     {
         var shell = new Shell(TextWriter.Null, TextWriter.Null, Stream.Null, TimeProvider.System);
         await using var service = await LocalService.StartAsync(
-            new LookupServerOptions { GrpcPort = 0, JsonPort = 0, StoreReadLimitMs = 5_000 },
+            new LookupServerOptions { GrpcPort = 0, JsonPort = 0, StoreReadLimitMs = 10_000 },
             store,
             shell,
             LogFormat.None,

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
+using Lookup.IntegrationTests.Clients;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Cli;
@@ -112,7 +113,8 @@ public sealed class ScrubFaultTests : IDisposable
     [InlineData("size=3m", "No space left on device")]
     public async Task Disk_ReadOnlyOrFull_IsAnErrorAndNoFinishedScrub(string options, string expected)
     {
-        Assert.SkipUnless(CanMount(), "Needs unshare and the right to mount.");
+        Programs.Require("unshare", "sh", "mount", "ls");
+        Assert.SkipUnless(CanMount(), "The right to mount is missing.");
         var path = _folder.Write("a.txt", Numbers(200_000));
         var disk = Directory.CreateDirectory(_folder.PathOf("disk")).FullName;
         await using var service = await ScriptedService.StartAsync(new ListScript().Script);
@@ -263,15 +265,8 @@ public sealed class ScrubFaultTests : IDisposable
 
     private static bool CanMount()
     {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo("unshare", ["-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]) { RedirectStandardError = true })!;
-            process.WaitForExit();
-            return process.ExitCode == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return false;
-        }
+        using var process = Process.Start(new ProcessStartInfo("unshare", ["-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]) { RedirectStandardError = true })!;
+        process.WaitForExit();
+        return process.ExitCode == 0;
     }
 }

@@ -1,11 +1,15 @@
 using System.Diagnostics;
 using System.Text;
+using Lookup.IntegrationTests.Clients;
 
 namespace Lookup.IntegrationTests.Cli;
 
 /// <summary>The tool as a process of its own.</summary>
 internal sealed class ToolProcess : IDisposable
 {
+    // No test lasts longer.
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
+
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _error = new();
@@ -24,8 +28,14 @@ internal sealed class ToolProcess : IDisposable
 
     public bool HasExited => _process.HasExited;
 
+    /// <summary>Starts it. A service gets a limit for reads that a loaded machine keeps to.</summary>
     public static ToolProcess Start(params string[] arguments)
     {
+        if (arguments[0] == "serve" && !arguments.Contains("--fake"))
+        {
+            arguments = [.. arguments, "--set", "StoreReadLimitMs=5000"];
+        }
+
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "lookup"), arguments)
         {
             RedirectStandardOutput = true,
@@ -47,8 +57,14 @@ internal sealed class ToolProcess : IDisposable
     /// <summary>Ctrl-C; or what a service manager sends, where the tests run in the background of a shell, which ignores Ctrl-C.</summary>
     public void Interrupt()
     {
-        using var kill = Process.Start("kill", [IgnoresInterrupt() ? "-TERM" : "-INT", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
+        if (IgnoresInterrupt())
+        {
+            Signals.Terminate(_process);
+        }
+        else
+        {
+            Signals.Interrupt(_process);
+        }
     }
 
     private bool IgnoresInterrupt()
@@ -63,7 +79,7 @@ internal sealed class ToolProcess : IDisposable
     public async Task<CliRun> EndAsync()
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromMinutes(2));
+        limit.CancelAfter(Limit);
         await _process.WaitForExitAsync(limit.Token);
         await _reading;
         return new CliRun(_process.ExitCode, Output, Error);
@@ -76,7 +92,7 @@ internal sealed class ToolProcess : IDisposable
         while (!condition())
         {
             Assert.False(_process.HasExited, $"The tool ended too early: {Output}{Error}");
-            Assert.True(waited.Elapsed < TimeSpan.FromMinutes(1), $"The tool did not get there: {Output}{Error}");
+            Assert.True(waited.Elapsed < Limit, $"The tool did not get there: {Output}{Error}");
             await Task.Delay(5, TestContext.Current.CancellationToken);
         }
     }

@@ -95,7 +95,7 @@ public sealed class CheckStreamTests
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Test);
         var reading = CollectAsync(client.CheckStreamAsync(Open, Chunks(100), 3, stop.Token));
 
-        await windowFull.Task.WaitAsync(TimeSpan.FromSeconds(30), Test);
+        await windowFull.Task.WaitAsync(Test);
         await Task.Delay(200, Test);
         Assert.Equal(1 + 3, Volatile.Read(ref received));
 
@@ -124,7 +124,7 @@ public sealed class CheckStreamTests
         }
 
         Assert.True(closed);
-        await ended.Task.WaitAsync(TimeSpan.FromSeconds(30), Test);
+        await ended.Task.WaitAsync(Test);
 
         async IAsyncEnumerable<CheckStreamChunk> Source()
         {

@@ -5,6 +5,7 @@ using Google.Rpc;
 using Grpc.Core;
 using Lookup.Client;
 using Lookup.IntegrationTests.Cli;
+using Lookup.IntegrationTests.Store;
 using Lookup.V1;
 using static Lookup.IntegrationTests.ClientLibrary.StreamScripts;
 using Status = Grpc.Core.Status;
@@ -151,9 +152,10 @@ public sealed class CheckStreamTroubleTests
     [Fact]
     public async Task CheckStream_ServiceKilledAndStartedAgain_GoesOn()
     {
-        var first = await ScriptedService.StartAsync(new() { CheckStream = Answering() });
+        // One that no outgoing connection takes meanwhile.
+        var port = RedisServer.FreePort();
+        var first = await ScriptedService.StartAsync(new() { CheckStream = Answering() }, port);
         using var client = ClientOf(first);
-        var port = new Uri(first.Address).Port;
         ScriptedService? second = null;
         var answers = new List<CheckStreamResponse>();
         try
@@ -280,7 +282,7 @@ public sealed class CheckStreamTroubleTests
                 ? Task.Delay(Timeout.Infinite, context.CancellationToken)
                 : Task.CompletedTask),
         });
-        using var client = ClientOf(service, o => o with { StreamAnswerTimeout = TimeSpan.FromMilliseconds(300) });
+        using var client = ClientOf(service, o => o with { StreamAnswerTimeout = TimeSpan.FromSeconds(2) });
 
         AssertAnswered(6, await CollectAsync(client.CheckStreamAsync(Open, Chunks(6), 2, Test)));
         Assert.Equal(3, connections);
@@ -298,14 +300,14 @@ public sealed class CheckStreamTroubleTests
                 return Answering()(requests, responses, context);
             },
         });
-        using var client = ClientOf(service, o => o with { StreamAnswerTimeout = TimeSpan.FromMilliseconds(500) });
+        using var client = ClientOf(service, o => o with { StreamAnswerTimeout = TimeSpan.FromMilliseconds(1_500) });
 
         // Slow to give and slow to take: neither is the service's silence.
         var answers = new List<CheckStreamResponse>();
         await foreach (var answer in client.CheckStreamAsync(Open, Slow(), 2, Test))
         {
             answers.Add(answer);
-            await Task.Delay(answers.Count == 2 ? 900 : 0, Test);
+            await Task.Delay(answers.Count == 2 ? 2_000 : 0, Test);
         }
 
         AssertAnswered(4, answers);
@@ -315,7 +317,7 @@ public sealed class CheckStreamTroubleTests
         {
             await foreach (var chunk in Chunks(4))
             {
-                await Task.Delay(chunk.Sequence == 4 ? 1_500 : 0);
+                await Task.Delay(chunk.Sequence == 4 ? 2_500 : 0);
                 yield return chunk;
             }
         }

@@ -16,7 +16,8 @@ internal static class StreamScripts
 
     internal static LookupClient ClientOf(ScriptedService service, Func<LookupClientOptions, LookupClientOptions>? with = null)
     {
-        var options = new LookupClientOptions { Address = new Uri(service.Address) };
+        // With limits that a loaded machine keeps to; what tests them sets others.
+        var options = new LookupClientOptions { Address = new Uri(service.Address), Timeout = TimeSpan.FromMinutes(2), ConnectTimeout = TimeSpan.FromMinutes(2) };
         return new LookupClient(with is null ? options : with(options));
     }
 

@@ -5,6 +5,7 @@ using Grpc.Core;
 using Lookup.Client;
 using Lookup.Client.Testing;
 using Lookup.IntegrationTests.Cli;
+using Lookup.IntegrationTests.Store;
 using Lookup.V1;
 using static Lookup.IntegrationTests.ClientLibrary.CheckScripts;
 
@@ -70,12 +71,7 @@ public sealed class WatchAsyncTests
     [Fact]
     public async Task Watch_ServiceAway_SaysSoAndGoesOnWhenItIsBack()
     {
-        var port = 0;
-        await using (var first = await ServiceAsync((_, _, _) => Task.CompletedTask))
-        {
-            port = new Uri(first.Address).Port;
-        }
-
+        var port = RedisServer.FreePort();
         using var client = new LookupClient(new LookupClientOptions { Address = new Uri($"http://127.0.0.1:{port}") });
         ScriptedService? service = null;
         try

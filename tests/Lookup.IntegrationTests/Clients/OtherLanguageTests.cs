@@ -35,7 +35,7 @@ public sealed class OtherLanguageTests(LookupServer server) : IClassFixture<Look
     [Fact]
     public async Task Check_FromCurl_AnswersAsFromDotNet()
     {
-        Assert.SkipUnless(OnPath("curl"), "curl is not installed.");
+        Require("curl");
         var number = await ConsentedAsync();
         var body = $$$"""
             {"number": "{{{number}}}", "question": {"organisation": "acme", "purpose": "PURPOSE_COMMERCIAL"}, "whatIf": {"callTime": "2024-03-12T13:00:00Z"}}
@@ -52,8 +52,8 @@ public sealed class OtherLanguageTests(LookupServer server) : IClassFixture<Look
     private async Task<(int Code, string Output, string Error)> CheckFromNodeAsync(string number)
     {
         var folder = Path.Combine(Root(), "tests/clients/node");
-        Assert.SkipUnless(OnPath("node"), "node is not installed.");
-        Assert.SkipUnless(Directory.Exists(Path.Combine(folder, "node_modules")), "npm ci was not run in tests/clients/node.");
+        Require("node");
+        RequireFile(Path.Combine(folder, "node_modules"), "npm ci was not run in tests/clients/node.");
         return await RunAsync("node", [Path.Combine(folder, "check.js"), server.Host.GrpcAddress.Authority, number, "acme", Afternoon]);
     }
 

@@ -3,10 +3,15 @@ using System.Runtime.CompilerServices;
 
 namespace Lookup.IntegrationTests.Clients;
 
-/// <summary>Programs of other languages.</summary>
+/// <summary>
+/// Programs that a test may need beside the .NET SDK. A test that needs one asks for it here first, and is skipped by its name where it
+/// is not installed, or where LOOKUP_TESTS_WITHOUT_PROGRAMS is 1.
+/// </summary>
 internal static class Programs
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+
+    private static readonly bool None = Environment.GetEnvironmentVariable("LOOKUP_TESTS_WITHOUT_PROGRAMS") == "1";
 
     internal static Task<(int Code, string Output, string Error)> RunAsync(string program, params IEnumerable<string> arguments) =>
         RunAsync(Limit, program, arguments);
@@ -30,11 +35,24 @@ internal static class Programs
         return (process.ExitCode, await output, await error);
     }
 
+    /// <summary>Skips the test where one of the programs is not there.</summary>
+    internal static void Require(params ReadOnlySpan<string> programs)
+    {
+        foreach (var program in programs)
+        {
+            Assert.SkipUnless(OnPath(program), $"{program} is not installed.");
+        }
+    }
+
+    /// <summary>Skips the test where a package of a program is not there.</summary>
+    internal static void RequireFile(string path, string advice) => Assert.SkipUnless(!None && Path.Exists(path), advice);
+
     internal static bool OnPath(string program) => Find(program) is not null;
 
     /// <summary>Where a program is; null: not on the path.</summary>
-    internal static string? Find(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(p => Path.Combine(p, program)).FirstOrDefault(File.Exists);
+    internal static string? Find(string program) => None
+        ? null
+        : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(p => Path.Combine(p, program)).FirstOrDefault(File.Exists);
 
     internal static string Root([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "../../.."));
 }

@@ -250,8 +250,8 @@ public sealed partial class ChartTests(ChartTests.Renderer renderer) : IClassFix
     private static async Task<string> FaultsAsync(JsonArray objects)
     {
         var client = Path.Combine(Programs.Root(), "tests/clients/node");
-        Assert.SkipUnless(Programs.OnPath("node"), "node is not installed.");
-        Assert.SkipUnless(Directory.Exists(Path.Combine(client, "node_modules/kubernetes-models")), "npm ci was not run in tests/clients/node.");
+        Programs.Require("node");
+        Programs.RequireFile(Path.Combine(client, "node_modules/kubernetes-models"), "npm ci was not run in tests/clients/node.");
         using var process = Process.Start(new ProcessStartInfo("node", [Path.Combine(client, "kubernetes.mjs")]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         await process.StandardInput.WriteAsync(objects.ToJsonString(JsonSerializerOptions.Default));
         process.StandardInput.Close();
@@ -276,8 +276,8 @@ public sealed partial class ChartTests(ChartTests.Renderer renderer) : IClassFix
         {
             get
             {
-                Assert.SkipUnless(Programs.OnPath("go"), "go is not installed.");
-                Assert.SkipUnless(Directory.Exists(Path.Combine(Packages, "src/github.com/Masterminds/sprig")), "golang-github-masterminds-sprig-dev is not installed.");
+                Programs.Require("env", "go");
+                Programs.RequireFile(Path.Combine(Packages, "src/github.com/Masterminds/sprig"), "golang-github-masterminds-sprig-dev is not installed.");
                 return _folder.PathOf("render");
             }
         }

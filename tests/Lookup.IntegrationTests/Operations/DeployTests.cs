@@ -117,7 +117,7 @@ public sealed partial class DeployTests : IAsyncLifetime
     [Fact]
     public async Task Alerts_AreTakenByPrometheus()
     {
-        Assert.SkipUnless(Programs.OnPath("promtool"), "promtool is not installed.");
+        Programs.Require("promtool");
 
         var (code, output, error) = await Programs.RunAsync("promtool", "check", "rules", Alerts);
 

@@ -36,7 +36,7 @@ public sealed class LivePageTests : IAsyncLifetime
     [Fact]
     public async Task Page_WhileChecksComeIn_DrawsThemAndWhatIsNew()
     {
-        await using var server = await StartAsync(await LookupServer.EmbeddedAsync());
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
         await using var page = await OpenAsync(server);
         var (objected, consented) = (Samples.NewNumber(), Samples.NewNumber());
         await server.Facts.RecordFactsAsync(Samples.Record(Samples.Objection(objected), Samples.Consent(consented)));
@@ -84,7 +84,7 @@ public sealed class LivePageTests : IAsyncLifetime
     {
         // The planted defect: what a check reads lacks the objection; what is read afterwards has it.
         var store = new TroubledStore(await LookupServer.EmbeddedAsync());
-        await using var server = await StartAsync(store, o => o.AllowAuditsPerSecond = 1_000);
+        await using var server = await LookupServer.StartAsync(store, o => o.AllowAuditsPerSecond = 1_000);
         await using var page = await OpenAsync(server);
         var number = Samples.NewNumber();
         await server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(number), Samples.Objection(number)));
@@ -103,7 +103,7 @@ public sealed class LivePageTests : IAsyncLifetime
     public async Task WrongStore_IsToldWithItsFaultAndTheCallsThatFailed()
     {
         var store = new TroubledStore(await LookupServer.EmbeddedAsync());
-        await using var server = await StartAsync(store);
+        await using var server = await LookupServer.StartAsync(store);
         await using var page = await OpenAsync(server);
         await UntilAsync(page, "document.querySelector('#state').textContent === 'serving'");
         store.Trouble = _ => throw new StoreUnavailableException(StoreFault.ForeignEpoch, "The store is another one, number +31612345678.");
@@ -120,18 +120,17 @@ public sealed class LivePageTests : IAsyncLifetime
     [Fact]
     public async Task ServiceGone_IsToldUntilItIsBack()
     {
-        var port = 0;
+        var port = Store.RedisServer.FreePort();
         IPage page;
-        await using (var server = await StartAsync(await LookupServer.EmbeddedAsync()))
+        await using (var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), o => o.JsonPort = port))
         {
-            port = server.Host.JsonAddress.Port;
             page = await OpenAsync(server);
             await UntilAsync(page, "document.querySelector('#state').textContent === 'serving'");
         }
 
         await UntilAsync(page, "document.querySelector('#state').textContent.includes('connection lost') && document.body.classList.contains('old')");
         Assert.NotEqual("–", await TextAsync(page, "#wrong b"));
-        await using var again = await StartAsync(await LookupServer.EmbeddedAsync(), o => o.JsonPort = port);
+        await using var again = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), o => o.JsonPort = port);
 
         await UntilAsync(page, $"document.querySelector('#instance').textContent.includes('{again.Store.Manifest.Epoch:x16}')");
         await UntilAsync(page, "document.querySelector('#state').textContent === 'serving' && !document.body.classList.contains('old')");
@@ -160,7 +159,7 @@ public sealed class LivePageTests : IAsyncLifetime
     [Fact]
     public async Task DarkAndLight_BothAreDrawnInTheirColours()
     {
-        await using var server = await StartAsync(await LookupServer.EmbeddedAsync());
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
         await using var page = await OpenAsync(server);
         var seen = new List<string>();
         foreach (var scheme in (string[])["light", "dark"])
@@ -177,7 +176,7 @@ public sealed class LivePageTests : IAsyncLifetime
     [Fact]
     public async Task NarrowScreen_NeedsNoSidewaysScrolling()
     {
-        await using var server = await StartAsync(await LookupServer.EmbeddedAsync());
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
         await using var page = await OpenAsync(server, 360);
         await UntilAsync(page, "document.querySelector('#state').textContent === 'serving'");
 
@@ -187,7 +186,7 @@ public sealed class LivePageTests : IAsyncLifetime
     [Fact]
     public async Task Keyboard_ReachesTheLinkAndShowsWhereItIs()
     {
-        await using var server = await StartAsync(await LookupServer.EmbeddedAsync());
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
         await using var page = await OpenAsync(server);
 
         await page.Keyboard.PressAsync("Tab");
@@ -212,7 +211,7 @@ public sealed class LivePageTests : IAsyncLifetime
         })()
         """;
 
-    private static async Task UntilAsync(IPage page, string holds, int limitMs = 60_000)
+    private static async Task UntilAsync(IPage page, string holds, int limitMs = 180_000)
     {
         try
         {
@@ -229,21 +228,9 @@ public sealed class LivePageTests : IAsyncLifetime
     private static Task<string> TextAsync(IPage page, string selector) =>
         page.EvaluateExpressionAsync<string>($"document.querySelector({JsonSerializer.Serialize(selector)}).textContent");
 
-    private static async Task<LookupServer> StartAsync(IFactStore store, Action<Lookup.Server.Hosting.LookupServerOptions>? configure = null)
-    {
-        if (!Clients.Programs.OnPath("chromium"))
-        {
-            await store.DisposeAsync();
-            Assert.Skip("chromium is not installed.");
-        }
-
-        return await LookupServer.StartAsync(store, configure);
-    }
-
     private async Task<IPage> OpenAsync(LookupServer server, int width = 1280)
     {
-        Assert.SkipWhen(_browser is null, "chromium is not installed.");
-        var page = await _browser.NewPageAsync();
+        var page = await _browser!.NewPageAsync();
         page.PageError += (_, e) => _faults.Add(e.Message);
         page.Console += (_, e) =>
         {

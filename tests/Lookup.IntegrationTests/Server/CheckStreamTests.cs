@@ -217,8 +217,7 @@ public sealed class CheckStreamTests(LookupServer server) : IClassFixture<Lookup
     [Fact]
     public async Task Stream_Deadline_EndsIt()
     {
-        await using var stream = await StreamCall.OpenAsync(server, Open, new CallOptions(deadline: DateTime.UtcNow.AddSeconds(3)));
-        Assert.Equal(1u, (await stream.AskAsync(1, 31612345678)).Sequence);
+        await using var stream = await StreamCall.OpenAsync(server, Open, new CallOptions(deadline: DateTime.UtcNow.AddSeconds(1)));
         Assert.Equal(StatusCode.DeadlineExceeded, (await stream.RefusedAsync()).StatusCode);
     }
 

@@ -6,7 +6,7 @@ namespace Lookup.IntegrationTests.Server;
 
 public sealed class OperationsTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 

@@ -49,6 +49,9 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
     [Fact]
     public async Task Reserve_NotPlaced_CountsNoMoreOnceItIsOver()
     {
+        var clock = new SteppingClock();
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), clock: clock);
+        await StateAsync(server, 2);
         var number = NewNumber();
         await ReserveAsync(server, number, seconds: 1);
         var placed = await ReserveAsync(server, number, seconds: 1);
@@ -61,7 +64,7 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
             Source = "dialer 7",
         });
         Assert.Equal(Verdict.Deny, (await ReserveAsync(server, number)).Decision.Verdict);
-        await Task.Delay(TimeSpan.FromSeconds(7), Token);
+        clock.AdvanceWall(TimeSpan.FromSeconds(7));
         Assert.Equal(Verdict.Allow, (await ReserveAsync(server, number)).Decision.Verdict);
         // The one that was placed counts on.
         Assert.Equal(Verdict.Deny, (await ReserveAsync(server, number)).Decision.Verdict);
@@ -225,7 +228,7 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
         await using var one = await StartAsync(redis.Options);
         await using var other = await StartAsync(redis.Options);
         await StateAsync(one, 1);
-        await Task.Delay(1_000, Token);
+        await other.Host.FollowRegistryAsync(Token);
         for (var round = 0; round < 24; round++)
         {
             var number = NewNumber();
@@ -257,7 +260,7 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
         }
 
         static async Task<LookupServer> StartAsync(StoreOptions options) => await LookupServer.StartAsync(
-            await StoreAdmin.OpenAsync(options, Sample.Cipher.KeyCheck, TimeProvider.System, Token), o => o.StoreWriteLimitMs = 5_000);
+            await StoreAdmin.OpenAsync(options with { ReadTimeoutMs = 2_000 }, Sample.Cipher.KeyCheck, TimeProvider.System, Token), o => o.StoreWriteLimitMs = 5_000);
     }
 
     private static async Task BreakAsync(RedisServer redis, bool kill)
@@ -271,8 +274,9 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
         }
         else
         {
+            // Longer than a read is waited for.
             redis.Pause();
-            await Task.Delay(700, Token);
+            await Task.Delay(2_500, Token);
             redis.Continue();
         }
     }

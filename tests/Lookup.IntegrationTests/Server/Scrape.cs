@@ -18,7 +18,7 @@ internal sealed class Scrape
     /// <summary>Reads again and again until something holds.</summary>
     internal static async Task<Scrape> UntilAsync(LookupServer server, Func<Scrape, bool> holds)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         while (true)
         {
             var scrape = await OfAsync(server);

@@ -10,7 +10,7 @@ namespace Lookup.IntegrationTests.Server;
 /// <summary>Health of each service by itself: what fails for one of them need not fail for the others.</summary>
 public sealed class ServiceHealthTests
 {
-    private static readonly CancellationToken Test = TestContext.Current.CancellationToken;
+    private static CancellationToken Test => TestContext.Current.CancellationToken;
 
     private readonly string _number = Samples.NewNumber();
 
@@ -84,7 +84,15 @@ public sealed class ServiceHealthTests
 
         await replica.RestartAsync();
         await health.UntilAsync(ServingStatus.Serving, HealthWatches.All);
-        Assert.Equal(Verdict.Allow, await CheckAsync(server));
+        // Where the fences stand still for longer than the bound, as on a loaded machine, a check is refused.
+        Verdict? verdict = null;
+        while (await Record.ExceptionAsync(async () => verdict = await CheckAsync(server)) is { } still)
+        {
+            Assert.Equal(StatusCode.Unavailable, Assert.IsType<RpcException>(still).StatusCode);
+            await Task.Delay(10, Test);
+        }
+
+        Assert.Equal(Verdict.Allow, verdict);
     }
 
     [Theory]

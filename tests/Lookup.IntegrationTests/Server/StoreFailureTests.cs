@@ -158,7 +158,7 @@ public sealed class StoreFailureTests : IAsyncLifetime
     // The probe has its own rhythm; the limit only keeps a failing test from waiting for ever.
     private async Task UntilAsync(ServingStatus expected)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         using var watch = new Health.HealthClient(_server.Invoker).Watch(new HealthCheckRequest { Service = "lookup.v1.LookupService" });
         do
         {

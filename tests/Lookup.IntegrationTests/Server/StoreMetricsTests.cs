@@ -61,7 +61,7 @@ public sealed class StoreMetricsTests
         await StoreAdmin.InitAsync(
             redis.Options, new InitOptions { KeyCheck = cipher.KeyCheck, Partitions = 2, ExpectedFacts = 1_000 }, TimeProvider.System, default);
         await using var server = await LookupServer.StartAsync(
-            await StoreAdmin.OpenAsync(redis.Options, cipher.KeyCheck, TimeProvider.System, default));
+            await StoreAdmin.OpenAsync(redis.Options with { ReadTimeoutMs = 1_000 }, cipher.KeyCheck, TimeProvider.System, default));
         redis.Pause();
         try
         {

@@ -12,7 +12,7 @@ public sealed class WatchPropertyTests
     private const int Numbers = 25;
     private const int Rounds = 120;
 
-    private static readonly CancellationToken Test = TestContext.Current.CancellationToken;
+    private static CancellationToken Test => TestContext.Current.CancellationToken;
 
     public static TheoryData<string> Stores => AnyStore.Both;
 

@@ -10,7 +10,7 @@ namespace Lookup.IntegrationTests.Server;
 /// <summary>What a stream of changes tells, on every store.</summary>
 public sealed class WatchTests
 {
-    private static readonly CancellationToken Test = TestContext.Current.CancellationToken;
+    private static CancellationToken Test => TestContext.Current.CancellationToken;
 
     public static TheoryData<string> Stores => AnyStore.Both;
 

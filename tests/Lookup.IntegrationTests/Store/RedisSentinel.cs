@@ -14,7 +14,7 @@ internal sealed class RedisSentinel : IAsyncDisposable
     // Silence after which a primary is held to be dead. Shorter, and a machine under load would fail over by itself.
     private const int DownAfterMs = 2_000;
 
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     private readonly List<RedisServer> _servers = [];
     private readonly List<RedisServer> _sentinels = [];
@@ -28,7 +28,7 @@ internal sealed class RedisSentinel : IAsyncDisposable
 
     internal IReadOnlyList<RedisServer> Sentinels => _sentinels;
 
-    internal StoreOptions Options => new()
+    internal StoreOptions Options => RedisServer.Patient with
     {
         ConnectionString = string.Join(',', _sentinels.Select(sentinel => $"127.0.0.1:{sentinel.Port}")) + ",serviceName=" + Name,
     };

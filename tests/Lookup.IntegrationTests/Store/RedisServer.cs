@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Lookup.IntegrationTests.Clients;
 using Lookup.Redis;
 using Lookup.Redis.Store;
 using StackExchange.Redis;
@@ -10,9 +11,6 @@ namespace Lookup.IntegrationTests.Store;
 /// <summary>A redis-server of our own on a free loopback port, with its files in a folder of its own.</summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
-    private static readonly string? Binary = new[] { "/usr/bin/redis-server", "/usr/local/bin/redis-server", "/opt/homebrew/bin/redis-server" }
-        .FirstOrDefault(File.Exists);
-
     private readonly string _folder = Directory.CreateTempSubdirectory("lookup-redis-").FullName;
     private readonly string[] _arguments;
     private readonly string? _configuration;
@@ -39,7 +37,10 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <summary>Whether its process is there; a paused one is.</summary>
     internal bool IsRunning => _process is { HasExited: false };
 
-    internal StoreOptions Options => new() { ConnectionString = $"127.0.0.1:{Port}{_access}" };
+    /// <summary>With limits that a loaded machine keeps to; what tests them says others.</summary>
+    internal StoreOptions Options => Patient with { ConnectionString = $"127.0.0.1:{Port}{_access}" };
+
+    internal static StoreOptions Patient => new() { ConnectionString = "", ConnectTimeoutMs = 30_000, ReadTimeoutMs = 10_000, WriteTimeoutMs = 60_000 };
 
     internal static Task<RedisServer> StartAsync(params string[] arguments) => StartWithFileAsync(null, arguments);
 
@@ -50,7 +51,7 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts one whose configuration file asks for a password.</summary>
     internal static async Task<RedisServer> StartWithPasswordAsync(string? configuration, string? password, params string[] arguments)
     {
-        Assert.SkipWhen(Binary is null, "redis-server is not installed.");
+        Programs.Require("redis-server");
         var server = new RedisServer(configuration, password is null ? "" : ",password=" + password, arguments);
         for (var attempt = 0; attempt < 5; attempt++)
         {
@@ -64,13 +65,13 @@ internal sealed class RedisServer : IAsyncDisposable
 
     internal async Task RestartAsync() => Assert.True(await TryStartAsync(), "redis-server does not start again.");
 
-    internal void Pause() => Signal("-STOP");
+    internal void Pause() => Signals.Freeze(_process!);
 
-    internal void Continue() => Signal("-CONT");
+    internal void Continue() => Signals.Thaw(_process!);
 
     internal async Task KillAsync()
     {
-        Signal("-KILL");
+        Signals.End(_process!);
         await _process!.WaitForExitAsync();
     }
 
@@ -88,7 +89,7 @@ internal sealed class RedisServer : IAsyncDisposable
     private async Task<bool> TryStartAsync()
     {
         _process?.Dispose();
-        var start = new ProcessStartInfo(Binary!) { RedirectStandardOutput = true, WorkingDirectory = _folder };
+        var start = new ProcessStartInfo(Programs.Find("redis-server")!) { RedirectStandardOutput = true, WorkingDirectory = _folder };
         if (_configuration is not null)
         {
             var file = Path.Combine(_folder, "server.conf");
@@ -107,13 +108,15 @@ internal sealed class RedisServer : IAsyncDisposable
         _process.OutputDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
         var until = Stopwatch.StartNew();
-        while (until.Elapsed < TimeSpan.FromSeconds(20) && !_process.HasExited)
+        while (until.Elapsed < TimeSpan.FromMinutes(1) && !_process.HasExited)
         {
             try
             {
                 // A sentinel answers nothing that a general client asks first.
-                if ((await ServerReply.AskAsync(Options, new IPEndPoint(IPAddress.Loopback, Port), true, TimeProvider.System, default, "PING"))[0].Text == "PONG")
-                    return true;
+                // Whether it is this one: another may have taken the port meanwhile.
+                var told = await ServerReply.AskAsync(Options, new IPEndPoint(IPAddress.Loopback, Port), true, TimeProvider.System, default, "PING", "INFO server");
+                if (told[0].Text == "PONG")
+                    return told[1].Text?.Contains($"process_id:{_process.Id}\r", StringComparison.Ordinal) == true;
             }
             catch (StoreUnavailableException)
             {
@@ -124,12 +127,6 @@ internal sealed class RedisServer : IAsyncDisposable
         }
 
         return false;
-    }
-
-    private void Signal(string signal)
-    {
-        using var kill = Process.Start("kill", [signal, $"{_process!.Id}"]);
-        kill.WaitForExit();
     }
 
     /// <summary>A port below those that outgoing connections take, so that none of them has it before the server does.</summary>

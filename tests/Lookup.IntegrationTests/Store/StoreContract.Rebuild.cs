@@ -27,6 +27,7 @@ public abstract partial class StoreContract
         });
         var generations = new HashSet<int>();
         string? wrong = null;
+        var seen = 0;
         var watching = Task.Run(async () =>
         {
             var random = new Random(1);
@@ -43,8 +44,11 @@ public abstract partial class StoreContract
                         wrong ??= $"A fact of {known} is called absent by generation {state.Generation}.";
                     generations.Add(state.Generation);
                 }
+
+                Volatile.Write(ref seen, generations.Max());
             }
         });
+        await SeenAsync(1);
         for (var p = 0; p < Store.Manifest.Partitions; p++)
         {
             var built = await Store.Filters.RebuildAsync(p, Fast, _ => { }, Token);
@@ -57,6 +61,7 @@ public abstract partial class StoreContract
             await Task.Delay(5, Token);
         }
 
+        await SeenAsync(2);
         await stop.CancelAsync();
         await writing;
         await watching;
@@ -67,6 +72,14 @@ public abstract partial class StoreContract
         for (var p = 0; p < Store.Manifest.Partitions; p++)
         {
             Assert.False(await behind.GetDatabase().KeyExistsAsync(Keys.Filter(p, 1)));
+        }
+
+        async Task SeenAsync(int generation)
+        {
+            while (Volatile.Read(ref seen) < generation && !watching.IsCompleted)
+            {
+                await Task.Delay(5, Token);
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+using Lookup.IntegrationTests.Clients;
 using Lookup.Load.Processes;
 using Lookup.Load.Results;
 
@@ -14,6 +15,7 @@ public sealed class DefectTests
     [MemberData(nameof(Patches))]
     public async Task Patch_OnTheSourcesOfNow_FindsItsPlace(string name)
     {
+        Programs.Require("git");
         var result = await Tool.RunAsync(
             "git", ["-C", Repository.Root, "apply", "--check", Path.Combine(Folder, name + ".patch")], TestContext.Current.CancellationToken);
 
