@@ -204,7 +204,11 @@ public sealed class AccessEffectTests
     public async Task Store_GoesAway_NobodyIsLetInAndStreamsEnd()
     {
         var store = new TroubledStore(await LookupServer.EmbeddedAsync());
-        await using var guarded = await GuardedServer.StartAsync(store, o => o.StoreReadLimitMs = 100);
+        await using var guarded = await GuardedServer.StartAsync(store, o =>
+        {
+            o.StoreReadLimitMs = 100;
+            o.FreshnessBoundMs = 1_000;
+        });
         var key = await guarded.KeyAsync("dialer", Roles.Check, GuardedServer.Own);
         using var list = new LookupService.LookupServiceClient(guarded.As(key)).CheckStream(cancellationToken: Token);
         await list.RequestStream.WriteAsync(new CheckStreamRequest { Open = new CheckStreamOpen { Question = Samples.Question() } }, Token);

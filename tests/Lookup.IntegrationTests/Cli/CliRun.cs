@@ -1,12 +1,16 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Lookup.Cli;
 using Lookup.Cli.Output;
 
 namespace Lookup.IntegrationTests.Cli;
 
 /// <summary>A command run in this process.</summary>
-internal sealed record CliRun(int ExitCode, string Output, string Error)
+internal sealed partial record CliRun(int ExitCode, string Output, string Error)
 {
+    /// <summary>What it told on standard error, but for its progress, which it tells where it takes longer than some seconds.</summary>
+    public string Error { get; } = Progress().Replace(Error, "");
+
     public static Task<CliRun> Async(params string[] arguments) => WithInputAsync("", arguments);
 
     public static async Task<CliRun> WithInputAsync(string input, params string[] arguments)
@@ -18,6 +22,9 @@ internal sealed record CliRun(int ExitCode, string Output, string Error)
         var exitCode = await CliApp.RunAsync(arguments, shell, TestContext.Current.CancellationToken);
         return new CliRun(exitCode, Encoding.UTF8.GetString(raw.ToArray()) + output, error.ToString());
     }
+
+    [GeneratedRegex(@"^\S+: [\d.,]+ lines, [\d.,]+/s.*\n", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    private static partial Regex Progress();
 }
 
 /// <summary>A folder that goes with the test.</summary>

@@ -83,10 +83,7 @@ public sealed class KeyChangeTests : IDisposable
         await using var any = await StartAsync(kind);
         var (store, keys) = await any.OpenAsync(Old, New);
         await using var open = store;
-        for (var n = 0; n < Numbers; n++)
-        {
-            await store.WriteAsync([Objection(n, at: 1, detail: $"text {n}")], Token);
-        }
+        await store.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1, detail: $"text {n}"))], Token);
 
         var random = new Random(1);
         var steps = new HashSet<KeyChangeStep>();
@@ -133,10 +130,7 @@ public sealed class KeyChangeTests : IDisposable
         await using var any = await StartAsync(kind);
         var (store, _) = await any.OpenAsync(Old, New);
         await using var open = store;
-        for (var n = 0; n < Numbers; n++)
-        {
-            await store.WriteAsync([Objection(n, at: 1)], Token);
-        }
+        await store.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1))], Token);
 
         using var stop = new CancellationTokenSource();
         var acknowledged = new HashSet<int>[4];
@@ -376,10 +370,7 @@ public sealed class KeyChangeTests : IDisposable
         await using var any = await StartAsync(AnyStore.Redis, "--appendonly", "yes", "--appendfsync", "always");
         var (store, keys) = await any.OpenAsync(Old, New);
         await using var open = store;
-        for (var n = 0; n < Numbers; n++)
-        {
-            await store.WriteAsync([Objection(n, at: 1, detail: $"text {n}")], Token);
-        }
+        await store.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1, detail: $"text {n}"))], Token);
 
         for (var run = 0; run < 3; run++)
         {
@@ -411,11 +402,8 @@ public sealed class KeyChangeTests : IDisposable
         await using var open = store;
         var session = await ImportSession.BeginAsync(store.Imports, new StoredImport { Id = "", Source = "file", Actor = "ann" }, TimeProvider.System, Token);
         var source = await session.SourceIdAsync("file", "ann", Token);
-        for (var n = 0; n < Numbers; n++)
-        {
-            var fact = Objection(n, at: 1);
-            await store.WriteAsync([fact with { Entry = fact.Entry with { Source = source } }], Token);
-        }
+        await store.WriteAsync(
+            [.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1)).Select(fact => fact with { Entry = fact.Entry with { Source = source } })], Token);
 
         await session.EndAsync(Token);
         // Far behind, as if killed near its end.
