@@ -7,6 +7,7 @@ using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Records;
+using Lookup.Server.Services;
 
 namespace Lookup.Benchmarks;
 
@@ -30,6 +31,7 @@ public class ChunkBenchmarks : IDisposable
         _question = new Question
         {
             CallTime = new DateTimeOffset(2024, 3, 12, 14, 0, 0, TimeSpan.FromHours(1)).ToUnixTimeMilliseconds(),
+            OrganisationName = "acme",
             Organisation = Scope.Of("acme"),
             OrganisationGroup = Scope.Of("acme"),
             Purpose = Purpose.Commercial,
@@ -54,7 +56,7 @@ public class ChunkBenchmarks : IDisposable
 
         var filters = new FreshFilters(Partitions);
         filters.Take(replicas);
-        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, new RecordCache(Partitions, 0));
+        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, new RecordCache(Partitions, 0), new ScopeNames(null!));
     }
 
     public void Dispose()

@@ -7,6 +7,7 @@ using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Records;
+using Lookup.Server.Services;
 
 namespace Lookup.Benchmarks;
 
@@ -36,6 +37,7 @@ public class RecordCacheBenchmarks : IDisposable
         _question = new Question
         {
             CallTime = new DateTimeOffset(2024, 3, 12, 14, 0, 0, TimeSpan.FromHours(1)).ToUnixTimeMilliseconds(),
+            OrganisationName = "acme",
             Organisation = Scope.Of("acme"),
             OrganisationGroup = Scope.Of("acme"),
             Purpose = Purpose.Commercial,
@@ -72,7 +74,10 @@ public class RecordCacheBenchmarks : IDisposable
 
         var filters = new FreshFilters(Partitions);
         filters.Take(replicas);
-        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, _cache);
+        // All that is found is named, so no store is asked.
+        var names = new ScopeNames(null!);
+        names.Learn(_question.Organisation, "acme");
+        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, _cache, names);
     }
 
     public void Dispose()

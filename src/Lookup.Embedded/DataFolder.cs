@@ -1,4 +1,14 @@
+// For: a folder that one process has, whatever is removed from it.
+//
+//   number.key     the number key
+//   initialised    the store's epoch: from then on it must not open without facts
+//   db/            the files of the engine, see Engine/; earlier versions had those of Garnet, in store/
+//   socket/        the socket of the process that has it open
+//   lock           what earlier versions lock
+//
+// The folder itself is locked, which no removal of a file undoes, and so is the engine's commit mark, which a store needs.
 using System.Globalization;
+using Lookup.Embedded.Engine;
 
 namespace Lookup.Embedded;
 
@@ -8,13 +18,15 @@ internal sealed class DataFolder : IDisposable
     // Names of sockets are limited to about 100 bytes.
     private const int MaxSocketFolder = 90;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private readonly FolderLock? _folderLock;
     private readonly FileStream _lock;
     private readonly bool _temporary;
 
-    private DataFolder(string path, string socketFolder, FileStream lockFile, bool temporary)
+    private DataFolder(string path, string socketFolder, FolderLock? folderLock, FileStream lockFile, bool temporary)
     {
         Path = path;
         SocketFolder = socketFolder;
+        _folderLock = folderLock;
         _lock = lockFile;
         _temporary = temporary;
     }
@@ -26,41 +38,49 @@ internal sealed class DataFolder : IDisposable
 
     internal string KeyFile => System.IO.Path.Combine(Path, "number.key");
 
-    internal string StoreFolder => System.IO.Path.Combine(Path, "store");
+    /// <summary>Where the engine's files are.</summary>
+    internal string StoreFolder => System.IO.Path.Combine(Path, "db");
+
+    /// <summary>Where those are that are being made from the ones of an earlier version.</summary>
+    internal string ConvertedFolder => System.IO.Path.Combine(Path, "db-converted");
+
+    /// <summary>Where an earlier version had its files.</summary>
+    internal string OldStoreFolder => System.IO.Path.Combine(Path, "store");
 
     /// <summary>Whether an earlier process left facts here.</summary>
-    internal bool HasStore => File.Exists(Marker);
+    internal bool HasStore => IsMarked || StoreEngine.IsThere(StoreFolder) || NeedsConversion;
+
+    /// <summary>Whether an earlier process finished the store here.</summary>
+    internal bool IsMarked => File.Exists(Marker);
+
+    /// <summary>Whether the files are those of an earlier version.</summary>
+    internal bool NeedsConversion => !Directory.Exists(StoreFolder) && Directory.Exists(System.IO.Path.Combine(OldStoreFolder, "AOF"));
 
     private string Marker => System.IO.Path.Combine(Path, "initialised");
 
-    /// <summary>Opens a folder.</summary>
-    /// <exception cref="InvalidOperationException">Another process has it open.</exception>
+    /// <summary>Opens a folder, which is made where its parent is there.</summary>
+    /// <exception cref="InvalidOperationException">Another process has it open, or it cannot be used; the message says why.</exception>
     internal static DataFolder Open(string? path)
     {
-        var full = path is null ? Private("lookup-memory-") : System.IO.Path.GetFullPath(path);
-        Directory.CreateDirectory(full);
-        if (!OperatingSystem.IsWindows() && path is null)
-            File.SetUnixFileMode(full, OwnerOnly);
-        FileStream lockFile;
+        FolderLock? folderLock = null;
+        FileStream? lockFile = null;
+        var full = "";
         try
         {
-            lockFile = new FileStream(
-                System.IO.Path.Combine(full, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            full = path is null ? Private("lookup-memory-") : System.IO.Path.GetFullPath(path);
+            Make(full);
+            if (!OperatingSystem.IsWindows() && path is null)
+                File.SetUnixFileMode(full, OwnerOnly);
+            folderLock = FolderLock.TryTake(full) ?? throw new InvalidOperationException(InUse(full));
+            lockFile = new FileStream(System.IO.Path.Combine(full, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new DataFolder(full, SocketFolderIn(full), folderLock, lockFile, temporary: path is null);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
         {
-            throw new InvalidOperationException($"The data folder {full} is in use by another process.", e);
+            lockFile?.Dispose();
+            folderLock?.Dispose();
+            throw e as InvalidOperationException ?? new InvalidOperationException(Explain(e, full), e);
         }
-
-        // In the folder itself nothing is left behind in another place when the process is killed.
-        var socketFolder = System.IO.Path.Combine(full, "socket");
-        if (System.Text.Encoding.UTF8.GetByteCount(socketFolder) > MaxSocketFolder)
-            socketFolder = Private("lookup-");
-        else if (OperatingSystem.IsWindows())
-            Directory.CreateDirectory(socketFolder);
-        else
-            Directory.CreateDirectory(socketFolder, OwnerOnly);
-        return new DataFolder(full, socketFolder, lockFile, temporary: path is null);
     }
 
     /// <summary>From now on the folder counts as one with facts: without them it must not open.</summary>
@@ -71,13 +91,77 @@ internal sealed class DataFolder : IDisposable
         stream.Flush(flushToDisk: true);
     }
 
+    /// <summary>Puts the converted files in place, and removes the old ones.</summary>
+    internal void TakeConverted()
+    {
+        Directory.Move(ConvertedFolder, StoreFolder);
+        RemoveOld();
+    }
+
+    /// <summary>Removes the files of an earlier version once there are those of this one.</summary>
+    internal void RemoveOld()
+    {
+        if (StoreEngine.IsThere(StoreFolder) && Directory.Exists(OldStoreFolder))
+            Directory.Delete(OldStoreFolder, recursive: true);
+    }
+
     public void Dispose()
     {
         _lock.Dispose();
-        Directory.Delete(SocketFolder, recursive: true);
+        if (Directory.Exists(SocketFolder))
+            Directory.Delete(SocketFolder, recursive: true);
+        _folderLock?.Dispose();
         if (_temporary)
             Directory.Delete(Path, recursive: true);
     }
 
+    private static void Make(string full)
+    {
+        if (Directory.Exists(full))
+            return;
+        if (File.Exists(full))
+            throw new InvalidOperationException($"The data folder {full} is a file; name a folder.");
+        if (System.IO.Path.GetDirectoryName(full) is { } parent && !Directory.Exists(parent))
+            throw new InvalidOperationException($"The data folder {full} cannot be made, because {parent} does not exist: make that first, or correct the path.");
+        Directory.CreateDirectory(full);
+    }
+
+    private static string SocketFolderIn(string full)
+    {
+        // In the folder itself nothing is left behind in another place when the process is killed.
+        var folder = System.IO.Path.Combine(full, "socket");
+        if (System.Text.Encoding.UTF8.GetByteCount(folder) > MaxSocketFolder)
+            return Private("lookup-");
+        if (OperatingSystem.IsWindows())
+            Directory.CreateDirectory(folder);
+        else
+            Directory.CreateDirectory(folder, OwnerOnly);
+        return folder;
+    }
+
+    private static string Explain(Exception e, string full) => (e, Errno(e)) switch
+    {
+        (_, Errors.ReadOnly) => $"The data folder {full} is on a disk that is mounted read-only: mount it for writing, or name another folder.",
+        (_, Errors.Full) => $"The disk of the data folder {full} is full: free some space, then start again.",
+        (_, Errors.TooManyFiles) => $"The data folder {full} cannot be opened, because this process has as many files open as it may: raise the limit (ulimit -n), then start again.",
+        (UnauthorizedAccessException, _) => $"The data folder {full} cannot be written by the user {Environment.UserName}: change its owner or its rights, or name another folder.",
+        (_, Errors.WouldBlock) => InUse(full),
+        _ when OperatingSystem.IsWindows() => InUse(full),
+        _ => $"The data folder {full} cannot be used: {e.Message}",
+    };
+
+    private static string InUse(string full) => $"The data folder {full} is in use by another process.";
+
+    // .NET passes the system's number on.
+    private static int Errno(Exception e) => e.HResult;
+
     private static string Private(string prefix) => Directory.CreateTempSubdirectory(prefix).FullName;
+
+    private static class Errors
+    {
+        internal const int WouldBlock = 11;
+        internal const int TooManyFiles = 24;
+        internal const int Full = 28;
+        internal const int ReadOnly = 30;
+    }
 }

@@ -15,10 +15,10 @@ public sealed record EmbeddedOptions
     /// <summary>Newest changes kept in the feed of each partition, 16 to 1,000,000.</summary>
     public int FeedLength { get; init; } = 16_384;
 
-    /// <summary>Memory for the store's records in MiB, 64 to 262,144. What is beyond it lies on the disk.</summary>
-    public int MemoryMiB { get; init; } = 4_096;
+    /// <summary>Memory for what was read of the store's files, in MiB, 64 to 262,144. It is taken as it is needed.</summary>
+    public int MemoryMiB { get; init; } = 512;
 
-    /// <summary>Size of the log in MiB, 16 to 65,536, at which a checkpoint is taken and the log cut.</summary>
+    /// <summary>Size of the log in MiB, 16 to 65,536, from which on its oldest part is written to files of their own and cut off.</summary>
     public int LogLimitMiB { get; init; } = 256;
 
     /// <summary>Longest wait for a read in milliseconds, 5 to 10,000.</summary>

@@ -1,5 +1,7 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Embedded.Conversion;
+using Lookup.Embedded.Engine;
 using Lookup.Redis;
 using Lookup.Redis.Store;
 using Microsoft.Extensions.Logging;
@@ -7,17 +9,20 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Lookup.Embedded;
 
-/// <summary>The store in this process: Garnet on a data folder, set up at the first start, recovered at every other.</summary>
+/// <summary>The store in this process: RocksDB on a data folder, set up at the first start, recovered at every other.</summary>
 public sealed class EmbeddedStore : IFactStore
 {
+    // A connection within the process waits for nothing but a processor, and a start must not fail because there is none.
+    private const int ConnectTimeoutMs = 60_000;
+
     private readonly IFactStore _store;
-    private readonly GarnetHost _garnet;
+    private readonly EmbeddedServer _server;
     private readonly DataFolder _folder;
 
-    private EmbeddedStore(IFactStore store, GarnetHost garnet, DataFolder folder, NumberCipher cipher)
+    private EmbeddedStore(IFactStore store, EmbeddedServer server, DataFolder folder, NumberCipher cipher)
     {
         _store = store;
-        _garnet = garnet;
+        _server = server;
         _folder = folder;
         Cipher = cipher;
     }
@@ -26,7 +31,10 @@ public sealed class EmbeddedStore : IFactStore
     public NumberCipher Cipher { get; }
 
     /// <summary>How this process reaches the server; holds its password.</summary>
-    internal string ConnectionString => _garnet.ConnectionString;
+    internal string ConnectionString => _server.ConnectionString;
+
+    /// <summary>The values behind the server.</summary>
+    internal StoreEngine Engine => _server.Engine;
 
     /// <summary>Where its files are.</summary>
     public string Folder => _folder.Path;
@@ -84,44 +92,50 @@ public sealed class EmbeddedStore : IFactStore
         if (faults.Length > 0)
             throw new ArgumentException("The embedded store's settings are wrong: " + string.Join(" ", faults), nameof(options));
 
+        if (OpenFileLimit.Fault(OpenFileLimit.NeededByStore) is { } tooFew)
+            throw new InvalidOperationException(tooFew);
         var folder = DataFolder.Open(options.Folder);
         NumberCipher? cipher = null;
-        GarnetHost? garnet = null;
+        EmbeddedServer? server = null;
         try
         {
             cipher = key is { } one ? new NumberCipher(one.Span) : new NumberCipher(NumberKeysOf(folder));
-            garnet = await Task.Run(() => GarnetHost.Start(options, folder, logs ?? NullLoggerFactory.Instance), cancellation);
+            var log = logs ?? NullLoggerFactory.Instance;
+            if (folder.NeedsConversion)
+                await GarnetConversion.RunAsync(options, folder, clock, log, cancellation);
+            folder.RemoveOld();
+            if (folder.IsMarked && !StoreEngine.IsThere(folder.StoreFolder))
+                throw new StoreUnavailableException(StoreFault.NotInitialised, EngineFaults.OfGone(folder.StoreFolder).Message);
+            server = await Task.Run(() => EmbeddedServer.Start(options, folder, clock, log), cancellation);
             var link = await RedisLink.ConnectAsync(
                 new StoreOptions
                 {
-                    ConnectionString = garnet.ConnectionString,
-                    // It is in this process: on a busy machine it is slow, not away.
-                    ConnectTimeoutMs = 60_000,
+                    ConnectionString = server.ConnectionString,
+                    ConnectTimeoutMs = ConnectTimeoutMs,
                     ReadTimeoutMs = options.ReadTimeoutMs,
                     WriteTimeoutMs = options.WriteTimeoutMs,
                     FeedLength = options.FeedLength,
                 },
                 clock,
                 cancellation,
-                commit: options.Folder is null ? null : "COMMITAOF",
                 hasChannels: false);
-            if (!folder.HasStore)
-            {
-                var manifest = await StoreAdmin.InitAsync(
-                    link, init with { KeyCheck = cipher.KeyCheck }, new OwnServerCheck(), clock, cancellation);
-                await link.CommitAsync(cancellation);
-                folder.MarkInitialised(manifest.Epoch);
-            }
-
-            await StoreRecovery.CheckAsync(link, cancellation);
+            await PrepareAsync(link, folder, init with { KeyCheck = cipher.KeyCheck }, clock, cancellation);
             var store = await StoreAdmin.OpenAsync(link, cipher, null, new OwnServerCheck(), cancellation);
-            return new EmbeddedStore(store, garnet, folder, cipher);
+            return new EmbeddedStore(store, server, folder, cipher);
         }
-        catch
+        catch (Exception e)
         {
-            garnet?.Dispose();
+            if (server is not null)
+                await server.DisposeAsync();
             cipher?.Dispose();
             folder.Dispose();
+            if (e is EngineFault fault)
+            {
+                throw fault.Code == EngineFault.Damaged
+                    ? new StoreUnavailableException(StoreFault.Damaged, e.Message, e)
+                    : new InvalidOperationException(e.Message, e);
+            }
+
             throw;
         }
     }
@@ -178,6 +192,16 @@ public sealed class EmbeddedStore : IFactStore
     public IDisposable Listen(Action heard) => _store.Listen(heard);
 
     /// <inheritdoc/>
+    public void Expect(IKnownFacts known) => _store.Expect(known);
+
+    /// <inheritdoc/>
+    public uint MarkOf(int partition, ulong version) => _store.MarkOf(partition, version);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation) =>
+        _store.HasAsync(partition, version, mark, cancellation);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation) =>
         _store.ReadChangesAsync(partition, since, max, cancellation);
 
@@ -195,9 +219,22 @@ public sealed class EmbeddedStore : IFactStore
     public async ValueTask DisposeAsync()
     {
         await _store.DisposeAsync();
-        _garnet.Dispose();
+        await _server.DisposeAsync();
         Cipher.Dispose();
         _folder.Dispose();
+    }
+
+    // A set-up that was stopped goes on, and one that was finished is marked, so that it does not open without its facts.
+    private static async Task PrepareAsync(
+        RedisLink link, DataFolder folder, InitOptions init, TimeProvider clock, CancellationToken cancellation)
+    {
+        if (folder.IsMarked)
+            return;
+        var found = await StoreAdmin.ManifestAsync(link, cancellation);
+        var manifest = found[1].IsNull || found[5] == StoreManifestFormat.Initialising
+            ? await StoreAdmin.InitAsync(link, init, new OwnServerCheck(), clock, cancellation)
+            : StoreManifestFormat.Read(found).Manifest;
+        folder.MarkInitialised(manifest.Epoch);
     }
 
     private static IReadOnlyList<byte[]> NumberKeysOf(DataFolder folder) =>

@@ -6,17 +6,29 @@
 //
 //   {pp}m        hash   e epoch, v version, n timelines, g filter generations ("1:4096,2:8192": generation:blocks, the
 //                       first answers), l last generation given out, b steps of a build, t time of the last one,
-//                       xBB erasures in a bucket while facts are copied to another number key, whose stage is behind the
-//                       epoch ("…/1"), see StoreKeys
+//                       sG version up to which the sums of a filter are kept, c the same of the counts, o 1 once these
+//                       are complete, xBB erasures in a bucket while facts are copied to another number key, whose stage
+//                       is behind the epoch ("…/1"), see StoreKeys
 //   {pp}b:BB     hash   bucket (two raw bytes): 14 bytes of the number's key + 7 bytes of fact id -> timeline
 //   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read
 //   {pp}c:BB     hash   field of the bucket + effective time (8 bytes) -> claims of a shared version, see FactClaims
 //   {pp}x:G      string filter, see BlockFilter
+//   {pp}y:G      hash   number of a piece of the filter -> sum of the weights of its bits, see FilterSums
+//   {pp}o        string timelines in each bucket, two bytes each, see BucketCounts
 //   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
 //   {pp}w        never there: what a write that changes nothing names, to find out whether writes are taken
 //   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports, :credentials,
 //   :grants, :builder, :rekeyer; :w as {pp}w
+//   {lookup}:import-order          sorted set  ids of imports by their time
+//   {lookup}:imports-empty         sorted set  those that recorded nothing, by when they were last heard of
+//   {lookup}:imports-of:REGISTER   set         ids of the imports of a register
+//   {lookup}:import-sources:ID     set         numbers of the sources of an import
+//   {lookup}:approval:SHA256       string      what one administrator asked for and a second one must; it goes by itself
+//   {lookup}:new-sources:YYYYMMDD  hash        credential -> sources that it was the first to use that day
 using System.Buffers.Binary;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using StackExchange.Redis;
@@ -41,12 +53,25 @@ internal static class Keys
     internal static readonly RedisKey Organisations = "{lookup}:organisations";
     internal static readonly RedisKey Snapshots = "{lookup}:snapshots";
     internal static readonly RedisKey Imports = "{lookup}:imports";
+    internal static readonly RedisKey ImportOrder = "{lookup}:import-order";
+    internal static readonly RedisKey EmptyImports = "{lookup}:imports-empty";
     internal static readonly RedisKey Credentials = "{lookup}:credentials";
     internal static readonly RedisKey Grants = "{lookup}:grants";
     internal static readonly RedisKey Builder = "{lookup}:builder";
     internal static readonly RedisKey Rekeyer = "{lookup}:rekeyer";
 
     private const string Hex = "0123456789abcdef";
+
+    /// <summary>By a hash of the action, which may be long.</summary>
+    internal static RedisKey Approval(string action) =>
+        "{lookup}:approval:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(action)));
+
+    internal static RedisKey ImportsOf(string register) => "{lookup}:imports-of:" + register;
+
+    internal static RedisKey ImportSources(string importId) => "{lookup}:import-sources:" + importId;
+
+    internal static RedisKey NewSources(DateTimeOffset now) =>
+        string.Create(CultureInfo.InvariantCulture, $"{{lookup}}:new-sources:{now.UtcDateTime:yyyyMMdd}");
 
     /// <summary>In place of a partition: what belongs to the store as a whole.</summary>
     internal const int Shared = -1;
@@ -82,6 +107,14 @@ internal static class Keys
     internal static RedisKey Feed(int partition) => Plain(partition, (byte)'f');
 
     internal static RedisKey Filter(int partition, int generation) => $"{{{partition:x2}}}x:{generation}";
+
+    /// <summary>The sums by which a filter is known to have lost no bit.</summary>
+    internal static RedisKey Sums(int partition, int generation) => $"{{{partition:x2}}}y:{generation}";
+
+    /// <summary>Field of a partition's meta with the version up to which the sums of a filter are kept.</summary>
+    internal static string SumsField(int generation) => $"s{generation}";
+
+    internal static RedisKey Counts(int partition) => Plain(partition, (byte)'o');
 
     internal static RedisKey Bucket(int partition, int bucket) => Numbered(partition, (byte)'b', bucket);
 

@@ -39,8 +39,13 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
     private const int CheckLoops = 6;
     private const int StreamLoops = 2;
 
-    // Consumers of Watch fall behind what is in memory, and are cut, in a run that is short and has few writes.
-    private static readonly string[] Settings = ["--set", "WatchBacklog=16", "--set", "WatchSendLimitMs=300"];
+    // Consumers of Watch fall behind what is in memory, and are cut, in a run that is short and has few writes; filters that were
+    // lost are made again in it.
+    private static readonly string[] Settings =
+        ["--set", "WatchBacklog=16", "--set", "WatchSendLimitMs=300", "--set", "RebuildCheckSeconds=2", "--set", "RebuildSharePercent=50"];
+
+    // More than the clocks of an instance are ever behind: its facts are in effect for it, too.
+    private static readonly TimeSpan Earlier = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan FinalDeadline = TimeSpan.FromSeconds(10);
 
@@ -53,12 +58,16 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
         var keys = rekey ? KeyChanges.Prepare(tool, store, keyFile, plan.Seed) : null;
         using var cipher = rekey ? null : new NumberCipher(NumberKeyFile.Load(keyFile));
         await using var log = new HistoryLog(Path.Combine(folder, "history.jsonl"));
-        var instances = Instance.Of(tool, Instances, store, keyFile, Settings);
+        if (plan.Suspends && !StoppableClock.IsThere)
+            throw new InvalidOperationException("libfaketime is not installed.");
+        var instances = Instance.Of(
+            tool, Instances, store, keyFile, i => plan.Suspends ? new StoppableClock(Path.Combine(folder, $"clock-{i}")) : null, Settings);
         try
         {
             await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));
             var epoch = await PatientAsync(() => PrepareAsync(instances[0], ct), ct);
-            var subject = new Subject(Numbers, cipher, new InitOptions { KeyCheck = "" }.Partitions);
+            var subject = new Subject(
+                Numbers, cipher, new InitOptions { KeyCheck = "" }.Partitions, plan.Suspends ? Earlier : TimeSpan.Zero);
             return await RunAsync(store, instances, log, subject, epoch, keys, ct);
         }
         finally

@@ -16,6 +16,10 @@ internal sealed record Defect(string Name, IReadOnlyList<FaultKind> Faults)
         new("bound-ignored", [FaultKind.CutLink, FaultKind.RefuseLink]),
         new("cache-guard-removed", [FaultKind.SlowLink]),
         new("epoch-check-removed", [FaultKind.Exchange]),
+        new("checksums-ignored", [FaultKind.LoseFilters]),
+        new("losses-ignored", [FaultKind.LoseFacts]),
+        new("history-ignored", [FaultKind.Fork]),
+        new("registry-marks-ignored", [FaultKind.LoseRegistry]),
     ];
 
     private string Patch => Path.Combine(Repository.Root, "benchmarks", "Lookup.Load", "Chaos", "defects", Name + ".patch");

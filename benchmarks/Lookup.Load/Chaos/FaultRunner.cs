@@ -2,9 +2,11 @@ using Lookup.Load.Chaos.History;
 using Lookup.Load.Chaos.Plan;
 using Lookup.Load.Chaos.Stores;
 using Lookup.Load.Chaos.Workload;
+using Lookup.Load.Numbers;
 using Lookup.Load.Processes;
 using Lookup.Load.Results;
 using Lookup.Redis;
+using Lookup.V1;
 
 namespace Lookup.Load.Chaos;
 
@@ -18,6 +20,12 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
     private static readonly TimeSpan FollowLimit = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
+
+    // Many more versions than writers make meanwhile.
+    private const int FillFacts = 4_000;
+    private const int FillBatch = 1_000;
+    private const int FillNumbers = 1_000_000;
+    private static readonly TimeSpan FillLimit = TimeSpan.FromSeconds(30);
 
     /// <summary>Services that had to be restarted since they did not find the new primary by themselves.</summary>
     internal int Unfollowed { get; private set; }
@@ -60,11 +68,16 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         FaultKind.Flush => FlushAsync(fault.Length, ct),
         FaultKind.Exchange => ExchangeAsync(fault.Length, ct),
         FaultKind.Restore => RestoreAsync(fault.Length, ct),
+        FaultKind.Fork => ForkAsync(fault.Length, ct),
+        FaultKind.LoseFilters => LoseFiltersAsync(fault, ct),
+        FaultKind.LoseFacts => LoseFactsAsync(fault.Length, ct),
+        FaultKind.LoseRegistry => LoseRegistryAsync(fault.Length, ct),
         FaultKind.Full => FullAsync(fault, ct),
         FaultKind.FailOver => FailOverAsync(fault.Length, ct),
         FaultKind.SplitBrain => SplitBrainAsync(fault.Length, ct),
         FaultKind.KillService => KillServiceAsync(instances[fault.Target], fault.Length, ct),
         FaultKind.FreezeService => FreezeAsync(instances[fault.Target].Freeze, instances[fault.Target].Thaw, fault.Length, ct),
+        FaultKind.SuspendService => instances[fault.Target].SuspendAsync(fault.Length, ct),
         _ => throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, null),
     };
 
@@ -160,6 +173,111 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         await TakeCopyAsync(copy, ct);
         await Task.Delay(Dwell, ct);
         await OperateAsync(since, ct);
+    }
+
+    // Nobody sees the versions go back: when the instances look again, there are others as high.
+    private async Task ForkAsync(TimeSpan length, CancellationToken ct)
+    {
+        var (copy, since) = await CopyAsync(ct);
+        await Task.Delay(length, ct);
+        await SeenAsync(since, ct);
+        await writers.PauseAsync(ct);
+        var primary = await store.PrimaryAsync(0, ct);
+        Array.ForEach(instances, instance => instance.Freeze());
+        try
+        {
+            await primary.KillAsync();
+            await TakeCopyAsync(copy, ct);
+            await using var other = await StrangerAsync(ct);
+            await FillAsync(other, ct);
+        }
+        finally
+        {
+            Array.ForEach(instances, instance => instance.Thaw());
+        }
+
+        await DoubtAsync(Dwell, "the store has gone on from an older copy", ct);
+        writers.Resume();
+        await OperateAsync(since, ct);
+    }
+
+    // Whoever runs has all of it in memory; whoever starts must not believe what is left.
+    private async Task LoseFiltersAsync(PlannedFault fault, CancellationToken ct)
+    {
+        await StoreDamage.LoseFiltersAsync(await store.PrimaryAsync(fault.Target, ct), (int)fault.Length.TotalMilliseconds);
+        await KillServiceAsync(instances[fault.Target], fault.Length / 2, ct);
+    }
+
+    private async Task LoseFactsAsync(TimeSpan length, CancellationToken ct)
+    {
+        var (copy, since) = await CopyAsync(ct);
+        await SeenAsync(since, ct);
+        var primary = await store.PrimaryAsync(0, ct);
+        await StoreDamage.LoseFactsAsync(primary, (int)length.TotalMilliseconds);
+        await Task.Delay(length, ct);
+        await primary.KillAsync();
+        await TakeCopyAsync(copy, ct);
+        await OperateAsync(since, ct);
+    }
+
+    private async Task LoseRegistryAsync(TimeSpan length, CancellationToken ct)
+    {
+        var primary = await store.PrimaryAsync(0, ct);
+        var copy = await StoreDamage.CopyRegistryAsync(primary);
+        await ChaosRun.PatientAsync(
+            async () =>
+            {
+                await TestBed.StateAsync(instances[0].Channel, null, ct);
+                return true;
+            },
+            ct);
+        await FoundAsync(ct);
+        await StoreDamage.RestoreRegistryAsync(primary, copy);
+        // As many changes as were lost, or one more, by somebody who does not know of them.
+        await using (var other = await StrangerAsync(ct))
+        {
+            var changes = 1 + ((int)length.TotalMilliseconds % 2);
+            for (var i = 0; i < changes; i++)
+            {
+                await new RegistryService.RegistryServiceClient(other.Channel).PutOrganisationAsync(
+                    new PutOrganisationRequest { Organisation = new Organisation { Name = $"other-{i}", Sector = Sector.Other } }, cancellationToken: ct);
+            }
+        }
+
+        await DoubtAsync(length, "the registry has gone on from an older copy", ct);
+        await Task.WhenAll(instances.Select(instance => instance.KillAsync()));
+        await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));
+        await FoundAsync(ct);
+    }
+
+    // One that has seen nothing of what is lost.
+    private async Task<Instance> StrangerAsync(CancellationToken ct)
+    {
+        var other = new Instance(
+            tool,
+            instances.Length,
+            ["--redis", store.DirectConnection, "--key-file", Path.Combine(folder, ChaosRun.KeyFile), "--wait-replicas", $"{store.WaitReplicas}"]);
+        await other.StartAsync(ct);
+        return other;
+    }
+
+    // Facts about numbers that nobody asks for, in all partitions.
+    private static async Task FillAsync(Instance instance, CancellationToken ct)
+    {
+        for (var first = 0; first < FillFacts; first += FillBatch)
+        {
+            var facts = Enumerable.Range(FillNumbers + first, FillBatch).Select(
+                i => new Fact { Number = NumberBlock.Dutch.Text(i), Source = "chaos", Objection = new Objection { Organisation = TestBed.Organisation } });
+            await new FactService.FactServiceClient(instance.Channel).RecordFactsAsync(
+                new RecordFactsRequest { Facts = { facts } }, deadline: DateTime.UtcNow + FillLimit, cancellationToken: ct);
+        }
+    }
+
+    private async Task DoubtAsync(TimeSpan length, string why, CancellationToken ct)
+    {
+        var begin = log.Now;
+        await Task.Delay(length + TimeSpan.FromMilliseconds(ChaosRun.BoundMs), ct);
+        log.Add(new HistoryEvent { Event = EventKind.Doubt, Start = begin, At = log.Now, Text = why });
     }
 
     // An instance that never saw anything of what a copy lacks cannot tell the copy from the store. That it refuses one

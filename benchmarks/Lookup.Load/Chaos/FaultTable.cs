@@ -23,6 +23,10 @@ internal static class FaultTable
         [FaultKind.Flush] = "store flushed; an operator restores the newest copy",
         [FaultKind.Exchange] = "another store in place of the store",
         [FaultKind.Restore] = "an older copy in place of the store; an operator makes the loss good",
+        [FaultKind.Fork] = "an older copy in place of the store, which others write to before the instances look again; an operator makes the loss good",
+        [FaultKind.LoseFilters] = "filters in the store deleted, cut, emptied, or with bits lost; then an instance started again",
+        [FaultKind.LoseFacts] = "some facts deleted past the service; an operator restores the newest copy",
+        [FaultKind.LoseRegistry] = "the registry alone of an older copy, and changed again; an operator restarts the instances",
         [FaultKind.Full] = "memory limit reached",
         [FaultKind.FailOver] = "primary killed, a replica takes its place",
         [FaultKind.SplitBrain] = "primary frozen, a replica takes its place, the old one thaws",
@@ -30,6 +34,7 @@ internal static class FaultTable
         [FaultKind.KillReplica] = "a replica killed with -9 and started again",
         [FaultKind.KillService] = "an instance killed with -9 and started again",
         [FaultKind.FreezeService] = "an instance frozen (SIGSTOP) and thawed",
+        [FaultKind.SuspendService] = "an instance frozen together with its clocks, and resumed",
     };
 
     /// <summary>Replaces the table between the markers of the file.</summary>

@@ -133,7 +133,7 @@ internal sealed class ChaosCommand : LoadCommand
             var plan = ChaosPlan.Make(seed, StoreMode.Single, time, ChaosRun.Instances, defect.Faults);
             Report.Say($"{defect.Name}, seed {seed}, {plan.Faults.Count} faults");
             var result = await new ChaosRun(plan, tool, folder.Path).RunAsync(ct);
-            var found = result.Violations.Where(violation => violation.Fault == Fault.WrongAllow).ToList();
+            var found = result.Violations.Where(violation => violation.Fault is Fault.WrongAllow or Fault.Believed).ToList();
             if (found.Count == 0)
                 continue;
             Report.Say($"  {found.Count} wrong ALLOWs, the first: {found[0].Text}");

@@ -44,7 +44,7 @@ internal sealed class ReserveCommand : LoadCommand
         var keyFile = Path.Combine(folder.Path, ChaosRun.KeyFile);
         await using var store = await ChaosStore.StartAsync(parsed.GetValue(_mode), Instances, ct);
         await store.InitAsync(LookupTool.Path, keyFile, ct);
-        var instances = Instance.Of(LookupTool.Path, Instances, store, keyFile);
+        var instances = Instance.Of(LookupTool.Path, Instances, store, keyFile, _ => null);
         try
         {
             await Task.WhenAll(instances.Select(instance => instance.StartAsync(ct)));

@@ -16,15 +16,21 @@ internal sealed class ChildProcess : IAsyncDisposable
     private readonly Queue<string> _errors = new();
     private readonly Task _pumps;
 
-    internal ChildProcess(string program, IEnumerable<string> arguments)
+    internal ChildProcess(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         _program = program;
-        _process = Process.Start(new ProcessStartInfo(program, arguments)
+        var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        })!;
+        };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        _process = Process.Start(start)!;
         _pumps = Task.WhenAll(PumpOutputAsync(), PumpErrorAsync());
     }
 

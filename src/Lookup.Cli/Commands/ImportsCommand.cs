@@ -31,9 +31,10 @@ internal sealed class ImportsCommand : CliCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        var last = parsed.GetWithin(_last, 1, 1000);
-        var all = await ListAsync(parsed, ct);
-        var response = new ListImportsResponse { Imports = { all.Imports.Take(last) } };
+        var last = parsed.GetWithin(_last, 1, Redis.IImportStore.MaxPage);
+        var response = await ListAsync(parsed, last, ct);
+        var hasMore = response.NextPageToken.Length > 0;
+        response.NextPageToken = "";
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(JsonText.Of(response));
@@ -50,9 +51,9 @@ internal sealed class ImportsCommand : CliCommand
             Write(Shell.Console, import);
         }
 
-        if (all.Imports.Count > last)
+        if (hasMore)
         {
-            Shell.Console.MarkupLine($"[grey]and {all.Imports.Count - last} earlier (--last N)[/]");
+            Shell.Console.MarkupLine("[grey]and earlier ones (--last N)[/]");
         }
 
         return ExitCodes.Ok;
@@ -85,12 +86,12 @@ internal sealed class ImportsCommand : CliCommand
         }
     }
 
-    private async Task<ListImportsResponse> ListAsync(ParseResult parsed, CancellationToken ct)
+    private async Task<ListImportsResponse> ListAsync(ParseResult parsed, int last, CancellationToken ct)
     {
         if (_store.IsEmpty(parsed))
         {
             using var client = _connection.Connect(parsed);
-            return await client.ListImportsAsync(new ListImportsRequest(), ct);
+            return await client.ListImportsAsync(new ListImportsRequest { PageSize = last }, ct);
         }
 
         if (_connection.IsNamed(parsed))
@@ -100,8 +101,12 @@ internal sealed class ImportsCommand : CliCommand
 
         await using var store = await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct);
         var now = Shell.Clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var imports = await store.Store.Imports.ListAsync(ct);
-        return new ListImportsResponse { Imports = { imports.Select(import => ImportMapping.ToProto(import, now)) } };
+        var imports = await store.Store.Imports.ListAsync(null, last, ct);
+        return new ListImportsResponse
+        {
+            Imports = { imports.Select(import => ImportMapping.ToProto(import, now)) },
+            NextPageToken = imports.Count == last ? imports[^1].Id : "",
+        };
     }
 
     private static string State(ImportState state) => state switch

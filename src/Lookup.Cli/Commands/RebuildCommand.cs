@@ -17,6 +17,7 @@ internal sealed class RebuildCommand : CliCommand
 
     private readonly Option<int[]> _partitions = new("--partition") { Description = "Only this partition, from 0; may be repeated.", HelpName = "N" };
     private readonly Option<bool> _shrink = new("--shrink") { Description = "Filters may become smaller, where many facts are gone." };
+    private readonly Option<bool> _acceptLoss = new("--accept-loss") { Description = "Takes what the partitions hold for all they should hold. Only after facts that were deleted past the service were recorded again." };
     private readonly Option<int> _share = OptionParsing.Share(25);
     private readonly StoreChoice _store;
 
@@ -31,6 +32,7 @@ internal sealed class RebuildCommand : CliCommand
     {
         Options.Add(_partitions);
         Options.Add(_shrink);
+        Options.Add(_acceptLoss);
         Options.Add(_share);
         _store = new StoreChoice(this);
     }
@@ -45,7 +47,13 @@ internal sealed class RebuildCommand : CliCommand
             throw CliException.Usage(string.Create(CultureInfo.InvariantCulture, $"--partition: the store has partitions 0 to {count - 1}."));
         }
 
-        var options = new RebuildOptions { Shrink = parsed.GetValue(_shrink), WorkShare = parsed.GetValue(_share) / 100.0, Wait = Wait };
+        var options = new RebuildOptions
+        {
+            Shrink = parsed.GetValue(_shrink),
+            AcceptLoss = parsed.GetValue(_acceptLoss),
+            WorkShare = parsed.GetValue(_share) / 100.0,
+            Wait = Wait,
+        };
         var built = await WorkBar.ShownAsync(
             Shell, "rebuilding", share => RebuildAsync(store.Store.Filters, partitions, options, done => share(done / partitions.Length), ct));
         if (IsJson(parsed))

@@ -6,6 +6,7 @@ using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client.Testing;
+using Lookup.Embedded;
 using Lookup.Server.Hosting;
 using Lookup.Server.Receipts;
 using Spectre.Console;
@@ -122,6 +123,11 @@ internal sealed class ServeCommand : CliCommand
             return _store.IsUnset(parsed) && (parsed.GetValue(_receipts) ?? parsed.GetValue(_regimes) ?? parsed.GetValue(_shadow)) is null
                 ? await ServeFakeAsync(parsed, ct)
                 : throw CliException.Usage("--fake answers by script alone: drop --data, --redis, --key-file, --receipts, --regimes and --shadow-regimes, or drop --fake.");
+        }
+
+        if (OpenFileLimit.Fault(OpenFileLimit.NeededByStore) is { } tooFewFiles)
+        {
+            throw new CliException(tooFewFiles);
         }
 
         var settings = _store.Get(parsed, DefaultFolder);

@@ -7,6 +7,7 @@ using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Mapping;
 using Lookup.Server.Registry;
+using Lookup.Server.Services;
 using Lookup.Server.Shadow;
 
 namespace Lookup.Cli.Impact;
@@ -23,7 +24,7 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
     {
         var registry = new RegistrySnapshot(await store.Store.ReadRegistryAsync(ct), from, readAt: 0);
         var (question, registers, toRegisters) = (asked.Resolve(registry), registry.Registers, registry.Registers.For(to));
-        var batch = new VersionBatch(from, to, store.Cipher);
+        var batch = new VersionBatch(from, to, store.Cipher, new ScopeNames(store.Store));
         var chunk = new ListChunk();
         var lines = new ImpactExample[ListChunk.MaxRecords];
         while (reader.Read(chunk, ct))

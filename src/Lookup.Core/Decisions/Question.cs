@@ -74,6 +74,9 @@ public readonly record struct Question
     /// <summary>Call time in Unix milliseconds.</summary>
     public required long CallTime { get; init; }
 
+    /// <summary>Name of the organisation: facts recorded under another name with the same scope do not count.</summary>
+    public string OrganisationName { get; init; } = "";
+
     /// <summary>Scope of the organisation.</summary>
     public required ulong Organisation { get; init; }
 

@@ -107,4 +107,8 @@ public interface IRegisterCatalog
     /// <param name="name">Name of the register.</param>
     /// <param name="categories">Its categories, at most 32; the position of each is its bit in stored facts.</param>
     public bool TryGetRegister(string name, out IReadOnlyList<string> categories);
+
+    /// <summary>The register that has a scope; null where none has it.</summary>
+    /// <param name="scope">The scope.</param>
+    public string? RegisterOf(ulong scope) => null;
 }

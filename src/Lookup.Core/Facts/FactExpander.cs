@@ -32,6 +32,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         var entry = Entry(fact, now, source, categories);
         var detail = FactDetail.Write(fact.Reason, fact.Kind == FactKind.Consent ? fact.Evidence : null);
         var key = cipher.Encrypt(fact.Number);
+        var begin = output.Count;
         switch (fact.Kind)
         {
             case FactKind.Registration:
@@ -65,13 +66,20 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 break;
         }
 
-        return true;
+        if (faults.Count > faultsBefore)
+            output.RemoveRange(begin, output.Count - begin);
+        return faults.Count == faultsBefore;
 
         void AddForGroup(byte of) => Add(
             of, Scope.Of(fact.Organisation, fact.ProductGroup), Scope.NameOf(fact.Organisation, fact.ProductGroup));
 
-        void Add(byte of, ulong scope, string name) =>
+        void Add(byte of, ulong scope, string name)
+        {
+            // The first name of a scope keeps it, and no register may find its own taken.
+            if (registers.RegisterOf(scope) is { } register && register != name)
+                faults.Add(new FieldFault(FactRules.ScopeField(fact), $"This name has the same hash as that of the register {register}; use another name."));
             output.Add(new StoredFact(key, new FactId(fact.Kind, of, scope), entry, name, detail));
+        }
     }
 
     private uint Categories(Fact fact, List<FieldFault> faults)

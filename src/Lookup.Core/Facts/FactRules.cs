@@ -41,9 +41,9 @@ internal static class FactRules
             faults.Add(new FieldFault("number", "The number is missing."));
         if (string.IsNullOrWhiteSpace(fact.Source))
             faults.Add(new FieldFault("source", "Say where the record comes from."));
-        Length(faults, "source", fact.Source, MaxSource);
-        Length(faults, "actor", fact.Actor, MaxSource);
-        Length(faults, "reason", fact.Reason, MaxReason);
+        Text(faults, "source", fact.Source, MaxSource);
+        Text(faults, "actor", fact.Actor, MaxSource);
+        Text(faults, "reason", fact.Reason, MaxReason);
         CheckTimes(fact, prefix, now, faults);
         CheckNames(fact, prefix, faults);
         switch (fact.Kind)
@@ -65,6 +65,10 @@ internal static class FactRules
                 break;
         }
     }
+
+    /// <summary>The field that names what a fact is about.</summary>
+    public static string ScopeField(Fact fact) =>
+        Prefix(fact.Kind) + (fact.Kind == FactKind.Registration ? ".register" : fact.ProductGroup.Length > 0 ? ".product_group" : ".organisation");
 
     /// <summary>A text of a caller, short enough to repeat it in a message.</summary>
     public static string Quote(string text) => text.Length <= MaxName ? text : text[..MaxName] + "...";
@@ -135,12 +139,12 @@ internal static class FactRules
 
         if (string.IsNullOrWhiteSpace(evidence.Reference))
             faults.Add(new FieldFault("consent.evidence.reference", "Say where the evidence can be found, or leave evidence out."));
-        Length(faults, "consent.evidence.reference", evidence.Reference, MaxReference);
+        Text(faults, "consent.evidence.reference", evidence.Reference, MaxReference);
         if (evidence.Sha256.Length > 0 && (evidence.Sha256.Length != 64 || !evidence.Sha256.All(char.IsAsciiHexDigit)))
             faults.Add(new FieldFault("consent.evidence.sha256", "Not 64 hexadecimal digits."));
-        Length(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
-        Length(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
-        Length(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
+        Text(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
+        Text(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
+        Text(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
     }
 
     private static void Time(List<FieldFault> faults, string field, DateTimeOffset time, DateTimeOffset latest)
@@ -157,10 +161,12 @@ internal static class FactRules
             faults.Add(new FieldFault(field, $"A name has 1 to {MaxName} characters of a-z, 0-9, '.', '_' and '-'."));
     }
 
-    private static void Length(List<FieldFault> faults, string field, string text, int max)
+    private static void Text(List<FieldFault> faults, string field, string text, int max)
     {
         if (text.Length > max)
             faults.Add(new FieldFault(field, $"Longer than {max} characters."));
+        else if (PlainText.Fault(text) is { } fault)
+            faults.Add(new FieldFault(field, fault));
     }
 
     private static bool HasSince(FactKind kind) => kind is FactKind.Registration or FactKind.Consent or FactKind.Relation;

@@ -7,7 +7,8 @@ namespace Lookup.Core.Facts;
 /// <summary>
 /// What a fact is about besides the number (an organisation, a register, a product group), as a 48-bit hash of its
 /// name: the first six bytes of SHA-256. Names are hashed, not numbered, so that an instance can ask about an
-/// organisation that it has never heard of without a round trip; the store's name registry detects a collision.
+/// organisation that it has never heard of without a round trip. The store's name registry keeps one name for each scope: another one with
+/// the same scope is refused, and facts count only for the name that they were recorded under.
 /// </summary>
 public static class Scope
 {
@@ -16,6 +17,9 @@ public static class Scope
 
     /// <summary>The name of the scope "all" in requests and files.</summary>
     public const string AllName = "*";
+
+    /// <summary>Stands between an organisation and its product group; no name holds it.</summary>
+    public const char GroupSeparator = '/';
 
     /// <summary>Length of a stored scope in bytes.</summary>
     public const int Size = 6;
@@ -51,7 +55,15 @@ public static class Scope
 
     /// <summary>The name under which the store's registry keeps an organisation's product group.</summary>
     public static string NameOf(string organisation, string productGroup) =>
-        productGroup.Length == 0 ? organisation : organisation + "/" + productGroup;
+        productGroup.Length == 0 ? organisation : organisation + GroupSeparator + productGroup;
+
+    /// <summary>The organisation of a name that <see cref="NameOf"/> made.</summary>
+    public static string OrganisationOf(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        var end = name.IndexOf(GroupSeparator, StringComparison.Ordinal);
+        return end < 0 ? name : name[..end];
+    }
 
     private static ulong Learn(string name)
     {

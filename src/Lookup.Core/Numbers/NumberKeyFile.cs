@@ -37,16 +37,21 @@ public static class NumberKeyFile
     public static byte[] Create(string path)
     {
         var key = RandomNumberGenerator.GetBytes(NumberCipher.KeySize);
+        // Not under its name before it is whole: a part of a key is none, and would be taken for one that is there.
+        var written = $"{path}.{Guid.NewGuid():n}";
         try
         {
-            Write(path, Convert.ToHexStringLower(key) + "\n", OwnerOnly);
+            Write(written, Convert.ToHexStringLower(key) + "\n", OwnerOnly);
+            File.Move(written, path, overwrite: false);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            if (File.Exists(written))
+                File.Delete(written);
             throw new NumberKeyException(
                 File.Exists(path)
                     ? $"The key file {path} exists already; a key is never replaced."
-                    : $"The key file {path} cannot be written.",
+                    : $"The key file {path} cannot be written: {exception.Message}",
                 exception);
         }
 
@@ -72,7 +77,7 @@ public static class NumberKeyFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new NumberKeyException($"The key file {path} cannot be written.", exception);
+            throw new NumberKeyException($"The key file {path} cannot be written: {exception.Message}", exception);
         }
 
         return [.. keys, key];

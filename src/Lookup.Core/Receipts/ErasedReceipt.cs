@@ -47,4 +47,14 @@ public static class ErasedReceipt
 
         return SHA256.HashData(bytes);
     }
+
+    /// <summary>Whether an erasure's receipt is for just these.</summary>
+    /// <param name="erasure">The receipt.</param>
+    /// <param name="erased">Numbers of erased receipts, ascending.</param>
+    public static bool IsOf(Receipt erasure, IReadOnlyList<ulong> erased)
+    {
+        ArgumentNullException.ThrowIfNull(erasure);
+        ArgumentNullException.ThrowIfNull(erased);
+        return erasure.Count == (ulong)erased.Count && erasure.Digest.Span.SequenceEqual(Digest(erased));
+    }
 }

@@ -85,8 +85,15 @@ public static class ReceiptFormat
     }
 
     /// <summary>Whether it is about a number: a single answer or the number's erasure; for looking through many.</summary>
-    public static bool IsAbout(ReadOnlySpan<byte> receipt, NumberKey number) =>
-        receipt.Length > FixedSize && receipt.StartsWith(Magic) && receipt[4] != (byte)ReceiptKind.List && NumberKey.Read(receipt[41..]) == number;
+    public static bool IsAbout(ReadOnlySpan<byte> receipt, NumberKey number) => TryReadNumber(receipt, out var own) && own == number;
+
+    /// <summary>Reads the number that it is about, a single answer's or an erasure's; false where it is about none.</summary>
+    public static bool TryReadNumber(ReadOnlySpan<byte> receipt, out NumberKey number)
+    {
+        var has = receipt.Length > FixedSize && receipt.StartsWith(Magic) && receipt[4] != (byte)ReceiptKind.List;
+        number = has ? NumberKey.Read(receipt[41..]) : default;
+        return has;
+    }
 
     /// <summary>Reads a receipt; all bytes belong to it.</summary>
     /// <exception cref="ReceiptException">It is none; the message names the byte.</exception>

@@ -179,6 +179,20 @@ public sealed class RegimeSet : IRegisterCatalog
         return found;
     }
 
+    /// <inheritdoc/>
+    public string? RegisterOf(ulong scope)
+    {
+        foreach (var register in Registers)
+        {
+            if (register.Scope == scope)
+            {
+                return register.Name;
+            }
+        }
+
+        return null;
+    }
+
     private static void Compile(string name, CountryFile file, Dictionary<string, Rules[]> byPrefix, List<string> faults)
     {
         foreach (var area in file.Areas)

@@ -15,6 +15,32 @@ public interface IAccessStore
     /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
     public Task PutGrantAsync(StoredGrant grant, CancellationToken cancellation);
 
+    /// <summary>
+    /// Registers an organisation's name for its scope, so that facts of another name with the same scope are refused.
+    /// </summary>
+    /// <returns>The name that the scope has: this one, or the one registered before.</returns>
+    /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
+    public Task<string> ClaimNameAsync(string organisation, CancellationToken cancellation);
+
+    /// <summary>Returns a first administrator's request that waits for a second one; null if there is none or it has expired.</summary>
+    /// <param name="action">Identifies the action; any text.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public Task<StoredApproval?> FindApprovalAsync(string action, CancellationToken cancellation);
+
+    /// <summary>
+    /// Writes or removes a first administrator's request if the stored one is still <paramref name="before"/>.
+    /// </summary>
+    /// <param name="action">Identifies the action.</param>
+    /// <param name="before">The request that was read; null for none.</param>
+    /// <param name="after">The new one; null removes it.</param>
+    /// <param name="keep">When it expires.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <returns>False if the stored request has changed.</returns>
+    /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
+    public Task<bool> TryReplaceApprovalAsync(
+        string action, StoredApproval? before, StoredApproval? after, TimeSpan keep, CancellationToken cancellation);
+
     /// <summary>Ends a grant; ends well where there is none.</summary>
     /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
     public Task RemoveGrantAsync(string credentialId, string organisation, CancellationToken cancellation);

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis;
 
 /// <summary>Credentials and grants, in the slot of the manifest. Each change moves the version of the registry.</summary>
-internal sealed class RedisAccess(RedisLink link, RedisValue epoch) : IAccessStore
+internal sealed class RedisAccess(RedisLink link, RedisValue epoch, RedisNames names) : IAccessStore
 {
     // No name holds it.
     private const char Between = '|';
@@ -15,7 +15,11 @@ internal sealed class RedisAccess(RedisLink link, RedisValue epoch) : IAccessSto
     {
         var text = JsonSerializer.Serialize(credential, StoredCredentialJson.Default.StoredCredential);
         var answer = await link.ScriptAsync(
-            Keys.Shared, Script.Credential, [Keys.Manifest, Keys.Credentials], [epoch, credential.Id, credential.Stored ?? "", text], cancellation);
+            Keys.Shared,
+            Script.Credential,
+            [Keys.Manifest, Keys.Credentials, .. RegistryStamp.Hashes],
+            [epoch, credential.Id, credential.Stored ?? "", text, RegistryStamp.NewMark()],
+            cancellation);
         RedisNames.CheckEpoch(answer);
         return (int)answer[1] == 1;
     }
@@ -25,6 +29,38 @@ internal sealed class RedisAccess(RedisLink link, RedisValue epoch) : IAccessSto
 
     public Task RemoveGrantAsync(string credentialId, string organisation, CancellationToken cancellation) =>
         SetGrantAsync(credentialId, organisation, "", cancellation);
+
+    public Task<string> ClaimNameAsync(string organisation, CancellationToken cancellation) => names.ClaimAsync(organisation, cancellation);
+
+    public async Task<StoredApproval?> FindApprovalAsync(string action, CancellationToken cancellation)
+    {
+        var text = await link.GlobalAsync(
+            epoch, db => db.StringGetAsync(Keys.Approval(action), CommandFlags.DemandMaster), patient: true, cancellation);
+        if (text.IsNull)
+            return null;
+        try
+        {
+            return JsonSerializer.Deserialize((string)text!, StoredCredentialJson.Default.StoredApproval)! with { Stored = text };
+        }
+        catch (JsonException e)
+        {
+            throw RedisFaults.Damaged(e);
+        }
+    }
+
+    public async Task<bool> TryReplaceApprovalAsync(
+        string action, StoredApproval? before, StoredApproval? after, TimeSpan keep, CancellationToken cancellation)
+    {
+        var text = after is null ? "" : JsonSerializer.Serialize(after, StoredCredentialJson.Default.StoredApproval);
+        var answer = await link.ScriptAsync(
+            Keys.Shared,
+            Script.Approval,
+            [Keys.Manifest, Keys.Approval(action)],
+            [epoch, before?.Stored ?? "", text, (long)keep.TotalMilliseconds],
+            cancellation);
+        RedisNames.CheckEpoch(answer);
+        return (int)answer[1] == 1;
+    }
 
     internal static StoredCredential Credential(HashEntry entry)
     {
@@ -49,7 +85,6 @@ internal sealed class RedisAccess(RedisLink link, RedisValue epoch) : IAccessSto
             : throw RedisFaults.Damaged();
     }
 
-    private async Task SetGrantAsync(string credentialId, string organisation, string value, CancellationToken cancellation) =>
-        RedisNames.CheckEpoch(await link.ScriptAsync(
-            Keys.Shared, Script.Registry, [Keys.Manifest, Keys.Grants], [epoch, $"{credentialId}{Between}{organisation}", value], cancellation));
+    private Task SetGrantAsync(string credentialId, string organisation, string value, CancellationToken cancellation) =>
+        RedisRegistry.SetAsync(link, epoch, Keys.Grants, $"{credentialId}{Between}{organisation}", value, cancellation);
 }

@@ -43,6 +43,9 @@ public sealed record StoredCredential
     /// <summary>When it was made.</summary>
     public long Created { get; init; }
 
+    /// <summary>For tokens and certificates: as <see cref="StoredSecret.KnownTo"/>, of the administrator who tied the subject to the credential.</summary>
+    public IReadOnlyList<string>? KnownTo { get; init; }
+
     /// <summary>From when on it no longer counts.</summary>
     public long Expires { get; init; }
 
@@ -69,10 +72,17 @@ public sealed record StoredCredential
     /// <param name="now">Unix milliseconds.</param>
     /// <param name="oldUntil">Until when the secret before counts, in Unix milliseconds; not later than now: no longer.</param>
     /// <param name="key">The key; nothing else can tell it again.</param>
-    public StoredCredential WithNewSecret(long now, long oldUntil, out string key)
+    public StoredCredential WithNewSecret(long now, long oldUntil, out string key) => WithNewSecret(now, oldUntil, [], out key);
+
+    /// <inheritdoc cref="WithNewSecret(long, long, out string)"/>
+    /// <param name="now">Unix milliseconds.</param>
+    /// <param name="oldUntil">Until when the secret before counts.</param>
+    /// <param name="knownTo">See <see cref="StoredSecret.KnownTo"/>.</param>
+    /// <param name="key">The key.</param>
+    public StoredCredential WithNewSecret(long now, long oldUntil, IReadOnlyList<string>? knownTo, out string key)
     {
         key = ApiKey.Create(Id, out var salt, out var hash);
-        var secrets = new List<StoredSecret> { new() { Salt = salt, Hash = hash } };
+        var secrets = new List<StoredSecret> { new() { Salt = salt, Hash = hash, Made = now, KnownTo = knownTo } };
         if (Secrets.Count > 0 && oldUntil > now)
         {
             secrets.Add(Secrets[0] with { Until = oldUntil });
@@ -93,6 +103,31 @@ public sealed record StoredSecret
 
     /// <summary>From when on it no longer counts, in Unix milliseconds; 0: with the credential.</summary>
     public long Until { get; init; }
+
+    /// <summary>When it was made, in Unix milliseconds; 0 if an earlier version made it and did not record it.</summary>
+    public long Made { get; init; }
+
+    /// <summary>
+    /// Other credentials whose holders may know it: that of the administrator who received it, and all that may know that one's secret.
+    /// Empty if it was made in the store itself; null if an earlier version made it.
+    /// </summary>
+    public IReadOnlyList<string>? KnownTo { get; init; }
+}
+
+/// <summary>A first administrator's request that waits for a second one. Times are Unix milliseconds.</summary>
+/// <param name="Credential">The first administrator's credential.</param>
+/// <param name="At">When.</param>
+public sealed record StoredApproval(string Credential, long At)
+{
+    /// <summary>When its secret was made.</summary>
+    public long Made { get; init; }
+
+    /// <summary>Credentials whose holders may know that secret, its own included.</summary>
+    public IReadOnlyList<string> KnownTo { get; init; } = [];
+
+    /// <summary>The stored text that this was read from; null for a new one.</summary>
+    [JsonIgnore]
+    public string? Stored { get; init; }
 }
 
 /// <summary>That a credential may ask and record for an organisation.</summary>
@@ -106,4 +141,5 @@ public sealed record StoredGrant(string CredentialId, string Organisation, long 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(StoredCredential))]
+[JsonSerializable(typeof(StoredApproval))]
 internal sealed partial class StoredCredentialJson : JsonSerializerContext;

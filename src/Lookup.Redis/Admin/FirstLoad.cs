@@ -35,7 +35,8 @@ public sealed class FirstLoad : IAsyncDisposable
     private readonly LoadConnection[] _loads;
     private readonly RedisNames _names;
     private readonly Fences _fences;
-    private readonly RedisValue _taken;
+    private readonly PartitionStates _partitions;
+    private readonly StoreKeys _keys;
     private readonly RedisWriter _writer;
     private readonly BlockFilter[] _filters;
     private readonly long[] _direct;
@@ -50,13 +51,12 @@ public sealed class FirstLoad : IAsyncDisposable
         _loads = loads;
         Manifest = manifest;
         _names = new RedisNames(link, StoreManifestFormat.Epoch(manifest.Epoch));
-        var keys = StoreKeys.Fixed(StoreManifestFormat.LoadingEpoch);
-        _taken = keys.Taken;
-        _fences = new Fences(link, StoreManifestFormat.Epoch(manifest.Epoch), keys);
-        var partitions = new PartitionStates(manifest.Partitions);
-        _writer = new RedisWriter(link, manifest, partitions, _names);
+        _keys = StoreKeys.Fixed(StoreManifestFormat.LoadingEpoch);
+        _fences = new Fences(link, StoreManifestFormat.Epoch(manifest.Epoch), _keys);
+        _partitions = new PartitionStates(manifest.Partitions);
+        _writer = new RedisWriter(link, manifest, _partitions, _names);
         Imports = new RedisImports(
-            link, manifest, partitions, _names, new RedisRegistry(link, _fences, StoreManifestFormat.Epoch(manifest.Epoch), keys), keys);
+            link, manifest, _partitions, _names, new RedisRegistry(link, _partitions, _fences, StoreManifestFormat.Epoch(manifest.Epoch), _keys), _keys);
         _filters = [.. Enumerable.Range(0, manifest.Partitions).Select(_ => new BlockFilter(blocks))];
         _direct = new long[manifest.Partitions];
     }
@@ -104,6 +104,7 @@ public sealed class FirstLoad : IAsyncDisposable
                     p,
                     async db =>
                     {
+                        await db.HashDeleteAsync(Keys.Meta(p), ["c", "o", Keys.SumsField(1)]);
                         await db.HashSetAsync(
                             Keys.Meta(p),
                             [
@@ -182,19 +183,7 @@ public sealed class FirstLoad : IAsyncDisposable
 
         for (var p = 0; p < counts.Length; p++)
         {
-            var partition = p;
-            await _link.WriteAsync(
-                partition,
-                async db =>
-                {
-                    await db.StringSetAsync(Keys.Filter(partition, 1), _filters[partition].Bytes.ToArray());
-                    await db.KeyDeleteAsync(Keys.Feed(partition));
-                    await db.HashSetAsync(Keys.Meta(partition), "n", counts[partition]);
-                    // Followers of the empty store find a version that no feed leads to, and read the partition anew.
-                    await db.HashIncrementAsync(Keys.Meta(partition), "v", 1);
-                    return true;
-                },
-                cancellation);
+            await StoreTalliesAsync(p, counts[p], cancellation);
         }
 
         await OpenAsync(cancellation);
@@ -217,6 +206,34 @@ public sealed class FirstLoad : IAsyncDisposable
 
         _fences.Dispose();
         await _link.DisposeAsync();
+    }
+
+    private async Task StoreTalliesAsync(int partition, long count, CancellationToken cancellation)
+    {
+        var filter = _filters[partition];
+        var sums = new HashEntry[FilterSums.Pieces(filter.Blocks)];
+        for (var piece = 0; piece < sums.Length; piece++)
+        {
+            var start = piece * FilterSums.PieceSize;
+            var length = Math.Min(FilterSums.PieceSize, filter.Bytes.Length - start);
+            sums[piece] = new HashEntry(piece, FilterSums.Of(filter.Bytes.Slice(start, length), piece));
+        }
+
+        await _link.WriteAsync(
+            partition,
+            async db =>
+            {
+                await db.StringSetAsync(Keys.Filter(partition, 1), filter.Bytes.ToArray());
+                await db.KeyDeleteAsync([Keys.Feed(partition), Keys.Sums(partition, 1)]);
+                await db.HashSetAsync(Keys.Sums(partition, 1), sums);
+                await db.HashSetAsync(Keys.Meta(partition), "n", count);
+                // Followers of the empty store find a version that no feed leads to, and load the partition again.
+                var version = await db.HashIncrementAsync(Keys.Meta(partition), "v", 1);
+                await db.HashSetAsync(Keys.Meta(partition), Keys.SumsField(1), version);
+                return true;
+            },
+            cancellation);
+        await new BucketCounts(_link, _partitions, _keys, partition).CountAsync(acceptLoss: false, workShare: 1, cancellation);
     }
 
     private async Task OpenAsync(CancellationToken cancellation)
@@ -277,7 +294,7 @@ public sealed class FirstLoad : IAsyncDisposable
 
         foreach (var chunk in _deferred.Chunk(8_192))
         {
-            await _writer.WriteAsync(chunk, _taken, cancellation);
+            await _writer.WriteAsync(chunk, _keys.Taken, cancellation);
         }
 
         _merged += _deferred.Count;
@@ -326,7 +343,7 @@ public sealed class FirstLoad : IAsyncDisposable
                 await link.WriteAsync(partition, db => db.KeyDeleteAsync(keys), cancellation);
             }
 
-            await link.WriteAsync(partition, db => db.KeyDeleteAsync([Keys.Feed(partition), Keys.Filter(partition, 1)]), cancellation);
+            await link.WriteAsync(partition, db => db.KeyDeleteAsync([Keys.Feed(partition), Keys.Filter(partition, 1), Keys.Sums(partition, 1), Keys.Counts(partition)]), cancellation);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -32,6 +33,12 @@ public sealed record InitOptions
             faults.Add($"{nameof(ExpectedFacts)} is {ExpectedFacts}; it must be 1 to 1,000,000,000.");
         if (BitsPerFact is not (>= 1 and <= 64))
             faults.Add($"{nameof(BitsPerFact)} is {BitsPerFact}; it must be 1 to 64.");
+        if (faults.Count == 0 && ExpectedFacts * BitsPerFact / Partitions > BlockFilter.MaxBlocks * (BlockFilter.BlockSize * 8.0))
+        {
+            var most = BlockFilter.MaxBlocks * (BlockFilter.BlockSize * 8.0) * Partitions / BitsPerFact;
+            faults.Add(string.Create(CultureInfo.InvariantCulture, $"{nameof(ExpectedFacts)} is {ExpectedFacts}; with {Partitions} partitions it can be {Math.Floor(most):F0} at most, because a filter has 512 MiB at most. Use more partitions."));
+        }
+
         if (KeyCheck.Length == 0)
             faults.Add($"{nameof(KeyCheck)} is empty.");
         return faults;
@@ -101,6 +108,7 @@ public static class StoreAdmin
         RedisLink link, InitOptions init, ServerCheck server, TimeProvider clock, CancellationToken cancellation)
     {
         await server.CheckAsync(link, init.Partitions, cancellation);
+        await RequireScriptsAsync(link, cancellation);
         var current = await ManifestAsync(link, cancellation);
         if (!current[1].IsNull && current[5] != StoreManifestFormat.Initialising)
             throw new InvalidOperationException("The server holds a store already.");
@@ -128,8 +136,9 @@ public static class StoreAdmin
                 p,
                 async db =>
                 {
-                    await db.KeyDeleteAsync([Keys.Meta(p), Keys.Feed(p), Keys.Filter(p, 1)]);
+                    await db.KeyDeleteAsync([Keys.Meta(p), Keys.Feed(p), Keys.Filter(p, 1), Keys.Sums(p, 1), Keys.Counts(p)]);
                     await db.StringSetRangeAsync(Keys.Filter(p, 1), (blocks * (long)BlockFilter.BlockSize) - 1, new byte[1]);
+                    await db.StringSetRangeAsync(Keys.Counts(p), BucketCounts.Size - 1, new byte[1]);
                     await db.HashSetAsync(
                         Keys.Meta(p),
                         [
@@ -137,6 +146,9 @@ public static class StoreAdmin
                             new("v", 0),
                             new("n", 0),
                             new("g", FilterGenerations.Of(new FilterGeneration(1, blocks)).Text),
+                            new(Keys.SumsField(1), 0),
+                            new("c", 0),
+                            new("o", 1),
                         ]);
                     return true;
                 },
@@ -158,6 +170,7 @@ public static class StoreAdmin
                 throw RedisFaults.NotInitialised();
             var store = new RedisStore(link, manifest, keys, server);
             await store.ProbeAsync(cancellation);
+            await RequireScriptsAsync(link, cancellation);
             return store;
         }
         catch
@@ -166,6 +179,12 @@ public static class StoreAdmin
             throw;
         }
     }
+
+    // A server that answers reads and takes no scripts would be found out by the first write.
+    private static Task<bool> RequireScriptsAsync(RedisLink link, CancellationToken cancellation) => link.WriteAsync(
+        Keys.Shared,
+        async db => !(await db.ScriptEvaluateAsync("return redis.call('HGET', KEYS[1], ARGV[1])", [Keys.Manifest], ["epoch"], CommandFlags.DemandMaster)).IsNull,
+        cancellation);
 
     internal static Task<RedisValue[]> ManifestAsync(RedisLink link, CancellationToken cancellation) =>
         link.WriteAsync(

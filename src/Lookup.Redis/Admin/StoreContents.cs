@@ -18,6 +18,8 @@ internal static class StoreContents
     {
         var findings = new List<Finding>();
         var keys = new StoreKeys(manifest.Epoch, manifest.Stage);
+        var partitions = new PartitionStates(manifest.Partitions);
+        var stored = new StoredFilters(link, partitions, keys);
         long facts = 0;
         var all = new List<(PartitionFilter, BlockFilter)>();
         for (var p = 0; p < manifest.Partitions; p++)
@@ -32,14 +34,14 @@ internal static class StoreContents
 
             var generations = FilterGenerations.Parse(meta[2]!);
             // The first answers; one behind it is still being built, and not expected to know every fact.
-            BlockFilter? answering = null;
-            foreach (var generation in generations.All)
+            var filter = await stored.ReadAsync(p, generations.All[0], cancellation);
+            var answering = filter.Filter;
+            if (FilterFindings.Of(p, filter.Fit) is { } unfit)
+                findings.Add(unfit);
+            foreach (var building in generations.All.Skip(1))
             {
-                byte[]? bytes = await link.WriteAsync(p, db => db.StringGetAsync(Keys.Filter(p, generation.Number), CommandFlags.DemandMaster), cancellation);
-                if (bytes?.Length != generation.Blocks * BlockFilter.BlockSize)
-                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"Filter {generation.Number} of partition {p} is missing or has another length.", "Run 'lookup rebuild'."));
-                else
-                    answering ??= BlockFilter.FromBytes(bytes);
+                if (FilterFindings.Of(p, await stored.LookAsync(p, building, cancellation)) is { Level: FindingLevel.Fail } broken)
+                    findings.Add(broken);
             }
 
             var said = (long)meta[3];
@@ -53,7 +55,12 @@ internal static class StoreContents
             // Writes go on while it counts.
             var after = (long)(await MetaAsync(link, p, cancellation))[3];
             if (counted < said || counted > after)
-                findings.Add(new Finding(FindingLevel.Fail, "count", $"Partition {p} holds {counted} timelines and should hold {said}.", "Facts were lost or written past the service: restore, or set up anew and load."));
+                findings.Add(new Finding(FindingLevel.Fail, "count", $"Partition {p} holds {counted} timelines and should hold {said}.", "Facts were lost or written past the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
+            var counts = new BucketCounts(link, partitions, keys, p);
+            if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberKey.Buckets)], cancellation) is >= 0 and var lost)
+                findings.Add(new Finding(FindingLevel.Fail, "count", $"Bucket {lost} of partition {p} does not hold the timelines that were stored in it.", "Facts were deleted past the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
+            else if (!await counts.AreKeptAsync(cancellation))
+                findings.Add(new Finding(FindingLevel.Warn, "count", $"The timelines in the buckets of partition {p} are not counted: an older version of the service set the store up or wrote to it.", "Run 'lookup rebuild', unless a service does it just now."));
             await FeedAsync(findings, link, p, (ulong)(long)meta[1], cancellation);
             if (answering is not null)
                 await SampleAsync(findings, link, p, answering, cancellation);

@@ -63,7 +63,8 @@ internal static class StoreDoctor
         {
             var info = await server.WriteAsync(db => server.InfoAsync(db, ""), cancellation);
             found.Add(new Finding(FindingLevel.Ok, "connection", $"Connected; the server is version {info.GetValueOrDefault("redis_version")}."));
-            Server(found, info, options);
+            var setting = info.ContainsKey("maxmemory_policy") ? null : await RedisServerCheck.SettingAsync(server, "maxmemory-policy", cancellation);
+            Server(found, info, setting, options);
             await SettingsAsync(found, server, options, cancellation);
         }
         finally
@@ -72,14 +73,16 @@ internal static class StoreDoctor
         }
     }
 
-    private static void Server(List<Finding> findings, Dictionary<string, string> info, StoreOptions options)
+    private static void Server(List<Finding> findings, Dictionary<string, string> info, string? setting, StoreOptions options)
     {
         var role = info.GetValueOrDefault("role");
         findings.Add(role == "master"
             ? new Finding(FindingLevel.Ok, "role", "The server is a primary.")
             : new Finding(FindingLevel.Fail, "role", $"The server is a {role}.", "Connect to the primary."));
-        var policy = info.GetValueOrDefault("maxmemory_policy");
-        findings.Add(policy == "noeviction"
+        var policy = info.GetValueOrDefault("maxmemory_policy") ?? setting;
+        findings.Add(policy is null
+            ? new Finding(FindingLevel.Warn, "maxmemory-policy", "The server does not tell it.", "Make sure that it is noeviction where the server is hosted: else it may throw facts away.")
+            : policy == "noeviction"
             ? new Finding(FindingLevel.Ok, "maxmemory-policy", "noeviction: the server refuses writes rather than throwing facts away.")
             : new Finding(FindingLevel.Fail, "maxmemory-policy", $"{policy}: the server may throw facts away.", "CONFIG SET maxmemory-policy noeviction"));
         findings.Add(info.GetValueOrDefault("aof_enabled") == "1"

@@ -15,6 +15,7 @@ internal static class StoreRecovery
         var (manifest, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
         if (state != StoreManifestFormat.Ready)
             return;
+        await RedisRegistry.RecoverAsync(link, cancellation);
         for (var p = 0; p < manifest.Partitions; p++)
         {
             var meta = await link.WriteAsync(p, db => db.HashGetAsync(Keys.Meta(p), ["v", "n"], CommandFlags.DemandMaster), cancellation);

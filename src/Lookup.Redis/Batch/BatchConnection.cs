@@ -12,6 +12,7 @@
 // the connection is not used again.
 using System.Buffers.Text;
 using System.Text;
+using Lookup.Core.Clocks;
 using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Batch;
@@ -43,6 +44,7 @@ internal sealed class BatchConnection : IDisposable
     private int _start;
     private int _end;
     private long? _roleAsked;
+    private string _history = "";
 
     // Where reading is.
     private ChunkCursor _chunk;
@@ -64,7 +66,7 @@ internal sealed class BatchConnection : IDisposable
         _fields = fences is null
             ? "$1\r\ne\r\n$1\r\nv\r\n"u8.ToArray()
             : Encoding.ASCII.GetBytes($"$1\r\ne\r\n$1\r\nv\r\n${fences.Field.Length}\r\n{fences.Field}\r\n");
-        _stop = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
+        _stop = new CancellationTokenSource(Timeout.InfiniteTimeSpan, BootTimeClock.TimersOf(clock));
         _floors = new ulong[partitions.Count];
     }
 
@@ -235,8 +237,20 @@ internal sealed class BatchConnection : IDisposable
             return false;
         if (info.IndexOf("role:master\r"u8) < 0)
             throw RedisFaults.Replica();
+        _history = HistoryIn(info);
         _start += cursor.Position;
         return true;
+    }
+
+    private static string HistoryIn(ReadOnlySpan<byte> info)
+    {
+        var name = "master_replid:"u8;
+        var at = info.IndexOf(name);
+        if (at < 0)
+            return "";
+        var rest = info[(at + name.Length)..];
+        var end = rest.IndexOf((byte)'\r');
+        return end < 0 ? "" : Encoding.ASCII.GetString(rest[..end]);
     }
 
     // False where the rest of the piece has not come in yet.
@@ -331,6 +345,9 @@ internal sealed class BatchConnection : IDisposable
                 throw RedisFaults.Epoch(hasNoEpoch ? default : (StackExchange.Redis.RedisValue)epoch.ToArray());
             if (!Utf8Parser.TryParse(version, out ulong number, out var length) || length != version.Length || length == 0)
                 throw RedisFaults.Damaged();
+            // Another server took over, or this one started again: first the follower makes sure that nothing is lost.
+            if (_fences is null && _partitions.History(_chunk.Partition).Name is { Length: > 0 } followed && followed != _history)
+                throw RedisFaults.Changed();
             _partitions.Seen(_chunk.Partition, number, _next < 0 ? _floors[_chunk.Partition] : _version);
             if (_next < 0)
             {

@@ -6,7 +6,7 @@ namespace Lookup.Redis.Batch;
 /// Reads batches, each part from the server that has it. Where a server says that another one has it, it is asked anew
 /// who does, and the part is read once more within the time of a read.
 /// </summary>
-internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys) : IDisposable
+internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys, LostFacts losses) : IDisposable
 {
     private readonly PerServer<ServerPool> _pools = Pools(link, partitions, fences, keys);
 
@@ -16,6 +16,14 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
         cancellation.ThrowIfCancellationRequested();
         if (batch.Count == 0)
             return;
+        await ReadTwiceAsync(batch, cancellation);
+        await losses.FindAsync(batch, cancellation);
+    }
+
+    public void Dispose() => _pools.Dispose();
+
+    private async Task ReadTwiceAsync(ReadBatch batch, CancellationToken cancellation)
+    {
         var begin = link.Clock.GetTimestamp();
         await ReadOnceAsync(batch, Concerned(batch, static _ => true), cancellation);
         if (Concerned(batch, static fault => fault is { MayBeElsewhere: true }).Length == 0)
@@ -30,8 +38,6 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
         batch.Begin(again);
         await ReadOnceAsync(batch, again, cancellation);
     }
-
-    public void Dispose() => _pools.Dispose();
 
     private int[] Concerned(ReadBatch batch, Predicate<StoreUnavailableException?> isSo)
     {

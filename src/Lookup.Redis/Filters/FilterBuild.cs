@@ -14,7 +14,6 @@
 // find the one before it, and the last step all of them. Reads in 2 are compared with the partition's version as all
 // others are: a store that went back is refused.
 using System.Runtime.InteropServices;
-using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Store;
@@ -32,11 +31,6 @@ internal sealed class FilterBuild(
     RebuildOptions options,
     Action<double> progress)
 {
-    /// <summary>Buckets read at a time: a server is held for a fraction of a millisecond.</summary>
-    private const int Buckets = 64;
-
-    private const int PieceBytes = 64 * 1024;
-
     /// <summary>Older generations that are looked for; each build removes those before it.</summary>
     private const int MaxLeft = 16;
 
@@ -52,10 +46,11 @@ internal sealed class FilterBuild(
 
     private readonly RedisKey _meta = Keys.Meta(partition);
 
+    /// <summary>What a partition says of its filters.</summary>
     internal static async Task<(PartitionFilter Filter, FilterGenerations Generations, int Last)> ReadAsync(
         RedisLink link, PartitionStates partitions, StoreKeys keys, int partition, CancellationToken cancellation)
     {
-        var floor = partitions.Floor(partition);
+        var floor = partitions.FloorToExamine(partition);
         var meta = await link.WriteAsync(
             partition,
             db => db.HashGetAsync(Keys.Meta(partition), MetaFields, CommandFlags.DemandMaster), cancellation);
@@ -69,6 +64,9 @@ internal sealed class FilterBuild(
 
     internal async Task<PartitionFilter> RunAsync(CancellationToken cancellation)
     {
+        var counts = new BucketCounts(link, partitions, keys, partition);
+        if (options.AcceptLoss || !await counts.AreKeptAsync(cancellation))
+            await counts.CountAsync(options.AcceptLoss, options.WorkShare, cancellation);
         var (old, before, last) = await ReadAsync(link, partitions, keys, partition, cancellation);
         var fresh = new FilterGeneration(last + 1, options.BlocksFor(old.Facts, old.Blocks));
         var kept = before.All[0];
@@ -79,12 +77,13 @@ internal sealed class FilterBuild(
             var history = await feed.HistoryAsync(partition, cancellation);
             await ScriptAsync(
                 Script.FilterBegin,
-                [_meta, Keys.Filter(partition, fresh.Number)],
+                [_meta, Keys.Filter(partition, fresh.Number), Keys.Sums(partition, fresh.Number)],
                 [keys.Taken, before.Text, both.Text, fresh.Number, (fresh.Blocks * (long)BlockFilter.BlockSize) - 1],
                 cancellation);
             partitions.SetGenerations(partition, both);
             await RemoveAsync(both, last, cancellation);
-            var filter = await ScanAsync(fresh.Blocks, cancellation);
+            var filter = await new FilterScan(link, partitions, keys, partition, options.WorkShare).RunAsync(
+                fresh.Blocks, first => progress(ReadShare * first / NumberKey.Buckets), cancellation);
             var steps = await StoreAsync(filter, both, fresh.Number, cancellation);
             if (await feed.HistoryAsync(partition, cancellation) != history)
                 throw RedisFaults.Overtaken();
@@ -92,7 +91,7 @@ internal sealed class FilterBuild(
             await ScriptAsync(
                 Script.FilterEnd,
                 [_meta],
-                [keys.Taken, both.Text, steps, alone.Text, link.Clock.GetUtcNow().ToUnixTimeMilliseconds()],
+                [keys.Taken, both.Text, steps, alone.Text, link.Clock.GetUtcNow().ToUnixTimeMilliseconds(), Keys.SumsField(kept.Number)],
                 cancellation);
             partitions.SetGenerations(partition, alone);
             progress(1);
@@ -108,53 +107,15 @@ internal sealed class FilterBuild(
         return (await ReadAsync(link, partitions, keys, partition, cancellation)).Filter;
     }
 
-    private async Task<BlockFilter> ScanAsync(int blocks, CancellationToken cancellation)
-    {
-        var filter = new BlockFilter(blocks);
-        for (var first = 0; first < NumberKey.Buckets; first += Buckets)
-        {
-            var begin = link.Clock.GetTimestamp();
-            var from = first;
-            var floor = partitions.Floor(partition);
-            Task<RedisValue[]>? meta = null;
-            var fields = await link.WriteAsync(
-                partition,
-                async db =>
-                {
-                    var reads = Enumerable.Range(from, Buckets).Select(
-                        bucket => db.HashKeysAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster)).ToArray();
-                    meta = db.HashGetAsync(_meta, ["e", "v"], CommandFlags.DemandMaster);
-                    await meta;
-                    return await Task.WhenAll(reads);
-                },
-                cancellation);
-            partitions.Check(partition, keys, (await meta!)[0], (await meta!)[1], floor);
-            for (var i = 0; i < fields.Length; i++)
-            {
-                foreach (byte[]? field in fields[i])
-                {
-                    if (field?.Length != Keys.FieldSize)
-                        throw RedisFaults.Damaged();
-                    filter.Add(NumberKey.FromField(first + i, field), FactId.Read(field.AsSpan(NumberKey.FieldSize)));
-                }
-            }
-
-            progress(ReadShare * first / NumberKey.Buckets);
-            await RestAsync(begin, cancellation);
-        }
-
-        return filter;
-    }
-
     /// <summary>Puts the bits into the stored filter; returns the steps that took.</summary>
     private async Task<long> StoreAsync(BlockFilter filter, FilterGenerations both, int number, CancellationToken cancellation)
     {
         var key = Keys.Filter(partition, number);
         long steps = 0;
-        for (var start = 0; start < filter.Bytes.Length; start += PieceBytes)
+        for (var start = 0; start < filter.Bytes.Length; start += FilterSums.PieceSize)
         {
             var begin = link.Clock.GetTimestamp();
-            var (from, length) = (start, Math.Min(PieceBytes, filter.Bytes.Length - start));
+            var (from, length) = (start, Math.Min(FilterSums.PieceSize, filter.Bytes.Length - start));
             byte[]? there = await link.WriteAsync(
                 partition,
                 db => db.StringGetRangeAsync(key, from, from + length - 1, CommandFlags.DemandMaster), cancellation);
@@ -163,10 +124,11 @@ internal sealed class FilterBuild(
                 // Another builder removes what it finds half built.
                 if (there?.Length != length)
                     throw RedisFaults.Overtaken();
+                var (piece, fresh) = (start / FilterSums.PieceSize, Or(filter.Bytes.Slice(start, length), there));
                 var answer = await ScriptAsync(
                     Script.FilterPiece,
-                    [_meta, key],
-                    [keys.Taken, both.Text, steps, start, there, Or(filter.Bytes.Slice(start, length), there)],
+                    [_meta, key, Keys.Sums(partition, number)],
+                    [keys.Taken, both.Text, steps, start, there, fresh, piece, FilterSums.Of(fresh, piece)],
                     cancellation);
                 done = (int)answer[1] == 1;
                 there = done ? there : (byte[]?)answer[2];
@@ -174,7 +136,7 @@ internal sealed class FilterBuild(
 
             steps++;
             progress(ReadShare + ((1 - ReadShare) * start / filter.Bytes.Length));
-            await RestAsync(begin, cancellation);
+            await FilterScan.RestAsync(link.Clock, begin, options.WorkShare, cancellation);
         }
 
         return steps;
@@ -210,7 +172,7 @@ internal sealed class FilterBuild(
         [
             .. Enumerable.Range(Math.Max(1, last - MaxLeft), Math.Min(last, MaxLeft + 1))
                 .Where(number => kept.All.All(g => g.Number != number))
-                .Select(number => Keys.Filter(partition, number)),
+                .SelectMany(number => (RedisKey[])[Keys.Filter(partition, number), Keys.Sums(partition, number)]),
         ];
         if (left.Length > 0)
             await link.WriteAsync(partition, db => db.KeyDeleteAsync(left), cancellation);
@@ -223,19 +185,14 @@ internal sealed class FilterBuild(
         try
         {
             var alone = FilterGenerations.Of(kept);
-            await ScriptAsync(Script.FilterEnd, [_meta], [keys.Taken, both.Text, "", alone.Text, ""], limit.Token);
+            await ScriptAsync(Script.FilterEnd, [_meta], [keys.Taken, both.Text, "", alone.Text, "", Keys.SumsField(number)], limit.Token);
             partitions.SetGenerations(partition, alone);
-            await link.WriteAsync(partition, db => db.KeyDeleteAsync(Keys.Filter(partition, number)), limit.Token);
+            await link.WriteAsync(
+                partition, db => db.KeyDeleteAsync([Keys.Filter(partition, number), Keys.Sums(partition, number)]), limit.Token);
         }
         catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
         {
             // What stopped the build is what is told.
         }
-    }
-
-    private Task RestAsync(long begin, CancellationToken cancellation)
-    {
-        var rest = link.Clock.GetElapsedTime(begin) * ((1 / options.WorkShare) - 1);
-        return rest < TimeSpan.FromMilliseconds(1) ? Task.CompletedTask : Task.Delay(rest, link.Clock, cancellation);
     }
 }

@@ -14,13 +14,27 @@ public static class FilterFindings
     public static async Task<IReadOnlyList<Finding>> ExamineAsync(IFactStore store, TimeProvider clock, CancellationToken cancellation)
     {
         var filters = new List<(PartitionFilter, BlockFilter)>();
-        foreach (var partition in await store.Filters.ListAsync(cancellation))
+        var findings = new List<Finding>();
+        for (var p = 0; p < store.Manifest.Partitions; p++)
         {
-            filters.Add((partition, (await store.LoadFilterAsync(partition.Partition, cancellation)).Filter));
+            var filter = await store.Filters.ExamineAsync(p, cancellation);
+            if (Of(p, filter.Fit) is { } unfit)
+                findings.Add(unfit);
+            filters.Add((filter, (await store.LoadFilterAsync(p, cancellation)).Filter));
         }
 
-        return Judge(filters, clock);
+        return [.. findings, .. Judge(filters, clock)];
     }
+
+    /// <summary>What there is to say of a filter's length and checksums; null where they are right.</summary>
+    internal static Finding? Of(int partition, FilterFit fit) => fit switch
+    {
+        FilterFit.Sound => null,
+        FilterFit.Unchecked => new Finding(
+            FindingLevel.Warn, "filter", $"The filter of partition {partition} has no valid checksums: an older version of the service set it up or wrote to it. Instances that start make their own from the facts.", "Run 'lookup rebuild', unless a service does it just now."),
+        _ => new Finding(
+            FindingLevel.Fail, "filter", $"The filter of partition {partition} is missing, has another length, or lost bits. Instances that start make their own from the facts.", "Run 'lookup rebuild', unless a service does it just now. Look for who deletes or changes keys past the service."),
+    };
 
     internal static IReadOnlyList<Finding> Judge(IReadOnlyList<(PartitionFilter Partition, BlockFilter Filter)> filters, TimeProvider clock)
     {

@@ -13,6 +13,15 @@ namespace Lookup.Redis;
 /// <param name="IsBuilding">There is another beside it: being built, or left behind by a builder that died.</param>
 public sealed record PartitionFilter(int Partition, int Generation, int Blocks, long Facts, long? Built, bool IsBuilding)
 {
+    /// <summary>Whether it can be shown to be whole.</summary>
+    public FilterFit Fit { get; init; }
+
+    /// <summary>The timelines of each bucket are counted, so that facts that were deleted past the service are missed.</summary>
+    public bool IsCounted { get; init; } = true;
+
+    /// <summary>Facts of the partition are known to be gone: the store is refused until it holds them again.</summary>
+    public bool HasLost { get; init; }
+
     /// <summary>As a partition's meta says it; the first generation answers.</summary>
     internal static PartitionFilter Of(int partition, FilterGenerations generations, long facts, RedisValue built) => new(
         partition,
@@ -46,6 +55,12 @@ public sealed record RebuildOptions
     /// <summary>The new filter may be smaller than the old one; else it is at least as large.</summary>
     public bool Shrink { get; init; }
 
+    /// <summary>
+    /// What the partition holds is taken for all that it should hold, although facts are known to be gone. Only once these were
+    /// recorded again.
+    /// </summary>
+    public bool AcceptLoss { get; init; }
+
     /// <summary>How long to wait for another builder, 0 to 24 h.</summary>
     public TimeSpan Wait { get; init; }
 
@@ -66,6 +81,13 @@ public interface IFilterStore
     /// <summary>What every partition says of its filter.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
     public Task<IReadOnlyList<PartitionFilter>> ListAsync(CancellationToken cancellation);
+
+    /// <summary>
+    /// Reads a partition's filter through and compares every bucket with its count. If facts are gone, this process refuses the
+    /// store from then on, until a later call finds the partition whole.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
+    public Task<PartitionFilter> ExamineAsync(int partition, CancellationToken cancellation);
 
     /// <summary>
     /// Makes a new filter from the facts of a partition while reads and writes go on, and lets it answer. One builder works

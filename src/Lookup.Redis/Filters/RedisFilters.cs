@@ -1,3 +1,4 @@
+using Lookup.Core.Numbers;
 using Lookup.Redis.Store;
 
 namespace Lookup.Redis;
@@ -10,9 +11,32 @@ internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, R
 
     public async Task<IReadOnlyList<PartitionFilter>> ListAsync(CancellationToken cancellation)
     {
-        var read = await Task.WhenAll(Enumerable.Range(0, partitions.Count).Select(
-            p => FilterBuild.ReadAsync(link, partitions, keys, p, cancellation)));
-        return [.. read.Select(one => one.Filter)];
+        var stored = new StoredFilters(link, partitions, keys);
+        return await Task.WhenAll(Enumerable.Range(0, partitions.Count).Select(async p =>
+        {
+            var (filter, generations, _) = await FilterBuild.ReadAsync(link, partitions, keys, p, cancellation);
+            var fit = await stored.LookAsync(p, generations.All[0], cancellation);
+            return filter with
+            {
+                Fit = fit == FilterFit.Sound ? partitions.Fit(p, filter.Generation) : fit,
+                IsCounted = await new BucketCounts(link, partitions, keys, p).AreKeptAsync(cancellation),
+                HasLost = partitions.IsDamaged(p),
+            };
+        }));
+    }
+
+    public async Task<PartitionFilter> ExamineAsync(int partition, CancellationToken cancellation)
+    {
+        var (filter, generations, _) = await FilterBuild.ReadAsync(link, partitions, keys, partition, cancellation);
+        var stored = await new StoredFilters(link, partitions, keys).ReadAsync(partition, generations.All[0], cancellation);
+        partitions.SetFit(partition, filter.Generation, stored.Fit);
+        var counts = new BucketCounts(link, partitions, keys, partition);
+        var isCounted = await counts.AreKeptAsync(cancellation);
+        if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberKey.Buckets)], cancellation) >= 0)
+            partitions.Damage(partition, RedisFaults.BucketLost(partition));
+        else if (isCounted)
+            partitions.Mend(partition);
+        return filter with { Fit = stored.Fit, IsCounted = isCounted, HasLost = partitions.IsDamaged(partition) };
     }
 
     public async Task<PartitionFilter?> RebuildAsync(
@@ -29,7 +53,8 @@ internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, R
             return null;
         try
         {
-            return await new FilterBuild(link, partitions, feed, keys, partition, options, progress).RunAsync(place.Lost);
+            var built = await new FilterBuild(link, partitions, feed, keys, partition, options, progress).RunAsync(place.Lost);
+            return partitions.IsDamaged(partition) ? await ExamineAsync(partition, place.Lost) : built;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {

@@ -12,15 +12,48 @@ public interface IImportStore
     /// <summary>The record of an import; null if there is none.</summary>
     public Task<StoredImport?> FindAsync(string id, CancellationToken cancellation);
 
-    /// <summary>All records, the newest first.</summary>
-    public Task<IReadOnlyList<StoredImport>> ListAsync(CancellationToken cancellation);
+    /// <summary>Most records in one page.</summary>
+    public const int MaxPage = 1_000;
+
+    /// <summary>All records, the newest first, page by page.</summary>
+    public async Task<IReadOnlyList<StoredImport>> ListAsync(CancellationToken cancellation)
+    {
+        var all = new List<StoredImport>();
+        IReadOnlyList<StoredImport> page;
+        do
+        {
+            page = await ListAsync(all.Count == 0 ? null : all[^1].Id, MaxPage, cancellation);
+            all.AddRange(page);
+        }
+        while (page.Count == MaxPage);
+        return all;
+    }
+
+    /// <summary>Records, the newest first.</summary>
+    /// <param name="before">Only records older than this id; null starts with the newest.</param>
+    /// <param name="most">1 to <see cref="MaxPage"/>; fewer are returned only at the end.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public Task<IReadOnlyList<StoredImport>> ListAsync(string? before, int most, CancellationToken cancellation);
+
+    /// <summary>The records of the loads of a register, the newest first.</summary>
+    public Task<IReadOnlyList<StoredImport>> ListOfRegisterAsync(string register, CancellationToken cancellation);
 
     /// <summary>Writes a record if the store still has it as <see cref="StoredImport.Stored"/> says.</summary>
     /// <returns>The record as it is stored now; null if another one wrote first.</returns>
     public Task<StoredImport?> TryPutAsync(StoredImport import, CancellationToken cancellation);
 
     /// <summary>The number of a source and actor within an import (empty: in none), given out at the first use; 1 or more.</summary>
-    public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation);
+    public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation) =>
+        SourceIdAsync(source, actor, importId, null, cancellation);
+
+    /// <inheritdoc cref="SourceIdAsync(string, string, string, CancellationToken)"/>
+    /// <param name="source">The source.</param>
+    /// <param name="actor">Who recorded.</param>
+    /// <param name="importId">The import.</param>
+    /// <param name="budget">The limit of new sources; null for none.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="TooManySourcesException">The source is new and the budget is used up.</exception>
+    public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, SourceBudget? budget, CancellationToken cancellation);
 
     /// <summary>
     /// Undoes one import: what only it brought goes, what it changed is as it would be without it, and what others

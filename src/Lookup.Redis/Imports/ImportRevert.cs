@@ -17,7 +17,11 @@ namespace Lookup.Redis;
 /// <param name="DryRun">Count only, change nothing.</param>
 /// <param name="Actor">Who asks for it.</param>
 /// <param name="Reason">Why.</param>
-public sealed record RevertOrder(bool DryRun, string Actor, string Reason);
+public sealed record RevertOrder(bool DryRun, string Actor, string Reason)
+{
+    /// <summary>The stored record that was approved; a changed record is not reverted. Null accepts any.</summary>
+    public string? Expected { get; init; }
+}
 
 /// <summary>Reverts imports.</summary>
 internal sealed class ImportRevert(
@@ -41,6 +45,8 @@ internal sealed class ImportRevert(
         var import = await imports.FindAsync(id, cancellation) ?? throw new ImportException("There is no import of this id in this store.");
         if (import.State == ImportState.Reverted)
             return import;
+        if (order.Expected is { } expected && import.Stored != expected)
+            throw new ImportException($"The import {id} changed at the same time; revert it again.");
         var state = keys.Current;
         // Copied at the wrong moment, what is reverted would come back.
         if (state.Stage.IsBoth)
@@ -60,6 +66,9 @@ internal sealed class ImportRevert(
             return import with { Revert = scanned.Revert };
         }
 
+        // Uncertain sources stop the revert before it changes anything. They are read again below, when no more are added.
+        if (!import.ListsSources)
+            await names.SourcesOfAsync(import, cancellation);
         import = await PutAsync(import with { State = ImportState.Reverting, Revert = revert }, cancellation);
         if (import.Register.Length > 0)
             await registry.RemoveSnapshotAsync(import.Register, import.SnapshotDate, cancellation);
@@ -75,8 +84,8 @@ internal sealed class ImportRevert(
             throw new ImportException($"The import {import.Id} is running: stop it first. If its process is gone, wait a minute.");
         if (import.Register.Length == 0)
             return;
-        var newer = (await imports.ListAsync(cancellation)).FirstOrDefault(other =>
-            other.Register == import.Register && other.SnapshotDate > import.SnapshotDate && other.State != ImportState.Reverted);
+        var newer = (await imports.ListOfRegisterAsync(import.Register, cancellation)).FirstOrDefault(other =>
+            other.SnapshotDate > import.SnapshotDate && other.State != ImportState.Reverted);
         if (newer is not null)
             throw new ImportException($"The load {newer.Id} of a newer snapshot of this register rests on it: revert that one first.");
     }
@@ -86,7 +95,7 @@ internal sealed class ImportRevert(
     {
         var revert = import.Revert!;
         var tally = new RevertTally(revert.Counts);
-        var sources = await names.SourcesOfAsync(import.Id, cancellation);
+        var sources = await names.SourcesOfAsync(import, cancellation);
         var scan = new RevertScan(link, manifest, partitions, sources, _taken);
         var saved = clock.GetTimestamp();
         for (var p = revert.Partition; p < manifest.Partitions && sources.Count > 0; p++)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace Lookup.Redis;
@@ -5,25 +6,32 @@ namespace Lookup.Redis;
 /// <summary>
 /// One import under way: its id, the sources of its facts, and its record, which says at least once in a while that it
 /// runs. Ids are the time at which the import began, the last four digits being the part of its second, for example
-/// "20261124-141502-7f3a": they sort by time. One caller at a time, except for <see cref="SourceIdAsync"/>.
+/// "20261124-141502-7f3a": they sort by time. One caller at a time, except for <see cref="SourceIdAsync(string, string, CancellationToken)"/>.
 /// </summary>
 public sealed class ImportSession
 {
     private const int MaxTries = 16;
+
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
 
     private static readonly TimeSpan TouchPause = TimeSpan.FromSeconds(1);
 
     private readonly IImportStore _imports;
     private readonly TimeProvider _clock;
     private StoredImport _record;
+    private readonly bool _isResumed;
     private long _written;
+    private long _sent;
+    private long _counted;
     private Last? _last;
 
-    private ImportSession(IImportStore imports, StoredImport record, TimeProvider clock)
+    private ImportSession(IImportStore imports, StoredImport record, TimeProvider clock, bool isResumed)
     {
         _imports = imports;
         _record = record;
         _clock = clock;
+        _isResumed = isResumed;
+        _sent = Math.Max(record.Announced, record.Recorded + record.Unchanged);
         _written = clock.GetTimestamp();
     }
 
@@ -52,13 +60,24 @@ public sealed class ImportSession
                 Begun = begun,
                 Touched = begun,
                 Ended = 0,
+                Form = 1,
+                Announced = 0,
                 Stored = null,
             };
             if (await imports.TryPutAsync(record, cancellation) is { } stored)
-                return new ImportSession(imports, stored, clock);
+                return new ImportSession(imports, stored, clock, isResumed: false);
         }
 
         throw new ImportException("Too many imports begin in this second; try again.");
+    }
+
+    /// <summary>Whether a text has the form of an id.</summary>
+    public static bool IsId(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return text.Length == "20261124-141502-7f3a".Length && text[8] == '-' && text[15] == '-'
+            && text.AsSpan(0, 8).IndexOfAnyExceptInRange('0', '9') < 0 && text.AsSpan(9, 6).IndexOfAnyExceptInRange('0', '9') < 0
+            && text.AsSpan(16).IndexOfAnyExcept(HexDigits) < 0;
     }
 
     /// <summary>Goes on with an import that was broken off. Whoever had it until now is stopped at its next batch.</summary>
@@ -80,14 +99,19 @@ public sealed class ImportSession
             // The time differs from what is stored, so that the text does and the one before notices.
             var touched = Math.Max(clock.GetUtcNow().ToUnixTimeMilliseconds(), record.Touched + 1);
             if (await imports.TryPutAsync(record with { State = ImportState.Running, Touched = touched, Ended = 0 }, cancellation) is { } stored)
-                return new ImportSession(imports, stored, clock);
+                return new ImportSession(imports, stored, clock, isResumed: true);
         }
 
         throw new ImportException($"Others go on with the import {id} at the same time.");
     }
 
     /// <summary>The number of a source of its facts.</summary>
-    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation)
+    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
+        SourceIdAsync(source, actor, null, cancellation);
+
+    /// <inheritdoc cref="SourceIdAsync(string, string, CancellationToken)"/>
+    /// <exception cref="TooManySourcesException">It is a new one, and the budget is used up.</exception>
+    public ValueTask<uint> SourceIdAsync(string source, string actor, SourceBudget? budget, CancellationToken cancellation)
     {
         // Facts of a file share their source as a rule.
         var last = Volatile.Read(ref _last);
@@ -97,22 +121,40 @@ public sealed class ImportSession
 
         async ValueTask<uint> AskAsync()
         {
-            var id = await _imports.SourceIdAsync(source, actor, Id, cancellation);
+            var id = await _imports.SourceIdAsync(source, actor, Id, budget, cancellation);
             Volatile.Write(ref _last, new Last(source, actor, id));
             return id;
         }
     }
 
+    /// <summary>
+    /// Announces facts before they are stored, so that the record never shows fewer than there are. Each announcement doubles the one
+    /// before, so that not every batch writes the record.
+    /// </summary>
+    /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
+    public Task AnnounceAsync(int facts, CancellationToken cancellation)
+    {
+        _sent += facts;
+        if (_sent <= _record.Announced)
+            return Task.CompletedTask;
+        _record = _record with { Announced = Math.Max(_sent, 2 * _record.Announced) };
+        return ConfirmAsync(cancellation);
+    }
+
     /// <summary>Changes the record; it is written with the next <see cref="TouchAsync"/>.</summary>
     public void Change(Func<StoredImport, StoredImport> change) => _record = change(_record);
 
-    /// <summary>Adds to the counts.</summary>
-    public void Count(long recorded, long unchanged, long refused) => _record = _record with
+    /// <summary>Adds to the counts, which then include everything announced so far.</summary>
+    public void Count(long recorded, long unchanged, long refused)
     {
-        Recorded = _record.Recorded + recorded,
-        Unchanged = _record.Unchanged + unchanged,
-        Refused = _record.Refused + refused,
-    };
+        _counted = _sent;
+        _record = _record with
+        {
+            Recorded = _record.Recorded + recorded,
+            Unchanged = _record.Unchanged + unchanged,
+            Refused = _record.Refused + refused,
+        };
+    }
 
     /// <summary>Says that it runs, unless it said so in the last second.</summary>
     /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
@@ -144,7 +186,14 @@ public sealed class ImportSession
     private async Task PutAsync(ImportState state, CancellationToken cancellation)
     {
         var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var next = _record with { State = state, Touched = now, Ended = state == ImportState.Running ? 0 : now };
+        var isCertain = state != ImportState.Running && !_isResumed && _counted == _sent;
+        var next = _record with
+        {
+            State = state,
+            Touched = now,
+            Ended = state == ImportState.Running ? 0 : now,
+            Announced = isCertain ? 0 : _record.Announced,
+        };
         _record = await _imports.TryPutAsync(next, cancellation)
             ?? throw new ImportException($"The import {Id} was taken over or reverted by another.");
         _written = _clock.GetTimestamp();

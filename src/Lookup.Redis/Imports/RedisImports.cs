@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -10,6 +11,12 @@ namespace Lookup.Redis;
 internal sealed class RedisImports(
     RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names, RedisRegistry registry, StoreKeys keys) : IImportStore
 {
+    // How long the record of an import that stored nothing is kept.
+    private const long EmptyForMs = 24 * 3_600_000L;
+
+    // The day and time of an id, without the part of its second.
+    private const int DayTime = 15;
+
     private readonly RedisValue _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
 
     public async Task<StoredImport?> FindAsync(string id, CancellationToken cancellation)
@@ -18,23 +25,63 @@ internal sealed class RedisImports(
         return text.IsNull ? null : Read(text!);
     }
 
-    public async Task<IReadOnlyList<StoredImport>> ListAsync(CancellationToken cancellation)
+    public async Task<IReadOnlyList<StoredImport>> ListAsync(string? before, int most, CancellationToken cancellation)
     {
-        var entries = await GlobalAsync(db => db.HashGetAllAsync(Keys.Imports, CommandFlags.DemandMaster), cancellation);
-        return [.. entries.Select(entry => Read(entry.Value!)).OrderByDescending(import => import.Id, StringComparer.Ordinal)];
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(most, IImportStore.MaxPage);
+        await OrderAsync(cancellation);
+        var found = new List<StoredImport>();
+        while (found.Count < most)
+        {
+            var ids = await GlobalAsync(
+                db => db.SortedSetRangeByScoreAsync(
+                    Keys.ImportOrder,
+                    stop: before is null ? double.PositiveInfinity : PlaceOf(before),
+                    exclude: Exclude.Stop,
+                    order: Order.Descending,
+                    take: most - found.Count,
+                    flags: CommandFlags.DemandMaster),
+                cancellation);
+            if (ids.Length == 0)
+                break;
+            found.AddRange(await ReadAsync(ids, cancellation));
+            before = ids[^1];
+        }
+
+        return found;
+    }
+
+    public async Task<IReadOnlyList<StoredImport>> ListOfRegisterAsync(string register, CancellationToken cancellation)
+    {
+        await OrderAsync(cancellation);
+        var ids = await GlobalAsync(db => db.SetMembersAsync(Keys.ImportsOf(register), CommandFlags.DemandMaster), cancellation);
+        var found = new List<StoredImport>();
+        foreach (var chunk in ids.Chunk(IImportStore.MaxPage))
+        {
+            found.AddRange(await ReadAsync(chunk, cancellation));
+        }
+
+        return [.. found.OrderByDescending(import => import.Id, StringComparer.Ordinal)];
     }
 
     public async Task<StoredImport?> TryPutAsync(StoredImport import, CancellationToken cancellation)
     {
         var text = JsonSerializer.Serialize(import, StoredImportJson.Default.StoredImport);
         var answer = await link.ScriptAsync(
-            Keys.Shared, Script.Import, [Keys.Manifest, Keys.Imports], [_epoch, import.Id, import.Stored ?? "", text], cancellation);
+            Keys.Shared,
+            Script.Import,
+            [Keys.Manifest, Keys.Imports, Keys.ImportOrder, Keys.EmptyImports, Keys.ImportsOf(import.Register), Keys.ImportSources(import.Id)],
+            [
+                _epoch, import.Id, import.Stored ?? "", text, (long)PlaceOf(import.Id), import.Register, import.IsEmpty ? 1 : 0, import.Touched,
+                import.Touched - EmptyForMs,
+            ],
+            cancellation);
         RedisNames.CheckEpoch(answer);
         return (int)answer[1] == 1 ? import with { Stored = text } : null;
     }
 
-    public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation) =>
-        names.SourceIdAsync(source, actor, importId, cancellation);
+    public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, SourceBudget? budget, CancellationToken cancellation) =>
+        names.SourceIdAsync(source, actor, importId, budget, cancellation);
 
     public Task<StoredImport> RevertAsync(
         string id, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation) =>
@@ -66,6 +113,55 @@ internal sealed class RedisImports(
         if (!keys.Takes(meta))
             throw RedisFaults.Epoch(meta);
     }
+
+    // Builds the index where records are missing from it: earlier versions write none.
+    private async Task OrderAsync(CancellationToken cancellation)
+    {
+        Task<long>? ordered = null;
+        var records = await GlobalAsync(
+            async db =>
+            {
+                ordered = db.SortedSetLengthAsync(Keys.ImportOrder, flags: CommandFlags.DemandMaster);
+                var records = db.HashLengthAsync(Keys.Imports, CommandFlags.DemandMaster);
+                await ordered;
+                return await records;
+            },
+            cancellation);
+        if (records == await ordered!)
+            return;
+        await foreach (var entries in CursorScan.ReadAsync(link, _epoch, "HSCAN", Keys.Imports, cancellation))
+        {
+            StoredImport[] imports = [.. entries.Where((_, i) => i % 2 == 1).Select(text => Read(text!))];
+            if (imports.Length > 0)
+                await GlobalAsync(db => OrderAsync(db, imports), cancellation);
+        }
+    }
+
+    private static async Task<bool> OrderAsync(IDatabase db, StoredImport[] imports)
+    {
+        SortedSetEntry[] places = [.. imports.Select(import => new SortedSetEntry(import.Id, PlaceOf(import.Id)))];
+        await Task.WhenAll(
+            [
+                db.SortedSetAddAsync(Keys.ImportOrder, places, CommandFlags.DemandMaster),
+                .. imports.Where(import => import.Register.Length > 0)
+                    .Select(import => db.SetAddAsync(Keys.ImportsOf(import.Register), import.Id, CommandFlags.DemandMaster)),
+            ]);
+        return true;
+    }
+
+    private async Task<IEnumerable<StoredImport>> ReadAsync(RedisValue[] ids, CancellationToken cancellation)
+    {
+        var texts = await GlobalAsync(db => db.HashGetAsync(Keys.Imports, ids, CommandFlags.DemandMaster), cancellation);
+        return texts.Where(text => !text.IsNull).Select(text => Read(text!));
+    }
+
+    // Seconds since 1970, then the last four digits of the id: below 2^53, so a number of redis holds it whole.
+    private static double PlaceOf(string id) =>
+        id.Length > DayTime + 1
+        && DateTime.TryParseExact(id.AsSpan(0, DayTime), "yyyyMMdd-HHmmss", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
+        && ushort.TryParse(id.AsSpan(DayTime + 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var part)
+            ? ((time - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerSecond * 0x10000) + part
+            : 0;
 
     private Task<T> GlobalAsync<T>(Func<IDatabase, Task<T>> read, CancellationToken cancellation) =>
         link.GlobalAsync(_epoch, read, patient: true, cancellation);

@@ -98,7 +98,7 @@ internal sealed class RevertScan(
 
     private async Task<List<RevertItem>> SendAsync(int partition, RevertItem[] batch, RevertTally tally, CancellationToken cancellation)
     {
-        var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
+        var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition) };
         var arguments = new List<RedisValue> { epochs, link.Options.FeedLength, _channel };
         foreach (var item in batch)
         {

@@ -12,7 +12,7 @@ public static class SnapshotImports
     public static async Task<StoredImport?> CheckAsync(
         IFactStore store, string register, long date, TimeProvider clock, CancellationToken cancellation)
     {
-        var imports = (await store.Imports.ListAsync(cancellation)).Where(import => import.Register == register).ToList();
+        var imports = (await store.Imports.ListOfRegisterAsync(register, cancellation)).ToList();
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         if (imports.Find(import => import.State == ImportState.Reverting) is { } reverting)
             throw new ImportException($"The load {reverting.Id} of this register is being reverted: finish that first.");
@@ -37,8 +37,8 @@ public static class SnapshotImports
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public static async Task CheckStatedAsync(IFactStore store, string register, long date, CancellationToken cancellation)
     {
-        var unfinished = (await store.Imports.ListAsync(cancellation)).FirstOrDefault(import =>
-            import.Register == register && import.SnapshotDate <= date
+        var unfinished = (await store.Imports.ListOfRegisterAsync(register, cancellation)).FirstOrDefault(import =>
+            import.SnapshotDate <= date
             && (import.State is ImportState.Running or ImportState.BrokenOff or ImportState.Reverting));
         if (unfinished is not null)
         {

@@ -128,6 +128,9 @@ public sealed class SnapshotLoad
             loaded, _numbers.Count, _numbers.Count - unchanged - changes, _removals.Count, changes, repeated);
     }
 
+    /// <summary>SHA-256 of what is to be loaded; the same for the same numbers and categories in any order. Call it after the comparison.</summary>
+    public byte[] Digest() => _numbers.Digest();
+
     /// <summary>Writes the difference, then makes it count: the register is loaded as of the date.</summary>
     /// <param name="session">The import that it belongs to; it is ended.</param>
     /// <param name="settle">See <see cref="SwitchAsync"/>.</param>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Lookup.Core.Numbers;
 
 namespace Lookup.Redis;
@@ -68,5 +69,18 @@ internal sealed class SnapshotNumbers
 
         Count -= twice;
         return twice;
+    }
+
+    /// <summary>SHA-256 over the numbers and their categories; the same for the same snapshot, once sorted.</summary>
+    internal byte[] Digest()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        for (var p = 0; p < _keys.Length; p++)
+        {
+            hash.AppendData(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_keys[p])));
+            hash.AppendData(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_categories[p])));
+        }
+
+        return hash.GetHashAndReset();
     }
 }

@@ -55,8 +55,17 @@ public sealed record StoredImport
     /// <summary>The credential that began it; empty where none was asked for.</summary>
     public string Credential { get; init; } = "";
 
-    /// <summary>Who asked first for its revert, where two must; null where nobody did.</summary>
-    public StoredApproval? Approval { get; init; }
+    /// <summary>
+    /// 1: the import announces facts before it stores them, and its sources are listed. 0: an earlier version, which does neither,
+    /// wrote the record last.
+    /// </summary>
+    public int Form { get; init; }
+
+    /// <summary>
+    /// The most facts that it may have stored, while its counts are not final: it runs, was continued, or its process ended early. 0: the
+    /// counts are exact.
+    /// </summary>
+    public long Announced { get; init; }
 
     /// <summary>The source of its facts, where they name none.</summary>
     public string Source { get; init; } = "";
@@ -85,6 +94,9 @@ public sealed record StoredImport
     /// <summary>Of a snapshot: numbers whose categories changed.</summary>
     public long Changes { get; init; }
 
+    /// <summary>Of a snapshot: two administrators approved it.</summary>
+    public bool Approved { get; init; }
+
     /// <summary>What its revert has done so far; null where there is none.</summary>
     public StoredRevert? Revert { get; init; }
 
@@ -92,15 +104,25 @@ public sealed record StoredImport
     [JsonIgnore]
     public string? Stored { get; init; }
 
+    /// <summary>The store lists all its sources.</summary>
+    [JsonIgnore]
+    public bool ListsSources => Form > 0;
+
+    /// <summary>The most facts that it may have changed; <see cref="long.MaxValue"/> if unknown.</summary>
+    [JsonIgnore]
+    public long FactsAtMost => Register.Length > 0 ? Additions + Removals + Changes
+        : Form == 0 && State != ImportState.Done ? long.MaxValue
+        : Math.Max(Recorded, Announced);
+
+    /// <summary>It has stored nothing, so its record can be removed.</summary>
+    [JsonIgnore]
+    public bool IsEmpty => Form > 0 && State is ImportState.Running or ImportState.Done or ImportState.BrokenOff && Register.Length == 0
+        && Recorded + Unchanged + Announced == 0 && Revert is null;
+
     /// <summary>Runs by its record but has been silent too long.</summary>
     /// <param name="now">Unix milliseconds.</param>
     public bool IsSilent(long now) => State == ImportState.Running && now - Touched > SilentMs;
 }
-
-/// <summary>That an administrator asked for what a second one must ask for, too.</summary>
-/// <param name="Credential">The first one's credential.</param>
-/// <param name="At">When, in Unix milliseconds.</param>
-public sealed record StoredApproval(string Credential, long At);
 
 /// <summary>What a revert has done.</summary>
 public sealed record StoredRevert

@@ -77,12 +77,12 @@ internal sealed class KeyCleaning(RedisLink link, KeyStage stage, NumberCipher c
         var arguments = new List<RedisValue> { _taken, (long)newest, timelines };
         foreach (var (name, field) in fields)
         {
-            arguments.Add(places[name] + 3);
+            arguments.Add(places[name] + 4);
             arguments.Add(field);
         }
 
         var answer = await link.ScriptAsync(
-            partition, Script.Clean, [Keys.Meta(partition), Keys.Feed(partition), .. hashes], [.. arguments], cancellation);
+            partition, Script.Clean, [Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition), .. hashes], [.. arguments], cancellation);
         RedisNames.CheckEpoch(answer);
         return (long)answer[1];
     }

@@ -198,8 +198,8 @@ internal sealed class KeyCopy(
 
     private (RedisKey[] Keys, RedisValue[] Arguments) Arguments(int partition, Item[] batch, FilterGenerations generations)
     {
-        var names = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
-        names.AddRange(generations.All.Select(g => Keys.Filter(partition, g.Number)));
+        var names = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition) };
+        RedisWriter.AddFilters(names, partition, generations);
         var arguments = new List<RedisValue>
         {
             _keys.Taken, generations.Text, link.Options.FeedLength, _channel, generations.All.Length,

@@ -21,12 +21,14 @@ public readonly record struct FeedChange(ulong Version, NumberKey Key, FactId Id
 /// <param name="History">
 /// Whose versions they are: after a fail-over or a restart the same version may hold other facts, and this differs.
 /// </param>
+/// <param name="StoreTime">What the store's clock said when it answered, in Unix microseconds; 0: not known.</param>
 /// <param name="Fault">Why the store could not answer for this partition; nothing else counts then.</param>
 public readonly record struct FeedPoll(
     ulong Version,
     int Generation,
     IReadOnlyList<FeedChange>? Changes,
     string History = "",
+    long StoreTime = 0,
     StoreUnavailableException? Fault = null);
 
 /// <summary>

@@ -13,12 +13,19 @@
 // is in the filter. Between two polls the store's doorbell asks for one at once. A store that does not answer lets the age
 // grow; a store that must not be used takes the filters away. Who asks decides how old is too old.
 //
+// The age is measured by this process's clock, and a process that was suspended, with its clock, does not notice. So it is
+// compared with clocks that went on: each poll has the store's time, and with each poll the wall clock is looked at. Where one of
+// them went on by more than the timestamps did, what is known is so much older, and a poll that was under way is as old as what
+// was known before it; the next one follows at once. What cannot be seen is a suspension before the first poll behind it has come
+// back: until then, at most for the freshness bound, answers are as old as the suspension was long. See docs/failures.md.
+//
 // A server that takes over for another, or starts again, may go on from an earlier version and give the same numbers to
 // other facts. So each poll says whose history its versions are; under another one the filter is loaded anew.
 //
 // What readers see is one immutable object for each partition, replaced by one volatile write after the bits are set.
 // The bits themselves are set in place: early bits only cost a read.
 using System.Threading.Channels;
+using Lookup.Core.Clocks;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -51,7 +58,7 @@ public sealed record PartitionReplica(BlockFilter? Filter, ulong Version, int Ge
 }
 
 /// <summary>The filters of all partitions in this process. Thread-safe.</summary>
-public sealed class FilterReplica : IAsyncDisposable
+public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
 {
     // The store has limits of its own; this one keeps a poll that hangs from stopping all that follow.
     private static readonly TimeSpan PollLimit = TimeSpan.FromSeconds(2);
@@ -68,6 +75,8 @@ public sealed class FilterReplica : IAsyncDisposable
     private readonly FactsSince?[] _since;
     private readonly Lock[] _writers;
     private readonly IReplicaObserver[] _observers;
+    private readonly ClockGap _gap;
+    private readonly (long Sent, long StoreTime)[] _told;
     private readonly CancellationTokenSource _stop = new();
     private Task _following = Task.CompletedTask;
     private int _disposed;
@@ -95,7 +104,10 @@ public sealed class FilterReplica : IAsyncDisposable
         Array.Fill(_partitions, PartitionReplica.None);
         _loading = new Task?[count];
         _since = new FactsSince?[count];
+        _told = new (long, long)[count];
+        _gap = new ClockGap(clock);
         _writers = [.. Enumerable.Range(0, count).Select(_ => new Lock())];
+        store.Expect(this);
     }
 
     /// <summary>Loads what the store gives and follows from then on. A store that is away is asked again and again.</summary>
@@ -113,6 +125,19 @@ public sealed class FilterReplica : IAsyncDisposable
     /// <summary>What is known of a partition now.</summary>
     /// <param name="partition">0 to the store's partitions - 1.</param>
     public PartitionReplica Partition(int partition) => Volatile.Read(ref _partitions[partition]);
+
+    /// <summary>Whether a state of a partition is at least as new as a token demands, and of the history in which it was given out.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="state">Its state.</param>
+    /// <param name="demand">The token; null demands nothing.</param>
+    public bool Satisfies(int partition, PartitionReplica state, ConsistencyToken? demand) =>
+        demand is null
+        || (demand.VersionOf(partition) is var version && version <= state.Version
+            && (demand.MarkOf(partition) is var mark && (mark == 0 || mark == _store.MarkOf(partition, version))));
+
+    /// <inheritdoc/>
+    public uint MayHold(int partition, NumberKey key, ReadOnlySpan<FactId> ids) =>
+        Partition(partition).Filter?.MayContain(key, ids) ?? uint.MaxValue;
 
     /// <summary>
     /// Makes a fact known that this process wrote, before the feed brings it, so that whoever wrote it here sees it here
@@ -156,7 +181,8 @@ public sealed class FilterReplica : IAsyncDisposable
         {
             while (await asked.Reader.ReadAsync(_stop.Token))
             {
-                await PollAsync(_stop.Token);
+                if (await PollAsync(_stop.Token))
+                    asked.Writer.TryWrite(true);
                 await Task.Delay(_rest, _clock, _stop.Token);
             }
         }
@@ -166,8 +192,10 @@ public sealed class FilterReplica : IAsyncDisposable
         }
     }
 
-    private async Task PollAsync(CancellationToken cancellation)
+    /// <returns>Whether what it brought is too old already, because the process was suspended: ask again at once.</returns>
+    private async Task<bool> PollAsync(CancellationToken cancellation)
     {
+        Age(_gap.Missed());
         var known = new ulong?[_partitions.Length];
         for (var p = 0; p < known.Length; p++)
         {
@@ -181,10 +209,18 @@ public sealed class FilterReplica : IAsyncDisposable
         try
         {
             var polls = await _store.PollAsync(known, limit.Token);
+            var received = _clock.GetTimestamp();
+            var missed = _gap.Missed();
+            Age(missed);
+            var asOf = sent - Timestamps(missed);
             for (var p = 0; p < polls.Length; p++)
             {
-                Take(p, polls[p], known[p], sent);
+                var behind = Missed(p, polls[p], sent, received);
+                missed += behind;
+                Take(p, polls[p], known[p], asOf - Timestamps(behind));
             }
+
+            return missed > TimeSpan.Zero;
         }
         catch (StoreUnavailableException e)
         {
@@ -194,6 +230,32 @@ public sealed class FilterReplica : IAsyncDisposable
         catch (Exception) when (!cancellation.IsCancellationRequested)
         {
             // Whatever it was: the age grows, and what is too old is not asked.
+        }
+
+        return false;
+    }
+
+    // What the store's clock says of a suspension between this poll and the one before it.
+    private TimeSpan Missed(int partition, in FeedPoll poll, long sent, long received)
+    {
+        var (before, storeTime) = _told[partition];
+        _told[partition] = (sent, poll.StoreTime);
+        return storeTime > 0 && poll.StoreTime > 0 && poll.History == Partition(partition).History
+            ? ClockGap.Missed(TimeSpan.FromMicroseconds(poll.StoreTime - storeTime), _clock.GetElapsedTime(before, received))
+            : TimeSpan.Zero;
+    }
+
+    private long Timestamps(TimeSpan time) => (long)(time.TotalSeconds * _clock.TimestampFrequency);
+
+    private void Age(TimeSpan missed)
+    {
+        for (var p = 0; missed > TimeSpan.Zero && p < _partitions.Length; p++)
+        {
+            lock (_writers[p])
+            {
+                if (_partitions[p] is { Filter: not null } state)
+                    Volatile.Write(ref _partitions[p], state with { AsOf = state.AsOf - Timestamps(missed) });
+            }
         }
     }
 
@@ -253,6 +315,7 @@ public sealed class FilterReplica : IAsyncDisposable
     private async Task LoadAsync(int partition, FactsSince since)
     {
         await Task.Yield();
+        var gap = new ClockGap(_clock);
         var sent = _clock.GetTimestamp();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         limit.CancelAfter(LoadLimit);
@@ -262,7 +325,7 @@ public sealed class FilterReplica : IAsyncDisposable
             lock (_writers[partition])
             {
                 if (since.TryAddTo(loaded))
-                    Use(partition, loaded, sent);
+                    Use(partition, loaded, sent - Timestamps(gap.Missed()));
             }
         }
         catch (Exception)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -7,20 +8,28 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Store;
 
 /// <summary>Reads what followers need: versions, changes, filters.</summary>
-internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys)
+internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys) : IDisposable
 {
     private const int HeaderSize = sizeof(ulong) + sizeof(ushort);
 
     // Writes between the two reads of a poll push changes out of a range that is counted from the end.
     private const int Slack = 256;
 
+    // Newest changes of a partition that are taken note of when its filter is loaded.
+    private const int Newest = 64;
+
     // Rounds of one read that writes overtake by more than that.
     private const int MaxRounds = 4;
 
-    // A longer string would hold up the reads behind it on the connection, and on a slow one its own limit.
-    private const int LoadBytes = 256 * 1024;
+    // Part of the time that a filter is made from facts: reads and writes go on.
+    private const double ScanShare = 0.5;
 
     private static readonly RedisValue[] MetaFields = ["e", "v", "g"];
+
+    // One after the other; each reads all buckets of a partition.
+    private readonly SemaphoreSlim _scans = new(1);
+
+    public void Dispose() => _scans.Dispose();
 
     /// <summary>See <see cref="IFactStore.PollAsync"/>.</summary>
     internal async Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation)
@@ -46,9 +55,11 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
             if (server is null)
                 throw RedisFaults.NoServer();
             Task<Dictionary<string, string>>? told = null;
+            Task<RedisResult>? time = null;
             var metas = await server.ReadAsync(
                 async db =>
                 {
+                    time = db.ExecuteAsync("TIME");
                     var metas = own.Select(p => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster)).ToArray();
                     // Behind them: what a server was before, it does not become again.
                     told = server.InfoAsync(db, "replication");
@@ -59,10 +70,11 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
                 cancellation);
             var info = await told!;
             var history = History(info);
+            var storeTime = await MicrosecondsAsync(time!);
             for (var i = 0; i < own.Length; i++)
             {
                 var p = own[i];
-                polls[p] = await PollAsync(p, metas[i], floors[p], known.Span[p], history);
+                polls[p] = await PollAsync(p, metas[i], floors[p], known.Span[p], history) with { StoreTime = storeTime };
             }
 
             await Task.WhenAll(own.Select(async p =>
@@ -72,6 +84,8 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
             }));
             if (fences.IsOn)
                 await ConfirmAsync(server, Array.FindAll(own, p => polls[p].Fault is null), polls, history, cancellation);
+            await Task.WhenAll(own.Where(p => polls[p].Fault is null).Select(
+                p => ContinueAsync(server, p, polls[p].Version, polls[p].Changes ?? [], history, cancellation)));
         }
         catch (StoreUnavailableException e)
         {
@@ -81,6 +95,22 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
             {
                 polls[p] = new FeedPoll(0, 0, null, Fault: e);
             }
+        }
+    }
+
+    // A user without the right to ask for it has one clock less to compare with.
+    private static async Task<long> MicrosecondsAsync(Task<RedisResult> time)
+    {
+        try
+        {
+            return (string[]?)await time is [var seconds, var rest]
+                && long.TryParse(seconds, CultureInfo.InvariantCulture, out var whole) && long.TryParse(rest, CultureInfo.InvariantCulture, out var part)
+                ? (whole * 1_000_000) + part
+                : 0;
+        }
+        catch (RedisException)
+        {
+            return 0;
         }
     }
 
@@ -95,6 +125,35 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
         {
             partitions.Confirm(p, polls[p].Version);
         }
+    }
+
+    // What this process knew before must be in what it follows from now on, see KnownHistory.cs.
+    private async Task ContinueAsync(
+        ServerLink server, int partition, ulong version, IReadOnlyList<FeedChange> changes, string history, CancellationToken cancellation)
+    {
+        var known = partitions.History(partition);
+        if (known.Name != history)
+        {
+            // Where writes wait for replicas, whichever server takes over has what counts.
+            if (known.Name.Length > 0 && known.Newest > 0 && !fences.IsOn && !await HasAsync(server, partition, version, known, cancellation))
+                throw partitions.RollBack();
+            known.Name = history;
+        }
+
+        foreach (var change in changes)
+        {
+            partitions.Note(partition, change.Version, ChangeMark.Of(change));
+        }
+    }
+
+    // Whether the newest change that is known is in the feed; false if it is not kept any more, because then nothing shows it.
+    private static async Task<bool> HasAsync(ServerLink server, int partition, ulong version, KnownHistory known, CancellationToken cancellation)
+    {
+        var newest = known.Newest;
+        var place = -(long)(Math.Max(version, newest) - newest) - 1;
+        var entries = await server.ReadAsync(
+            db => db.ListRangeAsync(Keys.Feed(partition), place - Slack, place, CommandFlags.DemandMaster), cancellation);
+        return Array.Exists(entries, entry => Version(entry) == newest && ChangeMark.Of(Parse(entry)) == known.MarkOf(newest));
     }
 
     // Nor is one partition that is moving to another server a fault of those that stay.
@@ -124,18 +183,12 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
         var floor = partitions.Floor(partition);
         var history = await HistoryAsync(partition, cancellation);
         var (version, generation) = await MetaAsync(partition, floor, cancellation);
-        var key = Keys.Filter(partition, generation.Number);
-        var bytes = new byte[generation.Blocks * BlockFilter.BlockSize];
-        for (var start = 0; start < bytes.Length; start += LoadBytes)
-        {
-            var end = Math.Min(start + LoadBytes, bytes.Length);
-            byte[]? part = await link.ReadAsync(
-                partition, db => db.StringGetRangeAsync(key, start, end - 1, CommandFlags.DemandMaster), cancellation);
-            if (part?.Length != end - start)
-                throw RedisFaults.Damaged();
-            part.CopyTo(bytes, start);
-        }
+        var stored = await new StoredFilters(link, partitions, keys).ReadAsync(partition, generation, cancellation);
+        partitions.SetFit(partition, generation.Number, stored.Fit);
+        var filter = stored.Fit == FilterFit.Sound ? stored.Filter! : await ScanAsync(partition, generation.Blocks, cancellation);
 
+        var newest = await link.ReadAsync(
+            partition, db => db.ListRangeAsync(Keys.Feed(partition), -Newest, -1, CommandFlags.DemandMaster), cancellation);
         // Still the same store and the same filter: what was read was not being taken away.
         if ((await MetaAsync(partition, version, cancellation)).Generation != generation)
             throw RedisFaults.Timeout();
@@ -145,7 +198,21 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
         if (now != history)
             throw RedisFaults.Changed();
         partitions.Confirm(partition, version);
-        return new LoadedFilter(BlockFilter.FromBytes(bytes), version, generation.Number, history);
+        await ContinueAsync(link.Of(partition), partition, version, [.. newest.Select(entry => Parse(entry))], history, cancellation);
+        return new LoadedFilter(filter, version, generation.Number, history);
+    }
+
+    private async Task<BlockFilter> ScanAsync(int partition, int blocks, CancellationToken cancellation)
+    {
+        await _scans.WaitAsync(cancellation);
+        try
+        {
+            return await new FilterScan(link, partitions, keys, partition, ScanShare).RunAsync(blocks, _ => { }, cancellation);
+        }
+        finally
+        {
+            _scans.Release();
+        }
     }
 
     /// <summary>Which history the partition's server is in; another one may lack what was read before.</summary>
@@ -210,13 +277,18 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
             if (next != version + 1)
                 return null;
             version = next;
-            var field = entry.AsSpan(HeaderSize);
-            var key = NumberKey.FromField(BinaryPrimitives.ReadUInt16BigEndian(entry.AsSpan(sizeof(ulong))), field);
-            changes.Add(new FeedChange(
-                version, key, FactId.Read(field[NumberKey.FieldSize..]), entry.AsMemory(HeaderSize + Keys.FieldSize)));
+            changes.Add(Parse(entry));
         }
 
         return changes;
+    }
+
+    private static FeedChange Parse(byte[]? entry)
+    {
+        var version = Version(entry);
+        var field = entry.AsSpan(HeaderSize);
+        var key = NumberKey.FromField(BinaryPrimitives.ReadUInt16BigEndian(entry.AsSpan(sizeof(ulong))), field);
+        return new FeedChange(version, key, FactId.Read(field[NumberKey.FieldSize..]), entry.AsMemory(HeaderSize + Keys.FieldSize));
     }
 
     private static ulong Version(byte[]? entry) => entry is { Length: >= HeaderSize + Keys.FieldSize }

@@ -1,20 +1,25 @@
 -- Removes what is under a number key that nobody reads any more: fields of the hashes of one partition, and the oldest changes.
 -- It changes nothing that is told to followers, so the version stays.
--- KEYS: meta, feed, then the hashes. ARGV: epochs taken (",one,"), newest version to remove from the feed or 0, number of fields
+-- KEYS: meta, feed, counts, then the hashes. ARGV: epochs taken (",one,"), newest version to remove from the feed or 0, number of fields
 -- that are timelines, then index of the hash in KEYS and field of each, those of timelines first.
 -- Answers {0, epoch} or {2, number of timelines removed}.
-local call = redis.call
 local A = ARGV
-local meta = call('HMGET', KEYS[1], 'e', 'n')
+local meta = call('HMGET', KEYS[1], 'e', 'n', 'v', 'c')
 if not string.find(A[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
+local c = counts(KEYS[3], meta[3], meta[4])
 local timelines = tonumber(A[3])
 local there = 0
 for i = 4, 3 + 2 * timelines, 2 do
-  if call('HEXISTS', KEYS[tonumber(A[i])], A[i + 1]) == 1 then there = there + 1 end
+  local bucket = KEYS[tonumber(A[i])]
+  if call('HEXISTS', bucket, A[i + 1]) == 1 then
+    there = there + 1
+    count(c, bucket, -1)
+  end
 end
 -- Lowered first, as in erase.lua.
 if there > 0 then call('HSET', KEYS[1], 'n', string.format('%.0f', tonumber(meta[2]) - there)) end
 for i = 4, #A, 2 do call('HDEL', KEYS[tonumber(A[i])], A[i + 1]) end
+counted(c)
 local newest = tonumber(A[2])
 while newest > 0 do
   local oldest = call('LINDEX', KEYS[2], 0)

@@ -1,22 +1,24 @@
 -- Makes timelines of one partition what they are under another number key, with their texts and claims: compare and set.
--- KEYS: meta, feed, the filters of the generations, then buckets, detail and claim hashes in any order.
+-- KEYS: meta, feed, counts, filter and sums of each generation, then buckets, detail and claim hashes in any order.
 -- ARGV: epochs taken (",one,"), generations as in meta, feed length, channel or '', number of generations, then for each timeline:
 -- index of its bucket in KEYS, field, expected value, new value, number of details, number of claims, erasures in the bucket when
--- the expected value was read, for each generation eight bits to set, then index in KEYS, field and text of each
--- detail, then index in KEYS, field, expected and new value of each claim.
+-- the expected value was read, for each generation eight bits to set and their weights, then index in KEYS, field and text of
+-- each detail, then index in KEYS, field, expected and new value of each claim.
 -- Answers {0, epoch}, {1, generations} or {2, version, results...}: 1 changed, 0 there already, -1 where the timeline or a claim
 -- was not as expected, or something in the bucket was erased meanwhile.
 -- The order is that of write.lua.
-local call = redis.call
 local A = ARGV
-local meta = call('HMGET', KEYS[1], 'e', 'v', 'g', 'n')
+local all, fields = generations(A[2], 4)
+local meta = call('HMGET', KEYS[1], 'e', 'v', 'g', 'n', 'c', unpack(fields))
 if not string.find(A[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
 if meta[3] ~= A[2] then return {1, meta[3]} end
+for i, g in ipairs(all) do g.kept = meta[5 + i] == meta[2] end
+local c = counts(KEYS[3], meta[2], meta[5])
 local version = tonumber(meta[2])
-local count = tonumber(meta[4])
+local timelines = tonumber(meta[4])
 local first = version
 local limit = tonumber(A[3])
-local generations = tonumber(A[5])
+local bits_each = 9 * tonumber(A[5])
 local result = {2, 0}
 local length = 0
 local at = 6
@@ -27,22 +29,22 @@ while at <= total do
   local expected = A[at + 2]
   local value = A[at + 3]
   local bits = at + 7
-  local texts = bits + 8 * generations
+  local texts = bits + bits_each
   local claims = texts + 3 * tonumber(A[at + 4])
   local stop = claims + 4 * tonumber(A[at + 5])
   local fits = (call('HGET', bucket, field) or '') == expected
     and (call('HGET', KEYS[1], 'x' .. string.sub(bucket, -2)) or '0') == A[at + 6]
-  for c = claims, stop - 1, 4 do
-    if fits and (call('HGET', KEYS[tonumber(A[c])], A[c + 1]) or '') ~= A[c + 2] then fits = false end
+  for k = claims, stop - 1, 4 do
+    if fits and (call('HGET', KEYS[tonumber(A[k])], A[k + 1]) or '') ~= A[k + 2] then fits = false end
   end
   if not fits then
     result[#result + 1] = -1
   else
     local changed = 0
-    for c = claims, stop - 1, 4 do
-      if A[c + 3] ~= A[c + 2] then
+    for k = claims, stop - 1, 4 do
+      if A[k + 3] ~= A[k + 2] then
         changed = 1
-        if A[c + 3] == '' then call('HDEL', KEYS[tonumber(A[c])], A[c + 1]) else call('HSET', KEYS[tonumber(A[c])], A[c + 1], A[c + 3]) end
+        if A[k + 3] == '' then call('HDEL', KEYS[tonumber(A[k])], A[k + 1]) else call('HSET', KEYS[tonumber(A[k])], A[k + 1], A[k + 3]) end
       end
     end
     for t = texts, claims - 1, 3 do
@@ -53,12 +55,13 @@ while at <= total do
     end
     if value ~= expected then
       changed = 1
-      for g = 1, generations do
-        for b = bits + 8 * (g - 1), bits + 8 * g - 1 do call('SETBIT', KEYS[2 + g], A[b], 1) end
-      end
+      for g = 1, #all do set(all[g], bits + 9 * (g - 1)) end
       call('HSET', bucket, field, value)
       version = version + 1
-      if expected == '' then count = count + 1 end
+      if expected == '' then
+        timelines = timelines + 1
+        count(c, bucket, 1)
+      end
       length = call('RPUSH', KEYS[2],
         struct.pack('>I4I4', math.floor(version / 4294967296), version % 4294967296)
         .. string.sub(bucket, -2) .. field .. value)
@@ -69,8 +72,8 @@ while at <= total do
 end
 if version ~= first then
   if length > limit + limit / 4 then call('LTRIM', KEYS[2], -limit, -1) end
-  call('HSET', KEYS[1], 'v', string.format('%.0f', version), 'n', string.format('%.0f', count))
-  if A[4] ~= '' then redis.pcall('PUBLISH', A[4], string.sub(KEYS[1], 2, 3)) end
+  finish(KEYS[1], all, c, version, timelines)
+  if A[4] ~= '' then pcall('PUBLISH', A[4], string.sub(KEYS[1], 2, 3)) end
 end
 result[2] = string.format('%.0f', version)
 return result

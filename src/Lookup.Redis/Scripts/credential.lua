@@ -1,7 +1,11 @@
 -- Writes a credential if it is still what is expected, and moves the version of the registry; nothing is expected of a new one.
--- KEYS: manifest, credentials. ARGV: epoch, id, expected text or '', text. Answers {0, epoch} or {2, 1 or 0}.
+-- KEYS: manifest, credentials, then all hashes of the registry. ARGV: epoch, id, expected text or '', text, mark of the new
+-- version. Answers {0, epoch} or {2, 1 or 0}.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {0, redis.call('HGET', KEYS[1], 'epoch')} end
-if (redis.call('HGET', KEYS[2], ARGV[2]) or '') ~= ARGV[3] then return {2, 0} end
+local before = redis.call('HGET', KEYS[2], ARGV[2])
+if (before or '') ~= ARGV[3] then return {2, 0} end
+local hashes = {}
+for i = 3, #KEYS do hashes[#hashes + 1] = KEYS[i] end
+moved(KEYS[1], hashes, KEYS[2], ARGV[2], before, ARGV[4], ARGV[5])
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
-redis.call('HINCRBY', KEYS[1], 'registry', 1)
 return {2, 1}

@@ -1,6 +1,6 @@
 -- Replaces a piece of the filter that is being built if it still is what it was read as: writers set bits meanwhile.
--- KEYS: meta, the filter. ARGV: epochs taken (",one,other,"), generations as in meta, steps done, offset, expected piece, new piece.
--- Each piece must find the step of the one before it: a server that failed over and lost one stops the build.
+-- KEYS: meta, the filter, its sums. ARGV: epochs taken (",one,other,"), generations as in meta, steps done, offset, expected piece, new piece,
+-- number of the piece, its new sum. Each piece must find the step of the one before it: a server that failed over and lost one stops the build.
 -- Answers {0, epoch}, {1, generations} where it is not as expected, or {2, 1} done, {2, 0, piece} with what is there.
 local call = redis.call
 local meta = call('HMGET', KEYS[1], 'e', 'g', 'b')
@@ -9,5 +9,6 @@ if meta[2] ~= ARGV[2] or meta[3] ~= ARGV[3] then return {1, meta[2]} end
 local there = call('GETRANGE', KEYS[2], ARGV[4], tonumber(ARGV[4]) + #ARGV[5] - 1)
 if there ~= ARGV[5] then return {2, 0, there} end
 call('SETRANGE', KEYS[2], ARGV[4], ARGV[6])
+call('HSET', KEYS[3], ARGV[7], ARGV[8])
 call('HSET', KEYS[1], 'b', string.format('%.0f', tonumber(ARGV[3]) + 1))
 return {2, 1}

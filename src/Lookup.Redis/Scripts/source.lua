@@ -1,11 +1,22 @@
 -- Gives a source its number, from 2; the same one again for the same source. Those of imports are odd, see FactSource.
--- KEYS: manifest, sources, source-ids. ARGV: epoch, source, 1 for one of an import, else 0.
--- Answers {0, epoch} or {2, number}.
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {0, redis.call('HGET', KEYS[1], 'epoch')} end
-local id = redis.call('HGET', KEYS[2], ARGV[2])
+-- KEYS: manifest, sources, source-ids, the numbers of its import (of none: unused), new sources of the day.
+-- ARGV: epoch, source, the source as versions before wrote it or '', 1 for one of an import, else 0, whose it is, most new ones of it a
+-- day or 0.
+-- Answers {0, epoch}, {2, number}, or {4} where there were as many new ones already.
+local call = redis.call
+if call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {0, call('HGET', KEYS[1], 'epoch')} end
+local id = call('HGET', KEYS[2], ARGV[2])
+if not id and ARGV[3] ~= '' then id = call('HGET', KEYS[2], ARGV[3]) end
 if not id then
-  id = string.format('%.0f', 2 * redis.call('HINCRBY', KEYS[1], 'sources', 1) + tonumber(ARGV[3]))
-  redis.call('HSET', KEYS[3], id, ARGV[2])
-  redis.call('HSET', KEYS[2], ARGV[2], id)
+  local most = tonumber(ARGV[6])
+  if most > 0 then
+    if tonumber(call('HGET', KEYS[5], ARGV[5]) or '0') >= most then return {4} end
+    call('HINCRBY', KEYS[5], ARGV[5], 1)
+    call('EXPIRE', KEYS[5], 172800)
+  end
+  id = string.format('%.0f', 2 * call('HINCRBY', KEYS[1], 'sources', 1) + tonumber(ARGV[4]))
+  call('HSET', KEYS[3], id, ARGV[2])
+  call('HSET', KEYS[2], ARGV[2], id)
 end
+if ARGV[4] == '1' then call('SADD', KEYS[4], id) end
 return {2, tostring(id)}

@@ -101,6 +101,7 @@ public interface IFactStore : IAsyncDisposable
     /// <param name="changes">At least one, all of one number.</param>
     /// <param name="cancellation">Ends the wait, not what was sent.</param>
     /// <returns>A read at this token sees them; null where one was not as expected, and nothing is stored.</returns>
+    /// <exception cref="NameCollisionException">The scope of one has another name; nothing is stored.</exception>
     /// <exception cref="StoreUnavailableException">The store could not take them.</exception>
     public Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation);
 
@@ -156,6 +157,29 @@ public interface IFactStore : IAsyncDisposable
     /// <param name="heard">Called on any thread; must not block or throw.</param>
     public IDisposable Listen(Action heard);
 
+    /// <summary>
+    /// Names what this process knows of the facts. A read that lacks one of them is checked against the number of facts that were
+    /// stored beside it; if some were deleted past the service, the store is refused.
+    /// </summary>
+    public void Expect(IKnownFacts known)
+    {
+        // A store that guards its facts in another way needs no such help.
+    }
+
+    /// <summary>The mark of the change that has a version, see <see cref="ChangeMark"/>; 0 if this process does not know it.</summary>
+    public uint MarkOf(int partition, ulong version) => 0;
+
+    /// <summary>
+    /// Whether a version of a partition belongs to the change with a mark; in another history, which was lost, it belonged to another.
+    /// </summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="version">The version.</param>
+    /// <param name="mark">The mark; 0: not known.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <returns>True also where the change is not kept any more, so that nobody can tell.</returns>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation) => ValueTask.FromResult(true);
+
     /// <summary>Reads what was written to a partition after a version, on the primary.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="since">The version.</param>
@@ -168,7 +192,9 @@ public interface IFactStore : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
     public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation);
 
-    /// <summary>Reads the filter of a partition.</summary>
+    /// <summary>
+    /// Reads the filter of a partition. One that cannot be shown to be whole is not used; the filter is made from the facts instead.
+    /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>

@@ -15,6 +15,11 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
 {
     private readonly ulong[] _seen = new ulong[partitions];
     private readonly FilterGenerations?[] _generations = new FilterGenerations?[partitions];
+    private readonly StoreUnavailableException?[] _damage = new StoreUnavailableException?[partitions];
+    private readonly KnownHistory[] _histories = [.. Enumerable.Range(0, partitions).Select(_ => new KnownHistory())];
+    private readonly KnownFit?[] _fits = new KnownFit?[partitions];
+    private readonly Lock _damageGate = new();
+    private StoreUnavailableException? _anyDamage;
     private int _rolledBack;
 
     internal int Count => _seen.Length;
@@ -22,10 +27,67 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     /// <summary>Take it before a call is sent: an answer to it must not be older.</summary>
     internal ulong Floor(int partition)
     {
-        // Once lost stays lost: later writes would lift the version over the floor, but not bring the facts back.
+        ThrowIfDamaged();
+        return FloorToExamine(partition);
+    }
+
+    /// <summary>The same for whoever finds out what is damaged, or mends it, and answers no caller.</summary>
+    internal ulong FloorToExamine(int partition)
+    {
+        ThrowIfRolledBack();
+        return Volatile.Read(ref _seen[partition]);
+    }
+
+    /// <summary>A partition lost facts. Until it is mended the whole store is refused: other losses may not be known yet.</summary>
+    internal StoreUnavailableException Damage(int partition, StoreUnavailableException damage)
+    {
+        lock (_damageGate)
+        {
+            _damage[partition] = damage;
+            Volatile.Write(ref _anyDamage, damage);
+        }
+
+        return damage;
+    }
+
+    /// <summary>A partition was found to hold all that it should.</summary>
+    internal void Mend(int partition)
+    {
+        lock (_damageGate)
+        {
+            _damage[partition] = null;
+            Volatile.Write(ref _anyDamage, Array.Find(_damage, damage => damage is not null));
+        }
+    }
+
+    /// <summary>Whether a partition is known to have lost facts.</summary>
+    internal bool IsDamaged(int partition)
+    {
+        lock (_damageGate)
+        {
+            return _damage[partition] is not null;
+        }
+    }
+
+    private void ThrowIfDamaged()
+    {
+        if (Volatile.Read(ref _anyDamage) is { } damage)
+            throw new StoreUnavailableException(damage.Fault, damage.Message);
+    }
+
+    /// <summary>Once lost stays lost: later writes would lift the version over the floor, but not bring the facts back.</summary>
+    /// <exception cref="StoreUnavailableException">The store is older than it was before.</exception>
+    internal void ThrowIfRolledBack()
+    {
         if (Volatile.Read(ref _rolledBack) != 0)
             throw RedisFaults.RolledBack();
-        return Volatile.Read(ref _seen[partition]);
+    }
+
+    /// <summary>From now on the store is refused, whatever is asked of it.</summary>
+    internal StoreUnavailableException RollBack()
+    {
+        Volatile.Write(ref _rolledBack, 1);
+        return RedisFaults.RolledBack();
     }
 
     /// <summary>Takes note of a version that was answered.</summary>
@@ -35,8 +97,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         {
             if (onlyConfirmed && version >= Volatile.Read(ref _seen[partition]))
                 throw RedisFaults.Changed();
-            Volatile.Write(ref _rolledBack, 1);
-            throw RedisFaults.RolledBack();
+            throw RollBack();
         }
 
         if (!onlyConfirmed)
@@ -54,6 +115,17 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
                 return;
             seen = before;
         }
+    }
+
+    /// <summary>What is known of the partition's changes.</summary>
+    internal KnownHistory History(int partition) => _histories[partition];
+
+    /// <summary>Takes note of a change that the store keeps whatever happens to one server.</summary>
+    /// <exception cref="StoreUnavailableException">Its version belonged to another change before.</exception>
+    internal void Note(int partition, ulong version, uint mark)
+    {
+        if (!_histories[partition].TryAdd(version, mark))
+            throw RollBack();
     }
 
     /// <summary>Checks what a partition says of itself, and takes note of its version.</summary>
@@ -98,8 +170,17 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         return true;
     }
 
+    /// <summary>Takes note of what was found when a filter was read through.</summary>
+    internal void SetFit(int partition, int generation, FilterFit fit) => Volatile.Write(ref _fits[partition], new KnownFit(generation, fit));
+
+    /// <summary>What was found of a filter when it was last read through; sound where it was not.</summary>
+    internal FilterFit Fit(int partition, int generation) =>
+        Volatile.Read(ref _fits[partition]) is { } known && known.Generation == generation ? known.Fit : FilterFit.Sound;
+
     internal FilterGenerations? Generations(int partition) => Volatile.Read(ref _generations[partition]);
 
     internal void SetGenerations(int partition, FilterGenerations generations) =>
         Volatile.Write(ref _generations[partition], generations);
+
+    private sealed record KnownFit(int Generation, FilterFit Fit);
 }

@@ -5,6 +5,12 @@ namespace Lookup.Redis.Store;
 /// <summary>The one place where what redis and its client throw becomes one of our faults, in our words.</summary>
 internal static class RedisFaults
 {
+    private static readonly string[] Needed =
+    [
+        "EVALSHA", "EVAL", "SCRIPT", "INFO", "WAIT", "HGET", "HMGET", "HSET", "HSETNX", "HDEL", "HKEYS", "HGETALL", "HLEN", "HEXISTS", "HINCRBY",
+        "GET", "SET", "STRLEN", "GETRANGE", "SETRANGE", "BITFIELD", "RPUSH", "LPOP", "LRANGE", "LINDEX", "LTRIM", "DEL", "EXISTS", "PEXPIRE",
+    ];
+
     internal static StoreUnavailableException Map(Exception exception) => exception switch
     {
         StoreUnavailableException known => known,
@@ -64,12 +70,33 @@ internal static class RedisFaults
         StoreFault.RolledBack,
         "The store is older than it was before: it was restored or failed over with loss. Check it, then restart.");
 
+    internal static StoreUnavailableException FactsGone(int partition, long counted, long expected) => new(
+        StoreFault.Damaged,
+        $"Partition {partition} of the store holds {counted} timelines and should hold {expected}: facts were deleted past the service. Restore the store.");
+
+    internal static StoreUnavailableException BucketLost(int partition) => new(
+        StoreFault.Damaged,
+        $"Facts of partition {partition} of the store are gone: they were deleted past the service. Restore the store.");
+
+    internal static StoreUnavailableException Registry() => new(
+        StoreFault.Damaged,
+        "The registry of organisations and credentials does not match its checksum: part of it was changed or restored past the service. Restore it from a backup.");
+
     internal static StoreUnavailableException Overtaken() => new(
         StoreFault.Unreachable,
         "Another builder took over, or the store failed over, while a filter was built. The old filter answers; rebuild again.");
 
     internal static StoreUnavailableException Damaged(Exception? inner = null) =>
         new(StoreFault.Damaged, "Something stored cannot be read: it is damaged, or a newer version wrote it.", inner);
+
+    // Of those that the service needs, the one that an error is about: of the server's text nothing else is repeated.
+    private static string? Command(string text)
+    {
+        if (!text.Contains("unknown command", StringComparison.OrdinalIgnoreCase) && !text.Contains("permissions to run", StringComparison.Ordinal))
+            return null;
+        return Array.Find(Needed, command => text.Contains($"'{command}'", StringComparison.OrdinalIgnoreCase)
+            || text.Contains($"'{command}|", StringComparison.OrdinalIgnoreCase));
+    }
 
     /// <summary>For an error that the server answered.</summary>
     internal static StoreUnavailableException Map(string text, Exception? e = null)
@@ -80,12 +107,23 @@ internal static class RedisFaults
             return Replica(e);
         if (Is("MISCONF"))
             return new StoreUnavailableException(StoreFault.Settings, "The store cannot save to its disk and takes no writes.", e);
+        // The embedded store's own; what they say is for its operator.
+        if (Is("DAMAGED"))
+            return new StoreUnavailableException(StoreFault.Damaged, "The store's files are damaged; a restart of the service names the place.", e);
+        if (Is("STOPPED"))
+            return new StoreUnavailableException(StoreFault.Settings, "The store's folder was taken away from this process, which has stopped using it.", e);
         if (Is("NOREPLICAS"))
             return new StoreUnavailableException(StoreFault.Unreachable, "Too few replicas are connected to the store.", e);
         if (Is("MOVED") || Is("ASK") || Is("TRYAGAIN") || text.Contains("hashslot", StringComparison.Ordinal))
             return Moved(e);
         if (Is("LOADING") || Is("BUSY") || Is("MASTERDOWN") || Is("CLUSTERDOWN"))
             return new StoreUnavailableException(StoreFault.Unreachable, "The store is not ready yet.", e);
+        if (Is("WRONGTYPE"))
+            return Damaged(e);
+        if (Command(text) is { } command)
+            return new StoreUnavailableException(StoreFault.Settings, $"The store's server does not let the service use the command {command}, which it needs: it is forbidden, renamed or unknown there.", e);
+        if (text.Contains("called from script", StringComparison.Ordinal) || text.Contains("can't run this command", StringComparison.Ordinal))
+            return new StoreUnavailableException(StoreFault.Settings, "The store's server does not let the service's scripts use a command that they need: it is forbidden, renamed or unknown there.", e);
         if (Is("NOAUTH") || Is("WRONGPASS") || Is("NOPERM"))
             return new StoreUnavailableException(StoreFault.Settings, "The store refuses the service's credentials or rights.", e);
         return new StoreUnavailableException(StoreFault.Settings, "The store's server answered in a way that is not understood.", e);

@@ -23,7 +23,6 @@ internal sealed class RedisLink : IAsyncDisposable
 
     private readonly ServerFinder _finder;
     private readonly Sentinels? _sentinels;
-    private readonly string? _commit;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
     private readonly Dictionary<EndPoint, (ServerLink Link, long LastUsed)> _links = [];
@@ -34,11 +33,10 @@ internal sealed class RedisLink : IAsyncDisposable
     private int _disposed;
 
     private RedisLink(
-        StoreOptions options, ServerFinder finder, TimeProvider clock, string? commit, bool hasChannels, Routes routes)
+        StoreOptions options, ServerFinder finder, TimeProvider clock, bool hasChannels, Routes routes)
     {
         _finder = finder;
         _sentinels = finder.Sentinels();
-        _commit = commit;
         HasChannels = hasChannels;
         _map = new Map(routes, new ServerLink?[Keys.Places]);
         Clock = clock;
@@ -74,19 +72,18 @@ internal sealed class RedisLink : IAsyncDisposable
     /// <param name="options">Where and how.</param>
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <param name="commit">Command that makes what was written before durable, where the server does not by itself.</param>
     /// <param name="hasChannels">The servers take PUBLISH and SUBSCRIBE.</param>
     /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
     /// <exception cref="StoreUnavailableException">Nobody answers.</exception>
     internal static async Task<RedisLink> ConnectAsync(
-        StoreOptions options, TimeProvider clock, CancellationToken cancellation, string? commit = null, bool hasChannels = true)
+        StoreOptions options, TimeProvider clock, CancellationToken cancellation, bool hasChannels = true)
     {
         var faults = options.Validate();
         if (faults.Count > 0)
             throw new ArgumentException("The store's settings are wrong: " + string.Join(" ", faults), nameof(options));
         var finder = new ServerFinder(options, clock);
         var routes = await finder.FindAsync(null, cancellation);
-        var link = new RedisLink(options, finder, clock, commit, hasChannels, routes);
+        var link = new RedisLink(options, finder, clock, hasChannels, routes);
         try
         {
             await link.ApplyAsync(routes, cancellation);
@@ -145,14 +142,6 @@ internal sealed class RedisLink : IAsyncDisposable
             async db =>
             {
                 var answer = db.ScriptEvaluateAsync(script, keys, arguments, CommandFlags.DemandMaster);
-                if (_commit is not null)
-                {
-                    // Also where the script wrote nothing: what it found may have been written just before.
-                    var committed = db.ExecuteAsync(_commit);
-                    await answer;
-                    await committed;
-                }
-
                 if (Options.WaitReplicas > 0)
                 {
                     // On the same connection: it counts the replicas of this server.
@@ -181,10 +170,6 @@ internal sealed class RedisLink : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">It is being replaced, or nobody can tell.</exception>
     internal Task ConfirmAsync(EndPoint server, CancellationToken cancellation) =>
         _sentinels?.ConfirmAsync(server, cancellation) ?? Task.CompletedTask;
-
-    /// <summary>Makes everything written so far durable.</summary>
-    internal Task<bool> CommitAsync(CancellationToken cancellation) =>
-        WriteAsync(Keys.Shared, async db => _commit is null || !(await db.ExecuteAsync(_commit)).IsNull, cancellation);
 
     /// <summary>Asks who has what, unless it was just asked; those who want it together share one answer.</summary>
     /// <returns>Ends when it was applied, or could not be.</returns>
@@ -293,11 +278,15 @@ internal sealed class RedisLink : IAsyncDisposable
         }
     }
 
+    // A name may lead to another server by now, while the connections stay with the old one.
+    private static bool IsOfAnother(ServerLink link, Routes routes) =>
+        link.IsReplica || (routes.History.Length > 0 && link.History.Length > 0 && routes.History != link.History);
+
     // One at a time: at the start, then by whoever is finding.
     private async Task ApplyAsync(Routes routes, CancellationToken cancellation)
     {
         var wanted = routes.Owners.OfType<EndPoint>().Distinct().ToList();
-        await Task.WhenAll(wanted.Where(server => !_links.TryGetValue(server, out var have) || have.Link.IsReplica).ToList().Select(async server =>
+        await Task.WhenAll(wanted.Where(server => !_links.TryGetValue(server, out var have) || IsOfAnother(have.Link, routes)).ToList().Select(async server =>
         {
             var link = await ServerLink.ConnectAsync(server, Options, routes.IsCluster, Clock, cancellation);
             lock (_lock)

@@ -11,9 +11,6 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
     /// <summary>Names or sources kept in this process; beyond it the memory starts anew.</summary>
     private const int MaxKnown = 100_000;
 
-    // Neither source nor actor contains a control character.
-    private const char Separator = '\u001f';
-
     private readonly ConcurrentDictionary<ulong, string> _names = new();
     private readonly ConcurrentDictionary<StoredSource, uint> _ids = new();
     private readonly ConcurrentDictionary<uint, StoredSource> _sources = new();
@@ -46,6 +43,15 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
         }
     }
 
+    /// <summary>Registers a name, and gives the one that its scope has.</summary>
+    internal async Task<string> ClaimAsync(string name, CancellationToken cancellation)
+    {
+        var scope = Scope.Of(name);
+        var names = new Dictionary<ulong, string>();
+        await RegisterAsync(new Dictionary<ulong, string> { [scope] = name }, names, cancellation);
+        return names[scope];
+    }
+
     internal async ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation)
     {
         if (scope == Scope.All)
@@ -59,18 +65,23 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
         return name;
     }
 
-    internal async ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation)
+    /// <exception cref="TooManySourcesException">The budget is used up; known sources have their number all the same.</exception>
+    internal async ValueTask<uint> SourceIdAsync(
+        string source, string actor, string importId, SourceBudget? budget, CancellationToken cancellation)
     {
         var key = new StoredSource(source, actor, importId);
         if (_ids.TryGetValue(key, out var known))
             return known;
+        var isImport = importId.Length > 0;
         var answer = await link.ScriptAsync(
             Keys.Shared,
             Script.Source,
-            [Keys.Manifest, Keys.Sources, Keys.SourceIds],
-            [epoch, Text(key), importId.Length == 0 ? 0 : 1],
+            [Keys.Manifest, Keys.Sources, Keys.SourceIds, Keys.ImportSources(importId), Keys.NewSources(link.Clock.GetUtcNow())],
+            [epoch, SourceText.Write(key), isImport ? "" : SourceText.WriteOld(key), isImport ? 1 : 0, budget?.Credential ?? "", budget?.MaxPerDay ?? 0],
             cancellation);
         CheckEpoch(answer);
+        if ((int)answer[0] == Script.NoneLeft)
+            throw new TooManySourcesException(budget!);
         var id = uint.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
         Keep(_ids, key, id);
         return id;
@@ -84,31 +95,47 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
             db => db.HashGetAsync(Keys.SourceIds, id, CommandFlags.DemandMaster), cancellation);
         if (text is null)
             return null;
-        var source = Source(text);
+        SourceText.TryRead(id, text, out var source);
         Keep(_sources, id, source);
         return source;
     }
 
     /// <summary>The numbers of all sources of an import.</summary>
-    internal async Task<IReadOnlySet<uint>> SourcesOfAsync(string importId, CancellationToken cancellation)
+    /// <exception cref="ImportException">There is a source that cannot be read, and may be the import's.</exception>
+    internal async Task<IReadOnlySet<uint>> SourcesOfAsync(StoredImport import, CancellationToken cancellation)
     {
-        var entries = await GlobalAsync(db => db.HashGetAllAsync(Keys.SourceIds, CommandFlags.DemandMaster), cancellation);
-        return entries
-            .Where(entry => Source((string)entry.Value!).ImportId == importId)
-            .Select(entry => uint.Parse((string)entry.Name!, NumberStyles.None, CultureInfo.InvariantCulture))
-            .ToHashSet();
+        var sources = new HashSet<uint>();
+        await foreach (var ids in CursorScan.ReadAsync(link, epoch, "SSCAN", Keys.ImportSources(import.Id), cancellation))
+        {
+            sources.UnionWith(ids.Select(id => (uint)id));
+        }
+
+        if (!import.ListsSources)
+            await AddUnlistedAsync(import.Id, sources, cancellation);
+        return sources;
     }
 
-    private static string Text(StoredSource source) => source.ImportId.Length == 0
-        ? source.Source + Separator + source.Actor
-        : source.Source + Separator + source.Actor + Separator + source.ImportId;
-
-    private static StoredSource Source(string text) => text.Split(Separator) switch
+    // An earlier version worked on it, which lists no sources: all sources of the store are read.
+    private async Task AddUnlistedAsync(string importId, HashSet<uint> sources, CancellationToken cancellation)
     {
-        [var source, var actor, var importId] => new StoredSource(source, actor, importId),
-        [var source, var actor] => new StoredSource(source, actor),
-        _ => new StoredSource(text, ""),
-    };
+        await foreach (var entries in CursorScan.ReadAsync(link, epoch, "HSCAN", Keys.SourceIds, cancellation))
+        {
+            for (var i = 0; i < entries.Length; i += 2)
+            {
+                var (id, text) = ((uint)entries[i], (string)entries[i + 1]!);
+                if (SourceText.TryRead(id, text, out var source))
+                {
+                    if (source.ImportId == importId)
+                        sources.Add(id);
+                }
+                else if (text.Contains(importId, StringComparison.Ordinal))
+                {
+                    throw new ImportException(
+                        $"Source {id} of the store may or may not belong to the import {importId}: an earlier version stored it ambiguously. Nothing was reverted; see \"Undoing an import\" in docs/import.md.");
+                }
+            }
+        }
+    }
 
     internal static void CheckEpoch(RedisResult[] answer)
     {

@@ -14,6 +14,7 @@ internal sealed class RedisStore : IFactStore
     private readonly PartitionStates _partitions;
     private readonly Fences _fences;
     private readonly RedisFeed _feed;
+    private readonly LostFacts _losses;
     private readonly BatchReader _batches;
     private readonly BatchReader _singles;
     private readonly SharedReads _shared;
@@ -34,16 +35,17 @@ internal sealed class RedisStore : IFactStore
         _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
         _partitions = new PartitionStates(manifest.Partitions, link.Options.WaitReplicas > 0);
         _fences = new Fences(link, _epoch, keys);
-        _batches = new BatchReader(link, _partitions, _fences, keys);
-        _singles = new BatchReader(link, _partitions, _fences, keys);
+        _losses = new LostFacts(link, _partitions, keys);
+        _batches = new BatchReader(link, _partitions, _fences, keys, _losses);
+        _singles = new BatchReader(link, _partitions, _fences, keys, _losses);
         _shared = new SharedReads(link, _partitions, _singles);
         _names = new RedisNames(link, _epoch);
         _feed = new RedisFeed(link, _partitions, _fences, keys);
         _bell = new Doorbell(link, manifest);
         _writer = new RedisWriter(link, manifest, _partitions, _names);
         Filters = new RedisFilters(link, _partitions, _feed, keys);
-        _registry = new RedisRegistry(link, _fences, _epoch, keys);
-        Access = new RedisAccess(link, _epoch);
+        _registry = new RedisRegistry(link, _partitions, _fences, _epoch, keys);
+        Access = new RedisAccess(link, _epoch, _names);
         Imports = new RedisImports(link, manifest, _partitions, _names, _registry, keys);
     }
 
@@ -168,7 +170,7 @@ internal sealed class RedisStore : IFactStore
 
     /// <inheritdoc/>
     public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
-        _names.SourceIdAsync(source, actor, "", cancellation);
+        _names.SourceIdAsync(source, actor, "", null, cancellation);
 
     /// <inheritdoc/>
     public ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation) => _names.SourceAsync(id, cancellation);
@@ -193,6 +195,22 @@ internal sealed class RedisStore : IFactStore
 
     /// <inheritdoc/>
     public IDisposable Listen(Action heard) => _bell.Listen(heard);
+
+    /// <inheritdoc/>
+    public void Expect(IKnownFacts known) => _losses.Expect(known);
+
+    /// <inheritdoc/>
+    public uint MarkOf(int partition, ulong version) => _partitions.History(partition).MarkOf(version);
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation)
+    {
+        if (mark == 0 || version == 0)
+            return true;
+        if (MarkOf(partition, version) is not 0 and var known)
+            return known == mark;
+        return await _feed.ReadChangesAsync(partition, version - 1, 1, cancellation) is not [var change] || ChangeMark.Of(change) == mark;
+    }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation)
@@ -228,6 +246,7 @@ internal sealed class RedisStore : IFactStore
         if (state != StoreManifestFormat.Ready)
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
         _keys.Follow(manifest.Stage, known);
+        _registry.ThrowIfDamaged();
         var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(async p =>
         {
             try
@@ -257,7 +276,7 @@ internal sealed class RedisStore : IFactStore
             facts += count;
         }
 
-        return new StoreHealth(facts, warnings, await _server.TryWritesAsync(_link, Manifest.Partitions, cancellation));
+        return new StoreHealth(facts, warnings, await ServerCheck.TryWritesAsync(_link, Manifest.Partitions, cancellation));
     }
 
     /// <inheritdoc/>
@@ -266,6 +285,7 @@ internal sealed class RedisStore : IFactStore
         _batches.Dispose();
         _singles.Dispose();
         _fences.Dispose();
+        _feed.Dispose();
         return _link.DisposeAsync();
     }
 

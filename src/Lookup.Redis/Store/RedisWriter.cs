@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -33,18 +34,19 @@ internal sealed class RedisWriter(
     {
         var outcomes = new WriteOutcome[facts.Count];
         var versions = new ulong[partitions.Count];
+        var marks = new uint[partitions.Count];
         await names.RegisterAsync(facts, outcomes, cancellation);
         var pending = Group(facts, outcomes);
         for (var round = 0; pending.Count > 0; round++)
         {
             if (round == MaxRounds)
                 throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; send them again.");
-            pending = await RoundAsync(pending, versions, cancellation);
+            pending = await RoundAsync(pending, cancellation);
         }
 
-        return new WriteResult(outcomes, ConsistencyToken.Of(manifest.Epoch, versions));
+        return new WriteResult(outcomes, ConsistencyToken.Of(manifest.Epoch, versions, marks));
 
-        async Task<List<PendingTimeline>> RoundAsync(List<PendingTimeline> all, ulong[] versions, CancellationToken cancellation)
+        async Task<List<PendingTimeline>> RoundAsync(List<PendingTimeline> all, CancellationToken cancellation)
         {
             using var places = new SemaphoreSlim(MaxCalls);
             var calls = new List<Task<List<PendingTimeline>>>();
@@ -53,7 +55,7 @@ internal sealed class RedisWriter(
                 foreach (var chunk in group.Chunk(MaxBatch))
                 {
                     await places.WaitAsync(cancellation);
-                    calls.Add(SendAsync(group.Key, chunk, taken, outcomes, versions, places, cancellation));
+                    calls.Add(SendAsync(group.Key, chunk, taken, outcomes, versions, marks, places, cancellation));
                 }
             }
 
@@ -67,7 +69,7 @@ internal sealed class RedisWriter(
         var outcomes = new WriteOutcome[changes.Count];
         await names.RegisterAsync([.. changes.Select(c => c.Fact)], outcomes, cancellation);
         if (Array.Exists(outcomes, o => o != WriteOutcome.None))
-            throw new StoreUnavailableException(StoreFault.Damaged, "The name of the organisation or group cannot be told apart from one in use.");
+            throw new NameCollisionException();
         PendingTimeline[] pending = [.. changes.Select(c => new PendingTimeline(c))];
         var partition = changes[0].Fact.Key.Partition(partitions.Count);
         for (var round = 0; round < MaxRounds; round++)
@@ -79,7 +81,7 @@ internal sealed class RedisWriter(
             if ((int)answer[0] == Script.NotAsExpected)
                 return null;
             if (partitions.TryTake(partition, answer, floor, out var version))
-                return ConsistencyToken.Of(manifest.Epoch, partition, version);
+                return ConsistencyToken.Of(manifest.Epoch, partition, version, Note(partition, version, pending, answer));
         }
 
         throw RedisFaults.Timeout();
@@ -104,9 +106,10 @@ internal sealed class RedisWriter(
             var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
             var keys = new List<RedisKey>
             {
-                Keys.Meta(partition), Keys.Feed(partition), Keys.Bucket(partition, key.Bucket), Keys.Details(partition, key.Bucket),
-                Keys.Claims(partition, key.Bucket),
+                Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition), Keys.Bucket(partition, key.Bucket),
+                Keys.Details(partition, key.Bucket), Keys.Claims(partition, key.Bucket),
             };
+            AddFilters(keys, partition, generations);
             var arguments = new List<RedisValue>
             {
                 taken,
@@ -120,17 +123,30 @@ internal sealed class RedisWriter(
             };
             foreach (var generation in generations.All)
             {
-                keys.Add(Keys.Filter(partition, generation.Number));
                 AddBits(arguments, key, suppression.Id, generation.Blocks);
             }
 
             var answer = await link.ScriptAsync(partition, Script.Erase, [.. keys], [.. arguments], cancellation);
             if (!partitions.TryTake(partition, answer, floor, out var version))
                 continue;
-            return new EraseResult((int)answer[2], ConsistencyToken.Of(manifest.Epoch, partition, version));
+            byte[] last = (byte[])answer[3]!;
+            var mark = ChangeMark.Of(NumberKey.FromField(key.Bucket, last), FactId.Read(last.AsSpan(NumberKey.FieldSize)), (byte[])answer[4]!);
+            partitions.Note(partition, version, mark);
+            return new EraseResult((int)answer[2], ConsistencyToken.Of(manifest.Epoch, partition, version, mark));
         }
 
         throw RedisFaults.Timeout();
+    }
+
+    // The last timeline that a script stored is the change with the version that it answers.
+    private uint Note(int partition, ulong version, PendingTimeline[] batch, RedisResult[] answer)
+    {
+        var last = Array.FindLastIndex(answer, result => result.Resp2Type == ResultType.Integer && (int)result == 1) - 2;
+        if (last < 0)
+            return partitions.History(partition).MarkOf(version);
+        var mark = ChangeMark.Of(batch[last].Key, batch[last].Id, batch[last].Value);
+        partitions.Note(partition, version, mark);
+        return mark;
     }
 
     private static List<PendingTimeline> Group(IReadOnlyList<StoredFact> facts, WriteOutcome[] outcomes)
@@ -160,6 +176,7 @@ internal sealed class RedisWriter(
         RedisValue taken,
         WriteOutcome[] outcomes,
         ulong[] versions,
+        uint[] marks,
         SemaphoreSlim places,
         CancellationToken cancellation)
     {
@@ -171,11 +188,6 @@ internal sealed class RedisWriter(
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if (!partitions.TryTake(partition, answer, floor, out var version))
                 return [.. batch];
-            lock (versions)
-            {
-                versions[partition] = Math.Max(versions[partition], version);
-            }
-
             var there = new List<(PendingTimeline Timeline, byte[] Stored)>();
             for (var i = 0; i < batch.Length; i++)
             {
@@ -184,6 +196,13 @@ internal sealed class RedisWriter(
                     batch[i].Finish((int)result == 1, outcomes);
                 else
                     there.Add((batch[i], (byte[])result!));
+            }
+
+            var mark = Note(partition, version, batch, answer);
+            lock (versions)
+            {
+                if (version >= versions[partition])
+                    (versions[partition], marks[partition]) = (version, mark);
             }
 
             return await MergeAsync(partition, there, outcomes, cancellation);
@@ -245,10 +264,10 @@ internal sealed class RedisWriter(
     private (RedisKey[] Keys, RedisValue[] Arguments) Arguments(
         int partition, PendingTimeline[] batch, RedisValue taken, FilterGenerations generations, bool isWhole)
     {
-        var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition) };
-        keys.AddRange(generations.All.Select(g => Keys.Filter(partition, g.Number)));
+        var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition) };
+        AddFilters(keys, partition, generations);
         var buckets = new Dictionary<int, int>();
-        var arguments = new List<RedisValue>(6 + (batch.Length * (6 + (8 * generations.All.Length))))
+        var arguments = new List<RedisValue>(6 + (batch.Length * (6 + (9 * generations.All.Length))))
         {
             taken, generations.Text, link.Options.FeedLength, _channel, generations.All.Length, isWhole ? 1 : 0,
         };
@@ -300,14 +319,30 @@ internal sealed class RedisWriter(
         return ([.. keys], [.. arguments]);
     }
 
+    /// <summary>The keys of filters as the scripts take them.</summary>
+    internal static void AddFilters(List<RedisKey> keys, int partition, FilterGenerations generations)
+    {
+        foreach (var generation in generations.All)
+        {
+            keys.Add(Keys.Filter(partition, generation.Number));
+            keys.Add(Keys.Sums(partition, generation.Number));
+        }
+    }
+
+    /// <summary>The bits of a fact as the scripts take them: eight offsets, and their weights in one string.</summary>
     internal static void AddBits(List<RedisValue> arguments, NumberKey key, FactId id, int blocks)
     {
         Span<byte> offsets = stackalloc byte[BlockFilter.BitsPerProbe];
         BlockFilter.Bits(key, id, blocks, out var block, offsets);
-        foreach (var offset in offsets)
+        var weights = new byte[BlockFilter.BitsPerProbe * sizeof(uint)];
+        for (var i = 0; i < offsets.Length; i++)
         {
-            arguments.Add((block * (8L * BlockFilter.BlockSize)) + offset);
+            var bit = (block * (8L * BlockFilter.BlockSize)) + offsets[i];
+            arguments.Add(bit);
+            BinaryPrimitives.WriteUInt32LittleEndian(weights.AsSpan(i * sizeof(uint)), FilterSums.WeightOf(bit));
         }
+
+        arguments.Add(weights);
     }
 
     /// <summary>The generations that writes must reach: those that are known, else those of the partition, which must have an epoch that is taken.</summary>

@@ -19,35 +19,7 @@ internal abstract class ServerCheck
     /// <param name="partitions">Partitions of the store.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <returns>Why one refuses them; null where all take them.</returns>
-    internal abstract Task<StoreUnavailableException?> TryWritesAsync(RedisLink link, int partitions, CancellationToken cancellation);
-}
-
-/// <summary>For a server of our own, whose settings we made.</summary>
-internal sealed class OwnServerCheck : ServerCheck
-{
-    internal override Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation) =>
-        Task.FromResult<IReadOnlyList<string>>([]);
-
-    // It has no limit of memory at which it would refuse them.
-    internal override Task<StoreUnavailableException?> TryWritesAsync(RedisLink link, int partitions, CancellationToken cancellation) =>
-        Task.FromResult<StoreUnavailableException?>(null);
-}
-
-/// <summary>For redis: INFO and plain commands, which hosted servers allow too.</summary>
-internal sealed class RedisServerCheck : ServerCheck
-{
-    // By the identity of the process, which counts from its start.
-    private readonly ConcurrentDictionary<string, long> _evicted = new();
-
-    internal override async Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation)
-    {
-        var warnings = await Task.WhenAll(link.Servers(partitions).Select(async server =>
-            Check(await server.WriteAsync(db => server.InfoAsync(db, ""), cancellation), link.Options)));
-        return [.. warnings.SelectMany(warning => warning).Distinct()];
-    }
-
-    internal override async Task<StoreUnavailableException?> TryWritesAsync(
-        RedisLink link, int partitions, CancellationToken cancellation)
+    internal static async Task<StoreUnavailableException?> TryWritesAsync(RedisLink link, int partitions, CancellationToken cancellation)
     {
         var tries = await Task.WhenAll(Enumerable.Range(Keys.Shared, partitions + 1).Select(TryAsync));
         return tries.FirstOrDefault(fault => fault is not null);
@@ -69,6 +41,47 @@ internal sealed class RedisServerCheck : ServerCheck
             }
         }
     }
+}
+
+/// <summary>For a server of our own, whose settings we made.</summary>
+internal sealed class OwnServerCheck : ServerCheck
+{
+    internal override Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation) =>
+        Task.FromResult<IReadOnlyList<string>>([]);
+}
+
+/// <summary>For redis: INFO and plain commands, which hosted servers allow too.</summary>
+internal sealed class RedisServerCheck : ServerCheck
+{
+    private const string PolicyField = "maxmemory_policy";
+
+    // By the identity of the process, which counts from its start.
+    private readonly ConcurrentDictionary<string, long> _evicted = new();
+
+    internal override async Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation)
+    {
+        var warnings = await Task.WhenAll(link.Servers(partitions).Select(async server =>
+        {
+            var info = await server.WriteAsync(db => server.InfoAsync(db, ""), cancellation);
+            if (!info.ContainsKey(PolicyField) && await SettingAsync(server, "maxmemory-policy", cancellation) is { } policy)
+                info[PolicyField] = policy;
+            return Check(info, link.Options);
+        }));
+        return [.. warnings.SelectMany(warning => warning).Distinct()];
+    }
+
+    /// <summary>A setting, asked for by name; null where the server does not tell.</summary>
+    internal static async Task<string?> SettingAsync(ServerLink server, string name, CancellationToken cancellation)
+    {
+        try
+        {
+            return await server.WriteAsync(async db => (string[]?)await db.ExecuteAsync("CONFIG", "GET", name), cancellation) is [_, var value] ? value : null;
+        }
+        catch (StoreUnavailableException e) when (e.Fault == StoreFault.Settings)
+        {
+            return null;
+        }
+    }
 
     private List<string> Check(Dictionary<string, string> info, StoreOptions options)
     {
@@ -77,7 +90,11 @@ internal sealed class RedisServerCheck : ServerCheck
             throw RedisFaults.Replica();
         if (Text("loading") == "1")
             throw new StoreUnavailableException(StoreFault.Unreachable, "The store is not ready yet.");
-        if (Text("maxmemory_policy") is { } policy && policy != "noeviction")
+        if (Text(PolicyField) is not { } policy)
+        {
+            warnings.Add("The server does not tell its maxmemory-policy: make sure that it is noeviction, or facts may be thrown away.");
+        }
+        else if (policy != "noeviction")
         {
             throw new StoreUnavailableException(
                 StoreFault.Settings, "The store may throw facts away: set maxmemory-policy to noeviction.");
@@ -95,6 +112,8 @@ internal sealed class RedisServerCheck : ServerCheck
             warnings.Add(Off);
         }
 
+        if (Text("aof_enabled") is null)
+            warnings.Add("The server does not tell whether it keeps an append-only file: make sure that it does, or facts are lost when it stops.");
         if (Text("aof_last_write_status") == "err" || Text("aof_last_bgrewrite_status") == "err")
             warnings.Add("The store could not write its append-only file.");
         var limit = Number("maxmemory");

@@ -2,7 +2,7 @@
 //
 // A connection string names servers, sentinels (with serviceName=) or nodes of a cluster. Which it is, is asked of them:
 //
-//   servers     the one that says that it is the primary has everything
+//   servers     the one that says that it is the primary has everything; a name is asked for again and again
 //   sentinels   the primary that they name has everything
 //   cluster     each slot has an owner; a partition is one slot, and so is what belongs to the store as a whole
 //
@@ -21,8 +21,9 @@ namespace Lookup.Redis.Store;
 /// <param name="Askable">Whom to ask next time.</param>
 /// <param name="CanMove">Whether it may become another server while the process runs.</param>
 /// <param name="IsCluster">Whether the servers are nodes of a cluster.</param>
+/// <param name="History">The replication history of the only owner, asked on a connection of its own; empty where it is not known.</param>
 internal sealed record Routes(
-    EndPoint?[] Owners, long[] Epochs, IReadOnlyList<EndPoint> Askable, bool CanMove, bool IsCluster = false);
+    EndPoint?[] Owners, long[] Epochs, IReadOnlyList<EndPoint> Askable, bool CanMove, bool IsCluster = false, string History = "");
 
 /// <summary>Finds the servers.</summary>
 internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
@@ -52,7 +53,7 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
         var named = Named();
         if (HasSentinels)
             return await FromSentinelsAsync(named, before, cancellation);
-        // A single server that is no node of a cluster stays where it is.
+        // A single server that has an address stays where it is.
         if (before is { CanMove: false })
             return before;
         EndPoint[] asked = [.. named.Concat(before?.Askable ?? []).Distinct().Take(MaxAsked)];
@@ -151,7 +152,9 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
         // Where none is the primary, the first that answers says so to every call.
         var primaries = words.Where(word => RedisServerCheck.Parse(word.Replies[1].Text).GetValueOrDefault("role") == "master").ToList();
         var server = named.Length == 1 ? named[0] : (primaries.Count > 0 ? primaries : words).MinBy(word => Array.IndexOf(named, word.Server)).Server;
-        return Everything(server, 0, named, named.Length > 1);
+        var info = RedisServerCheck.Parse(words.Find(word => word.Server.Equals(server)).Replies?[1].Text);
+        // A name may be given to another server, as hosted ones do when they fail over.
+        return Everything(server, 0, named, named.Length > 1 || server is DnsEndPoint) with { History = info.GetValueOrDefault("master_replid", "") };
     }
 
     private async Task<Routes> FromSentinelsAsync(EndPoint[] sentinels, Routes? before, CancellationToken cancellation)

@@ -20,6 +20,7 @@ internal sealed class ServerLink : IAsyncDisposable
     private readonly TimeSpan _readLimit;
     private readonly TimeSpan _writeLimit;
     private readonly bool _isNode;
+    private volatile bool _hasSaidReplica;
     private uint _next;
 
     private ServerLink(
@@ -51,11 +52,16 @@ internal sealed class ServerLink : IAsyncDisposable
     /// <summary>Refuses calls to the server while it is silent.</summary>
     internal Circuit Circuit => _circuit;
 
+    /// <summary>The replication history that the server told last; empty if it was not asked yet.</summary>
+    internal string History { get; private set; } = "";
+
     /// <summary>With a replica alone the client finds no server for a command that demands the primary.</summary>
     internal bool IsReplica
     {
         get
         {
+            if (_hasSaidReplica)
+                return true;
             var servers = _writes.GetServers();
             return servers.Any(s => s.IsConnected) && servers.Where(s => s.IsConnected).All(s => s.IsReplica);
         }
@@ -109,7 +115,10 @@ internal sealed class ServerLink : IAsyncDisposable
         var text = _isNode
             ? await db.ScriptEvaluateAsync(section == "" ? "return redis.call('INFO')" : $"return redis.call('INFO','{section}')")
             : await db.ExecuteAsync("INFO", section == "" ? [] : [section]);
-        return RedisServerCheck.Parse((string?)text);
+        var info = RedisServerCheck.Parse((string?)text);
+        _hasSaidReplica |= info.GetValueOrDefault("role") is "slave" or "replica";
+        History = info.GetValueOrDefault("master_replid", History);
+        return info;
     }
 
     public async ValueTask DisposeAsync()
@@ -154,7 +163,9 @@ internal sealed class ServerLink : IAsyncDisposable
         catch (RedisServerException e)
         {
             _circuit.Answered();
-            throw RedisFaults.Map(e);
+            var fault = RedisFaults.Map(e);
+            _hasSaidReplica |= fault.Fault == StoreFault.ReadOnlyReplica;
+            throw fault;
         }
         catch (Exception e) when (e is RedisException or RedisCommandException or ObjectDisposedException)
         {

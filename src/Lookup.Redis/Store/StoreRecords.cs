@@ -73,7 +73,23 @@ public sealed record StoredSource(string Source, string Actor, string ImportId =
 /// <param name="Sector">Its sector.</param>
 /// <param name="Layers">The layers that bind it.</param>
 /// <param name="Own">What it sets itself; null for nothing.</param>
-public sealed record StoredOrganisation(string Name, Sector Sector, Layers Layers, OwnRules? Own = null);
+public sealed record StoredOrganisation(string Name, Sector Sector, Layers Layers, OwnRules? Own = null)
+{
+    /// <summary>
+    /// Whether calls may be permitted by this record that another one forbids: it switches layers off, is of another sector, whose
+    /// exceptions are others, or allows itself more.
+    /// </summary>
+    /// <param name="other">The other record; null for none, under which the default layers bind.</param>
+    public bool BindsLessThan(StoredOrganisation? other)
+    {
+        var before = other?.Layers ?? Layers.Default;
+        return (before & ~Layers) != 0
+            || (other is not null && other.Sector != Sector)
+            || (other?.Own is { } own && (Own is null || own.PauseDays > Own.PauseDays || own.Caps.Any(cap => !Own.Caps.Any(mine => IsAsStrict(mine, cap)))));
+    }
+
+    private static bool IsAsStrict(AttemptCap mine, AttemptCap cap) => mine with { Max = cap.Max } == cap && mine.Max <= cap.Max;
+}
 
 /// <summary>Organisations, loaded registers, credentials and grants at one moment.</summary>
 /// <param name="Version">Grows with every change.</param>

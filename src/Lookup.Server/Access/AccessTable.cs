@@ -10,6 +10,9 @@ namespace Lookup.Server.Access;
 /// <summary>Credentials and grants as the store had them at one moment. Immutable.</summary>
 internal sealed class AccessTable
 {
+    // How long a revoked or expired administrator still counts.
+    private const long EndedCountsMs = 7 * 24 * 3_600_000L;
+
     private readonly FrozenDictionary<string, Entry> _byId;
     private readonly FrozenDictionary<string, Entry>.AlternateLookup<ReadOnlySpan<char>> _byIdText;
     private readonly FrozenDictionary<string, Entry> _tokens;
@@ -54,12 +57,24 @@ internal sealed class AccessTable
     internal bool TryFindToken(string subject, long until, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal) =>
         TryFind(_tokens, subject, until, now, out caller, out refusal);
 
-    /// <summary>When a credential was made, in Unix milliseconds.</summary>
-    internal long CreatedOf(string id) => _byId.TryGetValue(id, out var entry) ? entry.Stored.Created : long.MaxValue;
+    /// <summary>Returns the origin of the secret that a caller used.</summary>
+    internal CredentialOrigin OriginOf(Caller caller) =>
+        _byId.TryGetValue(caller.Id, out var entry) ? entry.OriginOf(caller.Proof) : new CredentialOrigin(long.MaxValue, null);
 
-    /// <summary>Whether a credential counts and is an administrator's.</summary>
-    internal bool IsAdministrator(string id, long now) =>
-        _byId.TryGetValue(id, out var entry) && entry.TryUse(entry.Plain, now, out var caller, out _) && caller.Has(Roles.Admin);
+    /// <summary>Returns whether two administrators, current or ended within a week, are independent of each other.</summary>
+    internal bool HasIndependentAdministrators(long now)
+    {
+        var lately = now - EndedCountsMs;
+        var origins = _byId.Values
+            .Where(entry => entry.Stored.Roles.HasFlag(Roles.Admin)
+                && (entry.Stored.Revoked == 0 || entry.Stored.Revoked > lately) && (entry.Stored.Expires == 0 || entry.Stored.Expires > lately))
+            .SelectMany(entry => entry.Origins).Where(origin => origin.Holders is not null).ToList();
+        return origins.Exists(one => origins.Exists(one.IsIndependentOf));
+    }
+
+    /// <summary>Returns whether the secret behind a first request is still valid and an administrator's.</summary>
+    internal bool IsCounting(StoredApproval approval, long now) =>
+        _byId.TryGetValue(approval.Credential, out var entry) && entry.Stored.Roles.HasFlag(Roles.Admin) && entry.IsCounting(approval.Made, now);
 
     internal bool KnowsCertificate(string name) => _certificates.ContainsKey(name);
 
@@ -139,6 +154,27 @@ internal sealed class AccessTable
         internal Caller Plain { get; }
 
         internal (StoredSecret Stored, Caller Caller)[] Secrets { get; }
+
+        /// <summary>The origins of its secrets, or of its subject.</summary>
+        internal IEnumerable<CredentialOrigin> Origins => Stored.Kind == CredentialKind.ApiKey
+            ? Secrets.Select(secret => CredentialOrigin.Of(Stored.Id, secret.Stored.Made, secret.Stored.KnownTo))
+            : [CredentialOrigin.Of(Stored.Id, Stored.Created, Stored.KnownTo)];
+
+        /// <summary>Returns whether the secret that was made at a time is still valid.</summary>
+        internal bool IsCounting(long made, long now) => Stored.Kind == CredentialKind.ApiKey
+            ? Array.Exists(Secrets, secret => secret.Stored.Made == made && TryUse(secret.Caller, now, out _, out _))
+            : Stored.Created == made && TryUse(Plain, now, out _, out _);
+
+        internal CredentialOrigin OriginOf(byte[]? proof)
+        {
+            if (Stored.Kind != CredentialKind.ApiKey)
+            {
+                return CredentialOrigin.Of(Stored.Id, Stored.Created, Stored.KnownTo);
+            }
+
+            var shown = Array.Find(Secrets, secret => proof is not null && secret.Stored.Hash.AsSpan().SequenceEqual(proof)).Stored;
+            return shown is null ? new CredentialOrigin(long.MaxValue, null) : CredentialOrigin.Of(Stored.Id, shown.Made, shown.KnownTo);
+        }
 
         internal bool TryUse(Caller mine, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal)
         {

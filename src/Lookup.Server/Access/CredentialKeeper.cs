@@ -14,7 +14,16 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
 
     private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    internal async Task<V1.CreateCredentialResponse> CreateAsync(V1.CreateCredentialRequest request, CancellationToken cancellation)
+    /// <summary>Makes a credential in the store itself.</summary>
+    internal Task<V1.CreateCredentialResponse> CreateAsync(V1.CreateCredentialRequest request, CancellationToken cancellation) =>
+        CreateAsync(request, [], cancellation);
+
+    /// <summary>Makes a credential.</summary>
+    /// <param name="request">The credential.</param>
+    /// <param name="knownTo">See <see cref="StoredSecret.KnownTo"/>.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    internal async Task<V1.CreateCredentialResponse> CreateAsync(
+        V1.CreateCredentialRequest request, IReadOnlyList<string>? knownTo, CancellationToken cancellation)
     {
         var credential = CredentialMapping.Read(request.Credential, Now);
         var known = (await store.ReadRegistryAsync(cancellation)).Credentials;
@@ -31,7 +40,11 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         var key = "";
         if (credential.Kind == Redis.CredentialKind.ApiKey)
         {
-            credential = credential.WithNewSecret(Now, 0, out key);
+            credential = credential.WithNewSecret(Now, 0, knownTo, out key);
+        }
+        else
+        {
+            credential = credential with { KnownTo = knownTo };
         }
 
         return await store.Access.TryPutAsync(credential, cancellation)
@@ -47,7 +60,16 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         },
     };
 
-    internal async Task<V1.RotateCredentialResponse> RotateAsync(V1.RotateCredentialRequest request, CancellationToken cancellation)
+    /// <summary>Gives a new secret in the store itself.</summary>
+    internal Task<V1.RotateCredentialResponse> RotateAsync(V1.RotateCredentialRequest request, CancellationToken cancellation) =>
+        RotateAsync(request, [], cancellation);
+
+    /// <summary>Gives a new secret.</summary>
+    /// <param name="request">The credential.</param>
+    /// <param name="knownTo">See <see cref="StoredSecret.KnownTo"/>.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    internal async Task<V1.RotateCredentialResponse> RotateAsync(
+        V1.RotateCredentialRequest request, IReadOnlyList<string>? knownTo, CancellationToken cancellation)
     {
         if (request.OverlapSeconds is < 0 or > MaxOverlapSeconds)
         {
@@ -61,7 +83,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         }
 
         var now = Now;
-        var rotated = known.WithNewSecret(now, now + (request.OverlapSeconds * 1000L), out var key);
+        var rotated = known.WithNewSecret(now, now + (request.OverlapSeconds * 1000L), knownTo, out var key);
         await PutAsync(rotated, cancellation);
         return new V1.RotateCredentialResponse { Credential = CredentialMapping.ToProto(rotated), ApiKey = key };
     }
@@ -82,6 +104,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
     {
         var grant = CredentialMapping.Read(request.Grant);
         await FindAsync(grant.CredentialId, cancellation);
+        await OrganisationNames.ClaimAsync(store, grant.Organisation, "grant.organisation", cancellation);
         await store.Access.PutGrantAsync(grant, cancellation);
         return new V1.AddGrantResponse { Grant = CredentialMapping.ToProto(grant) };
     }
@@ -108,7 +131,9 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         return new V1.RemoveGrantResponse();
     }
 
-    private async Task<StoredCredential> FindAsync(string id, CancellationToken cancellation)
+    /// <summary>Finds a credential.</summary>
+    /// <exception cref="RpcException">NOT_FOUND: there is none of the id.</exception>
+    internal async Task<StoredCredential> FindAsync(string id, CancellationToken cancellation)
     {
         List<FieldFault>? faults = null;
         CredentialMapping.CheckName(id, "credential_id", ref faults);

@@ -8,14 +8,12 @@ namespace Lookup.Server.Access;
 internal sealed class Grants
 {
     private readonly FrozenDictionary<string, Period> _byName;
-    private readonly FrozenDictionary<ulong, Period> _byScope;
     private readonly Period _all;
 
     internal Grants(IEnumerable<StoredGrant> grants)
     {
         _byName = grants.ToFrozenDictionary(
             grant => grant.Organisation, grant => new Period(grant.From, grant.Until == 0 ? long.MaxValue : grant.Until), StringComparer.Ordinal);
-        _byScope = _byName.ToFrozenDictionary(pair => Scope.Of(pair.Key), pair => pair.Value);
         _all = _byName.GetValueOrDefault(Scope.AllName);
     }
 
@@ -26,10 +24,6 @@ internal sealed class Grants
     /// <summary>Whether an organisation is granted at a time, in Unix milliseconds.</summary>
     internal bool Hold(string organisation, long now) =>
         _all.Holds(now) || (_byName.TryGetValue(organisation, out var period) && period.Holds(now));
-
-    /// <summary>The same of an organisation's hash.</summary>
-    internal bool Hold(ulong scope, long now) =>
-        _all.Holds(now) || (_byScope.TryGetValue(scope, out var period) && period.Holds(now));
 
     private readonly record struct Period(long From, long Until)
     {

@@ -7,6 +7,7 @@ namespace Lookup.Server.Batch;
 internal sealed class ChunkBasis(FreshFilters filters)
 {
     private readonly ulong[] _versions = new ulong[NumberKey.MaxPartitions];
+    private readonly uint[] _marks = new uint[NumberKey.MaxPartitions];
     private readonly bool[] _filtered = new bool[NumberKey.MaxPartitions];
     private TimeSpan _readAge;
 
@@ -50,17 +51,20 @@ internal sealed class ChunkBasis(FreshFilters filters)
     }
 
     /// <summary>The position that the answers are at least as new as; empty if they rest on no facts.</summary>
-    internal string Token(StoreManifest manifest)
+    internal string Token(IFactStore store)
     {
-        for (var p = 0; p < manifest.Partitions; p++)
+        var count = store.Manifest.Partitions;
+        for (var p = 0; p < count; p++)
         {
             if (_filtered[p])
             {
                 UseRead(p, filters.VersionOf(p), TimeSpan.Zero);
             }
+
+            _marks[p] = _versions[p] == 0 ? 0 : store.MarkOf(p, _versions[p]);
         }
 
-        var token = ConsistencyToken.Of(manifest.Epoch, _versions.AsSpan(0, manifest.Partitions));
+        var token = ConsistencyToken.Of(store.Manifest.Epoch, _versions.AsSpan(0, count), _marks.AsSpan(0, count));
         return token.Count == 0 ? "" : token.ToString();
     }
 }

@@ -27,7 +27,7 @@ internal sealed class ChunkJob
     {
         _services = services;
         _filters = new FreshFilters(services.Store.Manifest.Partitions);
-        _worker = new ChunkWorker(services.Regimes, services.Cipher, _filters, services.Records);
+        _worker = new ChunkWorker(services.Regimes, services.Cipher, _filters, services.Records, services.Names);
     }
 
     /// <summary>Decides a chunk. The answer is valid until the next call.</summary>
@@ -163,12 +163,45 @@ internal sealed class ChunkJob
                 }
 
                 await _services.Store.ReadAsync(_worker.Reads, limit.Token);
+                await CompareHistoryAsync(open.Demand, limit.Token);
             }
 
             using (await _services.Lane.EnterAsync(call))
             {
+                if (_worker.Unnamed() is { Count: 0 })
+                {
+                    _worker.Settle(question, registry.Registers, open.Demand, freshness);
+                    return;
+                }
+            }
+
+            await LearnAsync(_worker.Unnamed(), call);
+            using (await _services.Lane.EnterAsync(call))
+            {
+                _worker.Name(question);
                 _worker.Settle(question, registry.Registers, open.Demand, freshness);
             }
+        }
+    }
+
+    // A position that another history of the store gave out is met by nothing in this one.
+    private async ValueTask CompareHistoryAsync(ConsistencyToken? demand, CancellationToken cancellation)
+    {
+        for (var p = 0; demand is not null && p < _filters.Partitions; p++)
+        {
+            if (!await _services.Store.HasAsync(p, demand.VersionOf(p), demand.MarkOf(p), cancellation))
+            {
+                _worker.Lose(p);
+            }
+        }
+    }
+
+    private async Task LearnAsync(IReadOnlyCollection<ulong> scopes, CancellationToken call)
+    {
+        using var limit = Limit(call);
+        foreach (var scope in scopes)
+        {
+            await _services.Names.LearnAsync(scope, limit.Token);
         }
     }
 
@@ -264,7 +297,7 @@ internal sealed class ChunkJob
         common.RegimeVersion = only?.Version ?? "";
         common.CallTime = FieldFaults.ToTimestamp(callTime);
         common.Age = Duration.FromTimeSpan(age);
-        common.ConsistencyToken = _worker.Basis.Token(_services.Store.Manifest);
+        common.ConsistencyToken = _worker.Basis.Token(_services.Store);
         common.Hypothetical = open.Hypothetical;
         common.ValidUntil = validUntil is > 0 and < long.MaxValue ? FieldFaults.ToTimestamp(validUntil) : null;
         common.ReusableUntil = validUntil > 0 && !open.Hypothetical

@@ -8,6 +8,7 @@ using Lookup.Server.Observability;
 using Lookup.Server.Receipts;
 using Lookup.Server.Records;
 using Lookup.Server.Registry;
+using Lookup.Server.Services;
 using Lookup.Server.Shadow;
 
 namespace Lookup.Server.Batch;
@@ -17,6 +18,7 @@ internal sealed class ChunkServices(
     IFactStore store,
     FilterReplica replica,
     RecordCache records,
+    ScopeNames names,
     RegistryReplica registry,
     StoreMonitor monitor,
     RegimeSet regimes,
@@ -38,6 +40,8 @@ internal sealed class ChunkServices(
     internal FilterReplica Replica => replica;
 
     internal RecordCache Records => records;
+
+    internal ScopeNames Names => names;
 
     internal RegistryReplica Registry => registry;
 

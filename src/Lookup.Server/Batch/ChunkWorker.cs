@@ -11,6 +11,7 @@
 // more than all the rest.
 //
 // Nothing is allocated per number: a worker keeps its arrays from chunk to chunk.
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
@@ -18,11 +19,12 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Records;
+using Lookup.Server.Services;
 
 namespace Lookup.Server.Batch;
 
 /// <summary>Decides chunks, one at a time. Begin, fill in the numbers, screen, read, settle.</summary>
-internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, RecordCache cache)
+internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, RecordCache cache, ScopeNames names)
 {
     /// <summary>Most numbers in a chunk.</summary>
     internal const int MaxNumbers = 8_192;
@@ -51,6 +53,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private readonly KnownFacts[] _known = new KnownFacts[Together];
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
     private readonly int[] _sessions = new int[NumberKey.MaxPartitions];
+    private readonly bool[] _lost = new bool[NumberKey.MaxPartitions];
     private int _turn;
 
     /// <summary>The numbers of the chunk as integers; one that is none is 0.</summary>
@@ -87,9 +90,13 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         Count = count;
         Reads.Clear();
         Basis.Clear();
+        Array.Clear(_lost);
         _rules.Begin(0);
         BeginAnswers();
     }
+
+    /// <summary>The position that is demanded of a partition is of another history: nothing that is read of it is as new.</summary>
+    internal void Lose(int partition) => _lost[partition] = true;
 
     /// <summary>Answers every number with the same, except for what is no number.</summary>
     internal void AnswerAll(in ItemAnswer answer)
@@ -184,6 +191,42 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         AnswerKnown(possible, question, registers);
     }
 
+    /// <summary>Scopes of facts that were read and whose names are not known here: learn them, then call <see cref="Name"/>.</summary>
+    internal IReadOnlyCollection<ulong> Unnamed()
+    {
+        HashSet<ulong>? scopes = null;
+        for (var item = 0; item < Reads.Count; item++)
+        {
+            var (number, asked) = _readItems[item];
+            var plan = _planned[_plans[number]];
+            if ((plan.Unnamed & asked) == 0 || Reads.Fault(item) is not null)
+            {
+                continue;
+            }
+
+            var index = 0;
+            for (var bits = asked; bits != 0; bits &= bits - 1, index++)
+            {
+                var place = BitOperations.TrailingZeroCount(bits);
+                if ((plan.Unnamed & (1u << place)) != 0 && !Reads.Value(item, index).IsNull)
+                {
+                    (scopes ??= []).Add(plan.Ids[place].Scope);
+                }
+            }
+        }
+
+        return scopes ?? (IReadOnlyCollection<ulong>)[];
+    }
+
+    /// <summary>Takes note of names that were learned.</summary>
+    internal void Name(in Question question)
+    {
+        for (var i = 0; i < _rules.Found.Count; i++)
+        {
+            _planned[i].Name(question);
+        }
+    }
+
     /// <summary>Decides on what was read.</summary>
     /// <param name="question">As in <see cref="Screen"/>.</param>
     /// <param name="registers">As in <see cref="Screen"/>.</param>
@@ -201,7 +244,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             }
 
             var (partition, version) = Reads.Position(item);
-            if (demand is not null && demand.VersionOf(partition) > version)
+            if (demand is not null && (_lost[partition] || demand.VersionOf(partition) > version))
             {
                 _answers[number] = Add(ItemAnswer.NotFresh);
                 continue;
@@ -315,7 +358,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     {
         if (place == _planned.Count)
         {
-            _planned.Add(new PlannedRules());
+            _planned.Add(new PlannedRules(names));
         }
 
         var plan = _planned[place];

@@ -41,7 +41,7 @@ internal sealed class FreshFilters(int partitions)
         var state = replica.Partition(partition);
         return state.Filter is not null
             && clock.AgeAt(state.AsOf, now).TotalMilliseconds < boundMs
-            && (demand is null || demand.VersionOf(partition) <= state.Version)
+            && replica.Satisfies(partition, state, demand)
             ? state
             : null;
     }

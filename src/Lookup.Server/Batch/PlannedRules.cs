@@ -6,6 +6,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Records;
+using Lookup.Server.Services;
 
 namespace Lookup.Server.Batch;
 
@@ -13,7 +14,7 @@ namespace Lookup.Server.Batch;
 /// What rules ask for one question, and what they decide of a number of which nothing is known. Prepared once a chunk
 /// for all numbers under the same rules.
 /// </summary>
-internal sealed class PlannedRules
+internal sealed class PlannedRules(ScopeNames names)
 {
     private static readonly StoredValue[] Absent = new StoredValue[Decider.Slots];
 
@@ -22,6 +23,7 @@ internal sealed class PlannedRules
     private readonly ulong[] _probes = new ulong[BlockFilter.MaxProbes];
     private int _count;
     private int _probeCount;
+    private uint _foreign;
 
     /// <summary>The rules; null where no regime holds.</summary>
     internal Rules? Rules { get; private set; }
@@ -39,6 +41,9 @@ internal sealed class PlannedRules
     /// <summary>The objections among them. Whenever anything is read, they are read with it.</summary>
     internal uint Objections { get; private set; }
 
+    /// <summary>Those whose name is not known here: what is found of them does not count before it is.</summary>
+    internal uint Unnamed { get; private set; }
+
     /// <summary>Place of the answer where nothing is known.</summary>
     internal int Nothing { get; set; }
 
@@ -54,6 +59,20 @@ internal sealed class PlannedRules
             {
                 Objections |= 1u << i;
             }
+        }
+
+        Name(question);
+    }
+
+    /// <summary>Looks up the names of the timelines, at first and after some were learned.</summary>
+    internal void Name(in Question question)
+    {
+        (_foreign, Unnamed) = (0, 0);
+        for (var i = 0; i < _count; i++)
+        {
+            var isMeant = names.IsMeant(Rules!, question, _ids[i]);
+            _foreign |= isMeant is false ? 1u << i : 0;
+            Unnamed |= isMeant is null ? 1u << i : 0;
         }
     }
 
@@ -74,7 +93,13 @@ internal sealed class PlannedRules
         var index = 0;
         for (var bits = asked; bits != 0; bits &= bits - 1)
         {
-            bySlot[_slots[BitOperations.TrailingZeroCount(bits)]] = batch.Value(item, index++);
+            var place = BitOperations.TrailingZeroCount(bits);
+            ref var value = ref bySlot[_slots[place]];
+            value = batch.Value(item, index++);
+            if (((_foreign | Unnamed) & (1u << place)) != 0 && !value.IsNull)
+            {
+                value = names.Reject(question, _ids[place]);
+            }
         }
 
         var decision = Decider.Decide(Rules, question, bySlot, registers);
@@ -92,7 +117,14 @@ internal sealed class PlannedRules
         for (var bits = asked; bits != 0 && isKnown; bits &= bits - 1)
         {
             var index = BitOperations.TrailingZeroCount(bits);
-            isKnown = facts.TryFind(_ids[index], ref cursor, out bySlot[_slots[index]]);
+            ref var value = ref bySlot[_slots[index]];
+            isKnown = facts.TryFind(_ids[index], ref cursor, out value);
+            if (((_foreign | Unnamed) & (1u << index)) != 0 && !value.IsNull)
+            {
+                // One without a name is read, and its name with it.
+                isKnown &= (Unnamed & (1u << index)) == 0;
+                value = isKnown ? names.Reject(question, _ids[index]) : value;
+            }
         }
 
         decision = isKnown ? Decider.Decide(Rules, question, bySlot, registers) : default;

@@ -108,6 +108,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             store,
             s.GetRequiredService<FilterReplica>(),
             cipher,
+            s.GetRequiredService<ScopeNames>(),
             options,
             s.GetRequiredService<ServiceMetrics>(),
             s.GetRequiredService<TimeProvider>(),
@@ -237,6 +238,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddHostedService<FilterKeeper>();
         services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
         services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>().AddSingleton<PositionTokens>();
+        services.AddSingleton<ScopeNames>();
         services.AddSingleton<SingleChecks>();
         services.AddSingleton<Reservations>();
         AddAccess(services, options);
@@ -257,7 +259,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         }
 
         services.AddSingleton<AccessControl>().AddSingleton<CallerStates>().AddSingleton<AccessMetrics>().AddSingleton<RangeAlarm>();
-        services.AddSingleton<AccessInterceptor>().AddSingleton<AccessEndpoint>().AddSingleton<SecondPrincipal>();
+        services.AddSingleton<AccessInterceptor>().AddSingleton<AccessEndpoint>().AddSingleton<DualApproval>();
         services.AddSingleton<StreamLeases>().AddHostedService(s => s.GetRequiredService<StreamLeases>());
     }
 

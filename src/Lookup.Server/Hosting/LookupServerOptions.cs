@@ -48,8 +48,25 @@ public sealed class LookupServerOptions
     /// </summary>
     public int RevertApprovalFacts { get; set; } = 10_000;
 
-    /// <summary>How long the second administrator has to ask for it. 1 to 10,080 min, default 60.</summary>
+    /// <summary>
+    /// Share of a register's numbers that may leave it, or change their categories, within seven days before two administrators must ask
+    /// for the load, where credentials are asked for. 0 to 100 %, default 10.
+    /// </summary>
+    public int RegisterApprovalPercent { get; set; } = 10;
+
+    /// <summary>How long the second administrator has to ask for the same. 1 to 10,080 min, default 60.</summary>
     public int RevertApprovalMinutes { get; set; } = 60;
+
+    /// <summary>
+    /// Sources (pairs of source and actor) that nobody used before and that a credential may bring in a day (UTC), at all instances
+    /// together. 0 to 1,000,000,000 sources, default 100,000; 0: any number.
+    /// </summary>
+    public int MaxNewSourcesPerDay { get; set; } = 100_000;
+
+    /// <summary>
+    /// ListReceipts and GetReceiptProof calls that read the log at a time. 1 to 64 calls, default 2.
+    /// </summary>
+    public int MaxReceiptReads { get; set; } = 2;
 
     /// <summary>
     /// Numbers of one block of 1,024 beyond which a credential counts as one that walks number ranges. 0 to 1,024 numbers, default
@@ -227,7 +244,10 @@ public sealed class LookupServerOptions
         new(nameof(ShadowListEvery), "numbers", 1, 1_000_000, o => o.ShadowListEvery),
         new(nameof(TokenCacheEntries), "tokens", 16, 100_000, o => o.TokenCacheEntries),
         new(nameof(RevertApprovalFacts), "facts", 0, 1_000_000_000, o => o.RevertApprovalFacts),
+        new(nameof(RegisterApprovalPercent), "%", 0, 100, o => o.RegisterApprovalPercent),
         new(nameof(RevertApprovalMinutes), "min", 1, 10_080, o => o.RevertApprovalMinutes),
+        new(nameof(MaxNewSourcesPerDay), "sources", 0, 1_000_000_000, o => o.MaxNewSourcesPerDay),
+        new(nameof(MaxReceiptReads), "calls", 1, 64, o => o.MaxReceiptReads),
         new(nameof(EnumerationNumbers), "numbers", 0, 1_024, o => o.EnumerationNumbers),
         new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
         new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),

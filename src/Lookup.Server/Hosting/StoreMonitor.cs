@@ -16,6 +16,7 @@ internal sealed class StoreMonitor(
     /// <summary>What <see cref="State.Store"/> is where the store is the right one and answers.</summary>
     internal const string Ok = "ok";
 
+    private IReadOnlyList<string> _warnings = [];
     private State _state = new(false, "The store was not asked yet.", Unknown);
 
     /// <summary>The last state. <see cref="State.Changed"/> ends when it is replaced.</summary>
@@ -68,6 +69,7 @@ internal sealed class StoreMonitor(
         {
             var health = await store.ProbeAsync(limit.Token);
             await store.FenceAsync(Enumerable.Range(0, store.Manifest.Partitions), limit.Token);
+            Warn(health.Warnings);
             Set(true, health.WritesRefused?.Message ?? "", Ok, health.WritesRefused?.InnerException);
         }
         catch (StoreUnavailableException e)
@@ -87,6 +89,17 @@ internal sealed class StoreMonitor(
 
     /// <summary>The fault as <see cref="State.Store"/>, the metrics and the page name it.</summary>
     internal static string NameOf(StoreFault fault) => ServiceMetrics.Name(fault.ToString());
+
+    // Each once, until it is gone.
+    private void Warn(IReadOnlyList<string> warnings)
+    {
+        foreach (var warning in warnings.Except(_warnings))
+        {
+            log.LogWarning("Store: {Warning}", warning);
+        }
+
+        _warnings = warnings;
+    }
 
     private void Set(bool serving, string why, string store, Exception? cause = null, StoreUnavailableException? untrusted = null)
     {

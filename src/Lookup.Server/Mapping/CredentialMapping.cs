@@ -27,15 +27,13 @@ internal static class CredentialMapping
         }
 
         var isKey = source.Kind == V1.CredentialKind.ApiKey;
-        if (source.Subject.Length > MaxText || source.Subject.Any(char.IsControl) || isKey != (source.Subject.Length == 0))
+        if (isKey != (source.Subject.Length == 0))
         {
             FieldFaults.Add(ref faults, "credential.subject", isKey ? "An API key has none." : $"1 to {MaxText} characters are expected.");
         }
 
-        if (source.Note.Length > MaxText || source.Note.Any(char.IsControl))
-        {
-            FieldFaults.Add(ref faults, "credential.note", $"Up to {MaxText} characters without control characters are expected.");
-        }
+        FieldFaults.CheckText(source.Subject, MaxText, "credential.subject", ref faults);
+        FieldFaults.CheckText(source.Note, MaxText, "credential.note", ref faults);
 
         var expires = FieldFaults.Time(source.ExpireTime, "credential.expire_time", ref faults) ?? 0;
         if (source.ExpireTime is not null && expires <= now)

@@ -89,6 +89,19 @@ internal static class FieldFaults
         return true;
     }
 
+    /// <summary>Checks a free text that is stored, see <see cref="PlainText"/>.</summary>
+    internal static void CheckText(string text, int max, string field, ref List<FieldFault>? faults)
+    {
+        if (text.Length > max)
+        {
+            Add(ref faults, field, $"Longer than {max} characters.");
+        }
+        else if (PlainText.Fault(text) is { } fault)
+        {
+            Add(ref faults, field, fault);
+        }
+    }
+
     internal static void CheckEnum(int value, int max, string field, ref List<FieldFault>? faults)
     {
         if (value < 0 || value > max)

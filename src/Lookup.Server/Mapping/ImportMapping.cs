@@ -15,10 +15,10 @@ internal static class ImportMapping
     internal static StoredImport Read(V1.ImportDescription description)
     {
         List<FieldFault>? faults = null;
-        Text(description.ImportId, "import.import_id", ref faults);
-        Text(description.FileName, "import.file_name", ref faults);
-        Text(description.Actor, "import.actor", ref faults);
-        Text(description.Source, "import.source", ref faults);
+        FieldFaults.CheckText(description.ImportId, MaxText, "import.import_id", ref faults);
+        FieldFaults.CheckText(description.FileName, MaxText, "import.file_name", ref faults);
+        FieldFaults.CheckText(description.Actor, MaxText, "import.actor", ref faults);
+        FieldFaults.CheckText(description.Source, MaxText, "import.source", ref faults);
         if (!IsSha256(description.FileSha256))
         {
             FieldFaults.Add(ref faults, "import.file_sha256", "64 hexadecimal digits are expected, or nothing.");
@@ -100,13 +100,9 @@ internal static class ImportMapping
             FieldFaults.Add(ref faults, "import_id", "It is required.");
         }
 
-        Text(request.ImportId, "import_id", ref faults);
-        Text(request.Actor, "actor", ref faults);
-        if (request.Reason.Length > MaxReason)
-        {
-            FieldFaults.Add(ref faults, "reason", $"It is longer than {MaxReason} characters.");
-        }
-
+        FieldFaults.CheckText(request.ImportId, MaxText, "import_id", ref faults);
+        FieldFaults.CheckText(request.Actor, MaxText, "actor", ref faults);
+        FieldFaults.CheckText(request.Reason, MaxReason, "reason", ref faults);
         FieldFaults.ThrowIfAny(faults);
         return new RevertOrder(request.DryRun, request.Actor, request.Reason);
     }
@@ -127,16 +123,4 @@ internal static class ImportMapping
             TooMuch = difference.Share * 100 > maxChangePercent,
             ResumesImportId = unfinished?.Id ?? "",
         };
-
-    private static void Text(string text, string field, ref List<FieldFault>? faults)
-    {
-        if (text.Length > MaxText)
-        {
-            FieldFaults.Add(ref faults, field, $"It is longer than {MaxText} characters.");
-        }
-        else if (text.Any(char.IsControl))
-        {
-            FieldFaults.Add(ref faults, field, "It holds a control character.");
-        }
-    }
 }

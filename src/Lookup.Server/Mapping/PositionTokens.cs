@@ -16,15 +16,20 @@ internal sealed class PositionTokens(IFactStore store)
     {
         ref var last = ref _last[position.Partition];
         var known = Volatile.Read(ref last);
-        if (known?.Version != position.Version)
+        // The mark may become known later than the version.
+        if (known?.Version != position.Version || known.Mark == 0)
         {
-            known = new Known(
-                position.Version, ConsistencyToken.Of(store.Manifest.Epoch, position.Partition, position.Version).ToString());
-            Volatile.Write(ref last, known);
+            var mark = store.MarkOf(position.Partition, position.Version);
+            if (known?.Version != position.Version || mark != 0)
+            {
+                var token = ConsistencyToken.Of(store.Manifest.Epoch, position.Partition, position.Version, mark);
+                known = new Known(position.Version, mark, token.ToString());
+                Volatile.Write(ref last, known);
+            }
         }
 
         return known.Text;
     }
 
-    private sealed record Known(ulong Version, string Text);
+    private sealed record Known(ulong Version, uint Mark, string Text);
 }

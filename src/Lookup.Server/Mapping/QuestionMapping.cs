@@ -62,6 +62,7 @@ internal static class QuestionMapping
         return new AskedQuestion(source.Organisation, without, whatIf is { Strict: true }, new Question
         {
             CallTime = callTime,
+            OrganisationName = source.Organisation,
             Organisation = scope,
             OrganisationGroup = grouped ? Scope.Of(source.Organisation, source.ProductGroup) : scope,
             Group = grouped ? Scope.Of(source.ProductGroup) : 0,

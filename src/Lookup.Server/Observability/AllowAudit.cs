@@ -18,6 +18,7 @@ using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Batch;
 using Lookup.Server.Hosting;
+using Lookup.Server.Services;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Prometheus;
@@ -46,6 +47,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
 
     private readonly IFactStore _store;
     private readonly NumberCipher _cipher;
+    private readonly ScopeNames _names;
     private readonly LookupServerOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger<AllowAudit> _log;
@@ -58,9 +60,15 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     private long _blindUntil;
 
     public AllowAudit(
-        IFactStore store, NumberCipher cipher, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock, ILogger<AllowAudit> log)
+        IFactStore store,
+        NumberCipher cipher,
+        ScopeNames names,
+        LookupServerOptions options,
+        ServiceMetrics metrics,
+        TimeProvider clock,
+        ILogger<AllowAudit> log)
     {
-        (_store, _cipher, _options, _clock, _log) = (store, cipher, options, clock, log);
+        (_store, _cipher, _names, _options, _clock, _log) = (store, cipher, names, options, clock, log);
         _everyMs = options.AllowAuditsPerSecond == 0 ? 0 : 1_000 / options.AllowAuditsPerSecond;
         _wrong = metrics.Factory.CreateCounter("lookup_wrong_allows_total", "ALLOW answers that an audit found wrong. Must be 0.");
         _audits = metrics.Factory.CreateCounter(
@@ -205,6 +213,8 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
                 {
                     bySlot[slots[i]] = read.Values[i];
                 }
+
+                await _names.ScreenAsync(answer.Rules, answer.Question, ids.AsMemory(0, count), slots.AsMemory(0, count), bySlot, limit.Token);
 
                 return Judge(answer, key, ids.AsSpan(0, count), read.Values, bySlot);
             }

@@ -180,6 +180,16 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
     public IDisposable Listen(Action heard) => inner.Listen(heard);
 
     /// <inheritdoc/>
+    public void Expect(IKnownFacts known) => inner.Expect(known);
+
+    /// <inheritdoc/>
+    public uint MarkOf(int partition, ulong version) => inner.MarkOf(partition, version);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation) =>
+        inner.HasAsync(partition, version, mark, cancellation);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation) =>
         inner.ReadChangesAsync(partition, since, max, cancellation);
 

@@ -55,9 +55,14 @@ internal sealed class StoreMetrics
     /// <summary>Takes note of an answer.</summary>
     internal void Answered(StoreRequest call, TimeSpan took) => _seconds[(int)call].Observe(took.TotalSeconds);
 
-    /// <summary>Takes note of a failure.</summary>
+    /// <summary>Takes note of a failure. That a caller's name is taken is no failure of the store.</summary>
     internal void Failed(StoreRequest call, Exception e)
     {
+        if (e is NameCollisionException)
+        {
+            return;
+        }
+
         var fault = e switch
         {
             StoreUnavailableException unavailable => StoreMonitor.NameOf(unavailable.Fault),

@@ -4,7 +4,8 @@
 //                                  then for each 4 bytes length, 4 bytes CRC-32C of what follows, the receipt
 //   hashes                         all hashes of the tree, see StoredHashes, 32 bytes each
 //   heads                          signed heads, 132 bytes each, the newest last
-//   erasing                        an erasure under way: its receipt's number, then those to be erased, a line each in decimal
+//   NNNNNNNNNNNNNNNNNNNN.filter    the numbers in such a file once it is full, see ReceiptFilter; it can be made again
+//   erasing                        an erasure under way, see ErasureIntent
 //   spare, growing                 space for the next file of receipts
 //   lock                           held by the service that writes
 //
@@ -24,6 +25,7 @@ public sealed class ReceiptFolder(string path)
     internal const int EntryHead = 8;
 
     private const string Extension = ".receipts";
+    private const string FilterExtension = ".filter";
 
     /// <summary>The folder.</summary>
     public string Path { get; } = path;
@@ -72,14 +74,19 @@ public sealed class ReceiptFolder(string path)
     /// <returns>Null where it is not signed yet, or not there.</returns>
     /// <exception cref="ReceiptErasedException">It was erased.</exception>
     /// <exception cref="ReceiptException">The files are damaged.</exception>
-    public ReceiptProof? Prove(ulong index)
+    public ReceiptProof? Prove(ulong index) => Prove(index, CancellationToken.None);
+
+    /// <inheritdoc cref="Prove(ulong)"/>
+    /// <param name="index">Its number.</param>
+    /// <param name="cancellation">Ends it.</param>
+    internal ReceiptProof? Prove(ulong index, CancellationToken cancellation)
     {
         if (NewestHead() is not { } head || index >= head.TreeSize)
         {
             return null;
         }
 
-        var content = new ReceiptSegmentFile(SegmentPathOf(index)).Receipts().Where(r => r.Index == index).Select(r => r.Content).FirstOrDefault()
+        var content = new ReceiptSegmentFile(SegmentPathOf(index)).Find(index, cancellation)?.Content
             ?? throw new ReceiptException($"{Path}: receipt {index} is signed, and not there.");
         if (ErasedReceipt.Is(content, out var erasure))
         {
@@ -94,23 +101,70 @@ public sealed class ReceiptFolder(string path)
             head);
     }
 
-    /// <summary>The receipts about a number, but for lists, from one on; the whole log is read for it.</summary>
+    /// <summary>The receipts about a number, but for lists, from one on. Files whose filter has not the number are passed over.</summary>
     /// <param name="number">The number, as it is under each number key that there was while the log was written.</param>
     /// <param name="from">Number of the first receipt.</param>
     /// <param name="cancellation">Ends it.</param>
-    internal IEnumerable<StoredReceipt> ReceiptsOf(NumberKey[] number, ulong from, CancellationToken cancellation)
+    /// <param name="makesFilters">Write the filters that are missing, of files that are read whole.</param>
+    internal IEnumerable<StoredReceipt> ReceiptsOf(NumberKey[] number, ulong from, CancellationToken cancellation, bool makesFilters = false)
     {
-        var segments = Segments();
-        foreach (var segment in segments.Where((_, i) => i == segments.Count - 1 || segments[i + 1].First > from))
+        var paths = SegmentPaths().ToList();
+        for (var i = 0; i < paths.Count; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            foreach (var receipt in segment.Receipts())
+            var (first, next) = (FirstOf(paths[i]), i + 1 < paths.Count ? FirstOf(paths[i + 1]) : ulong.MaxValue);
+            // The last one grows.
+            var may = next <= from ? false : next == ulong.MaxValue ? true : ReceiptFilter.MayContain(FilterPath(first), first, next - first, number);
+            if (may is false)
             {
+                continue;
+            }
+
+            var keys = may is null && makesFilters ? new HashSet<NumberKey>() : null;
+            var read = 0UL;
+            foreach (var receipt in new ReceiptSegmentFile(paths[i]).Receipts())
+            {
+                cancellation.ThrowIfCancellationRequested();
+                read++;
+                AddTo(keys, receipt.Content);
                 if (receipt.Index >= from && Array.Exists(number, key => ReceiptFormat.IsAbout(receipt.Content, key)))
                 {
                     yield return receipt;
                 }
             }
+
+            if (keys is not null && read == next - first)
+            {
+                ReceiptFilter.TryWrite(FilterPath(first), first, read, keys);
+            }
+        }
+    }
+
+    /// <summary>Makes the filter of a file that is full, if it can be made.</summary>
+    /// <param name="first">Number of its first receipt.</param>
+    /// <param name="next">Number of the first receipt of the next file.</param>
+    internal void MakeFilter(ulong first, ulong next)
+    {
+        var keys = new HashSet<NumberKey>();
+        var read = 0UL;
+        foreach (var receipt in new ReceiptSegmentFile(SegmentPath(first)).Receipts())
+        {
+            read++;
+            AddTo(keys, receipt.Content);
+        }
+
+        if (read == next - first)
+        {
+            ReceiptFilter.TryWrite(FilterPath(first), first, read, keys);
+        }
+    }
+
+    /// <summary>Removes what a process left that died while it wrote a filter.</summary>
+    internal void RemoveUnfinishedFilters()
+    {
+        foreach (var file in Directory.EnumerateFiles(Path, $"*{FilterExtension}.*"))
+        {
+            File.Delete(file);
         }
     }
 
@@ -119,29 +173,54 @@ public sealed class ReceiptFolder(string path)
     /// <param name="erasure">Number of the erasure's receipt.</param>
     internal void Erase(IReadOnlyList<ulong> erased, ulong erasure)
     {
+        var places = new List<ErasedPlace>();
         foreach (var concerned in erased.GroupBy(SegmentPathOf))
         {
+            var file = new ReceiptSegmentFile(concerned.Key);
             var left = concerned.ToHashSet();
-            using var file = new FileStream(concerned.Key, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0);
-            foreach (var receipt in new ReceiptSegmentFile(concerned.Key).Receipts())
-            {
-                if (!left.Remove(receipt.Index))
-                {
-                    continue;
-                }
+            places.AddRange(file.Receipts().Where(receipt => left.Contains(receipt.Index)).Take(left.Count)
+                .Select(receipt => new ErasedPlace(receipt.Index, file.First, receipt.End - receipt.Content.Length, receipt.Content.Length)));
+        }
 
-                // Together with its checksum: it must read well even if this is as far as it gets.
-                var entry = new byte[sizeof(uint) + receipt.Content.Length];
-                ErasedReceipt.Write(entry.AsSpan(sizeof(uint)), erasure);
-                BinaryPrimitives.WriteUInt32BigEndian(entry, Checksum(entry.AsSpan(sizeof(uint))));
-                RandomAccess.Write(file.SafeFileHandle, entry, receipt.End - entry.Length);
-                if (left.Count == 0)
-                {
-                    break;
-                }
+        Overwrite(places, erasure, null);
+    }
+
+    /// <summary>Overwrites receipts where they lie, whatever is there, and waits until that is on the disk.</summary>
+    /// <param name="places">Where they lie. Files that were moved away, or have something else there, are left.</param>
+    /// <param name="erasure">Number of the erasure's receipt.</param>
+    /// <param name="step">Called behind each; for tests of what is killed there.</param>
+    internal void Overwrite(IReadOnlyList<ErasedPlace> places, ulong erasure, Action? step)
+    {
+        foreach (var concerned in places.GroupBy(place => place.Segment))
+        {
+            if (!File.Exists(SegmentPath(concerned.Key)))
+            {
+                continue;
             }
 
-            file.Flush(flushToDisk: true);
+            using (var file = new FileStream(SegmentPath(concerned.Key), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, 0))
+            {
+                var length = new byte[sizeof(int)];
+                foreach (var place in concerned)
+                {
+                    if (RandomAccess.Read(file.SafeFileHandle, length, place.At - EntryHead) < length.Length
+                        || BinaryPrimitives.ReadInt32BigEndian(length) != place.Length)
+                    {
+                        continue;
+                    }
+
+                    var entry = new byte[sizeof(uint) + place.Length];
+                    ErasedReceipt.Write(entry.AsSpan(sizeof(uint)), erasure);
+                    BinaryPrimitives.WriteUInt32BigEndian(entry, Checksum(entry.AsSpan(sizeof(uint))));
+                    RandomAccess.Write(file.SafeFileHandle, entry, place.At - sizeof(uint));
+                    step?.Invoke();
+                }
+
+                file.Flush(flushToDisk: true);
+            }
+
+            // It knows the number still.
+            File.Delete(FilterPath(concerned.Key));
         }
     }
 
@@ -170,6 +249,22 @@ public sealed class ReceiptFolder(string path)
         var most = SegmentPath(index);
         return SegmentPaths().LastOrDefault(file => string.CompareOrdinal(file, most) <= 0)
             ?? throw new ReceiptException($"{Path}: receipt {index} is signed, and not there.");
+    }
+
+    internal string FilterPath(ulong first) => System.IO.Path.ChangeExtension(SegmentPath(first), FilterExtension);
+
+    private static ulong FirstOf(string path) =>
+        ulong.TryParse(System.IO.Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var first)
+            ? first
+            : throw new ReceiptException($"{path}: the name is not that of a file of receipts.");
+
+    /// <summary>Adds the number of a receipt; lists and what was erased have none.</summary>
+    internal static void AddTo(HashSet<NumberKey>? keys, ReadOnlySpan<byte> receipt)
+    {
+        if (keys is not null && ReceiptFormat.TryReadNumber(receipt, out var key))
+        {
+            keys.Add(key);
+        }
     }
 
     private IEnumerable<string> SegmentPaths() => Directory.EnumerateFiles(Path, "*" + Extension).Order(StringComparer.Ordinal);

@@ -4,15 +4,13 @@
 // and signing are done for all of a second together: leaves go into the tree, the tree's hashes into their file, all of it to the
 // disk, and then a signed head says so. What was not signed when the process or the machine went down is signed at the next start.
 // A log that could not be written or signed takes nothing more until it can.
-using System.Globalization;
 using System.Security.Cryptography;
-using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
 
 /// <summary>The receipt log of one instance: appends, and signs what was appended.</summary>
-public sealed class ReceiptLog : IDisposable
+public sealed partial class ReceiptLog : IDisposable
 {
     /// <summary>Bytes of a file of receipts.</summary>
     public const int DefaultSegmentBytes = 16 * 1024 * 1024;
@@ -27,7 +25,6 @@ public sealed class ReceiptLog : IDisposable
     private readonly byte[] _logId;
     private readonly Lock _appending = new();
     private readonly Lock _sealing = new();
-    private readonly Lock _erasing = new();
 
     // The segments with receipts that are not signed yet, the oldest first; the last takes new ones.
     private readonly List<ReceiptSegment> _open = [];
@@ -39,9 +36,15 @@ public sealed class ReceiptLog : IDisposable
     private volatile Exception? _fault;
     private bool _isClosed;
 
-    private ReceiptLog(ReceiptFolder folder, ECDsa key, TimeProvider clock, int segmentBytes, FileStream held)
+    private ReceiptLog(ReceiptFolder folder, ECDsa key, TimeProvider clock, int segmentBytes, FileStream held, Action? step)
     {
-        (_folder, _key, _clock, _segmentBytes, _lock) = (folder, key, clock, segmentBytes, held);
+        (_folder, _key, _clock, _segmentBytes, _lock, _step) = (folder, key, clock, segmentBytes, held, step);
+        // Before the log is read: one that was overwritten in part would end it.
+        if (ErasureIntent.TryRead(folder.Erasing) is { Erasure: { } begun } left)
+        {
+            folder.Overwrite(left.Places, begun, step);
+        }
+
         Head = folder.NewestHead();
         if (Head is not null && !Head.IsSignedBy(key))
         {
@@ -59,7 +62,8 @@ public sealed class ReceiptLog : IDisposable
         _logId = Head is not null ? Head.LogId.ToArray()
             : segments.Count > 0 ? segments[0].LogId.ToArray()
             : RandomNumberGenerator.GetBytes(SignedHead.LogIdSize);
-        ReceiptRecovery.Replay(folder, segments, _logId, tree, made);
+        var erasures = new List<(ulong Index, Receipt Receipt)>();
+        ReceiptRecovery.Replay(folder, segments, _logId, tree, made, erasures);
         _next = tree.Size;
         _hashes = new FileStream(folder.Hashes, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 0);
         _heads = new FileStream(folder.Heads, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 0);
@@ -70,7 +74,8 @@ public sealed class ReceiptLog : IDisposable
             Sign(tree, made);
         }
 
-        FinishErasure();
+        _folder.RemoveUnfinishedFilters();
+        FinishErasures(erasures);
         MakeSpare();
     }
 
@@ -104,7 +109,16 @@ public sealed class ReceiptLog : IDisposable
     /// <param name="clock">For the time of heads.</param>
     /// <param name="segmentBytes">Bytes of a file of receipts, at least 4,096.</param>
     /// <exception cref="ReceiptException">The log is damaged, of another key, or in use.</exception>
-    public static ReceiptLog Open(string path, ECDsa key, TimeProvider clock, int segmentBytes = DefaultSegmentBytes)
+    public static ReceiptLog Open(string path, ECDsa key, TimeProvider clock, int segmentBytes = DefaultSegmentBytes) =>
+        Open(path, key, clock, segmentBytes, null);
+
+    /// <inheritdoc cref="Open(string, ECDsa, TimeProvider, int)"/>
+    /// <param name="path">Its folder.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="segmentBytes">Bytes of a file of receipts.</param>
+    /// <param name="step">Called between the steps of an erasure; for tests of a process that is killed there.</param>
+    internal static ReceiptLog Open(string path, ECDsa key, TimeProvider clock, int segmentBytes, Action? step)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(segmentBytes, 4_096);
         var folder = new ReceiptFolder(path);
@@ -113,7 +127,7 @@ public sealed class ReceiptLog : IDisposable
         {
             Directory.CreateDirectory(path);
             held = new FileStream(folder.Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            return new ReceiptLog(folder, key, clock, segmentBytes, held);
+            return new ReceiptLog(folder, key, clock, segmentBytes, held, step);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -163,49 +177,6 @@ public sealed class ReceiptLog : IDisposable
             {
                 _fault = e;
             }
-        }
-    }
-
-    /// <summary>
-    /// Erases the receipts about a number: a receipt of the erasure is written and signed, then the others are overwritten. Their
-    /// hashes stay, so the log still holds. Takes the time to read the whole log.
-    /// </summary>
-    /// <param name="number">The number.</param>
-    /// <param name="before">The number under number keys that there were before.</param>
-    /// <param name="receipt">The erasure's receipt; digest and count are added.</param>
-    /// <returns>Number of the erasure's receipt, and how many were erased.</returns>
-    /// <exception cref="ReceiptsUnavailableException">It could not be done; it can be tried again.</exception>
-    internal (ulong Index, int Erased) Erase(NumberKey number, NumberKey[] before, Receipt receipt)
-    {
-        lock (_erasing)
-        {
-            Seal();
-            ulong[] about = [.. _folder.ReceiptsOf([number, .. before], 0, CancellationToken.None)
-                .Where(r => r.Content[4] == (byte)ReceiptKind.Check && r.Index < Head!.TreeSize).Select(r => r.Index)];
-            var index = Append(ReceiptFormat.Write(receipt with
-            {
-                Kind = ReceiptKind.Erasure,
-                Number = number,
-                Count = (ulong)about.Length,
-                Digest = ErasedReceipt.Digest(about),
-            }));
-            Seal();
-            if (_fault is { } fault)
-            {
-                throw new ReceiptsUnavailableException(fault);
-            }
-
-            try
-            {
-                File.WriteAllLines(_folder.Erasing, about.Prepend(index).Select(i => i.ToString(CultureInfo.InvariantCulture)));
-                FinishErasure();
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw new ReceiptsUnavailableException(e);
-            }
-
-            return (index, about.Length);
         }
     }
 
@@ -300,6 +271,11 @@ public sealed class ReceiptLog : IDisposable
                 segment.Dispose();
             }
         }
+
+        for (var i = 0; i < open.Length - 1; i++)
+        {
+            _folder.MakeFilter(open[i].Segment.First, open[i + 1].Segment.First);
+        }
     }
 
     private void Sign(MerkleTree tree, List<byte[]> made)
@@ -319,21 +295,12 @@ public sealed class ReceiptLog : IDisposable
         (_tree, Head) = (tree, head);
     }
 
-    // What was begun when the process died is done at the next start.
-    private void FinishErasure()
+    private void ThrowIfFaulty()
     {
-        if (!File.Exists(_folder.Erasing))
+        if (_fault is { } fault)
         {
-            return;
+            throw new ReceiptsUnavailableException(fault);
         }
-
-        ulong[] numbers = [.. File.ReadLines(_folder.Erasing).Select(line => ulong.Parse(line, CultureInfo.InvariantCulture))];
-        if (numbers.Length > 0 && numbers[0] < Head!.TreeSize)
-        {
-            _folder.Erase(numbers[1..], numbers[0]);
-        }
-
-        File.Delete(_folder.Erasing);
     }
 
     // A file takes a moment to make; the next one is ready before it is needed.

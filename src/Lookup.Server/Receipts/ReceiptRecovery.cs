@@ -11,9 +11,15 @@ internal static class ReceiptRecovery
     /// <param name="logId">Its id.</param>
     /// <param name="tree">The tree of the newest head; grows.</param>
     /// <param name="made">Gets the hashes that it makes.</param>
+    /// <param name="erasures">Gets the erasures' receipts in the files that are read for it: the newest.</param>
     /// <exception cref="ReceiptException">Receipts are missing.</exception>
     internal static void Replay(
-        ReceiptFolder folder, IReadOnlyList<ReceiptSegmentFile> segments, ReadOnlySpan<byte> logId, MerkleTree tree, List<byte[]> made)
+        ReceiptFolder folder,
+        IReadOnlyList<ReceiptSegmentFile> segments,
+        ReadOnlySpan<byte> logId,
+        MerkleTree tree,
+        List<byte[]> made,
+        List<(ulong Index, Receipt Receipt)> erasures)
     {
         var signed = tree.Size;
         var concerned = segments.Where((s, i) => i == segments.Count - 1 || segments[i + 1].First > signed).ToList();
@@ -33,6 +39,11 @@ internal static class ReceiptRecovery
                 if (receipt.Index >= signed)
                 {
                     tree.Add(MerkleTree.Leaf(receipt.Content), made);
+                }
+
+                if (receipt.Content[4] == (byte)ReceiptKind.Erasure && !ErasedReceipt.Is(receipt.Content, out _))
+                {
+                    erasures.Add((receipt.Index, ReceiptFormat.Read(receipt.Content)));
                 }
             }
         }

@@ -35,6 +35,7 @@ internal sealed class ReceiptSealer : BackgroundService
             return;
         }
 
+        Exception? erasing = null;
         using var timer = new PeriodicTimer(Pause, _clock);
         try
         {
@@ -43,6 +44,12 @@ internal sealed class ReceiptSealer : BackgroundService
                 var before = log.Fault;
                 await Task.Run(log.Seal, stoppingToken);
                 Tell(before, log.Fault);
+                var wasErasing = erasing;
+                erasing = await Task.Run(log.TryFinishErasure, stoppingToken);
+                if (erasing is not null && wasErasing is null)
+                {
+                    _log.LogError("An erasure of receipts cannot be completed; the service retries each second: {Cause}", erasing.Message);
+                }
             }
         }
         catch (OperationCanceledException)

@@ -27,6 +27,9 @@ internal sealed class ReceiptSegment : IDisposable
     /// <summary>Place behind the last receipt.</summary>
     internal long End { get; private set; }
 
+    /// <summary>Number of its first receipt, once it is part of the log.</summary>
+    internal ulong First { get; private set; }
+
     /// <summary>Makes a file with all its space, not yet part of the log.</summary>
     /// <exception cref="IOException">There is no space for it.</exception>
     internal static ReceiptSegment Create(string path, int size)
@@ -61,6 +64,7 @@ internal sealed class ReceiptSegment : IDisposable
         ReceiptFolder.WriteSegmentHead(head, logId, first);
         _view.SafeMemoryMappedViewHandle.WriteSpan<byte>(0, head);
         File.Move(_file.Name, folder.SegmentPath(first));
+        First = first;
     }
 
     /// <summary>Writes a receipt.</summary>

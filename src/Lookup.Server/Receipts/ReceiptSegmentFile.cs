@@ -73,6 +73,33 @@ internal sealed class ReceiptSegmentFile
         }
     }
 
+    /// <summary>Finds one without reading those before it; null where it is not there, or not whole.</summary>
+    internal StoredReceipt? Find(ulong index, CancellationToken cancellation)
+    {
+        using var file = ReceiptFolder.Open(Path);
+        var place = (long)ReceiptFolder.SegmentHead;
+        var head = new byte[ReceiptFolder.EntryHead];
+        for (var at = First; at <= index; at++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            file.Position = place;
+            var length = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length ? 0 : BinaryPrimitives.ReadInt32BigEndian(head);
+            if (length is <= 0 or > ReceiptFormat.MaxSize)
+            {
+                return null;
+            }
+
+            if (at == index)
+            {
+                return Receipts(index, place).Select(receipt => (StoredReceipt?)receipt).FirstOrDefault();
+            }
+
+            place += head.Length + length;
+        }
+
+        return null;
+    }
+
     /// <summary>Place of the first byte other than zero from a place on; null where there is none.</summary>
     internal long? AnythingFrom(long place)
     {

@@ -1,3 +1,4 @@
+using Lookup.Core.Clocks;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
@@ -52,17 +53,32 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(options.RegistryPollMs), clock);
+        var gap = new ClockGap(clock);
         try
         {
             do
             {
+                Forget(gap.Missed());
                 await TryReadAsync();
+                // A read that was under way while the process was suspended is older than it looks.
+                Forget(gap.Missed());
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException)
         {
             // The process ends.
+        }
+    }
+
+    private void Forget(TimeSpan missed)
+    {
+        if (missed > TimeSpan.Zero)
+        {
+            lock (_gate)
+            {
+                _current = null;
+            }
         }
     }
 

@@ -17,6 +17,7 @@ internal sealed class FactReader(
     RegimeSet regimes,
     NumberCipher cipher,
     RegistryReplica registry,
+    ScopeNames names,
     StoreMonitor monitor,
     LookupServerOptions options,
     TimeProvider clock)
@@ -70,7 +71,10 @@ internal sealed class FactReader(
                     }
 
                     read.Take(stored, freshness.AgeOf(stored.AsOf));
+                    read.IsOfAnotherHistory = asked.Demand is { } demand
+                        && !await store.HasAsync(partition, demand.VersionOf(partition), demand.MarkOf(partition), call.Token);
                     Keep(session, read, stored);
+                    await read.ScreenAsync(names, call.Token);
                 }
 
                 if (IsCurrent(read))
@@ -120,7 +124,7 @@ internal sealed class FactReader(
         read.Rest(new StorePosition(partition, state.Version), clock.AgeAt(state.AsOf, now), possible);
         if (!read.IsWhole)
         {
-            var known = cache.TryFind(partition, read.Key, out var facts) && read.TryTake(facts);
+            var known = cache.TryFind(partition, read.Key, out var facts) && read.TryTake(facts) && read.TryScreen(names);
             cache.Note(known ? 1 : 0, known ? 0 : 1);
         }
 

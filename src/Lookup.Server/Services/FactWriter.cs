@@ -1,6 +1,8 @@
+using Lookup.Core.Access;
 using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Server.Access;
+using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Services;
@@ -10,8 +12,13 @@ namespace Lookup.Server.Services;
 /// <param name="expander">Checks and expands.</param>
 /// <param name="clock">The clock.</param>
 /// <param name="replica">The replica of this process, which is told at once; null where there is none.</param>
-internal sealed class FactWriter(IFactStore store, FactExpander expander, TimeProvider clock, FilterReplica? replica = null)
+/// <param name="options">Has the limit of new sources; null where there is none.</param>
+internal sealed class FactWriter(
+    IFactStore store, FactExpander expander, TimeProvider clock, FilterReplica? replica = null, LookupServerOptions? options = null)
 {
+    // The source of facts that forbid once the limit is reached: they must not be lost.
+    private const string ManySources = "(more new sources than a day may have)";
+
     /// <summary>Stores a batch.</summary>
     /// <param name="facts">The facts.</param>
     /// <param name="import">The import that they belong to; null for none.</param>
@@ -25,6 +32,8 @@ internal sealed class FactWriter(IFactStore store, FactExpander expander, TimePr
         var ends = new int[facts.Count];
         var stored = new List<StoredFact>(facts.Count);
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var budget = options is { MaxNewSourcesPerDay: > 0 } limited ? new SourceBudget(caller.Id, limited.MaxNewSourcesPerDay) : null;
+        var announced = 0;
         for (var i = 0; i < facts.Count; i++)
         {
             List<FieldFault>? faults = null;
@@ -39,23 +48,27 @@ internal sealed class FactWriter(IFactStore store, FactExpander expander, TimePr
 
             var begin = stored.Count;
             // The number of the source is asked for only where the rest is in order; 0 is never stored.
-            if (!expander.TryExpand(fact, 0, stored, faults) | faults.Count != 0)
+            if (expander.TryExpand(fact, 0, stored, faults) & faults.Count == 0
+                && await SourceIdAsync(fact, import, budget, faults, cancellation) is { } source)
             {
-                stored.RemoveRange(begin, stored.Count - begin);
-                outcomes[i] = new FactOutcome(V1.FactResult.Types.Outcome.Refused, faults);
-            }
-            else
-            {
-                var source = import is null
-                    ? await store.SourceIdAsync(fact.Source, fact.Actor, cancellation)
-                    : await import.SourceIdAsync(fact.Source, fact.Actor, cancellation);
+                announced++;
                 for (var k = begin; k < stored.Count; k++)
                 {
                     stored[k] = stored[k] with { Entry = stored[k].Entry with { Source = source } };
                 }
             }
+            else
+            {
+                stored.RemoveRange(begin, stored.Count - begin);
+                outcomes[i] = new FactOutcome(V1.FactResult.Types.Outcome.Refused, faults);
+            }
 
             ends[i] = stored.Count;
+        }
+
+        if (import is not null && announced > 0)
+        {
+            await import.AnnounceAsync(announced, cancellation);
         }
 
         var written = await store.WriteAsync(stored, cancellation);
@@ -72,23 +85,56 @@ internal sealed class FactWriter(IFactStore store, FactExpander expander, TimePr
                 continue;
             }
 
-            outcomes[i] = OutcomeOf(facts[i], written, next, ends[i]);
+            outcomes[i] = await OutcomeAsync(facts[i], stored, written, next, ends[i], caller, cancellation);
             next = ends[i];
         }
 
         return (outcomes, written.Token.ToString());
     }
 
-    private static FactOutcome OutcomeOf(V1.Fact fact, WriteResult written, int from, int to)
+    // Returns null if the limit is reached, with a fault added.
+    private async ValueTask<uint?> SourceIdAsync(
+        Fact fact, ImportSession? import, SourceBudget? budget, List<FieldFault> faults, CancellationToken cancellation)
+    {
+        try
+        {
+            return await AskAsync(fact.Source, fact.Actor, budget);
+        }
+        catch (TooManySourcesException e)
+        {
+            if (Forbids(fact))
+            {
+                return await AskAsync(ManySources, budget!.Credential, null);
+            }
+
+            faults.Add(new FieldFault("source", e.Message + " A source names a system or a person, not an event: put what differs into reason."));
+            return null;
+        }
+
+        ValueTask<uint> AskAsync(string source, string actor, SourceBudget? budget) => import is null
+            ? store.Imports.SourceIdAsync(source, actor, "", budget, cancellation)
+            : import.SourceIdAsync(source, actor, budget, cancellation);
+    }
+
+    private static bool Forbids(Fact fact) => fact.Kind switch
+    {
+        FactKind.Objection or FactKind.Refusal or FactKind.Registration or FactKind.Attempt => !fact.Withdrawn,
+        _ => fact.Withdrawn,
+    };
+
+    // Only administrators learn the other name: a credential for one organisation must not discover others.
+    private async ValueTask<FactOutcome> OutcomeAsync(
+        V1.Fact fact, List<StoredFact> stored, WriteResult written, int from, int to, Caller caller, CancellationToken cancellation)
     {
         var recorded = false;
         for (var k = from; k < to; k++)
         {
             if (written.Outcomes[k] == WriteOutcome.NameCollision)
             {
+                var other = caller.Has(Roles.Admin) ? await store.NameAsync(stored[k].Id.Scope, cancellation) : null;
                 return new FactOutcome(
                     V1.FactResult.Types.Outcome.Refused,
-                    [new FieldFault(FactMapping.ScopeField(fact), "The name cannot be told apart from one in use; take another.")]);
+                    [new FieldFault(FactMapping.ScopeField(fact), ScopeNames.Collision(stored[k].ScopeName, other))]);
             }
 
             recorded |= written.Outcomes[k] == WriteOutcome.Recorded;

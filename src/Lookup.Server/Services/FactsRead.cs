@@ -34,7 +34,7 @@ internal sealed class FactsRead : IDisposable
     {
         var read = s_free is { } free && free.TryPop(out var used) ? used : new FactsRead();
         (read.Key, read.Turn, read._question, read._registers, read.Rules) = (key, turn, question, registers, rules);
-        (read.Position, read.Age, read.IsWhole) = (null, TimeSpan.Zero, rules is null);
+        (read.Position, read.Age, read.IsWhole, read.IsOfAnotherHistory) = (null, TimeSpan.Zero, rules is null, false);
         read._count = rules is null ? 0 : Decider.Plan(rules, question, read._ids, read._slots);
         return read;
     }
@@ -46,6 +46,9 @@ internal sealed class FactsRead : IDisposable
 
     /// <summary>Nothing is left to be read.</summary>
     internal bool IsWhole { get; private set; }
+
+    /// <summary>The position that is demanded was given out by another history of the store, whose changes are lost.</summary>
+    internal bool IsOfAnotherHistory { get; set; }
 
     internal ref readonly Question Question => ref _question;
 
@@ -112,6 +115,36 @@ internal sealed class FactsRead : IDisposable
 
         return IsWhole = true;
     }
+
+    /// <summary>Takes out what was recorded under another name with the same hash.</summary>
+    /// <returns>False where a name is not known here yet: then the store must be asked, see <see cref="ScreenAsync"/>.</returns>
+    internal bool TryScreen(ScopeNames names)
+    {
+        for (var i = 0; i < _count; i++)
+        {
+            ref var value = ref _bySlot[_slots[i]];
+            if (value.IsNull)
+            {
+                continue;
+            }
+
+            switch (names.IsMeant(Rules!, _question, _ids[i]))
+            {
+                case null:
+                    return IsWhole = false;
+                case false:
+                    value = names.Reject(_question, _ids[i]);
+                    break;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>The same, with names that are read from the store.</summary>
+    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
+    internal ValueTask ScreenAsync(ScopeNames names, CancellationToken cancellation) =>
+        Rules is null ? ValueTask.CompletedTask : names.ScreenAsync(Rules, _question, Ids, _slots.AsMemory(0, _count), _bySlot, cancellation);
 
     /// <summary>The stored value of the n-th id, or null.</summary>
     internal byte[]? ValueAt(int index) => _bySlot[_slots[index]].ToArray();

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
@@ -11,12 +12,9 @@ namespace Lookup.Server.Services;
 /// <summary>lookup.v1.ImportService.</summary>
 internal sealed class ImportEndpoint(
     IFactStore store, StoreMonitor monitor, RegistryReplica registry, LookupServerOptions options, TimeProvider clock, Drain drain,
-    AccessControl access, SecondPrincipal second)
+    AccessControl access, DualApproval approval)
     : V1.ImportService.ImportServiceBase
 {
-    /// <summary>Most imports in one answer.</summary>
-    internal const int MaxListed = 1_000;
-
     /// <summary>How often the caller hears how far a revert is.</summary>
     private static readonly TimeSpan ProgressPause = TimeSpan.FromMilliseconds(200);
 
@@ -25,12 +23,30 @@ internal sealed class ImportEndpoint(
     /// <inheritdoc/>
     public override async Task<V1.ListImportsResponse> ListImports(V1.ListImportsRequest request, ServerCallContext context)
     {
-        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        List<FieldFault>? faults = null;
+        var size = request.PageSize == 0 ? IImportStore.MaxPage : Math.Min(request.PageSize, IImportStore.MaxPage);
+        if (size < 0)
+        {
+            FieldFaults.Add(ref faults, "page_size", "It is negative: 1 to 1,000, or 0 for 1,000.");
+        }
+
+        if (request.PageToken.Length > 0 && !ImportSession.IsId(request.PageToken))
+        {
+            FieldFaults.Add(ref faults, "page_token", "It is not one that an earlier answer gave.");
+        }
+
+        FieldFaults.ThrowIfAny(faults);
+        // The limit of writes: no decision waits for it.
+        using var call = new StoreCall(context, options.StoreWriteLimitMs);
         try
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-            var imports = await store.Imports.ListAsync(call.Token);
-            return new V1.ListImportsResponse { Imports = { imports.Take(MaxListed).Select(import => ImportMapping.ToProto(import, now)) } };
+            var imports = await store.Imports.ListAsync(request.PageToken.Length == 0 ? null : request.PageToken, size, call.Token);
+            return new V1.ListImportsResponse
+            {
+                Imports = { imports.Select(import => ImportMapping.ToProto(import, now)) },
+                NextPageToken = imports.Count == size ? imports[^1].Id : "",
+            };
         }
         catch (OperationCanceledException) when (call.Expired)
         {
@@ -45,7 +61,7 @@ internal sealed class ImportEndpoint(
         var order = ImportMapping.Read(request);
         if (!order.DryRun)
         {
-            await second.DemandAsync(request.ImportId, access.CallerOf(context), context.CancellationToken);
+            order = order with { Expected = await DemandAsync(request.ImportId, access.CallerOf(context), context.CancellationToken) };
         }
 
         if (Interlocked.Exchange(ref _reverting, 1) == 1)
@@ -84,5 +100,39 @@ internal sealed class ImportEndpoint(
             await ((Task)reverting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Volatile.Write(ref _reverting, 0);
         }
+    }
+
+    // Reverting can permit calls. The revert applies only to the record that was checked here.
+    private async Task<string?> DemandAsync(string importId, Caller caller, CancellationToken cancellation)
+    {
+        // The revert itself reports a missing, running or reverted import; one that is being reverted was approved.
+        if (await store.Imports.FindAsync(importId, cancellation) is not { } import
+            || import.State is ImportState.Reverted or ImportState.Reverting
+            || (import.State == ImportState.Running && !import.IsSilent(access.Now)))
+        {
+            return null;
+        }
+
+        var listed = import.Unchanged + import.Additions + import.Changes;
+        if (import.FactsAtMost > options.RevertApprovalFacts)
+        {
+            await approval.DemandAsync(
+                "revert " + import.Id,
+                $"revert the import {import.Id} of more than {options.RevertApprovalFacts} facts",
+                isNeverAlone: true,
+                caller,
+                cancellation);
+        }
+        else if (import.Register.Length > 0 && (import.Additions + import.Changes) * 100.0 > listed * (double)options.RegisterApprovalPercent)
+        {
+            await approval.DemandAsync(
+                "revert " + import.Id,
+                $"revert the load {import.Id}, which brought more than {options.RegisterApprovalPercent} % of the register's numbers",
+                isNeverAlone: false,
+                caller,
+                cancellation);
+        }
+
+        return import.Stored;
     }
 }

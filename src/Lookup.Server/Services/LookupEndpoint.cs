@@ -1,3 +1,4 @@
+using Google.Protobuf.Collections;
 using Grpc.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
@@ -63,9 +64,8 @@ internal sealed class LookupEndpoint(
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         var begun = reader.Begin(asked);
         using var facts = begun is { IsWhole: true } ? begun : await reader.ReadAsync(asked, begun, call);
-        var explanation = SingleChecks.IsBehind(facts, asked.Demand)
-            ? new Explanation(
-                Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, SingleChecks.NotFresh, facts.Rules), [], "UNKNOWN: " + SingleChecks.NotFresh)
+        var explanation = SingleChecks.WhyNotFresh(facts, asked.Demand) is { } why
+            ? new Explanation(Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, why, facts.Rules), [], "UNKNOWN: " + why)
             : Decider.Explain(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
         metrics.Decided(Way.Explain, explanation.Decision.Verdict, explanation.Decision.Primary);
         var response = new V1.ExplainResponse
@@ -79,7 +79,7 @@ internal sealed class LookupEndpoint(
             response.Steps.Add(DecisionMapping.Map(step));
         }
 
-        await AddFactsAsync(response, asked.Number, facts, call);
+        await AddFactsAsync(response, asked, facts, access.CallerOf(context), call);
         return response;
     }
 
@@ -90,8 +90,10 @@ internal sealed class LookupEndpoint(
         caller.Demand(asked.Asked.Organisation, asked.At);
     }
 
-    /// <summary>Adds what the decision rested on. The texts, which it never reads, come from a second read.</summary>
-    private async Task AddFactsAsync(V1.ExplainResponse response, PhoneNumber number, FactsRead facts, StoreCall call)
+    /// <summary>
+    /// Adds what the decision rested on and the caller may see. The texts, which it never reads, come from a second read.
+    /// </summary>
+    private async Task AddFactsAsync(V1.ExplainResponse response, NumberQuestion asked, FactsRead facts, Caller caller, StoreCall call)
     {
         if (facts.Ids.IsEmpty)
         {
@@ -101,7 +103,7 @@ internal sealed class LookupEndpoint(
         var details = new Dictionary<FactId, IReadOnlyDictionary<long, string>>();
         try
         {
-            foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), call.Token))
+            foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(asked.Number), call.Token))
             {
                 details[timeline.Id] = timeline.Details;
             }
@@ -115,13 +117,16 @@ internal sealed class LookupEndpoint(
             throw StoreCall.TooSlow();
         }
 
+        var known = new RepeatedField<V1.KnownFact>();
         for (var i = 0; i < facts.Ids.Length; i++)
         {
             var id = facts.Ids.Span[i];
             if (facts.ValueAt(i) is { } value)
             {
-                await naming.AddAsync(response.Facts, id, value, details.GetValueOrDefault(id), facts.Question.CallTime, call.Token);
+                await naming.AddAsync(known, id, value, details.GetValueOrDefault(id), facts.Question.CallTime, call.Token);
             }
         }
+
+        response.Facts.AddRange(known.Where(one => caller.MaySee(one.Fact, asked.At)));
     }
 }

@@ -21,6 +21,8 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
     // As long as until the next head.
     private const int SigningMs = 1_000;
 
+    private int _reading;
+
     private ReceiptLog Log => receipts.Log ?? throw Refusals.Precondition("This service keeps no receipts.", "NO_RECEIPTS");
 
     /// <inheritdoc/>
@@ -35,7 +37,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         ReceiptProof? proof;
         try
         {
-            proof = await Task.Run(() => log.Folder.Prove(index), context.CancellationToken);
+            proof = await ReadAsync(() => log.Folder.Prove(index, context.CancellationToken), context);
         }
         catch (ReceiptErasedException)
         {
@@ -66,10 +68,10 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         var key = cipher.EncryptByAll(number);
         var caller = access.CallerOf(context);
         var response = new V1.ListReceiptsResponse();
-        await Task.Run(
+        await ReadAsync(
             () =>
             {
-                foreach (var receipt in log.Folder.ReceiptsOf(key, from, context.CancellationToken))
+                foreach (var receipt in log.Folder.ReceiptsOf(key, from, context.CancellationToken, makesFilters: true))
                 {
                     if (response.Receipts.Count == MaxListed)
                     {
@@ -82,8 +84,10 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
                         response.Receipts.Add(new V1.Receipt { Id = receipts.IdOf(receipt.Index), Content = ByteString.CopyFrom(receipt.Content) });
                     }
                 }
+
+                return response;
             },
-            context.CancellationToken);
+            context);
         return response;
     }
 
@@ -93,6 +97,24 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         {
             Head = ByteString.CopyFrom((Log.Head ?? throw Refusals.Unavailable("Nothing is signed yet.", SigningMs)).Bytes),
         });
+
+    // Reading old receipts must not keep the disk from writing new ones.
+    private async Task<T> ReadAsync<T>(Func<T> read, ServerCallContext context)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref _reading) > options.MaxReceiptReads)
+            {
+                throw Refusals.Exhausted($"{options.MaxReceiptReads} calls are reading the log of receipts, the most at a time; retry later.", options.RetryAfterMs);
+            }
+
+            return await Task.Run(read, context.CancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _reading);
+        }
+    }
 
     // Ids are easy to guess, and a receipt says who asked about which organisation. An erasure concerns all.
     private bool IsShown(byte[] receipt, Caller caller)

@@ -1,8 +1,11 @@
+using System.Globalization;
+using Google.Protobuf;
 using Grpc.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
 using Lookup.Server.Registry;
@@ -11,7 +14,14 @@ namespace Lookup.Server.Services;
 
 /// <summary>lookup.v1.RegistryService.</summary>
 internal sealed class RegistryEndpoint(
-    IFactStore store, RegistryReplica registry, RegimeSet regimes, SnapshotLoader loader, LookupServerOptions options, TimeProvider clock)
+    IFactStore store,
+    RegistryReplica registry,
+    RegimeSet regimes,
+    SnapshotLoader loader,
+    LookupServerOptions options,
+    TimeProvider clock,
+    AccessControl access,
+    DualApproval approval)
     : V1.RegistryService.RegistryServiceBase
 {
     // A register's midnight can be ahead of UTC.
@@ -40,7 +50,24 @@ internal sealed class RegistryEndpoint(
         var sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector;
         var layers = (Layers.Default & ~off) | (source.Strict ? Layers.Strict : 0);
         var organisation = new StoredOrganisation(source.Name, sector, layers, own);
-        await WriteAsync(token => store.PutOrganisationAsync(organisation, token), context);
+        await WriteAsync(
+            async token =>
+            {
+                var known = (await registry.ReadAsync(token)).Find(organisation.Name);
+                if (organisation.BindsLessThan(known))
+                {
+                    await approval.DemandAsync(
+                        "put " + Convert.ToBase64String(source.ToByteArray()),
+                        $"put a record of {organisation.Name} that binds it less",
+                        isNeverAlone: false,
+                        access.CallerOf(context),
+                        token);
+                }
+
+                await OrganisationNames.ClaimAsync(store, organisation.Name, "organisation.name", token);
+                await store.PutOrganisationAsync(organisation, token);
+            },
+            context);
         return new V1.PutOrganisationResponse { Organisation = LayerMapping.ToProto(organisation) };
     }
 
@@ -81,6 +108,13 @@ internal sealed class RegistryEndpoint(
         await WriteAsync(
             async token =>
             {
+                // It makes an old register, or an empty one, count as current.
+                await approval.DemandAsync(
+                    string.Create(CultureInfo.InvariantCulture, $"state {register!.Name} {date!.Value}"),
+                    $"state that {register.Name} is loaded",
+                    isNeverAlone: false,
+                    access.CallerOf(context),
+                    token);
                 await SnapshotImports.CheckStatedAsync(store, register!.Name, date!.Value, token);
                 await store.AddSnapshotAsync(register.Name, date.Value, token);
             },

@@ -114,6 +114,13 @@ internal sealed class Reservations(
                 return response;
             }
         }
+        catch (NameCollisionException)
+        {
+            var question = asked.Asked.Question;
+            throw Refusals.Invalid(
+                question.GroupName.Length == 0 ? "question.organisation" : "question.product_group",
+                ScopeNames.Collision(Scope.NameOf(question.OrganisationName, question.GroupName), null));
+        }
         catch (OperationCanceledException) when (call.Expired)
         {
             throw StoreCall.TooSlow();

@@ -26,7 +26,10 @@ internal sealed class SingleChecks(
     ShadowRun shadow,
     PositionTokens tokens)
 {
-    internal const string NotFresh = "The store is behind the position that the request demands.";
+    private const string NotFresh = "The store is behind the position that the request demands.";
+
+    private const string OtherHistory =
+        "The position that the request demands was written by another history of the store: it was restored from an older copy, or failed over with loss, and changes up to that position are lost.";
 
     /// <summary>Reads a request; every field that is wrong is told at once. What is returned counts only if no fault was added.</summary>
     /// <param name="request">The request.</param>
@@ -77,9 +80,13 @@ internal sealed class SingleChecks(
             now);
     }
 
-    // A filter behind the token was not asked, so it is the store that is behind: it lost writes, or is not the primary.
-    internal static bool IsBehind(FactsRead facts, ConsistencyToken? demand) =>
-        demand is not null && facts.Position is { } position && demand.VersionOf(position.Partition) > position.Version;
+    /// <summary>Why what was read does not meet the position that is demanded; null where it does.</summary>
+    internal static string? WhyNotFresh(FactsRead facts, ConsistencyToken? demand) =>
+        demand is null || facts.Position is not { } position ? null
+        // A filter behind the token was not asked, so it is the store that is behind: it lost writes, or is not the primary.
+        : demand.VersionOf(position.Partition) > position.Version ? NotFresh
+        : facts.IsOfAnotherHistory ? OtherHistory
+        : null;
 
     internal AnswerContext Answer(FactsRead facts, V1.WhatIf? whatIf, long now) => new(
         facts.Question.CallTime,
@@ -90,8 +97,8 @@ internal sealed class SingleChecks(
         facts.Age,
         facts.Position is { } position ? tokens.Of(position) : "");
 
-    internal static Decision Decide(in NumberQuestion asked, FactsRead facts) => IsBehind(facts, asked.Demand)
-        ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, NotFresh, facts.Rules)
+    internal static Decision Decide(in NumberQuestion asked, FactsRead facts) => WhyNotFresh(facts, asked.Demand) is { } why
+        ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, why, facts.Rules)
         : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
 
     // What is behind a token, or cannot be reserved, was not decided by rules.

@@ -1,8 +1,10 @@
+using System.Globalization;
 using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
@@ -12,7 +14,15 @@ namespace Lookup.Server.Services;
 
 /// <summary>Loads snapshots of registers from streams, one at a time.</summary>
 internal sealed class SnapshotLoader(
-    IFactStore store, RegimeSet regimes, NumberCipher cipher, StoreMonitor monitor, LookupServerOptions options, TimeProvider clock, Drain drain) : IDisposable
+    IFactStore store,
+    RegimeSet regimes,
+    NumberCipher cipher,
+    StoreMonitor monitor,
+    LookupServerOptions options,
+    TimeProvider clock,
+    Drain drain,
+    AccessControl access,
+    DualApproval approval) : IDisposable
 {
     /// <summary>Most numbers in one message.</summary>
     internal const int MaxChunk = 8_192;
@@ -40,7 +50,7 @@ internal sealed class SnapshotLoader(
         using var stop = drain.Link(context);
         try
         {
-            return await LoadAsync(requests, responses, stop.Token);
+            return await LoadAsync(requests, responses, context, stop.Token);
         }
         catch (Exception) when (drain.Ends(context))
         {
@@ -53,7 +63,10 @@ internal sealed class SnapshotLoader(
     }
 
     private async Task<(string ImportId, RegisterDefinition? Register)> LoadAsync(
-        IAsyncStreamReader<V1.LoadSnapshotRequest> requests, IServerStreamWriter<V1.LoadSnapshotResponse> responses, CancellationToken stop)
+        IAsyncStreamReader<V1.LoadSnapshotRequest> requests,
+        IServerStreamWriter<V1.LoadSnapshotResponse> responses,
+        ServerCallContext context,
+        CancellationToken stop)
     {
         var open = (await NextAsync(requests, Step.Open, stop))!.Open;
         var (register, record) = Read(open);
@@ -95,6 +108,7 @@ internal sealed class SnapshotLoader(
         }
 
         monitor.ThrowIfUntrusted();
+        record = record with { Approved = await DemandAsync(load, record, difference, unfinished, context, stop) };
         var session = await SnapshotImports.OpenAsync(store, record, difference, clock, stop);
         try
         {
@@ -113,6 +127,28 @@ internal sealed class SnapshotLoader(
         }
 
         return (session.Id, register);
+    }
+
+    // The approval is for exactly these numbers.
+    private async Task<bool> DemandAsync(
+        SnapshotLoad load,
+        StoredImport record,
+        SnapshotDifference difference,
+        StoredImport? unfinished,
+        ServerCallContext context,
+        CancellationToken stop)
+    {
+        var wasLoaded = (await store.ReadRegistryAsync(stop)).Snapshots.TryGetValue(record.Register, out var dates) && dates.Length > 0;
+        var loads = await store.Imports.ListOfRegisterAsync(record.Register, stop);
+        var share = RegisterShare.Of(difference, wasLoaded, unfinished, loads, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        return share * 100 > options.RegisterApprovalPercent && await approval.DemandAsync(
+            string.Create(CultureInfo.InvariantCulture, $"load {record.Register} {record.SnapshotDate} {Convert.ToHexStringLower(load.Digest())}"),
+            wasLoaded
+                ? string.Create(CultureInfo.InvariantCulture, $"load a snapshot of {record.Register} that takes off or changes {share:P1} of its numbers, within seven days")
+                : $"load {record.Register} for the first time",
+            isNeverAlone: false,
+            access.CallerOf(context),
+            stop);
     }
 
     private (RegisterDefinition Register, StoredImport Record) Read(V1.LoadSnapshotOpen open)

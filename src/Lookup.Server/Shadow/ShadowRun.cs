@@ -28,6 +28,7 @@ namespace Lookup.Server.Shadow;
 /// <param name="store">The store.</param>
 /// <param name="replica">Its filters.</param>
 /// <param name="cipher">The cipher.</param>
+/// <param name="names">The names behind scopes.</param>
 /// <param name="options">The settings.</param>
 /// <param name="metrics">Where it is counted.</param>
 /// <param name="clock">The clock.</param>
@@ -38,6 +39,7 @@ internal sealed class ShadowRun(
     IFactStore store,
     FilterReplica replica,
     NumberCipher cipher,
+    ScopeNames names,
     LookupServerOptions options,
     ServiceMetrics metrics,
     TimeProvider clock,
@@ -131,7 +133,7 @@ internal sealed class ShadowRun(
             return;
         }
 
-        var batch = new VersionBatch(inForce, shadow, cipher);
+        var batch = new VersionBatch(inForce, shadow, cipher, names);
         var ways = new Way[VersionBatch.MaxNumbers];
         try
         {

@@ -5,6 +5,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Batch;
+using Lookup.Server.Services;
 
 namespace Lookup.Server.Shadow;
 
@@ -12,7 +13,7 @@ namespace Lookup.Server.Shadow;
 /// Numbers to be decided under two versions of the regimes. What either version needs of a number is read once, so that what
 /// differs is due to the rules. Used again from batch to batch; not thread-safe.
 /// </summary>
-internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher cipher)
+internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher cipher, ScopeNames names)
 {
     /// <summary>Most numbers.</summary>
     internal const int MaxNumbers = ReadBatch.MaxItems;
@@ -73,10 +74,28 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
         }
     }
 
-    /// <summary>Reads what is to be read.</summary>
+    /// <summary>Reads what is to be read, and the names of what was found.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    internal Task ReadAsync(IFactStore store, CancellationToken cancellation) =>
-        _reads.Count == 0 ? Task.CompletedTask : store.ReadAsync(_reads, cancellation);
+    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
+    internal async Task ReadAsync(IFactStore store, CancellationToken cancellation)
+    {
+        if (_reads.Count == 0)
+        {
+            return;
+        }
+
+        await store.ReadAsync(_reads, cancellation);
+        for (var item = 0; item < _reads.Count; item++)
+        {
+            for (var i = 0; _reads.Fault(item) is null && i < _reads.Ids(item).Length; i++)
+            {
+                if (!_reads.Value(item, i).IsNull)
+                {
+                    await names.LearnAsync(_reads.Ids(item)[i].Scope, cancellation);
+                }
+            }
+        }
+    }
 
     /// <summary>Number and question of an item.</summary>
     internal (PhoneNumber Number, Question Question) Asked(int item) => (_items[item].Number, _items[item].Question);
@@ -99,7 +118,7 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
             {
                 for (var i = 0; i < count; i++)
                 {
-                    _fromBySlot[_slots[i]] = _reads.Value(item.Read, i);
+                    _fromBySlot[_slots[i]] = Meant(item.From!, item, i);
                 }
 
                 if (item.To is not null)
@@ -109,7 +128,7 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
 
                 for (var i = 0; i < missing; i++)
                 {
-                    _toBySlot[_missingSlots[i]] = _reads.Value(item.Read, count + i);
+                    _toBySlot[_missingSlots[i]] = Meant(item.To!, item, count + i);
                 }
             }
 
@@ -122,6 +141,13 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
             Array.Clear(_fromBySlot);
             Array.Clear(_toBySlot);
         }
+    }
+
+    private StoredValue Meant(Rules rules, in Item item, int index)
+    {
+        var value = _reads.Value(item.Read, index);
+        var id = _reads.Ids(item.Read)[index];
+        return value.IsNull || names.IsMeant(rules, item.Question, id) is true ? value : names.Reject(item.Question, id);
     }
 
     /// <summary>What the first version looks at, and behind it what the second looks at besides.</summary>

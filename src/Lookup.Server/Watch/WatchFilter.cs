@@ -14,14 +14,12 @@ internal sealed class WatchFilter
     internal const int MaxOrganisations = 64;
 
     private readonly IFactStore _store;
-    private readonly HashSet<ulong> _scopes;
     private readonly HashSet<string> _names;
 
     private WatchFilter(IFactStore store, IEnumerable<string> names)
     {
         _store = store;
         _names = names.ToHashSet(StringComparer.Ordinal);
-        _scopes = _names.Select(Scope.Of).ToHashSet();
     }
 
     /// <summary>Checks the names of a request. One that nothing is known of is most likely misspelt, and would be silent for ever.</summary>
@@ -62,29 +60,21 @@ internal sealed class WatchFilter
     /// <param name="now">Unix milliseconds.</param>
     /// <param name="cancellation">Ends the look-up.</param>
     /// <exception cref="StoreUnavailableException">The name behind it could not be read.</exception>
-    internal ValueTask<bool> WantsAsync(FactId id, Caller caller, long now, CancellationToken cancellation)
+    internal async ValueTask<bool> WantsAsync(FactId id, Caller caller, long now, CancellationToken cancellation)
     {
-        if (FactOwner.ConcernsAll(id) || (_names.Count == 0 ? caller.Grants.Hold(id.Scope, now) : _scopes.Contains(id.Scope)))
+        if (FactOwner.ConcernsAll(id))
         {
-            return ValueTask.FromResult(true);
+            return true;
         }
 
-        // These may be about a product group of an organisation.
-        return id.Kind is FactKind.Consent or FactKind.Relation or FactKind.Attempt
-            ? WantsGroupAsync(id.Scope, caller, now, cancellation)
-            : ValueTask.FromResult(false);
-    }
-
-    private async ValueTask<bool> WantsGroupAsync(ulong scope, Caller caller, long now, CancellationToken cancellation)
-    {
-        var name = await _store.NameAsync(scope, cancellation);
-        if (name is null)
+        // By the name, which is mostly at hand: another organisation's may have the same hash.
+        if (await _store.NameAsync(id.Scope, cancellation) is not { } name)
         {
             // It might be anybody's.
             return caller.May(Scope.AllName, now);
         }
 
-        var slash = name.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0 && (_names.Count == 0 ? caller.May(name[..slash], now) : _names.Contains(name[..slash]));
+        var owner = Scope.OrganisationOf(name);
+        return _names.Count == 0 ? caller.May(owner, now) : _names.Contains(owner);
     }
 }

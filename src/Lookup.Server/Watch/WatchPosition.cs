@@ -11,20 +11,12 @@ namespace Lookup.Server.Watch;
 /// </summary>
 internal sealed class WatchPosition
 {
-    private readonly byte[] _marks;
-
-    private WatchPosition(ConsistencyToken token, byte[] marks)
-    {
-        Token = token;
-        _marks = marks;
-    }
+    private WatchPosition(ConsistencyToken token) => Token = token;
 
     internal ConsistencyToken Token { get; }
 
     /// <summary>The mark of a partition's last change; 0 where none is known.</summary>
-    internal uint MarkOf(int partition) => (partition + 1) * sizeof(uint) <= _marks.Length
-        ? BinaryPrimitives.ReadUInt32BigEndian(_marks.AsSpan(partition * sizeof(uint)))
-        : 0;
+    internal uint MarkOf(int partition) => Token.MarkOf(partition);
 
     internal static string Write(ulong epoch, ReadOnlySpan<ulong> versions, ReadOnlySpan<uint> marks)
     {
@@ -46,42 +38,14 @@ internal sealed class WatchPosition
         }
 
         var dot = text.IndexOf(ConsistencyToken.Extension, StringComparison.Ordinal);
-        try
-        {
-            position = new WatchPosition(token, dot < 0 ? [] : Base64Url.DecodeFromChars(text.AsSpan(dot + 1)));
-            return true;
-        }
-        catch (FormatException)
+        // A token of a write or check has marks of its own, behind two dots.
+        if (dot >= 0 && !text.AsSpan(dot + 1).StartsWith([ConsistencyToken.Extension]) && !Base64Url.IsValid(text.AsSpan(dot + 1)))
         {
             error = "A part of the token is missing.";
             return false;
         }
-    }
-}
 
-/// <summary>Tells one change from another that has the same version: FNV-1a of all that it says.</summary>
-internal static class WatchMark
-{
-    private const uint Basis = 2_166_136_261;
-    private const uint Prime = 16_777_619;
-
-    /// <summary>The mark; never 0.</summary>
-    internal static uint Of(in FeedChange change)
-    {
-        Span<byte> head = stackalloc byte[Core.Numbers.NumberKey.Size + Core.Facts.FactId.Size];
-        change.Key.WriteTo(head);
-        change.Id.WriteTo(head[Core.Numbers.NumberKey.Size..]);
-        var mark = Add(Add(Basis, head), change.Value.Span);
-        return mark == 0 ? 1 : mark;
-    }
-
-    private static uint Add(uint mark, ReadOnlySpan<byte> bytes)
-    {
-        foreach (var b in bytes)
-        {
-            mark = (mark ^ b) * Prime;
-        }
-
-        return mark;
+        position = new WatchPosition(token);
+        return true;
     }
 }

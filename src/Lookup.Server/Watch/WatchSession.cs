@@ -93,7 +93,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         var told = position == 0 ? null : await services.Store.ReadChangesAsync(partition, position - 1, 1, cancellation);
         if (told is [var last])
         {
-            _mark[partition] = WatchMark.Of(last);
+            _mark[partition] = ChangeMark.Of(last);
             if (token is not null && token.MarkOf(partition) is not 0 and var mark && mark != _mark[partition])
             {
                 throw WatchTokens.Lost();
@@ -207,7 +207,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         try
         {
             var read = await services.Store.ReadChangesAsync(partition, _position[partition] - (ulong)known, max + known, limit.Token);
-            if (read is null || (known > 0 && (read.Count == 0 || WatchMark.Of(read[0]) != _mark[partition])))
+            if (read is null || (known > 0 && (read.Count == 0 || ChangeMark.Of(read[0]) != _mark[partition])))
             {
                 throw WatchTokens.Lost();
             }
@@ -249,7 +249,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
                     }
                 }
 
-                (_position[partition], _mark[partition]) = (change.Version, WatchMark.Of(change));
+                (_position[partition], _mark[partition]) = (change.Version, ChangeMark.Of(change));
                 if (mapped is not null)
                 {
                     _outbox.Add(new V1.WatchResponse { Change = mapped, ResumeToken = Token() });

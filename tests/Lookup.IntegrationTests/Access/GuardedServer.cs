@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Lookup.Core.Access;
+using Lookup.Embedded;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
 using Lookup.Server.Access;
@@ -33,13 +34,21 @@ internal sealed class GuardedServer : IAsyncDisposable
 
     internal static async Task<GuardedServer> StartAsync(
         IFactStore? store = null, Action<LookupServerOptions>? configure = null, ReceiptLog? receipts = null, TimeProvider? clock = null) =>
-        new(await LookupServer.StartAsync(store ?? await LookupServer.EmbeddedAsync(), o =>
+        new(await LookupServer.StartAsync(store ?? await PatientAsync(), o =>
         {
             o.Credentials = true;
             // A loaded machine may stand still for longer than the usual bound, and streams then end. What changes counts with the next poll.
             o.FreshnessBoundMs = 30_000;
+            (o.StoreReadLimitMs, o.StoreWriteLimitMs) = (10_000, 60_000);
             configure?.Invoke(o);
         }, receipts, clock: clock));
+
+    // With limits that a loaded machine keeps to: nothing here is about a slow store.
+    private static async Task<IFactStore> PatientAsync() => await EmbeddedStore.StartAsync(
+        new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, ReadTimeoutMs = 10_000, WriteTimeoutMs = 60_000 },
+        LookupServer.Key,
+        TimeProvider.System,
+        Token);
 
     /// <summary>Makes an API key, and lets the service know at once.</summary>
     /// <param name="id">Its id.</param>

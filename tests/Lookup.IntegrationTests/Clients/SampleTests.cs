@@ -2,8 +2,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Lookup.Cli.Hosting;
-using Lookup.IntegrationTests.Cli;
 using Lookup.Client.Testing;
+using Lookup.IntegrationTests.Cli;
 using Lookup.Server.Hosting;
 using static Lookup.IntegrationTests.Clients.Programs;
 

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Lookup.Cli.Hosting;
-using Lookup.IntegrationTests.Cli;
 using Lookup.Client.Testing;
+using Lookup.IntegrationTests.Cli;
 using Lookup.Server.Hosting;
 using Lookup.V1;
 

@@ -21,6 +21,7 @@ public sealed class ArchitectureTests
     {
         ["StackExchange.Redis"] = "Lookup.Redis",
         ["Microsoft.Garnet"] = "Lookup.Embedded",
+        ["RocksDB"] = "Lookup.Embedded",
         ["Grpc.AspNetCore"] = "Lookup.Server",
         ["libphonenumber-csharp"] = "Lookup.Core",
         ["BitFaster.Caching"] = "Lookup.Server",

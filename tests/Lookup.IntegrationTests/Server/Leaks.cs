@@ -7,6 +7,6 @@ internal static partial class Leaks
 {
     internal static void AssertNone(string text) => Assert.DoesNotMatch(Words(), text);
 
-    [GeneratedRegex(@"System\.|Exception|StackExchange|Redis|Garnet|Multiplexer|WRONGTYPE|NOAUTH|NOSCRIPT|MISCONF|\bERR\b|\n\s+at |Lookup\.(V1|Core|Server)|Google\.Protobuf|Microsoft|Kestrel|\bSocket|Newtonsoft|JsonSerializ|Unable to|handler", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"System\.|Exception|StackExchange|Redis|Garnet|RocksDb|Multiplexer|WRONGTYPE|NOAUTH|NOSCRIPT|MISCONF|\bERR\b|\n\s+at |Lookup\.(V1|Core|Server)|Google\.Protobuf|Microsoft|Kestrel|\bSocket|Newtonsoft|JsonSerializ|Unable to|handler", RegexOptions.IgnoreCase)]
     private static partial Regex Words();
 }

@@ -166,6 +166,13 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         return polls;
     }
 
+    public void Expect(IKnownFacts known) => inner.Expect(known);
+
+    public uint MarkOf(int partition, ulong version) => inner.MarkOf(partition, version);
+
+    public ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation) =>
+        inner.HasAsync(partition, version, mark, cancellation);
+
     public IDisposable Listen(Action heard) => inner.Listen(heard);
 
     public async Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken ct)

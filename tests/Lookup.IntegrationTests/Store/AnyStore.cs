@@ -49,6 +49,7 @@ internal sealed class AnyStore : IAsyncDisposable
         Assert.DoesNotContain(
             findings, finding => finding is { Level: FindingLevel.Fail, Name: "count" or "filter" or "feed" or "timeline" or "partition" });
         Assert.Contains(findings, finding => finding is { Level: FindingLevel.Ok, Name: "facts" });
+        Assert.All(await Store.Filters.ListAsync(cancellation), filter => Assert.True(filter is { Fit: FilterFit.Sound, IsCounted: true, HasLost: false }));
     }
 
     public async ValueTask DisposeAsync()

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
@@ -26,7 +25,7 @@ public sealed class EmbeddedRecoveryTests : IDisposable
     [InlineData(4, 16, 40_000)]
     public async Task Killed_AtAnyMoment_LosesNoAcknowledgedFact(int writers, int logLimitMiB, int untilFacts)
     {
-        var acknowledged = await WriteAndKillAsync(writers, logLimitMiB, untilFacts);
+        var acknowledged = await KilledStore.WriteAsync(_folder, writers, logLimitMiB, untilFacts, Token);
         await using var store = await OpenAsync();
         for (var writer = 0; writer < writers; writer++)
         {
@@ -101,7 +100,7 @@ public sealed class EmbeddedRecoveryTests : IDisposable
             await store.WriteAsync([Objection(store, 1, null)], Token);
         }
 
-        Directory.Delete(Path.Combine(_folder, "store"), recursive: true);
+        Directory.Delete(Path.Combine(_folder, "db"), recursive: true);
         var e = await Assert.ThrowsAsync<StoreUnavailableException>(OpenAsync);
         Assert.Equal(StoreFault.NotInitialised, e.Fault);
     }
@@ -170,51 +169,4 @@ public sealed class EmbeddedRecoveryTests : IDisposable
 
     private static StoredFact Objection(EmbeddedStore store, int number, string? detail) =>
         Sample.Objection(number, detail: detail) with { Key = store.Cipher.Encrypt(new PhoneNumber(31_600_000_000UL + (ulong)number)) };
-
-    private async Task<int[]> WriteAndKillAsync(int writers, int logLimitMiB, int untilFacts)
-    {
-        var acknowledged = new int[writers];
-        using var process = Process.Start(new ProcessStartInfo(
-            Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet",
-            [Path.Combine(AppContext.BaseDirectory, "Lookup.StoreWriter.dll"), _folder, $"{writers}", $"{logLimitMiB}"])
-        {
-            RedirectStandardOutput = true,
-        })!;
-        try
-        {
-            while (await process.StandardOutput.ReadLineAsync(Token) is { } line)
-            {
-                Take(line);
-                if (acknowledged.Sum() >= untilFacts)
-                    break;
-            }
-
-            process.Kill();
-            // What was acknowledged before the end counts too.
-            while (await process.StandardOutput.ReadLineAsync(Token) is { } line)
-            {
-                Take(line);
-            }
-        }
-        finally
-        {
-            process.Kill();
-            await process.WaitForExitAsync(CancellationToken.None);
-        }
-
-        Assert.True(acknowledged.Sum() >= untilFacts, "The writer ended by itself.");
-        return acknowledged;
-
-        void Take(string line)
-        {
-            var parts = line.Split(' ');
-            if (parts.Length == 2
-                && int.TryParse(parts[0], CultureInfo.InvariantCulture, out var writer)
-                && int.TryParse(parts[1], CultureInfo.InvariantCulture, out var count)
-                && count % 10 == 0)
-            {
-                acknowledged[writer] = Math.Max(acknowledged[writer], count);
-            }
-        }
-    }
 }

@@ -250,12 +250,15 @@ public sealed class KeyChangeTests : IDisposable
             var arguments = new List<RedisValue>
             {
                 $",{StoreManifestFormat.Epoch(store.Manifest.Epoch)}/1,", generations, 100, "", 1,
-                4, field, "", Timeline.Single(fact.Id.Kind, fact.Entry), 0, 0, erasures,
+                6, field, "", Timeline.Single(fact.Id.Kind, fact.Entry), 0, 0, erasures,
             };
             RedisWriter.AddBits(arguments, key, fact.Id, generation.Blocks);
             var answer = (RedisResult[])(await db.ScriptEvaluateAsync(
                 Script.Copy,
-                [Keys.Meta(partition), Keys.Feed(partition), Keys.Filter(partition, generation.Number), Keys.Bucket(partition, key.Bucket)],
+                [
+                    Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition), Keys.Filter(partition, generation.Number),
+                    Keys.Sums(partition, generation.Number), Keys.Bucket(partition, key.Bucket),
+                ],
                 [.. arguments]))!;
             return (int)answer[2];
         }

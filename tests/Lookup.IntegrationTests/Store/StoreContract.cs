@@ -293,12 +293,12 @@ public abstract partial class StoreContract : IAsyncLifetime
             {
                 var generations = (string)(await behind.GetDatabase().HashGetAsync(Keys.Meta(p), "g"))!;
                 await behind.GetDatabase().HashSetAsync(Keys.Meta(p), "g", generations + ",2:64");
+                await behind.GetDatabase().StringSetRangeAsync(Keys.Filter(p, 2), (64 * BlockFilter.BlockSize) - 1, new byte[1]);
             }
 
             var fact = Sample.Objection(2);
             Assert.Equal([WriteOutcome.Recorded], (await Store.WriteAsync([fact], Token)).Outcomes);
             byte[] filter = (await behind.GetDatabase().StringGetAsync(Keys.Filter(fact.Key.Partition(Store.Manifest.Partitions), 2)))!;
-            Array.Resize(ref filter, 64 * BlockFilter.BlockSize);
             Assert.True(BlockFilter.FromBytes(filter).MayContain(fact.Key, fact.Id));
         }
     }
@@ -350,6 +350,7 @@ public abstract partial class StoreContract : IAsyncLifetime
 
             byte[] bytes = (await db.StringGetAsync(Keys.Filter(p, 1)))!;
             var filter = BlockFilter.FromBytes(bytes);
+            Assert.Equal(FilterFit.Sound, (await Store.Filters.ExamineAsync(p, Token)).Fit);
             long count = 0;
             foreach (var ((bucket, field), value) in last)
             {
@@ -364,6 +365,8 @@ public abstract partial class StoreContract : IAsyncLifetime
 
             Assert.Equal(count, (long)await db.HashGetAsync(Keys.Meta(p), "n"));
         }
+
+        Assert.All(await Store.Filters.ListAsync(Token), filter => Assert.True(filter is { Fit: FilterFit.Sound, IsCounted: true, HasLost: false }));
 
         Assert.Equal(expectedChanges, changes);
     }

@@ -281,8 +281,31 @@ public sealed class FactExpanderTests : IDisposable
         public override DateTimeOffset GetUtcNow() => Now;
     }
 
+    [Fact]
+    public void TryExpand_NameWithTheScopeOfARegister_IsRefused()
+    {
+        // No such pair is known: a catalog whose register has the scope of another name stands in for one.
+        var expander = new FactExpander(new Registers { Taken = Scope.Of("acme", "tv") }, _cipher, new FixedClock());
+        Assert.Empty(Faults(Consent));
+        Assert.Equal("consent.product_group", Assert.Single(Faults(Consent with { ProductGroup = "tv" })));
+        Assert.Equal("attempt.product_group", Assert.Single(Faults(Of(FactKind.Attempt) with { Organisation = "acme", ProductGroup = "tv" })));
+        Assert.Empty(Faults(Registration));
+
+        List<string> Faults(Fact fact)
+        {
+            var (stored, faults) = (new List<StoredFact>(), new List<FieldFault>());
+            Assert.Equal(expander.TryExpand(fact, 2, stored, faults), faults.Count == 0);
+            Assert.Equal(faults.Count == 0, stored.Count > 0);
+            return [.. faults.Select(fault => fault.Field)];
+        }
+    }
+
     private sealed class Registers : IRegisterCatalog
     {
+        public ulong Taken { get; init; }
+
+        public string? RegisterOf(ulong scope) => Taken != 0 && scope == Taken ? "nl-bmnr" : null;
+
         public bool TryGetRegister(string name, out IReadOnlyList<string> categories)
         {
             categories = ["energy", "telecom", "finance"];

@@ -23,5 +23,5 @@ public sealed class DefectTests
     }
 
     [Fact]
-    public void Patches_ThreeAreThere() => Assert.Equal(3, Patches.Count);
+    public void Patches_OneForEachDefect_AreThere() => Assert.Equal(7, Patches.Count);
 }

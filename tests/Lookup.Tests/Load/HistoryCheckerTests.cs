@@ -150,6 +150,18 @@ public sealed class HistoryCheckerTests
         Assert.Empty(Judge());
     }
 
+    [Theory]
+    [InlineData(1_400, true)]
+    [InlineData(1_600, false)]
+    public void Doubt_AllowedLaterThanTheBound_IsBelieved(int asked, bool right)
+    {
+        var events = _history.Write(1, WriteKind.Consent, 10, 20).List(900).Find(WriteKind.Consent, 10, 900).Events
+            .Append(new HistoryEvent { Event = EventKind.Doubt, Start = 1_000_000, At = 3_000_000, Text = "it was told so" })
+            .Append(_history.Check(asked, asked + 10)).ToList();
+
+        Assert.Equal(right ? [] : [Fault.Believed], HistoryChecker.Judge(events, 500).Select(violation => violation.Fault));
+    }
+
     [Fact]
     public void History_WrittenAndRead_IsTheSame()
     {

@@ -9,6 +9,9 @@ internal enum Fault
     /// <summary>An instance did not see at once what was written through it.</summary>
     OwnWrite,
 
+    /// <summary>An instance went on although the store lacked what it had seen.</summary>
+    Believed,
+
     /// <summary>An acknowledged fact is gone.</summary>
     LostFact,
 

@@ -32,6 +32,12 @@ internal enum EventKind
     /// </summary>
     Lost,
 
+    /// <summary>
+    /// From <see cref="HistoryEvent.Start"/> to <see cref="HistoryEvent.At"/> the store lacked what every instance had seen: none of them may
+    /// permit anything that was asked more than the bound after the start.
+    /// </summary>
+    Doubt,
+
     /// <summary>At the end the facts of a number were listed; its <see cref="Found"/> events come behind.</summary>
     Listed,
 

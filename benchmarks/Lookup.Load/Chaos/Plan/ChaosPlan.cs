@@ -48,6 +48,21 @@ internal enum FaultKind
     /// <summary>An older copy comes up in place of the store; an operator makes the loss good.</summary>
     Restore,
 
+    /// <summary>
+    /// An older copy comes up while the instances stand still, and others write to it until its versions are as high as before;
+    /// an operator makes the loss good.
+    /// </summary>
+    Fork,
+
+    /// <summary>Filters in the store are deleted, cut, emptied or lose bits; then an instance is started again.</summary>
+    LoseFilters,
+
+    /// <summary>Some of the facts are deleted past the service; an operator restores the newest copy.</summary>
+    LoseFacts,
+
+    /// <summary>The registry alone goes back to an older copy, and is changed again; an operator restarts the instances.</summary>
+    LoseRegistry,
+
     /// <summary>The store's memory is full.</summary>
     Full,
 
@@ -68,6 +83,12 @@ internal enum FaultKind
 
     /// <summary>An instance of the service is stopped with SIGSTOP and goes on.</summary>
     FreezeService,
+
+    /// <summary>
+    /// An instance is stopped with SIGSTOP, and its clocks with it, as in a virtual machine that is paused. Only where it is asked for:
+    /// the clocks are those of libfaketime, which slows everything down.
+    /// </summary>
+    SuspendService,
 }
 
 /// <summary>One fault of a plan.</summary>
@@ -97,22 +118,29 @@ internal sealed record ChaosPlan(int Seed, StoreMode Mode, IReadOnlyList<Planned
     private const double MinLength = 0.3;
     private const double MaxLength = 3.5;
 
+    /// <summary>The longest fault in milliseconds, and so the most by which the clocks of an instance are behind.</summary>
+    internal const long MaxLengthMs = (long)(MaxLength * 1_000) + 100;
+
     // What an operator does takes its time as well.
     private const double Surgery = 5;
 
     private static readonly FaultKind[] Everywhere =
     [
         FaultKind.KillStore, FaultKind.FreezeStore, FaultKind.StutterStore, FaultKind.SlowLink, FaultKind.CutLink, FaultKind.RefuseLink,
-        FaultKind.Full, FaultKind.KillService, FaultKind.FreezeService,
+        FaultKind.Full, FaultKind.LoseFilters, FaultKind.KillService, FaultKind.FreezeService,
     ];
 
     // Sentinels and the cluster act for the operator, and tell the services themselves where the servers are.
     private static readonly FaultKind[] Governed =
     [
-        FaultKind.KillStore, FaultKind.FreezeStore, FaultKind.StutterStore, FaultKind.Full, FaultKind.KillReplica, FaultKind.KillService, FaultKind.FreezeService,
+        FaultKind.KillStore, FaultKind.FreezeStore, FaultKind.StutterStore, FaultKind.Full, FaultKind.LoseFilters, FaultKind.KillReplica, FaultKind.KillService,
+        FaultKind.FreezeService,
     ];
 
     private static readonly FaultKind[] OfService = [FaultKind.KillService, FaultKind.FreezeService, FaultKind.SlowLink, FaultKind.CutLink];
+
+    /// <summary>Clocks of instances are stopped with them.</summary>
+    internal bool Suspends => Faults.Any(fault => fault.Kind == FaultKind.SuspendService);
 
     /// <summary>Makes the plan of a seed.</summary>
     /// <param name="seed">The seed; the same one gives the same plan.</param>
@@ -142,7 +170,8 @@ internal sealed record ChaosPlan(int Seed, StoreMode Mode, IReadOnlyList<Planned
 
     /// <summary>Whether an operator has to act before the service is used again.</summary>
     internal static bool IsSurgery(FaultKind kind) =>
-        kind is FaultKind.Flush or FaultKind.Restore or FaultKind.Exchange or FaultKind.FailOver or FaultKind.SplitBrain;
+        kind is FaultKind.Flush or FaultKind.Restore or FaultKind.Exchange or FaultKind.FailOver or FaultKind.SplitBrain or FaultKind.Fork
+            or FaultKind.LoseFacts or FaultKind.LoseRegistry;
 
     // Each kind comes once before any comes again, so that a short run meets many.
     private static Stack<FaultKind> Deck(StoreMode mode, Random random, IReadOnlyList<FaultKind>? only)
@@ -154,8 +183,12 @@ internal sealed record ChaosPlan(int Seed, StoreMode Mode, IReadOnlyList<Planned
                 _ when only is not null => only,
                 StoreMode.Sentinel => Governed,
                 StoreMode.Cluster => [.. Governed, FaultKind.Reshard, FaultKind.Reshard],
-                StoreMode.Replicas => (FaultKind[])[.. Everywhere, FaultKind.Flush, FaultKind.Restore, FaultKind.FailOver, FaultKind.SplitBrain, FaultKind.KillReplica],
-                _ => [.. Everywhere, FaultKind.Flush, FaultKind.Restore, FaultKind.Exchange],
+                StoreMode.Replicas => (FaultKind[])
+                [
+                    .. Everywhere, FaultKind.Flush, FaultKind.Restore, FaultKind.LoseFacts, FaultKind.LoseRegistry, FaultKind.FailOver,
+                    FaultKind.SplitBrain, FaultKind.KillReplica,
+                ],
+                _ => [.. Everywhere, FaultKind.Flush, FaultKind.Restore, FaultKind.Fork, FaultKind.LoseFacts, FaultKind.LoseRegistry, FaultKind.Exchange],
             },
         ];
         random.Shuffle(kinds);
@@ -169,7 +202,8 @@ internal sealed record ChaosPlan(int Seed, StoreMode Mode, IReadOnlyList<Planned
         var second = new PlannedFault(
             fault.Length * random.NextDouble(), OfService[random.Next(mode is StoreMode.Single or StoreMode.Replicas ? OfService.Length : 2)], random.Next(instances), Between(random, MinLength, MaxLength / 2));
         // An operator who works on the store has no service killed under his hands.
-        return random.Next(4) == 0 && !IsSurgery(kind) && kind is not (FaultKind.KillService or FaultKind.FreezeService or FaultKind.SlowLink or FaultKind.CutLink or FaultKind.RefuseLink)
+        return random.Next(4) == 0 && !IsSurgery(kind) && kind is not (FaultKind.KillService or FaultKind.FreezeService or FaultKind.SuspendService or FaultKind.LoseFilters or FaultKind.SlowLink or FaultKind.CutLink
+                or FaultKind.RefuseLink)
             ? fault with { Within = second }
             : fault;
     }

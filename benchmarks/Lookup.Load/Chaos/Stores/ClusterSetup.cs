@@ -51,8 +51,7 @@ internal static class ClusterSetup
         var (source, target) = (await from.RunAsync(ct, "CLUSTER", "MYID"), await to.RunAsync(ct, "CLUSTER", "MYID"));
         await to.RunAsync(ct, "CLUSTER", "SETSLOT", slot, "IMPORTING", source);
         await from.RunAsync(ct, "CLUSTER", "SETSLOT", slot, "MIGRATING", target);
-        // Keys are bytes, which a tool for the terminal would not give back as they are.
-        await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{from.Port},allowAdmin=true");
+        await using var connection = await from.ConnectAsync();
         var server = connection.GetServer("127.0.0.1", from.Port);
         while ((RedisValue[])(await WhenUpAsync("CLUSTER", "GETKEYSINSLOT", slot, KeysAtATime))! is { Length: > 0 } keys)
         {

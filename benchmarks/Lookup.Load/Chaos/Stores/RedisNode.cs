@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Lookup.Load.Processes;
+using StackExchange.Redis;
 
 namespace Lookup.Load.Chaos.Stores;
 
@@ -81,6 +82,9 @@ internal sealed class RedisNode : IAsyncDisposable
     internal void Freeze() => Signals.Freeze(_process!.Id);
 
     internal void Thaw() => Signals.Thaw(_process!.Id);
+
+    /// <summary>A connection for keys that are no text, which a tool for the terminal would not give back as they are.</summary>
+    internal async Task<ConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},allowAdmin=true");
 
     /// <summary>Runs a command.</summary>
     /// <exception cref="InvalidOperationException">It does not answer, or with an error.</exception>

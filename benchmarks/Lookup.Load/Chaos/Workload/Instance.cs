@@ -9,11 +9,13 @@ namespace Lookup.Load.Chaos.Workload;
 /// <param name="tool">Path of the `lookup` tool.</param>
 /// <param name="index">From 0 on.</param>
 /// <param name="store">Arguments that name the store and its key.</param>
-internal sealed class Instance(string tool, int index, string[] store) : IAsyncDisposable
+/// <param name="clock">Its clocks, where they can be stopped with it.</param>
+internal sealed class Instance(string tool, int index, string[] store, StoppableClock? clock = null) : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LineLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan SetRightAfter = TimeSpan.FromSeconds(1);
 
     private readonly int _port = RedisNode.FreePort();
     private ChildProcess? _process;
@@ -21,10 +23,10 @@ internal sealed class Instance(string tool, int index, string[] store) : IAsyncD
     private GrpcChannel? _channel;
 
     /// <summary>Instances on a store, none of them started.</summary>
-    internal static Instance[] Of(string tool, int count, ChaosStore store, string keyFile, params string[] settings) =>
+    internal static Instance[] Of(string tool, int count, ChaosStore store, string keyFile, Func<int, StoppableClock?> clock, params string[] settings) =>
     [
         .. Enumerable.Range(0, count).Select(i => new Instance(
-            tool, i, ["--redis", store.ConnectionOf(i), "--key-file", keyFile, "--wait-replicas", $"{store.WaitReplicas}", .. settings])),
+            tool, i, ["--redis", store.ConnectionOf(i), "--key-file", keyFile, "--wait-replicas", $"{store.WaitReplicas}", .. settings], clock(i))),
     ];
 
     internal int Index => index;
@@ -41,7 +43,9 @@ internal sealed class Instance(string tool, int index, string[] store) : IAsyncD
         for (var until = Stopwatch.StartNew(); ;)
         {
             var process = new ChildProcess(
-                tool, ["serve", "--json", "--listen", $"127.0.0.1:{_port}", "--json-port", $"{RedisNode.FreePort()}", .. store]);
+                tool,
+                ["serve", "--json", "--listen", $"127.0.0.1:{_port}", "--json-port", $"{RedisNode.FreePort()}", .. store],
+                clock?.Environment);
             try
             {
                 await process.ReadLineAsync(LineLimit, ct);
@@ -73,6 +77,24 @@ internal sealed class Instance(string tool, int index, string[] store) : IAsyncD
     internal void Freeze() => Signals.Freeze(_process!.Id);
 
     internal void Thaw() => Signals.Thaw(_process!.Id);
+
+    /// <summary>Stops it and its clocks for a time; some moments after it goes on they are set right.</summary>
+    internal async Task SuspendAsync(TimeSpan length, CancellationToken ct)
+    {
+        Freeze();
+        try
+        {
+            await Task.Delay(length, ct);
+            clock!.Behind(length);
+        }
+        finally
+        {
+            Thaw();
+        }
+
+        await Task.Delay(SetRightAfter, ct);
+        clock!.Behind(TimeSpan.Zero);
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -1,6 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Core.Numbers;
 using Lookup.Load.Chaos.History;
+using Lookup.Load.Chaos.Plan;
 using Lookup.Load.Numbers;
 using Lookup.Load.Processes;
 using Lookup.Redis;
@@ -20,14 +21,16 @@ internal sealed class Subject
     private readonly ulong[] _versions;
     private readonly int[] _recent = new int[32];
     private readonly Lock _lock = new();
+    private readonly TimeSpan _earlier;
     private int _written;
 
     /// <param name="numbers">How many numbers.</param>
     /// <param name="cipher">The store's; null where its key changes: then versions tell nothing, and no token is used.</param>
     /// <param name="partitions">The store's.</param>
-    internal Subject(int numbers, NumberCipher? cipher, int partitions)
+    /// <param name="earlier">Facts take effect so long before they are recorded, where clocks of instances are behind.</param>
+    internal Subject(int numbers, NumberCipher? cipher, int partitions, TimeSpan earlier)
     {
-        Count = numbers;
+        (Count, _earlier) = (numbers, earlier);
         if (cipher is not null)
             _partitions = [.. Enumerable.Range(0, numbers).Select(i => cipher.Encrypt(Block(i).Number(i)).Partition(partitions))];
         _times = [.. Enumerable.Range(0, numbers).Select(_ => new HashSet<long>())];
@@ -40,6 +43,12 @@ internal sealed class Subject
     }
 
     internal int Count { get; }
+
+    /// <summary>When an erasure that comes now takes effect at the earliest, by the clock of any instance, Unix milliseconds.</summary>
+    internal long NowAtInstances => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - (MayExpire ? 0 : ChaosPlan.MaxLengthMs);
+
+    /// <summary>Instances agree with this process when a consent expires.</summary>
+    internal bool MayExpire => _earlier == TimeSpan.Zero;
 
     /// <summary>A call to these is permitted unless something forbids it: every third.</summary>
     internal static bool IsOptOut(int number) => number % 3 == 0;
@@ -73,7 +82,7 @@ internal sealed class Subject
     {
         while (true)
         {
-            var time = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - (random.Next(8) == 0 ? random.Next(1_000) : 0);
+            var time = (DateTimeOffset.UtcNow - _earlier).ToUnixTimeMilliseconds() - (random.Next(8) == 0 ? random.Next(1_000) : 0);
             lock (_lock)
             {
                 if (_times[number].Add(time))

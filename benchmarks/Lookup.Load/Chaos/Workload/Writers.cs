@@ -133,7 +133,7 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
         var begun = write with { Id = Interlocked.Increment(ref _lastId), At = log.Now };
         // An erasure takes effect when it comes to the service.
         if (begun.Write == WriteKind.Erasure)
-            begun = begun with { Effective = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() };
+            begun = begun with { Effective = subject.NowAtInstances };
         log.Add(begun);
         return begun;
     }
@@ -156,7 +156,7 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
                 Write = kind,
                 All = all,
                 Effective = time,
-                Until = kind == WriteKind.Consent && random.Next(10) == 0 ? time + 1_200 + random.Next(4_000) : 0,
+                Until = kind == WriteKind.Consent && subject.MayExpire && random.Next(10) == 0 ? time + 1_200 + random.Next(4_000) : 0,
             });
         }
 

@@ -7,14 +7,15 @@ using Garnet.server.Auth.Settings;
 using Microsoft.Extensions.Logging;
 using Tsavorite.core;
 
-namespace Lookup.Embedded;
+namespace Lookup.Embedded.Conversion;
 
 /// <summary>
-/// Garnet in this process, on a socket that only this user can open, with a password that only this process knows.
+/// Garnet in this process, as earlier versions ran it, to read what they left: on a socket that only this user can open.
 /// </summary>
 internal sealed class GarnetHost : IDisposable
 {
     private const int LogSegmentMiB = 16;
+    private const int MemoryMiB = 4_096;
     private readonly GarnetServer _server;
 
     private GarnetHost(GarnetServer server, string connectionString)
@@ -26,11 +27,10 @@ internal sealed class GarnetHost : IDisposable
     internal string ConnectionString { get; }
 
     /// <summary>Starts a server on a folder and recovers what is there.</summary>
-    internal static GarnetHost Start(EmbeddedOptions options, DataFolder folder, ILoggerFactory logs)
+    internal static GarnetHost Start(DataFolder folder, ILoggerFactory logs)
     {
         var socket = Path.Combine(folder.SocketFolder, "s");
         var password = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
-        var durable = options.Folder is not null;
         var server = new GarnetServer(
             new GarnetServerOptions(logs.CreateLogger("Garnet"))
             {
@@ -44,31 +44,24 @@ internal sealed class GarnetHost : IDisposable
                 LuaOptions = new LuaOptions(),
                 // A script holds the keys it names until it ends, so compare and set is one step, see Lookup.Redis.
                 LuaTransactionMode = true,
-                EnableAOF = durable,
-                Recover = durable,
+                EnableAOF = true,
+                Recover = true,
                 FailOnRecoveryError = true,
-                // A commit for each operation of a script costs more than the script: the store asks for one after it.
                 WaitForCommit = false,
-                CommitFrequencyMs = durable ? -1 : 0,
+                CommitFrequencyMs = -1,
                 AofMemorySize = "64m",
                 AofPageSize = "8m",
                 AofSegmentSize = MiB(LogSegmentMiB),
-                AofSizeLimit = durable ? MiB(options.LogLimitMiB) : "",
-                AofSizeLimitEnforceFrequencySecs = 1,
                 // Without a disk tier records beyond the memory would be dropped.
                 EnableStorageTier = true,
-                LogDir = folder.StoreFolder,
-                CheckpointDir = folder.StoreFolder,
-                LogMemorySize = MiB(options.MemoryMiB),
+                LogDir = folder.OldStoreFolder,
+                CheckpointDir = folder.OldStoreFolder,
+                LogMemorySize = MiB(MemoryMiB),
                 PageSize = "4m",
                 SegmentSize = "64m",
                 ObjectLogSegmentSize = "64m",
                 IndexMemorySize = "16m",
                 IndexMaxMemorySize = "1g",
-                CompactionFrequencySecs = 30,
-                CompactionType = LogCompactionType.Lookup,
-                CompactionForceDelete = true,
-                CompactionMaxSegments = 4,
                 // The default device needs libaio and ends the process where it is missing.
                 DeviceType = DeviceType.RandomAccess,
                 DeviceFactoryCreator = new LocalStorageNamedDeviceFactoryCreator(

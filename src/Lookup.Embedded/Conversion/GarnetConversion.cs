@@ -1,0 +1,121 @@
+// For: a data folder of an earlier version, which kept its facts in Garnet (folder "store"), read by that engine a last time.
+//
+// Everything is copied into a new folder beside it, compared by its counts, synced, and only then put in place by a rename; then
+// the old files are removed, since erasures would not reach them. What is stopped in between begins again.
+using Lookup.Core.Numbers;
+using Lookup.Embedded.Engine;
+using Lookup.Redis;
+using Lookup.Redis.Store;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace Lookup.Embedded.Conversion;
+
+/// <summary>Copies the values of a Garnet server to the engine.</summary>
+internal static class GarnetConversion
+{
+    // Keys that are read with one round trip, and changes in one step.
+    private const int ChunkSize = 4_096;
+
+    private const int LimitMs = 60_000;
+
+    /// <summary>Converts a folder that has the files of the old engine.</summary>
+    /// <exception cref="StoreUnavailableException">They cannot be read; they are left as they are.</exception>
+    internal static async Task RunAsync(
+        EmbeddedOptions options, DataFolder folder, TimeProvider clock, ILoggerFactory logs, CancellationToken cancellation)
+    {
+        var log = logs.CreateLogger("Lookup.Embedded");
+        EngineLog.Converting(log, folder.OldStoreFolder);
+        if (Directory.Exists(folder.ConvertedFolder))
+            Directory.Delete(folder.ConvertedFolder, recursive: true);
+        try
+        {
+            using var garnet = await Task.Run(() => GarnetHost.Start(folder, logs), cancellation);
+            await using var link = await RedisLink.ConnectAsync(
+                new StoreOptions { ConnectionString = garnet.ConnectionString, ConnectTimeoutMs = LimitMs, WriteTimeoutMs = LimitMs },
+                clock,
+                cancellation,
+                hasChannels: false);
+            // Its scripts could be cut off in the middle; what one left is put in order, and what is missing refused.
+            await StoreRecovery.CheckAsync(link, cancellation);
+            using var engine = StoreEngine.Open(folder.ConvertedFolder, options, clock, log);
+            await CopyAsync(link, engine, cancellation);
+            await engine.SyncAsync();
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or EngineFault or StoreUnavailableException { Fault: not StoreFault.Unreachable }))
+        {
+            // It fails at the start, or, where a value has no object, breaks the connection that reads it.
+            throw new StoreUnavailableException(
+                StoreFault.Damaged,
+                $"The data folder {folder.Path} is of an earlier version, whose storage engine cannot recover its own files in {folder.OldStoreFolder} (a known fault of it after several stops). They are left as they are. Restore the folder from a backup of before that, or import the facts again into a new folder.",
+                e);
+        }
+
+        folder.TakeConverted();
+        EngineLog.Converted(log, folder.OldStoreFolder);
+    }
+
+    private static async Task CopyAsync(RedisLink link, StoreEngine engine, CancellationToken cancellation)
+    {
+        var (manifest, _) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
+        await HashesAsync(
+            link,
+            engine,
+            [Keys.Names, Keys.Sources, Keys.SourceIds, Keys.Organisations, Keys.Snapshots, Keys.Imports, Keys.Credentials, Keys.Grants],
+            cancellation);
+        for (var p = 0; p < manifest.Partitions; p++)
+        {
+            for (var first = 0; first < NumberKey.Buckets; first += ChunkSize)
+            {
+                var buckets = Enumerable.Range(first, ChunkSize);
+                var partition = p;
+                await HashesAsync(link, engine, buckets.Select(bucket => Keys.Bucket(partition, bucket)), cancellation);
+                await HashesAsync(link, engine, buckets.Select(bucket => Keys.Details(partition, bucket)), cancellation);
+                await HashesAsync(link, engine, buckets.Select(bucket => Keys.Claims(partition, bucket)), cancellation);
+            }
+
+            await PartitionAsync(link, engine, p, cancellation);
+        }
+
+        // Last: without it the copy is no store.
+        await HashesAsync(link, engine, [Keys.Manifest], cancellation);
+    }
+
+    private static async Task PartitionAsync(RedisLink link, StoreEngine engine, int partition, CancellationToken cancellation)
+    {
+        var generations = await link.WriteAsync(partition, db => db.HashGetAsync(Keys.Meta(partition), "g"), cancellation);
+        foreach (var generation in FilterGenerations.Parse(generations!).All)
+        {
+            var name = Keys.Filter(partition, generation.Number);
+            byte[]? filter = await link.WriteAsync(partition, db => db.StringGetAsync(name), cancellation);
+            if (filter is not null)
+                engine.Write(view => view.StringSet((byte[])name!, filter, expires: 0));
+        }
+
+        var feed = await link.WriteAsync(partition, db => db.ListRangeAsync(Keys.Feed(partition)), cancellation);
+        engine.Write(view =>
+        {
+            foreach (var change in feed)
+            {
+                view.ListPush((byte[])Keys.Feed(partition)!, (byte[])change!);
+            }
+        });
+        await HashesAsync(link, engine, [Keys.Meta(partition)], cancellation);
+    }
+
+    private static async Task HashesAsync(RedisLink link, StoreEngine engine, IEnumerable<RedisKey> names, CancellationToken cancellation)
+    {
+        var all = names.ToArray();
+        var hashes = await link.WriteAsync(Keys.Shared, db => Task.WhenAll(all.Select(name => db.HashGetAllAsync(name))), cancellation);
+        engine.Write(view =>
+        {
+            for (var i = 0; i < all.Length; i++)
+            {
+                foreach (var field in hashes[i])
+                {
+                    view.HashSet((byte[])all[i]!, (byte[])field.Name!, (byte[])field.Value!);
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,63 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Lookup.Embedded.Engine;
+
+/// <summary>The one place where what RocksDB and the system say becomes a sentence for an operator.</summary>
+internal static partial class EngineFaults
+{
+    private const string Restore = "Restore the data folder from a backup.";
+
+    /// <summary>For what kept a store from opening.</summary>
+    internal static EngineFault OfOpening(Exception e, string folder)
+    {
+        if (IsFull(e.Message))
+            return new EngineFault(EngineFault.Stopped, $"The disk of {folder} is full: free some space, then start again.", e);
+        if (IsLocked(e.Message))
+            return new EngineFault(EngineFault.Stopped, $"The data folder {Path.GetDirectoryName(folder)} is in use by another process.", e);
+        if (!e.Message.StartsWith("Corruption", StringComparison.Ordinal))
+            return new EngineFault(EngineFault.Stopped, $"The store in {folder} cannot be opened: {Plain(e.Message)}.", e);
+        // Of a table it says the file and the place itself; of a log neither.
+        var place = Place().IsMatch(e.Message) ? Plain(e.Message) : LogScan.FindDamage(folder) ?? Plain(e.Message);
+        return new EngineFault(EngineFault.Damaged, $"The store is damaged: {place}. {Restore}", e);
+    }
+
+    /// <summary>For a folder whose store cannot be found any more.</summary>
+    internal static EngineFault OfGone(string folder) => new(
+        EngineFault.Damaged, $"The file {Path.Combine(folder, StoreEngine.FirstFile)} is gone, and with it the store: it is not taken for an empty one. {Restore}");
+
+    /// <summary>For changes that were durable and are not there.</summary>
+    internal static EngineFault OfMissing(ulong changes, string folder, string newestLog) => new(
+        EngineFault.Damaged,
+        string.Create(CultureInfo.InvariantCulture, $"The store is damaged: its files in {folder} were cut or are older than its commit mark, and the newest {changes} changes are missing ({newestLog}). {Restore}"));
+
+    /// <summary>Names the log that the newest changes should be in, and where it ends.</summary>
+    internal static string NewestLog(string folder)
+    {
+        var newest = new DirectoryInfo(folder).EnumerateFiles("*.log").OrderBy(file => file.Name, StringComparer.Ordinal).LastOrDefault();
+        return newest is null ? "no log file is there" : string.Create(CultureInfo.InvariantCulture, $"the newest log is {newest.Name}, which ends at offset {newest.Length}");
+    }
+
+    /// <summary>For what kept a change from being written.</summary>
+    internal static EngineFault OfWriting(Exception e) => e.Message.StartsWith("Corruption", StringComparison.Ordinal)
+        ? new EngineFault(EngineFault.Damaged, $"The store is damaged: {Plain(e.Message)}. {Restore}", e)
+        : new EngineFault(
+            EngineFault.ReadOnly,
+            IsFull(e.Message)
+                ? "The disk of the data folder is full, and the store takes no more writes. Free some space, then restart the service."
+                : $"The store cannot write to its data folder and takes no more writes: {Plain(e.Message)}. Mend that, then restart the service.",
+            e);
+
+    /// <summary>For what kept a value from being read.</summary>
+    internal static EngineFault OfReading(Exception e) =>
+        new(EngineFault.Damaged, $"The store is damaged: {Plain(e.Message)}. {Restore}", e);
+
+    private static bool IsFull(string message) => message.Contains("No space left", StringComparison.Ordinal) || message.Contains("NoSpace", StringComparison.Ordinal);
+
+    private static bool IsLocked(string message) => message.Contains("lock ", StringComparison.OrdinalIgnoreCase) && message.Contains("LOCK", StringComparison.Ordinal);
+
+    private static string Plain(string message) => message.ReplaceLineEndings(" ").Trim().TrimEnd('.');
+
+    [GeneratedRegex(@"\.(sst|log)\b|MANIFEST|CURRENT")]
+    private static partial Regex Place();
+}

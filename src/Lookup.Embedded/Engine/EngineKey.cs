@@ -1,0 +1,62 @@
+// For: how the values of Redis lie in one ordered map of bytes.
+//
+//   kind (1 byte)  length of the name (1 byte)  name  rest
+//
+//   'h'  rest: the field       one field of a hash -> its value
+//   's'  no rest               a string -> length (8 bytes), then when it expires in Unix milliseconds (8 bytes; 0: never)
+//   'c'  rest: number (4 bytes) a piece of a string, PieceSize bytes; a piece that is missing is all zeros
+//   'l'  no rest               a list -> index of its first element, and of the one behind its last (8 bytes each)
+//   'e'  rest: index (8 bytes) an element of a list
+//
+// Numbers are big-endian, so that pieces and elements lie in their order. These are stored bytes: they do not change.
+using System.Buffers.Binary;
+
+namespace Lookup.Embedded.Engine;
+
+/// <summary>Builds the key of one entry. One caller at a time; a key is valid until the next is built.</summary>
+internal sealed class EngineKey
+{
+    internal const byte Hash = (byte)'h';
+    internal const byte String = (byte)'s';
+    internal const byte Piece = (byte)'c';
+    internal const byte List = (byte)'l';
+    internal const byte Element = (byte)'e';
+
+    /// <summary>Bytes of a string in one entry. A write to a Bloom filter changes one block of 32 bytes.</summary>
+    internal const int PieceSize = 64;
+
+    /// <summary>Longest name.</summary>
+    internal const int MaxName = byte.MaxValue;
+
+    private byte[] _buffer = new byte[256];
+
+    internal ReadOnlySpan<byte> Of(byte kind, ReadOnlySpan<byte> name) => Of(kind, name, []);
+
+    internal ReadOnlySpan<byte> Of(byte kind, ReadOnlySpan<byte> name, scoped ReadOnlySpan<byte> rest)
+    {
+        if (name.Length > MaxName)
+            throw new CommandFault($"ERR a name has {name.Length} bytes; at most {MaxName} are possible");
+        var length = 2 + name.Length + rest.Length;
+        if (_buffer.Length < length)
+            _buffer = new byte[length * 2];
+        _buffer[0] = kind;
+        _buffer[1] = (byte)name.Length;
+        name.CopyTo(_buffer.AsSpan(2));
+        rest.CopyTo(_buffer.AsSpan(2 + name.Length));
+        return _buffer.AsSpan(0, length);
+    }
+
+    internal ReadOnlySpan<byte> OfPiece(ReadOnlySpan<byte> name, long piece)
+    {
+        Span<byte> rest = stackalloc byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32BigEndian(rest, checked((uint)piece));
+        return Of(Piece, name, rest);
+    }
+
+    internal ReadOnlySpan<byte> OfElement(ReadOnlySpan<byte> name, long index)
+    {
+        Span<byte> rest = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(rest, index);
+        return Of(Element, name, rest);
+    }
+}

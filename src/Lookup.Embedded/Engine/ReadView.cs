@@ -1,0 +1,182 @@
+using System.Buffers.Binary;
+using RocksDbSharp;
+
+namespace Lookup.Embedded.Engine;
+
+/// <summary>Reads the values of Redis as they are at one moment. One caller at a time.</summary>
+internal abstract class ReadView
+{
+    /// <summary>Longest string in bytes, as in Redis.</summary>
+    internal const long MaxString = 512L * 1024 * 1024;
+
+    private protected ReadView(TimeProvider clock) => Clock = clock;
+
+    private protected EngineKey Names { get; } = new();
+
+    private TimeProvider Clock { get; }
+
+    /// <summary>Now, in Unix milliseconds.</summary>
+    internal long Now => Clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    internal virtual byte[]? HashGet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field) => Get(Names.Of(EngineKey.Hash, name, field));
+
+    /// <summary>Calls back with each field of a hash and its value, in the order of the fields.</summary>
+    internal void HashEach(ReadOnlySpan<byte> name, FieldAction each)
+    {
+        var prefix = Names.Of(EngineKey.Hash, name).ToArray();
+        Scan(prefix, (key, value) =>
+        {
+            each(key[prefix.Length..], value);
+            return true;
+        });
+    }
+
+    internal bool Exists(ReadOnlySpan<byte> name)
+    {
+        if (StringLength(name) >= 0 || ListLength(name) > 0)
+            return true;
+        var found = false;
+        Scan(Names.Of(EngineKey.Hash, name).ToArray(), (_, _) =>
+        {
+            found = true;
+            return false;
+        });
+        return found;
+    }
+
+    /// <summary>Length of a string in bytes; -1 where there is none.</summary>
+    internal long StringLength(ReadOnlySpan<byte> name)
+    {
+        var head = Get(Names.Of(EngineKey.String, name));
+        if (head is null)
+            return -1;
+        var expires = BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(sizeof(long)));
+        return expires > 0 && expires <= Now ? -1 : BinaryPrimitives.ReadInt64BigEndian(head);
+    }
+
+    /// <summary>Bytes of a string; null where there is none.</summary>
+    internal byte[]? StringGet(ReadOnlySpan<byte> name)
+    {
+        var length = StringLength(name);
+        return length < 0 ? null : StringRange(name, 0, length);
+    }
+
+    /// <summary>Bytes of a string that is there.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="start">The first byte.</param>
+    /// <param name="length">How many; with those before it not more than the string has.</param>
+    internal byte[] StringRange(ReadOnlySpan<byte> name, long start, long length)
+    {
+        var bytes = new byte[length];
+        if (length == 0)
+            return bytes;
+        var prefix = Names.Of(EngineKey.Piece, name).ToArray();
+        var from = Names.OfPiece(name, start / EngineKey.PieceSize).ToArray();
+        Scan(prefix, from, (key, value) =>
+        {
+            // Where its first byte belongs; the first piece may begin before the range.
+            var at = (BinaryPrimitives.ReadUInt32BigEndian(key[prefix.Length..]) * (long)EngineKey.PieceSize) - start;
+            if (at >= length)
+                return false;
+            var skip = (int)Math.Max(0, -at);
+            var take = (int)Math.Min(value.Length - skip, length - Math.Max(0, at));
+            value.Slice(skip, take).CopyTo(bytes.AsSpan((int)Math.Max(0, at)));
+            return true;
+        });
+        return bytes;
+    }
+
+    internal long ListLength(ReadOnlySpan<byte> name)
+    {
+        var (first, end) = ListEnds(name);
+        return end - first;
+    }
+
+    internal byte[]? ListIndex(ReadOnlySpan<byte> name, long index)
+    {
+        var (first, end) = ListEnds(name);
+        var at = index < 0 ? end + index : first + index;
+        return at < first || at >= end ? null : Element(name, at);
+    }
+
+    /// <summary>Elements of a list, both ends included; negative ones count from its end.</summary>
+    internal List<byte[]> ListRange(ReadOnlySpan<byte> name, long start, long stop)
+    {
+        var (first, end) = ListEnds(name);
+        var (from, to) = Clamp(start, stop, end - first);
+        var elements = new List<byte[]>();
+        if (from > to)
+            return elements;
+        var left = to - from + 1;
+        Scan(Names.Of(EngineKey.Element, name).ToArray(), Names.OfElement(name, first + from).ToArray(), (_, value) =>
+        {
+            elements.Add(value.ToArray());
+            return --left > 0;
+        });
+        return left == 0 ? elements : throw new EngineFault(EngineFault.Damaged, "A list of the store lacks elements.");
+    }
+
+    /// <summary>Value of an entry; null where there is none.</summary>
+    private protected abstract byte[]? Get(ReadOnlySpan<byte> key);
+
+    /// <summary>Makes an iterator; the caller disposes of it.</summary>
+    /// <param name="options">Verifies checksums, and has the bound. It must live as long as the iterator.</param>
+    private protected abstract Iterator Iterate(ReadOptions options);
+
+    private protected void Scan(byte[] prefix, EntryAction each) => Scan(prefix, prefix, each);
+
+    private protected void Scan(byte[] prefix, byte[] from, EntryAction each)
+    {
+        // The iterator reads the bound from the options, whose finalizer frees it.
+        var options = new ReadOptions().SetVerifyChecksums(true).SetIterateUpperBound(EndOf(prefix));
+        using (var iterator = Iterate(options))
+        {
+            for (iterator.Seek(from); iterator.Valid(); iterator.Next())
+            {
+                var key = iterator.GetKeySpan();
+                // With a batch in front of it an iterator does not keep the bound.
+                if (!key.StartsWith(prefix) || !each(key, iterator.GetValueSpan()))
+                    break;
+            }
+
+            // Damage ends an iteration as its end does, but for this.
+            Native.Instance.rocksdb_iter_get_error(iterator.Handle);
+        }
+
+        GC.KeepAlive(options);
+    }
+
+    private protected byte[] Element(ReadOnlySpan<byte> name, long at) =>
+        Get(Names.OfElement(name, at)) ?? throw new EngineFault(EngineFault.Damaged, "A list of the store lacks elements.");
+
+    /// <summary>Index of the first element of a list, and of the one behind its last.</summary>
+    private protected virtual (long First, long End) ListEnds(ReadOnlySpan<byte> name) =>
+        Get(Names.Of(EngineKey.List, name)) is { } head
+            ? (BinaryPrimitives.ReadInt64BigEndian(head), BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(sizeof(long))))
+            : (0, 0);
+
+    /// <summary>Both ends of a range as Redis understands them, from 0 on; the first is beyond the second where it is empty.</summary>
+    internal static (long From, long To) Clamp(long start, long stop, long length)
+    {
+        var from = Math.Max(0, start < 0 ? length + start : start);
+        var to = Math.Min(length - 1, stop < 0 ? length + stop : stop);
+        return (from, to);
+    }
+
+    private static byte[] EndOf(byte[] prefix)
+    {
+        var end = (byte[])prefix.Clone();
+        for (var i = end.Length - 1; i >= 0; i--)
+        {
+            if (++end[i] != 0)
+                return end[..(i + 1)];
+        }
+
+        throw new InvalidOperationException("A prefix begins with a kind, which is below 255.");
+    }
+
+    internal delegate void FieldAction(ReadOnlySpan<byte> field, ReadOnlySpan<byte> value);
+
+    /// <summary>Takes an entry; false ends the scan.</summary>
+    private protected delegate bool EntryAction(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
+}

@@ -1,0 +1,41 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Lookup.Embedded;
+
+/// <summary>A lock on a folder itself. Whatever is removed from the folder, it holds until it is disposed of or the process ends.</summary>
+internal sealed partial class FolderLock : IDisposable
+{
+    private const int ReadOnly = 0;
+    private const int CloseOnExec = 0x80000;
+    private const int Exclusive = 2;
+    private const int NotBlocking = 4;
+    private readonly SafeFileHandle? _handle;
+
+    private FolderLock(SafeFileHandle? handle) => _handle = handle;
+
+    /// <summary>Locks a folder; null where another process has it. Where the system cannot lock folders, the files in it must do.</summary>
+    internal static FolderLock? TryTake(string folder)
+    {
+        if (!OperatingSystem.IsLinux())
+            return new FolderLock(null);
+        var handle = Open(folder, ReadOnly | CloseOnExec);
+        if (handle < 0)
+            return new FolderLock(null);
+        var owned = new SafeFileHandle(handle, ownsHandle: true);
+        if (Lock((int)handle, Exclusive | NotBlocking) == 0 || Marshal.GetLastPInvokeError() != WouldBlock)
+            return new FolderLock(owned);
+        owned.Dispose();
+        return null;
+    }
+
+    public void Dispose() => _handle?.Dispose();
+
+    private const int WouldBlock = 11;
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int Lock(int handle, int operation);
+}

@@ -1,0 +1,270 @@
+// For: the commands of Redis that Lookup's store uses, and no others. What each does is what Redis does.
+using System.Buffers.Text;
+using System.Text;
+using Lookup.Embedded.Engine;
+
+namespace Lookup.Embedded.Protocol;
+
+/// <summary>Carries out commands on a view of the values.</summary>
+internal static class Commands
+{
+    /// <summary>Carries out a command that changes nothing.</summary>
+    /// <returns>False for a command that is none of these.</returns>
+    /// <exception cref="CommandFault">It cannot be carried out as it is.</exception>
+    internal static bool TryRead(ReadView view, Command command, IReply reply)
+    {
+        switch (command.Kind)
+        {
+            case CommandKind.HGet:
+                Value(reply, view.HashGet(command[1], command[2]));
+                return true;
+            case CommandKind.HMGet:
+                reply.Array(command.Count - 2);
+                for (var i = 2; i < command.Count; i++)
+                {
+                    Value(reply, view.HashGet(command[1], command[i]));
+                }
+
+                return true;
+            case CommandKind.HExists:
+                reply.Number(view.HashGet(command[1], command[2]) is null ? 0 : 1);
+                return true;
+            case CommandKind.HGetAll:
+                Fields(view, command, reply, withValues: true);
+                return true;
+            case CommandKind.HKeys:
+                Fields(view, command, reply, withValues: false);
+                return true;
+            case CommandKind.HLen:
+                long fields = 0;
+                view.HashEach(command[1], (_, _) => fields++);
+                reply.Number(fields);
+                return true;
+            case CommandKind.Exists:
+                long there = 0;
+                for (var i = 1; i < command.Count; i++)
+                {
+                    there += view.Exists(command[i]) ? 1 : 0;
+                }
+
+                reply.Number(there);
+                return true;
+            case CommandKind.Get:
+                Value(reply, view.StringGet(command[1]));
+                return true;
+            case CommandKind.StrLen:
+                reply.Number(Math.Max(0, view.StringLength(command[1])));
+                return true;
+            case CommandKind.GetRange:
+                var (from, to) = ReadView.Clamp(command.Number(2), command.Number(3), Math.Max(0, view.StringLength(command[1])));
+                reply.Bytes(from > to ? [] : view.StringRange(command[1], from, to - from + 1));
+                return true;
+            case CommandKind.LLen:
+                reply.Number(view.ListLength(command[1]));
+                return true;
+            case CommandKind.LIndex:
+                Value(reply, view.ListIndex(command[1], command.Number(2)));
+                return true;
+            case CommandKind.LRange:
+                var elements = view.ListRange(command[1], command.Number(2), command.Number(3));
+                reply.Array(elements.Count);
+                elements.ForEach(element => reply.Bytes(element));
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>Carries out a command that changes something.</summary>
+    /// <returns>False for a command that is none of these.</returns>
+    /// <exception cref="CommandFault">It cannot be carried out as it is.</exception>
+    internal static bool TryWrite(WriteView view, Command command, IReply reply)
+    {
+        switch (command.Kind)
+        {
+            case CommandKind.HSet:
+            case CommandKind.HMSet:
+                if (command.Count < 4 || command.Count % 2 != 0)
+                    throw new CommandFault("ERR wrong number of arguments");
+                long added = 0;
+                for (var i = 2; i < command.Count; i += 2)
+                {
+                    added += view.HashSet(command[1], command[i], command[i + 1]) ? 1 : 0;
+                }
+
+                if (command.Kind == CommandKind.HMSet)
+                    reply.Status("OK");
+                else
+                    reply.Number(added);
+                return true;
+            case CommandKind.HSetNx:
+                var isNew = view.HashGet(command[1], command[2]) is null;
+                if (isNew)
+                    view.HashSet(command[1], command[2], command[3]);
+                reply.Number(isNew ? 1 : 0);
+                return true;
+            case CommandKind.HDel:
+                long removed = 0;
+                for (var i = 2; i < command.Count; i++)
+                {
+                    removed += view.HashDelete(command[1], command[i]) ? 1 : 0;
+                }
+
+                reply.Number(removed);
+                return true;
+            case CommandKind.HIncrBy:
+                Increment(view, command, reply);
+                return true;
+            case CommandKind.Set:
+                Set(view, command, reply);
+                return true;
+            case CommandKind.SetEx:
+                view.StringSet(command[1], command[3], view.Now + (command.Number(2) * 1000));
+                reply.Status("OK");
+                return true;
+            case CommandKind.PSetEx:
+                view.StringSet(command[1], command[3], view.Now + command.Number(2));
+                reply.Status("OK");
+                return true;
+            case CommandKind.FlushAll:
+                view.DeleteAll();
+                reply.Status("OK");
+                return true;
+            case CommandKind.Del:
+            case CommandKind.Unlink:
+                long deleted = 0;
+                for (var i = 1; i < command.Count; i++)
+                {
+                    deleted += view.Delete(command[i]) ? 1 : 0;
+                }
+
+                reply.Number(deleted);
+                return true;
+            case CommandKind.PExpire:
+                var isString = view.StringLength(command[1]) >= 0;
+                if (isString)
+                    view.StringExpire(command[1], view.Now + command.Number(2));
+                reply.Number(isString ? 1 : 0);
+                return true;
+            case CommandKind.SetRange:
+                reply.Number(view.StringSetRange(command[1], command.Number(2), command[3]));
+                return true;
+            case CommandKind.SetBit:
+                Bits(view, command, [(command.Number(2), Bit(command, 3))], reply, isArray: false);
+                return true;
+            case CommandKind.BitField:
+                BitField(view, command, reply);
+                return true;
+            case CommandKind.RPush:
+                long length = 0;
+                for (var i = 2; i < command.Count; i++)
+                {
+                    length = view.ListPush(command[1], command[i]);
+                }
+
+                reply.Number(length);
+                return true;
+            case CommandKind.LPop:
+                Value(reply, view.ListPop(command[1]));
+                return true;
+            case CommandKind.LTrim:
+                view.ListTrim(command[1], command.Number(2), command.Number(3));
+                reply.Status("OK");
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private static void Value(IReply reply, byte[]? value)
+    {
+        if (value is null)
+            reply.Nothing();
+        else
+            reply.Bytes(value);
+    }
+
+    private static void Fields(ReadView view, Command command, IReply reply, bool withValues)
+    {
+        var all = new List<byte[]>();
+        view.HashEach(command[1], (field, value) =>
+        {
+            all.Add(field.ToArray());
+            if (withValues)
+                all.Add(value.ToArray());
+        });
+        reply.Array(all.Count);
+        all.ForEach(one => reply.Bytes(one));
+    }
+
+    private static void Increment(WriteView view, Command command, IReply reply)
+    {
+        long number = 0;
+        if (view.HashGet(command[1], command[2]) is { } value && (!Utf8Parser.TryParse(value, out number, out var used) || used != value.Length))
+            throw new CommandFault("ERR hash value is not an integer");
+        number = checked(number + command.Number(3));
+        view.HashSet(command[1], command[2], Encoding.ASCII.GetBytes(number.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        reply.Number(number);
+    }
+
+    private static void Set(WriteView view, Command command, IReply reply)
+    {
+        long expires = 0;
+        var onlyNew = false;
+        for (var i = 3; i < command.Count; i++)
+        {
+            if (command.Is(i, "NX"u8))
+                onlyNew = true;
+            else if (command.Is(i, "PX"u8))
+                expires = view.Now + command.Number(++i);
+            else if (command.Is(i, "EX"u8))
+                expires = view.Now + (command.Number(++i) * 1000);
+            else
+                throw new CommandFault("ERR syntax error");
+        }
+
+        if (onlyNew && view.Exists(command[1]))
+        {
+            reply.Nothing();
+            return;
+        }
+
+        view.StringSet(command[1], command[2], expires);
+        reply.Status("OK");
+    }
+
+    private static void BitField(WriteView view, Command command, IReply reply)
+    {
+        if (command.Count < 6 || (command.Count - 2) % 4 != 0)
+            throw new CommandFault("ERR syntax error");
+        var changes = new (long, bool)[(command.Count - 2) / 4];
+        for (var i = 0; i < changes.Length; i++)
+        {
+            var at = 2 + (4 * i);
+            if (!command.Is(at, "SET"u8) || !command.Is(at + 1, "u1"u8))
+                throw new CommandFault("ERR only SET u1 is possible here");
+            changes[i] = (command.Number(at + 2), Bit(command, at + 3));
+        }
+
+        Bits(view, command, changes, reply, isArray: true);
+    }
+
+    private static void Bits(WriteView view, Command command, ReadOnlySpan<(long, bool)> changes, IReply reply, bool isArray)
+    {
+        var before = new bool[changes.Length];
+        view.StringSetBits(command[1], changes, before);
+        if (isArray)
+            reply.Array(before.Length);
+        foreach (var bit in before)
+        {
+            reply.Number(bit ? 1 : 0);
+        }
+    }
+
+    private static bool Bit(Command command, int index) => command.Number(index) switch
+    {
+        0 => false,
+        1 => true,
+        _ => throw new CommandFault("ERR bit is not an integer or out of range"),
+    };
+}

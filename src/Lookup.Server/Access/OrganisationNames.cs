@@ -1,0 +1,20 @@
+using Lookup.Core.Facts;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+using Lookup.Server.Services;
+
+namespace Lookup.Server.Access;
+
+/// <summary>Registers the names of organisations that have a record or a grant, so that facts of another name cannot take their scope first.</summary>
+internal static class OrganisationNames
+{
+    /// <summary>Registers a name. Only for administrators: the error tells which name has the scope.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: another name has the scope.</exception>
+    internal static async Task ClaimAsync(IFactStore store, string organisation, string field, CancellationToken cancellation)
+    {
+        if (organisation != Scope.AllName && await store.Access.ClaimNameAsync(organisation, cancellation) is var name && name != organisation)
+        {
+            throw Refusals.Invalid(field, ScopeNames.Collision(organisation, name));
+        }
+    }
+}
