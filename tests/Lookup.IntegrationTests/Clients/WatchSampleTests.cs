@@ -81,7 +81,7 @@ public sealed class WatchSampleTests : IAsyncLifetime
         await File.WriteAllLinesAsync(List, ["+447700900001", "06 12345678", "+447700900002"], Test);
         await using var proxy = new TestProxy(_service.GrpcAddress.Port);
         using var watcher = await StartAsync($"127.0.0.1:{proxy.Port}");
-        await UntilAsync(watcher, () => File.Exists(List));
+        await UntilAsync(watcher, () => File.Exists(Token) && File.Exists(List));
         // A line that no change could ever take off does not come back.
         Assert.Equal(["+447700900001", "+447700900002"], await File.ReadAllLinesAsync(List, Test));
 
