@@ -47,7 +47,7 @@ internal sealed class CheckStreamSession(
             // What was answered before stays valid: it goes out before the status.
             _inFlight.Writer.TryComplete();
             await writing;
-            // Never 'throw e': its source says whether the caller's connection failed.
+            // Never 'throw e': its stack says whether the caller's connection failed.
             if (e is RpcException || !drain.Ends(context))
             {
                 throw;
