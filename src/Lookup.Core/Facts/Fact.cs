@@ -15,8 +15,8 @@ public sealed record Fact
     public required FactKind Kind { get; init; }
 
     /// <summary>
-    /// When it took effect: from 1990 to five minutes from now. Null: a withdrawal when it is recorded; else
-    /// <see cref="Since"/>, and without that when it is recorded.
+    /// When it took effect: from 1990 to five minutes from now; for what forbids, to 2200. Null: <see cref="Since"/>, but not
+    /// for a withdrawal. What can permit a call needs one of them. What forbids needs none and then takes effect when it is recorded.
     /// </summary>
     public DateTimeOffset? Effective { get; init; }
 

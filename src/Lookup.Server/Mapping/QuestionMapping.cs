@@ -62,6 +62,7 @@ internal static class QuestionMapping
         return new AskedQuestion(source.Organisation, without, whatIf is { Strict: true }, new Question
         {
             CallTime = callTime,
+            IsTimeNamed = whatIf?.CallTime is not null,
             OrganisationName = source.Organisation,
             Organisation = scope,
             OrganisationGroup = grouped ? Scope.Of(source.Organisation, source.ProductGroup) : scope,
