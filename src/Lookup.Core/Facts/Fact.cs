@@ -23,6 +23,12 @@ public sealed record Fact
     /// <summary>The fact is taken back as of <see cref="Effective"/>.</summary>
     public bool Withdrawn { get; init; }
 
+    /// <summary>
+    /// It can permit a call and states no time, so it is refused: recorded again, it would otherwise count as newer than the
+    /// objections that were recorded meanwhile.
+    /// </summary>
+    public bool LacksTime => FactRules.CanPermit(this) && FactRules.StatedTimeOf(this) is null;
+
     /// <summary>Where the record comes from; 1 to 256 characters.</summary>
     public required string Source { get; init; }
 

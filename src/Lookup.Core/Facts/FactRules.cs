@@ -115,7 +115,7 @@ internal static class FactRules
         var latest = CanForbid(fact) ? Latest : now + MaxAhead;
         if (fact.Effective is { } effective)
             Time(faults, "effective", effective, latest);
-        if (CanPermit(fact) && StatedTimeOf(fact) is null)
+        if (fact.LacksTime)
             faults.Add(new FieldFault(TimeFieldOf(fact.Kind, fact.Withdrawn), NoTime(fact)));
         if (!HasSince(fact.Kind))
             return;

@@ -96,7 +96,7 @@ public sealed class WatchTests
             grouped,
             Samples.Objection("", "*"),
             new Fact { Source = "t", Registration = new Registration { Register = "nl-bmnr" } },
-            new Fact { Source = "t", Subscriber = new Subscriber { Type = SubscriberType.LegalPerson } },
+            new Fact { Source = "t", Effective = grouped.Consent.Captured, Subscriber = new Subscriber { Type = SubscriberType.LegalPerson } },
             new Fact { Source = "t", Refusal = new Refusal { Organisation = "carl" } },
         ];
         foreach (var fact in facts)
