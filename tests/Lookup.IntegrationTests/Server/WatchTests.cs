@@ -44,7 +44,7 @@ public sealed class WatchTests
         objection.Effective = Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-2));
         await server.Facts.RecordFactsAsync(Samples.Record(objection));
         var withdrawal = Samples.Objection(number);
-        withdrawal.Withdrawn = true;
+        (withdrawal.Withdrawn, withdrawal.Effective) = (true, Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-1)));
         await server.Facts.RecordFactsAsync(Samples.Record(withdrawal));
 
         Assert.Empty((await watch.NextChangeAsync()).OtherVersions);
@@ -141,7 +141,7 @@ public sealed class WatchTests
         objections.ForEach(objection => objection.Effective = Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-2)));
         await server.Facts.RecordFactsAsync(Samples.Record(objections));
         var withdrawn = Samples.Objection(numbers[25]);
-        withdrawn.Withdrawn = true;
+        (withdrawn.Withdrawn, withdrawn.Effective) = (true, Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-1)));
         await server.Facts.RecordFactsAsync(Samples.Record(withdrawn));
 
         using var resumed = await WatchCall.OpenAsync(server, token);
