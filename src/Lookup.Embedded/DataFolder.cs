@@ -18,7 +18,6 @@ internal sealed class DataFolder : IDisposable
     // Names of sockets are limited to about 100 bytes.
     private const int MaxSocketFolder = 90;
 
-    // What a store that was never finished may have left.
     private static readonly string[] Own = ["number.key", "initialised", "db", "socket", "lock"];
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -65,32 +64,37 @@ internal sealed class DataFolder : IDisposable
 
     private string Marker => System.IO.Path.Combine(Path, "initialised");
 
-    /// <summary>Refuses a folder in which no store was set up, and leaves it as it is.</summary>
-    /// <exception cref="InvalidOperationException">There is none; the message says how to set one up.</exception>
-    internal static void RequireStore(string path)
+    /// <summary>Refuses a folder in which no store was set up, or, where one may be, one that has other things in it. Leaves it as it is.</summary>
+    /// <exception cref="InvalidOperationException">The message says what to do.</exception>
+    internal static void Check(string path, bool create)
     {
         var full = System.IO.Path.GetFullPath(path);
+        string[] entries;
         try
         {
-            // What is no folder, or cannot be read, is refused with its own reason when it is opened.
-            if (File.Exists(full) || Directory.Exists(full) && Directory.EnumerateFileSystemEntries(full, "*").Any(IsOfStore))
+            // What is no folder, or cannot be made, is refused with its own reason when it is opened.
+            if (File.Exists(full))
                 return;
+            entries = Directory.Exists(full) ? Directory.GetFileSystemEntries(full) : [];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new InvalidOperationException(Explain(e, full), e);
         }
 
-        throw new InvalidOperationException(
-            $"There is no store in {full}: correct the path, or set up a new, empty store with 'lookup init --data {full}' ('lookup serve --create' does it at its start).");
-    }
+        if (entries.Any(IsOfStore))
+            return;
+        if (!create)
+        {
+            throw new InvalidOperationException(
+                $"There is no store in {full}: correct the path, or set up a new, empty store with 'lookup init --data {full}' ('lookup serve --create' does it at its start).");
+        }
 
-    /// <summary>Refuses a folder that has other things than a store in it.</summary>
-    /// <exception cref="InvalidOperationException">It has.</exception>
-    internal void RequireEmpty()
-    {
-        if (Directory.EnumerateFileSystemEntries(Path).Select(System.IO.Path.GetFileName).FirstOrDefault(name => name != "lost+found" && !Own.Contains(name!)) is { } other)
-            throw new InvalidOperationException($"The folder {Path} has no store, and other things in it ('{other}'): name an empty folder for a new store.");
+        if (entries.FirstOrDefault(entry => !IsOfSetUp(entry)) is { } other)
+        {
+            throw new InvalidOperationException(
+                $"The folder {full} has no store, and other things in it ('{System.IO.Path.GetFileName(other)}'): name an empty folder for a new store.");
+        }
     }
 
     /// <summary>Removes everything of a store that was just set up, and the folder if it was made for it, when this is disposed of.</summary>
@@ -170,7 +174,20 @@ internal sealed class DataFolder : IDisposable
     }
 
     // A key alone is no store: what was set up has the files of an engine, or was marked.
-    private static bool IsOfStore(string entry) => System.IO.Path.GetFileName(entry) is "initialised" or "db" or "store";
+    private static bool IsOfStore(string entry) => System.IO.Path.GetFileName(entry) switch
+    {
+        "initialised" => true,
+        "db" => CommitMark.IsThere(entry) || StoreEngine.IsThere(entry),
+        "store" => Directory.Exists(System.IO.Path.Combine(entry, "AOF")),
+        _ => false,
+    };
+
+    // What a set-up that was stopped before its first file of the engine may have left.
+    private static bool IsOfSetUp(string entry) => System.IO.Path.GetFileName(entry) switch
+    {
+        "db" => Directory.Exists(entry) && !Directory.EnumerateFileSystemEntries(entry).Any(),
+        var name => name is "number.key" or "lock" or "socket" or "lost+found",
+    };
 
     private static bool Make(string full)
     {

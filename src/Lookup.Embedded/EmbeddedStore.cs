@@ -104,16 +104,14 @@ public sealed class EmbeddedStore : IFactStore
 
         if (OpenFileLimit.Fault(OpenFileLimit.NeededByStore) is { } tooFew)
             throw new InvalidOperationException(tooFew);
-        if (!options.Create && options.Folder is { } named)
-            DataFolder.RequireStore(named);
+        if (options.Folder is { } named)
+            DataFolder.Check(named, options.Create);
         var folder = DataFolder.Open(options.Folder);
         NumberCipher? cipher = null;
         EmbeddedServer? server = null;
         try
         {
             var isNew = !folder.HasStore;
-            if (isNew && options.Folder is not null)
-                folder.RequireEmpty();
             cipher = key is { } one ? new NumberCipher(one.Span) : new NumberCipher(NumberKeysOf(folder));
             var log = logs ?? NullLoggerFactory.Instance;
             if (folder.NeedsConversion)

@@ -65,7 +65,7 @@ internal static class LayoutSniffer
         if (OddFirstLine(text, isWhole, choice) is { } columnsBelow)
         {
             throw CliException.Usage(
-                $"{name}, line {layout.SkipLines + 1}: '{Encoding.UTF8.GetString(text[..first.Content]).Trim()}' is one value where the lines below it have {columnsBelow}: remove the line, or say with --delimiter how the columns are parted.");
+                $"{name}, line {layout.SkipLines + before.Lines + 1}: '{Encoding.UTF8.GetString(text.Slice(before.Bytes, first.Content)).Trim()}' is one value where the lines below it have {columnsBelow}: remove the line, or say with --delimiter how the columns are parted.");
         }
 
         var names = sample[0];

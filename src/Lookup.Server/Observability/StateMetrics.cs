@@ -84,7 +84,7 @@ internal sealed class StateMetrics
     {
         var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
         var loaded = _registry.Latest?.Dates;
-        foreach (var register in _registerAge.GetAllLabelValues().Select(labels => labels[0]).Where(name => loaded?.ContainsKey(name) != true))
+        foreach (var register in _registerAge.GetAllLabelValues().Select(labels => labels[0]).Where(name => loaded?.ContainsKey(name) != true).ToList())
         {
             _registerAge.RemoveLabelled(register);
         }
