@@ -129,6 +129,6 @@ internal static class ImportMapping
         ? Math.Abs(listed - open.ExpectedNumbers) * 100.0 <= open.MaxChangePercent * open.ExpectedNumbers
         : !isFirst;
 
-    private static Timestamp? LoadedDate(Redis.Registry registry, string register) =>
+    private static Google.Protobuf.WellKnownTypes.Timestamp? LoadedDate(Redis.Registry registry, string register) =>
         registry.Snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? FieldFaults.ToTimestamp(dates[^1]) : null;
 }
