@@ -20,7 +20,7 @@ internal static class ScrubProgress
     {
         var began = shell.Clock.GetTimestamp();
         var before = records();
-        return FileBar.Fits(shell, input) ? FileBar.ShowAsync(shell, input, () => Markup.Escape(Text()), running)
+        return FileBar.Fits(shell, input) ? FileBar.ShowAsync(shell, input, () => SafeText.Escape(Text()), running)
             : json ? Task.CompletedTask
             : LogAsync();
 
