@@ -1,5 +1,4 @@
 using Lookup.Cli.Output;
-using Spectre.Console;
 
 namespace Lookup.Cli.Import;
 

@@ -1,6 +1,5 @@
 using Lookup.Cli.Import;
 using Lookup.Cli.Output;
-using Spectre.Console;
 
 namespace Lookup.Cli.Scrub;
 
