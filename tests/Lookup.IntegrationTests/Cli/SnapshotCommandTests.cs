@@ -102,7 +102,7 @@ public sealed class SnapshotCommandTests : IDisposable
         var first = _folder.Write("first.txt", string.Concat(Enumerable.Range(0, Count).Select(i => $"+3161{2_000_000 + i}\n")));
         var second = _folder.Write("second.txt", string.Concat(Enumerable.Range(Count / 2, Count).Select(i => $"+3161{2_000_000 + i}\n")));
         Assert.Equal(0, (await ToolProcess.Start(["import", first, "--snapshot", "2015-03-01", "--accept-change", .. to]).EndAsync()).ExitCode);
-        var store = new DirectoryInfo(Path.Combine(data, "store"));
+        var store = new DirectoryInfo(Path.Combine(data, "db"));
         var before = Size(store);
         using (var tool = ToolProcess.Start(["import", second, "--snapshot", "2015-03-20", "--accept-change", .. to]))
         {
@@ -161,7 +161,7 @@ public sealed class SnapshotCommandTests : IDisposable
         Assert.StartsWith("lookup: " + sentence, run.Error, StringComparison.Ordinal);
     }
 
-    private static long Size(DirectoryInfo folder) => folder.EnumerateFiles("*aof*", SearchOption.AllDirectories).Sum(file => file.Length);
+    private static long Size(DirectoryInfo folder) => folder.EnumerateFiles("*.log").Sum(file => file.Length);
 
     private static async Task<RunningService> ServiceAsync()
     {
