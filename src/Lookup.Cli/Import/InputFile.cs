@@ -63,7 +63,7 @@ internal sealed class InputFile : IDisposable
         var mark = text.StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0;
         text = text[mark..];
         var end = text.IndexOf((byte)'\n');
-        var line = (end < 0 ? text : text[..end]).TrimEnd((byte)'\r').Trim((byte)'"');
+        var line = (end < 0 ? text : text[..end]).TrimEnd((byte)'\r');
         bytes = end < 0 ? text.Length : end + 1;
         return line.Length == 5 && line.StartsWith("sep="u8) && line[4] is (byte)',' or (byte)';' or (byte)'\t' or (byte)'|' ? (char)line[4] : null;
     }

@@ -18,7 +18,6 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
     [InlineData("return.csv", Header + "\r+31612100001,acme\r+31612100002,acme\r")]
     [InlineData("return-open.csv", Header + "\r+31612100001,acme\r+31612100002,acme")]
     [InlineData("sep.csv", "sep=;\r\nnumber;organisation\r\n+31612100001;acme\r\n+31612100002;acme\r\n")]
-    [InlineData("sep-quoted.csv", "\"sep=,\"\n" + Header + "\n+31612100001,acme\n+31612100002,acme\n")]
     [InlineData("mark-sep.csv", "\uFEFFsep=|\nnumber|organisation\n+31612100001|acme\n+31612100002|acme\n")]
     [InlineData("mark.csv", "\uFEFF\"number\",\"organisation\"\r\n\"+31612100001\",\"acme\"\r\n\"+31612100002\",\"acme\"\r\n")]
     public async Task TwoNumbers_InAnyOfTheseForms_AreImportedAndScrubbed(string name, string content)
@@ -229,7 +228,7 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
     {
         var list = _folder.Write("forms.csv", "number;organisation\n=HYPERLINK(\"http://x.example\");acme\n+cmd|' /c calc'!A0;acme\n@sum(a);acme\n-2+3;acme\n+31 6 12;acme\n");
 
-        var (scrub, folder) = await ScrubAsync(list);
+        var (scrub, folder) = await ScrubAsync(list, "--column", "number", "--delimiter", ";");
         var import = await CliRun.Async("import", list, "--set", "kind=objection", "--dry-run");
 
         Assert.Equal((3, 3), (scrub.ExitCode, import.ExitCode));
@@ -258,9 +257,9 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
     private static (int Lines, int Recorded) Counts(CliRun run) =>
         ((int)JsonNode.Parse(run.Output)!["lines"]!, (int)JsonNode.Parse(run.Output)!["recorded"]!);
 
-    private async Task<(CliRun Run, string Folder)> ScrubAsync(string list)
+    private async Task<(CliRun Run, string Folder)> ScrubAsync(string list, params string[] more)
     {
         var folder = _folder.PathOf($"scrub-{_scrubs++}");
-        return (await CliRun.Async("scrub", list, "--out-dir", folder, "--org", "acme", "--purpose", "commercial", "--address", service.Address), folder);
+        return (await CliRun.Async(["scrub", list, "--out-dir", folder, "--org", "acme", "--purpose", "commercial", "--address", service.Address, .. more]), folder);
     }
 }

@@ -145,7 +145,7 @@ public sealed class StoreCommandTests : IDisposable
     [InlineData("doctor --data")]
     [InlineData("imports --data")]
     [InlineData("rebuild --data")]
-    [InlineData("rekey --new-key --data")]
+    [InlineData("rekey --data")]
     [InlineData("revert 20261124-141502-7f3a --yes --data")]
     [InlineData("key create admin --role admin --data")]
     [InlineData("import LIST --set kind=objection --set organisation=acme --data")]
