@@ -149,7 +149,7 @@ internal sealed class RegisterSwitchCommand : LoadCommand
 
     private static string[] Import(string file, int daysAgo, string[] where) =>
     [
-        "import", file, "--no-header", "--map", "number=1", "--register", Register, "--timezone", "Europe/London",
+        "import", file, "--no-header", "--map", "number=1", "--register", Register, "--accept-change", "--timezone", "Europe/London",
         "--snapshot", DateTime.UtcNow.AddDays(-daysAgo).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), .. where,
     ];
 
