@@ -33,7 +33,6 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
 
     internal const string KeyFile = "number.key";
 
-    private const string Register = "uk-tps";
     private const int Numbers = 180;
     private const int WriteLoops = 4;
     private const int CheckLoops = 6;
@@ -42,7 +41,9 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
     // Consumers of Watch fall behind what is in memory, and are cut, in a run that is short and has few writes; filters that were
     // lost are made again in it.
     private static readonly string[] Settings =
-        ["--set", "WatchBacklog=16", "--set", "WatchSendLimitMs=300", "--set", "RebuildCheckSeconds=2", "--set", "RebuildSharePercent=50"];
+        ["--set", "WatchBacklog=16", "--set", "WatchSendLimitMs=300", "--set", "RebuildCheckSeconds=2", "--set", "RebuildSharePercent=50",
+            // Clocks are among what is disturbed.
+            "--set", "ClockBoundMs=0"];
 
     // More than the clocks of an instance are ever behind: its facts are in effect for it, too.
     private static readonly TimeSpan Earlier = TimeSpan.FromSeconds(10);
@@ -136,7 +137,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
 
     private static async Task<ulong> PrepareAsync(Instance instance, CancellationToken ct)
     {
-        await TestBed.StateAsync(instance.Channel, Register, ct);
+        await TestBed.StateAsync(instance.Channel, emptyRegisters: true, ct);
         var listed = await new FactService.FactServiceClient(instance.Channel).ListFactsAsync(
             new ListFactsRequest { Number = "+31612345678" }, cancellationToken: ct);
         return ConsistencyToken.TryParse(listed.ConsistencyToken, out var token, out var error) ? token.Epoch : throw new InvalidDataException(error);

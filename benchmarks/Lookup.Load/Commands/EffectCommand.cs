@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Net.Client;
 using Lookup.Cli.Bench;
 using Lookup.Load.Effect;
@@ -15,8 +16,6 @@ namespace Lookup.Load.Commands;
 internal sealed class EffectCommand : LoadCommand
 {
     private const int Instances = 3;
-
-    private const string Register = "uk-tps";
 
     // Of the numbers that have a consent, those behind the ones that are objected to are for the background.
     private const int Background = 50_000;
@@ -55,7 +54,7 @@ internal sealed class EffectCommand : LoadCommand
                 channels.Add(TestBed.Connect(address));
             }
 
-            await TestBed.StateAsync(channels[0], Register, ct);
+            await TestBed.StateAsync(channels[0], emptyRegisters: true, ct);
             await MeasureAsync(parsed, bed, [.. channels], count, report, ct);
         }
         finally
@@ -138,7 +137,13 @@ internal sealed class EffectCommand : LoadCommand
     {
         try
         {
-            var consent = new Consent { Organisation = TestBed.Organisation, Purposes = { Purpose.Commercial }, Evidence = new Evidence { Reference = "recording 4712" } };
+            var consent = new Consent
+            {
+                Organisation = TestBed.Organisation,
+                Purposes = { Purpose.Commercial },
+                Captured = Timestamp.FromDateTimeOffset(DateTimeOffset.UtcNow),
+                Evidence = new Evidence { Reference = "recording 4712" },
+            };
             await new FactService.FactServiceClient(channel).RecordFactsAsync(
                 new RecordFactsRequest { Facts = { new Fact { Number = number, Source = "background", Consent = consent } } }, deadline: DateTime.UtcNow.AddSeconds(10));
             return Outcome.Right;

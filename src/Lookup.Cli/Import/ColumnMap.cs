@@ -1,3 +1,7 @@
+using Lookup.Cli.Options;
+using Lookup.Core.Facts;
+using SubscriberType = Lookup.V1.SubscriberType;
+
 namespace Lookup.Cli.Import;
 
 /// <summary>
@@ -21,9 +25,18 @@ internal sealed class ColumnMap
         foreach (var text in maps)
         {
             var (field, column) = Split("--map", text, "field=column");
-            if (!_mapped.TryAdd(column, field))
+            string[] parts = field == Field.Number ? column.Split('+', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) : [column];
+            if (parts.Length > 1)
             {
-                throw CliException.Usage($"--map names the column '{column}' twice.");
+                NumberParts = parts;
+            }
+
+            foreach (var part in parts)
+            {
+                if (!_mapped.TryAdd(part, field))
+                {
+                    throw CliException.Usage($"--map names the column '{part}' twice.");
+                }
             }
 
             if (!_columns.TryAdd(field, column))
@@ -60,6 +73,9 @@ internal sealed class ColumnMap
 
         CheckKind();
     }
+
+    /// <summary>The columns whose values make the number one behind the other, as area code and number do; none where one column holds it.</summary>
+    public IReadOnlyList<string> NumberParts { get; } = [];
 
     /// <summary>The fixed values.</summary>
     public IReadOnlyDictionary<Field, string> Fixed => _fixed;
@@ -122,6 +138,34 @@ internal sealed class ColumnMap
                 throw CliException.Usage(
                     $"{file} has no column '{column}', which {(_mapped.ContainsKey(column) ? "--map" : "--ignore")} names; its columns are: {string.Join(", ", columns)}.");
             }
+        }
+    }
+
+    /// <summary>With the kind fixed, a file in which no line could have the time that the kind needs is not begun.</summary>
+    /// <param name="file">Its name.</param>
+    public void CheckTime(string file)
+    {
+        if (!_fixed.TryGetValue(Field.Kind, out var text) || !KindNames.TryParse(text, out var kind))
+        {
+            return;
+        }
+
+        bool? withdrawn = _fixed.TryGetValue(Field.Withdrawn, out var flag)
+            ? flag.ToLowerInvariant() is "true" or "yes" or "1"
+            : _columns.ContainsKey(Field.Withdrawn) ? null : false;
+        var permits = kind switch
+        {
+            FactKind.Consent or FactKind.Relation or FactKind.PublishedForOffers => withdrawn == false,
+            FactKind.Subscriber => withdrawn == true
+                || (withdrawn == false && _fixed.TryGetValue(Field.Subscriber, out var type)
+                    && Words.SubscriberTypes.TryParse(type, out var parsed) && parsed != SubscriberType.Consumer),
+            _ => withdrawn == true,
+        };
+        var field = withdrawn != true && Field.Since.BelongsTo(kind) ? Field.Since : Field.Effective;
+        if (permits && !Has(field) && !Has(Field.Effective))
+        {
+            throw CliException.Usage(
+                $"{file} has no time in any column, and {KindNames.WithArticle(kind)}{(withdrawn == true ? " that is withdrawn" : "")} needs one, since it can permit calls: name the column with --map {field.Name()}=COLUMN, or give every line the same time with --set {field.Name()}=TIME.");
         }
     }
 

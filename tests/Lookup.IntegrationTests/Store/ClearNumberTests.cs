@@ -46,7 +46,7 @@ public sealed class ClearNumberTests : IDisposable
     [Fact]
     public async Task Folder_OfTheEmbeddedStoreReceiptsAndLogs_HoldNoneOfTenThousandNumbers()
     {
-        var told = await UseAsync(["--data", _temp.PathOf("data")]);
+        var told = await UseAsync(["--data", await _temp.StoreAsync()]);
         var files = Files(_temp.PathOf("data"));
         Assert.True(files.Sum(f => f.Bytes.Length) > 500_000);
         AssertClear([.. files, .. Files(_temp.PathOf("receipts")), .. told]);
@@ -143,7 +143,7 @@ public sealed class ClearNumberTests : IDisposable
         var list = _temp.Write("list.csv", "number\n" + string.Concat(Numbers.Skip(5_000).Take(1_000).Select(n => $"+{n}\n")));
         var import = await CliRun.Async("import", list, "--set", "kind=objection", "--set", "organisation=other", "--address", grpc);
         Assert.True(import.ExitCode == 0, import.Error);
-        var register = await CliRun.Async("import", list, "--register", "nl-bmnr", "--snapshot", "2026-11-20", "--timezone", "Europe/Amsterdam", "--address", grpc);
+        var register = await CliRun.Async("import", list, "--register", "nl-bmnr", "--snapshot", "2026-11-20", "--accept-change", "--timezone", "Europe/Amsterdam", "--address", grpc);
         Assert.True(register.ExitCode == 0, register.Error);
         File.Delete(list);
         using var http = new HttpClient { BaseAddress = new Uri((string)address["json"]!) };
@@ -164,8 +164,8 @@ public sealed class ClearNumberTests : IDisposable
             0 => Samples.Consent(text),
             1 => Samples.Objection(text),
             2 => new Fact { Number = text, Source = "x", Relation = new Relation { Organisation = "acme", Relation_ = RelationKind.Customer, Since = since } },
-            3 => new Fact { Number = text, Source = "x", Subscriber = new Subscriber { Type = SubscriberType.SoleTrader } },
-            4 => new Fact { Number = text, Source = "x", PublishedForOffers = new PublishedForOffers { ProductGroup = "energy" } },
+            3 => new Fact { Number = text, Source = "x", Effective = since, Subscriber = new Subscriber { Type = SubscriberType.SoleTrader } },
+            4 => new Fact { Number = text, Source = "x", Effective = since, PublishedForOffers = new PublishedForOffers { ProductGroup = "energy" } },
             5 => new Fact { Number = text, Source = "x", Attempt = new Attempt { Organisation = "acme" } },
             _ => new Fact { Number = text, Source = "x", Refusal = new Refusal { Organisation = "acme" } },
         };

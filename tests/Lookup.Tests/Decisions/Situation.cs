@@ -45,11 +45,17 @@ internal sealed class Situation
 
     internal bool Automated { get; set; }
 
+    internal bool Withheld { get; set; }
+
     internal long RequestedAt { get; set; }
+
+    /// <summary>The call time is named; else the call is placed now.</summary>
+    internal bool IsTimeNamed { get; set; } = true;
 
     internal Question Question => new()
     {
         CallTime = CallTime,
+        IsTimeNamed = IsTimeNamed,
         Organisation = Scope.Of("o"),
         OrganisationGroup = Scope.Of("o", Group),
         Group = Group.Length == 0 ? 0 : Scope.Of(Group),
@@ -59,6 +65,7 @@ internal sealed class Situation
         Sector = Sector,
         Subscriber = Subscriber,
         Automated = Automated,
+        CallerNumberWithheld = Withheld,
         RequestedAt = RequestedAt,
         Layers = Layers,
         Own = Own,
@@ -76,6 +83,9 @@ internal sealed class Situation
     internal Situation Record(FactKind kind, byte detail, ulong scope, FactEntry entry)
     {
         var id = new FactId(kind, detail, scope);
+        // Recorded so late that only the effective time counts, unless the test says when.
+        if (entry.Recorded == 0)
+            entry = entry with { Recorded = (uint)(entry.Effective / 1_000) + 3_600 };
         var value = Timeline.Single(kind, entry);
         _timelines[id] = _timelines.TryGetValue(id, out var known) ? Timeline.Merge(kind, known, value) : value;
         return this;
@@ -94,12 +104,14 @@ internal sealed class Situation
             FirstContactMonths = months,
         });
 
-    internal Situation Relation(RelationKind kind, string since, string? until = null, string? group = null) =>
+    internal Situation Relation(
+        RelationKind kind, string since, string? until = null, string? group = null,
+        FactMarks marks = FactMarks.ObtainedAtSale | FactMarks.OptOutOffered) =>
         Record(FactKind.Relation, (byte)kind, Scope.Of("o", group ?? Group), new FactEntry
         {
             Effective = At(since),
             Until = until is null ? FactEntry.Open : At(until),
-            Marks = FactMarks.ObtainedAtSale | FactMarks.OptOutOffered,
+            Marks = marks,
         });
 
     internal Situation Registered(string register, string since, uint categories = 0) =>
