@@ -23,6 +23,9 @@ public sealed class NumberParser
     /// <summary>Longest input in characters.</summary>
     public const int MaxInput = 64;
 
+    // Most digits of a national number that is assigned to a line; plans allow more.
+    private const int LongestLine = 11;
+
     // Shortest text that can be a second number behind the first, with its trunk 0.
     private const int SecondNumber = 8;
 
@@ -124,7 +127,14 @@ public sealed class NumberParser
         var code = _util.GetCountryCodeForRegion(region);
         var ofRegion = withPlus && NumberPlan.CallingCodeOf(international) == code;
         if (TryLibrary(digits, region, out number, out fault, form: !withPlus))
-            return !ofRegion || number == international || Refuse(NumberFault.Ambiguous, out number, out fault);
+        {
+            if (!ofRegion || number == international)
+                return true;
+            // 4917012345678: a German mobile number. Germany's plan allows an area code 4917 too, but no line has so many digits.
+            if (digits.Length <= LongestLine)
+                return Refuse(NumberFault.Ambiguous, out number, out fault);
+        }
+
         if (ofRegion)
         {
             (number, fault) = (international, NumberFault.None);
