@@ -1,7 +1,7 @@
 // For: running the store's scripts as Redis runs them: one at a time, each as one step.
 //
 // Lua is that of KeraLua (5.4). Scripts come from this process alone, so they are not fenced in; they get what Redis gives
-// them of what they use: KEYS, ARGV, redis.call, redis.pcall and struct. An error must not jump over .NET's frames, so the
+// them of what they use: KEYS, ARGV, redis.call, redis.pcall, redis.sha1hex and struct. An error must not jump over .NET's frames, so the
 // function that Lua calls returns it, and a line of Lua raises it.
 using System.Globalization;
 using System.Security.Cryptography;
@@ -16,7 +16,7 @@ namespace Lookup.Embedded.Protocol;
 internal sealed class LuaScripts : IDisposable
 {
     private const string Prelude = """
-        local raw = ...
+        local raw, sha1hex = ...
         local function call(...)
           local value, fault = raw(...)
           if fault then error(fault, 0) end
@@ -29,12 +29,14 @@ internal sealed class LuaScripts : IDisposable
             if fault then return {err = fault} end
             return value
           end,
+          sha1hex = sha1hex,
         }
         struct = {pack = string.pack, unpack = string.unpack}
         """;
 
     private readonly LuaState _lua = new();
     private readonly LuaFunction _call;
+    private readonly LuaFunction _sha1;
     private readonly LuaReply _reply;
     private readonly Command _command = new();
     private readonly Dictionary<string, int> _loaded = new(StringComparer.Ordinal);
@@ -46,9 +48,11 @@ internal sealed class LuaScripts : IDisposable
     {
         _reply = new LuaReply(_lua);
         _call = _ => Call();
+        _sha1 = _ => Sha1();
         Check(_lua.LoadBuffer(Encoding.UTF8.GetBytes(Prelude), "prelude"));
         _lua.PushCFunction(_call);
-        Check(_lua.PCall(1, 0, 0));
+        _lua.PushCFunction(_sha1);
+        Check(_lua.PCall(2, 0, 0));
     }
 
     /// <summary>The name of a script: the SHA-1 of its text.</summary>
@@ -135,6 +139,17 @@ internal sealed class LuaScripts : IDisposable
             _lua.PushString(e is CommandFault ? e.Message : "ERR the store failed");
             return 2;
         }
+    }
+
+    // What no string is has the digest of nothing, as in redis.
+    private unsafe int Sha1()
+    {
+        var text = LuaNative.lua_type(_lua.Handle, 1) is (int)LuaType.String
+            ? NameOf(new ReadOnlySpan<byte>(LuaNative.lua_tolstring(_lua.Handle, 1, out var size), (int)size))
+            : NameOf([]);
+        _lua.SetTop(0);
+        _lua.PushString(text);
+        return 1;
     }
 
     private unsafe void Take()

@@ -196,7 +196,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             listen.Protocols = protocols;
             if (tls is not null)
             {
-                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Current()) });
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Current(protocols)) });
             }
 
             if (options.AsksCredentials)
