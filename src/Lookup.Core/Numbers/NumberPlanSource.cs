@@ -25,9 +25,18 @@ internal sealed class NumberPlanSource
     /// <summary>Numbers that exist, or are set aside for fiction and tests, but are not in the metadata: calling code and pattern.</summary>
     internal static readonly (int CallingCode, string Pattern)[] Additions =
     [
-        // Area codes in service: Illinois since 2023-02-24, Ohio since 2024-03-01 (nationalnanpa.com).
-        (1, @"861[2-9]\d{6}"),
+        // Area codes of the United States in service (nationalnanpa.com).
+        (1, @"357[2-9]\d{6}"),
         (1, @"436[2-9]\d{6}"),
+        (1, @"457[2-9]\d{6}"),
+        (1, @"465[2-9]\d{6}"),
+        (1, @"471[2-9]\d{6}"),
+        (1, @"483[2-9]\d{6}"),
+        (1, @"624[2-9]\d{6}"),
+        (1, @"729[2-9]\d{6}"),
+        (1, @"837[2-9]\d{6}"),
+        (1, @"861[2-9]\d{6}"),
+        (1, @"924[2-9]\d{6}"),
         // Ofcom, "Telephone numbers for use in TV and radio drama programmes"; the metadata knows the other ranges.
         (44, @"1632960\d{3}"),
         (44, @"7700900\d{3}"),

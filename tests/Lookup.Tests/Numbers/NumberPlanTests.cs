@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using CsCheck;
 using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
 using PhoneNumbers;
 using PhoneNumber = Lookup.Core.Numbers.PhoneNumber;
 
@@ -126,6 +128,16 @@ public class NumberPlanTests
             Assert.True(NumberPlan.IsNumber(ulong.Parse($"{code}{example}", CultureInfo.InvariantCulture)), example);
             Assert.False(Util.IsValidNumber(Library(code, example)), $"+{code} {pattern}: the metadata has it by now; remove it here");
         });
+
+    // An area that a regime knows can be called: the plan must know it too.
+    [Fact]
+    public void IsNumber_AreaCodesOfTheUnitedStates_AreInThePlan()
+    {
+        var file = Encoding.UTF8.GetString(RegimeSet.BuiltInFiles().Single(f => f.Key == "us.json").Value.Span);
+        var areas = Regex.Matches(file, "\"1([2-9]\\d\\d)\"").Select(m => m.Groups[1].Value).ToList();
+        Assert.True(areas.Count > 300);
+        Assert.All(areas, area => Assert.True(NumberPlan.IsNumber(ulong.Parse($"1{area}2345678", CultureInfo.InvariantCulture)), area));
+    }
 
     private static int Of(DigitSets sets, IEnumerable<string> texts) =>
         texts.Aggregate(DigitSets.None, (set, text) => sets.Union(set, DigitPattern.Compile(text, sets)));
