@@ -145,7 +145,7 @@ internal sealed class FactEndpoint(
             {
                 foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), call.Token))
                 {
-                    if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, now, call.Token))
+                    if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, new CallMoment(now, IsNamed: false), call.Token))
                     {
                         throw new StoreUnavailableException(StoreFault.Damaged, "A stored record cannot be read.");
                     }
