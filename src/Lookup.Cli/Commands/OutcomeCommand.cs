@@ -60,6 +60,11 @@ internal sealed class OutcomeCommand : CliCommand
         else
         {
             Shell.Console.MarkupLine(response.Unchanged ? "It was known already; nothing changed." : "[green]Recorded.[/]");
+            foreach (var warning in response.Warnings)
+            {
+                Shell.Console.MarkupLine($"  [yellow]warning:[/] {Markup.Escape(warning.Field)}: {Markup.Escape(warning.Description)}");
+            }
+
             Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
         }
 
