@@ -60,16 +60,12 @@ internal sealed class OutcomeCommand : CliCommand
         else
         {
             Shell.Console.MarkupLine(response.Unchanged ? "It was known already; nothing changed." : "[green]Recorded.[/]");
-<<<<<<< HEAD
-            Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
-=======
             foreach (var warning in response.Warnings)
             {
-                Shell.Console.MarkupLine($"  [yellow]warning:[/] {Markup.Escape(warning.Field)}: {Markup.Escape(warning.Description)}");
+                Shell.Console.MarkupLine($"  [yellow]warning:[/] {SafeText.Escape(warning.Field)}: {SafeText.Escape(warning.Description)}");
             }
 
-            Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
->>>>>>> facts-g
+            Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
         }
 
         return ExitCodes.Ok;

@@ -88,16 +88,12 @@ internal sealed class RecordCommand : CliCommand
         else
         {
             Shell.Console.MarkupLine(outcome == "recorded" ? "[green]Recorded.[/]" : "Unchanged: the fact was known already.");
-<<<<<<< HEAD
-            Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
-=======
             foreach (var warning in result.Warnings)
             {
-                Shell.Console.MarkupLine($"  [yellow]warning:[/] {Markup.Escape(Where(warning.Field))}: {Markup.Escape(warning.Description)}");
+                Shell.Console.MarkupLine($"  [yellow]warning:[/] {SafeText.Escape(Where(warning.Field))}: {SafeText.Escape(warning.Description)}");
             }
 
-            Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
->>>>>>> facts-g
+            Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
         }
 
         return ExitCodes.Ok;

@@ -41,7 +41,7 @@ internal static class ImportSummary
         foreach (var warning in importer.Warnings)
         {
             shell.Console.MarkupLine(
-                $"  [yellow]warning:[/] {Markup.Escape(warning.Column)}: {Markup.Escape(warning.Text)} ({Lines(warning.Count)}, the first is line {warning.FirstLine})");
+                $"  [yellow]warning:[/] {SafeText.Escape(warning.Column)}: {SafeText.Escape(warning.Text)} ({Lines(warning.Count)}, the first is line {warning.FirstLine})");
         }
 
         if (importer.RefusedOptOuts > 0)
