@@ -1,7 +1,7 @@
 // For: running the store's scripts as Redis runs them: one at a time, each as one step.
 //
 // Lua is that of KeraLua (5.4). Scripts come from this process alone, so they are not fenced in; they get what Redis gives
-// them of what they use: KEYS, ARGV, redis.call, redis.pcall and struct. An error must not jump over .NET's frames, so the
+// them of what they use: KEYS, ARGV, redis.call, redis.pcall, redis.sha1hex and struct. An error must not jump over .NET's frames, so the
 // function that Lua calls returns it, and a line of Lua raises it.
 using System.Globalization;
 using System.Security.Cryptography;
@@ -16,7 +16,7 @@ namespace Lookup.Embedded.Protocol;
 internal sealed class LuaScripts : IDisposable
 {
     private const string Prelude = """
-        local raw = ...
+        local raw, sha1hex = ...
         local function call(...)
           local value, fault = raw(...)
           if fault then error(fault, 0) end
@@ -24,6 +24,7 @@ internal sealed class LuaScripts : IDisposable
         end
         redis = {
           call = call,
+          sha1hex = sha1hex,
           pcall = function(...)
             local value, fault = raw(...)
             if fault then return {err = fault} end
@@ -35,6 +36,7 @@ internal sealed class LuaScripts : IDisposable
 
     private readonly LuaState _lua = new();
     private readonly LuaFunction _call;
+    private readonly LuaFunction _sha1Hex;
     private readonly LuaReply _reply;
     private readonly Command _command = new();
     private readonly Dictionary<string, int> _loaded = new(StringComparer.Ordinal);
@@ -46,14 +48,16 @@ internal sealed class LuaScripts : IDisposable
     {
         _reply = new LuaReply(_lua);
         _call = _ => Call();
+        _sha1Hex = _ => Sha1Hex();
         Check(_lua.LoadBuffer(Encoding.UTF8.GetBytes(Prelude), "prelude"));
         _lua.PushCFunction(_call);
-        Check(_lua.PCall(1, 0, 0));
+        _lua.PushCFunction(_sha1Hex);
+        Check(_lua.PCall(2, 0, 0));
     }
 
-    /// <summary>The name of a script: the SHA-1 of its text.</summary>
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "It is a name, which the protocol sets.")]
-    private static string NameOf(ReadOnlySpan<byte> script) => Convert.ToHexStringLower(SHA1.HashData(script));
+    /// <summary>The SHA-1 of a text in hexadecimal digits, which is also the name of a script.</summary>
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "The protocol sets it; it guards nothing.")]
+    private static string NameOf(ReadOnlySpan<byte> text) => Convert.ToHexStringLower(SHA1.HashData(text));
 
     /// <summary>Keeps a script under its name.</summary>
     /// <exception cref="CommandFault">It is no Lua.</exception>
@@ -135,6 +139,13 @@ internal sealed class LuaScripts : IDisposable
             _lua.PushString(e is CommandFault ? e.Message : "ERR the store failed");
             return 2;
         }
+    }
+
+    private unsafe int Sha1Hex()
+    {
+        var text = LuaNative.lua_tolstring(_lua.Handle, 1, out var size);
+        _lua.PushString(NameOf(new ReadOnlySpan<byte>(text, (int)size)));
+        return 1;
     }
 
     private unsafe void Take()

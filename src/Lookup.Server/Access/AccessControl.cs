@@ -67,6 +67,9 @@ internal sealed class AccessControl(
         }
     }
 
+    /// <summary>Returns why the token that a caller showed no longer counts; null if it does, or if there was none.</summary>
+    internal RpcException? WhyTokenEnded(Caller caller) => caller.SignedBy is { } key ? tokens!.WhyEnded(key) : null;
+
     /// <summary>Credentials and grants within the freshness bound; null where there are none at hand.</summary>
     /// <param name="now">Timestamp of the clock.</param>
     internal AccessTable? Fresh(long now) => registry.FreshAt(now) is { } snapshot ? TableOf(snapshot) : null;
@@ -94,7 +97,7 @@ internal sealed class AccessControl(
             }
 
             refusal = null;
-            return tokens.Find(text, now) is { } known && table.TryFindToken(known.Subject, known.Until, now, out caller, out refusal);
+            return tokens.Find(text, now) is { } known && table.TryFindToken(known, now, out caller, out refusal);
         }
 
         if (shown.Count == 1 && LivePage.IsPage(context.Request) && TryPassword(shown[0], out var password))
@@ -116,7 +119,7 @@ internal sealed class AccessControl(
     internal async Task<Caller> FindAsync(HttpContext context, AccessTable table)
     {
         var known = await tokens!.CheckAsync(context.Request.Headers.Authorization[0]!, context.RequestAborted);
-        return table.TryFindToken(known.Subject, known.Until, Now, out var caller, out var refusal) ? caller : throw refusal;
+        return table.TryFindToken(known, Now, out var caller, out var refusal) ? caller : throw refusal;
     }
 
     private static bool TryFindKey(

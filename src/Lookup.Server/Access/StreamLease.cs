@@ -130,13 +130,17 @@ internal sealed class StreamLeases(AccessControl access, LookupServerOptions opt
         var now = access.Now;
         foreach (var lease in _open.Keys)
         {
-            if (table is not null)
+            if (table is null)
             {
-                lease.Review(table, now);
+                lease.End(fault!);
+            }
+            else if (access.WhyTokenEnded(lease.Caller) is { } ended)
+            {
+                lease.End(ended);
             }
             else
             {
-                lease.End(fault!);
+                lease.Review(table, now);
             }
         }
     }

@@ -19,6 +19,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,6 +37,8 @@ public sealed partial class LookupHost : IAsyncDisposable
     // A caller that vanished must not hold an import or a watch for ever.
     private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(10);
+
+    private const int MaxHealthBytes = 1_024;
 
     private readonly WebApplication _app;
     private readonly UnhandledErrors _errors;
@@ -156,11 +159,17 @@ public sealed partial class LookupHost : IAsyncDisposable
     internal Task FollowRegistryAsync(CancellationToken cancellation) =>
         _app.Services.GetRequiredService<RegistryReplica>().ReadAsync(cancellation);
 
+    /// <summary>Reads the keys of the issuer of tokens at once, for tests that do not wait for it.</summary>
+    internal Task FollowIssuerAsync() => _app.Services.GetRequiredService<IssuerKeys>().FollowAsync();
+
     /// <summary>The checks, for measuring them without a network.</summary>
     internal SingleChecks Checks => _app.Services.GetRequiredService<SingleChecks>();
 
     /// <summary>The shadow run, for tests of one that fails.</summary>
     internal ShadowRun Shadow => _app.Services.GetRequiredService<ShadowRun>();
+
+    /// <summary>Everything that is served, for tests of what holds for all of it.</summary>
+    internal EndpointDataSource Endpoints => _app.Services.GetRequiredService<EndpointDataSource>();
 
     /// <summary>Exceptions so far that no code expects; see <see cref="Errors.UnhandledErrors"/>.</summary>
     internal long ErrorCount => _errors.Count;
@@ -255,7 +264,7 @@ public sealed partial class LookupHost : IAsyncDisposable
     {
         if (options.JwtIssuer is not null)
         {
-            services.AddSingleton<TokenCheck>();
+            services.AddSingleton<IssuerKeys>().AddSingleton<TokenCheck>();
         }
 
         services.AddSingleton<AccessControl>().AddSingleton<CallerStates>().AddSingleton<AccessMetrics>().AddSingleton<RangeAlarm>();
@@ -270,13 +279,6 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<FrameworkErrors>().AddSingleton<ILoggerProvider>(s => s.GetRequiredService<FrameworkErrors>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
         services.AddRouting();
-        // A page of another site must not reach a service on this machine under a name that it made up; where credentials are
-        // asked for, it has none.
-        services.AddHostFiltering(filter =>
-        {
-            filter.AllowedHosts = options.AsksCredentials ? ["*"] : ["localhost", "127.0.0.1", "[::1]"];
-            filter.IncludeFailureMessage = false;
-        });
         services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = options.MaxMessageBytes;
@@ -285,8 +287,12 @@ public sealed partial class LookupHost : IAsyncDisposable
             {
                 grpc.Interceptors.Add<AccessInterceptor>();
             }
-        }).AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
+        })
+            // It is answered before a credential is looked at, and asks for a name at most.
+            .AddServiceOptions<HealthService>(health => health.MaxReceiveMessageSize = MaxHealthBytes)
+            .AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
         services.AddGrpcReflection();
+        services.AddBoundedMethods();
     }
 
     private static void Map(WebApplication app)
@@ -295,6 +301,10 @@ public sealed partial class LookupHost : IAsyncDisposable
         if (asksCredentials)
         {
             app.UseMiddleware<AccessGate>();
+        }
+        else
+        {
+            app.UseMiddleware<HostGate>();
         }
 
         app.UseMiddleware<CheckShortcut>();
@@ -315,17 +325,15 @@ public sealed partial class LookupHost : IAsyncDisposable
 
     private static void UseJson(WebApplication app, bool asksCredentials)
     {
-        app.UseWhen(StrictJson.Concerns, json =>
-        {
-            json.UseStatusCodePages(context => JsonErrors.WriteEmptyAsync(context.HttpContext));
-            json.UseHostFiltering();
-        });
+        app.UseWhen(
+            static context => !RefusalWriter.IsGrpc(context.Request),
+            static json => json.UseStatusCodePages(context => JsonErrors.WriteEmptyAsync(context.HttpContext)));
         app.UseRouting();
         if (asksCredentials)
         {
             app.UseMiddleware<RoleGate>();
         }
 
-        app.UseWhen(StrictJson.Concerns, json => json.UseMiddleware<StrictJson>());
+        app.UseMiddleware<StrictJson>();
     }
 }

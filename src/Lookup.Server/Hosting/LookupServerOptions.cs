@@ -13,8 +13,8 @@ public sealed class LookupServerOptions
     public string Address { get; set; } = "127.0.0.1";
 
     /// <summary>
-    /// Whether a credential is asked for. Default: on every address that is no loopback address,
-    /// and where an issuer of tokens or an authority of client certificates is named.
+    /// Whether a credential is required. Default: on every address other than a loopback address, and wherever a proxy, TLS, an issuer of
+    /// tokens or an authority of client certificates is configured. False is valid on a loopback address only, and not with those but TLS.
     /// </summary>
     public bool? Credentials { get; set; }
 
@@ -27,7 +27,7 @@ public sealed class LookupServerOptions
     /// <summary>File with the certificates (PEM) of the authority that signs client certificates; null: none are asked for.</summary>
     public string? ClientCaFile { get; set; }
 
-    /// <summary>A proxy in front, which alone reaches the service, ends TLS: plain text is taken on any address. Credentials are asked for.</summary>
+    /// <summary>A proxy in front, which alone reaches the service, ends TLS: plain text is accepted on any address. Credentials are required.</summary>
     public bool BehindProxy { get; set; }
 
     /// <summary>Issuer of tokens (JWT), as it stands in them: an https:// address under which its OpenID configuration is; null: no tokens.</summary>
@@ -41,6 +41,9 @@ public sealed class LookupServerOptions
 
     /// <summary>Tokens in order that are kept until they expire. 16 to 100,000, default 4,096.</summary>
     public int TokenCacheEntries { get; set; } = 4_096;
+
+    /// <summary>How long a token counts from when it was issued, whatever it says of its end. 1 to 525,600 min, default 1,440.</summary>
+    public int MaxTokenMinutes { get; set; } = 1_440;
 
     /// <summary>
     /// Facts of an import beyond which two administrators must ask for its revert, where credentials are asked for. 0 to
@@ -74,8 +77,9 @@ public sealed class LookupServerOptions
     /// </summary>
     public int EnumerationNumbers { get; set; } = 256;
 
-    /// <summary>Whether a credential is asked for, by the settings together.</summary>
-    public bool AsksCredentials => Credentials ?? !IsLoopback || JwtIssuer is not null || ClientCaFile is not null;
+    /// <summary>Returns whether a credential is required, by all settings together.</summary>
+    public bool AsksCredentials => Credentials
+        ?? (!IsLoopback || BehindProxy || TlsCertificateFile is not null || JwtIssuer is not null || ClientCaFile is not null);
 
     /// <summary>Port for gRPC (HTTP/2 with prior knowledge). 0 to 65535, default 7500; 0 takes a free one.</summary>
     public int GrpcPort { get; set; } = 7500;
@@ -243,6 +247,7 @@ public sealed class LookupServerOptions
         new(nameof(AllowAuditsPerSecond), "1/s", 0, 1_000, o => o.AllowAuditsPerSecond),
         new(nameof(ShadowListEvery), "numbers", 1, 1_000_000, o => o.ShadowListEvery),
         new(nameof(TokenCacheEntries), "tokens", 16, 100_000, o => o.TokenCacheEntries),
+        new(nameof(MaxTokenMinutes), "min", 1, 525_600, o => o.MaxTokenMinutes),
         new(nameof(RevertApprovalFacts), "facts", 0, 1_000_000_000, o => o.RevertApprovalFacts),
         new(nameof(RegisterApprovalPercent), "%", 0, 100, o => o.RegisterApprovalPercent),
         new(nameof(RevertApprovalMinutes), "min", 1, 10_080, o => o.RevertApprovalMinutes),
@@ -313,6 +318,12 @@ public sealed class LookupServerOptions
         if (Credentials == false && (JwtIssuer is not null || ClientCaFile is not null))
         {
             faults.Add($"{nameof(Credentials)}: they cannot be switched off where tokens or client certificates are configured.");
+        }
+
+        if (Credentials == false && BehindProxy)
+        {
+            faults.Add($"{nameof(Credentials)}: behind a proxy they are required, on a loopback address too: what reaches the proxy reaches the service. "
+                + "Drop --credentials none or --behind-proxy.");
         }
     }
 
