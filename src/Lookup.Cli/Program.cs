@@ -10,5 +10,6 @@ if (OpenFileLimit.Fault(OpenFileLimit.NeededByProgram) is { } fault)
     return ExitCodes.Error;
 }
 
+PrivateFiles.Use();
 return await CliApp.RunAsync(
     args, new Shell(Console.Out, Console.Error, Console.OpenStandardInput(), BootTimeClock.Instance, Console.OpenStandardOutput()), CancellationToken.None);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
@@ -67,7 +68,22 @@ internal sealed class RedisServerCheck : ServerCheck
                 info[PolicyField] = policy;
             return Check(info, link.Options);
         }));
-        return [.. warnings.SelectMany(warning => warning).Distinct()];
+        return [.. link.Servers(partitions).Select(server => PlainText(server.Server, link.Options)).OfType<string>().Concat(warnings.SelectMany(warning => warning)).Distinct()];
+    }
+
+    /// <summary>Returns what to say where facts and the password pass a network in plain text; null where they do not.</summary>
+    internal static string? PlainText(EndPoint server, StoreOptions options)
+    {
+        var isHere = server switch
+        {
+            IPEndPoint ip => IPAddress.IsLoopback(ip.Address),
+            DnsEndPoint name => name.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase),
+            _ => true,
+        };
+        return isHere || ConfigurationOptions.Parse(options.ConnectionString).Ssl
+            ? null
+            : $"The connection to {Format.ToString(server)} is not encrypted: whoever can read and change what passes there reads the password and can "
+                + "make any number look free. Use TLS (ssl=true in the connection string), or a network that nobody else reaches.";
     }
 
     /// <summary>A setting, asked for by name; null where the server does not tell.</summary>

@@ -119,8 +119,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         builder.Services.AddHostedService(s => s.GetRequiredService<ShadowRun>());
         Tracing.Add(builder.Services, options);
         var app = builder.Build();
-        Tracing.Use(app, options);
-        Map(app);
+        Map(app, options);
         app.Services.GetRequiredService<StateMetrics>();
         return new LookupHost(app);
     }
@@ -161,6 +160,12 @@ public sealed partial class LookupHost : IAsyncDisposable
 
     /// <summary>Reads the keys of the issuer of tokens at once, for tests that do not wait for it.</summary>
     internal Task FollowIssuerAsync() => _app.Services.GetRequiredService<IssuerKeys>().FollowAsync();
+
+    /// <summary>Connections on which nothing was let in yet.</summary>
+    internal int Strangers => _app.Services.GetRequiredService<ConnectionShares>().Count;
+
+    /// <summary>What decides chunks of lists, for tests of a single one.</summary>
+    internal ChunkServices Chunks => _app.Services.GetRequiredService<ChunkServices>();
 
     /// <summary>The checks, for measuring them without a network.</summary>
     internal SingleChecks Checks => _app.Services.GetRequiredService<SingleChecks>();
@@ -203,18 +208,21 @@ public sealed partial class LookupHost : IAsyncDisposable
         void Use(ListenOptions listen, HttpProtocols protocols)
         {
             listen.Protocols = protocols;
+            if (options.AsksCredentials)
+            {
+                // In front of TLS: a handshake that is not gone on with takes a place, too.
+                var shares = kestrel.ApplicationServices.GetRequiredService<ConnectionShares>();
+                listen.Use(next => async connection =>
+                {
+                    using var stranger = shares.Enter(connection);
+                    connection.Features.Set(new ConnectionState(stranger));
+                    await next(connection);
+                });
+            }
+
             if (tls is not null)
             {
                 listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Current()) });
-            }
-
-            if (options.AsksCredentials)
-            {
-                listen.Use(next => connection =>
-                {
-                    connection.Features.Set(new ConnectionState());
-                    return next(connection);
-                });
             }
         }
     }
@@ -267,6 +275,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             services.AddSingleton<IssuerKeys>().AddSingleton<TokenCheck>();
         }
 
+        services.AddSingleton<ConnectionShares>();
         services.AddSingleton<AccessControl>().AddSingleton<CallerStates>().AddSingleton<AccessMetrics>().AddSingleton<RangeAlarm>();
         services.AddSingleton<AccessInterceptor>().AddSingleton<AccessEndpoint>().AddSingleton<DualApproval>();
         services.AddSingleton<StreamLeases>().AddHostedService(s => s.GetRequiredService<StreamLeases>());
@@ -295,7 +304,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddBoundedMethods();
     }
 
-    private static void Map(WebApplication app)
+    private static void Map(WebApplication app, LookupServerOptions options)
     {
         var asksCredentials = app.Services.GetRequiredService<AccessControl>().IsOn;
         if (asksCredentials)
@@ -307,6 +316,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             app.UseMiddleware<HostGate>();
         }
 
+        Tracing.Use(app, options);
         app.UseMiddleware<CheckShortcut>();
         app.UseMiddleware<CatchAll>();
         UseJson(app, asksCredentials);

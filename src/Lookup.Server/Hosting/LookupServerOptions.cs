@@ -1,4 +1,5 @@
 using System.Net;
+using Lookup.Core.Access;
 using Lookup.Server.Receipts;
 
 namespace Lookup.Server.Hosting;
@@ -203,7 +204,18 @@ public sealed class LookupServerOptions
     /// </summary>
     public int ShadowListEvery { get; set; } = 1_024;
 
-    /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>
+    /// <summary>Most streams of health at a time, which need no credential; half of them from one address. 2 to 65,535, default 256.</summary>
+    public int MaxHealthWatches { get; set; } = 256;
+
+    /// <summary>
+    /// How long CheckStream and ImportFacts may wait for their caller to send or to read before they are ended. 1 to 86,400 s, default 600.
+    /// </summary>
+    public int StreamIdleSeconds { get; set; } = 600;
+
+    /// <summary>
+    /// Most connections at a time; half of them without a credential that was let in, an eighth of them from one address. 1 to 65,535,
+    /// default 1,024.
+    /// </summary>
     public int MaxConnections { get; set; } = 1_024;
 
     /// <summary>Most calls at a time on one HTTP/2 connection. 1 to 1,000, default 100.</summary>
@@ -254,6 +266,8 @@ public sealed class LookupServerOptions
         new(nameof(MaxNewSourcesPerDay), "sources", 0, 1_000_000_000, o => o.MaxNewSourcesPerDay),
         new(nameof(MaxReceiptReads), "calls", 1, 64, o => o.MaxReceiptReads),
         new(nameof(EnumerationNumbers), "numbers", 0, 1_024, o => o.EnumerationNumbers),
+        new(nameof(MaxHealthWatches), "streams", 2, 65_535, o => o.MaxHealthWatches),
+        new(nameof(StreamIdleSeconds), "s", 1, 86_400, o => o.StreamIdleSeconds),
         new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
         new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
     ];
@@ -271,6 +285,14 @@ public sealed class LookupServerOptions
         typeof(LookupServerOptions).GetProperty(setting.Name)!.SetValue(this, value);
         return true;
     }
+
+    /// <summary>Most streams at a time of those that a role opens.</summary>
+    internal int MaxStreamsFor(Roles role) => role switch
+    {
+        Roles.Check => MaxCheckStreams,
+        Roles.Watch => MaxWatchStreams,
+        _ => MaxImportStreams,
+    };
 
     private void CheckReachable(List<string> faults)
     {

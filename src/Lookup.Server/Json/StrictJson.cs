@@ -142,7 +142,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         }
     }
 
-    private async Task<MemoryStream?> ReadAsync(HttpRequest request, CancellationToken cancellation)
+    internal async Task<MemoryStream?> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
         // What a request says of its length takes no memory before it has come.
         var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 256, FirstBytes));

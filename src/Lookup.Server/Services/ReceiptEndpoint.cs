@@ -67,6 +67,8 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         FieldFaults.ThrowIfAny(faults);
         var key = cipher.EncryptByAll(number);
         var caller = access.CallerOf(context);
+        // An erasure is shown to everybody, so whoever lists receipts learns of those.
+        access.Note(caller, number.Value);
         var response = new V1.ListReceiptsResponse();
         await ReadAsync(
             () =>

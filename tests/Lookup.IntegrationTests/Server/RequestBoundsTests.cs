@@ -12,6 +12,7 @@ using Lookup.IntegrationTests.Access;
 using Lookup.Server.Mapping;
 using Lookup.Server.Services;
 using Lookup.V1;
+using Microsoft.AspNetCore.Grpc.JsonTranscoding;
 
 namespace Lookup.IntegrationTests.Server;
 
@@ -169,14 +170,14 @@ public sealed class RequestBoundsTests(LookupServer server) : IClassFixture<Look
     {
         // Each of a million fields that nobody knows would take a hundred bytes, also before a credential is looked at.
         var unknown = Enumerable.Range(1_000, 50_000).SelectMany(field => Varint((uint)field << 3).Append((byte)1)).ToArray();
-        var methods = server.Host.Endpoints.Endpoints.Select(endpoint => endpoint.Metadata.GetMetadata<GrpcMethodMetadata>()?.Method)
-            .OfType<IMethod>().DistinctBy(method => method.FullName).ToList();
+        // The transcoder reads JSON, which is checked before it.
+        var methods = server.Host.Endpoints.Endpoints.Where(endpoint => endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is null)
+            .Select(endpoint => endpoint.Metadata.GetMetadata<GrpcMethodMetadata>()?.Method).OfType<IMethod>().ToList();
         Assert.Contains(methods, method => method.FullName == "/grpc.health.v1.Health/Check");
         Assert.Contains(methods, method => method.FullName.StartsWith("/grpc.reflection.", StringComparison.Ordinal));
         Assert.Superset(AnyCall.Methods.Select(method => $"/{method.Service.FullName}/{method.Name}").ToHashSet(), methods.Select(method => method.FullName).ToHashSet());
         foreach (var method in methods)
         {
-            // The transcoder shares the endpoint's method with the library where both serve it.
             var marshaller = method.GetType().GetProperty("RequestMarshaller")!.GetValue(method)!;
             var read = (Delegate)marshaller.GetType().GetProperty("ContextualDeserializer")!.GetValue(marshaller)!;
             var message = (IMessage)read.DynamicInvoke(new Payload(unknown))!;

@@ -72,6 +72,28 @@ public sealed class EmbeddedFolderTests : IDisposable
     }
 
     [Fact]
+    public async Task FolderThatOthersMayRead_Start_TakesItFromThem()
+    {
+        Directory.CreateDirectory(Folder);
+        File.SetUnixFileMode(Folder, (UnixFileMode)Convert.ToInt32("755", 8));
+        await using var store = await OpenAsync(Folder);
+        Assert.Equal((UnixFileMode)Convert.ToInt32("750", 8), File.GetUnixFileMode(Folder));
+    }
+
+    [Fact]
+    public async Task Program_FilesThatItWrites_AreForItsOwnerAlone()
+    {
+        // Whichever command it is: the process makes them so.
+        var written = Path.Combine(_root, "regimes");
+        var run = await RunAsync(Tool, "regimes", "export", written);
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal((UnixFileMode)Convert.ToInt32("700", 8), File.GetUnixFileMode(written));
+        var files = Directory.GetFiles(written);
+        Assert.NotEmpty(files);
+        Assert.All(files, file => Assert.Equal((UnixFileMode)Convert.ToInt32("600", 8), File.GetUnixFileMode(file)));
+    }
+
+    [Fact]
     public async Task ParentMissing_Start_NamesIt()
     {
         var e = await Assert.ThrowsAsync<InvalidOperationException>(() => OpenAsync(Path.Combine(Folder, "deeper")));
