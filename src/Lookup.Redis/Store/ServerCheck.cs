@@ -74,15 +74,15 @@ internal sealed class RedisServerCheck : ServerCheck
     /// <summary>Returns what to say where facts and the password pass a network in plain text; null where they do not.</summary>
     internal static string? PlainText(EndPoint server, StoreOptions options)
     {
-        var isHere = server switch
+        var (isHere, text) = server switch
         {
-            IPEndPoint ip => IPAddress.IsLoopback(ip.Address),
-            DnsEndPoint name => name.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase),
-            _ => true,
+            IPEndPoint ip => (IPAddress.IsLoopback(ip.Address), ip.ToString()),
+            DnsEndPoint name => (name.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase), $"{name.Host}:{name.Port}"),
+            _ => (true, ""),
         };
         return isHere || ConfigurationOptions.Parse(options.ConnectionString).Ssl
             ? null
-            : $"The connection to {Format.ToString(server)} is not encrypted: whoever can read and change what passes there reads the password and can "
+            : $"The connection to {text} is not encrypted: whoever can read and change what passes there reads the password and can "
                 + "make any number look free. Use TLS (ssl=true in the connection string), or a network that nobody else reaches.";
     }
 
