@@ -7,8 +7,13 @@
 //   'c'  rest: number (4 bytes) a piece of a string, PieceSize bytes; a piece that is missing is all zeros
 //   'l'  no rest               a list -> index of its first element, and of the one behind its last (8 bytes each)
 //   'e'  rest: index (8 bytes) an element of a list
+//   'm'  rest: the member      a member of a set
+//   'z'  rest: the member      a member of a sorted set -> its score
+//   'o'  rest: score, member   the same, in their order
+//   't'  no rest               when a hash, set or sorted set expires, in Unix milliseconds (8 bytes)
+//   'x'  no name; rest: time, name  the same, in their order
 //
-// Numbers are big-endian, so that pieces and elements lie in their order. These are stored bytes: they do not change.
+// Numbers are big-endian, so that entries are in the order of the numbers; so are scores, see OfScore. These are stored bytes: they do not change.
 using System.Buffers.Binary;
 
 namespace Lookup.Embedded.Engine;
@@ -21,6 +26,14 @@ internal sealed class EngineKey
     internal const byte Piece = (byte)'c';
     internal const byte List = (byte)'l';
     internal const byte Element = (byte)'e';
+    internal const byte Member = (byte)'m';
+    internal const byte Scored = (byte)'z';
+    internal const byte Ordered = (byte)'o';
+    internal const byte Expiry = (byte)'t';
+    internal const byte Expiring = (byte)'x';
+
+    /// <summary>All kinds.</summary>
+    internal static ReadOnlySpan<byte> Kinds => [Hash, String, Piece, List, Element, Member, Scored, Ordered, Expiry, Expiring];
 
     /// <summary>Bytes of a string in one entry. A write to a Bloom filter changes one block of 32 bytes.</summary>
     internal const int PieceSize = 64;
@@ -58,5 +71,21 @@ internal sealed class EngineKey
         Span<byte> rest = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(rest, index);
         return Of(Element, name, rest);
+    }
+
+    /// <summary>Eight bytes that sort as the scores do.</summary>
+    internal static byte[] OfScore(double score)
+    {
+        var bits = BitConverter.DoubleToInt64Bits(score);
+        var bytes = new byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, bits >= 0 ? bits ^ long.MinValue : ~bits);
+        return bytes;
+    }
+
+    /// <summary>The score of <see cref="OfScore"/>.</summary>
+    internal static double ScoreOf(ReadOnlySpan<byte> bytes)
+    {
+        var bits = BinaryPrimitives.ReadInt64BigEndian(bytes);
+        return BitConverter.Int64BitsToDouble(bits < 0 ? bits ^ long.MinValue : ~bits);
     }
 }

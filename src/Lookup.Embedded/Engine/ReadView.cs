@@ -21,9 +21,30 @@ internal abstract class ReadView
     internal virtual byte[]? HashGet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field) => Get(Names.Of(EngineKey.Hash, name, field));
 
     /// <summary>Calls back with each field of a hash and its value, in the order of the fields.</summary>
-    internal void HashEach(ReadOnlySpan<byte> name, FieldAction each)
+    internal void HashEach(ReadOnlySpan<byte> name, FieldAction each) => Each(EngineKey.Hash, name, each);
+
+    /// <summary>Calls back with each member of a set, in their order.</summary>
+    internal void SetEach(ReadOnlySpan<byte> name, FieldAction each) => Each(EngineKey.Member, name, each);
+
+    /// <summary>Members of a sorted set.</summary>
+    internal long SortedCount(ReadOnlySpan<byte> name)
     {
-        var prefix = Names.Of(EngineKey.Hash, name).ToArray();
+        long count = 0;
+        Each(EngineKey.Scored, name, (_, _) => count++);
+        return count;
+    }
+
+    /// <summary>Members of a sorted set by their scores, ascending.</summary>
+    internal List<(double Score, byte[] Member)> SortedAll(ReadOnlySpan<byte> name)
+    {
+        var all = new List<(double, byte[])>();
+        Each(EngineKey.Ordered, name, (rest, _) => all.Add((EngineKey.ScoreOf(rest), rest[sizeof(long)..].ToArray())));
+        return all;
+    }
+
+    private void Each(byte kind, ReadOnlySpan<byte> name, FieldAction each)
+    {
+        var prefix = Names.Of(kind, name).ToArray();
         Scan(prefix, (key, value) =>
         {
             each(key[prefix.Length..], value);
@@ -36,11 +57,15 @@ internal abstract class ReadView
         if (StringLength(name) >= 0 || ListLength(name) > 0)
             return true;
         var found = false;
-        Scan(Names.Of(EngineKey.Hash, name).ToArray(), (_, _) =>
+        foreach (var kind in (ReadOnlySpan<byte>)[EngineKey.Hash, EngineKey.Member, EngineKey.Scored])
         {
-            found = true;
-            return false;
-        });
+            Scan(Names.Of(kind, name).ToArray(), (_, _) =>
+            {
+                found = true;
+                return false;
+            });
+        }
+
         return found;
     }
 

@@ -6,6 +6,9 @@ namespace Lookup.Embedded.Engine;
 /// <summary>Reads and changes the values of Redis; what was changed is seen by later reads, and by others after the commit.</summary>
 internal sealed class WriteView : ReadView, IDisposable
 {
+    // So that no command takes long.
+    private const int MaxExpired = 16;
+
     private readonly RocksDb _database;
     private readonly ReadOptions _options = new ReadOptions().SetVerifyChecksums(true);
     private readonly WriteBatchWithIndex _batch = new(reservedBytes: 0, overwriteKeys: true);
@@ -87,11 +90,12 @@ internal sealed class WriteView : ReadView, IDisposable
     internal bool Delete(ReadOnlySpan<byte> name)
     {
         var wasThere = Exists(name);
-        foreach (var kind in (ReadOnlySpan<byte>)[EngineKey.Hash, EngineKey.Piece, EngineKey.Element])
+        foreach (var kind in (ReadOnlySpan<byte>)[EngineKey.Hash, EngineKey.Piece, EngineKey.Element, EngineKey.Member, EngineKey.Scored, EngineKey.Ordered])
         {
             DeleteAll(Names.Of(kind, name).ToArray());
         }
 
+        Persist(name);
         _batch.Delete(Names.Of(EngineKey.String, name));
         SetEnds(name, 0, 0);
         _lastField = [];
@@ -101,7 +105,7 @@ internal sealed class WriteView : ReadView, IDisposable
     /// <summary>Removes everything.</summary>
     internal void DeleteAll()
     {
-        foreach (var kind in (ReadOnlySpan<byte>)[EngineKey.Hash, EngineKey.String, EngineKey.Piece, EngineKey.List, EngineKey.Element])
+        foreach (var kind in EngineKey.Kinds)
         {
             DeleteAll([kind]);
         }
@@ -123,6 +127,71 @@ internal sealed class WriteView : ReadView, IDisposable
 
     /// <summary>Lets a string that is there go at a time.</summary>
     internal void StringExpire(ReadOnlySpan<byte> name, long expires) => PutHead(name, StringLength(name), expires);
+
+    /// <summary>Adds a member to a set.</summary>
+    /// <returns>Whether it is new.</returns>
+    internal bool SetAdd(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
+    {
+        var key = Names.Of(EngineKey.Member, name, member);
+        var isNew = Get(key) is null;
+        _batch.Put(key, []);
+        return isNew;
+    }
+
+    /// <summary>Adds a member to a sorted set, or changes its score.</summary>
+    /// <returns>Whether it is new.</returns>
+    internal bool SortedAdd(ReadOnlySpan<byte> name, double score, ReadOnlySpan<byte> member)
+    {
+        var isNew = !SortedRemove(name, member);
+        var bytes = EngineKey.OfScore(score);
+        _batch.Put(Names.Of(EngineKey.Scored, name, member), bytes);
+        _batch.Put(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]), []);
+        return isNew;
+    }
+
+    /// <summary>Removes a member of a sorted set.</summary>
+    /// <returns>Whether it was there.</returns>
+    internal bool SortedRemove(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
+    {
+        if (Get(Names.Of(EngineKey.Scored, name, member)) is not { } bytes)
+            return false;
+        _batch.Delete(Names.Of(EngineKey.Scored, name, member));
+        _batch.Delete(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]));
+        return true;
+    }
+
+    /// <summary>Lets a hash, set or sorted set expire at a time. It is removed by the first later call of this method.</summary>
+    internal void Expire(ReadOnlySpan<byte> name, long expires)
+    {
+        Persist(name);
+        var time = new byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(time, expires);
+        _batch.Put(Names.Of(EngineKey.Expiry, name), time);
+        _batch.Put(Names.Of(EngineKey.Expiring, [], [.. time, .. name]), []);
+
+        var expired = new List<byte[]>();
+        var prefix = Names.Of(EngineKey.Expiring, []).ToArray();
+        Scan(prefix, (key, _) =>
+        {
+            var rest = key[prefix.Length..];
+            if (BinaryPrimitives.ReadInt64BigEndian(rest) > Now || expired.Count == MaxExpired)
+                return false;
+            expired.Add(rest[sizeof(long)..].ToArray());
+            return true;
+        });
+        expired.ForEach(one => Delete(one));
+    }
+
+    /// <summary>Takes back what <see cref="Expire"/> set.</summary>
+    /// <returns>Whether it was set.</returns>
+    internal bool Persist(ReadOnlySpan<byte> name)
+    {
+        if (Get(Names.Of(EngineKey.Expiry, name)) is not { } time)
+            return false;
+        _batch.Delete(Names.Of(EngineKey.Expiry, name));
+        _batch.Delete(Names.Of(EngineKey.Expiring, [], [.. time, .. name]));
+        return true;
+    }
 
     /// <summary>Overwrites bytes of a string, which is made or made longer with zeros where needed.</summary>
     /// <returns>Its length.</returns>

@@ -70,6 +70,34 @@ internal static class Commands
                 reply.Array(elements.Count);
                 elements.ForEach(element => reply.Bytes(element));
                 return true;
+            // All of it at once: a read holds up no other connection.
+            case CommandKind.HScan:
+                reply.Array(2);
+                reply.Bytes("0"u8);
+                Fields(view, command, reply, withValues: true);
+                return true;
+            case CommandKind.SScan:
+                reply.Array(2);
+                reply.Bytes("0"u8);
+                Members(view, command, reply);
+                return true;
+            case CommandKind.SMembers:
+                Members(view, command, reply);
+                return true;
+            case CommandKind.ZCard:
+                reply.Number(view.SortedCount(command[1]));
+                return true;
+            case CommandKind.ZRangeByScore:
+                Range(view, command, reply, least: 2, isReversed: false);
+                return true;
+            case CommandKind.ZRevRangeByScore:
+                Range(view, command, reply, least: 3, isReversed: true);
+                return true;
+            case CommandKind.Time:
+                reply.Array(2);
+                reply.Bytes(Ascii(view.Now / 1000));
+                reply.Bytes(Ascii(view.Now % 1000 * 1000));
+                return true;
             default:
                 return false;
         }
@@ -146,6 +174,39 @@ internal static class Commands
                     view.StringExpire(command[1], view.Now + command.Number(2));
                 reply.Number(isString ? 1 : 0);
                 return true;
+            case CommandKind.Expire:
+                Expire(view, command, reply);
+                return true;
+            case CommandKind.Persist:
+                reply.Number(view.Persist(command[1]) ? 1 : 0);
+                return true;
+            case CommandKind.SAdd:
+                long members = 0;
+                for (var i = 2; i < command.Count; i++)
+                {
+                    members += view.SetAdd(command[1], command[i]) ? 1 : 0;
+                }
+
+                reply.Number(members);
+                return true;
+            case CommandKind.ZAdd:
+                long scored = 0;
+                for (var i = 2; i < command.Count; i += 2)
+                {
+                    scored += view.SortedAdd(command[1], Score(command[i]), command[i + 1]) ? 1 : 0;
+                }
+
+                reply.Number(scored);
+                return true;
+            case CommandKind.ZRem:
+                long gone = 0;
+                for (var i = 2; i < command.Count; i++)
+                {
+                    gone += view.SortedRemove(command[1], command[i]) ? 1 : 0;
+                }
+
+                reply.Number(gone);
+                return true;
             case CommandKind.SetRange:
                 reply.Number(view.StringSetRange(command[1], command.Number(2), command[3]));
                 return true;
@@ -197,13 +258,70 @@ internal static class Commands
         all.ForEach(one => reply.Bytes(one));
     }
 
+    private static void Members(ReadView view, Command command, IReply reply)
+    {
+        var all = new List<byte[]>();
+        view.SetEach(command[1], (member, _) => all.Add(member.ToArray()));
+        reply.Array(all.Count);
+        all.ForEach(one => reply.Bytes(one));
+    }
+
+    // KEY MIN MAX, or KEY MAX MIN where it is reversed, and LIMIT with an offset and a count.
+    private static void Range(ReadView view, Command command, IReply reply, int least, bool isReversed)
+    {
+        var (min, isAboveMin) = Bound(command[least]);
+        var (max, isBelowMax) = Bound(command[5 - least]);
+        var (skip, take) = (0L, -1L);
+        if (command.Count > 4)
+        {
+            if (command.Count != 7 || !command.Is(4, "LIMIT"u8))
+                throw new CommandFault("ERR syntax error");
+            (skip, take) = (command.Number(5), command.Number(6));
+        }
+
+        var found = view.SortedAll(command[1])
+            .Where(one => (isAboveMin ? one.Score > min : one.Score >= min) && (isBelowMax ? one.Score < max : one.Score <= max))
+            .ToList();
+        if (isReversed)
+            found.Reverse();
+        var members = found.Skip((int)skip).Take(take < 0 ? int.MaxValue : (int)Math.Min(take, int.MaxValue)).ToList();
+        reply.Array(members.Count);
+        members.ForEach(one => reply.Bytes(one.Member));
+    }
+
+    private static (double Score, bool IsOpen) Bound(ReadOnlySpan<byte> text) =>
+        text.StartsWith("("u8) ? (Score(text[1..]), true) : (Score(text), false);
+
+    private static double Score(ReadOnlySpan<byte> text)
+    {
+        var sign = text.StartsWith("-"u8) ? -1 : 1;
+        if (System.Text.Ascii.EqualsIgnoreCase(text.TrimStart("+-"u8), "inf"u8))
+            return sign * double.PositiveInfinity;
+        return Utf8Parser.TryParse(text, out double score, out var used) && used == text.Length
+            ? score
+            : throw new CommandFault("ERR value is not a valid float");
+    }
+
+    private static byte[] Ascii(long number) => Encoding.ASCII.GetBytes(number.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    private static void Expire(WriteView view, Command command, IReply reply)
+    {
+        var expires = view.Now + (command.Number(2) * 1000);
+        var exists = view.Exists(command[1]);
+        if (view.StringLength(command[1]) >= 0)
+            view.StringExpire(command[1], expires);
+        else if (exists)
+            view.Expire(command[1], expires);
+        reply.Number(exists ? 1 : 0);
+    }
+
     private static void Increment(WriteView view, Command command, IReply reply)
     {
         long number = 0;
         if (view.HashGet(command[1], command[2]) is { } value && (!Utf8Parser.TryParse(value, out number, out var used) || used != value.Length))
             throw new CommandFault("ERR hash value is not an integer");
         number = checked(number + command.Number(3));
-        view.HashSet(command[1], command[2], Encoding.ASCII.GetBytes(number.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        view.HashSet(command[1], command[2], Ascii(number));
         reply.Number(number);
     }
 
@@ -233,20 +351,51 @@ internal static class Commands
         reply.Status("OK");
     }
 
+    // SET u1, as the filters are written; or SET u16 and INCRBY u16 with OVERFLOW SAT at whole bytes, as buckets are counted.
     private static void BitField(WriteView view, Command command, IReply reply)
     {
-        if (command.Count < 6 || (command.Count - 2) % 4 != 0)
-            throw new CommandFault("ERR syntax error");
-        var changes = new (long, bool)[(command.Count - 2) / 4];
-        for (var i = 0; i < changes.Length; i++)
+        if (command.Is(2, "SET"u8) && command.Is(3, "u1"u8))
         {
-            var at = 2 + (4 * i);
-            if (!command.Is(at, "SET"u8) || !command.Is(at + 1, "u1"u8))
-                throw new CommandFault("ERR only SET u1 is possible here");
-            changes[i] = (command.Number(at + 2), Bit(command, at + 3));
+            if (command.Count < 6 || (command.Count - 2) % 4 != 0)
+                throw new CommandFault("ERR syntax error");
+            var changes = new (long, bool)[(command.Count - 2) / 4];
+            for (var i = 0; i < changes.Length; i++)
+            {
+                var at = 2 + (4 * i);
+                if (!command.Is(at, "SET"u8) || !command.Is(at + 1, "u1"u8))
+                    throw new CommandFault("ERR only SET u1 is possible beside SET u1");
+                changes[i] = (command.Number(at + 2), Bit(command, at + 3));
+            }
+
+            Bits(view, command, changes, reply, isArray: true);
+            return;
         }
 
-        Bits(view, command, changes, reply, isArray: true);
+        var first = command.Is(2, "OVERFLOW"u8) && command.Is(3, "SAT"u8) ? 4 : 2;
+        if (command.Count <= first || (command.Count - first) % 4 != 0)
+            throw new CommandFault("ERR syntax error");
+        var answers = new List<long>();
+        for (var at = first; at < command.Count; at += 4)
+        {
+            var isSet = command.Is(at, "SET"u8);
+            var offset = command.Number(at + 2);
+            if ((!isSet && (first == 2 || !command.Is(at, "INCRBY"u8))) || !command.Is(at + 1, "u16"u8) || offset < 0 || offset % 8 != 0)
+                throw new CommandFault("ERR only SET u1, SET u16 and, with OVERFLOW SAT, INCRBY u16 at whole bytes are possible");
+            var before = Number16(view, command[1], offset / 8);
+            var after = Math.Clamp(isSet ? command.Number(at + 3) : before + command.Number(at + 3), 0, ushort.MaxValue);
+            view.StringSetRange(command[1], offset / 8, [(byte)(after >> 8), (byte)after]);
+            answers.Add(isSet ? before : after);
+        }
+
+        reply.Array(answers.Count);
+        answers.ForEach(reply.Number);
+    }
+
+    // Two bytes of a string; what is beyond its end is zero.
+    private static long Number16(ReadView view, ReadOnlySpan<byte> name, long at)
+    {
+        var bytes = view.StringRange(name, at, Math.Clamp(view.StringLength(name) - at, 0, 2));
+        return ((bytes.Length > 0 ? bytes[0] : 0) << 8) | (bytes.Length > 1 ? bytes[1] : 0);
     }
 
     private static void Bits(WriteView view, Command command, ReadOnlySpan<(long, bool)> changes, IReply reply, bool isArray)

@@ -24,19 +24,19 @@ internal sealed class LuaScripts : IDisposable
         end
         redis = {
           call = call,
-          sha1hex = sha1hex,
           pcall = function(...)
             local value, fault = raw(...)
             if fault then return {err = fault} end
             return value
           end,
+          sha1hex = sha1hex,
         }
         struct = {pack = string.pack, unpack = string.unpack}
         """;
 
     private readonly LuaState _lua = new();
     private readonly LuaFunction _call;
-    private readonly LuaFunction _sha1Hex;
+    private readonly LuaFunction _sha1;
     private readonly LuaReply _reply;
     private readonly Command _command = new();
     private readonly Dictionary<string, int> _loaded = new(StringComparer.Ordinal);
@@ -48,16 +48,16 @@ internal sealed class LuaScripts : IDisposable
     {
         _reply = new LuaReply(_lua);
         _call = _ => Call();
-        _sha1Hex = _ => Sha1Hex();
+        _sha1 = _ => Sha1();
         Check(_lua.LoadBuffer(Encoding.UTF8.GetBytes(Prelude), "prelude"));
         _lua.PushCFunction(_call);
-        _lua.PushCFunction(_sha1Hex);
+        _lua.PushCFunction(_sha1);
         Check(_lua.PCall(2, 0, 0));
     }
 
-    /// <summary>The SHA-1 of a text in hexadecimal digits, which is also the name of a script.</summary>
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "The protocol sets it; it guards nothing.")]
-    private static string NameOf(ReadOnlySpan<byte> text) => Convert.ToHexStringLower(SHA1.HashData(text));
+    /// <summary>The name of a script: the SHA-1 of its text.</summary>
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "It is a name, which the protocol sets.")]
+    private static string NameOf(ReadOnlySpan<byte> script) => Convert.ToHexStringLower(SHA1.HashData(script));
 
     /// <summary>Keeps a script under its name.</summary>
     /// <exception cref="CommandFault">It is no Lua.</exception>
@@ -141,10 +141,14 @@ internal sealed class LuaScripts : IDisposable
         }
     }
 
-    private unsafe int Sha1Hex()
+    // What no string is has the digest of nothing, as in redis.
+    private unsafe int Sha1()
     {
-        var text = LuaNative.lua_tolstring(_lua.Handle, 1, out var size);
-        _lua.PushString(NameOf(new ReadOnlySpan<byte>(text, (int)size)));
+        var text = LuaNative.lua_type(_lua.Handle, 1) is (int)LuaType.String
+            ? NameOf(new ReadOnlySpan<byte>(LuaNative.lua_tolstring(_lua.Handle, 1, out var size), (int)size))
+            : NameOf([]);
+        _lua.SetTop(0);
+        _lua.PushString(text);
         return 1;
     }
 
