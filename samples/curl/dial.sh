@@ -1,16 +1,24 @@
 #!/bin/sh
-# One check over JSON; only VERDICT_ALLOW permits.
-# usage: dial.sh URL ORGANISATION NUMBER -> "DIAL NUMBER" and exit 0, else "SKIP NUMBER" and exit 1
+# One check over JSON; only VERDICT_ALLOW within its reusableFor permits.
+# usage: dial.sh URL ORGANISATION NUMBER -> "DIAL NUMBER", with the number that was decided, and exit 0; else "SKIP NUMBER" and exit 1
 url=$1
 organisation=$2
 number=$3
 
-answer=$(curl -sS --fail-with-body --noproxy '*' --max-time 5 "$url/v1/check" --json \
+# The last line is the number of seconds that the answer took.
+answer=$(LC_ALL=C curl -sS --fail-with-body --noproxy '*' --max-time 5 --write-out '\n%{time_total}' "$url/v1/check" --json \
   "{\"number\": \"$number\", \"question\": {\"organisation\": \"$organisation\", \"purpose\": \"PURPOSE_COMMERCIAL\"}}") || answer=
 
-# A curl that failed, an empty answer and every other verdict end here alike.
-if printf '%s' "$answer" | tr -d ' \n' | grep -q '"verdict":"VERDICT_ALLOW"'; then
-  echo "DIAL $number"
+took=$(printf '%s\n' "$answer" | tail -n 1)
+json=$(printf '%s\n' "$answer" | sed '$d' | tr -d ' \n')
+decided=$(printf '%s' "$json" | sed -n 's/.*"number":"\(+[0-9]*\)".*/\1/p')
+# Not there where the answer permits nothing: an answer to "what if", or one that has expired.
+seconds=$(printf '%s' "$json" | sed -n 's/.*"reusableFor":"\([0-9.]*\)s".*/\1/p')
+
+# A curl that failed, an empty answer, every other verdict and an answer that took too long end here alike.
+if printf '%s' "$json" | grep -q '"verdict":"VERDICT_ALLOW"' && [ -n "$decided" ] &&
+  awk -v took="$took" -v may="${seconds:-0}" 'BEGIN { exit !(took + 0 < may + 0) }'; then
+  echo "DIAL $decided"
 else
   echo "SKIP $number"
   exit 1

@@ -41,7 +41,8 @@ await foreach (var result in lookup.CheckAsync(args[2..].ToAsyncEnumerable(), qu
 foreach (var number in callable)
 {
     var result = await lookup.CheckAsync(number, question);
-    Console.WriteLine(result.MayCall ? $"DIAL {number}" : $"SKIP {result}");
+    // The number that was decided, not the text that was asked about.
+    Console.WriteLine(result.MayCall ? $"DIAL {result.Number}" : $"SKIP {result}");
     undecided += result.State == CheckState.Answered ? 0 : 1;
 }
 

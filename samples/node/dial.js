@@ -1,4 +1,5 @@
-// A dialer in Node: sorts a list over CheckStream, and asks again just before each call. Only VERDICT_ALLOW permits.
+// A dialer in Node: sorts a list over CheckStream, and asks again just before each call. Only VERDICT_ALLOW
+// within its reusable_for permits.
 // usage: node dial.js ADDRESS ORGANISATION NUMBER... -> a line for each number; exit 1 if one could not be decided
 const path = require('path');
 const modules = path.join(__dirname, '../../tests/clients/node/node_modules');
@@ -12,7 +13,7 @@ if (numbers.length === 0) {
 }
 
 const definition = loader.loadSync('lookup/v1/lookup_service.proto', {
-  includeDirs: [path.join(__dirname, '../../protos')], enums: String, longs: String, defaults: true,
+  includeDirs: [path.join(__dirname, '../../protos')], enums: String, longs: String, defaults: true, keepCase: true,
 });
 const { LookupService } = grpc.loadPackageDefinition(definition).lookup.v1;
 const client = new LookupService(address, grpc.credentials.createInsecure());
@@ -35,10 +36,19 @@ const sort = (chunk) => new Promise((resolve) => {
   call.end();
 });
 
+// Milliseconds; 0 where the answer permits nothing: an answer to "what if", or one that has expired.
+const milliseconds = (duration) => (duration ? Number(duration.seconds) * 1000 + duration.nanos / 1e6 : 0);
+
 const check = (number) => new Promise((resolve) => {
+  const sent = performance.now();
   client.Check({ number, question }, { deadline: deadline() }, (error, response) => {
-    const decision = response && response.decision;
-    resolve(!error && decision && !decision.hypothetical ? decision.verdict : 'NOT_ANSWERED');
+    if (error || !response || !response.decision) {
+      resolve({ verdict: 'NOT_ANSWERED' });
+      return;
+    }
+    const { verdict, reusable_for: may } = response.decision;
+    const expired = verdict === 'VERDICT_ALLOW' && !(performance.now() - sent < milliseconds(may));
+    resolve({ verdict: expired ? 'WHAT_IF_OR_EXPIRED' : verdict, decided: response.number });
   });
 });
 
@@ -46,8 +56,9 @@ const check = (number) => new Promise((resolve) => {
   let undecided = 0;
   const sorted = await sort(numbers);
   for (let i = 0; i < numbers.length; i++) {
-    const verdict = sorted[i] === 'VERDICT_ALLOW' ? await check(numbers[i]) : sorted[i];
-    console.log(`${verdict === 'VERDICT_ALLOW' ? 'DIAL' : 'SKIP'} ${numbers[i]} ${verdict}`);
+    const { verdict, decided } = sorted[i] === 'VERDICT_ALLOW' ? await check(numbers[i]) : { verdict: sorted[i] };
+    // The number that was decided, not the text that was asked about.
+    console.log(verdict === 'VERDICT_ALLOW' && decided ? `DIAL ${decided} ${verdict}` : `SKIP ${numbers[i]} ${verdict}`);
     undecided += verdict === 'NOT_ANSWERED' ? 1 : 0;
   }
   client.close();

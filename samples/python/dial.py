@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A dialer in Python: sorts a list over CheckStream, and asks again just before each call. Only VERDICT_ALLOW permits.
+"""A dialer in Python: sorts a list over CheckStream, and asks again just before each call. Only VERDICT_ALLOW
+within its reusable_for permits.
 
 usage: dial.py ADDRESS ORGANISATION NUMBER... -> a line for each number; exit 1 if one could not be decided
 
@@ -9,6 +10,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -58,17 +60,25 @@ def main(address, organisation, numbers):
         except grpc.RpcError as error:
             print(error.details(), file=sys.stderr)
 
-        for number, sorted_as in zip(numbers, verdicts):
-            decided = sorted_as
+        for number, decided in zip(numbers, verdicts):
+            may_call = False
             if decided == allow:
+                sent = time.monotonic()
                 try:
-                    decision = check(message("CheckRequest")(number=number, question=question), timeout=SECONDS).decision
-                    decided = None if decision.hypothetical else decision.verdict
+                    response = check(message("CheckRequest")(number=number, question=question), timeout=SECONDS)
+                    decided = response.decision.verdict
+                    # 0 where the answer permits nothing: an answer to "what if", or one that has expired.
+                    reusable = response.decision.reusable_for.ToTimedelta().total_seconds()
+                    may_call = decided == allow and time.monotonic() - sent < reusable
                 except grpc.RpcError:
                     decided = None
             undecided += decided is None
             name = "NOT_ANSWERED" if decided is None else verdict.values_by_number[decided].name if decided in verdict.values_by_number else str(decided)
-            print("DIAL" if decided == allow else "SKIP", number, name)
+            if may_call:
+                # The number that was decided, not the text that was asked about.
+                print("DIAL", response.number, name)
+            else:
+                print("SKIP", number, "WHAT_IF_OR_EXPIRED" if decided == allow else name)
     return 1 if undecided else 0
 
 

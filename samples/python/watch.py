@@ -1,25 +1,35 @@
 #!/usr/bin/env python3
 """Takes numbers off an active list as soon as something new is known of them, over the Watch stream.
 
-usage: watch.py ADDRESS ORGANISATION LIST -> LIST has a number a line; exit 3 if changes were lost: scrub the list again
+usage: watch.py ADDRESS ORGANISATION LIST -> LIST has a number in E.164 a line; exit 3 if changes were lost: scrub LIST.stale
 
 A number that something new is known of leaves the list at once, whatever it is: check it again before it comes back. The
 token of what was done with is kept in LIST.token, so that a restart, or a connection that breaks, misses nothing.
+
+While the service is silent, or does not follow its store, LIST is moved to LIST.held, so that the dialer, which reads LIST before
+each call, has nothing to dial. It comes back when all changes until then have been told. LIST.token is written each second: a
+dialer that finds it older than some seconds, because this program was killed, dials nothing either. At the first start, and
+after exit 3, put a list there as LIST that was scrubbed after this had begun to watch.
 
 Needs what dial.py needs.
 """
 import os
 import pathlib
+import queue
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 PROTOS = pathlib.Path(__file__).resolve().parents[2] / "protos"
-SILENCE_SECONDS = 10
+SILENCE_SECONDS = 3  # three heartbeats
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 def load_messages():
@@ -47,24 +57,67 @@ def replace(path, text):
     os.replace(new, path)
 
 
-def take_off(path, number):
-    """Takes a number off the list; the dialer reads the list before each call."""
-    before = path.read_text(encoding="utf-8").split()
-    after = [line for line in before if line != number]
-    if after != before:
-        replace(path, "".join(line + "\n" for line in after))
-        print("OFF", number, flush=True)
+def held(path):
+    """Where the list waits while the service is silent."""
+    return path.with_name(path.name + ".held")
+
+
+def hold(path, why):
+    """Takes the list away from the dialer, which then dials from none."""
+    if path.exists():
+        os.replace(path, held(path))
+        print("HELD:", why, file=sys.stderr, flush=True)
+
+
+def bring_back(path):
+    """Gives the list back to the dialer; one that was put there meanwhile is newer."""
+    if held(path).exists() and not path.exists():
+        os.replace(held(path), path)
+        print("BACK", flush=True)
+
+
+def take_off(path, number=None):
+    """Takes a number off the list, and every line that is not E.164: no change would ever take that off."""
+    for file in (path, held(path)):
+        if file.exists():
+            before = file.read_text(encoding="utf-8").splitlines()
+            after = [line for line in before if line != number and E164.fullmatch(line)]
+            if after != before:
+                replace(file, "".join(line + "\n" for line in after))
+                print("OFF", *(line for line in before if line not in after), flush=True)
 
 
 def follow(watch, request, path, token_path):
-    """One stream; returns when it breaks."""
+    """One stream; raises when it breaks or is silent."""
     call = watch(request)
+    events = queue.SimpleQueue()
+
+    def read():
+        try:
+            for message in call:
+                events.put(message)
+            events.put(ConnectionError("the stream ended"))
+        except grpc.RpcError as error:
+            events.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
     try:
-        for message in call:
+        while True:
+            try:
+                message = events.get(timeout=SILENCE_SECONDS)
+            except queue.Empty:
+                raise ConnectionError("no heartbeat") from None
+            if isinstance(message, Exception):
+                raise message
             if message.WhichOneof("event") == "change":
                 take_off(path, message.change.number)
-            elif message.heartbeat.HasField("freshness") and message.heartbeat.freshness.ToTimedelta().total_seconds() > SILENCE_SECONDS:
-                print("STALE: the store does not answer; dial from no list until it does", file=sys.stderr, flush=True)
+            # Without a freshness the changes since the token are not all told yet.
+            elif (message.heartbeat.HasField("freshness")
+                  and message.heartbeat.freshness.ToTimedelta().total_seconds() <= SILENCE_SECONDS):
+                take_off(path)
+                bring_back(path)
+            else:
+                hold(path, "the service does not follow the store")
             # Only now: what came before is done with.
             replace(token_path, message.resume_token)
             request.resume_token = message.resume_token
@@ -73,13 +126,12 @@ def follow(watch, request, path, token_path):
 
 
 def main(address, organisation, path):
+    hold(path, "the service has not answered yet")
     message = load_messages()
     token_path = path.with_name(path.name + ".token")
     token = token_path.read_text(encoding="utf-8") if token_path.exists() else ""
     request = message("WatchRequest")(organisations=[organisation], resume_token=token)
-    # Silence is noticed: a connection that answers no ping is broken.
-    options = [("grpc.keepalive_time_ms", SILENCE_SECONDS * 1000), ("grpc.keepalive_timeout_ms", 5000)]
-    with grpc.insecure_channel(address, options) as channel:
+    with grpc.insecure_channel(address) as channel:
         watch = channel.unary_stream(
             "/lookup.v1.WatchService/Watch",
             request_serializer=lambda m: m.SerializeToString(),
@@ -87,9 +139,15 @@ def main(address, organisation, path):
         while True:
             try:
                 follow(watch, request, path, token_path)
+            except ConnectionError as error:
+                hold(path, error)
             except grpc.RpcError as error:
+                hold(path, f"{error.code().name} {error.details()}")
                 print(error.code().name, error.details(), file=sys.stderr, flush=True)
                 if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
+                    # Not to be brought back: nobody knows what it lacks.
+                    if held(path).exists():
+                        os.replace(held(path), path.with_name(path.name + ".stale"))
                     token_path.unlink(missing_ok=True)
                     return 3
                 if error.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED):
@@ -100,7 +158,11 @@ def main(address, organisation, path):
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main(sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])))
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        # However this ends, nobody takes numbers off the list any more.
+        hold(pathlib.Path(sys.argv[3]), "the watch has ended")

@@ -29,6 +29,9 @@ internal static class ExitCodes
     /// <summary>Check: no regime for this country and time.</summary>
     public const int NotCovered = 12;
 
+    /// <summary>Check: ALLOW, but an answer to "what if", or expired: it permits no call.</summary>
+    public const int PermitsNothing = 13;
+
     /// <summary>Stopped by Ctrl-C or a termination signal.</summary>
     public const int Interrupted = 130;
 }

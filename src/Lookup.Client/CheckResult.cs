@@ -81,8 +81,15 @@ public readonly struct CheckResult
     /// <summary>What the call to the service threw, for logs; null where it answered.</summary>
     public Exception? Exception => _failure;
 
-    /// <summary>Number, verdict and reason, on one line.</summary>
-    public override string ToString() => State == CheckState.Answered ? $"{Number} {Verdict} {Reason}" : $"{Number} {Verdict} {State}: {Message}";
+    /// <summary>Number, verdict and reason, on one line; for an ALLOW that permits no call also why it does not.</summary>
+    public override string ToString() => State != CheckState.Answered ? $"{Number} {Verdict} {State}: {Message}"
+        : WhyNot is { } why ? $"{Number} {Verdict} {Reason} (permits no call: {why})"
+        : $"{Number} {Verdict} {Reason}";
+
+    /// <summary>Why an ALLOW permits no call; null for one that does, and for every other verdict.</summary>
+    internal string? WhyNot => _verdict != Verdict.Allow || MayCall ? null
+        : Decision is { Hypothetical: true } ? "an answer to \"what if\""
+        : "expired";
 
     internal static CheckResult Answered(CheckResponse response, in Moment sent)
     {

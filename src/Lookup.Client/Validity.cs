@@ -6,9 +6,9 @@ namespace Lookup.Client;
 /// How long an ALLOW may be used.
 /// </summary>
 /// <remarks>
-/// The service says until when, by its own clock. Here it runs from the moment before the question was sent, for as long as the
-/// service's answer lies ahead of its call time: never longer than the service meant, however the clocks of the two machines
-/// differ. Both clocks of this machine must agree that it is not over: the monotonic one stands still while the machine
+/// The service says for how long (reusable_for; versions before it: until when and as of when, by its own clock). Here the time runs
+/// from the moment before the question was sent: never longer than the service meant, however the clocks of the two machines differ.
+/// Both clocks of this machine must agree that it is not over: the monotonic one stands still while the machine
 /// sleeps, and the wall clock can be set back.
 /// </remarks>
 internal sealed class Validity
@@ -34,13 +34,18 @@ internal sealed class Validity
     /// <param name="sent">The moment before the question was sent.</param>
     public static Validity? Of(Decision decision, Verdict verdict, in Moment sent)
     {
-        if (verdict is not Verdict.Allow || decision.Hypothetical || decision.CallTime is null || decision.ReusableUntil is null)
+        if (verdict is not Verdict.Allow || decision.Hypothetical)
         {
             return null;
         }
 
-        var duration = (decision.ReusableUntil - decision.CallTime).ToTimeSpan();
-        return duration > TimeSpan.Zero ? new Validity(sent.Clock, sent.Timestamp, sent.Wall, duration) : null;
+        var span = decision.ReusableFor;
+        if (span is null && decision is { CallTime: not null, ReusableUntil: not null })
+        {
+            span = decision.ReusableUntil - decision.CallTime;
+        }
+
+        return Durations.Age(span) is { } duration && duration > TimeSpan.Zero ? new Validity(sent.Clock, sent.Timestamp, sent.Wall, duration) : null;
     }
 }
 

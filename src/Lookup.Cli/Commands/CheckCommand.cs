@@ -2,6 +2,7 @@ using System.CommandLine;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.Client;
 using Lookup.V1;
 using Spectre.Console;
 
@@ -10,6 +11,12 @@ namespace Lookup.Cli.Commands;
 /// <summary>lookup check: may this number be called? The exit code is the verdict.</summary>
 internal sealed class CheckCommand : CliCommand
 {
+    /// <summary>What the exit code says, for the help.</summary>
+    public const string Codes =
+        "0 allow, 10 deny, 11 cannot tell, 12 not covered, 13 allow that permits nothing (what if, or expired), 1 error, 2 usage. Only 0 permits the call.";
+
+    private const int Attempts = 3;
+
     private readonly QuestionOptions _question;
     private readonly ConnectionOptions _connection;
     private readonly Option<int?> _reserve = new("--reserve")
@@ -31,17 +38,19 @@ internal sealed class CheckCommand : CliCommand
             "lookup check +33123456789 --org acme --purpose commercial --reserve 120",
             "lookup check +31612345678 --org acme --purpose commercial && dial +31612345678")
     {
-        ExitCodeHelp = "0 allow, 10 deny, 11 cannot tell, 12 not covered, 1 error, 2 usage. Only 0 permits the call.";
+        ExitCodeHelp = Codes;
         _question = new QuestionOptions(this);
         Options.Add(_all);
         Options.Add(_reserve);
         _connection = new ConnectionOptions(this);
     }
 
-    /// <summary>The exit code of a verdict. Only ALLOW is success, so that dialling only after success is safe.</summary>
-    public static int ExitCode(Verdict verdict) => verdict switch
+    /// <summary>
+    /// The exit code of an answer. Only an ALLOW that permits the call now is success, so that dialling only after success is safe.
+    /// </summary>
+    public static int ExitCode(in CheckResult result) => result.MayCall ? ExitCodes.Ok : result.Verdict switch
     {
-        Verdict.Allow => ExitCodes.Ok,
+        Verdict.Allow => ExitCodes.PermitsNothing,
         Verdict.Deny => ExitCodes.Deny,
         Verdict.NotCovered => ExitCodes.NotCovered,
         _ => ExitCodes.Unknown,
@@ -60,14 +69,14 @@ internal sealed class CheckCommand : CliCommand
             Reserve = parsed.GetValue(_reserve) is { } seconds ? new Reserve { Duration = new Duration { Seconds = seconds } } : null,
         };
         using var client = _connection.Connect(parsed);
-        var response = await client.CheckAsync(request, ct);
+        var (response, result) = await AskAsync(client, request, ct);
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(JsonText.Of(response));
         }
         else
         {
-            DecisionPrinter.Write(Shell.Console, response.Number, response.Decision);
+            DecisionPrinter.Write(Shell.Console, result);
             if (response.Reservation is { } reservation)
             {
                 Shell.Console.MarkupLine(
@@ -80,6 +89,21 @@ internal sealed class CheckCommand : CliCommand
             }
         }
 
-        return ExitCode(response.Decision.Verdict);
+        return ExitCode(result);
+    }
+
+    // The first answer may have expired on the way: it waited for the connection too. A reserved call is not counted twice for that.
+    private static async Task<(CheckResponse Response, CheckResult Result)> AskAsync(LookupClient client, CheckRequest request, CancellationToken ct)
+    {
+        for (var left = Attempts; ; left--)
+        {
+            var sent = Moment.Now(TimeProvider.System);
+            var response = await client.CheckAsync(request, ct);
+            var result = CheckResult.Answered(response, sent);
+            if (left == 1 || result.WhyNot is null || response.Decision.ReusableFor is null || request.Reserve is not null)
+            {
+                return (response, result);
+            }
+        }
     }
 }

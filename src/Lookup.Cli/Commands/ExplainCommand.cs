@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.Client;
 using Lookup.V1;
 
 namespace Lookup.Cli.Commands;
@@ -19,7 +20,7 @@ internal sealed class ExplainCommand : CliCommand
             "lookup explain +31612345678 --org acme --purpose commercial",
             $"lookup explain +31612345678 --org acme --purpose commercial --at {TimeText.Example} --without policy")
     {
-        ExitCodeHelp = "0 allow, 10 deny, 11 cannot tell, 12 not covered, 1 error, 2 usage. Only 0 permits the call.";
+        ExitCodeHelp = CheckCommand.Codes;
         _question = new QuestionOptions(this);
         _connection = new ConnectionOptions(this);
     }
@@ -35,18 +36,20 @@ internal sealed class ExplainCommand : CliCommand
             WhatIf = _question.WhatIf(parsed),
         };
         using var client = _connection.Connect(parsed);
+        var sent = Moment.Now(TimeProvider.System);
         var response = await client.ExplainAsync(request, ct);
+        var result = CheckResult.Answered(new CheckResponse { Number = response.Number, Decision = response.Decision }, sent);
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(JsonText.Of(response));
         }
         else
         {
-            DecisionPrinter.Write(Shell.Console, response.Number, response.Decision);
+            DecisionPrinter.Write(Shell.Console, result);
             DecisionPrinter.WriteSteps(Shell.Console, response.Steps);
             FactPrinter.Write(Shell.Console, response.Facts);
         }
 
-        return CheckCommand.ExitCode(response.Decision.Verdict);
+        return CheckCommand.ExitCode(result);
     }
 }

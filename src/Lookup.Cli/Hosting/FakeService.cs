@@ -30,7 +30,10 @@ internal sealed class FakeService : IAsyncDisposable
     /// <inheritdoc cref="LookupHost.ErrorCount"/>
     public long ErrorCount => _host.ErrorCount;
 
-    public static async Task<FakeService> StartAsync(LookupServerOptions options, CancellationToken ct)
+    /// <param name="options">Where it listens.</param>
+    /// <param name="ct">Ends the start.</param>
+    /// <param name="fake">What answers; null: the magic numbers alone.</param>
+    public static async Task<FakeService> StartAsync(LookupServerOptions options, CancellationToken ct, FakeLookup? fake = null)
     {
         var faults = options.Faults();
         if (faults.Count > 0)
@@ -38,7 +41,7 @@ internal sealed class FakeService : IAsyncDisposable
             throw CliException.Usage(string.Join(' ', faults));
         }
 
-        var host = LookupHost.BuildFake(options, new Answers(new FakeLookup()));
+        var host = LookupHost.BuildFake(options, new Answers(fake ?? new FakeLookup()));
         try
         {
             await host.StartAsync(ct);

@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Cli.Options;
+using Lookup.Client;
 using Lookup.V1;
 using Spectre.Console;
 
@@ -8,9 +9,11 @@ namespace Lookup.Cli.Output;
 /// <summary>Decisions for people: the verdict first, then why, by which rule, and until when.</summary>
 internal static class DecisionPrinter
 {
-    public static void Write(IAnsiConsole console, string number, Decision decision)
+    public static void Write(IAnsiConsole console, in CheckResult result)
     {
-        console.MarkupLine($"{Verdict(decision.Verdict)}  {Markup.Escape(number)}{(decision.Hypothetical ? "  [grey](what if, not a permission to call now)[/]" : "")}");
+        var decision = result.Decision!;
+        var not = decision.Hypothetical ? "what if" : result.WhyNot;
+        console.MarkupLine($"{Verdict(decision.Verdict)}  {Markup.Escape(result.Number)}{(not is null ? "" : $"  [grey]({Markup.Escape(not)}, not a permission to call now)[/]")}");
         foreach (var reason in decision.Reasons)
         {
             WriteReason(console, reason);

@@ -25,7 +25,7 @@ public sealed record FakeAnswer
     /// <summary>How long the answer takes; default: no time.</summary>
     public TimeSpan Delay { get; init; }
 
-    /// <summary>How long an ALLOW may be reused; zero: it is over when it arrives. Default: 500 ms.</summary>
+    /// <summary>How long an ALLOW may be reused; zero: it has expired when it arrives. Default: 500 ms.</summary>
     public TimeSpan ReusableFor { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>The answer is to a "what if" and permits nothing.</summary>

@@ -259,6 +259,7 @@ public sealed class FakeLookup : ILookupClient
         if (answer.Verdict == Verdict.Allow && !hypothetical)
         {
             decision.ReusableUntil = Timestamp.FromDateTimeOffset(now + answer.ReusableFor);
+            decision.ReusableFor = answer.ReusableFor > TimeSpan.Zero ? Duration.FromTimeSpan(answer.ReusableFor) : null;
         }
 
         if (answer.RetryAfter is { } pause)

@@ -97,16 +97,23 @@ internal sealed class FakeWatch(TimeProvider clock)
         }
     }
 
-    private WatchResponse Heartbeat(long at) => new()
+    // Without a freshness until all that was recorded before has been told, as the service does.
+    private WatchResponse Heartbeat(long at)
     {
-        Heartbeat = new Heartbeat
+        lock (_gate)
         {
-            Time = Timestamp.FromDateTimeOffset(clock.GetUtcNow()),
-            Freshness = new Duration(),
-            Interval = Duration.FromTimeSpan(Interval),
-        },
-        ResumeToken = Token(at),
-    };
+            return new()
+            {
+                Heartbeat = new Heartbeat
+                {
+                    Time = Timestamp.FromDateTimeOffset(clock.GetUtcNow()),
+                    Freshness = at == _dropped + _changes.Count ? new Duration() : null,
+                    Interval = Duration.FromTimeSpan(Interval),
+                },
+                ResumeToken = Token(at),
+            };
+        }
+    }
 
     private static bool Concerns(Fact fact, RepeatedField<string> organisations)
     {

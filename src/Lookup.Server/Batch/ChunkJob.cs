@@ -307,9 +307,11 @@ internal sealed class ChunkJob
         common.ConsistencyToken = _worker.Basis.Token(_services.Store);
         common.Hypothetical = open.Hypothetical;
         common.ValidUntil = validUntil is > 0 and < long.MaxValue ? FieldFaults.ToTimestamp(validUntil) : null;
-        common.ReusableUntil = validUntil > 0 && !open.Hypothetical
-            ? FieldFaults.ToTimestamp(Math.Min(validUntil, now - (long)age.TotalMilliseconds + _services.Options.FreshnessBoundMs))
-            : null;
+        var reusable = validUntil > 0 && !open.Hypothetical
+            ? Math.Min(validUntil, now - (long)age.TotalMilliseconds + _services.Options.FreshnessBoundMs)
+            : 0;
+        common.ReusableUntil = reusable > 0 ? FieldFaults.ToTimestamp(reusable) : null;
+        common.ReusableFor = reusable > 0 ? DecisionMapping.ReusableFor(reusable, now) : null;
         common.RetryAfter = unanswered ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(_services.Options.RetryAfterMs)) : null;
     }
 

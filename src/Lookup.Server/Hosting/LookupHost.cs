@@ -222,7 +222,7 @@ public sealed partial class LookupHost : IAsyncDisposable
 
             if (tls is not null)
             {
-                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Current()) });
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Current(protocols)) });
             }
         }
     }

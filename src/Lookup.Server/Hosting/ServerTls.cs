@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Hosting;
@@ -16,7 +17,7 @@ internal sealed class ServerTls
     private readonly LookupServerOptions _options;
     private readonly TimeProvider _clock;
     private readonly Lock _gate = new();
-    private SslServerAuthenticationOptions _current;
+    private Endpoints _current;
     private string _content;
     private long _looked;
 
@@ -52,8 +53,15 @@ internal sealed class ServerTls
         }
     }
 
-    /// <summary>What a connection that begins now is to be made with.</summary>
-    internal SslServerAuthenticationOptions Current()
+    /// <summary>Returns the TLS options of a connection that begins now.</summary>
+    /// <param name="protocols">The protocol of the endpoint: Http1 or Http2.</param>
+    internal SslServerAuthenticationOptions Current(HttpProtocols protocols)
+    {
+        var current = Refreshed();
+        return protocols == HttpProtocols.Http2 ? current.Http2 : current.Http1;
+    }
+
+    private Endpoints Refreshed()
     {
         lock (_gate)
         {
@@ -89,15 +97,18 @@ internal sealed class ServerTls
     private string Read() => string.Join('\0', new[] { _options.TlsCertificateFile, _options.TlsKeyFile, _options.ClientCaFile }
         .Select(path => path is null ? "" : File.ReadAllText(path)));
 
-    private SslServerAuthenticationOptions Make()
+    private Endpoints Make()
     {
         var certificate = X509Certificate2.CreateFromPemFile(_options.TlsCertificateFile!, _options.TlsKeyFile);
         var chain = new X509Certificate2Collection();
         chain.ImportFromPemFile(_options.TlsCertificateFile!);
-        var tls = new SslServerAuthenticationOptions
-        {
-            ServerCertificateContext = SslStreamCertificateContext.Create(certificate, chain, offline: true),
-        };
+        var context = SslStreamCertificateContext.Create(certificate, chain, offline: true);
+        return new Endpoints(Make(context, SslApplicationProtocol.Http11), Make(context, SslApplicationProtocol.Http2));
+    }
+
+    private SslServerAuthenticationOptions Make(SslStreamCertificateContext certificate, SslApplicationProtocol protocol)
+    {
+        var tls = new SslServerAuthenticationOptions { ServerCertificateContext = certificate, ApplicationProtocols = [protocol] };
         if (_options.ClientCaFile is { } authority)
         {
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
@@ -110,4 +121,8 @@ internal sealed class ServerTls
 
         return tls;
     }
+
+    // Options of its own for each endpoint: Kestrel fills in the protocols of the endpoint that uses them first, and the other one
+    // would then offer its clients a protocol that it does not speak.
+    private sealed record Endpoints(SslServerAuthenticationOptions Http1, SslServerAuthenticationOptions Http2);
 }

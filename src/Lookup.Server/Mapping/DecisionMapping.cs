@@ -43,8 +43,9 @@ internal static class DecisionMapping
             // What was only supposed is no permission to call, so there is nothing to reuse.
             case Verdict.Allow when !answer.Hypothetical:
                 var reusable = answer.Asked - (long)answer.Age.TotalMilliseconds + answer.FreshnessBoundMs;
-                result.ReusableUntil = FieldFaults.ToTimestamp(
-                    decision.ValidUntil > 0 ? Math.Min(reusable, decision.ValidUntil) : reusable);
+                reusable = decision.ValidUntil > 0 ? Math.Min(reusable, decision.ValidUntil) : reusable;
+                result.ReusableUntil = FieldFaults.ToTimestamp(reusable);
+                result.ReusableFor = ReusableFor(reusable, answer.Asked);
                 break;
             case Verdict.Unknown when decision.Primary is ReasonCode.StoreUnavailable or ReasonCode.NotFresh:
                 result.RetryAfter = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(answer.RetryAfterMs));
@@ -53,6 +54,13 @@ internal static class DecisionMapping
 
         return result;
     }
+
+    /// <summary>How long an ALLOW permits the call.</summary>
+    /// <param name="until">Until when, in Unix milliseconds.</param>
+    /// <param name="asked">When the question came in, in Unix milliseconds.</param>
+    /// <returns>Null where it has expired.</returns>
+    internal static Duration? ReusableFor(long until, long asked) =>
+        until > asked ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(until - asked)) : null;
 
     internal static V1.TraceStep Map(TraceStep step) => new()
     {

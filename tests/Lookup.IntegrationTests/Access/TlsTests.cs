@@ -65,6 +65,35 @@ public sealed class TlsTests : IDisposable
         Assert.DoesNotContain(whole, guarded.Server.Log.All, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Endpoints_WhicheverIsUsedFirst_OfferTheProtocolThatTheySpeak(bool grpcFirst)
+    {
+        _files.WriteServer();
+        var clock = new SteppingClock();
+        await using var guarded = await GuardedServer.StartAsync(configure: Tls, clock: clock);
+        var ports = new[]
+        {
+            (guarded.Server.Host.GrpcAddress.Port, Speaks: SslApplicationProtocol.Http2),
+            (guarded.Server.Host.JsonAddress.Port, Speaks: SslApplicationProtocol.Http11),
+        };
+        for (var round = 0; round < 2; round++)
+        {
+            foreach (var (port, speaks) in grpcFirst ? ports : ports.Reverse())
+            {
+                // A client that offers both, as curl does, gets the one; a client that offers none is let in, as a probe is.
+                Assert.Equal(speaks, (await HandshakeAsync(port, SslApplicationProtocol.Http2, SslApplicationProtocol.Http11)).Protocol);
+                Assert.Equal(speaks, (await HandshakeAsync(port, speaks)).Protocol);
+                Assert.Equal(default, (await HandshakeAsync(port)).Protocol);
+            }
+
+            // The same with the files of a renewed certificate.
+            _files.WriteServer();
+            clock.Advance(TimeSpan.FromSeconds(1.1));
+        }
+    }
+
     [Fact]
     public async Task ClientCertificate_OfTheAuthority_IsACredentialByAnyOfItsNames()
     {
@@ -174,20 +203,23 @@ public sealed class TlsTests : IDisposable
         return (await client.CheckAsync(Samples.NewNumber(), Samples.Question(), cancellationToken: Token)).State;
     }
 
-    private async Task<string> SerialAsync(GuardedServer guarded)
+    private async Task<string> SerialAsync(GuardedServer guarded) =>
+        (await HandshakeAsync(guarded.Server.Host.GrpcAddress.Port, SslApplicationProtocol.Http2)).Serial;
+
+    private async Task<(string Serial, SslApplicationProtocol Protocol)> HandshakeAsync(int port, params SslApplicationProtocol[] offered)
     {
         using var tcp = new TcpClient();
-        await tcp.ConnectAsync("127.0.0.1", guarded.Server.Host.GrpcAddress.Port, Token);
+        await tcp.ConnectAsync("127.0.0.1", port, Token);
         await using var tls = new SslStream(tcp.GetStream());
         await tls.AuthenticateAsClientAsync(
             new SslClientAuthenticationOptions
             {
                 TargetHost = "127.0.0.1",
-                ApplicationProtocols = [SslApplicationProtocol.Http2],
+                ApplicationProtocols = offered.Length > 0 ? [.. offered] : null,
                 CertificateChainPolicy = Policy(),
             },
             Token);
-        return ((X509Certificate2)tls.RemoteCertificate!).SerialNumber;
+        return (((X509Certificate2)tls.RemoteCertificate!).SerialNumber, tls.NegotiatedApplicationProtocol);
     }
 
     private X509ChainPolicy Policy()

@@ -3,7 +3,9 @@ using System.CommandLine.Parsing;
 using Lookup.Cli;
 using Lookup.Cli.Commands;
 using Lookup.Cli.Output;
+using Lookup.Client;
 using Lookup.V1;
+using Duration = Google.Protobuf.WellKnownTypes.Duration;
 
 namespace Lookup.IntegrationTests.Cli;
 
@@ -110,14 +112,22 @@ public class CommandLineTests
     }
 
     [Theory]
-    [InlineData(Verdict.Allow, 0)]
+    [InlineData(Verdict.Allow, 13)]
     [InlineData(Verdict.Deny, 10)]
     [InlineData(Verdict.Unknown, 11)]
     [InlineData(Verdict.NotCovered, 12)]
     [InlineData(Verdict.Unspecified, 11)]
     [InlineData((Verdict)99, 11)]
-    public void ExitCode_OfVerdict_IsZeroOnlyForAllow(Verdict verdict, int expected) =>
-        Assert.Equal(expected, CheckCommand.ExitCode(verdict));
+    public void ExitCode_OfVerdict_IsZeroOnlyForAnAllowThatPermitsTheCall(Verdict verdict, int without)
+    {
+        var permitted = new Decision { Verdict = verdict, ReusableFor = new Duration { Seconds = 3600 } };
+        Assert.Equal(verdict == Verdict.Allow ? 0 : without, Code(permitted));
+        Assert.Equal(without, Code(new Decision(permitted) { Hypothetical = true }));
+        Assert.Equal(without, Code(new Decision(permitted) { ReusableFor = null }));
+
+        static int Code(Decision decision) =>
+            CheckCommand.ExitCode(CheckResult.Answered(new CheckResponse { Number = "+31612345678", Decision = decision }, Moment.Now(TimeProvider.System)));
+    }
 
     private static RootCommand Root() => CliApp.Build(new Shell(TextWriter.Null, TextWriter.Null, Stream.Null, TimeProvider.System));
 

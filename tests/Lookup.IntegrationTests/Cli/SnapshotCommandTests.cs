@@ -36,7 +36,7 @@ public sealed class SnapshotCommandTests : IDisposable
         Assert.Equal(1, again.ExitCode);
         Assert.Contains("already.", again.Error, StringComparison.Ordinal);
         Assert.Contains("1 added, 5 removed, 1 changed, 94 unchanged", listed.Output, StringComparison.Ordinal);
-        Assert.Equal(0, check.ExitCode);
+        Assert.Equal(13, check.ExitCode);
     }
 
     [Fact]

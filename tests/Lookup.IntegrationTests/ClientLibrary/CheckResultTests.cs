@@ -3,6 +3,7 @@ using Lookup.Client;
 using Lookup.IntegrationTests.Cli;
 using Lookup.V1;
 using static Lookup.IntegrationTests.ClientLibrary.CheckScripts;
+using Duration = Google.Protobuf.WellKnownTypes.Duration;
 
 namespace Lookup.IntegrationTests.ClientLibrary;
 
@@ -39,6 +40,36 @@ public sealed class CheckResultTests
     }
 
     [Fact]
+    public async Task Check_AllowOfAnEarlierService_PermitsBetweenItsTwoDates()
+    {
+        var clock = new ManualClock();
+        var decision = Decision();
+        (decision.ReusableFor, decision.ReusableUntil) = (null, decision.CallTime + new Duration { Nanos = 500_000_000 });
+
+        var result = await CheckAsync(Response(decision), clock);
+
+        Assert.True(result.MayCall);
+        clock.Advance(TimeSpan.FromMilliseconds(500));
+        Assert.False(result.MayCall);
+    }
+
+    [Fact]
+    public async Task ToString_AllowThatPermitsNothing_SaysWhy()
+    {
+        var clock = new ManualClock();
+        var expired = await CheckAsync(Response(Decision(reusableSeconds: 0.5)), clock);
+        var hypothetical = Decision();
+        (hypothetical.Hypothetical, hypothetical.ReusableFor) = (true, null);
+
+        Assert.Equal($"{Number} Allow NothingForbids", expired.ToString());
+        clock.Advance(TimeSpan.FromMilliseconds(500));
+        Assert.Equal($"{Number} Allow NothingForbids (permits no call: expired)", expired.ToString());
+        Assert.Equal(
+            $"{Number} Allow NothingForbids (permits no call: an answer to \"what if\")", (await CheckAsync(Response(hypothetical), clock)).ToString());
+        Assert.DoesNotContain("permits", (await CheckAsync(Response(Decision(Verdict.Deny)), clock)).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Check_AllowWhileTheWallClockIsSetBack_EndsByTheOtherClock()
     {
         var clock = new ManualClock();
@@ -72,9 +103,11 @@ public sealed class CheckResultTests
         { "no decision", r => r.Decision = null },
         { "an empty decision", r => r.Decision = new Decision() },
         { "hypothetical", r => r.Decision.Hypothetical = true },
-        { "no time to reuse it", r => r.Decision.ReusableUntil = null },
-        { "no call time", r => r.Decision.CallTime = null },
-        { "over before it came", r => r.Decision.ReusableUntil = r.Decision.CallTime },
+        { "no time to reuse it", r => r.Decision.ReusableFor = null },
+        { "no time at all", r => r.Decision.ReusableFor = new() },
+        { "less than no time", r => r.Decision.ReusableFor = new() { Seconds = -1 } },
+        { "a time that cannot be read", r => r.Decision.ReusableFor = new() { Seconds = 1, Nanos = -1 } },
+        { "two dates, expired", r => (r.Decision.ReusableFor, r.Decision.ReusableUntil) = (null, r.Decision.CallTime) },
         { "about another number", r => r.Number = "+31612345679" },
         { "about no number", r => r.Number = "" },
     };

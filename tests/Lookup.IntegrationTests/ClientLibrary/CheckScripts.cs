@@ -19,7 +19,7 @@ internal static class CheckScripts
         Reasons = { new Reason { Code = verdict == Verdict.Allow ? ReasonCode.NothingForbids : ReasonCode.Objection, Text = "As scripted." } },
         // The service's clock is a year ahead of ours; nothing may depend on it.
         CallTime = Timestamp.FromDateTimeOffset(ManualClock.Start.AddYears(1)),
-        ReusableUntil = verdict == Verdict.Allow ? Timestamp.FromDateTimeOffset(ManualClock.Start.AddYears(1).AddSeconds(reusableSeconds)) : null,
+        ReusableFor = verdict == Verdict.Allow ? Duration.FromTimeSpan(TimeSpan.FromSeconds(reusableSeconds)) : null,
     };
 
     internal static CheckResponse Response(Decision decision, string number = Number) => new() { Decision = decision, Number = number };

@@ -191,7 +191,7 @@ public sealed class CheckShortcutTests : IAsyncLifetime
             Assert.Equal(content.Length - 5, BinaryPrimitives.ReadInt32BigEndian(content.AsSpan(1)));
             answer = CheckResponse.Parser.ParseFrom(content, 5, content.Length - 5);
             // What differs from call to call.
-            (answer.Decision.CallTime, answer.Decision.Age, answer.Decision.ReusableUntil) = (null, null, null);
+            (answer.Decision.CallTime, answer.Decision.Age, answer.Decision.ReusableUntil, answer.Decision.ReusableFor) = (null, null, null, null);
         }
 
         return new Reply(

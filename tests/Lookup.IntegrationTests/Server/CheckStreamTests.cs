@@ -33,6 +33,7 @@ public sealed class CheckStreamTests(LookupServer server) : IClassFixture<Lookup
         Assert.Equal("NL-2", answer.Common.Regime);
         Assert.Equal("NL-2", Assert.Single(answer.Regimes).Regime);
         Assert.NotNull(answer.Common.ReusableUntil);
+        Assert.Equal(answer.Common.ReusableUntil - answer.Common.CallTime, answer.Common.ReusableFor);
         Assert.False(answer.Common.Hypothetical);
     }
 

@@ -26,6 +26,7 @@ public sealed class CheckStreamTroubleTests
         Assert.Equal([ReasonCode.StoreUnavailable, ReasonCode.InvalidNumber], away.Reasons);
         Assert.NotNull(away.Common.RetryAfter);
         Assert.Null(away.Common.ReusableUntil);
+        Assert.Null(away.Common.ReusableFor);
 
         troubled.Trouble = _ => Task.CompletedTask;
         var back = await stream.AskAsync(3, ulong.Parse(number[1..]));

@@ -30,6 +30,7 @@ public sealed class CheckTests(LookupServer server) : IClassFixture<LookupServer
         Assert.False(decision.Hypothetical);
         // What it rests on must not grow older than the bound while it is reused.
         var reusable = decision.ReusableUntil.ToDateTime() - decision.CallTime.ToDateTime();
+        Assert.Equal(reusable, decision.ReusableFor.ToTimeSpan());
         var left = TimeSpan.FromMilliseconds(server.Options.FreshnessBoundMs) - decision.Age.ToTimeSpan();
         Assert.InRange(reusable, left - TimeSpan.FromMilliseconds(1), left + TimeSpan.FromMilliseconds(1));
         Assert.True(decision.ValidUntil.ToDateTime() > decision.CallTime.ToDateTime());
@@ -113,6 +114,7 @@ public sealed class CheckTests(LookupServer server) : IClassFixture<LookupServer
         Assert.Equal(Verdict.Allow, lawOnly.Verdict);
         Assert.True(lawOnly.Hypothetical);
         Assert.Null(lawOnly.ReusableUntil);
+        Assert.Null(lawOnly.ReusableFor);
     }
 
     [Fact]

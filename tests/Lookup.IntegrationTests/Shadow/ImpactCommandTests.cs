@@ -163,7 +163,8 @@ public sealed class ImpactCommandTests : IDisposable
             .Remove("de.json", "DE", "permission").WriteTo(_folder.PathOf("free"));
         var strict = Next().Change("de.json", "DE", "hours", rule => rule["kinds"] = new JsonArray("research")).WriteTo(_folder.PathOf("strict"));
         using var serve = ToolProcess.Start(
-            "serve", "--data", _folder.PathOf("data"), "--regimes", free, "--shadow-regimes", strict, "--listen", "127.0.0.1:0", "--json");
+            "serve", "--data", _folder.PathOf("data"), "--regimes", free, "--shadow-regimes", strict, "--listen", "127.0.0.1:0", "--json",
+            "--set", "FreshnessBoundMs=30000");
         await serve.UntilAsync(() => serve.Output.Contains('\n', StringComparison.Ordinal));
         var address = JsonNode.Parse(serve.Output)!;
 

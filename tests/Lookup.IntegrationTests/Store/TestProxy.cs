@@ -14,6 +14,7 @@ internal sealed class TestProxy : IAsyncDisposable
     private readonly Task _accepting;
     private readonly (byte[] Said, byte[] Instead)[] _changes;
     private volatile int _target;
+    private volatile TaskCompletionSource? _frozen;
 
     /// <param name="target">Port of the server.</param>
     /// <param name="changes">Words of the server, and what arrives instead; as long.</param>
@@ -31,8 +32,19 @@ internal sealed class TestProxy : IAsyncDisposable
     /// <summary>From now on connections that are made go to another server.</summary>
     internal void LeadTo(int target) => _target = target;
 
+    /// <summary>Holds up what either side says, without ending a connection.</summary>
+    internal void Freeze() => _frozen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Passes on what was held up, and what follows.</summary>
+    internal void Thaw()
+    {
+        _frozen?.TrySetResult();
+        _frozen = null;
+    }
+
     public async ValueTask DisposeAsync()
     {
+        Thaw();
         await _stop.CancelAsync();
         _listener.Stop();
         await _accepting;
@@ -86,6 +98,11 @@ internal sealed class TestProxy : IAsyncDisposable
                     {
                         instead.CopyTo(buffer, at);
                     }
+                }
+
+                if (_frozen is { } frozen)
+                {
+                    await frozen.Task;
                 }
 
                 await to.SendAsync(buffer.AsMemory(0, count), _stop.Token);
