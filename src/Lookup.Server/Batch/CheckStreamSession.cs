@@ -30,8 +30,8 @@ internal sealed class CheckStreamSession(
         services.Lane.OpenStream();
         drain.Track(context);
         using var stop = drain.Link(context);
-        using var reads = new IdleLimit(stop.Token, services.Options);
-        using var writes = new IdleLimit(context.CancellationToken, services.Options);
+        using var reads = new IdleLimit(services.Options, stop.Token);
+        using var writes = new IdleLimit(services.Options, context.CancellationToken);
         var writing = Task.CompletedTask;
         try
         {

@@ -76,7 +76,7 @@ internal sealed class FactEndpoint(
 
         drain.Track(context);
         using var stop = drain.Link(context);
-        using var idle = new IdleLimit(stop.Token, options);
+        using var idle = new IdleLimit(options, stop.Token);
         ImportSession? import = null;
         try
         {

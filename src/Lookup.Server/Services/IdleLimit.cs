@@ -7,7 +7,7 @@ namespace Lookup.Server.Services;
 /// <summary>
 /// How long a stream may wait for its caller: one that is idle takes a place that others need. Not thread-safe; reading and writing have one each.
 /// </summary>
-internal sealed class IdleLimit(CancellationToken stream, LookupServerOptions options) : IDisposable
+internal sealed class IdleLimit(LookupServerOptions options, CancellationToken stream) : IDisposable
 {
     private readonly CancellationTokenSource _source = CancellationTokenSource.CreateLinkedTokenSource(stream);
 
