@@ -1,5 +1,6 @@
 # The service in a small image without a shell, run by a user without rights.
 #   docker build -t lookup .
+#   docker run --rm -v lookup-data:/data lookup init --data /data
 #   docker run --network host -v lookup-data:/data lookup
 # Without a certificate the service listens on loopback only, hence the host's network; docs/deploy.md has the rest.
 # Exact versions, not digests: docs/dependencies.md says why. Raise both tags together.

@@ -17,6 +17,9 @@ internal static partial class Failures
     /// <summary>Set to show where an error comes from.</summary>
     private const string TraceVariable = "LOOKUP_TRACE";
 
+    // EPIPE: .NET passes the system's number on.
+    private const int BrokenPipe = 32;
+
     /// <summary>What is wrong with the command line.</summary>
     public static string Describe(ParseResult parsed) =>
         string.Join(' ', parsed.Errors
@@ -35,6 +38,7 @@ internal static partial class Failures
             ServerSettingsException settings => (string.Join(' ', settings.Faults), ExitCodes.Usage),
             NumberKeyException or RegimeException or ImportException or KeyChangeException or ReceiptException => (exception.Message, ExitCodes.Error),
             OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
+            IOException { HResult: BrokenPipe } => ("The program that read the output has ended.", ExitCodes.Error),
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),
             _ => ($"This should not have happened ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),
         };
@@ -52,7 +56,7 @@ internal static partial class Failures
         else
         {
             shell.ErrorConsole.Write(new Spectre.Console.Text("lookup: ", new Spectre.Console.Style(Spectre.Console.Color.Red)));
-            shell.Error.WriteLine(message);
+            shell.Error.WriteLine(SafeText.Printable(message));
         }
 
         if (Environment.GetEnvironmentVariable(TraceVariable) == "1")

@@ -1,3 +1,4 @@
+using System.Text;
 using Lookup.Cli;
 using Lookup.Cli.Output;
 using Lookup.Core.Clocks;
@@ -11,5 +12,6 @@ if (OpenFileLimit.Fault(OpenFileLimit.NeededByProgram) is { } fault)
 }
 
 PrivateFiles.Use();
-return await CliApp.RunAsync(
-    args, new Shell(Console.Out, Console.Error, Console.OpenStandardInput(), BootTimeClock.Instance, Console.OpenStandardOutput()), CancellationToken.None);
+var raw = StandardOutput.Open();
+var output = Console.IsOutputRedirected ? TextWriter.Synchronized(new StreamWriter(raw, new UTF8Encoding(false)) { AutoFlush = true }) : Console.Out;
+return await CliApp.RunAsync(args, new Shell(output, Console.Error, Console.OpenStandardInput(), BootTimeClock.Instance, raw), CancellationToken.None);

@@ -17,13 +17,19 @@ internal sealed class DataFolder : IDisposable
 {
     // Names of sockets are limited to about 100 bytes.
     private const int MaxSocketFolder = 90;
+
+    private static readonly string[] Own = ["number.key", "initialised", "db", "socket", "lock"];
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private readonly FolderLock? _folderLock;
     private readonly FileStream _lock;
     private readonly bool _temporary;
+    private readonly bool _isMade;
+    private bool _abandoned;
 
-    private DataFolder(string path, string socketFolder, FolderLock? folderLock, FileStream lockFile, bool temporary)
+    private DataFolder(string path, string socketFolder, FolderLock? folderLock, FileStream lockFile, bool temporary, bool isMade)
     {
+        _isMade = isMade;
         Path = path;
         SocketFolder = socketFolder;
         _folderLock = folderLock;
@@ -58,6 +64,42 @@ internal sealed class DataFolder : IDisposable
 
     private string Marker => System.IO.Path.Combine(Path, "initialised");
 
+    /// <summary>Refuses a folder in which no store was set up, or, where one may be, one that has other things in it. Leaves it as it is.</summary>
+    /// <exception cref="InvalidOperationException">The message says what to do.</exception>
+    internal static void Check(string path, bool create)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        string[] entries;
+        try
+        {
+            // What is no folder, or cannot be made, is refused with its own reason when it is opened.
+            if (File.Exists(full))
+                return;
+            entries = Directory.Exists(full) ? Directory.GetFileSystemEntries(full) : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidOperationException(Explain(e, full), e);
+        }
+
+        if (entries.Any(IsOfStore))
+            return;
+        if (!create)
+        {
+            throw new InvalidOperationException(
+                $"There is no store in {full}: correct the path, or set up a new, empty store with 'lookup init --data {full}' ('lookup serve --create' does it at its start).");
+        }
+
+        if (entries.FirstOrDefault(entry => !IsOfSetUp(entry)) is { } other)
+        {
+            throw new InvalidOperationException(
+                $"The folder {full} has no store, and other things in it ('{System.IO.Path.GetFileName(other)}'): name an empty folder for a new store.");
+        }
+    }
+
+    /// <summary>Removes everything of a store that was just set up, and the folder if it was made for it, when this is disposed of.</summary>
+    internal void Abandon() => _abandoned = true;
+
     /// <summary>Opens a folder, which is made where its parent is there.</summary>
     /// <exception cref="InvalidOperationException">Another process has it open, or it cannot be used; the message says why.</exception>
     internal static DataFolder Open(string? path)
@@ -68,13 +110,13 @@ internal sealed class DataFolder : IDisposable
         try
         {
             full = path is null ? Private("lookup-memory-") : System.IO.Path.GetFullPath(path);
-            Make(full);
+            var isMade = Make(full);
             PrivateFiles.Close(full);
             if (!OperatingSystem.IsWindows() && path is null)
                 File.SetUnixFileMode(full, OwnerOnly);
             folderLock = FolderLock.TryTake(full) ?? throw new InvalidOperationException(InUse(full));
             lockFile = new FileStream(System.IO.Path.Combine(full, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            return new DataFolder(full, SocketFolderIn(full), folderLock, lockFile, temporary: path is null);
+            return new DataFolder(full, SocketFolderIn(full), folderLock, lockFile, temporary: path is null, isMade);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
         {
@@ -114,17 +156,50 @@ internal sealed class DataFolder : IDisposable
         _folderLock?.Dispose();
         if (_temporary)
             Directory.Delete(Path, recursive: true);
+        else if (_abandoned)
+            Remove();
     }
 
-    private static void Make(string full)
+    private void Remove()
+    {
+        foreach (var entry in Own.Select(name => System.IO.Path.Combine(Path, name)))
+        {
+            if (Directory.Exists(entry))
+                Directory.Delete(entry, recursive: true);
+            else
+                File.Delete(entry);
+        }
+
+        if (_isMade)
+            Directory.Delete(Path);
+    }
+
+    // A key alone is no store: what was set up has the files of an engine, or was marked.
+    private static bool IsOfStore(string entry) => System.IO.Path.GetFileName(entry) switch
+    {
+        "initialised" => true,
+        "db" => CommitMark.IsThere(entry) || StoreEngine.IsThere(entry),
+        "store" => Directory.Exists(System.IO.Path.Combine(entry, "AOF")),
+        _ => false,
+    };
+
+    // What a set-up that was stopped before its first file of the engine may have left.
+    private static bool IsOfSetUp(string entry) => System.IO.Path.GetFileName(entry) switch
+    {
+        "db" => Directory.Exists(entry) && !Directory.EnumerateFileSystemEntries(entry).Any(),
+        var name => name is "number.key" or "lock" or "socket" or "lost+found",
+    };
+
+    private static bool Make(string full)
     {
         if (Directory.Exists(full))
-            return;
+            return false;
         if (File.Exists(full))
             throw new InvalidOperationException($"The data folder {full} is a file; name a folder.");
         if (System.IO.Path.GetDirectoryName(full) is { } parent && !Directory.Exists(parent))
             throw new InvalidOperationException($"The data folder {full} cannot be made, because {parent} does not exist: make that first, or correct the path.");
         Directory.CreateDirectory(full);
+        return true;
     }
 
     private static string SocketFolderIn(string full)

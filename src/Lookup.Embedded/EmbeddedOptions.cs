@@ -3,8 +3,11 @@ namespace Lookup.Embedded;
 /// <summary>How the embedded store keeps facts. Checked as a whole by <see cref="Validate"/>.</summary>
 public sealed record EmbeddedOptions
 {
-    /// <summary>Folder of the store, made where missing; null: in memory, gone when the process ends.</summary>
+    /// <summary>Folder of the store; null: in memory, gone when the process ends.</summary>
     public string? Folder { get; init; }
+
+    /// <summary>Sets up a new store where the folder has none. False: a folder without one is refused, since it may be the wrong one.</summary>
+    public bool Create { get; init; } = true;
 
     /// <summary>Partitions of a new store: a power of two, 1 to 256.</summary>
     public int Partitions { get; init; } = 4;

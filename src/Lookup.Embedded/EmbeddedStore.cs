@@ -39,6 +39,16 @@ public sealed class EmbeddedStore : IFactStore
     /// <summary>Where its files are.</summary>
     public string Folder => _folder.Path;
 
+    /// <summary>Whether it was set up by this start, so that it holds nothing.</summary>
+    public bool IsNew { get; private init; }
+
+    /// <summary>Has the files removed when this is disposed of, where this start set the store up. Any other store is kept.</summary>
+    public void Abandon()
+    {
+        if (IsNew)
+            _folder.Abandon();
+    }
+
     /// <inheritdoc/>
     public StoreManifest Manifest => _store.Manifest;
 
@@ -78,7 +88,7 @@ public sealed class EmbeddedStore : IFactStore
     /// <param name="cancellation">Ends the start.</param>
     /// <param name="logs">Takes what Garnet logs; null for nowhere.</param>
     /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
-    /// <exception cref="InvalidOperationException">Another process has the folder open.</exception>
+    /// <exception cref="InvalidOperationException">Another process has the folder open, or it has no store and none is to be made.</exception>
     /// <exception cref="StoreUnavailableException">What is in the folder must not be used, with the reason.</exception>
     public static async Task<EmbeddedStore> StartAsync(
         EmbeddedOptions options,
@@ -94,11 +104,14 @@ public sealed class EmbeddedStore : IFactStore
 
         if (OpenFileLimit.Fault(OpenFileLimit.NeededByStore) is { } tooFew)
             throw new InvalidOperationException(tooFew);
+        if (options.Folder is { } named)
+            DataFolder.Check(named, options.Create);
         var folder = DataFolder.Open(options.Folder);
         NumberCipher? cipher = null;
         EmbeddedServer? server = null;
         try
         {
+            var isNew = !folder.HasStore;
             cipher = key is { } one ? new NumberCipher(one.Span) : new NumberCipher(NumberKeysOf(folder));
             var log = logs ?? NullLoggerFactory.Instance;
             if (folder.NeedsConversion)
@@ -119,9 +132,9 @@ public sealed class EmbeddedStore : IFactStore
                 clock,
                 cancellation,
                 hasChannels: false);
-            await PrepareAsync(link, folder, init with { KeyCheck = cipher.KeyCheck }, clock, cancellation);
+            await PrepareAsync(link, folder, options.Create ? init with { KeyCheck = cipher.KeyCheck } : null, clock, cancellation);
             var store = await StoreAdmin.OpenAsync(link, cipher, null, new OwnServerCheck(), cancellation);
-            return new EmbeddedStore(store, server, folder, cipher);
+            return new EmbeddedStore(store, server, folder, cipher) { IsNew = isNew };
         }
         catch (Exception e)
         {
@@ -226,14 +239,21 @@ public sealed class EmbeddedStore : IFactStore
 
     // A set-up that was stopped goes on, and one that was finished is marked, so that it does not open without its facts.
     private static async Task PrepareAsync(
-        RedisLink link, DataFolder folder, InitOptions init, TimeProvider clock, CancellationToken cancellation)
+        RedisLink link, DataFolder folder, InitOptions? init, TimeProvider clock, CancellationToken cancellation)
     {
         if (folder.IsMarked)
             return;
         var found = await StoreAdmin.ManifestAsync(link, cancellation);
-        var manifest = found[1].IsNull || found[5] == StoreManifestFormat.Initialising
-            ? await StoreAdmin.InitAsync(link, init, new OwnServerCheck(), clock, cancellation)
-            : StoreManifestFormat.Read(found).Manifest;
+        var isSetUp = !found[1].IsNull && found[5] != StoreManifestFormat.Initialising;
+        if (!isSetUp && init is null)
+        {
+            throw new InvalidOperationException(
+                $"The store in {folder.Path} was never set up to its end: correct the path, or finish it with 'lookup serve --data {folder.Path} --create'.");
+        }
+
+        var manifest = isSetUp
+            ? StoreManifestFormat.Read(found).Manifest
+            : await StoreAdmin.InitAsync(link, init!, new OwnServerCheck(), clock, cancellation);
         folder.MarkInitialised(manifest.Epoch);
     }
 

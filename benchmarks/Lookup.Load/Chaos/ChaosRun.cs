@@ -33,7 +33,6 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
 
     internal const string KeyFile = "number.key";
 
-    private const string Register = "uk-tps";
     private const int Numbers = 180;
     private const int WriteLoops = 4;
     private const int CheckLoops = 6;
@@ -136,7 +135,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
 
     private static async Task<ulong> PrepareAsync(Instance instance, CancellationToken ct)
     {
-        await TestBed.StateAsync(instance.Channel, Register, ct);
+        await TestBed.StateAsync(instance.Channel, emptyRegisters: true, ct);
         var listed = await new FactService.FactServiceClient(instance.Channel).ListFactsAsync(
             new ListFactsRequest { Number = "+31612345678" }, cancellationToken: ct);
         return ConsistencyToken.TryParse(listed.ConsistencyToken, out var token, out var error) ? token.Epoch : throw new InvalidDataException(error);

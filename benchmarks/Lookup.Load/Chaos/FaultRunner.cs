@@ -227,7 +227,7 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         await ChaosRun.PatientAsync(
             async () =>
             {
-                await TestBed.StateAsync(instances[0].Channel, null, ct);
+                await TestBed.StateAsync(instances[0].Channel, emptyRegisters: false, ct);
                 return true;
             },
             ct);

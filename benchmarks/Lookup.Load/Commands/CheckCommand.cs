@@ -85,7 +85,7 @@ internal sealed class CheckCommand : LoadCommand
             await using var readingProcess = reading;
             using (var channel = TestBed.Connect(address))
             {
-                await TestBed.StateAsync(channel, null, ct);
+                await TestBed.StateAsync(channel, emptyRegisters: false, ct);
             }
 
             using var unknown = new CheckSide(address, service, connections, report, Unknown, Verdict.Deny);

@@ -16,8 +16,6 @@ internal sealed class EffectCommand : LoadCommand
 {
     private const int Instances = 3;
 
-    private const string Register = "uk-tps";
-
     // Of the numbers that have a consent, those behind the ones that are objected to are for the background.
     private const int Background = 50_000;
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(1);
@@ -55,7 +53,7 @@ internal sealed class EffectCommand : LoadCommand
                 channels.Add(TestBed.Connect(address));
             }
 
-            await TestBed.StateAsync(channels[0], Register, ct);
+            await TestBed.StateAsync(channels[0], emptyRegisters: true, ct);
             await MeasureAsync(parsed, bed, [.. channels], count, report, ct);
         }
         finally

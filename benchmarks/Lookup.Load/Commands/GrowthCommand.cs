@@ -112,7 +112,7 @@ internal sealed class GrowthCommand : LoadCommand
         await bed.ServeAsync(ct);
         using (var channel = bed.Channel())
         {
-            await TestBed.StateAsync(channel, Register, ct);
+            await TestBed.StateAsync(channel, emptyRegisters: true, ct);
         }
 
         var unknown = Math.Min(parsed.GetValue(_unknown), NumberBlock.British.Size - facts);

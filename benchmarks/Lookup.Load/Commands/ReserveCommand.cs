@@ -18,7 +18,6 @@ namespace Lookup.Load.Commands;
 internal sealed class ReserveCommand : LoadCommand
 {
     private const int Instances = 2;
-    private const string Register = "uk-tps";
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan FaultLength = TimeSpan.FromSeconds(1.2);
 
@@ -77,7 +76,7 @@ internal sealed class ReserveCommand : LoadCommand
     // One attempt a day is allowed, so the first is the last.
     private static async Task<PutOrganisationResponse> StateAsync(Instance instance, CancellationToken ct)
     {
-        await TestBed.StateAsync(instance.Channel, Register, ct);
+        await TestBed.StateAsync(instance.Channel, emptyRegisters: true, ct);
         var organisation = new Organisation
         {
             Name = TestBed.Organisation,

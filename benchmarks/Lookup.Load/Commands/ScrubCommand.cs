@@ -42,7 +42,11 @@ internal sealed class ScrubCommand : LoadCommand
             bed.StoreOptions, bed.Cipher, registered, StoreFiller.Registrations(block, NumberFile.Range(0, registered, Every), Register), withDetail: false, ct);
         await bed.ServeAsync(ct);
         var date = DateTime.UtcNow.AddDays(-2).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-        (await LookupTool.RunAsync(["register", "snapshot", Register, "--date", date, "--timezone", "Europe/London", "--address", bed.Address.ToString()], ct)).MustSucceed("lookup register");
+        foreach (var register in TestBed.BritishRegisters)
+        {
+            (await LookupTool.RunAsync(["register", "snapshot", register, "--date", date, "--timezone", "Europe/London", "--address", bed.Address.ToString()], ct)).MustSucceed("lookup register");
+        }
+
         await Task.Delay(1_000, ct);
 
         await using var maria = await MariaDb.StartAsync(ct);

@@ -16,6 +16,9 @@ internal sealed class TestBed : IAsyncDisposable
     /// <summary>The organisation that calls. Its calling hours are switched off, so that a run gives the same answers at any time.</summary>
     internal const string Organisation = "load";
 
+    /// <summary>The registers that a call to a British number is checked against.</summary>
+    internal static readonly string[] BritishRegisters = ["uk-tps", "uk-ctps"];
+
     private ChildProcess? _service;
     private GrpcChannel? _channel;
 
@@ -52,19 +55,19 @@ internal sealed class TestBed : IAsyncDisposable
     {
         (_service, Address, JsonAddress) = await LookupTool.ServeBothAsync(Redis.ConnectionString, KeyFile, ct);
         _channel = Channel();
-        await StateAsync(_channel, null, ct);
+        await StateAsync(_channel, emptyRegisters: false, ct);
     }
 
-    /// <summary>States the organisation, and that nobody is on a register. Every instance knows it when this ends.</summary>
-    internal static async Task StateAsync(ChannelBase channel, string? emptyRegister, CancellationToken ct)
+    /// <summary>States the organisation, and on demand that both British registers are empty. Every instance knows it when this ends.</summary>
+    internal static async Task StateAsync(ChannelBase channel, bool emptyRegisters, CancellationToken ct)
     {
         var registry = new RegistryService.RegistryServiceClient(channel);
         var organisation = new Organisation { Name = Organisation, Sector = Sector.Other, SwitchedOffLayers = { Layer.Code } };
         await registry.PutOrganisationAsync(new PutOrganisationRequest { Organisation = organisation }, cancellationToken: ct);
-        if (emptyRegister is not null)
+        foreach (var register in emptyRegisters ? BritishRegisters : [])
         {
             await registry.RecordSnapshotAsync(
-                new RecordSnapshotRequest { Register = emptyRegister, SnapshotDate = Timestamp.FromDateTime(DateTime.UtcNow.Date.AddDays(-1)) }, cancellationToken: ct);
+                new RecordSnapshotRequest { Register = register, SnapshotDate = Timestamp.FromDateTime(DateTime.UtcNow.Date.AddDays(-1)) }, cancellationToken: ct);
         }
 
         // Twice the freshness bound.

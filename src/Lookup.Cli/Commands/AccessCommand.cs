@@ -72,15 +72,15 @@ internal abstract class AccessCommand : CliCommand
     protected void Write(Credential credential)
     {
         var kind = credential.Kind == CredentialKind.ApiKey
-            ? "" : $"  [grey]{Words.CredentialKinds.Of(credential.Kind)}[/] {Markup.Escape(credential.Subject)}";
+            ? "" : $"  [grey]{Words.CredentialKinds.Of(credential.Kind)}[/] {SafeText.Escape(credential.Subject)}";
         var limits = string.Concat(
             Limit("requests/s", credential.RequestsPerSecond), Limit("streams", credential.MaxStreams), Limit("numbers/chunk", credential.MaxChunk));
         var end = credential.RevokeTime is { } revoked ? $"  [red]revoked[/] {DecisionPrinter.Time(revoked)}"
             : credential.ExpireTime is { } expires ? $"  [grey]expires[/] {DecisionPrinter.Time(expires)}"
             : "";
-        var note = credential.Note.Length > 0 ? $"  {Markup.Escape(credential.Note)}" : "";
+        var note = credential.Note.Length > 0 ? $"  {SafeText.Escape(credential.Note)}" : "";
         Shell.Console.MarkupLine(
-            $"{Markup.Escape(credential.CredentialId)}  {string.Join(", ", credential.Roles.Select(Words.Roles.Of))}{kind}{limits}{end}{note}");
+            $"{SafeText.Escape(credential.CredentialId)}  {string.Join(", ", credential.Roles.Select(Words.Roles.Of))}{kind}{limits}{end}{note}");
 
         static string Limit(string name, int value) => value == 0 ? "" : $"  [grey]{name}[/] {value:N0}";
     }
@@ -89,6 +89,6 @@ internal abstract class AccessCommand : CliCommand
     {
         var from = grant.FromTime is { } begin ? $"  [grey]from[/] {DecisionPrinter.Time(begin)}" : "";
         var until = grant.UntilTime is { } end ? $"  [grey]until[/] {DecisionPrinter.Time(end)}" : "";
-        Shell.Console.MarkupLine($"{Markup.Escape(grant.CredentialId)}  {Markup.Escape(grant.Organisation)}{from}{until}");
+        Shell.Console.MarkupLine($"{SafeText.Escape(grant.CredentialId)}  {SafeText.Escape(grant.Organisation)}{from}{until}");
     }
 }

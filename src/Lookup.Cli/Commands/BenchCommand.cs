@@ -133,20 +133,20 @@ internal sealed class BenchCommand : CliCommand
             return;
         }
 
-        Shell.Console.MarkupLine(Markup.Escape($"{tally.Values.Sum():N0} checks at {rate:N0}/s, {address}"));
+        Shell.Console.MarkupLine(SafeText.Escape($"{tally.Values.Sum():N0} checks at {rate:N0}/s, {address}"));
         foreach (var (what, count) in tally.OrderByDescending(pair => pair.Value))
         {
-            Shell.Console.MarkupLine(Markup.Escape($"  {count,12:N0}  {what}"));
+            Shell.Console.MarkupLine(SafeText.Escape($"  {count,12:N0}  {what}"));
         }
 
         Shell.Console.MarkupLine("From the time each was planned:");
         foreach (var percentile in Percentiles)
         {
-            Shell.Console.MarkupLine(Markup.Escape(string.Create(
+            Shell.Console.MarkupLine(SafeText.Escape(string.Create(
                 CultureInfo.InvariantCulture, $"  {Title(percentile),-6} {LatencyRun.Percentile(run.Latencies, percentile) / 1e3,10:N2} ms")));
         }
 
-        Shell.Console.MarkupLine(Markup.Escape(string.Create(
+        Shell.Console.MarkupLine(SafeText.Escape(string.Create(
             CultureInfo.InvariantCulture, $"  of it this program's own lateness, p99: {LatencyRun.Percentile(run.Lateness, 99) / 1e3:N2} ms")));
     }
 

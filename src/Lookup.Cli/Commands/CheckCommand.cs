@@ -85,7 +85,7 @@ internal sealed class CheckCommand : CliCommand
 
             if (response.Receipt is { } receipt)
             {
-                Shell.Console.MarkupLine($"  [grey]receipt:[/] {Markup.Escape(receipt.Id)}");
+                Shell.Console.MarkupLine($"  [grey]receipt:[/] {SafeText.Escape(receipt.Id)}");
             }
         }
 

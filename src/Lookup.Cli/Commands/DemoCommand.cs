@@ -30,10 +30,10 @@ internal sealed class DemoCommand : CliCommand
         try
         {
             var options = new LookupServerOptions { GrpcPort = 0, JsonPort = 0 };
-            await using var service = await LocalService.StartAsync(options, new StoreSettings(folder.FullName, null, null), Shell, LogFormat.None, ct);
+            await using var service = await LocalService.StartAsync(options, new StoreSettings(folder.FullName, null, null) { Create = true }, Shell, LogFormat.None, ct);
             if (!json)
             {
-                Shell.Console.MarkupLine($"The service runs at {service.GrpcAddress}, with an embedded store in {Markup.Escape(folder.FullName)}.");
+                Shell.Console.MarkupLine($"The service runs at {service.GrpcAddress}, with an embedded store in {SafeText.Escape(folder.FullName)}.");
                 Shell.Console.WriteLine();
             }
 
@@ -70,7 +70,7 @@ internal sealed class DemoCommand : CliCommand
                 "lookup import --help",
             ])
         {
-            Shell.Console.MarkupLine("  " + Markup.Escape(line));
+            Shell.Console.MarkupLine("  " + SafeText.Escape(line));
         }
     }
 }

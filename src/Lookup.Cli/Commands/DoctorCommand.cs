@@ -72,10 +72,10 @@ internal sealed class DoctorCommand : CliCommand
             FindingLevel.Warn => "yellow",
             _ => "red",
         };
-        Shell.Console.MarkupLine($"[{colour}]{Word(finding.Level),-4}[/]  {Markup.Escape(finding.Name)}: {Markup.Escape(finding.What)}");
+        Shell.Console.MarkupLine($"[{colour}]{Word(finding.Level),-4}[/]  {SafeText.Escape(finding.Name)}: {SafeText.Escape(finding.What)}");
         if (finding.Fix.Length > 0)
         {
-            Shell.Console.MarkupLine($"      {Markup.Escape(finding.Fix)}");
+            Shell.Console.MarkupLine($"      {SafeText.Escape(finding.Fix)}");
         }
     }
 

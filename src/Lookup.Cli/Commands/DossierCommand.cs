@@ -67,7 +67,7 @@ internal sealed class DossierCommand : CliCommand
         var receipts = new List<(string, Core.Receipts.Receipt)>();
         if (!await AddAsync(client, facts.Number, receipts, ct))
         {
-            Shell.ErrorConsole.MarkupLine($"[yellow]{Markup.Escape(client.Address.ToString())} keeps no receipts: the dossier has facts alone.[/]");
+            Shell.ErrorConsole.MarkupLine($"[yellow]{SafeText.Escape(client.Address.ToString())} keeps no receipts: the dossier has facts alone.[/]");
         }
 
         foreach (var address in parsed.GetRequiredValue(_also))
@@ -94,7 +94,7 @@ internal sealed class DossierCommand : CliCommand
         {
             Form.Html => DossierPage.Of(dossier),
             Form.Json => dossier.ToJson() + "\n",
-            _ => string.Concat(dossier.Entries.Select(Plain)),
+            _ => SafeText.Printable(string.Concat(dossier.Entries.Select(Plain))),
         };
         if (path is null)
         {
@@ -103,7 +103,7 @@ internal sealed class DossierCommand : CliCommand
         else
         {
             await File.WriteAllTextAsync(path, text, ct);
-            Shell.Console.MarkupLine($"[green]wrote[/]  {Markup.Escape(path)}: {dossier.Entries.Count} entries");
+            Shell.Console.MarkupLine($"[green]wrote[/]  {SafeText.Escape(path)}: {dossier.Entries.Count} entries");
         }
 
         return ExitCodes.Ok;
@@ -157,13 +157,13 @@ internal sealed class DossierCommand : CliCommand
 
     private void Write(Dossier dossier)
     {
-        Shell.Console.MarkupLine($"[bold]{Markup.Escape(dossier.Number)}[/]  {(dossier.Entries.Count == 0 ? "nothing is known of it" : $"{dossier.Entries.Count} entries, the oldest first")}");
+        Shell.Console.MarkupLine($"[bold]{SafeText.Escape(dossier.Number)}[/]  {(dossier.Entries.Count == 0 ? "nothing is known of it" : $"{dossier.Entries.Count} entries, the oldest first")}");
         foreach (var entry in dossier.Entries)
         {
-            Shell.Console.MarkupLine($"{TimeText.Format(entry.At)}  [bold]{entry.Kind}[/]  {Markup.Escape(entry.Title)}");
+            Shell.Console.MarkupLine($"{TimeText.Format(entry.At)}  [bold]{entry.Kind}[/]  {SafeText.Escape(entry.Title)}");
             foreach (var (name, text) in entry.Lines)
             {
-                Shell.Console.MarkupLine($"    [grey]{name}:[/] {Markup.Escape(text)}");
+                Shell.Console.MarkupLine($"    [grey]{name}:[/] {SafeText.Escape(text)}");
             }
         }
     }

@@ -40,7 +40,7 @@ internal sealed class EraseCommand : CliCommand
                 throw CliException.Usage("What is erased cannot be brought back: say --yes to go on.");
             }
 
-            var prompt = new ConfirmationPrompt($"Erase everything known of {Markup.Escape(number)}? It cannot be brought back.") { DefaultValue = false };
+            var prompt = new ConfirmationPrompt($"Erase everything known of {SafeText.Escape(number)}? It cannot be brought back.") { DefaultValue = false };
             if (!await Shell.Console.PromptAsync(prompt, ct))
             {
                 throw new CliException("Nothing was erased.");
@@ -78,10 +78,10 @@ internal sealed class EraseCommand : CliCommand
         }
 
         Shell.Console.MarkupLine($"[green]Erased[/] {response.ErasedFacts} facts{(response.Receipt is null ? "" : $" and {response.ErasedReceipts} receipts")}; an objection to all calls stays.");
-        Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
+        Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
         if (response.Receipt is { } receipt)
         {
-            Shell.Console.MarkupLine($"  [grey]receipt:[/] {Markup.Escape(receipt.Id)}");
+            Shell.Console.MarkupLine($"  [grey]receipt:[/] {SafeText.Escape(receipt.Id)}");
         }
     }
 }

@@ -35,7 +35,7 @@ internal sealed class FactsCommand : CliCommand
         }
         else
         {
-            Shell.Console.MarkupLine(Markup.Escape(response.Number));
+            Shell.Console.MarkupLine(SafeText.Escape(response.Number));
             FactPrinter.Write(Shell.Console, response.Facts);
         }
 

@@ -72,11 +72,6 @@ internal sealed class ImpactCommand : CliCommand
         var choice = _list.Choice(parsed, _question.Region(parsed));
         var tally = new ImpactTally(parsed.GetWithin(_examples, 0, MaxExamples));
         var settings = _store.Get(parsed, defaultFolder: null);
-        if (settings.Folder is { } folder && !Directory.Exists(folder))
-        {
-            throw new CliException($"There is no store in '{folder}': name the folder of one with --data.");
-        }
-
         var from = RegimeFolder.Load(parsed.GetValue(_against));
         var to = RegimeFolder.Load(parsed.GetRequiredValue(_regimes), from);
         using var input = InputFile.Open(_list.Path(parsed), Shell.Input);
@@ -87,7 +82,8 @@ internal sealed class ImpactCommand : CliCommand
         await ScrubProgress.ShowAsync(Shell, input, () => tally.Compared + tally.Invalid, () => false, IsJson(parsed), running);
         await running;
         Write(parsed, input, layout, tally, asked.Question.CallTime);
-        return tally.Changed > 0 ? ExitCodes.WouldChange : tally.Invalid > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
+        var isEmpty = ListRun.WarnIfEmpty(Shell, input, tally.Compared + tally.Invalid);
+        return tally.Changed > 0 ? ExitCodes.WouldChange : isEmpty || tally.Invalid > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
     }
 
     private void Write(ParseResult parsed, InputFile input, ListLayout layout, ImpactTally tally, long callTime)
@@ -107,7 +103,7 @@ internal sealed class ImpactCommand : CliCommand
             return;
         }
 
-        Shell.Console.MarkupLine(Markup.Escape(
+        Shell.Console.MarkupLine(SafeText.Escape(
             $"{input.Name}: {tally.Compared + tally.Invalid:N0} lines. {layout.Describe()}. Calls at {at}, {parsed.GetRequiredValue(_regimes)} instead of {against ?? "the program's regimes"}."));
         ImpactReport.Write(Shell.Console, tally, layout);
     }

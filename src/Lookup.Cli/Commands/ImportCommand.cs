@@ -82,6 +82,11 @@ internal sealed class ImportCommand : CliCommand
                 ExitCodes.Interrupted);
         }
 
+        if (importer.Totals.Lines == 0)
+        {
+            throw new CliException($"{input.Name} has no lines below its header: nothing was recorded.");
+        }
+
         ImportSummary.Write(Shell, IsJson(parsed), input.Name, parsed.GetValue(_dryRun), importer, rejects, Shell.Clock.GetElapsedTime(started));
         return importer.Totals.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
     }

@@ -63,17 +63,17 @@ internal sealed class ImportsCommand : CliCommand
     internal static void Write(IAnsiConsole console, V1.Import import)
     {
         console.MarkupLine(
-            $"[bold]{Markup.Escape(import.ImportId)}[/]  {State(import.State)}  {DecisionPrinter.Time(import.BeginTime)}{(import.EndTime is { } end ? " to " + DecisionPrinter.Time(end) : "")}");
+            $"[bold]{SafeText.Escape(import.ImportId)}[/]  {State(import.State)}  {DecisionPrinter.Time(import.BeginTime)}{(import.EndTime is { } end ? " to " + DecisionPrinter.Time(end) : "")}");
         if (import.FileName.Length > 0)
         {
             var hash = import.FileSha256.Length > 0 ? $", SHA-256 {import.FileSha256}" : "";
-            console.MarkupLine($"  [grey]file:[/] {Markup.Escape(import.FileName)}, {import.FileSize:N0} bytes{hash}");
+            console.MarkupLine($"  [grey]file:[/] {SafeText.Escape(import.FileName)}, {import.FileSize:N0} bytes{hash}");
         }
 
         if (import.Register.Length > 0)
         {
             console.MarkupLine(
-                $"  [grey]register:[/] {Markup.Escape(import.Register)} as of {DecisionPrinter.Time(import.SnapshotDate)}: {import.Additions:N0} added, {import.Removals:N0} removed, {import.Changes:N0} changed, {import.Unchanged:N0} unchanged");
+                $"  [grey]register:[/] {SafeText.Escape(import.Register)} as of {DecisionPrinter.Time(import.SnapshotDate)}: {import.Additions:N0} added, {import.Removals:N0} removed, {import.Changes:N0} changed, {import.Unchanged:N0} unchanged");
         }
         else
         {
@@ -82,7 +82,7 @@ internal sealed class ImportsCommand : CliCommand
 
         if (import.Actor.Length + import.Source.Length > 0)
         {
-            console.MarkupLine($"  [grey]by:[/] {Markup.Escape(import.Actor)}  [grey]source:[/] {Markup.Escape(import.Source)}");
+            console.MarkupLine($"  [grey]by:[/] {SafeText.Escape(import.Actor)}  [grey]source:[/] {SafeText.Escape(import.Source)}");
         }
     }
 

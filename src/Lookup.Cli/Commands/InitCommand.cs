@@ -33,7 +33,7 @@ internal sealed class InitCommand : CliCommand
         : base(
             shell,
             "init",
-            "Sets up an empty redis server, or an empty folder, as a store. 'lookup serve --data' does it for its folder by itself.",
+            "Sets up an empty redis server, or an empty folder, as a store.",
             "lookup init --redis 127.0.0.1:6379 --key-file number.key --new-key --expected-facts 10000000",
             "lookup init --data ./lookup-data --expected-facts 20000000")
     {
@@ -74,7 +74,7 @@ internal sealed class InitCommand : CliCommand
 
         Shell.Console.MarkupLine($"[green]Set up[/] a store with {manifest.Partitions} partitions for {init.ExpectedFacts:N0} facts.");
         Shell.Console.MarkupLine(settings.KeyFile is { } key
-            ? $"  Keep a copy of {Markup.Escape(key)}: without it the store is worthless."
+            ? $"  Keep a copy of {SafeText.Escape(key)}: without it the store is worthless."
             : "  Keep a copy of its number key: without it the store is worthless.");
         return ExitCodes.Ok;
     }

@@ -22,7 +22,7 @@ internal sealed class OrgCommand : Command
         var caps = string.Join(", ", organisation.AttemptCaps.Select(Text));
         var off = string.Join(", ", organisation.SwitchedOffLayers.Select(Words.Layers.Of));
         shell.Console.MarkupLine(
-            $"{Markup.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.Of(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}{(caps.Length > 0 ? $"  [grey]at most[/] {caps}" : "")}{(organisation.PauseAfterRefusalDays > 0 ? $"  [grey]days after a refusal[/] {organisation.PauseAfterRefusalDays}" : "")}");
+            $"{SafeText.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.Of(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}{(caps.Length > 0 ? $"  [grey]at most[/] {caps}" : "")}{(organisation.PauseAfterRefusalDays > 0 ? $"  [grey]days after a refusal[/] {organisation.PauseAfterRefusalDays}" : "")}");
     }
 
     private sealed class Put : CliCommand

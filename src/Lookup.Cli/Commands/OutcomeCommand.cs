@@ -60,7 +60,7 @@ internal sealed class OutcomeCommand : CliCommand
         else
         {
             Shell.Console.MarkupLine(response.Unchanged ? "It was known already; nothing changed." : "[green]Recorded.[/]");
-            Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
+            Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
         }
 
         return ExitCodes.Ok;

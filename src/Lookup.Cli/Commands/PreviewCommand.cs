@@ -33,6 +33,7 @@ internal sealed class PreviewCommand : CliCommand
             "lookup preview leads.csv.gz --sample 10000 --org acme --purpose commercial",
             $"lookup preview leads.ndjson --column phone --at {TimeText.Example} --org acme --purpose charity --json")
     {
+        ExitCodeHelp = "0 done, 3 there are no lines, or none holds a number, 1 error, 2 usage.";
         _list = new ListOptions(this);
         Options.Add(_sample);
         Options.Add(_seed);
@@ -61,7 +62,7 @@ internal sealed class PreviewCommand : CliCommand
         {
             await run.RunAsync(question, reader, sink, chunk => chunk.CountAll(), IsJson(parsed), ct);
             Write(parsed, question, sink, null, 0);
-            return ExitCodes.Ok;
+            return ExitCode(question, sink, sink.State.Records);
         }
 
         var seed = parsed.GetValue(_seed) ?? Random.Shared.Next();
@@ -69,8 +70,11 @@ internal sealed class PreviewCommand : CliCommand
         await run.RunAsync(
             question, (chunk, _) => sample.Read(chunk), chunk => chunk.MakeRequest(), sink, chunk => chunk.CountAll(), IsJson(parsed), ct);
         Write(parsed, question, sink, sample, seed);
-        return ExitCodes.Ok;
+        return ExitCode(question, sink, sample.Records);
     }
+
+    private int ExitCode(ListQuestion question, CountingSink sink, long records) =>
+        ListRun.WarnIfEmpty(Shell, question.Input, records) || sink.Tally.OfInvalid == sink.State.Records ? ExitCodes.Rejected : ExitCodes.Ok;
 
     private void Write(ParseResult parsed, ListQuestion question, CountingSink sink, ListSample? sample, int seed)
     {
@@ -88,7 +92,7 @@ internal sealed class PreviewCommand : CliCommand
         }
 
         var drawn = sample is null ? "" : $", {sample.Count:N0} of them drawn at random (seed {seed})";
-        Shell.Console.MarkupLine($"{Markup.Escape(question.Input.Name)}: {records:N0} lines{drawn}. {Markup.Escape(question.Layout.Describe())}.");
+        Shell.Console.MarkupLine($"{SafeText.Escape(question.Input.Name)}: {records:N0} lines{drawn}. {SafeText.Escape(question.Layout.Describe())}.");
         ScrubSummary.WriteTable(Shell.Console, sink.Tally, sample is null ? null : sample.Margin);
         if (question.IsHypothetical)
         {

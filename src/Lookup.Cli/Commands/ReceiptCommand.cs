@@ -52,7 +52,7 @@ internal sealed class ReceiptCommand : Command
             }
             else
             {
-                Shell.Console.MarkupLine($"[green]made[/]  {Markup.Escape(path)}, to be kept secret, and {Markup.Escape(publicPath)}, for everybody. Next: lookup serve --receipts FOLDER --receipt-key {Markup.Escape(path)}");
+                Shell.Console.MarkupLine($"[green]made[/]  {SafeText.Escape(path)}, to be kept secret, and {SafeText.Escape(publicPath)}, for everybody. Next: lookup serve --receipts FOLDER --receipt-key {SafeText.Escape(path)}");
             }
 
             return Task.FromResult(ExitCodes.Ok);

@@ -76,7 +76,7 @@ internal sealed class RecordCommand : CliCommand
         else
         {
             Shell.Console.MarkupLine(outcome == "recorded" ? "[green]Recorded.[/]" : "Unchanged: the fact was known already.");
-            Shell.Console.MarkupLine($"  [grey]token:[/] {Markup.Escape(response.ConsistencyToken)}");
+            Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
         }
 
         return ExitCodes.Ok;

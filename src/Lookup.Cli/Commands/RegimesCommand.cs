@@ -47,7 +47,7 @@ internal sealed class RegimesCommand : Command
             }
             else
             {
-                Shell.Console.MarkupLine($"{written.Count} files in {Markup.Escape(folder)}. Change them, and with them their \"version\"; then see what it comes to with 'lookup impact'.");
+                Shell.Console.MarkupLine($"{written.Count} files in {SafeText.Escape(folder)}. Change them, and with them their \"version\"; then see what it comes to with 'lookup impact'.");
             }
 
             return ExitCodes.Ok;

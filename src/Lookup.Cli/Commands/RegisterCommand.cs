@@ -18,10 +18,10 @@ internal sealed class RegisterCommand : Command
 
     private static void Write(Shell shell, Register register, int dates)
     {
-        shell.Console.MarkupLine($"[bold]{Markup.Escape(register.Name)}[/]  {Markup.Escape(register.Title)}");
+        shell.Console.MarkupLine($"[bold]{SafeText.Escape(register.Name)}[/]  {SafeText.Escape(register.Title)}");
         if (register.Categories.Count > 0)
         {
-            shell.Console.MarkupLine($"  [grey]categories:[/] {Markup.Escape(string.Join(", ", register.Categories))}");
+            shell.Console.MarkupLine($"  [grey]categories:[/] {SafeText.Escape(string.Join(", ", register.Categories))}");
         }
 
         var loaded = register.SnapshotDates.Take(dates).Select(DecisionPrinter.Time).ToList();

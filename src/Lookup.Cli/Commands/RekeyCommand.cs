@@ -89,7 +89,7 @@ internal sealed class RekeyCommand : CliCommand
             ? Path.Combine(settings.Folder!, "number.key")
             : settings.KeyFile ?? throw CliException.Usage("--new-key needs --key-file PATH; in LOOKUP_NUMBER_KEY, put the new key behind the old one, with a space between.");
         var keys = NumberKeyFile.Add(path);
-        Shell.Console.MarkupLine($"[green]{Markup.Escape(path)} has {keys.Count} keys now, the new one last.[/]  Keep a copy of it.");
+        Shell.Console.MarkupLine($"[green]{SafeText.Escape(path)} has {keys.Count} keys now, the new one last.[/]  Keep a copy of it.");
         Shell.Console.MarkupLine(settings.Redis is null
             ? "  Then: lookup rekey --data FOLDER"
             : "  Then: give the file to every instance, restart them one by one, and run 'lookup rekey' without --new-key.");

@@ -46,7 +46,7 @@ internal sealed class ScrubCommand : CliCommand
             "lookup scrub leads.ndjson --out-dir scrubbed --column contact.phone --org acme --purpose charity --json",
             "mysql -BN -e 'select phone_number from vicidial_list' | lookup scrub - --out-dir - --region US --no-columns --org acme --purpose commercial")
     {
-        ExitCodeHelp = "0 every line is allowed or denied, 3 done, but some lines are unknown or invalid, 1 error, 2 usage, 130 stopped.";
+        ExitCodeHelp = "0 every line is allowed or denied, 3 done, but some lines are unknown or invalid, or there are none, 1 error, 2 usage, 130 stopped.";
         _list = new ListOptions(this);
         foreach (var option in (Option[])[_outDir, _noColumns, _gzip, _restart])
         {
@@ -93,7 +93,7 @@ internal sealed class ScrubCommand : CliCommand
             ScrubSummary.WriteTable(Shell.ErrorConsole, sink.Tally);
         }
 
-        return ExitCode(sink.Tally);
+        return ExitCode(question, sink.Tally, sink.State);
     }
 
     private async Task<int> ToFolderAsync(ParseResult parsed, ListQuestion question, ListRun run, LookupClient client, CancellationToken ct)
@@ -124,7 +124,7 @@ internal sealed class ScrubCommand : CliCommand
         var manifest = Finish(question, reader, outputs);
         folder.Finish(manifest);
         Write(parsed, folder, manifest, outputs, resumedAfter, (outputs.State.Records - before) / Math.Max(Shell.Clock.GetElapsedTime(timer).TotalSeconds, 0.001));
-        return ExitCode(outputs.Tally);
+        return ExitCode(question, outputs.Tally, outputs.State);
     }
 
     private static async Task RunAsync(
@@ -190,11 +190,11 @@ internal sealed class ScrubCommand : CliCommand
             console.MarkupLine($"Went on after line {resumedAfter:N0}, where an earlier run was stopped.");
         }
 
-        console.MarkupLine($"Scrubbed {Markup.Escape(manifest.Input.Name)}: {manifest.Input.Records:N0} lines ({rate:N0}/s). {Markup.Escape(outputs.State.Asked["read_as"]!.GetValue<string>())}.");
+        console.MarkupLine($"Scrubbed {SafeText.Escape(manifest.Input.Name)}: {manifest.Input.Records:N0} lines ({rate:N0}/s). {SafeText.Escape(outputs.State.Asked["read_as"]!.GetValue<string>())}.");
         ScrubSummary.WriteTable(console, outputs.Tally);
         foreach (var (name, output) in manifest.Outputs.OrderBy(pair => OutputNames.All.ToList().IndexOf(pair.Key)))
         {
-            console.MarkupLine($"  {name,-8} {output.Lines,12:N0} lines  {Markup.Escape(System.IO.Path.Combine(folder.Path, output.File))}");
+            console.MarkupLine($"  {name,-8} {output.Lines,12:N0} lines  {SafeText.Escape(System.IO.Path.Combine(folder.Path, output.File))}");
         }
 
         if (manifest.Hypothetical)
@@ -213,6 +213,8 @@ internal sealed class ScrubCommand : CliCommand
             : question.Layout.IsPlain ? ".txt" : ".csv";
     }
 
-    private static int ExitCode(Tally tally) =>
-        tally.Of(Verdict.Unknown) + tally.Of(Verdict.NotCovered) + tally.OfInvalid > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
+    private int ExitCode(ListQuestion question, Tally tally, ScrubState state) =>
+        ListRun.WarnIfEmpty(Shell, question.Input, state.Records) || tally.Of(Verdict.Unknown) + tally.Of(Verdict.NotCovered) + tally.OfInvalid > 0
+            ? ExitCodes.Rejected
+            : ExitCodes.Ok;
 }

@@ -20,6 +20,11 @@ internal sealed class ServeCommand : CliCommand
 
     private readonly StoreChoice _store;
     private readonly GuardOptions _guard;
+    private readonly Option<bool> _create = new("--create")
+    {
+        Description = "Set up a new, empty store where the folder of --data has none. Without it such a start is refused: the folder may be the wrong one.",
+    };
+
     private readonly Option<string?> _listen = new("--listen")
     {
         Description = "Address and port for gRPC, for example 127.0.0.1:7500; port 0 takes a free one.",
@@ -87,7 +92,7 @@ internal sealed class ServeCommand : CliCommand
             shell,
             "serve",
             $"Runs the service until Ctrl-C: gRPC and JSON over HTTP. Without --redis its store is embedded, in the folder of --data (default: {DefaultFolder}).",
-            "lookup serve",
+            "lookup serve --create",
             "lookup serve --data /var/lib/lookup --listen 127.0.0.1:7500 --json-port 7501",
             "lookup serve --redis 127.0.0.1:6379 --key-file /etc/lookup/number.key",
             "lookup serve --redis env --key-file /etc/lookup/number.key",
@@ -103,6 +108,7 @@ internal sealed class ServeCommand : CliCommand
     {
         _store = new StoreChoice(this);
         _guard = new GuardOptions(this);
+        Options.Add(_create);
         Options.Add(_listen);
         Options.Add(_jsonPort);
         Options.Add(_fake);
@@ -130,24 +136,46 @@ internal sealed class ServeCommand : CliCommand
             throw new CliException(tooFewFiles);
         }
 
-        var settings = _store.Get(parsed, DefaultFolder);
+        var settings = _store.Get(parsed, DefaultFolder) with { Create = parsed.GetValue(_create) };
+        if (settings is { Create: true, Folder: null })
+        {
+            throw CliException.Usage("--create is for --data: a redis server is set up with 'lookup init'.");
+        }
+
         var log = parsed.GetValue(_log) ?? (IsJson(parsed) ? LogFormat.None : LogFormat.Text);
         var regimes = RegimeFolder.Load(parsed.GetValue(_regimes));
         var shadow = parsed.GetValue(_shadow) is { } folder ? RegimeFolder.Load(folder, regimes) : null;
         await using var service = await LocalService.StartAsync(
             ServerOptions(parsed), settings, Shell, log, ct, Receipts(parsed), regimes, shadow);
-        if (IsJson(parsed))
-        {
-            Shell.Output.WriteLine(new JsonObject { ["grpc"] = service.GrpcAddress.ToString(), ["json"] = service.JsonAddress.ToString() }.ToJsonString(JsonText.Options));
-        }
-        else
-        {
-            Shell.Console.MarkupLine($"[green]Ready.[/] gRPC at {service.GrpcAddress}, JSON at {service.JsonAddress}, store {Markup.Escape(settings.Folder ?? "redis")}. Stop with Ctrl-C.");
-        }
+        await TellReadyAsync(parsed, service, settings, ct);
 
         await Task.Delay(Timeout.InfiniteTimeSpan, ct).ContinueWith(static _ => { }, TaskScheduler.Default);
         await service.StopAsync();
         return ExitCodes.Ok;
+    }
+
+    // Which store it is, since when, and how much is in it: a wrong one must be seen.
+    private async Task TellReadyAsync(ParseResult parsed, LocalService service, StoreSettings settings, CancellationToken ct)
+    {
+        var store = service.Store.Store;
+        var facts = (await store.ProbeAsync(ct)).Facts;
+        var since = TimeText.Format(DateTimeOffset.FromUnixTimeMilliseconds(store.Manifest.Created));
+        var name = settings.Folder ?? "redis";
+        if (IsJson(parsed))
+        {
+            Shell.Output.WriteLine(new JsonObject
+            {
+                ["grpc"] = service.GrpcAddress.ToString(),
+                ["json"] = service.JsonAddress.ToString(),
+                ["store"] = new JsonObject { ["name"] = name, ["created"] = since, ["facts"] = facts, ["new"] = service.Store.IsNew },
+            }.ToJsonString(JsonText.Options));
+            return;
+        }
+
+        Shell.Console.MarkupLine(
+            service.Store.IsNew ? $"[bold yellow]A NEW, EMPTY store was set up in {SafeText.Escape(name)}.[/]"
+            : $"The store {SafeText.Escape(name)} was set up at {since} and has {facts:N0} facts.");
+        Shell.Console.MarkupLine($"[green]Ready.[/] gRPC at {service.GrpcAddress}, JSON at {service.JsonAddress}. Stop with Ctrl-C.");
     }
 
     private async Task<int> ServeFakeAsync(ParseResult parsed, CancellationToken ct)

@@ -39,7 +39,7 @@ internal sealed class WatchCommand : CliCommand
             "lookup watch --org acme --json --heartbeats",
             "lookup watch --from TOKEN --json")
     {
-        ExitCodeHelp = "130 stopped with Ctrl-C; 4 changes were lost: scrub the active lists again and watch without --from; 1 error, 2 usage.";
+        ExitCodeHelp = "130 stopped with Ctrl-C; 4 changes were lost: scrub the active lists again and watch without --from; 1 error, also when what reads the output has ended; 2 usage.";
         Options.Add(_organisations);
         Options.Add(_from);
         Options.Add(_numbers);
@@ -123,9 +123,9 @@ internal sealed class WatchCommand : CliCommand
         var fact = change.Fact.Fact;
         var time = change.Fact.Recorded is { } recorded ? DecisionPrinter.Time(recorded) + "  " : "";
         var state = change.Removed ? "[yellow]removed[/] " : fact.Withdrawn ? "[yellow]withdrawn[/] " : fact.Effective is null ? "[red]unreadable[/] " : "";
-        var source = fact.Source.Length > 0 ? $"  [grey](source {Markup.Escape(fact.Source)})[/]" : "";
+        var source = fact.Source.Length > 0 ? $"  [grey](source {SafeText.Escape(fact.Source)})[/]" : "";
         Shell.Console.MarkupLine(
-            $"{time}{Markup.Escape(full ? change.Number : Mask(change.Number))}  {state}{Markup.Escape(FactPrinter.Describe(fact))}{source}");
+            $"{time}{SafeText.Escape(full ? change.Number : Mask(change.Number))}  {state}{SafeText.Escape(FactPrinter.Describe(fact))}{source}");
     }
 
     // On standard error: results alone go to the next program.
@@ -137,7 +137,7 @@ internal sealed class WatchCommand : CliCommand
         }
         else
         {
-            Shell.Error.WriteLine("lookup: " + text);
+            Shell.Error.WriteLine("lookup: " + SafeText.Printable(text));
         }
     }
 

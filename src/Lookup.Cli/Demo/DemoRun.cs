@@ -37,7 +37,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
     {
         if (!json)
         {
-            shell.Console.MarkupLine($"[bold]{number}. {Markup.Escape(step.Title)}[/]");
+            shell.Console.MarkupLine($"[bold]{number}. {SafeText.Escape(step.Title)}[/]");
         }
 
         if (step.Before.Count > 0)
@@ -53,7 +53,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
 
                 if (!json)
                 {
-                    shell.Console.MarkupLine($"   recorded: {Markup.Escape(FactPrinter.Describe(step.Before[i]))}");
+                    shell.Console.MarkupLine($"   recorded: {SafeText.Escape(FactPrinter.Describe(step.Before[i]))}");
                 }
             }
         }
@@ -100,7 +100,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
             shell.Console.MarkupLine($"     next permitted: {DecisionPrinter.Time(next)}");
         }
 
-        shell.Console.MarkupLine($"   [grey]{Markup.Escape(step.Comment)}[/]");
+        shell.Console.MarkupLine($"   [grey]{SafeText.Escape(step.Comment)}[/]");
         shell.Console.WriteLine();
     }
 }

@@ -32,6 +32,9 @@ internal sealed class LocalService : IAsyncDisposable
 
     public Uri JsonAddress => _host.JsonAddress;
 
+    /// <summary>The store that it serves.</summary>
+    public OpenStore Store => _store;
+
     /// <inheritdoc cref="LookupHost.ErrorCount"/>
     public long ErrorCount => _host.ErrorCount;
 
@@ -59,6 +62,8 @@ internal sealed class LocalService : IAsyncDisposable
             throw CliException.Usage(string.Join(' ', faults));
         }
 
+        // Before anything is made on the disk.
+        ServerTls.Load(options, shell.Clock);
         var store = await OpenStore.OpenAsync(settings with { ReadLimitMs = options.StoreReadLimitMs }, shell.Clock, ct);
         LookupHost? host = null;
         OpenReceipts? kept = null;
@@ -77,7 +82,7 @@ internal sealed class LocalService : IAsyncDisposable
             }
 
             kept?.Dispose();
-            await store.DisposeAsync();
+            await store.AbandonAsync();
             if (exception is IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException })
             {
                 throw new CliException(

@@ -19,7 +19,7 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
     {
         if (settings.Redis is null)
         {
-            var embedded = await StartAsync(new EmbeddedOptions { Folder = settings.Folder, ReadTimeoutMs = Math.Max(EmbeddedReadLimitMs, settings.ReadLimitMs) }, clock, ct);
+            var embedded = await StartAsync(new EmbeddedOptions { Folder = settings.Folder, Create = settings.Create, ReadTimeoutMs = Math.Max(EmbeddedReadLimitMs, settings.ReadLimitMs) }, clock, ct);
             return new OpenStore(embedded, embedded.Cipher);
         }
 
@@ -60,6 +60,16 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
         var options = new StoreOptions { ConnectionString = settings.Redis!, WaitReplicas = settings.WaitReplicas, ConnectTimeoutMs = Math.Max(2_000, settings.ReadLimitMs), ReadTimeoutMs = Math.Max(5, settings.ReadLimitMs) };
         var faults = options.Validate();
         return faults.Count == 0 ? options : throw CliException.Usage("--redis: " + string.Join(' ', faults));
+    }
+
+    /// <summary>Whether it was set up by this start, so that it holds nothing.</summary>
+    public bool IsNew => Store is EmbeddedStore { IsNew: true };
+
+    /// <summary>Disposes of it, and of its files if this start set it up.</summary>
+    public async ValueTask AbandonAsync()
+    {
+        (Store as EmbeddedStore)?.Abandon();
+        await DisposeAsync();
     }
 
     public async ValueTask DisposeAsync()

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Lookup.Cli.Options;
+using Lookup.Cli.Output;
 using Lookup.Cli.Scrub;
 using Lookup.Core.Decisions;
 using Spectre.Console;
@@ -57,7 +58,7 @@ internal static class ImpactReport
     {
         foreach (var version in tally.Versions)
         {
-            console.MarkupLine($"  {Markup.Escape($"{Name(version.From, version.FromVersion)} -> {Name(version.To, version.ToVersion)}")}");
+            console.MarkupLine($"  {SafeText.Escape($"{Name(version.From, version.FromVersion)} -> {Name(version.To, version.ToVersion)}")}");
         }
 
         if (tally.Changed > 0)
@@ -85,7 +86,7 @@ internal static class ImpactReport
             .Select(row => $"{Word(row.Verdict)} {row.Count.Now:N0} -> {row.Count.Then:N0}")));
         foreach (var (fault, row) in tally.Faults)
         {
-            console.MarkupLine(Markup.Escape(
+            console.MarkupLine(SafeText.Escape(
                 $"Not compared, {fault.Word()}: {row.Lines:N0} (line {string.Join(", ", row.Examples.Select(line => line.Line))}{(row.Lines > row.Examples.Count ? ", ..." : "")}): {fault.Describe(layout)}."));
         }
     }

@@ -21,9 +21,18 @@ internal sealed class ColumnMap
         foreach (var text in maps)
         {
             var (field, column) = Split("--map", text, "field=column");
-            if (!_mapped.TryAdd(column, field))
+            string[] parts = field == Field.Number ? column.Split('+', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) : [column];
+            if (parts.Length > 1)
             {
-                throw CliException.Usage($"--map names the column '{column}' twice.");
+                NumberParts = parts;
+            }
+
+            foreach (var part in parts)
+            {
+                if (!_mapped.TryAdd(part, field))
+                {
+                    throw CliException.Usage($"--map names the column '{part}' twice.");
+                }
             }
 
             if (!_columns.TryAdd(field, column))
@@ -60,6 +69,9 @@ internal sealed class ColumnMap
 
         CheckKind();
     }
+
+    /// <summary>The columns whose values make the number one behind the other, as area code and number do; none where one column holds it.</summary>
+    public IReadOnlyList<string> NumberParts { get; } = [];
 
     /// <summary>The fixed values.</summary>
     public IReadOnlyDictionary<Field, string> Fixed => _fixed;

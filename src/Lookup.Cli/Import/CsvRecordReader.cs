@@ -135,12 +135,18 @@ internal sealed class CsvRecordReader : IRecordReader
                 continue;
             }
 
-            if (!seen.TryAdd(field, columns[i]))
+            if (!seen.TryAdd(field, columns[i]) && (field != Field.Number || map.NumberParts.Count == 0))
             {
                 throw CliException.Usage($"{input.Name}, line 1: {ColumnMap.Twice(field, seen[field], columns[i])}");
             }
 
             fields[i] = field;
+        }
+
+        var order = map.NumberParts.Select(part => Array.FindIndex(columns, column => column.Equals(part, StringComparison.OrdinalIgnoreCase))).ToList();
+        if (!order.SequenceEqual(order.Order()))
+        {
+            throw CliException.Usage($"{input.Name}: --map number={string.Join('+', map.NumberParts)} must name the columns in the order of the file.");
         }
 
         if (!map.Has(Field.Number))
@@ -217,7 +223,7 @@ internal sealed class CsvRecordReader : IRecordReader
         {
             if (_fields[i] is { } field)
             {
-                record[field] = Text(i);
+                record[field] = field == Field.Number && record[field] is { } before ? before + Text(i) : Text(i);
             }
         }
     }

@@ -182,9 +182,10 @@ internal sealed class FactMapper
     {
         switch (Get(field)?.ToLowerInvariant())
         {
-            case null or "false" or "no" or "0":
+            case null or "false" or "no" or "0" or "onwaar" or "nee" or "falsch" or "nein" or "faux" or "non" or "falso":
                 return false;
-            case "true" or "yes" or "1":
+            // Spreadsheets write these words in the language of their user.
+            case "true" or "yes" or "1" or "waar" or "ja" or "wahr" or "vrai" or "oui" or "verdadero" or "sí" or "vero" or "sì":
                 return true;
             case var text:
                 Fault(field, $"'{text}' is neither true nor false");

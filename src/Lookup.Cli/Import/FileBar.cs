@@ -1,5 +1,4 @@
 using Lookup.Cli.Output;
-using Spectre.Console;
 
 namespace Lookup.Cli.Import;
 
@@ -20,7 +19,7 @@ internal static class FileBar
     public static Task ShowAsync(Shell shell, InputFile input, Func<string> describe, Task running) => WorkBar.On(shell)
         .StartAsync(async context =>
         {
-            var task = context.AddTask(Markup.Escape(input.Name), maxValue: input.Length);
+            var task = context.AddTask(SafeText.Escape(input.Name), maxValue: input.Length);
             while (!running.IsCompleted)
             {
                 await Task.WhenAny(running, Task.Delay(Refresh));

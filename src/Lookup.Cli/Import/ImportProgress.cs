@@ -1,5 +1,4 @@
 using Lookup.Cli.Output;
-using Spectre.Console;
 
 namespace Lookup.Cli.Import;
 
@@ -16,7 +15,7 @@ internal static class ImportProgress
         {
             var totals = importer.Totals;
             var rate = totals.Lines / shell.Clock.GetElapsedTime(started).TotalSeconds;
-            return $"{Markup.Escape(input.Name)} {totals.Lines:N0} lines, {rate:N0}/s{(totals.Rejected > 0 ? $", [yellow]{totals.Rejected:N0} refused[/]" : "")}";
+            return $"{SafeText.Escape(input.Name)} {totals.Lines:N0} lines, {rate:N0}/s{(totals.Rejected > 0 ? $", [yellow]{totals.Rejected:N0} refused[/]" : "")}";
         }
     }
 }

@@ -23,7 +23,7 @@ internal static class ImportSummary
 
         var rate = (totals.Lines - importer.LinesBefore) / Math.Max(elapsed.TotalSeconds, 0.001);
         shell.Console.MarkupLine(
-            $"{(dryRun ? "Checked" : "Imported")} {Markup.Escape(name)}: {totals.Lines:N0} lines in {elapsed.TotalSeconds:N1} s ({rate:N0}/s).");
+            $"{(dryRun ? "Checked" : "Imported")} {SafeText.Escape(name)}: {totals.Lines:N0} lines in {elapsed.TotalSeconds:N1} s ({rate:N0}/s).");
         shell.Console.MarkupLine(dryRun
             ? $"  {totals.Recorded:N0} would be recorded, {totals.Rejected:N0} refused"
             : $"  {totals.Recorded:N0} recorded, {totals.Unchanged:N0} known already, {totals.Rejected:N0} refused");
@@ -35,12 +35,12 @@ internal static class ImportSummary
         foreach (var sample in importer.Samples)
         {
             shell.Console.MarkupLine(
-                $"  [yellow]line {sample.Line}[/]{(sample.Column.Length > 0 ? $", {Markup.Escape(sample.Column)}" : "")}: {Markup.Escape(sample.Reason)}");
+                $"  [yellow]line {sample.Line}[/]{(sample.Column.Length > 0 ? $", {SafeText.Escape(sample.Column)}" : "")}: {SafeText.Escape(sample.Reason)}");
         }
 
         if (totals.Rejected > 0)
         {
-            shell.Console.MarkupLine($"  All refused lines are in {Markup.Escape(rejects.Path)}");
+            shell.Console.MarkupLine($"  All refused lines are in {SafeText.Escape(rejects.Path)}");
         }
     }
 

@@ -17,6 +17,8 @@ internal sealed class InputFile : IDisposable
     /// <summary>Most bytes of <see cref="Head"/>.</summary>
     public const int HeadSize = 64 * 1024;
 
+    private static readonly byte[] ByteOrderMark = [0xef, 0xbb, 0xbf];
+
     private static readonly SearchValues<byte> NumberBytes = SearchValues.Create("+0123456789 -()./"u8);
 
     private readonly Stream _file;
@@ -28,8 +30,15 @@ internal sealed class InputFile : IDisposable
         Path = path;
         _file = file;
         _content = content;
+        // Lines that end in CR alone, as old spreadsheets write them, would be one line to every reader.
+        HasCarriageReturnsAlone = head.AsSpan().Contains((byte)'\r') && !head.AsSpan().Contains((byte)'\n');
+        if (HasCarriageReturnsAlone)
+        {
+            head.AsSpan().Replace((byte)'\r', (byte)'\n');
+        }
+
         Head = head;
-        Stream = new PrefixedStream(head, content);
+        Stream = new PrefixedStream(head, content, HasCarriageReturnsAlone);
     }
 
     /// <summary>Name for messages.</summary>
@@ -41,8 +50,23 @@ internal sealed class InputFile : IDisposable
     /// <summary>The first bytes of the content.</summary>
     public byte[] Head { get; }
 
-    /// <summary>The whole content.</summary>
+    /// <summary>The whole content; lines that end in CR alone end in LF.</summary>
     public Stream Stream { get; }
+
+    /// <summary>Whether the lines of the file end in CR alone.</summary>
+    public bool HasCarriageReturnsAlone { get; }
+
+    /// <summary>The delimiter that a first line "sep=;" names, as Excel writes and reads it; null without such a line.</summary>
+    public char? SeparatorLine(out int bytes)
+    {
+        var text = Head.AsSpan();
+        var mark = text.StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0;
+        text = text[mark..];
+        var end = text.IndexOf((byte)'\n');
+        var line = (end < 0 ? text : text[..end]).TrimEnd((byte)'\r');
+        bytes = end < 0 ? text.Length : end + 1;
+        return line.Length == 5 && line.StartsWith("sep="u8) && line[4] is (byte)',' or (byte)';' or (byte)'\t' or (byte)'|' ? (char)line[4] : null;
+    }
 
     /// <summary>Length of the file in bytes as stored; 0 where it is not known.</summary>
     public long Length => Path is null ? 0 : _file.Length;
@@ -111,7 +135,9 @@ internal sealed class InputFile : IDisposable
     /// <summary>Whether the first line begins with a number, so that it is no header.</summary>
     public bool BeginsWithNumber()
     {
-        var line = Head.AsSpan().TrimStart("\uFEFF"u8);
+        var line = Head.AsSpan();
+        line = line.StartsWith(ByteOrderMark) ? line[ByteOrderMark.Length..] : line;
+        line = SeparatorLine(out var skipped) is null ? line : line[skipped..];
         var end = line.IndexOfAny((byte)'\n', (byte)'\r');
         line = end < 0 ? line : line[..end];
         var value = line.IndexOfAny(",;\t|"u8) is var separator && separator < 0 ? line : line[..separator];
@@ -159,16 +185,31 @@ internal sealed class InputFile : IDisposable
         var fault = head switch
         {
             [0x1f, 0x8b, ..] => "is compressed with gzip: give it the extension '.gz', or pipe it through 'gzip -dc'",
-            [(byte)'P', (byte)'K', 3, 4, ..] => "is a zip archive or a spreadsheet: save it as CSV",
+            [(byte)'P', (byte)'K', 3 or 5 or 7, 4 or 6 or 8, ..] => "is a zip archive or a spreadsheet: unzip it, or save it as CSV",
+            [(byte)'%', (byte)'P', (byte)'D', (byte)'F', ..] => "is a PDF: get the list as CSV",
             [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] => "is a Parquet file: convert it to CSV or NDJSON",
-            [0xff, 0xfe, ..] or [0xfe, 0xff, ..] => "is UTF-16: save it as UTF-8",
-            _ => head.AsSpan().Contains((byte)0) ? "is not text: save it as CSV or NDJSON" : null,
+            [0xff, 0xfe, ..] or [0xfe, 0xff, ..] or [0, not 0, 0, not 0, ..] or [not 0, 0, not 0, 0, ..] => "is UTF-16: save it as UTF-8",
+            _ => head.AsSpan().Contains((byte)0) ? "is not text: save it as CSV or NDJSON" : FormatFault(head),
         };
         return fault is null ? head : throw new CliException($"{name} {fault}.");
     }
 
+    private static string? FormatFault(ReadOnlySpan<byte> head)
+    {
+        var text = (head.StartsWith(ByteOrderMark) ? head[ByteOrderMark.Length..] : head).TrimStart(" \t\r\n"u8);
+        return text switch
+        {
+            [(byte)'<', (byte)'?' or (byte)'!' or (>= (byte)'a' and <= (byte)'z') or (>= (byte)'A' and <= (byte)'Z'), ..]
+                when text.IndexOf("</"u8) >= 0 || text.IndexOf("/>"u8) >= 0 || text[1] is (byte)'?' or (byte)'!' =>
+                "is XML or HTML: convert it to CSV or NDJSON",
+            [(byte)'[', ..] when text[1..].TrimStart(" \t\r\n"u8) is [(byte)'{', ..] =>
+                "is a JSON array: write one object a line instead, for example with jq -c '.[]'",
+            _ => null,
+        };
+    }
+
     /// <summary>The bytes that were looked at, then the rest.</summary>
-    private sealed class PrefixedStream(byte[] head, Stream rest) : Stream
+    private sealed class PrefixedStream(byte[] head, Stream rest, bool replaceReturns) : Stream
     {
         private int _position;
 
@@ -190,7 +231,13 @@ internal sealed class InputFile : IDisposable
         {
             if (_position == head.Length)
             {
-                return rest.Read(buffer);
+                var read = rest.Read(buffer);
+                if (replaceReturns)
+                {
+                    buffer[..read].Replace((byte)'\r', (byte)'\n');
+                }
+
+                return read;
             }
 
             var length = Math.Min(buffer.Length, head.Length - _position);

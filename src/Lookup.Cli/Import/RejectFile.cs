@@ -1,4 +1,5 @@
 using System.Text;
+using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Import;
 
@@ -38,12 +39,7 @@ internal sealed class RejectFile(string path) : IDisposable
         foreach (var reject in rejects)
         {
             text.Append(reject.Line).Append(',');
-            Append(text, reject.Column);
-            text.Append(',');
-            Append(text, reject.Reason);
-            text.Append(',');
-            Append(text, reject.Content);
-            text.Append('\n');
+            text.AppendJoin(',', SafeText.Cell(reject.Column), SafeText.Cell(reject.Reason), SafeText.Cell(reject.Content)).Append('\n');
         }
 
         if (text.Length == 0)
@@ -63,15 +59,4 @@ internal sealed class RejectFile(string path) : IDisposable
     }
 
     public void Dispose() => _stream?.Dispose();
-
-    private static void Append(StringBuilder text, string value)
-    {
-        if (value.AsSpan().IndexOfAny(",\"\r\n") < 0)
-        {
-            text.Append(value);
-            return;
-        }
-
-        text.Append('"').Append(value.Replace("\"", "\"\"", StringComparison.Ordinal)).Append('"');
-    }
 }

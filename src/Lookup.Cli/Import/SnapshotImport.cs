@@ -32,9 +32,15 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
 
     private readonly Option<bool> _acceptChange = new("--accept-change") { Description = "Go on though more would change than --max-change says." };
 
+    private readonly Option<long> _expect = new("--expect")
+    {
+        Description = "How many numbers the register has, as its keeper states: stop when the file has more or fewer by more than --max-change. The first load of a register needs it, or --accept-change.",
+        HelpName = "N",
+    };
+
     public void AddTo(Command command)
     {
-        foreach (var option in (System.CommandLine.Option[])[_register, _snapshot, _maxChange, _acceptChange])
+        foreach (var option in (System.CommandLine.Option[])[_register, _snapshot, _expect, _maxChange, _acceptChange])
         {
             command.Options.Add(option);
         }
@@ -58,6 +64,7 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
             Register = register.Name,
             SnapshotDate = date,
             MaxChangePercent = maxChange,
+            ExpectedNumbers = parsed.GetValue(_expect) is >= 0 and var expected ? expected : throw CliException.Usage($"--expect {parsed.GetValue(_expect)} is outside 0 and up."),
             Import = new ImportDescription
             {
                 FileName = input.Path is null ? "" : input.Name,
@@ -73,6 +80,11 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
             await target.AddAsync(chunk);
         }
 
+        if (source.Numbers == 0)
+        {
+            throw new CliException($"{input.Name} holds no numbers: nothing was changed.{(source.Invalid > 0 ? $" Look at {rejects.Path}." : "")}");
+        }
+
         var difference = await target.CompareAsync(input.Sha256(), source.Invalid);
         if (!json)
         {
@@ -81,8 +93,7 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
 
         if (difference.TooMuch && !parsed.GetValue(_acceptChange))
         {
-            throw new CliException(
-                $"{difference.ChangePercent:0.#} % of the {difference.Loaded:N0} numbers on {register.Name} would change, more than {maxChange:0.#} %: nothing was changed. Look at the file; if it is right, run it again with --accept-change.");
+            throw new CliException(TooMuch(register.Name, difference, open));
         }
 
         var id = dryRun ? "" : await ApplyAsync(target, parsed.GetValue(_acceptChange), register.Name);
@@ -97,6 +108,17 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
         }
 
         return source.Invalid > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
+    }
+
+    private static string TooMuch(string register, SnapshotDifference difference, LoadSnapshotOpen open)
+    {
+        var what = (Server.Mapping.ImportMapping.IsExpected(difference.Listed, open, difference.LoadedDate is null), open.ExpectedNumbers) switch
+        {
+            (true, _) => $"{difference.ChangePercent:0.#} % of the {difference.Loaded:N0} numbers on {register} would change, more than {open.MaxChangePercent:0.#} %",
+            (_, 0) => $"This is the first load of {register}, with {difference.Listed:N0} numbers and nothing to compare it with. Say with --expect how many its keeper states",
+            _ => $"The file has {difference.Listed:N0} numbers where --expect says {open.ExpectedNumbers:N0}, more than {open.MaxChangePercent:0.#} % apart",
+        };
+        return $"{what}: nothing was changed. Look at the file; if it is right, run it again with --accept-change.";
     }
 
     private RegisterDefinition Register(ParseResult parsed)
@@ -135,13 +157,13 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
 
     private Task<string> ApplyAsync(ISnapshotTarget target, bool acceptChange, string register) => WorkBar.ShownAsync(
         shell,
-        Markup.Escape(register),
+        SafeText.Escape(register),
         share => target.ApplyAsync(acceptChange, progress => share((double)progress.Written / Math.Max(1, progress.Total))));
 
     private void Show(string name, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, RejectFile rejects)
     {
         var console = shell.Console;
-        console.MarkupLine($"{Markup.Escape(name)}: {difference.Listed:N0} numbers on {register} as of {DecisionPrinter.Time(date)}.");
+        console.MarkupLine($"{SafeText.Escape(name)}: {difference.Listed:N0} numbers on {register} as of {DecisionPrinter.Time(date)}.");
         console.MarkupLine(difference.LoadedDate is { } loaded
             ? $"  [grey]loaded:[/] {difference.Loaded:N0} as of {DecisionPrinter.Time(loaded)}"
             : $"  [grey]loaded:[/] {difference.Loaded:N0}, no snapshot yet");
@@ -160,12 +182,12 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
         foreach (var sample in source.Samples)
         {
             console.MarkupLine(
-                $"  [yellow]line {sample.Line}[/]{(sample.Column.Length > 0 ? $", {Markup.Escape(sample.Column)}" : "")}: {Markup.Escape(sample.Reason)}");
+                $"  [yellow]line {sample.Line}[/]{(sample.Column.Length > 0 ? $", {SafeText.Escape(sample.Column)}" : "")}: {SafeText.Escape(sample.Reason)}");
         }
 
         if (source.Invalid > 0)
         {
-            console.MarkupLine($"  All refused lines are in {Markup.Escape(rejects.Path)}");
+            console.MarkupLine($"  All refused lines are in {SafeText.Escape(rejects.Path)}");
         }
     }
 

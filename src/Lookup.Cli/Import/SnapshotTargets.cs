@@ -77,7 +77,7 @@ internal sealed class StoreSnapshotTarget(
         var unfinished = await SnapshotImports.CheckAsync(store.Store, register.Name, _record.SnapshotDate, clock, ct);
         _difference = await _load.CompareAsync(ct);
         var registry = await store.Store.ReadRegistryAsync(ct);
-        return ImportMapping.ToProto(_difference, registry, register.Name, open.MaxChangePercent, unfinished);
+        return ImportMapping.ToProto(_difference, registry, open, unfinished);
     }
 
     public async Task<string> ApplyAsync(bool acceptChange, Action<LoadSnapshotProgress> progress)

@@ -57,9 +57,9 @@ internal sealed class FileOptions
     public IRecordReader RegisterReader(ParseResult parsed, InputFile input, string register, out ColumnMap map)
     {
         var maps = parsed.GetRequiredValue(_map);
-        var bare = maps.Length == 0 && input.DetectFormat() == ImportFormat.Csv && input.BeginsWithNumber();
+        var bare = input.DetectFormat() == ImportFormat.Csv && input.BeginsWithNumber();
         map = new ColumnMap(
-            bare ? ["number=1"] : maps,
+            bare && maps.Length == 0 ? ["number=1"] : maps,
             [.. parsed.GetRequiredValue(_set), "kind=registration", $"register={register}"],
             parsed.GetRequiredValue(_ignore));
         return Reader(parsed, input, map, bare || parsed.GetValue(_noHeader));

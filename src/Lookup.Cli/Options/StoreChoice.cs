@@ -85,6 +85,9 @@ internal sealed record StoreSettings(string? Folder, string? Redis, string? KeyF
     /// <summary>Replicas that must have a write before it is acknowledged.</summary>
     public int WaitReplicas { get; init; }
 
+    /// <summary>Sets up a new store where the folder has none.</summary>
+    public bool Create { get; init; }
+
     /// <summary>Longest wait for a read in milliseconds. A command is patient: nobody dials while it waits.</summary>
     public int ReadLimitMs { get; init; } = 5_000;
 }

@@ -13,7 +13,7 @@ internal static class DecisionPrinter
     {
         var decision = result.Decision!;
         var not = decision.Hypothetical ? "what if" : result.WhyNot;
-        console.MarkupLine($"{Verdict(decision.Verdict)}  {Markup.Escape(result.Number)}{(not is null ? "" : $"  [grey]({Markup.Escape(not)}, not a permission to call now)[/]")}");
+        console.MarkupLine($"{Verdict(decision.Verdict)}  {SafeText.Escape(result.Number)}{(not is null ? "" : $"  [grey]({SafeText.Escape(not)}, not a permission to call now)[/]")}");
         foreach (var reason in decision.Reasons)
         {
             WriteReason(console, reason);
@@ -37,7 +37,7 @@ internal static class DecisionPrinter
     public static void WriteReason(IAnsiConsole console, Reason reason)
     {
         var rule = string.Join(", ", new[] { reason.Layer == Layer.Unspecified ? "" : Words.Layers.Of(reason.Layer), reason.Article }.Where(text => text.Length > 0));
-        console.MarkupLine($"  [bold]{Words.Reasons.Of(reason.Code)}[/]{(rule.Length > 0 ? $" ({Markup.Escape(rule)})" : "")}{(reason.Text.Length > 0 ? ": " + Markup.Escape(reason.Text) : "")}");
+        console.MarkupLine($"  [bold]{Words.Reasons.Of(reason.Code)}[/]{(rule.Length > 0 ? $" ({SafeText.Escape(rule)})" : "")}{(reason.Text.Length > 0 ? ": " + SafeText.Escape(reason.Text) : "")}");
     }
 
     public static void WriteSteps(IAnsiConsole console, IEnumerable<TraceStep> steps)
@@ -46,7 +46,7 @@ internal static class DecisionPrinter
         foreach (var step in steps)
         {
             var rule = string.Join(", ", new[] { step.Layer == Layer.Unspecified ? "" : Words.Layers.Of(step.Layer), step.Article }.Where(text => text.Length > 0));
-            console.MarkupLine($"  {Markup.Escape(step.Rule)}{(rule.Length > 0 ? $" [grey]({Markup.Escape(rule)})[/]" : "")}: {Outcome(step.Outcome)}{(step.Detail.Length > 0 ? ". " + Markup.Escape(step.Detail) : "")}");
+            console.MarkupLine($"  {SafeText.Escape(step.Rule)}{(rule.Length > 0 ? $" [grey]({SafeText.Escape(rule)})[/]" : "")}: {Outcome(step.Outcome)}{(step.Detail.Length > 0 ? ". " + SafeText.Escape(step.Detail) : "")}");
         }
     }
 
@@ -64,7 +64,7 @@ internal static class DecisionPrinter
     {
         "forbids" => "[red]forbids[/]",
         "permits" => "[green]permits[/]",
-        _ => Markup.Escape(outcome),
+        _ => SafeText.Escape(outcome),
     };
 
     private static void Line(IAnsiConsole console, string name, Timestamp? time)
@@ -76,5 +76,5 @@ internal static class DecisionPrinter
     }
 
     private static void Line(IAnsiConsole console, string name, string text) =>
-        console.MarkupLine($"  [grey]{name}:[/] {Markup.Escape(text)}");
+        console.MarkupLine($"  [grey]{name}:[/] {SafeText.Escape(text)}");
 }

@@ -24,7 +24,7 @@ internal static class FactPrinter
                 fact.Reason.Length > 0 ? $"because {fact.Reason}" : "",
             }.Where(text => text.Length > 0));
             console.MarkupLine(
-                $"  {DecisionPrinter.Time(fact.Effective)}  {(fact.Withdrawn ? "[yellow]withdrawn[/] " : "")}{Markup.Escape(Describe(fact))}  [grey]({Markup.Escape(marks)})[/]");
+                $"  {DecisionPrinter.Time(fact.Effective)}  {(fact.Withdrawn ? "[yellow]withdrawn[/] " : "")}{SafeText.Escape(Describe(fact))}  [grey]({SafeText.Escape(marks)})[/]");
         }
     }
 

@@ -13,7 +13,7 @@ internal static class ReceiptPrinter
     {
         foreach (var (name, text) in Lines(receipt))
         {
-            console.MarkupLine($"  [grey]{name}:[/] {Markup.Escape(text)}");
+            console.MarkupLine($"  [grey]{name}:[/] {SafeText.Escape(text)}");
         }
     }
 

@@ -4,6 +4,7 @@ using System.IO.Compression;
 using System.Text;
 using Lookup.Cli.Import;
 using Lookup.Cli.Options;
+using Lookup.Cli.Output;
 using Lookup.V1;
 
 namespace Lookup.Cli.Scrub;
@@ -124,20 +125,22 @@ internal sealed class ChunkRenderer(ListLayout layout, bool addColumns, bool com
     {
         var output = chunk.Outputs[OutputNames.Invalid];
         var line = chunk.FirstLine + chunk.Records[record].Line;
-        output.Write(Encoding.UTF8.GetBytes($"{line},{Quote(fault.IsOfColumn() ? layout.ColumnName : "")},{Quote(fault.Describe(layout))},"));
+        output.Write(Encoding.UTF8.GetBytes($"{line},{SafeText.Cell(fault.IsOfColumn() ? layout.ColumnName : "")},{SafeText.Cell(fault.Describe(layout))},"));
         WriteQuoted(output, chunk.Content(record));
         output.Write("\n"u8);
     }
 
     private static void WriteQuoted(ArrayBufferWriter<byte> output, ReadOnlySpan<byte> content)
     {
+        var isFormula = SafeText.IsFormula(content);
         if (content.IndexOfAny(",\"\r\n"u8) < 0)
         {
+            output.Write(isFormula ? "'"u8 : ""u8);
             output.Write(content);
             return;
         }
 
-        output.Write("\""u8);
+        output.Write(isFormula ? "\"'"u8 : "\""u8);
         while (true)
         {
             var quote = content.IndexOf((byte)'"');
@@ -151,9 +154,6 @@ internal sealed class ChunkRenderer(ListLayout layout, bool addColumns, bool com
             content = content[(quote + 1)..];
         }
     }
-
-    private static string Quote(string text) =>
-        text.AsSpan().IndexOfAny(",\"\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     /// <summary>One member of a gzip file: members can be put behind one another, and a run that is continued makes the same ones.</summary>
     private static byte[] Compress(ReadOnlySpan<byte> bytes)

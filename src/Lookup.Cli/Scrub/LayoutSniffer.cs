@@ -22,13 +22,21 @@ internal static class LayoutSniffer
         var head = input.Head.AsSpan();
         var mark = head.StartsWith(ByteOrderMark) ? ByteOrderMark : [];
         var text = head[mark.Length..];
+        var separator = input.SeparatorLine(out var separatorLine);
+        if (separator is not null)
+        {
+            text = text[separatorLine..];
+            choice = choice with { Delimiter = choice.Delimiter ?? separator };
+        }
+
         var end = text.IndexOf((byte)'\n');
         var layout = new ListLayout
         {
             Format = choice.Format ?? Format(input, text),
             Region = choice.Region,
             Mark = mark,
-            Skip = mark.Length,
+            Skip = mark.Length + (separator is null ? 0 : separatorLine),
+            SkipLines = separator is null ? 0 : 1,
             NewLine = end > 0 && text[end - 1] == '\r' ? [(byte)'\r', (byte)'\n'] : [(byte)'\n'],
         };
         var isWhole = input.Head.Length < InputFile.HeadSize;
@@ -54,6 +62,12 @@ internal static class LayoutSniffer
                 : throw new CliException($"{name}: the first line is longer than {InputFile.HeadSize} bytes, or has a quote that is not closed: it cannot be seen what the columns are.");
         }
 
+        if (OddFirstLine(text, isWhole, choice) is { } columnsBelow)
+        {
+            throw CliException.Usage(
+                $"{name}, line {layout.SkipLines + before.Lines + 1}: '{Encoding.UTF8.GetString(text.Slice(before.Bytes, first.Content)).Trim()}' is one value where the lines below it have {columnsBelow}: remove the line, or say with --delimiter how the columns are parted.");
+        }
+
         var names = sample[0];
         var columns = Enumerable.Range(0, names.Length)
             .Select(i => new ColumnSample(names[i], sample.Skip(1).Select(values => i < values.Length ? values[i] : ""), choice.Region))
@@ -73,7 +87,7 @@ internal static class LayoutSniffer
         {
             Header = text.Slice(before.Bytes, first.Content).ToArray(),
             Skip = layout.Skip + before.Bytes + first.Total,
-            SkipLines = before.Lines + first.Lines,
+            SkipLines = layout.SkipLines + before.Lines + first.Lines,
             Added = [.. layout.Added.Select(added => Unused(added, names))],
         };
     }
@@ -147,6 +161,21 @@ internal static class LayoutSniffer
         }
 
         return best.Delimiter;
+    }
+
+    /// <summary>Columns of the lines below a first line that has none, such as the name of an encoding; null where it is like them.</summary>
+    private static int? OddFirstLine(ReadOnlySpan<byte> text, bool isWhole, LayoutChoice choice)
+    {
+        foreach (var delimiter in choice.Delimiter is { } named ? [(byte)named] : ",;\t|"u8.ToArray())
+        {
+            var sample = Sample(text, isWhole, delimiter, out _, out _);
+            if (sample.Count > 1 && sample[0].Length == 1 && sample[1].Length > 1 && sample.Skip(1).All(values => values.Length == sample[1].Length))
+            {
+                return sample[1].Length;
+            }
+        }
+
+        return null;
     }
 
     private static bool IsName(string name, string wanted) => string.Equals(name.Trim(), wanted.Trim(), StringComparison.OrdinalIgnoreCase);

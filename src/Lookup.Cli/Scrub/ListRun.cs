@@ -26,7 +26,7 @@ internal sealed record ListQuestion(InputFile Input, ListLayout Layout, CheckStr
     /// <param name="content">That of the decompressed content.</param>
     public string FileHash(string content)
     {
-        if (Input.Path is null || !Input.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
+        if (Input.Path is null || (!Input.HasCarriageReturnsAlone && !Input.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)))
         {
             return content;
         }
@@ -39,6 +39,18 @@ internal sealed record ListQuestion(InputFile Input, ListLayout Layout, CheckStr
 /// <summary>Takes a list through the service into a sink, with progress.</summary>
 internal sealed class ListRun(Shell shell, LookupClient client, PipelineSettings settings)
 {
+    /// <summary>Says on standard error that a list has nothing in it: that it all went well would be misunderstood.</summary>
+    /// <returns>Whether it is so.</returns>
+    public static bool WarnIfEmpty(Shell shell, InputFile input, long records)
+    {
+        if (records == 0)
+        {
+            shell.Error.WriteLine($"lookup: {SafeText.Printable(input.Name)} has no lines to ask about.");
+        }
+
+        return records == 0;
+    }
+
     /// <summary>Takes every line of the list; see the other one.</summary>
     public Task RunAsync(ListQuestion question, ListReader reader, IChunkSink sink, Action<ListChunk> prepare, bool json, CancellationToken ct) =>
         RunAsync(

@@ -138,6 +138,14 @@ internal static class NumberReader
             return 0;
         }
 
+        text = text.Trim(" \t\r\n"u8);
+        if (text.IndexOfAny((byte)'\r', (byte)'\n') >= 0)
+        {
+            // Two lines in one value would be read as one number.
+            fault = ListFaults.From(NumberFault.InvalidCharacter);
+            return 0;
+        }
+
         Span<char> chars = stackalloc char[MaxBytes];
         if (Utf8.ToUtf16(text, chars, out _, out var length, replaceInvalidSequences: false) != OperationStatus.Done)
         {

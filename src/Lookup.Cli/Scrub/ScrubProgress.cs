@@ -1,6 +1,5 @@
 using Lookup.Cli.Import;
 using Lookup.Cli.Output;
-using Spectre.Console;
 
 namespace Lookup.Cli.Scrub;
 
@@ -20,7 +19,7 @@ internal static class ScrubProgress
     {
         var began = shell.Clock.GetTimestamp();
         var before = records();
-        return FileBar.Fits(shell, input) ? FileBar.ShowAsync(shell, input, () => Markup.Escape(Text()), running)
+        return FileBar.Fits(shell, input) ? FileBar.ShowAsync(shell, input, () => SafeText.Escape(Text()), running)
             : json ? Task.CompletedTask
             : LogAsync();
 

@@ -1,3 +1,4 @@
+using Lookup.Cli.Output;
 using Spectre.Console;
 
 namespace Lookup.Cli.Scrub;
@@ -18,7 +19,7 @@ internal static class ScrubSummary
         {
             var share = $"{100.0 * count / total:F1} %";
             table.AddRow(
-                new Markup($"[{Color(verdict)}]{Markup.Escape(verdict)}[/]"),
+                new Markup($"[{Color(verdict)}]{SafeText.Escape(verdict)}[/]"),
                 new Text(reason),
                 new Text($"{count:N0}"),
                 new Text(margin is null ? share : $"{share} ± {100 * margin(count):F1}"));

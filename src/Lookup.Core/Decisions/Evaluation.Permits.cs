@@ -104,6 +104,11 @@ internal ref partial struct Evaluation<TTrace>
         until = consent.Until;
         foreach (var limit in permit.Limits)
         {
+            if (Binds(limit) && limit.MonthsFromCapture > 0 && !IsYoungEnough(limit, consent, ref until))
+            {
+                return Fail(ref _consentFailure, ReasonCode.ConsentExpired, limit.Text);
+            }
+
             if (Binds(limit) && limit.FirstContactMonths > 0 && !FirstContactInTime(limit, consent, ref until))
             {
                 return Fail(ref _consentFailure, ReasonCode.FirstContactTooLate, limit.Text);
@@ -111,6 +116,14 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         return true;
+    }
+
+    // Half-open, as validity is everywhere: on the day of the same date it counts no more.
+    private readonly bool IsYoungEnough(Limit limit, in FactEntry consent, ref long until)
+    {
+        var firstDayAfter = LocalTime.AddMonths(LocalTime.Day(consent.Effective, _zone), limit.MonthsFromCapture);
+        until = Math.Min(until, LocalTime.Instant(firstDayAfter, 0, _zone));
+        return _today < firstDayAfter;
     }
 
     private readonly bool FirstContactInTime(Limit limit, in FactEntry consent, ref long until)
@@ -147,6 +160,7 @@ internal ref partial struct Evaluation<TTrace>
                 && Find(Slot.FirstRelation + (kind - RelationKind.Customer), FactKind.Relation, out var relation, ref cannotTell)
                 && !relation.Withdrawn
                 && relation.Begin <= _q.CallTime
+                && relation.Begin < permit.BegunBefore
                 && (!permit.Later || relation.Begin > threshold)
                 && RelationCounts(permit, relation, ref until))
             {

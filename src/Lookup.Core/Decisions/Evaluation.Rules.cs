@@ -6,6 +6,12 @@ namespace Lookup.Core.Decisions;
 /// <content>The rules that look at facts.</content>
 internal ref partial struct Evaluation<TTrace>
 {
+    private readonly bool IsFreshRequest(Rule rule) =>
+        _kind == CallKind.Requested
+        && _q.RequestedAt > 0
+        && _q.RequestedAt <= _q.CallTime
+        && _today - LocalTime.Day(_q.RequestedAt, _zone) <= rule.RequestedDays;
+
     private void LookAtObjections(Rule rule)
     {
         var cannotTell = false;
@@ -187,13 +193,13 @@ internal ref partial struct Evaluation<TTrace>
 
     private bool Blocks(Rule rule, in FactEntry entry)
     {
-        if (entry.Categories != 0 && (entry.Categories & rule.Register!.OfferMask(_q.Purpose, _q.GroupName)) == 0)
+        if (!IsAgainst(rule, entry))
         {
             return false;
         }
 
         // A snapshot does not tell since when a number has been registered, so no grace is counted on.
-        var days = FromSnapshot(entry) ? int.MaxValue : _today - LocalTime.Day(entry.Effective, _zone);
+        var days = FromSnapshot(entry) ? int.MaxValue : _today - LocalTime.Day(RegisteredSince(rule, entry), _zone);
         var blocks = false;
         foreach (var effect in rule.Effects)
         {
@@ -215,6 +221,30 @@ internal ref partial struct Evaluation<TTrace>
 
         return blocks;
     }
+
+    // A registration that is made again does not begin its grace again.
+    private readonly long RegisteredSince(Rule rule, in FactEntry entry)
+    {
+        var value = _bySlot[Slot.FirstRegister + rule.RegisterSlot];
+        var since = entry.Effective;
+        while (true)
+        {
+            switch (Timeline.TryAsOf(FactKind.Registration, value.Span, since - 1, out var before))
+            {
+                case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before) && !FromSnapshot(before):
+                    since = before.Effective;
+                    break;
+                case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before):
+                case AsOf.Cut:
+                    return LocalTime.Instant(0, 0, _zone);
+                default:
+                    return since;
+            }
+        }
+    }
+
+    private readonly bool IsAgainst(Rule rule, in FactEntry entry) =>
+        entry.Categories == 0 || (entry.Categories & rule.Register!.OfferMask(_q.Purpose, _q.GroupName)) != 0;
 
     private void LookAtPermission(Rule rule)
     {

@@ -134,7 +134,8 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & (1 << _sector)) == 0
-            || (rule.Groups.Length > 0 && Array.IndexOf(rule.Groups, _q.GroupName) < 0))
+            || (rule.Groups.Length > 0 && Array.IndexOf(rule.Groups, _q.GroupName) < 0)
+            || (rule.ExemptGroups.Length > 0 && Array.IndexOf(rule.ExemptGroups, _q.GroupName) >= 0))
         {
             Tell(rule, "does not apply", "Not for this purpose, sector or product group.");
             return false;
@@ -155,6 +156,9 @@ internal ref partial struct Evaluation<TTrace>
                 break;
             case RuleType.Automated when _q.Automated:
                 ForbidUnless(rule, ReasonCode.AutomatedWithoutConsent, long.MinValue, "No human speaks.");
+                break;
+            case RuleType.Banned when rule.RequestedDays > 0 && IsFreshRequest(rule):
+                Tell(rule, "lifted", Say("Asked for on {0}.", _q.RequestedAt));
                 break;
             case RuleType.Banned:
                 ForbidUnless(rule, ReasonCode.ProductGroupBanned, long.MinValue, "Offers of this product group are banned.");

@@ -2,12 +2,16 @@ namespace Lookup.Core.Regimes;
 
 /// <summary>
 /// Calling hours of a week in the local time of the called number: half-open windows [open, close) in minutes of the
-/// day, none on a day without windows, holidays as their own kind of day, and days of the year that close early.
+/// day, none on a day without windows, holidays and the days before them as kinds of day, and days that close early.
 /// </summary>
-internal sealed class CallingHours(CallingHours.Window[][] byDay, HolidayCalendar holidays, Dictionary<int, int> earlyClose)
+internal sealed class CallingHours(
+    CallingHours.Window[][] byDay, CallingHours.Window[]? eve, HolidayCalendar holidays, Dictionary<int, int> earlyClose)
 {
     /// <summary>Position of a holiday's windows, behind those of Sunday to Saturday.</summary>
     internal const int Holiday = 7;
+
+    /// <summary>Position of the windows of the day before a holiday.</summary>
+    internal const int Eve = 8;
 
     private const int SearchDays = 21;
 
@@ -67,6 +71,9 @@ internal sealed class CallingHours(CallingHours.Window[][] byDay, HolidayCalenda
         }
 
         // 1970-01-01 was a Thursday.
-        return byDay[holiday ? Holiday : (((day + 4) % 7) + 7) % 7];
+        var windows = byDay[holiday ? Holiday : (((day + 4) % 7) + 7) % 7];
+
+        // A day that is closed anyway stays closed.
+        return eve is not null && !holiday && windows.Length > 0 && holidays.Contains(day + 1) ? eve : windows;
     }
 }

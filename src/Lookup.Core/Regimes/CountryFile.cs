@@ -236,7 +236,7 @@ internal sealed class CountryFile
             json.Fault("rules", "a regime without a rule on objections would call those who objected");
         }
 
-        foreach (var area in rules.SelectMany(r => r.Areas).Where(a => Areas.All(known => known.Name != a)).Distinct())
+        foreach (var area in rules.SelectMany(r => r.Areas.Concat(r.ExemptAreas)).Where(a => Areas.All(known => known.Name != a)).Distinct())
         {
             json.Fault("rules", $"\"{area}\" is not defined under areas");
         }

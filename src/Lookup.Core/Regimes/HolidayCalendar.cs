@@ -6,9 +6,11 @@ namespace Lookup.Core.Regimes;
 
 /// <summary>
 /// Days on which a country's calling hours are those of a holiday. Rules: "12-25" (a date), "easter+39" (days from
-/// Easter Sunday), "mon#1-05" (first Monday of May; -1 is the last), "kings_day" (the Dutch one, and Queen's Day
-/// before 2014), each with an optional "/sub" (kept on the next working day when it falls in a weekend) and an
-/// optional "@2013-" or "@-2013" (from or up to a year). Easter after Meeus, Jones and Butcher.
+/// Easter Sunday), "mon#1-05" (first Monday of May; -1 is the last; "+1" is the day after it), "kings_day" (the Dutch
+/// one, and Queen's Day before 2014). Each may say where it is kept when it falls in a weekend: "/sub" on the next
+/// working day that is not listed before it, "/obs" on the Friday before a Saturday and the Monday after a Sunday,
+/// "/mon" on the Monday after a Sunday. An optional "@2013-" or "@-2013" limits the years. Easter after Meeus, Jones
+/// and Butcher.
 /// </summary>
 internal sealed partial class HolidayCalendar
 {
@@ -41,18 +43,32 @@ internal sealed partial class HolidayCalendar
             for (var year = Math.Max(from, FirstYear); year <= Math.Min(to, LastYear); year++)
             {
                 var date = DateIn(match, year);
-                while (match.Groups["sub"].Success
-                    && (date.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday || days.Contains(LocalTime.DayOf(date))))
-                {
-                    date = date.AddDays(1);
-                }
-
-                days.Add(LocalTime.DayOf(date));
+                days.Add(LocalTime.DayOf(KeptOn(date, match.Groups["kept"].Value, days)));
             }
         }
 
         (calendar, fault) = (new HolidayCalendar(days.ToFrozenSet()), "");
         return true;
+    }
+
+    private static DateOnly KeptOn(DateOnly date, string rule, HashSet<int> days)
+    {
+        switch (rule)
+        {
+            case "sub":
+                while (date.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday || days.Contains(LocalTime.DayOf(date)))
+                {
+                    date = date.AddDays(1);
+                }
+
+                return date;
+            case "obs" when date.DayOfWeek == DayOfWeek.Saturday:
+                return date.AddDays(-1);
+            case "obs" or "mon" when date.DayOfWeek == DayOfWeek.Sunday:
+                return date.AddDays(1);
+            default:
+                return date;
+        }
     }
 
     private static int Number(Group group, int otherwise) =>
@@ -79,14 +95,15 @@ internal sealed partial class HolidayCalendar
 
         var weekday = Array.IndexOf(HoursText.Weekdays, match.Groups["weekday"].Value);
         var nth = Number(match.Groups["nth"], 1);
+        var offset = Number(match.Groups["after"], 0);
         if (nth < 0)
         {
             var last = new DateOnly(year, month, DateTime.DaysInMonth(year, month));
-            return last.AddDays(-(((int)last.DayOfWeek - weekday + 7) % 7));
+            return last.AddDays(offset - (((int)last.DayOfWeek - weekday + 7) % 7));
         }
 
         var first = new DateOnly(year, month, 1);
-        return first.AddDays(((weekday - (int)first.DayOfWeek + 7) % 7) + (7 * (nth - 1)));
+        return first.AddDays(((weekday - (int)first.DayOfWeek + 7) % 7) + (7 * (nth - 1)) + offset);
     }
 
     private static DateOnly Easter(int year)
@@ -100,6 +117,6 @@ internal sealed partial class HolidayCalendar
         return new DateOnly(year, n / 31, (n % 31) + 1);
     }
 
-    [GeneratedRegex("""^(?:(?<kings>kings_day)|(?<easter>easter)(?<offset>[+-]\d{1,2})?|(?<weekday>sun|mon|tue|wed|thu|fri|sat)#(?<nth>[1-4]|-1)-(?<month>0[1-9]|1[0-2])|(?<month>0[1-9]|1[0-2])-(?<day>0[1-9]|[12]\d|3[01]))(?<sub>/sub)?(?:@(?<from>\d{4})?-(?<to>\d{4})?)?$""")]
+    [GeneratedRegex("""^(?:(?<kings>kings_day)|(?<easter>easter)(?<offset>[+-]\d{1,2})?|(?<weekday>sun|mon|tue|wed|thu|fri|sat)#(?<nth>[1-4]|-1)-(?<month>0[1-9]|1[0-2])(?<after>[+-]\d{1,2})?|(?<month>0[1-9]|1[0-2])-(?<day>0[1-9]|[12]\d|3[01]))(?:/(?<kept>sub|obs|mon))?(?:@(?<from>\d{4})?-(?<to>\d{4})?)?$""")]
     private static partial Regex Grammar();
 }

@@ -8,12 +8,17 @@ internal static class HoursText
     /// <summary>Days of the week in the order of DayOfWeek.</summary>
     internal static readonly string[] Weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-    /// <summary>Indexes (Sunday 0, holiday 7) of "sat", "mon-fri" or "holiday"; empty if it is none.</summary>
+    /// <summary>Indexes (Sunday 0, holiday 7, eve 8) of "sat", "mon-fri", "holiday" or "eve"; empty for any other text.</summary>
     internal static List<int> Days(string text)
     {
         if (text == "holiday")
         {
             return [CallingHours.Holiday];
+        }
+
+        if (text == "eve")
+        {
+            return [CallingHours.Eve];
         }
 
         var parts = text.Split('-');

@@ -232,7 +232,9 @@ public sealed class RegimeSet : IRegisterCatalog
         var periods = new List<Rules>();
         foreach (var regime in file.Regimes)
         {
-            var rules = regime.Rules.Where(r => r.Areas.Length == 0 || r.Areas.Contains(area.Name)).ToList();
+            var rules = regime.Rules
+                .Where(r => (r.Areas.Length == 0 || r.Areas.Contains(area.Name)) && !r.ExemptAreas.Contains(area.Name))
+                .ToList();
             if (range is not null)
             {
                 rules.Insert(0, range);

@@ -100,11 +100,13 @@ internal sealed class RuleReader(
             From = Instant(json.Date("from"), long.MinValue),
             Until = Instant(json.Date("until"), long.MaxValue),
             Areas = [.. json.Texts("areas")],
+            ExemptAreas = [.. json.Texts("exemptAreas")],
             Subscribers = json.Set("subscribers", SubscriberSets),
             Kinds = json.Set("kinds", KindSets, 1 << (int)CallKind.Marketing),
             Purposes = json.Set("purposes", PurposeSets) & ~json.Set("exemptPurposes", PurposeSets, 0),
             Sectors = json.Set("sectors", SectorSets) & ~json.Set("exemptSectors", SectorSets, 0),
             Groups = [.. json.Texts("groups")],
+            ExemptGroups = [.. json.Texts("exemptGroups")],
             Unless = [.. json.Objects("unless").Select(p => ReadPermit(p, text))],
         };
         rule = type switch
@@ -112,6 +114,7 @@ internal sealed class RuleReader(
             RuleType.Register => ReadRegister(rule, json),
             RuleType.Hours => rule with { Hours = ReadHours(json) },
             RuleType.Attempts => ReadAttempts(rule, json),
+            RuleType.Banned => rule with { RequestedDays = json.Int("requestedDays", 1, 366, 0) },
             RuleType.Refusal => rule with { PauseDays = json.Flag("final") ? 0 : json.Int("pauseDays", 1, 3660) },
             _ => rule,
         };
@@ -196,6 +199,7 @@ internal sealed class RuleReader(
                 Relations = json.Set("relations", RelationSets, 0),
                 Running = json.Flag("running"),
                 MonthsFromLast = json.Int("monthsFromLast", 1, 1200, 0),
+                BegunBefore = Instant(json.Date("begunBefore"), long.MaxValue),
                 Needs = (FactMarks)json.Set("needs", NeedSets, 0),
             };
             if (permit.Relations == 0)
@@ -204,12 +208,12 @@ internal sealed class RuleReader(
             }
         }
 
-        permit = permit with { Limits = [.. json.Objects("limits").Select(l => ReadLimit(l, text))] };
+        permit = permit with { Limits = [.. json.Objects("limits").Select(l => ReadLimit(l, by, text))] };
         json.Done();
         return permit;
     }
 
-    private Limit ReadLimit(JsonFields json, RuleText around)
+    private Limit ReadLimit(JsonFields json, PermitBy by, RuleText around)
     {
         var limit = new Limit
         {
@@ -217,11 +221,17 @@ internal sealed class RuleReader(
             From = Instant(json.Date("from"), long.MinValue),
             Until = Instant(json.Date("until"), long.MaxValue),
             MonthsAfterEnd = json.Int("monthsAfterEnd", 1, 1200, 0),
+            MonthsFromCapture = json.Int("monthsFromCapture", 1, 1200, 0),
             FirstContactMonths = json.Int("firstContactMonths", 1, 120, 0),
         };
-        if (limit.MonthsAfterEnd == 0 && limit.FirstContactMonths == 0)
+        var limitsConsent = limit.MonthsFromCapture > 0 || limit.FirstContactMonths > 0;
+        if ((by == PermitBy.Consent ? limit.MonthsAfterEnd > 0 : limitsConsent) || (by == PermitBy.Published && limit.MonthsAfterEnd > 0))
         {
-            json.Fault("monthsAfterEnd", "a limit must limit something: monthsAfterEnd or firstContactMonths");
+            json.Fault("limits", "monthsFromCapture and firstContactMonths limit a consent, monthsAfterEnd limits a relation");
+        }
+        else if (limit.MonthsAfterEnd == 0 && !limitsConsent)
+        {
+            json.Fault("limits", "a limit must limit something: monthsFromCapture or firstContactMonths of a consent, monthsAfterEnd of a relation");
         }
 
         json.Done();
@@ -236,7 +246,7 @@ internal sealed class RuleReader(
             json.Fault("holidays", $"\"{calendar}\" is not defined under calendars");
         }
 
-        var days = new CallingHours.Window[CallingHours.Holiday + 1][];
+        var days = new CallingHours.Window[CallingHours.Eve + 1][];
         if (json.Object("windows") is { } windows)
         {
             foreach (var name in windows.Names())
@@ -245,7 +255,7 @@ internal sealed class RuleReader(
                 var indexes = HoursText.Days(name);
                 if (indexes.Count == 0)
                 {
-                    windows.Fault(name, "is not a day; expected mon to sun, a range such as mon-fri, or holiday");
+                    windows.Fault(name, "is not a day; expected mon to sun, a range such as mon-fri, holiday or eve");
                 }
 
                 foreach (var day in indexes)
@@ -264,6 +274,11 @@ internal sealed class RuleReader(
             json.Fault("windows", "every day from mon to sun, and holiday where there is a calendar, must be given; [] for none");
         }
 
+        if (calendar == "none" && days[CallingHours.Eve] is not null)
+        {
+            json.Fault("windows", "eve is the day before a holiday, so it needs a calendar under holidays");
+        }
+
         var early = new Dictionary<int, int>();
         if (json.Object("earlyClose") is { } closing)
         {
@@ -279,7 +294,7 @@ internal sealed class RuleReader(
             }
         }
 
-        return new CallingHours([.. days.Select(d => d ?? [])], calendars.GetValueOrDefault(calendar, HolidayCalendar.None), early);
+        return new CallingHours([.. days.Take(CallingHours.Eve).Select(d => d ?? [])], days[CallingHours.Eve], calendars.GetValueOrDefault(calendar, HolidayCalendar.None), early);
     }
 
     private static CallingHours.Window ReadWindow(JsonFields json, string member, string text)

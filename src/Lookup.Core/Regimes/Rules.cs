@@ -64,6 +64,7 @@ internal sealed record Rule
     internal long From { get; init; } = long.MinValue;
     internal long Until { get; init; } = long.MaxValue;
     internal string[] Areas { get; init; } = [];
+    internal string[] ExemptAreas { get; init; } = [];
 
     // Whom and what it applies to. Sets are bits by enum value; product groups: none means any.
     internal int Subscribers { get; init; } = -1;
@@ -71,6 +72,7 @@ internal sealed record Rule
     internal int Purposes { get; init; } = -1;
     internal int Sectors { get; init; } = -1;
     internal string[] Groups { get; init; } = [];
+    internal string[] ExemptGroups { get; init; } = [];
     internal Permit[] Unless { get; init; } = [];
 
     // Register.
@@ -79,6 +81,9 @@ internal sealed record Rule
     internal Effect[] Effects { get; init; } = [];
     internal int SnapshotMaxAgeDays { get; init; }
     internal RuleText? SnapshotText { get; init; }
+
+    // Banned: a requested call is allowed so many days after the request; 0: for ever.
+    internal int RequestedDays { get; init; }
 
     // Hours, attempts, refusal.
     internal CallingHours? Hours { get; init; }
@@ -125,6 +130,9 @@ internal sealed record Permit
     /// <summary>The relation lasts so many months from its last moment (its end, else its begin); 0: no limit.</summary>
     internal int MonthsFromLast { get; init; }
 
+    /// <summary>The relation must have begun before this instant (Unix milliseconds).</summary>
+    internal long BegunBefore { get; init; } = long.MaxValue;
+
     /// <summary>Conditions that the relation must meet.</summary>
     internal FactMarks Needs { get; init; }
 
@@ -141,6 +149,9 @@ internal sealed record Limit
 
     /// <summary>An ended relation counts so many months after its end; 0: not limited.</summary>
     internal int MonthsAfterEnd { get; init; }
+
+    /// <summary>A consent counts for so many months from its capture, the day of the same date excluded; 0: not limited.</summary>
+    internal int MonthsFromCapture { get; init; }
 
     /// <summary>First contact so many months after the capture, unless the consent names another term; 0: not limited.</summary>
     internal int FirstContactMonths { get; init; }

@@ -109,9 +109,9 @@ internal static class ImportMapping
 
     /// <summary>Writes what a snapshot would change.</summary>
     internal static V1.SnapshotDifference ToProto(
-        SnapshotDifference difference, Redis.Registry registry, string register, double maxChangePercent, StoredImport? unfinished) => new()
+        SnapshotDifference difference, Redis.Registry registry, V1.LoadSnapshotOpen open, StoredImport? unfinished) => new()
         {
-            LoadedDate = registry.Snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? FieldFaults.ToTimestamp(dates[^1]) : null,
+            LoadedDate = LoadedDate(registry, open.Register),
             Loaded = difference.Loaded,
             Listed = difference.Listed,
             Additions = difference.Additions,
@@ -120,7 +120,15 @@ internal static class ImportMapping
             Unchanged = difference.Unchanged,
             Repeated = difference.Repeated,
             ChangePercent = difference.Share * 100,
-            TooMuch = difference.Share * 100 > maxChangePercent,
+            TooMuch = difference.Share * 100 > open.MaxChangePercent || !IsExpected(difference.Listed, open, LoadedDate(registry, open.Register) is null),
             ResumesImportId = unfinished?.Id ?? "",
         };
+
+    /// <summary>Whether a snapshot has about as many numbers as is stated. The first one has nothing else to be compared with.</summary>
+    internal static bool IsExpected(long listed, V1.LoadSnapshotOpen open, bool isFirst) => open.ExpectedNumbers > 0
+        ? Math.Abs(listed - open.ExpectedNumbers) * 100.0 <= open.MaxChangePercent * open.ExpectedNumbers
+        : !isFirst;
+
+    private static Google.Protobuf.WellKnownTypes.Timestamp? LoadedDate(Redis.Registry registry, string register) =>
+        registry.Snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? FieldFaults.ToTimestamp(dates[^1]) : null;
 }

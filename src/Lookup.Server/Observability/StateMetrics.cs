@@ -2,6 +2,7 @@ using System.Globalization;
 using Lookup.Redis;
 using Lookup.Server.Hosting;
 using Lookup.Server.Records;
+using Lookup.Server.Registry;
 using Prometheus;
 
 namespace Lookup.Server.Observability;
@@ -23,12 +24,14 @@ internal sealed class StateMetrics
     private readonly Gauge _open;
     private readonly Gauge _followed;
     private readonly Gauge _age;
+    private readonly Gauge _registerAge;
+    private readonly RegistryReplica _registry;
 
     public StateMetrics(
-        ServiceMetrics metrics, FilterReplica replica, IFactStore store, StoreMonitor monitor, RecordCache records, Instance instance,
+        ServiceMetrics metrics, FilterReplica replica, IFactStore store, StoreMonitor monitor, RecordCache records, RegistryReplica registry, Instance instance,
         LookupServerOptions options, TimeProvider clock)
     {
-        (_replica, _store, _monitor, _clock) = (replica, store, monitor, clock);
+        (_replica, _store, _monitor, _registry, _clock) = (replica, store, monitor, registry, clock);
         var make = metrics.Factory;
         _serving = make.CreateGauge("lookup_serving", "1 where the service answers, 0 where its store must not or cannot be asked.");
         _states = make.CreateGauge("lookup_store_state", "1 for what the last probe found of the store: ok, or what is wrong.", ["state"]);
@@ -37,6 +40,8 @@ internal sealed class StateMetrics
         _open = make.CreateGauge("lookup_store_circuit_open", "Servers that have fallen silent and get no calls until they answer.");
         _followed = make.CreateGauge("lookup_partition_followed", "1 where the partition's filter is loaded and follows.", ["partition"]);
         _age = make.CreateGauge("lookup_partition_age_seconds", "Age of what is known of the partition; not there where it is not followed.", ["partition"]);
+        _registerAge = make.CreateGauge(
+            "lookup_register_age_seconds", "Age of the newest snapshot that is loaded of a register; not there where none is.", ["register"]);
         make.CreateGauge("lookup_freshness_bound_seconds", "Above this age a filter is not asked; everything is read from the store.")
             .Set(options.FreshnessBoundMs / 1_000.0);
         make.CreateGauge("lookup_start_time_seconds", "When the instance started, in Unix seconds.").Set(instance.Started / 1_000.0);
@@ -51,6 +56,7 @@ internal sealed class StateMetrics
         {
             SetStore();
             SetPartitions();
+            SetRegisters();
             hits.IncTo(records.Hits);
             misses.IncTo(records.Misses);
             evictions.IncTo(records.Evictions);
@@ -72,6 +78,28 @@ internal sealed class StateMetrics
         var servers = _store.Servers;
         _servers.Set(servers.Count);
         _open.Set(servers.Silent);
+    }
+
+    private void SetRegisters()
+    {
+        var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var loaded = _registry.Latest?.Dates;
+        foreach (var register in _registerAge.GetAllLabelValues().Select(labels => labels[0]).Where(name => loaded?.ContainsKey(name) != true).ToList())
+        {
+            _registerAge.RemoveLabelled(register);
+        }
+
+        foreach (var (register, dates) in loaded ?? new Dictionary<string, long[]>())
+        {
+            if (dates.Length > 0)
+            {
+                _registerAge.WithLabels(register).Set(Math.Max(0, now - dates[^1]) / 1_000.0);
+            }
+            else
+            {
+                _registerAge.RemoveLabelled(register);
+            }
+        }
     }
 
     private void SetPartitions()

@@ -17,6 +17,9 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
     private RegistrySnapshot? _current;
     private Task<RegistrySnapshot>? _reading;
 
+    /// <summary>What was read last, however old; null before the first. For metrics: nothing is decided by it.</summary>
+    internal RegistrySnapshot? Latest => Volatile.Read(ref _current);
+
     /// <summary>The snapshot at hand if it is within the freshness bound, else null.</summary>
     /// <param name="now">Timestamp of the clock.</param>
     internal RegistrySnapshot? FreshAt(long now)

@@ -92,7 +92,7 @@ internal sealed class SnapshotLoader(
         };
         var difference = await load.CompareAsync(stop);
         var told = ImportMapping.ToProto(
-            difference, await store.ReadRegistryAsync(stop), register.Name, open.MaxChangePercent, unfinished);
+            difference, await store.ReadRegistryAsync(stop), open, unfinished);
         await responses.WriteAsync(new V1.LoadSnapshotResponse { Difference = told }, stop);
 
         // A caller that ends here has only looked.
@@ -104,7 +104,12 @@ internal sealed class SnapshotLoader(
         if (told.TooMuch && !apply.Apply.AcceptChange)
         {
             throw new ImportException(
-                $"{difference.Share:P1} of the loaded numbers would change, more than {open.MaxChangePercent / 100:P1}; nothing was changed.");
+                (ImportMapping.IsExpected(difference.Listed, open, told.LoadedDate is null), open.ExpectedNumbers) switch
+                {
+                    (true, _) => $"{difference.Share:P1} of the loaded numbers would change, more than {open.MaxChangePercent / 100:P1}; nothing was changed.",
+                    (_, 0) => $"This is the first snapshot of {register.Name}, with {difference.Listed:N0} numbers and nothing to compare it with; nothing was changed. State how many it has in open.expected_numbers.",
+                    _ => $"The snapshot has {difference.Listed:N0} numbers where open.expected_numbers states {open.ExpectedNumbers:N0}; nothing was changed.",
+                });
         }
 
         monitor.ThrowIfUntrusted();
@@ -174,6 +179,11 @@ internal sealed class SnapshotLoader(
         if (open.MaxChangePercent is not (>= 0 and <= 100))
         {
             FieldFaults.Add(ref faults, "open.max_change_percent", "0 to 100 is expected.");
+        }
+
+        if (open.ExpectedNumbers < 0)
+        {
+            FieldFaults.Add(ref faults, "open.expected_numbers", "0 or more is expected.");
         }
 
         FieldFaults.ThrowIfAny(faults);

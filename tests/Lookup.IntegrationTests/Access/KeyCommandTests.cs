@@ -16,7 +16,7 @@ public sealed class KeyCommandTests
     public async Task FirstKey_MadeInTheStore_MakesTheOthersThroughTheService()
     {
         using var temp = new TempFolder();
-        var data = temp.PathOf("data");
+        var data = await temp.StoreAsync();
         var admin = await KeyAsync("key", "create", "admin", "--role", "admin", "--data", data);
         await using var service = await Lookup.Cli.Hosting.LocalService.StartAsync(
             new Lookup.Server.Hosting.LookupServerOptions { GrpcPort = 0, JsonPort = 0, Credentials = true, StoreReadLimitMs = 10_000 },
@@ -66,7 +66,7 @@ public sealed class KeyCommandTests
     public async Task Create_AsJson_TellsTheKeyOnce()
     {
         using var temp = new TempFolder();
-        var made = JsonNode.Parse(await DoneAsync(["key", "create", "a", "--role", "check", "--data", temp.PathOf("data"), "--json"]))!;
+        var made = JsonNode.Parse(await DoneAsync(["key", "create", "a", "--role", "check", "--data", await temp.StoreAsync(), "--json"]))!;
         Assert.StartsWith("lk_a_", (string)made["apiKey"]!, StringComparison.Ordinal);
         var again = await CliRun.Async("key", "create", "a", "--role", "check", "--data", temp.PathOf("data"));
         Assert.Equal(1, again.ExitCode);

@@ -41,6 +41,16 @@ internal sealed class TempFolder : IDisposable
         return path;
     }
 
+    /// <summary>Sets up a store in a new folder.</summary>
+    /// <returns>Its path.</returns>
+    public async Task<string> StoreAsync(string name = "data")
+    {
+        var path = PathOf(name);
+        var init = await CliRun.Async("init", "--data", path);
+        Assert.True(init.ExitCode == 0, init.Error);
+        return path;
+    }
+
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
     public void Dispose() => Directory.Delete(Path, recursive: true);

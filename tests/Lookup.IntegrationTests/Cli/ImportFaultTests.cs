@@ -119,7 +119,7 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("a.csv", "", "a.csv is empty: there is nothing to import.")]
     [InlineData("a.csv.gz", "number\n", "a.csv.gz is not gzip: rename it without '.gz', or compress it anew.")]
     [InlineData("a.csv", "\u001f\u008b\u0008", "a.csv is compressed with gzip: give it the extension '.gz', or pipe it through 'gzip -dc'.")]
-    [InlineData("a.csv", "PK\u0003\u0004", "a.csv is a zip archive or a spreadsheet: save it as CSV.")]
+    [InlineData("a.csv", "PK\u0003\u0004", "a.csv is a zip archive or a spreadsheet: unzip it, or save it as CSV.")]
     [InlineData("a.csv", "\u00ff\u00fen\0", "a.csv is UTF-16: save it as UTF-8.")]
     [InlineData("a.csv", "number\n\0\0\0", "a.csv is not text: save it as CSV or NDJSON.")]
     [InlineData("a.csv", "number,\"org\n", "a.csv, line 1: the header has a quote that is not closed on the same line.")]

@@ -46,7 +46,7 @@ public sealed class ImportRecordTests(RunningService service) : IClassFixture<Ru
     [Fact]
     public async Task Import_KilledAndContinued_KeepsItsId()
     {
-        var data = _folder.PathOf("data");
+        var data = await _folder.StoreAsync();
         var path = _folder.Write("optouts.csv", "number\n" + string.Concat(Enumerable.Range(0, 60_000).Select(i => $"+3161{2_000_000 + i}\n")));
         using (var tool = ToolProcess.Start(["import", path, .. Objections, "--data", data]))
         {

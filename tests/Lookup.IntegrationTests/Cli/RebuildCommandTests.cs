@@ -83,7 +83,7 @@ public sealed class RebuildCommandTests : IDisposable
     [InlineData("--partition", "99")]
     public async Task Argument_OutOfRange_IsUsage(string name, string value)
     {
-        var run = await CliRun.Async(["rebuild", "--data", _folder.PathOf("data"), name, value]);
+        var run = await CliRun.Async(["rebuild", "--data", await _folder.StoreAsync(), name, value]);
         Assert.Equal(2, run.ExitCode);
         Assert.Contains(name, run.Error, StringComparison.Ordinal);
     }

@@ -177,7 +177,7 @@ public sealed class RestoreTests : IDisposable
     [
         ["serve", "--listen", "127.0.0.1:0", "--json-port", "0"],
         ["import", list],
-        ["import", _folder.Write("register.csv", "+12125550123\n"), "--register", "us-dnc", "--snapshot", "2026-11-20", "--timezone", "America/New_York"],
+        ["import", _folder.Write("register.csv", "+12125550123\n"), "--register", "us-dnc", "--snapshot", "2026-11-20", "--expect", "1", "--timezone", "America/New_York"],
         ["imports"],
         ["revert", "20261124-141502-7f3a", "--dry-run"],
         ["rebuild"],

@@ -50,13 +50,13 @@ public sealed class RevertCommandTests(RunningService service) : IClassFixture<R
     public async Task Folder_RevertKilled_GoesOnToTheSameEnd()
     {
         const int Count = 60_000;
-        var data = _folder.PathOf("data");
+        var data = await _folder.StoreAsync();
         string[] to = ["--data", data];
         var keep = _folder.Write("keep.csv", "number\n" + string.Concat(Enumerable.Range(0, 100).Select(i => $"+3161{2_000_000 + i}\n")));
         var wrong = _folder.Write("wrong.csv", "number\n" + string.Concat(Enumerable.Range(0, Count).Select(i => $"+3161{2_000_000 + i}\n")));
         Assert.Equal(0, (await ToolProcess.Start(["import", keep, .. Objections, .. to]).EndAsync()).ExitCode);
         var id = Id(await ToolProcess.Start(["import", wrong, .. Objections, .. to, "--json"]).EndAsync());
-        var store = new DirectoryInfo(Path.Combine(data, "store"));
+        var store = new DirectoryInfo(Path.Combine(data, "db"));
         var before = Size(store);
         using (var tool = ToolProcess.Start(["revert", id, "--yes", .. to]))
         {
@@ -77,7 +77,7 @@ public sealed class RevertCommandTests(RunningService service) : IClassFixture<R
         Assert.Equal("IMPORT_STATE_REVERTED", JsonNode.Parse(rest.Output)!["state"]!.GetValue<string>());
     }
 
-    private static long Size(DirectoryInfo folder) => folder.EnumerateFiles("*aof*", SearchOption.AllDirectories).Sum(file => file.Length);
+    private static long Size(DirectoryInfo folder) => folder.EnumerateFiles("*.log").Sum(file => file.Length);
 
     private static string Id(CliRun run) => JsonNode.Parse(run.Output)!["import_id"]!.GetValue<string>();
 

@@ -209,17 +209,17 @@ public sealed class ScrubTests : IDisposable
         Assert.Equal((3, ""), (run.ExitCode, run.Error));
         var allowed = await File.ReadAllLinesAsync(Out("allowed.csv"), TestContext.Current.CancellationToken);
         Assert.Equal([30, 1_000_040, 41], allowed.Select(line => line.Length));
-        Assert.StartsWith("line,column,reason,content\n3,,the line is longer than 1048576 bytes; its beginning is shown,\"+31612345671,yyy", Latin1("invalid.csv"), StringComparison.Ordinal);
+        Assert.StartsWith("line,column,reason,content\n3,,the line is longer than 1048576 bytes; its beginning is shown,\"'+31612345671,yyy", Latin1("invalid.csv"), StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("", "")]
     [InlineData("phone\n", "phone,verdict,reason,e164\n")]
-    public async Task List_WithoutLines_IsDone(string content, string expected)
+    public async Task List_WithoutLines_IsToldByTheExitCode(string content, string expected)
     {
         var run = await ScrubAsync(_folder.Write("leads.csv", content));
 
-        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.Equal((3, "lookup: leads.csv has no lines to ask about."), (run.ExitCode, run.Error.TrimEnd()));
         Assert.Equal(expected, Latin1("allowed.csv"));
     }
 

@@ -20,7 +20,7 @@ public sealed class SnapshotCommandTests : IDisposable
         var plain = _folder.Write("first.txt", string.Concat(Enumerable.Range(0, 100).Select(i => $"+3161230{i:D4}\n")));
         var csv = _folder.Write("second.csv", "phone;categories\n" + string.Concat(Enumerable.Range(5, 96).Select(i => $"06 1230{i:D4};{(i == 50 ? "charities" : "")}\n")));
 
-        var first = await CliRun.Async(["import", plain, "--snapshot", "2015-03-01", .. to]);
+        var first = await CliRun.Async(["import", plain, "--snapshot", "2015-03-01", "--expect", "98", .. to]);
         var look = await CliRun.Async(["import", csv, "--snapshot", "2015-03-20", "--map", "number=phone", "--set", "region=NL", "--dry-run", .. to]);
         var second = await CliRun.Async(["import", csv, "--snapshot", "2015-03-20", "--map", "number=phone", "--set", "region=NL", "--json", .. to]);
         var again = await CliRun.Async(["import", csv, "--snapshot", "2015-03-20", "--map", "number=phone", "--set", "region=NL", .. to]);
@@ -46,7 +46,7 @@ public sealed class SnapshotCommandTests : IDisposable
         string[] to = [.. Bmnr, "--address", service.Address];
         var whole = _folder.Write("whole.txt", string.Concat(Enumerable.Range(0, 1_000).Select(i => $"+3161230{i:D4}\n")));
         var tenth = _folder.Write("tenth.txt", string.Concat(Enumerable.Range(0, 100).Select(i => $"+3161230{i:D4}\n")));
-        Assert.Equal(0, (await CliRun.Async(["import", whole, "--snapshot", "2015-03-01", .. to])).ExitCode);
+        Assert.Equal(0, (await CliRun.Async(["import", whole, "--snapshot", "2015-03-01", "--accept-change", .. to])).ExitCode);
 
         var refused = await CliRun.Async(["import", tenth, "--snapshot", "2015-03-20", .. to]);
         var imports = await CliRun.Async("imports", "--address", service.Address, "--json");
@@ -59,10 +59,29 @@ public sealed class SnapshotCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Service_FirstLoad_NeedsTheSizeThatItsKeeperStates()
+    {
+        await using var service = await ServiceAsync();
+        var file = _folder.Write("first.txt", string.Concat(Enumerable.Range(0, 100).Select(i => $"+3161230{i:D4}\n")));
+        string[] load = ["import", file, "--snapshot", "2015-03-01", .. Bmnr, "--address", service.Address];
+
+        var silent = await CliRun.Async(load);
+        var few = await CliRun.Async([.. load, "--expect", "120"]);
+        var wrong = await CliRun.Async([.. load, "--expect", "-1"]);
+        var right = await CliRun.Async([.. load, "--expect", "105"]);
+        var later = await CliRun.Async(["import", file, "--snapshot", "2015-03-20", .. Bmnr, "--expect", "200", "--address", service.Address]);
+
+        Assert.Equal((1, 1, 2, 0, 1), (silent.ExitCode, few.ExitCode, wrong.ExitCode, right.ExitCode, later.ExitCode));
+        Assert.Contains("This is the first load of nl-bmnr, with 100 numbers and nothing to compare it with. Say with --expect", silent.Error, StringComparison.Ordinal);
+        Assert.Contains("The file has 100 numbers where --expect says 120, more than 10 % apart: nothing was changed.", few.Error, StringComparison.Ordinal);
+        Assert.Contains("--expect says 200", later.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Service_InvalidLines_StopUnlessAccepted()
     {
         await using var service = await ServiceAsync();
-        string[] to = [.. Bmnr, "--address", service.Address, "--snapshot", "2015-03-01"];
+        string[] to = [.. Bmnr, "--address", service.Address, "--snapshot", "2015-03-01", "--accept-change"];
         var file = _folder.Write("bmnr.txt", "+31612300001\nhello\n+31612300002\n12\n");
 
         var stopped = await CliRun.Async(["import", file, .. to]);
@@ -78,12 +97,12 @@ public sealed class SnapshotCommandTests : IDisposable
     public async Task Folder_LoadKilled_PermitsNothingAndGoesOn()
     {
         const int Count = 60_000;
-        var data = _folder.PathOf("data");
+        var data = await _folder.StoreAsync();
         string[] to = [.. Bmnr, "--data", data];
         var first = _folder.Write("first.txt", string.Concat(Enumerable.Range(0, Count).Select(i => $"+3161{2_000_000 + i}\n")));
         var second = _folder.Write("second.txt", string.Concat(Enumerable.Range(Count / 2, Count).Select(i => $"+3161{2_000_000 + i}\n")));
-        Assert.Equal(0, (await ToolProcess.Start(["import", first, "--snapshot", "2015-03-01", .. to]).EndAsync()).ExitCode);
-        var store = new DirectoryInfo(Path.Combine(data, "store"));
+        Assert.Equal(0, (await ToolProcess.Start(["import", first, "--snapshot", "2015-03-01", "--accept-change", .. to]).EndAsync()).ExitCode);
+        var store = new DirectoryInfo(Path.Combine(data, "db"));
         var before = Size(store);
         using (var tool = ToolProcess.Start(["import", second, "--snapshot", "2015-03-20", "--accept-change", .. to]))
         {
@@ -115,7 +134,7 @@ public sealed class SnapshotCommandTests : IDisposable
         var first = _folder.Write("first.txt", string.Concat(Enumerable.Range(0, 150_000).Select(i => $"+3161{2_000_000 + i}\n")));
         var second = _folder.Write("second.txt", string.Concat(Enumerable.Range(1_000, 150_000).Select(i => $"+3161{2_000_000 + i}\n")));
 
-        var one = await CliRun.Async(["import", first, "--snapshot", "2015-03-01", "--json", .. Bmnr, .. store]);
+        var one = await CliRun.Async(["import", first, "--snapshot", "2015-03-01", "--accept-change", "--json", .. Bmnr, .. store]);
         var two = await CliRun.Async(["import", second, "--snapshot", "2015-03-20", "--json", .. Bmnr, .. store]);
         var imports = JsonNode.Parse((await CliRun.Async(["imports", "--json", .. store])).Output)!["imports"]!.AsArray();
         await using var admin = await server.AdminAsync();
@@ -142,7 +161,7 @@ public sealed class SnapshotCommandTests : IDisposable
         Assert.StartsWith("lookup: " + sentence, run.Error, StringComparison.Ordinal);
     }
 
-    private static long Size(DirectoryInfo folder) => folder.EnumerateFiles("*aof*", SearchOption.AllDirectories).Sum(file => file.Length);
+    private static long Size(DirectoryInfo folder) => folder.EnumerateFiles("*.log").Sum(file => file.Length);
 
     private static async Task<RunningService> ServiceAsync()
     {

@@ -104,7 +104,7 @@ public sealed class StoreCommandTests : IDisposable
     public async Task Folder_ImportKilled_GoesOnToTheSameEndState()
     {
         var path = Write();
-        var data = _folder.PathOf("data");
+        var data = await _folder.StoreAsync();
         using (var tool = ToolProcess.Start(["import", path, .. Objections, "--data", data]))
         {
             await tool.UntilAsync(() => File.Exists(path + ".checkpoint"));
@@ -140,6 +140,92 @@ public sealed class StoreCommandTests : IDisposable
         Assert.Contains("is in use by another process", inUse.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("serve --listen 127.0.0.1:0 --data")]
+    [InlineData("doctor --data")]
+    [InlineData("imports --data")]
+    [InlineData("rebuild --data")]
+    [InlineData("rekey --data")]
+    [InlineData("revert 20261124-141502-7f3a --yes --data")]
+    [InlineData("key create admin --role admin --data")]
+    [InlineData("import LIST --set kind=objection --set organisation=acme --data")]
+    [InlineData("import LIST --register nl-bmnr --snapshot 2015-03-01 --timezone Europe/Amsterdam --data")]
+    public async Task Command_OnAFolderWithoutAStore_IsRefusedAndMakesNone(string line)
+    {
+        var list = _folder.Write("list.csv", "number\n+31612345678\n");
+        foreach (var data in new[] { _folder.PathOf("typo"), Directory.CreateDirectory(_folder.PathOf("empty")).FullName })
+        {
+            var before = Directory.Exists(data);
+            var run = await CliRun.Async([.. line.Split(' ').Select(word => word == "LIST" ? list : word), data]);
+
+            Assert.Equal(1, run.ExitCode);
+            Assert.Contains($"There is no store in {data}: correct the path, or set up a new, empty store with 'lookup init --data {data}'", run.Error, StringComparison.Ordinal);
+            Assert.Equal(before, Directory.Exists(data));
+            Assert.True(!before || !Directory.EnumerateFileSystemEntries(data).Any());
+        }
+    }
+
+    [Fact]
+    public async Task Serve_StoreThatVanished_IsRefused()
+    {
+        var data = await _folder.StoreAsync();
+        Directory.Delete(Path.Combine(data, "db"), recursive: true);
+        // What is marked as a store must not begin as an empty one, even where one may be made.
+        var marked = await CliRun.Async("serve", "--data", data, "--create", "--listen", "127.0.0.1:0");
+        File.Delete(Path.Combine(data, "initialised"));
+        var unmarked = await CliRun.Async("serve", "--data", data, "--listen", "127.0.0.1:0");
+
+        Assert.Equal((1, 1), (marked.ExitCode, unmarked.ExitCode));
+        Assert.Contains("There is no store in", unmarked.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(data, "db")));
+    }
+
+    [Fact]
+    public async Task Serve_NewStoreInAFolderWithOtherThings_IsRefused()
+    {
+        _folder.Write("letters.txt", "x");
+        var run = await CliRun.Async("serve", "--data", _folder.Path, "--create", "--listen", "127.0.0.1:0");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("has no store, and other things in it ('letters.txt')", run.Error, StringComparison.Ordinal);
+        Assert.Equal(["letters.txt"], new DirectoryInfo(_folder.Path).EnumerateFiles("l*.txt").Select(f => f.Name));
+        Assert.False(File.Exists(_folder.PathOf("number.key")));
+    }
+
+    [Fact]
+    public async Task Serve_FilesOfTlsThatCannotBeUsed_LeavesNothingBehind()
+    {
+        var data = _folder.PathOf("data");
+        var run = await CliRun.Async(
+            "serve", "--data", data, "--create", "--listen", "127.0.0.1:0", "--tls-cert", _folder.PathOf("none.pem"), "--tls-key", _folder.PathOf("none.key"));
+
+        Assert.NotEqual(0, run.ExitCode);
+        Assert.False(Directory.Exists(data));
+    }
+
+    [Fact]
+    public async Task Serve_Started_SaysWhichStoreSinceWhenAndHowManyFacts()
+    {
+        var data = _folder.PathOf("data");
+        using (var first = ToolProcess.Start("serve", "--data", data, "--listen", "127.0.0.1:0"))
+        {
+            await first.UntilAsync(() => first.Output.Contains("Ready.", StringComparison.Ordinal));
+            Assert.Contains("A NEW, EMPTY store was set up in", first.Output, StringComparison.Ordinal);
+            first.Interrupt();
+            await first.EndAsync();
+        }
+
+        var import = await CliRun.Async(["import", _folder.Write("three.csv", "number\n+31612345671\n+31612345672\n+31612345673\n"), .. Objections, "--data", data]);
+        Assert.True(import.ExitCode == 0, import.Error);
+        using var second = ToolProcess.Start("serve", "--data", data, "--listen", "127.0.0.1:0", "--json");
+        await second.UntilAsync(() => second.Output.Contains('\n', StringComparison.Ordinal));
+        var store = JsonNode.Parse(second.Output)!["store"]!;
+        Assert.Equal((data, 3, false), ((string)store["name"]!, (int)store["facts"]!, (bool)store["new"]!));
+        Assert.NotEmpty((string)store["created"]!);
+        second.Interrupt();
+        await second.EndAsync();
+    }
+
     [Fact]
     public async Task Serve_UntilInterrupted_AnswersAndEndsCleanly()
     {
@@ -148,12 +234,13 @@ public sealed class StoreCommandTests : IDisposable
         var address = JsonNode.Parse(serve.Output)!["grpc"]!.GetValue<string>();
 
         var check = await CliRun.Async("check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--at", "2024-03-12T14:00:00+01:00", "--address", address);
-        var taken = await CliRun.Async("serve", "--data", _folder.PathOf("other"), "--listen", new Uri(address).Authority, "--json-port", "0");
+        var taken = await CliRun.Async("serve", "--data", _folder.PathOf("other"), "--create", "--listen", new Uri(address).Authority, "--json-port", "0");
         serve.Interrupt();
         var ended = await serve.EndAsync();
 
         Assert.Equal(10, check.ExitCode);
         Assert.Equal(1, taken.ExitCode);
+        Assert.False(Directory.Exists(_folder.PathOf("other")));
         Assert.Contains("is taken: stop what listens there, or choose others with --listen and --json-port.", taken.Error, StringComparison.Ordinal);
         Assert.Equal(0, ended.ExitCode);
         Assert.DoesNotContain("Exception", ended.Error, StringComparison.Ordinal);

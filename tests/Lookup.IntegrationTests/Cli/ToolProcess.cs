@@ -28,12 +28,12 @@ internal sealed class ToolProcess : IDisposable
 
     public bool HasExited => _process.HasExited;
 
-    /// <summary>Starts it. A service gets a limit for reads that a loaded machine keeps to.</summary>
+    /// <summary>Starts it. A service gets a limit for reads that a loaded machine keeps to, and a store where there is none.</summary>
     public static ToolProcess Start(params string[] arguments)
     {
         if (arguments[0] == "serve" && !arguments.Contains("--fake"))
         {
-            arguments = [.. arguments, "--set", "StoreReadLimitMs=5000"];
+            arguments = [.. arguments, "--set", "StoreReadLimitMs=5000", .. arguments.Contains("--data") ? (string[])["--create"] : []];
         }
 
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "lookup"), arguments)

@@ -1,11 +1,14 @@
+using System.Net.Http.Headers;
+using System.Text;
+using Google.Protobuf;
 using Lookup.IntegrationTests.Server;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Golden;
 
 /// <summary>
-/// The expected answers, asked of the running service: the facts are recorded and the questions asked over gRPC. A case
-/// whose register snapshot is its point runs against a store of its own, since snapshots belong to the whole store.
+/// The expected answers, asked of the running service: the facts are recorded, and the questions asked over gRPC, in
+/// lists and over JSON. A case whose register snapshot is its point runs against a store of its own, since snapshots belong to the whole store.
 /// </summary>
 public sealed class GoldenCaseTests(GoldenServer shared) : IClassFixture<GoldenServer>
 {
@@ -86,7 +89,19 @@ public sealed class GoldenCaseTests(GoldenServer shared) : IClassFixture<GoldenS
         Assert.Equal(check.Decision.Verdict, explain.Decision.Verdict);
         Assert.Equal(check.Decision.Reasons[0], explain.Decision.Reasons[0]);
         await VerifyStreamAsync(server, expected, whatIf, check.Decision);
+        await VerifyJsonAsync(server, expected, whatIf, check.Decision);
         return check.Decision;
+    }
+
+    private static async Task VerifyJsonAsync(LookupServer server, GoldenCase expected, WhatIf whatIf, Decision decision)
+    {
+        var request = new CheckRequest { Number = expected.Number, Question = expected.Question, WhatIf = whatIf };
+        using var content = new StringContent(JsonFormatter.Default.Format(request), Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
+        using var response = await server.Http.PostAsync("/v1/check", content, TestContext.Current.CancellationToken);
+        var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(response.IsSuccessStatusCode, body);
+        var answer = JsonParser.Default.Parse<CheckResponse>(body);
+        Assert.Equal((decision.Verdict, decision.Reasons[0], decision.Regime), (answer.Decision.Verdict, answer.Decision.Reasons[0], answer.Decision.Regime));
     }
 }
 
@@ -95,7 +110,7 @@ public sealed class GoldenServer : IAsyncLifetime
 {
     internal LookupServer Server { get; } = new()
     {
-        Clock = new ShiftedClock(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero)),
+        Clock = new ShiftedClock(new DateTimeOffset(2028, 2, 1, 12, 0, 0, TimeSpan.Zero)),
     };
 
     public ValueTask InitializeAsync() => Server.InitializeAsync();

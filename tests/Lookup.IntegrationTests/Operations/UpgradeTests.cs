@@ -156,7 +156,7 @@ public sealed class UpgradeTests : IDisposable
         bytes[3]++;
         await File.WriteAllBytesAsync(segment, bytes, Ct);
 
-        var run = await CliRun.Async("serve", "--data", _folder.PathOf("new"), "--listen", "127.0.0.1:0", "--receipts", receipts, "--receipt-key", Secret(version, "receipt.key"));
+        var run = await CliRun.Async("serve", "--data", _folder.PathOf("new"), "--create", "--listen", "127.0.0.1:0", "--receipts", receipts, "--receipt-key", Secret(version, "receipt.key"));
 
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("no file of receipts that this version reads", run.Error, StringComparison.Ordinal);

@@ -198,7 +198,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
 
     private async Task StartAsync() => _service = await LocalService.StartAsync(
         new LookupServerOptions { GrpcPort = 0, JsonPort = 0, StoreReadLimitMs = 10_000 },
-        new StoreSettings(_temp.PathOf("data"), null, null),
+        new StoreSettings(_temp.PathOf("data"), null, null) { Create = true },
         new Shell(TextWriter.Null, TextWriter.Null, Stream.Null, TimeProvider.System),
         LogFormat.None,
         Token,

@@ -131,6 +131,27 @@ public sealed class SnapshotTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task LoadSnapshot_First_IsRefusedWithoutItsSizeAndItsAgeIsAMetric()
+    {
+        Assert.DoesNotContain((await Scrape.OfAsync(_server)).Series, line => line.StartsWith("lookup_register_age_seconds", StringComparison.Ordinal));
+        using (var call = _server.Registry.LoadSnapshot(cancellationToken: Token))
+        {
+            await call.RequestStream.WriteAsync(Open(First), Token);
+            await call.RequestStream.WriteAsync(new LoadSnapshotRequest { Numbers = new LoadSnapshotNumbers { Numbers = { Base } } }, Token);
+            await call.RequestStream.WriteAsync(new LoadSnapshotRequest { Compare = new LoadSnapshotCompare() }, Token);
+            Assert.True(await call.ResponseStream.MoveNext(Token));
+            Assert.True(call.ResponseStream.Current.Difference.TooMuch);
+            await call.RequestStream.WriteAsync(new LoadSnapshotRequest { Apply = new LoadSnapshotApply() }, Token);
+            var refused = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(Token));
+            Assert.Contains("State how many it has in open.expected_numbers", refused.Status.Detail, StringComparison.Ordinal);
+        }
+
+        await LoadAsync(First, Numbers(0, 10));
+        await Scrape.UntilAsync(_server, s => s.Series.Any(line => line.StartsWith("lookup_register_age_seconds{register=\"nl-bmnr\"}", StringComparison.Ordinal)));
+        Assert.True((await Scrape.OfAsync(_server)).Value("lookup_register_age_seconds{register=\"nl-bmnr\"}") > 24 * 3600);
+    }
+
+    [Fact]
     public async Task LoadSnapshot_OutOfOrder_NamesTheStep()
     {
         Assert.Contains("open", await RefusedAsync(new LoadSnapshotRequest { Compare = new LoadSnapshotCompare() }), StringComparison.Ordinal);
@@ -174,8 +195,8 @@ public sealed class SnapshotTests : IAsyncLifetime
 
     private static bool OneOf(List<Verdict> answers, params Verdict[][] allowed) => allowed.Any(one => one.SequenceEqual(answers));
 
-    private static LoadSnapshotRequest Open(Timestamp date, double maxChange = 10) =>
-        new() { Open = new LoadSnapshotOpen { Register = "nl-bmnr", SnapshotDate = date, MaxChangePercent = maxChange } };
+    private static LoadSnapshotRequest Open(Timestamp date, double maxChange = 10, long expected = 0) =>
+        new() { Open = new LoadSnapshotOpen { Register = "nl-bmnr", SnapshotDate = date, MaxChangePercent = maxChange, ExpectedNumbers = expected } };
 
     private async Task<string> RefusedAsync(params LoadSnapshotRequest[] requests)
     {
@@ -193,7 +214,7 @@ public sealed class SnapshotTests : IAsyncLifetime
     private async Task<LoadSnapshotDone> LoadAsync(Timestamp date, ulong[] numbers, double maxChange = 10, bool accept = false)
     {
         using var call = _server.Registry.LoadSnapshot(cancellationToken: Token);
-        await call.RequestStream.WriteAsync(Open(date, maxChange), Token);
+        await call.RequestStream.WriteAsync(Open(date, maxChange, numbers.Length), Token);
         foreach (var chunk in numbers.Chunk(5_000))
         {
             await call.RequestStream.WriteAsync(new LoadSnapshotRequest { Numbers = new LoadSnapshotNumbers { Numbers = { chunk } } }, Token);

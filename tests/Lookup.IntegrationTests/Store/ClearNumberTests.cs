@@ -46,7 +46,7 @@ public sealed class ClearNumberTests : IDisposable
     [Fact]
     public async Task Folder_OfTheEmbeddedStoreReceiptsAndLogs_HoldNoneOfTenThousandNumbers()
     {
-        var told = await UseAsync(["--data", _temp.PathOf("data")]);
+        var told = await UseAsync(["--data", await _temp.StoreAsync()]);
         var files = Files(_temp.PathOf("data"));
         Assert.True(files.Sum(f => f.Bytes.Length) > 500_000);
         AssertClear([.. files, .. Files(_temp.PathOf("receipts")), .. told]);
@@ -143,7 +143,7 @@ public sealed class ClearNumberTests : IDisposable
         var list = _temp.Write("list.csv", "number\n" + string.Concat(Numbers.Skip(5_000).Take(1_000).Select(n => $"+{n}\n")));
         var import = await CliRun.Async("import", list, "--set", "kind=objection", "--set", "organisation=other", "--address", grpc);
         Assert.True(import.ExitCode == 0, import.Error);
-        var register = await CliRun.Async("import", list, "--register", "nl-bmnr", "--snapshot", "2026-11-20", "--timezone", "Europe/Amsterdam", "--address", grpc);
+        var register = await CliRun.Async("import", list, "--register", "nl-bmnr", "--snapshot", "2026-11-20", "--accept-change", "--timezone", "Europe/Amsterdam", "--address", grpc);
         Assert.True(register.ExitCode == 0, register.Error);
         File.Delete(list);
         using var http = new HttpClient { BaseAddress = new Uri((string)address["json"]!) };

@@ -129,7 +129,7 @@ public sealed class EmbeddedFolderTests : IDisposable
         Directory.CreateDirectory(Folder);
         await RunAsync("chown", "65534", Folder);
         // Root without its privileges may not write what belongs to others either.
-        var run = await RunAsync("setpriv", "--bounding-set", "-all", Tool, "serve", "--data", Folder, "--listen", "127.0.0.1:0", "--json-port", "0");
+        var run = await RunAsync("setpriv", "--bounding-set", "-all", Tool, "serve", "--data", Folder, "--create", "--listen", "127.0.0.1:0", "--json-port", "0");
         Assert.Equal(1, run.ExitCode);
         Assert.Equal($"lookup: The data folder {Folder} cannot be written by the user {Environment.UserName}: change its owner or its rights, or name another folder.", run.Error.Trim());
     }
@@ -148,11 +148,11 @@ public sealed class EmbeddedFolderTests : IDisposable
             if (hasKey)
                 NumberKeyFile.Create(Path.Combine(Folder, "number.key"));
             else
-                await FillAsync();
+                await FillAsync("lock");
             var e = await Assert.ThrowsAnyAsync<Exception>(() => OpenAsync(Folder));
             Assert.DoesNotContain('\n', e.Message);
             Assert.Matches("full|No space left", e.Message);
-            File.Delete(Path.Combine(Folder, "filler"));
+            File.Delete(Path.Combine(Folder, "lock"));
             await RunAsync("mount", "-o", "remount,size=64m", Folder);
             await using var store = await OpenAsync(Folder);
             await WriteAsync(store, 1);
@@ -245,9 +245,9 @@ public sealed class EmbeddedFolderTests : IDisposable
         return new Mounted(Folder);
     }
 
-    private async Task<string> FillAsync()
+    private async Task<string> FillAsync(string name = "filler")
     {
-        var filler = Path.Combine(Folder, "filler");
+        var filler = Path.Combine(Folder, name);
         try
         {
             await using var stream = new FileStream(filler, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);

@@ -7,8 +7,16 @@ namespace Lookup.Tests.Decisions;
 /// <summary>What must hold for any question and any facts; CsCheck prints the seed of a failure.</summary>
 public sealed class DeciderPropertyTests
 {
-    private static readonly string[] Numbers =
-        ["+31612345678", "+4915112345678", "+33612345678", "+447400123456", "+12125550123", "+13055550123", "+919812345678", "+32470123456", "+393471234567", "+34612345678"];
+    // Every country, and areas with rules of their own.
+    internal static readonly string[] Numbers =
+    [
+        "+31612345678", "+4915112345678", "+33612345678", "+919812345678", "+32470123456", "+393471234567", "+34612345678", "+34928123456",
+        "+447400123456", "+442071234567", "+441315550123", "+442890123456",
+        "+12125550123", "+13055550123", "+12035550123", "+12155550123", "+12015550123", "+14015550123", "+14055550123", "+12145550123",
+    ];
+
+    // None, one that no rule names, and some that rules name.
+    private static readonly string[] Groups = ["", "energy", "press", "pensions", "renewable_energy", "electricity", "insurance"];
 
     private static readonly string[] Registers =
         ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo"];
@@ -44,8 +52,10 @@ public sealed class DeciderPropertyTests
         from kind in Gen.Int[0, 4]
         from sector in Gen.Int[0, 4]
         from subscriber in Gen.Int[0, 3]
-        from grouped in Gen.Bool
+        from grouped in Gen.Int[0, Groups.Length - 1]
         from automated in Gen.Int[0, 9]
+        from withheld in Gen.Int[0, 9]
+        from requested in Gen.Long[0, 20L * 86_400_000]
         select new Func<Situation>(() =>
         {
             var situation = new Situation(Numbers[number], DateTimeOffset.FromUnixTimeMilliseconds(at).ToString("O"))
@@ -54,8 +64,10 @@ public sealed class DeciderPropertyTests
                 Kind = (CallKind)kind,
                 Sector = (Sector)sector,
                 Subscriber = (SubscriberType)subscriber,
-                Group = grouped ? "energy" : "",
+                Group = Groups[grouped],
                 Automated = automated == 0,
+                Withheld = withheld == 0,
+                RequestedAt = requested % 3 == 0 ? 0 : at - requested,
             };
             foreach (var (factKind, detail, scope, entry) in facts)
             {
@@ -73,6 +85,40 @@ public sealed class DeciderPropertyTests
                 var before = make().Decide().Verdict;
                 var after = make().Record(FactKind.Objection, 0, Scope.Of("o"), new FactEntry { Effective = at }).Decide().Verdict;
                 return before == Verdict.Allow || after != Verdict.Allow;
+            },
+            iter: 20_000);
+
+    // An attempt is not among them: where a consent names a first contact, an attempt in time is that contact.
+    [Fact]
+    public void ForbiddingFact_AddedToAnything_NeverYieldsAllow() =>
+        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 11], Gen.Int[0, Groups.Length - 1]).Sample(
+            (make, at, kind, group) =>
+            {
+                var before = make().Decide().Verdict;
+                var after = make();
+                var entry = new FactEntry { Effective = at };
+                _ = kind switch
+                {
+                    0 => after.Record(FactKind.Objection, 0, Scope.All, entry),
+                    1 => after.Record(FactKind.Refusal, 0, Scope.Of("o"), entry),
+                    2 => after.Record(FactKind.Consent, (byte)after.Purpose, Scope.Of("o", Groups[group]), entry with { Withdrawn = true }),
+                    3 => after.Record(FactKind.PublishedForOffers, 0, Scope.All, entry with { Withdrawn = true }),
+                    _ => after.Record(FactKind.Registration, 0, Scope.Of(Registers[kind - 4]), entry),
+                };
+                return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
+            },
+            iter: 60_000);
+
+    // Countries that cap attempts name no first contact.
+    [Fact]
+    public void Attempt_AddedWhereAttemptsAreCapped_NeverYieldsAllow() =>
+        Gen.Select(GenSituation, Gen.Long[First, Last]).Where((make, _) => make().Number.Value is < 31_000_000_000 or >= 32_000_000_000).Sample(
+            (make, at) =>
+            {
+                var before = make().Decide().Verdict;
+                var after = make();
+                after.Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = at });
+                return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
             iter: 20_000);
 
@@ -146,9 +192,9 @@ public sealed class DeciderPropertyTests
     {
         FactKind.Registration => (kind, 0, Scope.Of(Registers[scope]), entry),
         FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.Of(scope == 1 ? "x" : "o"), entry),
-        FactKind.Consent or FactKind.Relation => (kind, detail, scope < 4 ? Scope.Of("o") : Scope.Of("o", "energy"), entry),
-        FactKind.PublishedForOffers => (kind, 0, scope < 4 ? Scope.All : Scope.Of("energy"), entry),
-        FactKind.Attempt => (kind, 0, scope < 4 ? Scope.Of("o") : Scope.Of("o", "energy"), entry),
+        FactKind.Consent or FactKind.Relation => (kind, detail, Scope.Of("o", Groups[scope % Groups.Length]), entry),
+        FactKind.PublishedForOffers => (kind, 0, scope < 4 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
+        FactKind.Attempt => (kind, 0, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.Refusal => (kind, 0, Scope.Of("o"), entry),
         _ => (FactKind.Subscriber, 0, Scope.All, entry),
     };

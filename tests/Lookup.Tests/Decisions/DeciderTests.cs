@@ -139,9 +139,42 @@ public sealed class DeciderTests
     public void Refusal_FranceAfterTheReform_IsFinal() =>
         Expect(new Situation("+33610000101", "2026-10-12T11:00:00+02:00").Consent("2026-09-01").Refusal("2026-08-20"), Verdict.Deny, ReasonCode.Refusal);
 
-    [Fact]
-    public void Hours_FranceWithConsent_AreLifted() =>
-        Expect(new Situation("+33610000101", "2025-03-15T11:00:00+01:00").Consent("2025-03-01"), Verdict.Allow, ReasonCode.Consent);
+    [Theory]
+    [InlineData("2025-03-15T11:00:00+01:00", "2025-03-01", Verdict.Allow, ReasonCode.Consent)]
+    [InlineData("2026-11-28T11:00:00+01:00", "2026-09-01", Verdict.Deny, ReasonCode.OutsideHours)]
+    public void Hours_FranceWithConsent_WereLiftedUntilTheReform(string time, string consent, Verdict verdict, ReasonCode reason) =>
+        Expect(new Situation("+33610000101", time).Consent(consent), verdict, reason);
+
+    [Theory]
+    [InlineData("2020-06-30", Verdict.Allow, ReasonCode.Relation)]
+    [InlineData("2021-07-01", Verdict.Deny, ReasonCode.RelationConditionMissing)]
+    public void Relation_DutchFromBeforeTheAct_NeedsNoOptOutAtCollection(string since, Verdict verdict, ReasonCode reason) =>
+        Expect(
+            new Situation(Nl, InNl2) { Group = "energy" }
+                .Relation(RelationKind.Customer, since + "T00:00:00+02:00", marks: FactMarks.ObtainedAtSale),
+            verdict,
+            reason);
+
+    [Theory]
+    [InlineData("press", Verdict.Allow, ReasonCode.NothingForbids)]
+    [InlineData("wine", Verdict.Deny, ReasonCode.Registered)]
+    [InlineData("", Verdict.Deny, ReasonCode.Registered)]
+    public void ExemptGroups_OfAPublisher_ExemptTheOfferAndNotTheCaller(string group, Verdict verdict, ReasonCode reason) =>
+        Expect(
+            new Situation("+33610000101", "2025-03-14T11:00:00+01:00") { Group = group, Sector = Sector.PressPublisher }
+                .Registered("fr-bloctel", "2024-01-01"),
+            verdict,
+            reason);
+
+    // Thursday 24 December 2026 is the day before a holiday; so is Saturday 31 October, and Sunday 24 December 2028, which stays closed.
+    [Theory]
+    [InlineData("2026-12-23T19:30:00+01:00", Verdict.Allow)]
+    [InlineData("2026-12-24T18:59:59+01:00", Verdict.Allow)]
+    [InlineData("2026-12-24T19:00:00+01:00", Verdict.Deny)]
+    [InlineData("2026-12-24T09:30:00+01:00", Verdict.Deny)]
+    [InlineData("2028-12-24T12:00:00+01:00", Verdict.Deny)]
+    public void Hours_OnTheDayBeforeAHoliday_AreThoseOfTheEve(string time, Verdict verdict) =>
+        Assert.Equal(verdict, new Situation("+393471234567", time).Consent("2026-01-01").Decide().Verdict);
 
     [Fact]
     public void Hours_FloridaPanhandle_MustBeOpenInBothZones()
@@ -175,7 +208,7 @@ public sealed class DeciderTests
 
         var decision = situation.Decide();
         Assert.Equal(ReasonCode.TooManyAttempts, decision.Primary);
-        Assert.Equal(Situation.At("2025-04-03T10:00:00+02:00"), decision.NextPermitted);
+        Assert.Equal(Situation.At("2025-04-02T10:00:00+02:00"), decision.NextPermitted);
     }
 
     [Fact]

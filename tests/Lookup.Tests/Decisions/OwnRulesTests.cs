@@ -5,7 +5,7 @@ namespace Lookup.Tests.Decisions;
 /// <summary>Caps that an organisation sets itself, and calls that are reserved.</summary>
 public class OwnRulesTests
 {
-    private const string Uk = "+447400123456";
+    private const string Uk = "+442071234567";
     private const string CallTime = "2025-03-14T11:00:00Z";
 
     // The next moment is within calling hours too.

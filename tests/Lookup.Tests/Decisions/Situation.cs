@@ -45,6 +45,8 @@ internal sealed class Situation
 
     internal bool Automated { get; set; }
 
+    internal bool Withheld { get; set; }
+
     internal long RequestedAt { get; set; }
 
     internal Question Question => new()
@@ -59,6 +61,7 @@ internal sealed class Situation
         Sector = Sector,
         Subscriber = Subscriber,
         Automated = Automated,
+        CallerNumberWithheld = Withheld,
         RequestedAt = RequestedAt,
         Layers = Layers,
         Own = Own,
@@ -94,12 +97,14 @@ internal sealed class Situation
             FirstContactMonths = months,
         });
 
-    internal Situation Relation(RelationKind kind, string since, string? until = null, string? group = null) =>
+    internal Situation Relation(
+        RelationKind kind, string since, string? until = null, string? group = null,
+        FactMarks marks = FactMarks.ObtainedAtSale | FactMarks.OptOutOffered) =>
         Record(FactKind.Relation, (byte)kind, Scope.Of("o", group ?? Group), new FactEntry
         {
             Effective = At(since),
             Until = until is null ? FactEntry.Open : At(until),
-            Marks = FactMarks.ObtainedAtSale | FactMarks.OptOutOffered,
+            Marks = marks,
         });
 
     internal Situation Registered(string register, string since, uint categories = 0) =>

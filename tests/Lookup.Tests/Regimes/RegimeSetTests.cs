@@ -73,6 +73,29 @@ public sealed class RegimeSetTests
         Assert.Contains(e.Faults, f => f.StartsWith("odd.json: ", StringComparison.Ordinal) && f.Contains("not Unicode", StringComparison.Ordinal));
     }
 
+    // A limit that the permit does not look at would permit what it means to forbid.
+    [Theory]
+    [InlineData("""{"by": "relation", "relations": ["customer"], "limits": [{"monthsFromCapture": 12}]}""", "limits[0].limits: monthsFromCapture and")]
+    [InlineData("""{"by": "relation", "relations": ["customer"], "limits": [{"firstContactMonths": 6, "monthsAfterEnd": 36}]}""", "limits[0].limits: monthsFromCapture and")]
+    [InlineData("""{"by": "consent", "limits": [{"monthsAfterEnd": 36}]}""", "limits[0].limits: monthsFromCapture and")]
+    [InlineData("""{"by": "published", "limits": [{"monthsFromCapture": 12}]}""", "limits[0].limits: monthsFromCapture and")]
+    [InlineData("""{"by": "consent", "limits": [{}]}""", "limits[0].limits: a limit must limit something")]
+    public void Load_LimitThatIsNotOfItsPermit_IsAFault(string permit, string fault)
+    {
+        var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(
+            $$"""{ "rule": "permission", "layer": "law", "article": "1", "text": "t", "unless": [{{permit}}] }"""))));
+        Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""{ "rule": "hours", "layer": "law", "article": "1", "text": "t", "windows": { "mon-sun": ["09:00-20:00"], "eve": [] } }""", "windows: eve is the day before a holiday")]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "text": "t", "exemptAreas": ["nowhere"] }""", "rules: \"nowhere\" is not defined under areas")]
+    public void Load_RuleThatNamesWhatIsNotThere_IsAFault(string rule, string fault)
+    {
+        var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(rule))));
+        Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Load_NoFile_IsAFault() => Assert.Throws<RegimeException>(() => RegimeSet.Load([]));
 
@@ -84,6 +107,14 @@ public sealed class RegimeSetTests
         var e = Assert.Throws<RegimeException>(() => RegimeSet.Load([nl, KeyValuePair.Create("nl2.json", (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(copy))]));
         Assert.Contains("nl2.json: the prefix \"31\" is given twice", e.Message, StringComparison.Ordinal);
     }
+
+    private static string File(string rule) => $$"""
+        {
+          "country": "XX", "title": "X", "version": "1", "zones": ["Europe/Paris"], "prefixes": ["999"],
+          "regimes": [{ "id": "X", "from": "2020-01-01", "otherwise": { "layer": "law", "article": "1", "text": "t" },
+            "rules": [{ "rule": "objection", "layer": "law", "article": "1", "text": "t" }, {{rule}}] }]
+        }
+        """;
 
     private static RegimeSet Load(params (string Name, string Json)[] files) =>
         RegimeSet.Load(files.Select(f => KeyValuePair.Create(f.Name, (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(f.Json))));

@@ -1,0 +1,77 @@
+using System.Text.Json.Nodes;
+using Lookup.Core.Regimes;
+using PublicHoliday;
+
+namespace Lookup.Tests.Regimes;
+
+/// <summary>The calendars of the regimes against a public-holiday library, 2009 to 2030: none may be missing, and each more has a reason.</summary>
+public sealed class HolidayLibraryTests
+{
+    private const int First = 2009;
+    private const int Last = 2030;
+
+    private static readonly string[] UsStates = ["alabama", "louisiana", "pennsylvania", "rhode-island", "utah"];
+
+    // Days that the regimes have beside those of the library.
+    private static readonly Dictionary<string, Func<DateOnly, bool>> More = new()
+    {
+        // Good Friday is equated with a holiday by the Algemene termijnenwet, art. 3(2).
+        ["nl.public"] = day => day.DayOfWeek == DayOfWeek.Friday && day.Month is 3 or 4,
+        // 4 October is a holiday again since 2026.
+        ["it.public"] = day => day is { Year: >= 2026, Month: 10, Day: 4 },
+        // A holiday in a weekend is kept on its date too, beside the substitute day.
+        ["uk.england-wales"] = IsWeekend,
+        ["uk.northern-ireland"] = IsWeekend,
+        // The same; and Easter Monday and the last Monday of August are kept by Scottish banks with the English ones.
+        ["uk.scotland"] = day => IsWeekend(day) || day is { DayOfWeek: DayOfWeek.Monday, Month: 3 or 4 or 8 },
+    };
+
+    public static TheoryData<string, string[], PublicHolidayBase> Calendars => new()
+    {
+        { "nl.public", ["public"], new DutchPublicHoliday() },
+        { "de.public", ["public"], new GermanPublicHoliday() },
+        { "fr.public", ["public"], new FrancePublicHoliday() },
+        { "it.public", ["public"], new ItalyPublicHoliday() },
+        { "es.national", ["national"], new SpainPublicHoliday() },
+        { "uk.england-wales", ["england-wales"], new UKBankHoliday(UKBankHoliday.UkCountries.England) },
+        { "uk.scotland", ["england-wales", "scotland"], new UKBankHoliday(UKBankHoliday.UkCountries.Scotland) },
+        { "uk.northern-ireland", ["england-wales", "northern-ireland"], new UKBankHoliday(UKBankHoliday.UkCountries.NorthernIreland) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Calendars))]
+    public void Calendar_HasWhatTheLibraryHas_AndOnlyExplainedDaysMore(string name, string[] calendars, PublicHolidayBase library)
+    {
+        var own = DaysOf(name[..2], calendars);
+        var theirs = DaysOf(library);
+        Assert.Empty(theirs.Except(own));
+        Assert.DoesNotContain(own.Except(theirs), day => !More.TryGetValue(name, out var isExplained) || !isExplained(day));
+    }
+
+    [Fact]
+    public void CalendarsOfAmericanStates_HaveTheFederalHolidays()
+    {
+        var federal = DaysOf(new USAPublicHoliday());
+        Assert.All(UsStates, state => Assert.Empty(federal.Except(DaysOf("us", [state]))));
+    }
+
+    private static bool IsWeekend(DateOnly day) => day.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday;
+
+    private static HashSet<DateOnly> DaysOf(PublicHolidayBase library) =>
+        [.. Enumerable.Range(First, Last - First + 1).SelectMany(library.PublicHolidays).Select(DateOnly.FromDateTime).Where(day => day.Year is >= First and <= Last)];
+
+    private static HashSet<DateOnly> DaysOf(string country, string[] calendars)
+    {
+        var file = JsonNode.Parse(RegimeSet.BuiltInFiles().Single(f => f.Key == country + ".json").Value.Span)!;
+        return [.. calendars.SelectMany(name => DaysOf([.. file["calendars"]![name]!.AsArray().Select(rule => (string)rule!)]))];
+    }
+
+    private static IEnumerable<DateOnly> DaysOf(string[] rules)
+    {
+        Assert.True(HolidayCalendar.TryCompile(rules, out var calendar, out var fault), fault);
+        return Enumerable.Range(LocalTime.DayOf(new DateOnly(First, 1, 1)), (Last - First + 1) * 366)
+            .Where(calendar.Contains)
+            .Select(LocalTime.Date)
+            .Where(day => day.Year <= Last);
+    }
+}
