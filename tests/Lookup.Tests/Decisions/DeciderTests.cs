@@ -63,6 +63,21 @@ public sealed class DeciderTests
     public void Register_SnapshotAtItsLimit_CountsFourWeeks(string date, Verdict verdict) =>
         Expect(new Situation(Nl, InNl1).Snapshot("nl-bmnr", date + "T00:00:00+01:00"), verdict, verdict == Verdict.Allow ? ReasonCode.NothingForbids : ReasonCode.RegisterStale);
 
+    // Entered again a day before the call: the 28 days run from the first entry, unless it was taken back in between.
+    [Theory]
+    [InlineData(false, Verdict.Deny, ReasonCode.Registered)]
+    [InlineData(true, Verdict.Allow, ReasonCode.NothingForbids)]
+    public void Register_EnteredAgain_DoesNotBeginItsGraceAgain(bool takenBack, Verdict verdict, ReasonCode reason)
+    {
+        var situation = new Situation("+442071234567", "2025-03-11T14:00:00Z").Registered("uk-tps", "2024-01-01").Registered("uk-tps", "2025-03-10");
+        if (takenBack)
+        {
+            situation.Record(FactKind.Registration, 0, Scope.Of("uk-tps"), new FactEntry { Effective = Situation.At("2024-06-01"), Withdrawn = true });
+        }
+
+        Expect(situation, verdict, reason);
+    }
+
     [Fact]
     public void Register_ConsentInOptOutRegime_DoesNotLiftTheBlock() =>
         Expect(new Situation(Nl, InNl1).Registered("nl-bmnr", "2014-01-01").Consent("2014-06-01"), Verdict.Deny, ReasonCode.Registered);
