@@ -31,8 +31,8 @@ public class DecisionBenchmarks
             Subscriber = SubscriberType.Consumer,
         };
         _rules = RegimeSet.BuiltIn.Find(_number, at)!;
-        Fill(_consented, FactKind.Consent, new FactEntry { Effective = at - 86_400_000, Marks = FactMarks.Evidence });
-        Fill(_objected, FactKind.Objection, new FactEntry { Effective = at - 86_400_000 });
+        Fill(_consented, FactKind.Consent, new FactEntry { Effective = at - 86_400_000, Recorded = (uint)(at / 1_000), Marks = FactMarks.Evidence });
+        Fill(_objected, FactKind.Objection, new FactEntry { Effective = at - 86_400_000, Recorded = (uint)(at / 1_000) });
     }
 
     [Benchmark]

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Net.Client;
 using Lookup.Cli.Bench;
 using Lookup.Load.Effect;
@@ -136,7 +137,13 @@ internal sealed class EffectCommand : LoadCommand
     {
         try
         {
-            var consent = new Consent { Organisation = TestBed.Organisation, Purposes = { Purpose.Commercial }, Evidence = new Evidence { Reference = "recording 4712" } };
+            var consent = new Consent
+            {
+                Organisation = TestBed.Organisation,
+                Purposes = { Purpose.Commercial },
+                Captured = Timestamp.FromDateTimeOffset(DateTimeOffset.UtcNow),
+                Evidence = new Evidence { Reference = "recording 4712" },
+            };
             await new FactService.FactServiceClient(channel).RecordFactsAsync(
                 new RecordFactsRequest { Facts = { new Fact { Number = number, Source = "background", Consent = consent } } }, deadline: DateTime.UtcNow.AddSeconds(10));
             return Outcome.Right;

@@ -64,7 +64,7 @@ internal sealed class DemoCommand : CliCommand
         foreach (var line in (string[])
             [
                 "lookup serve --data ./lookup-data",
-                "lookup record consent +31612345678 --org acme --purposes commercial --evidence rec-1",
+                "lookup record consent +31612345678 --org acme --purposes commercial --since now --evidence rec-1",
                 "lookup check +31612345678 --org acme --purpose commercial",
                 "lookup explain +31612345678 --org acme --purpose commercial",
                 "lookup import --help",

@@ -3,8 +3,11 @@ using System.Text.Json.Nodes;
 using Lookup.Cli.Import;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.Core.Facts;
+using Lookup.Server.Mapping;
 using Lookup.V1;
 using Spectre.Console;
+using Fact = Lookup.V1.Fact;
 
 namespace Lookup.Cli.Commands;
 
@@ -28,7 +31,7 @@ internal sealed class RecordCommand : CliCommand
             "lookup record objection +31612345678 --org '*' --reason 'letter of 3 March'",
             "lookup record consent +31612345678 --org acme --purposes commercial --since 2026-05-01T10:00:00+02:00 --until 2027-05-01T00:00:00+02:00 --evidence rec-4711",
             "lookup record registration +31612345678 --register nl-bmnr --since 2014-02-01 --timezone Europe/Amsterdam",
-            "lookup record subscriber +31201234567 --subscriber legal_person")
+            "lookup record subscriber +31201234567 --subscriber legal_person --effective now")
     {
         _kind.CompletionSources.Add([.. KindNames.Names]);
         Arguments.Add(_kind);
@@ -41,7 +44,7 @@ internal sealed class RecordCommand : CliCommand
         Text(Field.ProductGroup, "--group", "Product group.", "NAME");
         Text(Field.Relation, "--relation", $"Kind of a relation: {Words.RelationKinds.List}.", "KIND");
         Text(Field.Subscriber, "--subscriber", $"Type of a subscriber: {Words.SubscriberTypes.List}.", "TYPE");
-        Text(Field.Since, "--since", "Since when: registered, consented, in relation.", "TIME");
+        Text(Field.Since, "--since", "Since when: registered, consented, in relation; now stands for this moment. Consents and relations need it.", "TIME");
         Text(Field.Until, "--until", "Until when a consent or a relation holds.", "TIME");
         Text(Field.Evidence, "--evidence", "Where the evidence of a consent can be found.", "TEXT");
         Text(Field.FirstContactMonths, "--first-contact-months", "Term for the first call that the consent names, 0 to 120.", "N");
@@ -50,7 +53,7 @@ internal sealed class RecordCommand : CliCommand
         Flag(Field.ObtainedAtSale, "--obtained-at-sale", "The number was obtained in the sale, gift or event.");
         Flag(Field.OptOutOffered, "--opt-out-offered", "A way to refuse calls was offered when the number was obtained.");
         Flag(Field.Withdrawn, "--withdrawn", "Take the fact back as of its effective time.");
-        Text(Field.Effective, "--effective", "When it takes effect; default: its own time, else now.", "TIME");
+        Text(Field.Effective, "--effective", "When it takes effect; default: its own time. What can permit calls needs a time; now stands for this moment.", "TIME");
         Options.Add(_zone);
         _provenance = new ProvenanceOptions(this);
         _connection = new ConnectionOptions(this);
@@ -101,9 +104,17 @@ internal sealed class RecordCommand : CliCommand
             record[field] = parsed.GetValue(option) ? "true" : null;
         }
 
-        var mapper = new FactMapper(Where, new Dictionary<Field, string>(), parsed.GetTimeZone(_zone), "");
-        return mapper.Map(record)
+        var mapper = new FactMapper(Where, new Dictionary<Field, string>(), parsed.GetTimeZone(_zone), "", Shell.Clock);
+        var fact = mapper.Map(record)
             ?? throw CliException.Usage(string.Join("; ", record.Faults.Select(fault => $"{fault.Column}: {fault.Reason}")) + ".");
+        List<FieldFault>? faults = null;
+        if (FactMapping.Map(fact, ref faults) is { LacksTime: true } lacking)
+        {
+            var field = Where(!lacking.Withdrawn && Field.Since.BelongsTo(lacking.Kind) ? Field.Since : Field.Effective);
+            throw CliException.Usage($"{field} is missing: this fact can permit calls, so it needs its time, for example {TimeText.Example}, or now.");
+        }
+
+        return fact;
     }
 
     private string Where(string path) => Fields.TryFind(path, out var field) ? Where(field) : path;

@@ -1,3 +1,7 @@
+using Lookup.Cli.Options;
+using Lookup.Core.Facts;
+using SubscriberType = Lookup.V1.SubscriberType;
+
 namespace Lookup.Cli.Import;
 
 /// <summary>
@@ -134,6 +138,34 @@ internal sealed class ColumnMap
                 throw CliException.Usage(
                     $"{file} has no column '{column}', which {(_mapped.ContainsKey(column) ? "--map" : "--ignore")} names; its columns are: {string.Join(", ", columns)}.");
             }
+        }
+    }
+
+    /// <summary>With the kind fixed, a file in which no line could have the time that the kind needs is not begun.</summary>
+    /// <param name="file">Its name.</param>
+    public void CheckTime(string file)
+    {
+        if (!_fixed.TryGetValue(Field.Kind, out var text) || !KindNames.TryParse(text, out var kind))
+        {
+            return;
+        }
+
+        bool? withdrawn = _fixed.TryGetValue(Field.Withdrawn, out var flag)
+            ? flag.ToLowerInvariant() is "true" or "yes" or "1"
+            : _columns.ContainsKey(Field.Withdrawn) ? null : false;
+        var permits = kind switch
+        {
+            FactKind.Consent or FactKind.Relation or FactKind.PublishedForOffers => withdrawn == false,
+            FactKind.Subscriber => withdrawn == true
+                || (withdrawn == false && _fixed.TryGetValue(Field.Subscriber, out var type)
+                    && Words.SubscriberTypes.TryParse(type, out var parsed) && parsed != SubscriberType.Consumer),
+            _ => withdrawn == true,
+        };
+        var field = withdrawn != true && Field.Since.BelongsTo(kind) ? Field.Since : Field.Effective;
+        if (permits && !Has(field) && !Has(Field.Effective))
+        {
+            throw CliException.Usage(
+                $"{file} has no time in any column, and {KindNames.WithArticle(kind)}{(withdrawn == true ? " that is withdrawn" : "")} needs one, since it can permit calls: name the column with --map {field.Name()}=COLUMN, or give every line the same time with --set {field.Name()}=TIME.");
         }
     }
 

@@ -18,6 +18,7 @@ internal sealed class FactMapper
     private readonly TimeZoneInfo? _zone;
     private readonly string?[] _fixed = new string?[Fields.Count];
     private readonly string _defaultSource;
+    private readonly TimeProvider? _clock;
     private ImportRecord _record = null!;
     private FactKind _kind;
 
@@ -25,8 +26,11 @@ internal sealed class FactMapper
     /// <param name="constants">Values of fields that a record leaves empty; each counts for the kinds that have the field.</param>
     /// <param name="zone">Time zone of times without an offset; null: they are refused.</param>
     /// <param name="defaultSource">Source of facts that name none; empty: they are refused where they are recorded.</param>
-    public FactMapper(Func<Field, string> where, IReadOnlyDictionary<Field, string> constants, TimeZoneInfo? zone, string defaultSource)
+    /// <param name="clock">Gives the time that "now" stands for; null: no such time is taken.</param>
+    public FactMapper(
+        Func<Field, string> where, IReadOnlyDictionary<Field, string> constants, TimeZoneInfo? zone, string defaultSource, TimeProvider? clock = null)
     {
+        _clock = clock;
         _where = where;
         _zone = zone;
         _defaultSource = defaultSource;
@@ -198,6 +202,11 @@ internal sealed class FactMapper
         if (Get(field) is not { } text)
         {
             return null;
+        }
+
+        if (_clock is not null && text.Equals("now", StringComparison.OrdinalIgnoreCase))
+        {
+            return Timestamp.FromDateTimeOffset(_clock.GetUtcNow());
         }
 
         if (TimeText.TryParse(text, _zone, out var time, out var fault))

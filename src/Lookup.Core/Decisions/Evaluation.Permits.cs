@@ -59,22 +59,22 @@ internal ref partial struct Evaluation<TTrace>
     {
         code = ReasonCode.Consent;
         var cannotTell = false;
-        var hasAny = Find(Slot.ConsentAny, FactKind.Consent, out var any, ref cannotTell);
-        var hasGroup = Find(Slot.ConsentGroup, FactKind.Consent, out var group, ref cannotTell);
+        var hasAny = Find(Slot.ConsentAny, FactKind.Consent, out var any, out var anyStanding, ref cannotTell);
+        var hasGroup = Find(Slot.ConsentGroup, FactKind.Consent, out var group, out var groupStanding, ref cannotTell);
         if (cannotTell)
         {
             return Lift.CannotTell;
         }
 
         // Taking back the consent to everything takes back the older ones to a product group with it.
-        var takenBack = hasAny && any.Withdrawn ? any.Effective : long.MinValue;
-        return (hasGroup && ConsentCounts(permit, group, group.Effective <= takenBack, threshold, ref until))
-            || (hasAny && ConsentCounts(permit, any, false, threshold, ref until))
+        var takenBack = hasAny && any.Withdrawn ? anyStanding : long.MinValue;
+        return (hasGroup && ConsentCounts(permit, group, groupStanding <= takenBack, permit.Later && groupStanding <= threshold, ref until))
+            || (hasAny && ConsentCounts(permit, any, false, permit.Later && anyStanding <= threshold, ref until))
             ? Lift.Yes
             : Lift.No;
     }
 
-    private bool ConsentCounts(Permit permit, in FactEntry consent, bool takenBack, long threshold, ref long until)
+    private bool ConsentCounts(Permit permit, in FactEntry consent, bool takenBack, bool isTooEarly, ref long until)
     {
         if (consent.Withdrawn || takenBack)
         {
@@ -96,7 +96,7 @@ internal ref partial struct Evaluation<TTrace>
             return Fail(ref _consentFailure, ReasonCode.ConsentNotInLedger, permit.Text);
         }
 
-        if (permit.Later && consent.Effective <= threshold)
+        if (isTooEarly)
         {
             return false;
         }
@@ -157,11 +157,11 @@ internal ref partial struct Evaluation<TTrace>
         for (var kind = RelationKind.Customer; kind <= RelationKind.Inquiry; kind++)
         {
             if ((permit.Relations & (1 << (int)kind)) != 0
-                && Find(Slot.FirstRelation + (kind - RelationKind.Customer), FactKind.Relation, out var relation, ref cannotTell)
+                && Find(Slot.FirstRelation + (kind - RelationKind.Customer), FactKind.Relation, out var relation, out var standing, ref cannotTell)
                 && !relation.Withdrawn
                 && relation.Begin <= _q.CallTime
                 && relation.Begin < permit.BegunBefore
-                && (!permit.Later || relation.Begin > threshold)
+                && (!permit.Later || Math.Min(relation.Begin, standing) > threshold)
                 && RelationCounts(permit, relation, ref until))
             {
                 return Lift.Yes;
@@ -221,8 +221,8 @@ internal ref partial struct Evaluation<TTrace>
     {
         code = ReasonCode.PublishedForOffers;
         var cannotTell = false;
-        var published = (Find(Slot.PublishedGroup, FactKind.PublishedForOffers, out var group, ref cannotTell) && !group.Withdrawn)
-            || (Find(Slot.PublishedAny, FactKind.PublishedForOffers, out var any, ref cannotTell) && !any.Withdrawn);
+        var published = (Find(Slot.PublishedGroup, FactKind.PublishedForOffers, out var group, out _, ref cannotTell) && !group.Withdrawn)
+            || (Find(Slot.PublishedAny, FactKind.PublishedForOffers, out var any, out _, ref cannotTell) && !any.Withdrawn);
         return cannotTell ? Lift.CannotTell : published ? Lift.Yes : Lift.No;
     }
 

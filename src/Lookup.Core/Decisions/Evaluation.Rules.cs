@@ -16,14 +16,15 @@ internal ref partial struct Evaluation<TTrace>
     {
         var cannotTell = false;
         var objected = long.MinValue;
-        if (Find(Slot.ObjectionOwn, FactKind.Objection, out var own, ref cannotTell) && !own.Withdrawn)
+        var stated = long.MinValue;
+        if (Find(Slot.ObjectionOwn, FactKind.Objection, out var own, out var standing, ref cannotTell) && !own.Withdrawn)
         {
-            objected = own.Effective;
+            (objected, stated) = (standing, own.Effective);
         }
 
-        if (Find(Slot.ObjectionAll, FactKind.Objection, out var all, ref cannotTell) && !all.Withdrawn)
+        if (Find(Slot.ObjectionAll, FactKind.Objection, out var all, out standing, ref cannotTell) && !all.Withdrawn)
         {
-            objected = Math.Max(objected, all.Effective);
+            (objected, stated) = (Math.Max(objected, standing), Math.Max(stated, all.Effective));
         }
 
         if (cannotTell)
@@ -36,18 +37,18 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (_kind == CallKind.Requested && _q.RequestedAt > objected && _q.RequestedAt <= _q.CallTime)
         {
-            Tell(rule, "lifted", Say("Objected on {0}, but asked for this call later.", objected));
+            Tell(rule, "lifted", Say("Objected on {0}, but asked for this call later.", stated));
         }
         else
         {
-            ForbidUnless(rule, ReasonCode.Objection, objected, Say("Objected on {0}.", objected));
+            ForbidUnless(rule, ReasonCode.Objection, objected, Say("Objected on {0}.", stated));
         }
     }
 
     private void LookAtRefusal(Rule rule, int index)
     {
         var cannotTell = false;
-        if (!Find(Slot.Refusal, FactKind.Refusal, out var refusal, ref cannotTell) || refusal.Withdrawn)
+        if (!Find(Slot.Refusal, FactKind.Refusal, out var refusal, out var standing, ref cannotTell) || refusal.Withdrawn)
         {
             if (cannotTell)
             {
@@ -60,7 +61,7 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (rule.PauseDays == 0)
         {
-            ForbidUnless(rule, ReasonCode.Refusal, refusal.Effective, Say("Refused for good on {0}.", refusal.Effective));
+            ForbidUnless(rule, ReasonCode.Refusal, standing, Say("Refused for good on {0}.", refusal.Effective));
         }
         else
         {
@@ -68,7 +69,7 @@ internal ref partial struct Evaluation<TTrace>
             if (RefusalOver(rule, refusal) > _q.CallTime)
             {
                 ForbidUnless(
-                    rule, ReasonCode.Refusal, refusal.Effective, Say("Refused on {0}; the pause is not over.", refusal.Effective), byTime: true);
+                    rule, ReasonCode.Refusal, standing, Say("Refused on {0}; the pause is not over.", refusal.Effective), byTime: true);
             }
             else
             {
@@ -85,10 +86,13 @@ internal ref partial struct Evaluation<TTrace>
     {
         var cannotTell = false;
         var loaded = _snapshots.TryNewest(rule.Register!.Index, _q.CallTime, out var snapshot);
-        var found = FindRegistration(rule, loaded ? snapshot : long.MinValue, out var entry, ref cannotTell);
+        // What a snapshot takes back permits only once that snapshot is loaded.
+        var found = Find(
+            Slot.FirstRegister + rule.RegisterSlot, FactKind.Registration, out var entry, out var standing, ref cannotTell,
+            loaded ? snapshot : long.MinValue);
         var registered = found && !entry.Withdrawn;
         // A registration of unknown date may be newer than any consent.
-        var threshold = cannotTell ? long.MaxValue : registered ? entry.Effective : long.MinValue;
+        var threshold = cannotTell ? long.MaxValue : registered ? standing : long.MinValue;
         switch (Lifted(rule, threshold, partial: registered && entry.Categories != 0))
         {
             case Lift.Yes:
@@ -129,66 +133,6 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    /// <summary>
-    /// The registration that held at the call time. What a snapshot changes permits only once that snapshot is loaded:
-    /// until then what it takes back does not count, and the categories of before are blocked beside the new ones.
-    /// </summary>
-    /// <param name="rule">The rule of the register.</param>
-    /// <param name="loaded">Date of the newest snapshot loaded at the call time, in Unix milliseconds.</param>
-    /// <param name="entry">The registration.</param>
-    /// <param name="cannotTell">Set where it cannot be told.</param>
-    private bool FindRegistration(Rule rule, long loaded, out FactEntry entry, ref bool cannotTell)
-    {
-        var slot = Slot.FirstRegister + rule.RegisterSlot;
-        if (!Find(slot, FactKind.Registration, out entry, ref cannotTell))
-        {
-            return false;
-        }
-
-        if (!FromSnapshot(entry) || entry.Effective <= loaded)
-        {
-            return true;
-        }
-
-        var found = false;
-        var next = entry;
-        while (true)
-        {
-            var pending = FromSnapshot(next) && next.Effective > loaded;
-            if (!next.Withdrawn)
-            {
-                entry = !found ? next : entry with
-                {
-                    Categories = entry.Categories == 0 || next.Categories == 0 ? 0 : entry.Categories | next.Categories,
-                };
-                found = true;
-            }
-            else if (!pending && !found)
-            {
-                (entry, found) = (next, true);
-            }
-
-            if (!pending)
-            {
-                return found;
-            }
-
-            switch (Timeline.TryAsOf(FactKind.Registration, _bySlot[slot].Span, next.Effective - 1, out next))
-            {
-                case AsOf.Found:
-                    break;
-                case AsOf.Cut when found:
-                    entry = entry with { Categories = 0 };
-                    return true;
-                case AsOf.Cut:
-                    cannotTell = true;
-                    return false;
-                default:
-                    return found;
-            }
-        }
-    }
-
     private static bool FromSnapshot(in FactEntry entry) => (entry.Marks & FactMarks.Snapshot) != 0;
 
     private bool Blocks(Rule rule, in FactEntry entry)
@@ -199,7 +143,7 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         // A snapshot does not tell since when a number has been registered, so no grace is counted on.
-        var days = FromSnapshot(entry) ? int.MaxValue : _today - LocalTime.Day(RegisteredSince(rule, entry), _zone);
+        var days = FromSnapshot(entry) ? int.MaxValue : Math.Max(0, _today - LocalTime.Day(RegisteredSince(rule, entry), _zone));
         var blocks = false;
         foreach (var effect in rule.Effects)
         {

@@ -74,11 +74,12 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         var made = 0;
+        var moment = new CallMoment(_q.CallTime, _q.IsTimeNamed);
         Span<long> ends = stackalloc long[Timeline.MaxEntries];
         for (var i = 0; i < count; i++)
         {
             ref readonly var attempt = ref entries[i];
-            if (attempt.Effective <= _q.CallTime && !attempt.Withdrawn && Counts(rule, attempt.Effective, at) && Reservation.Counts(attempt, at))
+            if (!attempt.Withdrawn && VersionsInEffect.CountsEarly(attempt, moment) && Counts(rule, attempt.Effective, at) && Reservation.Counts(attempt, at))
             {
                 ends[made++] = CountsUntil(rule, attempt);
             }
@@ -152,7 +153,7 @@ internal ref partial struct Evaluation<TTrace>
                 return AttemptsFull(rule, at, out var free) == Lift.Yes ? Math.Max(at, free) : at;
             default:
                 var cannotTell = false;
-                return Find(Slot.Refusal, FactKind.Refusal, out var refusal, ref cannotTell)
+                return Find(Slot.Refusal, FactKind.Refusal, out var refusal, out _, ref cannotTell)
                     ? Math.Max(at, RefusalOver(rule, refusal))
                     : at;
         }

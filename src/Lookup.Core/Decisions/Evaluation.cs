@@ -264,18 +264,25 @@ internal ref partial struct Evaluation<TTrace>
         return lift;
     }
 
-    /// <summary>Reads the version of a fact that held at the call time.</summary>
-    /// <returns>False where there is none, or where it cannot be told; then <paramref name="cannotTell"/> is set.</returns>
-    private bool Find(int slot, FactKind kind, out FactEntry entry, ref bool cannotTell)
+    /// <summary>Reads the version of a fact that is in effect for the call.</summary>
+    /// <param name="slot">Where the fact is.</param>
+    /// <param name="kind">Its kind.</param>
+    /// <param name="entry">The version.</param>
+    /// <param name="standing">The time at which it is compared with other facts, in Unix milliseconds.</param>
+    /// <param name="cannotTell">Set if it cannot be determined.</param>
+    /// <param name="loaded">Registrations: date of the newest loaded snapshot.</param>
+    /// <returns>False if there is none, or if it cannot be determined.</returns>
+    private bool Find(
+        int slot, FactKind kind, out FactEntry entry, out long standing, ref bool cannotTell, long loaded = long.MaxValue)
     {
-        entry = default;
+        (entry, standing) = (default, long.MinValue);
         var value = _bySlot[slot];
         if (value.IsNull)
         {
             return false;
         }
 
-        switch (Timeline.TryAsOf(kind, value.Span, _q.CallTime, out entry))
+        switch (VersionsInEffect.TryFind(kind, value.Span, new CallMoment(_q.CallTime, _q.IsTimeNamed, loaded), out entry, out standing))
         {
             case AsOf.Found:
                 return true;
@@ -300,7 +307,7 @@ internal ref partial struct Evaluation<TTrace>
     private SubscriberType SubscriberOf(SubscriberType stated)
     {
         var cannotTell = false;
-        var known = Find(Slot.Subscriber, FactKind.Subscriber, out var entry, ref cannotTell) && !entry.Withdrawn
+        var known = Find(Slot.Subscriber, FactKind.Subscriber, out var entry, out _, ref cannotTell) && !entry.Withdrawn
             ? entry.Subscriber
             : stated;
         if (cannotTell)

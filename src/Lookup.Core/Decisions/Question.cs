@@ -74,6 +74,12 @@ public readonly record struct Question
     /// <summary>Call time in Unix milliseconds.</summary>
     public required long CallTime { get; init; }
 
+    /// <summary>
+    /// The caller named the call time. Else the call is placed now, and every stored fact that forbids counts; see
+    /// <see cref="VersionsInEffect"/>.
+    /// </summary>
+    public bool IsTimeNamed { get; init; }
+
     /// <summary>Name of the organisation: facts recorded under another name with the same scope do not count.</summary>
     public string OrganisationName { get; init; } = "";
 

@@ -15,13 +15,19 @@ public sealed record Fact
     public required FactKind Kind { get; init; }
 
     /// <summary>
-    /// When it took effect: from 1990 to five minutes from now. Null: a withdrawal when it is recorded; else
-    /// <see cref="Since"/>, and without that when it is recorded.
+    /// When it took effect: from 1990 to five minutes from now; for what forbids, to 2200. Null: <see cref="Since"/>, but not
+    /// for a withdrawal. What can permit a call needs one of them. What forbids needs none and then takes effect when it is recorded.
     /// </summary>
     public DateTimeOffset? Effective { get; init; }
 
     /// <summary>The fact is taken back as of <see cref="Effective"/>.</summary>
     public bool Withdrawn { get; init; }
+
+    /// <summary>
+    /// It can permit a call and states no time, so it is refused: recorded again, it would otherwise count as newer than the
+    /// objections that were recorded meanwhile.
+    /// </summary>
+    public bool LacksTime => FactRules.CanPermit(this) && FactRules.StatedTimeOf(this) is null;
 
     /// <summary>Where the record comes from; 1 to 256 characters.</summary>
     public required string Source { get; init; }

@@ -136,7 +136,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
 
         return FactLattice.Normalise(fact.Kind, entry with
         {
-            Until = fact.Until?.ToUnixTimeMilliseconds() ?? FactEntry.Open,
+            Until = FactRules.UntilOf(fact, now)?.ToUnixTimeMilliseconds() ?? FactEntry.Open,
             Since = fact.Since?.ToUnixTimeMilliseconds() ?? 0,
             Categories = categories,
             Marks = MarksOf(fact),

@@ -4,7 +4,7 @@
 // forbids whatever either forbids and permits only what both permit. That is stricter than letting one of them win:
 // of two registrations on the same day, one for energy and one for telephony, both count; of two consents, one without
 // evidence and one that expires earlier, what is left has no evidence and expires earlier. First the side decides
-// (withdrawn or not), then each field on its own; where it came from is that of the version recorded first. An
+// (withdrawn or not; a consumer or not), then each field on its own; where it came from is that of the version recorded first. An
 // ordinal sum and products of semilattices are semilattices, so joins are commutative, associative and idempotent.
 //
 // Reference: B. A. Davey, H. A. Priestley, "Introduction to Lattices and Order", chapters 1 and 2.
@@ -16,8 +16,8 @@ internal static class FactLattice
     {
         // Once a join has two claimants, so has every join with it.
         var shared = a.Shared || b.Shared || !FactSource.IsSameClaimant(a.Source, b.Source);
-        if (a.Withdrawn != b.Withdrawn)
-            return (a.Withdrawn == WithdrawalForbids(kind) ? a : b) with { Shared = shared };
+        if (SideOf(kind, a).CompareTo(SideOf(kind, b)) is not 0 and var order)
+            return (order > 0 ? a : b) with { Shared = shared };
 
         var first = (a.Recorded, a.Source).CompareTo((b.Recorded, b.Source)) <= 0 ? a : b;
         return Normalise(kind, a with
@@ -37,6 +37,12 @@ internal static class FactLattice
             Subscriber = (SubscriberType)Math.Min((byte)a.Subscriber, (byte)b.Subscriber),
         });
     }
+
+    // The side that forbids more is greater. A consumer is protected more than a subscriber of whom nothing is known.
+    private static int SideOf(FactKind kind, in FactEntry entry) =>
+        entry.Withdrawn == WithdrawalForbids(kind) ? 1
+        : kind == FactKind.Subscriber && entry.Subscriber <= SubscriberType.Consumer ? 2
+        : 0;
 
     /// <summary>Whether taking the fact back forbids more than the fact.</summary>
     public static bool WithdrawalForbids(FactKind kind) => kind switch

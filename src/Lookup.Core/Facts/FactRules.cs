@@ -13,7 +13,7 @@ internal static class FactRules
     public const int MaxMonths = 120;
     public const int MaxList = 64;
 
-    /// <summary>Clocks differ a little; a fact further in the future would hide the present one.</summary>
+    /// <summary>Clocks differ a little. What permits and lies further ahead is refused; what forbids never is.</summary>
     public static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(5);
 
     /// <summary>A time before this is a mistake in units.</summary>
@@ -24,8 +24,45 @@ internal static class FactRules
 
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-");
 
-    public static DateTimeOffset EffectiveOf(Fact fact, DateTimeOffset now) =>
-        fact.Effective ?? (fact.Withdrawn || !HasSince(fact.Kind) ? now : fact.Since ?? now);
+    public static DateTimeOffset EffectiveOf(Fact fact, DateTimeOffset now) => StatedTimeOf(fact) ?? now;
+
+    /// <summary>Whether the fact can permit a call: what permits, what protects less, and the withdrawal of what forbids.</summary>
+    public static bool CanPermit(Fact fact) => fact.Kind switch
+    {
+        FactKind.Consent or FactKind.Relation or FactKind.PublishedForOffers => !fact.Withdrawn,
+        FactKind.Subscriber => fact.Withdrawn || fact.Subscriber > SubscriberType.Consumer,
+        // One that blocks some offers takes the place of one that blocked all.
+        FactKind.Registration => fact.Withdrawn || fact.Categories.Count > 0,
+        _ => fact.Withdrawn,
+    };
+
+    /// <summary>Whether the fact can forbid a call. Some registrations and subscribers can do both.</summary>
+    public static bool CanForbid(Fact fact) => fact.Kind switch
+    {
+        FactKind.Registration => !fact.Withdrawn,
+        FactKind.Subscriber => !fact.Withdrawn && fact.Subscriber == SubscriberType.Consumer,
+        _ => !CanPermit(fact),
+    };
+
+    /// <summary>The time that the fact states, null if it states none.</summary>
+    public static DateTimeOffset? StatedTimeOf(Fact fact) =>
+        fact.Effective ?? (fact.Withdrawn || !HasSince(fact.Kind) ? null : fact.Since);
+
+    /// <summary>
+    /// When it ends. An end that lies up to five minutes ahead was probably stated by a clock that is ahead, so it is the
+    /// moment of recording.
+    /// </summary>
+    public static DateTimeOffset? UntilOf(Fact fact, DateTimeOffset now) =>
+        fact.Until is { } until && until > now && until <= now + MaxAhead ? now : fact.Until;
+
+    /// <summary>The field in which a fact of the kind states its time.</summary>
+    public static string TimeFieldOf(FactKind kind, bool withdrawn) => (withdrawn ? FactKind.None : kind) switch
+    {
+        FactKind.Registration => "registration.registered_since",
+        FactKind.Consent => "consent.captured",
+        FactKind.Relation => "relation.since",
+        _ => "effective",
+    };
 
     /// <summary>Appends all faults except those of the register and its categories.</summary>
     public static void Check(Fact fact, DateTimeOffset now, List<FieldFault> faults)
@@ -75,20 +112,18 @@ internal static class FactRules
 
     private static void CheckTimes(Fact fact, string prefix, DateTimeOffset now, List<FieldFault> faults)
     {
+        var latest = CanForbid(fact) ? Latest : now + MaxAhead;
         if (fact.Effective is { } effective)
-            Time(faults, "effective", effective, now + MaxAhead);
+            Time(faults, "effective", effective, latest);
+        if (fact.LacksTime)
+            faults.Add(new FieldFault(TimeFieldOf(fact.Kind, fact.Withdrawn), NoTime(fact)));
         if (!HasSince(fact.Kind))
             return;
 
-        var sinceField = fact.Kind switch
-        {
-            FactKind.Registration => "registration.registered_since",
-            FactKind.Consent => "consent.captured",
-            _ => "relation.since",
-        };
+        var sinceField = TimeFieldOf(fact.Kind, withdrawn: false);
         if (fact.Since is { } since)
         {
-            Time(faults, sinceField, since, now + MaxAhead);
+            Time(faults, sinceField, since, latest);
             if (fact.Effective is { } other && other != since && !fact.Withdrawn && fact.Kind != FactKind.Relation)
             {
                 faults.Add(new FieldFault(
@@ -105,6 +140,16 @@ internal static class FactRules
         if (until < begin || (until == begin && fact.Kind == FactKind.Consent))
             faults.Add(new FieldFault(untilField, $"It is not after {(fact.Since is null ? "effective" : sinceField)}."));
     }
+
+    private static string NoTime(Fact fact) => fact switch
+    {
+        { Withdrawn: true } => "Required: the withdrawal of what forbids can permit calls, so it needs the time from which it holds.",
+        { Kind: FactKind.Consent } => "Required: say when the consent was given.",
+        { Kind: FactKind.Relation } => "Required: say since when the relation exists.",
+        { Kind: FactKind.Registration } => "Required: a registration that blocks only some categories can permit calls, so it needs the time since when it holds.",
+        { Kind: FactKind.Subscriber } => "Required: a subscriber that is not a consumer can permit calls, so it needs the time since when this holds.",
+        _ => "Required: say since when the number is published for offers.",
+    };
 
     private static void CheckNames(Fact fact, string prefix, List<FieldFault> faults)
     {

@@ -42,7 +42,7 @@ internal static class StoreDoctor
             var servers = link.Servers(NumberKey.MaxPartitions);
             foreach (var server in servers)
             {
-                await ServerAsync(findings, server, servers.Count == 1 ? "" : $"{server.Server}: ", options, cancellation);
+                await ServerAsync(findings, server, servers.Count == 1 ? "" : $"{server.Server}: ", options, clock, cancellation);
             }
 
             await StoreAsync(findings, link, keyChecks, cancellation);
@@ -56,7 +56,7 @@ internal static class StoreDoctor
     }
 
     private static async Task ServerAsync(
-        List<Finding> findings, ServerLink server, string name, StoreOptions options, CancellationToken cancellation)
+        List<Finding> findings, ServerLink server, string name, StoreOptions options, TimeProvider clock, CancellationToken cancellation)
     {
         var found = new List<Finding>();
         try
@@ -68,12 +68,23 @@ internal static class StoreDoctor
                 : new Finding(FindingLevel.Ok, "tls", "Nothing passes a network in plain text."));
             var setting = info.ContainsKey("maxmemory_policy") ? null : await RedisServerCheck.SettingAsync(server, "maxmemory-policy", cancellation);
             Server(found, info, setting, options);
+            if (await RedisServerCheck.AheadAsync(server, clock, cancellation) is { } ahead)
+                found.Add(Clock(ahead));
             await SettingsAsync(found, server, options, cancellation);
         }
         finally
         {
             findings.AddRange(found.Select(finding => finding with { What = name + finding.What }));
         }
+    }
+
+    private static Finding Clock(TimeSpan ahead)
+    {
+        var differs = string.Create(
+            CultureInfo.InvariantCulture, $"This machine's clock is {ahead.Duration().TotalSeconds:0.0} s {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} the server's.");
+        return ahead.Duration() > TimeSpan.FromSeconds(1)
+            ? new Finding(FindingLevel.Fail, "clock", differs, "Synchronise both with NTP: a service with such a clock does not serve.")
+            : new Finding(FindingLevel.Ok, "clock", "This machine and the server have the same time.");
     }
 
     private static void Server(List<Finding> findings, Dictionary<string, string> info, string? setting, StoreOptions options)

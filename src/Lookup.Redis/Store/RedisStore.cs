@@ -276,7 +276,11 @@ internal sealed class RedisStore : IFactStore
             facts += count;
         }
 
-        return new StoreHealth(facts, warnings, await ServerCheck.TryWritesAsync(_link, Manifest.Partitions, cancellation));
+        return new StoreHealth(
+            facts,
+            warnings,
+            await ServerCheck.TryWritesAsync(_link, Manifest.Partitions, cancellation),
+            await _server.ClockAheadAsync(_link, Manifest.Partitions, cancellation));
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using StackExchange.Redis;
 
@@ -14,6 +15,13 @@ internal abstract class ServerCheck
     /// <returns>What should be changed.</returns>
     /// <exception cref="StoreUnavailableException">The service must not use the server.</exception>
     internal abstract Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation);
+
+    /// <summary>Compares the clock of this process with those of the servers, see <see cref="StoreHealth.ClockAhead"/>.</summary>
+    /// <param name="link">Where they are.</param>
+    /// <param name="partitions">Partitions of the store.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    internal virtual Task<TimeSpan?> ClockAheadAsync(RedisLink link, int partitions, CancellationToken cancellation) =>
+        Task.FromResult<TimeSpan?>(null);
 
     /// <summary>Tries whether the servers take writes, by writes that change nothing.</summary>
     /// <param name="link">Where they are.</param>
@@ -84,6 +92,32 @@ internal sealed class RedisServerCheck : ServerCheck
             ? null
             : $"The connection to {text} is not encrypted: whoever can read and change what passes there reads the password and can "
                 + "make any number look free. Use TLS (ssl=true in the connection string), or a network that nobody else reaches.";
+    }
+
+    internal override async Task<TimeSpan?> ClockAheadAsync(RedisLink link, int partitions, CancellationToken cancellation)
+    {
+        var all = await Task.WhenAll(link.Servers(partitions).Select(server => AheadAsync(server, link.Clock, cancellation)));
+        return all.MaxBy(ahead => ahead?.Duration() ?? TimeSpan.Zero);
+    }
+
+    internal static async Task<TimeSpan?> AheadAsync(ServerLink server, TimeProvider clock, CancellationToken cancellation)
+    {
+        try
+        {
+            // On the link for writes: reads wait behind others.
+            var (before, answer, after) = await server.WriteAsync(
+                async db => (clock.GetUtcNow(), (string[]?)await db.ExecuteAsync("TIME"), clock.GetUtcNow()), cancellation);
+            if (answer is not [var seconds, var micros])
+                return null;
+            var time = DateTimeOffset.UnixEpoch.AddSeconds(long.Parse(seconds, CultureInfo.InvariantCulture))
+                .AddMicroseconds(long.Parse(micros, CultureInfo.InvariantCulture));
+            // The server read its clock some time between, so only what lies outside is a difference.
+            return time < before ? before - time : time > after ? after - time : TimeSpan.Zero;
+        }
+        catch (StoreUnavailableException e) when (e.Fault == StoreFault.Settings)
+        {
+            return null;
+        }
     }
 
     /// <summary>A setting, asked for by name; null where the server does not tell.</summary>

@@ -108,4 +108,9 @@ public sealed record Registry(
 /// <param name="Facts">Timelines in all partitions.</param>
 /// <param name="Warnings">What an operator should change, in sentences.</param>
 /// <param name="WritesRefused">Why writes are refused although reads are answered; null where they are taken.</param>
-public sealed record StoreHealth(long Facts, IReadOnlyList<string> Warnings, StoreUnavailableException? WritesRefused = null);
+/// <param name="ClockAhead">
+/// How far the clock of this process is ahead of that of the store's server that differs most; negative if it is behind. Null
+/// if the store is on the clock of this process.
+/// </param>
+public sealed record StoreHealth(
+    long Facts, IReadOnlyList<string> Warnings, StoreUnavailableException? WritesRefused = null, TimeSpan? ClockAhead = null);

@@ -25,6 +25,8 @@ public enum StoreFault : byte
     Settings,
     /// <summary>Something stored cannot be read.</summary>
     Damaged,
+    /// <summary>The clock of this process and that of the store's server differ too much.</summary>
+    Clock,
 }
 
 /// <summary>

@@ -231,7 +231,9 @@ public sealed partial class LookupHost : IAsyncDisposable
         IServiceCollection services, LookupServerOptions options, IFactStore store, RegimeSet regimes, NumberCipher cipher, TimeProvider clock)
     {
         AddFaces(services, options);
-        services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher).AddSingleton(clock);
+        services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher);
+        var storeClock = new StoreClock(clock);
+        services.AddSingleton(storeClock).AddSingleton<TimeProvider>(storeClock);
         services.AddSingleton<IFactStore>(s => new MeasuredStore(
             store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
         services.AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
@@ -259,7 +261,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<SingleChecks>();
         services.AddSingleton<Reservations>();
         AddAccess(services, options);
-        services.AddSingleton(new FactExpander(regimes, cipher, clock));
+        services.AddSingleton(new FactExpander(regimes, cipher, storeClock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
         services.AddSingleton<ReceiptEndpoint>();
         services.AddSingleton<ImportEndpoint>().AddSingleton<SnapshotLoader>();

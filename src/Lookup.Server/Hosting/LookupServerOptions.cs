@@ -135,6 +135,12 @@ public sealed class LookupServerOptions
     /// </summary>
     public int RecordCacheBytes { get; set; } = 64 * 1024 * 1024;
 
+    /// <summary>
+    /// An instance whose clock differs from that of the store's server by more is NOT_SERVING, until it differs by at most half.
+    /// 0 to 3,600,000 ms, default 2,000; 0: the clocks are not compared.
+    /// </summary>
+    public int ClockBoundMs { get; set; } = 2_000;
+
     /// <summary>Pause between two probes of the store for the health service. 50 to 60,000 ms, default 500.</summary>
     public int HealthProbeMs { get; set; } = 500;
 
@@ -236,6 +242,7 @@ public sealed class LookupServerOptions
         new(nameof(RebuildCheckSeconds), "s", 1, 86_400, o => o.RebuildCheckSeconds),
         new(nameof(RebuildSharePercent), "%", 1, 100, o => o.RebuildSharePercent),
         new(nameof(RecordCacheBytes), "bytes", 0, 2_000_000_000, o => o.RecordCacheBytes),
+        new(nameof(ClockBoundMs), "ms", 0, 3_600_000, o => o.ClockBoundMs),
         new(nameof(HealthProbeMs), "ms", 50, 60_000, o => o.HealthProbeMs),
         new(nameof(RetryAfterMs), "ms", 10, 60_000, o => o.RetryAfterMs),
         new(nameof(DrainLimitSeconds), "s", 0, 600, o => o.DrainLimitSeconds),

@@ -7,7 +7,7 @@ namespace Lookup.Server.Hosting;
 
 /// <summary>Probes the store again and again and knows whether the service can answer.</summary>
 internal sealed class StoreMonitor(
-    IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain, ILogger<StoreMonitor> log)
+    IFactStore store, LookupServerOptions options, StoreClock clock, Drain drain, ILogger<StoreMonitor> log)
     : BackgroundService
 {
     /// <summary>What <see cref="State.Store"/> is before the first probe, and where one failed for no reason that has a name.</summary>
@@ -17,7 +17,11 @@ internal sealed class StoreMonitor(
     internal const string Ok = "ok";
 
     private IReadOnlyList<string> _warnings = [];
+    private bool _clockDiffers;
     private State _state = new(false, "The store was not asked yet.", Unknown);
+
+    /// <summary>How far this instance's clock is ahead of the store's; negative if it is behind, null if they are not compared.</summary>
+    internal TimeSpan? ClockAhead { get; private set; }
 
     /// <summary>The last state. <see cref="State.Changed"/> ends when it is replaced.</summary>
     internal State Current => Volatile.Read(ref _state);
@@ -70,6 +74,7 @@ internal sealed class StoreMonitor(
             var health = await store.ProbeAsync(limit.Token);
             await store.FenceAsync(Enumerable.Range(0, store.Manifest.Partitions), limit.Token);
             Warn(health.Warnings);
+            Compare(health.ClockAhead);
             Set(true, health.WritesRefused?.Message ?? "", Ok, health.WritesRefused?.InnerException);
         }
         catch (StoreUnavailableException e)
@@ -84,6 +89,27 @@ internal sealed class StoreMonitor(
         catch (Exception e)
         {
             Set(false, "The probe of the store failed.", Unknown, e);
+        }
+    }
+
+    // What permits and what forbids are told apart by their times, so an instance with another time must not decide.
+    private void Compare(TimeSpan? ahead)
+    {
+        if (options.ClockBoundMs == 0 || ahead is not { } difference)
+        {
+            return;
+        }
+
+        ClockAhead = difference;
+        clock.Ahead = difference;
+        var milliseconds = difference.Duration().TotalMilliseconds;
+        // Back only well within the bound, so that a clock at the bound does not flap.
+        _clockDiffers = milliseconds > (_clockDiffers ? options.ClockBoundMs / 2 : options.ClockBoundMs);
+        if (_clockDiffers)
+        {
+            throw new StoreUnavailableException(
+                StoreFault.Clock,
+                $"The clock of this instance and that of the store differ by more than {options.ClockBoundMs} ms: synchronise both, for example with NTP.");
         }
     }
 

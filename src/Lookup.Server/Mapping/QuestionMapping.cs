@@ -7,7 +7,8 @@ namespace Lookup.Server.Mapping;
 /// <summary>Turns a question of the contract into one of Core.</summary>
 internal static class QuestionMapping
 {
-    // Clocks of dialers run ahead; beyond this a time is wrong, not early.
+    // Clocks of dialers run ahead; beyond this a time is wrong, not early. Up to it, it is taken as not known: a request that
+    // seems to come after an objection only because its clock is ahead must not lift it.
     private const long ClockSkewMs = 5 * 60 * 1000;
 
     /// <summary>Checks every field. What is returned counts only if no fault was added.</summary>
@@ -62,6 +63,7 @@ internal static class QuestionMapping
         return new AskedQuestion(source.Organisation, without, whatIf is { Strict: true }, new Question
         {
             CallTime = callTime,
+            IsTimeNamed = whatIf?.CallTime is not null,
             OrganisationName = source.Organisation,
             Organisation = scope,
             OrganisationGroup = grouped ? Scope.Of(source.Organisation, source.ProductGroup) : scope,
@@ -94,7 +96,7 @@ internal static class QuestionMapping
             FieldFaults.Add(ref faults, Field, "It is later than the call.");
         }
 
-        return Math.Min(requestedAt, callTime);
+        return requestedAt > callTime ? 0 : requestedAt;
     }
 
     private static Purpose PurposeOf(CallKind kind) => kind switch

@@ -7,7 +7,8 @@
 //
 // Whether something came since is told by the times at which the facts read were recorded. What was taken away leaves no
 // such time, so the feed of changes is watched for values that are gone or have nothing new in them: erasures and
-// reverted imports. The times are those of the instance that wrote, in whole seconds, so a fault that lasts less than
+// reverted imports. Changes whose recording times lie far from now, ahead or behind, are remembered from there too: they were
+// recorded by a clock that is wrong. The times are those of the instance that wrote, in whole seconds, so a fault that lasts less than
 // about a second beyond the bound may be taken for a change; one that stays is found.
 using System.Collections.Concurrent;
 using System.Threading.Channels;
@@ -44,6 +45,9 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     private const int MaxRemoved = 65_536;
 
     private const int Attempts = 20;
+
+    // What was recorded further ahead than clocks may differ was recorded by one that is wrong: its time tells nothing.
+    private const long ClockSlackMs = 5_000;
 
     private readonly IFactStore _store;
     private readonly NumberCipher _cipher;
@@ -127,7 +131,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
         foreach (var change in changes)
         {
-            if (Newest(change.Id.Kind, change.Value.Span) is { } recorded && (recorded * 1_000) + 5_000 > now)
+            if (Newest(change.Id.Kind, change.Value.Span) is { } recorded && Math.Abs((recorded * 1_000) - now) < ClockSlackMs)
             {
                 continue;
             }
@@ -236,6 +240,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
             return Outcome.Confirmed;
         }
 
+        var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
         var since = answer.At - _options.FreshnessBoundMs;
         if (Volatile.Read(ref _blindUntil) > since || (_removed.TryGetValue(key, out var removed) && removed >= since))
         {
@@ -244,7 +249,9 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
 
         for (var i = 0; i < ids.Length; i++)
         {
-            if (values[i] is { } value && (Newest(ids[i].Kind, value) is not { } recorded || (recorded * 1_000) + 1_000 > since))
+            if (values[i] is { } value
+                && (Newest(ids[i].Kind, value) is not { } recorded
+                    || ((recorded * 1_000) + 1_000 > since && (recorded * 1_000) - now < ClockSlackMs)))
             {
                 return Outcome.Changed;
             }

@@ -20,6 +20,7 @@ internal sealed class StateMetrics
     private readonly Gauge _serving;
     private readonly Gauge _states;
     private readonly Gauge _writes;
+    private readonly Gauge _clockAhead;
     private readonly Gauge _servers;
     private readonly Gauge _open;
     private readonly Gauge _followed;
@@ -36,6 +37,10 @@ internal sealed class StateMetrics
         _serving = make.CreateGauge("lookup_serving", "1 where the service answers, 0 where its store must not or cannot be asked.");
         _states = make.CreateGauge("lookup_store_state", "1 for what the last probe found of the store: ok, or what is wrong.", ["state"]);
         _writes = make.CreateGauge("lookup_store_writable", "1 where the last probe found that the store takes writes.");
+        _clockAhead = make.CreateGauge(
+            "lookup_clock_ahead_seconds", "How far the clock of the instance is ahead of that of the store's server; negative if it is behind.");
+        make.CreateGauge("lookup_clock_bound_seconds", "Beyond this difference of clocks the instance does not serve; 0: not compared.")
+            .Set(options.ClockBoundMs / 1_000.0);
         _servers = make.CreateGauge("lookup_store_servers", "Servers that the store is on.");
         _open = make.CreateGauge("lookup_store_circuit_open", "Servers that have fallen silent and get no calls until they answer.");
         _followed = make.CreateGauge("lookup_partition_followed", "1 where the partition's filter is loaded and follows.", ["partition"]);
@@ -75,6 +80,7 @@ internal sealed class StateMetrics
             _states.WithLabels(name).Set(name == state.Store ? 1 : 0);
         }
 
+        _clockAhead.Set(_monitor.ClockAhead?.TotalSeconds ?? 0);
         var servers = _store.Servers;
         _servers.Set(servers.Count);
         _open.Set(servers.Silent);

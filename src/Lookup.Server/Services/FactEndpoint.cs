@@ -161,7 +161,7 @@ internal sealed class FactEndpoint(
             var known = new RepeatedField<V1.KnownFact>();
             foreach (var timeline in read)
             {
-                if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, now, call.Token))
+                if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, new CallMoment(now, IsNamed: false), call.Token))
                 {
                     throw new StoreUnavailableException(StoreFault.Damaged, "A stored record cannot be read.");
                 }

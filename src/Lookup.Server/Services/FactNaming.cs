@@ -14,7 +14,7 @@ internal sealed class FactNaming(IFactStore store, RegimeSet regimes)
     /// <param name="id">What the timeline is about.</param>
     /// <param name="value">What is stored.</param>
     /// <param name="details">Evidence and reasons by effective time, where they were read.</param>
-    /// <param name="at">The time asked about, in Unix milliseconds.</param>
+    /// <param name="at">The time asked about.</param>
     /// <param name="cancellation">Ends the look-up of names.</param>
     /// <returns>False if the value cannot be read.</returns>
     internal async Task<bool> AddAsync(
@@ -22,7 +22,7 @@ internal sealed class FactNaming(IFactStore store, RegimeSet regimes)
         FactId id,
         byte[] value,
         IReadOnlyDictionary<long, string>? details,
-        long at,
+        CallMoment at,
         CancellationToken cancellation)
     {
         var entries = new FactEntry[Timeline.MaxEntries];
@@ -33,7 +33,8 @@ internal sealed class FactNaming(IFactStore store, RegimeSet regimes)
         }
 
         var scope = await ScopeAsync(id, cancellation);
-        var found = false;
+        var decides = new bool[count];
+        VersionsInEffect.Mark(id.Kind, entries.AsSpan(0, count), at, decides);
         for (var i = 0; i < count; i++)
         {
             var entry = entries[i];
@@ -46,13 +47,11 @@ internal sealed class FactNaming(IFactStore store, RegimeSet regimes)
                 KnownFactMapping.AddDetail(fact, detail);
             }
 
-            var current = !found && entry.Effective <= at;
-            found |= current;
             output.Add(new V1.KnownFact
             {
                 Fact = fact,
                 Recorded = FieldFaults.ToTimestamp(entry.Recorded * 1000L),
-                Current = current,
+                Current = decides[i],
                 ImportId = source?.ImportId ?? "",
                 FromSnapshot = (entry.Marks & FactMarks.Snapshot) != 0,
             });

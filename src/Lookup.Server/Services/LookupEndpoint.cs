@@ -123,7 +123,7 @@ internal sealed class LookupEndpoint(
             var id = facts.Ids.Span[i];
             if (facts.ValueAt(i) is { } value)
             {
-                await naming.AddAsync(known, id, value, details.GetValueOrDefault(id), facts.Question.CallTime, call.Token);
+                await naming.AddAsync(known, id, value, details.GetValueOrDefault(id), new CallMoment(facts.Question.CallTime, facts.Question.IsTimeNamed), call.Token);
             }
         }
 

@@ -158,7 +158,8 @@ internal sealed class Reservations(
             Organisation = asked.Asked.Organisation,
             ProductGroup = question.GroupName,
         };
-        if (!expander.TryExpand(attempt, source, stored, faults))
+        if (question.CallTime > clock.GetUtcNow().ToUnixTimeMilliseconds() + VersionsInEffect.MaxLateMs
+            || !expander.TryExpand(attempt, source, stored, faults))
         {
             throw Refusals.Precondition(
                 "An attempt at this number is recorded for a time that is yet to come, so no other can be counted; a clock is wrong.", "ATTEMPT_AHEAD");

@@ -1,4 +1,5 @@
 using Google.Protobuf.Collections;
+using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
 using Lookup.Server.Batch;
@@ -65,7 +66,7 @@ internal sealed class ChangeMapper(
         var mapped = new V1.Change { Number = number.ToString() };
         var versions = new RepeatedField<V1.KnownFact>();
         if (change.Value.IsEmpty
-            || !await naming.AddAsync(versions, change.Id, change.Value.ToArray(), null, clock.GetUtcNow().ToUnixTimeMilliseconds(), cancellation))
+            || !await naming.AddAsync(versions, change.Id, change.Value.ToArray(), null, new CallMoment(clock.GetUtcNow().ToUnixTimeMilliseconds(), IsNamed: false), cancellation))
         {
             mapped.Removed = change.Value.IsEmpty;
             mapped.Fact = new V1.KnownFact { Fact = await naming.SubjectAsync(change.Id, cancellation) };

@@ -44,6 +44,9 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number,number\n", Objection, "a.csv, line 1: two columns are called 'number': rename one.")]
     [InlineData("number,organisation\n", Objection, "a.csv, line 1: the field 'organisation' has both the column 'organisation' and a fixed value (--set): leave the column out with --ignore organisation, or drop --set.")]
     [InlineData("number\n", Objection + " --map reason=why", "a.csv has no column 'why', which --map names; its columns are: number.")]
+    [InlineData("number\n+31612345678\n", "--set kind=consent", "a.csv has no time in any column, and a consent needs one, since it can permit calls: name the column with --map since=COLUMN, or give every line the same time with --set since=TIME.")]
+    [InlineData("number\n+31612345678\n", "--set kind=subscriber --set subscriber=sole_trader", "a.csv has no time in any column, and a subscriber needs one")]
+    [InlineData("number\n+31612345678\n", Objection + " --set withdrawn=yes", "a.csv has no time in any column, and an objection that is withdrawn needs one, since it can permit calls: name the column with --map effective=COLUMN, or give every line the same time with --set effective=TIME.")]
     [InlineData("+31612345678,x\n", Objection + " --no-header --map number=1", "a.csv: column 2 has no field: map it with --map field=2, or leave it out with --ignore 2.")]
     public async Task Settings_Wrong_AreUsageErrorsBeforeAnythingIsRead(string content, string options, string expected)
     {
@@ -69,15 +72,16 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number,effective\n+31612345678,2024-03-12\n+31612345679,12/03/2024\n", Objection + " --timezone UTC", 3, "effective", "'12/03/2024' is no time such as")]
     [InlineData("number,effective\n+31612345678,2024-03-12\n+31612345679,2924-03-12\n", Objection + " --timezone UTC", 3, "effective", "")]
     [InlineData("number,register\n+31612345678,nl-bmnr\n+31612345679,nl-nothing\n", "--set kind=registration", 3, "register", "")]
-    [InlineData("number,purposes\n+31612345678,commercial\n+31612345679,fun\n", "--set kind=consent --set organisation=acme", 3, "purposes", "'fun' is no purpose: use commercial, charity, political, survey, service")]
+    [InlineData("number,purposes\n+31612345678,commercial\n+31612345679,fun\n", "--set kind=consent --set organisation=acme --set since=2024-01-01T00:00:00Z", 3, "purposes", "'fun' is no purpose: use commercial, charity, political, survey, service")]
     [InlineData("number,since,expires\n+31612345678,2024-01-01,2025-01-01\n+31612345679,2024-01-01,2023-01-01\n", "--set kind=consent --set organisation=acme --set purposes=survey --timezone UTC", 3, "expires", "")]
-    [InlineData("number,relation\n+31612345678,customer\n+31612345679,\n", "--set kind=relation --set organisation=acme", 3, "relation", "the relation is missing: use one of customer, donor,")]
-    [InlineData("number,subscriber\n+31612345678,legal_person\n+31612345679,robot\n", "--set kind=subscriber", 3, "subscriber", "'robot' is no subscriber: use one of consumer,")]
-    [InlineData("number,first_contact_months\n+31612345678,12\n+31612345679,a year\n", "--set kind=consent --set organisation=acme --set purposes=survey", 3, "first_contact_months", "'a year' is no whole number of months")]
+    [InlineData("number,relation\n+31612345678,customer\n+31612345679,\n", "--set kind=relation --set organisation=acme --set since=2024-01-01T00:00:00Z", 3, "relation", "the relation is missing: use one of customer, donor,")]
+    [InlineData("number,subscriber\n+31612345678,legal_person\n+31612345679,robot\n", "--set kind=subscriber --set effective=2024-01-01T00:00:00Z", 3, "subscriber", "'robot' is no subscriber: use one of consumer,")]
+    [InlineData("number,first_contact_months\n+31612345678,12\n+31612345679,a year\n", "--set kind=consent --set organisation=acme --set purposes=survey --set since=2024-01-01T00:00:00Z", 3, "first_contact_months", "'a year' is no whole number of months")]
     [InlineData("number,kind,register\n+31612345678,objection,\n+31612345679,objection,nl-bmnr\n", "--set organisation=acme", 3, "register", "an objection has no register: leave it empty")]
     [InlineData("number,reason\n+31612345678,\n+31612345679,a,b\n", Objection, 3, "", "the line has 3 values where the first line has 2")]
     [InlineData("number,reason\n+31612345678,\n+31612345679,\"never closed\n", Objection, 3, "", "the line has a quote that is not closed on the same line")]
     [InlineData("number,reason\n+31612345678,\n+31612345679,say \"no\"\n", Objection, 3, "", "the line has a quote inside a value that is not quoted")]
+    [InlineData("number,since\n+31612345678,2024-01-01\n+31612345679,\n", "--set kind=consent --set organisation=acme --set purposes=survey --timezone UTC", 3, "since", "Required: say when the consent was given.")]
     [InlineData("number,source\n+31612345678,form\n+31612345679,LONG\n", Objection, 3, "source", "")]
     public async Task Csv_OneBadLine_IsListedAndTheOthersCount(string content, string options, int line, string column, string reason)
     {

@@ -35,6 +35,8 @@ public sealed class LookupServer : IAsyncLifetime
         GrpcPort = 0,
         JsonPort = 0,
         HealthProbeMs = 50,
+        // The tests' clocks are far from the store's.
+        ClockBoundMs = 0,
         DrainLimitSeconds = 5,
         StoreReadLimitMs = 10_000,
         StoreWriteLimitMs = 60_000,

@@ -95,7 +95,7 @@ public sealed class WatchPropertyTests
                 case 4:
                     var withdrawal = Samples.Objection(number, organisation);
                     withdrawal.Withdrawn = true;
-                    await server.Facts.RecordFactsAsync(Samples.Record(withdrawal), cancellationToken: Test);
+                    await server.Facts.RecordFactsAsync(Samples.Record(At(withdrawal, random)), cancellationToken: Test);
                     break;
                 default:
                     await server.Facts.RecordFactsAsync(Samples.Record(At(Samples.Objection(number, organisation), random)), cancellationToken: Test);

@@ -44,7 +44,7 @@ public sealed class WatchTests
         objection.Effective = Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-2));
         await server.Facts.RecordFactsAsync(Samples.Record(objection));
         var withdrawal = Samples.Objection(number);
-        withdrawal.Withdrawn = true;
+        (withdrawal.Withdrawn, withdrawal.Effective) = (true, Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-1)));
         await server.Facts.RecordFactsAsync(Samples.Record(withdrawal));
 
         Assert.Empty((await watch.NextChangeAsync()).OtherVersions);
@@ -96,7 +96,7 @@ public sealed class WatchTests
             grouped,
             Samples.Objection("", "*"),
             new Fact { Source = "t", Registration = new Registration { Register = "nl-bmnr" } },
-            new Fact { Source = "t", Subscriber = new Subscriber { Type = SubscriberType.LegalPerson } },
+            new Fact { Source = "t", Effective = grouped.Consent.Captured, Subscriber = new Subscriber { Type = SubscriberType.LegalPerson } },
             new Fact { Source = "t", Refusal = new Refusal { Organisation = "carl" } },
         ];
         foreach (var fact in facts)
@@ -141,7 +141,7 @@ public sealed class WatchTests
         objections.ForEach(objection => objection.Effective = Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-2)));
         await server.Facts.RecordFactsAsync(Samples.Record(objections));
         var withdrawn = Samples.Objection(numbers[25]);
-        withdrawn.Withdrawn = true;
+        (withdrawn.Withdrawn, withdrawn.Effective) = (true, Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-1)));
         await server.Facts.RecordFactsAsync(Samples.Record(withdrawn));
 
         using var resumed = await WatchCall.OpenAsync(server, token);

@@ -164,8 +164,8 @@ public sealed class ClearNumberTests : IDisposable
             0 => Samples.Consent(text),
             1 => Samples.Objection(text),
             2 => new Fact { Number = text, Source = "x", Relation = new Relation { Organisation = "acme", Relation_ = RelationKind.Customer, Since = since } },
-            3 => new Fact { Number = text, Source = "x", Subscriber = new Subscriber { Type = SubscriberType.SoleTrader } },
-            4 => new Fact { Number = text, Source = "x", PublishedForOffers = new PublishedForOffers { ProductGroup = "energy" } },
+            3 => new Fact { Number = text, Source = "x", Effective = since, Subscriber = new Subscriber { Type = SubscriberType.SoleTrader } },
+            4 => new Fact { Number = text, Source = "x", Effective = since, PublishedForOffers = new PublishedForOffers { ProductGroup = "energy" } },
             5 => new Fact { Number = text, Source = "x", Attempt = new Attempt { Organisation = "acme" } },
             _ => new Fact { Number = text, Source = "x", Refusal = new Refusal { Organisation = "acme" } },
         };

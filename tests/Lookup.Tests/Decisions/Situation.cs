@@ -49,9 +49,13 @@ internal sealed class Situation
 
     internal long RequestedAt { get; set; }
 
+    /// <summary>The call time is named; else the call is placed now.</summary>
+    internal bool IsTimeNamed { get; set; } = true;
+
     internal Question Question => new()
     {
         CallTime = CallTime,
+        IsTimeNamed = IsTimeNamed,
         Organisation = Scope.Of("o"),
         OrganisationGroup = Scope.Of("o", Group),
         Group = Group.Length == 0 ? 0 : Scope.Of(Group),
@@ -79,6 +83,9 @@ internal sealed class Situation
     internal Situation Record(FactKind kind, byte detail, ulong scope, FactEntry entry)
     {
         var id = new FactId(kind, detail, scope);
+        // Recorded so late that only the effective time counts, unless the test says when.
+        if (entry.Recorded == 0)
+            entry = entry with { Recorded = (uint)(entry.Effective / 1_000) + 3_600 };
         var value = Timeline.Single(kind, entry);
         _timelines[id] = _timelines.TryGetValue(id, out var known) ? Timeline.Merge(kind, known, value) : value;
         return this;

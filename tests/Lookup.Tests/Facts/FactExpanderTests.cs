@@ -142,10 +142,10 @@ public sealed class FactExpanderTests : IDisposable
     public void TryExpand_OtherKinds_HaveTheirScopes()
     {
         Assert.Equal(new FactId(FactKind.Refusal, 0, Scope.Of("acme")), Assert.Single(Expand(Of(FactKind.Refusal) with { Organisation = "acme" })).Id);
-        Assert.Equal(new FactId(FactKind.PublishedForOffers, 0, Scope.All), Assert.Single(Expand(Of(FactKind.PublishedForOffers))).Id);
-        var published = Assert.Single(Expand(Of(FactKind.PublishedForOffers) with { ProductGroup = "roofs" }));
+        Assert.Equal(new FactId(FactKind.PublishedForOffers, 0, Scope.All), Assert.Single(Expand(Of(FactKind.PublishedForOffers) with { Effective = Now })).Id);
+        var published = Assert.Single(Expand(Of(FactKind.PublishedForOffers) with { ProductGroup = "roofs", Effective = Now }));
         Assert.Equal((Scope.Of("roofs"), "roofs"), (published.Id.Scope, published.ScopeName));
-        var subscriber = Assert.Single(Expand(Of(FactKind.Subscriber) with { Subscriber = SubscriberType.SoleTrader }));
+        var subscriber = Assert.Single(Expand(Of(FactKind.Subscriber) with { Subscriber = SubscriberType.SoleTrader, Effective = Now }));
         Assert.Equal((Scope.All, SubscriberType.SoleTrader), (subscriber.Id.Scope, subscriber.Entry.Subscriber));
     }
 
@@ -179,6 +179,17 @@ public sealed class FactExpanderTests : IDisposable
         { nameof(WrongFacts.UnknownRegister), "registration.register" },
         { nameof(WrongFacts.UnknownCategories), "registration.categories registration.categories" },
         { nameof(WrongFacts.PartlyWithdrawn), "registration.categories" },
+        { nameof(WrongFacts.UndatedConsent), "consent.captured" },
+        { nameof(WrongFacts.UndatedRelation), "relation.since" },
+        { nameof(WrongFacts.UndatedPublication), "effective" },
+        { nameof(WrongFacts.UndatedSoleTrader), "effective" },
+        { nameof(WrongFacts.UndatedLegalPerson), "effective" },
+        { nameof(WrongFacts.UndatedCategories), "registration.registered_since" },
+        { nameof(WrongFacts.UndatedObjectionWithdrawn), "effective" },
+        { nameof(WrongFacts.UndatedRefusalWithdrawn), "effective" },
+        { nameof(WrongFacts.UndatedAttemptWithdrawn), "effective" },
+        { nameof(WrongFacts.UndatedRegistrationWithdrawn), "effective" },
+        { nameof(WrongFacts.UndatedSubscriberWithdrawn), "effective" },
         { nameof(WrongFacts.ManyAtOnce), "source effective attempt.organisation attempt.product_group" },
     };
 
@@ -196,8 +207,36 @@ public sealed class FactExpanderTests : IDisposable
     }
 
     [Fact]
-    public void TryExpand_FactWithinFiveMinutesAhead_IsTaken() =>
-        Assert.Single(Expand(Objection with { Effective = Now.AddMinutes(5) }));
+    public void TryExpand_PermitWithinFiveMinutesAhead_IsTaken() =>
+        Assert.Single(Expand(Consent with { Since = Now.AddMinutes(5) }));
+
+    public static TheoryData<string> Forbidding =>
+    [
+        nameof(ForbiddingFacts.Objection), nameof(ForbiddingFacts.Refusal), nameof(ForbiddingFacts.Attempt), nameof(ForbiddingFacts.Registration),
+        nameof(ForbiddingFacts.Consumer), nameof(ForbiddingFacts.ConsentWithdrawn), nameof(ForbiddingFacts.RelationWithdrawn),
+        nameof(ForbiddingFacts.PublicationWithdrawn),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Forbidding))]
+    public void TryExpand_WhatForbids_NeedsNoTimeAndMayLieFarAhead(string name)
+    {
+        var fact = (Fact)typeof(ForbiddingFacts).GetProperty(name)!.GetValue(null)!;
+        Assert.All(Expand(fact), stored => Assert.Equal(TimelineSamples.Noon, stored.Entry.Effective));
+        var ahead = Now.AddYears(2);
+        Assert.All(Expand(fact with { Effective = ahead }), stored => Assert.Equal(ahead.ToUnixTimeMilliseconds(), stored.Entry.Effective));
+    }
+
+    // The clock that stated such an end was probably ahead.
+    [Theory]
+    [InlineData(300_000, 0)]
+    [InlineData(300_001, 300_001)]
+    [InlineData(-1, -1)]
+    public void TryExpand_EndJustAhead_IsNow(long ahead, long stored)
+    {
+        Assert.Equal(TimelineSamples.Noon + stored, Assert.Single(Expand(Relation with { Until = Now.AddMilliseconds(ahead) })).Entry.Until);
+        Assert.Equal(TimelineSamples.Noon + stored, Assert.Single(Expand(Consent with { Until = Now.AddMilliseconds(ahead) })).Entry.Until);
+    }
 
     [Fact]
     public void TryExpand_SinglePurchase_MayEndWhenItBegins() =>
@@ -249,7 +288,7 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact NoNumber => Objection with { Number = default };
         public static Fact NoSource => Objection with { Source = " " };
         public static Fact LongTexts => Objection with { Source = Long, Actor = Long, Reason = Long };
-        public static Fact Ahead => Objection with { Effective = Now.AddMinutes(5).AddMilliseconds(1) };
+        public static Fact Ahead => Objection with { Withdrawn = true, Effective = Now.AddMinutes(5).AddMilliseconds(1) };
         public static Fact TooEarly => Objection with { Effective = DateTimeOffset.UnixEpoch };
         public static Fact SinceAhead => Relation with { Since = Now.AddDays(1) };
         public static Fact TwoTimes => Consent with { Effective = Now };
@@ -262,7 +301,7 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact LongName => Objection with { Organisation = new string('a', 65) };
         public static Fact ConsentToAll => Consent with { Organisation = "*" };
         public static Fact RefusalToAll => Of(FactKind.Refusal) with { Organisation = "*" };
-        public static Fact GroupOfAll => Of(FactKind.PublishedForOffers) with { ProductGroup = "*" };
+        public static Fact GroupOfAll => Of(FactKind.PublishedForOffers) with { ProductGroup = "*", Effective = Now };
         public static Fact NoPurposes => Consent with { Purposes = [] };
         public static Fact UnknownPurpose => Consent with { Purposes = [Purpose.Charity, (Purpose)6, Purpose.None] };
         public static Fact Months => Consent with { FirstContactMonths = 121 };
@@ -272,8 +311,31 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact NoSubscriberType => Of(FactKind.Subscriber);
         public static Fact UnknownRegister => Registration with { Register = "moon" };
         public static Fact UnknownCategories => Registration with { Categories = ["energy", "moon", Long] };
-        public static Fact PartlyWithdrawn => Registration with { Withdrawn = true, Categories = ["energy"] };
-        public static Fact ManyAtOnce => Of(FactKind.Attempt) with { Source = "", Effective = Now.AddYears(1), ProductGroup = "A" };
+        public static Fact PartlyWithdrawn => Registration with { Withdrawn = true, Effective = Now, Categories = ["energy"] };
+        public static Fact ManyAtOnce => Of(FactKind.Attempt) with { Source = "", Effective = Now.AddYears(-90), ProductGroup = "A" };
+        public static Fact UndatedConsent => Consent with { Since = null };
+        public static Fact UndatedRelation => Relation with { Since = null };
+        public static Fact UndatedPublication => Of(FactKind.PublishedForOffers);
+        public static Fact UndatedSoleTrader => Of(FactKind.Subscriber) with { Subscriber = SubscriberType.SoleTrader };
+        public static Fact UndatedLegalPerson => Of(FactKind.Subscriber) with { Subscriber = SubscriberType.LegalPerson };
+        public static Fact UndatedCategories => Registration with { Since = null, Categories = ["energy"] };
+        public static Fact UndatedObjectionWithdrawn => Objection with { Withdrawn = true };
+        public static Fact UndatedRefusalWithdrawn => Of(FactKind.Refusal) with { Organisation = "acme", Withdrawn = true };
+        public static Fact UndatedAttemptWithdrawn => Of(FactKind.Attempt) with { Organisation = "acme", Withdrawn = true };
+        public static Fact UndatedRegistrationWithdrawn => Registration with { Withdrawn = true };
+        public static Fact UndatedSubscriberWithdrawn => Of(FactKind.Subscriber) with { Withdrawn = true };
+    }
+
+    internal static class ForbiddingFacts
+    {
+        public static Fact Objection => FactExpanderTests.Objection;
+        public static Fact Refusal => Of(FactKind.Refusal) with { Organisation = "acme" };
+        public static Fact Attempt => Of(FactKind.Attempt) with { Organisation = "acme" };
+        public static Fact Registration => FactExpanderTests.Registration with { Since = null };
+        public static Fact Consumer => Of(FactKind.Subscriber) with { Subscriber = SubscriberType.Consumer };
+        public static Fact ConsentWithdrawn => Consent with { Since = null, Withdrawn = true };
+        public static Fact RelationWithdrawn => Relation with { Since = null, Withdrawn = true };
+        public static Fact PublicationWithdrawn => Of(FactKind.PublishedForOffers) with { Withdrawn = true };
     }
 
     private sealed class FixedClock : TimeProvider

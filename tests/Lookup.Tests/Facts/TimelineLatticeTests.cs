@@ -100,9 +100,18 @@ public class TimelineLatticeTests
         {
             var b = other with { Effective = a.Effective };
             var joined = Assert.Single(ReadAll(kind, Fold(kind, [a, b]), out _));
+            if (kind == FactKind.Subscriber && a.Withdrawn == b.Withdrawn && IsProtected(a) != IsProtected(b))
+            {
+                Assert.True(IsProtected(joined));
+                return;
+            }
+
             if (a.Withdrawn != b.Withdrawn)
             {
                 var activeForbids = kind is FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal;
+                var stated = a.Withdrawn ? b : a;
+                // A consumer is protected more than a subscriber of whom nothing is known.
+                activeForbids |= kind == FactKind.Subscriber && IsProtected(stated);
                 Assert.Equal(activeForbids, !joined.Withdrawn);
                 return;
             }
@@ -120,4 +129,6 @@ public class TimelineLatticeTests
                 Assert.True(joined.Recorded <= single.Recorded);
             });
         });
+
+    private static bool IsProtected(in FactEntry entry) => !entry.Withdrawn && entry.Subscriber <= SubscriberType.Consumer;
 }

@@ -1,0 +1,229 @@
+// For: which versions of a fact decide about a call, although clocks differ and facts are recorded late.
+//
+// A version has two times: when it took effect, which a person, a dialer or another system states, and when it was
+// recorded. A clock that runs ahead or behind makes the first one wrong. Therefore a version that forbids is taken at
+// its latest and one that permits at its earliest:
+//   - For a call placed now, a stored version that forbids counts however far ahead its effective time lies: it was
+//     acknowledged, so it holds. For a call time that the caller names, it counts from the earlier of its two times.
+//     A version that permits counts from its effective time on, in both cases.
+//   - In the order of versions, one that permits never stands later than its recording. One that forbids and was
+//     recorded up to five minutes after its effective time stands at its recording, since the clock that stated the
+//     effective time may have been behind.
+//   - A version replaces those that stand before it. What forbids and is not replaced counts, together.
+// Recording times are whole seconds, so "the recording" is the end of that second for what forbids and permits alike,
+// and of two that stand at the same time the one that forbids wins.
+//
+// Earlier versions of the service imported consents without a time and recorded them as captured at the moment of each
+// import. Such a version is recognised by its source, an import, and by being recorded in the second in which it took
+// effect. It still permits, but it stands before everything that forbids.
+namespace Lookup.Core.Facts;
+
+/// <summary>The time of a call that is decided about.</summary>
+/// <param name="At">Unix milliseconds.</param>
+/// <param name="IsNamed">The caller named the time; else the call is placed now.</param>
+/// <param name="Loaded">
+/// Registrations: date of the newest snapshot of the register that is loaded, in Unix milliseconds. What newer snapshots take
+/// back does not count.
+/// </param>
+public readonly record struct CallMoment(long At, bool IsNamed, long Loaded = long.MaxValue);
+
+/// <summary>Finds the versions of a fact that decide about a call.</summary>
+public static class VersionsInEffect
+{
+    /// <summary>Up to how long after its effective time a version that forbids stands at its recording, in milliseconds.</summary>
+    public const long MaxLateMs = 5 * 60 * 1_000;
+
+    // Recording times are whole seconds; what is meant is the end of the second.
+    private const long RestOfSecondMs = 999;
+
+    /// <summary>Finds what decides. Allocates nothing.</summary>
+    /// <param name="kind">The kind that the value was stored under.</param>
+    /// <param name="value">The value. An empty one is unreadable: that there is none is for the caller to see.</param>
+    /// <param name="moment">The time of the call.</param>
+    /// <param name="entry">
+    /// The version in effect. Where several registrations forbid together: the first of them, with the categories of all.
+    /// </param>
+    /// <param name="standing">The time, in Unix milliseconds, at which it is compared with other facts.</param>
+    public static AsOf TryFind(FactKind kind, ReadOnlySpan<byte> value, in CallMoment moment, out FactEntry entry, out long standing)
+    {
+        var reader = new TimelineReader(kind, value);
+        if (reader.Left == 1)
+        {
+            if (!reader.TryNext(out entry) || !reader.Complete)
+            {
+                (entry, standing) = (default, 0);
+                return AsOf.Unreadable;
+            }
+
+            return TryOnly(kind, ref entry, moment, out standing);
+        }
+
+        return TryAmong(kind, ref reader, moment, out entry, out standing);
+    }
+
+    /// <summary>Whether a version is on the side that forbids: a withdrawal of what permits, or what forbids and is not withdrawn.</summary>
+    public static bool Forbids(FactKind kind, in FactEntry entry) => kind == FactKind.Subscriber
+        ? !entry.Withdrawn && entry.Subscriber <= SubscriberType.Consumer
+        : entry.Withdrawn == FactLattice.WithdrawalForbids(kind);
+
+    /// <summary>Whether a version that forbids counts for a call, as far as its times go.</summary>
+    public static bool CountsEarly(in FactEntry entry, in CallMoment moment) =>
+        !moment.IsNamed || Math.Min(entry.Effective, entry.Recorded * 1_000L) <= moment.At;
+
+    /// <summary>Which of the versions of a timeline decide, for showing them.</summary>
+    /// <param name="kind">Kind of the timeline.</param>
+    /// <param name="entries">All its versions, the newest first.</param>
+    /// <param name="moment">The time of the call.</param>
+    /// <param name="decides">Takes the answer for each.</param>
+    public static void Mark(FactKind kind, ReadOnlySpan<FactEntry> entries, in CallMoment moment, Span<bool> decides)
+    {
+        var replaced = ReplacedBefore(kind, entries, moment);
+        var forbids = false;
+        for (var i = 0; i < entries.Length; i++)
+        {
+            decides[i] = Counts(kind, entries[i], moment, out var standing) && standing >= replaced;
+            forbids |= decides[i] && Forbids(kind, entries[i]);
+        }
+
+        var found = false;
+        for (var i = 0; i < entries.Length; i++)
+        {
+            decides[i] &= forbids ? Forbids(kind, entries[i]) : !found;
+            found |= decides[i];
+        }
+    }
+
+    private static AsOf TryOnly(FactKind kind, ref FactEntry entry, in CallMoment moment, out long standing)
+    {
+        if (Counts(kind, entry, moment, out standing))
+            return AsOf.Found;
+        entry = default;
+        return AsOf.Absent;
+    }
+
+    private static AsOf TryAmong(FactKind kind, ref TimelineReader reader, in CallMoment moment, out FactEntry entry, out long standing)
+    {
+        Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
+        (entry, standing) = (default, long.MinValue);
+        var count = 0;
+        while (reader.TryNext(out var next))
+        {
+            entries[count++] = next;
+        }
+
+        if (!reader.Complete)
+            return AsOf.Unreadable;
+        entries = entries[..count];
+        var replaced = ReplacedBefore(kind, entries, moment);
+        var (found, forbids) = (false, false);
+        foreach (ref readonly var version in entries)
+        {
+            if (!Counts(kind, version, moment, out var at) || at < replaced)
+                continue;
+            if (!Forbids(kind, version))
+            {
+                if (!found)
+                    (entry, standing, found) = (version, at, true);
+            }
+            else if (!forbids)
+            {
+                (entry, standing, found, forbids) = (version, at, true, true);
+            }
+            else
+            {
+                entry = Together(kind, entry, version);
+                standing = Math.Max(standing, at);
+            }
+        }
+
+        if (kind == FactKind.Subscriber && found && !forbids && !moment.IsNamed)
+            ProtectEarly(entries, moment.At, ref entry);
+        return reader.Cut ? WithCut(entries, replaced, found, forbids, moment, ref entry, ref standing)
+            : found ? AsOf.Found
+            : AsOf.Absent;
+    }
+
+    // What was cut lies between the last two. Something of it may have forbidden unless a kept version has replaced all of it.
+    private static AsOf WithCut(
+        ReadOnlySpan<FactEntry> entries, long replaced, bool found, bool forbids, in CallMoment moment, ref FactEntry entry, ref long standing)
+    {
+        var before = entries[^2].Effective;
+        if (!found && moment.IsNamed && moment.At < entries[^1].Effective)
+            return AsOf.Absent;
+        var latest = before + MaxLateMs + RestOfSecondMs;
+        if (replaced > latest)
+            return AsOf.Found;
+        if (forbids && standing >= before)
+        {
+            entry = entry with { Categories = 0 };
+            standing = Math.Max(standing, latest);
+            return AsOf.Found;
+        }
+
+        (entry, standing) = (default, 0);
+        return AsOf.Cut;
+    }
+
+    // Versions that stand before this time are replaced.
+    private static long ReplacedBefore(FactKind kind, ReadOnlySpan<FactEntry> entries, in CallMoment moment)
+    {
+        var replaced = long.MinValue;
+        foreach (ref readonly var version in entries)
+        {
+            if (version.Effective <= moment.At && !IsPending(version, moment))
+                replaced = Math.Max(replaced, Earliest(version));
+        }
+
+        return replaced;
+    }
+
+    private static bool Counts(FactKind kind, in FactEntry version, in CallMoment moment, out long standing)
+    {
+        if (Forbids(kind, version))
+        {
+            standing = Latest(version);
+            return CountsEarly(version, moment);
+        }
+
+        standing = Earliest(version);
+        return version.Effective <= moment.At && !IsPending(version, moment);
+    }
+
+    private static bool IsPending(in FactEntry version, in CallMoment moment) =>
+        (version.Marks & FactMarks.Snapshot) != 0 && version.Effective > moment.Loaded;
+
+    private static long Earliest(in FactEntry version)
+    {
+        var recorded = version.Recorded * 1_000L;
+        // Recorded in the second in which it took effect, by an import: it had no time.
+        return version.Effective - recorded is >= 0 and <= RestOfSecondMs
+            && FactSource.IsImport(version.Source) && (version.Marks & FactMarks.Snapshot) == 0
+            ? 0
+            : Math.Min(version.Effective, recorded + RestOfSecondMs);
+    }
+
+    private static long Latest(in FactEntry version)
+    {
+        var recorded = (version.Recorded * 1_000L) + RestOfSecondMs;
+        return recorded - version.Effective is > 0 and <= MaxLateMs + RestOfSecondMs ? recorded : version.Effective;
+    }
+
+    private static FactEntry Together(FactKind kind, in FactEntry newer, in FactEntry older) => kind != FactKind.Registration
+        ? newer
+        : newer with
+        {
+            Effective = older.Effective,
+            Categories = newer.Categories == 0 || older.Categories == 0 ? 0 : newer.Categories | older.Categories,
+            Marks = newer.Marks | older.Marks,
+        };
+
+    // A record that protects less may be taken back, or replaced by one that protects more, by a version that is ahead.
+    private static void ProtectEarly(ReadOnlySpan<FactEntry> entries, long now, ref FactEntry entry)
+    {
+        foreach (ref readonly var version in entries)
+        {
+            if (version.Effective > now && !entry.Withdrawn && (version.Withdrawn || version.Subscriber < entry.Subscriber))
+                entry = version;
+        }
+    }
+}
