@@ -5,10 +5,12 @@ namespace Lookup.Redis.Store;
 /// <summary>The one place where what redis and its client throw becomes one of our faults, in our words.</summary>
 internal static class RedisFaults
 {
-    private static readonly string[] Needed =
+    /// <summary>The commands that the store uses, in scripts and out of them.</summary>
+    internal static readonly string[] Needed =
     [
-        "EVALSHA", "EVAL", "SCRIPT", "INFO", "WAIT", "HGET", "HMGET", "HSET", "HSETNX", "HDEL", "HKEYS", "HGETALL", "HLEN", "HEXISTS", "HINCRBY",
+        "EVALSHA", "EVAL", "SCRIPT", "INFO", "WAIT", "HGET", "HMGET", "HSET", "HSETNX", "HDEL", "HKEYS", "HGETALL", "HLEN", "HEXISTS", "HINCRBY", "HSCAN",
         "GET", "SET", "STRLEN", "GETRANGE", "SETRANGE", "BITFIELD", "RPUSH", "LPOP", "LRANGE", "LINDEX", "LTRIM", "DEL", "EXISTS", "PEXPIRE",
+        "EXPIRE", "PERSIST", "SADD", "SMEMBERS", "SSCAN", "ZADD", "ZREM", "ZCARD", "ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "TIME",
     ];
 
     internal static StoreUnavailableException Map(Exception exception) => exception switch

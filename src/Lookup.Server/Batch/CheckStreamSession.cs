@@ -50,17 +50,19 @@ internal sealed class CheckStreamSession(
             // What was answered before stays valid: it goes out before the status.
             _inFlight.Writer.TryComplete();
             await writing;
-            if (e is RpcException)
+            if (e is OperationCanceledException && reads.IsOver)
+            {
+                throw reads.Refusal();
+            }
+
+            // Never 'throw e': its stack says whether the caller's connection failed.
+            if (e is RpcException || !drain.Ends(context))
             {
                 throw;
             }
 
-            throw reads.IsOver ? reads.Refusal()
-                : drain.Ends(context)
-                ? Refusals.Unavailable(
-                    "The service is shutting down; go on elsewhere from the first chunk that was not answered.",
-                    services.Options.RetryAfterMs)
-                : e;
+            throw Refusals.Unavailable(
+                "The service is shutting down; go on elsewhere from the first chunk that was not answered.", services.Options.RetryAfterMs);
         }
         finally
         {

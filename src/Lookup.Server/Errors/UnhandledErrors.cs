@@ -16,7 +16,8 @@ namespace Lookup.Server.Errors;
 /// </summary>
 internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledErrors> log)
 {
-    private const string Kestrel = "Microsoft.AspNetCore.Server.Kestrel.Core";
+    // What reads and writes bodies. The exception itself may come from a pipe, so its source does not say it.
+    private const string Kestrel = "Microsoft.AspNetCore.Server.Kestrel.Core.Internal.Http";
 
     // Set where an answer is written by code that turns exceptions into answers itself, and read where that code logs them.
     private static readonly AsyncLocal<Watched?> Current = new();
@@ -64,7 +65,7 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
     /// </summary>
     internal static bool IsCallers(Exception exception) =>
         exception is BadHttpRequestException or ConnectionResetException or ConnectionAbortedException
-        || (exception is IOException && exception.Source == Kestrel);
+        || (exception is IOException && exception.StackTrace?.Contains(Kestrel, StringComparison.Ordinal) == true);
 
     /// <summary>Notes that a request is no message of its method.</summary>
     internal static void NoteUnreadable()

@@ -23,6 +23,7 @@ public sealed class LimitTests
         var key = await guarded.KeyAsync(
             new Credential { CredentialId = "dialer", Kind = CredentialKind.ApiKey, RequestsPerSecond = 5 }, Roles.Check, GuardedServer.Own);
         var client = new LookupService.LookupServiceClient(guarded.As(key));
+        var other = await guarded.KeyAsync("other", Roles.Check, GuardedServer.Own);
         clock.Stop();
         for (var i = 0; i < 5; i++)
         {
@@ -36,7 +37,6 @@ public sealed class LimitTests
         Assert.InRange(wait, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(1));
         clock.Advance(wait);
         await client.CheckAsync(Samples.Check(Samples.NewNumber()), cancellationToken: Token);
-        var other = await guarded.KeyAsync("other", Roles.Check, GuardedServer.Own);
         await new LookupService.LookupServiceClient(guarded.As(other)).CheckAsync(Samples.Check(Samples.NewNumber()), cancellationToken: Token);
     }
 

@@ -36,7 +36,13 @@ public sealed class AgeTests : IAsyncLifetime
         await _server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(_allowed)), cancellationToken: Ct);
         Assert.Equal(Verdict.Allow, (await _server.Lookup.CheckAsync(Samples.Check(_allowed), cancellationToken: Ct)).Decision.Verdict);
         // No poll counts from here on: what is known stays newer than the clock.
-        store.OnTheWayBack = () => _held.Task;
+        var polled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        store.OnTheWayBack = () =>
+        {
+            polled.TrySetResult();
+            return _held.Task;
+        };
+        await polled.Task.WaitAsync(Ct);
         _clock.StepBack(TimeSpan.FromMinutes(1));
     }
 

@@ -64,8 +64,11 @@ public sealed class LookupServer : IAsyncLifetime
 
     internal RegistryService.RegistryServiceClient Registry => new(Invoker);
 
-    internal static async Task<EmbeddedStore> EmbeddedAsync() => await EmbeddedStore.StartAsync(
-        new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, ReadTimeoutMs = 10_000, WriteTimeoutMs = 60_000 }, Key, TimeProvider.System, CancellationToken.None);
+    internal static async Task<EmbeddedStore> EmbeddedAsync(TimeProvider? clock = null) => await EmbeddedStore.StartAsync(
+        new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, ReadTimeoutMs = 10_000, WriteTimeoutMs = 60_000 },
+        Key,
+        clock ?? TimeProvider.System,
+        CancellationToken.None);
 
     /// <summary>Starts on a store that was opened elsewhere, and disposes of it unless others use it too.</summary>
     internal static async Task<LookupServer> StartAsync(

@@ -33,8 +33,8 @@ internal sealed class SteppingClock : TimeProvider
     /// <summary>Time passes on the wall side.</summary>
     internal void AdvanceWall(TimeSpan time) => Interlocked.Add(ref _ahead, time.Ticks);
 
-    /// <summary>The monotonic side is read as it was a while ago.</summary>
-    internal void StepBack(TimeSpan time) => Interlocked.Add(ref _offset, -TimestampsOf(time));
+    /// <summary>Both sides are read as they were a while ago. Of the monotonic side alone it would look like a suspended process.</summary>
+    internal void StepBack(TimeSpan time) => Advance(-time);
 
     /// <summary>The monotonic side stands still but for <see cref="Advance"/>.</summary>
     internal void Stop() => Interlocked.Exchange(ref _stopped, System.GetTimestamp());

@@ -40,10 +40,10 @@ public sealed class ShadowPropertyTests
         var seed = Environment.TickCount;
         TestContext.Current.TestOutputHelper!.WriteLine($"seed {seed}");
         var random = new Random(seed);
-        // Time stands still: ages and call times are the same for both.
+        // Time stands still, for the store too: ages and call times are the same for both.
         var clock = new ManualClock();
         clock.Advance(TimeSpan.FromHours(1));
-        await using var store = await LookupServer.EmbeddedAsync();
+        await using var store = await LookupServer.EmbeddedAsync(clock);
         var numbers = Enumerable.Range(0, Count).Select(i => Number(random, i)).ToArray();
         await using (var writer = await LookupServer.StartAsync(store, clock: clock, ownsStore: false))
         {

@@ -99,7 +99,7 @@ public sealed class BatchConnectionTests
         using var connection = Connection(Whole.Replace(Items[1], "-WRONGTYPE of 10.0.0.1\r\n", StringComparison.Ordinal), 3);
         await connection.ReadAsync(batch, [0], CancellationToken.None);
         Assert.True(connection.IsUsable);
-        Assert.Equal([null, StoreFault.Settings, null], Enumerable.Range(0, 3).Select(item => batch.Fault(item)?.Fault));
+        Assert.Equal([null, StoreFault.Damaged, null], Enumerable.Range(0, 3).Select(item => batch.Fault(item)?.Fault));
         Assert.DoesNotContain("10.0", batch.Fault(1)!.Message, StringComparison.Ordinal);
     }
 

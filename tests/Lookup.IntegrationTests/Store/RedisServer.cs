@@ -113,10 +113,10 @@ internal sealed class RedisServer : IAsyncDisposable
             try
             {
                 // A sentinel answers nothing that a general client asks first.
-                // Whether it is this one: another may have taken the port meanwhile.
+                // Whether it is this one, unless it may not say: another may have taken the port meanwhile.
                 var told = await ServerReply.AskAsync(Options, new IPEndPoint(IPAddress.Loopback, Port), true, TimeProvider.System, default, "PING", "INFO server");
                 if (told[0].Text == "PONG")
-                    return told[1].Text?.Contains($"process_id:{_process.Id}\r", StringComparison.Ordinal) == true;
+                    return _arguments.Contains("INFO") || told[1].Text?.Contains($"process_id:{_process.Id}\r", StringComparison.Ordinal) == true;
             }
             catch (StoreUnavailableException)
             {
