@@ -60,6 +60,11 @@ internal sealed class OutcomeCommand : CliCommand
         else
         {
             Shell.Console.MarkupLine(response.Unchanged ? "It was known already; nothing changed." : "[green]Recorded.[/]");
+            foreach (var warning in response.Warnings)
+            {
+                Shell.Console.MarkupLine($"  [yellow]warning:[/] {SafeText.Escape(warning.Field)}: {SafeText.Escape(warning.Description)}");
+            }
+
             Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
         }
 

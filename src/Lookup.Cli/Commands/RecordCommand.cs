@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Lookup.Cli.Import;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.Client;
 using Lookup.Core.Facts;
 using Lookup.Server.Mapping;
 using Lookup.V1;
@@ -61,24 +62,37 @@ internal sealed class RecordCommand : CliCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        var request = new RecordFactsRequest { Facts = { Fact(parsed) } };
+        const string First = "facts[0].";
+        var fact = Fact(parsed);
         using var client = _connection.Connect(parsed);
-        var response = await client.RecordFactsAsync(request, ct);
-        var result = response.Results[0];
-        if (result.Outcome == FactResult.Types.Outcome.Refused)
+        RecordFactsResponse response;
+        try
         {
+            response = await client.RecordFactsAsync(new RecordFactsRequest { Facts = { fact } }, ct);
+        }
+        catch (LookupException refused) when (refused.Fields.Count > 0)
+        {
+            var optOut = fact.Withdrawn ? fact.Consent is not null : fact.Objection is not null || fact.Refusal is not null || fact.Registration is not null;
             throw new CliException(
-                "The service refused the fact: " + string.Join("; ", result.Errors.Select(error => $"{Where(error.Field)}: {error.Description.TrimEnd('.')}")) + ".");
+                "The service refused the fact: "
+                + string.Join("; ", refused.Fields.Select(error => $"{Where(error.Field.Replace(First, "", StringComparison.Ordinal))}: {error.Description.TrimEnd('.')}")) + "."
+                + (optOut ? " The opt-out is NOT recorded; this person can still be called." : ""));
         }
 
+        var result = response.Results[0];
         var outcome = result.Outcome == FactResult.Types.Outcome.Recorded ? "recorded" : "unchanged";
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(new JsonObject { ["outcome"] = outcome, ["consistency_token"] = response.ConsistencyToken }.ToJsonString(JsonText.Options));
+            Shell.Output.WriteLine(new JsonObject { ["outcome"] = outcome, ["consistency_token"] = response.ConsistencyToken, ["warnings"] = new JsonArray([.. result.Warnings.Select(warning => new JsonObject { ["field"] = warning.Field, ["description"] = warning.Description })]) }.ToJsonString(JsonText.Options));
         }
         else
         {
             Shell.Console.MarkupLine(outcome == "recorded" ? "[green]Recorded.[/]" : "Unchanged: the fact was known already.");
+            foreach (var warning in result.Warnings)
+            {
+                Shell.Console.MarkupLine($"  [yellow]warning:[/] {SafeText.Escape(Where(warning.Field))}: {SafeText.Escape(warning.Description)}");
+            }
+
             Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
         }
 

@@ -28,7 +28,7 @@ internal sealed class DryRunTarget(IRegisterCatalog registers, TimeProvider cloc
                 stored.Clear();
             }
 
-            recorded(batch, new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused));
+            recorded(batch, new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused) { Warnings = check.TakeWarnings() });
         }
     }
 

@@ -7,6 +7,16 @@ namespace Lookup.Cli.Import;
 /// <summary>The service's own check of a fact, and what is stored for it.</summary>
 internal sealed class FactCheck(FactExpander expander)
 {
+    private readonly Dictionary<FieldFault, ImportWarning> _warnings = [];
+
+    /// <summary>The warnings since the last time, each once.</summary>
+    public IReadOnlyList<ImportWarning> TakeWarnings()
+    {
+        ImportWarning[] taken = [.. _warnings.Values];
+        _warnings.Clear();
+        return taken;
+    }
+
     /// <summary>Appends what is stored for a fact, and returns it as understood; null with the refusal otherwise.</summary>
     public Core.Facts.Fact? Expand(V1.Fact source, int index, List<StoredFact> output, List<RefusedFact> refused)
     {
@@ -17,6 +27,17 @@ internal sealed class FactCheck(FactExpander expander)
         expander.TryExpand(fact, 0, output, faults);
         if (faults.Count == 0)
         {
+            foreach (var warning in expander.Warnings(fact) ?? [])
+            {
+                if (!_warnings.TryGetValue(warning, out var known))
+                {
+                    known = new ImportWarning { Warning = new FieldError { Field = warning.Field, Description = warning.Description }, FirstIndex = (uint)index };
+                    _warnings.Add(warning, known);
+                }
+
+                known.Count++;
+            }
+
             return fact;
         }
 

@@ -40,11 +40,22 @@ internal sealed class FactMapper
         }
     }
 
+    /// <summary>The last record should forbid calls, as far as could be read.</summary>
+    public bool IsOptOut => _kind is FactKind.Objection or FactKind.Refusal or FactKind.Registration
+        ? Get(Field.Withdrawn)?.ToLowerInvariant() is null or "false" or "no" or "0"
+        : _kind == FactKind.Consent && Get(Field.Withdrawn)?.ToLowerInvariant() is "true" or "yes" or "1";
+
     /// <summary>Makes the fact; null: the record's faults say why not.</summary>
     public Fact? Map(ImportRecord record)
     {
-        _record = record;
-        if (record.Faults.Count > 0 || !TryKind())
+        (_record, _kind) = (record, FactKind.None);
+        if (record.Faults.Count > 0)
+        {
+            _ = Get(Field.Kind) is { } text && KindNames.TryParse(text, out _kind);
+            return null;
+        }
+
+        if (!TryKind())
         {
             return null;
         }

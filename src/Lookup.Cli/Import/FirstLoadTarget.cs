@@ -38,7 +38,7 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
             await session.AnnounceAsync(batch.Facts.Count - refused.Count, ct);
             await load.AddAsync(stored, ct);
             stored.Clear();
-            var outcome = new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused, session.Id);
+            var outcome = new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused, session.Id) { Warnings = check.TakeWarnings() };
             session.Count(outcome.Recorded, 0, refused.Count);
             await session.TouchAsync(ct);
             recorded(batch, outcome);

@@ -45,8 +45,12 @@ internal sealed class ImportBatch(ulong sequence)
         LastLine = record.Line;
     }
 
-    public void AddRejected(ImportRecord record)
+    /// <summary>Of the lines refused before they were sent, those that should forbid calls.</summary>
+    public int RejectedOptOuts { get; private set; }
+
+    public void AddRejected(ImportRecord record, bool isOptOut)
     {
+        RejectedOptOuts += isOptOut ? 1 : 0;
         var content = System.Text.Encoding.UTF8.GetString(record.Raw.Span[..Math.Min(record.Raw.Length, ImportRecord.MaxLine)]);
         foreach (var fault in record.Faults)
         {
@@ -58,6 +62,9 @@ internal sealed class ImportBatch(ulong sequence)
         LastLine = record.Line;
     }
 
+    /// <summary>The line of a fact.</summary>
+    public long LineOf(int index) => _lines[index].Line;
+
     /// <summary>The reject of a fact that was refused where it should be recorded.</summary>
     public Reject RejectOf(int index, string column, string reason)
     {
@@ -67,7 +74,11 @@ internal sealed class ImportBatch(ulong sequence)
 }
 
 /// <summary>What came of a batch, and the import that it belongs to; empty where nothing is recorded.</summary>
-internal readonly record struct BatchOutcome(int Recorded, int Unchanged, IReadOnlyList<RefusedFact> Refused, string ImportId = "");
+internal readonly record struct BatchOutcome(int Recorded, int Unchanged, IReadOnlyList<RefusedFact> Refused, string ImportId = "")
+{
+    /// <summary>What may not be meant like this, each once.</summary>
+    public IReadOnlyList<ImportWarning> Warnings { get; init; } = [];
+}
 
 /// <summary>Where an import goes.</summary>
 internal interface IImportTarget : IAsyncDisposable

@@ -38,11 +38,32 @@ internal static class ImportSummary
                 $"  [yellow]line {sample.Line}[/]{(sample.Column.Length > 0 ? $", {SafeText.Escape(sample.Column)}" : "")}: {SafeText.Escape(sample.Reason)}");
         }
 
+        foreach (var warning in importer.Warnings)
+        {
+            shell.Console.MarkupLine(
+                $"  [yellow]warning:[/] {SafeText.Escape(warning.Column)}: {SafeText.Escape(warning.Text)} ({Lines(warning.Count)}, the first is line {warning.FirstLine})");
+        }
+
+        if (importer.RefusedOptOuts > 0)
+        {
+            shell.Console.MarkupLine($"  [red]{OptOuts(importer.RefusedOptOuts, dryRun)}[/]");
+        }
+
         if (totals.Rejected > 0)
         {
             shell.Console.MarkupLine($"  All refused lines are in {SafeText.Escape(rejects.Path)}");
         }
     }
+
+    private static string Lines(long count) => count == 1 ? "1 line" : $"{count:N0} lines";
+
+    private static string OptOuts(long count, bool dryRun) => (count, dryRun) switch
+    {
+        (1, false) => "1 opt-out is NOT recorded; this person can still be called.",
+        (_, false) => $"{count:N0} opt-outs are NOT recorded; these people can still be called.",
+        (1, true) => "1 opt-out would NOT be recorded.",
+        _ => $"{count:N0} opt-outs would NOT be recorded.",
+    };
 
     private static JsonObject Json(string name, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
     {
@@ -56,6 +77,14 @@ internal static class ImportSummary
             ["recorded"] = totals.Recorded,
             ["unchanged"] = totals.Unchanged,
             ["rejected"] = totals.Rejected,
+            ["rejected_opt_outs"] = importer.RefusedOptOuts,
+            ["warnings"] = new JsonArray([.. importer.Warnings.Select(warning => new JsonObject
+            {
+                ["column"] = warning.Column,
+                ["warning"] = warning.Text,
+                ["lines"] = warning.Count,
+                ["first_line"] = warning.FirstLine,
+            })]),
             ["resumed_after_line"] = totals.ResumedAfter,
             ["seconds"] = Math.Round(elapsed.TotalSeconds, 3),
             ["rejects_file"] = totals.Rejected > 0 ? rejects.Path : null,

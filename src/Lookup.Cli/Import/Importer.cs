@@ -28,6 +28,9 @@ internal sealed record ImportSettings
     public bool Restart { get; init; }
 }
 
+/// <summary>What some recorded lines have in common that may not be meant like this.</summary>
+internal readonly record struct LineWarning(string Column, string Text, long Count, long FirstLine);
+
 /// <summary>What an import has done so far.</summary>
 internal readonly record struct ImportTotals(long Lines, long Recorded, long Unchanged, long Rejected, long ResumedAfter);
 
@@ -39,6 +42,8 @@ internal sealed class Importer(
     string name, IRecordReader reader, FactMapper mapper, ColumnMap map, RejectFile rejects, ImportSettings settings, TimeProvider clock)
 {
     private readonly List<Reject> _samples = [];
+    private readonly List<LineWarning> _warnings = [];
+    private long _refusedOptOuts;
     private Checkpoint _state = new();
     private string? _checkpointPath;
     private long? _written;
@@ -46,6 +51,12 @@ internal sealed class Importer(
 
     /// <summary>The first refused lines, for the summary.</summary>
     public IReadOnlyList<Reject> Samples => _samples;
+
+    /// <summary>What may not be meant like this, in this run.</summary>
+    public IReadOnlyList<LineWarning> Warnings => _warnings;
+
+    /// <summary>Lines refused in this run that should have forbidden calls.</summary>
+    public long RefusedOptOuts => _refusedOptOuts;
 
     public ImportTotals Totals => new(Volatile.Read(ref _lines), _state.Recorded, _state.Unchanged, _state.Rejected, ResumedAfter);
 
@@ -133,7 +144,7 @@ internal sealed class Importer(
                 else
                 {
                     RefuseFixed(record);
-                    batch.AddRejected(record);
+                    batch.AddRejected(record, mapper.IsOptOut);
                 }
 
                 if (batch.LineCount >= settings.BatchFacts || batch.Bytes >= settings.BatchBytes)
@@ -184,6 +195,21 @@ internal sealed class Importer(
     {
         var refused = batch.Rejects.Concat(outcome.Refused.SelectMany(fact => Describe(batch, fact))).OrderBy(reject => reject.Line).ToList();
         rejects.Write(refused);
+        _refusedOptOuts += batch.RejectedOptOuts + outcome.Refused.Count(fact => IsOptOut(batch.Facts[(int)fact.Index]));
+        foreach (var warning in outcome.Warnings)
+        {
+            var (field, text) = (warning.Warning.Field, warning.Warning.Description);
+            var known = _warnings.FindIndex(one => one.Text == text);
+            if (known >= 0)
+            {
+                _warnings[known] = _warnings[known] with { Count = _warnings[known].Count + warning.Count };
+            }
+            else
+            {
+                _warnings.Add(new LineWarning(ColumnOf(field), text, warning.Count, batch.LineOf((int)warning.FirstIndex)));
+            }
+        }
+
         _samples.AddRange(refused.Take(10 - _samples.Count));
         _state = _state with
         {
@@ -212,10 +238,18 @@ internal sealed class Importer(
     {
         foreach (var error in refused.Errors)
         {
-            var column = Fields.TryFind(error.Field, out var field) ? map.Where(field) : error.Field;
-            yield return batch.RejectOf((int)refused.Index, column, error.Description);
+            yield return batch.RejectOf((int)refused.Index, ColumnOf(error.Field), error.Description);
         }
     }
+
+    private string ColumnOf(string path) => Fields.TryFind(path, out var field) ? map.Where(field) : path;
+
+    private static bool IsOptOut(Fact fact) => fact.KindCase switch
+    {
+        Fact.KindOneofCase.Objection or Fact.KindOneofCase.Refusal or Fact.KindOneofCase.Registration => !fact.Withdrawn,
+        Fact.KindOneofCase.Consent => fact.Withdrawn,
+        _ => false,
+    };
 
     private void Save()
     {

@@ -23,7 +23,7 @@ internal sealed class ServiceTarget(LookupClient client) : IImportTarget
         var outcomes = new Dictionary<ulong, BatchOutcome>();
         await foreach (var answer in client.ImportFactsAsync(Requests(import, batches, pending.Writer, ct), Window, ct))
         {
-            outcomes.Add(answer.Sequence, new BatchOutcome((int)answer.Recorded, (int)answer.Unchanged, answer.Refused, answer.ImportId));
+            outcomes.Add(answer.Sequence, new BatchOutcome((int)answer.Recorded, (int)answer.Unchanged, answer.Refused, answer.ImportId) { Warnings = answer.Warnings });
             Report(pending.Reader, outcomes, recorded);
         }
 

@@ -62,7 +62,7 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
                 }
             }
 
-            var outcome = new BatchOutcome(outcomes.Length - unchanged - refused.Count, unchanged, refused, session.Id);
+            var outcome = new BatchOutcome(outcomes.Length - unchanged - refused.Count, unchanged, refused, session.Id) { Warnings = [.. FactOutcome.Summarise(outcomes)] };
             session.Count(outcome.Recorded, outcome.Unchanged, outcome.Refused.Count);
             recorded(batch, outcome);
         }

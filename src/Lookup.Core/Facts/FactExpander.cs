@@ -82,6 +82,10 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         }
     }
 
+    /// <summary>What of a fact that can be recorded may not be meant like this; null for nothing.</summary>
+    /// <param name="fact">The fact.</param>
+    public List<FieldFault>? Warnings(Fact fact) => FactRules.Warnings(fact, clock.GetUtcNow());
+
     private uint Categories(Fact fact, List<FieldFault> faults)
     {
         if (!registers.TryGetRegister(fact.Register, out var known))

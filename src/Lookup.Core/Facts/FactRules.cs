@@ -16,6 +16,9 @@ internal static class FactRules
     /// <summary>Clocks differ a little. What permits and lies further ahead is refused; what forbids never is.</summary>
     public static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(5);
 
+    /// <summary>Clocks that are synchronised differ by less.</summary>
+    private static readonly TimeSpan ClockNoise = TimeSpan.FromSeconds(1);
+
     /// <summary>A time before this is a mistake in units.</summary>
     public static readonly DateTimeOffset Earliest = new(1990, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -101,6 +104,22 @@ internal static class FactRules
                 faults.Add(new FieldFault("subscriber.type", "Say which type of subscriber it is."));
                 break;
         }
+    }
+
+    /// <summary>What may not be meant like this; null for nothing.</summary>
+    public static List<FieldFault>? Warnings(Fact fact, DateTimeOffset now)
+    {
+        List<FieldFault>? warnings = null;
+        if (CanForbid(fact) && StatedTimeOf(fact) is { } stated && stated > now + ClockNoise)
+        {
+            (warnings ??= []).Add(new FieldFault(
+                fact.Effective is null ? TimeFieldOf(fact.Kind, fact.Withdrawn) : "effective",
+                "The time lies ahead: what forbids counts at once. Check the clock and the time zone."));
+        }
+
+        if (fact is { Kind: FactKind.Consent, Withdrawn: false, Evidence: null })
+            (warnings ??= []).Add(new FieldFault("consent.evidence", "A consent without evidence never permits a call."));
+        return warnings;
     }
 
     /// <summary>The field that names what a fact is about.</summary>

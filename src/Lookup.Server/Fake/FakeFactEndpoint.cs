@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Lookup.Core.Facts;
+using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Fake;
@@ -31,6 +32,11 @@ internal sealed class FakeFactEndpoint(IFakeAnswers answers) : V1.FactService.Fa
                     Errors = { faults.Select(f => new V1.FieldError { Field = f.Field, Description = f.Description }) },
                 });
             }
+        }
+
+        if (good.Facts.Count == 0 && results.Results.Count > 0)
+        {
+            throw Refusals.Invalid([.. results.Results.SelectMany((result, i) => result.Errors.Select(error => new FieldFault($"facts[{i}].{error.Field}", error.Description)))]);
         }
 
         await answers.RecordAsync(good, context.CancellationToken);

@@ -38,10 +38,20 @@ internal sealed class FactEndpoint(
     {
         CheckCount(request.Facts.Count, options.MaxRecordFacts);
         var (outcomes, token) = await WriteAsync(request.Facts, null, context);
+        if (Array.TrueForAll(outcomes, outcome => outcome.Outcome == Outcome.Refused))
+        {
+            throw Refusals.Invalid([.. outcomes.SelectMany((outcome, i) => outcome.Faults.Select(fault => fault with { Field = $"facts[{i}].{fault.Field}" }))]);
+        }
+
         var response = new V1.RecordFactsResponse { ConsistencyToken = token };
         foreach (var outcome in outcomes)
         {
-            response.Results.Add(new V1.FactResult { Outcome = outcome.Outcome, Errors = { outcome.Errors } });
+            response.Results.Add(new V1.FactResult
+            {
+                Outcome = outcome.Outcome,
+                Errors = { outcome.Errors },
+                Warnings = { FactOutcome.ToProto(outcome.Warnings) },
+            });
         }
 
         return response;
@@ -56,7 +66,12 @@ internal sealed class FactEndpoint(
         access.CallerOf(context).Demand(request.Organisation, access.Now);
         var (outcomes, token) = await WriteAsync(facts, null, context);
         FieldFaults.ThrowIfAny(OutcomeMapping.Faults(outcomes.SelectMany(o => o.Errors)));
-        return new V1.RecordOutcomeResponse { ConsistencyToken = token, Unchanged = Array.TrueForAll(outcomes, o => o.Outcome == Outcome.Unchanged) };
+        return new V1.RecordOutcomeResponse
+        {
+            ConsistencyToken = token,
+            Unchanged = Array.TrueForAll(outcomes, o => o.Outcome == Outcome.Unchanged),
+            Warnings = { FactOutcome.ToProto(OutcomeMapping.Faults(outcomes.SelectMany(o => FactOutcome.ToProto(o.Warnings))) ?? []) },
+        };
     }
 
     /// <summary>
@@ -262,6 +277,7 @@ internal sealed class FactEndpoint(
             }
         }
 
+        response.Warnings.Add(FactOutcome.Summarise(outcomes));
         import.Count(response.Recorded, response.Unchanged, response.Refused.Count);
         return response;
     }

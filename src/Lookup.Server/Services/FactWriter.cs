@@ -4,6 +4,7 @@ using Lookup.Redis;
 using Lookup.Server.Access;
 using Lookup.Server.Hosting;
 using Lookup.Server.Mapping;
+using Lookup.Server.Registry;
 
 namespace Lookup.Server.Services;
 
@@ -13,8 +14,14 @@ namespace Lookup.Server.Services;
 /// <param name="clock">The clock.</param>
 /// <param name="replica">The replica of this process, which is told at once; null where there is none.</param>
 /// <param name="options">Has the limit of new sources; null where there is none.</param>
+/// <param name="registry">The records of organisations; null where only facts tell which organisations there are.</param>
 internal sealed class FactWriter(
-    IFactStore store, FactExpander expander, TimeProvider clock, FilterReplica? replica = null, LookupServerOptions? options = null)
+    IFactStore store,
+    FactExpander expander,
+    TimeProvider clock,
+    FilterReplica? replica = null,
+    LookupServerOptions? options = null,
+    RegistryReplica? registry = null)
 {
     // The source of facts that forbid once the limit is reached: they must not be lost.
     private const string ManySources = "(more new sources than a day may have)";
@@ -29,6 +36,8 @@ internal sealed class FactWriter(
         IReadOnlyList<V1.Fact> facts, ImportSession? import, Caller caller, CancellationToken cancellation)
     {
         var outcomes = new FactOutcome[facts.Count];
+        var warnings = new List<FieldFault>?[facts.Count];
+        var organisations = new Dictionary<string, bool>(StringComparer.Ordinal);
         var ends = new int[facts.Count];
         var stored = new List<StoredFact>(facts.Count);
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -52,6 +61,13 @@ internal sealed class FactWriter(
                 && await SourceIdAsync(fact, import, budget, faults, cancellation) is { } source)
             {
                 announced++;
+                warnings[i] = expander.Warnings(fact);
+                if (await IsUnknownAsync(fact, organisations, cancellation))
+                {
+                    (warnings[i] ??= []).Add(new FieldFault(
+                        FactOwner.FieldOf(facts[i]), "No organisation of this name has a record or a fact until now: is the name right?"));
+                }
+
                 for (var k = begin; k < stored.Count; k++)
                 {
                     stored[k] = stored[k] with { Entry = stored[k].Entry with { Source = source } };
@@ -80,16 +96,43 @@ internal sealed class FactWriter(
         var next = 0;
         for (var i = 0; i < outcomes.Length; i++)
         {
-            if (outcomes[i].Outcome != V1.FactResult.Types.Outcome.Unspecified)
+            if (outcomes[i] is not null)
             {
                 continue;
             }
 
-            outcomes[i] = await OutcomeAsync(facts[i], stored, written, next, ends[i], caller, cancellation);
+            outcomes[i] = await OutcomeAsync(facts[i], stored, written, next, ends[i], caller, cancellation) with { Warnings = warnings[i] ?? [] };
             next = ends[i];
         }
 
         return (outcomes, written.Token.ToString());
+    }
+
+    // A misspelt name takes an objection that no check ever meets.
+    private async ValueTask<bool> IsUnknownAsync(Fact fact, Dictionary<string, bool> asked, CancellationToken cancellation)
+    {
+        var name = fact.Organisation;
+        if (name.Length == 0 || name == Scope.AllName)
+        {
+            return false;
+        }
+
+        if (!asked.TryGetValue(name, out var isUnknown))
+        {
+            try
+            {
+                isUnknown = await store.NameAsync(Scope.Of(name), cancellation) is null
+                    && (registry is null || (await registry.CurrentAsync(cancellation)).Find(name) is null);
+            }
+            catch (StoreUnavailableException)
+            {
+                // Only a warning is lost by it.
+            }
+
+            asked.Add(name, isUnknown);
+        }
+
+        return isUnknown;
     }
 
     // Returns null if the limit is reached, with a fault added.
@@ -145,8 +188,24 @@ internal sealed class FactWriter(
 }
 
 /// <summary>What became of one fact.</summary>
-internal readonly record struct FactOutcome(V1.FactResult.Types.Outcome Outcome, IReadOnlyList<FieldFault> Faults)
+internal sealed record FactOutcome(V1.FactResult.Types.Outcome Outcome, IReadOnlyList<FieldFault> Faults)
 {
-    internal IEnumerable<V1.FieldError> Errors =>
-        Faults.Select(fault => new V1.FieldError { Field = fault.Field, Description = fault.Description });
+    /// <summary>What may not be meant like this, of a fact that is recorded.</summary>
+    internal IReadOnlyList<FieldFault> Warnings { get; init; } = [];
+
+    internal IEnumerable<V1.FieldError> Errors => ToProto(Faults);
+
+    /// <summary>The warnings of a batch, each once, with the number of facts and the first of them.</summary>
+    internal static IEnumerable<V1.ImportWarning> Summarise(IReadOnlyList<FactOutcome> outcomes) => outcomes
+        .SelectMany((outcome, i) => outcome.Outcome == V1.FactResult.Types.Outcome.Refused ? [] : outcome.Warnings.Select(warning => (warning, i)))
+        .GroupBy(pair => pair.warning)
+        .Select(group => new V1.ImportWarning
+        {
+            Warning = ToProto([group.Key]).Single(),
+            Count = (uint)group.Count(),
+            FirstIndex = (uint)group.First().i,
+        });
+
+    internal static IEnumerable<V1.FieldError> ToProto(IEnumerable<FieldFault> faults) =>
+        faults.Select(fault => new V1.FieldError { Field = fault.Field, Description = fault.Description });
 }

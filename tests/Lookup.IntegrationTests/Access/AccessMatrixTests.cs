@@ -118,8 +118,9 @@ public sealed class AccessMatrixTests : IAsyncLifetime
 
     private static bool Shows(Foreign foreign, string organisation, Outcome outcome) => (foreign, outcome.Answer) switch
     {
-        (Foreign.ItemRefused, RecordFactsResponse answer) =>
-            (answer.Results[0].Outcome == FactResult.Types.Outcome.Refused) == (organisation == GuardedServer.Other),
+        (Foreign.ItemRefused, RecordFactsResponse) => organisation != GuardedServer.Other,
+        // All facts of the request are refused.
+        (Foreign.ItemRefused, null) => outcome.Status == StatusCode.InvalidArgument && organisation == GuardedServer.Other,
         (Foreign.ItemRefused, ImportFactsResponse answer) => (answer.Refused.Count == 1) == (organisation == GuardedServer.Other),
         (Foreign.Hidden, ListFactsResponse answer) =>
             answer.Facts.Count > 0 && answer.Facts.All(known => known.Fact.Consent.Organisation == GuardedServer.Own),

@@ -157,6 +157,58 @@ public sealed class RepeatedFactTests(LookupServer server) : IClassFixture<Looku
         Assert.Contains(message, run.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Record_WhatMayNotBeMeant_IsRecordedWithAWarning()
+    {
+        var consent = Samples.Consent(Samples.NewNumber());
+        consent.Consent.Evidence = null;
+        var ahead = Samples.Objection(Samples.NewNumber());
+        ahead.Effective = Timestamp.FromDateTimeOffset(server.Clock.GetUtcNow().AddDays(400));
+        var misspelt = Samples.Objection(Samples.NewNumber(), $"acme{Samples.NewNumber()[1..]}");
+        Fact[] facts = [consent, ahead, misspelt, Samples.Consent(Samples.NewNumber())];
+        await RecordAsync("record", Samples.Consent(Samples.NewNumber()));
+
+        var imported = await ImportAsync([.. facts.Select(fact => fact.Clone())]);
+        Assert.Equal(["consent.evidence", "effective", "objection.organisation"], imported.Warnings.Select(one => one.Warning.Field));
+        Assert.Equal([(1u, 0u), (1u, 1u), (1u, 2u)], imported.Warnings.Select(one => (one.Count, one.FirstIndex)));
+        var recorded = await server.Facts.RecordFactsAsync(Samples.Record(facts), cancellationToken: Token);
+        Assert.Equal(
+            ["consent.evidence", "effective", "", ""], recorded.Results.Select(result => result.Warnings.SingleOrDefault()?.Field ?? ""));
+        Assert.Equal(Verdict.Deny, await VerdictAsync(server, ahead.Number));
+
+        var run = await CliRun.Async(
+            "record", "objection", Samples.NewNumber(), "--org", misspelt.Objection.Organisation + "x", "--address", server.Host.GrpcAddress.ToString());
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("warning: --org: No organisation of this name", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Record_AllRefused_IsAnErrorOfTheRequest()
+    {
+        var body = new StringContent(
+            """{"facts":[{"number":"123","source":"form","objection":{"organisation":"Acme Ltd"}}]}""", System.Text.Encoding.UTF8, "application/json");
+        using var response = await server.Http.PostAsync(new Uri("/v1/facts", UriKind.Relative), body, Token);
+        var answer = await response.Content.ReadAsStringAsync(Token);
+        Assert.Equal(System.Net.HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("facts[0].number", answer, StringComparison.Ordinal);
+        Assert.Contains("facts[0].objection.organisation", answer, StringComparison.Ordinal);
+
+        var run = await CliRun.Async("record", "objection", "123", "--org", "acme", "--address", server.Host.GrpcAddress.ToString());
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("The opt-out is NOT recorded; this person can still be called.", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Import_OptOutsRefused_SaysThatThesePeopleCanStillBeCalled()
+    {
+        using var folder = new TempFolder();
+        var file = folder.Write("o.csv", $"number,effective\n{Samples.NewNumber()},\n123,\n{Samples.NewNumber()},yesterday\n");
+        var run = await CliRun.Async(
+            "import", file, "--set", "kind=objection", "--set", "organisation=acme", "--address", server.Host.GrpcAddress.ToString());
+        Assert.Equal(3, run.ExitCode);
+        Assert.Contains("2 opt-outs are NOT recorded; these people can still be called.", run.Output, StringComparison.Ordinal);
+    }
+
     private static Fact Withdrawal(string number) =>
         new() { Number = number, Source = "letter", Withdrawn = true, Consent = new Consent { Organisation = "acme" } };
 
@@ -180,10 +232,10 @@ public sealed class RepeatedFactTests(LookupServer server) : IClassFixture<Looku
         }
     }
 
-    private async Task<ImportFactsResponse> ImportAsync(Fact fact)
+    private async Task<ImportFactsResponse> ImportAsync(params Fact[] facts)
     {
         using var call = server.Facts.ImportFacts(cancellationToken: Token);
-        await call.RequestStream.WriteAsync(new ImportFactsRequest { Sequence = 1, Facts = { fact } }, Token);
+        await call.RequestStream.WriteAsync(new ImportFactsRequest { Sequence = 1, Facts = { facts } }, Token);
         Assert.True(await call.ResponseStream.MoveNext(Token));
         var answer = call.ResponseStream.Current;
         await call.RequestStream.CompleteAsync();

@@ -134,8 +134,8 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
     public async Task Attempt_WithReservedUntil_IsRefused()
     {
         var fact = new Fact { Number = NewNumber(), Source = "x", Attempt = new Attempt { Organisation = Capped, ReservedUntil = Loaded } };
-        var answer = await server.Facts.RecordFactsAsync(Samples.Record(fact));
-        Assert.Equal("attempt.reserved_until", answer.Results[0].Errors[0].Field);
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await server.Facts.RecordFactsAsync(Samples.Record(fact)));
+        Assert.StartsWith("facts[0].attempt.reserved_until: ", refused.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -150,16 +150,18 @@ public sealed class ScopeCollisionTests : IAsyncLifetime
         await RecordAsync(Samples.Consent(number, Victim));
         var fact = Samples.Consent(number);
         fact.Consent.ProductGroup = Group;
-        var told = await new FactService.FactServiceClient(_guarded.As(_acme)).RecordFactsAsync(Samples.Record(fact), cancellationToken: Token);
-        Assert.Equal(FactResult.Types.Outcome.Refused, told.Results[0].Outcome);
-        Assert.Equal("consent.product_group", told.Results[0].Errors[0].Field);
-        Assert.Contains("has the same hash as another one", told.Results[0].Errors[0].Description, StringComparison.Ordinal);
+        var told = await RefusedAsync(_acme, fact);
+        Assert.StartsWith("facts[0].consent.product_group: ", told.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("has the same hash as another one", told.Status.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain(Victim, told.ToString(), StringComparison.Ordinal);
 
         var admin = await _guarded.KeyAsync("both", Roles.Write | Roles.Admin, "*");
-        told = await new FactService.FactServiceClient(_guarded.As(admin)).RecordFactsAsync(Samples.Record(fact), cancellationToken: Token);
-        Assert.Contains($"acme/{Group} has the same hash as {Victim}", told.Results[0].Errors[0].Description, StringComparison.Ordinal);
+        told = await RefusedAsync(admin, fact);
+        Assert.Contains($"acme/{Group} has the same hash as {Victim}", told.Status.Detail, StringComparison.Ordinal);
     }
+
+    private async Task<RpcException> RefusedAsync(string key, Fact fact) => await Assert.ThrowsAsync<RpcException>(
+        async () => await new FactService.FactServiceClient(_guarded.As(key)).RecordFactsAsync(Samples.Record(fact), cancellationToken: Token));
 
     // Without its name being kept, whoever records first has the scope, and the other can record nothing.
     [Theory]
@@ -181,8 +183,7 @@ public sealed class ScopeCollisionTests : IAsyncLifetime
 
         var squat = Samples.Consent(Samples.NewNumber());
         squat.Consent.ProductGroup = Group;
-        var refused = await new FactService.FactServiceClient(_guarded.As(_acme)).RecordFactsAsync(Samples.Record(squat), cancellationToken: Token);
-        Assert.Equal(FactResult.Types.Outcome.Refused, refused.Results[0].Outcome);
+        Assert.Equal(StatusCode.InvalidArgument, (await RefusedAsync(_acme, squat)).StatusCode);
         await RecordAsync(Samples.Consent(Samples.NewNumber(), Victim));
     }
 
