@@ -51,7 +51,7 @@ public class ChunkBenchmarks : IDisposable
 
         for (var i = 0; i < Count; i++)
         {
-            _numbers[i] = 31_600_000_000 + (ulong)random.Next(100_000_000);
+            _numbers[i] = 31_610_000_000 + (ulong)random.Next(40_000_000);
         }
 
         var filters = new FreshFilters(Partitions);

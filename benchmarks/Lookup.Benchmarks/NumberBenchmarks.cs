@@ -10,7 +10,7 @@ public class NumberBenchmarks : IDisposable
     private const int Chunk = 8_192;
 
     private readonly NumberCipher _cipher = new(new byte[32]);
-    private readonly ulong[] _numbers = [.. Enumerable.Range(0, Chunk).Select(i => 31_600_000_000UL + (ulong)i)];
+    private readonly ulong[] _numbers = [.. Enumerable.Range(0, Chunk).Select(i => 31_610_000_000UL + (ulong)i)];
     private readonly NumberKey[] _keys = new NumberKey[Chunk];
 
     [Benchmark]

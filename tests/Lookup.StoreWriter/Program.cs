@@ -36,7 +36,7 @@ await Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(async 
     for (var count = 0; count < 1_000_000;)
     {
         var facts = Enumerable.Range(count, 10).Select(i => new StoredFact(
-            store.Cipher.Encrypt(new PhoneNumber(31_600_000_000UL + (ulong)((writer * 1_000_000) + i))),
+            store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)((writer * 1_000_000) + i))),
             new FactId(FactKind.Objection, 0, Scope.Of("acme")),
             new FactEntry { Effective = 1_780_000_000_000, Recorded = 1_780_000_000, Source = 1 },
             "acme",

@@ -20,7 +20,7 @@ internal static class SessionFacts
     /// <summary>Numbers of one writer.</summary>
     internal const int NumbersPerWriter = 10_000_000;
 
-    private const ulong FirstNumber = 31_600_000_000UL;
+    private const ulong FirstNumber = 31_650_000_000UL;
     private const long Time = 1_780_000_000_000;
     private const string Organisation = "acme";
     private const string Eraser = "erased";

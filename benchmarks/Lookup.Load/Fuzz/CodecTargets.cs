@@ -23,6 +23,7 @@ internal static class CodecTargets
     internal static IEnumerable<FuzzTarget> All()
     {
         yield return new FuzzTarget("number", [.. Texts("+31612345678", "0612345678", "06-12 34 56 78", "(020) 123 4567", "+1 (212) 555-0123", "tel:+44 7400 123456", "0031612345678")], NumberAsync);
+        yield return new FuzzTarget("number changed by people", [.. Texts("1", "22", "333")], NumberMutationsAsync);
         yield return new FuzzTarget("fact", [.. Kinds.SelectMany(Timelines)], FactAsync);
         yield return new FuzzTarget("token", [.. Texts(ConsistencyToken.Of(77, 3, 9).ToString(), ConsistencyToken.Of(77, [1, 2, 3, 4]).ToString())], TokenAsync);
         var (proof, receipt, head) = Receipts();
@@ -44,6 +45,20 @@ internal static class CodecTargets
                 Must(NumberParser.Instance.TryParse(number.ToString(), null, out var again, out _) && again == number, "A number does not read back from its own text.");
                 Must(number.Value is > 0 and < 1_000_000_000_000_000, "A number has more than 15 digits.");
             }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    // The bytes stand for a number and what is done to it.
+    private static Task NumberMutationsAsync(byte[] bytes)
+    {
+        var random = new Random(BitConverter.ToInt32(SHA256.HashData(bytes)));
+        var number = NumberMutations.Number(random, out var region);
+        foreach (var mutation in NumberMutations.Of(number, region, random))
+        {
+            var fault = NumberMutations.Fault(number, mutation);
+            Must(fault is null, fault!);
         }
 
         return Task.CompletedTask;

@@ -148,8 +148,11 @@ internal sealed class DossierCommand : CliCommand
         }
 
         using var cipher = new NumberCipher(OpenStore.Keys(parsed.GetValue(_keyFile)));
-        // It comes from the service: it is a number.
-        NumberParser.Instance.TryParse(number, null, out var parsedNumber, out _);
+        if (!NumberParser.TryParseStored(number, out var parsedNumber))
+        {
+            throw new CliException($"The service returned '{number}', which is not a number in E.164.");
+        }
+
         var kept = new ReceiptFolder(folder);
         var log = kept.NewestHead() is { } head ? Convert.ToHexStringLower(head.LogId) : "";
         receipts.AddRange(kept.ReceiptsOf(cipher.EncryptByAll(parsedNumber), 0, ct).Select(r => ($"{log}-{r.Index}", ReceiptFormat.Read(r.Content))));

@@ -188,7 +188,7 @@ internal sealed class ReceiptCommand : Command
                 return;
             }
 
-            if (!NumberParser.Instance.TryParse(text, null, out var number, out var fault))
+            if (!NumberParser.Instance.TryParse(text, null, out var number, out var fault) && !NumberParser.TryParseStored(text, out number))
             {
                 throw CliException.Usage($"--number: {fault.Describe()}");
             }

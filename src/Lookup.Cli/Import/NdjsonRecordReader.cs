@@ -101,7 +101,11 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
                 continue;
             }
 
-            if (Text(property.Value) is { } text)
+            if (field == Field.Number && property.Value.ValueKind == JsonValueKind.Number && property.Value.GetRawText().AsSpan().ContainsAnyExceptInRange('0', '9'))
+            {
+                record.Faults.Add(new LineFault(name, "the number is a JSON number with a sign, fraction or exponent; write it as a string of digits"));
+            }
+            else if (Text(property.Value) is { } text)
             {
                 if (record[field] is not null)
                 {

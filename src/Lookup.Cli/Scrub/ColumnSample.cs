@@ -1,4 +1,5 @@
 using System.Text;
+using Lookup.Core.Numbers;
 
 namespace Lookup.Cli.Scrub;
 
@@ -9,6 +10,9 @@ internal sealed class ColumnSample
     private static readonly string[] Wholes =
         ["number", "nummer", "numero", "numéro", "nr", "tel", "tel1", "cell", "gsm", "handy", "fon", "to", "dnis", "called", "callednumber"];
 
+    // Amounts and dates have fewer.
+    private const int MinChangedDigits = 9;
+
     private readonly string? _region;
 
     public ColumnSample(string name, IEnumerable<string> values, string? region)
@@ -18,11 +22,11 @@ internal sealed class ColumnSample
         foreach (var value in values.Where(value => value.Length > 0))
         {
             Filled++;
-            if (IsNumber(value, region, out var fault))
+            if (IsNumber(value, region, out var fault) || IsChangedNumber(value, fault))
             {
                 Numbers++;
             }
-            else if (fault == ListFaults.From(Core.Numbers.NumberFault.NationalWithoutRegion))
+            else if (fault == ListFaults.From(NumberFault.NationalWithoutRegion))
             {
                 National++;
             }
@@ -87,6 +91,11 @@ internal sealed class ColumnSample
         cell.Length > 0 && (char.IsLetter(cell[0]) || cell[0] == '_') && cell.Count(char.IsDigit) < 5 && !IsNumber(cell, region, out _);
 
     private bool IsOnlyNumber() => Filled == 0 && IsNumber(Name, _region, out _);
+
+    // A number that a spreadsheet or a form has changed shows which column holds them; its line is refused with that reason.
+    private static bool IsChangedNumber(string text, ListFault fault) =>
+        (NumberFault)fault is NumberFault.Fraction or NumberFault.ForeignWithoutPlus or NumberFault.RepeatedCallingCode
+        && text.Count(char.IsDigit) >= MinChangedDigits;
 
     private static bool IsNumber(string text, string? region, out ListFault fault)
     {

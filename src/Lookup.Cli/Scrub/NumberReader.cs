@@ -26,9 +26,13 @@ internal static class NumberReader
             {
                 if (i == text.Length)
                 {
-                    PhoneNumber.TryFrom(value, out var number, out var why);
-                    fault = ListFaults.From(why);
-                    return number.Value;
+                    if (PhoneNumber.TryFrom(value, out _, out _))
+                    {
+                        fault = ListFault.None;
+                        return value;
+                    }
+
+                    break;
                 }
 
                 var digit = (uint)(text[i] - '0');
@@ -57,6 +61,13 @@ internal static class NumberReader
             }
 
             var text = reader.ValueSpan;
+            if (reader.TokenType == JsonTokenType.Number && text.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
+            {
+                // A quantity: its notation says nothing of a calling code, and digits may be lost.
+                fault = ListFaults.From(text.ContainsAny("eE"u8) ? NumberFault.ScientificNotation : text.Contains((byte)'.') ? NumberFault.Fraction : NumberFault.InvalidCharacter);
+                return 0;
+            }
+
             if (!reader.ValueIsEscaped)
             {
                 return Read(text, region, out fault);

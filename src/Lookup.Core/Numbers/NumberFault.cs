@@ -27,12 +27,26 @@ public enum NumberFault : byte
     UnknownRegion,
     /// <summary>An emergency or short number.</summary>
     EmergencyOrShort,
-    /// <summary>No number of the region looks like this.</summary>
-    Impossible,
+    /// <summary>The length is right, but no number of the country begins like this.</summary>
+    NotInPlan,
     /// <summary>Too much text.</summary>
     InputTooLong,
     /// <summary>The zero that is dialled within the country stands after the calling code.</summary>
     TrunkZero,
+    /// <summary>Decimals of a spreadsheet: 31612345678.0.</summary>
+    Fraction,
+    /// <summary>A spreadsheet's notation that has lost digits: 3.16E+10.</summary>
+    ScientificNotation,
+    /// <summary>A second number, or a second ending: 020-1234567/8.</summary>
+    SecondNumber,
+    /// <summary>The calling code stands twice.</summary>
+    RepeatedCallingCode,
+    /// <summary>No number of the region, but one of another country without its plus.</summary>
+    ForeignWithoutPlus,
+    /// <summary>Two numbers of the region can be meant.</summary>
+    Ambiguous,
+    /// <summary>A pattern for many numbers: 202*.</summary>
+    Pattern,
 }
 
 /// <summary>Words for <see cref="NumberFault"/>.</summary>
@@ -54,10 +68,19 @@ public static class NumberFaults
             "The number does not begin with + and a country calling code; add them or give the region.",
         NumberFault.UnknownRegion => "The region is not a known ISO 3166 code of two letters, like NL.",
         NumberFault.EmergencyOrShort => "This is an emergency or short number.",
-        NumberFault.Impossible => "No number of the region looks like this.",
+        NumberFault.NotInPlan => "No number of this country begins with these digits; look for a digit too many, missing or mistyped.",
         NumberFault.InputTooLong => $"The text is longer than {NumberParser.MaxInput} characters.",
         NumberFault.TrunkZero =>
             "After the country calling code stands a 0 that is dialled only within the country; leave it out.",
+        NumberFault.Fraction => "The number ends in a decimal fraction; a spreadsheet stored it as a quantity. Export the column as text.",
+        NumberFault.ScientificNotation =>
+            "The number is in scientific notation and has lost digits; a spreadsheet stored it as a quantity. Export the column as text.",
+        NumberFault.SecondNumber => "The text holds a second number or a second ending; write one number for each line.",
+        NumberFault.RepeatedCallingCode => "The country calling code appears twice; write it once.",
+        NumberFault.ForeignWithoutPlus =>
+            "This is not a number of the region, but it is one of another country; write + before its calling code.",
+        NumberFault.Ambiguous => "Two numbers of the region can be meant; write it with + or with the 0 that is dialled within the country.",
+        NumberFault.Pattern => "A pattern cannot be recorded or checked; give each number on a line of its own.",
         _ => throw new UnreachableException(),
     };
 }

@@ -2,9 +2,16 @@
 //
 // What is already a plus and digits never reaches libphonenumber. Neither does what becomes that when spaces and the
 // usual punctuation are left out. The rest, national forms and international ones with a trunk 0, libphonenumber
-// reads, and its answer passes the same check as every number. Nothing is guessed: letters (vanity numbers,
-// extensions, remarks) and second numbers are refused, because a number that was guessed wrong loses an objection.
-using System.Buffers;
+// reads, and its answer passes the same check as every number. Nothing is guessed: a number that was guessed wrong loses
+// an objection, or permits a call to somebody else. So a text is refused
+//
+// - that holds anything else (letters: vanity numbers, extensions, remarks),
+// - that holds more than one number: decimals of a spreadsheet (.0), a second ending (/8, (2)), a calling code twice; in countries
+//   whose numbers have several lengths these digits would make another number, which exists,
+// - that fits two numbers: without plus and trunk 0, digits can be the region's or begin with a calling code. Of two numbers
+//   of the region neither is taken. A number of the region is taken even where a foreign one without its plus looks the same.
+//
+// docs/scrub.md says what a text cannot decide.
 using System.Globalization;
 using PhoneNumbers;
 
@@ -16,9 +23,11 @@ public sealed class NumberParser
     /// <summary>Longest input in characters.</summary>
     public const int MaxInput = 64;
 
-    private const char LeftToRightMark = '\u200E';
-    private const char SoftHyphen = '\u00AD';
-    private static readonly SearchValues<char> Punctuation = SearchValues.Create("()[]./-~");
+    // Most digits of a national number that is assigned to a line; plans allow more.
+    private const int LongestLine = 11;
+
+    // Shortest text that can be a second number behind the first, with its trunk 0.
+    private const int SecondNumber = 8;
 
     private readonly PhoneNumberUtil _util = PhoneNumberUtil.GetInstance();
     private readonly ShortNumberInfo _short = ShortNumberInfo.GetInstance();
@@ -44,25 +53,41 @@ public sealed class NumberParser
         if (text.Length > MaxInput)
             return Refuse(NumberFault.InputTooLong, out number, out fault);
 
-        Span<char> buffer = stackalloc char[MaxInput];
-        fault = Strip(text, buffer, out var length);
+        var read = new NumberText(stackalloc char[MaxInput], stackalloc NumberText.Group[MaxInput]);
+        fault = read.Read(text);
         if (fault != NumberFault.None)
-            return false;
+            return Refuse(fault, out number, out fault);
 
-        var digits = buffer[..length];
-        if (PhoneNumber.TryParse(digits, out number, out fault))
-            return true;
-
-        return fault switch
+        var region = string.IsNullOrEmpty(defaultRegion) ? null : defaultRegion.ToUpperInvariant();
+        if (!TryDigits(read.Digits, region, out number, out fault))
         {
-            NumberFault.TrunkZero => Read(digits.ToString(), null, out number, out fault),
-            NumberFault.NationalWithoutRegion when !string.IsNullOrEmpty(defaultRegion) =>
-                ReadNational(digits.ToString(), defaultRegion, out number, out fault),
-            // A number too long for E.164 can still be a national one with a prefix for international calls.
-            NumberFault.TooLong when digits[0] != '+' && !string.IsNullOrEmpty(defaultRegion) =>
-                ReadNational(digits.ToString(), defaultRegion, out number, out fault),
-            _ => false,
-        };
+            // A reason that names the ending helps more than one that counts digits.
+            var ending = EndingOf(read, region);
+            return ending == NumberFault.None ? false : Refuse(ending, out number, out fault);
+        }
+
+        fault = Contradiction(read, region, number);
+        return fault == NumberFault.None || Refuse(fault, out number, out fault);
+    }
+
+    /// <summary>
+    /// Takes an integer in E.164 as it stands, though it may be no number of a plan: facts may be stored under it, because an
+    /// earlier version took it, or because the plan has given it up. For reading and erasing what is stored; never for a check.
+    /// </summary>
+    /// <param name="text">A plus and 4 to 15 digits, the first of them a known calling code.</param>
+    /// <param name="number">The number.</param>
+    public static bool TryParseStored(ReadOnlySpan<char> text, out PhoneNumber number)
+    {
+        number = default;
+        var digits = text.Length > 0 && text[0] == '+' ? text[1..] : default;
+        if (digits.Length is < 4 or > PhoneNumber.MaxDigits || digits[0] == '0' || digits.ContainsAnyExceptInRange('0', '9')
+            || NumberPlan.CallingCodeOf(digits) == 0)
+        {
+            return false;
+        }
+
+        number = new PhoneNumber(ulong.Parse(digits, CultureInfo.InvariantCulture));
+        return true;
     }
 
     private static bool Refuse(NumberFault why, out PhoneNumber number, out NumberFault fault)
@@ -72,58 +97,66 @@ public sealed class NumberParser
         return false;
     }
 
-    // Leaves ASCII digits and a plus in front.
-    private static NumberFault Strip(ReadOnlySpan<char> text, Span<char> buffer, out int length)
+    // Reads digits, a plus before them or not.
+    private bool TryDigits(ReadOnlySpan<char> digits, string? region, out PhoneNumber number, out NumberFault fault)
     {
-        length = 0;
-        foreach (var c in text)
+        if (PhoneNumber.TryParse(digits, out number, out fault))
+            return true;
+        if (digits.Length > 0 && digits[0] == '+')
         {
-            if (char.IsAsciiDigit(c))
-                buffer[length++] = c;
-            else if (c is '+' or '\uFF0B' && length == 0)
-                buffer[length++] = '+';
-            else if (char.IsDigit(c))
-                buffer[length++] = (char)('0' + (int)char.GetNumericValue(c));
-            else if (char.IsLetter(c))
-                return NumberFault.Letters;
-            else if (!IsIgnored(c))
-                return NumberFault.InvalidCharacter;
+            // The library takes a trunk 0 away; whatever else it would mend is refused.
+            return fault == NumberFault.TrunkZero
+                ? TryLibrary(digits.ToString(), null, out number, out fault)
+                : TryForms(digits[1..].ToString(), isNational: false, ref number, ref fault);
         }
 
-        return length == 0 ? NumberFault.Empty : NumberFault.None;
+        if (region is null || fault is not (NumberFault.NationalWithoutRegion or NumberFault.TooLong))
+            return false;
+        return TryNational(digits.ToString(), region, out number, out fault);
     }
 
-    private static bool IsIgnored(char c) =>
-        Punctuation.Contains(c)
-        || char.IsWhiteSpace(c)
-        || c == SoftHyphen
-        || CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.DashPunctuation
-        // Marks of writing direction come along when numbers are copied from pages.
-        || (c >= LeftToRightMark && CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.Format);
-
-    private bool ReadNational(string digits, string region, out PhoneNumber number, out NumberFault fault)
+    private bool TryNational(string digits, string region, out PhoneNumber number, out NumberFault fault)
     {
-        region = region.ToUpperInvariant();
         if (!_regions.Contains(region))
             return Refuse(NumberFault.UnknownRegion, out number, out fault);
         if (_short.IsEmergencyNumber(digits, region))
             return Refuse(NumberFault.EmergencyOrShort, out number, out fault);
-        if (Read(digits, region, out number, out fault))
+
+        // With a plus that got lost it is a number, of this country or another.
+        var withPlus = PhoneNumber.TryParse("+" + digits, out var international, out _);
+        var code = _util.GetCountryCodeForRegion(region);
+        var ofRegion = withPlus && NumberPlan.CallingCodeOf(international) == code;
+        if (TryLibrary(digits, region, out number, out fault, form: !withPlus))
+        {
+            if (!ofRegion || number == international)
+                return true;
+            // 4917012345678: a German mobile number. Germany's plan allows an area code 4917 too, but no line has so many digits.
+            if (digits.Length <= LongestLine)
+                return Refuse(NumberFault.Ambiguous, out number, out fault);
+        }
+
+        if (ofRegion)
+        {
+            (number, fault) = (international, NumberFault.None);
             return true;
-        if (fault == NumberFault.TooShort && IsShort(digits, region))
+        }
+
+        if (withPlus)
+            return Refuse(NumberFault.ForeignWithoutPlus, out number, out fault);
+        if (fault == NumberFault.TooShort && IsShort(digits, code, region))
             fault = NumberFault.EmergencyOrShort;
         return false;
     }
 
-    private bool IsShort(string digits, string region) =>
+    private bool IsShort(string digits, int code, string region) =>
         _short.IsValidShortNumberForRegion(
             new PhoneNumbers.PhoneNumber.Builder()
-                .SetCountryCode(_util.GetCountryCodeForRegion(region))
+                .SetCountryCode(code)
                 .SetNationalNumber(ulong.Parse(digits, CultureInfo.InvariantCulture))
                 .Build(),
             region);
 
-    private bool Read(string digits, string? region, out PhoneNumber number, out NumberFault fault)
+    private bool TryLibrary(string digits, string? region, out PhoneNumber number, out NumberFault fault, bool form = true)
     {
         PhoneNumbers.PhoneNumber parsed;
         try
@@ -136,14 +169,135 @@ public sealed class NumberParser
         }
 
         var e164 = _util.Format(parsed, PhoneNumberFormat.E164);
-        return PhoneNumber.TryParse(e164, out number, out fault);
+        if (PhoneNumber.TryParse(e164, out number, out fault))
+            return true;
+        return form && TryForms(e164[1..], isNational: region is not null, ref number, ref fault);
     }
+
+    private static bool TryForms(string digits, bool isNational, ref PhoneNumber number, ref NumberFault fault)
+    {
+        // In France the numbers of Saint-Pierre begin with its calling code.
+        if (!digits.StartsWith("508", StringComparison.Ordinal) && HasCodeTwice(digits))
+        {
+            fault = NumberFault.RepeatedCallingCode;
+            return false;
+        }
+
+        if (!SubscriberForms.TryFind(digits, isNational, out var found))
+            return false;
+        (number, fault) = (found, NumberFault.None);
+        return true;
+    }
+
+    // Digits that are no number, but would be one without a calling code that stands twice.
+    private static bool HasCodeTwice(ReadOnlySpan<char> digits)
+    {
+        var length = Digits.Count((ulong)NumberPlan.CallingCodeOf(digits));
+        var rest = length < digits.Length ? digits[length..].TrimStart('0') : default;
+        return rest.StartsWith(digits[..length]) && PhoneNumber.TryParse($"+{rest}", out _, out _);
+    }
+
+    // What the groups of a text say against the number that its digits make.
+    private NumberFault Contradiction(in NumberText text, string? region, PhoneNumber number)
+    {
+        var ending = EndingOf(text, region);
+        if (ending != NumberFault.None)
+            return ending;
+
+        Span<char> code = stackalloc char[4];
+        NumberPlan.CallingCodeOf(number).TryFormat(code, out var length, default, CultureInfo.InvariantCulture);
+        code = code[..length];
+        var groups = text.Groups;
+        for (var i = 1; i < groups.Length; i++)
+        {
+            var before = text.Digits[..groups[i].Start].TrimStart('+');
+            var group = text.DigitsOf(i);
+            if (groups[i].Parentheses != 0 && group is "0")
+            {
+                // +31 6 (0) 1234...: a trunk 0 stands right behind the calling code, and must not make another number.
+                if (!IsCallingCode(before))
+                    return NumberFault.TrunkZero;
+                if (TryDigits($"{text.Digits[..groups[i].Start]}{text.Digits[(groups[i].Start + 1)..]}", region, out var without, out _) && without != number)
+                    return NumberFault.Ambiguous;
+            }
+
+            if (i == 1 && before.TrimStart('0').SequenceEqual(code) && group.SequenceEqual(code) && IsNumber(code, text.Digits[(groups[i].Start + length)..]))
+                return NumberFault.RepeatedCallingCode;
+            if (group[0] == '0' && text.Digits.Length - groups[i].Start >= SecondNumber
+                && IsNumber(code, text.Digits[groups[i].Start..]) && TryDigits(text.Digits[..groups[i].Start], region, out _, out _))
+            {
+                return NumberFault.SecondNumber;
+            }
+        }
+
+        var first = text.DigitsOf(0).TrimStart('0');
+        return first.Length == length * 2 && first.StartsWith(code) && first.EndsWith(code) && groups.Length > 1
+            && IsNumber(code, text.Digits[groups[1].Start..]) ? NumberFault.RepeatedCallingCode : NumberFault.None;
+    }
+
+    // A calling code, alone or behind the digits that are dialled before it.
+    private static bool IsCallingCode(ReadOnlySpan<char> digits)
+    {
+        for (; digits.Length > 0; digits = digits[1..])
+        {
+            if (digits.Length <= 3 && Digits.Count((ulong)NumberPlan.CallingCodeOf(digits)) == digits.Length && NumberPlan.CallingCodeOf(digits) != 0)
+                return true;
+            if (digits[0] is not ('0' or '1'))
+                return false;
+        }
+
+        return false;
+    }
+
+    // Whether digits are a number behind a calling code, with the trunk 0 of the country or without.
+    private bool IsNumber(ReadOnlySpan<char> code, ReadOnlySpan<char> national) => TryDigits($"+{code}{national}", null, out _, out _);
+
+    // Digits at the end that are no part of the number.
+    private NumberFault EndingOf(in NumberText text, string? region)
+    {
+        var groups = text.Groups;
+        if (groups.Length < 2)
+            return NumberFault.None;
+
+        var dots = 0;
+        var slash = 0;
+        for (var i = 1; i < groups.Length; i++)
+        {
+            if (groups[i].Before == NumberText.Separator.LineBreak)
+                return NumberFault.SecondNumber;
+            if (groups[i].Before == NumberText.Separator.Dot)
+                dots++;
+            if (groups[i].Before == NumberText.Separator.Slash)
+                slash = i;
+        }
+
+        var last = groups[^1];
+        var ending = text.DigitsOf(groups.Length - 1);
+        if (dots == 1 && last.Before == NumberText.Separator.Dot
+            && (ending.Length <= 2 || (!ending.ContainsAnyExcept('0') && IsNumber(text, last.Start, region))))
+        {
+            return NumberFault.Fraction;
+        }
+
+        if (last.Parentheses != 0 && last.Parentheses != groups[0].Parentheses)
+            return NumberFault.SecondNumber;
+        if (slash > 0 && (text.Digits.Length - groups[slash].Start <= 2 || IsNumber(text, groups[slash].Start, region)))
+            return NumberFault.SecondNumber;
+        return last.Before == NumberText.Separator.Hyphen && ending.Length == 1 && IsNumber(text, last.Start, region)
+            && !HasDirectDial(text, last.Start, region) ? NumberFault.SecondNumber : NumberFault.None;
+    }
+
+    private bool IsNumber(in NumberText text, int end, string? region) => TryDigits(text.Digits[..end], region, out _, out _);
+
+    // Austria, Germany and Luxembourg write a hyphen before the digits of an extension that can be dialled from outside.
+    private bool HasDirectDial(in NumberText text, int end, string? region) =>
+        TryDigits(text.Digits[..end], region, out var number, out _) && NumberPlan.CallingCodeOf(number) is 43 or 49 or 352;
 
     private static NumberFault FaultOf(ErrorType error) => error switch
     {
         ErrorType.INVALID_COUNTRY_CODE => NumberFault.UnknownCallingCode,
         ErrorType.TOO_LONG => NumberFault.TooLong,
         ErrorType.TOO_SHORT_AFTER_IDD or ErrorType.TOO_SHORT_NSN or ErrorType.NOT_A_NUMBER => NumberFault.TooShort,
-        _ => NumberFault.Impossible,
+        _ => NumberFault.NotInPlan,
     };
 }

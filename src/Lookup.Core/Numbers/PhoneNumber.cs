@@ -4,9 +4,9 @@ namespace Lookup.Core.Numbers;
 
 /// <summary>
 /// A telephone number in E.164: calling code and national number as one integer, up to 15 digits, without the plus.
-/// A value that <see cref="TryParse"/> or <see cref="TryFrom"/> made has a known calling code and a length that the
-/// country uses; whether it is assigned to anyone is not known. One subscriber has one value: spellings that a
-/// network would take as the same number are refused or, by <see cref="NumberParser"/>, normalised.
+/// A value that <see cref="TryParse"/> or <see cref="TryFrom"/> made is a number of its country's plan; whether it is assigned
+/// to anyone is not known. One subscriber has one value: spellings that a network would take as the same number are
+/// refused or, by <see cref="NumberParser"/>, normalised.
 /// </summary>
 /// <param name="Value">The digits as an integer, for example 31612345678.</param>
 public readonly record struct PhoneNumber(ulong Value)
@@ -84,7 +84,7 @@ public readonly record struct PhoneNumber(ulong Value)
     }
 
     /// <summary>Takes a number as an integer, for example 31612345678. Allocates nothing.</summary>
-    /// <returns>False if no number of a country looks like it; <paramref name="fault"/> says why.</returns>
+    /// <returns>False if it is a number of no country's plan; <paramref name="fault"/> says why.</returns>
     public static bool TryFrom(ulong digits, out PhoneNumber number, out NumberFault fault)
     {
         fault = NumberPlan.Check(digits);

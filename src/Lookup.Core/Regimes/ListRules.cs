@@ -1,8 +1,8 @@
 // For: finding the rules of millions of numbers in a few nanoseconds each.
 //
-// Lists keep to few countries, and nearly always the first four digits and the length of a number settle whether it is
-// one and which rules it comes under. So that answer is kept by those digits for the length of a chunk; only prefixes
-// longer than four digits are looked up number by number.
+// Lists keep to few countries, and nearly always the first four digits of a number settle which rules it comes under. So that
+// answer is kept by those digits for the length of a chunk; only prefixes longer than four digits are looked up number by
+// number. Whether it is a number at all, NumberPlan decides for each.
 using Lookup.Core.Numbers;
 
 namespace Lookup.Core.Regimes;
@@ -45,24 +45,17 @@ public sealed class ListRules
     /// <returns><see cref="NoNumber"/> if it is none.</returns>
     public int PlaceOf(ulong value)
     {
-        var digits = Digits.Count(value);
-        if (digits < LeadingDigits || digits > PhoneNumber.MaxDigits)
+        if (!NumberPlan.IsNumber(value))
             return NoNumber;
-        ref var known = ref _known[value / Digits.PowersOfTen[digits - LeadingDigits]];
-        return known.List == _list && known.Digits == digits ? known.Place : Find(value, digits, ref known);
+        ref var known = ref _known[value / Digits.PowersOfTen[Digits.Count(value) - LeadingDigits]];
+        return known.List == _list ? known.Place : Find(value, ref known);
     }
 
-    private int Find(ulong value, int digits, ref Known known)
+    private int Find(ulong value, ref Known known)
     {
-        var place = NoNumber;
-        var settled = true;
-        if (PhoneNumber.TryFrom(value, out var number, out _))
-        {
-            place = Add(_regimes.Find(number, _callTime, out settled));
-        }
-
+        var place = Add(_regimes.Find(new PhoneNumber(value), _callTime, out var settled));
         if (settled)
-            known = new Known(_list, digits, place);
+            known = new Known(_list, place);
         return place;
     }
 
@@ -89,5 +82,5 @@ public sealed class ListRules
         return place;
     }
 
-    private readonly record struct Known(int List, int Digits, int Place);
+    private readonly record struct Known(int List, int Place);
 }

@@ -112,7 +112,7 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <returns>Null where no regime is loaded for the country and time.</returns>
     public Rules? Find(PhoneNumber number, long callTime) => Find(number, callTime, out _);
 
-    /// <summary>The same, and whether all numbers of this length with the same leading digits have the same rules.</summary>
+    /// <summary>The same, and whether all numbers with the same leading digits have the same rules.</summary>
     internal Rules? Find(PhoneNumber number, long callTime, out bool settled)
     {
         foreach (var rules in PeriodsOf(number.Value, out settled))

@@ -8,18 +8,19 @@ namespace Lookup.Server.Mapping;
 internal static class FactMapping
 {
     // Stands in for a number that is none, so that the other fields are checked too; it is never stored.
-    private static readonly PhoneNumber Placeholder = new(31612345678);
+    internal static readonly PhoneNumber Placeholder = new(31612345678);
 
     /// <summary>Reads a fact. What is returned can be stored only if no fault was added.</summary>
     internal static Fact Map(V1.Fact source, ref List<FieldFault>? faults)
     {
         var before = faults?.Count ?? 0;
         var number = FieldFaults.Number(source.Number, source.DefaultRegion, ref faults);
-        if ((faults?.Count ?? 0) != before)
-        {
-            number = Placeholder;
-        }
+        return Map(source, (faults?.Count ?? 0) == before ? number : Placeholder, ref faults);
+    }
 
+    /// <summary>Reads what a fact says of a number.</summary>
+    internal static Fact Map(V1.Fact source, PhoneNumber number, ref List<FieldFault>? faults)
+    {
         var fact = new Fact
         {
             Number = number,

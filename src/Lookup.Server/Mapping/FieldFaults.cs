@@ -49,6 +49,27 @@ internal static class FieldFaults
         return default;
     }
 
+    /// <summary>
+    /// The numbers under which facts of one subscriber may be stored: its value, and what was given where that is another integer. An
+    /// earlier version stored it, or its plan has given it up. Empty with a fault.
+    /// </summary>
+    internal static IReadOnlyList<PhoneNumber> StoredNumbers(string text, string defaultRegion, ref List<FieldFault>? faults)
+    {
+        var isStored = NumberParser.TryParseStored(text, out var stored);
+        if (NumberParser.Instance.TryParse(text, defaultRegion.Length == 0 ? null : defaultRegion, out var number, out _))
+        {
+            return isStored && stored != number ? [number, stored] : [number];
+        }
+
+        if (isStored)
+        {
+            return [stored];
+        }
+
+        Number(text, defaultRegion, ref faults);
+        return [];
+    }
+
     /// <summary>A time, in Unix milliseconds; parts of a millisecond are cut off.</summary>
     internal static bool TryTime(Timestamp value, out long milliseconds)
     {

@@ -155,30 +155,31 @@ internal sealed class FactEndpoint(
     public override async Task<V1.ListFactsResponse> ListFacts(V1.ListFactsRequest request, ServerCallContext context)
     {
         List<FieldFault>? faults = null;
-        var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
+        var numbers = FieldFaults.StoredNumbers(request.Number, request.DefaultRegion, ref faults);
         FieldFaults.ThrowIfAny(faults);
         var caller = access.CallerOf(context);
-        access.Note(caller, number.Value);
+        access.Note(caller, numbers[0].Value);
 
         using var call = new StoreCall(context, options.StoreReadLimitMs);
         try
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-            var key = cipher.Encrypt(number);
             // The position first: what is listed after it is at least as new.
-            var position = await store.ReadAsync(key, AnyId, call.Token);
-            var read = await store.ReadAllAsync(key, call.Token);
+            var position = await store.ReadAsync(cipher.Encrypt(numbers[0]), AnyId, call.Token);
             var response = new V1.ListFactsResponse
             {
-                Number = number.ToString(),
+                Number = numbers[0].ToString(),
                 ConsistencyToken = tokens.Of(new StorePosition(position.Partition, position.Version)),
             };
             var known = new RepeatedField<V1.KnownFact>();
-            foreach (var timeline in read)
+            foreach (var number in numbers)
             {
-                if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, new CallMoment(now, IsNamed: false), call.Token))
+                foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), call.Token))
                 {
-                    throw new StoreUnavailableException(StoreFault.Damaged, "A stored record cannot be read.");
+                    if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, new CallMoment(now, IsNamed: false), call.Token))
+                    {
+                        throw new StoreUnavailableException(StoreFault.Damaged, "A stored record cannot be read.");
+                    }
                 }
             }
 
@@ -196,36 +197,41 @@ internal sealed class FactEndpoint(
     public override async Task<V1.EraseNumberResponse> EraseNumber(V1.EraseNumberRequest request, ServerCallContext context)
     {
         List<FieldFault>? faults = null;
+        var numbers = FieldFaults.StoredNumbers(request.Number, request.DefaultRegion, ref faults);
         var objection = new V1.Fact
         {
-            Number = request.Number,
-            DefaultRegion = request.DefaultRegion,
             Source = request.Source,
             Actor = request.Actor,
             Reason = request.Reason,
             Objection = new V1.Objection { Organisation = Scope.AllName },
         };
-        var fact = FactMapping.Map(objection, ref faults);
-        var stored = new List<StoredFact>(1);
-        expander.TryExpand(fact, 0, stored, faults ??= []);
-        if (faults.Count != 0)
+        var fact = FactMapping.Map(objection, FactMapping.Placeholder, ref faults);
+        var stored = new List<StoredFact>();
+        // The number's value last: the token and the receipt of the answer are those of it.
+        foreach (var number in numbers.Count == 0 ? [FactMapping.Placeholder] : numbers.Reverse())
         {
-            throw Refusals.Invalid(faults);
+            expander.TryExpand(fact with { Number = number }, 0, stored, faults ??= []);
         }
 
+        FieldFaults.ThrowIfAny(faults?.Count > 0 ? faults : null);
         using var call = new StoreCall(context, options.StoreWriteLimitMs);
         try
         {
             var source = await store.SourceIdAsync(fact.Source, fact.Actor, call.Token);
-            var suppression = stored[0] with { Entry = stored[0].Entry with { Source = source } };
-            var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
-            replica.Add(suppression.Key, suppression.Id, erased.Token);
-            var response = new V1.EraseNumberResponse { ErasedFacts = (uint)erased.Erased, ConsistencyToken = erased.Token.ToString() };
-            if (receipts.Log is not null)
+            var response = new V1.EraseNumberResponse();
+            foreach (var one in stored)
             {
-                var askedBy = context.GetHttpContext().CallerId();
-                (response.Receipt, var count) = await Task.Run(() => receipts.Erase(suppression.Key, cipher.EncryptByAll(cipher.Decrypt(suppression.Key)), askedBy), CancellationToken.None);
-                response.ErasedReceipts = (uint)count;
+                var suppression = one with { Entry = one.Entry with { Source = source } };
+                var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
+                replica.Add(suppression.Key, suppression.Id, erased.Token);
+                response.ErasedFacts += (uint)erased.Erased;
+                response.ConsistencyToken = erased.Token.ToString();
+                if (receipts.Log is not null)
+                {
+                    var askedBy = context.GetHttpContext().CallerId();
+                    (response.Receipt, var count) = await Task.Run(() => receipts.Erase(suppression.Key, cipher.EncryptByAll(cipher.Decrypt(suppression.Key)), askedBy), CancellationToken.None);
+                    response.ErasedReceipts += (uint)count;
+                }
             }
 
             return response;

@@ -57,7 +57,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
     {
         var log = Log;
         List<FieldFault>? faults = null;
-        var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
+        var numbers = FieldFaults.StoredNumbers(request.Number, request.DefaultRegion, ref faults);
         var from = 0UL;
         if (request.PageToken.Length > 0 && !ulong.TryParse(request.PageToken, NumberStyles.None, CultureInfo.InvariantCulture, out from))
         {
@@ -65,7 +65,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         }
 
         FieldFaults.ThrowIfAny(faults);
-        var key = cipher.EncryptByAll(number);
+        NumberKey[] key = [.. numbers.SelectMany(cipher.EncryptByAll)];
         var caller = access.CallerOf(context);
         // An erasure is shown to everybody, so whoever lists receipts learns of those.
         access.Note(caller, number.Value);

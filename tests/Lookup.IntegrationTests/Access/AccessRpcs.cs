@@ -31,7 +31,7 @@ internal sealed record AccessRpc(Roles Role, Foreign Foreign, Func<string, IRead
 internal static class AccessRpcs
 {
     /// <summary>A number with a consent to each organisation of the matrix.</summary>
-    internal const string Known = "+31698765432";
+    internal const string Known = "+31618765432";
 
     internal static IReadOnlyDictionary<string, AccessRpc> All { get; } = new Dictionary<string, AccessRpc>
     {
@@ -39,7 +39,7 @@ internal static class AccessRpcs
         ["LookupService.CheckStream"] = new(Roles.Check, Foreign.Denied, org =>
         [
             new CheckStreamRequest { Open = new CheckStreamOpen { Question = Samples.Question(org) } },
-            new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = 1, Numbers = { 31698765432 } } },
+            new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = 1, Numbers = { 31618765432 } } },
         ]),
         ["LookupService.Explain"] = new(Roles.Check, Foreign.Denied, org => [new ExplainRequest { Number = Known, Question = Samples.Question(org) }]),
         ["FactService.RecordFacts"] = new(Roles.Write, Foreign.ItemRefused, org => [Samples.Record(Samples.Objection(Samples.NewNumber(), org))]),

@@ -221,7 +221,7 @@ public sealed class LimitTests
         using var list = walks.CheckStream(cancellationToken: Token);
         await list.RequestStream.WriteAsync(new CheckStreamRequest { Open = new CheckStreamOpen { Question = Samples.Question() } }, Token);
         await list.RequestStream.WriteAsync(
-            new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = 1, Numbers = { Enumerable.Range(0, 200).Select(i => 31677700000UL + (ulong)i) } } }, Token);
+            new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = 1, Numbers = { Enumerable.Range(0, 200).Select(i => 31657700000UL + (ulong)i) } } }, Token);
         Assert.True(await list.ResponseStream.MoveNext(Token));
 
         using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics");
@@ -321,7 +321,7 @@ public sealed class LimitTests
         {
             noticed += watch.Note(number, 256) ? 1 : 0;
             // A busy floor: the same numbers again, and a few others in between.
-            Assert.False(watch.Note(31_600_000_000 + (ulong)random.NextInt64(99_999_999), 256), $"seed {seed}");
+            Assert.False(watch.Note(31_650_000_000 + (ulong)random.NextInt64(99_999_999), 256), $"seed {seed}");
             Assert.False(watch.Note(31_699_999_999, 256), $"seed {seed}");
         }
 

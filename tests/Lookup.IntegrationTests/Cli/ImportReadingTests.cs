@@ -144,7 +144,7 @@ public sealed class ImportReadingTests : IDisposable
     [Fact]
     public async Task Import_Broken_GoesOnAfterTheCheckpointWithoutRepeatingRejects()
     {
-        var lines = Enumerable.Range(0, 2500).Select(i => i % 100 == 7 ? "bad,?" : $"+316{i:D8},no");
+        var lines = Enumerable.Range(0, 2500).Select(i => i % 100 == 7 ? "bad,?" : $"+3165{i:D7},no");
         _folder.Write("a.csv", "number,withdrawn\n" + string.Join('\n', lines) + "\n");
         string[] options = ["--set", "kind=objection", "--set", "organisation=acme"];
         var settings = new ImportSettings { BatchFacts = 100, CheckpointPath = _folder.PathOf("a.csv.checkpoint") };
@@ -173,7 +173,7 @@ public sealed class ImportReadingTests : IDisposable
     [InlineData("file", "")]
     public async Task Import_BrokenAndOtherwiseRepeated_BeginsAnew(string what, string value)
     {
-        var content = "number\n" + string.Join('\n', Enumerable.Range(0, 500).Select(i => $"+316{i:D8}")) + "\n";
+        var content = "number\n" + string.Join('\n', Enumerable.Range(0, 500).Select(i => $"+3165{i:D7}")) + "\n";
         _folder.Write("a.csv", content);
         var settings = new ImportSettings { BatchFacts = 100, CheckpointPath = _folder.PathOf("a.csv.checkpoint") };
         var first = new ImportBench(_folder, "a.csv", "--set", "kind=objection", "--set", "organisation=acme")
@@ -185,7 +185,7 @@ public sealed class ImportReadingTests : IDisposable
         Assert.True(File.Exists(settings.CheckpointPath));
         if (what == "file")
         {
-            _folder.Write("a.csv", content + "+31699999999\n");
+            _folder.Write("a.csv", content + "+31659999999\n");
         }
 
         var second = new ImportBench(_folder, "a.csv", "--set", "kind=objection", "--set", what == "--set" ? value : "organisation=acme")

@@ -83,13 +83,13 @@ public sealed class ImportStoppedTests : IDisposable
         Assert.False(File.Exists(path + ".checkpoint"));
         var rejects = await File.ReadAllLinesAsync(path + ".rejects.csv", TestContext.Current.CancellationToken);
         var expected = Enumerable.Range(0, Count).Where(IsBad)
-            .Select(i => $"{i + 2},withdrawn,'perhaps' is neither true nor false,\"+316{i:D8},perhaps\"")
+            .Select(i => $"{i + 2},withdrawn,'perhaps' is neither true nor false,\"+3165{i:D7},perhaps\"")
             .Prepend("line,column,reason,content");
         Assert.Equal(expected, rejects);
     }
 
     private string Write() =>
-        _folder.Write("a.csv", "number,withdrawn\n" + string.Concat(Enumerable.Range(0, Count).Select(i => $"+316{i:D8},{(IsBad(i) ? "perhaps" : "no")}\n")));
+        _folder.Write("a.csv", "number,withdrawn\n" + string.Concat(Enumerable.Range(0, Count).Select(i => $"+3165{i:D7},{(IsBad(i) ? "perhaps" : "no")}\n")));
 
     private static bool IsBad(int i) => i % 1000 == 500;
 

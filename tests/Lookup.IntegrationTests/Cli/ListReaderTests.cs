@@ -2,6 +2,7 @@ using System.Text;
 using CsCheck;
 using Lookup.Cli.Import;
 using Lookup.Cli.Scrub;
+using Lookup.Core.Numbers;
 
 namespace Lookup.IntegrationTests.Cli;
 
@@ -105,6 +106,11 @@ public class ListReaderTests
     [InlineData("[]", "phone", 0, ListFault.NotJson)]
     [InlineData("{}", "phone", 0, ListFault.NoMember)]
     [InlineData("{\"phone\":null}", "phone", 0, ListFault.NoMember)]
+    [InlineData("{\"phone\":31612345678.0}", "phone", 0, (ListFault)NumberFault.Fraction)]
+    [InlineData("{\"phone\":3.1612345678e10}", "phone", 0, (ListFault)NumberFault.ScientificNotation)]
+    [InlineData("{\"phone\":-31612345678}", "phone", 0, (ListFault)NumberFault.InvalidCharacter)]
+    [InlineData("{\"phone\":\"+31612345678.0\"}", "phone", 0, (ListFault)NumberFault.Fraction)]
+    [InlineData("{\"phone\":\"+390549886377\"}", "phone", 3780549886377, ListFault.None)]
     [InlineData("{\"phone\":[\"+31612345678\"]}", "phone", 0, ListFault.NotText)]
     [InlineData("{\"contact\":\"+31612345678\"}", "contact.phone", 0, ListFault.NoMember)]
     public void ReadJson_Line_GivesNumberOrFault(string line, string path, ulong number, object fault)

@@ -176,7 +176,7 @@ public sealed class ScrubFaultTests : IDisposable
         Assert.Equal(200, asked);
         Assert.Empty(await File.ReadAllTextAsync(_folder.PathOf("out/allowed.txt"), TestContext.Current.CancellationToken));
         Assert.Equal(
-            Enumerable.Range(0, 100).Select(i => $"+316{i:D8},unknown,store_unavailable,+316{i:D8}"),
+            Enumerable.Range(0, 100).Select(i => $"+3165{i:D7},unknown,store_unavailable,+3165{i:D7}"),
             await File.ReadAllLinesAsync(_folder.PathOf("out/unknown.txt"), TestContext.Current.CancellationToken));
     }
 
@@ -253,10 +253,10 @@ public sealed class ScrubFaultTests : IDisposable
         Assert.False(File.Exists(_folder.PathOf("out/checkpoint.json")));
     }
 
-    internal static string Numbers(int count) => string.Concat(Enumerable.Range(0, count).Select(i => $"+316{i:D8}\n"));
+    internal static string Numbers(int count) => string.Concat(Enumerable.Range(0, count).Select(i => $"+3165{i:D7}\n"));
 
     private static IEnumerable<string> Expected(int count, Verdict verdict) => Enumerable.Range(0, count)
-        .Select(i => (Number: $"+316{i:D8}", Answer: ListScript.ByLastDigit((ulong)i)))
+        .Select(i => (Number: $"+3165{i:D7}", Answer: ListScript.ByLastDigit((ulong)i)))
         .Where(line => line.Answer.Verdict == verdict)
         .Select(line => $"{line.Number},{(verdict == Verdict.Allow ? "allow" : "deny")},{line.Answer.Reason.ToString().ToLowerInvariant()},{line.Number}");
 

@@ -128,7 +128,7 @@ public sealed class ScrubStoppedTests : IDisposable
         var text = new StringBuilder("id,name,phone\n");
         for (var i = 0; i < Count; i++)
         {
-            text.Append(i).Append(i % 1000 == 7 ? ",\"two\nlines\"," : i % 1000 == 8 ? ",\"open," : ",Jan,").Append(i % 1000 == 9 ? "none" : $"+316{i:D8}").Append('\n');
+            text.Append(i).Append(i % 1000 == 7 ? ",\"two\nlines\"," : i % 1000 == 8 ? ",\"open," : ",Jan,").Append(i % 1000 == 9 ? "none" : $"+3165{i:D7}").Append('\n');
         }
 
         return _folder.Write("leads.csv", text.ToString());

@@ -148,9 +148,9 @@ public sealed class ScrubTests : IDisposable
         var run = await ScrubAsync(script, Plain("leads.txt", 4));
 
         Assert.Equal(3, run.ExitCode);
-        Assert.Equal("+31600000003,allow,998,+31600000003\n", Latin1("allowed.txt"));
+        Assert.Equal("+31650000003,allow,998,+31650000003\n", Latin1("allowed.txt"));
         Assert.Equal(
-            "+31600000000,unspecified,consent,+31600000000\n+31600000001,9,consent,+31600000001\n+31600000002,unknown,999,+31600000002\n", Latin1("unknown.txt"));
+            "+31650000000,unspecified,consent,+31650000000\n+31650000001,9,consent,+31650000001\n+31650000002,unknown,999,+31650000002\n", Latin1("unknown.txt"));
     }
 
     [Fact]
@@ -161,7 +161,7 @@ public sealed class ScrubTests : IDisposable
         var run = await ScrubAsync(script, Plain("leads.txt", 1));
 
         Assert.Equal(3, run.ExitCode);
-        Assert.Equal("line,column,reason,content\n1,1,the service takes it for no number,+31600000000\n", Latin1("invalid.csv"));
+        Assert.Equal("line,column,reason,content\n1,1,the service takes it for no number,+31650000000\n", Latin1("invalid.csv"));
         Assert.Equal("", Latin1("unknown.txt"));
     }
 
@@ -243,7 +243,7 @@ public sealed class ScrubTests : IDisposable
 
     private string Plain(string name, int count) => _folder.Write(name, Numbers(count));
 
-    private static string Numbers(int count) => string.Concat(Enumerable.Range(0, count).Select(i => $"+316{i:D8}\n"));
+    private static string Numbers(int count) => string.Concat(Enumerable.Range(0, count).Select(i => $"+3165{i:D7}\n"));
 
     private string Gzip(string name, string content)
     {

@@ -188,7 +188,7 @@ public sealed class ServiceFailureTests : IDisposable
     }
 
     private static string Content(int count) =>
-        "number\n" + string.Concat(Enumerable.Range(0, count).Select(i => $"+316{i:D8}\n"));
+        "number\n" + string.Concat(Enumerable.Range(0, count).Select(i => $"+3165{i:D7}\n"));
 
     private string Write(int count) => _folder.Write("a.csv", Content(count));
 

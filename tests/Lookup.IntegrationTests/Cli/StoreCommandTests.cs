@@ -290,5 +290,5 @@ public sealed class StoreCommandTests : IDisposable
     }
 
     private string Write(int count = Count) =>
-        _folder.Write("a.csv", "number\n" + string.Concat(Enumerable.Range(0, count).Select(i => $"+316{i:D8}\n")));
+        _folder.Write("a.csv", "number\n" + string.Concat(Enumerable.Range(0, count).Select(i => $"+3165{i:D7}\n")));
 }

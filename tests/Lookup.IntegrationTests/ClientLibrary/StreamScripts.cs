@@ -32,7 +32,7 @@ internal static class StreamScripts
     };
 
     internal static CheckStreamChunk Chunk(ulong sequence, int size = 3) =>
-        new() { Sequence = sequence, Numbers = { Enumerable.Range(0, size).Select(i => 31_600_000_000UL + sequence * 7 + (ulong)i) } };
+        new() { Sequence = sequence, Numbers = { Enumerable.Range(0, size).Select(i => 31_650_000_000UL + sequence * 7 + (ulong)i) } };
 
     internal static async IAsyncEnumerable<CheckStreamChunk> Chunks(int count)
     {

@@ -231,7 +231,7 @@ public sealed class CachedServiceTests : IAsyncLifetime
     private async Task<ConsistencyToken> ObjectElsewhereAsync()
     {
         var written = await _store.WriteAsync(
-            [Sample.Objection((int)(Value - 31_600_000_000), ShiftedClock.Afternoon.ToUnixTimeMilliseconds())], Token);
+            [Sample.Objection((int)(Value - 31_650_000_000), ShiftedClock.Afternoon.ToUnixTimeMilliseconds())], Token);
         return written.Token;
     }
 

@@ -59,7 +59,7 @@ public sealed class CheckStreamTests(LookupServer server) : IClassFixture<Lookup
         var seed = Environment.TickCount;
         TestContext.Current.TestOutputHelper!.WriteLine($"seed {seed}");
         var random = new Random(seed);
-        ulong[] prefixes = [31600000000, 4915100000000, 33600000000, 447700000000, 12125550000, 3270000000, 34600000000, 919800000000, 5997150000];
+        ulong[] prefixes = [31650000000, 4915100000000, 33600000000, 447700000000, 12125550000, 3270220000, 34600000000, 919800000000, 5997150000];
         var numbers = Enumerable.Range(0, 400).Select(_ => prefixes[random.Next(prefixes.Length)] + (ulong)random.Next(10_000)).ToArray();
         foreach (var number in numbers.Where((_, i) => i % 3 == 0).Distinct())
         {
@@ -124,7 +124,7 @@ public sealed class CheckStreamTests(LookupServer server) : IClassFixture<Lookup
         {
             for (var i = 1UL; i <= 200; i++)
             {
-                await stream.SendAsync(i * 10, Enumerable.Range(0, (int)i).Select(n => 31_600_000_000 + (ulong)n));
+                await stream.SendAsync(i * 10, Enumerable.Range(0, (int)i).Select(n => 31_650_000_000 + (ulong)n));
             }
 
             await stream.CompleteAsync();

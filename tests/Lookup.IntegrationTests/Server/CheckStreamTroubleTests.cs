@@ -140,7 +140,7 @@ public sealed class CheckStreamTroubleTests
     {
         await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
         await using var stream = await StreamCall.OpenAsync(server, Open);
-        var numbers = Enumerable.Range(0, 8_192).Select(n => 31_600_000_000 + (ulong)n).ToArray();
+        var numbers = Enumerable.Range(0, 8_192).Select(n => 31_650_000_000 + (ulong)n).ToArray();
         var sent = 0;
         using var stop = new CancellationTokenSource();
         var sending = Task.Run(async () =>

@@ -90,7 +90,7 @@ public sealed class CheckTests(LookupServer server) : IClassFixture<LookupServer
     [Fact]
     public async Task Check_CountryWithoutRegime_IsNotCovered()
     {
-        var answer = await server.Lookup.CheckAsync(Samples.Check("+5997123456"));
+        var answer = await server.Lookup.CheckAsync(Samples.Check("+5997151234"));
         Assert.Equal(Verdict.NotCovered, answer.Decision.Verdict);
         Assert.Equal(ReasonCode.NoRegime, answer.Decision.Reasons[0].Code);
         Assert.Null(answer.Decision.ReusableUntil);

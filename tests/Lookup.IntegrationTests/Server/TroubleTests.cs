@@ -127,7 +127,7 @@ public sealed class TroubleTests : IAsyncLifetime
         var fail = true;
         _store.Trouble = _ => fail ? throw new StoreUnavailableException(StoreFault.Unreachable, "Gone.") : Task.CompletedTask;
         await Task.Delay(_server.Options.FreshnessBoundMs * 2);
-        var notCovered = Samples.Check("+5997123456");
+        var notCovered = Samples.Check("+5997151234");
         var error = await Assert.ThrowsAsync<RpcException>(() => _server.Lookup.CheckAsync(notCovered).ResponseAsync);
         Assert.Equal(StatusCode.Unavailable, error.StatusCode);
 

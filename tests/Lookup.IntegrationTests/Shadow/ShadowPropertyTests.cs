@@ -155,7 +155,7 @@ public sealed class ShadowPropertyTests
     private static string Number(Random random, int index)
     {
         var prefix = Prefixes[random.Next(Prefixes.Length)];
-        var length = prefix switch { "+316" or "+336" or "+34612" => 12, "+1212555" => 12, _ => 13 };
+        var length = prefix switch { "+316" or "+336" or "+34612" => 12, "+1212555" => 12, "+49151" => 14, _ => 13 };
         return prefix + (1_000_000 + (index * 7)).ToString(System.Globalization.CultureInfo.InvariantCulture).PadLeft(length - prefix.Length, '1')[^(length - prefix.Length)..];
     }
 

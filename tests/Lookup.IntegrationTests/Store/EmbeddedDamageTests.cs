@@ -159,7 +159,7 @@ public sealed class EmbeddedDamageTests : IDisposable
     // Null: not answered.
     private static async Task<bool?> HasObjectionAsync(EmbeddedStore store, int writer, int number)
     {
-        var key = store.Cipher.Encrypt(new PhoneNumber(31_600_000_000UL + (ulong)((writer * 1_000_000) + number)));
+        var key = store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)((writer * 1_000_000) + number)));
         try
         {
             return (await store.ReadAsync(key, new[] { Sample.ObjectionId() }, Ct)).Values[0] is not null;

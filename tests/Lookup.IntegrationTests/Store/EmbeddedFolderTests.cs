@@ -229,7 +229,7 @@ public sealed class EmbeddedFolderTests : IDisposable
 
     private static StoredFact Objection(EmbeddedStore store, int number) => Sample.Objection(0) with { Key = Key(store, number) };
 
-    private static NumberKey Key(EmbeddedStore store, int number) => store.Cipher.Encrypt(new PhoneNumber(31_600_000_000UL + (ulong)number));
+    private static NumberKey Key(EmbeddedStore store, int number) => store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)number));
 
     private static Task<WriteResult> WriteAsync(EmbeddedStore store, int number) => store.WriteAsync([Objection(store, number)], Ct);
 

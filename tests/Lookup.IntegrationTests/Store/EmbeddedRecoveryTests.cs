@@ -31,7 +31,7 @@ public sealed class EmbeddedRecoveryTests : IDisposable
         {
             for (var i = 0; i < acknowledged[writer]; i++)
             {
-                var key = store.Cipher.Encrypt(new PhoneNumber(31_600_000_000UL + (ulong)((writer * 1_000_000) + i)));
+                var key = store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)((writer * 1_000_000) + i)));
                 Assert.NotNull((await store.ReadAsync(key, new[] { Sample.ObjectionId() }, Token)).Values[0]);
             }
         }
@@ -168,5 +168,5 @@ public sealed class EmbeddedRecoveryTests : IDisposable
     private Task<EmbeddedStore> OpenAsync() => EmbeddedStore.StartAsync(Options, null, TimeProvider.System, Token);
 
     private static StoredFact Objection(EmbeddedStore store, int number, string? detail) =>
-        Sample.Objection(number, detail: detail) with { Key = store.Cipher.Encrypt(new PhoneNumber(31_600_000_000UL + (ulong)number)) };
+        Sample.Objection(number, detail: detail) with { Key = store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)number)) };
 }

@@ -432,7 +432,7 @@ public sealed class KeyChangeTests : IDisposable
         Assert.Equal(0, (await store.ProbeAsync(Token)).Facts);
     }
 
-    private static PhoneNumber Number(int n) => new(31_600_000_000UL + (ulong)n);
+    private static PhoneNumber Number(int n) => new(31_650_000_000UL + (ulong)n);
 
     private static FactId Id(string organisation) => Sample.ObjectionId(organisation);
 

@@ -205,7 +205,7 @@ public sealed class RevertTests
 
     private static StoredFact Without(StoredFact fact) => fact with
     {
-        Key = Sample.Key((int)(Sample.Cipher.Decrypt(fact.Key).Value - 31_600_000_000UL) + Numbers),
+        Key = Sample.Key((int)(Sample.Cipher.Decrypt(fact.Key).Value - 31_650_000_000UL) + Numbers),
     };
 
     private static StoredFact RandomFact(Random random, uint[] sources)

@@ -163,7 +163,7 @@ public sealed class SnapshotLoadTests
                 (key, value) =>
                 {
                     if (Timeline.TryAsOf(FactKind.Registration, value, at, out var entry) == AsOf.Found && !entry.Withdrawn)
-                        listed.Add((int)(Sample.Cipher.Decrypt(key).Value - 31_600_000_000UL), entry.Categories);
+                        listed.Add((int)(Sample.Cipher.Decrypt(key).Value - 31_650_000_000UL), entry.Categories);
                 },
                 Token);
         }

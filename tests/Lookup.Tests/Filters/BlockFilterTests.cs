@@ -125,7 +125,7 @@ public class BlockFilterTests
         const int Numbers = 60_000;
         using var cipher = new NumberCipher(new byte[32]);
         var keys = new NumberKey[2 * Numbers];
-        cipher.Encrypt([.. Enumerable.Range(0, keys.Length).Select(i => 31600000000UL + (ulong)i)], keys);
+        cipher.Encrypt([.. Enumerable.Range(0, keys.Length).Select(i => 31650000000UL + (ulong)i)], keys);
         var filter = new BlockFilter(BlockFilter.BlocksFor(Numbers * factsOfEach));
         var ids = Enumerable.Range(0, factsOfEach).Select(i => new FactId(FactKind.Consent, (byte)(i + 1), Scope.Of("acme"))).ToArray();
         foreach (var key in keys[..Numbers])

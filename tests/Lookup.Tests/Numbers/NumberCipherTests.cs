@@ -57,7 +57,7 @@ public sealed class NumberCipherTests : IDisposable
     [InlineData(5000)]
     public void Encrypt_Batch_EqualsSingleCalls(int count)
     {
-        var numbers = Enumerable.Range(0, count).Select(i => 31600000000UL + (ulong)(i * 7919)).ToArray();
+        var numbers = Enumerable.Range(0, count).Select(i => 31650000000UL + (ulong)(i * 7919)).ToArray();
         var keys = new NumberKey[count + 1];
         _cipher.Encrypt(numbers, keys);
         Assert.Equal(numbers.Select(number => _cipher.Encrypt(new PhoneNumber(number))), keys[..count]);
@@ -71,12 +71,12 @@ public sealed class NumberCipherTests : IDisposable
     [Fact]
     public async Task Encrypt_ManyThreads_GivesTheSameKeys()
     {
-        var expected = Enumerable.Range(0, 2000).Select(i => _cipher.Encrypt(new PhoneNumber(31600000000UL + (ulong)i))).ToArray();
+        var expected = Enumerable.Range(0, 2000).Select(i => _cipher.Encrypt(new PhoneNumber(31650000000UL + (ulong)i))).ToArray();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
         {
             for (var i = 0; i < expected.Length; i++)
             {
-                Assert.Equal(expected[i], _cipher.Encrypt(new PhoneNumber(31600000000UL + (ulong)i)));
+                Assert.Equal(expected[i], _cipher.Encrypt(new PhoneNumber(31650000000UL + (ulong)i)));
             }
         })));
     }
@@ -131,7 +131,7 @@ public sealed class NumberCipherTests : IDisposable
         {
             for (var i = 0UL; i < 1000; i++)
             {
-                mixed ^= _cipher.Encrypt(new PhoneNumber(31600000000UL + i)).Low;
+                mixed ^= _cipher.Encrypt(new PhoneNumber(31650000000UL + i)).Low;
             }
         });
         Assert.Equal(0, allocated);

@@ -60,7 +60,7 @@ public class NumberKeyTests
     {
         using var cipher = new NumberCipher(new byte[32]);
         var keys = new NumberKey[65_536];
-        cipher.Encrypt([.. Enumerable.Range(0, keys.Length).Select(i => 31600000000UL + (ulong)i)], keys);
+        cipher.Encrypt([.. Enumerable.Range(0, keys.Length).Select(i => 31650000000UL + (ulong)i)], keys);
         Assert.InRange(keys.CountBy(key => key.Bucket).Max(pair => pair.Value), 2, 12);
         Assert.All(keys.CountBy(key => key.Partition(16)), pair => Assert.InRange(pair.Value, 3800, 4400));
     }

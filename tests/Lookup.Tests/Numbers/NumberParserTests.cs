@@ -70,7 +70,7 @@ public class NumberParserTests
     [InlineData("*31#0612345678", "NL", NumberFault.InvalidCharacter)]
     [InlineData("+31612345678;+31612345679", null, NumberFault.InvalidCharacter)]
     [InlineData("+31612345678 +31612345679", null, NumberFault.InvalidCharacter)]
-    [InlineData("0612345678 / 0612345679", "NL", NumberFault.TooLong)]
+    [InlineData("0612345678 / 0612345679", "NL", NumberFault.SecondNumber)]
     [InlineData("112", "NL", NumberFault.EmergencyOrShort)]
     [InlineData("911", "US", NumberFault.EmergencyOrShort)]
     [InlineData("1233", "NL", NumberFault.EmergencyOrShort)]

@@ -1,0 +1,177 @@
+namespace Lookup.Core.Numbers;
+
+/// <summary>
+/// Compiles the regular expressions of libphonenumber's metadata to sets of digit strings. They consist of digits, <c>\d</c>,
+/// classes, groups, alternatives and repetitions with an upper bound; anything else throws.
+/// </summary>
+internal ref struct DigitPattern
+{
+    private readonly ReadOnlySpan<char> _pattern;
+    private readonly DigitSets _sets;
+    private int _at;
+
+    private DigitPattern(ReadOnlySpan<char> pattern, DigitSets sets)
+    {
+        _pattern = pattern;
+        _sets = sets;
+    }
+
+    /// <summary>The strings that the pattern matches as a whole, each followed by a string of <paramref name="rest"/>.</summary>
+    /// <exception cref="FormatException">The pattern contains something that plans are not written with.</exception>
+    internal static int Compile(string pattern, DigitSets sets, int rest = DigitSets.Empty)
+    {
+        var reader = new DigitPattern(pattern, sets);
+        var parsed = reader.Alternatives();
+        if (reader._at < pattern.Length)
+            throw reader.Unexpected();
+        return Build(parsed, sets, rest);
+    }
+
+    // Built from the end: what follows a part is known when the part is built.
+    private static int Build(Part part, DigitSets sets, int rest)
+    {
+        switch (part)
+        {
+            case OneDigit one:
+                return sets.Then(one.Digits, rest);
+            case Sequence sequence:
+                for (var i = sequence.Parts.Count - 1; i >= 0; i--)
+                {
+                    rest = Build(sequence.Parts[i], sets, rest);
+                }
+
+                return rest;
+            case Choice choice:
+                var union = DigitSets.None;
+                foreach (var alternative in choice.Parts)
+                {
+                    union = sets.Union(union, Build(alternative, sets, rest));
+                }
+
+                return union;
+            case Repetition repetition:
+                var repeated = rest;
+                for (var i = repetition.Most; i > 0; i--)
+                {
+                    // Each repetition beyond the least number may be left out.
+                    var once = Build(repetition.Of, sets, repeated);
+                    repeated = i > repetition.Least ? sets.Union(once, rest) : once;
+                }
+
+                return repeated;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(part));
+        }
+    }
+
+    private Part Alternatives()
+    {
+        List<Part> choices = [Parts()];
+        while (Takes('|'))
+        {
+            choices.Add(Parts());
+        }
+
+        return choices.Count == 1 ? choices[0] : new Choice(choices);
+    }
+
+    private Sequence Parts()
+    {
+        List<Part> parts = [];
+        while (_at < _pattern.Length && _pattern[_at] is not ('|' or ')'))
+        {
+            parts.Add(Quantified(One()));
+        }
+
+        return new Sequence(parts);
+    }
+
+    private Part One()
+    {
+        var c = _pattern[_at++];
+        if (char.IsAsciiDigit(c))
+            return new OneDigit(1 << (c - '0'));
+        if (c == '\\' && Takes('d'))
+            return new OneDigit(DigitSets.AllDigits);
+        if (c == '[')
+            return Class();
+        if (c != '(')
+        {
+            _at--;
+            throw Unexpected();
+        }
+
+        if (Takes('?') && !Takes(':'))
+            throw Unexpected();
+        var inner = Alternatives();
+        return Takes(')') ? inner : throw Unexpected();
+    }
+
+    private OneDigit Class()
+    {
+        var digits = 0;
+        while (!Takes(']'))
+        {
+            if (Takes('\\'))
+            {
+                digits |= Takes('d') ? DigitSets.AllDigits : throw Unexpected();
+                continue;
+            }
+
+            var first = Digit();
+            var last = Takes('-') ? Digit() : first;
+            for (var digit = first; digit <= last; digit++)
+            {
+                digits |= 1 << digit;
+            }
+        }
+
+        return new OneDigit(digits);
+    }
+
+    private Part Quantified(Part part)
+    {
+        if (Takes('?'))
+            return new Repetition(part, 0, 1);
+        if (!Takes('{'))
+            return part;
+        var least = Number();
+        var most = Takes(',') ? Number() : least;
+        return Takes('}') && least <= most ? new Repetition(part, least, most) : throw Unexpected();
+    }
+
+    private int Number()
+    {
+        var number = Digit();
+        while (_at < _pattern.Length && char.IsAsciiDigit(_pattern[_at]))
+        {
+            number = (number * 10) + Digit();
+        }
+
+        return number;
+    }
+
+    private int Digit() =>
+        _at < _pattern.Length && char.IsAsciiDigit(_pattern[_at]) ? _pattern[_at++] - '0' : throw Unexpected();
+
+    private bool Takes(char c)
+    {
+        if (_at == _pattern.Length || _pattern[_at] != c)
+            return false;
+        _at++;
+        return true;
+    }
+
+    private readonly FormatException Unexpected() =>
+        new($"The number pattern '{_pattern}' cannot be read at character {_at + 1}.");
+
+    private abstract record Part;
+
+    private sealed record OneDigit(int Digits) : Part;
+
+    private sealed record Sequence(List<Part> Parts) : Part;
+
+    private sealed record Choice(List<Part> Parts) : Part;
+
+    private sealed record Repetition(Part Of, int Least, int Most) : Part;
+}

@@ -1,0 +1,199 @@
+using System.Globalization;
+using PhoneNumbers;
+
+namespace Lookup.Core.Numbers;
+
+/// <summary>
+/// The numbering plans of all calling codes as one set of digit strings, from libphonenumber's metadata. A number is in it if the
+/// library says that it is valid and can be dialled from anywhere, with these exceptions: voice mailboxes, which are nobody's telephone, a trunk 0 behind the
+/// calling code, San Marino by Italy's code and overseas France by France's are left out; <see cref="Additions"/> are put in.
+/// </summary>
+internal sealed class NumberPlanSource
+{
+    // The library's region of calling codes that belong to no country.
+    private const string NonGeographical = "001";
+
+    // San Marino's lines can be called as +39 0549... and as +378 0549...: the latter is their value.
+    private const int Italy = 39;
+    private const string SanMarinoInItaly = "0549";
+
+    // Lines and mobile numbers overseas are called by codes of their own. Those of Saint-Pierre begin with its code in France.
+    private const int France = 33;
+    private const string SaintPierreInFrance = @"508[2-9]\d{5}";
+    private const string OverseasLines = @"[2567]\d{8}";
+
+    /// <summary>Numbers that exist, or are set aside for fiction and tests, but are not in the metadata: calling code and pattern.</summary>
+    internal static readonly (int CallingCode, string Pattern)[] Additions =
+    [
+        // Area codes of the United States in service (nationalnanpa.com).
+        (1, @"357[2-9]\d{6}"),
+        (1, @"436[2-9]\d{6}"),
+        (1, @"457[2-9]\d{6}"),
+        (1, @"465[2-9]\d{6}"),
+        (1, @"471[2-9]\d{6}"),
+        (1, @"483[2-9]\d{6}"),
+        (1, @"624[2-9]\d{6}"),
+        (1, @"729[2-9]\d{6}"),
+        (1, @"837[2-9]\d{6}"),
+        (1, @"861[2-9]\d{6}"),
+        (1, @"924[2-9]\d{6}"),
+        // Ofcom, "Telephone numbers for use in TV and radio drama programmes"; the metadata knows the other ranges.
+        (44, @"1632960\d{3}"),
+        (44, @"7700900\d{3}"),
+        // Arcep: numbers for audiovisual works; likewise.
+        (33, @"63998\d{4}"),
+    ];
+
+    /// <summary>Compiles the metadata.</summary>
+    /// <exception cref="FormatException">A pattern cannot be read.</exception>
+    internal NumberPlanSource()
+    {
+        var util = PhoneNumberUtil.GetInstance();
+        foreach (var code in util.GetSupportedCallingCodes())
+        {
+            var trunkZero = HasTrunkZero(util, code);
+            var national = Sets.Union(National(util, code), Added(code));
+            if (trunkZero)
+                national = Sets.Except(national, Sets.Then(1, Sets.UpTo(PhoneNumber.MaxDigits)));
+            if (code == Italy)
+                national = Sets.Except(national, DigitPattern.Compile(SanMarinoInItaly, Sets, Sets.UpTo(PhoneNumber.MaxDigits)));
+            var digits = code < 10 ? 1 : code < 100 ? 2 : 3;
+            if (code == France)
+                national = Sets.Except(national, Overseas(util));
+            national = Sets.Intersect(national, Sets.UpTo(PhoneNumber.MaxDigits - digits));
+            var width = (int)Digits.PowersOfTen[3 - digits];
+            Codes.AsSpan(code * width, width).Fill(new NumberPlan.CallingCode((short)code, Lengths(national), trunkZero));
+            Numbers = Sets.Union(Numbers, DigitPattern.Compile(code.ToString(CultureInfo.InvariantCulture), Sets, national));
+        }
+    }
+
+    /// <summary>Holds <see cref="Numbers"/>.</summary>
+    internal DigitSets Sets { get; } = new();
+
+    /// <summary>The numbers, each as calling code and national number.</summary>
+    internal int Numbers { get; } = DigitSets.None;
+
+    /// <summary>The calling code of each first three digits.</summary>
+    internal NumberPlan.CallingCode[] Codes { get; } = new NumberPlan.CallingCode[1000];
+
+    // As PhoneNumberUtil.IsValidNumber: a region that has leading digits is the only one for numbers that begin so; of the
+    // others the first one that knows the number.
+    private int National(PhoneNumberUtil util, int code)
+    {
+        var numbers = DigitSets.None;
+        var claimed = DigitSets.None;
+        foreach (var region in util.GetRegionCodesForCountryCode(code))
+        {
+            var metadata = MetadataOf(util, code, region);
+            var ofRegion = Sets.Except(OfRegion(metadata), claimed);
+            if (metadata.HasLeadingDigits)
+            {
+                var leading = DigitPattern.Compile(metadata.LeadingDigits, Sets, Sets.UpTo(PhoneNumber.MaxDigits));
+                ofRegion = Sets.Intersect(ofRegion, leading);
+                claimed = Sets.Union(claimed, leading);
+            }
+
+            numbers = Sets.Union(numbers, ofRegion);
+        }
+
+        // The lengths of the main country hold for all; others are dialled locally (310-xxxx in Canada).
+        return Sets.Intersect(numbers, OfLengths(MetadataOf(util, code, util.GetRegionCodesForCountryCode(code)[0]).GeneralDesc.PossibleLengthList));
+    }
+
+    private static PhoneMetadata MetadataOf(PhoneNumberUtil util, int code, string region) =>
+        region == NonGeographical ? util.GetMetadataForNonGeographicalRegion(code) : util.GetMetadataForRegion(region);
+
+    private int Overseas(PhoneNumberUtil util)
+    {
+        var numbers = DigitPattern.Compile(SaintPierreInFrance, Sets);
+        foreach (var code in (ReadOnlySpan<int>)[262, 508, 590, 594, 596])
+        {
+            numbers = Sets.Union(numbers, Sets.Intersect(National(util, code), DigitPattern.Compile(OverseasLines, Sets)));
+        }
+
+        return numbers;
+    }
+
+    private int OfRegion(PhoneMetadata metadata)
+    {
+        PhoneNumberDesc[] types =
+        [
+            metadata.FixedLine, metadata.Mobile, metadata.TollFree, metadata.PremiumRate, metadata.SharedCost,
+            metadata.PersonalNumber, metadata.Voip, metadata.Pager, metadata.Uan,
+        ];
+        var ofTypes = DigitSets.None;
+        foreach (var type in types)
+        {
+            if (type.HasNationalNumberPattern)
+                ofTypes = Sets.Union(ofTypes, Of(type));
+        }
+
+        return Sets.Intersect(ofTypes, Of(metadata.GeneralDesc));
+    }
+
+    private int Of(PhoneNumberDesc type)
+    {
+        var numbers = DigitPattern.Compile(type.NationalNumberPattern, Sets);
+        var lengths = type.PossibleLengthList;
+        return lengths.Count == 0 ? numbers : Sets.Intersect(numbers, OfLengths(lengths));
+    }
+
+    private int OfLengths(IList<int> lengths)
+    {
+        var numbers = DigitSets.None;
+        foreach (var length in lengths)
+        {
+            var any = DigitSets.Empty;
+            for (var i = 0; i < length; i++)
+            {
+                any = Sets.Then(DigitSets.AllDigits, any);
+            }
+
+            numbers = Sets.Union(numbers, any);
+        }
+
+        return numbers;
+    }
+
+    private int Added(int code)
+    {
+        var numbers = DigitSets.None;
+        foreach (var (callingCode, pattern) in Additions)
+        {
+            if (callingCode == code)
+                numbers = Sets.Union(numbers, DigitPattern.Compile(pattern, Sets));
+        }
+
+        return numbers;
+    }
+
+    private ushort Lengths(int numbers)
+    {
+        var lengths = 0;
+        HashSet<int> level = [numbers];
+        for (var length = 0; level.Count > 0; length++)
+        {
+            if (level.Any(Sets.HasEmpty))
+                lengths |= 1 << length;
+            level = [.. level.SelectMany(set => Enumerable.Range(0, 10).Select(digit => Sets.After(set, digit))).Where(set => set != DigitSets.None)];
+        }
+
+        return (ushort)lengths;
+    }
+
+    // The prefix for parsing is a regular expression, and making those of all countries takes longer than all else here.
+    // Where 0 is its first alternative, it is dialled without being the prefix that numbers are shown with (Belarus).
+    private static bool HasTrunkZero(PhoneNumberUtil util, int code)
+    {
+        foreach (var region in util.GetRegionCodesForCountryCode(code))
+        {
+            if (util.GetMetadataForRegion(region) is { } metadata
+                && (metadata.NationalPrefix == "0" || metadata.NationalPrefixForParsing.StartsWith("0|", StringComparison.Ordinal)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

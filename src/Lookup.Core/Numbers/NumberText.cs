@@ -1,0 +1,144 @@
+using System.Buffers;
+using System.Globalization;
+
+namespace Lookup.Core.Numbers;
+
+/// <summary>
+/// The digits of a text and how they were grouped. Separators are all that libphonenumber accepts, white space and invisible
+/// characters; everything else is a fault.
+/// </summary>
+internal ref struct NumberText
+{
+    private const char LeftToRightMark = '\u200E';
+    private const char SoftHyphen = '\u00AD';
+
+    // As VALID_PUNCTUATION of libphonenumber, without its x, which is more often an extension or a wildcard.
+    private static readonly SearchValues<char> Dots = SearchValues.Create(".\uFF0E");
+    private static readonly SearchValues<char> Slashes = SearchValues.Create("/\uFF0F~\u2053\u223C\uFF5E");
+    private static readonly SearchValues<char> Hyphens = SearchValues.Create("-\u2212\u30FC");
+    private static readonly SearchValues<char> Opening = SearchValues.Create("([\uFF08\uFF3B");
+    private static readonly SearchValues<char> Closing = SearchValues.Create(")]\uFF09\uFF3D");
+    private static readonly SearchValues<char> Wildcards = SearchValues.Create("*?%xX");
+    private static readonly SearchValues<char> BeforeWildcards = SearchValues.Create("+0123456789-. ()/");
+    private static readonly SearchValues<char> Quantity = SearchValues.Create("0123456789.,");
+
+    private readonly Span<char> _digits;
+    private readonly Span<Group> _groups;
+    private int _length;
+    private int _count;
+
+    /// <summary>Takes the room for a text of as many characters.</summary>
+    internal NumberText(Span<char> digits, Span<Group> groups)
+    {
+        _digits = digits;
+        _groups = groups;
+    }
+
+    /// <summary>What stands before a group of digits; the last character that is not white space decides.</summary>
+    internal enum Separator : byte
+    {
+        None,
+        Space,
+        Dot,
+        Slash,
+        Hyphen,
+        LineBreak,
+    }
+
+    /// <summary>A plus if there is one, and digits 0 to 9.</summary>
+    internal readonly ReadOnlySpan<char> Digits => _digits[.._length];
+
+    /// <summary>The digits, in the groups that separators make.</summary>
+    internal readonly ReadOnlySpan<Group> Groups => _groups[.._count];
+
+    /// <summary>The digits of a group.</summary>
+    internal readonly ReadOnlySpan<char> DigitsOf(int group) => _digits[_groups[group].Start..EndOf(group)];
+
+    private readonly int EndOf(int group) => group + 1 < _count ? _groups[group + 1].Start : _length;
+
+    /// <summary>Reads a text.</summary>
+    internal NumberFault Read(ReadOnlySpan<char> text)
+    {
+        text = text.Trim();
+        var between = Separator.None;
+        byte parentheses = 0;
+        var inside = false;
+        var separated = true;
+        foreach (var c in text)
+        {
+            if (char.IsDigit(c))
+            {
+                if (separated)
+                    _groups[_count++] = new Group((byte)_length, between, inside ? parentheses : (byte)0);
+                separated = false;
+                between = Separator.None;
+                _digits[_length++] = char.IsAsciiDigit(c) ? c : (char)('0' + (int)char.GetNumericValue(c));
+                continue;
+            }
+
+            if (c is '+' or '\uFF0B' && _length == 0)
+            {
+                _digits[_length++] = '+';
+                continue;
+            }
+
+            var separator = SeparatorOf(c);
+            if (separator != Separator.None)
+                between = separator == Separator.Space && between != Separator.None ? between : separator;
+            else if (Opening.Contains(c))
+                (inside, parentheses) = (true, (byte)(parentheses + 1));
+            else if (Closing.Contains(c))
+                inside = false;
+            else if (!IsInvisible(c))
+                return FaultOf(text, c);
+            else
+                continue;
+            separated = true;
+        }
+
+        return _length == 0 ? NumberFault.Empty : NumberFault.None;
+    }
+
+    private static Separator SeparatorOf(char c) =>
+        c is '\r' or '\n' or '\v' or '\f' or '\u0085' or '\u2028' or '\u2029' ? Separator.LineBreak
+        : char.IsWhiteSpace(c) ? Separator.Space
+        : Dots.Contains(c) ? Separator.Dot
+        : Slashes.Contains(c) ? Separator.Slash
+        : Hyphens.Contains(c) || CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.DashPunctuation ? Separator.Hyphen
+        : Separator.None;
+
+    // Marks of writing direction and joiners come along when numbers are copied from pages.
+    private static bool IsInvisible(char c) =>
+        c == SoftHyphen || (c >= LeftToRightMark && CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.Format)
+        || c is '\u200B' or '\u200C' or '\u200D';
+
+    // The reason that helps most: what spreadsheets and dialers write has a name of its own.
+    private static NumberFault FaultOf(ReadOnlySpan<char> text, char c) =>
+        IsScientific(text) ? NumberFault.ScientificNotation
+        : IsPattern(text) ? NumberFault.Pattern
+        : char.IsLetter(c) ? NumberFault.Letters
+        : NumberFault.InvalidCharacter;
+
+    // 3.16123E+10, 3,16123e10
+    private static bool IsScientific(ReadOnlySpan<char> text)
+    {
+        var e = text.IndexOfAny('E', 'e');
+        return e > 0 && e < text.Length - 1
+            && !text[..e].ContainsAnyExcept(Quantity)
+            && !text[(e + 1)..].TrimStart("+-").ContainsAnyExceptInRange('0', '9')
+            && char.IsAsciiDigit(text[^1]);
+    }
+
+    // 202*, 202XXXXXXX, +3120%
+    private static bool IsPattern(ReadOnlySpan<char> text)
+    {
+        var digits = text.LastIndexOfAnyExcept(Wildcards) + 1;
+        return digits > 0 && digits < text.Length && !text[..digits].ContainsAnyExcept(BeforeWildcards);
+    }
+
+    /// <summary>Digits that stand together.</summary>
+    /// <param name="Start">Place of the first one among <see cref="NumberText.Digits"/>.</param>
+    /// <param name="Before">What stands before them.</param>
+    /// <param name="Parentheses">In which pair of parentheses or brackets they stand, from 1; 0 for none.</param>
+    internal readonly record struct Group(byte Start, Separator Before, byte Parentheses);
+}

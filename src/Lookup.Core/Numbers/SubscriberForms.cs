@@ -1,0 +1,104 @@
+// For: giving one subscriber one value.
+//
+// Some lines are written by several numbers that a network would connect to the same telephone. An objection to one of them
+// counts only if all become the same value. Each form here is none of its country's plan as it stands, so no number of
+// anybody else is changed.
+//
+//   Italy          mobile numbers had a 0 in front until 2001 (+39 0333...); fixed lines keep theirs, and often lose it (+39 6...).
+//   San Marino     +39 0549... and +378 without the 0549 are +378 0549...
+//   France         one national plan with its overseas departments: 0692... is +262 692..., 0508... is +508 without the 508.
+//   Mexico         a 1 in front of mobile numbers until 2019 (+52 1...), and the prefixes 01, 044 and 045.
+//   Argentina      a 15 behind the area code of mobile numbers within the country is a 9 before it from abroad.
+using System.Globalization;
+using PhoneNumbers;
+
+namespace Lookup.Core.Numbers;
+
+internal static class SubscriberForms
+{
+    private static readonly string[] FrenchCodes = ["33", "262", "508", "590", "594", "596"];
+    private static readonly string[] MexicanPrefixes = ["044", "045", "01", "1"];
+
+    /// <summary>Finds the number for which another form stands.</summary>
+    /// <param name="digits">Calling code and national number, which are no number as they stand.</param>
+    /// <param name="isNational">The text gave no calling code: the region's did.</param>
+    /// <param name="number">The number.</param>
+    internal static bool TryFind(string digits, bool isNational, out PhoneNumber number)
+    {
+        number = default;
+        var code = NumberPlan.CallingCodeOf(digits).ToString(CultureInfo.InvariantCulture);
+        if (!digits.StartsWith(code, StringComparison.Ordinal))
+            return false;
+        var national = digits[code.Length..];
+        switch (code)
+        {
+            case "39":
+                return OfItaly(national, out number);
+            case "378":
+                return OfSanMarino(national, out number);
+            case "52":
+                foreach (var prefix in MexicanPrefixes)
+                {
+                    if (national.StartsWith(prefix, StringComparison.Ordinal) && Take(code, national[prefix.Length..], out number))
+                        return true;
+                }
+
+                return false;
+            case "54":
+                return OfArgentina(digits, out number);
+            case "33" or "508":
+                return OfFrance(code, national, out number);
+            default:
+                return isNational && FrenchCodes.Contains(code) && OfFrance(code, national, out number);
+        }
+    }
+
+    private static bool OfItaly(string national, out PhoneNumber number)
+    {
+        if (national.StartsWith("0549", StringComparison.Ordinal))
+            return Take("378", national, out number);
+        return national.StartsWith("03", StringComparison.Ordinal) ? Take("39", national[1..], out number)
+            : national.StartsWith("549", StringComparison.Ordinal) && Take("378", "0" + national, out number) ? true
+            : Take("39", "0" + national, out number);
+    }
+
+    private static bool OfSanMarino(string national, out PhoneNumber number) =>
+        Take("378", "0549" + national, out number) || Take("378", "0" + national, out number);
+
+    private static bool OfFrance(string code, string national, out PhoneNumber number)
+    {
+        number = default;
+        if (national.Length != 9)
+            return false;
+        if (national.StartsWith("508", StringComparison.Ordinal) && Take("508", national[3..], out number))
+            return true;
+        // Special numbers have the same form in several departments; then none is taken.
+        var found = 0;
+        foreach (var other in FrenchCodes)
+        {
+            if (other != code && Take(other, national, out var one))
+                (number, found) = (one, found + 1);
+        }
+
+        return found == 1;
+    }
+
+    // The library knows how long each area code is, and so where the 15 can stand.
+    private static bool OfArgentina(string digits, out PhoneNumber number)
+    {
+        number = default;
+        var util = PhoneNumberUtil.GetInstance();
+        try
+        {
+            var e164 = util.Format(util.Parse("+" + digits, null), PhoneNumberFormat.E164);
+            return PhoneNumber.TryParse(e164, out number, out _);
+        }
+        catch (NumberParseException)
+        {
+            return false;
+        }
+    }
+
+    private static bool Take(string code, string national, out PhoneNumber number) =>
+        PhoneNumber.TryParse($"+{code}{national}", out number, out _);
+}
