@@ -68,7 +68,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         NumberKey[] key = [.. numbers.SelectMany(cipher.EncryptByAll)];
         var caller = access.CallerOf(context);
         // An erasure is shown to everybody, so whoever lists receipts learns of those.
-        access.Note(caller, number.Value);
+        access.Note(caller, numbers[0].Value);
         var response = new V1.ListReceiptsResponse();
         await ReadAsync(
             () =>
