@@ -11,6 +11,7 @@ if (OpenFileLimit.Fault(OpenFileLimit.NeededByProgram) is { } fault)
     return ExitCodes.Error;
 }
 
+PrivateFiles.Use();
 var raw = StandardOutput.Open();
 var output = Console.IsOutputRedirected ? TextWriter.Synchronized(new StreamWriter(raw, new UTF8Encoding(false)) { AutoFlush = true }) : Console.Out;
 return await CliApp.RunAsync(args, new Shell(output, Console.Error, Console.OpenStandardInput(), BootTimeClock.Instance, raw), CancellationToken.None);

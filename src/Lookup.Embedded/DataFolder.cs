@@ -111,6 +111,7 @@ internal sealed class DataFolder : IDisposable
         {
             full = path is null ? Private("lookup-memory-") : System.IO.Path.GetFullPath(path);
             var isMade = Make(full);
+            PrivateFiles.Close(full);
             if (!OperatingSystem.IsWindows() && path is null)
                 File.SetUnixFileMode(full, OwnerOnly);
             folderLock = FolderLock.TryTake(full) ?? throw new InvalidOperationException(InUse(full));

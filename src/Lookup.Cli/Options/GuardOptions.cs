@@ -17,7 +17,7 @@ internal sealed class GuardOptions
 {
     private readonly Option<CredentialRule?> _credentials = new("--credentials")
     {
-        Description = "Whether callers must show a credential: required, or none (only on a loopback address, where it is the default).",
+        Description = "Whether callers must show a credential: required, or none (on a loopback address only, and the default there without proxy, TLS and tokens).",
         HelpName = "RULE",
     };
 
@@ -36,7 +36,7 @@ internal sealed class GuardOptions
 
     private readonly Option<bool> _proxy = new("--behind-proxy")
     {
-        Description = "A proxy that callers trust ends TLS, and nobody else reaches the service: plain text on any address. Credentials stay required.",
+        Description = "A proxy that callers trust ends TLS, and nobody else reaches the service: plain text on any address. Credentials are required, on a loopback address too.",
     };
 
     private readonly Option<string?> _issuer = new("--jwt-issuer") { Description = "Issuer of tokens (JWT): they are credentials, too.", HelpName = "URL" };

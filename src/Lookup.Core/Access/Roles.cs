@@ -16,9 +16,12 @@ public enum Roles : byte
     /// <summary>Follow changes.</summary>
     Watch = 4,
 
-    /// <summary>Organisations, registers, imports, erasures, credentials and grants, metrics.</summary>
+    /// <summary>Organisations, registers, imports, erasures, credentials and grants; also the operations page and metrics.</summary>
     Admin = 8,
 
+    /// <summary>The operations page and metrics.</summary>
+    Observe = 16,
+
     /// <summary>All of them.</summary>
-    All = Check | Write | Watch | Admin,
+    All = Check | Write | Watch | Admin | Observe,
 }

@@ -194,7 +194,7 @@ internal static class FactRules
             faults.Add(new FieldFault("consent.purposes", "Say what the consent is for."));
         if (fact.Purposes.Count > MaxList)
             faults.Add(new FieldFault("consent.purposes", $"More than {MaxList}."));
-        if (fact.Purposes.Any(purpose => purpose is Purpose.None or > Purpose.Service))
+        else if (fact.Purposes.Any(purpose => purpose is Purpose.None or > Purpose.Service))
             faults.Add(new FieldFault("consent.purposes", "One of the purposes is not known."));
         if (fact.FirstContactMonths is < 0 or > MaxMonths)
             faults.Add(new FieldFault("consent.first_contact_months", $"From 0 to {MaxMonths}."));

@@ -63,6 +63,9 @@ internal static class StoreDoctor
         {
             var info = await server.WriteAsync(db => server.InfoAsync(db, ""), cancellation);
             found.Add(new Finding(FindingLevel.Ok, "connection", $"Connected; the server is version {info.GetValueOrDefault("redis_version")}."));
+            found.Add(RedisServerCheck.PlainText(server.Server, options) is { } plain
+                ? new Finding(FindingLevel.Warn, "tls", plain)
+                : new Finding(FindingLevel.Ok, "tls", "Nothing passes a network in plain text."));
             var setting = info.ContainsKey("maxmemory_policy") ? null : await RedisServerCheck.SettingAsync(server, "maxmemory-policy", cancellation);
             Server(found, info, setting, options);
             if (await RedisServerCheck.AheadAsync(server, clock, cancellation) is { } ahead)

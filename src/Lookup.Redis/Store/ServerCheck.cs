@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
@@ -75,7 +76,22 @@ internal sealed class RedisServerCheck : ServerCheck
                 info[PolicyField] = policy;
             return Check(info, link.Options);
         }));
-        return [.. warnings.SelectMany(warning => warning).Distinct()];
+        return [.. link.Servers(partitions).Select(server => PlainText(server.Server, link.Options)).OfType<string>().Concat(warnings.SelectMany(warning => warning)).Distinct()];
+    }
+
+    /// <summary>Returns what to say where facts and the password pass a network in plain text; null where they do not.</summary>
+    internal static string? PlainText(EndPoint server, StoreOptions options)
+    {
+        var (isHere, text) = server switch
+        {
+            IPEndPoint ip => (IPAddress.IsLoopback(ip.Address), ip.ToString()),
+            DnsEndPoint name => (name.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase), $"{name.Host}:{name.Port}"),
+            _ => (true, ""),
+        };
+        return isHere || ConfigurationOptions.Parse(options.ConnectionString).Ssl
+            ? null
+            : $"The connection to {text} is not encrypted: whoever can read and change what passes there reads the password and can "
+                + "make any number look free. Use TLS (ssl=true in the connection string), or a network that nobody else reaches.";
     }
 
     internal override async Task<TimeSpan?> ClockAheadAsync(RedisLink link, int partitions, CancellationToken cancellation)

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Text;
 using Google.Protobuf;
 using Grpc.Core;
@@ -60,12 +59,27 @@ internal sealed class AccessControl(
 
         var numbers = chunk.Texts.Count == 0
             ? UnsafeCollectionOperations.AsSpan(chunk.Numbers)
-            : [.. chunk.Texts.Select(text => ulong.TryParse(text.AsSpan().TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0)];
+            : [.. chunk.Texts.Select(DigitsOf)];
         if (RangeWatch.IsWalk(numbers, options.EnumerationNumbers))
         {
             alarm.Raise(caller, numbers[0]);
         }
     }
+
+    // Whatever stands between them, and in whichever form: those that follow on one another do so here.
+    private static ulong DigitsOf(string text)
+    {
+        var digits = 0UL;
+        foreach (var c in text)
+        {
+            digits = char.IsAsciiDigit(c) ? unchecked((digits * 10) + (ulong)(c - '0')) : digits;
+        }
+
+        return digits;
+    }
+
+    /// <summary>Returns why the token that a caller showed no longer counts; null if it does, or if there was none.</summary>
+    internal RpcException? WhyTokenEnded(Caller caller) => caller.SignedBy is { } key ? tokens!.WhyEnded(key) : null;
 
     /// <summary>Credentials and grants within the freshness bound; null where there are none at hand.</summary>
     /// <param name="now">Timestamp of the clock.</param>
@@ -94,17 +108,17 @@ internal sealed class AccessControl(
             }
 
             refusal = null;
-            return tokens.Find(text, now) is { } known && table.TryFindToken(known.Subject, known.Until, now, out caller, out refusal);
+            return tokens.Find(text, now) is { } known && LetIn(context, table.TryFindToken(known, now, out caller, out refusal));
         }
 
         if (shown.Count == 1 && LivePage.IsPage(context.Request) && TryPassword(shown[0], out var password))
         {
-            return table.TryFindKey(password, now, out caller, out refusal);
+            return LetIn(context, table.TryFindKey(password, now, out caller, out refusal));
         }
 
         if (shown.Count == 0 && options.ClientCaFile is not null && ConnectionState.Of(context)?.Certificate(context) is { } identity)
         {
-            return TryFind(identity, table, now, out caller, out refusal);
+            return LetIn(context, TryFind(identity, table, now, out caller, out refusal));
         }
 
         refusal = shown.Count == 0 ? Refusals.NoCredential() : Refusals.UnknownCredential();
@@ -116,7 +130,17 @@ internal sealed class AccessControl(
     internal async Task<Caller> FindAsync(HttpContext context, AccessTable table)
     {
         var known = await tokens!.CheckAsync(context.Request.Headers.Authorization[0]!, context.RequestAborted);
-        return table.TryFindToken(known.Subject, known.Until, Now, out var caller, out var refusal) ? caller : throw refusal;
+        return LetIn(context, table.TryFindToken(known, Now, out var caller, out var refusal)) ? caller! : throw refusal!;
+    }
+
+    private static bool LetIn(HttpContext context, bool isFound)
+    {
+        if (isFound)
+        {
+            ConnectionState.Of(context)?.LetIn();
+        }
+
+        return isFound;
     }
 
     private static bool TryFindKey(

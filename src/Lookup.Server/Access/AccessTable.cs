@@ -54,8 +54,8 @@ internal sealed class AccessTable
     }
 
     /// <summary>Finds who shows a token whose signature, issuer and audience are right.</summary>
-    internal bool TryFindToken(string subject, long until, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal) =>
-        TryFind(_tokens, subject, until, now, out caller, out refusal);
+    internal bool TryFindToken(KnownToken token, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal) =>
+        TryFind(_tokens, token.Subject, token.Until, token.Key, now, out caller, out refusal);
 
     /// <summary>Returns the origin of the secret that a caller used.</summary>
     internal CredentialOrigin OriginOf(Caller caller) =>
@@ -80,7 +80,7 @@ internal sealed class AccessTable
 
     /// <summary>Finds who shows a client certificate that the authority signed.</summary>
     internal bool TryFindCertificate(string name, long until, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal) =>
-        TryFind(_certificates, name, until, now, out caller, out refusal);
+        TryFind(_certificates, name, until, null, now, out caller, out refusal);
 
     /// <summary>What a caller of an earlier state is now, with what it showed then.</summary>
     internal bool TryRenew(Caller known, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal)
@@ -94,7 +94,7 @@ internal sealed class AccessTable
 
         if (known.Proof is not { } proof)
         {
-            return entry.TryUse(entry.Plain.EndingAt(known.Until), now, out caller, out refusal);
+            return entry.TryUse(entry.Plain.EndingAt(known.Until, known.SignedBy), now, out caller, out refusal);
         }
 
         foreach (var one in entry.Secrets)
@@ -114,13 +114,14 @@ internal sealed class AccessTable
         FrozenDictionary<string, Entry> entries,
         string subject,
         long until,
+        string? key,
         long now,
         [NotNullWhen(true)] out Caller? caller,
         [NotNullWhen(false)] out RpcException? refusal)
     {
         if (entries.TryGetValue(subject, out var entry))
         {
-            return entry.TryUse(entry.Plain.EndingAt(until), now, out caller, out refusal);
+            return entry.TryUse(entry.Plain.EndingAt(until, key), now, out caller, out refusal);
         }
 
         (caller, refusal) = (null, Refusals.UnknownCredential());

@@ -12,7 +12,9 @@ namespace Lookup.Server.Access;
 /// <param name="state">What is counted of it.</param>
 /// <param name="until">From when on what was shown no longer counts, in Unix milliseconds.</param>
 /// <param name="proof">The hash of the secret that was shown; null where it was none.</param>
-internal sealed class Caller(string id, Roles roles, Grants grants, CallerState state, long until, byte[]? proof = null) : ICallerFeature
+/// <param name="signedBy">The key that signed the token that was shown; null where it was none.</param>
+internal sealed class Caller(string id, Roles roles, Grants grants, CallerState state, long until, byte[]? proof = null, string? signedBy = null)
+    : ICallerFeature
 {
     /// <summary>Whoever asks where no credential is asked for.</summary>
     internal static Caller Anyone { get; } = new("", Roles.All, Grants.Everything, CallerState.Unlimited, long.MaxValue);
@@ -26,10 +28,13 @@ internal sealed class Caller(string id, Roles roles, Grants grants, CallerState 
 
     internal byte[]? Proof { get; } = proof;
 
+    internal string? SignedBy { get; } = signedBy;
+
     internal Grants Grants { get; } = grants;
 
-    /// <summary>The same, counting for a shorter time.</summary>
-    internal Caller EndingAt(long end) => end >= Until ? this : new Caller(Id, roles, Grants, State, end, Proof);
+    /// <summary>The same, counting for a shorter time, by a token or certificate.</summary>
+    internal Caller EndingAt(long end, string? key = null) =>
+        end >= Until && key is null ? this : new Caller(Id, roles, Grants, State, Math.Min(end, Until), Proof, key);
 
     internal bool Has(Roles role) => (roles & role) == role;
 

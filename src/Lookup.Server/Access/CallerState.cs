@@ -20,7 +20,7 @@ internal sealed class CallerState
     /// <summary>Most numbers in a chunk; 0: no limit of its own.</summary>
     internal int MaxChunk => Volatile.Read(ref _maxChunk);
 
-    /// <summary>Most streams at a time; 0: no limit of its own.</summary>
+    /// <summary>Most streams at a time; 0: no limit of its own, but a share of what the service takes.</summary>
     internal int MaxStreams => Volatile.Read(ref _maxStreams);
 
     internal void Limit(StoredCredential credential)
@@ -82,10 +82,11 @@ internal sealed class CallerState
     }
 
     /// <summary>Takes a place for a stream.</summary>
-    internal bool TryOpenStream()
+    /// <param name="share">Most streams of a credential that has no limit of its own.</param>
+    internal bool TryOpenStream(int share)
     {
-        var max = MaxStreams;
-        if (Interlocked.Increment(ref _streams) <= max || max == 0)
+        var max = MaxStreams is > 0 and var own ? own : share;
+        if (Interlocked.Increment(ref _streams) <= max)
         {
             return true;
         }

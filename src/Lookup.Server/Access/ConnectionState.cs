@@ -9,7 +9,7 @@ namespace Lookup.Server.Access;
 /// What was found out about who is behind a connection, so that each of its requests costs a comparison and no hash. The header
 /// itself is kept no longer than the web server keeps it for the same connection. Thread-safe.
 /// </summary>
-internal sealed class ConnectionState
+internal sealed class ConnectionState(ConnectionShares.Stranger? stranger = null)
 {
     private const int CharsPerWord = sizeof(ulong) / sizeof(char);
 
@@ -34,7 +34,14 @@ internal sealed class ConnectionState
         return true;
     }
 
-    internal void Keep(string header, AccessTable table, Caller caller) => Volatile.Write(ref _shown, new Shown(header, table, caller));
+    internal void Keep(string header, AccessTable table, Caller caller)
+    {
+        LetIn();
+        Volatile.Write(ref _shown, new Shown(header, table, caller));
+    }
+
+    /// <summary>A request was let in on this connection.</summary>
+    internal void LetIn() => stranger?.LetIn();
 
     /// <summary>Who the client certificate says that it is; null where there is none. Read once: the handshake has checked it.</summary>
     internal CertificateIdentity? Certificate(HttpContext context)

@@ -16,6 +16,7 @@ internal sealed class RangeWatch
 
     private const int BlockBits = 10;
     private const int SlotBits = 3;
+    private const int PlaceBits = 11;
     private const int Words = BlockSize / 64;
     private const ulong Spread = 0x9E3779B97F4A7C15;
 
@@ -50,17 +51,65 @@ internal sealed class RangeWatch
         return (Interlocked.Or(ref _bits[(slot * Words) + (place >> 6)], bit) & bit) == 0 && Interlocked.Increment(ref _seen[slot]) == limit;
     }
 
-    /// <summary>Whether a chunk of a list is a walk: most of its numbers follow closely on the one before.</summary>
+    /// <summary>
+    /// Whether a chunk of a list is a walk: most of its numbers lie close to the one before, upwards or downwards, or enough of them are of one
+    /// block, in whichever order.
+    /// </summary>
+    /// <param name="numbers">E.164 as integers.</param>
+    /// <param name="limit">Numbers of one block that are a walk.</param>
     internal static bool IsWalk(ReadOnlySpan<ulong> numbers, int limit)
     {
         const ulong Close = 4;
-        var close = 0;
-        for (var i = 1; i < numbers.Length; i++)
+        if (numbers.Length < limit)
         {
-            close += numbers[i] - numbers[i - 1] - 1 < Close ? 1 : 0;
+            return false;
         }
 
-        return close >= limit && close > numbers.Length / 2;
+        // Blocks by a hash, of which several may have the same: most chunks have no more than some numbers of each, and are done.
+        Span<ushort> counts = stackalloc ushort[1 << PlaceBits];
+        counts.Clear();
+        var close = 0;
+        var full = -1;
+        var before = numbers[0];
+        foreach (var number in numbers)
+        {
+            var distance = number > before ? number - before : before - number;
+            close += distance - 1 < Close ? 1 : 0;
+            before = number;
+            var place = PlaceOf(number);
+            if (++counts[place] == limit)
+            {
+                full = place;
+            }
+        }
+
+        return (close >= limit && close > numbers.Length / 2) || (full >= 0 && HasWalkedBlock(numbers, counts, limit));
+    }
+
+    private static int PlaceOf(ulong number) => (int)(((number >> BlockBits) * Spread) >> (64 - PlaceBits));
+
+    private static bool HasWalkedBlock(ReadOnlySpan<ulong> numbers, ReadOnlySpan<ushort> counts, int limit)
+    {
+        var blocks = new Dictionary<ulong, HashSet<ulong>>();
+        foreach (var number in numbers)
+        {
+            if (counts[PlaceOf(number)] < limit)
+            {
+                continue;
+            }
+
+            if (!blocks.TryGetValue(number >> BlockBits, out var distinct))
+            {
+                blocks[number >> BlockBits] = distinct = [];
+            }
+
+            if (distinct.Add(number) && distinct.Count >= limit)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }
 

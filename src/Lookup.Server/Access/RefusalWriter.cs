@@ -11,10 +11,14 @@ internal static class RefusalWriter
 {
     private const string Details = "grpc-status-details-bin";
 
+    /// <summary>Returns whether a request expects an answer in the form of gRPC, which needs HTTP/2. It says nothing of what the request may do.</summary>
+    internal static bool IsGrpc(HttpRequest request) =>
+        HttpProtocol.IsHttp2(request.Protocol) && request.ContentType is { } type && type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
+
     internal static Task WriteAsync(HttpContext context, RpcException refusal)
     {
         var response = context.Response;
-        if (StrictJson.Concerns(context))
+        if (!IsGrpc(context.Request))
         {
             if (refusal.StatusCode == StatusCode.Unauthenticated)
             {
@@ -38,6 +42,7 @@ internal static class RefusalWriter
 
     private static int HttpStatus(StatusCode status) => status switch
     {
+        StatusCode.InvalidArgument => StatusCodes.Status400BadRequest,
         StatusCode.Unauthenticated => StatusCodes.Status401Unauthorized,
         StatusCode.PermissionDenied => StatusCodes.Status403Forbidden,
         StatusCode.ResourceExhausted => StatusCodes.Status429TooManyRequests,

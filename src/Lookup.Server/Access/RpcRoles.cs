@@ -3,6 +3,7 @@ using Grpc.AspNetCore.Server;
 using Lookup.Core.Access;
 using Lookup.Server.Services;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace Lookup.Server.Access;
 
@@ -54,10 +55,23 @@ internal static class RpcRoles
         : method.StartsWith(Reflection, StringComparison.Ordinal) ? Roles.None
         : Roles.Admin;
 
-    /// <summary>What an endpoint needs. Those that are no calls are the operations page and the metrics.</summary>
-    internal static Roles Of(Endpoint endpoint, bool isGrpc) =>
+    /// <summary>
+    /// Returns the role that an endpoint needs. The endpoint alone decides it, nothing that a request says of itself. One that is not known
+    /// here is for administrators.
+    /// </summary>
+    internal static Roles Of(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } call ? Of(call.Method.FullName)
-        // A path without a call: the library says so.
-        : isGrpc ? Roles.None
+        : endpoint.Metadata.GetMetadata<ObserverPage>() is not null ? Roles.Observe
+        : IsUnimplemented(endpoint) ? Roles.None
         : Roles.Admin;
+
+    // The library's answer to a path without a call.
+    private static bool IsUnimplemented(Endpoint endpoint) =>
+        endpoint is RouteEndpoint route && route.RoutePattern.GetParameter("unimplementedMethod") is not null;
+}
+
+/// <summary>Marks the endpoints of the operations page and of the metrics, for <see cref="Roles.Observe"/>.</summary>
+internal sealed class ObserverPage
+{
+    internal static ObserverPage Instance { get; } = new();
 }

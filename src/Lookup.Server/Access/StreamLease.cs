@@ -78,10 +78,15 @@ internal sealed class StreamLeases(AccessControl access, LookupServerOptions opt
     /// <exception cref="RpcException">RESOURCE_EXHAUSTED: the credential has as many streams as it may.</exception>
     internal StreamLease Open(Caller caller, Roles role)
     {
-        if (!caller.State.TryOpenStream())
+        // One that has no limit of its own may not take the places of all others.
+        var share = Math.Max(1, options.MaxStreamsFor(role) / 2);
+        if (!caller.State.TryOpenStream(share))
         {
             throw Refusals.Exhausted(
-                $"The credential has {caller.State.MaxStreams} streams already; no more are taken of it at a time.", options.RetryAfterMs);
+                caller.State.MaxStreams > 0
+                    ? $"The credential has {caller.State.MaxStreams} streams already; no more are taken of it at a time."
+                    : $"The credential has {share} streams already, half of what the service takes. One that needs more has a limit of its own (--max-streams).",
+                options.RetryAfterMs);
         }
 
         var lease = new StreamLease(this, caller, role);
@@ -130,13 +135,17 @@ internal sealed class StreamLeases(AccessControl access, LookupServerOptions opt
         var now = access.Now;
         foreach (var lease in _open.Keys)
         {
-            if (table is not null)
+            if (table is null)
             {
-                lease.Review(table, now);
+                lease.End(fault!);
+            }
+            else if (access.WhyTokenEnded(lease.Caller) is { } ended)
+            {
+                lease.End(ended);
             }
             else
             {
-                lease.End(fault!);
+                lease.Review(table, now);
             }
         }
     }

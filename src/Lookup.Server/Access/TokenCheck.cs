@@ -2,30 +2,27 @@ using BitFaster.Caching.Lru;
 using Grpc.Core;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
-using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Protocols;
-using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Lookup.Server.Access;
 
 /// <summary>A token that is in order.</summary>
 /// <param name="Subject">Who it speaks of.</param>
-/// <param name="Until">When it expires, in Unix milliseconds.</param>
-internal sealed record KnownToken(string Subject, long Until);
+/// <param name="Until">When it no longer counts, in Unix milliseconds: when it expires, or reaches the age that no token may have.</param>
+/// <param name="Key">The key that signed it, see <see cref="IssuerKeys.Set.NameOf"/>.</param>
+internal sealed record KnownToken(string Subject, long Until, string Key);
 
 /// <summary>
-/// Checks tokens (JWT) of one issuer: signature, issuer, audience and times. Its keys come from its OpenID configuration and are
-/// read again as they change. Tokens in order are kept until they expire, the least used leaving first.
+/// Checks tokens (JWT) of one issuer: signature, issuer, audience and times. Tokens in order are kept, the least used leaving first, for as long as
+/// they count and the issuer has the key that signed them.
 /// </summary>
-internal sealed class TokenCheck : IDisposable
+internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock, IssuerKeys keys)
 {
     private const int MaxLength = 8_192;
 
-    // Who floods the service with made-up keys makes it ask the issuer no more often.
-    private static readonly TimeSpan RefreshPause = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan IssuerLimit = TimeSpan.FromSeconds(5);
+    // How far the issuer's clock may be ahead.
+    private static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(5);
 
     private static readonly string[] Algorithms =
     [
@@ -35,31 +32,21 @@ internal sealed class TokenCheck : IDisposable
     ];
 
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxLength };
-    private readonly HttpClient _http = new() { Timeout = IssuerLimit };
-    private readonly ConfigurationManager<OpenIdConnectConfiguration> _issuer;
-    private readonly ConcurrentLru<string, KnownToken> _known;
-    private readonly LookupServerOptions _options;
-    private readonly TimeProvider _clock;
-    private readonly ILogger<TokenCheck> _log;
-
-    public TokenCheck(LookupServerOptions options, TimeProvider clock, ILogger<TokenCheck> log)
-    {
-        _options = options;
-        _clock = clock;
-        _log = log;
-        _known = new ConcurrentLru<string, KnownToken>(options.TokenCacheEntries);
-        var address = options.JwtIssuer!.TrimEnd('/') + "/.well-known/openid-configuration";
-        _issuer = new ConfigurationManager<OpenIdConnectConfiguration>(
-            address,
-            new OpenIdConnectConfigurationRetriever(),
-            new HttpDocumentRetriever(_http) { RequireHttps = !new Uri(address).IsLoopback })
-        { RefreshInterval = RefreshPause };
-    }
+    private readonly ConcurrentLru<string, KnownToken> _known = new(options.TokenCacheEntries);
 
     /// <summary>A token that was found in order before; null where it must be checked.</summary>
     /// <param name="header">The authorization header with it, so that nothing is copied for each call.</param>
     /// <param name="now">Unix milliseconds.</param>
-    internal KnownToken? Find(string header, long now) => _known.TryGet(header, out var known) && now < known.Until ? known : null;
+    internal KnownToken? Find(string header, long now) =>
+        _known.TryGet(header, out var known) && now < known.Until && keys.Current?.Has(known.Key) == true ? known : null;
+
+    /// <summary>Returns why a token that a stream was opened with no longer counts; null if it does.</summary>
+    /// <param name="key">The key that signed it.</param>
+    internal RpcException? WhyEnded(string key) => keys.Current switch
+    {
+        null => Refusals.Unavailable("The keys of the issuer of tokens cannot be read.", options.RetryAfterMs),
+        var current => current.Has(key) ? null : Refusals.RevokedCredential(),
+    };
 
     /// <summary>Checks a token.</summary>
     /// <exception cref="RpcException">UNAUTHENTICATED: it is not in order. UNAVAILABLE: the issuer's keys are not known.</exception>
@@ -71,52 +58,60 @@ internal sealed class TokenCheck : IDisposable
             throw Refusals.UnknownCredential();
         }
 
-        OpenIdConnectConfiguration issuer;
-        try
+        var set = await keys.GetAsync(cancellation);
+        var result = await ValidateAsync(token, set);
+        if (result.Exception is SecurityTokenSignatureKeyNotFoundException)
         {
-            issuer = await _issuer.GetConfigurationAsync(cancellation);
-        }
-        catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
-        {
-            _log.LogWarning("The keys of the issuer of tokens cannot be read: {Error}", e.GetBaseException().Message);
-            throw Refusals.Unavailable("The keys of the issuer of tokens cannot be read.", _options.RetryAfterMs);
+            // The issuer may have a new key.
+            await keys.ReadAgainAsync(cancellation);
+            if (keys.Current is { } current && !ReferenceEquals(current, set))
+            {
+                result = await ValidateAsync(token, current);
+            }
         }
 
-        var result = await _handler.ValidateTokenAsync(token, new TokenValidationParameters
-        {
-            ValidIssuer = _options.JwtIssuer,
-            ValidAudience = _options.JwtAudience,
-            ValidAlgorithms = Algorithms,
-            IssuerSigningKeys = issuer.SigningKeys,
-            LifetimeValidator = (begins, ends, _, _) => ends is { } end && IsNow(begins, end),
-        });
         if (!result.IsValid)
         {
-            if (result.Exception is SecurityTokenSignatureKeyNotFoundException)
-            {
-                // The issuer may have a new key; the next token finds it.
-                _issuer.RequestRefresh();
-            }
-
             throw result.Exception is SecurityTokenInvalidLifetimeException ? Refusals.ExpiredCredential() : Refusals.UnknownCredential();
         }
 
-        if (!result.Claims.TryGetValue(_options.JwtSubjectClaim, out var claim) || claim is not string { Length: > 0 } subject)
+        if (!result.Claims.TryGetValue(options.JwtSubjectClaim, out var claim) || claim is not string { Length: > 0 } subject)
         {
             throw Refusals.UnknownCredential();
         }
 
-        var known = new KnownToken(subject, new DateTimeOffset(result.SecurityToken.ValidTo, TimeSpan.Zero).ToUnixTimeMilliseconds());
+        var read = (JsonWebToken)result.SecurityToken;
+        var known = new KnownToken(subject, new DateTimeOffset(EndOf(read)!.Value, TimeSpan.Zero).ToUnixTimeMilliseconds(), IssuerKeys.Set.NameOf(read.SigningKey));
         _known.AddOrUpdate(header, known);
         return known;
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _http.Dispose();
+    private Task<TokenValidationResult> ValidateAsync(string token, IssuerKeys.Set set) => _handler.ValidateTokenAsync(token, new TokenValidationParameters
+    {
+        ValidIssuer = options.JwtIssuer,
+        ValidAudience = options.JwtAudience,
+        ValidAlgorithms = Algorithms,
+        IssuerSigningKeys = set.Keys,
+        LifetimeValidator = (begins, _, read, _) => read is JsonWebToken one && EndOf(one) is { } end && IsNow(begins, end),
+    });
+
+    // Whatever a token says of its end, it counts no longer than the longest time that one may: otherwise a key that leaked once makes
+    // tokens for years. One that does not say when it was issued has no such time.
+    private DateTime? EndOf(JsonWebToken token)
+    {
+        var issued = token.IssuedAt != DateTime.MinValue ? token.IssuedAt : token.ValidFrom;
+        if (token.ValidTo == DateTime.MinValue || issued == DateTime.MinValue || issued > clock.GetUtcNow().UtcDateTime + MaxAhead)
+        {
+            return null;
+        }
+
+        var latest = issued.AddMinutes(options.MaxTokenMinutes);
+        return token.ValidTo < latest ? token.ValidTo : latest;
+    }
 
     private bool IsNow(DateTime? begins, DateTime ends)
     {
-        var now = _clock.GetUtcNow().UtcDateTime;
+        var now = clock.GetUtcNow().UtcDateTime;
         return now < ends && (begins is null || begins <= now);
     }
 }

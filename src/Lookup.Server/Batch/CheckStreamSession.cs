@@ -3,6 +3,7 @@ using Grpc.Core;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
+using Lookup.Server.Services;
 
 namespace Lookup.Server.Batch;
 
@@ -29,16 +30,18 @@ internal sealed class CheckStreamSession(
         services.Lane.OpenStream();
         drain.Track(context);
         using var stop = drain.Link(context);
+        using var reads = new IdleLimit(services.Options, stop.Token);
+        using var writes = new IdleLimit(services.Options, context.CancellationToken);
         var writing = Task.CompletedTask;
         try
         {
-            var open = await OpenAsync(stop.Token);
+            var open = await OpenAsync(reads);
             await context.WriteResponseHeadersAsync(new Metadata { { TakenHeader, "true" } });
             var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical)
                 ? new ListReceipts(services.Receipts, open, context.GetHttpContext().CallerId())
                 : null;
-            writing = WriteAsync(receipts, stop);
-            await ReadAsync(open, stop.Token);
+            writing = WriteAsync(receipts, stop, writes);
+            await ReadAsync(open, reads, stop.Token);
             _inFlight.Writer.TryComplete();
             await writing;
         }
@@ -47,6 +50,11 @@ internal sealed class CheckStreamSession(
             // What was answered before stays valid: it goes out before the status.
             _inFlight.Writer.TryComplete();
             await writing;
+            if (e is OperationCanceledException && reads.IsOver)
+            {
+                throw reads.Refusal();
+            }
+
             // Never 'throw e': its stack says whether the caller's connection failed.
             if (e is RpcException || !drain.Ends(context))
             {
@@ -67,9 +75,17 @@ internal sealed class CheckStreamSession(
         }
     }
 
-    private async Task<OpenStream> OpenAsync(CancellationToken stop)
+    private async Task<bool> NextAsync(IdleLimit idle)
     {
-        if (!await requests.MoveNext(stop) || requests.Current.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Open)
+        idle.Begin();
+        var isThere = await requests.MoveNext(idle.Token);
+        idle.End();
+        return isThere;
+    }
+
+    private async Task<OpenStream> OpenAsync(IdleLimit idle)
+    {
+        if (!await NextAsync(idle) || requests.Current.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Open)
         {
             throw Refusals.Invalid("open", "The first message of a stream must be open.");
         }
@@ -80,12 +96,12 @@ internal sealed class CheckStreamSession(
         return open;
     }
 
-    private async Task ReadAsync(OpenStream open, CancellationToken stop)
+    private async Task ReadAsync(OpenStream open, IdleLimit idle, CancellationToken stop)
     {
         ulong? last = null;
         var lease = context.Lease();
         var max = lease?.Caller.State.MaxChunk is > 0 and var own ? own : ChunkWorker.MaxNumbers;
-        while (await requests.MoveNext(stop))
+        while (await NextAsync(idle))
         {
             var chunk = Checked(requests.Current, last, max);
             last = chunk.Sequence;
@@ -105,7 +121,7 @@ internal sealed class CheckStreamSession(
         }
     }
 
-    private async Task WriteAsync(ListReceipts? receipts, CancellationTokenSource stop)
+    private async Task WriteAsync(ListReceipts? receipts, CancellationTokenSource stop, IdleLimit idle)
     {
         try
         {
@@ -113,9 +129,16 @@ internal sealed class CheckStreamSession(
             {
                 var response = await answer;
                 response.Receipt = receipts?.Add(job, response.Sequence);
-                await responses.WriteAsync(response, context.CancellationToken);
+                idle.Begin();
+                await responses.WriteAsync(response, idle.Token);
+                idle.End();
                 services.Return(job);
             }
+        }
+        catch (OperationCanceledException) when (idle.IsOver)
+        {
+            await stop.CancelAsync();
+            throw idle.Refusal();
         }
         catch
         {

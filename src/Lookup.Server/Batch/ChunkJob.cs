@@ -39,7 +39,7 @@ internal sealed class ChunkJob
         using var span = Tracing.IsOn ? Tracing.Begin("chunk") : null;
         span?.SetTag("lookup.numbers", Math.Max(chunk.Numbers.Count, chunk.Texts.Count));
         var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
-        Fill(chunk, open);
+        await FillAsync(chunk, open, cancellation);
         var asked = open.At(now);
         _question = asked.Question;
         try
@@ -50,7 +50,7 @@ internal sealed class ChunkJob
             await DecideAsync(_question, registry, open, cancellation);
             while (!_worker.IsCurrent)
             {
-                Fill(chunk, open);
+                await FillAsync(chunk, open, cancellation);
                 await DecideAsync(_question, registry, open, cancellation);
             }
 
@@ -224,15 +224,22 @@ internal sealed class ChunkJob
         return limit;
     }
 
-    private void Fill(V1.CheckStreamChunk chunk, OpenStream open)
+    /// <summary>Takes the numbers of a chunk. Texts are read in the batch lane: those in a country's own form take as long as deciding.</summary>
+    internal ValueTask FillAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
     {
-        if (chunk.Texts.Count == 0)
+        if (chunk.Texts.Count > 0)
         {
-            _worker.Begin(chunk.Numbers.Count);
-            UnsafeCollectionOperations.AsSpan(chunk.Numbers).CopyTo(_worker.Numbers);
-            return;
+            return new ValueTask(FillByTextsAsync(chunk, open, cancellation));
         }
 
+        _worker.Begin(chunk.Numbers.Count);
+        UnsafeCollectionOperations.AsSpan(chunk.Numbers).CopyTo(_worker.Numbers);
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task FillByTextsAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
+    {
+        using var place = await _services.Lane.EnterAsync(cancellation);
         _worker.Begin(chunk.Texts.Count);
         for (var i = 0; i < chunk.Texts.Count; i++)
         {

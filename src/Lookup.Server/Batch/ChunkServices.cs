@@ -32,8 +32,11 @@ internal sealed class ChunkServices(
     LookupServerOptions options,
     TimeProvider clock)
 {
-    // Bounded by the streams and their chunks in flight: a job is made only where none waits.
+    // A job keeps some megabytes. More of them than this are needed only while many streams are at work at a time.
+    private const int MaxIdle = 32;
+
     private readonly ConcurrentBag<ChunkJob> _idle = [];
+    private int _idleCount;
 
     internal IFactStore Store => store;
 
@@ -67,7 +70,29 @@ internal sealed class ChunkServices(
 
     internal TimeProvider Clock => clock;
 
-    internal ChunkJob Rent() => _idle.TryTake(out var job) ? job : new ChunkJob(this);
+    /// <summary>Jobs that wait for a chunk.</summary>
+    internal int IdleCount => Volatile.Read(ref _idleCount);
 
-    internal void Return(ChunkJob job) => _idle.Add(job);
+    internal ChunkJob Rent()
+    {
+        if (!_idle.TryTake(out var job))
+        {
+            return new ChunkJob(this);
+        }
+
+        Interlocked.Decrement(ref _idleCount);
+        return job;
+    }
+
+    internal void Return(ChunkJob job)
+    {
+        if (Interlocked.Increment(ref _idleCount) <= MaxIdle)
+        {
+            _idle.Add(job);
+        }
+        else
+        {
+            Interlocked.Decrement(ref _idleCount);
+        }
+    }
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Grpc.Core;
 using Lookup.Server.Access;
-using Lookup.Server.Json;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Errors;
@@ -35,7 +34,7 @@ internal sealed class CatchAll(RequestDelegate next, UnhandledErrors errors)
             return;
         }
 
-        if (!StrictJson.Concerns(context) && !context.Response.HasStarted && context.Response.Headers[GrpcStatus] == Unknown && watched.Refusal() is { } refusal)
+        if (RefusalWriter.IsGrpc(context.Request) && !context.Response.HasStarted && context.Response.Headers[GrpcStatus] == Unknown && watched.Refusal() is { } refusal)
         {
             await RefusalWriter.WriteAsync(context, refusal);
         }

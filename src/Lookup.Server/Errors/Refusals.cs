@@ -4,6 +4,7 @@ using Google.Rpc;
 using Grpc.Core;
 using Lookup.Core.Access;
 using Lookup.Core.Facts;
+using Lookup.Server.Mapping;
 using Rpc = Google.Rpc.Status;
 
 namespace Lookup.Server.Errors;
@@ -22,14 +23,15 @@ internal static class Refusals
     internal static Rpc InvalidStatus(IReadOnlyList<FieldFault> faults)
     {
         var details = new BadRequest();
-        foreach (var fault in faults)
+        foreach (var fault in faults.Take(FieldFaults.Max))
         {
             details.FieldViolations.Add(new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Description });
         }
 
         var message = faults.Count == 1
             ? $"{faults[0].Field}: {faults[0].Description}"
-            : $"{faults.Count} fields are wrong: {string.Join(", ", faults.Select(f => f.Field).Distinct().Take(20))}.";
+            : $"{(faults.Count > FieldFaults.Max ? $"More than {FieldFaults.Max}" : faults.Count)} fields are wrong: "
+                + $"{string.Join(", ", faults.Take(FieldFaults.Max).Select(f => f.Field).Distinct())}.";
         return Of(Code.InvalidArgument, message, details);
     }
 

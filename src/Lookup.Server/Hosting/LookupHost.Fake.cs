@@ -1,5 +1,6 @@
 using Grpc.Health.V1;
 using Grpc.HealthCheck;
+using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Fake;
 using Lookup.Server.Services;
@@ -24,7 +25,7 @@ public sealed partial class LookupHost
         var faults = options.Faults();
         if (options.AsksCredentials)
         {
-            faults = [.. faults, "A fake service keeps no credentials: it listens on a loopback address, and without them."];
+            faults = [.. faults, "A fake service keeps no credentials: it listens on a loopback address without proxy and tokens, with TLS only beside --credentials none."];
         }
 
         if (faults.Count != 0)
@@ -49,6 +50,7 @@ public sealed partial class LookupHost
 
         builder.Services.AddSingleton(health);
         var app = builder.Build();
+        app.UseMiddleware<HostGate>();
         app.UseMiddleware<CatchAll>();
         UseJson(app, asksCredentials: false);
         app.MapGrpcService<FakeLookupEndpoint>();

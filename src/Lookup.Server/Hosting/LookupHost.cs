@@ -19,6 +19,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,6 +37,8 @@ public sealed partial class LookupHost : IAsyncDisposable
     // A caller that vanished must not hold an import or a watch for ever.
     private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(10);
+
+    private const int MaxHealthBytes = 1_024;
 
     private readonly WebApplication _app;
     private readonly UnhandledErrors _errors;
@@ -116,8 +119,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         builder.Services.AddHostedService(s => s.GetRequiredService<ShadowRun>());
         Tracing.Add(builder.Services, options);
         var app = builder.Build();
-        Tracing.Use(app, options);
-        Map(app);
+        Map(app, options);
         app.Services.GetRequiredService<StateMetrics>();
         return new LookupHost(app);
     }
@@ -156,11 +158,23 @@ public sealed partial class LookupHost : IAsyncDisposable
     internal Task FollowRegistryAsync(CancellationToken cancellation) =>
         _app.Services.GetRequiredService<RegistryReplica>().ReadAsync(cancellation);
 
+    /// <summary>Reads the keys of the issuer of tokens at once, for tests that do not wait for it.</summary>
+    internal Task FollowIssuerAsync() => _app.Services.GetRequiredService<IssuerKeys>().FollowAsync();
+
+    /// <summary>Connections on which nothing was let in yet.</summary>
+    internal int Strangers => _app.Services.GetRequiredService<ConnectionShares>().Count;
+
+    /// <summary>What decides chunks of lists, for tests of a single one.</summary>
+    internal ChunkServices Chunks => _app.Services.GetRequiredService<ChunkServices>();
+
     /// <summary>The checks, for measuring them without a network.</summary>
     internal SingleChecks Checks => _app.Services.GetRequiredService<SingleChecks>();
 
     /// <summary>The shadow run, for tests of one that fails.</summary>
     internal ShadowRun Shadow => _app.Services.GetRequiredService<ShadowRun>();
+
+    /// <summary>Everything that is served, for tests of what holds for all of it.</summary>
+    internal EndpointDataSource Endpoints => _app.Services.GetRequiredService<EndpointDataSource>();
 
     /// <summary>Exceptions so far that no code expects; see <see cref="Errors.UnhandledErrors"/>.</summary>
     internal long ErrorCount => _errors.Count;
@@ -194,18 +208,21 @@ public sealed partial class LookupHost : IAsyncDisposable
         void Use(ListenOptions listen, HttpProtocols protocols)
         {
             listen.Protocols = protocols;
+            if (options.AsksCredentials)
+            {
+                // In front of TLS: a handshake that is not gone on with takes a place, too.
+                var shares = kestrel.ApplicationServices.GetRequiredService<ConnectionShares>();
+                listen.Use(next => async connection =>
+                {
+                    using var stranger = shares.Enter(connection);
+                    connection.Features.Set(new ConnectionState(stranger));
+                    await next(connection);
+                });
+            }
+
             if (tls is not null)
             {
                 listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls.Current(protocols)) });
-            }
-
-            if (options.AsksCredentials)
-            {
-                listen.Use(next => connection =>
-                {
-                    connection.Features.Set(new ConnectionState());
-                    return next(connection);
-                });
             }
         }
     }
@@ -257,9 +274,10 @@ public sealed partial class LookupHost : IAsyncDisposable
     {
         if (options.JwtIssuer is not null)
         {
-            services.AddSingleton<TokenCheck>();
+            services.AddSingleton<IssuerKeys>().AddSingleton<TokenCheck>();
         }
 
+        services.AddSingleton<ConnectionShares>();
         services.AddSingleton<AccessControl>().AddSingleton<CallerStates>().AddSingleton<AccessMetrics>().AddSingleton<RangeAlarm>();
         services.AddSingleton<AccessInterceptor>().AddSingleton<AccessEndpoint>().AddSingleton<DualApproval>();
         services.AddSingleton<StreamLeases>().AddHostedService(s => s.GetRequiredService<StreamLeases>());
@@ -272,13 +290,6 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<FrameworkErrors>().AddSingleton<ILoggerProvider>(s => s.GetRequiredService<FrameworkErrors>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
         services.AddRouting();
-        // A page of another site must not reach a service on this machine under a name that it made up; where credentials are
-        // asked for, it has none.
-        services.AddHostFiltering(filter =>
-        {
-            filter.AllowedHosts = options.AsksCredentials ? ["*"] : ["localhost", "127.0.0.1", "[::1]"];
-            filter.IncludeFailureMessage = false;
-        });
         services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = options.MaxMessageBytes;
@@ -287,18 +298,27 @@ public sealed partial class LookupHost : IAsyncDisposable
             {
                 grpc.Interceptors.Add<AccessInterceptor>();
             }
-        }).AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
+        })
+            // It is answered before a credential is looked at, and asks for a name at most.
+            .AddServiceOptions<HealthService>(health => health.MaxReceiveMessageSize = MaxHealthBytes)
+            .AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
         services.AddGrpcReflection();
+        services.AddBoundedMethods();
     }
 
-    private static void Map(WebApplication app)
+    private static void Map(WebApplication app, LookupServerOptions options)
     {
         var asksCredentials = app.Services.GetRequiredService<AccessControl>().IsOn;
         if (asksCredentials)
         {
             app.UseMiddleware<AccessGate>();
         }
+        else
+        {
+            app.UseMiddleware<HostGate>();
+        }
 
+        Tracing.Use(app, options);
         app.UseMiddleware<CheckShortcut>();
         app.UseMiddleware<CatchAll>();
         UseJson(app, asksCredentials);
@@ -317,17 +337,15 @@ public sealed partial class LookupHost : IAsyncDisposable
 
     private static void UseJson(WebApplication app, bool asksCredentials)
     {
-        app.UseWhen(StrictJson.Concerns, json =>
-        {
-            json.UseStatusCodePages(context => JsonErrors.WriteEmptyAsync(context.HttpContext));
-            json.UseHostFiltering();
-        });
+        app.UseWhen(
+            static context => !RefusalWriter.IsGrpc(context.Request),
+            static json => json.UseStatusCodePages(context => JsonErrors.WriteEmptyAsync(context.HttpContext)));
         app.UseRouting();
         if (asksCredentials)
         {
             app.UseMiddleware<RoleGate>();
         }
 
-        app.UseWhen(StrictJson.Concerns, json => json.UseMiddleware<StrictJson>());
+        app.UseMiddleware<StrictJson>();
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Lookup.Core.Access;
 using Lookup.Server.Receipts;
 
 namespace Lookup.Server.Hosting;
@@ -13,8 +14,8 @@ public sealed class LookupServerOptions
     public string Address { get; set; } = "127.0.0.1";
 
     /// <summary>
-    /// Whether a credential is asked for. Default: on every address that is no loopback address,
-    /// and where an issuer of tokens or an authority of client certificates is named.
+    /// Whether a credential is required. Default: on every address other than a loopback address, and wherever a proxy, TLS, an issuer of
+    /// tokens or an authority of client certificates is configured. False is valid on a loopback address only, and not with those but TLS.
     /// </summary>
     public bool? Credentials { get; set; }
 
@@ -27,7 +28,7 @@ public sealed class LookupServerOptions
     /// <summary>File with the certificates (PEM) of the authority that signs client certificates; null: none are asked for.</summary>
     public string? ClientCaFile { get; set; }
 
-    /// <summary>A proxy in front, which alone reaches the service, ends TLS: plain text is taken on any address. Credentials are asked for.</summary>
+    /// <summary>A proxy in front, which alone reaches the service, ends TLS: plain text is accepted on any address. Credentials are required.</summary>
     public bool BehindProxy { get; set; }
 
     /// <summary>Issuer of tokens (JWT), as it stands in them: an https:// address under which its OpenID configuration is; null: no tokens.</summary>
@@ -41,6 +42,9 @@ public sealed class LookupServerOptions
 
     /// <summary>Tokens in order that are kept until they expire. 16 to 100,000, default 4,096.</summary>
     public int TokenCacheEntries { get; set; } = 4_096;
+
+    /// <summary>How long a token counts from when it was issued, whatever it says of its end. 1 to 525,600 min, default 1,440.</summary>
+    public int MaxTokenMinutes { get; set; } = 1_440;
 
     /// <summary>
     /// Facts of an import beyond which two administrators must ask for its revert, where credentials are asked for. 0 to
@@ -74,8 +78,9 @@ public sealed class LookupServerOptions
     /// </summary>
     public int EnumerationNumbers { get; set; } = 256;
 
-    /// <summary>Whether a credential is asked for, by the settings together.</summary>
-    public bool AsksCredentials => Credentials ?? !IsLoopback || JwtIssuer is not null || ClientCaFile is not null;
+    /// <summary>Returns whether a credential is required, by all settings together.</summary>
+    public bool AsksCredentials => Credentials
+        ?? (!IsLoopback || BehindProxy || TlsCertificateFile is not null || JwtIssuer is not null || ClientCaFile is not null);
 
     /// <summary>Port for gRPC (HTTP/2 with prior knowledge). 0 to 65535, default 7500; 0 takes a free one.</summary>
     public int GrpcPort { get; set; } = 7500;
@@ -205,7 +210,18 @@ public sealed class LookupServerOptions
     /// </summary>
     public int ShadowListEvery { get; set; } = 1_024;
 
-    /// <summary>Most connections at a time. 1 to 65,535, default 1,024.</summary>
+    /// <summary>Most streams of health at a time, which need no credential; half of them from one address. 2 to 65,535, default 256.</summary>
+    public int MaxHealthWatches { get; set; } = 256;
+
+    /// <summary>
+    /// How long CheckStream and ImportFacts may wait for their caller to send or to read before they are ended. 1 to 86,400 s, default 600.
+    /// </summary>
+    public int StreamIdleSeconds { get; set; } = 600;
+
+    /// <summary>
+    /// Most connections at a time; half of them without a credential that was let in, an eighth of them from one address. 1 to 65,535,
+    /// default 1,024.
+    /// </summary>
     public int MaxConnections { get; set; } = 1_024;
 
     /// <summary>Most calls at a time on one HTTP/2 connection. 1 to 1,000, default 100.</summary>
@@ -250,12 +266,15 @@ public sealed class LookupServerOptions
         new(nameof(AllowAuditsPerSecond), "1/s", 0, 1_000, o => o.AllowAuditsPerSecond),
         new(nameof(ShadowListEvery), "numbers", 1, 1_000_000, o => o.ShadowListEvery),
         new(nameof(TokenCacheEntries), "tokens", 16, 100_000, o => o.TokenCacheEntries),
+        new(nameof(MaxTokenMinutes), "min", 1, 525_600, o => o.MaxTokenMinutes),
         new(nameof(RevertApprovalFacts), "facts", 0, 1_000_000_000, o => o.RevertApprovalFacts),
         new(nameof(RegisterApprovalPercent), "%", 0, 100, o => o.RegisterApprovalPercent),
         new(nameof(RevertApprovalMinutes), "min", 1, 10_080, o => o.RevertApprovalMinutes),
         new(nameof(MaxNewSourcesPerDay), "sources", 0, 1_000_000_000, o => o.MaxNewSourcesPerDay),
         new(nameof(MaxReceiptReads), "calls", 1, 64, o => o.MaxReceiptReads),
         new(nameof(EnumerationNumbers), "numbers", 0, 1_024, o => o.EnumerationNumbers),
+        new(nameof(MaxHealthWatches), "streams", 2, 65_535, o => o.MaxHealthWatches),
+        new(nameof(StreamIdleSeconds), "s", 1, 86_400, o => o.StreamIdleSeconds),
         new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
         new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
     ];
@@ -273,6 +292,14 @@ public sealed class LookupServerOptions
         typeof(LookupServerOptions).GetProperty(setting.Name)!.SetValue(this, value);
         return true;
     }
+
+    /// <summary>Most streams at a time of those that a role opens.</summary>
+    internal int MaxStreamsFor(Roles role) => role switch
+    {
+        Roles.Check => MaxCheckStreams,
+        Roles.Watch => MaxWatchStreams,
+        _ => MaxImportStreams,
+    };
 
     private void CheckReachable(List<string> faults)
     {
@@ -320,6 +347,12 @@ public sealed class LookupServerOptions
         if (Credentials == false && (JwtIssuer is not null || ClientCaFile is not null))
         {
             faults.Add($"{nameof(Credentials)}: they cannot be switched off where tokens or client certificates are configured.");
+        }
+
+        if (Credentials == false && BehindProxy)
+        {
+            faults.Add($"{nameof(Credentials)}: behind a proxy they are required, on a loopback address too: what reaches the proxy reaches the service. "
+                + "Drop --credentials none or --behind-proxy.");
         }
     }
 

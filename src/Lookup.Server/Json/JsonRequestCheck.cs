@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Core.Facts;
+using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Json;
 
@@ -16,6 +17,9 @@ internal static partial class JsonRequestCheck
 {
     private const string Whole = "(body)";
 
+    // As many facts as a request may have; no other list has more.
+    private const int MaxItems = 1_000;
+
     /// <summary>Adds what is wrong with the value of a message.</summary>
     internal static void Check(JsonElement value, MessageDescriptor message, List<FieldFault> faults) =>
         CheckMessage(value, message, "", faults);
@@ -24,7 +28,7 @@ internal static partial class JsonRequestCheck
     {
         if (value.ValueKind != JsonValueKind.Object)
         {
-            faults.Add(new FieldFault(path.Length == 0 ? Whole : path, "A JSON object is expected."));
+            Add(faults, path.Length == 0 ? Whole : path, "A JSON object is expected.");
             return;
         }
 
@@ -32,16 +36,21 @@ internal static partial class JsonRequestCheck
         HashSet<int>? seen = null;
         foreach (var property in value.EnumerateObject())
         {
+            if (FieldFaults.IsFull(faults))
+            {
+                return;
+            }
+
             if (Find(message, property.Name) is not { } field)
             {
-                faults.Add(new FieldFault(Join(path, Quotable(property.Name)), "There is no such field."));
+                Add(faults, Join(path, Quotable(property.Name)), "There is no such field.");
                 continue;
             }
 
             var at = Join(path, field.Name);
             if (!(seen ??= []).Add(field.FieldNumber))
             {
-                faults.Add(new FieldFault(at, "It is given twice."));
+                Add(faults, at, "It is given twice.");
                 continue;
             }
 
@@ -52,7 +61,7 @@ internal static partial class JsonRequestCheck
 
             if (field.RealContainingOneof is { } oneof && !(oneofs ??= []).Add(oneof))
             {
-                faults.Add(new FieldFault(at, $"Only one of {string.Join(", ", oneof.Fields.Select(f => f.Name))} can be given."));
+                Add(faults, at, $"Only one of {string.Join(", ", oneof.Fields.Select(f => f.Name))} can be given.");
                 continue;
             }
 
@@ -71,61 +80,62 @@ internal static partial class JsonRequestCheck
     {
         if (value.ValueKind != JsonValueKind.Array)
         {
-            faults.Add(new FieldFault(path, "A JSON array is expected."));
+            Add(faults, path, "A JSON array is expected.");
+            return;
+        }
+
+        if (value.GetArrayLength() > MaxItems)
+        {
+            Add(faults, path, $"Up to {MaxItems} elements are expected.");
             return;
         }
 
         var index = 0;
         foreach (var item in value.EnumerateArray())
         {
+            if (FieldFaults.IsFull(faults))
+            {
+                return;
+            }
+
             CheckOne(item, field, $"{path}[{index++}]", faults);
         }
     }
 
     private static void CheckOne(JsonElement value, FieldDescriptor field, string path, List<FieldFault> faults)
     {
-        switch (field.FieldType)
+        if (field.FieldType == FieldType.Message && !IsOneText(field.MessageType))
         {
-            case FieldType.Message when field.MessageType.FullName == Timestamp.Descriptor.FullName:
-                Expect(value.ValueKind == JsonValueKind.String && IsTimestamp(value.GetString()!),
-                    "A time in RFC 3339 is expected, for example \"2026-07-01T09:00:00Z\".");
-                break;
-            case FieldType.Message when field.MessageType.FullName == Duration.Descriptor.FullName:
-                Expect(value.ValueKind == JsonValueKind.String && IsDuration(value.GetString()!), "A length in seconds is expected, for example \"120s\".");
-                break;
-            case FieldType.Message:
-                CheckMessage(value, field.MessageType, path, faults);
-                break;
-            case FieldType.Enum:
-                Expect(IsEnum(value, field.EnumType), $"One of the names of {field.EnumType.Name} is expected, for example \"{Example(field.EnumType)}\".");
-                break;
-            case FieldType.Bool:
-                Expect(value.ValueKind is JsonValueKind.True or JsonValueKind.False, "true or false is expected.");
-                break;
-            case FieldType.String:
-                // Reading it throws where it is not Unicode.
-                Expect(value.ValueKind == JsonValueKind.String && value.GetString() is not null, "A string is expected.");
-                break;
-            case FieldType.Int32:
-                Expect(IsInteger(value, int.MinValue, int.MaxValue), "A whole number is expected.");
-                break;
-            case FieldType.UInt32:
-                Expect(IsInteger(value, 0, uint.MaxValue), "A whole number from 0 is expected.");
-                break;
-            default:
-                // A type that no unary request uses today.
-                Expect(false, "This field cannot be given in JSON.");
-                break;
+            CheckMessage(value, field.MessageType, path, faults);
         }
-
-        void Expect(bool met, string description)
+        else if (Fault(value, field) is { } fault)
         {
-            if (!met)
-            {
-                faults.Add(new FieldFault(path, description));
-            }
+            Add(faults, path, fault);
         }
     }
+
+    // Times and lengths are texts in JSON.
+    private static bool IsOneText(MessageDescriptor type) => type.FullName == Timestamp.Descriptor.FullName || type.FullName == Duration.Descriptor.FullName;
+
+    private static string? Fault(JsonElement value, FieldDescriptor field) => field.FieldType switch
+    {
+        FieldType.Message when field.MessageType.FullName == Timestamp.Descriptor.FullName =>
+            value.ValueKind == JsonValueKind.String && IsTimestamp(value.GetString()!)
+                ? null : "A time in RFC 3339 is expected, for example \"2026-07-01T09:00:00Z\".",
+        FieldType.Message =>
+            value.ValueKind == JsonValueKind.String && IsDuration(value.GetString()!) ? null : "A length in seconds is expected, for example \"120s\".",
+        FieldType.Enum =>
+            IsEnum(value, field.EnumType) ? null : $"One of the names of {field.EnumType.Name} is expected, for example \"{Example(field.EnumType)}\".",
+        FieldType.Bool => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : "true or false is expected.",
+        // Reading it throws where it is not Unicode.
+        FieldType.String => value.ValueKind == JsonValueKind.String && value.GetString() is not null ? null : "A string is expected.",
+        FieldType.Int32 => IsInteger(value, int.MinValue, int.MaxValue) ? null : "A whole number is expected.",
+        FieldType.UInt32 => IsInteger(value, 0, uint.MaxValue) ? null : "A whole number from 0 is expected.",
+        // A type that no unary request uses today.
+        _ => "This field cannot be given in JSON.",
+    };
+
+    private static void Add(List<FieldFault>? faults, string field, string description) => FieldFaults.Add(ref faults, field, description);
 
     private static FieldDescriptor? Find(MessageDescriptor message, string name)
     {

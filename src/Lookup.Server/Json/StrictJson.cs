@@ -8,6 +8,7 @@ using Lookup.Core.Facts;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.V1;
+using Microsoft.AspNetCore.Grpc.JsonTranscoding;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
@@ -28,23 +29,20 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             .ToFrozenDictionary(method => $"/{method.Service.FullName}/{method.Name}");
 
     private const string Whole = "(body)";
+    private const int FirstBytes = 16 * 1024;
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
 
-    /// <summary>Whether a request is anything but gRPC, over whichever version of HTTP.</summary>
-    internal static bool Concerns(HttpContext context) =>
-        context.Request.ContentType is not { } type || !type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
-
     /// <inheritdoc/>
-    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    public Task InvokeAsync(HttpContext context, RequestDelegate next) =>
+        // The endpoint says that the transcoder serves it. What the caller says of its request decides nothing.
+        context.GetEndpoint()?.Metadata is { } about && about.GetMetadata<GrpcJsonTranscodingMetadata>() is not null
+            ? CheckAsync(context, about.GetMetadata<GrpcMethodMetadata>()!, next)
+            : next(context);
+
+    private async Task CheckAsync(HttpContext context, GrpcMethodMetadata method, RequestDelegate next)
     {
         var request = context.Request;
-        if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>() is not { } method)
-        {
-            await next(context);
-            return;
-        }
-
         if (request.QueryString.HasValue)
         {
             await RefuseAsync(context, [new FieldFault("(query)", "Parameters in the address are not taken: addresses end up in logs. Send a JSON body.")]);
@@ -58,6 +56,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
                 || (type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
             {
                 context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+                await JsonErrors.WriteEmptyAsync(context);
                 return;
             }
 
@@ -66,6 +65,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             if (body is null)
             {
                 context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
+                await JsonErrors.WriteEmptyAsync(context);
                 return;
             }
 
@@ -142,10 +142,11 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         }
     }
 
-    private async Task<MemoryStream?> ReadAsync(HttpRequest request, CancellationToken cancellation)
+    internal async Task<MemoryStream?> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
-        var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 256, options.MaxMessageBytes));
-        var buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        // What a request says of its length takes no memory before it has come.
+        var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 256, FirstBytes));
+        var buffer = ArrayPool<byte>.Shared.Rent(FirstBytes);
         try
         {
             int read;

@@ -11,6 +11,7 @@ internal static class CredentialMapping
     private const int MaxPerSecond = 1_000_000;
     private const int MaxStreams = 1_024;
     private const int MaxChunk = 8_192;
+    private const int MaxRoles = 8;
 
     /// <summary>Reads a credential that is to be made.</summary>
     /// <param name="source">The credential.</param>
@@ -89,7 +90,7 @@ internal static class CredentialMapping
     {
         CredentialId = stored.Id,
         Kind = (V1.CredentialKind)stored.Kind,
-        Roles = { Enumerable.Range(0, 4).Where(bit => stored.Roles.HasFlag((Roles)(1 << bit))).Select(bit => (V1.Role)(bit + 1)) },
+        Roles = { Enumerable.Range(0, (int)V1.Role.Observe).Where(bit => stored.Roles.HasFlag((Roles)(1 << bit))).Select(bit => (V1.Role)(bit + 1)) },
         Subject = stored.Subject,
         ExpireTime = TimeOrNone(stored.Expires),
         RequestsPerSecond = stored.RequestsPerSecond,
@@ -120,9 +121,15 @@ internal static class CredentialMapping
     private static Roles RolesOf(V1.Credential source, ref List<FieldFault>? faults)
     {
         var roles = Roles.None;
+        if (source.Roles.Count > MaxRoles)
+        {
+            FieldFaults.Add(ref faults, "credential.roles", $"Up to {MaxRoles} roles are expected.");
+            return roles;
+        }
+
         for (var i = 0; i < source.Roles.Count; i++)
         {
-            if (source.Roles[i] is < V1.Role.Check or > V1.Role.Admin)
+            if (source.Roles[i] is < V1.Role.Check or > V1.Role.Observe)
             {
                 FieldFaults.Add(ref faults, $"credential.roles[{i}]", "This version knows no such value.");
                 continue;

@@ -14,8 +14,20 @@ internal static class FieldFaults
     private static readonly long FirstTime = DateTimeOffset.MinValue.ToUnixTimeMilliseconds();
     private static readonly long LastTime = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
-    internal static void Add(ref List<FieldFault>? faults, string field, string description) =>
-        (faults ??= []).Add(new FieldFault(field, description));
+    /// <summary>Most faults that a caller sees. A list with more of them has one more entry, whichever that is.</summary>
+    internal const int Max = 20;
+
+    /// <summary>Adds a fault, unless the list is full.</summary>
+    internal static void Add(ref List<FieldFault>? faults, string field, string description)
+    {
+        if (!IsFull(faults ??= []))
+        {
+            faults.Add(new FieldFault(field, description));
+        }
+    }
+
+    /// <summary>Returns whether a list takes no more faults, so that nothing need be looked for.</summary>
+    internal static bool IsFull(List<FieldFault>? faults) => faults?.Count > Max;
 
     /// <summary>Throws INVALID_ARGUMENT with all that was found.</summary>
     internal static void ThrowIfAny(List<FieldFault>? faults)

@@ -8,10 +8,18 @@ namespace Lookup.Server.Mapping;
 /// <summary>Layers in requests, records and answers.</summary>
 internal static class LayerMapping
 {
+    private const int MaxLayers = 4;
+
     /// <summary>Reads layers that are to be left out; only codes and policy can be.</summary>
     internal static Layers SwitchedOff(RepeatedField<V1.Layer> layers, string field, ref List<FieldFault>? faults)
     {
         var off = default(Layers);
+        if (layers.Count > MaxLayers)
+        {
+            FieldFaults.Add(ref faults, field, $"Up to {MaxLayers} layers are expected.");
+            return off;
+        }
+
         for (var i = 0; i < layers.Count; i++)
         {
             if (layers[i] is V1.Layer.Code or V1.Layer.Policy)

@@ -16,6 +16,7 @@ internal static class OwnRulesMapping
         if (source.AttemptCaps.Count > OwnRules.MaxCaps)
         {
             FieldFaults.Add(ref faults, "organisation.attempt_caps", $"More than {OwnRules.MaxCaps}.");
+            return null;
         }
 
         for (var i = 0; i < source.AttemptCaps.Count; i++)

@@ -1,6 +1,7 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Lookup.Server.Access;
 using Lookup.Server.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -43,14 +44,14 @@ internal static class LivePage
                 context.Response.Headers.XContentTypeOptions = "nosniff";
                 context.Response.Headers.CacheControl = "no-cache";
                 return Results.Bytes(bytes, type);
-            });
+            }).WithMetadata(ObserverPage.Instance);
         }
 
         app.MapGet("/live", (HttpContext context, LiveFeed feed, Drain drain) =>
             Volatile.Read(ref _readers) >= MaxReaders
                 ? Results.StatusCode(StatusCodes.Status503ServiceUnavailable)
-                : (IResult)TypedResults.ServerSentEvents(EventsAsync(feed, drain, context.RequestAborted)));
-        app.MapMetrics("/metrics", ((ServiceMetrics)app.Services.GetService(typeof(ServiceMetrics))!).Registry);
+                : (IResult)TypedResults.ServerSentEvents(EventsAsync(feed, drain, context.RequestAborted))).WithMetadata(ObserverPage.Instance);
+        app.MapMetrics("/metrics", ((ServiceMetrics)app.Services.GetService(typeof(ServiceMetrics))!).Registry).WithMetadata(ObserverPage.Instance);
     }
 
     private static async IAsyncEnumerable<SseItem<string>> EventsAsync(

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using Grpc.AspNetCore.Server;
 using Lookup.Core.Decisions;
+using Lookup.Server.Access;
 using Lookup.Server.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -20,6 +22,8 @@ internal static class Tracing
 {
     /// <summary>Name of the source of spans, and of the service in them.</summary>
     internal const string Name = "lookup";
+
+    private const string Unknown = "unknown";
 
     private static readonly ActivitySource Source = new(Name);
 
@@ -60,7 +64,10 @@ internal static class Tracing
             }));
     }
 
-    /// <summary>In front of all, where spans are wanted: one for each request, going on with that of the caller.</summary>
+    /// <summary>
+    /// Where spans are wanted: one for each request that was let in, going on with that of the caller. A caller without a credential must not
+    /// have spans made.
+    /// </summary>
     internal static void Use(WebApplication app, LookupServerOptions options)
     {
         if (options.TraceEndpoint is not null)
@@ -69,12 +76,20 @@ internal static class Tracing
         }
     }
 
+    // Never the path that was asked for: it may hold a number, and it would make a name of its own of each.
+    private static string NameOf(HttpContext context) =>
+        context.GetEndpoint() is { } endpoint
+            ? endpoint.Metadata.GetMetadata<GrpcMethodMetadata>()?.Method.FullName[1..] ?? endpoint.DisplayName ?? Unknown
+            // Answered before routing.
+            : RpcRoles.Table.ContainsKey(context.Request.Path.Value!) ? context.Request.Path.Value![1..]
+            : Unknown;
+
     private static async Task TraceAsync(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
-        var path = request.Path.Value!;
-        ActivityContext.TryParse(request.Headers.TraceParent, request.Headers.TraceState, isRemote: true, out var parent);
-        using var span = Source.StartActivity(path.TrimStart('/'), ActivityKind.Server, parent);
+        // Of the caller's trace only its ids: its state is a text of the caller's.
+        ActivityContext.TryParse(request.Headers.TraceParent, null, isRemote: true, out var parent);
+        using var span = Source.StartActivity(Unknown, ActivityKind.Server, parent);
         if (span is null)
         {
             await next(context);
@@ -83,12 +98,7 @@ internal static class Tracing
 
         span.SetTag("rpc.system", request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true ? "grpc" : "http");
         await next(context);
-        // A path with a receipt's id or the like would make a name of its own of each.
-        if (context.GetEndpoint()?.DisplayName is { } name && !path.StartsWith("/lookup.", StringComparison.Ordinal))
-        {
-            span.DisplayName = name;
-        }
-
+        span.DisplayName = NameOf(context);
         var status = context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers["grpc-status"].ToString();
         status = string.IsNullOrEmpty(status) ? context.Response.Headers["grpc-status"].ToString() : status;
         if (status.Length > 0)

@@ -91,11 +91,12 @@ internal sealed class FactEndpoint(
 
         drain.Track(context);
         using var stop = drain.Link(context);
+        using var idle = new IdleLimit(options, stop.Token);
         ImportSession? import = null;
         try
         {
             ulong? last = null;
-            while (await requestStream.MoveNext(stop.Token))
+            while (await NextAsync())
             {
                 var batch = requestStream.Current;
                 if (batch.Sequence <= last)
@@ -111,7 +112,10 @@ internal sealed class FactEndpoint(
 
                 import ??= await OpenAsync(batch.Import, context);
                 last = batch.Sequence;
-                await responseStream.WriteAsync(await ImportAsync(batch, import, context), context.CancellationToken);
+                var response = await ImportAsync(batch, import, context);
+                idle.Begin();
+                await responseStream.WriteAsync(response, idle.Token);
+                idle.End();
             }
 
             if (import is not null)
@@ -119,6 +123,10 @@ internal sealed class FactEndpoint(
                 await LimitedAsync(import.EndAsync, context);
                 import = null;
             }
+        }
+        catch (OperationCanceledException) when (idle.IsOver)
+        {
+            throw idle.Refusal();
         }
         catch (Exception) when (drain.Ends(context))
         {
@@ -132,6 +140,14 @@ internal sealed class FactEndpoint(
             {
                 await import.BreakOffAsync();
             }
+        }
+
+        async Task<bool> NextAsync()
+        {
+            idle.Begin();
+            var isThere = await requestStream.MoveNext(idle.Token);
+            idle.End();
+            return isThere;
         }
     }
 

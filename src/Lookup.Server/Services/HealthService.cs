@@ -1,8 +1,11 @@
 using System.Collections.Frozen;
+using System.Net;
 using Grpc.Core;
 using Grpc.Health.V1;
 using Lookup.Redis;
+using Lookup.Server.Access;
 using Lookup.Server.Batch;
+using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
 using Lookup.Server.Receipts;
 using Microsoft.AspNetCore.Http;
@@ -48,6 +51,8 @@ internal sealed class HealthService(
         [V1.ReceiptService.Descriptor.FullName] = Needs.Receipts,
     }.ToFrozenDictionary();
 
+    private readonly Dictionary<IPAddress, int> _watches = [];
+
     /// <inheritdoc/>
     public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context) =>
         Known.TryGetValue(request.Service, out var needs)
@@ -58,6 +63,7 @@ internal sealed class HealthService(
     public override async Task Watch(
         HealthCheckRequest request, IServerStreamWriter<HealthCheckResponse> responseStream, ServerCallContext context)
     {
+        using var place = Open(context.GetHttpContext().Connection.RemoteIpAddress);
         drain.Track(context);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
         var known = Known.TryGetValue(request.Service, out var needs);
@@ -77,7 +83,7 @@ internal sealed class HealthService(
             }
 
             // Changes grow old, and a disk fills, without anybody telling: they are looked at as often as the store is.
-            var pause = needs == Needs.Writes ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(options.HealthProbeMs);
+            var pause = !known || needs == Needs.Writes ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(options.HealthProbeMs);
             await state.Changed.WaitAsync(pause, clock, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -88,6 +94,36 @@ internal sealed class HealthService(
     internal static IResult Answer(bool serving) => serving
         ? Results.Text("SERVING\n")
         : Results.Text("NOT_SERVING\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+
+    // They are opened without a credential.
+    private WatchPlace Open(IPAddress? address)
+    {
+        var one = ConnectionShares.GroupOf(address);
+        lock (_watches)
+        {
+            var ofOne = _watches.GetValueOrDefault(one);
+            if (ofOne >= options.MaxHealthWatches / 2 || _watches.Values.Sum() >= options.MaxHealthWatches)
+            {
+                throw Refusals.Exhausted(
+                    $"There are as many streams of health as may be: {options.MaxHealthWatches}, half of them from one address; ask with Check.", options.RetryAfterMs);
+            }
+
+            _watches[one] = ofOne + 1;
+        }
+
+        return new WatchPlace(this, one);
+    }
+
+    private void Close(IPAddress one)
+    {
+        lock (_watches)
+        {
+            if (--_watches[one] == 0)
+            {
+                _watches.Remove(one);
+            }
+        }
+    }
 
     private ServingStatus Status(Needs needs, StoreMonitor.State state)
     {
@@ -106,5 +142,10 @@ internal sealed class HealthService(
         var now = clock.GetTimestamp();
         return Enumerable.Range(0, store.Manifest.Partitions)
             .All(p => FreshFilters.Usable(replica, p, null, clock, now, options.FreshnessBoundMs) is not null);
+    }
+
+    private sealed class WatchPlace(HealthService health, IPAddress one) : IDisposable
+    {
+        public void Dispose() => health.Close(one);
     }
 }

@@ -22,7 +22,17 @@ internal sealed class WatchFilter
         _names = names.ToHashSet(StringComparer.Ordinal);
     }
 
-    /// <summary>Checks the names of a request. One that nothing is known of is most likely misspelt, and would be silent for ever.</summary>
+    /// <summary>Refuses more names than a stream may have, before anything is done for each of them.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: there are too many.</exception>
+    internal static void CheckCount(IReadOnlyList<string> organisations)
+    {
+        if (organisations.Count > MaxOrganisations)
+        {
+            throw Refusals.Invalid("organisations", $"Up to {MaxOrganisations} are expected; none watches all.");
+        }
+    }
+
+    /// <summary>Checks the names of a request, see <see cref="CheckCount"/>. One that nothing is known of is most likely misspelt, and would be silent for ever.</summary>
     /// <param name="organisations">The names; none for all.</param>
     /// <param name="store">Knows the names that facts brought.</param>
     /// <param name="registry">Knows the organisations that have a record.</param>
@@ -31,11 +41,6 @@ internal sealed class WatchFilter
     internal static async Task<WatchFilter> ReadAsync(
         IReadOnlyList<string> organisations, IFactStore store, RegistrySnapshot registry, CancellationToken cancellation)
     {
-        if (organisations.Count > MaxOrganisations)
-        {
-            throw Refusals.Invalid("organisations", $"Up to {MaxOrganisations} are expected; none watches all.");
-        }
-
         List<FieldFault>? faults = null;
         for (var i = 0; i < organisations.Count; i++)
         {

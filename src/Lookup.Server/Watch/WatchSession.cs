@@ -65,6 +65,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
     {
         try
         {
+            WatchFilter.CheckCount(request.Organisations);
             foreach (var organisation in request.Organisations.Where(FieldFaults.IsName))
             {
                 context.Lease()?.Require(organisation, Now);

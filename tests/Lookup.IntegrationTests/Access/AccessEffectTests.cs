@@ -363,7 +363,7 @@ public sealed class AccessEffectTests
     [InlineData("/")]
     [InlineData("/live")]
     [InlineData("/metrics")]
-    public async Task Pages_NeedAnAdministrator(string path)
+    public async Task Pages_NeedAnObserverOrAnAdministrator(string path)
     {
         await using var guarded = await GuardedServer.StartAsync();
         var admin = await guarded.KeyAsync("admin", Roles.Admin);
@@ -371,12 +371,39 @@ public sealed class AccessEffectTests
         Assert.Equal(401, await AskAsync(null));
         Assert.Equal("SERVING\n", await guarded.Server.Http.GetStringAsync("/health", Token));
         Assert.Equal(403, await AskAsync("Bearer " + dialer));
+        Assert.Equal(403, await AskAsync("Bearer " + await guarded.KeyAsync("others", Roles.Check | Roles.Write | Roles.Watch, "*")));
+        Assert.Equal(200, await AskAsync("Bearer " + await guarded.KeyAsync("prometheus", Roles.Observe)));
         Assert.Equal(200, await AskAsync("Bearer " + admin));
         Assert.Equal(200, await AskAsync("Basic " + Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes("any:" + admin))));
 
-        async Task<int> AskAsync(string? authorization)
+        // What a request says of its body changes nothing, on neither port.
+        foreach (var type in (string[])["application/grpc", "application/grpc+json", "APPLICATION/GRPC", "application/grpc-web"])
+        {
+            Assert.Equal(401, await AskAsync(null, type));
+            Assert.Equal(403, await AskAsync("Bearer " + dialer, type));
+            Assert.True(await IsRefusedByGrpcAsync(dialer, type));
+        }
+
+        async Task<bool> IsRefusedByGrpcAsync(string key, string type)
+        {
+            using var client = new HttpClient { BaseAddress = guarded.Server.Host.GrpcAddress };
+            using var request = new HttpRequestMessage(HttpMethod.Get, path)
+            {
+                Version = System.Net.HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                Content = new ByteArrayContent([]),
+            };
+            request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + key);
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
+            return response.Headers.TryGetValues("grpc-status", out var status) && status.Single() == "7";
+        }
+
+        async Task<int> AskAsync(string? authorization, string? type = null)
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, path);
+            request.Content = type is null ? null : new ByteArrayContent([]);
+            request.Content?.Headers.TryAddWithoutValidation("Content-Type", type);
             if (authorization is not null)
                 request.Headers.TryAddWithoutValidation("Authorization", authorization);
             using var response = await guarded.Server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);

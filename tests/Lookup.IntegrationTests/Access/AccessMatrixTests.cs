@@ -9,7 +9,7 @@ namespace Lookup.IntegrationTests.Access;
 /// <summary>Every call of the contract, with every role, organisation and state of a credential, over gRPC and JSON.</summary>
 public sealed class AccessMatrixTests : IAsyncLifetime
 {
-    private static readonly Roles[] EachRole = [Roles.Check, Roles.Write, Roles.Watch, Roles.Admin];
+    private static readonly Roles[] EachRole = [Roles.Check, Roles.Write, Roles.Watch, Roles.Admin, Roles.Observe];
 
     private GuardedServer _guarded = null!;
 
@@ -29,6 +29,21 @@ public sealed class AccessMatrixTests : IAsyncLifetime
         var calls = AnyCall.Methods.Select(NameOf).Order();
         Assert.Equal(calls, AccessRpcs.All.Keys.Order());
         Assert.Equal(calls, Lookup.Server.Access.RpcRoles.Table.Keys.Select(path => path["/lookup.v1.".Length..].Replace('/', '.')).Order());
+    }
+
+    [Fact]
+    public void EveryEndpoint_OfTheService_HasARoleThatSomebodyChose()
+    {
+        foreach (var endpoint in _guarded.Server.Host.Endpoints.Endpoints.OfType<Microsoft.AspNetCore.Routing.RouteEndpoint>())
+        {
+            var path = endpoint.RoutePattern.RawText!;
+            var isCall = endpoint.Metadata.GetMetadata<Grpc.AspNetCore.Server.GrpcMethodMetadata>() is not null;
+            var isPage = endpoint.Metadata.GetMetadata<Lookup.Server.Access.ObserverPage>() is not null;
+            var isUnimplemented = path.EndsWith("{unimplementedMethod:grpcunimplemented}", StringComparison.Ordinal);
+            Assert.True(isCall || isPage || isUnimplemented || path == "/health", path);
+            if (!isCall && path != "/health")
+                Assert.Equal(isPage ? Roles.Observe : Roles.None, Lookup.Server.Access.RpcRoles.Of(endpoint));
+        }
     }
 
     [Fact]

@@ -1,8 +1,11 @@
+using System.Security.Cryptography;
 using Google.Rpc;
 using Grpc.Core;
 using Lookup.Core.Access;
+using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Server;
 using Lookup.Server.Access;
+using Lookup.Server.Receipts;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Access;
@@ -229,6 +232,79 @@ public sealed class LimitTests
         Assert.DoesNotContain("lookup_enumerations_total{credential=\"dialer\"}", metrics, StringComparison.Ordinal);
         Assert.Contains("credential walker walks number ranges", guarded.Server.Log.All, StringComparison.Ordinal);
         Assert.DoesNotContain("65554", guarded.Server.Log.All, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("upwards")]
+    [InlineData("downwards")]
+    [InlineData("shuffled")]
+    [InlineData("among others")]
+    [InlineData("steps of four")]
+    public void IsWalk_NumbersOfARange_AreOneInAnyOrder(string order)
+    {
+        var random = new Random(7);
+        var numbers = Enumerable.Range(0, 1_024).Select(i => 31_612_000_000UL + (ulong)i).ToArray();
+        switch (order)
+        {
+            case "downwards":
+                Array.Reverse(numbers);
+                break;
+            case "shuffled":
+                random.Shuffle(numbers);
+                break;
+            case "among others":
+                numbers = [.. numbers, .. Enumerable.Range(0, 7_168).Select(_ => 31_600_000_000UL + (ulong)random.NextInt64(99_999_999))];
+                random.Shuffle(numbers);
+                break;
+            case "steps of four":
+                numbers = [.. numbers.Select(number => 31_612_000_000UL + ((number - 31_612_000_000UL) * 4))];
+                break;
+            default:
+                break;
+        }
+
+        Assert.True(RangeWatch.IsWalk(numbers, 256));
+    }
+
+    [Fact]
+    public void IsWalk_ListsThatPeopleHave_AreNone()
+    {
+        var random = new Random(7);
+        var list = Enumerable.Range(0, 8_192).Select(_ => 31_600_000_000UL + (ulong)random.NextInt64(99_999_999)).ToArray();
+        Assert.False(RangeWatch.IsWalk(list, 256));
+        Array.Sort(list);
+        Assert.False(RangeWatch.IsWalk(list, 256));
+        Assert.False(RangeWatch.IsWalk(Enumerable.Repeat(31_612_345_678UL, 8_192).ToArray(), 256));
+        Assert.False(RangeWatch.IsWalk([], 256));
+        Assert.False(RangeWatch.IsWalk(Enumerable.Range(0, 200).Select(i => 31_612_000_000UL + (ulong)i).ToArray(), 256));
+    }
+
+    [Fact]
+    public async Task Walk_ByTextsDownwardsOrByReceipts_IsCounted()
+    {
+        using var temp = new TempFolder();
+        using var signing = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var log = ReceiptLog.Open(temp.PathOf("receipts"), signing, TimeProvider.System);
+        await using var guarded = await GuardedServer.StartAsync(configure: options => options.EnumerationNumbers = 64, receipts: log);
+        var texts = await guarded.KeyAsync("by-texts", Roles.Check, GuardedServer.Own);
+        var lists = await guarded.KeyAsync("by-receipts", Roles.Check, GuardedServer.Own);
+        using var list = new LookupService.LookupServiceClient(guarded.As(texts)).CheckStream(cancellationToken: Token);
+        await list.RequestStream.WriteAsync(new CheckStreamRequest { Open = new CheckStreamOpen { Question = Samples.Question(), DefaultRegion = "NL" } }, Token);
+        await list.RequestStream.WriteAsync(
+            new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = 1, Texts = { Enumerable.Range(0, 100).Select(i => $"06 - 1234 5{999 - i:000}") } } }, Token);
+        Assert.True(await list.ResponseStream.MoveNext(Token));
+        var receipts = new ReceiptService.ReceiptServiceClient(guarded.As(lists));
+        for (var i = 0; i < 100; i++)
+        {
+            await receipts.ListReceiptsAsync(new ListReceiptsRequest { Number = $"+3165554{i:0000}" }, cancellationToken: Token);
+        }
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics");
+        request.Headers.Authorization = new("Bearer", await guarded.KeyAsync("prometheus", Roles.Observe));
+        using var response = await guarded.Server.Http.SendAsync(request, Token);
+        var metrics = await response.Content.ReadAsStringAsync(Token);
+        Assert.Contains("lookup_enumerations_total{credential=\"by-texts\"} 1", metrics, StringComparison.Ordinal);
+        Assert.Contains("lookup_enumerations_total{credential=\"by-receipts\"} 1", metrics, StringComparison.Ordinal);
     }
 
     [Fact]

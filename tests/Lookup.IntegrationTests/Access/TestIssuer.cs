@@ -32,6 +32,8 @@ internal sealed class TestIssuer : IAsyncDisposable
         app.MapGet("/keys", () =>
         {
             issuer.KeyReads++;
+            if (issuer.IsAway)
+                return Results.StatusCode(StatusCodes.Status503ServiceUnavailable);
             var key = issuer._key.Rsa.ExportParameters(false);
             return Results.Text(
                 $$"""{"keys":[{"kty":"RSA","use":"sig","kid":"{{issuer._key.KeyId}}","n":"{{Base64UrlEncoder.Encode(key.Modulus)}}","e":"{{Base64UrlEncoder.Encode(key.Exponent)}}"}]}""",
@@ -41,18 +43,24 @@ internal sealed class TestIssuer : IAsyncDisposable
         return issuer;
     }
 
+    /// <summary>Signs with another key from now on, and knows the one before no longer.</summary>
+    internal void ReplaceKey() => _key = NewKey();
+
+    /// <summary>From now on its keys cannot be read.</summary>
+    internal bool IsAway { get; set; }
+
     internal static RsaSecurityKey NewKey() => new(RSA.Create(2048)) { KeyId = Guid.NewGuid().ToString("n") };
 
     /// <summary>A token, in order where nothing is said.</summary>
     internal string Token(
         string subject, DateTimeOffset now, string audience = "lookup", TimeSpan? lifetime = null, string? issuer = null, SecurityKey? key = null,
-        string algorithm = SecurityAlgorithms.RsaSha256) => new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(
+        string algorithm = SecurityAlgorithms.RsaSha256, DateTimeOffset? issued = null, bool saysWhen = true) => new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(
             new SecurityTokenDescriptor
             {
                 Issuer = issuer ?? Address,
                 Audience = audience,
                 Claims = new Dictionary<string, object> { ["sub"] = subject },
-                IssuedAt = now.UtcDateTime,
+                IssuedAt = saysWhen ? (issued ?? now).UtcDateTime : null,
                 Expires = (now + (lifetime ?? TimeSpan.FromMinutes(5))).UtcDateTime,
                 SigningCredentials = new SigningCredentials(key ?? _key, algorithm),
             });

@@ -136,6 +136,8 @@ public sealed class TlsTests : IDisposable
     [Theory]
     [InlineData("serve --listen 0.0.0.0:0", "can be reached from other machines. Name a certificate")]
     [InlineData("serve --listen 0.0.0.0:0 --behind-proxy --credentials none", "they are required")]
+    [InlineData("serve --behind-proxy --credentials none", "behind a proxy they are required")]
+    [InlineData("serve --fake --behind-proxy", "A fake service keeps no credentials")]
     [InlineData("serve --tls-cert none.pem", "go together")]
     [InlineData("serve --listen 127.0.0.1:0 --tls-cert none.pem --tls-key none.key", "The files of TLS cannot be used")]
     [InlineData("serve --client-ca ca.pem", "client certificates need TLS")]
@@ -158,6 +160,39 @@ public sealed class TlsTests : IDisposable
         Assert.All([tls, proxy], options => Assert.Empty(options.Faults()));
         Assert.All([tls, proxy], options => Assert.True(options.AsksCredentials));
         Assert.False(new LookupServerOptions().AsksCredentials);
+    }
+
+    [Fact]
+    public void Options_OnLoopback_AskForCredentialsUnlessNothingIsInFrontOfThem()
+    {
+        LookupServerOptions[] asking =
+        [
+            new() { BehindProxy = true },
+            new() { Address = "::1", BehindProxy = true },
+            new() { TlsCertificateFile = "a", TlsKeyFile = "b" },
+            new() { TlsCertificateFile = "a", TlsKeyFile = "b", ClientCaFile = "c" },
+            new() { JwtIssuer = "https://issuer.example", JwtAudience = "lookup" },
+            new() { Credentials = true },
+        ];
+        Assert.All(asking, options => Assert.True(options.AsksCredentials));
+        Assert.All(asking, options => Assert.Empty(options.Faults()));
+
+        // Who asks for TLS on this machine without credentials says so.
+        var plain = new LookupServerOptions { TlsCertificateFile = "a", TlsKeyFile = "b", Credentials = false };
+        Assert.False(plain.AsksCredentials);
+        Assert.Empty(plain.Faults());
+        Assert.Contains(new LookupServerOptions { BehindProxy = true, Credentials = false }.Faults(), fault => fault.StartsWith("Credentials:", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task BehindProxy_OnLoopback_LetsNobodyInWithoutACredential()
+    {
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), o => o.BehindProxy = true);
+        using var content = new StringContent("{\"number\":\"+31612345678\"}", System.Text.Encoding.UTF8, "application/json");
+        using var response = await server.Http.PostAsync("/v1/facts:list", content, Token);
+        Assert.Equal(System.Net.HttpStatusCode.Unauthorized, response.StatusCode);
+        var refused = await Assert.ThrowsAsync<Grpc.Core.RpcException>(async () => await server.Lookup.CheckAsync(Samples.Check(Samples.NewNumber())));
+        Assert.Equal(Grpc.Core.StatusCode.Unauthenticated, refused.StatusCode);
     }
 
     private LookupClientOptions Shown(X509Certificate2? certificate) => new() { CaFile = _files.AuthorityFile, ClientCertificate = certificate };

@@ -1,7 +1,10 @@
 using Grpc.Core;
 using Lookup.Core.Access;
 using Lookup.IntegrationTests.Server;
+using Lookup.Server.Access;
+using Lookup.Server.Hosting;
 using Lookup.V1;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Lookup.IntegrationTests.Access;
@@ -59,6 +62,10 @@ public sealed class TokenTests : IAsyncLifetime
                 (_issuer.Token(Subject, Now, key: TestIssuer.NewKey()), "CREDENTIAL_UNKNOWN"),
                 (_issuer.Token(Subject, Now, key: secret, algorithm: SecurityAlgorithms.HmacSha256), "CREDENTIAL_UNKNOWN"),
                 (_issuer.Token(Subject, Now.AddHours(-1)), "CREDENTIAL_EXPIRED"),
+                // Whatever it says of its end: it is too old, from the future, or does not say when it was issued.
+                (_issuer.Token(Subject, Now, lifetime: TimeSpan.FromDays(3_650), issued: Now.AddMinutes(-1_441)), "CREDENTIAL_EXPIRED"),
+                (_issuer.Token(Subject, Now, lifetime: TimeSpan.FromDays(3_650), issued: Now.AddMinutes(6)), "CREDENTIAL_EXPIRED"),
+                (_issuer.Token(Subject, Now, lifetime: TimeSpan.FromDays(3_650), saysWhen: false), "CREDENTIAL_EXPIRED"),
                 (_issuer.Token(Subject, Now) + "x", "CREDENTIAL_UNKNOWN"),
                 (Unsigned(_issuer.Token(Subject, Now)), "CREDENTIAL_UNKNOWN"),
                 (new string('a', 9_000), "CREDENTIAL_UNKNOWN"),
@@ -87,6 +94,76 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Token_OfTenYears_CountsForADay()
+    {
+        var clock = new SteppedClock();
+        await using var guarded = await GuardedServer.StartAsync(clock: clock, configure: UseIssuer);
+        await guarded.KeyAsync(
+            new Credential { CredentialId = "crm", Kind = CredentialKind.Token, Subject = "service-account-crm" }, Roles.Check, GuardedServer.Own);
+        var token = _issuer.Token("service-account-crm", clock.GetUtcNow(), lifetime: TimeSpan.FromDays(3_650));
+        Assert.Equal(StatusCode.OK, (await AskAsync(token, guarded: guarded)).Status);
+        clock.Advance(TimeSpan.FromHours(23));
+        await guarded.FollowAsync();
+        Assert.Equal(StatusCode.OK, (await AskAsync(token, guarded: guarded)).Status);
+        clock.Advance(TimeSpan.FromHours(2));
+        await guarded.FollowAsync();
+        Assert.Equal("CREDENTIAL_EXPIRED", (await AskAsync(token, guarded: guarded)).Reason);
+    }
+
+    [Fact]
+    public async Task Issuer_WithdrawsItsKey_EndsTokensAndStreamsSignedWithIt()
+    {
+        var before = _issuer.Token("service-account-crm", Now, lifetime: TimeSpan.FromDays(3_650));
+        Assert.Equal(StatusCode.OK, (await AskAsync(before)).Status);
+        using var list = new LookupService.LookupServiceClient(_guarded.As(before)).CheckStream(cancellationToken: Token);
+        await list.RequestStream.WriteAsync(new CheckStreamRequest { Open = new CheckStreamOpen { Question = Samples.Question() } }, Token);
+        await list.ResponseHeadersAsync;
+
+        _issuer.ReplaceKey();
+        // As is done every five minutes.
+        await _guarded.Server.Host.FollowIssuerAsync();
+        Assert.Equal("CREDENTIAL_UNKNOWN", (await AskAsync(before)).Reason);
+        var end = await Assert.ThrowsAsync<RpcException>(() => list.ResponseStream.MoveNext(Token));
+        Assert.Equal(StatusCode.Unauthenticated, end.StatusCode);
+        Assert.Equal(StatusCode.OK, (await AskAsync(_issuer.Token("service-account-crm", Now))).Status);
+    }
+
+    [Fact]
+    public async Task Issuer_AwayForAnHour_ItsKeysCountNoLonger()
+    {
+        var clock = new SteppingClock();
+        using var keys = new IssuerKeys(
+            new LookupServerOptions { JwtIssuer = _issuer.Address, JwtAudience = "lookup" }, clock, NullLogger<IssuerKeys>.Instance);
+        var read = await keys.GetAsync(Token);
+        await keys.FollowAsync();
+        Assert.Same(read, keys.Current);
+        _issuer.IsAway = true;
+        clock.Advance(TimeSpan.FromMinutes(50));
+        await keys.FollowAsync();
+        Assert.Same(read, keys.Current);
+        clock.Advance(TimeSpan.FromMinutes(11));
+        await keys.FollowAsync();
+        Assert.Null(keys.Current);
+        Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(async () => await keys.GetAsync(Token))).StatusCode);
+        _issuer.IsAway = false;
+        clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.NotEmpty((await keys.GetAsync(Token)).Keys);
+    }
+
+    [Fact]
+    public async Task Keys_ThatNobodyKnows_AskTheIssuerOnceInTenSeconds()
+    {
+        Assert.Equal(StatusCode.OK, (await AskAsync(_issuer.Token("service-account-crm", Now))).Status);
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal("CREDENTIAL_UNKNOWN", (await AskAsync(_issuer.Token("service-account-crm", Now, key: TestIssuer.NewKey()))).Reason);
+        }
+
+        // A loaded machine may take longer than ten seconds for them.
+        Assert.InRange(_issuer.KeyReads, 1, 10);
+    }
+
+    [Fact]
     public async Task Issuer_Away_IsUnavailableAndKeysGoOn()
     {
         await using var guarded = await GuardedServer.StartAsync(configure: options =>
@@ -98,6 +175,8 @@ public sealed class TokenTests : IAsyncLifetime
         Assert.Equal(StatusCode.Unavailable, (await AskAsync(_issuer.Token("service-account-crm", Now), guarded: guarded)).Status);
         Assert.Equal(StatusCode.OK, (await AskAsync(key, guarded: guarded)).Status);
     }
+
+    private void UseIssuer(LookupServerOptions options) => (options.JwtIssuer, options.JwtAudience) = (_issuer.Address, "lookup");
 
     private Task<Outcome> AskAsync(string token, string organisation = GuardedServer.Own, GuardedServer? guarded = null) => AnyCall.GrpcAsync(
         (guarded ?? _guarded).Server.Invoker,

@@ -67,7 +67,7 @@ public sealed class ComposeTests : IDisposable
         var until = DateTime.UtcNow.AddMinutes(3);
         do
         {
-            made = await CliRun.Async(["key", "create", "prometheus", "--role", "admin", "--json", "--wait-replicas=1", .. store]);
+            made = await CliRun.Async(["key", "create", "prometheus", "--role", "observe", "--json", "--wait-replicas=1", .. store]);
         }
         while (made.ExitCode != 0 && DateTime.UtcNow < until);
         Assert.True(made.ExitCode == 0, made.Error);

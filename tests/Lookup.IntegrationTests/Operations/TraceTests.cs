@@ -96,6 +96,44 @@ public sealed class TraceTests : IAsyncLifetime
         Assert.False(Holds(spans, Encoding.UTF8.GetBytes(number[1..])));
     }
 
+    [Theory]
+    [InlineData("/v1/numbers/+31612345678")]
+    [InlineData("/lookup.v1.LookupService/31612345678")]
+    [InlineData("/31612345678?number=31612345678")]
+    public async Task Request_ForAPathThatNobodyServes_LeavesItOutOfTheSpan(string path)
+    {
+        await using (var server = await StartAsync(perMille: 1_000))
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, path);
+            request.Headers.TryAddWithoutValidation("traceparent", $"00-{Trace}-{CallersSpan}-01");
+            request.Headers.TryAddWithoutValidation("tracestate", "caller=31612345678");
+            using var response = await server.Http.SendAsync(request, Token);
+            Assert.Equal(System.Net.HttpStatusCode.NotFound, response.StatusCode);
+        }
+
+        var spans = await SpansAsync();
+        Assert.True(Holds(spans, Encoding.UTF8.GetBytes("unknown")));
+        Assert.False(Holds(spans, Encoding.UTF8.GetBytes("612345678")));
+    }
+
+    [Fact]
+    public async Task Request_WithoutACredential_HasNoSpanMade()
+    {
+        await using (var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), options =>
+        {
+            options.Credentials = true;
+            options.TraceEndpoint = new Uri(_collector.Urls.First() + "/v1/traces");
+            options.TracePerMille = 1_000;
+        }))
+        {
+            var headers = new Metadata { { "traceparent", $"00-{Trace}-{CallersSpan}-01" } };
+            var refused = await Assert.ThrowsAsync<RpcException>(async () => await server.Lookup.CheckAsync(Samples.Check(Samples.NewNumber()), headers));
+            Assert.Equal(StatusCode.Unauthenticated, refused.StatusCode);
+        }
+
+        Assert.False(Holds([.. _received.SelectMany(b => b)], Convert.FromHexString(Trace)));
+    }
+
     [Fact]
     public async Task Check_NoEndpoint_SendsNothing()
     {

@@ -223,8 +223,9 @@ public sealed class UpgradeTests : IDisposable
                 return before.Select((one, i) => Difference(one, after[i], $"{path}/{i}")).FirstOrDefault(fault => fault is not null);
             case (JsonArray before, JsonArray after):
                 return $"{path}: {before.Count} were told, now {after.Count}";
+            // Behind its dots a token may say more than it did.
             default:
-                return JsonNode.DeepEquals(then, now) ? null : $"{path}: {then} was told, now {now?.ToString() ?? "nothing"}";
+                return JsonNode.DeepEquals(then, now) || (path.EndsWith("/consistencyToken", StringComparison.Ordinal) && $"{now}".Split("..")[0] == $"{then}") ? null : $"{path}: {then} was told, now {now?.ToString() ?? "nothing"}";
         }
     }
 

@@ -43,18 +43,43 @@ public sealed class JsonTests(LookupServer server) : IClassFixture<LookupServer>
     [InlineData("DELETE", "/v1/organisations", null, HttpStatusCode.NotFound)]
     [InlineData("POST", "/v1/check", "text/plain", HttpStatusCode.UnsupportedMediaType)]
     [InlineData("POST", "/v1/check", "application/json; charset=utf-16", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("POST", "/v1/check", "application/grpc+json", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("POST", "/v1/check", "application/grpc", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("POST", "/v1/check", "application/vnd.lookup+json", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("POST", "/v1/check", "text/json", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("POST", "/v1/check", null, HttpStatusCode.UnsupportedMediaType)]
     [InlineData("POST", "/v1/check?number=%2B31612345678", "application/json", HttpStatusCode.BadRequest)]
     [InlineData("GET", "/v1/registers?x=1", null, HttpStatusCode.BadRequest)]
     public async Task Request_NotForAnyCall_IsAnErrorInJson(string method, string path, string? contentType, HttpStatusCode expected)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
-        if (contentType is not null)
+        if (contentType is not null || expected == HttpStatusCode.UnsupportedMediaType)
         {
             request.Content = new ByteArrayContent("{}"u8.ToArray());
-            request.Content.Headers.TryAddWithoutValidation("Content-Type", contentType);
+            if (contentType is not null)
+            {
+                request.Content.Headers.TryAddWithoutValidation("Content-Type", contentType);
+            }
         }
 
         await AssertErrorAsync(request, expected);
+    }
+
+    [Fact]
+    public async Task Request_AnyMediaType_IsNeverReadLeniently()
+    {
+        // A misspelt field that is skipped would make a consent of a withdrawal.
+        foreach (var type in (string[])["application/json", "application/grpc+json", "APPLICATION/GRPC+JSON", "application/x+json", "application/grpc-web+json"])
+        {
+            var number = Samples.NewNumber();
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/facts");
+            request.Content = new StringContent(
+                $"{{\"facts\":[{{\"number\":\"{number}\",\"source\":\"curl\",\"consent\":{{\"organisation\":\"acme\",\"withdrawnn\":true}}}}]}}");
+            request.Content.Headers.ContentType = null;
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+            await AssertErrorAsync(request, type == "application/json" ? HttpStatusCode.BadRequest : HttpStatusCode.UnsupportedMediaType);
+            Assert.Empty((await server.Facts.ListFactsAsync(new V1.ListFactsRequest { Number = number })).Facts);
+        }
     }
 
     [Fact]
@@ -68,12 +93,59 @@ public sealed class JsonTests(LookupServer server) : IClassFixture<LookupServer>
         await AssertErrorAsync(request, HttpStatusCode.RequestEntityTooLarge);
     }
 
-    [Fact]
-    public async Task Request_ForAnotherHost_IsRefused()
+    [Theory]
+    [InlineData("GET", "/v1/registers", null)]
+    [InlineData("GET", "/metrics", "application/grpc")]
+    [InlineData("GET", "/", "application/grpc+proto")]
+    [InlineData("GET", "/health", null)]
+    [InlineData("POST", "/v1/facts:list", "application/json")]
+    [InlineData("POST", "/v1/facts:list", "application/grpc+json")]
+    [InlineData("POST", "/lookup.v1.LookupService/Check", "application/grpc")]
+    public async Task Request_ForAnotherHost_IsRefused(string method, string path, string? contentType)
+    {
+        foreach (var host in (string[])["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:7501"])
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), path);
+            request.Headers.Host = host;
+            request.Content = contentType is null ? null : new ByteArrayContent("{}"u8.ToArray());
+            request.Content?.Headers.TryAddWithoutValidation("Content-Type", contentType);
+            await AssertErrorAsync(request, HttpStatusCode.BadRequest);
+        }
+    }
+
+    [Theory]
+    [InlineData("/v1/facts:list", "application/json", 400)]
+    [InlineData("/lookup.v1.LookupService/Check", "application/grpc", 200)]
+    public async Task Request_ForAnotherHostOnThePortOfGrpc_IsRefused(string path, string contentType, int expected)
+    {
+        using var client = new HttpClient { BaseAddress = server.Host.GrpcAddress };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path)
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent([0, 0, 0, 0, 0]),
+        };
+        request.Headers.Host = "evil.example";
+        request.Content.Headers.TryAddWithoutValidation("Content-Type", contentType);
+        using var response = await client.SendAsync(request);
+        Assert.Equal(expected, (int)response.StatusCode);
+        if (expected == 200)
+        {
+            Assert.Equal("3", Assert.Single(response.Headers.GetValues("grpc-status")));
+            Assert.StartsWith("Host:", Assert.Single(response.Headers.GetValues("grpc-message")), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("localhost:1")]
+    [InlineData("127.0.0.1")]
+    [InlineData("[::1]:7501")]
+    public async Task Request_ForThisMachine_IsAnswered(string host)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/registers");
-        request.Headers.Host = "evil.example";
-        await AssertErrorAsync(request, HttpStatusCode.BadRequest);
+        request.Headers.Host = host;
+        using var response = await server.Http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
     }
 
     [Fact]

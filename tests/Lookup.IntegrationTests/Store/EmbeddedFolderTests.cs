@@ -73,6 +73,28 @@ public sealed class EmbeddedFolderTests : IDisposable
     }
 
     [Fact]
+    public async Task FolderThatOthersMayRead_Start_TakesItFromThem()
+    {
+        Directory.CreateDirectory(Folder);
+        await RunAsync("chmod", "755", Folder);
+        await using var store = await OpenAsync(Folder);
+        Assert.Equal("750", RightsOf(Folder));
+    }
+
+    [Fact]
+    public async Task Program_FilesThatItWrites_AreForItsOwnerAlone()
+    {
+        // Whichever command it is: the process makes them so.
+        var written = Path.Combine(_root, "regimes");
+        var run = await RunAsync(Tool, "regimes", "export", written);
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal("700", RightsOf(written));
+        var files = Directory.GetFiles(written);
+        Assert.NotEmpty(files);
+        Assert.All(files, file => Assert.Equal("600", RightsOf(file)));
+    }
+
+    [Fact]
     public async Task ParentMissing_Start_NamesIt()
     {
         var e = await Assert.ThrowsAsync<InvalidOperationException>(() => OpenAsync(Path.Combine(Folder, "deeper")));
@@ -213,6 +235,9 @@ public sealed class EmbeddedFolderTests : IDisposable
 
     private static async Task<bool> HasAsync(EmbeddedStore store, int number) =>
         (await store.ReadAsync(Key(store, number), new[] { Sample.ObjectionId() }, Ct)).Values[0] is not null;
+
+    private static string RightsOf(string path) =>
+        OperatingSystem.IsWindows() ? "" : Convert.ToString((int)File.GetUnixFileMode(path), 8);
 
     private static Task<EmbeddedStore> OpenAsync(string folder) => EmbeddedStore.StartAsync(
         new EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 64, LogLimitMiB = 16 }, null, TimeProvider.System, Ct);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Lookup.Redis;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
 
@@ -17,6 +18,22 @@ public sealed class RedisFaultTests : IDisposable
     {
         await using var server = await RedisServer.StartAsync();
         await FailsAsync(StoreFault.NotInitialised, () => OpenAsync(server));
+    }
+
+    [Theory]
+    [InlineData("192.0.2.1:6379", "192.0.2.1:6379,password=secret", true)]
+    [InlineData("redis-0:6379", "redis-0:6379", true)]
+    [InlineData("192.0.2.7:6379", "127.0.0.1:26379,serviceName=lookup", true)]
+    [InlineData("192.0.2.1:6379", "192.0.2.1:6379,ssl=true", false)]
+    [InlineData("127.0.0.1:6379", "127.0.0.1:6379", false)]
+    [InlineData("[::1]:6379", "[::1]:6379", false)]
+    [InlineData("localhost:6379", "localhost:6379", false)]
+    public void PlainText_ToAnotherMachine_IsAWarning(string server, string connection, bool expected)
+    {
+        var endpoint = StackExchange.Redis.ConfigurationOptions.Parse(server).EndPoints[0];
+        var warning = RedisServerCheck.PlainText(endpoint, new StoreOptions { ConnectionString = connection });
+        Assert.Equal(expected, warning is not null);
+        Assert.True(warning is null || (warning.Contains(server, StringComparison.Ordinal) && !warning.Contains("secret", StringComparison.Ordinal)), warning);
     }
 
     [Fact]

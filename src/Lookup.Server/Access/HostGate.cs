@@ -1,0 +1,30 @@
+using System.Net;
+using System.Net.Sockets;
+using Lookup.Server.Errors;
+using Lookup.Server.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace Lookup.Server.Access;
+
+/// <summary>
+/// Refuses requests for other hosts, on both ports and before anything else of a request is read. It stands where no credential is asked
+/// for: otherwise a page of another site could reach the service under a name of its own that resolves to this machine.
+/// </summary>
+internal sealed class HostGate(RequestDelegate next, LookupServerOptions options)
+{
+    private readonly StringSegment[] _names = ["localhost", "127.0.0.1", "[::1]", NameOf(IPAddress.Parse(options.Address))];
+
+    public Task InvokeAsync(HttpContext context)
+    {
+        var host = context.Request.Headers.Host.ToString();
+        // Browsers always name a host; some gRPC clients name none.
+        return host.Length == 0 || HostString.MatchesAny(host, _names)
+            ? next(context)
+            : RefusalWriter.WriteAsync(context, Refusals.Invalid(
+                "Host", "Without credentials this service answers to localhost and its own address alone. Use one of them, or start it with --credentials required."));
+    }
+
+    private static string NameOf(IPAddress address) =>
+        address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
+}
