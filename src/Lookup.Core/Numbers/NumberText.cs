@@ -60,6 +60,9 @@ internal ref struct NumberText
     internal NumberFault Read(ReadOnlySpan<char> text)
     {
         text = text.Trim();
+        // The mark of text in spreadsheets, which comes along when they are saved.
+        if (text.Length > 0 && text[0] == '\'')
+            text = text[1..];
         var between = Separator.None;
         byte parentheses = 0;
         var inside = false;
