@@ -30,6 +30,9 @@ internal sealed class FakeService : IAsyncDisposable
     /// <inheritdoc cref="LookupHost.ErrorCount"/>
     public long ErrorCount => _host.ErrorCount;
 
+    /// <inheritdoc cref="LookupHost.NewestError"/>
+    public Exception? NewestError => _host.NewestError;
+
     /// <param name="options">Where it listens.</param>
     /// <param name="ct">Ends the start.</param>
     /// <param name="fake">What answers; null: the magic numbers alone.</param>

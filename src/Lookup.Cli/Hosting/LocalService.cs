@@ -38,6 +38,9 @@ internal sealed class LocalService : IAsyncDisposable
     /// <inheritdoc cref="LookupHost.ErrorCount"/>
     public long ErrorCount => _host.ErrorCount;
 
+    /// <inheritdoc cref="LookupHost.NewestError"/>
+    public Exception? NewestError => _host.NewestError;
+
     /// <param name="options">The service's settings.</param>
     /// <param name="settings">Its store.</param>
     /// <param name="shell">For the clock.</param>

@@ -25,8 +25,13 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
     private readonly Counter _count = metrics.Factory.CreateCounter(
         "lookup_unhandled_errors_total", "Exceptions that no code expects; the log has each under the id that the caller received.");
 
+    private Exception? _newest;
+
     /// <summary>How many there were.</summary>
     internal long Count => (long)_count.Value;
+
+    /// <summary>The newest of them; null where there was none.</summary>
+    internal Exception? Newest => Volatile.Read(ref _newest);
 
     /// <summary>Counts and logs an exception.</summary>
     /// <param name="exception">The exception.</param>
@@ -36,6 +41,7 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
     {
         var id = NewId();
         _count.Inc();
+        Volatile.Write(ref _newest, exception);
         log.LogError("Internal error {Id} in {Where}: {Error}", id, where, exception.ToString());
         if (Current.Value is { } watched)
         {

@@ -179,6 +179,9 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <summary>Exceptions so far that no code expects; see <see cref="Errors.UnhandledErrors"/>.</summary>
     internal long ErrorCount => _errors.Count;
 
+    /// <summary>The newest of them; null where there was none.</summary>
+    internal Exception? NewestError => _errors.Newest;
+
     private static void UseKestrel(WebApplicationBuilder builder, LookupServerOptions options, TimeProvider clock)
     {
         var tls = ServerTls.Load(options, clock);

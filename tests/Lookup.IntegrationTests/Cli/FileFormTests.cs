@@ -206,9 +206,9 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
     public async Task YesAndNo_InTheLanguageOfTheSpreadsheet_AreUnderstood(string yes, string no)
     {
         var file = _folder.Write("words.csv", $"number,withdrawn\n+31612100001,{yes}\n+31612100002,{no}\n");
-        Assert.Equal(0, (await CliRun.Async("import", file, "--set", "kind=objection", "--set", "organisation=acme", "--dry-run")).ExitCode);
+        Assert.Equal(0, (await CliRun.Async("import", file, "--set", "kind=objection", "--set", "organisation=acme", "--set", "effective=2026-01-01T00:00:00Z", "--dry-run")).ExitCode);
         var unclear = _folder.Write("unclear.csv", "number,withdrawn\n+31612100001,x\n");
-        Assert.Equal(3, (await CliRun.Async("import", unclear, "--set", "kind=objection", "--set", "organisation=acme", "--dry-run")).ExitCode);
+        Assert.Equal(3, (await CliRun.Async("import", unclear, "--set", "kind=objection", "--set", "organisation=acme", "--set", "effective=2026-01-01T00:00:00Z", "--dry-run")).ExitCode);
     }
 
     [Fact]

@@ -83,7 +83,7 @@ public sealed class ImportStoppedTests : IDisposable
         Assert.False(File.Exists(path + ".checkpoint"));
         var rejects = await File.ReadAllLinesAsync(path + ".rejects.csv", TestContext.Current.CancellationToken);
         var expected = Enumerable.Range(0, Count).Where(IsBad)
-            .Select(i => $"{i + 2},withdrawn,'perhaps' is neither true nor false,\"+3165{i:D7},perhaps\"")
+            .Select(i => $"{i + 2},withdrawn,'perhaps' is neither true nor false,\"'+3165{i:D7},perhaps\"")
             .Prepend("line,column,reason,content");
         Assert.Equal(expected, rejects);
     }

@@ -24,7 +24,13 @@ public sealed class ServiceFailureTests : IDisposable
             Check = (request, _) => Task.FromResult(new CheckResponse
             {
                 Number = request.Number,
-                Decision = new Decision { Verdict = verdict, Regime = "NL-2", Reasons = { new Reason { Code = ReasonCode.NoConsent, Layer = Layer.Law, Article = "Tw 11.7(2)", Text = "Why [so]" } } },
+                Decision = new Decision
+                {
+                    Verdict = verdict,
+                    ReusableFor = verdict == Verdict.Allow ? new Google.Protobuf.WellKnownTypes.Duration { Seconds = 60 } : null,
+                    Regime = "NL-2",
+                    Reasons = { new Reason { Code = ReasonCode.NoConsent, Layer = Layer.Law, Article = "Tw 11.7(2)", Text = "Why [so]" } },
+                },
             }),
         });
 
@@ -124,7 +130,7 @@ public sealed class ServiceFailureTests : IDisposable
         var lines = rejects.Select(line => int.Parse(line.Split(',')[0])).ToList();
         Assert.True(lines.Count >= 5);
         Assert.Equal(lines.Order(), lines);
-        Assert.All(rejects, line => Assert.Contains(",--set organisation,unwanted,+316", line, StringComparison.Ordinal));
+        Assert.All(rejects, line => Assert.Contains(",'--set organisation,unwanted,+316", line, StringComparison.Ordinal));
         Assert.False(File.Exists(path + ".checkpoint"));
     }
 

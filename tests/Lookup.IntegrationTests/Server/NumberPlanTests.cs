@@ -19,7 +19,8 @@ public sealed class NumberPlanTests(LookupServer server) : IClassFixture<LookupS
     {
         var single = await Assert.ThrowsAsync<RpcException>(async () => await server.Lookup.CheckAsync(Samples.Check(number), cancellationToken: Token));
         Assert.Equal(StatusCode.InvalidArgument, single.StatusCode);
-        var recorded = await server.Facts.RecordFactsAsync(Samples.Record(Samples.Objection(number)), cancellationToken: Token);
+        var recorded = await server.Facts.RecordFactsAsync(
+            Samples.Record(Samples.Objection(number), Samples.Objection(Samples.NewNumber())), cancellationToken: Token);
         Assert.Equal("number", Assert.Single(recorded.Results[0].Errors).Field);
 
         await using var stream = await StreamCall.OpenAsync(server, new CheckStreamOpen { Question = Samples.Question() });

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
+using Lookup.IntegrationTests.Clients;
 using Lookup.Redis;
 
 namespace Lookup.IntegrationTests.Store;
@@ -126,7 +127,7 @@ public sealed class EmbeddedFolderTests : IDisposable
     [Fact]
     public async Task FolderOfAnotherUser_Start_SaysSo()
     {
-        Assert.SkipUnless(await IsAvailableAsync("setpriv"), "setpriv is not there, or this is not root.");
+        RequireAsRoot("setpriv", "chown");
         Directory.CreateDirectory(Folder);
         await RunAsync("chown", "65534", Folder);
         // Root without its privileges may not write what belongs to others either.
@@ -207,6 +208,7 @@ public sealed class EmbeddedFolderTests : IDisposable
     [InlineData(256)]
     public async Task TooFewOpenFiles_Start_NamesTheLimit(int limit)
     {
+        Programs.Require("bash");
         var run = await RunAsync("bash", "-c", $"ulimit -n {limit}; exec \"$0\" serve --data \"$1\" --listen 127.0.0.1:0 --json-port 0", Tool, Folder);
         Assert.Equal(1, run.ExitCode);
         Assert.Equal(
@@ -244,7 +246,8 @@ public sealed class EmbeddedFolderTests : IDisposable
 
     private async Task<Mounted> MountAsync(string options)
     {
-        var run = await IsAvailableAsync("mount") ? await RunAsync("mount", "-t", "tmpfs", "-o", options, "tmpfs", Folder) : (ExitCode: 1, Error: "");
+        RequireAsRoot("mount", "umount");
+        var run = await RunAsync("mount", "-t", "tmpfs", "-o", options, "tmpfs", Folder);
         Assert.SkipUnless(run.ExitCode == 0, "A disk of a test's own cannot be mounted here.");
         return new Mounted(Folder);
     }
@@ -267,7 +270,11 @@ public sealed class EmbeddedFolderTests : IDisposable
         }
     }
 
-    private static async Task<bool> IsAvailableAsync(string program) => OperatingSystem.IsLinux() && (await RunAsync("bash", "-c", $"[ $(id -u) = 0 ] && command -v {program}")).ExitCode == 0;
+    private static void RequireAsRoot(params ReadOnlySpan<string> programs)
+    {
+        Programs.Require(programs);
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "This is not root.");
+    }
 
     private static async Task<(int ExitCode, string Error)> RunAsync(string program, params string[] arguments)
     {
