@@ -42,6 +42,7 @@ public sealed partial class LookupHost : IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly UnhandledErrors _errors;
+    private Task? _stopping;
 
     private LookupHost(WebApplication app)
     {
@@ -128,7 +129,7 @@ public sealed partial class LookupHost : IAsyncDisposable
     public Task StartAsync(CancellationToken cancellation) => _app.StartAsync(cancellation);
 
     /// <summary>Takes no new calls, lets those in progress end within the drain limit, then cuts them off.</summary>
-    public Task StopAsync() => _app.StopAsync(CancellationToken.None);
+    public Task StopAsync() => _stopping ??= _app.StopAsync(CancellationToken.None);
 
     /// <summary>Runs until the token is cancelled, then stops as <see cref="StopAsync"/> does.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -138,8 +139,13 @@ public sealed partial class LookupHost : IAsyncDisposable
         await StopAsync();
     }
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _app.DisposeAsync();
+    /// <summary>Stops as <see cref="StopAsync"/> does, and frees what the service has.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        // Disposed of while they run, background services end as if they had failed.
+        await StopAsync();
+        await _app.DisposeAsync();
+    }
 
     /// <summary>Takes a place of the batch lane, for tests of a full one.</summary>
     internal async Task<IDisposable> HoldBatchPlaceAsync() =>
