@@ -20,8 +20,8 @@ internal readonly record struct NumberBlock(ulong First, long Size)
     /// <summary>Dutch mobile numbers; a marketing call to one needs consent.</summary>
     internal static readonly NumberBlock Dutch = new(31_610_000_000, 40_000_000);
 
-    /// <summary>British mobile numbers; a marketing call to one is allowed unless it stands on the register.</summary>
-    internal static readonly NumberBlock British = new(447_400_000_000, 100_000_000);
+    /// <summary>British mobile numbers, none of them of an island; a marketing call to one is allowed unless it is on the register.</summary>
+    internal static readonly NumberBlock British = new(447_300_000_000, 100_000_000);
 
     /// <summary>The number at a place, 0 to <see cref="Size"/> - 1.</summary>
     internal ulong this[long i] => First + (ulong)(i * Step % Size);

@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Lookup.Redis;
@@ -101,7 +100,7 @@ internal sealed class ErrorInterceptor(
                 return Refusals.Unavailable(receipts.Message, options.RetryAfterMs);
             case ImportException import:
                 return Refusals.Precondition(import.Message);
-            case InvalidProtocolBufferException:
+            case var unreadable when UnhandledErrors.IsUnreadable(unreadable):
                 // A later message of a stream; nothing else is read as one here.
                 return Refusals.Unreadable();
         }

@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Errors;
@@ -37,7 +36,7 @@ internal sealed class FrameworkErrors : ILoggerProvider, ILogger
     public void Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        if (exception is InvalidProtocolBufferException)
+        if (exception is not null && UnhandledErrors.IsUnreadable(exception))
         {
             UnhandledErrors.NoteUnreadable();
         }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Google.Protobuf;
 using Grpc.Core;
 using Lookup.Server.Access;
 using Lookup.Server.Observability;
@@ -18,6 +19,9 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
 {
     // What reads and writes bodies. The exception itself may come from a pipe, so its source does not say it.
     private const string Kestrel = "Microsoft.AspNetCore.Server.Kestrel.Core.Internal.Http";
+
+    // What reads frames in the gRPC library.
+    private const string Frames = "Grpc.AspNetCore.Server.Internal.PipeExtensions";
 
     // Set where an answer is written by code that turns exceptions into answers itself, and read where that code logs them.
     private static readonly AsyncLocal<Watched?> Current = new();
@@ -72,6 +76,11 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
     internal static bool IsCallers(Exception exception) =>
         exception is BadHttpRequestException or ConnectionResetException or ConnectionAbortedException
         || (exception is IOException && exception.StackTrace?.Contains(Kestrel, StringComparison.Ordinal) == true);
+
+    /// <summary>Whether a request is no message of its method, or not even framed as one.</summary>
+    internal static bool IsUnreadable(Exception exception) =>
+        exception is InvalidProtocolBufferException
+        || (exception is InvalidDataException or IOException && !IsCallers(exception) && exception.StackTrace?.Contains(Frames, StringComparison.Ordinal) == true);
 
     /// <summary>Notes that a request is no message of its method.</summary>
     internal static void NoteUnreadable()

@@ -53,6 +53,27 @@ public sealed class HostileRequestTests
     };
 
     [Theory]
+    [InlineData("0200000000")]
+    [InlineData("00C0800105")]
+    [InlineData("0000000001FF")]
+    public async Task Frame_ThatIsNone_IsInvalid(string frame)
+    {
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
+        using var http = new HttpClient { BaseAddress = server.Host.GrpcAddress };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/lookup.v1.LookupService/Check")
+        {
+            Version = System.Net.HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(Convert.FromHexString(frame)) { Headers = { ContentType = new("application/grpc") } },
+        };
+        request.Headers.Add("te", "trailers");
+        using var response = await http.SendAsync(request, Ct);
+        await response.Content.ReadAsByteArrayAsync(Ct);
+        var status = response.Headers.Concat(response.TrailingHeaders).Single(header => header.Key == "grpc-status").Value.Single();
+        Assert.Equal("3", status);
+    }
+
+    [Theory]
     [MemberData(nameof(Refused))]
     public async Task Json_ValueOfAnotherForm_IsRefusedByItsField(string path, string json, string field)
     {
