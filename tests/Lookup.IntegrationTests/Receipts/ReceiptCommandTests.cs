@@ -147,7 +147,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
     [InlineData("serve --receipts r", "--receipt-key")]
     [InlineData("serve --receipt-key k", "--receipts")]
     [InlineData("serve --receipts-for asked", "--receipts")]
-    [InlineData("serve --receipts r --receipt-key missing.key", "missing.key")]
+    [InlineData("serve --data d --create --receipts r --receipt-key missing.key", "missing.key")]
     [InlineData("receipt verify missing.proof --public-key PUB", "missing.proof")]
     [InlineData("receipt verify PUB --public-key PUB", "lookup receipt proof 1")]
     [InlineData("receipt verify PUB --public-key PRIVATE", "public key is expected")]
@@ -162,7 +162,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
             "PUB" => PublicKey,
             "PRIVATE" => _temp.PathOf("receipt.key"),
             "ADDRESS" => Address,
-            "r" => _temp.PathOf("r"),
+            "r" or "d" => _temp.PathOf(a),
             _ => a,
         });
         var run = await CliRun.Async([.. arguments]);
