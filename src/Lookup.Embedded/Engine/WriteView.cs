@@ -82,6 +82,7 @@ internal sealed class WriteView : ReadView, IDisposable
             return false;
         _lastField = [];
         _batch.Delete(key);
+        PersistEmpty(name);
         return true;
     }
 
@@ -142,7 +143,7 @@ internal sealed class WriteView : ReadView, IDisposable
     /// <returns>Whether it is new.</returns>
     internal bool SortedAdd(ReadOnlySpan<byte> name, double score, ReadOnlySpan<byte> member)
     {
-        var isNew = !SortedRemove(name, member);
+        var isNew = !RemoveScore(name, member);
         var bytes = EngineKey.OfScore(score);
         _batch.Put(Names.Of(EngineKey.Scored, name, member), bytes);
         _batch.Put(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]), []);
@@ -153,11 +154,9 @@ internal sealed class WriteView : ReadView, IDisposable
     /// <returns>Whether it was there.</returns>
     internal bool SortedRemove(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
     {
-        if (Get(Names.Of(EngineKey.Scored, name, member)) is not { } bytes)
-            return false;
-        _batch.Delete(Names.Of(EngineKey.Scored, name, member));
-        _batch.Delete(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]));
-        return true;
+        var wasThere = RemoveScore(name, member);
+        PersistEmpty(name);
+        return wasThere;
     }
 
     /// <summary>Lets a hash, set or sorted set expire at a time. It is removed by the first later call of this method.</summary>
@@ -303,6 +302,22 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     private protected override Iterator Iterate(ReadOptions options) => _batch.NewIterator(_database.NewIterator(readOptions: options));
+
+    private bool RemoveScore(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
+    {
+        if (Get(Names.Of(EngineKey.Scored, name, member)) is not { } bytes)
+            return false;
+        _batch.Delete(Names.Of(EngineKey.Scored, name, member));
+        _batch.Delete(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]));
+        return true;
+    }
+
+    // What lost its last element is gone, and what is made under its name later is another value, which does not expire.
+    private void PersistEmpty(ReadOnlySpan<byte> name)
+    {
+        if (Get(Names.Of(EngineKey.Expiry, name)) is not null && !Exists(name))
+            Persist(name);
+    }
 
     private void DeleteAll(byte[] prefix)
     {
