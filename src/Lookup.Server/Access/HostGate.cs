@@ -15,14 +15,26 @@ internal sealed class HostGate(RequestDelegate next, LookupServerOptions options
 {
     private readonly StringSegment[] _names = ["localhost", "127.0.0.1", "[::1]", NameOf(IPAddress.Parse(options.Address))];
 
+    // The last host that was accepted: callers use one for all their requests, and comparing it is cheaper than parsing it.
+    private string _accepted = "";
+
     public Task InvokeAsync(HttpContext context)
     {
         var host = context.Request.Headers.Host.ToString();
         // Browsers always name a host; some gRPC clients name none.
-        return host.Length == 0 || HostString.MatchesAny(host, _names)
-            ? next(context)
-            : RefusalWriter.WriteAsync(context, Refusals.Invalid(
-                "Host", "Without credentials this service answers to localhost and its own address alone. Use one of them, or start it with --credentials required."));
+        if (host.Length == 0 || host == _accepted)
+        {
+            return next(context);
+        }
+
+        if (HostString.MatchesAny(host, _names))
+        {
+            _accepted = host;
+            return next(context);
+        }
+
+        return RefusalWriter.WriteAsync(context, Refusals.Invalid(
+            "Host", "Without credentials this service answers to localhost and its own address alone. Use one of them, or start it with --credentials required."));
     }
 
     private static string NameOf(IPAddress address) =>
