@@ -10,6 +10,7 @@ internal sealed partial class FolderLock : IDisposable
     private const int CloseOnExec = 0x80000;
     private const int Exclusive = 2;
     private const int NotBlocking = 4;
+    private const int Unlock = 8;
     private readonly SafeFileHandle? _handle;
 
     private FolderLock(SafeFileHandle? handle) => _handle = handle;
@@ -29,7 +30,15 @@ internal sealed partial class FolderLock : IDisposable
         return null;
     }
 
-    public void Dispose() => _handle?.Dispose();
+    public void Dispose()
+    {
+        if (_handle is null || _handle.IsClosed)
+            return;
+
+        // A process that is being started has a copy of the handle until it runs its own program; closing ours alone would leave the lock with it.
+        Lock((int)_handle.DangerousGetHandle(), Unlock);
+        _handle.Dispose();
+    }
 
     private const int WouldBlock = 11;
 
