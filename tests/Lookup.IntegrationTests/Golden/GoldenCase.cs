@@ -6,7 +6,7 @@ using Lookup.V1;
 namespace Lookup.IntegrationTests.Golden;
 
 /// <summary>
-/// One expected answer of cases.json: a question at a call time, the facts on record, and what must come of it. Question
+/// One expected answer of Cases/, which has a file for each country: a question at a call time, the facts on record, and what must come of it. Question
 /// and facts are in the JSON form of lookup.v1; the number is that of the case and is put into each fact.
 /// </summary>
 public sealed record GoldenCase(
@@ -33,9 +33,17 @@ public sealed record GoldenCase(
     private static Dictionary<string, GoldenCase> Load()
     {
         var assembly = typeof(GoldenCase).Assembly;
-        using var stream = assembly.GetManifestResourceStream("golden/cases.json")!;
-        using var document = JsonDocument.Parse(stream);
-        return document.RootElement.EnumerateArray().Select(Read).ToDictionary(c => c.Id);
+        var cases = new Dictionary<string, GoldenCase>();
+        foreach (var file in assembly.GetManifestResourceNames().Where(n => n.StartsWith("golden/", StringComparison.Ordinal)))
+        {
+            using var document = JsonDocument.Parse(assembly.GetManifestResourceStream(file)!);
+            foreach (var read in document.RootElement.EnumerateArray().Select(Read))
+            {
+                cases.Add(read.Id, read);
+            }
+        }
+
+        return cases;
     }
 
     private static GoldenCase Read(JsonElement json)
@@ -85,6 +93,6 @@ public sealed record GoldenCase(
             }
         }
 
-        throw new InvalidDataException($"cases.json: \"{name}\" is no {typeof(T).Name}");
+        throw new InvalidDataException($"A golden case: \"{name}\" is no {typeof(T).Name}");
     }
 }
