@@ -49,6 +49,8 @@ internal sealed class RecordCommand : CliCommand
         Text(Field.Until, "--until", "Until when a consent or a relation holds.", "TIME");
         Text(Field.Evidence, "--evidence", "Where the evidence of a consent can be found.", "TEXT");
         Text(Field.FirstContactMonths, "--first-contact-months", "Term for the first call that the consent names, 0 to 120.", "N");
+        Text(Field.Form, "--form", $"How a consent was given: {Words.ConsentForms.List}.", "FORM");
+        Text(Field.Appointment, "--appointment", "With --form appointment: the agreed time of the call.", "TIME");
         Flag(Field.Verified, "--verified", "Checked that the consent comes from the number's user.");
         Flag(Field.InLedger, "--in-ledger", "The consent stands in the prescribed register of consents.");
         Flag(Field.ObtainedAtSale, "--obtained-at-sale", "The number was obtained in the sale, gift or event.");

@@ -3,6 +3,7 @@ using Google.Protobuf.WellKnownTypes;
 using Lookup.Cli.Options;
 using Lookup.Core.Facts;
 using Lookup.V1;
+using ConsentForm = Lookup.V1.ConsentForm;
 using Fact = Lookup.V1.Fact;
 using Purpose = Lookup.V1.Purpose;
 
@@ -156,6 +157,8 @@ internal sealed class FactMapper
             Verified = Flag(Field.Verified),
             InLedger = Flag(Field.InLedger),
             FirstContactMonths = Months(Field.FirstContactMonths),
+            Form = Get(Field.Form) is null ? ConsentForm.Unspecified : Word(Field.Form, Words.ConsentForms),
+            Appointment = Time(Field.Appointment),
         };
         var purposes = new List<string>();
         AddList(Field.Purposes, purposes);

@@ -32,12 +32,14 @@ internal enum Field
     ObtainedAtSale,
     OptOutOffered,
     FirstContactMonths,
+    Form,
+    Appointment,
 }
 
 /// <summary>Names of the fields, and which kinds of facts have them.</summary>
 internal static class Fields
 {
-    public const int Count = (int)Field.FirstContactMonths + 1;
+    public const int Count = (int)Field.Appointment + 1;
 
     private const int Every = -1;
 
@@ -74,6 +76,8 @@ internal static class Fields
         (Field.ObtainedAtSale, "obtained_at_sale", Of(FactKind.Relation), ["number_obtained_at_sale"]),
         (Field.OptOutOffered, "opt_out_offered", Of(FactKind.Relation), []),
         (Field.FirstContactMonths, "first_contact_months", Of(FactKind.Consent), []),
+        (Field.Form, "form", Of(FactKind.Consent), []),
+        (Field.Appointment, "appointment", Of(FactKind.Consent), []),
     ];
 
     private static readonly Dictionary<string, Field> ByName = BuildNames();

@@ -14,6 +14,7 @@ internal static class Words
     public static readonly WordSet<Sector> Sectors = new("SECTOR_");
     public static readonly WordSet<SubscriberType> SubscriberTypes = new("SUBSCRIBER_TYPE_");
     public static readonly WordSet<RelationKind> RelationKinds = new("RELATION_KIND_");
+    public static readonly WordSet<ConsentForm> ConsentForms = new("CONSENT_FORM_");
     public static readonly WordSet<Layer> Layers = new("LAYER_");
     public static readonly WordSet<CallOutcome> CallOutcomes = new("CALL_OUTCOME_");
     public static readonly WordSet<Verdict> Verdicts = new("VERDICT_");

@@ -45,6 +45,8 @@ internal static class FactPrinter
 
     private static string Describe(Consent consent) =>
         $"consent to {consent.Organisation} for {string.Join(", ", consent.Purposes.Select(Words.Purposes.Of))}{Group(consent.ProductGroup)}" +
+        (consent.Form == ConsentForm.Unspecified ? "" : ", " + Words.ConsentForms.Of(consent.Form)) +
+        (consent.Appointment is { } appointment ? $" at {DecisionPrinter.Time(appointment)}" : "") +
         (consent.Expires is { } expires ? $", until {DecisionPrinter.Time(expires)}" : ", no end") +
         (consent.Evidence is { } evidence ? $", evidence {evidence.Reference}" : ", no evidence");
 

@@ -38,7 +38,7 @@ public static class Decider
         var wanted = Wanted(rules, question);
         for (var slot = 0; slot < Slot.Count; slot++)
         {
-            var twin = slot is Slot.ConsentGroup or Slot.PublishedGroup or Slot.AttemptsGroup;
+            var twin = slot is Slot.ConsentGroup or Slot.PublishedGroup or Slot.AttemptsGroup or Slot.AppointmentGroup;
             if ((wanted & (1u << slot)) == 0 || (twin && !grouped))
             {
                 continue;
@@ -156,6 +156,8 @@ public static class Decider
         Slot.PublishedAny => new FactId(FactKind.PublishedForOffers, 0, Scope.All),
         Slot.AttemptsOwn => new FactId(FactKind.Attempt, 0, question.Organisation),
         Slot.AttemptsGroup => new FactId(FactKind.Attempt, 0, question.OrganisationGroup),
+        Slot.AppointmentGroup => new FactId(FactKind.Consent, (byte)((byte)question.Purpose | FactId.Appointment), question.OrganisationGroup),
+        Slot.AppointmentAny => new FactId(FactKind.Consent, (byte)((byte)question.Purpose | FactId.Appointment), question.Organisation),
         _ => new FactId(FactKind.Refusal, 0, question.Organisation),
     };
 }

@@ -14,6 +14,10 @@ internal enum Lift : byte
 /// <content>What lifts a rule: consents, relations, publication.</content>
 internal ref partial struct Evaluation<TTrace>
 {
+    // No law says how near to the agreed time a call must be; this is policy, and part of what an appointment means.
+    private const long AppointmentEarlyMs = 15 * LocalTime.MinuteMs;
+    private const long AppointmentLateMs = 15 * LocalTime.MinuteMs;
+
     private Lift Lifted(Rule rule, long threshold, bool partial)
     {
         var cannotTell = false;
@@ -28,6 +32,7 @@ internal ref partial struct Evaluation<TTrace>
             var code = ReasonCode.None;
             var lift = permit.By switch
             {
+                PermitBy.Consent when permit.IsAppointment => ByAppointment(permit, threshold, ref until, ref code),
                 PermitBy.Consent => ByConsent(permit, threshold, ref until, ref code),
                 PermitBy.Relation => ByRelation(permit, threshold, ref until, ref code),
                 _ => ByPublication(ref code),
@@ -74,6 +79,64 @@ internal ref partial struct Evaluation<TTrace>
             : Lift.No;
     }
 
+    private Lift ByAppointment(Permit permit, long threshold, ref long until, ref ReasonCode code)
+    {
+        code = ReasonCode.Consent;
+        var cannotTell = false;
+        var counts = AppointmentCounts(permit, Slot.AppointmentGroup, threshold, ref until, ref cannotTell)
+            || AppointmentCounts(permit, Slot.AppointmentAny, threshold, ref until, ref cannotTell);
+        return cannotTell ? Lift.CannotTell : counts ? Lift.Yes : Lift.No;
+    }
+
+    private bool AppointmentCounts(Permit permit, int slot, long threshold, ref long until, ref bool cannotTell)
+    {
+        if (!Find(slot, FactKind.Consent, out var appointment, out var standing, ref cannotTell))
+        {
+            return false;
+        }
+
+        var takenBack = WasTakenBack(Slot.ConsentAny, standing, ref cannotTell)
+            || (slot == Slot.AppointmentGroup && WasTakenBack(Slot.ConsentGroup, standing, ref cannotTell));
+        return !cannotTell
+            && ConsentCounts(permit, appointment, takenBack, permit.Later && standing <= threshold, ref until)
+            && IsAppointmentNow(permit, appointment, ref until);
+    }
+
+    private bool IsAppointmentNow(Permit permit, in FactEntry appointment, ref long until)
+    {
+        var end = appointment.Since + AppointmentLateMs;
+        until = Math.Min(until, end);
+        return (appointment.Since != 0 && _q.CallTime >= appointment.Since - AppointmentEarlyMs && _q.CallTime < end)
+            || Fail(ref _consentFailure, ReasonCode.OutsideAppointment, permit.Text);
+    }
+
+    // The consent in general may have been given again since: that does not give the older appointments again.
+    private bool WasTakenBack(int slot, long standing, ref bool cannotTell)
+    {
+        var value = _bySlot[slot];
+        if (value.IsNull)
+        {
+            return false;
+        }
+
+        Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
+        var count = Timeline.Read(FactKind.Consent, value.Span, entries, out var cut);
+        _unreadable |= count < 0;
+        cannotTell |= count < 0;
+        for (var i = 0; i < count; i++)
+        {
+            // Each version that takes back stands at its latest.
+            if (entries[i].Withdrawn && Math.Max(entries[i].Effective, (entries[i].Recorded * 1_000L) + 999) >= standing)
+            {
+                return true;
+            }
+        }
+
+        // What was cut lies between the two oldest kept.
+        cannotTell |= cut && entries[count - 2].Effective >= standing;
+        return false;
+    }
+
     private bool ConsentCounts(Permit permit, in FactEntry consent, bool takenBack, bool isTooEarly, ref long until)
     {
         if (consent.Withdrawn || takenBack)
@@ -96,6 +159,11 @@ internal ref partial struct Evaluation<TTrace>
             return Fail(ref _consentFailure, ReasonCode.ConsentNotInLedger, permit.Text);
         }
 
+        if ((permit.NeedsForm & (1 << (int)consent.Form)) == 0)
+        {
+            return Fail(ref _consentFailure, ReasonCode.ConsentFormInsufficient, permit.Text);
+        }
+
         if (isTooEarly)
         {
             return false;
@@ -104,6 +172,11 @@ internal ref partial struct Evaluation<TTrace>
         until = consent.Until;
         foreach (var limit in permit.Limits)
         {
+            if (Binds(limit) && limit.NeedsForm != 0 && (limit.NeedsForm & (1 << (int)consent.Form)) == 0)
+            {
+                return Fail(ref _consentFailure, ReasonCode.ConsentFormInsufficient, limit.Text);
+            }
+
             if (Binds(limit) && limit.MonthsFromCapture > 0 && !IsYoungEnough(limit, consent, ref until))
             {
                 return Fail(ref _consentFailure, ReasonCode.ConsentExpired, limit.Text);

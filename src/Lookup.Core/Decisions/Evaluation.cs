@@ -259,8 +259,13 @@ internal ref partial struct Evaluation<TTrace>
 
     private Lift ForbidUnless(Rule rule, ReasonCode code, long threshold, string detail, bool byTime = false)
     {
+        _consentFailure = default;
         var lift = Lifted(rule, threshold, partial: false);
-        if (lift == Lift.No)
+        if (lift == Lift.No && _consentFailure.Code == ReasonCode.ConsentFormInsufficient && !byTime)
+        {
+            Forbid(rule, _consentFailure.Code, _consentFailure.Text, "There is a consent, but not in the form that this needs.");
+        }
+        else if (lift == Lift.No)
         {
             Forbid(rule, code, rule.Text, detail, byTime);
         }

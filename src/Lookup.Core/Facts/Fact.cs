@@ -82,6 +82,12 @@ public sealed record Fact
 
     /// <summary>Consent: named term for the first contact in months, 0 to 120; 0 for none.</summary>
     public int FirstContactMonths { get; init; }
+
+    /// <summary>Consent: its form. A withdrawal of an appointment takes back only that, any other takes back all.</summary>
+    public ConsentForm Form { get; init; }
+
+    /// <summary>Consent that is an appointment: the agreed time, after <see cref="Since"/>; null for other forms.</summary>
+    public DateTimeOffset? Appointment { get; init; }
 }
 
 /// <summary>Proof of a consent.</summary>

@@ -38,7 +38,10 @@ public readonly record struct FactEntry
     /// </summary>
     public long Until { get; init; } = Open;
 
-    /// <summary>Relation: begin; elsewhere unused. 0 stands for <see cref="Effective"/>.</summary>
+    /// <summary>
+    /// Relation: begin; 0 stands for <see cref="Effective"/>. Consent that is an appointment: the agreed time; 0 for one that
+    /// permits nothing. Elsewhere unused.
+    /// </summary>
     public long Since { get; init; }
 
     /// <summary>Registration: bits of the blocked categories in the register's order; 0 blocks all.</summary>
@@ -49,6 +52,9 @@ public readonly record struct FactEntry
 
     /// <summary>Consent: named term for the first contact in months, 0 to 120; 0 for none.</summary>
     public byte FirstContactMonths { get; init; }
+
+    /// <summary>Consent: its form.</summary>
+    public ConsentForm Form { get; init; }
 
     /// <summary>Subscriber: the type.</summary>
     public SubscriberType Subscriber { get; init; }

@@ -42,7 +42,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 var purposes = fact.Purposes.Count > 0 ? fact.Purposes.Distinct() : AllPurposes;
                 foreach (var purpose in purposes)
                 {
-                    AddForGroup((byte)purpose);
+                    AddForGroup((byte)((byte)purpose | (fact.Form == ConsentForm.Appointment ? FactId.Appointment : 0)));
                 }
 
                 break;
@@ -141,7 +141,8 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         return FactLattice.Normalise(fact.Kind, entry with
         {
             Until = FactRules.UntilOf(fact, now)?.ToUnixTimeMilliseconds() ?? FactEntry.Open,
-            Since = fact.Since?.ToUnixTimeMilliseconds() ?? 0,
+            Since = (fact.Kind == FactKind.Consent ? fact.Appointment : fact.Since)?.ToUnixTimeMilliseconds() ?? 0,
+            Form = fact.Form,
             Categories = categories,
             Marks = MarksOf(fact),
             FirstContactMonths = (byte)fact.FirstContactMonths,

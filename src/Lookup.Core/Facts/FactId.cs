@@ -12,6 +12,12 @@ public readonly record struct FactId(FactKind Kind, byte Detail, ulong Scope)
     /// <summary>Length of a stored id in bytes: kind and detail share one, then the scope, big-endian.</summary>
     public const int Size = 1 + Facts.Scope.Size;
 
+    /// <summary>
+    /// Bit of the detail of a consent: its appointments. They have a timeline of their own, so that a consent to one call does
+    /// not replace a consent to all.
+    /// </summary>
+    public const byte Appointment = 8;
+
     /// <summary>Writes the stored form into the first <see cref="Size"/> bytes.</summary>
     public void WriteTo(Span<byte> destination)
     {

@@ -9,7 +9,10 @@ public enum FactKind : byte
     Registration = 1,
     /// <summary>Objection to calls; scope: an organisation or all.</summary>
     Objection = 2,
-    /// <summary>Consent; detail: <see cref="Purpose"/>; scope: organisation and product group (or none).</summary>
+    /// <summary>
+    /// Consent; detail: <see cref="Purpose"/>, for appointments with <see cref="FactId.Appointment"/>; scope: organisation and
+    /// product group (or none).
+    /// </summary>
     Consent = 3,
     /// <summary>Relation; detail: <see cref="RelationKind"/>; scope: organisation and product group.</summary>
     Relation = 4,
@@ -55,6 +58,21 @@ public enum RelationKind : byte
     Attendee = 4,
     /// <summary>Asked or applied, without a purchase.</summary>
     Inquiry = 5,
+}
+
+/// <summary>How a consent was given. The values are those of lookup.v1.ConsentForm and are stored.</summary>
+public enum ConsentForm : byte
+{
+    /// <summary>Not stated.</summary>
+    Unspecified = 0,
+    /// <summary>Spoken and recorded.</summary>
+    OralRecorded = 1,
+    /// <summary>In writing.</summary>
+    Written = 2,
+    /// <summary>In writing and signed.</summary>
+    Signed = 3,
+    /// <summary>To one call at a stated time.</summary>
+    Appointment = 4,
 }
 
 /// <summary>Who is called. The values are those of lookup.v1.SubscriberType and are stored.</summary>

@@ -31,12 +31,25 @@ internal static class FactLattice
             Marks = kind == FactKind.Registration ? a.Marks | b.Marks : a.Marks & b.Marks,
             // An attempt forbids, and one that was placed forbids for longer than one that is reserved.
             Until = kind == FactKind.Attempt ? Math.Max(a.Until, b.Until) : Math.Min(a.Until, b.Until),
-            Since = Math.Min(a.Begin, b.Begin),
+            // Two appointments at different times permit neither.
+            Since = kind != FactKind.Consent ? Math.Min(a.Begin, b.Begin) : a.Since == b.Since ? a.Since : 0,
+            Form = RankOf(a.Form) <= RankOf(b.Form) ? a.Form : b.Form,
             FirstContactMonths = Math.Min(a.FirstContactMonths, b.FirstContactMonths),
             // Ordered by protection: unknown, consumer, sole trader, legal person.
             Subscriber = (SubscriberType)Math.Min((byte)a.Subscriber, (byte)b.Subscriber),
         });
     }
+
+    // Forms by what they satisfy. A rule that accepts one accepts those above it, and none needs a spoken consent, so the least
+    // form permits what any other does, but for an appointment, which permits one call.
+    private static int RankOf(ConsentForm form) => form switch
+    {
+        ConsentForm.Appointment => 0,
+        ConsentForm.OralRecorded => 1,
+        ConsentForm.Unspecified => 2,
+        ConsentForm.Written => 3,
+        _ => 4,
+    };
 
     // The side that forbids more is greater. A consumer is protected more than a subscriber of whom nothing is known.
     private static int SideOf(FactKind kind, in FactEntry entry) =>
@@ -70,6 +83,8 @@ internal static class FactLattice
                 Until = entry.Until,
                 Marks = OfKind(kind, entry.Marks),
                 FirstContactMonths = entry.FirstContactMonths,
+                Form = entry.Form,
+                Since = entry.Form == ConsentForm.Appointment && entry.Since != entry.Effective ? entry.Since : 0,
             },
             FactKind.Relation => common with
             {

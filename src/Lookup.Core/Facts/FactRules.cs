@@ -95,6 +95,7 @@ internal static class FactRules
                 break;
             case FactKind.Consent:
                 CheckConsent(fact, faults);
+                CheckForm(fact, faults);
                 break;
             case FactKind.Relation when fact.Relation is RelationKind.None or > RelationKind.Inquiry:
                 faults.Add(new FieldFault("relation.relation", "Say which kind of relation it is."));
@@ -209,6 +210,25 @@ internal static class FactRules
         Text(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
         Text(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
         Text(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
+    }
+
+    private static void CheckForm(Fact fact, List<FieldFault> faults)
+    {
+        const string Field = "consent.appointment";
+        if (fact.Form > ConsentForm.Appointment)
+            faults.Add(new FieldFault("consent.form", "This form is not known."));
+        if (fact.Appointment is not { } appointment)
+        {
+            if (fact is { Form: ConsentForm.Appointment, Withdrawn: false })
+                faults.Add(new FieldFault(Field, "Required for an appointment: the agreed date and time of the call."));
+            return;
+        }
+
+        if (fact.Form != ConsentForm.Appointment)
+            faults.Add(new FieldFault(Field, "Only a consent with the form of an appointment has one; set consent.form."));
+        Time(faults, Field, appointment, Latest);
+        if (StatedTimeOf(fact) is { } captured && appointment <= captured && !fact.Withdrawn)
+            faults.Add(new FieldFault(Field, "It is not after consent.captured."));
     }
 
     private static void Time(List<FieldFault> faults, string field, DateTimeOffset time, DateTimeOffset latest)

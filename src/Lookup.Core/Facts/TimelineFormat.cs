@@ -13,7 +13,8 @@ internal enum Fields : byte
     Categories = 8,
     Marks = 16,
     Months = 32,
-    Subscriber = 64,
+    // Type of a subscriber, form of a consent.
+    Type = 64,
     Shared = 128,
 }
 
@@ -29,7 +30,7 @@ internal static class TimelineFormat
     public const int TimeSize = 6;
     public const int MaxVarint = 5;
 
-    // Flags, effective, recorded, source, until, since, categories, marks, months, subscriber.
+    // Flags, effective, recorded, source, until, since, categories, marks, months, type.
     public const int MaxEntrySize = 1 + TimeSize + sizeof(uint) + MaxVarint + (2 * TimeSize) + MaxVarint + 3;
 
     public const long MaxTime = 1L << 47;
@@ -46,9 +47,9 @@ internal static class TimelineFormat
     public static Fields Allowed(FactKind kind) => kind switch
     {
         FactKind.Registration => Common | Fields.Categories | Fields.Marks,
-        FactKind.Consent => Common | Fields.Until | Fields.Marks | Fields.Months,
+        FactKind.Consent => Common | Fields.Until | Fields.Since | Fields.Marks | Fields.Months | Fields.Type,
         FactKind.Relation => Common | Fields.Until | Fields.Since | Fields.Marks,
-        FactKind.Subscriber => Common | Fields.Subscriber,
+        FactKind.Subscriber => Common | Fields.Type,
         FactKind.Attempt => Common | Fields.Until,
         FactKind.Objection or FactKind.PublishedForOffers or FactKind.Refusal => Common,
         _ => Fields.None,
@@ -78,7 +79,7 @@ internal static class TimelineFormat
         | (entry.Categories != 0 ? Fields.Categories : 0)
         | (entry.Marks != 0 ? Fields.Marks : 0)
         | (entry.FirstContactMonths != 0 ? Fields.Months : 0)
-        | (entry.Subscriber != 0 ? Fields.Subscriber : 0);
+        | (entry.Subscriber != 0 || entry.Form != 0 ? Fields.Type : 0);
 
     private static int WriteEntry(Span<byte> to, in FactEntry entry)
     {
@@ -99,7 +100,9 @@ internal static class TimelineFormat
             WriteByte(to, ref at, (byte)entry.Marks, (byte)AllMarks, nameof(FactEntry.Marks));
         if (fields.HasFlag(Fields.Months))
             WriteByte(to, ref at, entry.FirstContactMonths, MaxMonths, nameof(FactEntry.FirstContactMonths));
-        if (fields.HasFlag(Fields.Subscriber))
+        if (entry.Form != 0)
+            WriteByte(to, ref at, (byte)entry.Form, (byte)ConsentForm.Appointment, nameof(FactEntry.Form));
+        else if (fields.HasFlag(Fields.Type))
             WriteByte(to, ref at, (byte)entry.Subscriber, (byte)SubscriberType.LegalPerson, nameof(FactEntry.Subscriber));
         return at;
     }

@@ -10,6 +10,7 @@ internal ref struct TimelineReader
 {
     private readonly Fields _allowed;
     private readonly FactMarks _marks;
+    private readonly bool _isConsent;
     private ReadOnlySpan<byte> _rest;
     private long _before = long.MaxValue;
     private bool _broken;
@@ -18,6 +19,7 @@ internal ref struct TimelineReader
     {
         _allowed = TimelineFormat.Allowed(kind);
         _marks = TimelineFormat.MarksOf(kind);
+        _isConsent = kind == FactKind.Consent;
         if (value.IsEmpty || _allowed == Fields.None)
         {
             _broken = true;
@@ -67,12 +69,16 @@ internal ref struct TimelineReader
             Categories = (fields & Fields.Categories) != 0 ? TakeVarint() : 0,
             Marks = (fields & Fields.Marks) != 0 ? (FactMarks)TakeByte((byte)TimelineFormat.AllMarks) : 0,
             FirstContactMonths = (fields & Fields.Months) != 0 ? TakeByte(TimelineFormat.MaxMonths) : (byte)0,
-            Subscriber = (fields & Fields.Subscriber) != 0
-                ? (SubscriberType)TakeByte((byte)SubscriberType.LegalPerson)
-                : SubscriberType.Unknown,
         };
+        if ((fields & Fields.Type) != 0)
+        {
+            entry = _isConsent
+                ? entry with { Form = (ConsentForm)TakeByte((byte)ConsentForm.Appointment) }
+                : entry with { Subscriber = (SubscriberType)TakeByte((byte)SubscriberType.LegalPerson) };
+        }
 
         _broken |= (entry.Marks & ~_marks) != 0;
+        _broken |= _isConsent && entry.Since != 0 && entry.Form != ConsentForm.Appointment;
         // A field that is stored though it has its default, or a second way to say "since".
         _broken |= TimelineFormat.FieldsOf(entry) != fields || entry.Since == effective && effective != 0;
         return !_broken;

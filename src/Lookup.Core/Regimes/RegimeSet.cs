@@ -344,6 +344,9 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             slots |= permit.By switch
             {
+                // A withdrawal of the consent in general takes back appointments too.
+                PermitBy.Consent when permit.IsAppointment =>
+                    (1u << Slot.AppointmentGroup) | (1u << Slot.AppointmentAny) | (1u << Slot.ConsentGroup) | (1u << Slot.ConsentAny),
                 PermitBy.Consent => (1u << Slot.ConsentGroup) | (1u << Slot.ConsentAny),
                 PermitBy.Relation => (uint)(permit.Relations >> (int)RelationKind.Customer) << Slot.FirstRelation,
                 _ => (1u << Slot.PublishedGroup) | (1u << Slot.PublishedAny),

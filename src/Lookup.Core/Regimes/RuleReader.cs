@@ -74,6 +74,16 @@ internal sealed class RuleReader(
         ["opt_out_offered"] = (int)FactMarks.OptOutOffered,
     };
 
+    // In the order of what they satisfy: a set holds a form and all behind it. An appointment stands alone.
+    private static readonly Dictionary<string, int> FormSets = new()
+    {
+        ["oral_recorded"] = 1 << (int)ConsentForm.OralRecorded,
+        ["not_stated"] = 1 << (int)ConsentForm.Unspecified,
+        ["written"] = 1 << (int)ConsentForm.Written,
+        ["signed"] = 1 << (int)ConsentForm.Signed,
+        ["appointment"] = 1 << (int)ConsentForm.Appointment,
+    };
+
     private static readonly Dictionary<string, PermitBy> PermitNames = new()
     {
         ["consent"] = PermitBy.Consent,
@@ -200,7 +210,7 @@ internal sealed class RuleReader(
         };
         if (by == PermitBy.Consent)
         {
-            permit = permit with { InLedger = json.Flag("inLedger") };
+            permit = permit with { InLedger = json.Flag("inLedger"), NeedsForm = ReadForms(json, permit.NeedsForm) };
         }
         else if (by == PermitBy.Relation)
         {
@@ -224,6 +234,29 @@ internal sealed class RuleReader(
         return permit;
     }
 
+    // Of two consents that are one fact, the lesser form stays. So what accepts a form accepts those that are more.
+    private static int ReadForms(JsonFields json, int otherwise)
+    {
+        var forms = json.Set("needsForm", FormSets, otherwise);
+        if (!json.Has("needsForm") || forms == FormSets["appointment"])
+        {
+            return forms;
+        }
+
+        var higher = 0;
+        foreach (var (_, form) in FormSets.Where(f => f.Key != "appointment"))
+        {
+            higher = (forms & form) != 0 || higher != 0 ? higher | form : higher;
+        }
+
+        if (forms == 0 || forms != higher)
+        {
+            json.Fault("needsForm", "must be \"appointment\" alone, or a form and, with it, each that is more; the order is oral_recorded, not_stated, written, signed");
+        }
+
+        return forms;
+    }
+
     private Limit ReadLimit(JsonFields json, PermitBy by, RuleText around)
     {
         var limit = new Limit
@@ -234,15 +267,16 @@ internal sealed class RuleReader(
             MonthsAfterEnd = json.Int("monthsAfterEnd", 1, 1200, 0),
             MonthsFromCapture = json.Int("monthsFromCapture", 1, 1200, 0),
             FirstContactMonths = json.Int("firstContactMonths", 1, 120, 0),
+            NeedsForm = ReadForms(json, 0),
         };
-        var limitsConsent = limit.MonthsFromCapture > 0 || limit.FirstContactMonths > 0;
+        var limitsConsent = limit.MonthsFromCapture > 0 || limit.FirstContactMonths > 0 || limit.NeedsForm != 0;
         if ((by == PermitBy.Consent ? limit.MonthsAfterEnd > 0 : limitsConsent) || (by == PermitBy.Published && limit.MonthsAfterEnd > 0))
         {
-            json.Fault("limits", "monthsFromCapture and firstContactMonths limit a consent, monthsAfterEnd limits a relation");
+            json.Fault("limits", "monthsFromCapture, firstContactMonths and needsForm limit a consent, monthsAfterEnd limits a relation");
         }
         else if (limit.MonthsAfterEnd == 0 && !limitsConsent)
         {
-            json.Fault("limits", "a limit must limit something: monthsFromCapture or firstContactMonths of a consent, monthsAfterEnd of a relation");
+            json.Fault("limits", "a limit must limit something: monthsFromCapture, firstContactMonths or needsForm of a consent, monthsAfterEnd of a relation");
         }
 
         json.Done();

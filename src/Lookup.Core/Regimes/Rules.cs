@@ -124,6 +124,12 @@ internal sealed record Permit
     /// <summary>The consent must stand in the register of consents.</summary>
     internal bool InLedger { get; init; }
 
+    /// <summary>Bits of the forms of consent that count. Appointments are either the only one or not among them.</summary>
+    internal int NeedsForm { get; init; } = ~(1 << (int)ConsentForm.Appointment);
+
+    /// <summary>It is an appointment that lifts, and no other consent.</summary>
+    internal bool IsAppointment => NeedsForm == 1 << (int)ConsentForm.Appointment;
+
     /// <summary>Bits of the kinds of relation.</summary>
     internal int Relations { get; init; }
 
@@ -155,6 +161,9 @@ internal sealed record Limit
 
     /// <summary>A consent counts for so many months from its capture, the day of the same date excluded; 0: not limited.</summary>
     internal int MonthsFromCapture { get; init; }
+
+    /// <summary>Bits of the forms of consent that count; 0: not limited.</summary>
+    internal int NeedsForm { get; init; }
 
     /// <summary>First contact so many months after the capture, unless the consent names another term; 0: not limited.</summary>
     internal int FirstContactMonths { get; init; }

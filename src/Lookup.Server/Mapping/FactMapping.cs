@@ -93,6 +93,8 @@ internal static class FactMapping
         Verified = source.Verified,
         FirstContactMonths = source.FirstContactMonths,
         InLedger = source.InLedger,
+        Form = (ConsentForm)Byte((int)source.Form),
+        Appointment = Time(source.Appointment, "consent.appointment", ref faults),
     };
 
     private static FactKind KindOf(V1.Fact.KindOneofCase kind) => kind switch

@@ -31,12 +31,16 @@ internal static class KnownFactMapping
                 {
                     Organisation = organisation,
                     ProductGroup = group,
-                    Purposes = { (V1.Purpose)id.Detail },
+                    Purposes = { (V1.Purpose)(id.Detail & ~FactId.Appointment) },
                     Captured = FieldFaults.ToTimestamp(entry.Effective),
                     Expires = Until(entry),
                     Verified = entry.Marks.HasFlag(FactMarks.Verified),
                     InLedger = entry.Marks.HasFlag(FactMarks.InLedger),
                     FirstContactMonths = entry.FirstContactMonths,
+
+                    // A withdrawn version keeps nothing of what it takes back but that it is one of appointments.
+                    Form = (id.Detail & FactId.Appointment) != 0 ? V1.ConsentForm.Appointment : (V1.ConsentForm)entry.Form,
+                    Appointment = entry.Since == 0 ? null : FieldFaults.ToTimestamp(entry.Since),
                 };
                 break;
             case FactKind.Relation:

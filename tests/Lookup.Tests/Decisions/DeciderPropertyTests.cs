@@ -22,6 +22,9 @@ public sealed class DeciderPropertyTests
     private static readonly string[] Registers =
         ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo"];
 
+    // By what they satisfy, the least first.
+    private static readonly ConsentForm[] Forms = [ConsentForm.OralRecorded, ConsentForm.Unspecified, ConsentForm.Written, ConsentForm.Signed];
+
     private static readonly long First = Situation.At("2010-01-01");
     private static readonly long Last = Situation.At("2026-11-01");
 
@@ -35,6 +38,7 @@ public sealed class DeciderPropertyTests
         from withdrawn in Gen.Int[0, 4]
         from categories in Gen.UInt[0, 3]
         from subscriber in Gen.Int[0, 3]
+        from form in Gen.Int[0, 5]
         select Fact((FactKind)kind, (byte)detail, scope, new FactEntry
         {
             Effective = at,
@@ -43,6 +47,8 @@ public sealed class DeciderPropertyTests
             Withdrawn = withdrawn == 0,
             Categories = categories,
             Subscriber = (SubscriberType)subscriber,
+            Form = (ConsentForm)Math.Min(form, (int)ConsentForm.Appointment),
+            Since = form >= (int)ConsentForm.Appointment ? at + (length % 86_400_000) + 1 : 0,
         });
 
     internal static readonly Gen<Func<Situation>> GenSituation =
@@ -92,7 +98,7 @@ public sealed class DeciderPropertyTests
     // An attempt is not among them: where a consent names a first contact, an attempt in time is that contact.
     [Fact]
     public void ForbiddingFact_AddedToAnything_NeverYieldsAllow() =>
-        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 11], Gen.Int[0, Groups.Length - 1]).Sample(
+        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 12], Gen.Int[0, Groups.Length - 1]).Sample(
             (make, at, kind, group) =>
             {
                 var before = make().Decide().Verdict;
@@ -104,7 +110,8 @@ public sealed class DeciderPropertyTests
                     1 => after.Record(FactKind.Refusal, 0, Scope.Of("o"), entry),
                     2 => after.Record(FactKind.Consent, (byte)after.Purpose, Scope.Of("o", Groups[group]), entry with { Withdrawn = true }),
                     3 => after.Record(FactKind.PublishedForOffers, 0, Scope.All, entry with { Withdrawn = true }),
-                    _ => after.Record(FactKind.Registration, 0, Scope.Of(Registers[kind - 4]), entry),
+                    4 => after.Record(FactKind.Consent, (byte)((byte)after.Purpose | FactId.Appointment), Scope.Of("o", Groups[group]), entry with { Withdrawn = true }),
+                    _ => after.Record(FactKind.Registration, 0, Scope.Of(Registers[kind - 5]), entry),
                 };
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
@@ -175,6 +182,38 @@ public sealed class DeciderPropertyTests
                 || VerdictWith(make, (DiallingMode)Math.Min(one, other), layers) == Verdict.Allow,
             iter: 20_000);
 
+    // A random appointment is seldom near the call, so each of these has one that is, and a consent that says how it was given.
+    [Fact]
+    public void Form_ThatIsLess_NeverPermitsMore() =>
+        Gen.Select(GenSituation, Gen.Int[0, Forms.Length - 1], Gen.Int[0, Forms.Length - 1], Gen.Bool.Select(law => law ? Layers.Law : Layers.Default | Layers.Strict)).Sample(
+            (make, one, other, layers) =>
+                WithConsent(make, Forms[Math.Min(one, other)], layers) != Verdict.Allow || WithConsent(make, Forms[Math.Max(one, other)], layers) == Verdict.Allow,
+            iter: 20_000);
+
+    [Fact]
+    public void Appointment_TakenBackOrElsewhere_NeverPermitsMore() =>
+        Gen.Select(GenSituation, Gen.Long[-30, 30], Gen.Int[0, 2]).Sample(
+            (make, minutes, how) =>
+            {
+                Situation Near(bool takenBack)
+                {
+                    var situation = make();
+                    var entry = new FactEntry { Effective = situation.CallTime - 86_400_000, Marks = FactMarks.Evidence };
+                    var kept = entry with { Form = ConsentForm.Appointment, Since = situation.CallTime + (minutes * 60_000) };
+                    situation.Record(FactKind.Consent, (byte)((byte)situation.Purpose | FactId.Appointment), Scope.Of("o"), kept);
+                    if (takenBack)
+                    {
+                        var later = entry with { Effective = entry.Effective + 3_600_000, Withdrawn = true };
+                        situation.Record(FactKind.Consent, (byte)((byte)situation.Purpose | (how == 0 ? FactId.Appointment : 0)), Scope.Of("o"), later);
+                    }
+
+                    return situation;
+                }
+
+                return Near(takenBack: true).Decide().Verdict != Verdict.Allow || Near(takenBack: false).Decide().Verdict == Verdict.Allow;
+            },
+            iter: 20_000);
+
     // Without the layer of policy a mode that is not stated counts as the least automated one.
     [Fact]
     public void Mode_NotStated_NeverPermitsMoreThanAPersonOrADialer() =>
@@ -208,6 +247,19 @@ public sealed class DeciderPropertyTests
             },
             iter: 20_000);
 
+    private static Verdict WithConsent(Func<Situation> make, ConsentForm form, Layers layers)
+    {
+        var situation = make();
+        situation.Layers = layers;
+        situation.Record(FactKind.Consent, (byte)situation.Purpose, Scope.Of("o"), new FactEntry
+        {
+            Effective = situation.CallTime - (5 * 86_400_000L),
+            Marks = FactMarks.Evidence,
+            Form = form,
+        });
+        return situation.Decide().Verdict;
+    }
+
     private static Verdict VerdictWith(Func<Situation> make, DiallingMode mode, Layers layers)
     {
         var situation = make();
@@ -219,6 +271,7 @@ public sealed class DeciderPropertyTests
     {
         FactKind.Registration => (kind, 0, Scope.Of(Registers[scope]), entry),
         FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.Of(scope == 1 ? "x" : "o"), entry),
+        FactKind.Consent when entry.Form == ConsentForm.Appointment => (kind, (byte)(detail | FactId.Appointment), Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.Consent or FactKind.Relation => (kind, detail, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.PublishedForOffers => (kind, 0, scope < 4 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
         FactKind.Attempt => (kind, 0, Scope.Of("o", Groups[scope % Groups.Length]), entry),

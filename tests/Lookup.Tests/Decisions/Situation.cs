@@ -94,7 +94,7 @@ internal sealed class Situation
     internal Situation Objection(string at, bool withdrawn = false, string organisation = "o") =>
         Record(FactKind.Objection, 0, Scope.Of(organisation), new FactEntry { Effective = At(at), Withdrawn = withdrawn });
 
-    internal Situation Consent(string at, string? until = null, bool evidence = true, bool withdrawn = false, string group = "", byte months = 0, bool ledger = false, Purpose purpose = Purpose.Commercial) =>
+    internal Situation Consent(string at, string? until = null, bool evidence = true, bool withdrawn = false, string group = "", byte months = 0, bool ledger = false, Purpose purpose = Purpose.Commercial, ConsentForm form = ConsentForm.Unspecified) =>
         Record(FactKind.Consent, (byte)purpose, Scope.Of("o", group), new FactEntry
         {
             Effective = At(at),
@@ -102,6 +102,17 @@ internal sealed class Situation
             Marks = (evidence ? FactMarks.Evidence : 0) | (ledger ? FactMarks.InLedger : 0),
             Withdrawn = withdrawn,
             FirstContactMonths = months,
+            Form = form,
+        });
+
+    internal Situation Appointment(string captured, string at, bool withdrawn = false, string group = "") =>
+        Record(FactKind.Consent, (byte)Purpose.Commercial | FactId.Appointment, Scope.Of("o", group), new FactEntry
+        {
+            Effective = At(captured),
+            Since = At(at),
+            Form = ConsentForm.Appointment,
+            Marks = FactMarks.Evidence,
+            Withdrawn = withdrawn,
         });
 
     internal Situation Relation(

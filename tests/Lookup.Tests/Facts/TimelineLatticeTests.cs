@@ -124,11 +124,23 @@ public class TimelineLatticeTests
                 Assert.Equal(joined.Marks, kind is FactKind.Registration ? joined.Marks | single.Marks : joined.Marks & single.Marks);
                 Assert.True(joined.FirstContactMonths <= single.FirstContactMonths);
                 Assert.True(joined.Subscriber <= single.Subscriber);
-                Assert.True(joined.Begin <= single.Begin);
+                Assert.True(joined.Begin <= single.Begin || kind == FactKind.Consent);
+                Assert.True(Permits(single.Form).IsSupersetOf(Permits(joined.Form)));
+                Assert.True(kind != FactKind.Consent || joined.Form != ConsentForm.Appointment || joined.Since == 0 || joined.Since == single.Since);
                 Assert.True(joined.Categories == 0 || (single.Categories != 0 && (joined.Categories & single.Categories) == single.Categories));
                 Assert.True(joined.Recorded <= single.Recorded);
             });
         });
+
+    // What a form satisfies: the call at the agreed time, any rule that names no form, and so on.
+    private static HashSet<string> Permits(ConsentForm form) => form switch
+    {
+        ConsentForm.Appointment => [],
+        ConsentForm.OralRecorded => ["any"],
+        ConsentForm.Unspecified => ["any", "not stated"],
+        ConsentForm.Written => ["any", "not stated", "written"],
+        _ => ["any", "not stated", "written", "signed"],
+    };
 
     private static bool IsProtected(in FactEntry entry) => !entry.Withdrawn && entry.Subscriber <= SubscriberType.Consumer;
 }

@@ -25,10 +25,11 @@ internal static class TimelineSamples
         Gen.OneOf(Gen.Const(0L), Time),
         Gen.OneOf(Gen.UInt[0, 3], Gen.UInt));
 
-    private static readonly Gen<(FactMarks, byte, SubscriberType)> Conditions = Gen.Select(
+    private static readonly Gen<(FactMarks, byte, SubscriberType, ConsentForm)> Conditions = Gen.Select(
         Gen.Int[0, 63].Select(marks => (FactMarks)marks),
         Gen.Byte[0, 120],
-        Gen.Int[0, 3].Select(type => (SubscriberType)type));
+        Gen.Int[0, 3].Select(type => (SubscriberType)type),
+        Gen.Int[0, 4].Select(form => (ConsentForm)form));
 
     public static readonly Gen<FactEntry> Entry = Gen.Select(Time, Provenance, Terms, Conditions).Select(
         (effective, provenance, terms, conditions) => new FactEntry
@@ -43,6 +44,7 @@ internal static class TimelineSamples
             Marks = conditions.Item1,
             FirstContactMonths = conditions.Item2,
             Subscriber = conditions.Item3,
+            Form = conditions.Item4,
         });
 
     public static byte[] Fold(FactKind kind, IEnumerable<FactEntry> entries) =>

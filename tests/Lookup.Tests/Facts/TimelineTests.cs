@@ -32,6 +32,11 @@ public class TimelineTests
         var consent = entry with { Withdrawn = false, Marks = FactMarks.Evidence, FirstContactMonths = 6 };
         Assert.Equal("1130000102030405" + "0A0B0C0D" + "AC02" + "01" + "06", Convert.ToHexString(Timeline.Single(FactKind.Consent, consent)));
 
+        var appointment = consent with { FirstContactMonths = 0, Form = ConsentForm.Appointment, Since = 0x0102030406 };
+        Assert.Equal(
+            "1154000102030405" + "0A0B0C0D" + "AC02" + "000102030406" + "01" + "04",
+            Convert.ToHexString(Timeline.Single(FactKind.Consent, appointment)));
+
         var registration = entry with { Withdrawn = false, Categories = 0x81 };
         Assert.Equal("1108000102030405" + "0A0B0C0D" + "AC02" + "8101", Convert.ToHexString(Timeline.Single(FactKind.Registration, registration)));
 
@@ -52,7 +57,8 @@ public class TimelineTests
                 Source = entry.Source,
                 Withdrawn = entry.Withdrawn,
                 Until = kind is FactKind.Consent or FactKind.Relation or FactKind.Attempt ? entry.Until : FactEntry.Open,
-                Since = kind is FactKind.Relation && entry.Since != entry.Effective ? entry.Since : 0,
+                Since = (kind is FactKind.Relation || (kind is FactKind.Consent && entry.Form == ConsentForm.Appointment)) && entry.Since != entry.Effective ? entry.Since : 0,
+                Form = kind is FactKind.Consent ? entry.Form : ConsentForm.Unspecified,
                 Categories = kind is FactKind.Registration ? entry.Categories : 0,
                 Marks = kind is FactKind.Consent or FactKind.Relation ? entry.Marks & ~FactMarks.Snapshot : kind is FactKind.Registration ? entry.Marks & FactMarks.Snapshot : 0,
                 FirstContactMonths = kind is FactKind.Consent ? entry.FirstContactMonths : (byte)0,

@@ -75,10 +75,15 @@ public sealed class RegimeSetTests
 
     // A limit that the permit does not look at would permit what it means to forbid.
     [Theory]
-    [InlineData("""{"by": "relation", "relations": ["customer"], "limits": [{"monthsFromCapture": 12}]}""", "limits[0].limits: monthsFromCapture and")]
-    [InlineData("""{"by": "relation", "relations": ["customer"], "limits": [{"firstContactMonths": 6, "monthsAfterEnd": 36}]}""", "limits[0].limits: monthsFromCapture and")]
-    [InlineData("""{"by": "consent", "limits": [{"monthsAfterEnd": 36}]}""", "limits[0].limits: monthsFromCapture and")]
-    [InlineData("""{"by": "published", "limits": [{"monthsFromCapture": 12}]}""", "limits[0].limits: monthsFromCapture and")]
+    [InlineData("""{"by": "relation", "relations": ["customer"], "limits": [{"monthsFromCapture": 12}]}""", "limits[0].limits: monthsFromCapture, firstContactMonths and")]
+    [InlineData("""{"by": "relation", "relations": ["customer"], "limits": [{"firstContactMonths": 6, "monthsAfterEnd": 36}]}""", "limits[0].limits: monthsFromCapture, firstContactMonths and")]
+    [InlineData("""{"by": "consent", "limits": [{"monthsAfterEnd": 36}]}""", "limits[0].limits: monthsFromCapture, firstContactMonths and")]
+    [InlineData("""{"by": "published", "limits": [{"monthsFromCapture": 12}]}""", "limits[0].limits: monthsFromCapture, firstContactMonths and")]
+    [InlineData("""{"by": "relation", "relations": ["customer"], "limits": [{"needsForm": ["written", "signed"]}]}""", "limits[0].limits: monthsFromCapture, firstContactMonths and")]
+    [InlineData("""{"by": "consent", "needsForm": ["written"]}""", "needsForm: must be")]
+    [InlineData("""{"by": "consent", "needsForm": ["signed", "appointment"]}""", "needsForm: must be")]
+    [InlineData("""{"by": "consent", "needsForm": []}""", "needsForm: must be")]
+    [InlineData("""{"by": "relation", "relations": ["customer"], "needsForm": ["signed"]}""", "needsForm: is not known here")]
     [InlineData("""{"by": "consent", "limits": [{}]}""", "limits[0].limits: a limit must limit something")]
     public void Load_LimitThatIsNotOfItsPermit_IsAFault(string permit, string fault)
     {
