@@ -55,6 +55,7 @@ public enum ReasonCode : byte
     TooManyAttempts = 39,
     ConsentFormInsufficient = 40,
     OutsideAppointment = 41,
+    CallerNumberNotAllowed = 42,
     NoRegime = 60,
     RegisterNotLoaded = 61,
     StoreUnavailable = 80,

@@ -160,6 +160,9 @@ internal ref partial struct Evaluation<TTrace>
             case RuleType.Withheld when _q.CallerNumberWithheld:
                 Forbid(rule, ReasonCode.CallerNumberWithheld, rule.Text, "The caller's number would not be shown.");
                 break;
+            case RuleType.CallerNumber when rule.Callers!.Forbids(_q.CallerNumber):
+                Forbid(rule, ReasonCode.CallerNumberNotAllowed, rule.Text, "The caller's number is not one that may be shown, or was not stated.");
+                break;
             case RuleType.Automated:
                 ForbidUnless(
                     rule, ReasonCode.AutomatedWithoutConsent, long.MinValue,

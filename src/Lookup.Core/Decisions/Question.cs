@@ -125,6 +125,9 @@ public readonly record struct Question
     /// <summary>The caller's number is not shown.</summary>
     public bool CallerNumberWithheld { get; init; }
 
+    /// <summary>The number that the call shows, as an integer in E.164; 0 if not stated.</summary>
+    public ulong CallerNumber { get; init; }
+
     /// <summary>Who is called, as far as the caller knows.</summary>
     public SubscriberType Subscriber { get; init; }
 

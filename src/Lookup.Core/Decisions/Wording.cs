@@ -21,6 +21,7 @@ internal static class Wording
     {
         RuleType.Range => "range",
         RuleType.Withheld => "withheld",
+        RuleType.CallerNumber => "callerNumber",
         RuleType.Automated => "automated",
         RuleType.Banned => "banned",
         RuleType.Objection => "objection",

@@ -33,6 +33,9 @@ public sealed record Receipt
     /// <summary>The question said that the caller's number is not shown.</summary>
     public bool CallerNumberWithheld { get; init; }
 
+    /// <summary>The number that the call would show, "+" and digits; empty where the question stated none.</summary>
+    public string CallerNumber { get; init; } = "";
+
     /// <summary>The verdict; only for one answer.</summary>
     public Verdict Verdict { get; init; }
 

@@ -5,7 +5,8 @@
 // mode, 0 where it was not stated or no human speaks), 1 verdict, 1 purpose,
 // 1 kind of call, 1 subscriber, 1 sector, 8 time, 8 call time, 4 age, 2 partition + 1, 8 version, 16 number key, 32 digest,
 // 8 count; then five texts, each a byte of length and UTF-8: asked by, organisation, product group, regime, its version;
-// then a byte of count and a byte for each reason.
+// then a byte of count and a byte for each reason. "LRC2" stands for a receipt with a sixth text, the caller's number, which is
+// not empty; without one it is "LRC1".
 using System.Buffers.Binary;
 using System.Text;
 using Lookup.Core.Decisions;
@@ -27,7 +28,10 @@ public static class ReceiptFormat
     public const int MaxText = byte.MaxValue;
 
     /// <summary>Longest receipt in bytes.</summary>
-    public const int MaxSize = FixedSize + (Texts * (1 + MaxText)) + 1 + Decision.MaxReasons;
+    public const int MaxSize = FixedSize + (Texts * (1 + MaxText)) + 1 + MaxCaller + 1 + Decision.MaxReasons;
+
+    // A plus and the digits of a number.
+    private const int MaxCaller = 1 + PhoneNumber.MaxDigits;
 
     private const byte HypotheticalFlag = 1;
     private const byte NoHumanFlag = 2;
@@ -38,6 +42,8 @@ public static class ReceiptFormat
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private static ReadOnlySpan<byte> Magic => "LRC1"u8;
+
+    private static ReadOnlySpan<byte> MagicWithCaller => "LRC2"u8;
 
     /// <summary>Writes a receipt.</summary>
     /// <exception cref="ArgumentException">A text is too long, or there are too many reasons.</exception>
@@ -55,7 +61,8 @@ public static class ReceiptFormat
         ArgumentNullException.ThrowIfNull(receipt);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(receipt.Reasons.Length, Decision.MaxReasons, nameof(receipt));
         ArgumentOutOfRangeException.ThrowIfNotEqual(receipt.Digest.Length, FactsDigest.Size, nameof(receipt));
-        Magic.CopyTo(to);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(receipt.CallerNumber.Length, MaxCaller, nameof(receipt));
+        (receipt.CallerNumber.Length == 0 ? Magic : MagicWithCaller).CopyTo(to);
         to[4] = (byte)receipt.Kind;
         to[5] = (byte)((receipt.Hypothetical ? HypotheticalFlag : 0) | (receipt.CallerNumberWithheld ? WithheldFlag : 0)
             | (receipt.Mode == DiallingMode.NoHuman ? NoHumanFlag : (int)receipt.Mode << ModeShift));
@@ -78,6 +85,11 @@ public static class ReceiptFormat
         Put(to, ref at, receipt.ProductGroup);
         Put(to, ref at, receipt.Regime);
         Put(to, ref at, receipt.RegimeVersion);
+        if (receipt.CallerNumber.Length > 0)
+        {
+            Put(to, ref at, receipt.CallerNumber);
+        }
+
         to[at++] = (byte)receipt.Reasons.Length;
         foreach (var reason in receipt.Reasons.Span)
         {
@@ -93,7 +105,7 @@ public static class ReceiptFormat
     /// <summary>Reads the number that it is about, a single answer's or an erasure's; false where it is about none.</summary>
     public static bool TryReadNumber(ReadOnlySpan<byte> receipt, out NumberKey number)
     {
-        var has = receipt.Length > FixedSize && receipt.StartsWith(Magic) && receipt[4] != (byte)ReceiptKind.List;
+        var has = receipt.Length > FixedSize && IsReceipt(receipt) && receipt[4] != (byte)ReceiptKind.List;
         number = has ? NumberKey.Read(receipt[41..]) : default;
         return has;
     }
@@ -102,9 +114,9 @@ public static class ReceiptFormat
     /// <exception cref="ReceiptException">It is none; the message names the byte.</exception>
     public static Receipt Read(ReadOnlySpan<byte> from)
     {
-        if (from.Length < FixedSize + Texts + 1 || !from.StartsWith(Magic))
+        if (from.Length < FixedSize + Texts + 1 || !IsReceipt(from))
         {
-            throw Bad(0, "this is no receipt of version 1");
+            throw Bad(0, "this is no receipt of version 1 or 2");
         }
 
         var flags = from[5];
@@ -129,6 +141,16 @@ public static class ReceiptFormat
         for (var i = 0; i < texts.Length; i++)
         {
             texts[i] = Take(from, ref at);
+        }
+
+        var caller = "";
+        if (from.StartsWith(MagicWithCaller))
+        {
+            caller = Take(from, ref at);
+            if (caller.Length is 0 or > MaxCaller)
+            {
+                throw Bad(at, "the caller's number is empty or too long");
+            }
         }
 
         var reasons = Reasons(from, at);
@@ -156,9 +178,12 @@ public static class ReceiptFormat
             ProductGroup = texts[2],
             Regime = texts[3],
             RegimeVersion = texts[4],
+            CallerNumber = caller,
             Reasons = reasons,
         };
     }
+
+    private static bool IsReceipt(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Magic) || bytes.StartsWith(MagicWithCaller);
 
     private static void Put(Span<byte> to, ref int at, string text)
     {

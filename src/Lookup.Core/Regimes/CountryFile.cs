@@ -126,7 +126,7 @@ internal sealed class CountryFile
     private static List<string> ReadPrefixes(JsonFields json, string member) =>
         [.. json.Texts(member).Select(p => ReadPrefix(json, member, p))];
 
-    private static string ReadPrefix(JsonFields json, string member, string prefix)
+    internal static string ReadPrefix(JsonFields json, string member, string prefix)
     {
         if (prefix.Length is 0 or > RegimeSet.MaxPrefix || prefix[0] == '0' || !prefix.All(char.IsAsciiDigit))
         {

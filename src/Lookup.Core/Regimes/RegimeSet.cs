@@ -286,6 +286,11 @@ public sealed class RegimeSet : IRegisterCatalog
             {
                 active.Add(twin);
             }
+
+            if (WhereCallerIsNotStated(compiled) is { } without)
+            {
+                active.Add(without);
+            }
         }
 
         if (registers.Count > Decider.RegisterSlots)
@@ -327,6 +332,24 @@ public sealed class RegimeSet : IRegisterCatalog
                 {
                     Layer = (Layer)Math.Max((int)rule.Text.Layer, (int)Layer.Policy),
                     Text = rule.Text.Text + " How the call is dialled was not stated, so it is taken as dialled by a system.",
+                },
+            };
+
+    /// <summary>
+    /// What a rule on caller numbers says of a call that states none: as a stricter policy, that it must. It binds whatever the
+    /// dialling mode. Null for other rules.
+    /// </summary>
+    private static Rule? WhereCallerIsNotStated(Rule rule) =>
+        rule.Callers is null
+            ? null
+            : rule with
+            {
+                Callers = rule.Callers.UnlessStated,
+                Modes = -1,
+                Text = rule.Text with
+                {
+                    Layer = Layer.Strict,
+                    Text = rule.Text.Text + " The caller's number was not stated, so it is not known whether it may be shown.",
                 },
             };
 

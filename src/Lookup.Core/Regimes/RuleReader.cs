@@ -14,6 +14,7 @@ internal sealed class RuleReader(
     private static readonly Dictionary<string, RuleType> Types = new()
     {
         ["withheld"] = RuleType.Withheld,
+        ["callerNumber"] = RuleType.CallerNumber,
         ["automated"] = RuleType.Automated,
         ["banned"] = RuleType.Banned,
         ["objection"] = RuleType.Objection,
@@ -126,6 +127,7 @@ internal sealed class RuleReader(
         rule = type switch
         {
             RuleType.Register => ReadRegister(rule, json),
+            RuleType.CallerNumber => rule with { Callers = ReadCallers(json) },
             RuleType.Hours => rule with { Hours = ReadHours(json) },
             RuleType.Attempts => ReadAttempts(rule, json),
             RuleType.Banned => rule with { RequestedDays = json.Int("requestedDays", 1, 366, 0) },
@@ -153,6 +155,21 @@ internal sealed class RuleReader(
         }
 
         return modes == All ? -1 : modes;
+    }
+
+    private static CallerNumbers ReadCallers(JsonFields json)
+    {
+        var prefixes = Prefixes(json, "prefixes");
+        var notPrefixes = Prefixes(json, "notPrefixes");
+        if (prefixes.Length + notPrefixes.Length == 0)
+        {
+            json.Fault("prefixes", "is missing: name the prefixes that a caller's number must have, or notPrefixes that it must not have");
+        }
+
+        return new CallerNumbers(prefixes, notPrefixes);
+
+        static ulong[] Prefixes(JsonFields json, string member) =>
+            [.. json.Texts(member).Select(p => ulong.Parse(CountryFile.ReadPrefix(json, member, p), CultureInfo.InvariantCulture))];
     }
 
     private Rule ReadRegister(Rule rule, JsonFields json)

@@ -46,6 +46,7 @@ internal enum RuleType : byte
 {
     Range,
     Withheld,
+    CallerNumber,
     Automated,
     Banned,
     Objection,
@@ -77,6 +78,9 @@ internal sealed record Rule
     internal string[] Groups { get; init; } = [];
     internal string[] ExemptGroups { get; init; } = [];
     internal Permit[] Unless { get; init; } = [];
+
+    // Caller number.
+    internal CallerNumbers? Callers { get; init; }
 
     // Register.
     internal RegisterDefinition? Register { get; init; }

@@ -1,5 +1,6 @@
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
 using Lookup.Server.Registry;
 
 namespace Lookup.Server.Mapping;
@@ -59,6 +60,7 @@ internal static class QuestionMapping
             FieldFaults.Add(ref faults, "question.purpose", "It is required for a marketing call.");
         }
 
+        var caller = CallerNumber(source, ref faults);
         var requestedAt = RequestedAt(source, kind, callTime, ref faults);
         if (faults is not null)
         {
@@ -81,9 +83,35 @@ internal static class QuestionMapping
             Kind = kind,
             Mode = source.Automated ? DiallingMode.NoHuman : (DiallingMode)source.DiallingMode,
             CallerNumberWithheld = source.CallerNumberWithheld,
+            CallerNumber = caller,
             Subscriber = (SubscriberType)source.Subscriber,
             RequestedAt = requestedAt,
         });
+    }
+
+    private static ulong CallerNumber(V1.Question source, ref List<FieldFault>? faults)
+    {
+        const string Field = "question.caller_number";
+        if (source.CallerNumber.Length == 0)
+        {
+            return 0;
+        }
+
+        if (source.CallerNumberWithheld)
+        {
+            FieldFaults.Add(ref faults, Field, "Contradicts question.caller_number_withheld: a call that withholds its number shows none.");
+            FieldFaults.Add(ref faults, "question.caller_number_withheld", "Contradicts question.caller_number: clear one of them.");
+        }
+
+        // Some ranges are kept for callers and are not in the plan of those who are called, such as +34 400.
+        if (NumberParser.Instance.TryParse(source.CallerNumber, null, out var number, out var fault)
+            || (fault == NumberFault.NotInPlan && NumberParser.TryParseStored(source.CallerNumber, out number)))
+        {
+            return number.Value;
+        }
+
+        FieldFaults.Add(ref faults, Field, fault.Describe());
+        return 0;
     }
 
     private static long RequestedAt(V1.Question source, CallKind kind, long callTime, ref List<FieldFault>? faults)

@@ -52,6 +52,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
         {
             Hypothetical = hypothetical,
             Mode = question.Mode,
+            CallerNumber = CallerText(question),
             CallerNumberWithheld = question.CallerNumberWithheld,
             Verdict = decision.Verdict,
             Purpose = question.Purpose,
@@ -84,6 +85,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
             Kind = ReceiptKind.List,
             Hypothetical = list.Hypothetical,
             Mode = question.Mode,
+            CallerNumber = CallerText(question),
             CallerNumberWithheld = question.CallerNumberWithheld,
             Purpose = question.Purpose,
             CallKind = question.Kind,
@@ -134,6 +136,9 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
             Content = wantsContent ? ByteString.CopyFrom(bytes) : ByteString.Empty,
         };
     }
+
+    private static string CallerText(in Question question) =>
+        question.CallerNumber == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"+{question.CallerNumber}");
 
     private long Now() => clock.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -22,6 +22,9 @@ public sealed class DeciderPropertyTests
     private static readonly string[] Registers =
         ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo"];
 
+    // Mobile, of a range for callers, and ordinary ones.
+    private static readonly ulong[] Callers = [34612345678, 34400123456, 34911234567, 33612345678, 33162345678, 33123456789, 911401234567, 911123456789, 12125550123];
+
     // By what they satisfy, the least first.
     private static readonly ConsentForm[] Forms = [ConsentForm.OralRecorded, ConsentForm.Unspecified, ConsentForm.Written, ConsentForm.Signed];
 
@@ -62,6 +65,7 @@ public sealed class DeciderPropertyTests
         from grouped in Gen.Int[0, Groups.Length - 1]
         from mode in Gen.Int[0, 4]
         from withheld in Gen.Int[0, 9]
+        from caller in Gen.Int[0, 2 * Callers.Length]
         from requested in Gen.Long[0, 20L * 86_400_000]
         select new Func<Situation>(() =>
         {
@@ -74,6 +78,7 @@ public sealed class DeciderPropertyTests
                 Group = Groups[grouped],
                 Mode = (DiallingMode)mode,
                 Withheld = withheld == 0,
+                Caller = withheld == 0 || caller >= Callers.Length ? 0 : Callers[caller],
                 RequestedAt = requested % 3 == 0 ? 0 : at - requested,
             };
             foreach (var (factKind, detail, scope, entry) in facts)
@@ -214,6 +219,12 @@ public sealed class DeciderPropertyTests
             },
             iter: 20_000);
 
+    // With the stricter policies, what states no caller's number is bound by every rule on it.
+    [Fact]
+    public void Caller_NotStated_StrictlyNeverPermitsMoreThanANumber() =>
+        Gen.Select(GenSituation, Gen.Int[0, Callers.Length - 1]).Sample(
+            (make, caller) => WithCaller(make, 0) != Verdict.Allow || WithCaller(make, Callers[caller]) == Verdict.Allow, iter: 20_000);
+
     // Without the layer of policy a mode that is not stated counts as the least automated one.
     [Fact]
     public void Mode_NotStated_NeverPermitsMoreThanAPersonOrADialer() =>
@@ -246,6 +257,13 @@ public sealed class DeciderPropertyTests
                     ReasonCode.OutsideHours or ReasonCode.Holiday);
             },
             iter: 20_000);
+
+    private static Verdict WithCaller(Func<Situation> make, ulong caller)
+    {
+        var situation = make();
+        (situation.Caller, situation.Layers) = (caller, Layers.Default | Layers.Strict);
+        return situation.Decide().Verdict;
+    }
 
     private static Verdict WithConsent(Func<Situation> make, ConsentForm form, Layers layers)
     {

@@ -213,6 +213,33 @@ public sealed class DeciderTests
             mode == DiallingMode.Unspecified, decision.ReasonAt(0).Text.Text.Contains("was not stated", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("+33612345678", 33612345678UL, DiallingMode.Manual, Layer.Law)]
+    [InlineData("+33612345678", 33123456789UL, DiallingMode.Manual, Layer.None)]
+    [InlineData("+33612345678", 33123456789UL, DiallingMode.Predictive, Layer.Policy)]
+    [InlineData("+33612345678", 33123456789UL, DiallingMode.Unspecified, Layer.Policy)]
+    [InlineData("+33612345678", 33162345678UL, DiallingMode.Unspecified, Layer.None)]
+    [InlineData("+33612345678", 339475123456UL, DiallingMode.Predictive, Layer.None)]
+    [InlineData("+34612345678", 34700123456UL, DiallingMode.Manual, Layer.Law)]
+    [InlineData("+34612345678", 34911234567UL, DiallingMode.Manual, Layer.Policy)]
+    [InlineData("+34612345678", 34400123456UL, DiallingMode.Manual, Layer.None)]
+    [InlineData("+34612345678", 0UL, DiallingMode.Manual, Layer.None)]
+    [InlineData("+34612345678", 0UL, DiallingMode.Manual, Layer.Strict)]
+    [InlineData("+919812345678", 911123456789UL, DiallingMode.Manual, Layer.Law)]
+    [InlineData("+919812345678", 911401234567UL, DiallingMode.Manual, Layer.None)]
+    public void CallerNumber_ThatMayNotBeShown_IsForbiddenByTheLayer(string number, ulong caller, DiallingMode mode, Layer layer)
+    {
+        var situation = new Situation(number, "2026-11-25T09:30:00Z") { Caller = caller, Mode = mode, Kind = CallKind.Marketing }
+            .Consent("2026-10-20", ledger: true).Snapshot("in-dlt", "2026-11-24");
+        situation.Layers = layer == Layer.Strict ? Layers.Default | Layers.Strict : Layers.Default;
+        var decision = situation.Decide();
+        Assert.Equal(layer == Layer.None ? Verdict.Allow : Verdict.Deny, decision.Verdict);
+        if (layer != Layer.None)
+        {
+            Assert.Equal((ReasonCode.CallerNumberNotAllowed, layer), (decision.Primary, decision.ReasonAt(0).Text.Layer));
+        }
+    }
+
     [Fact]
     public void Hours_Closed_NamesTheNextPermittedMoment()
     {

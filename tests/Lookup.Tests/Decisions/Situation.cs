@@ -47,6 +47,8 @@ internal sealed class Situation
 
     internal bool Withheld { get; set; }
 
+    internal ulong Caller { get; set; }
+
     internal long RequestedAt { get; set; }
 
     /// <summary>The call time is named; else the call is placed now.</summary>
@@ -66,6 +68,7 @@ internal sealed class Situation
         Subscriber = Subscriber,
         Mode = Mode,
         CallerNumberWithheld = Withheld,
+        CallerNumber = Caller,
         RequestedAt = RequestedAt,
         Layers = Layers,
         Own = Own,

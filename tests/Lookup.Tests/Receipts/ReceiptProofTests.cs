@@ -22,6 +22,7 @@ public class ReceiptProofTests
         from flags in Gen.Select(Gen.Bool, Gen.Enum<DiallingMode>(), Gen.Bool)
         from kinds in Gen.Select(Gen.Enum<Verdict>(), Gen.Enum<Purpose>(), Gen.Enum<CallKind>(), Gen.Enum<SubscriberType>())
         from reasons in Gen.Enum<ReasonCode>().Array[0, Decision.MaxReasons]
+        from caller in Gen.OneOf(Gen.Const(""), Gen.ULong[100_000, 999_999_999_999_999].Select(n => "+" + n))
         from digest in Gen.Byte.Array[FactsDigest.Size]
         select new Receipt
         {
@@ -38,6 +39,7 @@ public class ReceiptProofTests
             RegimeVersion = texts[4],
             Hypothetical = flags.Item1,
             Mode = flags.Item2,
+            CallerNumber = caller,
             CallerNumberWithheld = flags.Item3,
             Verdict = kinds.Item1,
             Purpose = kinds.Item2,
@@ -55,8 +57,8 @@ public class ReceiptProofTests
             var read = ReceiptFormat.Read(bytes);
             Assert.Equal(bytes, ReceiptFormat.Write(read));
             Assert.Equal(
-                (receipt.Organisation, receipt.Number, receipt.Partition, receipt.Verdict, receipt.CallTime, receipt.Mode),
-                (read.Organisation, read.Number, read.Partition, read.Verdict, read.CallTime, read.Mode));
+                (receipt.Organisation, receipt.Number, receipt.Partition, receipt.Verdict, receipt.CallTime, receipt.Mode, receipt.CallerNumber),
+                (read.Organisation, read.Number, read.Partition, read.Verdict, read.CallTime, read.Mode, read.CallerNumber));
             Assert.Equal(receipt.Reasons.ToArray(), read.Reasons.ToArray());
         });
 

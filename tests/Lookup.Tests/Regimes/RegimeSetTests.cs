@@ -95,6 +95,8 @@ public sealed class RegimeSetTests
     [Theory]
     [InlineData("""{ "rule": "hours", "layer": "law", "article": "1", "source": "act", "text": "t", "windows": { "mon-sun": ["09:00-20:00"], "eve": [] } }""", "windows: eve is the day before a holiday")]
     [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "exemptAreas": ["nowhere"] }""", "rules: \"nowhere\" is not defined under areas")]
+    [InlineData("""{ "rule": "callerNumber", "layer": "law", "article": "1", "source": "act", "text": "t" }""", "prefixes: is missing")]
+    [InlineData("""{ "rule": "callerNumber", "layer": "law", "article": "1", "source": "act", "text": "t", "notPrefixes": ["06"] }""", "notPrefixes: \"06\" is not a prefix")]
     [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["predictive"] }""", "modes: must name a mode and, with it")]
     [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["preview", "no_human"] }""", "modes: must name a mode and, with it")]
     [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": [] }""", "modes: must name a mode and, with it")]
