@@ -63,7 +63,8 @@ internal sealed class ImpactCommand : CliCommand
     {
         List<FieldFault>? faults = null;
         var now = Shell.Clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var asked = QuestionMapping.Map(_question.Question(parsed), _question.WhatIf(parsed), now, ref faults);
+        var from = RegimeFolder.Load(parsed.GetValue(_against));
+        var asked = QuestionMapping.Map(_question.Question(parsed), _question.WhatIf(parsed), from, now, ref faults);
         if (faults is not null)
         {
             throw CliException.Usage(string.Join(' ', faults.Select(fault => $"{fault.Field}: {fault.Description}")));
@@ -72,7 +73,6 @@ internal sealed class ImpactCommand : CliCommand
         var choice = _list.Choice(parsed, _question.Region(parsed));
         var tally = new ImpactTally(parsed.GetWithin(_examples, 0, MaxExamples));
         var settings = _store.Get(parsed, defaultFolder: null);
-        var from = RegimeFolder.Load(parsed.GetValue(_against));
         var to = RegimeFolder.Load(parsed.GetRequiredValue(_regimes), from);
         using var input = InputFile.Open(_list.Path(parsed), Shell.Input);
         var layout = LayoutSniffer.Sniff(input, choice);

@@ -27,6 +27,12 @@ internal sealed class QuestionOptions
     private readonly Option<bool> _automated = new("--automated") { Description = "No human speaks; the same as --mode no_human." };
     private readonly Option<bool> _withheld = new("--withheld") { Description = "The call would not show the caller's number." };
     private readonly Option<string?> _caller = new("--caller") { Description = "The number that the call shows, in E.164.", HelpName = "NUMBER" };
+    private readonly Option<string?> _calledRegion = new("--called-region")
+    {
+        Description = "Where the called person is, beside the area of the number, for example US-FL.",
+        HelpName = "REGION",
+    };
+
     private readonly Option<string?> _requestedAt = new("--requested-at")
     {
         Description = "With --kind requested: when the subscriber asked for the call.",
@@ -62,7 +68,7 @@ internal sealed class QuestionOptions
         _number = new NumberOptions(command, hasNumber);
         Option[] freshness = asksService ? [_exact, _token] : [];
         foreach (var option in (Option[])
-            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _mode, _automated, _withheld, _caller, _requestedAt, _at, _without, _strict, .. freshness])
+            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _mode, _automated, _withheld, _caller, _calledRegion, _requestedAt, _at, _without, _strict, .. freshness])
         {
             command.Options.Add(option);
         }
@@ -101,6 +107,7 @@ internal sealed class QuestionOptions
             DiallingMode = mode,
             CallerNumberWithheld = parsed.GetValue(_withheld),
             CallerNumber = parsed.GetValue(_caller) ?? "",
+            CalledRegion = parsed.GetValue(_calledRegion) ?? "",
             ProductGroup = parsed.GetValue(_group) ?? "",
             Subscriber = parsed.GetWord(_subscriber, Words.SubscriberTypes),
             RequestedAt = parsed.GetTime(_requestedAt),

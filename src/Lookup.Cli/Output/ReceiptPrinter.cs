@@ -45,7 +45,7 @@ internal static class ReceiptPrinter
         yield return ("at", Time(receipt.Time));
         yield return ("for a call at", Time(receipt.CallTime));
         yield return ("of", receipt.Organisation + (receipt.ProductGroup.Length > 0 ? ", offering " + receipt.ProductGroup : ""));
-        yield return ("purpose", $"{Words.Purposes.Of((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.Of((V1.CallKind)receipt.CallKind)} call{Mode(receipt)}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}{(receipt.CallerNumber.Length > 0 ? ", showing " + receipt.CallerNumber : "")}");
+        yield return ("purpose", $"{Words.Purposes.Of((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.Of((V1.CallKind)receipt.CallKind)} call{Mode(receipt)}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}{(receipt.CallerNumber.Length > 0 ? ", showing " + receipt.CallerNumber : "")}{(receipt.CalledRegion.Length > 0 ? ", to " + receipt.CalledRegion : "")}");
         if (receipt.AskedBy.Length > 0)
         {
             yield return ("asked by", receipt.AskedBy);
@@ -76,6 +76,7 @@ internal static class ReceiptPrinter
         ["dialling_mode"] = Words.DiallingModes.Of((V1.DiallingMode)receipt.Mode),
         ["caller_number_withheld"] = receipt.CallerNumberWithheld,
         ["caller_number"] = receipt.CallerNumber,
+        ["called_region"] = receipt.CalledRegion,
         ["hypothetical"] = receipt.Hypothetical,
         ["asked_by"] = receipt.AskedBy,
         ["regime"] = receipt.Regime,

@@ -128,6 +128,9 @@ public readonly record struct Question
     /// <summary>The number that the call shows, as an integer in E.164; 0 if not stated.</summary>
     public ulong CallerNumber { get; init; }
 
+    /// <summary>Where the called person is, for example "US-FL", beside the area of the number; empty if not stated.</summary>
+    public string Region { get; init; } = "";
+
     /// <summary>Who is called, as far as the caller knows.</summary>
     public SubscriberType Subscriber { get; init; }
 

@@ -36,6 +36,9 @@ public sealed record Receipt
     /// <summary>The number that the call would show, "+" and digits; empty where the question stated none.</summary>
     public string CallerNumber { get; init; } = "";
 
+    /// <summary>Where the called person is, as the question said; empty where it said nothing.</summary>
+    public string CalledRegion { get; init; } = "";
+
     /// <summary>The verdict; only for one answer.</summary>
     public Verdict Verdict { get; init; }
 

@@ -5,8 +5,8 @@
 // mode, 0 where it was not stated or no human speaks), 1 verdict, 1 purpose,
 // 1 kind of call, 1 subscriber, 1 sector, 8 time, 8 call time, 4 age, 2 partition + 1, 8 version, 16 number key, 32 digest,
 // 8 count; then five texts, each a byte of length and UTF-8: asked by, organisation, product group, regime, its version;
-// then a byte of count and a byte for each reason. "LRC2" stands for a receipt with a sixth text, the caller's number, which is
-// not empty; without one it is "LRC1".
+// then a byte of count and a byte for each reason. "LRC2" stands for a receipt with a sixth and a seventh text, the caller's
+// number and the called region; where both are empty it is "LRC1".
 using System.Buffers.Binary;
 using System.Text;
 using Lookup.Core.Decisions;
@@ -28,10 +28,9 @@ public static class ReceiptFormat
     public const int MaxText = byte.MaxValue;
 
     /// <summary>Longest receipt in bytes.</summary>
-    public const int MaxSize = FixedSize + (Texts * (1 + MaxText)) + 1 + MaxCaller + 1 + Decision.MaxReasons;
+    public const int MaxSize = FixedSize + ((Texts + MoreTexts) * (1 + MaxText)) + 1 + Decision.MaxReasons;
 
-    // A plus and the digits of a number.
-    private const int MaxCaller = 1 + PhoneNumber.MaxDigits;
+    private const int MoreTexts = 2;
 
     private const byte HypotheticalFlag = 1;
     private const byte NoHumanFlag = 2;
@@ -43,7 +42,7 @@ public static class ReceiptFormat
 
     private static ReadOnlySpan<byte> Magic => "LRC1"u8;
 
-    private static ReadOnlySpan<byte> MagicWithCaller => "LRC2"u8;
+    private static ReadOnlySpan<byte> MagicOfMore => "LRC2"u8;
 
     /// <summary>Writes a receipt.</summary>
     /// <exception cref="ArgumentException">A text is too long, or there are too many reasons.</exception>
@@ -61,8 +60,8 @@ public static class ReceiptFormat
         ArgumentNullException.ThrowIfNull(receipt);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(receipt.Reasons.Length, Decision.MaxReasons, nameof(receipt));
         ArgumentOutOfRangeException.ThrowIfNotEqual(receipt.Digest.Length, FactsDigest.Size, nameof(receipt));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(receipt.CallerNumber.Length, MaxCaller, nameof(receipt));
-        (receipt.CallerNumber.Length == 0 ? Magic : MagicWithCaller).CopyTo(to);
+        var hasMore = receipt.CallerNumber.Length + receipt.CalledRegion.Length > 0;
+        (hasMore ? MagicOfMore : Magic).CopyTo(to);
         to[4] = (byte)receipt.Kind;
         to[5] = (byte)((receipt.Hypothetical ? HypotheticalFlag : 0) | (receipt.CallerNumberWithheld ? WithheldFlag : 0)
             | (receipt.Mode == DiallingMode.NoHuman ? NoHumanFlag : (int)receipt.Mode << ModeShift));
@@ -85,9 +84,10 @@ public static class ReceiptFormat
         Put(to, ref at, receipt.ProductGroup);
         Put(to, ref at, receipt.Regime);
         Put(to, ref at, receipt.RegimeVersion);
-        if (receipt.CallerNumber.Length > 0)
+        if (hasMore)
         {
             Put(to, ref at, receipt.CallerNumber);
+            Put(to, ref at, receipt.CalledRegion);
         }
 
         to[at++] = (byte)receipt.Reasons.Length;
@@ -143,13 +143,13 @@ public static class ReceiptFormat
             texts[i] = Take(from, ref at);
         }
 
-        var caller = "";
-        if (from.StartsWith(MagicWithCaller))
+        var (caller, region) = ("", "");
+        if (from.StartsWith(MagicOfMore))
         {
-            caller = Take(from, ref at);
-            if (caller.Length is 0 or > MaxCaller)
+            (caller, region) = (Take(from, ref at), Take(from, ref at));
+            if (caller.Length + region.Length == 0)
             {
-                throw Bad(at, "the caller's number is empty or too long");
+                throw Bad(at, "a receipt without caller's number and region is of version 1");
             }
         }
 
@@ -179,11 +179,12 @@ public static class ReceiptFormat
             Regime = texts[3],
             RegimeVersion = texts[4],
             CallerNumber = caller,
+            CalledRegion = region,
             Reasons = reasons,
         };
     }
 
-    private static bool IsReceipt(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Magic) || bytes.StartsWith(MagicWithCaller);
+    private static bool IsReceipt(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Magic) || bytes.StartsWith(MagicOfMore);
 
     private static void Put(Span<byte> to, ref int at, string text)
     {

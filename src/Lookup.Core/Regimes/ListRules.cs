@@ -21,6 +21,7 @@ public sealed class ListRules
     private readonly Dictionary<Rules, int> _places = [];
     private int _withoutRules = NoNumber;
     private long _callTime;
+    private string _region = "";
     private int _list;
 
     /// <summary>Makes one for these regimes.</summary>
@@ -31,9 +32,10 @@ public sealed class ListRules
 
     /// <summary>Begins a list.</summary>
     /// <param name="callTime">The call time in Unix milliseconds.</param>
-    public void Begin(long callTime)
+    /// <param name="region">The region that the question names; empty for none.</param>
+    public void Begin(long callTime, string region = "")
     {
-        _callTime = callTime;
+        (_callTime, _region) = (callTime, region);
         _list++;
         _found.Clear();
         _places.Clear();
@@ -53,7 +55,7 @@ public sealed class ListRules
 
     private int Find(ulong value, ref Known known)
     {
-        var place = Add(_regimes.Find(new PhoneNumber(value), _callTime, out var settled));
+        var place = Add(_regimes.Find(new PhoneNumber(value), _callTime, _region, out var settled));
         if (settled)
             known = new Known(_list, place);
         return place;

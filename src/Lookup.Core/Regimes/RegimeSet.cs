@@ -24,9 +24,11 @@ public sealed class RegimeSet : IRegisterCatalog
     private readonly FrozenDictionary<ulong, Rules[]> _byPrefix;
     private readonly Leading[] _leading;
     private readonly FrozenDictionary<string, RegisterDefinition> _registers;
+    private readonly RegionRules _regions;
 
-    private RegimeSet(Dictionary<string, Rules[]> byPrefix, List<RegisterDefinition> registers)
+    private RegimeSet(Dictionary<string, Rules[]> byPrefix, List<RegisterDefinition> registers, RegionRules regions)
     {
+        _regions = regions;
         _byPrefix = byPrefix.ToFrozenDictionary(p => ulong.Parse(p.Key, CultureInfo.InvariantCulture), p => p.Value);
         _leading = LeadingTable(byPrefix);
         _registers = registers.ToFrozenDictionary(r => r.Name);
@@ -57,15 +59,17 @@ public sealed class RegimeSet : IRegisterCatalog
         }
 
         var byPrefix = new Dictionary<string, Rules[]>();
+        var regions = new RegionRules(PeriodsOf);
         if (faults.Count == 0)
         {
             foreach (var (name, file) in countries)
             {
-                Compile(name, file!, byPrefix, faults);
+                regions.Add(file!, faults);
+                Compile(name, file!, byPrefix, regions, faults);
             }
         }
 
-        return faults.Count == 0 ? new RegimeSet(byPrefix, registers) : throw new RegimeException(faults);
+        return faults.Count == 0 ? new RegimeSet(byPrefix, registers, regions) : throw new RegimeException(faults);
     }
 
     /// <summary>The regime files that come with the program.</summary>
@@ -106,16 +110,34 @@ public sealed class RegimeSet : IRegisterCatalog
         }
     }
 
+    /// <summary>The regions that a question can name, for example "US-FL".</summary>
+    public IReadOnlyCollection<string> Regions => _regions.Names;
+
+    /// <summary>Whether a question can name this region.</summary>
+    public bool HasRegion(string region) => _regions.Has(region);
+
+    /// <summary>The rules for a question about a number.</summary>
+    /// <param name="number">The called number.</param>
+    /// <param name="question">The question: its call time, and its region beside the area of the number.</param>
+    /// <returns>Null where no regime is loaded for the country and time.</returns>
+    public Rules? Find(PhoneNumber number, in Question question) => Find(number, question.CallTime, question.Region, out _);
+
     /// <summary>The rules for a call.</summary>
     /// <param name="number">The called number.</param>
     /// <param name="callTime">The call time in Unix milliseconds.</param>
     /// <returns>Null where no regime is loaded for the country and time.</returns>
-    public Rules? Find(PhoneNumber number, long callTime) => Find(number, callTime, out _);
+    public Rules? Find(PhoneNumber number, long callTime) => Find(number, callTime, "", out _);
 
     /// <summary>The same, and whether all numbers with the same leading digits have the same rules.</summary>
-    internal Rules? Find(PhoneNumber number, long callTime, out bool settled)
+    internal Rules? Find(PhoneNumber number, long callTime, string region, out bool settled)
     {
-        foreach (var rules in PeriodsOf(number.Value, out settled))
+        var periods = PeriodsOf(number.Value, out settled);
+        if (region.Length > 0)
+        {
+            periods = _regions.Add(periods, region);
+        }
+
+        foreach (var rules in periods)
         {
             if (rules.From <= callTime && callTime < rules.Until)
             {
@@ -193,11 +215,12 @@ public sealed class RegimeSet : IRegisterCatalog
         return null;
     }
 
-    private static void Compile(string name, CountryFile file, Dictionary<string, Rules[]> byPrefix, List<string> faults)
+    private static void Compile(
+        string name, CountryFile file, Dictionary<string, Rules[]> byPrefix, RegionRules regions, List<string> faults)
     {
         foreach (var area in file.Areas)
         {
-            Add(area.Prefixes, PeriodsOf(file, area, null));
+            Add(area.Prefixes, regions.Keep(file, area, null));
         }
 
         Add(file.Excluded, []);
@@ -212,7 +235,7 @@ public sealed class RegimeSet : IRegisterCatalog
                 continue;
             }
 
-            Add([prefix], PeriodsOf(file, area.Area, rule));
+            Add([prefix], regions.Keep(file, area.Area, rule));
         }
 
         void Add(List<string> prefixes, Rules[] periods)
@@ -227,13 +250,15 @@ public sealed class RegimeSet : IRegisterCatalog
         }
     }
 
-    private static Rules[] PeriodsOf(CountryFile file, CountryFile.Area area, Rule? range)
+    // A rule applies where one of the areas is among its own and not exempt.
+    private static Rules[] PeriodsOf(CountryFile file, IReadOnlyList<CountryFile.Area> areas, Rule? range)
     {
+        TimeZoneInfo[] zones = [.. areas.SelectMany(a => a.Zones).Distinct()];
         var periods = new List<Rules>();
         foreach (var regime in file.Regimes)
         {
             var rules = regime.Rules
-                .Where(r => (r.Areas.Length == 0 || r.Areas.Contains(area.Name)) && !r.ExemptAreas.Contains(area.Name))
+                .Where(r => areas.Any(a => (r.Areas.Length == 0 || r.Areas.Contains(a.Name)) && !r.ExemptAreas.Contains(a.Name)))
                 .ToList();
             if (range is not null)
             {
@@ -250,10 +275,11 @@ public sealed class RegimeSet : IRegisterCatalog
                 .Distinct()
                 .Order()
                 .ToList();
-            var id = rules.Any(r => r.Areas.Length > 0) ? $"{regime.Id}-{area.Name}" : regime.Id;
+            var own = areas.Select(a => a.Name).Distinct().Where(a => rules.Any(r => r.Areas.Contains(a))).ToList();
+            var id = own.Count > 0 ? $"{regime.Id}-{string.Join('+', own)}" : regime.Id;
             for (var i = 0; i + 1 < bounds.Count; i++)
             {
-                periods.Add(CompilePeriod(file, area, regime, id, rules, bounds[i], bounds[i + 1]));
+                periods.Add(CompilePeriod(file, zones, regime, id, rules, bounds[i], bounds[i + 1]));
             }
         }
 
@@ -261,7 +287,7 @@ public sealed class RegimeSet : IRegisterCatalog
     }
 
     private static Rules CompilePeriod(
-        CountryFile file, CountryFile.Area area, CountryFile.Regime regime, string id, List<Rule> rules, long from, long until)
+        CountryFile file, TimeZoneInfo[] zones, CountryFile.Regime regime, string id, List<Rule> rules, long from, long until)
     {
         var registers = new List<RegisterDefinition>();
         var active = new List<Rule>();
@@ -309,7 +335,7 @@ public sealed class RegimeSet : IRegisterCatalog
             Version = file.Version,
             From = from,
             Until = until,
-            Zones = area.Zones,
+            Zones = zones,
             All = [.. active],
             Slots = active.Aggregate(1u << Slot.Subscriber, (slots, rule) => slots | SlotsOf(rule)),
             Otherwise = regime.Otherwise,

@@ -115,7 +115,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     /// <param name="registers">The loaded registers.</param>
     internal void Screen(in Question question, RegisterSnapshots registers)
     {
-        _rules.Begin(question.CallTime);
+        _rules.Begin(question.CallTime, question.Region);
         for (var i = 0; i < Count; i++)
         {
             _plans[i] = _rules.PlaceOf(_numbers[i]);

@@ -1,5 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Mapping;
 using Lookup.Server.Receipts;
@@ -41,7 +42,7 @@ internal sealed class OpenStream
 
     /// <summary>Checks the first message of a stream.</summary>
     /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every field that is wrong.</exception>
-    internal static OpenStream Read(V1.CheckStreamOpen open, StoreManifest manifest, bool keepsReceipts, long now)
+    internal static OpenStream Read(V1.CheckStreamOpen open, StoreManifest manifest, RegimeSet regimes, bool keepsReceipts, long now)
     {
         List<FieldFault>? faults = null;
         if (open.Receipt && !keepsReceipts)
@@ -49,7 +50,7 @@ internal sealed class OpenStream
             FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
         }
 
-        var asked = QuestionMapping.Map(open.Question, open.WhatIf, now, ref faults);
+        var asked = QuestionMapping.Map(open.Question, open.WhatIf, regimes, now, ref faults);
         var demand = TokenMapping.Demand(open.Consistency, manifest, ref faults);
         // Any text will do: an unknown region is told before the text is looked at.
         if (open.DefaultRegion.Length > 0

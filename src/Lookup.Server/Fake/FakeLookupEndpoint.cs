@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
 using Lookup.Core.Numbers;
 using Lookup.Server.Batch;
 using Lookup.Server.Errors;
@@ -19,7 +20,7 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
     {
         List<FieldFault>? faults = null;
         var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
-        QuestionMapping.Map(request.Question, request.WhatIf, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
+        QuestionMapping.Map(request.Question, request.WhatIf, RegimeSet.BuiltIn, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
         var reserved = Reservations.Read(request, ref faults);
         FieldFaults.ThrowIfAny(faults);
         await MarkAsync(context);
@@ -58,7 +59,7 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
         }
 
         List<FieldFault>? faults = null;
-        QuestionMapping.Map(open.Question, open.WhatIf, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
+        QuestionMapping.Map(open.Question, open.WhatIf, RegimeSet.BuiltIn, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
         FieldFaults.ThrowIfAny(faults);
         await MarkAsync(context, CheckStreamSession.TakenHeader);
         ulong? last = null;

@@ -1,6 +1,7 @@
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
 using Lookup.Server.Registry;
 
 namespace Lookup.Server.Mapping;
@@ -15,9 +16,10 @@ internal static class QuestionMapping
     /// <summary>Checks every field. What is returned counts only if no fault was added.</summary>
     /// <param name="source">The question asked, or null.</param>
     /// <param name="whatIf">What is supposed, or null.</param>
+    /// <param name="regimes">The regimes in force, for the regions that they know.</param>
     /// <param name="now">Now, in Unix milliseconds.</param>
     /// <param name="faults">Takes what is wrong.</param>
-    internal static AskedQuestion Map(V1.Question? source, V1.WhatIf? whatIf, long now, ref List<FieldFault>? faults)
+    internal static AskedQuestion Map(V1.Question? source, V1.WhatIf? whatIf, RegimeSet regimes, long now, ref List<FieldFault>? faults)
     {
         var callTime = now;
         var without = default(Layers);
@@ -60,6 +62,13 @@ internal static class QuestionMapping
             FieldFaults.Add(ref faults, "question.purpose", "It is required for a marketing call.");
         }
 
+        if (source.CalledRegion.Length != 0 && !regimes.HasRegion(source.CalledRegion))
+        {
+            FieldFaults.Add(
+                ref faults, "question.called_region",
+                $"'{FactRules.Quote(source.CalledRegion)}' is not a region with rules of its own; write it like US-FL, or leave it empty.");
+        }
+
         var caller = CallerNumber(source, ref faults);
         var requestedAt = RequestedAt(source, kind, callTime, ref faults);
         if (faults is not null)
@@ -84,6 +93,7 @@ internal static class QuestionMapping
             Mode = source.Automated ? DiallingMode.NoHuman : (DiallingMode)source.DiallingMode,
             CallerNumberWithheld = source.CallerNumberWithheld,
             CallerNumber = caller,
+            Region = source.CalledRegion,
             Subscriber = (SubscriberType)source.Subscriber,
             RequestedAt = requestedAt,
         });

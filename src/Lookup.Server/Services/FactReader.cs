@@ -102,7 +102,7 @@ internal sealed class FactReader(
             turn,
             asked.Asked.Resolve(snapshot),
             snapshot.Registers,
-            regimes.Find(asked.Number, asked.Asked.Question.CallTime));
+            regimes.Find(asked.Number, asked.Asked.Question));
     }
 
     /// <summary>Leaves only those facts to be read that may be there and are not in the cache.</summary>

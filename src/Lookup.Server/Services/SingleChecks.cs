@@ -1,6 +1,7 @@
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Access;
 using Lookup.Server.Batch;
@@ -16,6 +17,7 @@ namespace Lookup.Server.Services;
 /// <summary>Answers single checks, whichever way they came in.</summary>
 internal sealed class SingleChecks(
     FactReader reader,
+    RegimeSet regimes,
     BatchLane lane,
     IFactStore store,
     LookupServerOptions options,
@@ -74,7 +76,7 @@ internal sealed class SingleChecks(
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         return new NumberQuestion(
             FieldFaults.Number(text, region, ref faults),
-            QuestionMapping.Map(question, whatIf, now, ref faults),
+            QuestionMapping.Map(question, whatIf, regimes, now, ref faults),
             consistency is { Exact: true },
             TokenMapping.Demand(consistency, store.Manifest, ref faults),
             now);

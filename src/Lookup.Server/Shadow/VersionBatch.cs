@@ -56,8 +56,8 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
         {
             Number = number,
             Question = question,
-            From = from.Find(number, question.CallTime),
-            To = to.Find(number, question.CallTime),
+            From = from.Find(number, question),
+            To = to.Find(number, question),
             Registers = registers,
             ToRegisters = toRegisters,
             Read = Nothing,

@@ -4,6 +4,7 @@ using Grpc.Core;
 using Grpc.Health.V1;
 using Grpc.Net.Client;
 using Lookup.Core.Access;
+using Lookup.Core.Regimes;
 using Lookup.IntegrationTests.Server;
 using Lookup.Server.Access;
 using Lookup.Server.Batch;
@@ -174,7 +175,7 @@ public sealed class ShareTests
     public async Task Texts_OfAList_AreReadInTheBatchLane()
     {
         await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), options => options.BatchWorkers = 1);
-        var open = OpenStream.Read(new CheckStreamOpen { Question = Samples.Question(), DefaultRegion = "NL" }, server.Store.Manifest, false, server.Clock.GetUtcNow().ToUnixTimeMilliseconds());
+        var open = OpenStream.Read(new CheckStreamOpen { Question = Samples.Question(), DefaultRegion = "NL" }, server.Store.Manifest, RegimeSet.BuiltIn, false, server.Clock.GetUtcNow().ToUnixTimeMilliseconds());
         var job = server.Host.Chunks.Rent();
         Task fill;
         using (await server.Host.HoldBatchPlaceAsync())

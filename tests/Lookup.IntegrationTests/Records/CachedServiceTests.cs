@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
 using Lookup.IntegrationTests.Server;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
@@ -198,7 +199,7 @@ public sealed class CachedServiceTests : IAsyncLifetime
     {
         await ExpectAsync(Verdict.Allow);
         List<Core.Facts.FieldFault>? faults = null;
-        var asked = QuestionMapping.Map(Samples.Question(), null, ShiftedClock.Afternoon.ToUnixTimeMilliseconds(), ref faults);
+        var asked = QuestionMapping.Map(Samples.Question(), null, RegimeSet.BuiltIn, ShiftedClock.Afternoon.ToUnixTimeMilliseconds(), ref faults);
         PhoneNumber.TryFrom(Value, out var cached, out _);
         PhoneNumber.TryFrom(Value + 1_000_000, out var unknown, out _);
         var (hit, miss) = (Measure(cached), Measure(unknown));

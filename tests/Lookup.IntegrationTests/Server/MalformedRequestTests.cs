@@ -52,6 +52,8 @@ public sealed class MalformedRequestTests(LookupServer server) : IClassFixture<L
         { Server.Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"callerNumber\":\"+3120\"}}", "question.caller_number" },
         { Server.Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"callerNumber\":\"+999123456789\"}}", "question.caller_number" },
         { Server.Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"callerNumber\":\"+31201234567\",\"callerNumberWithheld\":true}}", "question.caller_number_withheld" },
+        { Server.Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"calledRegion\":\"US-XX\"}}", "question.called_region" },
+        { Server.Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"calledRegion\":\"FL\"}}", "question.called_region" },
         { Server.Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"diallingMode\":5}}", "question.dialling_mode" },
         { Server.Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"automated\":true,\"diallingMode\":3}}", "question.automated" },
         { Server.Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"automated\":true,\"diallingMode\":1}}", "question.dialling_mode" },

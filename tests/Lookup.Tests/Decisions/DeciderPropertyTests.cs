@@ -1,6 +1,7 @@
 using CsCheck;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
 
 namespace Lookup.Tests.Decisions;
 
@@ -21,6 +22,8 @@ public sealed class DeciderPropertyTests
 
     private static readonly string[] Registers =
         ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo"];
+
+    private static readonly string[] Regions = [.. RegimeSet.BuiltIn.Regions];
 
     // Mobile, of a range for callers, and ordinary ones.
     private static readonly ulong[] Callers = [34612345678, 34400123456, 34911234567, 33612345678, 33162345678, 33123456789, 911401234567, 911123456789, 12125550123];
@@ -216,6 +219,17 @@ public sealed class DeciderPropertyTests
                 }
 
                 return Near(takenBack: true).Decide().Verdict != Verdict.Allow || Near(takenBack: false).Decide().Verdict == Verdict.Allow;
+            },
+            iter: 20_000);
+
+    [Fact]
+    public void Region_Named_NeverPermitsMore() =>
+        Gen.Select(GenSituation, Gen.Int[0, Regions.Length - 1].Select(i => Regions[i])).Sample(
+            (make, region) =>
+            {
+                var situation = make();
+                situation.Region = region;
+                return situation.Decide().Verdict != Verdict.Allow || make().Decide().Verdict == Verdict.Allow;
             },
             iter: 20_000);
 

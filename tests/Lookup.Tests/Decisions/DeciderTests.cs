@@ -240,6 +240,19 @@ public sealed class DeciderTests
         }
     }
 
+    [Theory]
+    [InlineData("+12125550123", "US-FL", "2026-12-01T20:30:00-05:00", Verdict.Deny, "US-FL")]
+    [InlineData("+12125550123", "US-TX", "2026-12-01T08:30:00-05:00", Verdict.Deny, "US-TX")]
+    [InlineData("+13055550123", "US-NY", "2026-12-01T20:30:00-05:00", Verdict.Deny, "US-FL")]
+    [InlineData("+13055550123", "US-TX", "2026-12-01T14:00:00-05:00", Verdict.Allow, "US-FL+TX")]
+    [InlineData("+12125550123", "US-HI", "2026-12-01T12:30:00-05:00", Verdict.Deny, "US")]
+    [InlineData("+12125550123", "UK-SCT", "2026-12-01T14:00:00-05:00", Verdict.Allow, "US")]
+    public void Region_BesideTheAreaOfTheNumber_AddsItsRulesAndZones(string number, string region, string time, Verdict verdict, string regime)
+    {
+        var decision = new Situation(number, time) { Region = region, Mode = DiallingMode.Manual }.Decide();
+        Assert.Equal((verdict, regime), (decision.Verdict, decision.Rules!.Id));
+    }
+
     [Fact]
     public void Hours_Closed_NamesTheNextPermittedMoment()
     {

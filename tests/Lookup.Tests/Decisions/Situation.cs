@@ -49,6 +49,8 @@ internal sealed class Situation
 
     internal ulong Caller { get; set; }
 
+    internal string Region { get; set; } = "";
+
     internal long RequestedAt { get; set; }
 
     /// <summary>The call time is named; else the call is placed now.</summary>
@@ -69,6 +71,7 @@ internal sealed class Situation
         Mode = Mode,
         CallerNumberWithheld = Withheld,
         CallerNumber = Caller,
+        Region = Region,
         RequestedAt = RequestedAt,
         Layers = Layers,
         Own = Own,
@@ -153,8 +156,8 @@ internal sealed class Situation
     internal (Rules? Rules, Question Question, StoredValue[] Values, RegisterSnapshots Snapshots) Ready(RegimeSet? regimes = null)
     {
         regimes ??= RegimeSet.BuiltIn;
-        var rules = regimes.Find(Number, CallTime);
         var question = Question;
+        var rules = regimes.Find(Number, question);
         var values = new StoredValue[Decider.Slots];
         if (rules is not null)
         {

@@ -23,6 +23,7 @@ public class ReceiptProofTests
         from kinds in Gen.Select(Gen.Enum<Verdict>(), Gen.Enum<Purpose>(), Gen.Enum<CallKind>(), Gen.Enum<SubscriberType>())
         from reasons in Gen.Enum<ReasonCode>().Array[0, Decision.MaxReasons]
         from caller in Gen.OneOf(Gen.Const(""), Gen.ULong[100_000, 999_999_999_999_999].Select(n => "+" + n))
+        from region in Gen.OneOf(Gen.Const(""), Gen.Const("US-FL"))
         from digest in Gen.Byte.Array[FactsDigest.Size]
         select new Receipt
         {
@@ -40,6 +41,7 @@ public class ReceiptProofTests
             Hypothetical = flags.Item1,
             Mode = flags.Item2,
             CallerNumber = caller,
+            CalledRegion = region,
             CallerNumberWithheld = flags.Item3,
             Verdict = kinds.Item1,
             Purpose = kinds.Item2,
@@ -57,8 +59,8 @@ public class ReceiptProofTests
             var read = ReceiptFormat.Read(bytes);
             Assert.Equal(bytes, ReceiptFormat.Write(read));
             Assert.Equal(
-                (receipt.Organisation, receipt.Number, receipt.Partition, receipt.Verdict, receipt.CallTime, receipt.Mode, receipt.CallerNumber),
-                (read.Organisation, read.Number, read.Partition, read.Verdict, read.CallTime, read.Mode, read.CallerNumber));
+                (receipt.Organisation, receipt.Number, receipt.Partition, receipt.Verdict, receipt.CallTime, receipt.Mode, receipt.CallerNumber, receipt.CalledRegion),
+                (read.Organisation, read.Number, read.Partition, read.Verdict, read.CallTime, read.Mode, read.CallerNumber, read.CalledRegion));
             Assert.Equal(receipt.Reasons.ToArray(), read.Reasons.ToArray());
         });
 

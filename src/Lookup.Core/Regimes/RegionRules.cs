@@ -1,0 +1,62 @@
+using System.Collections.Concurrent;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>
+/// The rules of numbers whose question names a region beside the area of the number: those of both together. There are too
+/// many pairs to compile at load, and few are asked for, so a pair is compiled when it is first asked for. Thread-safe once all
+/// files are added.
+/// </summary>
+internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Area>, Rule?, Rules[]> compile)
+{
+    private readonly Dictionary<string, (CountryFile File, CountryFile.Area[] Areas)> _regions = [];
+    private readonly Dictionary<Rules[], (CountryFile File, CountryFile.Area Area, Rule? Range)> _origins = [];
+    private readonly ConcurrentDictionary<(Rules[] Periods, string Region), Rules[]> _together = [];
+
+    internal IReadOnlyCollection<string> Names => _regions.Keys;
+
+    internal bool Has(string region) => _regions.ContainsKey(region);
+
+    /// <summary>Adds the areas of a country as regions.</summary>
+    internal void Add(CountryFile file, List<string> faults)
+    {
+        var named = file.Areas.Where(a => a.Name.Length > 0).GroupBy(a => a.Name).ToList();
+        foreach (var region in named)
+        {
+            _regions[$"{file.Country}-{region.Key}"] = (file, [.. region]);
+        }
+
+        // What cannot be compiled together must be known now, not when somebody asks for it.
+        foreach (var regime in file.Regimes)
+        {
+            foreach (var pair in named.SelectMany(a => named.Select(b => new[] { a.Key, b.Key })))
+            {
+                var rules = regime.Rules.Where(r => r.Areas.Length == 0 || r.Areas.Intersect(pair).Any()).ToList();
+                if (rules.Select(r => r.Register).OfType<RegisterDefinition>().Distinct().Count() > Decisions.Decider.RegisterSlots)
+                {
+                    faults.Add($"{file.Country}: {regime.Id} asks more than {Decisions.Decider.RegisterSlots} registers in {pair[0]} and {pair[1]} together");
+                }
+
+                // A rule for some dialling modes, or on caller numbers, becomes two.
+                if (rules.Sum(r => 1 + (r.Modes != -1 ? 1 : 0) + (r.Callers is not null ? 1 : 0)) > RegimeSet.MaxRules)
+                {
+                    faults.Add($"{file.Country}: {regime.Id} has more than {RegimeSet.MaxRules} rules in {pair[0]} and {pair[1]} together");
+                }
+            }
+        }
+    }
+
+    /// <summary>Compiles the rules of an area and remembers what they are of.</summary>
+    internal Rules[] Keep(CountryFile file, CountryFile.Area area, Rule? range)
+    {
+        var periods = compile(file, [area], range);
+        _origins[periods] = (file, area, range);
+        return periods;
+    }
+
+    /// <summary>The rules of an area and of a region; those of the area where the region is of another country or not known.</summary>
+    internal Rules[] Add(Rules[] periods, string region) =>
+        _origins.TryGetValue(periods, out var origin) && _regions.TryGetValue(region, out var named) && named.File == origin.File
+            ? _together.GetOrAdd((periods, region), (_, of) => compile(of.File, [of.Area, .. of.Areas], of.Range), (origin.File, origin.Area, named.Areas, origin.Range))
+            : periods;
+}
