@@ -68,6 +68,26 @@ public sealed class ImportReadingTests : IDisposable
     }
 
     [Fact]
+    public async Task Csv_FormAndAppointment_AreRead()
+    {
+        _folder.Write("a.csv", """
+            number,kind,organisation,purposes,since,evidence,form,appointment
+            +33612345678,consent,acme,commercial,2026-09-01T10:00:00Z,rec-1,Signed,
+            +33612345678,consent,acme,commercial,2026-09-01T10:00:00Z,rec-2,appointment,2026-11-28T11:00:00+01:00
+            +33612345678,consent,acme,commercial,2026-09-01T10:00:00Z,rec-3,spoken,
+            """);
+        var bench = new ImportBench(_folder, "a.csv");
+
+        var totals = await bench.RunAsync();
+
+        Assert.Equal((2, 1), (totals.Recorded, totals.Rejected));
+        Assert.Equal(ConsentForm.Signed, bench.Target.Facts[0].Consent.Form);
+        Assert.Null(bench.Target.Facts[0].Consent.Appointment);
+        Assert.Equal(ConsentForm.Appointment, bench.Target.Facts[1].Consent.Form);
+        Assert.Equal(DateTimeOffset.Parse("2026-11-28T10:00:00Z"), bench.Target.Facts[1].Consent.Appointment.ToDateTimeOffset());
+    }
+
+    [Fact]
     public async Task Ndjson_FlatAndAsTheJsonApiTakesIt_YieldTheSameFact()
     {
         _folder.Write("a.ndjson", """

@@ -104,6 +104,26 @@ public sealed class FactTests(LookupServer server) : IClassFixture<LookupServer>
     }
 
     [Fact]
+    public async Task ListFacts_FormAndAppointment_ComeBackAsRecorded()
+    {
+        var number = Samples.NewNumber();
+        var written = Samples.Consent(number);
+        written.Consent.Form = ConsentForm.Written;
+        var appointment = Samples.Consent(number);
+        appointment.Consent.Form = ConsentForm.Appointment;
+        appointment.Consent.Appointment = appointment.Consent.Captured + Duration.FromTimeSpan(TimeSpan.FromDays(3));
+        await server.Facts.RecordFactsAsync(Samples.Record(written, appointment));
+
+        var listed = (await server.Facts.ListFactsAsync(new ListFactsRequest { Number = number })).Facts.Select(f => f.Fact.Consent).ToList();
+        Assert.Equal(2 * written.Consent.Purposes.Count, listed.Count);
+        foreach (var purpose in written.Consent.Purposes)
+        {
+            var of = listed.Where(c => c.Purposes[0] == purpose).OrderBy(c => c.Form).ToList();
+            Assert.Equal([(ConsentForm.Written, null), (ConsentForm.Appointment, appointment.Consent.Appointment)], of.Select(c => (c.Form, c.Appointment)));
+        }
+    }
+
+    [Fact]
     public async Task EraseNumber_KnownNumber_LeavesOnlyAnObjectionToAll()
     {
         var number = Samples.NewNumber();

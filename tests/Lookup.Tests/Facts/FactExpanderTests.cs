@@ -91,6 +91,19 @@ public sealed class FactExpanderTests : IDisposable
         Assert.Equal(FactMarks.None, Assert.Single(Expand(Consent with { Evidence = null })).Entry.Marks);
 
     [Fact]
+    public void TryExpand_Appointment_IsKeptBesideTheConsent()
+    {
+        var agreed = Now.AddDays(3);
+        var appointment = Consent with { Purposes = [Purpose.Commercial], Form = ConsentForm.Appointment, Appointment = agreed };
+        var stored = Assert.Single(Expand(appointment));
+        Assert.Equal((byte)Purpose.Commercial | FactId.Appointment, stored.Id.Detail);
+        Assert.Equal((ConsentForm.Appointment, agreed.ToUnixTimeMilliseconds()), (stored.Entry.Form, stored.Entry.Since));
+
+        Assert.Equal(stored.Id, Assert.Single(Expand(appointment with { Withdrawn = true, Appointment = null, Effective = Now })).Id);
+        Assert.Equal((byte)Purpose.Commercial, Assert.Single(Expand(appointment with { Form = ConsentForm.Signed, Appointment = null })).Id.Detail);
+    }
+
+    [Fact]
     public void TryExpand_ConsentWithdrawnWithoutPurposes_WithdrawsAllAsOfNow()
     {
         var stored = Expand(Consent with { Withdrawn = true, Purposes = [] });
@@ -172,6 +185,10 @@ public sealed class FactExpanderTests : IDisposable
         { nameof(WrongFacts.NoPurposes), "consent.purposes" },
         { nameof(WrongFacts.UnknownPurpose), "consent.purposes" },
         { nameof(WrongFacts.Months), "consent.first_contact_months" },
+        { nameof(WrongFacts.UnknownForm), "consent.form" },
+        { nameof(WrongFacts.AppointmentWithoutTime), "consent.appointment" },
+        { nameof(WrongFacts.TimeWithoutAppointment), "consent.appointment" },
+        { nameof(WrongFacts.AppointmentBeforeCapture), "consent.appointment" },
         { nameof(WrongFacts.EmptyEvidence), "consent.evidence.reference" },
         { nameof(WrongFacts.BadEvidence), "consent.evidence.reference consent.evidence.sha256 consent.evidence.text_version consent.evidence.channel consent.evidence.locale" },
         { nameof(WrongFacts.NoRelation), "relation.relation" },
@@ -305,6 +322,10 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact NoPurposes => Consent with { Purposes = [] };
         public static Fact UnknownPurpose => Consent with { Purposes = [Purpose.Charity, (Purpose)6, Purpose.None] };
         public static Fact Months => Consent with { FirstContactMonths = 121 };
+        public static Fact UnknownForm => Consent with { Form = (ConsentForm)5 };
+        public static Fact AppointmentWithoutTime => Consent with { Form = ConsentForm.Appointment };
+        public static Fact TimeWithoutAppointment => Consent with { Form = ConsentForm.Written, Appointment = Now.AddDays(1) };
+        public static Fact AppointmentBeforeCapture => Consent with { Form = ConsentForm.Appointment, Appointment = Now.AddDays(-1) };
         public static Fact EmptyEvidence => Consent with { Evidence = new Evidence("") };
         public static Fact BadEvidence => Consent with { Evidence = new Evidence(Long, "abc", Long, Long, Long) };
         public static Fact NoRelation => Relation with { Relation = RelationKind.None };
