@@ -32,7 +32,8 @@ internal sealed class RecordCommand : CliCommand
             "lookup record objection +31612345678 --org '*' --reason 'letter of 3 March'",
             "lookup record consent +31612345678 --org acme --purposes commercial --since 2026-05-01T10:00:00+02:00 --until 2027-05-01T00:00:00+02:00 --evidence rec-4711",
             "lookup record registration +31612345678 --register nl-bmnr --since 2014-02-01 --timezone Europe/Amsterdam",
-            "lookup record subscriber +31201234567 --subscriber legal_person --effective now")
+            "lookup record subscriber +31201234567 --subscriber legal_person --effective now",
+            "lookup record reassignment +12125550123 --effective 2026-09-14 --timezone America/New_York")
     {
         _kind.CompletionSources.Add([.. KindNames.Names]);
         Arguments.Add(_kind);

@@ -139,6 +139,9 @@ internal sealed class FactMapper
             case FactKind.Attempt:
                 fact.Attempt = new Attempt { Organisation = Text(Field.Organisation), ProductGroup = Text(Field.ProductGroup) };
                 break;
+            case FactKind.Reassignment:
+                fact.Reassignment = new Reassignment();
+                break;
             default:
                 fact.Refusal = new Refusal { Organisation = Text(Field.Organisation) };
                 break;

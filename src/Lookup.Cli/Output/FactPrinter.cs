@@ -40,6 +40,7 @@ internal static class FactPrinter
         Fact.KindOneofCase.PublishedForOffers => "published for offers" + Group(fact.PublishedForOffers.ProductGroup),
         Fact.KindOneofCase.Attempt => $"{(fact.Attempt.ReservedUntil is { } until ? $"call reserved until {TimeText.Format(until.ToDateTimeOffset())}" : "attempt")} by {fact.Attempt.Organisation}{Group(fact.Attempt.ProductGroup)}",
         Fact.KindOneofCase.Refusal => $"refusal to {fact.Refusal.Organisation}",
+        Fact.KindOneofCase.Reassignment => "number reassigned or disconnected",
         _ => "a fact of a kind that this version does not know",
     };
 

@@ -156,6 +156,7 @@ public static class Decider
         Slot.PublishedAny => new FactId(FactKind.PublishedForOffers, 0, Scope.All),
         Slot.AttemptsOwn => new FactId(FactKind.Attempt, 0, question.Organisation),
         Slot.AttemptsGroup => new FactId(FactKind.Attempt, 0, question.OrganisationGroup),
-        _ => new FactId(FactKind.Refusal, 0, question.Organisation),
+        Slot.Refusal => new FactId(FactKind.Refusal, 0, question.Organisation),
+        _ => new FactId(FactKind.Reassignment, 0, Scope.All),
     };
 }

@@ -53,6 +53,7 @@ public enum ReasonCode : byte
     OutsideHours = 37,
     Holiday = 38,
     TooManyAttempts = 39,
+    NumberReassigned = 45,
     NoRegime = 60,
     RegisterNotLoaded = 61,
     StoreUnavailable = 80,

@@ -17,6 +17,11 @@ internal ref partial struct Evaluation<TTrace>
     private readonly TTrace _trace;
     private readonly CallKind _kind;
     private readonly SubscriberType _subscriber;
+
+    // What the subscriber may be, as bits: a rule binds for any of them, a permit holds for all of them.
+    private readonly int _subscribers;
+    private readonly long _reassigned;
+    private readonly bool _reassignmentUnknown;
     private readonly int _sector;
     private readonly TimeZoneInfo _zone;
     private readonly int _today;
@@ -26,6 +31,9 @@ internal ref partial struct Evaluation<TTrace>
     private bool _forbiddenByMoreThanTime;
     private ReasonCode _cannotTell;
     private bool _unreadable;
+
+    // Something would lift the rule, had the number not been reassigned since.
+    private bool _voided;
     private RuleText? _notCovered;
     private RuleText? _legalPerson;
     private ReasonCode _permitCode;
@@ -62,7 +70,8 @@ internal ref partial struct Evaluation<TTrace>
             CallKind.Service or CallKind.Research when promotes => CallKind.Marketing,
             _ => question.Kind,
         };
-        _subscriber = SubscriberOf(question.Subscriber);
+        _reassigned = bySlot[Slot.Reassignment].IsNull ? long.MinValue : ReassignedAt(ref _reassignmentUnknown);
+        _subscriber = SubscriberOf(question.Subscriber, out _subscribers);
     }
 
     internal Decision Run()
@@ -122,7 +131,7 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        if ((rule.Subscribers & (1 << (int)_subscriber)) == 0)
+        if ((rule.Subscribers & _subscribers) == 0)
         {
             if (rule.Type == RuleType.Permission && _subscriber == SubscriberType.LegalPerson)
             {
@@ -146,6 +155,7 @@ internal ref partial struct Evaluation<TTrace>
 
     private void Look(Rule rule, int index)
     {
+        _voided = false;
         switch (rule.Type)
         {
             case RuleType.Range:
@@ -246,6 +256,11 @@ internal ref partial struct Evaluation<TTrace>
         _forbidden = true;
         _forbiddenByMoreThanTime |= !byTime;
         _decision.Add(code, text);
+        if (_voided)
+        {
+            _decision.Add(ReasonCode.NumberReassigned, _rules.Reassigned);
+        }
+
         Tell(rule, "forbids", detail);
     }
 
@@ -304,19 +319,32 @@ internal ref partial struct Evaluation<TTrace>
         Tell(rule, "cannot tell", detail);
     }
 
-    private SubscriberType SubscriberOf(SubscriberType stated)
+    // When the number was given to another subscriber; what stands at or before that does not count.
+    private long ReassignedAt(ref bool unknown)
+    {
+        if (((int)_q.Layers & (1 << (int)_rules.Reassigned.Layer)) == 0)
+        {
+            return long.MinValue;
+        }
+
+        var isThere = Find(Slot.Reassignment, FactKind.Reassignment, out var entry, out var standing, ref unknown) && !entry.Withdrawn;
+        return isThere ? standing : long.MinValue;
+    }
+
+    private SubscriberType SubscriberOf(SubscriberType stated, out int possible)
     {
         var cannotTell = false;
-        var known = Find(Slot.Subscriber, FactKind.Subscriber, out var entry, out _, ref cannotTell) && !entry.Withdrawn
+        var known = Find(Slot.Subscriber, FactKind.Subscriber, out var entry, out var standing, ref cannotTell) && !entry.Withdrawn
             ? entry.Subscriber
             : stated;
         if (cannotTell)
         {
+            possible = 1 << (int)SubscriberType.Unknown;
             return SubscriberType.Unknown;
         }
 
         // The statement and the record: the one that protects more counts.
-        return (stated, known) switch
+        var type = (stated, known) switch
         {
             (SubscriberType.Unknown, _) => known,
             _ when stated == known => stated,
@@ -324,6 +352,14 @@ internal ref partial struct Evaluation<TTrace>
             (SubscriberType.LegalPerson, _) => known,
             _ => stated,
         };
+        possible = 1 << (int)type;
+        if (standing <= _reassigned || _reassignmentUnknown)
+        {
+            // The record is of an earlier subscriber, or may be: it still protects, and lifts nothing.
+            possible |= 1 << (int)stated;
+        }
+
+        return type;
     }
 
     private readonly void Tell(Rule rule, string outcome, string detail) => Tell(rule, rule.Text, outcome, detail);

@@ -50,6 +50,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 AddForGroup((byte)fact.Relation);
                 break;
             case FactKind.Subscriber:
+            case FactKind.Reassignment:
                 Add(0, Scope.All, Scope.AllName);
                 break;
             case FactKind.PublishedForOffers:

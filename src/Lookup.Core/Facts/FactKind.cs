@@ -21,6 +21,8 @@ public enum FactKind : byte
     Attempt = 7,
     /// <summary>Refused in a call; scope: an organisation.</summary>
     Refusal = 8,
+    /// <summary>The number was given to another subscriber, or permanently disconnected; scope: all.</summary>
+    Reassignment = 9,
 }
 
 /// <summary>Purposes of a call. The values are those of lookup.v1.Purpose and are stored. At most 15.</summary>

@@ -47,7 +47,7 @@ internal static class FactLattice
     /// <summary>Whether taking the fact back forbids more than the fact.</summary>
     public static bool WithdrawalForbids(FactKind kind) => kind switch
     {
-        FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal => false,
+        FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal or FactKind.Reassignment => false,
         _ => true,
     };
 

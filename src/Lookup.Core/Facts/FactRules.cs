@@ -178,6 +178,7 @@ internal static class FactRules
             case FactKind.Objection when fact.Organisation == Scope.AllName:
             case FactKind.Subscriber:
             case FactKind.PublishedForOffers:
+            case FactKind.Reassignment:
                 break;
             default:
                 Name(faults, prefix + ".organisation", fact.Organisation);
@@ -248,6 +249,7 @@ internal static class FactRules
         FactKind.PublishedForOffers => "published_for_offers",
         FactKind.Attempt => "attempt",
         FactKind.Refusal => "refusal",
+        FactKind.Reassignment => "reassignment",
         _ => "",
     };
 }

@@ -50,7 +50,7 @@ internal static class TimelineFormat
         FactKind.Relation => Common | Fields.Until | Fields.Since | Fields.Marks,
         FactKind.Subscriber => Common | Fields.Subscriber,
         FactKind.Attempt => Common | Fields.Until,
-        FactKind.Objection or FactKind.PublishedForOffers or FactKind.Refusal => Common,
+        FactKind.Objection or FactKind.PublishedForOffers or FactKind.Refusal or FactKind.Reassignment => Common,
         _ => Fields.None,
     };
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 
 namespace Lookup.Core.Regimes;
@@ -58,7 +59,7 @@ internal sealed class CountryFile
 
     internal sealed record Area(string Name, TimeZoneInfo[] Zones, List<string> Prefixes);
 
-    internal sealed record Regime(string Id, long From, long Until, RuleText Otherwise, RuleText?[] Exempt, Rule[] Rules);
+    internal sealed record Regime(string Id, long From, long Until, RuleText Otherwise, RuleText?[] Exempt, RuleText Reassigned, Rule[] Rules);
 
     internal string Country { get; }
 
@@ -230,6 +231,9 @@ internal sealed class CountryFile
             }
         }
 
+        var reassigned = json.Object("reassigned");
+        var reassignedText = reassigned is null ? Texts.Reassigned : RuleReader.Text(reassigned);
+        reassigned?.Done();
         var rules = json.Objects("rules").Select(reader.Read).ToArray();
         if (!rules.Any(r => r.Type == RuleType.Objection))
         {
@@ -248,6 +252,7 @@ internal sealed class CountryFile
             until is { } u ? LocalTime.Instant(LocalTime.DayOf(u), 0, zone) : long.MaxValue,
             otherwiseText ?? rules.Select(r => r.Text).FirstOrDefault() ?? new RuleText(Decisions.Layer.Policy, "", ""),
             exempt,
+            reassignedText,
             rules);
     }
 

@@ -297,9 +297,10 @@ public sealed class RegimeSet : IRegisterCatalog
             Until = until,
             Zones = area.Zones,
             All = [.. active],
-            Slots = active.Aggregate(1u << Slot.Subscriber, (slots, rule) => slots | SlotsOf(rule)),
+            Slots = active.Aggregate((1u << Slot.Subscriber) | (1u << Slot.Reassignment), (slots, rule) => slots | SlotsOf(rule)),
             Otherwise = regime.Otherwise,
             Exempt = regime.Exempt,
+            Reassigned = regime.Reassigned,
             Registers = [.. registers],
         };
     }

@@ -37,6 +37,9 @@ public sealed class Rules
     /// <summary>Why a call of a kind other than marketing is permitted, by CallKind; null where nothing is said.</summary>
     internal RuleText?[] Exempt { get; init; } = [];
 
+    /// <summary>Why what was recorded before a reassignment of the number does not count.</summary>
+    internal RuleText Reassigned { get; init; } = Texts.Reassigned;
+
     /// <summary>The registers asked, at most <see cref="Decider.RegisterSlots"/>.</summary>
     internal RegisterDefinition[] Registers { get; init; } = [];
 }

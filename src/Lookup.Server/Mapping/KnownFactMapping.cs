@@ -63,6 +63,9 @@ internal static class KnownFactMapping
             case FactKind.Refusal:
                 fact.Refusal = new V1.Refusal { Organisation = scope };
                 break;
+            case FactKind.Reassignment:
+                fact.Reassignment = new V1.Reassignment();
+                break;
         }
 
         return fact;

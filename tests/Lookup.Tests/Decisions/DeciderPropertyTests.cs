@@ -25,7 +25,7 @@ public sealed class DeciderPropertyTests
     private static readonly long Last = Situation.At("2026-11-01");
 
     private static readonly Gen<(FactKind Kind, byte Detail, ulong Scope, FactEntry Entry)> GenFact =
-        from kind in Gen.Int[1, 8]
+        from kind in Gen.Int[1, 9]
         from detail in Gen.Int[1, 5]
         from scope in Gen.Int[0, 7]
         from at in Gen.Long[First, Last]
@@ -91,7 +91,7 @@ public sealed class DeciderPropertyTests
     // An attempt is not among them: where a consent names a first contact, an attempt in time is that contact.
     [Fact]
     public void ForbiddingFact_AddedToAnything_NeverYieldsAllow() =>
-        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 11], Gen.Int[0, Groups.Length - 1]).Sample(
+        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 12], Gen.Int[0, Groups.Length - 1]).Sample(
             (make, at, kind, group) =>
             {
                 var before = make().Decide().Verdict;
@@ -103,6 +103,7 @@ public sealed class DeciderPropertyTests
                     1 => after.Record(FactKind.Refusal, 0, Scope.Of("o"), entry),
                     2 => after.Record(FactKind.Consent, (byte)after.Purpose, Scope.Of("o", Groups[group]), entry with { Withdrawn = true }),
                     3 => after.Record(FactKind.PublishedForOffers, 0, Scope.All, entry with { Withdrawn = true }),
+                    12 => after.Record(FactKind.Reassignment, 0, Scope.All, entry),
                     _ => after.Record(FactKind.Registration, 0, Scope.Of(Registers[kind - 4]), entry),
                 };
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
@@ -196,6 +197,7 @@ public sealed class DeciderPropertyTests
         FactKind.PublishedForOffers => (kind, 0, scope < 4 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
         FactKind.Attempt => (kind, 0, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.Refusal => (kind, 0, Scope.Of("o"), entry),
+        FactKind.Reassignment => (kind, 0, Scope.All, entry),
         _ => (FactKind.Subscriber, 0, Scope.All, entry),
     };
 }

@@ -128,6 +128,9 @@ internal sealed class Situation
 
     internal Situation Refusal(string at) => Record(FactKind.Refusal, 0, Scope.Of("o"), new FactEntry { Effective = At(at) });
 
+    internal Situation Reassigned(string at, bool withdrawn = false) =>
+        Record(FactKind.Reassignment, 0, Scope.All, new FactEntry { Effective = At(at), Withdrawn = withdrawn });
+
     internal Situation Stored(FactId id, byte[] value)
     {
         _timelines[id] = value;

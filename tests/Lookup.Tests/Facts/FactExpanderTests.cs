@@ -187,6 +187,7 @@ public sealed class FactExpanderTests : IDisposable
         { nameof(WrongFacts.UndatedCategories), "registration.registered_since" },
         { nameof(WrongFacts.UndatedObjectionWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedRefusalWithdrawn), "effective" },
+        { nameof(WrongFacts.UndatedReassignmentWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedAttemptWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedRegistrationWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedSubscriberWithdrawn), "effective" },
@@ -212,7 +213,7 @@ public sealed class FactExpanderTests : IDisposable
 
     public static TheoryData<string> Forbidding =>
     [
-        nameof(ForbiddingFacts.Objection), nameof(ForbiddingFacts.Refusal), nameof(ForbiddingFacts.Attempt), nameof(ForbiddingFacts.Registration),
+        nameof(ForbiddingFacts.Objection), nameof(ForbiddingFacts.Refusal), nameof(ForbiddingFacts.Attempt), nameof(ForbiddingFacts.Registration), nameof(ForbiddingFacts.Reassignment),
         nameof(ForbiddingFacts.Consumer), nameof(ForbiddingFacts.ConsentWithdrawn), nameof(ForbiddingFacts.RelationWithdrawn),
         nameof(ForbiddingFacts.PublicationWithdrawn),
     ];
@@ -323,6 +324,7 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact UndatedRefusalWithdrawn => Of(FactKind.Refusal) with { Organisation = "acme", Withdrawn = true };
         public static Fact UndatedAttemptWithdrawn => Of(FactKind.Attempt) with { Organisation = "acme", Withdrawn = true };
         public static Fact UndatedRegistrationWithdrawn => Registration with { Withdrawn = true };
+        public static Fact UndatedReassignmentWithdrawn => Of(FactKind.Reassignment) with { Withdrawn = true };
         public static Fact UndatedSubscriberWithdrawn => Of(FactKind.Subscriber) with { Withdrawn = true };
     }
 
@@ -331,6 +333,7 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact Objection => FactExpanderTests.Objection;
         public static Fact Refusal => Of(FactKind.Refusal) with { Organisation = "acme" };
         public static Fact Attempt => Of(FactKind.Attempt) with { Organisation = "acme" };
+        public static Fact Reassignment => Of(FactKind.Reassignment);
         public static Fact Registration => FactExpanderTests.Registration with { Since = null };
         public static Fact Consumer => Of(FactKind.Subscriber) with { Subscriber = SubscriberType.Consumer };
         public static Fact ConsentWithdrawn => Consent with { Since = null, Withdrawn = true };

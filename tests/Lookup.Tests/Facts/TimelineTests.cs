@@ -63,7 +63,7 @@ public class TimelineTests
 
     [Theory]
     [InlineData(FactKind.None)]
-    [InlineData((FactKind)9)]
+    [InlineData((FactKind)15)]
     public void Single_NoKind_Throws(FactKind kind) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => Timeline.Single(kind, At(0)));
 
