@@ -48,6 +48,7 @@ internal sealed class RecordCommand : CliCommand
         Text(Field.Subscriber, "--subscriber", $"Type of a subscriber: {Words.SubscriberTypes.List}.", "TYPE");
         Text(Field.Since, "--since", "Since when: registered, consented, in relation; now stands for this moment. Consents and relations need it.", "TIME");
         Text(Field.Until, "--until", "Until when a consent or a relation holds.", "TIME");
+        Text(Field.LastTransaction, "--last-transaction", "Last transaction of a relation, within since and until.", "TIME");
         Text(Field.Evidence, "--evidence", "Where the evidence of a consent can be found.", "TEXT");
         Text(Field.FirstContactMonths, "--first-contact-months", "Term for the first call that the consent names, 0 to 120.", "N");
         Flag(Field.Verified, "--verified", "Checked that the consent comes from the number's user.");

@@ -126,6 +126,7 @@ internal sealed class FactMapper
                     ProductGroup = Text(Field.ProductGroup),
                     Since = Time(Field.Since),
                     Until = Time(Field.Until),
+                    LastTransaction = Time(Field.LastTransaction),
                     NumberObtainedAtSale = Flag(Field.ObtainedAtSale),
                     OptOutOffered = Flag(Field.OptOutOffered),
                 };

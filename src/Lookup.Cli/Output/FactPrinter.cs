@@ -52,6 +52,7 @@ internal static class FactPrinter
     private static string Describe(Relation relation) =>
         $"{Words.RelationKinds.Of(relation.Relation_)} of {relation.Organisation}{Group(relation.ProductGroup)}" +
         (relation.Since is { } since ? $", since {DecisionPrinter.Time(since)}" : "") +
+        (relation.LastTransaction is { } last ? $", last transaction {DecisionPrinter.Time(last)}" : "") +
         (relation.Until is { } until ? $", until {DecisionPrinter.Time(until)}" : "");
 
     private static string Group(string group) => group.Length > 0 ? $" about {group}" : "";

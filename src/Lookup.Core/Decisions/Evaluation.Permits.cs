@@ -211,7 +211,7 @@ internal ref partial struct Evaluation<TTrace>
             }
         }
 
-        if (permit.MonthsFromLast > 0 && !Within(permit.MonthsFromLast, ended ? relation.Until : relation.Begin, ref until))
+        if (permit.MonthsFromLast > 0 && !Within(permit.MonthsFromLast, LastOf(relation, ended), ref until))
         {
             return Fail(ref _relationFailure, ReasonCode.RelationEnded, permit.Text);
         }
@@ -226,6 +226,12 @@ internal ref partial struct Evaluation<TTrace>
 
         return true;
     }
+
+    // The last transaction that is known at the call, else the end or the begin.
+    private readonly long LastOf(in FactEntry relation, bool ended) =>
+        relation.LastTransaction == 0 ? ended ? relation.Until : relation.Begin
+        : relation.LastTransaction <= _q.CallTime ? relation.LastTransaction
+        : relation.Begin;
 
     // Up to and with the day of the same date so many months later.
     private readonly bool Within(int months, long from, ref long until)

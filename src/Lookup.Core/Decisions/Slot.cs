@@ -18,5 +18,6 @@ internal static class Slot
     internal const int AttemptsGroup = 15;
     internal const int Refusal = 16;
     internal const int Reassignment = 17;
-    internal const int Count = 18;
+    internal const int AttemptsUnlabelled = 18;
+    internal const int Count = 19;
 }

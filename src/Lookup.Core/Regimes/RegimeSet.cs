@@ -311,7 +311,7 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             RuleType.Objection => (1u << Slot.ObjectionOwn) | (1u << Slot.ObjectionAll),
             RuleType.Register => 1u << (Slot.FirstRegister + rule.RegisterSlot),
-            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? 1u << Slot.AttemptsGroup : 0),
+            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled) : 0),
             RuleType.Refusal => 1u << Slot.Refusal,
             _ => 0u,
         };

@@ -130,7 +130,7 @@ internal sealed record Permit
     /// <summary>The relation must not have ended.</summary>
     internal bool Running { get; init; }
 
-    /// <summary>The relation lasts so many months from its last moment (its end, else its begin); 0: no limit.</summary>
+    /// <summary>The relation lasts so many months from its last moment (the last transaction, else its end, else its begin); 0: no limit.</summary>
     internal int MonthsFromLast { get; init; }
 
     /// <summary>The relation must have begun before this instant (Unix milliseconds).</summary>

@@ -48,6 +48,7 @@ internal static class FactMapping
                 ProductGroup = source.Relation.ProductGroup,
                 Since = Time(source.Relation.Since, "relation.since", ref faults),
                 Until = Time(source.Relation.Until, "relation.until", ref faults),
+                LastTransaction = Time(source.Relation.LastTransaction, "relation.last_transaction", ref faults),
                 ObtainedAtSale = source.Relation.NumberObtainedAtSale,
                 OptOutOffered = source.Relation.OptOutOffered,
             },

@@ -47,6 +47,7 @@ internal static class KnownFactMapping
                     Relation_ = (V1.RelationKind)id.Detail,
                     Since = FieldFaults.ToTimestamp(entry.Begin),
                     Until = Until(entry),
+                    LastTransaction = entry.LastTransaction == 0 ? null : FieldFaults.ToTimestamp(entry.LastTransaction),
                     NumberObtainedAtSale = entry.Marks.HasFlag(FactMarks.ObtainedAtSale),
                     OptOutOffered = entry.Marks.HasFlag(FactMarks.OptOutOffered),
                 };

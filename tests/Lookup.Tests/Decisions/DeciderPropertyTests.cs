@@ -119,6 +119,7 @@ public sealed class DeciderPropertyTests
                 var before = make().Decide().Verdict;
                 var after = make();
                 after.Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = at });
+                after.Record(FactKind.Attempt, FactId.Unlabelled, Scope.Of("o"), new FactEntry { Effective = at });
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
             iter: 20_000);
@@ -195,6 +196,7 @@ public sealed class DeciderPropertyTests
         FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.Of(scope == 1 ? "x" : "o"), entry),
         FactKind.Consent or FactKind.Relation => (kind, detail, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.PublishedForOffers => (kind, 0, scope < 4 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
+        FactKind.Attempt when scope == 7 => (kind, FactId.Unlabelled, Scope.Of("o"), entry),
         FactKind.Attempt => (kind, 0, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.Refusal => (kind, 0, Scope.Of("o"), entry),
         FactKind.Reassignment => (kind, 0, Scope.All, entry),
