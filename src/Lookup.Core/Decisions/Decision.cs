@@ -54,6 +54,7 @@ public enum ReasonCode : byte
     Holiday = 38,
     TooManyAttempts = 39,
     NumberReassigned = 45,
+    ProductGroupNotNamed = 46,
     NoRegime = 60,
     RegisterNotLoaded = 61,
     StoreUnavailable = 80,

@@ -23,6 +23,10 @@ internal ref partial struct Evaluation<TTrace>
     private readonly long _reassigned;
     private readonly bool _reassignmentUnknown;
     private readonly int _sector;
+
+    // The product groups of the country that the question's group means, and that it names exactly, as bits.
+    private readonly ulong _groups;
+    private readonly ulong _exactGroups;
     private readonly TimeZoneInfo _zone;
     private readonly int _today;
 
@@ -34,6 +38,9 @@ internal ref partial struct Evaluation<TTrace>
 
     // Something would lift the rule, had the number not been reassigned since.
     private bool _voided;
+
+    // A rule on product groups would bind if the question meant its group, and it names none of the country's.
+    private bool _unnamed;
     private RuleText? _notCovered;
     private RuleText? _legalPerson;
     private ReasonCode _permitCode;
@@ -61,6 +68,8 @@ internal ref partial struct Evaluation<TTrace>
         _permitUntil = rules.Until;
         _openUntil = long.MaxValue;
         _sector = (int)(question.Sector == Sector.Unspecified ? Sector.Other : question.Sector);
+
+        _groups = rules.Groups.Length == 0 ? 0 : ProductGroup.BitsOf(rules.Groups, question.GroupName, out _exactGroups);
 
         // A service or research call that also promotes is a marketing call.
         var promotes = question.Purpose is Purpose.Commercial or Purpose.Charity or Purpose.Political;
@@ -143,14 +152,34 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & (1 << _sector)) == 0
-            || (rule.Groups.Length > 0 && Array.IndexOf(rule.Groups, _q.GroupName) < 0)
-            || (rule.ExemptGroups.Length > 0 && Array.IndexOf(rule.ExemptGroups, _q.GroupName) >= 0))
+            || (rule.ExemptGroupBits & _exactGroups) != 0 || (rule.GroupBits != 0 && (rule.GroupBits & _groups) == 0 && !IsUnnamed(rule)))
         {
             Tell(rule, "does not apply", "Not for this purpose, sector or product group.");
             return false;
         }
 
         return true;
+    }
+
+    // A question that names no group of the country may mean any of them. Says so, and under the stricter policies forbids what the rule
+    // forbids. Returns false: the rule itself is for those who name its group.
+    private bool IsUnnamed(Rule rule)
+    {
+        if (_groups != 0)
+        {
+            return false;
+        }
+
+        _unnamed = true;
+        _voided = false;
+        if ((_q.Layers & Layers.Strict) != 0
+            && !(rule.RequestedDays > 0 && IsFreshRequest(rule))
+            && Lifted(rule, long.MinValue, partial: false) == Lift.No)
+        {
+            Forbid(rule, ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup, "The offer may be of this product group.");
+        }
+
+        return false;
     }
 
     private void Look(Rule rule, int index)
@@ -222,6 +251,10 @@ internal ref partial struct Evaluation<TTrace>
             _decision.Verdict = Verdict.Allow;
             _decision.ValidUntil = Math.Min(_permitUntil, _openUntil);
             AddPermittingReason();
+            if (_unnamed)
+            {
+                _decision.Add(ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup);
+            }
         }
     }
 

@@ -15,6 +15,11 @@ internal static class Texts
         Decision.OwnPolicy,
         "The number was reassigned or disconnected. A consent, a relation, a publication or a subscriber type from before that does not count.");
 
+    internal static readonly RuleText NameTheGroup = new(
+        Layer.Strict,
+        Decision.OwnPolicy,
+        "The rules of this country name product groups, and the question names none of them. Name the group if the offer is of one.");
+
     internal static readonly RuleText OutsideTheRule = new(
         Layer.Policy, Decision.OwnPolicy, "Not a marketing call, so outside the rules for those.");
 }

@@ -54,6 +54,11 @@ internal sealed class CountryFile
             json.Fault("regimes", "must hold at least one regime");
         }
 
+        ProductGroups = [.. Regimes.SelectMany(regime => regime.Rules)
+            .SelectMany(rule => rule.Groups.Concat(rule.ExemptGroups).Select(name => new ProductGroup(Country, name, rule.Text)))
+            .DistinctBy(group => group.Name)];
+        Groups = [.. ProductGroups.Select(group => group.Name)];
+        CheckGroups(json);
         CheckOrder(json);
         json.Done();
     }
@@ -65,6 +70,12 @@ internal sealed class CountryFile
     internal string Country { get; }
 
     internal string Version { get; }
+
+    /// <summary>The product groups that its rules name.</summary>
+    internal IReadOnlyList<ProductGroup> ProductGroups { get; }
+
+    /// <summary>Their names.</summary>
+    internal string[] Groups { get; }
 
     internal TimeZoneInfo[] Zones { get; }
 
@@ -270,6 +281,26 @@ internal sealed class CountryFile
             exempt,
             reassignedText,
             rules);
+    }
+
+    /// <summary>Groups as bits in the order of <see cref="Groups"/>.</summary>
+    internal ulong BitsOf(string[] groups) => groups.Aggregate(0UL, (bits, name) => bits | (1UL << Array.IndexOf(Groups, name)));
+
+    // A question that means one must not be taken to mean the other too.
+    private void CheckGroups(JsonFields json)
+    {
+        if (Groups.Length > ProductGroup.MaxGroups)
+        {
+            json.Fault("regimes", $"the rules may name {ProductGroup.MaxGroups} product groups at most");
+        }
+
+        foreach (var (i, name) in Groups.Index())
+        {
+            if (Array.Find(Groups[..i], other => ProductGroup.IsLike(other, name)) is { } like)
+            {
+                json.Fault("regimes", $"the product groups \"{like}\" and \"{name}\" are one name spelt twice");
+            }
+        }
     }
 
     private void CheckOrder(JsonFields json)

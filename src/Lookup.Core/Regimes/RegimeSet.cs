@@ -40,6 +40,9 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>The registers that the regimes ask.</summary>
     public IReadOnlyList<RegisterDefinition> Registers { get; }
 
+    /// <summary>The product groups that the rules of each country name.</summary>
+    public IReadOnlyList<ProductGroup> ProductGroups { get; private init; } = [];
+
     /// <summary>Compiles regime files.</summary>
     /// <param name="files">Name and UTF-8 JSON of each, see docs/regimes.md.</param>
     /// <exception cref="RegimeException">With every fault of every file.</exception>
@@ -65,7 +68,9 @@ public sealed class RegimeSet : IRegisterCatalog
             }
         }
 
-        return faults.Count == 0 ? new RegimeSet(byPrefix, registers) : throw new RegimeException(faults);
+        return faults.Count == 0
+            ? new RegimeSet(byPrefix, registers) { ProductGroups = [.. countries.SelectMany(c => c.File!.ProductGroups)] }
+            : throw new RegimeException(faults);
     }
 
     /// <summary>The regime files that come with the program.</summary>
@@ -269,6 +274,8 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             var compiled = rule with
             {
+                GroupBits = file.BitsOf(rule.Groups),
+                ExemptGroupBits = file.BitsOf(rule.ExemptGroups),
                 Unless = [.. rule.Unless.Select(p => p with { Limits = [.. p.Limits.Where(l => l.From <= from && l.Until >= until)] })],
             };
             if (rule.Register is { } register)
@@ -301,6 +308,7 @@ public sealed class RegimeSet : IRegisterCatalog
             Otherwise = regime.Otherwise,
             Exempt = regime.Exempt,
             Reassigned = regime.Reassigned,
+            Groups = file.Groups,
             Registers = [.. registers],
         };
     }

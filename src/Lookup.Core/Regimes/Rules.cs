@@ -40,6 +40,9 @@ public sealed class Rules
     /// <summary>Why what was recorded before a reassignment of the number does not count.</summary>
     internal RuleText Reassigned { get; init; } = Texts.Reassigned;
 
+    /// <summary>The product groups that rules of the country name, at most <see cref="ProductGroup.MaxGroups"/>.</summary>
+    internal string[] Groups { get; init; } = [];
+
     /// <summary>The registers asked, at most <see cref="Decider.RegisterSlots"/>.</summary>
     internal RegisterDefinition[] Registers { get; init; } = [];
 }
@@ -76,6 +79,10 @@ internal sealed record Rule
     internal int Sectors { get; init; } = -1;
     internal string[] Groups { get; init; } = [];
     internal string[] ExemptGroups { get; init; } = [];
+
+    // The same as bits in the order of Rules.Groups.
+    internal ulong GroupBits { get; init; }
+    internal ulong ExemptGroupBits { get; init; }
     internal Permit[] Unless { get; init; } = [];
 
     // Register.

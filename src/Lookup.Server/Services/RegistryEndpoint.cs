@@ -146,6 +146,9 @@ internal sealed class RegistryEndpoint(
             response.Registers.Add(Map(register, snapshot));
         }
 
+        response.ProductGroups.Add(regimes.ProductGroups.Select(group =>
+            new V1.ProductGroup { Country = group.Country, Name = group.Name, Rule = group.Rule.Text }));
+
         return response;
     }
 

@@ -169,6 +169,29 @@ public sealed class DeciderPropertyTests
             iter: 20_000);
 
     [Fact]
+    public void StricterPolicies_SwitchedOn_NeverPermitMore() =>
+        GenSituation.Sample(
+            make =>
+            {
+                var strict = make();
+                strict.Layers |= Layers.Strict;
+                return make().Decide().Verdict == Verdict.Allow || strict.Decide().Verdict != Verdict.Allow;
+            },
+            iter: 20_000);
+
+    // Attempts are counted by the label that they were given.
+    [Fact]
+    public void ProductGroup_SpeltOtherwise_NeverPermitsMore() =>
+        GenSituation.Where(make => make().Ids.All(id => id.Kind != FactKind.Attempt)).Sample(
+            make =>
+            {
+                var misspelt = make();
+                misspelt.Group = misspelt.Group.Length == 0 ? "" : misspelt.Group.Insert(1, "-");
+                return make().Decide().Verdict == Verdict.Allow || misspelt.Decide().Verdict != Verdict.Allow;
+            },
+            iter: 20_000);
+
+    [Fact]
     public void NextPermitted_Asked_IsPermitted() =>
         GenSituation.Sample(
             make =>
