@@ -116,7 +116,11 @@ internal ref partial struct Evaluation<TTrace>
             return;
         }
 
-        if (!loaded)
+        if (!loaded && rule.Register.IsOptional && (_q.Layers & Layers.Strict) == 0)
+        {
+            Tell(rule, "nothing found", "Not registered; no snapshot of the register is loaded, and it is optional.");
+        }
+        else if (!loaded)
         {
             _notCovered ??= rule.SnapshotText ?? rule.Text;
             Tell(rule, "not covered", "No snapshot of the register is loaded for this time.");

@@ -24,6 +24,9 @@ internal ref partial struct Evaluation<TTrace>
     private readonly bool _reassignmentUnknown;
     private readonly int _sector;
 
+    // The sectors that the organisation may be of, as bits.
+    private readonly int _sectors;
+
     // The product groups of the country that the question's group means, and that it names exactly, as bits.
     private readonly ulong _groups;
     private readonly ulong _exactGroups;
@@ -68,6 +71,7 @@ internal ref partial struct Evaluation<TTrace>
         _permitUntil = rules.Until;
         _openUntil = long.MaxValue;
         _sector = (int)(question.Sector == Sector.Unspecified ? Sector.Other : question.Sector);
+        _sectors = (1 << (int)question.Sector) | (1 << _sector);
 
         _groups = rules.Groups.Length == 0 ? 0 : ProductGroup.BitsOf(rules.Groups, question.GroupName, out _exactGroups);
 
@@ -151,7 +155,7 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & (1 << _sector)) == 0
+        if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & _sectors) == 0
             || (rule.ExemptGroupBits & _exactGroups) != 0 || (rule.GroupBits != 0 && (rule.GroupBits & _groups) == 0 && !IsUnnamed(rule)))
         {
             Tell(rule, "does not apply", "Not for this purpose, sector or product group.");

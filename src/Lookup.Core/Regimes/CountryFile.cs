@@ -156,6 +156,7 @@ internal sealed class CountryFile
             return;
         }
 
+        var decreed = json.Objects("decreed").Select(day => ReadDecreed(day, calendars.Names())).ToList();
         foreach (var name in calendars.Names())
         {
             if (!HolidayCalendar.TryCompile(calendars.Texts(name), out var calendar, out var fault))
@@ -163,7 +164,7 @@ internal sealed class CountryFile
                 calendars.Fault(name, fault);
             }
 
-            _calendars[name] = calendar;
+            _calendars[name] = calendar.With([.. decreed.Where(day => day.Calendars.Contains(name)).Select(day => day.Day)]);
         }
 
         if (json.Object("calendarSources") is { } named)
@@ -178,6 +179,31 @@ internal sealed class CountryFile
                 CalendarSources[name] = _texts.Source(named, name);
             }
         }
+    }
+
+    // A day that was decreed once: a day of mourning, an emergency, a holiday that was moved or added. It has a source of its own.
+    private (int Day, List<string> Calendars) ReadDecreed(JsonFields json, IEnumerable<string> known)
+    {
+        var date = json.Date("date");
+        if (date is null)
+        {
+            json.Fault("date", "is missing: the day that was decreed");
+        }
+
+        var calendars = json.Texts("calendars");
+        foreach (var name in calendars.Except(known))
+        {
+            json.Fault("calendars", $"\"{name}\" is not defined under calendars");
+        }
+
+        if (calendars.Count == 0)
+        {
+            json.Fault("calendars", "must name at least one calendar");
+        }
+
+        _texts.Source(json, "source");
+        json.Done();
+        return (date is { } day ? LocalTime.DayOf(day) : 0, calendars);
     }
 
     private void ReadRegisters(JsonFields json, List<RegisterDefinition> all)
@@ -215,7 +241,7 @@ internal sealed class CountryFile
                 continue;
             }
 
-            var register = new RegisterDefinition(all.Count, name, title, categories, byPurpose);
+            var register = new RegisterDefinition(all.Count, name, title, item.Flag("optional"), categories, byPurpose);
             all.Add(register);
             _registers[name] = register;
             item.Done();

@@ -154,7 +154,7 @@ internal sealed class RegistryEndpoint(
 
     private static V1.Register Map(RegisterDefinition register, RegistrySnapshot snapshot)
     {
-        var result = new V1.Register { Name = register.Name, Title = register.Title, Categories = { register.Categories } };
+        var result = new V1.Register { Name = register.Name, Title = register.Title, Optional = register.IsOptional, Categories = { register.Categories } };
         if (snapshot.Dates.TryGetValue(register.Name, out var dates))
         {
             result.SnapshotDates.AddRange(dates.OrderDescending().Select(FieldFaults.ToTimestamp));
