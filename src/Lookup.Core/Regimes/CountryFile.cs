@@ -339,9 +339,9 @@ internal sealed class CountryFile
             }
         }
 
-        if (_faults.Count == 0 && Regimes.Any(r => r.Rules.Length > RegimeSet.MaxRules))
+        if (_faults.Count == 0 && Regimes.Any(regime => Areas.Any(area => regime.Rules.Count(rule => rule.BindsIn(area.Name)) > RegimeSet.MaxRules)))
         {
-            json.Fault("regimes", $"a regime may hold {RegimeSet.MaxRules} rules at most");
+            json.Fault("regimes", $"a regime may hold {RegimeSet.MaxRules} rules for an area at most");
         }
     }
 }

@@ -238,7 +238,7 @@ public sealed class RegimeSet : IRegisterCatalog
         foreach (var regime in file.Regimes)
         {
             var rules = regime.Rules
-                .Where(r => (r.Areas.Length == 0 || r.Areas.Contains(area.Name)) && !r.ExemptAreas.Contains(area.Name))
+                .Where(r => r.BindsIn(area.Name))
                 .ToList();
             if (range is not null)
             {

@@ -72,6 +72,9 @@ internal sealed record Rule
     internal string[] Areas { get; init; } = [];
     internal string[] ExemptAreas { get; init; } = [];
 
+    /// <summary>Whether it is a rule of an area.</summary>
+    internal bool BindsIn(string area) => (Areas.Length == 0 || Areas.Contains(area)) && !ExemptAreas.Contains(area);
+
     // Whom and what it applies to. Sets are bits by enum value; product groups: none means any.
     internal int Subscribers { get; init; } = -1;
     internal int Kinds { get; init; } = 1 << (int)CallKind.Marketing;
