@@ -155,25 +155,29 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & _sectors) == 0
-            || (rule.ExemptGroupBits & _exactGroups) != 0 || (rule.GroupBits != 0 && (rule.GroupBits & _groups) == 0 && !IsUnnamed(rule)))
+        if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & _sectors) == 0 || (rule.ExemptGroupBits & _exactGroups) != 0)
         {
             Tell(rule, "does not apply", "Not for this purpose, sector or product group.");
+            return false;
+        }
+
+        if (rule.GroupBits != 0 && (rule.GroupBits & _groups) == 0)
+        {
+            Tell(rule, "does not apply", "Not for this product group.");
+            if (_groups == 0)
+            {
+                ApplyToUnnamed(rule);
+            }
+
             return false;
         }
 
         return true;
     }
 
-    // A question that names no group of the country may mean any of them. Says so, and under the stricter policies forbids what the rule
-    // forbids. Returns false: the rule itself is for those who name its group.
-    private bool IsUnnamed(Rule rule)
+    // A question that names no group of the country may mean any of them: the answer says so, and the stricter policies forbid what the rule forbids.
+    private void ApplyToUnnamed(Rule rule)
     {
-        if (_groups != 0)
-        {
-            return false;
-        }
-
         _unnamed = true;
         _voided = false;
         if ((_q.Layers & Layers.Strict) != 0
@@ -182,8 +186,6 @@ internal ref partial struct Evaluation<TTrace>
         {
             Forbid(rule, ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup, "The offer may be of this product group.");
         }
-
-        return false;
     }
 
     private void Look(Rule rule, int index)
