@@ -338,10 +338,5 @@ internal sealed class CountryFile
                 json.Fault($"regimes[{i}]", "must end after it begins, and begin when the one before it has ended");
             }
         }
-
-        if (_faults.Count == 0 && Regimes.Any(regime => Areas.Any(area => regime.Rules.Count(rule => rule.BindsIn(area.Name)) > RegimeSet.MaxRules)))
-        {
-            json.Fault("regimes", $"a regime may hold {RegimeSet.MaxRules} rules for an area at most");
-        }
     }
 }
