@@ -34,12 +34,13 @@ internal enum Field
     FirstContactMonths,
     Form,
     Appointment,
+    LastTransaction,
 }
 
 /// <summary>Names of the fields, and which kinds of facts have them.</summary>
 internal static class Fields
 {
-    public const int Count = (int)Field.Appointment + 1;
+    public const int Count = (int)Field.LastTransaction + 1;
 
     private const int Every = -1;
 
@@ -78,6 +79,7 @@ internal static class Fields
         (Field.FirstContactMonths, "first_contact_months", Of(FactKind.Consent), []),
         (Field.Form, "form", Of(FactKind.Consent), []),
         (Field.Appointment, "appointment", Of(FactKind.Consent), []),
+        (Field.LastTransaction, "last_transaction", Of(FactKind.Relation), []),
     ];
 
     private static readonly Dictionary<string, Field> ByName = BuildNames();

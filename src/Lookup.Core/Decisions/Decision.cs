@@ -56,6 +56,8 @@ public enum ReasonCode : byte
     ConsentFormInsufficient = 40,
     OutsideAppointment = 41,
     CallerNumberNotAllowed = 42,
+    NumberReassigned = 45,
+    ProductGroupNotNamed = 46,
     NoRegime = 60,
     RegisterNotLoaded = 61,
     StoreUnavailable = 80,

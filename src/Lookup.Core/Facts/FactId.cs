@@ -18,6 +18,12 @@ public readonly record struct FactId(FactKind Kind, byte Detail, ulong Scope)
     /// </summary>
     public const byte Appointment = 8;
 
+    /// <summary>
+    /// Detail of the attempts that name no product group: they are kept beside all attempts of the organisation, which have detail 0, because
+    /// they count in every group.
+    /// </summary>
+    public const byte Unlabelled = 1;
+
     /// <summary>Writes the stored form into the first <see cref="Size"/> bytes.</summary>
     public void WriteTo(Span<byte> destination)
     {

@@ -34,6 +34,7 @@ internal static class FactLattice
             // Two appointments at different times permit neither.
             Since = kind != FactKind.Consent ? Math.Min(a.Begin, b.Begin) : a.Since == b.Since ? a.Since : 0,
             Form = RankOf(a.Form) <= RankOf(b.Form) ? a.Form : b.Form,
+            LastTransaction = Math.Min(a.Last, b.Last),
             FirstContactMonths = Math.Min(a.FirstContactMonths, b.FirstContactMonths),
             // Ordered by protection: unknown, consumer, sole trader, legal person.
             Subscriber = (SubscriberType)Math.Min((byte)a.Subscriber, (byte)b.Subscriber),
@@ -60,7 +61,7 @@ internal static class FactLattice
     /// <summary>Whether taking the fact back forbids more than the fact.</summary>
     public static bool WithdrawalForbids(FactKind kind) => kind switch
     {
-        FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal => false,
+        FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal or FactKind.Reassignment => false,
         _ => true,
     };
 
@@ -90,6 +91,7 @@ internal static class FactLattice
             {
                 Until = entry.Until,
                 Since = entry.Since == entry.Effective ? 0 : entry.Since,
+                LastTransaction = entry.LastTransaction > entry.Begin ? entry.LastTransaction : 0,
                 Marks = OfKind(kind, entry.Marks),
             },
             FactKind.Attempt => common with { Until = entry.Until },

@@ -42,6 +42,9 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>The registers that the regimes ask.</summary>
     public IReadOnlyList<RegisterDefinition> Registers { get; }
 
+    /// <summary>The product groups that the rules of each country name.</summary>
+    public IReadOnlyList<ProductGroup> ProductGroups { get; private init; } = [];
+
     /// <summary>Compiles regime files.</summary>
     /// <param name="files">Name and UTF-8 JSON of each, see docs/regimes.md.</param>
     /// <exception cref="RegimeException">With every fault of every file.</exception>
@@ -69,7 +72,9 @@ public sealed class RegimeSet : IRegisterCatalog
             }
         }
 
-        return faults.Count == 0 ? new RegimeSet(byPrefix, registers, regions) : throw new RegimeException(faults);
+        return faults.Count == 0
+            ? new RegimeSet(byPrefix, registers, regions) { ProductGroups = [.. countries.SelectMany(c => c.File!.ProductGroups)] }
+            : throw new RegimeException(faults);
     }
 
     /// <summary>The regime files that come with the program.</summary>
@@ -258,7 +263,7 @@ public sealed class RegimeSet : IRegisterCatalog
         foreach (var regime in file.Regimes)
         {
             var rules = regime.Rules
-                .Where(r => areas.Any(a => (r.Areas.Length == 0 || r.Areas.Contains(a.Name)) && !r.ExemptAreas.Contains(a.Name)))
+                .Where(r => areas.Any(a => r.BindsIn(a.Name)))
                 .ToList();
             if (range is not null)
             {
@@ -295,6 +300,8 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             var compiled = rule with
             {
+                GroupBits = file.BitsOf(rule.Groups),
+                ExemptGroupBits = file.BitsOf(rule.ExemptGroups),
                 Unless = [.. rule.Unless.Select(p => p with { Limits = [.. p.Limits.Where(l => l.From <= from && l.Until >= until)] })],
             };
             if (rule.Register is { } register)
@@ -337,9 +344,11 @@ public sealed class RegimeSet : IRegisterCatalog
             Until = until,
             Zones = zones,
             All = [.. active],
-            Slots = active.Aggregate(1u << Slot.Subscriber, (slots, rule) => slots | SlotsOf(rule)),
+            Slots = active.Aggregate((1u << Slot.Subscriber) | (1u << Slot.Reassignment), (slots, rule) => slots | SlotsOf(rule)),
             Otherwise = regime.Otherwise,
             Exempt = regime.Exempt,
+            Reassigned = regime.Reassigned,
+            Groups = file.Groups,
             Registers = [.. registers],
         };
     }
@@ -385,7 +394,7 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             RuleType.Objection => (1u << Slot.ObjectionOwn) | (1u << Slot.ObjectionAll),
             RuleType.Register => 1u << (Slot.FirstRegister + rule.RegisterSlot),
-            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? 1u << Slot.AttemptsGroup : 0),
+            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled) : 0),
             RuleType.Refusal => 1u << Slot.Refusal,
             _ => 0u,
         };

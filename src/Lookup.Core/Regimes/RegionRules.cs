@@ -31,7 +31,7 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
         {
             foreach (var pair in named.SelectMany(a => named.Select(b => new[] { a.Key, b.Key })))
             {
-                var rules = regime.Rules.Where(r => r.Areas.Length == 0 || r.Areas.Intersect(pair).Any()).ToList();
+                var rules = regime.Rules.Where(r => pair.Any(r.BindsIn)).ToList();
                 if (rules.Select(r => r.Register).OfType<RegisterDefinition>().Distinct().Count() > Decisions.Decider.RegisterSlots)
                 {
                     faults.Add($"{file.Country}: {regime.Id} asks more than {Decisions.Decider.RegisterSlots} registers in {pair[0]} and {pair[1]} together");

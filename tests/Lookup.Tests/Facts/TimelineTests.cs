@@ -59,6 +59,7 @@ public class TimelineTests
                 Until = kind is FactKind.Consent or FactKind.Relation or FactKind.Attempt ? entry.Until : FactEntry.Open,
                 Since = (kind is FactKind.Relation || (kind is FactKind.Consent && entry.Form == ConsentForm.Appointment)) && entry.Since != entry.Effective ? entry.Since : 0,
                 Form = kind is FactKind.Consent ? entry.Form : ConsentForm.Unspecified,
+                LastTransaction = kind is FactKind.Relation && entry.LastTransaction > entry.Begin ? entry.LastTransaction : 0,
                 Categories = kind is FactKind.Registration ? entry.Categories : 0,
                 Marks = kind is FactKind.Consent or FactKind.Relation ? entry.Marks & ~FactMarks.Snapshot : kind is FactKind.Registration ? entry.Marks & FactMarks.Snapshot : 0,
                 FirstContactMonths = kind is FactKind.Consent ? entry.FirstContactMonths : (byte)0,
@@ -69,7 +70,7 @@ public class TimelineTests
 
     [Theory]
     [InlineData(FactKind.None)]
-    [InlineData((FactKind)9)]
+    [InlineData((FactKind)15)]
     public void Single_NoKind_Throws(FactKind kind) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => Timeline.Single(kind, At(0)));
 
