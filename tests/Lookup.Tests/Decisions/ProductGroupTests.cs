@@ -28,7 +28,7 @@ public sealed class ProductGroupTests
     [InlineData("renovation", Verdict.Allow, ReasonCode.NothingForbids)]
     public void Question_ThatNamesNoGroupOfTheCountry_SaysSo(string group, Verdict verdict, ReasonCode reason)
     {
-        var situation = new Situation(Fr, InFr1) { Group = group };
+        var situation = new Situation(Fr, InFr1) { Group = group, Caller = 33162345678 };
         var decision = situation.Decide();
         Assert.Equal((verdict, reason), (decision.Verdict, decision.Primary));
         Assert.Equal(ReasonCode.ProductGroupNotNamed, decision.ReasonAt(decision.ReasonCount - 1).Code);

@@ -9,7 +9,10 @@ public sealed class RegimeSetTests
     [Fact]
     public void BuiltIn_Loaded_KnowsItsRegisters() =>
         Assert.Equal(
-            ["be-dncm", "fr-bloctel", "in-dlt", "it-rpo", "nl-bmnr", "uk-ctps", "uk-tps", "us-dnc"],
+            [
+                "be-dncm", "fr-bloctel", "in-dlt", "it-rpo", "nl-bmnr", "uk-ctps", "uk-tps", "us-co-dnc", "us-dnc", "us-fl-dnc", "us-in-dnc",
+                "us-la-dnc", "us-ma-dnc", "us-mo-dnc", "us-ok-dnc", "us-pa-dnc", "us-tn-dnc", "us-tx-dnc", "us-wy-dnc",
+            ],
             RegimeSet.BuiltIn.Registers.Select(r => r.Name).Order());
 
     [Theory]
