@@ -13,6 +13,9 @@ internal static class QuestionMapping
     // seems to come after an objection only because its clock is ahead must not lift it.
     private const long ClockSkewMs = 5 * 60 * 1000;
 
+    // So much of a region that is none is repeated in the message.
+    private const int MaxRegion = 16;
+
     /// <summary>Checks every field. What is returned counts only if no fault was added.</summary>
     /// <param name="source">The question asked, or null.</param>
     /// <param name="whatIf">What is supposed, or null.</param>
@@ -66,7 +69,7 @@ internal static class QuestionMapping
         {
             FieldFaults.Add(
                 ref faults, "question.called_region",
-                $"'{FactRules.Quote(source.CalledRegion)}' is not a region with rules of its own; write it like US-FL, or leave it empty.");
+                $"'{source.CalledRegion[..Math.Min(source.CalledRegion.Length, MaxRegion)]}' is not a region with rules of its own; write it like US-FL, or leave it empty.");
         }
 
         var caller = CallerNumber(source, ref faults);
