@@ -5,6 +5,8 @@ namespace Lookup.Redis;
 /// <summary>How to reach and use a redis server. Checked as a whole by <see cref="Validate"/>.</summary>
 public sealed record StoreOptions
 {
+    internal const int MaxReadTimeoutMs = 10_000;
+
     /// <summary>Where it is, as StackExchange.Redis writes it, for example "127.0.0.1:6379" or with "password=…,ssl=true".</summary>
     public required string ConnectionString { get; init; }
 
@@ -39,7 +41,7 @@ public sealed record StoreOptions
     {
         var faults = new List<string>();
         Range(nameof(ConnectTimeoutMs), ConnectTimeoutMs, 50, 60_000);
-        Range(nameof(ReadTimeoutMs), ReadTimeoutMs, 5, 10_000);
+        Range(nameof(ReadTimeoutMs), ReadTimeoutMs, 5, MaxReadTimeoutMs);
         Range(nameof(WriteTimeoutMs), WriteTimeoutMs, 10, 60_000);
         Range(nameof(WaitReplicas), WaitReplicas, 0, 16);
         Range(nameof(ReadConnections), ReadConnections, 1, 16);
