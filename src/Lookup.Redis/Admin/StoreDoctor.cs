@@ -51,7 +51,7 @@ internal static class StoreDoctor
         }
         catch (StoreUnavailableException e)
         {
-            findings.Add(new Finding(FindingLevel.Fail, "connection", e.Message, "Look at the address, the credentials and the server's log."));
+            findings.Add(new Finding(FindingLevel.Fail, "connection", e.Message, $"Look at the address ({options.Servers}), the credentials and the server's log."));
         }
 
         return findings;

@@ -36,6 +36,9 @@ public sealed record StoreOptions
     /// <summary>Refuse a server that keeps no append-only file; otherwise it is a warning.</summary>
     public bool RequireAppendOnly { get; init; }
 
+    /// <summary>The servers of <see cref="ConnectionString"/>, which may hold a password besides, for messages to operators.</summary>
+    public string Servers => string.Join(", ", ConfigurationOptions.Parse(ConnectionString).EndPoints.Select(EndPointCollection.ToString));
+
     /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
     public IReadOnlyList<string> Validate()
     {
@@ -46,6 +49,8 @@ public sealed record StoreOptions
         Range(nameof(WaitReplicas), WaitReplicas, 0, 16);
         Range(nameof(ReadConnections), ReadConnections, 1, 16);
         Range(nameof(FeedLength), FeedLength, 16, 1_000_000);
+        if (ConnectionString.Contains("://", StringComparison.Ordinal))
+            faults.Add($"{nameof(ConnectionString)} is a URL: write host:port, for example 127.0.0.1:6379,password=...,ssl=true.");
         try
         {
             if (ConfigurationOptions.Parse(ConnectionString).EndPoints.Count == 0)

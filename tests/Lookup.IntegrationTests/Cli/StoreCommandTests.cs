@@ -241,7 +241,7 @@ public sealed class StoreCommandTests : IDisposable
         Assert.Equal(10, check.ExitCode);
         Assert.Equal(1, taken.ExitCode);
         Assert.False(Directory.Exists(_folder.PathOf("other")));
-        Assert.Contains("is taken: stop what listens there, or choose others with --listen and --json-port.", taken.Error, StringComparison.Ordinal);
+        Assert.Equal($"lookup: Port {new Uri(address).Port} of 127.0.0.1 is taken: stop what listens there, or choose another with --listen.\n", taken.Error);
         Assert.Equal(0, ended.ExitCode);
         Assert.DoesNotContain("Exception", ended.Error, StringComparison.Ordinal);
     }
