@@ -6,7 +6,10 @@ namespace Lookup.Core.Regimes;
 
 /// <summary>Reads one rule of a regime file, see docs/regimes.md.</summary>
 internal sealed class RuleReader(
-    TimeZoneInfo zone, IReadOnlyDictionary<string, RegisterDefinition> registers, IReadOnlyDictionary<string, HolidayCalendar> calendars)
+    TimeZoneInfo zone,
+    RuleTexts texts,
+    IReadOnlyDictionary<string, RegisterDefinition> registers,
+    IReadOnlyDictionary<string, HolidayCalendar> calendars)
 {
     private static readonly Dictionary<string, RuleType> Types = new()
     {
@@ -19,14 +22,6 @@ internal sealed class RuleReader(
         ["permission"] = RuleType.Permission,
         ["hours"] = RuleType.Hours,
         ["attempts"] = RuleType.Attempts,
-    };
-
-    private static readonly Dictionary<string, Layer> LayerNames = new()
-    {
-        ["law"] = Layer.Law,
-        ["code"] = Layer.Code,
-        ["policy"] = Layer.Policy,
-        ["strict"] = Layer.Strict,
     };
 
     private static readonly Dictionary<string, int> SubscriberSets = new()
@@ -46,6 +41,14 @@ internal sealed class RuleReader(
         ["requested"] = 1 << (int)CallKind.Requested,
         ["service"] = 1 << (int)CallKind.Service,
         ["research"] = 1 << (int)CallKind.Research,
+    };
+
+    private static readonly Dictionary<string, int> ModeSets = new()
+    {
+        ["manual"] = 1 << (int)DiallingMode.Manual,
+        ["preview"] = 1 << (int)DiallingMode.Preview,
+        ["predictive"] = 1 << (int)DiallingMode.Predictive,
+        ["no_human"] = 1 << (int)DiallingMode.NoHuman,
     };
 
     private static readonly Dictionary<string, int> SectorSets = new()
@@ -92,7 +95,7 @@ internal sealed class RuleReader(
     internal Rule Read(JsonFields json)
     {
         var type = json.Choice("rule", Types, RuleType.Permission);
-        var text = Text(json);
+        var text = texts.Read(json);
         var rule = new Rule
         {
             Type = type,
@@ -105,6 +108,7 @@ internal sealed class RuleReader(
             Kinds = json.Set("kinds", KindSets, 1 << (int)CallKind.Marketing),
             Purposes = json.Set("purposes", PurposeSets) & ~json.Set("exemptPurposes", PurposeSets, 0),
             Sectors = json.Set("sectors", SectorSets) & ~json.Set("exemptSectors", SectorSets, 0),
+            Modes = ReadModes(json, type),
             Groups = [.. json.Texts("groups")],
             ExemptGroups = [.. json.Texts("exemptGroups")],
             Unless = [.. json.Objects("unless").Select(p => ReadPermit(p, text))],
@@ -127,11 +131,18 @@ internal sealed class RuleReader(
         return rule;
     }
 
-    /// <summary>Reads layer, article and text; from a rule around it where they are not given.</summary>
-    internal static RuleText Text(JsonFields json, RuleText? around = null)
+    // A rule that binds a mode binds those that are more automated too, so a more automated call is never permitted more.
+    private static int ReadModes(JsonFields json, RuleType type)
     {
-        var layer = json.Choice("layer", LayerNames, around?.Layer ?? Layer.Law, around is null);
-        return new RuleText(layer, json.Text("article", around?.Article), json.Text("text", around?.Text));
+        const int NoHuman = 1 << (int)DiallingMode.NoHuman;
+        const int All = NoHuman | (NoHuman - 2);
+        var modes = json.Set("modes", ModeSets, type == RuleType.Automated ? NoHuman : All);
+        if (modes == 0 || modes != (All & -(modes & -modes)))
+        {
+            json.Fault("modes", "must name a mode and, with it, each that is more automated; the order is manual, preview, predictive, no_human");
+        }
+
+        return modes == All ? -1 : modes;
     }
 
     private Rule ReadRegister(Rule rule, JsonFields json)
@@ -144,12 +155,12 @@ internal sealed class RuleReader(
 
         var effects = json.Objects("effects").Select(effect =>
         {
-            var read = new Effect(Text(effect, rule.Text), effect.Int("afterDays", 0, 366));
+            var read = new Effect(texts.Read(effect, rule.Text), effect.Int("afterDays", 0, 366));
             effect.Done();
             return read;
         }).ToArray();
         var age = json.Object("snapshot");
-        var ageText = age is null ? null : Text(age, rule.Text);
+        var ageText = age is null ? null : texts.Read(age, rule.Text);
         var days = age?.Int("maxAgeDays", 1, 366) ?? 0;
         age?.Done();
         return rule with
@@ -178,7 +189,7 @@ internal sealed class RuleReader(
     private Permit ReadPermit(JsonFields json, RuleText around)
     {
         var by = json.Choice("by", PermitNames, PermitBy.Consent);
-        var text = Text(json, around);
+        var text = texts.Read(json, around);
         var permit = new Permit
         {
             By = by,
@@ -217,7 +228,7 @@ internal sealed class RuleReader(
     {
         var limit = new Limit
         {
-            Text = Text(json, around),
+            Text = texts.Read(json, around),
             From = Instant(json.Date("from"), long.MinValue),
             Until = Instant(json.Date("until"), long.MaxValue),
             MonthsAfterEnd = json.Int("monthsAfterEnd", 1, 1200, 0),
