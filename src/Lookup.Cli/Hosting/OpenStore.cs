@@ -64,7 +64,9 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
     {
         var options = new StoreOptions { ConnectionString = settings.Redis!, WaitReplicas = settings.WaitReplicas, ConnectTimeoutMs = Math.Max(2_000, settings.ReadLimitMs), ReadTimeoutMs = Math.Max(5, settings.ReadLimitMs) };
         var faults = options.Validate();
-        return faults.Count == 0 ? options : throw CliException.Usage(string.Join(' ', faults.Select(fault => fault.Replace(nameof(StoreOptions.ConnectionString), "--redis", StringComparison.Ordinal))));
+        return faults.Count == 0 ? options : throw CliException.Usage(string.Join(' ', faults.Select(fault => fault
+            .Replace(nameof(StoreOptions.ConnectionString), "--redis", StringComparison.Ordinal)
+            .Replace(nameof(StoreOptions.WaitReplicas), "--wait-replicas", StringComparison.Ordinal))));
     }
 
     /// <summary>Whether it was set up by this start, so that it holds nothing.</summary>
