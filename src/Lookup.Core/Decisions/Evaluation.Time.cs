@@ -84,7 +84,7 @@ internal ref partial struct Evaluation<TTrace>
 
     /// <summary>Adds the attempts of a timeline that count, by their time and the end of their counting.</summary>
     /// <returns>False where it may have more of them.</returns>
-    private bool AddAttempts(StoredValue value, Rule rule, long at, Span<long> times, Span<long> ends, ref int made)
+    private bool AddAttempts(StoredValue value, Rule rule, long at, scoped Span<long> times, scoped Span<long> ends, ref int made)
     {
         if (value.IsNull)
         {

@@ -16,15 +16,15 @@ public sealed class UnlabelledAttemptTests
     [InlineData(3, 0, Verdict.Deny)]
     public void CapPerSubject_AttemptsWithoutAGroup_CountBesideThoseOfTheGroup(int labelled, int unlabelled, Verdict verdict)
     {
-        var situation = new Situation(Florida, Call) { Group = "energy" };
+        var situation = new Situation(Florida, Call) { Group = "energy", Mode = DiallingMode.Manual };
         for (var i = 0; i < labelled; i++)
         {
-            situation.Attempt($"2025-03-11T0{i + 8}:00:00-04:00", "energy");
+            situation.Attempt($"2025-03-11T{i + 8:00}:00:00-04:00", "energy");
         }
 
         for (var i = 0; i < unlabelled; i++)
         {
-            situation.Attempt($"2025-03-11T0{i + 8}:30:00-04:00");
+            situation.Attempt($"2025-03-11T{i + 8:00}:30:00-04:00");
         }
 
         // They count only while within the window.
@@ -38,7 +38,7 @@ public sealed class UnlabelledAttemptTests
     [InlineData("2025-03-11T13:00:01-04:00", Verdict.Deny)]
     public void CapPerSubject_CallRecordedWithAndWithoutItsGroup_CountsOnce(string reported, Verdict verdict)
     {
-        var situation = new Situation(Florida, Call) { Group = "energy" }
+        var situation = new Situation(Florida, Call) { Group = "energy", Mode = DiallingMode.Manual }
             .Attempt("2025-03-11T09:00:00-04:00", "energy")
             .Reserved("2025-03-11T13:00:00-04:00", "2025-03-11T15:00:00-04:00", "energy")
             .Attempt(reported);
