@@ -125,6 +125,47 @@ public sealed class ImportReadingTests : IDisposable
     }
 
     [Fact]
+    public void Csv_LineOfAQuarterOfAGigabyte_CostsItselfAndNoMemory()
+    {
+        const int Many = 256;
+        const long Little = 16L * 1024 * 1024;
+        var megabyte = Enumerable.Repeat((byte)'1', 1024 * 1024).ToArray();
+        using var content = new Pieces(["number\n+31612345678\n"u8.ToArray(), .. Enumerable.Repeat(megabyte, Many), "\n+31612345679\n"u8.ToArray()]);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        using var input = InputFile.Open("-", content);
+        using var reader = new CsvRecordReader(input, new ColumnMap([], ["kind=objection", "organisation=*"], []), null, noHeader: false);
+        var record = new ImportRecord();
+        var lines = new List<(long, int)>();
+        while (reader.Read(record))
+        {
+            lines.Add((record.Line, record.Faults.Count));
+        }
+
+        Assert.Equal([(2, 0), (3, 1), (4, 0)], lines);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Little);
+    }
+
+    [Theory]
+    [InlineData("abcdef\nab\r\nabcd\n\nabcde", "abcd\nab\r\nabcd\n\nabcd")]
+    [InlineData("abcdefgh", "abcd")]
+    [InlineData("", "")]
+    public void ShortLines_OfAnyPieces_AreTheBeginningsOfTheLines(string content, string expected)
+    {
+        for (var piece = 1; piece <= content.Length + 1; piece++)
+        {
+            using var stream = new ShortLineStream(new MemoryStream(Encoding.ASCII.GetBytes(content)), 4);
+            var read = new List<byte>();
+            var buffer = new byte[piece];
+            for (int length; (length = stream.Read(buffer)) > 0;)
+            {
+                read.AddRange(buffer[..length]);
+            }
+
+            Assert.Equal(expected, Encoding.ASCII.GetString([.. read]));
+        }
+    }
+
+    [Fact]
     public async Task Csv_WithoutHeader_NamesColumnsByNumber()
     {
         _folder.Write("a.csv", "1,+31612345678,x\n2,+31612345679,x\n");
@@ -233,5 +274,32 @@ public sealed class ImportReadingTests : IDisposable
 
         Assert.StartsWith("More than 120 lines were refused, so the import was stopped at line 152:", exception.Message, StringComparison.Ordinal);
         Assert.Equal(ExitCodes.Error, exception.ExitCode);
+    }
+
+    // One after the other, none of them copied before it is read.
+    private sealed class Pieces(IReadOnlyList<byte[]> pieces) : MemoryStream
+    {
+        private int _piece;
+        private int _at;
+
+        public override int Read(Span<byte> buffer)
+        {
+            while (_piece < pieces.Count && _at == pieces[_piece].Length)
+            {
+                (_piece, _at) = (_piece + 1, 0);
+            }
+
+            if (_piece == pieces.Count)
+            {
+                return 0;
+            }
+
+            var read = Math.Min(buffer.Length, pieces[_piece].Length - _at);
+            pieces[_piece].AsSpan(_at, read).CopyTo(buffer);
+            _at += read;
+            return read;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
     }
 }

@@ -9,10 +9,7 @@ public sealed class RegimeSetTests
     [Fact]
     public void BuiltIn_Loaded_KnowsItsRegisters() =>
         Assert.Equal(
-            [
-                "be-dncm", "dk-robinson", "fr-bloctel", "ie-ndd", "in-dlt", "it-rpo", "nl-bmnr", "no-reservasjon", "se-nix", "uk-ctps", "uk-tps",
-                "us-dnc",
-            ],
+            ["be-dncm", "dk-robinson", "fr-bloctel", "ie-ndd", "in-dlt", "it-rpo", "nl-bmnr", "no-reservasjon", "se-nix", "uk-ctps", "uk-tps", "us-dnc"],
             RegimeSet.BuiltIn.Registers.Where(r => !r.IsOptional).Select(r => r.Name).Order());
 
     [Theory]
