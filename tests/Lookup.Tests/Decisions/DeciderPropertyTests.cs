@@ -1,6 +1,7 @@
 using CsCheck;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
 
 namespace Lookup.Tests.Decisions;
 
@@ -12,14 +13,15 @@ public sealed class DeciderPropertyTests
     [
         "+31612345678", "+4915112345678", "+33612345678", "+919812345678", "+32470123456", "+393471234567", "+34612345678", "+34928123456",
         "+447400123456", "+442071234567", "+441315550123", "+442890123456",
+        "+14165550123", "+16045550123", "+17095550123", "+61255500123", "+61870000123", "+61412345678",
+        "+6561234567", "+27821234567", "+351912345678", "+351212345678", "+41446681800",
         "+12125550123", "+13055550123", "+12035550123", "+12155550123", "+12015550123", "+14015550123", "+14055550123", "+12145550123",
     ];
 
     // None, one that no rule names, and some that rules name.
-    private static readonly string[] Groups = ["", "energy", "press", "pensions", "renewable_energy", "electricity", "insurance"];
+    private static readonly string[] Groups = ["", "energy", "press", "pensions", "renewable_energy", "electricity", "insurance", "health_insurance"];
 
-    private static readonly string[] Registers =
-        ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo"];
+    private static readonly string[] Registers = [.. RegimeSet.BuiltIn.Registers.Select(r => r.Name)];
 
     private static readonly long First = Situation.At("2010-01-01");
     private static readonly long Last = Situation.At("2026-11-01");
@@ -27,7 +29,7 @@ public sealed class DeciderPropertyTests
     private static readonly Gen<(FactKind Kind, byte Detail, ulong Scope, FactEntry Entry)> GenFact =
         from kind in Gen.Int[1, 8]
         from detail in Gen.Int[1, 5]
-        from scope in Gen.Int[0, 7]
+        from scope in Gen.Int[0, Registers.Length - 1]
         from at in Gen.Long[First, Last]
         from length in Gen.Long[0, 5L * 365 * 86_400_000]
         from marks in Gen.Int[0, 31]
@@ -78,6 +80,13 @@ public sealed class DeciderPropertyTests
         });
 
     [Fact]
+    public void Numbers_OfEveryCountry_AreTried()
+    {
+        var tried = Numbers.Select(n => RegimeSet.BuiltIn.Find(new Situation(n, "2026-11-01").Number, Last)?.Id.Split('-')[0]).ToHashSet();
+        Assert.All(RegimeSet.BuiltInFiles(), f => Assert.Contains(Path.GetFileNameWithoutExtension(f.Key).ToUpperInvariant(), tried));
+    }
+
+    [Fact]
     public void Objection_AddedToAnything_NeverYieldsAllow() =>
         Gen.Select(GenSituation, Gen.Long[First, Last]).Sample(
             (make, at) =>
@@ -91,7 +100,7 @@ public sealed class DeciderPropertyTests
     // An attempt is not among them: where a consent names a first contact, an attempt in time is that contact.
     [Fact]
     public void ForbiddingFact_AddedToAnything_NeverYieldsAllow() =>
-        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 11], Gen.Int[0, Groups.Length - 1]).Sample(
+        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 3 + Registers.Length], Gen.Int[0, Groups.Length - 1]).Sample(
             (make, at, kind, group) =>
             {
                 var before = make().Decide().Verdict;
