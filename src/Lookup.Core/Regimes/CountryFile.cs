@@ -7,6 +7,7 @@ namespace Lookup.Core.Regimes;
 internal sealed class CountryFile
 {
     private readonly List<string> _faults;
+    private readonly RuleTexts _texts;
     private readonly Dictionary<string, HolidayCalendar> _calendars = [];
     private readonly Dictionary<string, RegisterDefinition> _registers = [];
 
@@ -16,7 +17,7 @@ internal sealed class CountryFile
         Country = json.Text("country");
         json.Text("title");
         Version = json.Text("version");
-        json.Texts("sources");
+        _texts = new RuleTexts(json);
         Zones = ReadZones(json);
         var prefixes = ReadPrefixes(json, "prefixes");
         Excluded = ReadPrefixes(json, "excluded");
@@ -35,7 +36,7 @@ internal sealed class CountryFile
         foreach (var range in json.Objects("ranges"))
         {
             var prefix = ReadPrefix(range, "prefix", range.Text("prefix"));
-            Ranges.Add((prefix, new Rule { Type = RuleType.Range, Text = RuleReader.Text(range), Kinds = -1 }));
+            Ranges.Add((prefix, new Rule { Type = RuleType.Range, Text = _texts.Read(range), Kinds = -1 }));
             range.Done();
         }
 
@@ -67,6 +68,8 @@ internal sealed class CountryFile
     internal TimeZoneInfo[] Zones { get; }
 
     internal List<string> Excluded { get; }
+
+    internal Dictionary<string, RuleSource?> CalendarSources { get; } = [];
 
     internal List<Area> Areas { get; }
 
@@ -150,6 +153,19 @@ internal sealed class CountryFile
 
             _calendars[name] = calendar;
         }
+
+        if (json.Object("calendarSources") is { } named)
+        {
+            foreach (var name in named.Names())
+            {
+                if (!_calendars.ContainsKey(name))
+                {
+                    named.Fault(name, "is not defined under calendars");
+                }
+
+                CalendarSources[name] = _texts.Source(named, name);
+            }
+        }
     }
 
     private void ReadRegisters(JsonFields json, List<RegisterDefinition> all)
@@ -196,7 +212,7 @@ internal sealed class CountryFile
 
     private Regime ReadRegime(JsonFields json, TimeZoneInfo zone)
     {
-        var reader = new RuleReader(zone, _registers, _calendars);
+        var reader = new RuleReader(zone, _texts, _registers, _calendars);
         var id = json.Text("id");
         var from = json.Date("from");
         if (from is null)
@@ -211,7 +227,7 @@ internal sealed class CountryFile
             json.Fault("otherwise", "is missing: why a call is permitted that no rule forbids");
         }
 
-        var otherwiseText = otherwise is null ? null : RuleReader.Text(otherwise);
+        var otherwiseText = otherwise is null ? null : _texts.Read(otherwise);
         otherwise?.Done();
         var exempt = new RuleText?[5];
         if (json.Object("exempt") is { } kinds)
@@ -220,7 +236,7 @@ internal sealed class CountryFile
             {
                 if (RuleReader.Kinds.TryGetValue(kind, out var bit) && kinds.Object(kind) is { } text)
                 {
-                    exempt[System.Numerics.BitOperations.TrailingZeroCount(bit)] = RuleReader.Text(text);
+                    exempt[System.Numerics.BitOperations.TrailingZeroCount(bit)] = _texts.Read(text);
                     text.Done();
                 }
                 else

@@ -52,6 +52,9 @@ internal sealed class JsonFields
         return "";
     }
 
+    /// <summary>Null where the member is absent.</summary>
+    internal string? OptionalText(string member) => Has(member) ? Text(member) : null;
+
     internal int Int(string member, int min, int max, int? otherwise = null)
     {
         if (!Take(member, out var value))

@@ -6,7 +6,10 @@ namespace Lookup.Core.Regimes;
 
 /// <summary>Reads one rule of a regime file, see docs/regimes.md.</summary>
 internal sealed class RuleReader(
-    TimeZoneInfo zone, IReadOnlyDictionary<string, RegisterDefinition> registers, IReadOnlyDictionary<string, HolidayCalendar> calendars)
+    TimeZoneInfo zone,
+    RuleTexts texts,
+    IReadOnlyDictionary<string, RegisterDefinition> registers,
+    IReadOnlyDictionary<string, HolidayCalendar> calendars)
 {
     private static readonly Dictionary<string, RuleType> Types = new()
     {
@@ -19,14 +22,6 @@ internal sealed class RuleReader(
         ["permission"] = RuleType.Permission,
         ["hours"] = RuleType.Hours,
         ["attempts"] = RuleType.Attempts,
-    };
-
-    private static readonly Dictionary<string, Layer> LayerNames = new()
-    {
-        ["law"] = Layer.Law,
-        ["code"] = Layer.Code,
-        ["policy"] = Layer.Policy,
-        ["strict"] = Layer.Strict,
     };
 
     private static readonly Dictionary<string, int> SubscriberSets = new()
@@ -92,7 +87,7 @@ internal sealed class RuleReader(
     internal Rule Read(JsonFields json)
     {
         var type = json.Choice("rule", Types, RuleType.Permission);
-        var text = Text(json);
+        var text = texts.Read(json);
         var rule = new Rule
         {
             Type = type,
@@ -127,13 +122,6 @@ internal sealed class RuleReader(
         return rule;
     }
 
-    /// <summary>Reads layer, article and text; from a rule around it where they are not given.</summary>
-    internal static RuleText Text(JsonFields json, RuleText? around = null)
-    {
-        var layer = json.Choice("layer", LayerNames, around?.Layer ?? Layer.Law, around is null);
-        return new RuleText(layer, json.Text("article", around?.Article), json.Text("text", around?.Text));
-    }
-
     private Rule ReadRegister(Rule rule, JsonFields json)
     {
         var name = json.Text("register");
@@ -144,12 +132,12 @@ internal sealed class RuleReader(
 
         var effects = json.Objects("effects").Select(effect =>
         {
-            var read = new Effect(Text(effect, rule.Text), effect.Int("afterDays", 0, 366));
+            var read = new Effect(texts.Read(effect, rule.Text), effect.Int("afterDays", 0, 366));
             effect.Done();
             return read;
         }).ToArray();
         var age = json.Object("snapshot");
-        var ageText = age is null ? null : Text(age, rule.Text);
+        var ageText = age is null ? null : texts.Read(age, rule.Text);
         var days = age?.Int("maxAgeDays", 1, 366) ?? 0;
         age?.Done();
         return rule with
@@ -178,7 +166,7 @@ internal sealed class RuleReader(
     private Permit ReadPermit(JsonFields json, RuleText around)
     {
         var by = json.Choice("by", PermitNames, PermitBy.Consent);
-        var text = Text(json, around);
+        var text = texts.Read(json, around);
         var permit = new Permit
         {
             By = by,
@@ -217,7 +205,7 @@ internal sealed class RuleReader(
     {
         var limit = new Limit
         {
-            Text = Text(json, around),
+            Text = texts.Read(json, around),
             From = Instant(json.Date("from"), long.MinValue),
             Until = Instant(json.Date("until"), long.MaxValue),
             MonthsAfterEnd = json.Int("monthsAfterEnd", 1, 1200, 0),

@@ -1,14 +1,16 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
 using Lookup.IntegrationTests.Clients;
 using Lookup.Redis;
+using Microsoft.Win32.SafeHandles;
 
 namespace Lookup.IntegrationTests.Store;
 
 /// <summary>One process has a data folder, whatever is taken out of it; and one that cannot be used says why in one sentence.</summary>
-public sealed class EmbeddedFolderTests : IDisposable
+public sealed partial class EmbeddedFolderTests : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("lookup-folder-").FullName;
 
@@ -35,6 +37,21 @@ public sealed class EmbeddedFolderTests : IDisposable
         Assert.Equal($"The data folder {Folder} is in use by another process.", e.Message);
         await WriteAsync(store, 2);
         Assert.True(await HasAsync(store, 1));
+    }
+
+    [Fact]
+    public void Lock_HandleCopiedByAStartingProcess_IsFreeOnceDisposed()
+    {
+        Directory.CreateDirectory(Folder);
+        var first = FolderLock.TryTake(Folder)!;
+        // A process that is being started has copies of all handles until it runs its own program.
+        using var copy = new SafeFileHandle(Duplicate(HandleOn(Folder)), ownsHandle: true);
+        Assert.False(copy.IsInvalid);
+        Assert.Null(FolderLock.TryTake(Folder));
+
+        first.Dispose();
+        using var second = FolderLock.TryTake(Folder);
+        Assert.NotNull(second);
     }
 
     [Theory]
@@ -298,4 +315,12 @@ public sealed class EmbeddedFolderTests : IDisposable
     {
         public async ValueTask DisposeAsync() => await RunAsync("umount", "-l", folder);
     }
+
+    private static int HandleOn(string folder) => int.Parse(
+        Path.GetFileName(Directory.EnumerateFiles("/proc/self/fd").Concat(Directory.EnumerateDirectories("/proc/self/fd"))
+            .Single(handle => new FileInfo(handle).LinkTarget == folder)),
+        System.Globalization.CultureInfo.InvariantCulture);
+
+    [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
+    private static partial int Duplicate(int handle);
 }

@@ -58,7 +58,7 @@ public sealed class RegimeSetTests
                     { "rule": "hours", "layer": "lore", "article": "1", "text": "t", "windows": { "mon-fri": ["22:00-09:00"] } },
                     { "rule": "register", "layer": "law", "article": "1", "text": "t", "register": "nowhere" },
                     { "rule": "attempts", "layer": "law", "article": "1", "text": "t", "max": 99 },
-                    { "rule": "permission", "layer": "law", "article": "1", "text": "t", "unless": [{ "by": "magic" }] }
+                    { "rule": "permission", "layer": "law", "article": "1", "source": "act", "text": "t", "unless": [{ "by": "magic" }] }
                   ] }
               ]
             }
@@ -97,16 +97,44 @@ public sealed class RegimeSetTests
     public void Load_LimitThatIsNotOfItsPermit_IsAFault(string permit, string fault)
     {
         var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(
-            $$"""{ "rule": "permission", "layer": "law", "article": "1", "text": "t", "unless": [{{permit}}] }"""))));
+            $$"""{ "rule": "permission", "layer": "law", "article": "1", "source": "act", "text": "t", "unless": [{{permit}}] }"""))));
         Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
     }
 
     [Theory]
-    [InlineData("""{ "rule": "hours", "layer": "law", "article": "1", "text": "t", "windows": { "mon-sun": ["09:00-20:00"], "eve": [] } }""", "windows: eve is the day before a holiday")]
-    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "text": "t", "exemptAreas": ["nowhere"] }""", "rules: \"nowhere\" is not defined under areas")]
+    [InlineData("""{ "rule": "hours", "layer": "law", "article": "1", "source": "act", "text": "t", "windows": { "mon-sun": ["09:00-20:00"], "eve": [] } }""", "windows: eve is the day before a holiday")]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "exemptAreas": ["nowhere"] }""", "rules: \"nowhere\" is not defined under areas")]
     public void Load_RuleThatNamesWhatIsNotThere_IsAFault(string rule, string fault)
     {
         var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(rule))));
+        Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "text": "t" }""", "rules[1].source: is missing")]
+    [InlineData("""{ "rule": "withheld", "layer": "code", "article": "1", "text": "t" }""", "rules[1].source: is missing")]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "other", "text": "t" }""", "rules[1].source: \"other\" is not defined under sources")]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "unless": [{ "by": "consent", "article": "2" }] }""", "unless[0].source: is missing")]
+    public void Load_LawThatNamesNoSource_IsAFault(string rule, string fault)
+    {
+        var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(rule))));
+        Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""{ "rule": "withheld", "layer": "policy", "article": "own policy", "text": "t" }""")]
+    [InlineData("""{ "rule": "permission", "layer": "law", "article": "1", "source": "act", "text": "t", "unless": [{ "by": "consent", "text": "u" }] }""")]
+    public void Load_PolicyAndTextOfTheSameArticle_NeedNoSource(string rule) => Load(("xx.json", File(rule)));
+
+    [Theory]
+    [InlineData(""" "url": "http://example.org/act", "verified": "2026-11-30" """, "sources.act.url: \"http://example.org/act\" is not an address")]
+    [InlineData(""" "url": "act.html", "verified": "2026-11-30" """, "sources.act.url: \"act.html\" is not an address")]
+    [InlineData(""" "url": "https://example.org/act" """, "sources.act.verified: is missing")]
+    public void Load_SourceWithoutLinkOrDate_IsAFault(string members, string fault)
+    {
+        var file = File("""{ "rule": "withheld", "layer": "policy", "article": "own policy", "text": "t" }""")
+            .Replace(""" "url": "https://example.org/act", "verified": "2026-11-30" """, members, StringComparison.Ordinal);
+        var e = Assert.Throws<RegimeException>(() => Load(("xx.json", file)));
         Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
     }
 
@@ -125,8 +153,9 @@ public sealed class RegimeSetTests
     private static string File(string rule) => $$"""
         {
           "country": "XX", "title": "X", "version": "1", "zones": ["Europe/Paris"], "prefixes": ["999"],
-          "regimes": [{ "id": "X", "from": "2020-01-01", "otherwise": { "layer": "law", "article": "1", "text": "t" },
-            "rules": [{ "rule": "objection", "layer": "law", "article": "1", "text": "t" }, {{rule}}] }]
+          "sources": { "act": { "title": "Act", "url": "https://example.org/act", "verified": "2026-11-30" } },
+          "regimes": [{ "id": "X", "from": "2020-01-01", "otherwise": { "layer": "law", "article": "1", "source": "act", "text": "t" },
+            "rules": [{ "rule": "objection", "layer": "law", "article": "1", "source": "act", "text": "t" }, {{rule}}] }]
         }
         """;
 

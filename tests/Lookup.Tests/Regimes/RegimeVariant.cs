@@ -46,7 +46,11 @@ internal sealed class RegimeVariant
 
     /// <summary>Adds a rule to a regime.</summary>
     internal RegimeVariant Add(string file, string regime, JsonObject rule) =>
-        Change(file, json => Regime(json, regime)["rules"]!.AsArray().Add(rule));
+        Change(file, json =>
+        {
+            rule["source"] = json["sources"]!.AsObject().First().Key;
+            Regime(json, regime)["rules"]!.AsArray().Add(rule);
+        });
 
     /// <summary>Changes the rules of a kind in a regime; there must be one.</summary>
     internal RegimeVariant Change(string file, string regime, string rule, Action<JsonObject> change) => Change(file, json =>
@@ -83,8 +87,8 @@ internal sealed class RegimeVariant
     internal static JsonObject Register(string name) => Rule(
         "register",
         ("register", name),
-        ("effects", new JsonArray(new JsonObject { ["layer"] = "law", ["article"] = "test", ["text"] = "Registered.", ["afterDays"] = 0 })),
-        ("snapshot", new JsonObject { ["layer"] = "law", ["article"] = "test", ["text"] = "Four weeks.", ["maxAgeDays"] = 28 }));
+        ("effects", new JsonArray(new JsonObject { ["text"] = "Registered.", ["afterDays"] = 0 })),
+        ("snapshot", new JsonObject { ["text"] = "Four weeks.", ["maxAgeDays"] = 28 }));
 
     private static JsonObject Rule(string rule, params (string Name, JsonNode Value)[] members)
     {

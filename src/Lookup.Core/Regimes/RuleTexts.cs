@@ -1,0 +1,96 @@
+using Lookup.Core.Decisions;
+
+namespace Lookup.Core.Regimes;
+
+/// <summary>Reads the sources of a regime file and the texts that name them.</summary>
+internal sealed class RuleTexts
+{
+    private static readonly Dictionary<string, Layer> LayerNames = new()
+    {
+        ["law"] = Layer.Law,
+        ["code"] = Layer.Code,
+        ["policy"] = Layer.Policy,
+        ["strict"] = Layer.Strict,
+    };
+
+    private readonly Dictionary<string, RuleSource> _sources = [];
+
+    internal RuleTexts(JsonFields file)
+    {
+        if (file.Object("sources") is not { } sources)
+        {
+            file.Fault("sources", "is missing: the texts that the rules rest on");
+            return;
+        }
+
+        foreach (var key in sources.Names())
+        {
+            if (sources.Object(key) is { } json)
+            {
+                _sources[key] = ReadSource(key, json);
+            }
+        }
+    }
+
+    internal IReadOnlyDictionary<string, RuleSource> Sources => _sources;
+
+    /// <summary>The source that a member names.</summary>
+    internal RuleSource? Source(JsonFields json, string member)
+    {
+        var key = json.Text(member);
+        if (key.Length > 0 && !_sources.ContainsKey(key))
+        {
+            json.Fault(member, $"\"{key}\" is not defined under sources");
+        }
+
+        return _sources.GetValueOrDefault(key);
+    }
+
+    /// <summary>Reads a text; layer, article and text come from the text around it where they are not given.</summary>
+    internal RuleText Read(JsonFields json, RuleText? around = null)
+    {
+        var layer = json.Choice("layer", LayerNames, around?.Layer ?? Layer.Law, around is null);
+
+        // Another article may be in another source, so it names its own.
+        var inherited = json.Has("article") ? null : around?.Source;
+        return new RuleText(layer, json.Text("article", around?.Article), json.Text("text", around?.Text))
+        {
+            Source = ReadReference(json, layer, inherited),
+            Uncertain = json.OptionalText("uncertain"),
+        };
+    }
+
+    private static RuleSource ReadSource(string key, JsonFields json)
+    {
+        var url = json.Text("url");
+        if (url.Length > 0 && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttps))
+        {
+            json.Fault("url", $"\"{url}\" is not an address that starts with https://");
+        }
+
+        var verified = json.Date("verified");
+        if (verified is null && !json.Has("verified"))
+        {
+            json.Fault("verified", "is missing: the day on which the source was last checked");
+        }
+
+        var source = new RuleSource(key, json.Text("title"), url, verified ?? DateOnly.MinValue, json.OptionalText("uncertain"));
+        json.Done();
+        return source;
+    }
+
+    private RuleSource? ReadReference(JsonFields json, Layer layer, RuleSource? inherited)
+    {
+        if (json.Has("source"))
+        {
+            return Source(json, "source");
+        }
+
+        if (inherited is null && layer is Layer.Law or Layer.Code)
+        {
+            json.Fault("source", "is missing: a rule of layer law or code names one of the file's sources");
+        }
+
+        return inherited;
+    }
+}
