@@ -25,6 +25,12 @@ public sealed class HolidayLibraryTests
         ["uk.northern-ireland"] = IsWeekend,
         // The same; and Easter Monday and the last Monday of August are kept by Scottish banks with the English ones.
         ["uk.scotland"] = day => IsWeekend(day) || day is { DayOfWeek: DayOfWeek.Monday, Month: 3 or 4 or 8 },
+        // The same; and where Anzac Day is in a weekend, the Monday that some states keep.
+        ["au.national"] = day => IsWeekend(day) || day is { DayOfWeek: DayOfWeek.Monday, Month: 4 },
+        // A holiday on a Sunday is one beside the Monday; and the days of the elections of 2021 and 2026.
+        ["za.public"] = day => day.DayOfWeek == DayOfWeek.Sunday || day is { Year: 2021, Month: 11, Day: 1 } or { Year: 2026, Month: 11, Day: 4 },
+        // Berne has not 1 May, which Zurich and others have.
+        ["ch.public"] = day => day is { Month: 5, Day: 1 },
     };
 
     // Days that the library has and the regimes have not.
@@ -47,7 +53,7 @@ public sealed class HolidayLibraryTests
         { "ca.british-columbia", ["british-columbia", "british-columbia-more"], new CanadaPublicHoliday("BC") },
         { "au.national", ["national", "substitute"], new AustraliaPublicHoliday() },
         { "za.public", ["public"], new SouthAfricaPublicHoliday() },
-        { "ch.public", ["public"], new SwitzerlandPublicHoliday() },
+        { "ch.public", ["public"], new SwitzerlandPublicHoliday { Canton = SwitzerlandPublicHoliday.Cantons.BE } },
     };
 
     [Theory]

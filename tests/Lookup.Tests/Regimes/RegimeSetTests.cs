@@ -1,6 +1,8 @@
 using System.Text;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
+using PhoneNumbers;
+using PhoneNumber = Lookup.Core.Numbers.PhoneNumber;
 
 namespace Lookup.Tests.Regimes;
 
@@ -43,6 +45,26 @@ public sealed class RegimeSetTests
         Assert.True(PhoneNumber.TryParse(number, out var parsed, out var fault), fault.ToString());
         var at = DateTimeOffset.Parse(time, System.Globalization.CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
         Assert.Equal(regime, RegimeSet.BuiltIn.Find(parsed, at)?.Id);
+    }
+
+    // A new area code of Canada fails this test once the numbering plan's library knows it.
+    [Fact]
+    public void Find_AreaCodesOfNorthAmerica_AreThoseOfTheirCountry()
+    {
+        var util = PhoneNumberUtil.GetInstance();
+        var at = Decisions.Situation.At("2026-11-30");
+        for (var code = 200; code <= 999; code++)
+        {
+            if (!PhoneNumber.TryParse($"+1{code}5550123", out var number, out _))
+            {
+                continue;
+            }
+
+            var known = util.Parse(number.ToString(), null);
+            var (region, found) = (util.GetRegionCodeForNumber(known), RegimeSet.BuiltIn.Find(number, at)?.Id[..2]);
+            var isOfAPlace = util.GetNumberType(known) == PhoneNumberType.FIXED_LINE_OR_MOBILE;
+            Assert.True(found is null ? region != "CA" || !isOfAPlace : found == region, $"+1{code} is of {region}, but has the rules of {found}");
+        }
     }
 
     [Fact]
