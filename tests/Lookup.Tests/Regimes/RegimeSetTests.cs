@@ -1,5 +1,4 @@
 using System.Text;
-using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using PhoneNumbers;
 using PhoneNumber = Lookup.Core.Numbers.PhoneNumber;
