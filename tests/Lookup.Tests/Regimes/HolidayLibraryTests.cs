@@ -25,7 +25,9 @@ public sealed class HolidayLibraryTests
         ["uk.northern-ireland"] = IsWeekend,
         // The same; and Easter Monday and the last Monday of August are kept by Scottish banks with the English ones.
         ["uk.scotland"] = day => IsWeekend(day) || day is { DayOfWeek: DayOfWeek.Monday, Month: 3 or 4 or 8 },
-        // The same; and where Anzac Day is in a weekend, the Monday that some states keep.
+        // A holiday in a weekend is kept on its date too; the second calendar is policy and means to have more.
+        ["ca.british-columbia"] = day => IsWeekend(day) || DaysOf("ca", ["british-columbia-more"]).Contains(day),
+        // A holiday in a weekend is kept on its date too; and where Anzac Day is in a weekend, the Monday that some states keep.
         ["au.national"] = day => IsWeekend(day) || day is { DayOfWeek: DayOfWeek.Monday, Month: 4 },
         // A holiday on a Sunday is one beside the Monday; and the days of the elections of 2021 and 2026.
         ["za.public"] = day => day.DayOfWeek == DayOfWeek.Sunday || day is { Year: 2021, Month: 11, Day: 1 } or { Year: 2026, Month: 11, Day: 4 },
