@@ -15,6 +15,7 @@ public sealed class DeciderPropertyTests
         "+447400123456", "+442071234567", "+441315550123", "+442890123456",
         "+14165550123", "+16045550123", "+17095550123", "+61255500123", "+61870000123", "+61412345678",
         "+6561234567", "+27821234567", "+351912345678", "+351212345678", "+41446681800",
+        "+48601000101", "+436641234101", "+4740612101", "+46701234101", "+4520123101", "+35312345101", "+353871234101",
         "+12125550123", "+13055550123", "+12035550123", "+12155550123", "+12015550123", "+14015550123", "+14055550123", "+12145550123",
         "+14105550123", "+12065550123",
     ];
@@ -229,7 +230,7 @@ public sealed class DeciderPropertyTests
         FactKind.Registration => (kind, 0, Scope.Of(Registers[scope]), entry),
         FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.Of(scope == 1 ? "x" : "o"), entry),
         FactKind.Consent or FactKind.Relation => (kind, detail, Scope.Of("o", Groups[scope % Groups.Length]), entry),
-        FactKind.PublishedForOffers => (kind, 0, scope < 4 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
+        FactKind.PublishedForOffers => (kind, 0, scope % 2 == 0 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
         FactKind.Attempt => (kind, 0, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.Refusal => (kind, 0, Scope.Of("o"), entry),
         _ => (FactKind.Subscriber, 0, Scope.All, entry),
