@@ -1,7 +1,6 @@
 using System.Text;
+using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
-using PhoneNumbers;
-using PhoneNumber = Lookup.Core.Numbers.PhoneNumber;
 
 namespace Lookup.Tests.Regimes;
 
@@ -60,25 +59,6 @@ public sealed class RegimeSetTests
         Assert.True(PhoneNumber.TryParse(number, out var parsed, out var fault), fault.ToString());
         var at = DateTimeOffset.Parse(time, System.Globalization.CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
         Assert.Equal(regime, RegimeSet.BuiltIn.Find(parsed, at)?.Id);
-    }
-
-    // Countries share +1: an area code has the rules of its own country or none.
-    [Fact]
-    public void Find_AreaCodesOfNorthAmerica_HaveNoRulesOfAnotherCountry()
-    {
-        var util = PhoneNumberUtil.GetInstance();
-        var at = Decisions.Situation.At("2026-11-30");
-        for (var code = 200; code <= 999; code++)
-        {
-            if (!PhoneNumber.TryParse($"+1{code}5550123", out var number, out _))
-            {
-                continue;
-            }
-
-            var known = util.Parse(number.ToString(), null);
-            var (region, found) = (util.GetRegionCodeForNumber(known), RegimeSet.BuiltIn.Find(number, at)?.Id[..2]);
-            Assert.True(found is null || found == region, $"+1{code} is of {region}, but has the rules of {found}");
-        }
     }
 
     [Fact]
