@@ -40,6 +40,9 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>The registers that the regimes ask.</summary>
     public IReadOnlyList<RegisterDefinition> Registers { get; }
 
+    /// <summary>The product groups that the rules of each country name.</summary>
+    public IReadOnlyList<ProductGroup> ProductGroups { get; private init; } = [];
+
     /// <summary>Compiles regime files.</summary>
     /// <param name="files">Name and UTF-8 JSON of each, see docs/regimes.md.</param>
     /// <exception cref="RegimeException">With every fault of every file.</exception>
@@ -65,7 +68,9 @@ public sealed class RegimeSet : IRegisterCatalog
             }
         }
 
-        return faults.Count == 0 ? new RegimeSet(byPrefix, registers) : throw new RegimeException(faults);
+        return faults.Count == 0
+            ? new RegimeSet(byPrefix, registers) { ProductGroups = [.. countries.SelectMany(c => c.File!.ProductGroups)] }
+            : throw new RegimeException(faults);
     }
 
     /// <summary>The regime files that come with the program.</summary>
@@ -233,7 +238,7 @@ public sealed class RegimeSet : IRegisterCatalog
         foreach (var regime in file.Regimes)
         {
             var rules = regime.Rules
-                .Where(r => (r.Areas.Length == 0 || r.Areas.Contains(area.Name)) && !r.ExemptAreas.Contains(area.Name))
+                .Where(r => r.BindsIn(area.Name))
                 .ToList();
             if (range is not null)
             {
@@ -269,6 +274,8 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             var compiled = rule with
             {
+                GroupBits = file.BitsOf(rule.Groups),
+                ExemptGroupBits = file.BitsOf(rule.ExemptGroups),
                 Unless = [.. rule.Unless.Select(p => p with { Limits = [.. p.Limits.Where(l => l.From <= from && l.Until >= until)] })],
             };
             if (rule.Register is { } register)
@@ -306,9 +313,11 @@ public sealed class RegimeSet : IRegisterCatalog
             Until = until,
             Zones = area.Zones,
             All = [.. active],
-            Slots = active.Aggregate(1u << Slot.Subscriber, (slots, rule) => slots | SlotsOf(rule)),
+            Slots = active.Aggregate((1u << Slot.Subscriber) | (1u << Slot.Reassignment), (slots, rule) => slots | SlotsOf(rule)),
             Otherwise = regime.Otherwise,
             Exempt = regime.Exempt,
+            Reassigned = regime.Reassigned,
+            Groups = file.Groups,
             Registers = [.. registers],
         };
     }
@@ -336,7 +345,7 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             RuleType.Objection => (1u << Slot.ObjectionOwn) | (1u << Slot.ObjectionAll),
             RuleType.Register => 1u << (Slot.FirstRegister + rule.RegisterSlot),
-            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? 1u << Slot.AttemptsGroup : 0),
+            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled) : 0),
             RuleType.Refusal => 1u << Slot.Refusal,
             _ => 0u,
         };
