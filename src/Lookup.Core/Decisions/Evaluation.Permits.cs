@@ -182,7 +182,8 @@ internal ref partial struct Evaluation<TTrace>
                 return Fail(ref _consentFailure, ReasonCode.ConsentFormInsufficient, limit.Text);
             }
 
-            if (Binds(limit) && limit.MonthsFromCapture > 0 && !IsYoungEnough(limit, consent, ref until))
+            var bindsAge = limit.MonthsFromCapture > 0 && (!limit.OpenEnded || consent.Until == FactEntry.Open);
+            if (Binds(limit) && bindsAge && !IsYoungEnough(limit, consent, ref until))
             {
                 return Fail(ref _consentFailure, ReasonCode.ConsentExpired, limit.Text);
             }

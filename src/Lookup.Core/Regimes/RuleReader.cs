@@ -284,9 +284,15 @@ internal sealed class RuleReader(
             Until = Instant(json.Date("until"), long.MaxValue),
             MonthsAfterEnd = json.Int("monthsAfterEnd", 1, 1200, 0),
             MonthsFromCapture = json.Int("monthsFromCapture", 1, 1200, 0),
+            OpenEnded = json.Flag("openEnded"),
             FirstContactMonths = json.Int("firstContactMonths", 1, 120, 0),
             NeedsForm = ReadForms(json, 0),
         };
+        if (limit.OpenEnded && limit.MonthsFromCapture == 0)
+        {
+            json.Fault("openEnded", "narrows monthsFromCapture, which is not given");
+        }
+
         var limitsConsent = limit.MonthsFromCapture > 0 || limit.FirstContactMonths > 0 || limit.NeedsForm != 0;
         if ((by == PermitBy.Consent ? limit.MonthsAfterEnd > 0 : limitsConsent) || (by == PermitBy.Published && limit.MonthsAfterEnd > 0))
         {

@@ -182,6 +182,9 @@ internal sealed record Limit
     /// <summary>Bits of the forms of consent that count; 0: not limited.</summary>
     internal int NeedsForm { get; init; }
 
+    /// <summary>The term from the capture binds only a consent that names no end.</summary>
+    internal bool OpenEnded { get; init; }
+
     /// <summary>First contact so many months after the capture, unless the consent names another term; 0: not limited.</summary>
     internal int FirstContactMonths { get; init; }
 }
