@@ -119,7 +119,7 @@ public sealed class FactTests(LookupServer server) : IClassFixture<LookupServer>
         foreach (var purpose in written.Consent.Purposes)
         {
             var of = listed.Where(c => c.Purposes[0] == purpose).OrderBy(c => c.Form).ToList();
-            Assert.Equal([(ConsentForm.Written, null), (ConsentForm.Appointment, appointment.Consent.Appointment)], of.Select(c => (c.Form, c.Appointment)));
+            Assert.Equal([(ConsentForm.Written, null), (ConsentForm.Appointment, appointment.Consent.Appointment)], of.Select(c => (c.Form, (Timestamp?)c.Appointment)));
         }
     }
 
