@@ -24,10 +24,10 @@ internal static class DecisionPrinter
             Line(console, "rules", decision.RegimeVersion.Length > 0 ? $"{decision.Regime}, version {decision.RegimeVersion}" : decision.Regime);
         }
 
-        Line(console, "call time", decision.CallTime);
-        Line(console, "valid until", decision.ValidUntil);
-        Line(console, "reusable until", decision.ReusableUntil);
-        Line(console, "next permitted", decision.NextPermittedTime);
+        Line(console, "call time", decision.CallTime, decision.TimeZone);
+        Line(console, "valid until", decision.ValidUntil, decision.TimeZone);
+        Line(console, "reusable until", decision.ReusableUntil, decision.TimeZone);
+        Line(console, "next permitted", decision.NextPermittedTime, decision.TimeZone);
         if (decision.RetryAfter is { } retry)
         {
             Line(console, "ask again in", $"{retry.ToTimeSpan().TotalMilliseconds:0} ms");
@@ -38,6 +38,15 @@ internal static class DecisionPrinter
     {
         var rule = string.Join(", ", new[] { reason.Layer == Layer.Unspecified ? "" : Words.Layers.Of(reason.Layer), reason.Article }.Where(text => text.Length > 0));
         console.MarkupLine($"  [bold]{Words.Reasons.Of(reason.Code)}[/]{(rule.Length > 0 ? $" ({SafeText.Escape(rule)})" : "")}{(reason.Text.Length > 0 ? ": " + SafeText.Escape(reason.Text) : "")}");
+        WriteLocal(console, reason);
+    }
+
+    private static void WriteLocal(IAnsiConsole console, Reason reason)
+    {
+        foreach (var (language, text) in reason.Local)
+        {
+            Line(console, "  " + SafeText.Escape(language), text);
+        }
     }
 
     public static void WriteSteps(IAnsiConsole console, IEnumerable<TraceStep> steps)
@@ -67,12 +76,18 @@ internal static class DecisionPrinter
         _ => SafeText.Escape(outcome),
     };
 
-    private static void Line(IAnsiConsole console, string name, Timestamp? time)
+    // People read the time of the place that is called; where its zone is not known here, UTC.
+    private static void Line(IAnsiConsole console, string name, Timestamp? time, string zone)
     {
-        if (time is not null)
+        if (time is null)
         {
-            Line(console, name, Time(time));
+            return;
         }
+
+        var text = zone.Length > 0 && TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var known)
+            ? $"{TimeText.Format(TimeZoneInfo.ConvertTime(time.ToDateTimeOffset(), known))} ({zone})"
+            : Time(time);
+        Line(console, name, text);
     }
 
     private static void Line(IAnsiConsole console, string name, string text) =>

@@ -69,7 +69,7 @@ internal sealed class CountryFile
 
     internal List<string> Excluded { get; }
 
-    internal Dictionary<string, RuleSource?> CalendarSources { get; } = [];
+    internal IEnumerable<RuleSource> Sources => _texts.Sources;
 
     internal List<Area> Areas { get; }
 
@@ -163,7 +163,7 @@ internal sealed class CountryFile
                     named.Fault(name, "is not defined under calendars");
                 }
 
-                CalendarSources[name] = _texts.Source(named, name);
+                _texts.Source(named, name);
             }
         }
     }
