@@ -92,7 +92,8 @@ internal sealed class RegimesCommand : Command
 
             var files = RegimeDocument.ReadAll(parsed.GetValue(_folder));
             var country = parsed.GetRequiredValue(_country);
-            var file = files.FirstOrDefault(file => file.Country.Equals(country, StringComparison.OrdinalIgnoreCase))
+            var file = files.FirstOrDefault(file =>
+                file.Country.Equals(country, StringComparison.OrdinalIgnoreCase) || Path.GetFileNameWithoutExtension(file.Name).Equals(country, StringComparison.OrdinalIgnoreCase))
                 ?? throw CliException.Usage($"COUNTRY '{country}' has no rules; those that have are {string.Join(", ", files.Select(file => file.Country))}.");
             var show = new RegimeShow(file, day);
             if (IsJson(parsed))

@@ -10,7 +10,7 @@ namespace Lookup.Cli.Regimes;
 
 /// <summary>
 /// An expected answer: a question at a call time, the facts on record, and what must come of it. Question and facts are in the JSON
-/// form of lookup.v1; the number is that of the case and is put into each fact.
+/// form of lookup.v1; the number is that of the case and is put into each fact. A "note" says what the case is about and is not read.
 /// </summary>
 /// <param name="Id">Its name, unlike all others.</param>
 /// <param name="Place">File and line.</param>
@@ -48,7 +48,7 @@ internal sealed record ExpectedCase(
         new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowMultipleValues = true };
 
     private static readonly HashSet<string> Members =
-        ["id", "number", "callTime", "question", "facts", "snapshots", "isolated", "verdict", "reason", "regime", "layer", "lawAlone", "strict"];
+        ["id", "number", "callTime", "question", "facts", "snapshots", "isolated", "verdict", "reason", "regime", "layer", "lawAlone", "strict", "note"];
 
     public override string ToString() => Id;
 

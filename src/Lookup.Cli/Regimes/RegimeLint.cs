@@ -76,11 +76,6 @@ internal static partial class RegimeLint
                 {
                     findings.Add(new(true, $"{file.Name}.regimes[{i}].rules[{r}]", $"is never in force: {RegimeRow.Words((string?)rules[r]["from"], (string?)rules[r]["until"])} lies outside {row.Id}, {row.Period}"));
                 }
-
-                foreach (var group in RegimeDocument.Texts(rules[r], "exemptGroups").Where(group => !rules.Any(rule => RegimeDocument.Texts(rule, "groups").Contains(group))))
-                {
-                    findings.Add(new(false, $"{file.Name}.regimes[{i}].rules[{r}].exemptGroups", $"no rule of {row.Id} is about the product group \"{group}\" that is exempt here: calls about it meet no rule of this kind"));
-                }
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Output;
 using Spectre.Console;
@@ -120,7 +121,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         }
     }
 
-    private void WriteText(IAnsiConsole console, string name, JsonObject json, string indent)
+    private void WriteText(IAnsiConsole console, string name, JsonObject json, string indent, string? known = null)
     {
         var head = string.Join(", ", new[] { (string?)json["layer"], (string?)json["article"], Start(json) }.Where(part => !string.IsNullOrEmpty(part)));
         console.MarkupLine($"{indent}[bold]{SafeText.Escape(name)}[/]{(head.Length > 0 ? $" ({SafeText.Escape(head)})" : "")}{((string?)json["text"] is { } text ? ": " + SafeText.Escape(text) : "")}");
@@ -137,7 +138,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         {
             if (!Apart.Contains(member))
             {
-                Line(console, indent, Labels.GetValueOrDefault(member, Plain(member)), Value(value!));
+                Member(console, indent, Labels.GetValueOrDefault(member, Plain(member)), value!);
             }
         }
 
@@ -146,31 +147,13 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
             WriteDefaults(console, json, indent);
         }
 
-        foreach (var permit in RegimeDocument.Objects(json, "unless"))
+        // A source is told once for a rule and what stands under it.
+        var source = (string?)json["source"] ?? known;
+        if (source is not null && source != known)
         {
-            WriteText(console, "lifted by " + (string)permit["by"]!, permit, indent);
-        }
-
-        foreach (var limit in RegimeDocument.Objects(json, "limits"))
-        {
-            WriteText(console, "limited", limit, indent);
-        }
-
-        foreach (var effect in RegimeDocument.Objects(json, "effects"))
-        {
-            WriteText(console, "an entry", effect, indent);
-        }
-
-        if (json["snapshot"] is JsonObject snapshot)
-        {
-            WriteText(console, "the list", snapshot, indent);
-        }
-
-        if ((string?)json["source"] is { } key)
-        {
-            var source = file.Sources[key]!;
-            Line(console, indent, "source", $"{(string)source["title"]!}, {(string)source["url"]!}, last checked {(string)source["verified"]!}");
-            if ((string?)source["uncertain"] is { } doubt)
+            var about = file.Sources[source]!;
+            Line(console, indent, "source", $"{(string)about["title"]!}, {(string)about["url"]!}, last checked {(string)about["verified"]!}");
+            if ((string?)about["uncertain"] is { } doubt)
             {
                 Line(console, indent, "not certain", doubt);
             }
@@ -179,6 +162,26 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         if ((string?)json["uncertain"] is { } uncertain)
         {
             Line(console, indent, "not certain", uncertain);
+        }
+
+        foreach (var permit in RegimeDocument.Objects(json, "unless"))
+        {
+            WriteText(console, "lifted by " + (string)permit["by"]!, permit, indent, source);
+        }
+
+        foreach (var limit in RegimeDocument.Objects(json, "limits"))
+        {
+            WriteText(console, "limited", limit, indent, source);
+        }
+
+        foreach (var effect in RegimeDocument.Objects(json, "effects"))
+        {
+            WriteText(console, "an entry", effect, indent, source);
+        }
+
+        if (json["snapshot"] is JsonObject snapshot)
+        {
+            WriteText(console, "the list", snapshot, indent, source);
         }
     }
 
@@ -234,8 +237,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         JsonArray { Count: 0 } => "none",
         JsonArray items => string.Join(", ", items.Select(item => Value(item!))),
         JsonObject members => string.Join("; ", members.Select(member => $"{member.Key} {Value(member.Value!)}")),
-        _ when value.GetValueKind() == System.Text.Json.JsonValueKind.True => "yes",
-        _ => value.ToString().Replace('_', ' '),
+        _ => value.ToString(),
     };
 
     // "exemptAreas" as "exempt areas".
@@ -248,6 +250,18 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         }
 
         return words.ToString();
+    }
+
+    private static void Member(IAnsiConsole console, string indent, string name, JsonNode value)
+    {
+        if (value.GetValueKind() == JsonValueKind.True)
+        {
+            console.MarkupLine($"{indent}{SafeText.Escape(name)}");
+        }
+        else if (value.GetValueKind() != JsonValueKind.False)
+        {
+            Line(console, indent, name, Value(value));
+        }
     }
 
     private static void Line(IAnsiConsole console, string indent, string name, string text) =>
