@@ -21,7 +21,10 @@ internal sealed class QuestionOptions
         "--subscriber", "Who is called, as far as you know", Words.SubscriberTypes, "TYPE");
 
     private readonly Option<string?> _group = new("--group") { Description = "What is offered (product group).", HelpName = "NAME" };
-    private readonly Option<bool> _automated = new("--automated") { Description = "No human speaks." };
+    private readonly Option<string?> _mode = OptionParsing.Word(
+        "--mode", "How the call is dialled; not stated: taken as predictive", Words.DiallingModes, "MODE");
+
+    private readonly Option<bool> _automated = new("--automated") { Description = "No human speaks; the same as --mode no_human." };
     private readonly Option<bool> _withheld = new("--withheld") { Description = "The call would not show the caller's number." };
     private readonly Option<string?> _requestedAt = new("--requested-at")
     {
@@ -58,7 +61,7 @@ internal sealed class QuestionOptions
         _number = new NumberOptions(command, hasNumber);
         Option[] freshness = asksService ? [_exact, _token] : [];
         foreach (var option in (Option[])
-            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _automated, _withheld, _requestedAt, _at, _without, _strict, .. freshness])
+            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _mode, _automated, _withheld, _requestedAt, _at, _without, _strict, .. freshness])
         {
             command.Options.Add(option);
         }
@@ -85,13 +88,16 @@ internal sealed class QuestionOptions
             throw CliException.Usage($"--purpose is missing: {Words.Purposes.List}.");
         }
 
+        // An earlier service knows only the older of the two fields.
+        var mode = parsed.GetWord(_mode, Words.DiallingModes);
         return new Question
         {
             Organisation = parsed.GetRequiredValue(_organisation),
             Sector = parsed.GetWord(_sector, Words.Sectors),
             Purpose = purpose,
             Kind = kind,
-            Automated = parsed.GetValue(_automated),
+            Automated = parsed.GetValue(_automated) || mode == DiallingMode.NoHuman,
+            DiallingMode = mode,
             CallerNumberWithheld = parsed.GetValue(_withheld),
             ProductGroup = parsed.GetValue(_group) ?? "",
             Subscriber = parsed.GetWord(_subscriber, Words.SubscriberTypes),

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Options;
+using Lookup.Core.Decisions;
 using Lookup.Core.Receipts;
 using Spectre.Console;
 
@@ -44,7 +45,7 @@ internal static class ReceiptPrinter
         yield return ("at", Time(receipt.Time));
         yield return ("for a call at", Time(receipt.CallTime));
         yield return ("of", receipt.Organisation + (receipt.ProductGroup.Length > 0 ? ", offering " + receipt.ProductGroup : ""));
-        yield return ("purpose", $"{Words.Purposes.Of((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.Of((V1.CallKind)receipt.CallKind)} call{(receipt.Automated ? ", automated" : "")}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}");
+        yield return ("purpose", $"{Words.Purposes.Of((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.Of((V1.CallKind)receipt.CallKind)} call{Mode(receipt)}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}");
         if (receipt.AskedBy.Length > 0)
         {
             yield return ("asked by", receipt.AskedBy);
@@ -71,7 +72,8 @@ internal static class ReceiptPrinter
         ["call_kind"] = Words.CallKinds.Of((V1.CallKind)receipt.CallKind),
         ["subscriber"] = Words.SubscriberTypes.Of((V1.SubscriberType)receipt.Subscriber),
         ["sector"] = Words.Sectors.Of((V1.Sector)receipt.Sector),
-        ["automated"] = receipt.Automated,
+        ["automated"] = receipt.Mode == DiallingMode.NoHuman,
+        ["dialling_mode"] = Words.DiallingModes.Of((V1.DiallingMode)receipt.Mode),
         ["caller_number_withheld"] = receipt.CallerNumberWithheld,
         ["hypothetical"] = receipt.Hypothetical,
         ["asked_by"] = receipt.AskedBy,
@@ -83,6 +85,13 @@ internal static class ReceiptPrinter
         ["number_key"] = NumberKey(receipt),
         ["digest"] = Convert.ToHexStringLower(receipt.Digest.Span),
         ["count"] = receipt.Count,
+    };
+
+    private static string Mode(Receipt receipt) => receipt.Mode switch
+    {
+        DiallingMode.Unspecified => "",
+        DiallingMode.NoHuman => ", automated",
+        _ => $", {Words.DiallingModes.Of((V1.DiallingMode)receipt.Mode)} dialling",
     };
 
     private static string NumberKey(Receipt receipt)

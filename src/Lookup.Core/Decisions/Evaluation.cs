@@ -141,6 +141,12 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
+        if ((rule.Modes & (1 << (int)_q.Mode)) == 0)
+        {
+            Tell(rule, "does not apply", "Not for this way of dialling.");
+            return false;
+        }
+
         return true;
     }
 
@@ -154,8 +160,10 @@ internal ref partial struct Evaluation<TTrace>
             case RuleType.Withheld when _q.CallerNumberWithheld:
                 Forbid(rule, ReasonCode.CallerNumberWithheld, rule.Text, "The caller's number would not be shown.");
                 break;
-            case RuleType.Automated when _q.Automated:
-                ForbidUnless(rule, ReasonCode.AutomatedWithoutConsent, long.MinValue, "No human speaks.");
+            case RuleType.Automated:
+                ForbidUnless(
+                    rule, ReasonCode.AutomatedWithoutConsent, long.MinValue,
+                    _q.Mode == DiallingMode.NoHuman ? "No human speaks." : "A system dials.");
                 break;
             case RuleType.Banned when rule.RequestedDays > 0 && IsFreshRequest(rule):
                 Tell(rule, "lifted", Say("Asked for on {0}.", _q.RequestedAt));

@@ -32,6 +32,21 @@ public enum Sector : byte
     PressPublisher = 4,
 }
 
+/// <summary>How a call is dialled, from the least to the most automated. The values are those of lookup.v1.DiallingMode.</summary>
+public enum DiallingMode : byte
+{
+    /// <summary>Not stated; taken as predictive, as policy.</summary>
+    Unspecified = 0,
+    /// <summary>A person dials or taps each number.</summary>
+    Manual = 1,
+    /// <summary>A person releases each call.</summary>
+    Preview = 2,
+    /// <summary>A system selects the numbers and dials them.</summary>
+    Predictive = 3,
+    /// <summary>No human speaks.</summary>
+    NoHuman = 4,
+}
+
 /// <summary>Layers of rules. The values are those of lookup.v1.Layer.</summary>
 public enum Layer : byte
 {
@@ -104,8 +119,8 @@ public readonly record struct Question
     /// <summary>Kind of the call.</summary>
     public CallKind Kind { get; init; }
 
-    /// <summary>No human speaks.</summary>
-    public bool Automated { get; init; }
+    /// <summary>How the call is dialled.</summary>
+    public DiallingMode Mode { get; init; }
 
     /// <summary>The caller's number is not shown.</summary>
     public bool CallerNumberWithheld { get; init; }

@@ -47,6 +47,8 @@ public enum NumberFault : byte
     Ambiguous,
     /// <summary>A pattern for many numbers: 202*.</summary>
     Pattern,
+    /// <summary>A date: 03.12.2024.</summary>
+    Date,
 }
 
 /// <summary>Words for <see cref="NumberFault"/>.</summary>
@@ -81,6 +83,7 @@ public static class NumberFaults
             "This is not a number of the region, but it is one of another country; write + before its calling code.",
         NumberFault.Ambiguous => "Two numbers of the region can be meant; write it with + or with the 0 that is dialled within the country.",
         NumberFault.Pattern => "A pattern cannot be recorded or checked; give each number on a line of its own.",
+        NumberFault.Date => "This is a date, not a number; check which column holds the numbers.",
         _ => throw new UnreachableException(),
     };
 }

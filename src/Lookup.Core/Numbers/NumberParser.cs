@@ -6,6 +6,7 @@
 // an objection, or permits a call to somebody else. So a text is refused
 //
 // - that holds anything else (letters: vanity numbers, extensions, remarks),
+// - that is a date,
 // - that holds more than one number: decimals of a spreadsheet (.0), a second ending (/8, (2)), a calling code twice; in countries
 //   whose numbers have several lengths these digits would make another number, which exists,
 // - that fits two numbers: without plus and trunk 0, digits can be the region's or begin with a calling code. Of two numbers
@@ -128,9 +129,18 @@ public sealed class NumberParser
         var ofRegion = withPlus && NumberPlan.CallingCodeOf(international) == code;
         if (TryLibrary(digits, region, out number, out fault, form: !withPlus))
         {
+            // 447400123456 and 04917012345678 in Germany: its plan allows both, but no line has so many digits.
+            if (digits.Length > LongestLine && withPlus && !ofRegion)
+                return Refuse(NumberFault.ForeignWithoutPlus, out number, out fault);
+            if (digits.Length > LongestLine + 1 && digits[0] == '0' && PhoneNumber.TryParse($"+{digits.AsSpan(1)}", out var behindZero, out _)
+                && behindZero != number && NumberPlan.CallingCodeOf(behindZero) == code)
+            {
+                return Refuse(NumberFault.Ambiguous, out number, out fault);
+            }
+
             if (!ofRegion || number == international)
                 return true;
-            // 4917012345678: a German mobile number. Germany's plan allows an area code 4917 too, but no line has so many digits.
+            // 4917012345678: a German mobile number, although the plan has an area code 4917 too.
             if (digits.Length <= LongestLine)
                 return Refuse(NumberFault.Ambiguous, out number, out fault);
         }
@@ -259,8 +269,11 @@ public sealed class NumberParser
         if (groups.Length < 2)
             return NumberFault.None;
 
+        if (IsDate(text))
+            return NumberFault.Date;
         var dots = 0;
         var slash = 0;
+        var slashes = 0;
         for (var i = 1; i < groups.Length; i++)
         {
             if (groups[i].Before == NumberText.Separator.LineBreak)
@@ -268,7 +281,7 @@ public sealed class NumberParser
             if (groups[i].Before == NumberText.Separator.Dot)
                 dots++;
             if (groups[i].Before == NumberText.Separator.Slash)
-                slash = i;
+                (slash, slashes) = (i, slashes + 1);
         }
 
         var last = groups[^1];
@@ -281,10 +294,35 @@ public sealed class NumberParser
 
         if (last.Parentheses != 0 && last.Parentheses != groups[0].Parentheses)
             return NumberFault.SecondNumber;
-        if (slash > 0 && (text.Digits.Length - groups[slash].Start <= 2 || IsNumber(text, groups[slash].Start, region)))
+        // 01/23/45/67/89: slashes all the way are separators.
+        if (slash > 0 && ((slashes == 1 && text.Digits.Length - groups[slash].Start <= 2) || IsNumber(text, groups[slash].Start, region)))
             return NumberFault.SecondNumber;
         return last.Before == NumberText.Separator.Hyphen && ending.Length == 1 && IsNumber(text, last.Start, region)
             && !HasDirectDial(text, last.Start, region) ? NumberFault.SecondNumber : NumberFault.None;
+    }
+
+    // 03.12.2024, 2024-03-12: a cell of another column. Where numbers have many lengths, its digits are a number.
+    private static bool IsDate(in NumberText text)
+    {
+        var groups = text.Groups;
+        if (groups.Length != 3 || groups[1].Before != groups[2].Before
+            || groups[1].Before is not (NumberText.Separator.Dot or NumberText.Separator.Slash or NumberText.Separator.Hyphen))
+        {
+            return false;
+        }
+
+        var first = text.DigitsOf(0);
+        var second = text.DigitsOf(1);
+        var third = text.DigitsOf(2);
+        return (IsYear(first) && IsDayAndMonth(second, third)) || (IsYear(third) && IsDayAndMonth(first, second));
+
+        static bool IsYear(ReadOnlySpan<char> digits) => digits.Length == 4 && (digits.StartsWith("19") || digits.StartsWith("20"));
+
+        static bool IsDayAndMonth(ReadOnlySpan<char> one, ReadOnlySpan<char> other) =>
+            one.Length <= 2 && other.Length <= 2
+            && byte.TryParse(one, NumberStyles.None, CultureInfo.InvariantCulture, out var a)
+            && byte.TryParse(other, NumberStyles.None, CultureInfo.InvariantCulture, out var b)
+            && a is >= 1 and <= 31 && b is >= 1 and <= 31 && Math.Min(a, b) <= 12;
     }
 
     private bool IsNumber(in NumberText text, int end, string? region) => TryDigits(text.Digits[..end], region, out _, out _);

@@ -10,6 +10,7 @@ namespace Lookup.Core.Numbers;
 internal ref struct NumberText
 {
     private const char LeftToRightMark = '\u200E';
+    private const char RightToLeftOverride = '\u202E';
     private const char SoftHyphen = '\u00AD';
 
     // As VALID_PUNCTUATION of libphonenumber, without its x, which is more often an extension or a wildcard.
@@ -110,10 +111,10 @@ internal ref struct NumberText
         : Hyphens.Contains(c) || CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.DashPunctuation ? Separator.Hyphen
         : Separator.None;
 
-    // Marks of writing direction and joiners come along when numbers are copied from pages.
+    // Marks of writing direction and joiners come along when numbers are copied from pages. One of them shows the digits in reverse.
     private static bool IsInvisible(char c) =>
-        c == SoftHyphen || (c >= LeftToRightMark && CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.Format)
-        || c is '\u200B' or '\u200C' or '\u200D';
+        c != RightToLeftOverride && (c == SoftHyphen || (c >= LeftToRightMark && CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.Format)
+        || c is '\u200B' or '\u200C' or '\u200D');
 
     // The reason that helps most: what spreadsheets and dialers write has a name of its own.
     private static NumberFault FaultOf(ReadOnlySpan<char> text, char c) =>

@@ -27,8 +27,8 @@ public sealed record Receipt
     /// <summary>The request supposed another time or other rules; no permission to call.</summary>
     public bool Hypothetical { get; init; }
 
-    /// <summary>The question said that no human speaks.</summary>
-    public bool Automated { get; init; }
+    /// <summary>How the call would be dialled, as the question said.</summary>
+    public DiallingMode Mode { get; init; }
 
     /// <summary>The question said that the caller's number is not shown.</summary>
     public bool CallerNumberWithheld { get; init; }

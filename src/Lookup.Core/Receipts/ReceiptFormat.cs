@@ -1,7 +1,8 @@
 // For: the one byte form of a receipt, which is what the log hashes. Whatever is not exactly this form is refused, so two
 // different byte strings never read as the same receipt.
 //
-// Big-endian. 4 "LRC1", 1 kind, 1 flags (1 hypothetical, 2 automated, 4 caller's number withheld), 1 verdict, 1 purpose,
+// Big-endian. 4 "LRC1", 1 kind, 1 flags (1 hypothetical, 2 no human speaks, 4 caller's number withheld; 8 and 16: dialling
+// mode, 0 where it was not stated or no human speaks), 1 verdict, 1 purpose,
 // 1 kind of call, 1 subscriber, 1 sector, 8 time, 8 call time, 4 age, 2 partition + 1, 8 version, 16 number key, 32 digest,
 // 8 count; then five texts, each a byte of length and UTF-8: asked by, organisation, product group, regime, its version;
 // then a byte of count and a byte for each reason.
@@ -29,8 +30,10 @@ public static class ReceiptFormat
     public const int MaxSize = FixedSize + (Texts * (1 + MaxText)) + 1 + Decision.MaxReasons;
 
     private const byte HypotheticalFlag = 1;
-    private const byte AutomatedFlag = 2;
+    private const byte NoHumanFlag = 2;
     private const byte WithheldFlag = 4;
+    private const int ModeShift = 3;
+    private const byte ModeMask = 3 << ModeShift;
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -54,8 +57,8 @@ public static class ReceiptFormat
         ArgumentOutOfRangeException.ThrowIfNotEqual(receipt.Digest.Length, FactsDigest.Size, nameof(receipt));
         Magic.CopyTo(to);
         to[4] = (byte)receipt.Kind;
-        to[5] = (byte)((receipt.Hypothetical ? HypotheticalFlag : 0) | (receipt.Automated ? AutomatedFlag : 0)
-            | (receipt.CallerNumberWithheld ? WithheldFlag : 0));
+        to[5] = (byte)((receipt.Hypothetical ? HypotheticalFlag : 0) | (receipt.CallerNumberWithheld ? WithheldFlag : 0)
+            | (receipt.Mode == DiallingMode.NoHuman ? NoHumanFlag : (int)receipt.Mode << ModeShift));
         to[6] = (byte)receipt.Verdict;
         to[7] = (byte)receipt.Purpose;
         to[8] = (byte)receipt.CallKind;
@@ -105,9 +108,14 @@ public static class ReceiptFormat
         }
 
         var flags = from[5];
-        if (flags > (HypotheticalFlag | AutomatedFlag | WithheldFlag))
+        if ((flags & ~(HypotheticalFlag | NoHumanFlag | WithheldFlag | ModeMask)) != 0)
         {
             throw Bad(5, "an unknown flag is set");
+        }
+
+        if ((flags & NoHumanFlag) != 0 && (flags & ModeMask) != 0)
+        {
+            throw Bad(5, "two dialling modes are set");
         }
 
         var partition = BinaryPrimitives.ReadUInt16BigEndian(from[31..]) - 1;
@@ -128,7 +136,7 @@ public static class ReceiptFormat
         {
             Kind = Known((ReceiptKind)from[4], 4),
             Hypothetical = (flags & HypotheticalFlag) != 0,
-            Automated = (flags & AutomatedFlag) != 0,
+            Mode = (flags & NoHumanFlag) != 0 ? DiallingMode.NoHuman : (DiallingMode)((flags & ModeMask) >> ModeShift),
             CallerNumberWithheld = (flags & WithheldFlag) != 0,
             Verdict = Known((Verdict)from[6], 6),
             Purpose = Known((Purpose)from[7], 7),

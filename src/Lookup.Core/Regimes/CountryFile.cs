@@ -276,10 +276,5 @@ internal sealed class CountryFile
                 json.Fault($"regimes[{i}]", "must end after it begins, and begin when the one before it has ended");
             }
         }
-
-        if (_faults.Count == 0 && Regimes.Any(r => r.Rules.Length > RegimeSet.MaxRules))
-        {
-            json.Fault("regimes", $"a regime may hold {RegimeSet.MaxRules} rules at most");
-        }
     }
 }

@@ -307,11 +307,20 @@ public sealed class RegimeSet : IRegisterCatalog
             }
 
             active.Add(compiled);
+            if (WhereModeIsNotStated(compiled) is { } twin)
+            {
+                active.Add(twin);
+            }
         }
 
         if (registers.Count > Decider.RegisterSlots)
         {
             throw new RegimeException([$"{file.Country}: {id} asks more than {Decider.RegisterSlots} registers"]);
+        }
+
+        if (active.Count > MaxRules)
+        {
+            throw new RegimeException([$"{file.Country}: {id} has {active.Count} rules at work at one time; at most {MaxRules} are possible"]);
         }
 
         return new Rules
@@ -329,6 +338,23 @@ public sealed class RegimeSet : IRegisterCatalog
             Registers = [.. registers],
         };
     }
+
+    /// <summary>
+    /// What a rule for some dialling modes says of a call whose mode is not stated: that it is taken as predictive, which no
+    /// law says, so as policy. Null where the rule does not bind those, or binds every call.
+    /// </summary>
+    private static Rule? WhereModeIsNotStated(Rule rule) =>
+        rule.Modes == -1 || (rule.Modes & (1 << (int)DiallingMode.Predictive)) == 0
+            ? null
+            : rule with
+            {
+                Modes = 1 << (int)DiallingMode.Unspecified,
+                Text = rule.Text with
+                {
+                    Layer = (Layer)Math.Max((int)rule.Text.Layer, (int)Layer.Policy),
+                    Text = rule.Text.Text + " How the call is dialled was not stated, so it is taken as dialled by a system.",
+                },
+            };
 
     internal static uint SlotsOf(Rule rule)
     {

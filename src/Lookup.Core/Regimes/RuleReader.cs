@@ -43,6 +43,14 @@ internal sealed class RuleReader(
         ["research"] = 1 << (int)CallKind.Research,
     };
 
+    private static readonly Dictionary<string, int> ModeSets = new()
+    {
+        ["manual"] = 1 << (int)DiallingMode.Manual,
+        ["preview"] = 1 << (int)DiallingMode.Preview,
+        ["predictive"] = 1 << (int)DiallingMode.Predictive,
+        ["no_human"] = 1 << (int)DiallingMode.NoHuman,
+    };
+
     private static readonly Dictionary<string, int> SectorSets = new()
     {
         ["other"] = 1 << (int)Sector.Other,
@@ -102,6 +110,7 @@ internal sealed class RuleReader(
             Kinds = json.Set("kinds", KindSets, 1 << (int)CallKind.Marketing),
             Purposes = json.Set("purposes", PurposeSets) & ~json.Set("exemptPurposes", PurposeSets, 0),
             Sectors = json.Set("sectors", SectorSets) & ~json.Set("exemptSectors", SectorSets, 0),
+            Modes = ReadModes(json, type),
             Groups = [.. json.Texts("groups")],
             ExemptGroups = [.. json.Texts("exemptGroups")],
             Unless = [.. json.Objects("unless").Select(p => ReadPermit(p, text))],
@@ -122,6 +131,20 @@ internal sealed class RuleReader(
 
         json.Done();
         return rule;
+    }
+
+    // A rule that binds a mode binds those that are more automated too, so a more automated call is never permitted more.
+    private static int ReadModes(JsonFields json, RuleType type)
+    {
+        const int NoHuman = 1 << (int)DiallingMode.NoHuman;
+        const int All = NoHuman | (NoHuman - 2);
+        var modes = json.Set("modes", ModeSets, type == RuleType.Automated ? NoHuman : All);
+        if (modes == 0 || modes != (All & -(modes & -modes)))
+        {
+            json.Fault("modes", "must name a mode and, with it, each that is more automated; the order is manual, preview, predictive, no_human");
+        }
+
+        return modes == All ? -1 : modes;
     }
 
     private Rule ReadRegister(Rule rule, JsonFields json)

@@ -74,6 +74,9 @@ internal sealed record Rule
     internal int Kinds { get; init; } = 1 << (int)CallKind.Marketing;
     internal int Purposes { get; init; } = -1;
     internal int Sectors { get; init; } = -1;
+
+    // Bits by dialling mode; that of Unspecified is set where every mode is, and in what stands in for a mode that is not stated.
+    internal int Modes { get; init; } = -1;
     internal string[] Groups { get; init; } = [];
     internal string[] ExemptGroups { get; init; } = [];
     internal Permit[] Unless { get; init; } = [];

@@ -46,6 +46,13 @@ internal static class QuestionMapping
         FieldFaults.CheckEnum((int)source.Purpose, (int)V1.Purpose.Service, "question.purpose", ref faults);
         FieldFaults.CheckEnum((int)source.Kind, (int)V1.CallKind.Research, "question.kind", ref faults);
         FieldFaults.CheckEnum((int)source.Subscriber, (int)V1.SubscriberType.LegalPerson, "question.subscriber", ref faults);
+        FieldFaults.CheckEnum((int)source.DiallingMode, (int)V1.DiallingMode.NoHuman, "question.dialling_mode", ref faults);
+        if (source.Automated && source.DiallingMode is not (V1.DiallingMode.Unspecified or V1.DiallingMode.NoHuman))
+        {
+            FieldFaults.Add(ref faults, "question.automated", "Contradicts question.dialling_mode: clear it, or set DIALLING_MODE_NO_HUMAN.");
+            FieldFaults.Add(ref faults, "question.dialling_mode", "Contradicts question.automated, which means DIALLING_MODE_NO_HUMAN.");
+        }
+
         var kind = source.Kind == V1.CallKind.Unspecified ? CallKind.Marketing : (CallKind)source.Kind;
         if (source.Purpose == V1.Purpose.Unspecified && kind == CallKind.Marketing)
         {
@@ -72,7 +79,7 @@ internal static class QuestionMapping
             Sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector,
             Purpose = source.Purpose == V1.Purpose.Unspecified ? PurposeOf(kind) : (Purpose)source.Purpose,
             Kind = kind,
-            Automated = source.Automated,
+            Mode = source.Automated ? DiallingMode.NoHuman : (DiallingMode)source.DiallingMode,
             CallerNumberWithheld = source.CallerNumberWithheld,
             Subscriber = (SubscriberType)source.Subscriber,
             RequestedAt = requestedAt,

@@ -51,7 +51,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
         return Append(wantsContent, new Receipt
         {
             Hypothetical = hypothetical,
-            Automated = question.Automated,
+            Mode = question.Mode,
             CallerNumberWithheld = question.CallerNumberWithheld,
             Verdict = decision.Verdict,
             Purpose = question.Purpose,
@@ -83,7 +83,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
         {
             Kind = ReceiptKind.List,
             Hypothetical = list.Hypothetical,
-            Automated = question.Automated,
+            Mode = question.Mode,
             CallerNumberWithheld = question.CallerNumberWithheld,
             Purpose = question.Purpose,
             CallKind = question.Kind,

@@ -13,6 +13,7 @@ public sealed class DeciderPropertyTests
         "+31612345678", "+4915112345678", "+33612345678", "+919812345678", "+32470123456", "+393471234567", "+34612345678", "+34928123456",
         "+447400123456", "+442071234567", "+441315550123", "+442890123456",
         "+12125550123", "+13055550123", "+12035550123", "+12155550123", "+12015550123", "+14015550123", "+14055550123", "+12145550123",
+        "+14105550123", "+12065550123",
     ];
 
     // None, one that no rule names, and some that rules name.
@@ -53,7 +54,7 @@ public sealed class DeciderPropertyTests
         from sector in Gen.Int[0, 4]
         from subscriber in Gen.Int[0, 3]
         from grouped in Gen.Int[0, Groups.Length - 1]
-        from automated in Gen.Int[0, 9]
+        from mode in Gen.Int[0, 4]
         from withheld in Gen.Int[0, 9]
         from requested in Gen.Long[0, 20L * 86_400_000]
         select new Func<Situation>(() =>
@@ -65,7 +66,7 @@ public sealed class DeciderPropertyTests
                 Sector = (Sector)sector,
                 Subscriber = (SubscriberType)subscriber,
                 Group = Groups[grouped],
-                Automated = automated == 0,
+                Mode = (DiallingMode)mode,
                 Withheld = withheld == 0,
                 RequestedAt = requested % 3 == 0 ? 0 : at - requested,
             };
@@ -167,6 +168,25 @@ public sealed class DeciderPropertyTests
             iter: 20_000);
 
     [Fact]
+    public void Mode_MoreAutomated_NeverPermitsMore() =>
+        Gen.Select(GenSituation, Gen.Int[1, 4], Gen.Int[1, 4], Gen.Bool.Select(law => law ? Layers.Law : Layers.Default)).Sample(
+            (make, one, other, layers) =>
+                VerdictWith(make, (DiallingMode)Math.Max(one, other), layers) != Verdict.Allow
+                || VerdictWith(make, (DiallingMode)Math.Min(one, other), layers) == Verdict.Allow,
+            iter: 20_000);
+
+    // Without the layer of policy a mode that is not stated counts as the least automated one.
+    [Fact]
+    public void Mode_NotStated_NeverPermitsMoreThanAPersonOrADialer() =>
+        GenSituation.Sample(
+            make =>
+                (VerdictWith(make, DiallingMode.Unspecified, Layers.Default) != Verdict.Allow
+                    || VerdictWith(make, DiallingMode.Predictive, Layers.Default) == Verdict.Allow)
+                && (VerdictWith(make, DiallingMode.Unspecified, Layers.Law) != Verdict.Allow
+                    || VerdictWith(make, DiallingMode.Manual, Layers.Law) == Verdict.Allow),
+            iter: 20_000);
+
+    [Fact]
     public void NextPermitted_Asked_IsPermitted() =>
         GenSituation.Sample(
             make =>
@@ -187,6 +207,13 @@ public sealed class DeciderPropertyTests
                     ReasonCode.OutsideHours or ReasonCode.Holiday);
             },
             iter: 20_000);
+
+    private static Verdict VerdictWith(Func<Situation> make, DiallingMode mode, Layers layers)
+    {
+        var situation = make();
+        (situation.Mode, situation.Layers) = (mode, layers);
+        return situation.Decide().Verdict;
+    }
 
     private static (FactKind, byte, ulong, FactEntry) Fact(FactKind kind, byte detail, int scope, FactEntry entry) => kind switch
     {

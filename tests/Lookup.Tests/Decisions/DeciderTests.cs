@@ -196,7 +196,21 @@ public sealed class DeciderTests
     {
         // 08:30 in New York is 07:30 in Chicago; area code 850 lies in both zones.
         Expect(new Situation("+18502345678", "2025-03-11T08:30:00-04:00"), Verdict.Deny, ReasonCode.OutsideHours);
-        Expect(new Situation("+13055550123", "2025-03-11T08:30:00-04:00"), Verdict.Allow, ReasonCode.NothingForbids);
+        Expect(new Situation("+13055550123", "2025-03-11T08:30:00-04:00") { Mode = DiallingMode.Manual }, Verdict.Allow, ReasonCode.NothingForbids);
+    }
+
+    [Theory]
+    [InlineData(DiallingMode.Manual, Verdict.Allow, ReasonCode.NothingForbids, Layer.Law)]
+    [InlineData(DiallingMode.Preview, Verdict.Deny, ReasonCode.AutomatedWithoutConsent, Layer.Policy)]
+    [InlineData(DiallingMode.Predictive, Verdict.Deny, ReasonCode.AutomatedWithoutConsent, Layer.Law)]
+    [InlineData(DiallingMode.NoHuman, Verdict.Deny, ReasonCode.AutomatedWithoutConsent, Layer.Law)]
+    [InlineData(DiallingMode.Unspecified, Verdict.Deny, ReasonCode.AutomatedWithoutConsent, Layer.Policy)]
+    public void Mode_InOklahoma_BindsWhatASystemDials(DiallingMode mode, Verdict verdict, ReasonCode code, Layer layer)
+    {
+        var decision = new Situation("+14055550123", "2026-12-01T14:00:00-06:00") { Mode = mode }.Decide();
+        Assert.Equal((verdict, code, layer), (decision.Verdict, decision.Primary, decision.ReasonAt(0).Text.Layer));
+        Assert.Equal(
+            mode == DiallingMode.Unspecified, decision.ReasonAt(0).Text.Text.Contains("was not stated", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -229,7 +243,7 @@ public sealed class DeciderTests
     [Fact]
     public void Attempts_ThreeOnAnotherSubject_DoNotCountInFlorida()
     {
-        var situation = new Situation("+13055550123", "2025-03-11T14:00:00-04:00") { Group = "energy" };
+        var situation = new Situation("+13055550123", "2025-03-11T14:00:00-04:00") { Group = "energy", Mode = DiallingMode.Preview };
         foreach (var hour in new[] { "09", "10", "11" })
         {
             situation.Attempt($"2025-03-11T{hour}:00:00-04:00", "insurance");

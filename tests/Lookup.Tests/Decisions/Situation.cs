@@ -43,7 +43,7 @@ internal sealed class Situation
 
     internal OwnRules? Own { get; set; }
 
-    internal bool Automated { get; set; }
+    internal DiallingMode Mode { get; set; }
 
     internal bool Withheld { get; set; }
 
@@ -64,7 +64,7 @@ internal sealed class Situation
         Kind = Kind,
         Sector = Sector,
         Subscriber = Subscriber,
-        Automated = Automated,
+        Mode = Mode,
         CallerNumberWithheld = Withheld,
         RequestedAt = RequestedAt,
         Layers = Layers,

@@ -19,7 +19,7 @@ public class ReceiptProofTests
         from times in Gen.Select(Gen.Long, Gen.Long, Gen.UInt)
         from store in Gen.Select(Gen.Int[-1, 255], Gen.ULong)
         from texts in Gen.String[0, 60].Where(t => !t.Any(char.IsSurrogate)).Array[5]
-        from flags in Gen.Select(Gen.Bool, Gen.Bool, Gen.Bool)
+        from flags in Gen.Select(Gen.Bool, Gen.Enum<DiallingMode>(), Gen.Bool)
         from kinds in Gen.Select(Gen.Enum<Verdict>(), Gen.Enum<Purpose>(), Gen.Enum<CallKind>(), Gen.Enum<SubscriberType>())
         from reasons in Gen.Enum<ReasonCode>().Array[0, Decision.MaxReasons]
         from digest in Gen.Byte.Array[FactsDigest.Size]
@@ -37,7 +37,7 @@ public class ReceiptProofTests
             Regime = texts[3],
             RegimeVersion = texts[4],
             Hypothetical = flags.Item1,
-            Automated = flags.Item2,
+            Mode = flags.Item2,
             CallerNumberWithheld = flags.Item3,
             Verdict = kinds.Item1,
             Purpose = kinds.Item2,
@@ -55,8 +55,8 @@ public class ReceiptProofTests
             var read = ReceiptFormat.Read(bytes);
             Assert.Equal(bytes, ReceiptFormat.Write(read));
             Assert.Equal(
-                (receipt.Organisation, receipt.Number, receipt.Partition, receipt.Verdict, receipt.CallTime),
-                (read.Organisation, read.Number, read.Partition, read.Verdict, read.CallTime));
+                (receipt.Organisation, receipt.Number, receipt.Partition, receipt.Verdict, receipt.CallTime, receipt.Mode),
+                (read.Organisation, read.Number, read.Partition, read.Verdict, read.CallTime, read.Mode));
             Assert.Equal(receipt.Reasons.ToArray(), read.Reasons.ToArray());
         });
 

@@ -90,6 +90,9 @@ public sealed class RegimeSetTests
     [Theory]
     [InlineData("""{ "rule": "hours", "layer": "law", "article": "1", "source": "act", "text": "t", "windows": { "mon-sun": ["09:00-20:00"], "eve": [] } }""", "windows: eve is the day before a holiday")]
     [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "exemptAreas": ["nowhere"] }""", "rules: \"nowhere\" is not defined under areas")]
+    [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["predictive"] }""", "modes: must name a mode and, with it")]
+    [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["preview", "no_human"] }""", "modes: must name a mode and, with it")]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": [] }""", "modes: must name a mode and, with it")]
     public void Load_RuleThatNamesWhatIsNotThere_IsAFault(string rule, string fault)
     {
         var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(rule))));
