@@ -69,6 +69,12 @@ internal static class DecisionPrinter
 
     public static string Time(Timestamp time) => TimeText.Format(time.ToDateTimeOffset());
 
+    /// <summary>A time as the place of the called number has it, with its zone; in UTC where the zone is not known here.</summary>
+    public static string Time(Timestamp time, string zone) =>
+        zone.Length > 0 && TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var known)
+            ? $"{TimeText.Format(TimeZoneInfo.ConvertTime(time.ToDateTimeOffset(), known))} ({zone})"
+            : Time(time);
+
     private static string Outcome(string outcome) => outcome switch
     {
         "forbids" => "[red]forbids[/]",
@@ -76,18 +82,12 @@ internal static class DecisionPrinter
         _ => SafeText.Escape(outcome),
     };
 
-    // People read the time of the place that is called; where its zone is not known here, UTC.
     private static void Line(IAnsiConsole console, string name, Timestamp? time, string zone)
     {
-        if (time is null)
+        if (time is not null)
         {
-            return;
+            Line(console, name, Time(time, zone));
         }
-
-        var text = zone.Length > 0 && TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var known)
-            ? $"{TimeText.Format(TimeZoneInfo.ConvertTime(time.ToDateTimeOffset(), known))} ({zone})"
-            : Time(time);
-        Line(console, name, text);
     }
 
     private static void Line(IAnsiConsole console, string name, string text) =>

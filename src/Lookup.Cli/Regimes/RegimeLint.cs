@@ -94,7 +94,7 @@ internal static partial class RegimeLint
         {
             if (!asked.Contains((string)register["name"]!))
             {
-                findings.Add(new(false, $"{file.Name}.registers[{i}]", $"no rule asks the register \"{(string)register["name"]!}\": whoever is on it is called"));
+                findings.Add(new(false, $"{file.Name}.registers[{i}]", $"no rule asks the register \"{(string)register["name"]!}\": its subscribers are called"));
             }
         }
     }

@@ -147,7 +147,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
             WriteDefaults(console, json, indent);
         }
 
-        // A source is told once for a rule and what stands under it.
+        // The source of a rule holds for what is below it too, so it is shown once.
         var source = (string?)json["source"] ?? known;
         if (source is not null && source != known)
         {
