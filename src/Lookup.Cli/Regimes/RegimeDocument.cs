@@ -63,7 +63,7 @@ internal sealed class RegimeDocument
 
     /// <summary>Keys of the sources that the texts within a node name.</summary>
     public static IEnumerable<string> SourcesIn(JsonNode node) =>
-        AllObjects(node).Where(json => json.ContainsKey("article") && json["source"] is JsonValue).Select(json => (string)json["source"]!).Distinct();
+        AllObjects(node).Where(json => json["source"] is JsonValue).Select(json => (string)json["source"]!).Distinct();
 
     /// <summary>The day on which a source was last checked.</summary>
     public DateOnly VerifiedOn(string source) =>

@@ -104,6 +104,11 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
             }
         }
 
+        if (json["reassigned"] is JsonObject reassigned)
+        {
+            WriteText(console, "what was recorded before the number was reassigned", reassigned, "  ");
+        }
+
         WriteText(console, "permitted: what no rule forbids", json["otherwise"]!.AsObject(), "  ");
         foreach (var range in RegimeDocument.Objects(file.Json, "ranges"))
         {
@@ -113,6 +118,19 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         foreach (var register in Registers())
         {
             Line(console, "  ", "register", $"{(string)register["name"]!}: {(string)register["title"]!}");
+        }
+
+        if (file.Json["calendars"] is JsonObject calendars)
+        {
+            foreach (var (name, days) in calendars)
+            {
+                Line(console, "  ", $"calendar {name}", Value(days!));
+            }
+        }
+
+        foreach (var decreed in RegimeDocument.Objects(file.Json, "decreed"))
+        {
+            Line(console, "  ", "decreed day", Value(decreed));
         }
 
         if (Groups() is { Count: > 0 } groups)
