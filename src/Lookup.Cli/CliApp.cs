@@ -14,6 +14,8 @@ internal static class CliApp
     /// <summary>Runs a command line; returns its exit code, see <see cref="ExitCodes"/>.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Shell shell, CancellationToken ct)
     {
+        // "lookup help check", as many other tools have it.
+        arguments = arguments is ["help", ..] ? [.. arguments.Skip(1), "--help"] : arguments;
         var parsed = Build(shell).Parse(arguments);
         if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0 && parsed.Errors.Count > 0 && parsed.Action is not ExamplesHelp)
         {

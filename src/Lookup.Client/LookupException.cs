@@ -10,6 +10,9 @@ namespace Lookup.Client;
 /// </summary>
 public class LookupException : Exception
 {
+    // HTTP_1_1_REQUIRED of RFC 9113.
+    private const long Http11Required = 0xd;
+
     private LookupException(StatusCode status, string message, IReadOnlyList<FieldError> fields, TimeSpan? retryAfter, Exception? inner)
         : base(message, inner)
     {
@@ -47,10 +50,13 @@ public class LookupException : Exception
             .ToList() ?? [];
         var retryAfter = Durations.Pause(details?.GetDetail<RetryInfo>()?.RetryDelay);
         var unreachable = exception.StatusCode == StatusCode.Unavailable && details is null && exception.Status.DebugException is not null;
+        var cause = exception.Status.DebugException?.GetBaseException();
         var message = exception.StatusCode switch
         {
-            _ when exception.Status.DebugException?.GetBaseException() is AuthenticationException =>
-                $"The certificate of the service at {address} is not trusted, or the connection is no TLS; name its authority.",
+            _ when cause is AuthenticationException => $"The certificate of the service at {address} is not trusted, or the service has no TLS there.",
+            _ when cause is HttpProtocolException { ErrorCode: Http11Required } => $"The service at {address} takes JSON over HTTP/1.1 there: name its port for gRPC.",
+            _ when unreachable && cause is HttpRequestException or IOException && address.Scheme == Uri.UriSchemeHttp =>
+                $"The service at {address} ended the connection without an answer; the address of one with TLS begins with https://.",
             _ when unreachable => $"There is no service at {address}.",
             StatusCode.DeadlineExceeded => $"The service at {address} did not answer in time.",
             _ when exception.Status.Detail.Length > 0 => exception.Status.Detail,

@@ -221,6 +221,7 @@ internal sealed class DataFolder : IDisposable
         (_, Errors.Full) => $"The disk of the data folder {full} is full: free some space, then start again.",
         (_, Errors.TooManyFiles) => $"The data folder {full} cannot be opened, because this process has as many files open as it may: raise the limit (ulimit -n), then start again.",
         (UnauthorizedAccessException, _) => $"The data folder {full} cannot be written by the user {Environment.UserName}: change its owner or its rights, or name another folder.",
+        (FileNotFoundException or DirectoryNotFoundException, _) => $"The data folder {full} cannot be made there: name another place.",
         (_, Errors.WouldBlock) => InUse(full),
         _ when OperatingSystem.IsWindows() => InUse(full),
         _ => $"The data folder {full} cannot be used: {e.Message}",

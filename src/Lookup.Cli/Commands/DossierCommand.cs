@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Grpc.Core;
 using Lookup.Cli.Dossiers;
 using Lookup.Cli.Hosting;
@@ -67,7 +68,15 @@ internal sealed class DossierCommand : CliCommand
         var receipts = new List<(string, Core.Receipts.Receipt)>();
         if (!await AddAsync(client, facts.Number, receipts, ct))
         {
-            Shell.ErrorConsole.MarkupLine($"[yellow]{SafeText.Escape(client.Address.ToString())} keeps no receipts: the dossier has facts alone.[/]");
+            var note = $"{client.Address} keeps no receipts: the dossier has facts alone.";
+            if (IsJson(parsed))
+            {
+                Shell.Error.WriteLine(new JsonObject { ["note"] = note }.ToJsonString(JsonText.Options));
+            }
+            else
+            {
+                Shell.ErrorConsole.MarkupLine($"[yellow]{SafeText.Escape(note)}[/]");
+            }
         }
 
         foreach (var address in parsed.GetRequiredValue(_also))

@@ -53,7 +53,7 @@ internal sealed class WatchCommand : CliCommand
         var token = parsed.GetValue(_from) ?? "";
         try
         {
-            var standing = false;
+            bool? standing = null;
             await foreach (var told in client.WatchAsync(parsed.GetValue(_organisations), token, ct))
             {
                 Write(parsed, told, ref standing);
@@ -67,26 +67,31 @@ internal sealed class WatchCommand : CliCommand
             Note(parsed, token.Length == 0 ? "Stopped before anything was heard." : $"Stopped. Go on with: lookup watch --from {token}", token);
             return ExitCodes.Interrupted;
         }
+        catch (LookupException refused) when (refused.Fields is [{ Field: "organisations[0]" }])
+        {
+            throw CliException.Usage($"--org: {refused.Fields[0].Description.Split(';')[0].TrimEnd('.')}: make one with 'lookup org put'.");
+        }
         catch (ChangesLostException exception)
         {
             throw new CliException(exception.Message, ExitCodes.ChangesLost, exception);
         }
     }
 
-    private void Write(ParseResult parsed, WatchEvent told, ref bool standing)
+    private void Write(ParseResult parsed, WatchEvent told, ref bool? standing)
     {
         if (told.Failure is { } failure)
         {
-            if (standing || told.ResumeToken.Length == 0)
+            // Once for each time that it is away.
+            if (standing != false)
             {
-                Note(parsed, $"{failure.Message.TrimEnd('.')}. Trying again.", told.ResumeToken);
+                Note(parsed, $"{failure.Message.TrimEnd('.')}. Trying again until it answers.", told.ResumeToken);
             }
 
             standing = false;
             return;
         }
 
-        if (!standing)
+        if (standing != true)
         {
             Note(parsed, "Watching.", told.ResumeToken);
             standing = true;

@@ -41,7 +41,7 @@ internal sealed class FakeService : IAsyncDisposable
         var faults = options.Faults();
         if (faults.Count > 0)
         {
-            throw CliException.Usage(string.Join(' ', faults));
+            throw new ServerSettingsException(faults);
         }
 
         var host = LookupHost.BuildFake(options, new Answers(fake ?? new FakeLookup()));
@@ -53,10 +53,7 @@ internal sealed class FakeService : IAsyncDisposable
         catch (Exception exception)
         {
             await host.DisposeAsync();
-            if (exception is IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException })
-            {
-                throw new CliException($"Port {options.GrpcPort} or {options.JsonPort} of {options.Address} is taken: choose others with --listen and --json-port.", inner: exception);
-            }
+            LocalService.ThrowIfTaken(options, exception);
 
             throw;
         }

@@ -2,6 +2,7 @@ using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Core.Regimes;
 using Lookup.Server.Hosting;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -62,7 +63,7 @@ internal sealed class LocalService : IAsyncDisposable
         var faults = options.Faults();
         if (faults.Count > 0)
         {
-            throw CliException.Usage(string.Join(' ', faults));
+            throw new ServerSettingsException(faults);
         }
 
         // Before anything is made on the disk.
@@ -86,13 +87,20 @@ internal sealed class LocalService : IAsyncDisposable
 
             kept?.Dispose();
             await store.AbandonAsync();
-            if (exception is IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException })
-            {
-                throw new CliException(
-                    $"Port {options.GrpcPort} or {options.JsonPort} of {options.Address} is taken: stop what listens there, or choose others with --listen and --json-port.", inner: exception);
-            }
-
+            ThrowIfTaken(options, exception);
             throw;
+        }
+    }
+
+    /// <summary>Says which port of a service that did not start is taken.</summary>
+    internal static void ThrowIfTaken(LookupServerOptions options, Exception exception)
+    {
+        if (exception is IOException { InnerException: AddressInUseException })
+        {
+            var (port, option) = exception.Message.Contains($":{options.JsonPort}:", StringComparison.Ordinal)
+                ? (options.JsonPort, "--json-port")
+                : (options.GrpcPort, "--listen");
+            throw new CliException($"Port {port} of {options.Address} is taken: stop what listens there, or choose another with {option}.", inner: exception);
         }
     }
 

@@ -28,6 +28,11 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
         {
             return new OpenStore(await StoreAdmin.OpenAsync(RedisOptions(settings), cipher, clock, ct), cipher);
         }
+        catch (StoreUnavailableException exception) when (exception.Fault is StoreFault.Unreachable or StoreFault.Timeout)
+        {
+            cipher.Dispose();
+            throw new CliException($"{exception.Message} Look at its address ({RedisOptions(settings).Servers}), its credentials and its log.", inner: exception);
+        }
         catch
         {
             cipher.Dispose();
@@ -59,7 +64,9 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
     {
         var options = new StoreOptions { ConnectionString = settings.Redis!, WaitReplicas = settings.WaitReplicas, ConnectTimeoutMs = Math.Max(2_000, settings.ReadLimitMs), ReadTimeoutMs = Math.Max(5, settings.ReadLimitMs) };
         var faults = options.Validate();
-        return faults.Count == 0 ? options : throw CliException.Usage("--redis: " + string.Join(' ', faults));
+        return faults.Count == 0 ? options : throw CliException.Usage(string.Join(' ', faults.Select(fault => fault
+            .Replace(nameof(StoreOptions.ConnectionString), "--redis", StringComparison.Ordinal)
+            .Replace(nameof(StoreOptions.WaitReplicas), "--wait-replicas", StringComparison.Ordinal))));
     }
 
     /// <summary>Whether it was set up by this start, so that it holds nothing.</summary>

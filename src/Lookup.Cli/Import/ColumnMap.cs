@@ -141,13 +141,22 @@ internal sealed class ColumnMap
         }
     }
 
-    /// <summary>With the kind fixed, a file in which no line could have the time that the kind needs is not begun.</summary>
+    /// <summary>With the kind fixed, a file in which no line could have what the kind needs is not begun.</summary>
     /// <param name="file">Its name.</param>
-    public void CheckTime(string file)
+    public void CheckNeeds(string file)
     {
         if (!_fixed.TryGetValue(Field.Kind, out var text) || !KindNames.TryParse(text, out var kind))
         {
             return;
+        }
+
+        foreach (var needed in (ReadOnlySpan<Field>)[Field.Organisation, Field.Register])
+        {
+            if (needed.BelongsTo(kind) && !Has(needed))
+            {
+                throw CliException.Usage(
+                    $"{file} has no {needed.Name()} in any column, and {KindNames.WithArticle(kind)} needs one: name the column with --map {needed.Name()}=COLUMN, or give every line the same with --set {needed.Name()}=NAME{(kind == FactKind.Objection ? "; '*' stands for all" : "")}.");
+            }
         }
 
         bool? withdrawn = _fixed.TryGetValue(Field.Withdrawn, out var flag)

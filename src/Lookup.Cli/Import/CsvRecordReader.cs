@@ -48,7 +48,7 @@ internal sealed class CsvRecordReader : IRecordReader
                 .Select(i => noHeader ? (i + 1).ToString(System.Globalization.CultureInfo.InvariantCulture) : _reader.GetString(i).Trim())
                 .ToArray();
             _fields = Resolve(input, map, columns, noHeader);
-            map.CheckTime(input.Name);
+            map.CheckNeeds(input.Name);
             _lastBytes = new byte[columns.Length][];
             _lastTexts = new string[columns.Length];
             _pending = noHeader;

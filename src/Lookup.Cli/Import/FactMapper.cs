@@ -76,6 +76,14 @@ internal sealed class FactMapper
         }
 
         SetKind(fact);
+        foreach (var field in (ReadOnlySpan<Field>)[Field.Organisation, Field.Register])
+        {
+            if (field.BelongsTo(_kind) && Get(field) is null)
+            {
+                Fault(field, $"the {field.Name()} is missing{(_kind == FactKind.Objection ? "; '*' stands for all" : "")}");
+            }
+        }
+
         for (var field = Field.Organisation; (int)field < Fields.Count; field++)
         {
             if (record[field] is not null && !field.BelongsTo(_kind))

@@ -1,3 +1,4 @@
+using Lookup.Cli.Options;
 using Lookup.Core.Facts;
 
 namespace Lookup.Cli.Import;
@@ -103,12 +104,7 @@ internal static class Fields
     }
 
     /// <summary>The field's name that a misspelt name is closest to, or null.</summary>
-    public static string? Closest(string name)
-    {
-        var plain = Plain(name);
-        var best = Names.MinBy(candidate => Distance(plain, candidate))!;
-        return Distance(plain, best) <= Math.Max(1, plain.Length / 3) ? best : null;
-    }
+    public static string? Closest(string name) => Spelling.Closest(Plain(name), Names);
 
     private static int Of(params ReadOnlySpan<FactKind> kinds)
     {
@@ -159,24 +155,5 @@ internal static class Fields
 
         // Lowered last: the case is what parts the words above.
         return plain.ToString().ToLowerInvariant();
-    }
-
-    /// <summary>Edit distance (Levenshtein).</summary>
-    private static int Distance(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-            {
-                var above = row[j];
-                row[j] = Math.Min(Math.Min(above, row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
-        }
-
-        return row[^1];
     }
 }

@@ -15,8 +15,9 @@ internal static class FileBar
     /// <param name="shell">Where it is shown: its error output.</param>
     /// <param name="input">The file.</param>
     /// <param name="describe">What stands before the bar, in markup; asked while the work runs.</param>
+    /// <param name="hasBegun">Whether anything of what was read is done.</param>
     /// <param name="running">The work.</param>
-    public static Task ShowAsync(Shell shell, InputFile input, Func<string> describe, Task running) => WorkBar.On(shell)
+    public static Task ShowAsync(Shell shell, InputFile input, Func<string> describe, Func<bool> hasBegun, Task running) => WorkBar.On(shell)
         .StartAsync(async context =>
         {
             var task = context.AddTask(SafeText.Escape(input.Name), maxValue: input.Length);
@@ -25,7 +26,7 @@ internal static class FileBar
                 await Task.WhenAny(running, Task.Delay(Refresh));
                 if (!running.IsCompleted)
                 {
-                    task.Value = input.Position;
+                    task.Value = hasBegun() ? input.Position : 0;
                     task.Description = describe();
                 }
             }

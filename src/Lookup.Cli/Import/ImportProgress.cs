@@ -9,7 +9,7 @@ internal static class ImportProgress
     public static Task ShowAsync(Shell shell, InputFile input, Importer importer, Task running)
     {
         var started = shell.Clock.GetTimestamp();
-        return FileBar.Fits(shell, input) ? FileBar.ShowAsync(shell, input, Describe, running) : Task.CompletedTask;
+        return FileBar.Fits(shell, input) ? FileBar.ShowAsync(shell, input, Describe, () => importer.Totals.Lines > 0, running) : Task.CompletedTask;
 
         string Describe()
         {

@@ -84,12 +84,18 @@ internal sealed class ListOptions
             region.Length == 0 ? null : region);
     }
 
-    public PipelineSettings Settings(ParseResult parsed) => new() { Retries = parsed.GetWithin(_retry, 0, MaxRetries) };
+    public PipelineSettings Settings(ParseResult parsed) => new()
+    {
+        Retries = parsed.GetWithin(_retry, 0, MaxRetries),
+        Wait = Wait(parsed),
+    };
 
     /// <summary>Makes a connection as patient as the command line says.</summary>
     public Func<LookupClientOptions, LookupClientOptions> Patience(ParseResult parsed)
     {
-        var wait = parsed.GetWithin(_wait, 0, MaxWait, "seconds");
-        return options => options with { StreamRetryLimit = TimeSpan.FromSeconds(wait) };
+        var wait = Wait(parsed);
+        return options => options with { StreamRetryLimit = wait };
     }
+
+    private TimeSpan Wait(ParseResult parsed) => TimeSpan.FromSeconds(parsed.GetWithin(_wait, 0, MaxWait, "seconds"));
 }

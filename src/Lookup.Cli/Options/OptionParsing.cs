@@ -33,7 +33,8 @@ internal static class OptionParsing
 
         return TimeText.TryParse(text, zone, out var time, out var fault)
             ? Timestamp.FromDateTimeOffset(time)
-            : throw CliException.Usage($"{option.Name} '{text}' {fault}.");
+            : throw CliException.Usage(
+                $"{option.Name} '{text}' {(parsed.CommandResult.Command.Options.Any(o => o.Name == "--timezone") ? fault : fault.Replace(TimeText.ZoneHint, "", StringComparison.Ordinal))}.");
     }
 
     /// <summary>A number that must lie in a range, both ends included.</summary>

@@ -11,6 +11,9 @@ internal static class TimeText
     /// <summary>What a time looks like, for messages.</summary>
     public const string Example = "2024-03-12T14:00:00+01:00";
 
+    /// <summary>What a time without an offset may have in its place, where a command has the option.</summary>
+    public const string ZoneHint = ", or name the time zone with --timezone";
+
     /// <summary>Reads a time; <paramref name="fault"/> completes a sentence that begins with the text.</summary>
     public static bool TryParse(string text, TimeZoneInfo? zone, out DateTimeOffset time, out string fault)
     {
@@ -52,7 +55,7 @@ internal static class TimeText
 
         if (zone is null)
         {
-            fault = $"has no offset: write it like {Example}, or name the time zone with --timezone";
+            fault = $"has no offset: write it like {Example}{ZoneHint}";
             return false;
         }
 

@@ -22,6 +22,9 @@ internal sealed record PipelineSettings
     /// <summary>How often items are asked again about which the store could not be asked, or not as fresh as demanded.</summary>
     public int Retries { get; init; } = 3;
 
+    /// <summary>How long the client waits for a service that is away.</summary>
+    public TimeSpan Wait { get; init; }
+
     /// <summary>Pause before the first repetition; each further one doubles it.</summary>
     public TimeSpan RetryPause { get; init; } = TimeSpan.FromSeconds(1);
 }

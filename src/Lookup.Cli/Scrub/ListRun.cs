@@ -81,7 +81,8 @@ internal sealed class ListRun(Shell shell, LookupClient client, PipelineSettings
         var pipeline = new ChunkPipeline(
             (chunks, window, stop) => client.CheckStreamAsync(question.Open, chunks, window, stop), settings, shell.Clock);
         var running = pipeline.RunAsync(read, parse, prepare, sink.Take, ct);
-        await ScrubProgress.ShowAsync(shell, question.Input, () => sink.State.Records, () => pipeline.IsWaiting, json, running);
+        await ScrubProgress.ShowAsync(shell, question.Input, () => sink.State.Records, () => pipeline.IsWaiting, json, running,
+            $"no answer from {client.Address} yet, waiting up to {settings.Wait.TotalSeconds:0.###} s (--wait)");
         try
         {
             await running;

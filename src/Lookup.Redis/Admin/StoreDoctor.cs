@@ -37,7 +37,9 @@ internal static class StoreDoctor
             return findings;
         try
         {
-            await using var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+            // No call waits for it, so a busy server gets the time that a write may take.
+            var patient = options with { ReadTimeoutMs = Math.Clamp(options.WriteTimeoutMs, options.ReadTimeoutMs, StoreOptions.MaxReadTimeoutMs) };
+            await using var link = await RedisLink.ConnectAsync(patient, clock, cancellation);
             // Before the manifest is read, it is not known how many there are.
             var servers = link.Servers(NumberKey.MaxPartitions);
             foreach (var server in servers)
@@ -49,7 +51,7 @@ internal static class StoreDoctor
         }
         catch (StoreUnavailableException e)
         {
-            findings.Add(new Finding(FindingLevel.Fail, "connection", e.Message, "Look at the address, the credentials and the server's log."));
+            findings.Add(new Finding(FindingLevel.Fail, "connection", e.Message, $"Look at the address ({options.Servers}), the credentials and the server's log."));
         }
 
         return findings;

@@ -5,6 +5,8 @@ namespace Lookup.Redis;
 /// <summary>How to reach and use a redis server. Checked as a whole by <see cref="Validate"/>.</summary>
 public sealed record StoreOptions
 {
+    internal const int MaxReadTimeoutMs = 10_000;
+
     /// <summary>Where it is, as StackExchange.Redis writes it, for example "127.0.0.1:6379" or with "password=…,ssl=true".</summary>
     public required string ConnectionString { get; init; }
 
@@ -34,16 +36,21 @@ public sealed record StoreOptions
     /// <summary>Refuse a server that keeps no append-only file; otherwise it is a warning.</summary>
     public bool RequireAppendOnly { get; init; }
 
+    /// <summary>The servers of <see cref="ConnectionString"/>, which may hold a password besides, for messages to operators.</summary>
+    public string Servers => string.Join(", ", ConfigurationOptions.Parse(ConnectionString).EndPoints.Select(EndPointCollection.ToString));
+
     /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
     public IReadOnlyList<string> Validate()
     {
         var faults = new List<string>();
         Range(nameof(ConnectTimeoutMs), ConnectTimeoutMs, 50, 60_000);
-        Range(nameof(ReadTimeoutMs), ReadTimeoutMs, 5, 10_000);
+        Range(nameof(ReadTimeoutMs), ReadTimeoutMs, 5, MaxReadTimeoutMs);
         Range(nameof(WriteTimeoutMs), WriteTimeoutMs, 10, 60_000);
         Range(nameof(WaitReplicas), WaitReplicas, 0, 16);
         Range(nameof(ReadConnections), ReadConnections, 1, 16);
         Range(nameof(FeedLength), FeedLength, 16, 1_000_000);
+        if (ConnectionString.Contains("://", StringComparison.Ordinal))
+            faults.Add($"{nameof(ConnectionString)} is a URL: write host:port, for example 127.0.0.1:6379,password=...,ssl=true.");
         try
         {
             if (ConfigurationOptions.Parse(ConnectionString).EndPoints.Count == 0)

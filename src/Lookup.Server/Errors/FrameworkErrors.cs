@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Errors;
@@ -10,13 +11,15 @@ internal sealed class FrameworkErrors : ILoggerProvider, ILogger
 {
     private const string Own = "Lookup.";
     private const string Library = "Grpc.AspNetCore";
+    private const string Host = "Microsoft.Extensions.Hosting";
 
     // The category is not kept: one logger serves all that are not the service's own.
     private UnhandledErrors? _errors;
 
-    /// <summary>Leaves the log of the gRPC library and the transcoder to this one: what is an error of theirs is logged once, with its id.</summary>
+    /// <summary>Leaves the log of the gRPC library, the transcoder and the host to this one: what is an error of theirs is logged once, with its id.</summary>
     internal static void LogOnce(ILoggingBuilder logging) =>
-        logging.AddFilter(Library, LogLevel.None).AddFilter<FrameworkErrors>(Library, LogLevel.Error);
+        logging.AddFilter(Library, LogLevel.None).AddFilter<FrameworkErrors>(Library, LogLevel.Error)
+            .AddFilter(Host, LogLevel.None).AddFilter<FrameworkErrors>(Host, LogLevel.Error);
 
     /// <summary>Where they go. Errors before it is set are logged by the framework alone.</summary>
     internal void SendTo(UnhandledErrors errors) => Volatile.Write(ref _errors, errors);
@@ -40,7 +43,7 @@ internal sealed class FrameworkErrors : ILoggerProvider, ILogger
         {
             UnhandledErrors.NoteUnreadable();
         }
-        else if (exception is not null && IsEnabled(logLevel) && !UnhandledErrors.IsCallers(exception))
+        else if (exception is not null && IsEnabled(logLevel) && !UnhandledErrors.IsCallers(exception) && exception.InnerException is not AddressInUseException)
         {
             Volatile.Read(ref _errors)?.Add(exception, eventId.Name ?? "the framework");
         }

@@ -389,7 +389,7 @@ public sealed class LookupServerOptions
 
         if (GrpcPort == JsonPort && GrpcPort != 0)
         {
-            faults.Add($"{nameof(JsonPort)}: {JsonPort} is also {nameof(GrpcPort)}; without TLS the two protocols need a port each.");
+            faults.Add($"{nameof(JsonPort)}: {JsonPort} is also {nameof(GrpcPort)}; the two protocols need a port each.");
         }
 
         foreach (var (name, poll) in (ReadOnlySpan<(string, int)>)[(nameof(RegistryPollMs), RegistryPollMs), (nameof(ReplicaPollMs), ReplicaPollMs)])

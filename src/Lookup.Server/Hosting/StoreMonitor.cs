@@ -7,7 +7,7 @@ namespace Lookup.Server.Hosting;
 
 /// <summary>Probes the store again and again and knows whether the service can answer.</summary>
 internal sealed class StoreMonitor(
-    IFactStore store, LookupServerOptions options, StoreClock clock, Drain drain, ILogger<StoreMonitor> log)
+    IFactStore store, LookupServerOptions options, StoreClock clock, Drain drain, IHostApplicationLifetime lifetime, ILogger<StoreMonitor> log)
     : BackgroundService
 {
     /// <summary>What <see cref="State.Store"/> is before the first probe, and where one failed for no reason that has a name.</summary>
@@ -43,6 +43,8 @@ internal sealed class StoreMonitor(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         drain.Begun.Register(() => Set(false, "The service is shutting down.", Current.Store));
+        // A service whose ports are taken never serves.
+        lifetime.ApplicationStarted.Register(() => Tell(null));
         await ProbeAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
@@ -142,13 +144,22 @@ internal sealed class StoreMonitor(
 
         Volatile.Write(ref _state, new State(serving, why, store, untrusted));
         old.Replaced.TrySetResult();
-        if (Current is { TakesWrites: true })
+        if (lifetime.ApplicationStarted.IsCancellationRequested)
+        {
+            Tell(cause);
+        }
+    }
+
+    private void Tell(Exception? cause)
+    {
+        var state = Current;
+        if (state.TakesWrites)
         {
             log.LogInformation("SERVING");
         }
         else
         {
-            log.LogWarning("{Status}: {Why} {Cause}", serving ? "SERVING, but nothing can be recorded" : "NOT_SERVING", why, cause?.ToString() ?? "");
+            log.LogWarning("{Status}: {Why} {Cause}", state.Serving ? "SERVING, but nothing can be recorded" : "NOT_SERVING", state.Why, cause?.ToString() ?? "");
         }
     }
 

@@ -8,7 +8,7 @@ namespace Lookup.IntegrationTests.Cli;
 /// <summary>A command run in this process.</summary>
 internal sealed partial record CliRun(int ExitCode, string Output, string Error)
 {
-    /// <summary>What it told on standard error, but for its progress, which it tells where it takes longer than some seconds.</summary>
+    /// <summary>What it told on standard error, but for its progress and its waiting, which it tells where it takes longer than some seconds.</summary>
     public string Error { get; } = Progress().Replace(Error, "");
 
     public static Task<CliRun> Async(params string[] arguments) => WithInputAsync("", arguments);
@@ -23,7 +23,7 @@ internal sealed partial record CliRun(int ExitCode, string Output, string Error)
         return new CliRun(exitCode, Encoding.UTF8.GetString(raw.ToArray()) + output, error.ToString());
     }
 
-    [GeneratedRegex(@"^\S+: [\d.,]+ lines, [\d.,]+/s.*\n", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(\S+: [\d.,]+ lines, [\d.,]+/s|lookup: no answer from|\{""note"":""no answer from).*\n", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
     private static partial Regex Progress();
 }
 

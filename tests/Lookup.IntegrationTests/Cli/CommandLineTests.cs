@@ -46,12 +46,22 @@ public class CommandLineTests
 
     [Theory]
     [InlineData("check", "Option '--org' is required. Required argument 'NUMBER' missing for command: 'check'. See 'lookup check --help'.")]
-    [InlineData("chek", "Unrecognized command or argument 'chek'. See 'lookup --help'.")]
-    [InlineData("org putt", "Unrecognized command or argument 'putt'. See 'lookup org --help'.")]
+    [InlineData("chek +31612345678 --org a", "Unknown command 'chek'; did you mean 'check'? See 'lookup --help'.")]
+    [InlineData("cehck", "Unknown command 'cehck'; did you mean 'check'? See 'lookup --help'.")]
+    [InlineData("frobnicate --now", "Unknown command 'frobnicate'. See 'lookup --help'.")]
+    [InlineData("org putt", "Unknown command 'putt'; did you mean 'put'? See 'lookup org --help'.")]
+    [InlineData("check +31612345678 --orgg a", "Unknown option '--orgg'; did you mean '--org'? See 'lookup check --help'.")]
+    [InlineData("check +31612345678 --org a --jsno", "Unknown option '--jsno'; did you mean '--json'? See 'lookup check --help'.")]
+    [InlineData("check +31612345678 612 --org a --purpose survey", "Unexpected argument '612'. See 'lookup check --help'.")]
+    [InlineData("preview x --org a --purpose survey --sample some", "--sample 'some' is no number. See 'lookup preview --help'.")]
+    [InlineData("record objection +31612345678", "--org: the organisation is missing; '*' stands for all. See 'lookup record --help'.")]
+    [InlineData("record registration +31612345678", "--register: the register is missing. See 'lookup record --help'.")]
+    [InlineData("doctor --redis redis://127.0.0.1:6379", "--redis is a URL: write host:port,")]
+    [InlineData("serve --set MaxCheckStreams=0", "--set MaxCheckStreams: 0 is outside 1 to 1024 streams. See 'lookup serve --help'.")]
     [InlineData("check 1 --org a --purpose fun", "--purpose 'fun' is none of: commercial, charity, political, survey, service. See 'lookup check --help'.")]
     [InlineData("check 1 --org a", "--purpose is missing: commercial, charity, political, survey, service. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --at noon", "--at 'noon' is no time such as 2024-03-12T14:00:00+01:00. See 'lookup check --help'.")]
-    [InlineData("check 1 --org a --purpose survey --at 2024-03-12", "--at '2024-03-12' has no offset: write it like 2024-03-12T14:00:00+01:00, or name the time zone with --timezone. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --at 2024-03-12", "--at '2024-03-12' has no offset: write it like 2024-03-12T14:00:00+01:00. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --without law", "--without law: only code and policy can be left out. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --exact --token x", "--exact and --token exclude each other: drop one. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --timeout 0", "--timeout 0 is outside 0.001 to 600 seconds. See 'lookup check --help'.")]
@@ -62,7 +72,7 @@ public class CommandLineTests
     [InlineData("serve --fake --shadow-regimes x", "--fake answers by script alone:")]
     [InlineData("serve --fake --key-file x", "--fake answers by script alone: drop --data, --redis, --key-file, --receipts, --regimes and --shadow-regimes, or drop --fake. See 'lookup serve --help'.")]
     [InlineData("record complaint 1", "KIND: 'complaint' is no kind of fact: use one of registration,")]
-    [InlineData("record objection 1 --register x", "--register: an objection has no register: leave it empty. See 'lookup record --help'.")]
+    [InlineData("record objection 1 --org a --register x", "--register: an objection has no register: leave it empty. See 'lookup record --help'.")]
     [InlineData("record relation 1 --org a", "--relation: the relation is missing: use one of customer,")]
     [InlineData("record consent 1 --org a --since tomorrow --purposes fun", "--since: 'tomorrow' is no time such as 2024-03-12T14:00:00+01:00; --purposes: 'fun' is no purpose:")]
     [InlineData("erase +31612345678", "What is erased cannot be brought back: say --yes to go on. See 'lookup erase --help'.")]
@@ -87,6 +97,18 @@ public class CommandLineTests
 
         Assert.Equal(2, run.ExitCode);
         Assert.Contains("Commands:", run.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("help", "--help")]
+    [InlineData("help check", "check --help")]
+    [InlineData("help key create", "key create --help")]
+    public async Task Help_AsACommand_IsThatOfTheOption(string line, string option)
+    {
+        var run = await CliRun.Async(line.Split(' '));
+
+        Assert.Equal(await CliRun.Async(option.Split(' ')), run);
+        Assert.Equal(0, run.ExitCode);
     }
 
     [Fact]

@@ -162,8 +162,26 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
     {
         var run = await RunAsync("check", "12", "--org", "acme", "--purpose", "commercial");
 
-        Assert.Equal(1, run.ExitCode);
-        Assert.StartsWith("lookup: The service refused it: number: ", run.Error, StringComparison.Ordinal);
+        Assert.Equal(2, run.ExitCode);
+        Assert.StartsWith("lookup: NUMBER: ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Check_AtThePortForJson_NamesTheMistake()
+    {
+        var run = await CliRun.Async("check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--address", service.JsonAddress);
+
+        Assert.Equal((1, $"lookup: The service at {service.JsonAddress} takes JSON over HTTP/1.1 there: name its port for gRPC.\n"), (run.ExitCode, run.Error));
+    }
+
+    [Fact]
+    public async Task Import_NoColumnHasTheOrganisation_IsRefusedBeforeTheFirstLine()
+    {
+        var run = await RunAsync("import", _folder.Write("optouts.csv", "number\n+31612345678\n"), "--set", "kind=objection");
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.StartsWith("lookup: optouts.csv has no organisation in any column, and an objection needs one: name the column with --map", run.Error, StringComparison.Ordinal);
+        Assert.Equal("", run.Output);
     }
 
     [Fact]

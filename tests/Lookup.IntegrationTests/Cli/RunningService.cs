@@ -13,6 +13,8 @@ public sealed class RunningService : IAsyncLifetime
 
     public string Address => _service!.GrpcAddress.ToString();
 
+    public string JsonAddress => _service!.JsonAddress.ToString();
+
     public async ValueTask InitializeAsync()
     {
         var shell = new Shell(TextWriter.Null, TextWriter.Null, Stream.Null, TimeProvider.System);

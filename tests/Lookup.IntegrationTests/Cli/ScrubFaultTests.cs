@@ -219,8 +219,21 @@ public sealed class ScrubFaultTests : IDisposable
 
         var run = await CliRun.Async(Command(_folder.Write("a.txt", Numbers(10)), service.Address));
 
-        Assert.Equal((1, "lookup: The service refused it: question.organisation: It is unknown.\n"), (run.ExitCode, run.Error));
+        Assert.Equal((2, "lookup: --org: It is unknown. See 'lookup scrub --help'.\n"), (run.ExitCode, run.Error));
         Assert.False(File.Exists(_folder.PathOf("out/manifest.json")));
+    }
+
+    [Theory]
+    [InlineData("lookup: no answer from http://127.0.0.1:1/ yet, waiting up to 600 s (--wait).")]
+    [InlineData("{\"note\":\"no answer from http://127.0.0.1:1/ yet, waiting up to 600 s (--wait)\"}", "--json")]
+    public async Task Service_Away_IsToldOnceWhileItIsWaitedFor(string expected, params string[] options)
+    {
+        using var scrub = ToolProcess.Start([.. Command(_folder.Write("a.txt", Numbers(10)), "http://127.0.0.1:1"), "--wait", "600", .. options]);
+
+        await scrub.UntilAsync(() => scrub.Error.Length > 0);
+        await scrub.KillAsync();
+
+        Assert.Equal(expected, scrub.Error.TrimEnd());
     }
 
     [Fact]

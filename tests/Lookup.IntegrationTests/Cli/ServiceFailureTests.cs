@@ -68,7 +68,7 @@ public sealed class ServiceFailureTests : IDisposable
 
         var run = await CliRun.Async("check", "+31", "--org", "acme", "--purpose", "commercial", "--address", service.Address);
 
-        Assert.Equal((1, "lookup: The service refused it: number: It is too short; question.organisation: It is empty.\n"), (run.ExitCode, run.Error));
+        Assert.Equal((2, "lookup: NUMBER: It is too short; --org: It is empty. See 'lookup check --help'.\n"), (run.ExitCode, run.Error));
     }
 
     [Fact]

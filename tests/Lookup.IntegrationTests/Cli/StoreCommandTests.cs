@@ -96,7 +96,7 @@ public sealed class StoreCommandTests : IDisposable
         var run = await CliRun.Async(["import", Write(), .. Objections, "--redis", "127.0.0.1:1", "--key-file", _folder.PathOf("other/number.key")]);
 
         Assert.Equal(1, run.ExitCode);
-        Assert.EndsWith("Look at its address, its credentials and its log.", run.Error.TrimEnd(), StringComparison.Ordinal);
+        Assert.EndsWith("Look at its address (127.0.0.1:1), its credentials and its log.", run.Error.TrimEnd(), StringComparison.Ordinal);
         Assert.Single(run.Error.TrimEnd().Split('\n'));
     }
 
@@ -241,7 +241,7 @@ public sealed class StoreCommandTests : IDisposable
         Assert.Equal(10, check.ExitCode);
         Assert.Equal(1, taken.ExitCode);
         Assert.False(Directory.Exists(_folder.PathOf("other")));
-        Assert.Contains("is taken: stop what listens there, or choose others with --listen and --json-port.", taken.Error, StringComparison.Ordinal);
+        Assert.Equal($"lookup: Port {new Uri(address).Port} of 127.0.0.1 is taken: stop what listens there, or choose another with --listen.\n", taken.Error);
         Assert.Equal(0, ended.ExitCode);
         Assert.DoesNotContain("Exception", ended.Error, StringComparison.Ordinal);
     }
@@ -262,18 +262,18 @@ public sealed class StoreCommandTests : IDisposable
     [Theory]
     [InlineData("serve --listen 127.0.0.1", "--listen '127.0.0.1' is no IP address and port such as 127.0.0.1:7500.")]
     [InlineData("serve --listen 127.0.0.1:99999", "--listen '127.0.0.1:99999' is no IP address and port such as 127.0.0.1:7500.")]
-    [InlineData("serve --listen 0.0.0.0:7500", "Address: 0.0.0.0 can be reached from other machines.")]
-    [InlineData("serve --json-port 7500", "JsonPort: 7500 is also GrpcPort;")]
+    [InlineData("serve --listen 0.0.0.0:7500", "--listen: 0.0.0.0 can be reached from other machines.")]
+    [InlineData("serve --json-port 7500", "--json-port: 7500 is also GrpcPort; the two protocols need a port each.")]
     [InlineData("serve --data a --redis b", "--data and --redis exclude each other: drop one.")]
     [InlineData("serve --data a --key-file k", "--key-file is for --redis: an embedded store keeps its key in its folder.")]
     [InlineData("serve --data a --wait-replicas 1", "--wait-replicas is for --redis: an embedded store has no replicas.")]
-    [InlineData("init --redis b --key-file k --new-key --wait-replicas 17", "--redis: WaitReplicas is 17; it must be 0 to 16.")]
+    [InlineData("init --redis b --key-file k --new-key --wait-replicas 17", "--wait-replicas is 17; it must be 0 to 16.")]
     [InlineData("init", "Name a store: --data FOLDER or --redis CONNECTION.")]
     [InlineData("init --redis 127.0.0.1:1 --new-key", "--new-key needs --key-file PATH.")]
     [InlineData("init --data x --new-key", "--new-key is for --redis: a folder gets its key by itself.")]
     [InlineData("init --data x --partitions 3", "Partitions is 3; it must be a power of two, 1 to 256.")]
     [InlineData("init --data x --expected-facts 0", "ExpectedFacts is 0; it must be 1 to 1,000,000,000.")]
-    [InlineData("init --redis , --key-file k --new-key", "--redis: ConnectionString names no server.")]
+    [InlineData("init --redis , --key-file k --new-key", "--redis names no server.")]
     public async Task Settings_Wrong_AreOneSentenceAndExitCode2(string line, string expected)
     {
         var run = await CliRun.Async(line.Split(' '));

@@ -38,8 +38,8 @@ public sealed partial class WatchCommandTests(RunningService service) : IClassFi
     public async Task Watch_OrganisationThatIsNotKnown_IsRefused()
     {
         var run = await CliRun.Async("watch", "--org", "nobody-at-all", "--address", service.Address);
-        Assert.Equal(1, run.ExitCode);
-        Assert.Contains("organisations[0]", run.Error, StringComparison.Ordinal);
+        Assert.Equal(2, run.ExitCode);
+        Assert.Equal("lookup: --org: No organisation of this name has a record or a fact: make one with 'lookup org put'. See 'lookup watch --help'.\n", run.Error);
     }
 
     [Fact]

@@ -43,12 +43,11 @@ internal sealed class AnyStore : IAsyncDisposable
     /// <summary>Counts, versions, feeds and filters agree with what the buckets hold.</summary>
     internal async Task CheckAsync(CancellationToken cancellation)
     {
-        var options = _server?.Options ?? new StoreOptions { ConnectionString = ((EmbeddedStore)Store).ConnectionString };
-        var findings = await StoreAdmin.DoctorAsync(
-            options with { WriteTimeoutMs = 30_000 }, Store.Manifest.KeyCheck, TimeProvider.System, cancellation);
+        var options = _server?.Options ?? RedisServer.Patient with { ConnectionString = ((EmbeddedStore)Store).ConnectionString };
+        var findings = await StoreAdmin.DoctorAsync(options, Store.Manifest.KeyCheck, TimeProvider.System, cancellation);
         Assert.DoesNotContain(
             findings, finding => finding is { Level: FindingLevel.Fail, Name: "count" or "filter" or "feed" or "timeline" or "partition" });
-        Assert.Contains(findings, finding => finding is { Level: FindingLevel.Ok, Name: "facts" });
+        Assert.True(findings.Any(finding => finding is { Level: FindingLevel.Ok, Name: "facts" }), string.Join(Environment.NewLine, findings));
         Assert.All(await Store.Filters.ListAsync(cancellation), filter => Assert.True(filter is { Fit: FilterFit.Sound, IsCounted: true, HasLost: false }));
     }
 

@@ -12,6 +12,7 @@ public sealed class DeciderPropertyTests
     [
         "+31612345678", "+4915112345678", "+33612345678", "+919812345678", "+32470123456", "+393471234567", "+34612345678", "+34928123456",
         "+447400123456", "+442071234567", "+441315550123", "+442890123456",
+        "+48601000101", "+436641234101", "+4740612101", "+46701234101", "+4520123101", "+35312345101", "+353871234101",
         "+12125550123", "+13055550123", "+12035550123", "+12155550123", "+12015550123", "+14015550123", "+14055550123", "+12145550123",
         "+14105550123", "+12065550123",
     ];
@@ -20,7 +21,7 @@ public sealed class DeciderPropertyTests
     private static readonly string[] Groups = ["", "energy", "press", "pensions", "renewable_energy", "electricity", "insurance"];
 
     private static readonly string[] Registers =
-        ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo"];
+        ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo", "no-reservasjon", "se-nix", "dk-robinson", "ie-ndd"];
 
     private static readonly long First = Situation.At("2010-01-01");
     private static readonly long Last = Situation.At("2026-11-01");
@@ -28,7 +29,7 @@ public sealed class DeciderPropertyTests
     private static readonly Gen<(FactKind Kind, byte Detail, ulong Scope, FactEntry Entry)> GenFact =
         from kind in Gen.Int[1, 8]
         from detail in Gen.Int[1, 5]
-        from scope in Gen.Int[0, 7]
+        from scope in Gen.Int[0, Registers.Length - 1]
         from at in Gen.Long[First, Last]
         from length in Gen.Long[0, 5L * 365 * 86_400_000]
         from marks in Gen.Int[0, 31]
@@ -92,7 +93,7 @@ public sealed class DeciderPropertyTests
     // An attempt is not among them: where a consent names a first contact, an attempt in time is that contact.
     [Fact]
     public void ForbiddingFact_AddedToAnything_NeverYieldsAllow() =>
-        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 11], Gen.Int[0, Groups.Length - 1]).Sample(
+        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 3 + Registers.Length], Gen.Int[0, Groups.Length - 1]).Sample(
             (make, at, kind, group) =>
             {
                 var before = make().Decide().Verdict;
@@ -220,7 +221,7 @@ public sealed class DeciderPropertyTests
         FactKind.Registration => (kind, 0, Scope.Of(Registers[scope]), entry),
         FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.Of(scope == 1 ? "x" : "o"), entry),
         FactKind.Consent or FactKind.Relation => (kind, detail, Scope.Of("o", Groups[scope % Groups.Length]), entry),
-        FactKind.PublishedForOffers => (kind, 0, scope < 4 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
+        FactKind.PublishedForOffers => (kind, 0, scope % 2 == 0 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
         FactKind.Attempt => (kind, 0, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.Refusal => (kind, 0, Scope.Of("o"), entry),
         _ => (FactKind.Subscriber, 0, Scope.All, entry),

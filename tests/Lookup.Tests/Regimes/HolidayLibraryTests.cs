@@ -19,6 +19,8 @@ public sealed class HolidayLibraryTests
         ["nl.public"] = day => day.DayOfWeek == DayOfWeek.Friday && day.Month is 3 or 4,
         // 4 October is a holiday again since 2026.
         ["it.public"] = day => day is { Year: >= 2026, Month: 10, Day: 4 },
+        // Christmas Eve and New Year's Eve count as holidays in offices.
+        ["se.public"] = day => day is { Month: 12, Day: 24 or 31 },
         // A holiday in a weekend is kept on its date too, beside the substitute day.
         ["uk.england-wales"] = IsWeekend,
         ["uk.northern-ireland"] = IsWeekend,
@@ -33,6 +35,8 @@ public sealed class HolidayLibraryTests
         { "fr.public", ["public"], new FrancePublicHoliday() },
         { "it.public", ["public"], new ItalyPublicHoliday() },
         { "es.national", ["national"], new SpainPublicHoliday() },
+        { "no.public", ["public"], new NorwayPublicHoliday() },
+        { "se.public", ["public"], new SwedenPublicHoliday() },
         { "uk.england-wales", ["england-wales"], new UKBankHoliday(UKBankHoliday.UkCountries.England) },
         { "uk.scotland", ["england-wales", "scotland"], new UKBankHoliday(UKBankHoliday.UkCountries.Scotland) },
         { "uk.northern-ireland", ["england-wales", "northern-ireland"], new UKBankHoliday(UKBankHoliday.UkCountries.NorthernIreland) },

@@ -9,7 +9,7 @@ public sealed class RegimeSetTests
     [Fact]
     public void BuiltIn_Loaded_KnowsItsRegisters() =>
         Assert.Equal(
-            ["be-dncm", "fr-bloctel", "in-dlt", "it-rpo", "nl-bmnr", "uk-ctps", "uk-tps", "us-dnc"],
+            ["be-dncm", "dk-robinson", "fr-bloctel", "ie-ndd", "in-dlt", "it-rpo", "nl-bmnr", "no-reservasjon", "se-nix", "uk-ctps", "uk-tps", "us-dnc"],
             RegimeSet.BuiltIn.Registers.Select(r => r.Name).Order());
 
     [Theory]
@@ -24,6 +24,19 @@ public sealed class RegimeSetTests
     [InlineData("+14165550123", "2025-03-11T14:00:00-04:00", null)]
     [InlineData("+441534123456", "2025-03-11T14:00:00Z", null)]
     [InlineData("+442071234567", "2025-03-11T14:00:00Z", "UK")]
+    [InlineData("+48601000101", "2014-12-24T23:59:59+01:00", null)]
+    [InlineData("+48601000101", "2024-11-09T23:59:59+01:00", "PL-1")]
+    [InlineData("+48601000101", "2024-11-10T00:00:00+01:00", "PL-2")]
+    [InlineData("+436641234101", "2021-10-31T23:59:59+01:00", "AT-1")]
+    [InlineData("+436641234101", "2021-11-01T00:00:00+01:00", "AT-2")]
+    [InlineData("+4740612101", "2017-12-31T23:59:59+01:00", "NO-1")]
+    [InlineData("+4740612101", "2018-01-01T00:00:00+01:00", "NO-2")]
+    [InlineData("+46701234101", "2008-06-30T23:59:59+02:00", null)]
+    [InlineData("+46701234101", "2008-07-01T00:00:00+02:00", "SE")]
+    [InlineData("+4520123101", "2017-06-30T23:59:59+02:00", "DK-1")]
+    [InlineData("+4520123101", "2017-07-01T00:00:00+02:00", "DK-2")]
+    [InlineData("+35312345101", "2026-12-01T14:00:00Z", "IE")]
+    [InlineData("+353818123456", "2026-12-01T14:00:00Z", "IE-mobile")]
     public void Find_NumberAndTime_GivesTheRowInForce(string number, string time, string? regime)
     {
         Assert.True(PhoneNumber.TryParse(number, out var parsed, out var fault), fault.ToString());
