@@ -152,6 +152,8 @@ internal sealed class DoctorCommand : CliCommand
             {
                 findings.Add(register.SnapshotDates.Count > 0
                     ? new Finding(FindingLevel.Ok, register.Name, $"Loaded as of {DecisionPrinter.Time(register.SnapshotDates[0])}.")
+                    : register.Optional
+                    ? new Finding(FindingLevel.Ok, register.Name, "Optional and not loaded: calls are decided without it.")
                     : new Finding(FindingLevel.Warn, register.Name, "Never loaded: calls that it decides about are not permitted.", $"Import it, then run 'lookup register snapshot {register.Name} --date DATE', if you call there."));
             }
         }

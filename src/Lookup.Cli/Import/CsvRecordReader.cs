@@ -23,7 +23,8 @@ internal sealed class CsvRecordReader : IRecordReader
     public CsvRecordReader(InputFile input, ColumnMap map, char? separator, bool noHeader)
     {
         _reader = CsvReader.Create(
-            input.Stream,
+            // A byte more than a line may have shows that it was longer.
+            new ShortLineStream(input.Stream, ImportRecord.MaxLine + 1),
             new CsvReaderOptions
             {
                 HasHeader = false,

@@ -68,6 +68,11 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
                 : ": a name occurs twice in the object";
             record.Faults.Add(new LineFault("", "the line is not valid JSON" + at));
         }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair, written as an escape.
+            record.Faults.Add(new LineFault("", "a text of the line is not valid Unicode"));
+        }
     }
 
     private void Take(ImportRecord record, string path, JsonElement element)

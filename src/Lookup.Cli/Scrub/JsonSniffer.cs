@@ -47,7 +47,7 @@ internal static class JsonSniffer
                 using var document = JsonDocument.Parse(line.ToArray());
                 Collect(members, "", document.RootElement, 1);
             }
-            catch (JsonException)
+            catch (Exception exception) when (exception is JsonException or InvalidOperationException)
             {
                 // Such lines are refused one by one later.
             }

@@ -53,6 +53,8 @@ public enum ReasonCode : byte
     OutsideHours = 37,
     Holiday = 38,
     TooManyAttempts = 39,
+    NumberReassigned = 45,
+    ProductGroupNotNamed = 46,
     NoRegime = 60,
     RegisterNotLoaded = 61,
     StoreUnavailable = 80,

@@ -10,6 +10,16 @@ internal static class Texts
     internal static readonly RuleText CannotTell = new(
         Layer.Policy, Decision.OwnPolicy, "What is on record does not tell for this call time; what cannot be told is not permitted.");
 
+    internal static readonly RuleText Reassigned = new(
+        Layer.Policy,
+        Decision.OwnPolicy,
+        "The number was reassigned or disconnected. A consent, a relation, a publication or a subscriber type from before that does not count.");
+
+    internal static readonly RuleText NameTheGroup = new(
+        Layer.Strict,
+        Decision.OwnPolicy,
+        "The rules of this country name product groups, and the question names none of them. Name the group if the offer is of one.");
+
     internal static readonly RuleText OutsideTheRule = new(
         Layer.Policy, Decision.OwnPolicy, "Not a marketing call, so outside the rules for those.");
 }

@@ -28,13 +28,12 @@ public sealed class RegimeSet : IRegisterCatalog
     private readonly Leading[] _leading;
     private readonly FrozenDictionary<string, RegisterDefinition> _registers;
 
-    private RegimeSet(Dictionary<string, Rules[]> byPrefix, List<RegisterDefinition> registers, IReadOnlyList<(string Country, RuleSource Source)> sources)
+    private RegimeSet(Dictionary<string, Rules[]> byPrefix, List<RegisterDefinition> registers)
     {
         _byPrefix = byPrefix.ToFrozenDictionary(p => ulong.Parse(p.Key, CultureInfo.InvariantCulture), p => p.Value);
         _leading = LeadingTable(byPrefix);
         _registers = registers.ToFrozenDictionary(r => r.Name);
         Registers = registers;
-        Sources = sources;
     }
 
     /// <summary>The regimes that come with the program.</summary>
@@ -44,8 +43,11 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>The registers that the regimes ask.</summary>
     public IReadOnlyList<RegisterDefinition> Registers { get; }
 
+    /// <summary>The product groups that the rules of each country name.</summary>
+    public IReadOnlyList<ProductGroup> ProductGroups { get; private init; } = [];
+
     /// <summary>The sources of all rules, with the country.</summary>
-    public IReadOnlyList<(string Country, RuleSource Source)> Sources { get; }
+    public IReadOnlyList<(string Country, RuleSource Source)> Sources { get; private init; } = [];
 
     /// <summary>The first day on which a check of a source still counts on the given day.</summary>
     public static DateOnly VerifiedSince(DateOnly today) => today.AddMonths(-MonthsVerified);
@@ -89,7 +91,11 @@ public sealed class RegimeSet : IRegisterCatalog
         }
 
         return faults.Count == 0
-            ? new RegimeSet(byPrefix, registers, [.. countries.SelectMany(c => c.File!.Sources.Select(s => (c.File.Country, s)))])
+            ? new RegimeSet(byPrefix, registers)
+            {
+                ProductGroups = [.. countries.SelectMany(c => c.File!.ProductGroups)],
+                Sources = [.. countries.SelectMany(c => c.File!.Sources.Select(s => (c.File.Country, s)))],
+            }
             : throw new RegimeException(faults);
     }
 
@@ -258,7 +264,7 @@ public sealed class RegimeSet : IRegisterCatalog
         foreach (var regime in file.Regimes)
         {
             var rules = regime.Rules
-                .Where(r => (r.Areas.Length == 0 || r.Areas.Contains(area.Name)) && !r.ExemptAreas.Contains(area.Name))
+                .Where(r => r.BindsIn(area.Name))
                 .ToList();
             if (range is not null)
             {
@@ -294,6 +300,8 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             var compiled = rule with
             {
+                GroupBits = file.BitsOf(rule.Groups),
+                ExemptGroupBits = file.BitsOf(rule.ExemptGroups),
                 Unless = [.. rule.Unless.Select(p => p with { Limits = [.. p.Limits.Where(l => l.From <= from && l.Until >= until)] })],
             };
             if (rule.Register is { } register)
@@ -332,9 +340,11 @@ public sealed class RegimeSet : IRegisterCatalog
             Zones = area.Zones,
             TimeZone = area.Zones[0].Id,
             All = [.. active],
-            Slots = active.Aggregate(1u << Slot.Subscriber, (slots, rule) => slots | SlotsOf(rule)),
+            Slots = active.Aggregate((1u << Slot.Subscriber) | (1u << Slot.Reassignment), (slots, rule) => slots | SlotsOf(rule)),
             Otherwise = regime.Otherwise,
             Exempt = regime.Exempt,
+            Reassigned = regime.Reassigned,
+            Groups = file.Groups,
             Registers = [.. registers],
         };
     }
@@ -362,7 +372,7 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             RuleType.Objection => (1u << Slot.ObjectionOwn) | (1u << Slot.ObjectionAll),
             RuleType.Register => 1u << (Slot.FirstRegister + rule.RegisterSlot),
-            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? 1u << Slot.AttemptsGroup : 0),
+            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled) : 0),
             RuleType.Refusal => 1u << Slot.Refusal,
             _ => 0u,
         };

@@ -109,7 +109,8 @@ internal sealed class RuleReader(
             Subscribers = json.Set("subscribers", SubscriberSets),
             Kinds = json.Set("kinds", KindSets, 1 << (int)CallKind.Marketing),
             Purposes = json.Set("purposes", PurposeSets) & ~json.Set("exemptPurposes", PurposeSets, 0),
-            Sectors = json.Set("sectors", SectorSets) & ~json.Set("exemptSectors", SectorSets, 0),
+            // A rule that binds some sectors binds an organisation whose sector is not known.
+            Sectors = (json.Set("sectors", SectorSets) | (1 << (int)Sector.Unspecified)) & ~json.Set("exemptSectors", SectorSets, 0),
             Modes = ReadModes(json, type),
             Groups = [.. json.Texts("groups")],
             ExemptGroups = [.. json.Texts("exemptGroups")],

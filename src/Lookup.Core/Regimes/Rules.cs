@@ -40,6 +40,12 @@ public sealed class Rules
     /// <summary>Why a call of a kind other than marketing is permitted, by CallKind; null where nothing is said.</summary>
     internal RuleText?[] Exempt { get; init; } = [];
 
+    /// <summary>Why what was recorded before a reassignment of the number does not count.</summary>
+    internal RuleText Reassigned { get; init; } = Texts.Reassigned;
+
+    /// <summary>The product groups that rules of the country name, at most <see cref="ProductGroup.MaxGroups"/>.</summary>
+    internal string[] Groups { get; init; } = [];
+
     /// <summary>The registers asked, at most <see cref="Decider.RegisterSlots"/>.</summary>
     internal RegisterDefinition[] Registers { get; init; } = [];
 }
@@ -69,6 +75,9 @@ internal sealed record Rule
     internal string[] Areas { get; init; } = [];
     internal string[] ExemptAreas { get; init; } = [];
 
+    /// <summary>Whether it is a rule of an area.</summary>
+    internal bool BindsIn(string area) => (Areas.Length == 0 || Areas.Contains(area)) && !ExemptAreas.Contains(area);
+
     // Whom and what it applies to. Sets are bits by enum value; product groups: none means any.
     internal int Subscribers { get; init; } = -1;
     internal int Kinds { get; init; } = 1 << (int)CallKind.Marketing;
@@ -79,6 +88,10 @@ internal sealed record Rule
     internal int Modes { get; init; } = -1;
     internal string[] Groups { get; init; } = [];
     internal string[] ExemptGroups { get; init; } = [];
+
+    // The same as bits in the order of Rules.Groups.
+    internal ulong GroupBits { get; init; }
+    internal ulong ExemptGroupBits { get; init; }
     internal Permit[] Unless { get; init; } = [];
 
     // Register.
@@ -133,7 +146,7 @@ internal sealed record Permit
     /// <summary>The relation must not have ended.</summary>
     internal bool Running { get; init; }
 
-    /// <summary>The relation lasts so many months from its last moment (its end, else its begin); 0: no limit.</summary>
+    /// <summary>The relation lasts so many months from its last moment (the last transaction, else its end, else its begin); 0: no limit.</summary>
     internal int MonthsFromLast { get; init; }
 
     /// <summary>The relation must have begun before this instant (Unix milliseconds).</summary>

@@ -7,6 +7,7 @@ using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
+using Lookup.Server.Services;
 using Lookup.V1;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
 using Microsoft.AspNetCore.Http;
@@ -30,6 +31,9 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
 
     private const string Whole = "(body)";
     private const int FirstBytes = 16 * 1024;
+
+    // Names, values and brackets of one request. The largest batch of facts, each with all that a fact can hold, has about half of it.
+    private const int MaxTokens = 2 * MessageBounds.MaxMessages;
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
 
@@ -128,6 +132,13 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
     {
         try
         {
+            // A document takes memory for each token, many times that of the text.
+            if (HasTooManyTokens(body.Span))
+            {
+                faults.Add(new FieldFault(Whole, $"It holds more than {MaxTokens} names, values and brackets; send smaller batches."));
+                return;
+            }
+
             using var document = JsonDocument.Parse(body, Strict);
             JsonRequestCheck.Check(document.RootElement, message, faults);
         }
@@ -140,6 +151,20 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             // A string that is no UTF-16, for example half of a surrogate pair.
             faults.Add(new FieldFault(Whole, "It holds a string that is not valid Unicode."));
         }
+    }
+
+    private static bool HasTooManyTokens(ReadOnlySpan<byte> body)
+    {
+        if (body.Length <= MaxTokens)
+            return false;
+        var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = Strict.MaxDepth });
+        for (var tokens = 0; reader.Read(); tokens++)
+        {
+            if (tokens == MaxTokens)
+                return true;
+        }
+
+        return false;
     }
 
     internal async Task<MemoryStream?> ReadAsync(HttpRequest request, CancellationToken cancellation)

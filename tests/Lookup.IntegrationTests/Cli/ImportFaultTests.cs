@@ -102,6 +102,7 @@ public sealed class ImportFaultTests : IDisposable
     [Theory]
     [InlineData("""{"number":"+31612345679","kind":"objection","organisation":"acme" """, "", "the line is not valid JSON at character ")]
     [InlineData("""["+31612345679"]""", "", "the line is not a JSON object")]
+    [InlineData("""{"number":"+31612345679","kind":"objection","organisation":"acme","reason":"\ud800"}""", "", "a text of the line is not valid Unicode")]
     [InlineData("""{"number":"+31612345679","kind":"objection","organisation":"acme","withdrwan":true}""", "withdrwan", "column 'withdrwan' is no field; did you mean 'withdrawn'?")]
     [InlineData("""{"number":"+31612345679","kind":"objection","organisation":["acme",1]}""", "organisation", "organisation is Array where one value or a list of values belongs")]
     [InlineData("""{"number":"+31612345679","number":"+31612345670","kind":"objection","organisation":"acme"}""", "", "the line is not valid JSON")]

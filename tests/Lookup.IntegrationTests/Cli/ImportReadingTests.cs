@@ -46,12 +46,13 @@ public sealed class ImportReadingTests : IDisposable
             0612345678,NL,published_for_offers,,,site,,,,,,,energy,,,,,,,,,,,,,,
             0612345678,NL,attempt,,,dialer,,,acme,,,,energy,,,,,,,,,,,,,,
             0612345678,NL,refusal,,,dialer,,,acme,,,,,,,,,,,,,,,,,,
+            0612345678,NL,reassignment,2024-05-01,,carrier,,,,,,,,,,,,,,,,,,,,,
             """);
         var bench = new ImportBench(_folder, "a.csv", "--timezone", "Europe/Amsterdam");
 
         var totals = await bench.RunAsync();
 
-        Assert.Equal((7, 0), (totals.Recorded, totals.Rejected));
+        Assert.Equal((8, 0), (totals.Recorded, totals.Rejected));
         var consent = bench.Target.Facts[0];
         Assert.Equal(("NL", "form", "anna", "asked", false), (consent.DefaultRegion, consent.Source, consent.Actor, consent.Reason, consent.Withdrawn));
         Assert.Equal(DateTimeOffset.Parse("2024-03-12T13:00:00Z"), consent.Effective.ToDateTimeOffset());
@@ -65,6 +66,7 @@ public sealed class ImportReadingTests : IDisposable
         Assert.Equal("energy", bench.Target.Facts[4].PublishedForOffers.ProductGroup);
         Assert.Equal(("acme", "energy"), (bench.Target.Facts[5].Attempt.Organisation, bench.Target.Facts[5].Attempt.ProductGroup));
         Assert.Equal("acme", bench.Target.Facts[6].Refusal.Organisation);
+        Assert.Equal(Fact.KindOneofCase.Reassignment, bench.Target.Facts[7].KindCase);
     }
 
     [Fact]
@@ -100,6 +102,47 @@ public sealed class ImportReadingTests : IDisposable
 
         Assert.Equal(2, totals.Recorded);
         Assert.All(bench.Target.Facts, fact => Assert.Equal("*", fact.Objection.Organisation));
+    }
+
+    [Fact]
+    public void Csv_LineOfAQuarterOfAGigabyte_CostsItselfAndNoMemory()
+    {
+        const int Many = 256;
+        const long Little = 16L * 1024 * 1024;
+        var megabyte = Enumerable.Repeat((byte)'1', 1024 * 1024).ToArray();
+        using var content = new Pieces(["number\n+31612345678\n"u8.ToArray(), .. Enumerable.Repeat(megabyte, Many), "\n+31612345679\n"u8.ToArray()]);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        using var input = InputFile.Open("-", content);
+        using var reader = new CsvRecordReader(input, new ColumnMap([], ["kind=objection", "organisation=*"], []), null, noHeader: false);
+        var record = new ImportRecord();
+        var lines = new List<(long, int)>();
+        while (reader.Read(record))
+        {
+            lines.Add((record.Line, record.Faults.Count));
+        }
+
+        Assert.Equal([(2, 0), (3, 1), (4, 0)], lines);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Little);
+    }
+
+    [Theory]
+    [InlineData("abcdef\nab\r\nabcd\n\nabcde", "abcd\nab\r\nabcd\n\nabcd")]
+    [InlineData("abcdefgh", "abcd")]
+    [InlineData("", "")]
+    public void ShortLines_OfAnyPieces_AreTheBeginningsOfTheLines(string content, string expected)
+    {
+        for (var piece = 1; piece <= content.Length + 1; piece++)
+        {
+            using var stream = new ShortLineStream(new MemoryStream(Encoding.ASCII.GetBytes(content)), 4);
+            var read = new List<byte>();
+            var buffer = new byte[piece];
+            for (int length; (length = stream.Read(buffer)) > 0;)
+            {
+                read.AddRange(buffer[..length]);
+            }
+
+            Assert.Equal(expected, Encoding.ASCII.GetString([.. read]));
+        }
     }
 
     [Fact]
@@ -211,5 +254,32 @@ public sealed class ImportReadingTests : IDisposable
 
         Assert.StartsWith("More than 120 lines were refused, so the import was stopped at line 152:", exception.Message, StringComparison.Ordinal);
         Assert.Equal(ExitCodes.Error, exception.ExitCode);
+    }
+
+    // One after the other, none of them copied before it is read.
+    private sealed class Pieces(IReadOnlyList<byte[]> pieces) : MemoryStream
+    {
+        private int _piece;
+        private int _at;
+
+        public override int Read(Span<byte> buffer)
+        {
+            while (_piece < pieces.Count && _at == pieces[_piece].Length)
+            {
+                (_piece, _at) = (_piece + 1, 0);
+            }
+
+            if (_piece == pieces.Count)
+            {
+                return 0;
+            }
+
+            var read = Math.Min(buffer.Length, pieces[_piece].Length - _at);
+            pieces[_piece].AsSpan(_at, read).CopyTo(buffer);
+            _at += read;
+            return read;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
     }
 }

@@ -238,6 +238,17 @@ public sealed class ScrubTests : IDisposable
 
     private IEnumerable<string> Names() => Directory.EnumerateFiles(_folder.PathOf("out")).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
 
+    [Fact]
+    public async Task Ndjson_HalfOfASurrogatePair_CostsItsLine()
+    {
+        var path = _folder.Write("leads.ndjson", """{"phone":"+31650000001\ud800"}""" + "\n" + """{"phone":"+31650000002"}""" + "\n");
+
+        var run = await ScrubAsync(path);
+
+        Assert.Equal((3, ""), (run.ExitCode, run.Error));
+        Assert.Contains("the line is not a JSON object", await File.ReadAllTextAsync(Out("invalid.csv"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
     private SortedDictionary<string, string> ReadOutputs(Func<string, string> read) =>
         new(Names().Where(name => name != "manifest.json").ToDictionary(name => name, name => read(Out(name))), StringComparer.Ordinal);
 

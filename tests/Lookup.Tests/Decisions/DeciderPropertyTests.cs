@@ -27,7 +27,7 @@ public sealed class DeciderPropertyTests
     private static readonly long Last = Situation.At("2026-11-01");
 
     private static readonly Gen<(FactKind Kind, byte Detail, ulong Scope, FactEntry Entry)> GenFact =
-        from kind in Gen.Int[1, 8]
+        from kind in Gen.Int[1, 9]
         from detail in Gen.Int[1, 5]
         from scope in Gen.Int[0, Registers.Length - 1]
         from at in Gen.Long[First, Last]
@@ -93,7 +93,7 @@ public sealed class DeciderPropertyTests
     // An attempt is not among them: where a consent names a first contact, an attempt in time is that contact.
     [Fact]
     public void ForbiddingFact_AddedToAnything_NeverYieldsAllow() =>
-        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 3 + Registers.Length], Gen.Int[0, Groups.Length - 1]).Sample(
+        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 4 + Registers.Length], Gen.Int[0, Groups.Length - 1]).Sample(
             (make, at, kind, group) =>
             {
                 var before = make().Decide().Verdict;
@@ -105,7 +105,8 @@ public sealed class DeciderPropertyTests
                     1 => after.Record(FactKind.Refusal, 0, Scope.Of("o"), entry),
                     2 => after.Record(FactKind.Consent, (byte)after.Purpose, Scope.Of("o", Groups[group]), entry with { Withdrawn = true }),
                     3 => after.Record(FactKind.PublishedForOffers, 0, Scope.All, entry with { Withdrawn = true }),
-                    _ => after.Record(FactKind.Registration, 0, Scope.Of(Registers[kind - 4]), entry),
+                    4 => after.Record(FactKind.Reassignment, 0, Scope.All, entry),
+                    _ => after.Record(FactKind.Registration, 0, Scope.Of(Registers[kind - 5]), entry),
                 };
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
@@ -120,6 +121,7 @@ public sealed class DeciderPropertyTests
                 var before = make().Decide().Verdict;
                 var after = make();
                 after.Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = at });
+                after.Record(FactKind.Attempt, FactId.Unlabelled, Scope.Of("o"), new FactEntry { Effective = at });
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
             iter: 20_000);
@@ -165,6 +167,29 @@ public sealed class DeciderPropertyTests
                 var law = make();
                 law.Layers = Layers.Law;
                 return all.Decide().Verdict != Verdict.Allow || law.Decide().Verdict == Verdict.Allow;
+            },
+            iter: 20_000);
+
+    [Fact]
+    public void StricterPolicies_SwitchedOn_NeverPermitMore() =>
+        GenSituation.Sample(
+            make =>
+            {
+                var strict = make();
+                strict.Layers |= Layers.Strict;
+                return make().Decide().Verdict == Verdict.Allow || strict.Decide().Verdict != Verdict.Allow;
+            },
+            iter: 20_000);
+
+    // Attempts are counted by the label that they were given.
+    [Fact]
+    public void ProductGroup_SpeltOtherwise_NeverPermitsMore() =>
+        GenSituation.Where(make => make().Ids.All(id => id.Kind != FactKind.Attempt)).Sample(
+            make =>
+            {
+                var misspelt = make();
+                misspelt.Group = misspelt.Group.Length == 0 ? "" : misspelt.Group.Insert(1, "-");
+                return make().Decide().Verdict == Verdict.Allow || misspelt.Decide().Verdict != Verdict.Allow;
             },
             iter: 20_000);
 
@@ -222,8 +247,10 @@ public sealed class DeciderPropertyTests
         FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.Of(scope == 1 ? "x" : "o"), entry),
         FactKind.Consent or FactKind.Relation => (kind, detail, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.PublishedForOffers => (kind, 0, scope % 2 == 0 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
+        FactKind.Attempt when scope == 7 => (kind, FactId.Unlabelled, Scope.Of("o"), entry),
         FactKind.Attempt => (kind, 0, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.Refusal => (kind, 0, Scope.Of("o"), entry),
+        FactKind.Reassignment => (kind, 0, Scope.All, entry),
         _ => (FactKind.Subscriber, 0, Scope.All, entry),
     };
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Lookup.Core.Regimes;
 using PublicHoliday;
@@ -67,7 +68,10 @@ public sealed class HolidayLibraryTests
     private static HashSet<DateOnly> DaysOf(string country, string[] calendars)
     {
         var file = JsonNode.Parse(RegimeSet.BuiltInFiles().Single(f => f.Key == country + ".json").Value.Span)!;
-        return [.. calendars.SelectMany(name => DaysOf([.. file["calendars"]![name]!.AsArray().Select(rule => (string)rule!)]))];
+        var decreed = (file["decreed"]?.AsArray() ?? [])
+            .Where(day => day!["calendars"]!.AsArray().Any(name => calendars.Contains((string)name!)))
+            .Select(day => DateOnly.Parse((string)day!["date"]!, CultureInfo.InvariantCulture));
+        return [.. calendars.SelectMany(name => DaysOf([.. file["calendars"]![name]!.AsArray().Select(rule => (string)rule!)])), .. decreed];
     }
 
     private static IEnumerable<DateOnly> DaysOf(string[] rules)
