@@ -257,8 +257,14 @@ internal sealed class RuleReader(
             Until = Instant(json.Date("until"), long.MaxValue),
             MonthsAfterEnd = json.Int("monthsAfterEnd", 1, 1200, 0),
             MonthsFromCapture = json.Int("monthsFromCapture", 1, 1200, 0),
+            OpenEnded = json.Flag("openEnded"),
             FirstContactMonths = json.Int("firstContactMonths", 1, 120, 0),
         };
+        if (limit.OpenEnded && limit.MonthsFromCapture == 0)
+        {
+            json.Fault("openEnded", "narrows monthsFromCapture, which is not given");
+        }
+
         var limitsConsent = limit.MonthsFromCapture > 0 || limit.FirstContactMonths > 0;
         if ((by == PermitBy.Consent ? limit.MonthsAfterEnd > 0 : limitsConsent) || (by == PermitBy.Published && limit.MonthsAfterEnd > 0))
         {

@@ -172,6 +172,9 @@ internal sealed record Limit
     /// <summary>A consent counts for so many months from its capture, the day of the same date excluded; 0: not limited.</summary>
     internal int MonthsFromCapture { get; init; }
 
+    /// <summary>The term from the capture binds only a consent that names no end.</summary>
+    internal bool OpenEnded { get; init; }
+
     /// <summary>First contact so many months after the capture, unless the consent names another term; 0: not limited.</summary>
     internal int FirstContactMonths { get; init; }
 }
