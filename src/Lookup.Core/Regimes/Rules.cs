@@ -22,6 +22,9 @@ public sealed class Rules
     /// <summary>First instant after the period, in Unix milliseconds.</summary>
     public required long Until { get; init; }
 
+    /// <summary>Name of the zone that dates days, for example "Europe/Amsterdam".</summary>
+    public string TimeZone { get; init; } = "";
+
     /// <summary>Zones that the called number can be in; a call must be allowed in each. The first dates days.</summary>
     internal TimeZoneInfo[] Zones { get; init; } = [];
 

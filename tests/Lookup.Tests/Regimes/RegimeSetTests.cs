@@ -164,6 +164,25 @@ public sealed class RegimeSetTests
         Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("""{ "NL": "x" }""", "local.NL: is not a language tag")]
+    [InlineData("""{ "nl": "" }""", "local.nl: must be a text")]
+    public void Load_LocalTextThatIsNone_IsAFault(string local, string fault)
+    {
+        var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(
+            $$"""{ "rule": "withheld", "layer": "policy", "article": "own policy", "text": "t", "local": {{local}} }"""))));
+        Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("2027-11-30", null)]
+    [InlineData("2027-12-01", "Rules of XX rest on 1 source(s) not checked for 12 months, the oldest on 2026-11-30: Act.")]
+    public void DescribeUnverified_AYearAfterTheCheck_NamesTheSource(string today, string? expected)
+    {
+        var regimes = Load(("xx.json", File("""{ "rule": "withheld", "layer": "policy", "article": "own policy", "text": "t" }""")));
+        Assert.Equal(expected, regimes.DescribeUnverified(DateTimeOffset.Parse(today + "T12:00:00Z", System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
     [Fact]
     public void Load_NoFile_IsAFault() => Assert.Throws<RegimeException>(() => RegimeSet.Load([]));
 
