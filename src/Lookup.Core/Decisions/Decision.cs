@@ -139,7 +139,7 @@ public struct Decision
             _reasons[i] = _reasons[i - 1];
         }
 
-        _reasons[at] = new Reason(code, text);
+        _reasons[at] = new Reason(code, text.Explaining(code));
     }
 
     internal void ClearReasons() => ReasonCount = 0;

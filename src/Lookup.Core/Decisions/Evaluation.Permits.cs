@@ -109,7 +109,8 @@ internal ref partial struct Evaluation<TTrace>
         until = consent.Until;
         foreach (var limit in permit.Limits)
         {
-            if (Binds(limit) && limit.MonthsFromCapture > 0 && !IsYoungEnough(limit, consent, ref until))
+            var bindsAge = limit.MonthsFromCapture > 0 && (!limit.OpenEnded || consent.Until == FactEntry.Open);
+            if (Binds(limit) && bindsAge && !IsYoungEnough(limit, consent, ref until))
             {
                 return Fail(ref _consentFailure, ReasonCode.ConsentExpired, limit.Text);
             }

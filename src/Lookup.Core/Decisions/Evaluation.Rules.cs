@@ -94,8 +94,8 @@ internal ref partial struct Evaluation<TTrace>
             Slot.FirstRegister + rule.RegisterSlot, FactKind.Registration, out var entry, out var standing, ref cannotTell,
             loaded ? snapshot : long.MinValue);
         var registered = found && !entry.Withdrawn;
-        // A registration of unknown date may be newer than any consent.
-        var threshold = cannotTell ? long.MaxValue : registered ? standing : long.MinValue;
+        // A registration that is not known yet, or of unknown date, may be newer than any consent.
+        var threshold = registered ? standing : long.MaxValue;
         switch (Lifted(rule, threshold, partial: registered && entry.Categories != 0))
         {
             case Lift.Yes:

@@ -41,9 +41,13 @@ internal static class Wording
         _ => "attempts",
     };
 
-    internal static string Time(long at, TimeZoneInfo zone) =>
-        TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(at), zone)
-            .ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
+    /// <summary>A time as the place of the called number has it, with that place: "2026-03-12 14:00 +01:00 (Europe/Paris)".</summary>
+    internal static string Time(long at, TimeZoneInfo zone)
+    {
+        var local = TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(at), zone);
+        var format = local.Second == 0 ? "yyyy-MM-dd HH:mm zzz" : "yyyy-MM-dd HH:mm:ss zzz";
+        return $"{local.ToString(format, CultureInfo.InvariantCulture)} ({zone.Id})";
+    }
 
     internal static string Whole(in Decision decision, in Question question, IReadOnlyList<TraceStep> steps)
     {
@@ -54,6 +58,10 @@ internal static class Wording
         {
             var (code, rule) = decision.ReasonAt(i);
             text.Append(CultureInfo.InvariantCulture, $"- {code}: {rule.Text} [{Source(rule.Layer, rule.Article)}]\n");
+            foreach (var (language, local) in rule.Local)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"  {language}: {local}\n");
+            }
         }
 
         text.Append("Looked at:\n");

@@ -81,7 +81,7 @@ internal sealed class CountryFile
 
     internal List<string> Excluded { get; }
 
-    internal Dictionary<string, RuleSource?> CalendarSources { get; } = [];
+    internal IEnumerable<RuleSource> Sources => _texts.Sources;
 
     internal List<Area> Areas { get; }
 
@@ -176,7 +176,7 @@ internal sealed class CountryFile
                     named.Fault(name, "is not defined under calendars");
                 }
 
-                CalendarSources[name] = _texts.Source(named, name);
+                _texts.Source(named, name);
             }
         }
     }

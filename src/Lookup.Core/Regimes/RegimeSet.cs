@@ -13,6 +13,9 @@ namespace Lookup.Core.Regimes;
 /// </summary>
 public sealed class RegimeSet : IRegisterCatalog
 {
+    /// <summary>A source that was not checked for so many months may have changed.</summary>
+    public const int MonthsVerified = 12;
+
     internal const int MaxPrefix = 9;
 
     // The rules at work in one period are kept as bits of one word.
@@ -43,6 +46,25 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>The product groups that the rules of each country name.</summary>
     public IReadOnlyList<ProductGroup> ProductGroups { get; private init; } = [];
 
+    /// <summary>The sources of all rules, with the country.</summary>
+    public IReadOnlyList<(string Country, RuleSource Source)> Sources { get; private init; } = [];
+
+    /// <summary>The first day on which a check of a source still counts on the given day.</summary>
+    public static DateOnly VerifiedSince(DateOnly today) => today.AddMonths(-MonthsVerified);
+
+    /// <summary>Sources that were last checked more than <see cref="MonthsVerified"/> months before a time, in one sentence.</summary>
+    /// <returns>Null where there are none.</returns>
+    public string? DescribeUnverified(DateTimeOffset now)
+    {
+        var since = VerifiedSince(DateOnly.FromDateTime(now.UtcDateTime));
+        var old = Sources.Where(s => s.Source.Verified < since).OrderBy(s => s.Source.Verified).ToList();
+        return old.Count == 0
+            ? null
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"Rules of {string.Join(", ", old.Select(s => s.Country).Distinct().Order(StringComparer.Ordinal))} rest on {old.Count} source(s) not checked for {MonthsVerified} months, the oldest on {old[0].Source.Verified:yyyy-MM-dd}: {old[0].Source.Title}.");
+    }
+
     /// <summary>Compiles regime files.</summary>
     /// <param name="files">Name and UTF-8 JSON of each, see docs/regimes.md.</param>
     /// <exception cref="RegimeException">With every fault of every file.</exception>
@@ -69,7 +91,11 @@ public sealed class RegimeSet : IRegisterCatalog
         }
 
         return faults.Count == 0
-            ? new RegimeSet(byPrefix, registers) { ProductGroups = [.. countries.SelectMany(c => c.File!.ProductGroups)] }
+            ? new RegimeSet(byPrefix, registers)
+            {
+                ProductGroups = [.. countries.SelectMany(c => c.File!.ProductGroups)],
+                Sources = [.. countries.SelectMany(c => c.File!.Sources.Select(s => (c.File.Country, s)))],
+            }
             : throw new RegimeException(faults);
     }
 
@@ -312,6 +338,7 @@ public sealed class RegimeSet : IRegisterCatalog
             From = from,
             Until = until,
             Zones = area.Zones,
+            TimeZone = area.Zones[0].Id,
             All = [.. active],
             Slots = active.Aggregate((1u << Slot.Subscriber) | (1u << Slot.Reassignment), (slots, rule) => slots | SlotsOf(rule)),
             Otherwise = regime.Otherwise,

@@ -22,6 +22,9 @@ public sealed class Rules
     /// <summary>First instant after the period, in Unix milliseconds.</summary>
     public required long Until { get; init; }
 
+    /// <summary>Name of the zone that dates days, for example "Europe/Amsterdam".</summary>
+    public string TimeZone { get; init; } = "";
+
     /// <summary>Zones that the called number can be in; a call must be allowed in each. The first dates days.</summary>
     internal TimeZoneInfo[] Zones { get; init; } = [];
 
@@ -168,6 +171,9 @@ internal sealed record Limit
 
     /// <summary>A consent counts for so many months from its capture, the day of the same date excluded; 0: not limited.</summary>
     internal int MonthsFromCapture { get; init; }
+
+    /// <summary>The term from the capture binds only a consent that names no end.</summary>
+    internal bool OpenEnded { get; init; }
 
     /// <summary>First contact so many months after the capture, unless the consent names another term; 0: not limited.</summary>
     internal int FirstContactMonths { get; init; }

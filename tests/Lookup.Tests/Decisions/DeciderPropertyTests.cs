@@ -1,6 +1,7 @@
 using CsCheck;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
 
 namespace Lookup.Tests.Decisions;
 
@@ -12,16 +13,17 @@ public sealed class DeciderPropertyTests
     [
         "+31612345678", "+4915112345678", "+33612345678", "+919812345678", "+32470123456", "+393471234567", "+34612345678", "+34928123456",
         "+447400123456", "+442071234567", "+441315550123", "+442890123456",
+        "+14165550123", "+16045550123", "+17095550123", "+61255500123", "+61870000123", "+61412345678",
+        "+6561234567", "+27821234567", "+351912345678", "+351212345678", "+41446681800",
         "+48601000101", "+436641234101", "+4740612101", "+46701234101", "+4520123101", "+35312345101", "+353871234101",
         "+12125550123", "+13055550123", "+12035550123", "+12155550123", "+12015550123", "+14015550123", "+14055550123", "+12145550123",
         "+14105550123", "+12065550123",
     ];
 
     // None, one that no rule names, and some that rules name.
-    private static readonly string[] Groups = ["", "energy", "press", "pensions", "renewable_energy", "electricity", "insurance"];
+    private static readonly string[] Groups = ["", "energy", "press", "pensions", "renewable_energy", "electricity", "insurance", "health_insurance"];
 
-    private static readonly string[] Registers =
-        ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo", "no-reservasjon", "se-nix", "dk-robinson", "ie-ndd"];
+    private static readonly string[] Registers = [.. RegimeSet.BuiltIn.Registers.Select(r => r.Name)];
 
     private static readonly long First = Situation.At("2010-01-01");
     private static readonly long Last = Situation.At("2026-11-01");
@@ -78,6 +80,13 @@ public sealed class DeciderPropertyTests
 
             return situation;
         });
+
+    [Fact]
+    public void Numbers_OfEveryCountry_AreTried()
+    {
+        var tried = Numbers.Select(n => RegimeSet.BuiltIn.Find(new Situation(n, "2026-11-01").Number, Last)?.Id.Split('-')[0]).ToHashSet();
+        Assert.All(RegimeSet.BuiltInFiles(), f => Assert.Contains(Path.GetFileNameWithoutExtension(f.Key).ToUpperInvariant(), tried));
+    }
 
     [Fact]
     public void Objection_AddedToAnything_NeverYieldsAllow() =>
