@@ -5,6 +5,7 @@ using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;
 using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.V1;
 using Spectre.Console;
@@ -16,6 +17,12 @@ internal sealed class DoctorCommand : CliCommand
 {
     private readonly StoreChoice _store;
     private readonly ConnectionOptions _connection;
+
+    private readonly Option<string?> _regimes = new("--regimes")
+    {
+        Description = "Folder with the rules in use, as for 'lookup serve --regimes'; default: the rules of the program.",
+        HelpName = "DIR",
+    };
 
     public DoctorCommand(Shell shell)
         : base(
@@ -29,6 +36,7 @@ internal sealed class DoctorCommand : CliCommand
         ExitCodeHelp = "0 all is well or there are warnings, 1 something has to be mended, 2 usage.";
         _store = new StoreChoice(this);
         _connection = new ConnectionOptions(this);
+        Options.Add(_regimes);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
@@ -36,6 +44,7 @@ internal sealed class DoctorCommand : CliCommand
         var findings = _store.IsEmpty(parsed)
             ? await ExamineServiceAsync(parsed, ct)
             : await ExamineStoreAsync(_store.Get(parsed, defaultFolder: null), ct);
+        findings = [.. findings, Rules(parsed)];
         var worst = findings.Max(finding => finding.Level);
         if (IsJson(parsed))
         {
@@ -60,6 +69,14 @@ internal sealed class DoctorCommand : CliCommand
         }
 
         return worst == FindingLevel.Fail ? ExitCodes.Error : ExitCodes.Ok;
+    }
+
+    private Finding Rules(ParseResult parsed)
+    {
+        var regimes = RegimeFolder.Load(parsed.GetValue(_regimes));
+        return regimes.DescribeUnverified(Shell.Clock.GetUtcNow()) is { } old
+            ? new Finding(FindingLevel.Warn, "rules", old, "'lookup regimes check' lists the sources; take a newer version of the rules, or check them and give the new dates.")
+            : new Finding(FindingLevel.Ok, "rules", $"Every source was checked within {RegimeSet.MonthsVerified} months.");
     }
 
     private static string Word(FindingLevel level) => level.ToString().ToLowerInvariant();
@@ -135,6 +152,8 @@ internal sealed class DoctorCommand : CliCommand
             {
                 findings.Add(register.SnapshotDates.Count > 0
                     ? new Finding(FindingLevel.Ok, register.Name, $"Loaded as of {DecisionPrinter.Time(register.SnapshotDates[0])}.")
+                    : register.Optional
+                    ? new Finding(FindingLevel.Ok, register.Name, "Optional and not loaded: calls are decided without it.")
                     : new Finding(FindingLevel.Warn, register.Name, "Never loaded: calls that it decides about are not permitted.", $"Import it, then run 'lookup register snapshot {register.Name} --date DATE', if you call there."));
             }
         }

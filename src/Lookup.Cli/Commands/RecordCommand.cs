@@ -32,7 +32,8 @@ internal sealed class RecordCommand : CliCommand
             "lookup record objection +31612345678 --org '*' --reason 'letter of 3 March'",
             "lookup record consent +31612345678 --org acme --purposes commercial --since 2026-05-01T10:00:00+02:00 --until 2027-05-01T00:00:00+02:00 --evidence rec-4711",
             "lookup record registration +31612345678 --register nl-bmnr --since 2014-02-01 --timezone Europe/Amsterdam",
-            "lookup record subscriber +31201234567 --subscriber legal_person --effective now")
+            "lookup record subscriber +31201234567 --subscriber legal_person --effective now",
+            "lookup record reassignment +12125550123 --effective 2026-09-14 --timezone America/New_York")
     {
         _kind.CompletionSources.Add([.. KindNames.Names]);
         Arguments.Add(_kind);
@@ -47,6 +48,7 @@ internal sealed class RecordCommand : CliCommand
         Text(Field.Subscriber, "--subscriber", $"Type of a subscriber: {Words.SubscriberTypes.List}.", "TYPE");
         Text(Field.Since, "--since", "Since when: registered, consented, in relation; now stands for this moment. Consents and relations need it.", "TIME");
         Text(Field.Until, "--until", "Until when a consent or a relation holds.", "TIME");
+        Text(Field.LastTransaction, "--last-transaction", "Last transaction of a relation, within since and until.", "TIME");
         Text(Field.Evidence, "--evidence", "Where the evidence of a consent can be found.", "TEXT");
         Text(Field.FirstContactMonths, "--first-contact-months", "Term for the first call that the consent names, 0 to 120.", "N");
         Flag(Field.Verified, "--verified", "Checked that the consent comes from the number's user.");

@@ -97,7 +97,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
 
         if (decision.NextPermittedTime is { } next)
         {
-            shell.Console.MarkupLine($"     next permitted: {DecisionPrinter.Time(next)}");
+            shell.Console.MarkupLine($"     next permitted: {SafeText.Escape(DecisionPrinter.Time(next, decision.TimeZone))}");
         }
 
         shell.Console.MarkupLine($"   [grey]{SafeText.Escape(step.Comment)}[/]");

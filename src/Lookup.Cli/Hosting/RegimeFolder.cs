@@ -15,17 +15,31 @@ internal static class RegimeFolder
             return RegimeSet.BuiltIn;
         }
 
-        if (!Directory.Exists(folder))
+        var files = Files(folder);
+        return Named(folder, () => Compile(files));
+    }
+
+    /// <summary>The files of a folder, or those of the program, as they are.</summary>
+    /// <exception cref="CliException">The folder is not there.</exception>
+    public static IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> Files(string? folder)
+    {
+        if (folder is null)
         {
-            throw new CliException($"There is no folder '{folder}'. 'lookup regimes export {folder}' makes one with the regimes of the program.");
+            return RegimeSet.BuiltInFiles();
         }
 
-        var regimes = Compile(
-            folder,
-            () => RegimeSet.Load(Directory.EnumerateFiles(folder, "*.json")
-                .Select(path => KeyValuePair.Create(Path.GetFileName(path), (ReadOnlyMemory<byte>)File.ReadAllBytes(path)))));
+        return Directory.Exists(folder)
+            ? [.. Directory.EnumerateFiles(folder, "*.json").Select(path => KeyValuePair.Create(Path.GetFileName(path), (ReadOnlyMemory<byte>)File.ReadAllBytes(path)))]
+            : throw new CliException($"There is no folder '{folder}'. 'lookup regimes export {folder}' makes one with the regimes of the program.");
+    }
+
+    /// <summary>Compiles files that take the place of the program's.</summary>
+    /// <exception cref="RegimeException">With every fault.</exception>
+    public static RegimeSet Compile(IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> files)
+    {
+        var regimes = RegimeSet.Load(files);
         // What is imported without a service is stored under the program's own regimes.
-        CheckCategories(folder, regimes, RegimeSet.BuiltIn);
+        regimes.CheckCategories(RegimeSet.BuiltIn);
         return regimes;
     }
 
@@ -34,19 +48,17 @@ internal static class RegimeFolder
     public static RegimeSet Load(string folder, RegimeSet before)
     {
         var regimes = Load(folder);
-        CheckCategories(folder, regimes, before);
-        return regimes;
+        return Named(
+            folder,
+            () =>
+            {
+                regimes.CheckCategories(before);
+                return regimes;
+            });
     }
 
-    private static void CheckCategories(string folder, RegimeSet regimes, RegimeSet before) => Compile(
-        folder,
-        () =>
-        {
-            regimes.CheckCategories(before);
-            return regimes;
-        });
-
-    private static RegimeSet Compile(string folder, Func<RegimeSet> compile)
+    // Faults of files are those of this folder.
+    private static RegimeSet Named(string folder, Func<RegimeSet> compile)
     {
         try
         {

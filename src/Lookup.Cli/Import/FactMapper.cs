@@ -134,6 +134,7 @@ internal sealed class FactMapper
                     ProductGroup = Text(Field.ProductGroup),
                     Since = Time(Field.Since),
                     Until = Time(Field.Until),
+                    LastTransaction = Time(Field.LastTransaction),
                     NumberObtainedAtSale = Flag(Field.ObtainedAtSale),
                     OptOutOffered = Flag(Field.OptOutOffered),
                 };
@@ -146,6 +147,9 @@ internal sealed class FactMapper
                 break;
             case FactKind.Attempt:
                 fact.Attempt = new Attempt { Organisation = Text(Field.Organisation), ProductGroup = Text(Field.ProductGroup) };
+                break;
+            case FactKind.Reassignment:
+                fact.Reassignment = new Reassignment();
                 break;
             default:
                 fact.Refusal = new Refusal { Organisation = Text(Field.Organisation) };

@@ -33,12 +33,13 @@ internal enum Field
     ObtainedAtSale,
     OptOutOffered,
     FirstContactMonths,
+    LastTransaction,
 }
 
 /// <summary>Names of the fields, and which kinds of facts have them.</summary>
 internal static class Fields
 {
-    public const int Count = (int)Field.FirstContactMonths + 1;
+    public const int Count = (int)Field.LastTransaction + 1;
 
     private const int Every = -1;
 
@@ -75,6 +76,7 @@ internal static class Fields
         (Field.ObtainedAtSale, "obtained_at_sale", Of(FactKind.Relation), ["number_obtained_at_sale"]),
         (Field.OptOutOffered, "opt_out_offered", Of(FactKind.Relation), []),
         (Field.FirstContactMonths, "first_contact_months", Of(FactKind.Consent), []),
+        (Field.LastTransaction, "last_transaction", Of(FactKind.Relation), []),
     ];
 
     private static readonly Dictionary<string, Field> ByName = BuildNames();

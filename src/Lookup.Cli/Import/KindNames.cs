@@ -8,6 +8,7 @@ internal static class KindNames
     private static readonly string[] All =
     [
         "", "registration", "objection", "consent", "relation", "subscriber", "published_for_offers", "attempt", "refusal",
+        "reassignment",
     ];
 
     /// <summary>The names as a list for messages.</summary>

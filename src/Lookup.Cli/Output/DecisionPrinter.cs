@@ -24,10 +24,10 @@ internal static class DecisionPrinter
             Line(console, "rules", decision.RegimeVersion.Length > 0 ? $"{decision.Regime}, version {decision.RegimeVersion}" : decision.Regime);
         }
 
-        Line(console, "call time", decision.CallTime);
-        Line(console, "valid until", decision.ValidUntil);
-        Line(console, "reusable until", decision.ReusableUntil);
-        Line(console, "next permitted", decision.NextPermittedTime);
+        Line(console, "call time", decision.CallTime, decision.TimeZone);
+        Line(console, "valid until", decision.ValidUntil, decision.TimeZone);
+        Line(console, "reusable until", decision.ReusableUntil, decision.TimeZone);
+        Line(console, "next permitted", decision.NextPermittedTime, decision.TimeZone);
         if (decision.RetryAfter is { } retry)
         {
             Line(console, "ask again in", $"{retry.ToTimeSpan().TotalMilliseconds:0} ms");
@@ -38,6 +38,15 @@ internal static class DecisionPrinter
     {
         var rule = string.Join(", ", new[] { reason.Layer == Layer.Unspecified ? "" : Words.Layers.Of(reason.Layer), reason.Article }.Where(text => text.Length > 0));
         console.MarkupLine($"  [bold]{Words.Reasons.Of(reason.Code)}[/]{(rule.Length > 0 ? $" ({SafeText.Escape(rule)})" : "")}{(reason.Text.Length > 0 ? ": " + SafeText.Escape(reason.Text) : "")}");
+        WriteLocal(console, reason);
+    }
+
+    private static void WriteLocal(IAnsiConsole console, Reason reason)
+    {
+        foreach (var (language, text) in reason.Local)
+        {
+            Line(console, "  " + SafeText.Escape(language), text);
+        }
     }
 
     public static void WriteSteps(IAnsiConsole console, IEnumerable<TraceStep> steps)
@@ -60,6 +69,12 @@ internal static class DecisionPrinter
 
     public static string Time(Timestamp time) => TimeText.Format(time.ToDateTimeOffset());
 
+    /// <summary>A time as the place of the called number has it, with its zone; in UTC where the zone is not known here.</summary>
+    public static string Time(Timestamp time, string zone) =>
+        zone.Length > 0 && TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var known)
+            ? $"{TimeText.Format(TimeZoneInfo.ConvertTime(time.ToDateTimeOffset(), known))} ({zone})"
+            : Time(time);
+
     private static string Outcome(string outcome) => outcome switch
     {
         "forbids" => "[red]forbids[/]",
@@ -67,11 +82,11 @@ internal static class DecisionPrinter
         _ => SafeText.Escape(outcome),
     };
 
-    private static void Line(IAnsiConsole console, string name, Timestamp? time)
+    private static void Line(IAnsiConsole console, string name, Timestamp? time, string zone)
     {
         if (time is not null)
         {
-            Line(console, name, Time(time));
+            Line(console, name, Time(time, zone));
         }
     }
 

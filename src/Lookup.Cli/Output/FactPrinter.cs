@@ -40,6 +40,7 @@ internal static class FactPrinter
         Fact.KindOneofCase.PublishedForOffers => "published for offers" + Group(fact.PublishedForOffers.ProductGroup),
         Fact.KindOneofCase.Attempt => $"{(fact.Attempt.ReservedUntil is { } until ? $"call reserved until {TimeText.Format(until.ToDateTimeOffset())}" : "attempt")} by {fact.Attempt.Organisation}{Group(fact.Attempt.ProductGroup)}",
         Fact.KindOneofCase.Refusal => $"refusal to {fact.Refusal.Organisation}",
+        Fact.KindOneofCase.Reassignment => "number reassigned or disconnected",
         _ => "a fact of a kind that this version does not know",
     };
 
@@ -51,6 +52,7 @@ internal static class FactPrinter
     private static string Describe(Relation relation) =>
         $"{Words.RelationKinds.Of(relation.Relation_)} of {relation.Organisation}{Group(relation.ProductGroup)}" +
         (relation.Since is { } since ? $", since {DecisionPrinter.Time(since)}" : "") +
+        (relation.LastTransaction is { } last ? $", last transaction {DecisionPrinter.Time(last)}" : "") +
         (relation.Until is { } until ? $", until {DecisionPrinter.Time(until)}" : "");
 
     private static string Group(string group) => group.Length > 0 ? $" about {group}" : "";

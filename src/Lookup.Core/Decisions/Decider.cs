@@ -20,7 +20,7 @@ public static class Decider
     /// <summary>The most registers that one regime can ask.</summary>
     internal const int RegisterSlots = Slot.ConsentGroup - Slot.FirstRegister;
 
-    private const uint Attempts = (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup);
+    private const uint Attempts = (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled);
 
     private static readonly RuleText NoRegime =
         new(Layer.Policy, Decision.OwnPolicy, "No regime is loaded for this country and time; what is not covered is not permitted.");
@@ -38,7 +38,9 @@ public static class Decider
         var wanted = Wanted(rules, question);
         for (var slot = 0; slot < Slot.Count; slot++)
         {
-            var twin = slot is Slot.ConsentGroup or Slot.PublishedGroup or Slot.AttemptsGroup;
+            // Without a group, attempts without one are among those of the organisation; a reservation is written to both.
+            var twin = slot is Slot.ConsentGroup or Slot.PublishedGroup or Slot.AttemptsGroup
+                || (slot == Slot.AttemptsUnlabelled && !question.Reserves);
             if ((wanted & (1u << slot)) == 0 || (twin && !grouped))
             {
                 continue;
@@ -156,6 +158,8 @@ public static class Decider
         Slot.PublishedAny => new FactId(FactKind.PublishedForOffers, 0, Scope.All),
         Slot.AttemptsOwn => new FactId(FactKind.Attempt, 0, question.Organisation),
         Slot.AttemptsGroup => new FactId(FactKind.Attempt, 0, question.OrganisationGroup),
-        _ => new FactId(FactKind.Refusal, 0, question.Organisation),
+        Slot.AttemptsUnlabelled => new FactId(FactKind.Attempt, FactId.Unlabelled, question.Organisation),
+        Slot.Refusal => new FactId(FactKind.Refusal, 0, question.Organisation),
+        _ => new FactId(FactKind.Reassignment, 0, Scope.All),
     };
 }

@@ -53,6 +53,8 @@ public enum ReasonCode : byte
     OutsideHours = 37,
     Holiday = 38,
     TooManyAttempts = 39,
+    NumberReassigned = 45,
+    ProductGroupNotNamed = 46,
     NoRegime = 60,
     RegisterNotLoaded = 61,
     StoreUnavailable = 80,
@@ -137,7 +139,7 @@ public struct Decision
             _reasons[i] = _reasons[i - 1];
         }
 
-        _reasons[at] = new Reason(code, text);
+        _reasons[at] = new Reason(code, text.Explaining(code));
     }
 
     internal void ClearReasons() => ReasonCount = 0;

@@ -19,7 +19,7 @@ internal ref partial struct Evaluation<TTrace>
         var cannotTell = false;
         foreach (var permit in rule.Unless)
         {
-            if ((permit.Subscribers & (1 << (int)_subscriber)) == 0 || (permit.PartialOnly && !partial))
+            if ((permit.Subscribers & _subscribers) != _subscribers || (permit.PartialOnly && !partial))
             {
                 continue;
             }
@@ -32,6 +32,11 @@ internal ref partial struct Evaluation<TTrace>
                 PermitBy.Relation => ByRelation(permit, threshold, ref until, ref code),
                 _ => ByPublication(ref code),
             };
+            if (lift == Lift.Yes && _reassignmentUnknown)
+            {
+                lift = Lift.CannotTell;
+            }
+
             if (lift == Lift.Yes)
             {
                 Bound(until);
@@ -68,13 +73,13 @@ internal ref partial struct Evaluation<TTrace>
 
         // Taking back the consent to everything takes back the older ones to a product group with it.
         var takenBack = hasAny && any.Withdrawn ? anyStanding : long.MinValue;
-        return (hasGroup && ConsentCounts(permit, group, groupStanding <= takenBack, permit.Later && groupStanding <= threshold, ref until))
-            || (hasAny && ConsentCounts(permit, any, false, permit.Later && anyStanding <= threshold, ref until))
+        return (hasGroup && ConsentCounts(permit, group, groupStanding, groupStanding <= takenBack, permit.Later && groupStanding <= threshold, ref until))
+            || (hasAny && ConsentCounts(permit, any, anyStanding, false, permit.Later && anyStanding <= threshold, ref until))
             ? Lift.Yes
             : Lift.No;
     }
 
-    private bool ConsentCounts(Permit permit, in FactEntry consent, bool takenBack, bool isTooEarly, ref long until)
+    private bool ConsentCounts(Permit permit, in FactEntry consent, long standing, bool takenBack, bool isTooEarly, ref long until)
     {
         if (consent.Withdrawn || takenBack)
         {
@@ -104,7 +109,8 @@ internal ref partial struct Evaluation<TTrace>
         until = consent.Until;
         foreach (var limit in permit.Limits)
         {
-            if (Binds(limit) && limit.MonthsFromCapture > 0 && !IsYoungEnough(limit, consent, ref until))
+            var bindsAge = limit.MonthsFromCapture > 0 && (!limit.OpenEnded || consent.Until == FactEntry.Open);
+            if (Binds(limit) && bindsAge && !IsYoungEnough(limit, consent, ref until))
             {
                 return Fail(ref _consentFailure, ReasonCode.ConsentExpired, limit.Text);
             }
@@ -115,7 +121,19 @@ internal ref partial struct Evaluation<TTrace>
             }
         }
 
-        return true;
+        return IsOfThisSubscriber(standing, ref _consentFailure);
+    }
+
+    // Looked at last: what does not count for another reason is not voided.
+    private bool IsOfThisSubscriber(long standing, ref Reason failure)
+    {
+        if (standing > _reassigned)
+        {
+            return true;
+        }
+
+        _voided = true;
+        return Fail(ref failure, ReasonCode.NumberReassigned, _rules.Reassigned);
     }
 
     // Half-open, as validity is everywhere: on the day of the same date it counts no more.
@@ -162,7 +180,8 @@ internal ref partial struct Evaluation<TTrace>
                 && relation.Begin <= _q.CallTime
                 && relation.Begin < permit.BegunBefore
                 && (!permit.Later || Math.Min(relation.Begin, standing) > threshold)
-                && RelationCounts(permit, relation, ref until))
+                && RelationCounts(permit, relation, ref until)
+                && IsOfThisSubscriber(Math.Min(relation.Begin, standing), ref _relationFailure))
             {
                 return Lift.Yes;
             }
@@ -193,7 +212,7 @@ internal ref partial struct Evaluation<TTrace>
             }
         }
 
-        if (permit.MonthsFromLast > 0 && !Within(permit.MonthsFromLast, ended ? relation.Until : relation.Begin, ref until))
+        if (permit.MonthsFromLast > 0 && !Within(permit.MonthsFromLast, LastOf(relation, ended), ref until))
         {
             return Fail(ref _relationFailure, ReasonCode.RelationEnded, permit.Text);
         }
@@ -209,6 +228,12 @@ internal ref partial struct Evaluation<TTrace>
         return true;
     }
 
+    // The last transaction that is known at the call, else the end or the begin.
+    private readonly long LastOf(in FactEntry relation, bool ended) =>
+        relation.LastTransaction == 0 ? ended ? relation.Until : relation.Begin
+        : relation.LastTransaction <= _q.CallTime ? relation.LastTransaction
+        : relation.Begin;
+
     // Up to and with the day of the same date so many months later.
     private readonly bool Within(int months, long from, ref long until)
     {
@@ -221,8 +246,11 @@ internal ref partial struct Evaluation<TTrace>
     {
         code = ReasonCode.PublishedForOffers;
         var cannotTell = false;
-        var published = (Find(Slot.PublishedGroup, FactKind.PublishedForOffers, out var group, out _, ref cannotTell) && !group.Withdrawn)
-            || (Find(Slot.PublishedAny, FactKind.PublishedForOffers, out var any, out _, ref cannotTell) && !any.Withdrawn);
+        var failure = default(Reason);
+        var published = (Find(Slot.PublishedGroup, FactKind.PublishedForOffers, out var group, out var standing, ref cannotTell)
+                && !group.Withdrawn && IsOfThisSubscriber(standing, ref failure))
+            || (Find(Slot.PublishedAny, FactKind.PublishedForOffers, out var any, out standing, ref cannotTell)
+                && !any.Withdrawn && IsOfThisSubscriber(standing, ref failure));
         return cannotTell ? Lift.CannotTell : published ? Lift.Yes : Lift.No;
     }
 

@@ -8,9 +8,12 @@ internal ref partial struct Evaluation<TTrace>
 {
     private readonly bool IsFreshRequest(Rule rule) =>
         _kind == CallKind.Requested
-        && _q.RequestedAt > 0
-        && _q.RequestedAt <= _q.CallTime
+        && IsRequestedAfter(0)
         && _today - LocalTime.Day(_q.RequestedAt, _zone) <= rule.RequestedDays;
+
+    // A request of an earlier subscriber asks for nothing.
+    private readonly bool IsRequestedAfter(long time) =>
+        _q.RequestedAt > Math.Max(time, _reassigned) && _q.RequestedAt <= _q.CallTime && !_reassignmentUnknown;
 
     private void LookAtObjections(Rule rule)
     {
@@ -35,7 +38,7 @@ internal ref partial struct Evaluation<TTrace>
         {
             Tell(rule, "nothing found", "No objection.");
         }
-        else if (_kind == CallKind.Requested && _q.RequestedAt > objected && _q.RequestedAt <= _q.CallTime)
+        else if (_kind == CallKind.Requested && IsRequestedAfter(objected))
         {
             Tell(rule, "lifted", Say("Objected on {0}, but asked for this call later.", stated));
         }
@@ -91,8 +94,8 @@ internal ref partial struct Evaluation<TTrace>
             Slot.FirstRegister + rule.RegisterSlot, FactKind.Registration, out var entry, out var standing, ref cannotTell,
             loaded ? snapshot : long.MinValue);
         var registered = found && !entry.Withdrawn;
-        // A registration of unknown date may be newer than any consent.
-        var threshold = cannotTell ? long.MaxValue : registered ? standing : long.MinValue;
+        // A registration that is not known yet, or of unknown date, may be newer than any consent.
+        var threshold = registered ? standing : long.MaxValue;
         switch (Lifted(rule, threshold, partial: registered && entry.Categories != 0))
         {
             case Lift.Yes:
@@ -113,7 +116,11 @@ internal ref partial struct Evaluation<TTrace>
             return;
         }
 
-        if (!loaded)
+        if (!loaded && rule.Register.IsOptional && (_q.Layers & Layers.Strict) == 0)
+        {
+            Tell(rule, "nothing found", "Not registered; no snapshot of the register is loaded, and it is optional.");
+        }
+        else if (!loaded)
         {
             _notCovered ??= rule.SnapshotText ?? rule.Text;
             Tell(rule, "not covered", "No snapshot of the register is loaded for this time.");

@@ -59,32 +59,18 @@ internal ref partial struct Evaluation<TTrace>
     {
         free = at;
         var grouped = rule.PerSubject && _q.OrganisationGroup != _q.Organisation;
-        var value = _bySlot[grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
-        if (value.IsNull)
+        var attempts = _bySlot[grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
+        // Attempts without a product group count in every one.
+        var unlabelled = grouped ? _bySlot[Slot.AttemptsUnlabelled] : default;
+        if (attempts.IsNull && unlabelled.IsNull)
         {
             return Lift.No;
         }
 
-        Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
-        var count = Timeline.Read(FactKind.Attempt, value.Span, entries, out var cut);
-        if (count < 0)
-        {
-            _unreadable = true;
-            return Lift.CannotTell;
-        }
-
+        Span<long> times = stackalloc long[2 * Timeline.MaxEntries];
+        Span<long> ends = stackalloc long[2 * Timeline.MaxEntries];
         var made = 0;
-        var moment = new CallMoment(_q.CallTime, _q.IsTimeNamed);
-        Span<long> ends = stackalloc long[Timeline.MaxEntries];
-        for (var i = 0; i < count; i++)
-        {
-            ref readonly var attempt = ref entries[i];
-            if (!attempt.Withdrawn && VersionsInEffect.CountsEarly(attempt, moment) && Counts(rule, attempt.Effective, at) && Reservation.Counts(attempt, at))
-            {
-                ends[made++] = CountsUntil(rule, attempt);
-            }
-        }
-
+        var isWhole = AddAttempts(attempts, rule, at, times, ends, ref made) & AddAttempts(unlabelled, rule, at, times, ends, ref made);
         if (made >= rule.Max)
         {
             ends = ends[..made];
@@ -93,8 +79,49 @@ internal ref partial struct Evaluation<TTrace>
             return Lift.Yes;
         }
 
+        return isWhole ? Lift.No : Lift.CannotTell;
+    }
+
+    /// <summary>Adds the attempts of a timeline that count, by their time and the end of their counting.</summary>
+    /// <returns>False where it may have more of them.</returns>
+    private bool AddAttempts(StoredValue value, Rule rule, long at, scoped Span<long> times, scoped Span<long> ends, ref int made)
+    {
+        if (value.IsNull)
+        {
+            return true;
+        }
+
+        Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
+        var count = Timeline.Read(FactKind.Attempt, value.Span, entries, out var cut);
+        if (count < 0)
+        {
+            _unreadable = true;
+            return false;
+        }
+
+        var moment = new CallMoment(_q.CallTime, _q.IsTimeNamed);
+        for (var i = 0; i < count; i++)
+        {
+            ref readonly var attempt = ref entries[i];
+            if (attempt.Withdrawn || !VersionsInEffect.CountsEarly(attempt, moment) || !Counts(rule, attempt.Effective, at) || !Reservation.Counts(attempt, at))
+            {
+                continue;
+            }
+
+            // The same call, reserved with its group and reported without it, is one.
+            var end = CountsUntil(rule, attempt);
+            if (times[..made].IndexOf(attempt.Effective) is >= 0 and var same)
+            {
+                ends[same] = Math.Max(ends[same], end);
+                continue;
+            }
+
+            (times[made], ends[made]) = (attempt.Effective, end);
+            made++;
+        }
+
         // What was cut lies between the two oldest kept.
-        return cut && Counts(rule, entries[count - 2].Effective, at) ? Lift.CannotTell : Lift.No;
+        return !cut || !Counts(rule, entries[count - 2].Effective, at);
     }
 
     private readonly bool Counts(Rule rule, long attempt, long at) => rule.WithinHours > 0

@@ -17,7 +17,19 @@ internal ref partial struct Evaluation<TTrace>
     private readonly TTrace _trace;
     private readonly CallKind _kind;
     private readonly SubscriberType _subscriber;
+
+    // What the subscriber may be, as bits: a rule binds for any of them, a permit holds for all of them.
+    private readonly int _subscribers;
+    private readonly long _reassigned;
+    private readonly bool _reassignmentUnknown;
     private readonly int _sector;
+
+    // The sectors that the organisation may be of, as bits.
+    private readonly int _sectors;
+
+    // The product groups of the country that the question's group means, and that it names exactly, as bits.
+    private readonly ulong _groups;
+    private readonly ulong _exactGroups;
     private readonly TimeZoneInfo _zone;
     private readonly int _today;
 
@@ -26,6 +38,12 @@ internal ref partial struct Evaluation<TTrace>
     private bool _forbiddenByMoreThanTime;
     private ReasonCode _cannotTell;
     private bool _unreadable;
+
+    // Something would lift the rule, had the number not been reassigned since.
+    private bool _voided;
+
+    // A rule on product groups would bind if the question meant its group, and it names none of the country's.
+    private bool _unnamed;
     private RuleText? _notCovered;
     private RuleText? _legalPerson;
     private ReasonCode _permitCode;
@@ -53,6 +71,9 @@ internal ref partial struct Evaluation<TTrace>
         _permitUntil = rules.Until;
         _openUntil = long.MaxValue;
         _sector = (int)(question.Sector == Sector.Unspecified ? Sector.Other : question.Sector);
+        _sectors = (1 << (int)question.Sector) | (1 << _sector);
+
+        _groups = rules.Groups.Length == 0 ? 0 : ProductGroup.BitsOf(rules.Groups, question.GroupName, out _exactGroups);
 
         // A service or research call that also promotes is a marketing call.
         var promotes = question.Purpose is Purpose.Commercial or Purpose.Charity or Purpose.Political;
@@ -62,7 +83,8 @@ internal ref partial struct Evaluation<TTrace>
             CallKind.Service or CallKind.Research when promotes => CallKind.Marketing,
             _ => question.Kind,
         };
-        _subscriber = SubscriberOf(question.Subscriber);
+        _reassigned = bySlot[Slot.Reassignment].IsNull ? long.MinValue : ReassignedAt(ref _reassignmentUnknown);
+        _subscriber = SubscriberOf(question.Subscriber, out _subscribers);
     }
 
     internal Decision Run()
@@ -122,7 +144,7 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        if ((rule.Subscribers & (1 << (int)_subscriber)) == 0)
+        if ((rule.Subscribers & _subscribers) == 0)
         {
             if (rule.Type == RuleType.Permission && _subscriber == SubscriberType.LegalPerson)
             {
@@ -133,9 +155,7 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & (1 << _sector)) == 0
-            || (rule.Groups.Length > 0 && Array.IndexOf(rule.Groups, _q.GroupName) < 0)
-            || (rule.ExemptGroups.Length > 0 && Array.IndexOf(rule.ExemptGroups, _q.GroupName) >= 0))
+        if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & _sectors) == 0 || (rule.ExemptGroupBits & _exactGroups) != 0)
         {
             Tell(rule, "does not apply", "Not for this purpose, sector or product group.");
             return false;
@@ -147,11 +167,36 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
+        if (rule.GroupBits != 0 && (rule.GroupBits & _groups) == 0)
+        {
+            Tell(rule, "does not apply", "Not for this product group.");
+            if (_groups == 0)
+            {
+                ApplyToUnnamed(rule);
+            }
+
+            return false;
+        }
+
         return true;
+    }
+
+    // A question that names no group of the country may mean any of them: the answer says so, and the stricter policies forbid what the rule forbids.
+    private void ApplyToUnnamed(Rule rule)
+    {
+        _unnamed = true;
+        _voided = false;
+        if ((_q.Layers & Layers.Strict) != 0
+            && !(rule.RequestedDays > 0 && IsFreshRequest(rule))
+            && Lifted(rule, long.MinValue, partial: false) == Lift.No)
+        {
+            Forbid(rule, ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup, "The offer may be of this product group.");
+        }
     }
 
     private void Look(Rule rule, int index)
     {
+        _voided = false;
         switch (rule.Type)
         {
             case RuleType.Range:
@@ -220,6 +265,10 @@ internal ref partial struct Evaluation<TTrace>
             _decision.Verdict = Verdict.Allow;
             _decision.ValidUntil = Math.Min(_permitUntil, _openUntil);
             AddPermittingReason();
+            if (_unnamed)
+            {
+                _decision.Add(ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup);
+            }
         }
     }
 
@@ -254,6 +303,11 @@ internal ref partial struct Evaluation<TTrace>
         _forbidden = true;
         _forbiddenByMoreThanTime |= !byTime;
         _decision.Add(code, text);
+        if (_voided)
+        {
+            _decision.Add(ReasonCode.NumberReassigned, _rules.Reassigned);
+        }
+
         Tell(rule, "forbids", detail);
     }
 
@@ -312,19 +366,32 @@ internal ref partial struct Evaluation<TTrace>
         Tell(rule, "cannot tell", detail);
     }
 
-    private SubscriberType SubscriberOf(SubscriberType stated)
+    // When the number was given to another subscriber; what stands at or before that does not count.
+    private long ReassignedAt(ref bool unknown)
+    {
+        if (((int)_q.Layers & (1 << (int)_rules.Reassigned.Layer)) == 0)
+        {
+            return long.MinValue;
+        }
+
+        var isThere = Find(Slot.Reassignment, FactKind.Reassignment, out var entry, out var standing, ref unknown) && !entry.Withdrawn;
+        return isThere ? standing : long.MinValue;
+    }
+
+    private SubscriberType SubscriberOf(SubscriberType stated, out int possible)
     {
         var cannotTell = false;
-        var known = Find(Slot.Subscriber, FactKind.Subscriber, out var entry, out _, ref cannotTell) && !entry.Withdrawn
+        var known = Find(Slot.Subscriber, FactKind.Subscriber, out var entry, out var standing, ref cannotTell) && !entry.Withdrawn
             ? entry.Subscriber
             : stated;
         if (cannotTell)
         {
+            possible = 1 << (int)SubscriberType.Unknown;
             return SubscriberType.Unknown;
         }
 
         // The statement and the record: the one that protects more counts.
-        return (stated, known) switch
+        var type = (stated, known) switch
         {
             (SubscriberType.Unknown, _) => known,
             _ when stated == known => stated,
@@ -332,6 +399,14 @@ internal ref partial struct Evaluation<TTrace>
             (SubscriberType.LegalPerson, _) => known,
             _ => stated,
         };
+        possible = 1 << (int)type;
+        if (standing <= _reassigned || _reassignmentUnknown)
+        {
+            // The record is of an earlier subscriber, or may be: it still protects, and lifts nothing.
+            possible |= 1 << (int)stated;
+        }
+
+        return type;
     }
 
     private readonly void Tell(Rule rule, string outcome, string detail) => Tell(rule, rule.Text, outcome, detail);

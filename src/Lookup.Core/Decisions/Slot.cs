@@ -17,5 +17,7 @@ internal static class Slot
     internal const int AttemptsOwn = 14;
     internal const int AttemptsGroup = 15;
     internal const int Refusal = 16;
-    internal const int Count = 17;
+    internal const int Reassignment = 17;
+    internal const int AttemptsUnlabelled = 18;
+    internal const int Count = 19;
 }

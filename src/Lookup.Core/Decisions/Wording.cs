@@ -10,6 +10,16 @@ internal static class Texts
     internal static readonly RuleText CannotTell = new(
         Layer.Policy, Decision.OwnPolicy, "What is on record does not tell for this call time; what cannot be told is not permitted.");
 
+    internal static readonly RuleText Reassigned = new(
+        Layer.Policy,
+        Decision.OwnPolicy,
+        "The number was reassigned or disconnected. A consent, a relation, a publication or a subscriber type from before that does not count.");
+
+    internal static readonly RuleText NameTheGroup = new(
+        Layer.Strict,
+        Decision.OwnPolicy,
+        "The rules of this country name product groups, and the question names none of them. Name the group if the offer is of one.");
+
     internal static readonly RuleText OutsideTheRule = new(
         Layer.Policy, Decision.OwnPolicy, "Not a marketing call, so outside the rules for those.");
 }
@@ -31,9 +41,13 @@ internal static class Wording
         _ => "attempts",
     };
 
-    internal static string Time(long at, TimeZoneInfo zone) =>
-        TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(at), zone)
-            .ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
+    /// <summary>A time as the place of the called number has it, with that place: "2026-03-12 14:00 +01:00 (Europe/Paris)".</summary>
+    internal static string Time(long at, TimeZoneInfo zone)
+    {
+        var local = TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(at), zone);
+        var format = local.Second == 0 ? "yyyy-MM-dd HH:mm zzz" : "yyyy-MM-dd HH:mm:ss zzz";
+        return $"{local.ToString(format, CultureInfo.InvariantCulture)} ({zone.Id})";
+    }
 
     internal static string Whole(in Decision decision, in Question question, IReadOnlyList<TraceStep> steps)
     {
@@ -44,6 +58,10 @@ internal static class Wording
         {
             var (code, rule) = decision.ReasonAt(i);
             text.Append(CultureInfo.InvariantCulture, $"- {code}: {rule.Text} [{Source(rule.Layer, rule.Article)}]\n");
+            foreach (var (language, local) in rule.Local)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"  {language}: {local}\n");
+            }
         }
 
         text.Append("Looked at:\n");

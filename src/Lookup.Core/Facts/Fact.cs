@@ -65,6 +65,9 @@ public sealed record Fact
     /// <summary>Consent: expires. Relation: ended. Null: open.</summary>
     public DateTimeOffset? Until { get; init; }
 
+    /// <summary>Relation: the last transaction, from <see cref="Since"/> to <see cref="Until"/>. Null: none after the begin is known.</summary>
+    public DateTimeOffset? LastTransaction { get; init; }
+
     /// <summary>Consent: what shows it. Without it the consent is kept but does not count.</summary>
     public Evidence? Evidence { get; init; }
 

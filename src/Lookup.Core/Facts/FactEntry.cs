@@ -41,6 +41,9 @@ public readonly record struct FactEntry
     /// <summary>Relation: begin; elsewhere unused. 0 stands for <see cref="Effective"/>.</summary>
     public long Since { get; init; }
 
+    /// <summary>Relation: the last transaction, if it is later than the begin; 0 for none.</summary>
+    public long LastTransaction { get; init; }
+
     /// <summary>Registration: bits of the blocked categories in the register's order; 0 blocks all.</summary>
     public uint Categories { get; init; }
 
@@ -55,6 +58,9 @@ public readonly record struct FactEntry
 
     /// <summary>Begin of a relation.</summary>
     public long Begin => Since == 0 ? Effective : Since;
+
+    /// <summary>The last moment of a relation that is known, its end aside.</summary>
+    public long Last => Math.Max(LastTransaction, Begin);
 }
 
 /// <summary>Conditions that a consent or a relation meets, and how a registration came. The values are stored.</summary>

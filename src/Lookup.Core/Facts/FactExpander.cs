@@ -4,7 +4,8 @@ namespace Lookup.Core.Facts;
 
 /// <summary>
 /// Turns a fact as users state it into the facts that are stored: names become scopes, a consent for several purposes
-/// becomes one fact for each, an attempt counts for the organisation and for the subject. Thread-safe.
+/// becomes one fact for each, an attempt counts for the organisation and for the subject, or without one for
+/// every subject. Thread-safe.
 /// </summary>
 /// <param name="registers">The known registers.</param>
 /// <param name="cipher">Makes the number's pseudonym.</param>
@@ -50,6 +51,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 AddForGroup((byte)fact.Relation);
                 break;
             case FactKind.Subscriber:
+            case FactKind.Reassignment:
                 Add(0, Scope.All, Scope.AllName);
                 break;
             case FactKind.PublishedForOffers:
@@ -60,6 +62,8 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 Add(0, Scope.Of(fact.Organisation), fact.Organisation);
                 if (fact.ProductGroup.Length > 0)
                     AddForGroup(0);
+                else
+                    Add(FactId.Unlabelled, Scope.Of(fact.Organisation), fact.Organisation);
                 break;
             default:
                 Add(0, Scope.Of(fact.Organisation), fact.Organisation);
@@ -142,6 +146,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         {
             Until = FactRules.UntilOf(fact, now)?.ToUnixTimeMilliseconds() ?? FactEntry.Open,
             Since = fact.Since?.ToUnixTimeMilliseconds() ?? 0,
+            LastTransaction = Math.Min(fact.LastTransaction?.ToUnixTimeMilliseconds() ?? 0, now.ToUnixTimeMilliseconds()),
             Categories = categories,
             Marks = MarksOf(fact),
             FirstContactMonths = (byte)fact.FirstContactMonths,

@@ -12,6 +12,12 @@ public readonly record struct FactId(FactKind Kind, byte Detail, ulong Scope)
     /// <summary>Length of a stored id in bytes: kind and detail share one, then the scope, big-endian.</summary>
     public const int Size = 1 + Facts.Scope.Size;
 
+    /// <summary>
+    /// Detail of the attempts that name no product group: they are kept beside all attempts of the organisation, which have detail 0, because
+    /// they count in every group.
+    /// </summary>
+    public const byte Unlabelled = 1;
+
     /// <summary>Writes the stored form into the first <see cref="Size"/> bytes.</summary>
     public void WriteTo(Span<byte> destination)
     {

@@ -17,10 +17,15 @@ public enum FactKind : byte
     Subscriber = 5,
     /// <summary>Made public to be called with offers; scope: product group or none.</summary>
     PublishedForOffers = 6,
-    /// <summary>A call was placed; scope: organisation, and again organisation and product group.</summary>
+    /// <summary>
+    /// A call was placed; scope: organisation, and again organisation and product group, or without one the organisation with detail
+    /// <see cref="FactId.Unlabelled"/>.
+    /// </summary>
     Attempt = 7,
     /// <summary>Refused in a call; scope: an organisation.</summary>
     Refusal = 8,
+    /// <summary>The number was given to another subscriber, or permanently disconnected; scope: all.</summary>
+    Reassignment = 9,
 }
 
 /// <summary>Purposes of a call. The values are those of lookup.v1.Purpose and are stored. At most 15.</summary>

@@ -32,6 +32,7 @@ internal static class FactLattice
             // An attempt forbids, and one that was placed forbids for longer than one that is reserved.
             Until = kind == FactKind.Attempt ? Math.Max(a.Until, b.Until) : Math.Min(a.Until, b.Until),
             Since = Math.Min(a.Begin, b.Begin),
+            LastTransaction = Math.Min(a.Last, b.Last),
             FirstContactMonths = Math.Min(a.FirstContactMonths, b.FirstContactMonths),
             // Ordered by protection: unknown, consumer, sole trader, legal person.
             Subscriber = (SubscriberType)Math.Min((byte)a.Subscriber, (byte)b.Subscriber),
@@ -47,7 +48,7 @@ internal static class FactLattice
     /// <summary>Whether taking the fact back forbids more than the fact.</summary>
     public static bool WithdrawalForbids(FactKind kind) => kind switch
     {
-        FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal => false,
+        FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal or FactKind.Reassignment => false,
         _ => true,
     };
 
@@ -75,6 +76,7 @@ internal static class FactLattice
             {
                 Until = entry.Until,
                 Since = entry.Since == entry.Effective ? 0 : entry.Since,
+                LastTransaction = entry.LastTransaction > entry.Begin ? entry.LastTransaction : 0,
                 Marks = OfKind(kind, entry.Marks),
             },
             FactKind.Attempt => common with { Until = entry.Until },

@@ -150,6 +150,7 @@ internal static class FactRules
             }
         }
 
+        CheckLastTransaction(fact, now, faults);
         if (fact.Until is not { } until || fact.Kind == FactKind.Registration)
             return;
         var untilField = fact.Kind == FactKind.Consent ? "consent.expires" : "relation.until";
@@ -158,6 +159,18 @@ internal static class FactRules
         // A single purchase is a relation that ends when it begins; a consent that does so never held.
         if (until < begin || (until == begin && fact.Kind == FactKind.Consent))
             faults.Add(new FieldFault(untilField, $"It is not after {(fact.Since is null ? "effective" : sinceField)}."));
+    }
+
+    private static void CheckLastTransaction(Fact fact, DateTimeOffset now, List<FieldFault> faults)
+    {
+        const string Field = "relation.last_transaction";
+        if (fact is not { Kind: FactKind.Relation, Withdrawn: false, LastTransaction: { } last })
+            return;
+        Time(faults, Field, last, now + MaxAhead);
+        if (last < (fact.Since ?? EffectiveOf(fact, now)))
+            faults.Add(new FieldFault(Field, "Before the relation began; it must lie within the relation."));
+        else if (last > fact.Until)
+            faults.Add(new FieldFault(Field, "After relation.until; it must lie within the relation."));
     }
 
     private static string NoTime(Fact fact) => fact switch
@@ -178,6 +191,7 @@ internal static class FactRules
             case FactKind.Objection when fact.Organisation == Scope.AllName:
             case FactKind.Subscriber:
             case FactKind.PublishedForOffers:
+            case FactKind.Reassignment:
                 break;
             default:
                 Name(faults, prefix + ".organisation", fact.Organisation);
@@ -248,6 +262,7 @@ internal static class FactRules
         FactKind.PublishedForOffers => "published_for_offers",
         FactKind.Attempt => "attempt",
         FactKind.Refusal => "refusal",
+        FactKind.Reassignment => "reassignment",
         _ => "",
     };
 }

@@ -13,7 +13,7 @@
 // Bytes (version 1), each fact having exactly one form, so that equal bytes mean equal facts and the reverse:
 //   header   bits 0-3 number of entries 1..8; bits 4-6 format version; bit 7 cut
 //   entry    flags (Fields); effective, 6 bytes; recorded, 4 bytes; source, varint; then what the flags name:
-//            until 6, since 6, categories varint, marks 1, months 1, subscriber 1; "withdrawn" and "shared" have no bytes
+//            until 6, since 6, categories varint (of a relation the last transaction, 6), marks 1, months 1, subscriber 1; "withdrawn" and "shared" have no bytes
 // Integers are big-endian, varints little groups first as in protobuf.
 //
 // Reference: M. Shapiro et al., "Conflict-free replicated data types" (2011), state-based objects.

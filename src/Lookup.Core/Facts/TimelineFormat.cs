@@ -15,6 +15,9 @@ internal enum Fields : byte
     Months = 32,
     Subscriber = 64,
     Shared = 128,
+
+    /// <summary>Of a relation, which has no categories. Versions that do not know it cannot read the value, so it permits nothing there.</summary>
+    LastTransaction = Categories,
 }
 
 /// <summary>The bytes of a timeline, see Timeline.cs.</summary>
@@ -29,8 +32,8 @@ internal static class TimelineFormat
     public const int TimeSize = 6;
     public const int MaxVarint = 5;
 
-    // Flags, effective, recorded, source, until, since, categories, marks, months, subscriber.
-    public const int MaxEntrySize = 1 + TimeSize + sizeof(uint) + MaxVarint + (2 * TimeSize) + MaxVarint + 3;
+    // Flags, effective, recorded, source, until, since, categories or last transaction, marks, months, subscriber.
+    public const int MaxEntrySize = 1 + TimeSize + sizeof(uint) + MaxVarint + (3 * TimeSize) + 3;
 
     public const long MaxTime = 1L << 47;
     public const int MaxMonths = 120;
@@ -47,10 +50,10 @@ internal static class TimelineFormat
     {
         FactKind.Registration => Common | Fields.Categories | Fields.Marks,
         FactKind.Consent => Common | Fields.Until | Fields.Marks | Fields.Months,
-        FactKind.Relation => Common | Fields.Until | Fields.Since | Fields.Marks,
+        FactKind.Relation => Common | Fields.Until | Fields.Since | Fields.LastTransaction | Fields.Marks,
         FactKind.Subscriber => Common | Fields.Subscriber,
         FactKind.Attempt => Common | Fields.Until,
-        FactKind.Objection or FactKind.PublishedForOffers or FactKind.Refusal => Common,
+        FactKind.Objection or FactKind.PublishedForOffers or FactKind.Refusal or FactKind.Reassignment => Common,
         _ => Fields.None,
     };
 
@@ -75,7 +78,7 @@ internal static class TimelineFormat
         | (entry.Shared ? Fields.Shared : 0)
         | (entry.Until != FactEntry.Open ? Fields.Until : 0)
         | (entry.Since != 0 ? Fields.Since : 0)
-        | (entry.Categories != 0 ? Fields.Categories : 0)
+        | (entry.Categories != 0 || entry.LastTransaction != 0 ? Fields.Categories : 0)
         | (entry.Marks != 0 ? Fields.Marks : 0)
         | (entry.FirstContactMonths != 0 ? Fields.Months : 0)
         | (entry.Subscriber != 0 ? Fields.Subscriber : 0);
@@ -93,7 +96,9 @@ internal static class TimelineFormat
             WriteTime(to, ref at, entry.Until, nameof(FactEntry.Until));
         if (fields.HasFlag(Fields.Since))
             WriteTime(to, ref at, entry.Since, nameof(FactEntry.Since));
-        if (fields.HasFlag(Fields.Categories))
+        if (entry.LastTransaction != 0)
+            WriteTime(to, ref at, entry.LastTransaction, nameof(FactEntry.LastTransaction));
+        else if (fields.HasFlag(Fields.Categories))
             WriteVarint(to, ref at, entry.Categories);
         if (fields.HasFlag(Fields.Marks))
             WriteByte(to, ref at, (byte)entry.Marks, (byte)AllMarks, nameof(FactEntry.Marks));

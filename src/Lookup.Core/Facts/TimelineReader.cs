@@ -10,6 +10,7 @@ internal ref struct TimelineReader
 {
     private readonly Fields _allowed;
     private readonly FactMarks _marks;
+    private readonly bool _isRelation;
     private ReadOnlySpan<byte> _rest;
     private long _before = long.MaxValue;
     private bool _broken;
@@ -18,6 +19,7 @@ internal ref struct TimelineReader
     {
         _allowed = TimelineFormat.Allowed(kind);
         _marks = TimelineFormat.MarksOf(kind);
+        _isRelation = kind == FactKind.Relation;
         if (value.IsEmpty || _allowed == Fields.None)
         {
             _broken = true;
@@ -64,7 +66,8 @@ internal ref struct TimelineReader
             Source = TakeVarint(),
             Until = (fields & Fields.Until) != 0 ? TakeTime() : FactEntry.Open,
             Since = (fields & Fields.Since) != 0 ? TakeTime() : 0,
-            Categories = (fields & Fields.Categories) != 0 ? TakeVarint() : 0,
+            LastTransaction = _isRelation && (fields & Fields.LastTransaction) != 0 ? TakeTime() : 0,
+            Categories = !_isRelation && (fields & Fields.Categories) != 0 ? TakeVarint() : 0,
             Marks = (fields & Fields.Marks) != 0 ? (FactMarks)TakeByte((byte)TimelineFormat.AllMarks) : 0,
             FirstContactMonths = (fields & Fields.Months) != 0 ? TakeByte(TimelineFormat.MaxMonths) : (byte)0,
             Subscriber = (fields & Fields.Subscriber) != 0
@@ -75,6 +78,7 @@ internal ref struct TimelineReader
         _broken |= (entry.Marks & ~_marks) != 0;
         // A field that is stored though it has its default, or a second way to say "since".
         _broken |= TimelineFormat.FieldsOf(entry) != fields || entry.Since == effective && effective != 0;
+        _broken |= entry.LastTransaction != 0 && entry.LastTransaction <= entry.Begin;
         return !_broken;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 
 namespace Lookup.Core.Regimes;
@@ -53,23 +54,34 @@ internal sealed class CountryFile
             json.Fault("regimes", "must hold at least one regime");
         }
 
+        ProductGroups = [.. Regimes.SelectMany(regime => regime.Rules)
+            .SelectMany(rule => rule.Groups.Concat(rule.ExemptGroups).Select(name => new ProductGroup(Country, name, rule.Text)))
+            .DistinctBy(group => group.Name)];
+        Groups = [.. ProductGroups.Select(group => group.Name)];
+        CheckGroups(json);
         CheckOrder(json);
         json.Done();
     }
 
     internal sealed record Area(string Name, TimeZoneInfo[] Zones, List<string> Prefixes);
 
-    internal sealed record Regime(string Id, long From, long Until, RuleText Otherwise, RuleText?[] Exempt, Rule[] Rules);
+    internal sealed record Regime(string Id, long From, long Until, RuleText Otherwise, RuleText?[] Exempt, RuleText Reassigned, Rule[] Rules);
 
     internal string Country { get; }
 
     internal string Version { get; }
 
+    /// <summary>The product groups that its rules name.</summary>
+    internal IReadOnlyList<ProductGroup> ProductGroups { get; }
+
+    /// <summary>Their names.</summary>
+    internal string[] Groups { get; }
+
     internal TimeZoneInfo[] Zones { get; }
 
     internal List<string> Excluded { get; }
 
-    internal Dictionary<string, RuleSource?> CalendarSources { get; } = [];
+    internal IEnumerable<RuleSource> Sources => _texts.Sources;
 
     internal List<Area> Areas { get; }
 
@@ -144,6 +156,7 @@ internal sealed class CountryFile
             return;
         }
 
+        var decreed = json.Objects("decreed").Select(day => ReadDecreed(day, calendars.Names())).ToList();
         foreach (var name in calendars.Names())
         {
             if (!HolidayCalendar.TryCompile(calendars.Texts(name), out var calendar, out var fault))
@@ -151,7 +164,7 @@ internal sealed class CountryFile
                 calendars.Fault(name, fault);
             }
 
-            _calendars[name] = calendar;
+            _calendars[name] = calendar.With([.. decreed.Where(day => day.Calendars.Contains(name)).Select(day => day.Day)]);
         }
 
         if (json.Object("calendarSources") is { } named)
@@ -163,9 +176,34 @@ internal sealed class CountryFile
                     named.Fault(name, "is not defined under calendars");
                 }
 
-                CalendarSources[name] = _texts.Source(named, name);
+                _texts.Source(named, name);
             }
         }
+    }
+
+    // A day that was decreed once: a day of mourning, an emergency, a holiday that was moved or added. It has a source of its own.
+    private (int Day, List<string> Calendars) ReadDecreed(JsonFields json, IEnumerable<string> known)
+    {
+        var date = json.Date("date");
+        if (date is null)
+        {
+            json.Fault("date", "is missing: the day that was decreed");
+        }
+
+        var calendars = json.Texts("calendars");
+        foreach (var name in calendars.Except(known))
+        {
+            json.Fault("calendars", $"\"{name}\" is not defined under calendars");
+        }
+
+        if (calendars.Count == 0)
+        {
+            json.Fault("calendars", "must name at least one calendar");
+        }
+
+        _texts.Source(json, "source");
+        json.Done();
+        return (date is { } day ? LocalTime.DayOf(day) : 0, calendars);
     }
 
     private void ReadRegisters(JsonFields json, List<RegisterDefinition> all)
@@ -203,7 +241,7 @@ internal sealed class CountryFile
                 continue;
             }
 
-            var register = new RegisterDefinition(all.Count, name, title, categories, byPurpose);
+            var register = new RegisterDefinition(all.Count, name, title, item.Flag("optional"), categories, byPurpose);
             all.Add(register);
             _registers[name] = register;
             item.Done();
@@ -246,6 +284,9 @@ internal sealed class CountryFile
             }
         }
 
+        var reassigned = json.Object("reassigned");
+        var reassignedText = reassigned is null ? Texts.Reassigned : _texts.Read(reassigned);
+        reassigned?.Done();
         var rules = json.Objects("rules").Select(reader.Read).ToArray();
         if (!rules.Any(r => r.Type == RuleType.Objection))
         {
@@ -264,7 +305,28 @@ internal sealed class CountryFile
             until is { } u ? LocalTime.Instant(LocalTime.DayOf(u), 0, zone) : long.MaxValue,
             otherwiseText ?? rules.Select(r => r.Text).FirstOrDefault() ?? new RuleText(Decisions.Layer.Policy, "", ""),
             exempt,
+            reassignedText,
             rules);
+    }
+
+    /// <summary>Groups as bits in the order of <see cref="Groups"/>.</summary>
+    internal ulong BitsOf(string[] groups) => groups.Aggregate(0UL, (bits, name) => bits | (1UL << Array.IndexOf(Groups, name)));
+
+    // A question that means one must not be taken to mean the other too.
+    private void CheckGroups(JsonFields json)
+    {
+        if (Groups.Length > ProductGroup.MaxGroups)
+        {
+            json.Fault("regimes", $"the rules may name {ProductGroup.MaxGroups} product groups at most");
+        }
+
+        foreach (var (i, name) in Groups.Index())
+        {
+            if (Array.Find(Groups[..i], other => ProductGroup.IsLike(other, name)) is { } like)
+            {
+                json.Fault("regimes", $"the product groups \"{like}\" and \"{name}\" are one name spelt twice");
+            }
+        }
     }
 
     private void CheckOrder(JsonFields json)

@@ -26,6 +26,9 @@ internal sealed partial class HolidayCalendar
     /// <summary>Whether a day (days since 1970-01-01) is a holiday.</summary>
     internal bool Contains(int day) => _days.Contains(day);
 
+    /// <summary>The same with days that were decreed once (days since 1970-01-01).</summary>
+    internal HolidayCalendar With(IReadOnlyCollection<int> decreed) => decreed.Count == 0 ? this : new(_days.Concat(decreed).ToFrozenSet());
+
     internal static bool TryCompile(IReadOnlyList<string> rules, out HolidayCalendar calendar, out string fault)
     {
         var days = new HashSet<int>();

@@ -13,6 +13,9 @@ namespace Lookup.Core.Regimes;
 /// </summary>
 public sealed class RegimeSet : IRegisterCatalog
 {
+    /// <summary>A source that was not checked for so many months may have changed.</summary>
+    public const int MonthsVerified = 12;
+
     internal const int MaxPrefix = 9;
 
     // The rules at work in one period are kept as bits of one word.
@@ -40,6 +43,28 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>The registers that the regimes ask.</summary>
     public IReadOnlyList<RegisterDefinition> Registers { get; }
 
+    /// <summary>The product groups that the rules of each country name.</summary>
+    public IReadOnlyList<ProductGroup> ProductGroups { get; private init; } = [];
+
+    /// <summary>The sources of all rules, with the country.</summary>
+    public IReadOnlyList<(string Country, RuleSource Source)> Sources { get; private init; } = [];
+
+    /// <summary>The first day on which a check of a source still counts on the given day.</summary>
+    public static DateOnly VerifiedSince(DateOnly today) => today.AddMonths(-MonthsVerified);
+
+    /// <summary>Sources that were last checked more than <see cref="MonthsVerified"/> months before a time, in one sentence.</summary>
+    /// <returns>Null where there are none.</returns>
+    public string? DescribeUnverified(DateTimeOffset now)
+    {
+        var since = VerifiedSince(DateOnly.FromDateTime(now.UtcDateTime));
+        var old = Sources.Where(s => s.Source.Verified < since).OrderBy(s => s.Source.Verified).ToList();
+        return old.Count == 0
+            ? null
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"Rules of {string.Join(", ", old.Select(s => s.Country).Distinct().Order(StringComparer.Ordinal))} rest on {old.Count} source(s) not checked for {MonthsVerified} months, the oldest on {old[0].Source.Verified:yyyy-MM-dd}: {old[0].Source.Title}.");
+    }
+
     /// <summary>Compiles regime files.</summary>
     /// <param name="files">Name and UTF-8 JSON of each, see docs/regimes.md.</param>
     /// <exception cref="RegimeException">With every fault of every file.</exception>
@@ -65,7 +90,13 @@ public sealed class RegimeSet : IRegisterCatalog
             }
         }
 
-        return faults.Count == 0 ? new RegimeSet(byPrefix, registers) : throw new RegimeException(faults);
+        return faults.Count == 0
+            ? new RegimeSet(byPrefix, registers)
+            {
+                ProductGroups = [.. countries.SelectMany(c => c.File!.ProductGroups)],
+                Sources = [.. countries.SelectMany(c => c.File!.Sources.Select(s => (c.File.Country, s)))],
+            }
+            : throw new RegimeException(faults);
     }
 
     /// <summary>The regime files that come with the program.</summary>
@@ -233,7 +264,7 @@ public sealed class RegimeSet : IRegisterCatalog
         foreach (var regime in file.Regimes)
         {
             var rules = regime.Rules
-                .Where(r => (r.Areas.Length == 0 || r.Areas.Contains(area.Name)) && !r.ExemptAreas.Contains(area.Name))
+                .Where(r => r.BindsIn(area.Name))
                 .ToList();
             if (range is not null)
             {
@@ -269,6 +300,8 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             var compiled = rule with
             {
+                GroupBits = file.BitsOf(rule.Groups),
+                ExemptGroupBits = file.BitsOf(rule.ExemptGroups),
                 Unless = [.. rule.Unless.Select(p => p with { Limits = [.. p.Limits.Where(l => l.From <= from && l.Until >= until)] })],
             };
             if (rule.Register is { } register)
@@ -305,10 +338,13 @@ public sealed class RegimeSet : IRegisterCatalog
             From = from,
             Until = until,
             Zones = area.Zones,
+            TimeZone = area.Zones[0].Id,
             All = [.. active],
-            Slots = active.Aggregate(1u << Slot.Subscriber, (slots, rule) => slots | SlotsOf(rule)),
+            Slots = active.Aggregate((1u << Slot.Subscriber) | (1u << Slot.Reassignment), (slots, rule) => slots | SlotsOf(rule)),
             Otherwise = regime.Otherwise,
             Exempt = regime.Exempt,
+            Reassigned = regime.Reassigned,
+            Groups = file.Groups,
             Registers = [.. registers],
         };
     }
@@ -336,7 +372,7 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             RuleType.Objection => (1u << Slot.ObjectionOwn) | (1u << Slot.ObjectionAll),
             RuleType.Register => 1u << (Slot.FirstRegister + rule.RegisterSlot),
-            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? 1u << Slot.AttemptsGroup : 0),
+            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled) : 0),
             RuleType.Refusal => 1u << Slot.Refusal,
             _ => 0u,
         };

@@ -16,8 +16,9 @@ public sealed class RegisterDefinition
     private readonly uint[] _byPurpose;
 
     internal RegisterDefinition(
-        int index, string name, string title, IReadOnlyList<string> categories, IReadOnlyDictionary<Purpose, uint> byPurpose)
+        int index, string name, string title, bool isOptional, IReadOnlyList<string> categories, IReadOnlyDictionary<Purpose, uint> byPurpose)
     {
+        IsOptional = isOptional;
         (Index, Name, Title, Categories) = (index, name, title, categories);
         Scope = Facts.Scope.Of(name);
         _bits = categories.Select((c, i) => (c, i)).ToFrozenDictionary(p => p.c, p => 1u << p.i);
@@ -32,6 +33,12 @@ public sealed class RegisterDefinition
 
     /// <summary>Title in words.</summary>
     public string Title { get; }
+
+    /// <summary>
+    /// Calls are decided without it until a snapshot of it is loaded, but for organisations that are bound to the stricter policies. What is
+    /// recorded of it forbids in any case.
+    /// </summary>
+    public bool IsOptional { get; }
 
     /// <summary>Categories of offers that can be blocked one by one; empty if a registration always blocks all.</summary>
     public IReadOnlyList<string> Categories { get; }

@@ -99,7 +99,9 @@ internal sealed class RuleReader(
         var rule = new Rule
         {
             Type = type,
-            Text = text,
+            Text = type == RuleType.Permission
+                ? text.With(ReasonCode.LegalPerson, "The consent rule does not protect legal persons. The subscriber is a legal person, and nothing on record forbids the call.")
+                : text,
             From = Instant(json.Date("from"), long.MinValue),
             Until = Instant(json.Date("until"), long.MaxValue),
             Areas = [.. json.Texts("areas")],
@@ -107,7 +109,8 @@ internal sealed class RuleReader(
             Subscribers = json.Set("subscribers", SubscriberSets),
             Kinds = json.Set("kinds", KindSets, 1 << (int)CallKind.Marketing),
             Purposes = json.Set("purposes", PurposeSets) & ~json.Set("exemptPurposes", PurposeSets, 0),
-            Sectors = json.Set("sectors", SectorSets) & ~json.Set("exemptSectors", SectorSets, 0),
+            // A rule that binds some sectors binds an organisation whose sector is not known.
+            Sectors = (json.Set("sectors", SectorSets) | (1 << (int)Sector.Unspecified)) & ~json.Set("exemptSectors", SectorSets, 0),
             Modes = ReadModes(json, type),
             Groups = [.. json.Texts("groups")],
             ExemptGroups = [.. json.Texts("exemptGroups")],
@@ -160,11 +163,13 @@ internal sealed class RuleReader(
             return read;
         }).ToArray();
         var age = json.Object("snapshot");
-        var ageText = age is null ? null : texts.Read(age, rule.Text);
+        var notLoaded = $"No snapshot of the register {name} is loaded for the call time, so it is not known whether the number is on it. The rule reads: {rule.Text.Text}";
+        var ageText = age is null ? null : texts.Read(age, rule.Text).With(ReasonCode.RegisterNotLoaded, notLoaded);
         var days = age?.Int("maxAgeDays", 1, 366) ?? 0;
         age?.Done();
         return rule with
         {
+            Text = rule.Text.With(ReasonCode.RegisterNotLoaded, notLoaded),
             Register = registers.GetValueOrDefault(name),
             Effects = effects.Length > 0 ? effects : [new Effect(rule.Text, 0)],
             SnapshotMaxAgeDays = days,
@@ -193,7 +198,7 @@ internal sealed class RuleReader(
         var permit = new Permit
         {
             By = by,
-            Text = text,
+            Text = Explained(by, text),
             Subscribers = json.Set("subscribers", SubscriberSets),
             Later = json.Flag("later"),
             PartialOnly = json.Flag("partialOnly"),
@@ -224,6 +229,25 @@ internal sealed class RuleReader(
         return permit;
     }
 
+    // A permit that does not count is a reason too, and its own words would seem to permit.
+    private static RuleText Explained(PermitBy by, RuleText permit)
+    {
+        var exception = $"The exception reads: {permit.Text}";
+        return by switch
+        {
+            PermitBy.Consent => permit
+                .With(ReasonCode.ConsentWithdrawn, $"A consent is on record, but it was withdrawn. {exception}")
+                .With(ReasonCode.ConsentExpired, $"A consent is on record, but it had expired at the call time. {exception}")
+                .With(ReasonCode.ConsentWithoutEvidence, $"A consent is on record, but without evidence, so the organisation could not show it. {exception}")
+                .With(ReasonCode.ConsentNotInLedger, $"A consent is on record, but not in the prescribed register of consents. {exception}"),
+            PermitBy.Relation => permit
+                .With(ReasonCode.RelationEnded, $"A relation is on record, but it had ended, or its term was over at the call time. {exception}")
+                .With(ReasonCode.RelationConditionMissing, $"A relation is on record, but a condition is missing. {exception}")
+                .With(ReasonCode.RelationNotForSector, $"A relation is on record, but it permits no calls in the sector of this organisation. {exception}"),
+            _ => permit,
+        };
+    }
+
     private Limit ReadLimit(JsonFields json, PermitBy by, RuleText around)
     {
         var limit = new Limit
@@ -233,8 +257,14 @@ internal sealed class RuleReader(
             Until = Instant(json.Date("until"), long.MaxValue),
             MonthsAfterEnd = json.Int("monthsAfterEnd", 1, 1200, 0),
             MonthsFromCapture = json.Int("monthsFromCapture", 1, 1200, 0),
+            OpenEnded = json.Flag("openEnded"),
             FirstContactMonths = json.Int("firstContactMonths", 1, 120, 0),
         };
+        if (limit.OpenEnded && limit.MonthsFromCapture == 0)
+        {
+            json.Fault("openEnded", "narrows monthsFromCapture, which is not given");
+        }
+
         var limitsConsent = limit.MonthsFromCapture > 0 || limit.FirstContactMonths > 0;
         if ((by == PermitBy.Consent ? limit.MonthsAfterEnd > 0 : limitsConsent) || (by == PermitBy.Published && limit.MonthsAfterEnd > 0))
         {

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Lookup.Core.Decisions;
 
 namespace Lookup.Core.Regimes;
@@ -32,7 +33,7 @@ internal sealed class RuleTexts
         }
     }
 
-    internal IReadOnlyDictionary<string, RuleSource> Sources => _sources;
+    internal IEnumerable<RuleSource> Sources => _sources.Values;
 
     /// <summary>The source that a member names.</summary>
     internal RuleSource? Source(JsonFields json, string member)
@@ -57,7 +58,29 @@ internal sealed class RuleTexts
         {
             Source = ReadReference(json, layer, inherited),
             Uncertain = json.OptionalText("uncertain"),
+            Local = json.Has("local") || json.Has("text") ? ReadLocal(json) : around?.Local ?? ReadOnlyDictionary<string, string>.Empty,
         };
+    }
+
+    private static ReadOnlyDictionary<string, string> ReadLocal(JsonFields json)
+    {
+        if (json.Object("local") is not { } local)
+        {
+            return ReadOnlyDictionary<string, string>.Empty;
+        }
+
+        var texts = new Dictionary<string, string>();
+        foreach (var language in local.Names())
+        {
+            if (language.Length != 2 || !language.All(char.IsAsciiLetterLower))
+            {
+                local.Fault(language, "is not a language tag such as \"nl\"");
+            }
+
+            texts[language] = local.Text(language);
+        }
+
+        return texts.AsReadOnly();
     }
 
     private static RuleSource ReadSource(string key, JsonFields json)

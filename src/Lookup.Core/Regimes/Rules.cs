@@ -22,6 +22,9 @@ public sealed class Rules
     /// <summary>First instant after the period, in Unix milliseconds.</summary>
     public required long Until { get; init; }
 
+    /// <summary>Name of the zone that dates days, for example "Europe/Amsterdam".</summary>
+    public string TimeZone { get; init; } = "";
+
     /// <summary>Zones that the called number can be in; a call must be allowed in each. The first dates days.</summary>
     internal TimeZoneInfo[] Zones { get; init; } = [];
 
@@ -36,6 +39,12 @@ public sealed class Rules
 
     /// <summary>Why a call of a kind other than marketing is permitted, by CallKind; null where nothing is said.</summary>
     internal RuleText?[] Exempt { get; init; } = [];
+
+    /// <summary>Why what was recorded before a reassignment of the number does not count.</summary>
+    internal RuleText Reassigned { get; init; } = Texts.Reassigned;
+
+    /// <summary>The product groups that rules of the country name, at most <see cref="ProductGroup.MaxGroups"/>.</summary>
+    internal string[] Groups { get; init; } = [];
 
     /// <summary>The registers asked, at most <see cref="Decider.RegisterSlots"/>.</summary>
     internal RegisterDefinition[] Registers { get; init; } = [];
@@ -66,6 +75,9 @@ internal sealed record Rule
     internal string[] Areas { get; init; } = [];
     internal string[] ExemptAreas { get; init; } = [];
 
+    /// <summary>Whether it is a rule of an area.</summary>
+    internal bool BindsIn(string area) => (Areas.Length == 0 || Areas.Contains(area)) && !ExemptAreas.Contains(area);
+
     // Whom and what it applies to. Sets are bits by enum value; product groups: none means any.
     internal int Subscribers { get; init; } = -1;
     internal int Kinds { get; init; } = 1 << (int)CallKind.Marketing;
@@ -76,6 +88,10 @@ internal sealed record Rule
     internal int Modes { get; init; } = -1;
     internal string[] Groups { get; init; } = [];
     internal string[] ExemptGroups { get; init; } = [];
+
+    // The same as bits in the order of Rules.Groups.
+    internal ulong GroupBits { get; init; }
+    internal ulong ExemptGroupBits { get; init; }
     internal Permit[] Unless { get; init; } = [];
 
     // Register.
@@ -130,7 +146,7 @@ internal sealed record Permit
     /// <summary>The relation must not have ended.</summary>
     internal bool Running { get; init; }
 
-    /// <summary>The relation lasts so many months from its last moment (its end, else its begin); 0: no limit.</summary>
+    /// <summary>The relation lasts so many months from its last moment (the last transaction, else its end, else its begin); 0: no limit.</summary>
     internal int MonthsFromLast { get; init; }
 
     /// <summary>The relation must have begun before this instant (Unix milliseconds).</summary>
@@ -155,6 +171,9 @@ internal sealed record Limit
 
     /// <summary>A consent counts for so many months from its capture, the day of the same date excluded; 0: not limited.</summary>
     internal int MonthsFromCapture { get; init; }
+
+    /// <summary>The term from the capture binds only a consent that names no end.</summary>
+    internal bool OpenEnded { get; init; }
 
     /// <summary>First contact so many months after the capture, unless the consent names another term; 0: not limited.</summary>
     internal int FirstContactMonths { get; init; }

@@ -7,8 +7,8 @@ namespace Lookup.Server.Access;
 internal static class FactOwner
 {
     /// <summary>
-    /// The organisation that a fact is of; "*" where it concerns all: registrations, objections to all, kinds of subscribers, and
-    /// numbers published for offers. Empty where it names none that could be granted.
+    /// The organisation that a fact is of; "*" where it concerns all: registrations, objections to all, kinds of subscribers,
+    /// numbers published for offers, and reassignments. Empty where it names none that could be granted.
     /// </summary>
     internal static string Of(V1.Fact fact) => fact.KindCase switch
     {

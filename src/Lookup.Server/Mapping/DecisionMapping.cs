@@ -21,6 +21,7 @@ internal static class DecisionMapping
             Age = Duration.FromTimeSpan(answer.Age),
             ConsistencyToken = answer.Token,
             Hypothetical = answer.Hypothetical,
+            TimeZone = decision.Rules?.TimeZone ?? "",
         };
         var count = allReasons ? decision.ReasonCount : Math.Min(1, decision.ReasonCount);
         for (var i = 0; i < count; i++)
@@ -50,6 +51,18 @@ internal static class DecisionMapping
             case Verdict.Unknown when decision.Primary is ReasonCode.StoreUnavailable or ReasonCode.NotFresh:
                 result.RetryAfter = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(answer.RetryAfterMs));
                 break;
+        }
+
+        return result;
+    }
+
+    /// <summary>Writes a decision that is explained: all reasons, each in the languages that its rule has.</summary>
+    internal static V1.Decision MapExplained(in Decision decision, in AnswerContext answer)
+    {
+        var result = Map(decision, answer, allReasons: true);
+        for (var i = 0; i < decision.ReasonCount; i++)
+        {
+            result.Reasons[i].Local.Add(decision.ReasonAt(i).Text.Local.ToDictionary());
         }
 
         return result;

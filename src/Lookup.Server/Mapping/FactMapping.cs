@@ -48,6 +48,7 @@ internal static class FactMapping
                 ProductGroup = source.Relation.ProductGroup,
                 Since = Time(source.Relation.Since, "relation.since", ref faults),
                 Until = Time(source.Relation.Until, "relation.until", ref faults),
+                LastTransaction = Time(source.Relation.LastTransaction, "relation.last_transaction", ref faults),
                 ObtainedAtSale = source.Relation.NumberObtainedAtSale,
                 OptOutOffered = source.Relation.OptOutOffered,
             },
@@ -55,6 +56,7 @@ internal static class FactMapping
             V1.Fact.KindOneofCase.PublishedForOffers => fact with { ProductGroup = source.PublishedForOffers.ProductGroup },
             V1.Fact.KindOneofCase.Attempt => Attempt(fact, source.Attempt, ref faults),
             V1.Fact.KindOneofCase.Refusal => fact with { Organisation = source.Refusal.Organisation },
+            // A reassignment says nothing but its time.
             _ => fact,
         };
     }
@@ -105,6 +107,7 @@ internal static class FactMapping
         V1.Fact.KindOneofCase.PublishedForOffers => FactKind.PublishedForOffers,
         V1.Fact.KindOneofCase.Attempt => FactKind.Attempt,
         V1.Fact.KindOneofCase.Refusal => FactKind.Refusal,
+        V1.Fact.KindOneofCase.Reassignment => FactKind.Reassignment,
         _ => FactKind.None,
     };
 

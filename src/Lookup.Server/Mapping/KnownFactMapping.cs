@@ -47,6 +47,7 @@ internal static class KnownFactMapping
                     Relation_ = (V1.RelationKind)id.Detail,
                     Since = FieldFaults.ToTimestamp(entry.Begin),
                     Until = Until(entry),
+                    LastTransaction = entry.LastTransaction == 0 ? null : FieldFaults.ToTimestamp(entry.LastTransaction),
                     NumberObtainedAtSale = entry.Marks.HasFlag(FactMarks.ObtainedAtSale),
                     OptOutOffered = entry.Marks.HasFlag(FactMarks.OptOutOffered),
                 };
@@ -62,6 +63,9 @@ internal static class KnownFactMapping
                 break;
             case FactKind.Refusal:
                 fact.Refusal = new V1.Refusal { Organisation = scope };
+                break;
+            case FactKind.Reassignment:
+                fact.Reassignment = new V1.Reassignment();
                 break;
         }
 

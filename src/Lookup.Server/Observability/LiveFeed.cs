@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using HdrHistogram;
 using Lookup.Core.Decisions;
+using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Errors;
 using Lookup.Server.Hosting;
@@ -22,6 +23,7 @@ internal sealed class LiveFeed(
     RecordCache records,
     Instance instance,
     ShadowRun shadow,
+    RegimeSet regimes,
     LookupServerOptions options,
     TimeProvider clock) : BackgroundService
 {
@@ -145,6 +147,7 @@ internal sealed class LiveFeed(
             FalsePositives = (totals.FalsePositives - before.FalsePositives) / seconds,
             Filters = Filters(),
             Instance = instance,
+            Unverified = regimes.DescribeUnverified(clock.GetUtcNow()),
             Shadow = shadow.SoFar,
         };
     }

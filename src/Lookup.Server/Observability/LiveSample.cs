@@ -74,6 +74,9 @@ internal sealed record LiveSample
 
     public required Instance Instance { get; init; }
 
+    /// <summary>Rules whose sources were not checked for a year, in one sentence; null for none.</summary>
+    public required string? Unverified { get; init; }
+
     /// <summary>What the shadow regimes came to since the start; null where there are none.</summary>
     public required LiveShadow? Shadow { get; init; }
 }

@@ -176,6 +176,12 @@ internal sealed class FactEndpoint(
             {
                 foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), call.Token))
                 {
+                    // They are among all attempts of the organisation.
+                    if (timeline.Id is { Kind: FactKind.Attempt, Detail: FactId.Unlabelled })
+                    {
+                        continue;
+                    }
+
                     if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, new CallMoment(now, IsNamed: false), call.Token))
                     {
                         throw new StoreUnavailableException(StoreFault.Damaged, "A stored record cannot be read.");

@@ -161,7 +161,7 @@ internal sealed class FactWriter(
 
     private static bool Forbids(Fact fact) => fact.Kind switch
     {
-        FactKind.Objection or FactKind.Refusal or FactKind.Registration or FactKind.Attempt => !fact.Withdrawn,
+        FactKind.Objection or FactKind.Refusal or FactKind.Registration or FactKind.Attempt or FactKind.Reassignment => !fact.Withdrawn,
         _ => fact.Withdrawn,
     };
 

@@ -70,7 +70,7 @@ internal sealed class LookupEndpoint(
         metrics.Decided(Way.Explain, explanation.Decision.Verdict, explanation.Decision.Primary);
         var response = new V1.ExplainResponse
         {
-            Decision = DecisionMapping.Map(explanation.Decision, checks.Answer(facts, request.WhatIf, asked.At), allReasons: true),
+            Decision = DecisionMapping.MapExplained(explanation.Decision, checks.Answer(facts, request.WhatIf, asked.At)),
             Number = asked.Number.ToString(),
             Text = explanation.Text,
         };

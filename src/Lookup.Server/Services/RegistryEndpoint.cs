@@ -146,12 +146,15 @@ internal sealed class RegistryEndpoint(
             response.Registers.Add(Map(register, snapshot));
         }
 
+        response.ProductGroups.Add(regimes.ProductGroups.Select(group =>
+            new V1.ProductGroup { Country = group.Country, Name = group.Name, Rule = group.Rule.Text }));
+
         return response;
     }
 
     private static V1.Register Map(RegisterDefinition register, RegistrySnapshot snapshot)
     {
-        var result = new V1.Register { Name = register.Name, Title = register.Title, Categories = { register.Categories } };
+        var result = new V1.Register { Name = register.Name, Title = register.Title, Optional = register.IsOptional, Categories = { register.Categories } };
         if (snapshot.Dates.TryGetValue(register.Name, out var dates))
         {
             result.SnapshotDates.AddRange(dates.OrderDescending().Select(FieldFaults.ToTimestamp));

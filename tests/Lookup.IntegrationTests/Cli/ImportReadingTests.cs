@@ -46,12 +46,13 @@ public sealed class ImportReadingTests : IDisposable
             0612345678,NL,published_for_offers,,,site,,,,,,,energy,,,,,,,,,,,,,,
             0612345678,NL,attempt,,,dialer,,,acme,,,,energy,,,,,,,,,,,,,,
             0612345678,NL,refusal,,,dialer,,,acme,,,,,,,,,,,,,,,,,,
+            0612345678,NL,reassignment,2024-05-01,,carrier,,,,,,,,,,,,,,,,,,,,,
             """);
         var bench = new ImportBench(_folder, "a.csv", "--timezone", "Europe/Amsterdam");
 
         var totals = await bench.RunAsync();
 
-        Assert.Equal((7, 0), (totals.Recorded, totals.Rejected));
+        Assert.Equal((8, 0), (totals.Recorded, totals.Rejected));
         var consent = bench.Target.Facts[0];
         Assert.Equal(("NL", "form", "anna", "asked", false), (consent.DefaultRegion, consent.Source, consent.Actor, consent.Reason, consent.Withdrawn));
         Assert.Equal(DateTimeOffset.Parse("2024-03-12T13:00:00Z"), consent.Effective.ToDateTimeOffset());
@@ -65,6 +66,7 @@ public sealed class ImportReadingTests : IDisposable
         Assert.Equal("energy", bench.Target.Facts[4].PublishedForOffers.ProductGroup);
         Assert.Equal(("acme", "energy"), (bench.Target.Facts[5].Attempt.Organisation, bench.Target.Facts[5].Attempt.ProductGroup));
         Assert.Equal("acme", bench.Target.Facts[6].Refusal.Organisation);
+        Assert.Equal(Fact.KindOneofCase.Reassignment, bench.Target.Facts[7].KindCase);
     }
 
     [Fact]

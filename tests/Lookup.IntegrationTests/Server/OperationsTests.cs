@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Server;
@@ -70,6 +71,8 @@ public sealed class OperationsTests
             Assert.Equal("objection", sample.GetProperty("rates")[0].GetProperty("reason").GetString());
             Assert.True(sample.GetProperty("p99").GetDouble() > 0);
             Assert.Equal(server.Store.Manifest.Partitions, sample.GetProperty("ages").GetArrayLength());
+            // What it says depends on the day; that of the rules themselves is tested where the day can be chosen.
+            Assert.Equal(RegimeSet.BuiltIn.DescribeUnverified(DateTimeOffset.UtcNow), sample.GetProperty("unverified").GetString());
             var error = sample.GetProperty("errors")[0];
             Assert.Equal("InvalidArgument", error.GetProperty("status").GetString());
             Assert.DoesNotContain("12345678901", error.GetProperty("detail").GetString());

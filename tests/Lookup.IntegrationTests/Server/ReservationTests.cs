@@ -95,6 +95,30 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
             (await server.Facts.ListFactsAsync(new ListFactsRequest { Number = number })).Facts.Select(f => f.Fact.Attempt.ProductGroup).Order());
     }
 
+    // The last call of a group cannot be had a second time by leaving the group out.
+    [Theory]
+    [InlineData("", "energy", Verdict.Deny)]
+    [InlineData("energy", "", Verdict.Deny)]
+    [InlineData("insurance", "energy", Verdict.Allow)]
+    public async Task Reserve_WithAndWithoutAGroup_CountsInEveryGroupThatItMayBe(string first, string second, Verdict verdict)
+    {
+        const string Name = "capped-by-group";
+        await server.Registry.PutOrganisationAsync(new PutOrganisationRequest
+        {
+            Organisation = new Organisation { Name = Name, AttemptCaps = { new AttemptCap { Max = 1, WithinHours = 24, PerProductGroup = true } } },
+        });
+        var number = NewNumber();
+        Assert.Equal(Verdict.Allow, (await Reserve(first)).Decision.Verdict);
+        Assert.Equal(verdict, (await Reserve(second)).Decision.Verdict);
+
+        async Task<CheckResponse> Reserve(string group)
+        {
+            var request = Request(number, "");
+            (request.Question.Organisation, request.Question.ProductGroup, request.Reserve) = (Name, group, new Reserve());
+            return await server.Lookup.CheckAsync(request);
+        }
+    }
+
     // Its clock is ahead of this one: what it reserved is later than now, and counts all the same.
     [Fact]
     public async Task Reserve_AfterAnAttemptThatIsAhead_ComesBehindIt()
@@ -159,7 +183,7 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
         Assert.Contains("dial before", given.Output, StringComparison.Ordinal);
         arguments[7] = "0";
         var refused = await CliRun.Async(arguments);
-        Assert.Contains("reserve.duration", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("--reserve", refused.Error, StringComparison.Ordinal);
     }
 
     [Fact]

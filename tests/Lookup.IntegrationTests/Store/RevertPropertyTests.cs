@@ -77,7 +77,7 @@ public sealed class RevertPropertyTests
             Assert.Equal(before, after);
             Assert.DoesNotContain(revert.Steps, step => step.Step == RevertStep.Gone);
             if (before == AsOf.Found && !old.Shared && old.Withdrawn != now.Withdrawn)
-                Assert.Equal(Kinds[kind] is not (FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal), now.Withdrawn);
+                Assert.Equal(Kinds[kind] is not (FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal or FactKind.Reassignment), now.Withdrawn);
         }, iter: Iterations);
 
     [Fact]

@@ -1,6 +1,7 @@
 using CsCheck;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
 
 namespace Lookup.Tests.Decisions;
 
@@ -12,22 +13,23 @@ public sealed class DeciderPropertyTests
     [
         "+31612345678", "+4915112345678", "+33612345678", "+919812345678", "+32470123456", "+393471234567", "+34612345678", "+34928123456",
         "+447400123456", "+442071234567", "+441315550123", "+442890123456",
+        "+14165550123", "+16045550123", "+17095550123", "+61255500123", "+61870000123", "+61412345678",
+        "+6561234567", "+27821234567", "+351912345678", "+351212345678", "+41446681800",
         "+48601000101", "+436641234101", "+4740612101", "+46701234101", "+4520123101", "+35312345101", "+353871234101",
         "+12125550123", "+13055550123", "+12035550123", "+12155550123", "+12015550123", "+14015550123", "+14055550123", "+12145550123",
         "+14105550123", "+12065550123",
     ];
 
     // None, one that no rule names, and some that rules name.
-    private static readonly string[] Groups = ["", "energy", "press", "pensions", "renewable_energy", "electricity", "insurance"];
+    private static readonly string[] Groups = ["", "energy", "press", "pensions", "renewable_energy", "electricity", "insurance", "health_insurance"];
 
-    private static readonly string[] Registers =
-        ["nl-bmnr", "fr-bloctel", "uk-tps", "uk-ctps", "us-dnc", "in-dlt", "be-dncm", "it-rpo", "no-reservasjon", "se-nix", "dk-robinson", "ie-ndd"];
+    private static readonly string[] Registers = [.. RegimeSet.BuiltIn.Registers.Select(r => r.Name)];
 
     private static readonly long First = Situation.At("2010-01-01");
     private static readonly long Last = Situation.At("2026-11-01");
 
     private static readonly Gen<(FactKind Kind, byte Detail, ulong Scope, FactEntry Entry)> GenFact =
-        from kind in Gen.Int[1, 8]
+        from kind in Gen.Int[1, 9]
         from detail in Gen.Int[1, 5]
         from scope in Gen.Int[0, Registers.Length - 1]
         from at in Gen.Long[First, Last]
@@ -80,6 +82,13 @@ public sealed class DeciderPropertyTests
         });
 
     [Fact]
+    public void Numbers_OfEveryCountry_AreTried()
+    {
+        var tried = Numbers.Select(n => RegimeSet.BuiltIn.Find(new Situation(n, "2026-11-01").Number, Last)?.Id.Split('-')[0]).ToHashSet();
+        Assert.All(RegimeSet.BuiltInFiles(), f => Assert.Contains(Path.GetFileNameWithoutExtension(f.Key).ToUpperInvariant(), tried));
+    }
+
+    [Fact]
     public void Objection_AddedToAnything_NeverYieldsAllow() =>
         Gen.Select(GenSituation, Gen.Long[First, Last]).Sample(
             (make, at) =>
@@ -93,7 +102,7 @@ public sealed class DeciderPropertyTests
     // An attempt is not among them: where a consent names a first contact, an attempt in time is that contact.
     [Fact]
     public void ForbiddingFact_AddedToAnything_NeverYieldsAllow() =>
-        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 3 + Registers.Length], Gen.Int[0, Groups.Length - 1]).Sample(
+        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 4 + Registers.Length], Gen.Int[0, Groups.Length - 1]).Sample(
             (make, at, kind, group) =>
             {
                 var before = make().Decide().Verdict;
@@ -105,7 +114,8 @@ public sealed class DeciderPropertyTests
                     1 => after.Record(FactKind.Refusal, 0, Scope.Of("o"), entry),
                     2 => after.Record(FactKind.Consent, (byte)after.Purpose, Scope.Of("o", Groups[group]), entry with { Withdrawn = true }),
                     3 => after.Record(FactKind.PublishedForOffers, 0, Scope.All, entry with { Withdrawn = true }),
-                    _ => after.Record(FactKind.Registration, 0, Scope.Of(Registers[kind - 4]), entry),
+                    4 => after.Record(FactKind.Reassignment, 0, Scope.All, entry),
+                    _ => after.Record(FactKind.Registration, 0, Scope.Of(Registers[kind - 5]), entry),
                 };
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
@@ -120,6 +130,7 @@ public sealed class DeciderPropertyTests
                 var before = make().Decide().Verdict;
                 var after = make();
                 after.Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = at });
+                after.Record(FactKind.Attempt, FactId.Unlabelled, Scope.Of("o"), new FactEntry { Effective = at });
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
             iter: 20_000);
@@ -165,6 +176,29 @@ public sealed class DeciderPropertyTests
                 var law = make();
                 law.Layers = Layers.Law;
                 return all.Decide().Verdict != Verdict.Allow || law.Decide().Verdict == Verdict.Allow;
+            },
+            iter: 20_000);
+
+    [Fact]
+    public void StricterPolicies_SwitchedOn_NeverPermitMore() =>
+        GenSituation.Sample(
+            make =>
+            {
+                var strict = make();
+                strict.Layers |= Layers.Strict;
+                return make().Decide().Verdict == Verdict.Allow || strict.Decide().Verdict != Verdict.Allow;
+            },
+            iter: 20_000);
+
+    // Attempts are counted by the label that they were given.
+    [Fact]
+    public void ProductGroup_SpeltOtherwise_NeverPermitsMore() =>
+        GenSituation.Where(make => make().Ids.All(id => id.Kind != FactKind.Attempt)).Sample(
+            make =>
+            {
+                var misspelt = make();
+                misspelt.Group = misspelt.Group.Length == 0 ? "" : misspelt.Group.Insert(1, "-");
+                return make().Decide().Verdict == Verdict.Allow || misspelt.Decide().Verdict != Verdict.Allow;
             },
             iter: 20_000);
 
@@ -222,8 +256,10 @@ public sealed class DeciderPropertyTests
         FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.Of(scope == 1 ? "x" : "o"), entry),
         FactKind.Consent or FactKind.Relation => (kind, detail, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.PublishedForOffers => (kind, 0, scope % 2 == 0 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
+        FactKind.Attempt when scope == 7 => (kind, FactId.Unlabelled, Scope.Of("o"), entry),
         FactKind.Attempt => (kind, 0, Scope.Of("o", Groups[scope % Groups.Length]), entry),
         FactKind.Refusal => (kind, 0, Scope.Of("o"), entry),
+        FactKind.Reassignment => (kind, 0, Scope.All, entry),
         _ => (FactKind.Subscriber, 0, Scope.All, entry),
     };
 }

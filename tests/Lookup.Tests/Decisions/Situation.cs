@@ -120,13 +120,20 @@ internal sealed class Situation
     internal Situation Attempt(string at, string group = "")
     {
         Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = At(at) });
-        return group.Length == 0 ? this : Record(FactKind.Attempt, 0, Scope.Of("o", group), new FactEntry { Effective = At(at) });
+        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.Of("o", group), new FactEntry { Effective = At(at) });
     }
 
-    internal Situation Reserved(string at, string until) =>
-        Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = At(at), Until = At(until) });
+    internal Situation Reserved(string at, string until, string group = "")
+    {
+        var entry = new FactEntry { Effective = At(at), Until = At(until) };
+        Record(FactKind.Attempt, 0, Scope.Of("o"), entry);
+        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.Of("o", group), entry);
+    }
 
     internal Situation Refusal(string at) => Record(FactKind.Refusal, 0, Scope.Of("o"), new FactEntry { Effective = At(at) });
+
+    internal Situation Reassigned(string at, bool withdrawn = false) =>
+        Record(FactKind.Reassignment, 0, Scope.All, new FactEntry { Effective = At(at), Withdrawn = withdrawn });
 
     internal Situation Stored(FactId id, byte[] value)
     {

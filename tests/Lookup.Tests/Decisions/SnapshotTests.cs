@@ -43,6 +43,20 @@ public class SnapshotTests
         Assert.True(days > 0);
     }
 
+    // Only a consent newer than the entry lifts these registers, and an entry that no snapshot showed yet may be newer.
+    [Theory]
+    [InlineData("+32470123456", "be-dncm", "2026-10-01")]
+    [InlineData("+32470123456", "be-dncm", "")]
+    [InlineData("+27821234567", "za-optout", "2026-10-01")]
+    [InlineData("+27821234567", "za-optout", "")]
+    public void Consent_WhereItMustBeNewerThanTheEntry_LiftsNoStaleRegister(string number, string register, string snapshot)
+    {
+        var situation = new Situation(number, "2026-11-24T12:00:00Z").Consent("2026-11-10").Snapshot(register, snapshot);
+        Assert.Equal(snapshot.Length == 0 ? ReasonCode.RegisterNotLoaded : ReasonCode.RegisterStale, situation.Decide().Primary);
+        Assert.Equal(Verdict.Allow, situation.Snapshot(register, "2026-11-20").Decide().Verdict);
+        Assert.Equal(Verdict.Allow, situation.Registered(register, "2026-11-01").Decide().Verdict);
+    }
+
     [Fact]
     public void Removal_BeforeItsSnapshotIsLoaded_DoesNotCount()
     {

@@ -132,10 +132,21 @@ public sealed class FactExpanderTests : IDisposable
     public void TryExpand_Attempt_CountsForTheOrganisationAndForTheSubject()
     {
         var attempt = Of(FactKind.Attempt) with { Organisation = "acme" };
-        Assert.Equal(["acme"], Expand(attempt).Select(fact => fact.ScopeName));
+        Assert.Equal(
+            [new FactId(FactKind.Attempt, 0, Scope.Of("acme")), new FactId(FactKind.Attempt, FactId.Unlabelled, Scope.Of("acme"))],
+            Expand(attempt).Select(fact => fact.Id));
+        Assert.All(Expand(attempt), fact => Assert.Equal("acme", fact.ScopeName));
         var stored = Expand(attempt with { ProductGroup = "energy" });
         Assert.Equal(["acme", "acme/energy"], stored.Select(fact => fact.ScopeName));
         Assert.Equal([Scope.Of("acme"), Scope.Of("acme", "energy")], stored.Select(fact => fact.Id.Scope));
+    }
+
+    [Fact]
+    public void TryExpand_LastTransaction_IsKeptIfItIsLaterThanTheBegin()
+    {
+        var last = Now.AddMonths(-1);
+        Assert.Equal(last.ToUnixTimeMilliseconds(), Assert.Single(Expand(Relation with { LastTransaction = last })).Entry.LastTransaction);
+        Assert.Equal(Assert.Single(Expand(Relation)).Entry, Assert.Single(Expand(Relation with { LastTransaction = Relation.Since })).Entry);
     }
 
     [Fact]
@@ -162,6 +173,9 @@ public sealed class FactExpanderTests : IDisposable
         { nameof(WrongFacts.ExpiresAtOnce), "consent.expires" },
         { nameof(WrongFacts.EndsBeforeItBegins), "relation.until" },
         { nameof(WrongFacts.EndsFarAway), "consent.expires" },
+        { nameof(WrongFacts.TransactionBeforeTheRelation), "relation.last_transaction" },
+        { nameof(WrongFacts.TransactionAfterTheRelation), "relation.last_transaction" },
+        { nameof(WrongFacts.TransactionAhead), "relation.last_transaction" },
         { nameof(WrongFacts.NoOrganisation), "objection.organisation" },
         { nameof(WrongFacts.UpperCase), "objection.organisation" },
         { nameof(WrongFacts.Slash), "objection.organisation" },
@@ -187,6 +201,7 @@ public sealed class FactExpanderTests : IDisposable
         { nameof(WrongFacts.UndatedCategories), "registration.registered_since" },
         { nameof(WrongFacts.UndatedObjectionWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedRefusalWithdrawn), "effective" },
+        { nameof(WrongFacts.UndatedReassignmentWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedAttemptWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedRegistrationWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedSubscriberWithdrawn), "effective" },
@@ -212,7 +227,7 @@ public sealed class FactExpanderTests : IDisposable
 
     public static TheoryData<string> Forbidding =>
     [
-        nameof(ForbiddingFacts.Objection), nameof(ForbiddingFacts.Refusal), nameof(ForbiddingFacts.Attempt), nameof(ForbiddingFacts.Registration),
+        nameof(ForbiddingFacts.Objection), nameof(ForbiddingFacts.Refusal), nameof(ForbiddingFacts.Attempt), nameof(ForbiddingFacts.Registration), nameof(ForbiddingFacts.Reassignment),
         nameof(ForbiddingFacts.Consumer), nameof(ForbiddingFacts.ConsentWithdrawn), nameof(ForbiddingFacts.RelationWithdrawn),
         nameof(ForbiddingFacts.PublicationWithdrawn),
     ];
@@ -294,6 +309,9 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact TwoTimes => Consent with { Effective = Now };
         public static Fact ExpiresAtOnce => Consent with { Until = Now.AddDays(-1) };
         public static Fact EndsBeforeItBegins => Relation with { Until = Now.AddYears(-2).AddSeconds(-1) };
+        public static Fact TransactionBeforeTheRelation => Relation with { LastTransaction = Now.AddYears(-2).AddSeconds(-1) };
+        public static Fact TransactionAfterTheRelation => Relation with { Until = Now.AddYears(-1), LastTransaction = Now.AddYears(-1).AddSeconds(1) };
+        public static Fact TransactionAhead => Relation with { LastTransaction = Now.AddHours(1) };
         public static Fact EndsFarAway => Consent with { Until = DateTimeOffset.MaxValue };
         public static Fact NoOrganisation => Objection with { Organisation = "" };
         public static Fact UpperCase => Objection with { Organisation = "Acme" };
@@ -323,6 +341,7 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact UndatedRefusalWithdrawn => Of(FactKind.Refusal) with { Organisation = "acme", Withdrawn = true };
         public static Fact UndatedAttemptWithdrawn => Of(FactKind.Attempt) with { Organisation = "acme", Withdrawn = true };
         public static Fact UndatedRegistrationWithdrawn => Registration with { Withdrawn = true };
+        public static Fact UndatedReassignmentWithdrawn => Of(FactKind.Reassignment) with { Withdrawn = true };
         public static Fact UndatedSubscriberWithdrawn => Of(FactKind.Subscriber) with { Withdrawn = true };
     }
 
@@ -331,6 +350,7 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact Objection => FactExpanderTests.Objection;
         public static Fact Refusal => Of(FactKind.Refusal) with { Organisation = "acme" };
         public static Fact Attempt => Of(FactKind.Attempt) with { Organisation = "acme" };
+        public static Fact Reassignment => Of(FactKind.Reassignment);
         public static Fact Registration => FactExpanderTests.Registration with { Since = null };
         public static Fact Consumer => Of(FactKind.Subscriber) with { Subscriber = SubscriberType.Consumer };
         public static Fact ConsentWithdrawn => Consent with { Since = null, Withdrawn = true };

@@ -108,7 +108,7 @@ public class TimelineLatticeTests
 
             if (a.Withdrawn != b.Withdrawn)
             {
-                var activeForbids = kind is FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal;
+                var activeForbids = kind is FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal or FactKind.Reassignment;
                 var stated = a.Withdrawn ? b : a;
                 // A consumer is protected more than a subscriber of whom nothing is known.
                 activeForbids |= kind == FactKind.Subscriber && IsProtected(stated);

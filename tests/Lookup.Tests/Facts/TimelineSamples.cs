@@ -20,10 +20,11 @@ internal static class TimelineSamples
     private static readonly Gen<(uint, uint, bool)> Provenance =
         Gen.Select(Gen.UInt[0, 3], Gen.OneOf(Gen.UInt[0, 2], Gen.UInt), Gen.Bool);
 
-    private static readonly Gen<(long, long, uint)> Terms = Gen.Select(
+    private static readonly Gen<(long, long, uint, long)> Terms = Gen.Select(
         Gen.OneOf(Gen.Const(FactEntry.Open), Time),
         Gen.OneOf(Gen.Const(0L), Time),
-        Gen.OneOf(Gen.UInt[0, 3], Gen.UInt));
+        Gen.OneOf(Gen.UInt[0, 3], Gen.UInt),
+        Gen.OneOf(Gen.Const(0L), Time));
 
     private static readonly Gen<(FactMarks, byte, SubscriberType)> Conditions = Gen.Select(
         Gen.Int[0, 63].Select(marks => (FactMarks)marks),
@@ -40,6 +41,7 @@ internal static class TimelineSamples
             Until = terms.Item1,
             Since = terms.Item2,
             Categories = terms.Item3,
+            LastTransaction = terms.Item4,
             Marks = conditions.Item1,
             FirstContactMonths = conditions.Item2,
             Subscriber = conditions.Item3,

@@ -53,6 +53,7 @@ public class TimelineTests
                 Withdrawn = entry.Withdrawn,
                 Until = kind is FactKind.Consent or FactKind.Relation or FactKind.Attempt ? entry.Until : FactEntry.Open,
                 Since = kind is FactKind.Relation && entry.Since != entry.Effective ? entry.Since : 0,
+                LastTransaction = kind is FactKind.Relation && entry.LastTransaction > entry.Begin ? entry.LastTransaction : 0,
                 Categories = kind is FactKind.Registration ? entry.Categories : 0,
                 Marks = kind is FactKind.Consent or FactKind.Relation ? entry.Marks & ~FactMarks.Snapshot : kind is FactKind.Registration ? entry.Marks & FactMarks.Snapshot : 0,
                 FirstContactMonths = kind is FactKind.Consent ? entry.FirstContactMonths : (byte)0,
@@ -63,7 +64,7 @@ public class TimelineTests
 
     [Theory]
     [InlineData(FactKind.None)]
-    [InlineData((FactKind)9)]
+    [InlineData((FactKind)15)]
     public void Single_NoKind_Throws(FactKind kind) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => Timeline.Single(kind, At(0)));
 

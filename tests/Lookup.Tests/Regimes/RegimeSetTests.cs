@@ -9,8 +9,11 @@ public sealed class RegimeSetTests
     [Fact]
     public void BuiltIn_Loaded_KnowsItsRegisters() =>
         Assert.Equal(
-            ["be-dncm", "dk-robinson", "fr-bloctel", "ie-ndd", "in-dlt", "it-rpo", "nl-bmnr", "no-reservasjon", "se-nix", "uk-ctps", "uk-tps", "us-dnc"],
-            RegimeSet.BuiltIn.Registers.Select(r => r.Name).Order());
+            [
+                "au-dncr", "be-dncm", "ca-dncl", "dk-robinson", "fr-bloctel", "ie-ndd", "in-dlt", "it-rpo", "nl-bmnr",
+                "no-reservasjon", "pt-dgc", "se-nix", "sg-dnc", "uk-ctps", "uk-tps", "us-dnc", "za-optout",
+            ],
+            RegimeSet.BuiltIn.Registers.Where(r => !r.IsOptional).Select(r => r.Name).Order());
 
     [Theory]
     [InlineData("+31612345678", "2009-09-30T23:59:59+02:00", null)]
@@ -21,7 +24,21 @@ public sealed class RegimeSetTests
     [InlineData("+5997171234", "2024-03-12T14:00:00-04:00", null)]
     [InlineData("+13055550123", "2025-03-11T14:00:00-04:00", "US-FL")]
     [InlineData("+12125550123", "2025-03-11T14:00:00-04:00", "US")]
-    [InlineData("+14165550123", "2025-03-11T14:00:00-04:00", null)]
+    [InlineData("+14165550123", "2025-03-11T14:00:00-04:00", "CA")]
+    [InlineData("+16045550123", "2025-03-11T14:00:00-04:00", "CA-BC")]
+    [InlineData("+14165550123", "2008-09-29T23:59:59-04:00", null)]
+    [InlineData("+18095550123", "2025-03-11T14:00:00-04:00", null)]
+    [InlineData("+18765550123", "2025-03-11T14:00:00-04:00", null)]
+    [InlineData("+12423591234", "2025-03-11T14:00:00-04:00", null)]
+    [InlineData("+17875550123", "2025-03-11T14:00:00-04:00", null)]
+    [InlineData("+18005550123", "2025-03-11T14:00:00-04:00", null)]
+    [InlineData("+61255500123", "2025-03-11T14:00:00+11:00", "AU")]
+    [InlineData("+61891641234", "2025-03-11T14:00:00+11:00", null)]
+    [InlineData("+61891621234", "2025-03-11T14:00:00+11:00", null)]
+    [InlineData("+41446681800", "2021-01-01T00:00:00+01:00", "CH")]
+    [InlineData("+4232345678", "2025-03-11T14:00:00+01:00", null)]
+    [InlineData("+27821234567", "2026-04-14T23:59:59+02:00", "ZA-1")]
+    [InlineData("+27821234567", "2026-04-15T00:00:00+02:00", "ZA-2")]
     [InlineData("+441534123456", "2025-03-11T14:00:00Z", null)]
     [InlineData("+442071234567", "2025-03-11T14:00:00Z", "UK")]
     [InlineData("+48601000101", "2014-12-24T23:59:59+01:00", null)]
@@ -138,6 +155,25 @@ public sealed class RegimeSetTests
             .Replace(""" "url": "https://example.org/act", "verified": "2026-11-30" """, members, StringComparison.Ordinal);
         var e = Assert.Throws<RegimeException>(() => Load(("xx.json", file)));
         Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""{ "NL": "x" }""", "local.NL: is not a language tag")]
+    [InlineData("""{ "nl": "" }""", "local.nl: must be a text")]
+    public void Load_LocalTextThatIsNone_IsAFault(string local, string fault)
+    {
+        var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(
+            $$"""{ "rule": "withheld", "layer": "policy", "article": "own policy", "text": "t", "local": {{local}} }"""))));
+        Assert.Contains(e.Faults, f => f.Contains(fault, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("2027-11-30", null)]
+    [InlineData("2027-12-01", "Rules of XX rest on 1 source(s) not checked for 12 months, the oldest on 2026-11-30: Act.")]
+    public void DescribeUnverified_AYearAfterTheCheck_NamesTheSource(string today, string? expected)
+    {
+        var regimes = Load(("xx.json", File("""{ "rule": "withheld", "layer": "policy", "article": "own policy", "text": "t" }""")));
+        Assert.Equal(expected, regimes.DescribeUnverified(DateTimeOffset.Parse(today + "T12:00:00Z", System.Globalization.CultureInfo.InvariantCulture)));
     }
 
     [Fact]

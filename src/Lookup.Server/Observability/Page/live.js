@@ -111,7 +111,7 @@ function about(now) {
     ['reads a second that a filter asked for', `${whole.format(now.filterConfirmed)} rightly, ${whole.format(now.falsePositives)} for nothing`],
   ]);
   const { version, host, process, started, epoch } = now.instance;
-  rows('instance', [['version', version], ['host and process', `${host}, ${process}`], ['since', utc(started)], ['epoch of its store', epoch], ['shadow regimes', shadow(now.shadow)]]);
+  rows('instance', [['version', version], ['host and process', `${host}, ${process}`], ['since', utc(started)], ['epoch of its store', epoch], ['sources of the rules', now.unverified ?? 'each checked within a year'], ['shadow regimes', shadow(now.shadow)]]);
 }
 
 function show() {

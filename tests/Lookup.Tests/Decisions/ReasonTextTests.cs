@@ -1,0 +1,104 @@
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+
+namespace Lookup.Tests.Decisions;
+
+/// <summary>The text under a verdict explains that verdict.</summary>
+public sealed class ReasonTextTests
+{
+    private const string Nl = "+31612345678";
+    private const string At = "2024-03-12T14:00:00+01:00";
+
+    public static TheoryData<string> Numbers => ["+31612345678", "+33612345678", "+4915112345678", "+34612345678", "+390612345678", "+32470123456", "+442071234567", "+12125550123", "+12035550123"];
+
+    [Fact]
+    public void LegalPersonThatNoConsentRuleProtects_IsToldWhyItMayBeCalled()
+    {
+        var (code, text) = ReasonOf(new Situation(Nl, At) { Subscriber = SubscriberType.LegalPerson }, Verdict.Allow);
+        Assert.Equal(ReasonCode.LegalPerson, code);
+        Assert.Equal("The consent rule does not protect legal persons. The subscriber is a legal person, and nothing on record forbids the call.", text.Text);
+        Assert.Equal((Layer.Law, "Tw 11.7(2)"), (text.Layer, text.Article));
+        Assert.Empty(text.Local);
+    }
+
+    [Fact]
+    public void ConsentThatDoesNotCount_SaysWhatIsWrongWithIt()
+    {
+        Expect(new Situation(Nl, At).Consent("2024-01-01").Consent("2024-02-01", withdrawn: true), ReasonCode.ConsentWithdrawn, "it was withdrawn");
+        Expect(new Situation(Nl, At).Consent("2024-01-01", until: "2024-02-01"), ReasonCode.ConsentExpired, "it had expired");
+        Expect(new Situation(Nl, At).Consent("2024-01-01", evidence: false), ReasonCode.ConsentWithoutEvidence, "without evidence");
+        Expect(new Situation(Nl, At).Relation(RelationKind.Customer, "2022-01-01", marks: FactMarks.ObtainedAtSale), ReasonCode.RelationConditionMissing, "a condition is missing");
+    }
+
+    [Fact]
+    public void RegisterThatIsNotLoaded_IsNamed()
+    {
+        var (code, text) = ReasonOf(new Situation(Nl, "2015-03-10T14:00:00+01:00").Snapshot("nl-bmnr", ""), Verdict.NotCovered);
+        Assert.Equal(ReasonCode.RegisterNotLoaded, code);
+        Assert.StartsWith("No snapshot of the register nl-bmnr is loaded for the call time", text.Text, StringComparison.Ordinal);
+    }
+
+    // A permit in its own words would seem to permit what the verdict forbids.
+    [Theory]
+    [MemberData(nameof(Numbers))]
+    public void EveryRule_HasATextForEachReasonThatItsOwnWordsDoNotExplain(string number)
+    {
+        Assert.True(PhoneNumber.TryParse(number, out var parsed, out _));
+        var rules = RegimeSet.BuiltIn.Find(parsed, Situation.At("2026-11-30"))!.All;
+        Assert.NotEmpty(rules);
+        foreach (var rule in rules)
+        {
+            foreach (var permit in rule.Unless)
+            {
+                ReasonCode[] codes = permit.By switch
+                {
+                    PermitBy.Consent => [ReasonCode.ConsentWithdrawn, ReasonCode.ConsentExpired, ReasonCode.ConsentWithoutEvidence, ReasonCode.ConsentNotInLedger],
+                    PermitBy.Relation => [ReasonCode.RelationEnded, ReasonCode.RelationConditionMissing, ReasonCode.RelationNotForSector],
+                    _ => [],
+                };
+                Assert.All(codes, code => Assert.NotEqual(permit.Text.Text, permit.Text.Explaining(code).Text));
+            }
+
+            if (rule.Type == RuleType.Permission)
+                Assert.NotEqual(rule.Text.Text, rule.Text.Explaining(ReasonCode.LegalPerson).Text);
+            if (rule.Type == RuleType.Register)
+                Assert.NotEqual(rule.Text.Text, (rule.SnapshotText ?? rule.Text).Explaining(ReasonCode.RegisterNotLoaded).Text);
+        }
+    }
+
+    [Fact]
+    public void Explanation_QuotesTheLawInTheLanguageOfTheCountry()
+    {
+        var (rules, question, values, snapshots) = new Situation(Nl, At).Ready();
+        var explanation = Decider.Explain(rules, question, values, snapshots);
+        Assert.StartsWith("Een natuurlijke persoon", explanation.Decision.ReasonAt(0).Text.Local["nl"], StringComparison.Ordinal);
+        Assert.Contains("\n  nl: Een natuurlijke persoon", explanation.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("+33612345678", "2026-03-12T14:00:00+01:00", "a call at 2026-03-12 14:00 +01:00 (Europe/Paris) under FR-1")]
+    [InlineData("+12125550123", "2026-07-12T18:00:01Z", "a call at 2026-07-12 14:00:01 -04:00 (America/New_York) under US")]
+    public void Explanation_TellsTimesInTheZoneOfTheCalledNumber(string number, string at, string expected)
+    {
+        var (rules, question, values, snapshots) = new Situation(number, at).Objection("2026-01-02T03:04:00Z").Ready();
+        var explanation = Decider.Explain(rules, question, values, snapshots);
+        Assert.Contains(expected, explanation.Text, StringComparison.Ordinal);
+        Assert.Contains(explanation.Steps, step => step.Detail.StartsWith("Objected on 2026-01-0", StringComparison.Ordinal) && step.Detail.EndsWith($"({rules!.TimeZone}).", StringComparison.Ordinal));
+    }
+
+    private static void Expect(Situation situation, ReasonCode code, string words)
+    {
+        var reason = ReasonOf(situation, Verdict.Deny);
+        Assert.Equal(code, reason.Code);
+        Assert.Contains(words, reason.Text.Text, StringComparison.Ordinal);
+    }
+
+    private static Reason ReasonOf(Situation situation, Verdict verdict)
+    {
+        var decision = situation.Decide();
+        Assert.Equal(verdict, decision.Verdict);
+        return decision.ReasonAt(0);
+    }
+}
