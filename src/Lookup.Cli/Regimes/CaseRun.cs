@@ -26,7 +26,7 @@ internal sealed class CaseRun(RegimeSet regimes) : IDisposable
         var callTime = expected.CallTime.ToDateTimeOffset();
         List<FieldFault>? faults = null;
         var number = FieldFaults.Number(expected.Number, "", ref faults);
-        var asked = QuestionMapping.Map(expected.Question, new V1.WhatIf { CallTime = expected.CallTime }, callTime.ToUnixTimeMilliseconds(), ref faults);
+        var asked = QuestionMapping.Map(expected.Question, new V1.WhatIf { CallTime = expected.CallTime }, regimes, callTime.ToUnixTimeMilliseconds(), ref faults);
         ThrowIfAny(expected, "", faults);
         var facts = Expand(expected);
         var snapshots = new RegisterSnapshots(
@@ -39,7 +39,7 @@ internal sealed class CaseRun(RegimeSet regimes) : IDisposable
         Decision Decide(Layers layers, out Question question, out StoredValue[] values, out Rules? rules)
         {
             question = asked.Question with { Layers = layers };
-            rules = regimes.Find(number, question.CallTime);
+            rules = regimes.Find(number, question);
             values = Place(rules, question, facts);
             return Decider.Decide(rules, question, values, snapshots);
         }
