@@ -27,6 +27,10 @@ public sealed class NumberParser
     // Most digits of a national number that is assigned to a line; plans allow more.
     private const int LongestLine = 11;
 
+    private const int Austria = 43;
+    private const int Germany = 49;
+    private const int Luxembourg = 352;
+
     // Shortest text that can be a second number behind the first, with its trunk 0.
     private const int SecondNumber = 8;
 
@@ -129,11 +133,11 @@ public sealed class NumberParser
         var ofRegion = withPlus && NumberPlan.CallingCodeOf(international) == code;
         if (TryLibrary(digits, region, out number, out fault, form: !withPlus))
         {
-            // 447400123456 and 04917012345678 in Germany: its plan allows both, but no line has so many digits.
+            // 447400123456, 0447400123456 and 04917012345678 in Germany: its plan allows all, but no line has so many digits.
             if (digits.Length > LongestLine && withPlus && !ofRegion)
                 return Refuse(NumberFault.ForeignWithoutPlus, out number, out fault);
             if (digits.Length > LongestLine + 1 && digits[0] == '0' && PhoneNumber.TryParse($"+{digits.AsSpan(1)}", out var behindZero, out _)
-                && behindZero != number && NumberPlan.CallingCodeOf(behindZero) == code)
+                && behindZero != number && (NumberPlan.CallingCodeOf(behindZero) == code || code is Austria or Germany))
             {
                 return Refuse(NumberFault.Ambiguous, out number, out fault);
             }
@@ -329,7 +333,7 @@ public sealed class NumberParser
 
     // Austria, Germany and Luxembourg write a hyphen before the digits of an extension that can be dialled from outside.
     private bool HasDirectDial(in NumberText text, int end, string? region) =>
-        TryDigits(text.Digits[..end], region, out var number, out _) && NumberPlan.CallingCodeOf(number) is 43 or 49 or 352;
+        TryDigits(text.Digits[..end], region, out var number, out _) && NumberPlan.CallingCodeOf(number) is Austria or Germany or Luxembourg;
 
     private static NumberFault FaultOf(ErrorType error) => error switch
     {

@@ -6,7 +6,7 @@ namespace Lookup.Core.Numbers;
 /// <summary>
 /// The numbering plans of all calling codes as one set of digit strings, from libphonenumber's metadata. A number is in it if the
 /// library says that it is valid and can be dialled from anywhere, with these exceptions: voice mailboxes, which are nobody's telephone, a trunk 0 behind the
-/// calling code, San Marino by Italy's code and overseas France by France's are left out; <see cref="Additions"/> are put in.
+/// calling code, San Marino by Italy's code, overseas France by France's and Northern Ireland by Ireland's are left out; <see cref="Additions"/> are put in.
 /// </summary>
 internal sealed class NumberPlanSource
 {
@@ -16,6 +16,10 @@ internal sealed class NumberPlanSource
     // San Marino's lines can be called as +39 0549... and as +378 0549...: the latter is their value.
     private const int Italy = 39;
     private const string SanMarinoInItaly = "0549";
+
+    // In Ireland, lines of Northern Ireland are called as 048...; +44 28... is their value.
+    private const int Ireland = 353;
+    private const string NorthernIrelandInIreland = "48";
 
     // Lines and mobile numbers overseas are called by codes of their own. Those of Saint-Pierre begin with its code in France.
     private const int France = 33;
@@ -57,6 +61,8 @@ internal sealed class NumberPlanSource
                 national = Sets.Except(national, Sets.Then(1, Sets.UpTo(PhoneNumber.MaxDigits)));
             if (code == Italy)
                 national = Sets.Except(national, DigitPattern.Compile(SanMarinoInItaly, Sets, Sets.UpTo(PhoneNumber.MaxDigits)));
+            if (code == Ireland)
+                national = Sets.Except(national, DigitPattern.Compile(NorthernIrelandInIreland, Sets, Sets.UpTo(PhoneNumber.MaxDigits)));
             var digits = code < 10 ? 1 : code < 100 ? 2 : 3;
             if (code == France)
                 national = Sets.Except(national, Overseas(util));

@@ -7,6 +7,7 @@
 //   Italy          mobile numbers had a 0 in front until 2001 (+39 0333...); fixed lines keep theirs, and often lose it (+39 6...).
 //   San Marino     +39 0549... and +378 without the 0549 are +378 0549...
 //   France         one national plan with its overseas departments: 0692... is +262 692..., 0508... is +508 without the 508.
+//   Ireland        dials 048 for lines of Northern Ireland, +44 28.
 //   Mexico         a 1 in front of mobile numbers until 2019 (+52 1...), and the prefixes 01, 044 and 045.
 //   Argentina      a 15 behind the area code of mobile numbers within the country is a 9 before it from abroad.
 using System.Globalization;
@@ -36,6 +37,8 @@ internal static class SubscriberForms
                 return OfItaly(national, out number);
             case "378":
                 return OfSanMarino(national, out number);
+            case "353":
+                return national.StartsWith("48", StringComparison.Ordinal) && Take("44", $"28{national[2..]}", out number);
             case "52":
                 foreach (var prefix in MexicanPrefixes)
                 {

@@ -183,7 +183,7 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
         Assert.Contains("dial before", given.Output, StringComparison.Ordinal);
         arguments[7] = "0";
         var refused = await CliRun.Async(arguments);
-        Assert.Contains("reserve.duration", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("--reserve", refused.Error, StringComparison.Ordinal);
     }
 
     [Fact]

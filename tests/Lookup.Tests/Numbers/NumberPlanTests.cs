@@ -156,6 +156,8 @@ public class NumberPlanTests
             return false;
         if (NumberPlan.Check(ulong.Parse($"{code}{national}", CultureInfo.InvariantCulture)) == NumberFault.TrunkZero)
             return false;
+        if (code == 353 && national.StartsWith("48", StringComparison.Ordinal))
+            return false;
         if (code == 39 && national.StartsWith("0549", StringComparison.Ordinal))
             return false;
         if (code == 33 && Regex.IsMatch(national, @"^(?:508[2-9]\d{5}|[2567]\d{8})$")
