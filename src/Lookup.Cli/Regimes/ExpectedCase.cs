@@ -125,7 +125,7 @@ internal sealed record ExpectedCase(
                 json.TryGetProperty("isolated", out var isolated) && isolated.ValueKind == JsonValueKind.True,
                 Word("verdict", Words.Verdicts, required: true)!.Value,
                 Word("reason", Words.Reasons, required: true)!.Value,
-                json.TryGetProperty("regime", out _) ? Text("regime") : "",
+                Regime(),
                 Word("layer", Words.Layers),
                 Word("lawAlone", Words.Verdicts),
                 Word("strict", Words.Verdicts));
@@ -159,6 +159,10 @@ internal sealed record ExpectedCase(
                 ? snapshots.EnumerateObject().ToDictionary(one => one.Name, one => Time("snapshots." + one.Name, one.Value.ToString()))
                 : throw Fault("snapshots", "must be an object: register to date");
         }
+
+        // Empty as if it were absent.
+        private string Regime() =>
+            json.TryGetProperty("regime", out var regime) && (regime.ValueKind != JsonValueKind.String || !regime.ValueEquals("")) ? Text("regime") : "";
 
         private JsonElement Required(string name) =>
             json.TryGetProperty(name, out var value) ? value : throw Fault(name, "is missing");

@@ -1,0 +1,79 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Google.Protobuf;
+using Lookup.Cli.Options;
+using Lookup.Cli.Regimes;
+using Lookup.IntegrationTests.Clients;
+using Lookup.V1;
+
+namespace Lookup.IntegrationTests.Golden;
+
+/// <summary>docs/regimes-cases.md shows the expected answers by country, as they are.</summary>
+public sealed class CasesTableTests
+{
+    private const string Write = "LOOKUP_WRITE_DOCS";
+
+    [Fact]
+    public void Table_OfTheDocumentation_IsThatOfTheCases()
+    {
+        var path = Path.Combine(Programs.Root(), "docs", "regimes-cases.md");
+        var expected = Table();
+        if (Environment.GetEnvironmentVariable(Write) == "1")
+            File.WriteAllText(path, expected);
+        Assert.True(
+            File.Exists(path) && File.ReadAllText(path).ReplaceLineEndings("\n") == expected,
+            $"docs/regimes-cases.md is not that of Golden/Cases. Write it anew: {Write}=1 dotnet test tests/Lookup.IntegrationTests --filter FullyQualifiedName~CasesTable");
+    }
+
+    private static string Table()
+    {
+        var text = new StringBuilder("# Expected answers by country\n\n");
+        text.Append("Generated from `tests/Lookup.IntegrationTests/Golden/Cases/`; a test fails when it differs. How the cases are written and run:\n[regimes.md](regimes.md#expected-answers).\n\n");
+        text.Append("| country | cases | allow | deny | unknown | not covered |\n|---|---|---|---|---|---|\n");
+        var files = GoldenCase.Files().Select(file => (Name: Path.GetFileNameWithoutExtension(file.File).ToUpperInvariant(), file.Cases)).ToList();
+        foreach (var (name, cases) in files)
+        {
+            int Count(Verdict verdict) => cases.Count(one => one.Verdict == verdict);
+            text.Append(CultureInfo.InvariantCulture, $"| [{name}](#{name.ToLowerInvariant()}) | {cases.Count} | {Count(Verdict.Allow)} | {Count(Verdict.Deny)} | {Count(Verdict.Unknown)} | {Count(Verdict.NotCovered)} |\n");
+        }
+
+        foreach (var (name, cases) in files)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n| case | call time (UTC) | called | question | on record | answer | row |\n|---|---|---|---|---|---|---|\n");
+            foreach (var one in cases)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"| {one.Id} | {one.CallTime.ToDateTimeOffset():yyyy-MM-dd HH:mm} | {one.Number[..Math.Min(6, one.Number.Length)]}… {Called(one)} | {Asked(one)} | {OnRecord(one)} | {Words.Verdicts.Of(one.Verdict)}, {Words.Reasons.Of(one.Reason)} | {one.Regime} |\n");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private static string Called(ExpectedCase one) =>
+        one.Question.Subscriber == SubscriberType.Unspecified ? "" : Words.SubscriberTypes.Of(one.Question.Subscriber);
+
+    // Every field that is set, so that a new one is shown without a change here.
+    private static string Asked(ExpectedCase one)
+    {
+        var question = one.Question.Clone();
+        question.Organisation = "";
+        question.Subscriber = SubscriberType.Unspecified;
+        var set = JsonNode.Parse(JsonFormatter.Default.Format(question))!.AsObject();
+        return string.Join(", ", set.Select(field => field.Value!.GetValueKind() switch
+        {
+            JsonValueKind.True => field.Key,
+            _ when IsEnum(field.Value.ToString()) => field.Value.ToString().ToLowerInvariant(),
+            _ => $"{field.Key} {field.Value}",
+        }));
+    }
+
+    private static bool IsEnum(string value) => value.All(c => char.IsAsciiLetterUpper(c) || c == '_');
+
+    private static string OnRecord(ExpectedCase one)
+    {
+        var facts = one.Facts.GroupBy(fact => fact.KindCase).Select(group => group.Count() == 1 ? $"{group.Key}" : $"{group.Key} × {group.Count()}");
+        return string.Join(", ", facts).ToLowerInvariant();
+    }
+}
