@@ -1,7 +1,7 @@
 using Grpc.Core;
 using Lookup.Core.Facts;
-using Lookup.Core.Regimes;
 using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
 using Lookup.Server.Batch;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
