@@ -63,7 +63,7 @@ internal sealed class DemoCommand : CliCommand
         Shell.Console.MarkupLine("[green]Every answer was the expected one.[/] To try it yourself:");
         foreach (var line in (string[])
             [
-                "lookup serve --data ./lookup-data",
+                "lookup serve --data ./lookup-data --create",
                 "lookup record consent +31612345678 --org acme --purposes commercial --since now --evidence rec-1",
                 "lookup check +31612345678 --org acme --purpose commercial",
                 "lookup explain +31612345678 --org acme --purpose commercial",
