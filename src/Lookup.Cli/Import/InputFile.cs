@@ -209,23 +209,9 @@ internal sealed class InputFile : IDisposable
     }
 
     /// <summary>The bytes that were looked at, then the rest.</summary>
-    private sealed class PrefixedStream(byte[] head, Stream rest, bool replaceReturns) : Stream
+    private sealed class PrefixedStream(byte[] head, Stream rest, bool replaceReturns) : ForwardStream
     {
         private int _position;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override int Read(Span<byte> buffer)
         {
@@ -245,17 +231,5 @@ internal sealed class InputFile : IDisposable
             _position += length;
             return length;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

@@ -3,24 +3,10 @@ namespace Lookup.Cli.Import;
 /// <summary>Cuts lines behind so many bytes, for a reader that would hold a line of any length in memory. Line ends stay.</summary>
 /// <param name="content">The lines.</param>
 /// <param name="longest">Bytes that are left of a line, without its end.</param>
-internal sealed class ShortLineStream(Stream content, int longest) : Stream
+internal sealed class ShortLineStream(Stream content, int longest) : ForwardStream
 {
     // Of the line that is being read.
     private long _length;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override int Read(Span<byte> buffer)
     {
@@ -35,18 +21,6 @@ internal sealed class ShortLineStream(Stream content, int longest) : Stream
 
         return kept;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     private int Cut(Span<byte> bytes)
     {

@@ -188,7 +188,7 @@ internal sealed record ExpectedCase(
             }
         }
 
-        // A name that is none is a fault, not a case without an expectation.
+        // An unknown name is a fault, not a case without an expectation.
         private T? Word<T>(string name, WordSet<T> words, bool required = false)
             where T : struct, System.Enum
         {

@@ -9,7 +9,7 @@ internal static class ScrubProgress
 {
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
 
-    // Nobody is left to wonder for longer why nothing happens.
+    // A longer silence looks like a hang.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
 
     /// <summary>Shows it until the list is done, well or not.</summary>

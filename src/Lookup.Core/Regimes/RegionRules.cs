@@ -26,7 +26,7 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
             _regions[$"{file.Country}-{region.Key}"] = (file, [.. region]);
         }
 
-        // What cannot be compiled together must be known now, not when somebody asks for it.
+        // What cannot be compiled together must be known now, not at the first question.
         foreach (var regime in file.Regimes)
         {
             foreach (var pair in named.SelectMany(a => named.Select(b => new[] { a.Key, b.Key })))

@@ -85,7 +85,7 @@ internal sealed record Rule
     internal int Purposes { get; init; } = -1;
     internal int Sectors { get; init; } = -1;
 
-    // Bits by dialling mode; that of Unspecified is set where every mode is, and in what stands in for a mode that is not stated.
+    // Bits by dialling mode; that of Unspecified is set where every mode is, and in the rule for a mode that is not stated.
     internal int Modes { get; init; } = -1;
     internal string[] Groups { get; init; } = [];
     internal string[] ExemptGroups { get; init; } = [];

@@ -13,7 +13,7 @@ internal static class QuestionMapping
     // seems to come after an objection only because its clock is ahead must not lift it.
     private const long ClockSkewMs = 5 * 60 * 1000;
 
-    // So much of a region that is none is repeated in the message.
+    // So much of an unknown region is repeated in the message.
     private const int MaxRegion = 16;
 
     /// <summary>Checks every field. What is returned counts only if no fault was added.</summary>
