@@ -6,22 +6,32 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Benchmarks;
 
-/// <summary>The decision alone, on facts already read: allowed by consent, and denied by an objection.</summary>
+/// <summary>The decision alone, on facts already read: with a consent, and with an objection.</summary>
 [MemoryDiagnoser]
 public class DecisionBenchmarks
 {
-    private readonly PhoneNumber _number = new(31_612_345_678);
+    private PhoneNumber _number;
     private readonly StoredValue[] _consented = new StoredValue[Decider.Slots];
     private readonly StoredValue[] _objected = new StoredValue[Decider.Slots];
     private readonly RegisterSnapshots _snapshots = new(RegimeSet.BuiltIn, new Dictionary<string, long[]>());
     private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
     private Rules _rules = null!;
 
+    /// <summary>Country of the called number.</summary>
+    [Params("NL", "FR", "US")]
+    public string Country { get; set; } = "NL";
+
+    /// <summary>Product group of the offer; empty for a question that names none.</summary>
+    [Params("", "insurance")]
+    public string ProductGroup { get; set; } = "";
+
     [GlobalSetup]
     public void Setup()
     {
-        // A Tuesday afternoon in the Netherlands under opt-in.
-        var at = new DateTimeOffset(2024, 3, 12, 14, 0, 0, TimeSpan.FromHours(1)).ToUnixTimeMilliseconds();
+        _number = new PhoneNumber(Country switch { "NL" => 31_612_345_678, "FR" => 33_612_345_678, _ => 12_125_550_123 });
+
+        // A Tuesday on which a call is permitted in each of the countries.
+        var at = new DateTimeOffset(2024, 3, 12, Country == "US" ? 18 : 14, 30, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
         _question = new Question
         {
             CallTime = at,
@@ -29,6 +39,7 @@ public class DecisionBenchmarks
             OrganisationGroup = Scope.Of("acme"),
             Purpose = Purpose.Commercial,
             Subscriber = SubscriberType.Consumer,
+            GroupName = ProductGroup,
         };
         _rules = RegimeSet.BuiltIn.Find(_number, at)!;
         Fill(_consented, FactKind.Consent, new FactEntry { Effective = at - 86_400_000, Recorded = (uint)(at / 1_000), Marks = FactMarks.Evidence });
@@ -39,10 +50,10 @@ public class DecisionBenchmarks
     public Rules? FindRules() => RegimeSet.BuiltIn.Find(_number, _question.CallTime);
 
     [Benchmark]
-    public Verdict AllowByConsent() => Decider.Decide(_rules, _question, _consented, _snapshots).Verdict;
+    public Verdict WithConsent() => Decider.Decide(_rules, _question, _consented, _snapshots).Verdict;
 
     [Benchmark]
-    public Verdict DenyByObjection() => Decider.Decide(_rules, _question, _objected, _snapshots).Verdict;
+    public Verdict WithObjection() => Decider.Decide(_rules, _question, _objected, _snapshots).Verdict;
 
     private void Fill(StoredValue[] values, FactKind kind, FactEntry entry)
     {

@@ -28,7 +28,10 @@ public sealed record ProductGroup(string Country, string Name, RuleText Rule)
             {
                 return exact = 1UL << i;
             }
+        }
 
+        for (var i = 0; i < groups.Length; i++)
+        {
             bits |= IsLike(groups[i], name) ? 1UL << i : 0;
         }
 
