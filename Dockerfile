@@ -2,8 +2,8 @@
 #   docker build -t lookup .
 #   docker run --rm -v lookup-data:/data lookup init --data /data
 #   docker run --network host -v lookup-data:/data lookup
-# Without a certificate the service listens on loopback only, hence the host's network; docs/deploy.md has the rest.
-# Exact versions, not digests: docs/dependencies.md says why. Raise both tags together.
+# Without a certificate the service listens on loopback only, hence the host's network; docs/operate/deploy.md has the rest.
+# Exact versions, not digests: docs/design/dependencies.md says why. Raise both tags together.
 FROM mcr.microsoft.com/dotnet/sdk:10.0.401-noble AS build
 WORKDIR /source
 # .dockerignore says what there is to copy.

@@ -80,7 +80,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
         }
     }
 
-    /// <summary>Judges a history; of one in which the number key was changed, all but the order of Watch: docs/watch.md.</summary>
+    /// <summary>Judges a history; of one in which the number key was changed, all but the order of Watch: docs/guide/watch.md.</summary>
     internal static IReadOnlyList<Violation> Judge(IReadOnlyList<HistoryEvent> history, bool rekeyed) =>
         [.. HistoryChecker.Judge(history, BoundMs).Where(violation => !rekeyed || violation.Fault != Fault.WatchOrder)];
 

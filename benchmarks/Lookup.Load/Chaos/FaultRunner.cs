@@ -10,7 +10,7 @@ using Lookup.V1;
 
 namespace Lookup.Load.Chaos;
 
-/// <summary>Makes the faults of a plan happen, and does what docs/failures.md tells an operator to do.</summary>
+/// <summary>Makes the faults of a plan happen, and does what docs/operate/failures.md tells an operator to do.</summary>
 internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] instances, Writers writers, Readers readers, string tool, string folder)
 {
     // Writes that an older copy lacks, and reads that must be refused before the operator comes.
@@ -281,7 +281,7 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
     }
 
     // An instance that never saw anything of what a copy lacks cannot tell the copy from the store. That it refuses one
-    // otherwise is what is shown here; what an operator does about it stands in docs/failures.md.
+    // otherwise is what is shown here; what an operator does about it stands in docs/operate/failures.md.
     private async Task SeenAsync(long since, CancellationToken ct)
     {
         foreach (var instance in instances)

@@ -6,7 +6,7 @@ using Lookup.Load.Results;
 
 namespace Lookup.Load.Chaos;
 
-/// <summary>Writes what callers saw of each kind of fault into docs/failures.md.</summary>
+/// <summary>Writes what callers saw of each kind of fault into docs/operate/failures.md.</summary>
 internal static class FaultTable
 {
     private const string Begin = "<!-- faults: begin -->";

@@ -24,7 +24,7 @@ internal sealed class ChaosCommand : LoadCommand
     private readonly Option<FaultKind[]> _faults = new("--faults") { Description = "Only these kinds of faults.", HelpName = "KIND", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _defect = new("--defect") { Description = "Build the service with this mistake (Chaos/defects) first.", HelpName = "NAME" };
     private readonly Option<bool> _prove = new("--prove") { Description = "Plant each mistake in turn and show that the checker finds it." };
-    private readonly Option<bool> _table = new("--table") { Description = "Write what callers saw of each kind of fault into docs/failures.md, unless there was a breach." };
+    private readonly Option<bool> _table = new("--table") { Description = "Write what callers saw of each kind of fault into docs/operate/failures.md, unless there was a breach." };
     private readonly Option<bool> _rekey = new("--rekey") { Description = "Change the number key again and again meanwhile; without the faults after which an operator has to act." };
     private readonly Option<string?> _history = new("--history") { Description = "Judge this history again instead of running.", HelpName = "FILE" };
 
@@ -111,10 +111,10 @@ internal sealed class ChaosCommand : LoadCommand
         if (!parsed.GetValue(_table))
             return;
         if (results.Count == 0 || results.Any(result => result.Violations.Count > 0))
-            Report.Say("There was a breach: docs/failures.md stays as it is.");
+            Report.Say("There was a breach: docs/operate/failures.md stays as it is.");
         else
             FaultTable.Write(
-                Path.Combine(Repository.Root, "docs", "failures.md"),
+                Path.Combine(Repository.Root, "docs", "operate", "failures.md"),
                 histories,
                 await RunIdentity.FindAsync([Name, .. parsed.Tokens.Select(token => token.Value).Where(token => token != Name)], [], ct));
     }

@@ -13,7 +13,7 @@ namespace Lookup.Load.Results;
 internal sealed partial class Figures
 {
     /// <summary>The files that have figures.</summary>
-    internal static readonly string[] Files = ["README.md", "docs/performance.md", "docs/receipts.md", "docs/regimes.md", "docs/deploy.md"];
+    internal static readonly string[] Files = ["README.md", "docs/operate/performance.md", "docs/guide/receipts.md", "docs/guide/regimes.md", "docs/operate/deploy.md"];
 
     private readonly Dictionary<string, JsonElement> _newest = [];
 

@@ -3,7 +3,7 @@ using Lookup.Core.Facts;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>What a column of an import file can hold. docs/import.md describes each.</summary>
+/// <summary>What a column of an import file can hold. docs/guide/import.md describes each.</summary>
 internal enum Field
 {
     Number,

@@ -12,7 +12,7 @@
 // - that fits two numbers: without plus and trunk 0, digits can be the region's or begin with a calling code. Of two numbers
 //   of the region neither is taken. A number of the region is taken even where a foreign one without its plus looks the same.
 //
-// docs/scrub.md says what a text cannot decide.
+// docs/guide/scrub.md says what a text cannot decide.
 using System.Globalization;
 using PhoneNumbers;
 

@@ -68,7 +68,7 @@ public sealed class RegimeSet : IRegisterCatalog
     }
 
     /// <summary>Compiles regime files.</summary>
-    /// <param name="files">Name and UTF-8 JSON of each, see docs/regimes.md.</param>
+    /// <param name="files">Name and UTF-8 JSON of each, see docs/guide/regimes.md.</param>
     /// <exception cref="RegimeException">With every fault of every file.</exception>
     public static RegimeSet Load(IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> files)
     {

@@ -4,7 +4,7 @@ using Lookup.Core.Facts;
 
 namespace Lookup.Core.Regimes;
 
-/// <summary>Reads one rule of a regime file, see docs/regimes.md.</summary>
+/// <summary>Reads one rule of a regime file, see docs/guide/regimes.md.</summary>
 internal sealed class RuleReader(
     TimeZoneInfo zone,
     RuleTexts texts,

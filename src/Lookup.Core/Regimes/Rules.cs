@@ -50,7 +50,7 @@ public sealed class Rules
     internal RegisterDefinition[] Registers { get; init; } = [];
 }
 
-/// <summary>What a rule forbids, see docs/regimes.md.</summary>
+/// <summary>What a rule forbids, see docs/guide/regimes.md.</summary>
 internal enum RuleType : byte
 {
     Range,

@@ -17,7 +17,7 @@
 // compared with clocks that went on: each poll has the store's time, and with each poll the wall clock is looked at. Where one of
 // them went on by more than the timestamps did, what is known is so much older, and a poll that was under way is as old as what
 // was known before it; the next one follows at once. What cannot be seen is a suspension before the first poll behind it has come
-// back: until then, at most for the freshness bound, answers are as old as the suspension was long. See docs/failures.md.
+// back: until then, at most for the freshness bound, answers are as old as the suspension was long. See docs/operate/failures.md.
 //
 // A server that takes over for another, or starts again, may go on from an earlier version and give the same numbers to
 // other facts. So each poll says whose history its versions are; under another one the filter is loaded anew.

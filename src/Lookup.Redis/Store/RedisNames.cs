@@ -131,7 +131,7 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
                 else if (text.Contains(importId, StringComparison.Ordinal))
                 {
                     throw new ImportException(
-                        $"Source {id} of the store may or may not belong to the import {importId}: an earlier version stored it ambiguously. Nothing was reverted; see \"Undoing an import\" in docs/import.md.");
+                        $"Source {id} of the store may or may not belong to the import {importId}: an earlier version stored it ambiguously. Nothing was reverted; see \"Undoing an import\" in docs/guide/import.md.");
                 }
             }
         }

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Which role each call needs. docs/access.md has the same table; a test fails on a call without an entry.</summary>
+/// <summary>Which role each call needs. docs/guide/access.md has the same table; a test fails on a call without an entry.</summary>
 internal static class RpcRoles
 {
     private const string Health = "/grpc.health.v1.Health/";

@@ -26,7 +26,7 @@ internal sealed record RecentError(DateTimeOffset At, string Method, string Stat
 
 /// <summary>
 /// What the service counts and measures of itself, for /metrics and the operations page. Times are in seconds. Names of
-/// metrics are part of the interface: docs/operations.md lists them.
+/// metrics are part of the interface: docs/operate/operations.md lists them.
 /// </summary>
 internal sealed class ServiceMetrics
 {

@@ -3,7 +3,7 @@ using Lookup.Cli.Import;
 
 namespace Lookup.IntegrationTests.Cli;
 
-/// <summary>docs/import.md says what the tool does: its examples are imported, its table names every field.</summary>
+/// <summary>docs/guide/import.md says what the tool does: its examples are imported, its table names every field.</summary>
 public sealed partial class ImportDocumentTests : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -57,7 +57,7 @@ public sealed partial class ImportDocumentTests : IDisposable
             folder = folder.Parent;
         }
 
-        return File.ReadAllText(Path.Combine(folder.FullName, "docs", "import.md")).ReplaceLineEndings("\n");
+        return File.ReadAllText(Path.Combine(folder.FullName, "docs", "guide", "import.md")).ReplaceLineEndings("\n");
     }
 
     [GeneratedRegex(@"<!-- import: (?<name>[^ ]+)(?<options>.*?) ?-->\n```[a-z]+\n(?<content>.*?)```", RegexOptions.Singleline)]

@@ -61,7 +61,7 @@ public sealed class FakeLookupTests
     [Fact]
     public void Docs_EveryMagicNumber_IsInTheTableWithItsVerdict()
     {
-        var docs = File.ReadAllLines(Path.Combine(Clients.Programs.Root(), "docs/testing-your-dialer.md"));
+        var docs = File.ReadAllLines(Path.Combine(Clients.Programs.Root(), "docs/guide/testing-your-dialer.md"));
         var rows = docs.Where(l => l.StartsWith("| +44", StringComparison.Ordinal)).Select(l => l.Split('|', StringSplitOptions.TrimEntries)).ToList();
 
         Assert.Equal(

@@ -40,10 +40,10 @@ public sealed partial class SampleTests : IAsyncLifetime
 
     public static TheoryData<string> Samples => ["dotnet", "node", "python", "curl", "asterisk", "tool"];
 
-    /// <summary>The numbers that docs/testing-your-dialer.md tells every dialer to survive.</summary>
+    /// <summary>The numbers that docs/guide/testing-your-dialer.md tells every dialer to survive.</summary>
     private static string[] Traps()
     {
-        var text = File.ReadAllText(Path.Combine(Root(), "docs/testing-your-dialer.md"));
+        var text = File.ReadAllText(Path.Combine(Root(), "docs/guide/testing-your-dialer.md"));
         var section = text[text.IndexOf("## What a dialer must survive", StringComparison.Ordinal)..text.IndexOf("## Magic numbers", StringComparison.Ordinal)];
         string[] traps = [.. Trap().Matches(section).Select(m => MagicNumbers.Prefix + m.Groups["digits"].Value)];
         Assert.Equal(11, traps.Length);

@@ -10,7 +10,7 @@ using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Golden;
 
-/// <summary>docs/regimes-cases.md shows the expected answers by country, as they are.</summary>
+/// <summary>docs/guide/regimes-cases.md shows the expected answers by country, as they are.</summary>
 public sealed class CasesTableTests
 {
     private const string Write = "LOOKUP_WRITE_DOCS";
@@ -18,13 +18,13 @@ public sealed class CasesTableTests
     [Fact]
     public void Table_OfTheDocumentation_IsThatOfTheCases()
     {
-        var path = Path.Combine(Programs.Root(), "docs", "regimes-cases.md");
+        var path = Path.Combine(Programs.Root(), "docs", "guide", "regimes-cases.md");
         var expected = Table();
         if (Environment.GetEnvironmentVariable(Write) == "1")
             File.WriteAllText(path, expected);
         Assert.True(
             File.Exists(path) && File.ReadAllText(path).ReplaceLineEndings("\n") == expected,
-            $"docs/regimes-cases.md is not that of Golden/Cases. Write it anew: {Write}=1 dotnet test tests/Lookup.IntegrationTests --filter FullyQualifiedName~CasesTable");
+            $"docs/guide/regimes-cases.md is not that of Golden/Cases. Write it anew: {Write}=1 dotnet test tests/Lookup.IntegrationTests --filter FullyQualifiedName~CasesTable");
     }
 
     private static string Table()

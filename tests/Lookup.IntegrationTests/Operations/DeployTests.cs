@@ -41,7 +41,7 @@ public sealed partial class DeployTests : IAsyncLifetime
     [Fact]
     public void Alerts_AskForMetricsThatExistAndNameWhatToDo()
     {
-        var runbook = Headings(File.ReadAllText(Path.Combine(Programs.Root(), "docs/operations.md")));
+        var runbook = Headings(File.ReadAllText(Path.Combine(Programs.Root(), "docs/operate/operations.md")));
         var rules = Rules();
         Assert.All(rules, rule =>
         {
@@ -50,7 +50,7 @@ public sealed partial class DeployTests : IAsyncLifetime
             Assert.Contains(Text((YamlMappingNode)rule["labels"], "severity"), (string[])["critical", "warning"]);
             var annotations = (YamlMappingNode)rule["annotations"];
             Assert.NotEmpty(Text(annotations, "summary"));
-            Assert.Equal("docs/operations.md#" + name.ToLowerInvariant(), Text(annotations, "runbook"));
+            Assert.Equal("docs/operate/operations.md#" + name.ToLowerInvariant(), Text(annotations, "runbook"));
             Assert.Contains(name.ToLowerInvariant(), runbook);
         });
         Assert.Equal(rules.Count, rules.Select(rule => Text(rule, "alert")).Distinct().Count());
@@ -108,7 +108,7 @@ public sealed partial class DeployTests : IAsyncLifetime
     [Fact]
     public void Documentation_NamesEveryMetric()
     {
-        var text = File.ReadAllText(Path.Combine(Programs.Root(), "docs/operations.md"));
+        var text = File.ReadAllText(Path.Combine(Programs.Root(), "docs/operate/operations.md"));
         Assert.All(
             _given.Keys.Select(name => Part().Replace(name, "")).Distinct(),
             name => Assert.Contains(name, text, StringComparison.Ordinal));

@@ -67,7 +67,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
     public async Task Docs_ScriptOfOpensslAndPython_VerifiesAndRefusesAForgedOne()
     {
         Programs.Require("sh", "python3", "openssl");
-        var docs = await File.ReadAllTextAsync(Path.Combine(Programs.Root(), "docs/receipts.md"), Token);
+        var docs = await File.ReadAllTextAsync(Path.Combine(Programs.Root(), "docs/guide/receipts.md"), Token);
         var begin = docs.IndexOf("```sh\n", StringComparison.Ordinal) + 6;
         var script = _temp.Write("verify.sh", docs[begin..docs.IndexOf("\n```\n", begin, StringComparison.Ordinal)]);
         // Several sizes of the log: the way through the tree has cases.

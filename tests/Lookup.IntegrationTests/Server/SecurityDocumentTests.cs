@@ -3,7 +3,7 @@ using Lookup.IntegrationTests.Clients;
 
 namespace Lookup.IntegrationTests.Server;
 
-/// <summary>docs/security.md names tests that exist.</summary>
+/// <summary>docs/operate/security.md names tests that exist.</summary>
 public sealed partial class SecurityDocumentTests
 {
     [Fact]
@@ -13,7 +13,7 @@ public sealed partial class SecurityDocumentTests
             .EnumerateFiles(Path.Combine(Programs.Root(), "tests"), "*.cs", SearchOption.AllDirectories)
             .Where(file => !file.EndsWith(nameof(SecurityDocumentTests) + ".cs", StringComparison.Ordinal))
             .Select(File.ReadAllText));
-        var names = Name().Matches(File.ReadAllText(Path.Combine(Programs.Root(), "docs/security.md"))).Select(m => m.Groups[1].Value).Distinct().ToList();
+        var names = Name().Matches(File.ReadAllText(Path.Combine(Programs.Root(), "docs/operate/security.md"))).Select(m => m.Groups[1].Value).Distinct().ToList();
 
         Assert.True(names.Count > 30);
         Assert.DoesNotContain(names, name => !Regex.IsMatch(sources, $@"\b{name}\b"));

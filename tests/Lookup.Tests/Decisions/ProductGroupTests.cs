@@ -85,7 +85,7 @@ public sealed class ProductGroupTests
             folder = folder.Parent!;
         }
 
-        var page = File.ReadAllText(Path.Combine(folder.FullName, "docs", "regimes.md"));
+        var page = File.ReadAllText(Path.Combine(folder.FullName, "docs", "guide", "regimes.md"));
         Assert.NotEmpty(RegimeSet.BuiltIn.ProductGroups);
         Assert.All(RegimeSet.BuiltIn.ProductGroups, group => Assert.Contains($"`{group.Name}`", page, StringComparison.Ordinal));
     }
