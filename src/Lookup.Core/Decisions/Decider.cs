@@ -17,9 +17,6 @@ public static class Decider
     /// <summary>Number of slots; the length of what <see cref="Decide"/> takes.</summary>
     public const int Slots = Slot.Count;
 
-    /// <summary>The most registers that one regime can ask.</summary>
-    internal const int RegisterSlots = Slot.ConsentGroup - Slot.FirstRegister;
-
     private const uint Attempts = (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled);
 
     private static readonly RuleText NoRegime =

@@ -9,6 +9,10 @@ internal static class Slot
     /// <summary>Three: the register of the country, that of the number's area, and that of the region which the question names.</summary>
     internal const int FirstRegister = 2;
     internal const int ConsentGroup = 5;
+
+    /// <summary>The most registers that one regime can ask.</summary>
+    internal const int MaxRegisters = ConsentGroup - FirstRegister;
+
     internal const int ConsentAny = 6;
 
     /// <summary>Relations stand in the order of RelationKind, from Customer.</summary>

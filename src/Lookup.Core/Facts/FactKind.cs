@@ -92,3 +92,144 @@ public enum SubscriberType : byte
     /// <summary>A legal person.</summary>
     LegalPerson = 3,
 }
+
+/// <summary>Kind of a call. The values are those of lookup.v1.CallKind.</summary>
+public enum CallKind : byte
+{
+    /// <summary>Taken as marketing.</summary>
+    Unspecified = 0,
+    /// <summary>An offer.</summary>
+    Marketing = 1,
+    /// <summary>Asked for by the subscriber.</summary>
+    Requested = 2,
+    /// <summary>About a running contract, without promotion.</summary>
+    Service = 3,
+    /// <summary>Research, without promotion.</summary>
+    Research = 4,
+}
+
+/// <summary>Sector of an organisation. The values are those of lookup.v1.Sector.</summary>
+public enum Sector : byte
+{
+    /// <summary>Taken as other.</summary>
+    Unspecified = 0,
+    /// <summary>Any other.</summary>
+    Other = 1,
+    /// <summary>Charity, other ideal organisation or political party.</summary>
+    IdealOrCharity = 2,
+    /// <summary>Charity lottery.</summary>
+    CharityLottery = 3,
+    /// <summary>Publisher of papers or magazines.</summary>
+    PressPublisher = 4,
+}
+
+/// <summary>How a call is dialled, from the least to the most automated. The values are those of lookup.v1.DiallingMode.</summary>
+public enum DiallingMode : byte
+{
+    /// <summary>Not stated; taken as predictive, as policy.</summary>
+    Unspecified = 0,
+    /// <summary>A person dials or taps each number.</summary>
+    Manual = 1,
+    /// <summary>A person releases each call.</summary>
+    Preview = 2,
+    /// <summary>A system selects the numbers and dials them.</summary>
+    Predictive = 3,
+    /// <summary>No human speaks.</summary>
+    NoHuman = 4,
+}
+
+/// <summary>Layers of rules. The values are those of lookup.v1.Layer.</summary>
+public enum Layer : byte
+{
+    /// <summary>None.</summary>
+    None = 0,
+    /// <summary>Statute or decree; always binds.</summary>
+    Law = 1,
+    /// <summary>Code of conduct.</summary>
+    Code = 2,
+    /// <summary>The service's own stricter rule.</summary>
+    Policy = 3,
+    /// <summary>Policy that is off unless switched on.</summary>
+    Strict = 4,
+}
+
+/// <summary>Set of layers that bind an organisation.</summary>
+[Flags]
+public enum Layers : byte
+{
+    /// <summary>Only the law.</summary>
+    Law = 1 << Layer.Law,
+    /// <summary>Codes of conduct.</summary>
+    Code = 1 << Layer.Code,
+    /// <summary>The service's policy.</summary>
+    Policy = 1 << Layer.Policy,
+    /// <summary>Stricter policy.</summary>
+    Strict = 1 << Layer.Strict,
+    /// <summary>What binds an organisation unless it says otherwise.</summary>
+    Default = Law | Code | Policy,
+}
+
+/// <summary>The answer. The values are those of lookup.v1.Verdict. Only <see cref="Allow"/> permits a call.</summary>
+public enum Verdict : byte
+{
+    /// <summary>Not decided; never an answer.</summary>
+    None = 0,
+    /// <summary>Permitted.</summary>
+    Allow = 1,
+    /// <summary>Forbidden.</summary>
+    Deny = 2,
+    /// <summary>Cannot tell.</summary>
+    Unknown = 3,
+    /// <summary>No regime or no loaded register.</summary>
+    NotCovered = 4,
+}
+
+/// <summary>
+/// Why. The values are those of lookup.v1.ReasonCode, which documents each, and are stable.
+/// </summary>
+#pragma warning disable CS1591 // Documented in the contract.
+public enum ReasonCode : byte
+{
+    None = 0,
+    NothingForbids = 1,
+    Consent = 2,
+    Relation = 3,
+    PublishedForOffers = 4,
+    LegalPerson = 5,
+    Requested = 6,
+    ServiceCall = 7,
+    Research = 8,
+    ForbiddenRange = 20,
+    Objection = 21,
+    Refusal = 22,
+    Registered = 23,
+    RegisterStale = 24,
+    NoConsent = 25,
+    ConsentWithdrawn = 26,
+    ConsentExpired = 27,
+    ConsentWithoutEvidence = 28,
+    ConsentNotInLedger = 29,
+    FirstContactTooLate = 30,
+    RelationEnded = 31,
+    RelationConditionMissing = 32,
+    RelationNotForSector = 33,
+    CallerNumberWithheld = 34,
+    AutomatedWithoutConsent = 35,
+    ProductGroupBanned = 36,
+    OutsideHours = 37,
+    Holiday = 38,
+    TooManyAttempts = 39,
+    ConsentFormInsufficient = 40,
+    OutsideAppointment = 41,
+    CallerNumberNotAllowed = 42,
+    NumberReassigned = 45,
+    ProductGroupNotNamed = 46,
+    NoRegime = 60,
+    RegisterNotLoaded = 61,
+    StoreUnavailable = 80,
+    HistoryCut = 81,
+    NotFresh = 82,
+    InvalidNumber = 83,
+    RecordUnreadable = 84,
+}
+#pragma warning restore CS1591

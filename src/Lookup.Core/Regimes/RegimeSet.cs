@@ -352,9 +352,9 @@ public sealed class RegimeSet : IRegisterCatalog
             }
         }
 
-        if (registers.Count > Decider.RegisterSlots)
+        if (registers.Count > Slot.MaxRegisters)
         {
-            throw new RegimeException([$"{file.Country}: {id} asks more than {Decider.RegisterSlots} registers"]);
+            throw new RegimeException([$"{file.Country}: {id} asks more than {Slot.MaxRegisters} registers"]);
         }
 
         if (active.Count > MaxRules)

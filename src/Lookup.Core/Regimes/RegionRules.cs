@@ -32,9 +32,9 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
             foreach (var pair in named.SelectMany(a => named.Select(b => new[] { a.Key, b.Key })))
             {
                 var rules = regime.Rules.Where(r => pair.Any(r.BindsIn)).ToList();
-                if (rules.Select(r => r.Register).OfType<RegisterDefinition>().Distinct().Count() > Decisions.Decider.RegisterSlots)
+                if (rules.Select(r => r.Register).OfType<RegisterDefinition>().Distinct().Count() > Slot.MaxRegisters)
                 {
-                    faults.Add($"{file.Country}: {regime.Id} asks more than {Decisions.Decider.RegisterSlots} registers in {pair[0]} and {pair[1]} together");
+                    faults.Add($"{file.Country}: {regime.Id} asks more than {Slot.MaxRegisters} registers in {pair[0]} and {pair[1]} together");
                 }
 
                 // A rule for some dialling modes, or on caller numbers, becomes two.

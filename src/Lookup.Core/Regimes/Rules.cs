@@ -46,7 +46,7 @@ public sealed class Rules
     /// <summary>The product groups that rules of the country name, at most <see cref="ProductGroup.MaxGroups"/>.</summary>
     internal string[] Groups { get; init; } = [];
 
-    /// <summary>The registers asked, at most <see cref="Decider.RegisterSlots"/>.</summary>
+    /// <summary>The registers asked, at most <see cref="Slot.MaxRegisters"/>.</summary>
     internal RegisterDefinition[] Registers { get; init; } = [];
 }
 

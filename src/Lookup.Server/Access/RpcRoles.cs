@@ -46,8 +46,11 @@ internal static class RpcRoles
         ["/lookup.v1.ReceiptService/GetSignedHead"] = Roles.None,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
+    /// <summary>Where health of the whole is on the JSON port, for those who cannot ask by gRPC over TLS.</summary>
+    internal const string HealthPage = "/health";
+
     /// <summary>Whether a path is open to all, for those who watch over the service: health, by gRPC and by HTTP.</summary>
-    internal static bool IsHealth(string path) => path.StartsWith(Health, StringComparison.Ordinal) || path == HealthService.Page;
+    internal static bool IsHealth(string path) => path.StartsWith(Health, StringComparison.Ordinal) || path == HealthPage;
 
     /// <summary>What a call needs, by its path. One that is not in the table is for administrators.</summary>
     internal static Roles Of(string method) =>

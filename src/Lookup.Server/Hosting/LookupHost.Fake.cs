@@ -57,7 +57,7 @@ public sealed partial class LookupHost
         app.MapGrpcService<FakeFactEndpoint>();
         app.MapGrpcService<FakeWatchEndpoint>();
         app.MapGrpcService<HealthServiceImpl>();
-        app.MapGet(HealthService.Page, () => HealthService.Answer(serving: true));
+        app.MapGet(RpcRoles.HealthPage, () => HealthService.Answer(serving: true));
         app.MapGrpcReflectionService();
         return new LookupHost(app);
     }

@@ -339,7 +339,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         app.MapGrpcService<ReceiptEndpoint>();
         app.MapGrpcService<AccessEndpoint>();
         app.MapGrpcService<HealthService>();
-        app.MapGet(HealthService.Page, (HealthService health) => health.Answer());
+        app.MapGet(RpcRoles.HealthPage, (HealthService health) => health.Answer());
         app.MapGrpcReflectionService();
         LivePage.Map(app);
     }

@@ -81,12 +81,6 @@ internal sealed record LiveSample
     public required LiveShadow? Shadow { get; init; }
 }
 
-/// <summary>Decisions made under the shadow regimes too.</summary>
-/// <param name="Same">Verdict and reasons were the same.</param>
-/// <param name="Different">They differed.</param>
-/// <param name="NotCompared">It cannot be told.</param>
-internal sealed record LiveShadow(double Same, double Different, double NotCompared);
-
 /// <summary>A partition's filter.</summary>
 /// <param name="Fill">Part of its bits that are set, 0 to 1.</param>
 /// <param name="FalsePositives">Part of unknown facts that it takes for known, by its bits, 0 to 1.</param>

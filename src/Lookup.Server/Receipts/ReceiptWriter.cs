@@ -9,15 +9,6 @@ using Lookup.Server.Services;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>Which answers get a receipt where the service keeps them.</summary>
-public enum ReceiptsFor : byte
-{
-    /// <summary>Each; an answer whose receipt cannot be written is not given.</summary>
-    All,
-    /// <summary>Those that are asked for with one.</summary>
-    Asked,
-}
-
 /// <summary>Writes the receipts of answers before they go out.</summary>
 internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider clock, ReceiptLog? log = null)
 {

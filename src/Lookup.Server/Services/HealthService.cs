@@ -21,9 +21,6 @@ internal sealed class HealthService(
     StoreMonitor monitor, FilterReplica replica, ReceiptWriter receipts, IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain)
     : Health.HealthBase
 {
-    /// <summary>Where health of the whole is on the JSON port, for those who cannot ask by gRPC over TLS.</summary>
-    internal const string Page = "/health";
-
     private enum Needs
     {
         /// <summary>The store can be asked and is the right one, and receipts of answers can be written where they must be.</summary>
@@ -88,7 +85,7 @@ internal sealed class HealthService(
         }
     }
 
-    /// <summary>The answer at <see cref="Page"/>: 200, or 503 where checks are not answered.</summary>
+    /// <summary>The answer at <see cref="RpcRoles.HealthPage"/>: 200, or 503 where checks are not answered.</summary>
     internal IResult Answer() => Answer(Status(Needs.Answers, monitor.Current) == ServingStatus.Serving);
 
     internal static IResult Answer(bool serving) => serving
