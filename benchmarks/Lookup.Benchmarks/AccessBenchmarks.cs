@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using Lookup.Core.Access;
 using Lookup.Redis;
+using Lookup.Redis.Credentials;
 using Lookup.Server.Access;
 using Microsoft.AspNetCore.Http;
 

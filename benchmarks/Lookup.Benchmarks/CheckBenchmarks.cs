@@ -4,6 +4,8 @@ using Google.Protobuf;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
+using Lookup.Server;
 using Lookup.Server.Hosting;
 using Lookup.V1;
 using FieldFault = Lookup.Core.Facts.FieldFault;

@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;

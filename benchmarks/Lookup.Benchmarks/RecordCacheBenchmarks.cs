@@ -1,13 +1,13 @@
 using BenchmarkDotNet.Attributes;
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
-using Lookup.Redis;
-using Lookup.Server.Batch;
-using Lookup.Server.Records;
-using Lookup.Server.Services;
+using Lookup.Redis.Following;
+using Lookup.Server.Lists;
+using Lookup.Server.Reading;
 
 namespace Lookup.Benchmarks;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Lookup.Cli;
+using Lookup.Cli.Commands;
 using Lookup.Cli.Output;
 using Lookup.Core.Clocks;
 using Lookup.Embedded;

@@ -2,6 +2,8 @@ using Lookup.Client;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
+// Where callers look for extensions of IServiceCollection.
+#pragma warning disable IDE0130
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Adds the client to an application.</summary>

@@ -3,7 +3,13 @@ using Lookup.Core.Numbers;
 using Lookup.Embedded.Conversion;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Following;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
 using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 

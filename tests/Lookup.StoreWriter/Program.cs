@@ -5,9 +5,11 @@
 //   work ...                       one session of SessionRun
 //   sessions FOLDER SEED SESSIONS FACTS BATCH WRITERS LOGLIMIT     many sessions, by hand
 using System.Globalization;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.StoreWriter;
 
 switch (args[0])

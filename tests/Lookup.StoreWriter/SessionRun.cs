@@ -10,6 +10,7 @@ using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
 using Lookup.Redis;
+using Lookup.Redis.Reading;
 
 namespace Lookup.StoreWriter;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 
 namespace Lookup.StoreWriter;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Load.Numbers;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;

@@ -4,7 +4,7 @@ using System.Text;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Lookup.Cli;
+using Lookup.Cli.Commands;
 using Lookup.Cli.Output;
 using Lookup.Load.Numbers;
 using Lookup.Load.Processes;

@@ -1,8 +1,11 @@
 using System.Threading.Channels;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
 
 namespace Lookup.Load.Numbers;
 

@@ -2,12 +2,12 @@ using System.Net;
 using Grpc.Core;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
 using Lookup.V1;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 
 namespace Lookup.Load.Streams;

@@ -4,7 +4,7 @@ using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;

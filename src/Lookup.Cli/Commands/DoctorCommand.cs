@@ -7,6 +7,7 @@ using Lookup.Client;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
 using Lookup.V1;
 using Spectre.Console;
 

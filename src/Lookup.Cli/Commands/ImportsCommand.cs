@@ -2,7 +2,7 @@ using System.CommandLine;
 using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
-using Lookup.Server.Mapping;
+using Lookup.Server.Imports;
 using Lookup.V1;
 using Spectre.Console;
 

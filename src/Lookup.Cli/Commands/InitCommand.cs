@@ -4,8 +4,9 @@ using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Core.Numbers;
-using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;

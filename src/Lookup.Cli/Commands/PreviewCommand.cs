@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Lookup.Cli.Import;
+using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Cli.Scrub;

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
-using Lookup.Redis;
+using Lookup.Redis.Following;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;

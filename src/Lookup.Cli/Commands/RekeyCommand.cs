@@ -5,7 +5,7 @@ using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Core.Numbers;
-using Lookup.Redis;
+using Lookup.Redis.Maintenance;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;

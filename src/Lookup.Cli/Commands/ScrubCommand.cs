@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Import;
+using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Cli.Scrub;

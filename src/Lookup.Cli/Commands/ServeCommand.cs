@@ -7,8 +7,7 @@ using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client.Testing;
 using Lookup.Embedded;
-using Lookup.Server.Hosting;
-using Lookup.Server.Receipts;
+using Lookup.Server;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Lookup.Cli.Commands;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;

@@ -4,6 +4,7 @@ using Google.Rpc;
 using Grpc.Core;
 using Lookup.Client;
 using Lookup.Client.Testing;
+using Lookup.Server;
 using Lookup.Server.Fake;
 using Lookup.Server.Hosting;
 using Lookup.V1;

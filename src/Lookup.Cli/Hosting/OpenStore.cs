@@ -1,7 +1,10 @@
 using Lookup.Cli.Options;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 
 namespace Lookup.Cli.Hosting;
 

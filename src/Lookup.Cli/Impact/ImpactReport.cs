@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
-using Lookup.Cli.Scrub;
 using Lookup.Core.Decisions;
 using Spectre.Console;
 

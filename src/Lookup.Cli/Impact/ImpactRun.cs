@@ -1,14 +1,13 @@
 using Lookup.Cli.Hosting;
-using Lookup.Cli.Scrub;
+using Lookup.Cli.Lists;
 using Lookup.Core.Decisions;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Server.Batch;
 using Lookup.Server.Mapping;
-using Lookup.Server.Registry;
-using Lookup.Server.Services;
+using Lookup.Server.Reading;
 using Lookup.Server.Shadow;
+using Lookup.Server.Store;
 
 namespace Lookup.Cli.Impact;
 

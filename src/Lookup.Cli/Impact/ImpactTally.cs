@@ -1,4 +1,4 @@
-using Lookup.Cli.Scrub;
+using Lookup.Cli.Lists;
 using Lookup.Core.Decisions;
 
 namespace Lookup.Cli.Impact;

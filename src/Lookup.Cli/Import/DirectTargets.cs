@@ -3,6 +3,8 @@ using Lookup.Cli.Options;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
 
 namespace Lookup.Cli.Import;
 

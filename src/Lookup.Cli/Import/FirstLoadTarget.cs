@@ -1,7 +1,7 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
-using Lookup.Redis;
-using Lookup.Server.Mapping;
+using Lookup.Redis.Imports;
+using Lookup.Server.Imports;
 using Lookup.V1;
 
 namespace Lookup.Cli.Import;

@@ -1,4 +1,4 @@
-using Lookup.Core.Facts;
+using Lookup.Core;
 
 namespace Lookup.Cli.Import;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Unicode;
+using Lookup.Core;
 using Lookup.Core.Facts;
 
 namespace Lookup.Cli.Import;

@@ -3,8 +3,10 @@ using Lookup.Cli.Options;
 using Lookup.Client;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
-using Lookup.Redis;
-using Lookup.Server.Hosting;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
+using Lookup.Server;
+using Lookup.Server.Imports;
 using Lookup.Server.Mapping;
 using Lookup.V1;
 

@@ -1,9 +1,9 @@
 using Lookup.Cli.Hosting;
 using Lookup.Core.Facts;
-using Lookup.Redis;
+using Lookup.Redis.Imports;
 using Lookup.Server.Access;
-using Lookup.Server.Mapping;
-using Lookup.Server.Services;
+using Lookup.Server.Facts;
+using Lookup.Server.Imports;
 using Lookup.V1;
 using Outcome = Lookup.V1.FactResult.Types.Outcome;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 
 namespace Lookup.Cli.Options;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Options;
-using Lookup.Core.Decisions;
 using Lookup.Core.Receipts;
 using Spectre.Console;
 

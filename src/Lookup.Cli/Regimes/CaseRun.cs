@@ -1,7 +1,9 @@
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
+using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
 
 namespace Lookup.Cli.Regimes;

@@ -1,3 +1,5 @@
+using Lookup.Cli.Lists;
+
 namespace Lookup.Cli.Scrub;
 
 /// <summary>Where answered chunks go, in order.</summary>

@@ -1,3 +1,4 @@
+using Lookup.Cli.Lists;
 using Lookup.Cli.Output;
 using Spectre.Console;
 

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using Lookup.Core.Decisions;
 
 namespace Lookup.Core.Receipts;
 

@@ -1,5 +1,3 @@
-using Lookup.Core.Decisions;
-using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 
 namespace Lookup.Core.Receipts;

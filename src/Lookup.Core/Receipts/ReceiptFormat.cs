@@ -10,7 +10,6 @@
 using System.Buffers.Binary;
 using System.Text;
 using Lookup.Core.Decisions;
-using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 
 namespace Lookup.Core.Receipts;

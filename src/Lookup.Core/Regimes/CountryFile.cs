@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Lookup.Core.Decisions;
-using Lookup.Core.Facts;
 
 namespace Lookup.Core.Regimes;
 

@@ -1,5 +1,4 @@
 using System.Collections.ObjectModel;
-using Lookup.Core.Decisions;
 
 namespace Lookup.Core.Regimes;
 

@@ -5,7 +5,8 @@
 using Lookup.Core.Numbers;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Topology;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 

@@ -8,7 +8,7 @@
 // At the start the log is read as RocksDB's TolerateCorruptedTailRecords does it: a record whose end was never written is left
 // out, as no sync had covered it; any other record that does not fit its checksum is refused. What the log lost without
 // a trace (it was cut) the commit mark tells. Then all files of the map are checked. Later reads verify what they read.
-using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 using Microsoft.Extensions.Logging;
 using RocksDbSharp;
 

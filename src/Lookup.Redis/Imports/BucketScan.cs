@@ -1,9 +1,9 @@
 using System.Runtime.CompilerServices;
 using Lookup.Core.Numbers;
-using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 using StackExchange.Redis;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>
 /// Reads every bucket of a partition while the store goes on. A timeline that is written meanwhile is seen as it was

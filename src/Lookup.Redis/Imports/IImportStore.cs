@@ -1,7 +1,8 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Redis.Writing;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>
 /// The records of imports, and the numbers of their sources. Thread-safe. Every method throws

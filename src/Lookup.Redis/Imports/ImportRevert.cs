@@ -8,10 +8,13 @@
 // The record of the import says how far this has come, so a revert that was killed goes on from there. Running it again
 // changes nothing.
 using Lookup.Core.Numbers;
-using Lookup.Redis.Store;
+using Lookup.Redis.Following;
+using Lookup.Redis.Registers;
+using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>How an import is to be reverted.</summary>
 /// <param name="DryRun">Count only, change nothing.</param>

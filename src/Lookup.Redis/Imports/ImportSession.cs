@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Globalization;
+using Lookup.Redis.Writing;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>
 /// One import under way: its id, the sources of its facts, and its record, which says at least once in a while that it

@@ -2,10 +2,13 @@ using System.Globalization;
 using System.Text.Json;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
-using Lookup.Redis.Store;
+using Lookup.Redis.Following;
+using Lookup.Redis.Registers;
+using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>Records of imports, in the slot of the manifest.</summary>
 internal sealed class RedisImports(

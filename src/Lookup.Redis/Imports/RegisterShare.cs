@@ -1,4 +1,4 @@
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>
 /// The share of a register that a load removes or changes, together with the other loads of the last days: many small loads count as

@@ -1,9 +1,11 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
-using Lookup.Redis.Store;
+using Lookup.Redis.Following;
+using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>A timeline that a revert changes.</summary>
 internal sealed record RevertItem(NumberKey Key, FactId Id, byte[] Before, TimelineRevert After);

@@ -1,7 +1,8 @@
 using System.Text.Json;
+using Lookup.Core;
 using Lookup.Core.Facts;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>Counts what a revert does.</summary>
 internal sealed class RevertTally

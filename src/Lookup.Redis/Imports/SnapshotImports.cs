@@ -1,6 +1,7 @@
 using System.Globalization;
+using Lookup.Redis.Store;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>Which import a snapshot load is: a new one, or one that goes on.</summary>
 public static class SnapshotImports

@@ -9,11 +9,13 @@
 //
 // What is compared is the register as of the new date, with what a broken-off load left behind taken as in force: so the
 // same load begun anew finds its own entries unchanged and goes on.
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>What a snapshot would change.</summary>
 /// <param name="Loaded">Numbers on the register now, as of the new date.</param>

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Lookup.Core.Numbers;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>The numbers of a snapshot by partition, each with its categories: 20 bytes a number, and room to grow.</summary>
 internal sealed class SnapshotNumbers

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Imports;
 
 /// <summary>Where an import stands. The values are stored.</summary>
 public enum ImportState : byte

@@ -1,7 +1,13 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Following;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Writing;
 
-namespace Lookup.Redis;
+namespace Lookup.Redis.Store;
 
 /// <summary>
 /// Keeps facts. Every call either answers from the store whose manifest was opened, at least as new as anything this

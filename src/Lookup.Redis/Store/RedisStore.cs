@@ -1,6 +1,13 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
-using Lookup.Redis.Batch;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Following;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Registers;
+using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;

@@ -5,9 +5,8 @@ using Grpc.Core;
 using Lookup.Core.Access;
 using Lookup.Redis;
 using Lookup.Server.Errors;
-using Lookup.Server.Hosting;
-using Lookup.Server.Observability;
-using Lookup.Server.Registry;
+using Lookup.Server.Pages;
+using Lookup.Server.Store;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Access;

@@ -2,7 +2,6 @@ using Grpc.Core;
 using Lookup.Core.Access;
 using Lookup.Redis;
 using Lookup.Server.Errors;
-using Lookup.Server.Hosting;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Access;

@@ -1,6 +1,6 @@
 using Google.Rpc;
 using Grpc.Core;
-using Lookup.Server.Observability;
+using Lookup.Server.Telemetry;
 using Prometheus;
 
 namespace Lookup.Server.Access;

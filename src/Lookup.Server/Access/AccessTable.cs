@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using Grpc.Core;
 using Lookup.Core.Access;
 using Lookup.Redis;
+using Lookup.Redis.Credentials;
 using Lookup.Server.Errors;
 
 namespace Lookup.Server.Access;

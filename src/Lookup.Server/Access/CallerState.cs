@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Lookup.Redis;
+using Lookup.Redis.Credentials;
 
 namespace Lookup.Server.Access;
 

@@ -5,7 +5,6 @@
 // connections pushes out their own, one that shows a credential at once has time to, and one that has shown it stays.
 using System.Net;
 using System.Net.Sockets;
-using Lookup.Server.Hosting;
 using Microsoft.AspNetCore.Connections;
 
 namespace Lookup.Server.Access;

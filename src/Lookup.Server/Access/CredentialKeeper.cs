@@ -1,9 +1,9 @@
 using Google.Rpc;
 using Grpc.Core;
 using Lookup.Core.Facts;
-using Lookup.Redis;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Store;
 using Lookup.Server.Errors;
-using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Access;
 

@@ -12,9 +12,9 @@
 // not switch the guard off unnoticed.
 using Google.Rpc;
 using Grpc.Core;
-using Lookup.Redis;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Store;
 using Lookup.Server.Errors;
-using Lookup.Server.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Access;

@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 using Lookup.Core.Facts;
-using Lookup.Redis;
+using Lookup.Redis.Credentials;
 
 namespace Lookup.Server.Access;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Lookup.Server.Errors;
-using Lookup.Server.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 

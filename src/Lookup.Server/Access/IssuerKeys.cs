@@ -1,6 +1,5 @@
 using System.Collections.Frozen;
 using Lookup.Server.Errors;
-using Lookup.Server.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;

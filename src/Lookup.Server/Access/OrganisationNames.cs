@@ -1,7 +1,7 @@
 using Lookup.Core.Facts;
-using Lookup.Redis;
+using Lookup.Redis.Store;
 using Lookup.Server.Errors;
-using Lookup.Server.Services;
+using Lookup.Server.Reading;
 
 namespace Lookup.Server.Access;
 

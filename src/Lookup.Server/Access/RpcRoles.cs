@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using Grpc.AspNetCore.Server;
 using Lookup.Core.Access;
-using Lookup.Server.Services;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 

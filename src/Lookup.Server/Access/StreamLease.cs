@@ -3,7 +3,6 @@ using Grpc.Core;
 using Lookup.Core.Access;
 using Lookup.Redis;
 using Lookup.Server.Errors;
-using Lookup.Server.Hosting;
 using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Access;

@@ -1,7 +1,6 @@
 using BitFaster.Caching.Lru;
 using Grpc.Core;
 using Lookup.Server.Errors;
-using Lookup.Server.Hosting;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Grpc.Core;
-using Lookup.Server.Access;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Errors;

@@ -1,9 +1,8 @@
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Lookup.Redis;
-using Lookup.Server.Hosting;
-using Lookup.Server.Observability;
-using Lookup.Server.Receipts;
+using Lookup.Redis.Imports;
+using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Errors;
 

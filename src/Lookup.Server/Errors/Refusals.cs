@@ -4,7 +4,6 @@ using Google.Rpc;
 using Grpc.Core;
 using Lookup.Core.Access;
 using Lookup.Core.Facts;
-using Lookup.Server.Mapping;
 using Rpc = Google.Rpc.Status;
 
 namespace Lookup.Server.Errors;

@@ -1,11 +1,12 @@
 using Grpc.Core;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
-using Lookup.Server.Batch;
+using Lookup.Server.Checks;
 using Lookup.Server.Errors;
+using Lookup.Server.Lists;
 using Lookup.Server.Mapping;
-using Lookup.Server.Services;
 
 namespace Lookup.Server.Fake;
 

@@ -1,8 +1,6 @@
 using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.Server.Errors;
-using Lookup.Server.Hosting;
-using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Fake;
 

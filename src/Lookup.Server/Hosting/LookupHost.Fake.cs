@@ -3,9 +3,7 @@ using Grpc.HealthCheck;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Fake;
-using Lookup.Server.Services;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Hosting;

@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Core.Decisions;
+using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 

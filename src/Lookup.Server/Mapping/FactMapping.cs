@@ -1,6 +1,8 @@
 using Google.Protobuf.WellKnownTypes;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 

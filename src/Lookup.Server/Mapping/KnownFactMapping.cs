@@ -1,6 +1,8 @@
 using Google.Protobuf.WellKnownTypes;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
+using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 

@@ -1,7 +1,8 @@
 using Google.Protobuf.Collections;
-using Lookup.Core.Decisions;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Redis;
+using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 

@@ -1,4 +1,5 @@
 using Lookup.Core.Facts;
+using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
+using Lookup.Server.Errors;
 using Window = Lookup.V1.AttemptCap.WindowOneofCase;
 
 namespace Lookup.Server.Mapping;

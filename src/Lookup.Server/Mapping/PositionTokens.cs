@@ -1,5 +1,6 @@
 using Lookup.Redis;
-using Lookup.Server.Services;
+using Lookup.Redis.Store;
+using Lookup.Server.Reading;
 
 namespace Lookup.Server.Mapping;
 

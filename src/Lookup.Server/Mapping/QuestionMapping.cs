@@ -1,8 +1,10 @@
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
-using Lookup.Server.Registry;
+using Lookup.Server.Errors;
+using Lookup.Server.Store;
 
 namespace Lookup.Server.Mapping;
 

@@ -1,5 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Redis;
+using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 

@@ -1,5 +1,6 @@
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
+using Lookup.Server.Errors;
 
 namespace Lookup.Server.Receipts;
 

@@ -6,6 +6,7 @@
 // A log that could not be written or signed takes nothing more until it can.
 using System.Security.Cryptography;
 using Lookup.Core.Receipts;
+using Lookup.Server.Errors;
 
 namespace Lookup.Server.Receipts;
 

@@ -1,4 +1,4 @@
-using Lookup.Server.Observability;
+using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

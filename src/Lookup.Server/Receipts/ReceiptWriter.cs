@@ -4,8 +4,8 @@ using Google.Protobuf;
 using Lookup.Core.Decisions;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
-using Lookup.Server.Hosting;
-using Lookup.Server.Services;
+using Lookup.Server.Errors;
+using Lookup.Server.Reading;
 
 namespace Lookup.Server.Receipts;
 

@@ -1,5 +1,5 @@
 using Lookup.Core.Decisions;
-using Lookup.Server.Observability;
+using Lookup.Server.Telemetry;
 using Prometheus;
 
 namespace Lookup.Server.Shadow;

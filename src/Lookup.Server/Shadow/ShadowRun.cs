@@ -13,10 +13,10 @@ using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Server.Batch;
-using Lookup.Server.Hosting;
-using Lookup.Server.Observability;
-using Lookup.Server.Services;
+using Lookup.Redis.Following;
+using Lookup.Redis.Store;
+using Lookup.Server.Reading;
+using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

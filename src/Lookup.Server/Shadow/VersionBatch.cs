@@ -4,8 +4,9 @@ using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Server.Batch;
-using Lookup.Server.Services;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Store;
+using Lookup.Server.Reading;
 
 namespace Lookup.Server.Shadow;
 

@@ -15,8 +15,8 @@
 // While nobody watches nothing is kept.
 //
 // Reference: J. Kreps et al., "Kafka: a distributed messaging system for log processing" (2011), consumers with offsets.
-using Lookup.Redis;
-using Lookup.Server.Hosting;
+using Lookup.Redis.Following;
+using Lookup.Redis.Store;
 
 namespace Lookup.Server.Watch;
 

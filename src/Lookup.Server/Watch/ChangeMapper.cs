@@ -2,9 +2,11 @@ using Google.Protobuf.Collections;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
-using Lookup.Server.Batch;
-using Lookup.Server.Hosting;
-using Lookup.Server.Services;
+using Lookup.Redis.Following;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Store;
+using Lookup.Server.Mapping;
+using Lookup.Server.Reading;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Watch;

@@ -1,4 +1,4 @@
-using Lookup.Redis;
+using Lookup.Redis.Following;
 
 namespace Lookup.Server.Watch;
 

@@ -1,9 +1,9 @@
 using Lookup.Core.Facts;
 using Lookup.Redis;
+using Lookup.Redis.Store;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
-using Lookup.Server.Mapping;
-using Lookup.Server.Registry;
+using Lookup.Server.Store;
 
 namespace Lookup.Server.Watch;
 

@@ -1,6 +1,7 @@
 using Lookup.Redis;
-using Lookup.Server.Hosting;
-using Lookup.Server.Registry;
+using Lookup.Redis.Following;
+using Lookup.Redis.Store;
+using Lookup.Server.Store;
 
 namespace Lookup.Server.Watch;
 

@@ -1,10 +1,10 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Lookup.Redis;
+using Lookup.Redis.Following;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
-using Lookup.Server.Hosting;
-using Lookup.Server.Mapping;
+using Lookup.Server.Store;
 
 namespace Lookup.Server.Watch;
 

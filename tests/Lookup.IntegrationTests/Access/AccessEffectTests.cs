@@ -7,6 +7,8 @@ using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Server;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Maintenance;
 using Lookup.Server.Receipts;
 using Lookup.V1;
 

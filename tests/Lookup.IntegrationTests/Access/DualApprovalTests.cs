@@ -5,9 +5,11 @@ using Lookup.Client;
 using Lookup.Core.Access;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Imports;
 using Lookup.V1;
 using CredentialKind = Lookup.V1.CredentialKind;
-using ImportState = Lookup.Redis.ImportState;
+using ImportState = Lookup.Redis.Imports.ImportState;
 
 namespace Lookup.IntegrationTests.Access;
 

@@ -5,7 +5,7 @@ using Lookup.Client;
 using Lookup.Core.Access;
 using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Server;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Access;

@@ -1,8 +1,8 @@
 using Grpc.Core;
 using Lookup.Core.Access;
 using Lookup.IntegrationTests.Server;
+using Lookup.Server;
 using Lookup.Server.Access;
-using Lookup.Server.Hosting;
 using Lookup.V1;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.IdentityModel.Tokens;

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using Lookup.Cli;
+using Lookup.Cli.Commands;
 using Lookup.Cli.Output;
 
 namespace Lookup.IntegrationTests.Cli;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Lookup.Cli;
 using Lookup.Cli.Commands;
 using Lookup.Cli.Output;
 using Lookup.Client;

@@ -1,7 +1,7 @@
 using System.Text;
 using CsCheck;
 using Lookup.Cli.Import;
-using Lookup.Cli.Scrub;
+using Lookup.Cli.Lists;
 using Lookup.Core.Numbers;
 
 namespace Lookup.IntegrationTests.Cli;

@@ -1,8 +1,11 @@
 using System.Text.Json.Nodes;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Cli;
 

@@ -2,7 +2,7 @@ using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.IntegrationTests.Store;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 
 namespace Lookup.IntegrationTests.Cli;
 

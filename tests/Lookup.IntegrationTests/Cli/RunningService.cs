@@ -1,7 +1,7 @@
 using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 
 namespace Lookup.IntegrationTests.Cli;
 

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 using Lookup.Cli.Hosting;
 using Lookup.Client.Testing;
 using Lookup.IntegrationTests.Cli;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 using static Lookup.IntegrationTests.Clients.Programs;
 
 namespace Lookup.IntegrationTests.Clients;

@@ -5,7 +5,7 @@ using Lookup.Cli.Hosting;
 using Lookup.Client.Testing;
 using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Store;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Clients;

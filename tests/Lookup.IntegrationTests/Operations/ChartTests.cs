@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Clients;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 using YamlDotNet.Serialization;
 
 namespace Lookup.IntegrationTests.Operations;

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Clients;
 using Lookup.IntegrationTests.Store;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 using YamlDotNet.Core;
 using YamlDotNet.Serialization;
 

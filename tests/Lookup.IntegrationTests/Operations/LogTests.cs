@@ -1,10 +1,8 @@
 using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.IntegrationTests.Server;
-using Lookup.Server.Errors;
-using Lookup.Server.Observability;
+using Lookup.Server.Telemetry;
 using Lookup.V1;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.IntegrationTests.Operations;

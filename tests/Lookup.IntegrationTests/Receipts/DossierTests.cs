@@ -5,7 +5,7 @@ using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Dashboard;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 using PuppeteerSharp;
 
 namespace Lookup.IntegrationTests.Receipts;

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.IntegrationTests.Cli;
+using Lookup.Server.Errors;
 using Lookup.Server.Receipts;
 
 namespace Lookup.IntegrationTests.Receipts;

@@ -5,7 +5,7 @@ using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Clients;
-using Lookup.Server.Hosting;
+using Lookup.Server;
 
 namespace Lookup.IntegrationTests.Receipts;
 

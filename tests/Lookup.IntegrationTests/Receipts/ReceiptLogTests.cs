@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
-using Lookup.Core.Decisions;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.IntegrationTests.Cli;
+using Lookup.Server.Errors;
 using Lookup.Server.Receipts;
 
 namespace Lookup.IntegrationTests.Receipts;

@@ -4,6 +4,7 @@ using Grpc.Core;
 using Lookup.Core.Receipts;
 using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Server;
+using Lookup.Server;
 using Lookup.Server.Receipts;
 using Lookup.V1;
 

@@ -5,7 +5,6 @@ using Lookup.IntegrationTests.Server;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
 using Lookup.Server.Mapping;
-using Lookup.Server.Services;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Records;

@@ -1,9 +1,11 @@
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Server;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
-using Lookup.Server.Records;
+using Lookup.Redis.Following;
+using Lookup.Server.Reading;
 
 namespace Lookup.IntegrationTests.Records;
 

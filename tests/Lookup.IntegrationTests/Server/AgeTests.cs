@@ -2,8 +2,8 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Google.Protobuf.WellKnownTypes;
-using Lookup.Server.Hosting;
-using Lookup.Server.Mapping;
+using Lookup.Server.Errors;
+using Lookup.Server.Store;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Server;

@@ -1,6 +1,6 @@
 using Grpc.Core;
 using Lookup.IntegrationTests.Store;
-using Lookup.Redis;
+using Lookup.Redis.Maintenance;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Server;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.V1;

@@ -1,4 +1,5 @@
 using Lookup.Core.Regimes;
+using Lookup.Server;
 using Lookup.Server.Hosting;
 
 namespace Lookup.IntegrationTests.Server;

@@ -9,8 +9,8 @@ using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Grpc.Health.V1;
 using Lookup.IntegrationTests.Access;
-using Lookup.Server.Mapping;
-using Lookup.Server.Services;
+using Lookup.Server.Errors;
+using Lookup.Server.Http;
 using Lookup.V1;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
 

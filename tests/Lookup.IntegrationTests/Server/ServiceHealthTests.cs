@@ -2,6 +2,7 @@ using Grpc.Core;
 using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
 using Lookup.V1;
 using static Grpc.Health.V1.HealthCheckResponse.Types;
 

@@ -5,6 +5,8 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
+using Lookup.Server;
 using Lookup.Server.Hosting;
 using Lookup.V1;
 using static Grpc.Health.V1.HealthCheckResponse.Types;

@@ -1,7 +1,9 @@
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Server;

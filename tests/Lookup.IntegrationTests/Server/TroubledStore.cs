@@ -1,6 +1,13 @@
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Following;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Server;
 

@@ -6,6 +6,7 @@ using Google.Rpc;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Lookup.IntegrationTests.Access;
+using Lookup.Server;
 using Lookup.Server.Fake;
 using Lookup.Server.Hosting;
 using Lookup.V1;

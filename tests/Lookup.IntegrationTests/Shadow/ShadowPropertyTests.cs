@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -7,7 +8,7 @@ using Lookup.Core.Regimes;
 using Lookup.IntegrationTests.ClientLibrary;
 using Lookup.IntegrationTests.Server;
 using Lookup.Server.Mapping;
-using Lookup.Server.Registry;
+using Lookup.Server.Store;
 using Lookup.Tests.Regimes;
 using Lookup.V1;
 using Fact = Lookup.V1.Fact;

@@ -2,6 +2,7 @@ using Google.Protobuf.WellKnownTypes;
 using Lookup.Core.Regimes;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
+using Lookup.Redis.Store;
 using Lookup.Tests.Regimes;
 using Lookup.V1;
 

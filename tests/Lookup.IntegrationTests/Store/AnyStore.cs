@@ -1,5 +1,8 @@
 using Lookup.Embedded;
-using Lookup.Redis;
+using Lookup.Embedded.Engine;
+using Lookup.Redis.Following;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,7 +1,8 @@
 using System.Text;
 using Lookup.Redis;
-using Lookup.Redis.Batch;
-using Lookup.Redis.Store;
+using Lookup.Redis.Following;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,5 +1,6 @@
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.Redis;
 
 namespace Lookup.IntegrationTests.Store;

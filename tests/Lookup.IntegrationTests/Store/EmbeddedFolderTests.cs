@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.IntegrationTests.Clients;
 using Lookup.Redis;
 using Microsoft.Win32.SafeHandles;

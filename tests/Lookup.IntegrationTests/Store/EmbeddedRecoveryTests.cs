@@ -1,8 +1,11 @@
 using System.Diagnostics;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,5 +1,7 @@
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.Redis;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
 

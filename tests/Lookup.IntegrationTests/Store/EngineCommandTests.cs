@@ -2,10 +2,11 @@ using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.Embedded.Protocol;
 using Lookup.IntegrationTests.Clients;
-using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 

@@ -1,7 +1,12 @@
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Store;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Store;

@@ -1,5 +1,8 @@
 using Lookup.Core.Facts;
 using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;

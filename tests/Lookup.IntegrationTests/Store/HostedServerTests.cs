@@ -1,4 +1,7 @@
 using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,5 +1,8 @@
 using Lookup.Redis;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
+using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;

@@ -1,8 +1,14 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
+using Lookup.Embedded.Engine;
 using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;

@@ -1,6 +1,10 @@
 using System.Diagnostics;
 using Lookup.Redis;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
 using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Store;
 

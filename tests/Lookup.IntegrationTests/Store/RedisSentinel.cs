@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Lookup.IntegrationTests.Clients;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;

@@ -1,4 +1,6 @@
 using Lookup.Redis;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
 

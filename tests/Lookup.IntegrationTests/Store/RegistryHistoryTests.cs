@@ -1,6 +1,8 @@
 using Lookup.Core.Access;
-using Lookup.Core.Decisions;
 using Lookup.Redis;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;

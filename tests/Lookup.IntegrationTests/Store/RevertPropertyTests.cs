@@ -1,6 +1,7 @@
 using CsCheck;
+using Lookup.Core;
 using Lookup.Core.Facts;
-using Lookup.Redis.Store;
+using Lookup.Redis.Writing;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,5 +1,8 @@
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Redis;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Store;
 

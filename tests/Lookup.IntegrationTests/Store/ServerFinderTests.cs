@@ -1,6 +1,6 @@
 using System.Net;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,5 +1,5 @@
 using Lookup.Core.Access;
-using Lookup.Redis;
+using Lookup.Redis.Credentials;
 
 namespace Lookup.IntegrationTests.Store;
 

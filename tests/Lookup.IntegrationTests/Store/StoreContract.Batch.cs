@@ -1,5 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Redis;
+using Lookup.Redis.Reading;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;

@@ -1,5 +1,6 @@
 using Lookup.Core.Filters;
 using Lookup.Redis;
+using Lookup.Redis.Following;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
+using Lookup.Redis.Following;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,9 +1,12 @@
 using System.Buffers.Binary;
-using Lookup.Core.Decisions;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;

@@ -3,7 +3,11 @@ using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
 using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,5 +1,5 @@
 using Lookup.IntegrationTests.Server;
-using Lookup.Redis;
+using Lookup.Redis.Following;
 
 namespace Lookup.IntegrationTests.Store;
 

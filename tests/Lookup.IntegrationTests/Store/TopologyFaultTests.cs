@@ -1,6 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
 

@@ -1,5 +1,5 @@
 using CsCheck;
-using Lookup.Core.Decisions;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 

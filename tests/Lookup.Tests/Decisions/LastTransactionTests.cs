@@ -1,4 +1,4 @@
-using Lookup.Core.Decisions;
+using Lookup.Core;
 using Lookup.Core.Facts;
 
 namespace Lookup.Tests.Decisions;

@@ -1,4 +1,3 @@
-using Lookup.Core.Decisions;
 using Lookup.Core.Regimes;
 
 namespace Lookup.Tests.Decisions;

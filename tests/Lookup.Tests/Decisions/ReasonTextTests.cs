@@ -1,3 +1,4 @@
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;

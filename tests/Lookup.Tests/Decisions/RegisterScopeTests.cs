@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Lookup.Core.Decisions;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Tests.Regimes;
 

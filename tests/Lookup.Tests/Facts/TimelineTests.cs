@@ -1,4 +1,5 @@
 using CsCheck;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using static Lookup.Tests.Facts.TimelineSamples;
 

@@ -1,4 +1,5 @@
 using CsCheck;
+using Lookup.Core;
 using Lookup.Core.Facts;
 
 namespace Lookup.Tests.Facts;

@@ -1,4 +1,5 @@
 using CsCheck;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;

@@ -1,3 +1,4 @@
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Lookup.Core.Decisions;
 using Lookup.Core.Regimes;
 using Lookup.Tests.Decisions;
 

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using CsCheck;
-using Lookup.Core.Decisions;
 using Lookup.Core.Regimes;
 using Lookup.Tests.Decisions;
 

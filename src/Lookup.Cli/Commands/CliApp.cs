@@ -1,0 +1,88 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using Lookup.Cli.Output;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>The tool: its commands, and one place where everything that ends a command becomes a sentence and an exit code.</summary>
+internal static class CliApp
+{
+    /// <summary>Longer than any command needs to stop where it can be continued.</summary>
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs a command line; returns its exit code, see <see cref="ExitCodes"/>.</summary>
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Shell shell, CancellationToken ct)
+    {
+        // "lookup help check", as many other tools have it.
+        arguments = arguments is ["help", ..] ? [.. arguments.Skip(1), "--help"] : arguments;
+        var parsed = Build(shell).Parse(arguments);
+        if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0 && parsed.Errors.Count > 0 && parsed.Action is not ExamplesHelp)
+        {
+            // A group of commands alone: what it holds is the answer.
+            await Build(shell).Parse([.. arguments, "--help"]).InvokeAsync(new InvocationConfiguration { Output = shell.Output }, ct);
+            return ExitCodes.Usage;
+        }
+
+        if (parsed.Errors.Count > 0 && parsed.Action is not ExamplesHelp)
+        {
+            return Failures.Report(shell, parsed, CliException.Usage(Failures.Describe(parsed)));
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration
+                {
+                    Output = shell.Output,
+                    Error = shell.Error,
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = StopLimit,
+                },
+                ct);
+        }
+        catch (Exception exception)
+        {
+            return Failures.Report(shell, parsed, exception);
+        }
+    }
+
+    /// <summary>All commands.</summary>
+    public static RootCommand Build(Shell shell)
+    {
+        var root = new RootCommand("Answers one question about a phone number: may this organisation call it, for this purpose, now?")
+        {
+            new DemoCommand(shell),
+            new ServeCommand(shell),
+            new InitCommand(shell),
+            new CheckCommand(shell),
+            new ExplainCommand(shell),
+            new RecordCommand(shell),
+            new OutcomeCommand(shell),
+            new FactsCommand(shell),
+            new EraseCommand(shell),
+            new DossierCommand(shell),
+            new ImportCommand(shell),
+            new ImportsCommand(shell),
+            new RevertCommand(shell),
+            new ScrubCommand(shell),
+            new PreviewCommand(shell),
+            new ImpactCommand(shell),
+            new WatchCommand(shell),
+            new KeyCommand(shell),
+            new GrantCommand(shell),
+            new OrgCommand(shell),
+            new RegisterCommand(shell),
+            new RegimesCommand(shell),
+            new ReceiptCommand(shell),
+            new RebuildCommand(shell),
+            new RekeyCommand(shell),
+            new DoctorCommand(shell),
+            new HealthCommand(shell),
+            new BenchCommand(shell),
+        };
+        root.Options.Add(shell.Json);
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new ExamplesHelp((HelpAction)help.Action!);
+        return root;
+    }
+}

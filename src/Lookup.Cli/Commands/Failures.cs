@@ -1,0 +1,193 @@
+using System.CommandLine;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Lookup.Cli.Options;
+using Lookup.Cli.Output;
+using Lookup.Client;
+using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Maintenance;
+using Lookup.Server;
+
+namespace Lookup.Cli.Commands;
+
+/// <summary>Turns what ends a command into a sentence that names what to do.</summary>
+internal static partial class Failures
+{
+    /// <summary>Set to show where an error comes from.</summary>
+    private const string TraceVariable = "LOOKUP_TRACE";
+
+    // EPIPE: .NET passes the system's number on.
+    private const int BrokenPipe = 32;
+
+    // The options by which the fields of a request are given, where the names differ.
+    private static readonly Dictionary<string, string> OptionOfField = new()
+    {
+        ["number"] = "NUMBER",
+        ["default_region"] = "--region",
+        ["question.organisation"] = "--org",
+        ["question.product_group"] = "--group",
+        ["question.purpose"] = "--purpose",
+        ["question.requested_at"] = "--requested-at",
+        ["what_if.call_time"] = "--at",
+        ["consistency.at_least_as_fresh"] = "--token",
+        ["reserve.duration"] = "--reserve",
+    };
+
+    // The options of 'serve' whose settings have other names.
+    private static readonly Dictionary<string, string> OptionOfSetting = new()
+    {
+        [nameof(LookupServerOptions.Address)] = "--listen",
+        [nameof(LookupServerOptions.GrpcPort)] = "--listen",
+        [nameof(LookupServerOptions.JsonPort)] = "--json-port",
+        [nameof(LookupServerOptions.Credentials)] = "--credentials",
+        [nameof(LookupServerOptions.ClientCaFile)] = "--client-ca",
+        [nameof(LookupServerOptions.JwtIssuer)] = "--jwt-issuer",
+        [nameof(LookupServerOptions.JwtAudience)] = "--jwt-audience",
+        [nameof(LookupServerOptions.TraceEndpoint)] = "--trace-endpoint",
+    };
+
+    /// <summary>What is wrong with the command line.</summary>
+    public static string Describe(ParseResult parsed)
+    {
+        // What follows a word that is not understood, and what it leaves out, would only hide it.
+        if (parsed.UnmatchedTokens is [var word, ..])
+        {
+            var command = parsed.CommandResult.Command;
+            var isOption = word.StartsWith('-');
+            IEnumerable<string> known = isOption ? OptionsOf(parsed.CommandResult).Select(option => option.Name) : command.Subcommands.Select(sub => sub.Name);
+            var meant = Spelling.Closest(word, known);
+            return (isOption ? "Unknown option" : command.Subcommands.Count > 0 ? "Unknown command" : "Unexpected argument")
+                + $" '{word}'" + (meant is null ? "." : $"; did you mean '{meant}'?");
+        }
+
+        return string.Join(' ', parsed.Errors
+            .Select(error => NotANumber().Replace(error.Message, "$2 '$1' is no number").Trim().TrimEnd('.') + ".")
+            .Distinct());
+    }
+
+    /// <summary>Writes the sentence and returns the exit code.</summary>
+    public static int Report(Shell shell, ParseResult parsed, Exception exception)
+    {
+        var (message, exitCode) = exception switch
+        {
+            CliException own => (own.Message, own.ExitCode),
+            LookupException lookup => Describe(lookup, parsed),
+            StoreUnavailableException store => (Describe(store), ExitCodes.Error),
+            ServerSettingsException settings => (string.Join(' ', settings.Faults.Select(AsOption)), ExitCodes.Usage),
+            NumberKeyException or RegimeException or ImportException or KeyChangeException or ReceiptException => (exception.Message, ExitCodes.Error),
+            OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
+            IOException { HResult: BrokenPipe } => ("The program that read the output has ended.", ExitCodes.Error),
+            IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),
+            _ => ($"This should not have happened ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),
+        };
+        // A key in the wrong place must not end up in a log.
+        message = Key().Replace(message, "lk_***");
+        if (exitCode == ExitCodes.Usage && message.Length > 0)
+        {
+            message += $" See 'lookup {CommandPath(parsed)}--help'.";
+        }
+
+        if (parsed.GetValue(shell.Json))
+        {
+            shell.Error.WriteLine(new JsonObject { ["error"] = message, ["exit_code"] = exitCode }.ToJsonString(JsonText.Options));
+        }
+        else
+        {
+            shell.ErrorConsole.Write(new Spectre.Console.Text("lookup: ", new Spectre.Console.Style(Spectre.Console.Color.Red)));
+            shell.Error.WriteLine(SafeText.Printable(message));
+        }
+
+        if (Environment.GetEnvironmentVariable(TraceVariable) == "1")
+        {
+            shell.Error.WriteLine(exception);
+        }
+
+        return exitCode;
+    }
+
+    // A fault of a setting begins with its name.
+    private static string AsOption(string fault)
+    {
+        var name = fault.Split(':', 2)[0];
+        return OptionOfSetting.TryGetValue(name, out var option) ? option + fault[name.Length..]
+            : LookupServerOptions.Settings.Any(setting => setting.Name == name) ? "--set " + fault
+            : fault;
+    }
+
+    private static (string Message, int ExitCode) Describe(LookupException exception, ParseResult parsed)
+    {
+        if (exception.Fields.Count > 0)
+        {
+            var names = exception.Fields.Select(field => Given(field.Field, parsed)).ToList();
+            var what = string.Join("; ", exception.Fields.Zip(names, (field, name) => $"{name ?? field.Field}: {field.Description.TrimEnd('.')}")) + ".";
+            return names.Contains(null) ? ("The service refused it: " + what, ExitCodes.Error) : (what, ExitCodes.Usage);
+        }
+
+        var message = exception.Message.TrimEnd('.') + ".";
+        var cause = (exception.InnerException as Grpc.Core.RpcException)?.Status.DebugException?.GetBaseException();
+        return (message + (cause switch
+        {
+            SocketException or TimeoutException => " Start one with 'lookup serve', or name its address with --address.",
+            AuthenticationException => " Name the certificates of its authority with --ca; the address of a service without TLS begins with http://.",
+            _ when exception.Status == Grpc.Core.StatusCode.Unauthenticated => " Set LOOKUP_API_KEY, or name a key with --api-key.",
+            _ when exception.IsTransient => " Try again.",
+            _ => "",
+        }), ExitCodes.Error);
+    }
+
+    // The option or argument of the command by which a field was given; null where there is none.
+    private static string? Given(string field, ParseResult parsed)
+    {
+        const string Open = "open.";
+        field = field.StartsWith(Open, StringComparison.Ordinal) ? field[Open.Length..] : field;
+        return OptionOfField.TryGetValue(field, out var name)
+            && (OptionsOf(parsed.CommandResult).Any(option => option.Name == name) || parsed.CommandResult.Command.Arguments.Any(argument => argument.Name == name))
+            ? name
+            : null;
+    }
+
+    private static IEnumerable<Option> OptionsOf(System.CommandLine.Parsing.CommandResult result)
+    {
+        for (var command = result; command is not null; command = command.Parent as System.CommandLine.Parsing.CommandResult)
+        {
+            foreach (var option in command.Command.Options.Where(option => command == result || option.Recursive))
+            {
+                yield return option;
+            }
+        }
+    }
+
+    private static string Describe(StoreUnavailableException exception) => exception.Message.TrimEnd('.') + "." + exception.Fault switch
+    {
+        StoreFault.NotInitialised => " Set it up with 'lookup init', if it should be a new one.",
+        StoreFault.WrongKey => " Name the key that it was set up with, with --key-file; a store in a folder has it in number.key there: put that back, too.",
+        StoreFault.Unreachable or StoreFault.Timeout => " Look at its address, its credentials and its log.",
+        StoreFault.Settings => " 'lookup doctor' says how to mend it.",
+        _ => "",
+    };
+
+    private static string CommandPath(ParseResult parsed)
+    {
+        var path = "";
+        for (var command = parsed.CommandResult; command.Parent is System.CommandLine.Parsing.CommandResult parent; command = parent)
+        {
+            path = command.Command.Name + " " + path;
+        }
+
+        return path;
+    }
+
+    [GeneratedRegex(@"^Cannot parse argument '(.*)' for option '(.*)' as expected type 'System\.(?:Nullable`1\[System\.)?(?:Double|Int32|Int64)\]?'\.?$", RegexOptions.Singleline)]
+    private static partial Regex NotANumber();
+
+    [GeneratedRegex("lk_[^\\s']*_[0-9a-fA-F]{8,}")]
+    private static partial Regex Key();
+
+    private static string FirstLine(string text) => text.Split('\n', 2)[0].TrimEnd('\r', '.');
+}

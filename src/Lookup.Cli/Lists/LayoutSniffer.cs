@@ -1,0 +1,195 @@
+using System.Text;
+using Lookup.Cli.Import;
+
+namespace Lookup.Cli.Lists;
+
+/// <summary>What the command line says about how a list is to be read; null: find out.</summary>
+internal sealed record LayoutChoice(ImportFormat? Format, char? Delimiter, bool? Header, string? Column, string? Region);
+
+/// <summary>
+/// Finds out how a list is to be read, from its beginning. What is not clear is asked back and never guessed: the wrong
+/// column would permit calls to numbers that nobody asked about.
+/// </summary>
+internal static class LayoutSniffer
+{
+    private const int SampleRecords = 1000;
+
+    private static readonly byte[] ByteOrderMark = [0xef, 0xbb, 0xbf];
+
+    /// <exception cref="CliException">It is not clear which column holds the number.</exception>
+    public static ListLayout Sniff(InputFile input, LayoutChoice choice)
+    {
+        var head = input.Head.AsSpan();
+        var mark = head.StartsWith(ByteOrderMark) ? ByteOrderMark : [];
+        var text = head[mark.Length..];
+        var separator = input.SeparatorLine(out var separatorLine);
+        if (separator is not null)
+        {
+            text = text[separatorLine..];
+            choice = choice with { Delimiter = choice.Delimiter ?? separator };
+        }
+
+        var end = text.IndexOf((byte)'\n');
+        var layout = new ListLayout
+        {
+            Format = choice.Format ?? Format(input, text),
+            Region = choice.Region,
+            Mark = mark,
+            Skip = mark.Length + (separator is null ? 0 : separatorLine),
+            SkipLines = separator is null ? 0 : 1,
+            NewLine = end > 0 && text[end - 1] == '\r' ? [(byte)'\r', (byte)'\n'] : [(byte)'\n'],
+        };
+        var isWhole = input.Head.Length < InputFile.HeadSize;
+        return layout.Format == ImportFormat.Ndjson
+            ? JsonSniffer.Sniff(input.Name, layout, text, isWhole, choice)
+            : Csv(input.Name, layout, text, isWhole, choice);
+    }
+
+    private static ImportFormat Format(InputFile input, ReadOnlySpan<byte> text)
+    {
+        var start = text.TrimStart([(byte)' ', (byte)'\t', (byte)'\r', (byte)'\n']);
+        return start is [(byte)'{', ..] ? ImportFormat.Ndjson : input.DetectFormat();
+    }
+
+    private static ListLayout Csv(string name, ListLayout layout, ReadOnlySpan<byte> text, bool isWhole, LayoutChoice choice)
+    {
+        var delimiter = (byte)(choice.Delimiter ?? (char)DetectDelimiter(text, isWhole));
+        var sample = Sample(text, isWhole, delimiter, out var first, out var before);
+        if (sample.Count == 0)
+        {
+            return text.TrimStart([(byte)' ', (byte)'\t', (byte)'\r', (byte)'\n']).IsEmpty
+                ? layout
+                : throw new CliException($"{name}: the first line is longer than {InputFile.HeadSize} bytes, or has a quote that is not closed: it cannot be seen what the columns are.");
+        }
+
+        if (OddFirstLine(text, isWhole, choice) is { } columnsBelow)
+        {
+            throw CliException.Usage(
+                $"{name}, line {layout.SkipLines + before.Lines + 1}: '{Encoding.UTF8.GetString(text.Slice(before.Bytes, first.Content)).Trim()}' is one value where the lines below it have {columnsBelow}: remove the line, or say with --delimiter how the columns are parted.");
+        }
+
+        var names = sample[0];
+        var columns = Enumerable.Range(0, names.Length)
+            .Select(i => new ColumnSample(names[i], sample.Skip(1).Select(values => i < values.Length ? values[i] : ""), choice.Region))
+            .ToArray();
+        var column = Column(name, names, columns, choice);
+        var isNamed = choice.Column is not null && IsName(names[column], choice.Column);
+        var hasHeader = choice.Header ?? (isNamed || ColumnSample.LooksLikeName(names[column], choice.Region));
+        layout = layout with
+        {
+            Delimiter = delimiter,
+            Columns = names.Length,
+            Column = column,
+            HasHeader = hasHeader,
+            ColumnName = hasHeader ? names[column] : (column + 1).ToString(System.Globalization.CultureInfo.InvariantCulture),
+        };
+        return !hasHeader ? layout : layout with
+        {
+            Header = text.Slice(before.Bytes, first.Content).ToArray(),
+            Skip = layout.Skip + before.Bytes + first.Total,
+            SkipLines = layout.SkipLines + before.Lines + first.Lines,
+            Added = [.. layout.Added.Select(added => Unused(added, names))],
+        };
+    }
+
+    private static int Column(string name, string[] names, ColumnSample[] columns, LayoutChoice choice)
+    {
+        if (choice.Column is { } wanted)
+        {
+            var found = Enumerable.Range(0, names.Length).Where(i => choice.Header != false && IsName(names[i], wanted)).ToList();
+            if (found.Count > 1)
+            {
+                throw CliException.Usage($"{name}: the columns {string.Join(" and ", found.Select(i => i + 1))} are both called '{wanted}': name one by its position.");
+            }
+
+            return found.Count == 1 ? found[0]
+                : int.TryParse(wanted, out var position) && position >= 1 && position <= names.Length ? position - 1
+                : throw CliException.Usage($"{name}: there is no column '{wanted}': the columns are {List(names)}.");
+        }
+
+        return names.Length == 1 && (columns[0].Numbers > 0 || columns[0].Filled == 0) ? 0 : ColumnSample.Choose(name, columns, List(names));
+    }
+
+    private static List<string[]> Sample(
+        ReadOnlySpan<byte> text, bool isWhole, byte delimiter, out CsvRecord first, out (int Bytes, int Lines) before)
+    {
+        var sample = new List<string[]>();
+        first = default;
+        before = default;
+        var start = 0;
+        while (sample.Count < SampleRecords && start < text.Length &&
+            CsvScanner.TryRead(text[start..], isWhole, delimiter, 0, 0, out var record))
+        {
+            var content = text.Slice(start, record.Content);
+            var isBlank = content.IndexOfAnyExcept((byte)' ', (byte)'\t') < 0;
+            start += record.Total;
+            if (isBlank && sample.Count == 0)
+            {
+                before = (start, before.Lines + 1);
+            }
+
+            if (isBlank || record.Fault != ListFault.None)
+            {
+                continue;
+            }
+
+            sample.Add([.. CsvScanner.Values(content, delimiter).Select(value => Encoding.UTF8.GetString(value).Trim())]);
+            first = sample.Count == 1 ? record : first;
+        }
+
+        return sample;
+    }
+
+    /// <summary>The delimiter that parts most lines into the same columns; a comma where none does.</summary>
+    private static byte DetectDelimiter(ReadOnlySpan<byte> text, bool isWhole)
+    {
+        var best = (Delimiter: (byte)',', Columns: 1, Alike: 0);
+        foreach (var delimiter in ",;\t|"u8)
+        {
+            var sample = Sample(text, isWhole, delimiter, out _, out _);
+            if (sample.Count == 0)
+            {
+                continue;
+            }
+
+            var columns = sample[0].Length;
+            var alike = sample.Count(values => values.Length == columns);
+            if (columns > 1 && alike * 10 >= sample.Count * 8 && (alike, columns).CompareTo((best.Alike, best.Columns)) > 0)
+            {
+                best = (delimiter, columns, alike);
+            }
+        }
+
+        return best.Delimiter;
+    }
+
+    /// <summary>Columns of the lines below a first line that has none, such as the name of an encoding; null where it is like them.</summary>
+    private static int? OddFirstLine(ReadOnlySpan<byte> text, bool isWhole, LayoutChoice choice)
+    {
+        foreach (var delimiter in choice.Delimiter is { } named ? [(byte)named] : ",;\t|"u8.ToArray())
+        {
+            var sample = Sample(text, isWhole, delimiter, out _, out _);
+            if (sample.Count > 1 && sample[0].Length == 1 && sample[1].Length > 1 && sample.Skip(1).All(values => values.Length == sample[1].Length))
+            {
+                return sample[1].Length;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsName(string name, string wanted) => string.Equals(name.Trim(), wanted.Trim(), StringComparison.OrdinalIgnoreCase);
+
+    private static string List(string[] names) => string.Join(", ", names.Select((name, i) => $"{i + 1} '{name}'"));
+
+    private static string Unused(string added, string[] names)
+    {
+        var name = added;
+        for (var i = 2; names.Any(taken => IsName(taken, name)); i++)
+        {
+            name = $"{added}_{i}";
+        }
+
+        return name;
+    }
+}

@@ -1,0 +1,220 @@
+using System.Buffers;
+using Lookup.Cli.Import;
+using Lookup.Cli.Scrub;
+using Lookup.V1;
+
+namespace Lookup.Cli.Lists;
+
+/// <summary>Where a record stands in the bytes of its chunk.</summary>
+internal struct ListRecord
+{
+    public int Start;
+
+    /// <summary>Bytes without the line end.</summary>
+    public int Content;
+
+    /// <summary>Bytes with the line end.</summary>
+    public int Total;
+
+    public int FieldStart;
+
+    public int FieldLength;
+
+    /// <summary>Line of the record, counted from the chunk's first.</summary>
+    public int Line;
+
+    public ListFault Fault;
+}
+
+/// <summary>
+/// Some lines of a list on their way from the file to the outputs. Its bounds depend on the content alone, so that a run
+/// that is continued cuts the file as the first one did. Used again and again; its owner changes from stage to stage.
+/// </summary>
+internal sealed class ListChunk
+{
+    /// <summary>Most records of a chunk: what the service takes at once.</summary>
+    public const int MaxRecords = 8192;
+
+    /// <summary>A chunk ends with the record that reaches so many bytes.</summary>
+    public const int MaxBytes = 1 << 20;
+
+    private byte[] _bytes = new byte[64 * 1024];
+
+    public ListRecord[] Records { get; } = new ListRecord[MaxRecords];
+
+    /// <summary>The number of each record; 0 where it has a fault.</summary>
+    public ulong[] Numbers { get; } = new ulong[MaxRecords];
+
+    public Verdict[] Verdicts { get; } = new Verdict[MaxRecords];
+
+    public ReasonCode[] Reasons { get; } = new ReasonCode[MaxRecords];
+
+    public int Count { get; private set; }
+
+    public int Length { get; private set; }
+
+    public bool IsFull => Count == MaxRecords || Length >= MaxBytes;
+
+    /// <summary>Blank lines read over.</summary>
+    public int Blank { get; set; }
+
+    /// <summary>Line in the file that <see cref="ListRecord.Line"/> counts from.</summary>
+    public long FirstLine { get; set; }
+
+    /// <summary>Last line of the file that the chunk covers.</summary>
+    public long EndLine { get; set; }
+
+    /// <summary>Bytes of the content up to the end of the chunk.</summary>
+    public long EndPosition { get; set; }
+
+    /// <summary>SHA-256 of the content up to the end of the chunk.</summary>
+    public byte[] EndHash { get; } = new byte[32];
+
+    /// <summary>What is asked.</summary>
+    public CheckStreamChunk Request { get; } = new();
+
+    /// <summary>What the answers share; null when nothing was asked.</summary>
+    public Decision? Common { get; set; }
+
+    /// <summary>The regimes that its numbers came under.</summary>
+    public IReadOnlyList<RegimeVersion> Regimes { get; private set; } = [];
+
+    /// <summary>Done when the numbers are read from the lines.</summary>
+    public Task Parsed { get; set; } = Task.CompletedTask;
+
+    /// <summary>Done when the answer is here and what is made of it.</summary>
+    public TaskCompletionSource Answered { get; set; } = new();
+
+    /// <summary>What is to be written is made; if not when answered, some items are to be asked again.</summary>
+    public bool IsPrepared { get; set; }
+
+    /// <summary>What the chunk adds to the counts.</summary>
+    public Tally Tally { get; } = new();
+
+    /// <summary>What the chunk adds to each output.</summary>
+    public ArrayBufferWriter<byte>[] Outputs { get; } = [.. OutputNames.All.Select(_ => new ArrayBufferWriter<byte>())];
+
+    public void Begin(long firstLine)
+    {
+        Count = 0;
+        Length = 0;
+        Blank = 0;
+        FirstLine = firstLine;
+        Common = null;
+        Regimes = [];
+        IsPrepared = false;
+        Request.Numbers.Clear();
+        Tally.Clear();
+        Answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        foreach (var output in Outputs)
+        {
+            output.ResetWrittenCount();
+        }
+    }
+
+    public ReadOnlySpan<byte> Content(int record) => _bytes.AsSpan(Records[record].Start, Records[record].Content);
+
+    public ReadOnlySpan<byte> LineEnd(int record)
+    {
+        ref readonly var place = ref Records[record];
+        return _bytes.AsSpan(place.Start + place.Content, place.Total - place.Content);
+    }
+
+    /// <summary>Adds a record; its bytes are copied.</summary>
+    public void Add(ReadOnlySpan<byte> bytes, in ListRecord record)
+    {
+        if (_bytes.Length < Length + bytes.Length)
+        {
+            Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, Length + bytes.Length));
+        }
+
+        bytes.CopyTo(_bytes.AsSpan(Length));
+        Records[Count] = record;
+        Records[Count].Start = Length;
+        Count++;
+        Length += bytes.Length;
+    }
+
+    /// <summary>Adds a record of which only the number is known.</summary>
+    public void Add(ulong number, ListFault fault)
+    {
+        Numbers[Count] = number;
+        Records[Count] = new ListRecord { Fault = fault };
+        Count++;
+    }
+
+    /// <summary>Reads the number of a record; 0 with a fault where it holds none.</summary>
+    public ulong ReadNumber(int record, ListLayout layout, out ListFault fault)
+    {
+        ref readonly var place = ref Records[record];
+        fault = place.Fault;
+        return fault != ListFault.None ? 0
+            : layout.Format == ImportFormat.Ndjson ? NumberReader.ReadJson(Content(record), layout.Path, layout.Region, out fault)
+            : NumberReader.Read(_bytes.AsSpan(place.Start + place.FieldStart, place.FieldLength), layout.Region, out fault);
+    }
+
+    /// <summary>Reads all numbers.</summary>
+    public void ReadNumbers(ListLayout layout)
+    {
+        for (var i = 0; i < Count; i++)
+        {
+            Numbers[i] = ReadNumber(i, layout, out Records[i].Fault);
+        }
+    }
+
+    /// <summary>Makes the request of the numbers.</summary>
+    public void MakeRequest()
+    {
+        Array.Clear(Verdicts, 0, Count);
+        Array.Clear(Reasons, 0, Count);
+        for (var i = 0; i < Count; i++)
+        {
+            if (Records[i].Fault == ListFault.None)
+            {
+                Request.Numbers.Add(Numbers[i]);
+            }
+        }
+    }
+
+    /// <summary>Takes the answer to <see cref="Request"/>.</summary>
+    public void Take(CheckStreamResponse answer)
+    {
+        Common = answer.Common;
+        Regimes = answer.Regimes;
+        for (int i = 0, item = 0; i < Count; i++)
+        {
+            if (Records[i].Fault == ListFault.None)
+            {
+                Set(i, answer.Verdicts[item], answer.Reasons[item]);
+                item++;
+            }
+        }
+    }
+
+    /// <summary>Counts every record by what came of it.</summary>
+    public void CountAll()
+    {
+        for (var i = 0; i < Count; i++)
+        {
+            var fault = Records[i].Fault;
+            if (fault == ListFault.None)
+            {
+                Tally.Add(Verdicts[i], Reasons[i]);
+            }
+            else
+            {
+                Tally.Add(fault);
+            }
+        }
+    }
+
+    public void Set(int record, Verdict verdict, ReasonCode reason)
+    {
+        Verdicts[record] = verdict;
+        Reasons[record] = reason;
+        if (reason == ReasonCode.InvalidNumber && verdict != Verdict.Allow)
+        {
+            Records[record].Fault = ListFault.RefusedByService;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.CommandLine;
+using Lookup.Cli.Import;
+using Lookup.Cli.Options;
+using Lookup.Client;
+
+namespace Lookup.Cli.Lists;
+
+/// <summary>A list of numbers, how it is read, and how patiently it is asked about; shared by scrub, preview and impact.</summary>
+internal sealed class ListOptions
+{
+    private const int MaxRetries = 20;
+    private const int MaxWait = 86_400;
+
+    private readonly Argument<string> _path = new("LIST")
+    {
+        Description = "CSV, NDJSON or one number a line, with '.gz' compressed; '-' for standard input.",
+    };
+
+    private readonly Option<string?> _column = new("--column")
+    {
+        Description = "Column of the number: its name or its position from 1; in NDJSON a member such as contact.phone. Default: the one that holds numbers, if it is clear.",
+        HelpName = "COLUMN",
+    };
+
+    private readonly Option<string?> _format = new("--format")
+    {
+        Description = "csv or ndjson; default: what the file shows.",
+        HelpName = "FORMAT",
+    };
+
+    private readonly Option<string?> _delimiter = new("--delimiter")
+    {
+        Description = "What parts the columns of a CSV file: one character or 'tab'; default: what its lines show.",
+        HelpName = "CHAR",
+    };
+
+    private readonly Option<bool> _header = new("--header") { Description = "The first line is a header; default: what it shows." };
+    private readonly Option<bool> _noHeader = new("--no-header") { Description = "The first line is no header." };
+    private readonly Option<int> _retry = new("--retry")
+    {
+        Description = $"Ask again so often about numbers that the store could not be asked about, after 1, 2, 4... s; 0 to {MaxRetries}.",
+        HelpName = "TIMES",
+        DefaultValueFactory = _ => 3,
+    };
+
+    private readonly Option<double> _wait = new("--wait")
+    {
+        Description = $"Seconds to wait for a service that is away, 0 to {MaxWait}.",
+        HelpName = "SECONDS",
+        DefaultValueFactory = _ => 60,
+    };
+
+    /// <param name="command">Gets the options.</param>
+    /// <param name="asksService">A service is asked about the list; else there is nothing to be patient with.</param>
+    public ListOptions(Command command, bool asksService = true)
+    {
+        command.Arguments.Add(_path);
+        Option[] patience = asksService ? [_retry, _wait] : [];
+        foreach (var option in (Option[])[_column, _format, _delimiter, _header, _noHeader, .. patience])
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    public string Path(ParseResult parsed) => parsed.GetRequiredValue(_path);
+
+    public LayoutChoice Choice(ParseResult parsed, string region)
+    {
+        var (header, noHeader) = (parsed.GetValue(_header), parsed.GetValue(_noHeader));
+        if (header && noHeader)
+        {
+            throw CliException.Usage("--header and --no-header exclude each other: drop one.");
+        }
+
+        if (region.Length > 0 && !NumberReader.IsRegion(region))
+        {
+            throw CliException.Usage($"--region '{region}' is no ISO 3166 code of two letters, like NL.");
+        }
+
+        return new LayoutChoice(
+            FileOptions.ParseFormat(parsed.GetValue(_format)),
+            FileOptions.ParseDelimiter(parsed.GetValue(_delimiter)),
+            header ? true : noHeader ? false : null,
+            parsed.GetValue(_column),
+            region.Length == 0 ? null : region);
+    }
+
+    public PipelineSettings Settings(ParseResult parsed) => new()
+    {
+        Retries = parsed.GetWithin(_retry, 0, MaxRetries),
+        Wait = Wait(parsed),
+    };
+
+    /// <summary>Makes a connection as patient as the command line says.</summary>
+    public Func<LookupClientOptions, LookupClientOptions> Patience(ParseResult parsed)
+    {
+        var wait = Wait(parsed);
+        return options => options with { StreamRetryLimit = wait };
+    }
+
+    private TimeSpan Wait(ParseResult parsed) => TimeSpan.FromSeconds(parsed.GetWithin(_wait, 0, MaxWait, "seconds"));
+}

@@ -1,0 +1,96 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Import;
+using Lookup.Cli.Output;
+using Lookup.Cli.Scrub;
+using Lookup.Client;
+using Lookup.V1;
+
+namespace Lookup.Cli.Lists;
+
+/// <summary>A list and the question about it.</summary>
+internal sealed record ListQuestion(InputFile Input, ListLayout Layout, CheckStreamOpen Open)
+{
+    /// <summary>The answers are to "what if" and permit nothing.</summary>
+    public bool IsHypothetical => Open.WhatIf is not null;
+
+    /// <summary>The question and how the list is read, for the manifest.</summary>
+    public JsonObject Describe() => new()
+    {
+        ["list"] = Input.Name,
+        ["read_as"] = Layout.Describe(),
+        ["column"] = Layout.ColumnName,
+        ["question"] = JsonNode.Parse(JsonText.Of(Open)),
+    };
+
+    /// <summary>SHA-256 of the file as it is stored, in hex.</summary>
+    /// <param name="content">That of the decompressed content.</param>
+    public string FileHash(string content)
+    {
+        if (Input.Path is null || (!Input.HasCarriageReturnsAlone && !Input.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)))
+        {
+            return content;
+        }
+
+        using var file = File.OpenRead(Input.Path);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
+    }
+}
+
+/// <summary>Takes a list through the service into a sink, with progress.</summary>
+internal sealed class ListRun(Shell shell, LookupClient client, PipelineSettings settings)
+{
+    /// <summary>Says on standard error that a list has nothing in it: that it all went well would be misunderstood.</summary>
+    /// <returns>Whether it is so.</returns>
+    public static bool WarnIfEmpty(Shell shell, InputFile input, long records)
+    {
+        if (records == 0)
+        {
+            shell.Error.WriteLine($"lookup: {SafeText.Printable(input.Name)} has no lines to ask about.");
+        }
+
+        return records == 0;
+    }
+
+    /// <summary>Takes every line of the list; see the other one.</summary>
+    public Task RunAsync(ListQuestion question, ListReader reader, IChunkSink sink, Action<ListChunk> prepare, bool json, CancellationToken ct) =>
+        RunAsync(
+            question,
+            reader.Read,
+            chunk =>
+            {
+                chunk.ReadNumbers(question.Layout);
+                chunk.MakeRequest();
+            },
+            sink,
+            prepare,
+            json,
+            ct);
+
+    /// <summary>Runs it to the end; what is done when it stops early is saved.</summary>
+    /// <param name="question">The list and the question.</param>
+    /// <param name="read">Fills a chunk; false at the end of the list.</param>
+    /// <param name="parse">Makes a chunk's request.</param>
+    /// <param name="sink">Where answered chunks go.</param>
+    /// <param name="prepare">Makes of an answered chunk what the sink takes.</param>
+    /// <param name="json">Machines read the output.</param>
+    /// <param name="ct">Stops it.</param>
+    public async Task RunAsync(
+        ListQuestion question, Func<ListChunk, CancellationToken, bool> read, Action<ListChunk> parse, IChunkSink sink, Action<ListChunk> prepare, bool json,
+        CancellationToken ct)
+    {
+        var pipeline = new ChunkPipeline(
+            (chunks, window, stop) => client.CheckStreamAsync(question.Open, chunks, window, stop), settings, shell.Clock);
+        var running = pipeline.RunAsync(read, parse, prepare, sink.Take, ct);
+        await ScrubProgress.ShowAsync(shell, question.Input, () => sink.State.Records, () => pipeline.IsWaiting, json, running,
+            $"no answer from {client.Address} yet, waiting up to {settings.Wait.TotalSeconds:0.###} s (--wait)");
+        try
+        {
+            await running;
+        }
+        finally
+        {
+            sink.Save();
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// For: a fair sample of a list whose length is not known before its end.
+//
+// Reservoir sampling: the first n records are taken, and the k-th after that replaces one of them with probability n / k.
+// Every record then has the same chance, and memory is that of the sample.
+// Reference: J. S. Vitter, "Random Sampling with a Reservoir", ACM TOMS 11(1), 1985, algorithm R.
+namespace Lookup.Cli.Lists;
+
+/// <summary>Records drawn at random from a list.</summary>
+internal sealed class ListSample
+{
+    private readonly List<(ulong Number, ListFault Fault)> _drawn = [];
+    private int _given;
+
+    private ListSample()
+    {
+    }
+
+    /// <summary>Records of the whole list.</summary>
+    public long Records { get; private set; }
+
+    public int Count => _drawn.Count;
+
+    /// <summary>Reads the list and draws.</summary>
+    /// <param name="reader">The list.</param>
+    /// <param name="layout">How it is read.</param>
+    /// <param name="size">Records to draw.</param>
+    /// <param name="seed">The same seed draws the same records.</param>
+    /// <param name="ct">Stops between chunks.</param>
+    public static ListSample Draw(ListReader reader, ListLayout layout, int size, int seed, CancellationToken ct)
+    {
+        var sample = new ListSample();
+        var random = new Random(seed);
+        var chunk = new ListChunk();
+        while (reader.Read(chunk, ct))
+        {
+            ct.ThrowIfCancellationRequested();
+            for (var i = 0; i < chunk.Count; i++)
+            {
+                sample.Records++;
+                var place = sample._drawn.Count < size ? sample._drawn.Count : random.NextInt64(sample.Records);
+                if (place < size)
+                {
+                    var drawn = (chunk.ReadNumber(i, layout, out var fault), fault);
+                    if (place == sample._drawn.Count)
+                    {
+                        sample._drawn.Add(drawn);
+                    }
+                    else
+                    {
+                        sample._drawn[(int)place] = drawn;
+                    }
+                }
+            }
+        }
+
+        return sample;
+    }
+
+    /// <summary>Fills a chunk with drawn records; false when all are given.</summary>
+    public bool Read(ListChunk chunk)
+    {
+        chunk.Begin(0);
+        while (!chunk.IsFull && _given < _drawn.Count)
+        {
+            chunk.Add(_drawn[_given].Number, _drawn[_given].Fault);
+            _given++;
+        }
+
+        return chunk.Count > 0;
+    }
+
+    /// <summary>Half the width of the 95 % confidence interval of a share that was found so often, 0 to 1.</summary>
+    public double Margin(long count)
+    {
+        var share = (double)count / Math.Max(Count, 1);
+        var left = Records > 1 ? (double)(Records - Count) / (Records - 1) : 0;
+        return 1.96 * Math.Sqrt(share * (1 - share) / Math.Max(Count, 1) * left);
+    }
+}

@@ -1,0 +1,76 @@
+using System.Text.Json.Nodes;
+using Lookup.Cli.Import;
+using Lookup.Cli.Output;
+
+namespace Lookup.Cli.Lists;
+
+/// <summary>How far a list is, with rate and remaining time: a bar on a terminal, a line now and then in a log.</summary>
+internal static class ScrubProgress
+{
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
+
+    // A longer silence looks like a hang.
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
+
+    /// <summary>Shows it until the list is done, well or not.</summary>
+    /// <param name="shell">Where it is shown: its error output.</param>
+    /// <param name="input">The list.</param>
+    /// <param name="records">Lines that are done.</param>
+    /// <param name="isWaiting">Whether items are being asked again.</param>
+    /// <param name="json">Machines read the error output: no lines for people.</param>
+    /// <param name="running">The work.</param>
+    /// <param name="silence">What is said where no line is done for two seconds; null: nothing.</param>
+    public static Task ShowAsync(
+        Shell shell, InputFile input, Func<long> records, Func<bool> isWaiting, bool json, Task running, string? silence = null)
+    {
+        var began = shell.Clock.GetTimestamp();
+        var before = records();
+        var (newest, heard) = (before, began);
+        var isBar = FileBar.Fits(shell, input);
+        return isBar ? FileBar.ShowAsync(shell, input, () => SafeText.Escape(Text()), () => records() > before, running)
+            : json ? NoteAsync()
+            : Task.WhenAll(NoteAsync(), LogAsync());
+
+        string Text()
+        {
+            var done = records();
+            var rate = (done - before) / Math.Max(shell.Clock.GetElapsedTime(began).TotalSeconds, 0.001);
+            var waiting = isWaiting() ? ", waiting for the store" : isBar && silence is not null && IsSilent() ? ", " + silence : "";
+            return $"{input.Name}: {done:N0} lines, {rate:N0}/s{waiting}";
+        }
+
+        bool IsSilent()
+        {
+            if (records() is var done && done > newest)
+            {
+                (newest, heard) = (done, shell.Clock.GetTimestamp());
+            }
+
+            return shell.Clock.GetElapsedTime(heard) >= Silence;
+        }
+
+        async Task NoteAsync()
+        {
+            var isTold = silence is null;
+            while (await Task.WhenAny(running, Task.Delay(Silence / 4)) != running)
+            {
+                if (IsSilent() && !isWaiting() && !isTold)
+                {
+                    shell.Error.WriteLine(json ? new JsonObject { ["note"] = silence }.ToJsonString(JsonText.Options) : "lookup: " + SafeText.Printable(silence!) + ".");
+                }
+
+                isTold = silence is null || IsSilent();
+            }
+        }
+
+        async Task LogAsync()
+        {
+            while (await Task.WhenAny(running, Task.Delay(LogInterval)) != running)
+            {
+                var done = input.Length > 0 ? (double)input.Position / input.Length : 0;
+                var left = done > 0 ? shell.Clock.GetElapsedTime(began) * ((1 - done) / done) : (TimeSpan?)null;
+                shell.Error.WriteLine(Text() + (left is { } time ? $", {done:P0}, {time:hh\\:mm\\:ss} left" : ""));
+            }
+        }
+    }
+}

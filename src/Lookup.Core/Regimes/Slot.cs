@@ -1,0 +1,31 @@
+namespace Lookup.Core.Regimes;
+
+/// <summary>Places of the timelines that a decision can look at.</summary>
+internal static class Slot
+{
+    internal const int ObjectionOwn = 0;
+    internal const int ObjectionAll = 1;
+
+    /// <summary>Three: the register of the country, that of the number's area, and that of the region which the question names.</summary>
+    internal const int FirstRegister = 2;
+    internal const int ConsentGroup = 5;
+
+    /// <summary>The most registers that one regime can ask.</summary>
+    internal const int MaxRegisters = ConsentGroup - FirstRegister;
+
+    internal const int ConsentAny = 6;
+
+    /// <summary>Relations stand in the order of RelationKind, from Customer.</summary>
+    internal const int FirstRelation = 7;
+    internal const int Subscriber = 12;
+    internal const int PublishedGroup = 13;
+    internal const int PublishedAny = 14;
+    internal const int AttemptsOwn = 15;
+    internal const int AttemptsGroup = 16;
+    internal const int Refusal = 17;
+    internal const int Reassignment = 18;
+    internal const int AttemptsUnlabelled = 19;
+    internal const int AppointmentGroup = 20;
+    internal const int AppointmentAny = 21;
+    internal const int Count = 22;
+}

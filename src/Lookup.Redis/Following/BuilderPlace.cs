@@ -1,0 +1,96 @@
+using Lookup.Redis.Topology;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Following;
+
+/// <summary>
+/// The place of the only builder, or of who alone changes the number key. It is given up when its holder stops to keep it, so one that died stands in nobody's way
+/// for long. It saves work; that a builder does not harm another's filter is the scripts' doing.
+/// </summary>
+internal sealed class BuilderPlace : IAsyncDisposable
+{
+    private static readonly TimeSpan Kept = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan KeepEvery = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
+
+    private readonly RedisLink _link;
+    private readonly RedisKey _key;
+    private readonly RedisValue _token;
+    private readonly CancellationTokenSource _lost;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _keeping;
+
+    private BuilderPlace(RedisLink link, RedisKey key, RedisValue token, CancellationToken cancellation)
+    {
+        (_link, _key, _token) = (link, key, token);
+        _lost = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        _keeping = KeepAsync();
+    }
+
+    /// <summary>Cancelled when the place is lost, or by the caller.</summary>
+    internal CancellationToken Lost => _lost.Token;
+
+    /// <summary>Takes the place; null if another holds it until the wait is over.</summary>
+    internal static async Task<BuilderPlace?> TakeAsync(RedisLink link, RedisKey key, TimeSpan wait, CancellationToken cancellation)
+    {
+        RedisValue token = $"{Environment.MachineName} {Environment.ProcessId} {Guid.NewGuid():n}";
+        var begin = link.Clock.GetTimestamp();
+        while (!await link.WriteAsync(Keys.Shared, db => db.StringSetAsync(key, token, Kept, When.NotExists), cancellation))
+        {
+            if (link.Clock.GetElapsedTime(begin) >= wait)
+                return null;
+            await Task.Delay(LookAgain, link.Clock, cancellation);
+        }
+
+        return new BuilderPlace(link, key, token, cancellation);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _keeping;
+        try
+        {
+            await ScriptAsync(TimeSpan.Zero);
+        }
+        catch (StoreUnavailableException)
+        {
+            // It ends by itself.
+        }
+
+        _stop.Dispose();
+        _lost.Dispose();
+    }
+
+    private async Task KeepAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(KeepEvery, _link.Clock, _stop.Token);
+                if (!await ScriptAsync(Kept))
+                {
+                    await _lost.CancelAsync();
+                    return;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The work is done.
+        }
+        catch (StoreUnavailableException)
+        {
+            // Who cannot keep the place cannot build either.
+            await _lost.CancelAsync();
+        }
+    }
+
+    private async Task<bool> ScriptAsync(TimeSpan keep)
+    {
+        var answer = await _link.ScriptAsync(
+            Keys.Shared, Script.Builder, [_key], [_token, (long)keep.TotalMilliseconds], CancellationToken.None);
+        return (int)answer[1] == 1;
+    }
+}

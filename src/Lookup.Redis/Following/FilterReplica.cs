@@ -1,0 +1,388 @@
+// For: answering "surely no such fact" from memory, and knowing how old that knowledge is.
+//
+// Each instance keeps the filter of every partition and follows its changes. A partition counts its changes: the feed
+// holds the newest with their numbers. One poll asks all partitions for their version; where it moved, the changes
+// since are read, and they must follow on one another without a gap. If they do not (the feed was cut, a first load
+// wrote past it), the filter is forgotten and loaded anew. Loading reads the version before the filter, so a filter
+// never claims a version whose facts it does not hold.
+//
+// A partition whose filter was rebuilt has all the facts that it had: the old filter goes on to answer and to take what
+// the feed brings, until the new one is loaded and has taken what came meanwhile, too.
+//
+// The age of a partition counts from the moment before the poll was sent: whatever was acknowledged before that moment
+// is in the filter. Between two polls the store's doorbell asks for one at once. A store that does not answer lets the age
+// grow; a store that must not be used takes the filters away. Who asks decides how old is too old.
+//
+// The age is measured by this process's clock, and a process that was suspended, with its clock, does not notice. So it is
+// compared with clocks that went on: each poll has the store's time, and with each poll the wall clock is looked at. Where one of
+// them went on by more than the timestamps did, what is known is so much older, and a poll that was under way is as old as what
+// was known before it; the next one follows at once. What cannot be seen is a suspension before the first poll behind it has come
+// back: until then, at most for the freshness bound, answers are as old as the suspension was long. See docs/operate/failures.md.
+//
+// A server that takes over for another, or starts again, may go on from an earlier version and give the same numbers to
+// other facts. So each poll says whose history its versions are; under another one the filter is loaded anew.
+//
+// What readers see is one immutable object for each partition, replaced by one volatile write after the bits are set.
+// The bits themselves are set in place: early bits only cost a read.
+using System.Threading.Channels;
+using Lookup.Core.Clocks;
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Store;
+
+namespace Lookup.Redis.Following;
+
+/// <summary>How the replica follows.</summary>
+public sealed record ReplicaOptions
+{
+    /// <summary>Pause between two polls in milliseconds, 10 to 10,000.</summary>
+    public int PollMs { get; init; } = 100;
+
+    /// <summary>
+    /// Shortest pause between two polls in milliseconds, 1 to 1,000, however often the store says that facts were written.
+    /// </summary>
+    public int RestMs { get; init; } = 20;
+}
+
+/// <summary>What this process knows of a partition's facts. Immutable but for bits that are set early.</summary>
+/// <param name="Filter">The filter; null where there is none that may be asked.</param>
+/// <param name="Version">It holds all facts of this version.</param>
+/// <param name="Generation">Which filter of the partition it is.</param>
+/// <param name="AsOf">
+/// Timestamp of the clock: whatever was acknowledged before it is in the filter. Without meaning where there is none.
+/// </param>
+/// <param name="History">Whose version it is, see <see cref="FeedPoll"/>.</param>
+public sealed record PartitionReplica(BlockFilter? Filter, ulong Version, int Generation, long AsOf, string History = "")
+{
+    internal static readonly PartitionReplica None = new(null, 0, 0, 0);
+}
+
+/// <summary>The filters of all partitions in this process. Thread-safe.</summary>
+public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
+{
+    // The store has limits of its own; this one keeps a poll that hangs from stopping all that follow.
+    private static readonly TimeSpan PollLimit = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LoadLimit = TimeSpan.FromSeconds(60);
+
+    private readonly IFactStore _store;
+    private readonly TimeProvider _clock;
+    private readonly TimeSpan _pause;
+    private readonly TimeSpan _rest;
+    private readonly PartitionReplica[] _partitions;
+    private readonly Task?[] _loading;
+    private readonly FactsSince?[] _since;
+    private readonly Lock[] _writers;
+    private readonly IReplicaObserver[] _observers;
+    private readonly ClockGap _gap;
+    private readonly (long Sent, long StoreTime)[] _told;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _following = Task.CompletedTask;
+    private int _disposed;
+
+    /// <summary>Makes one that knows nothing yet.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="options">How to follow it.</param>
+    /// <param name="clock">Measures ages.</param>
+    /// <param name="observers">Are told what it learns.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A pause is out of its range.</exception>
+    public FilterReplica(
+        IFactStore store, ReplicaOptions options, TimeProvider clock, params IEnumerable<IReplicaObserver> observers)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.PollMs, 10, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.PollMs, 10_000, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.RestMs, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.RestMs, 1_000, nameof(options));
+        _store = store;
+        _clock = clock;
+        _pause = TimeSpan.FromMilliseconds(options.PollMs);
+        _rest = TimeSpan.FromMilliseconds(Math.Min(options.PollMs, options.RestMs));
+        _observers = [.. observers];
+        var count = store.Manifest.Partitions;
+        _partitions = new PartitionReplica[count];
+        Array.Fill(_partitions, PartitionReplica.None);
+        _loading = new Task?[count];
+        _since = new FactsSince?[count];
+        _told = new (long, long)[count];
+        _gap = new ClockGap(clock);
+        _writers = [.. Enumerable.Range(0, count).Select(_ => new Lock())];
+        store.Expect(this);
+    }
+
+    /// <summary>Loads what the store gives and follows from then on. A store that is away is asked again and again.</summary>
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        await PollAsync(cancellation);
+        // What takes longer is loaded while calls are answered from the store.
+        await Task.WhenAny(
+            Task.WhenAll(_loading.Select(task => task ?? Task.CompletedTask)),
+            Task.Delay(StartLimit, _clock, cancellation));
+        await PollAsync(cancellation);
+        _following = FollowAsync();
+    }
+
+    /// <summary>What is known of a partition now.</summary>
+    /// <param name="partition">0 to the store's partitions - 1.</param>
+    public PartitionReplica Partition(int partition) => Volatile.Read(ref _partitions[partition]);
+
+    /// <summary>Whether a state of a partition is at least as new as a token demands, and of the history in which it was given out.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="state">Its state.</param>
+    /// <param name="demand">The token; null demands nothing.</param>
+    public bool Satisfies(int partition, PartitionReplica state, ConsistencyToken? demand) =>
+        demand is null
+        || (demand.VersionOf(partition) is var version && version <= state.Version
+            && (demand.MarkOf(partition) is var mark && (mark == 0 || mark == _store.MarkOf(partition, version))));
+
+    /// <inheritdoc/>
+    public uint MayHold(int partition, NumberKey key, ReadOnlySpan<FactId> ids) =>
+        Partition(partition).Filter?.MayContain(key, ids) ?? uint.MaxValue;
+
+    /// <summary>
+    /// Makes a fact known that this process wrote, before the feed brings it, so that whoever wrote it here sees it here
+    /// at once.
+    /// </summary>
+    /// <param name="key">The number.</param>
+    /// <param name="id">The timeline.</param>
+    /// <param name="token">Of the write.</param>
+    public void Add(NumberKey key, FactId id, ConsistencyToken token)
+    {
+        var partition = key.Partition(_partitions.Length);
+        lock (_writers[partition])
+        {
+            _partitions[partition].Filter?.Add(key, id);
+            _since[partition]?.Add(key, id);
+            foreach (var observer in _observers)
+            {
+                observer.Wrote(partition, token.VersionOf(partition), key, id);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await _stop.CancelAsync();
+        await _following;
+        await Task.WhenAll(_loading.Select(task => task ?? Task.CompletedTask));
+        _stop.Dispose();
+    }
+
+    private async Task FollowAsync()
+    {
+        // One place: what asks for a poll while one is under way or rests gets one poll behind it, all together.
+        var asked = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        await using var timer = _clock.CreateTimer(_ => asked.Writer.TryWrite(true), null, _pause, _pause);
+        using var bell = _store.Listen(() => asked.Writer.TryWrite(true));
+        try
+        {
+            while (await asked.Reader.ReadAsync(_stop.Token))
+            {
+                if (await PollAsync(_stop.Token))
+                    asked.Writer.TryWrite(true);
+                await Task.Delay(_rest, _clock, _stop.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends.
+        }
+    }
+
+    /// <returns>Whether what it brought is too old already, because the process was suspended: ask again at once.</returns>
+    private async Task<bool> PollAsync(CancellationToken cancellation)
+    {
+        Age(_gap.Missed());
+        var known = new ulong?[_partitions.Length];
+        for (var p = 0; p < known.Length; p++)
+        {
+            var state = Partition(p);
+            known[p] = state.Filter is null ? null : state.Version;
+        }
+
+        var sent = _clock.GetTimestamp();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(PollLimit);
+        try
+        {
+            var polls = await _store.PollAsync(known, limit.Token);
+            var received = _clock.GetTimestamp();
+            var missed = _gap.Missed();
+            Age(missed);
+            var asOf = sent - Timestamps(missed);
+            for (var p = 0; p < polls.Length; p++)
+            {
+                var behind = Missed(p, polls[p], sent, received);
+                missed += behind;
+                Take(p, polls[p], known[p], asOf - Timestamps(behind));
+            }
+
+            return missed > TimeSpan.Zero;
+        }
+        catch (StoreUnavailableException e)
+        {
+            if (!IsAway(e))
+                Forget();
+        }
+        catch (Exception) when (!cancellation.IsCancellationRequested)
+        {
+            // Whatever it was: the age grows, and what is too old is not asked.
+        }
+
+        return false;
+    }
+
+    // What the store's clock says of a suspension between this poll and the one before it.
+    private TimeSpan Missed(int partition, in FeedPoll poll, long sent, long received)
+    {
+        var (before, storeTime) = _told[partition];
+        _told[partition] = (sent, poll.StoreTime);
+        return storeTime > 0 && poll.StoreTime > 0 && poll.History == Partition(partition).History
+            ? ClockGap.Missed(TimeSpan.FromMicroseconds(poll.StoreTime - storeTime), _clock.GetElapsedTime(before, received))
+            : TimeSpan.Zero;
+    }
+
+    private long Timestamps(TimeSpan time) => (long)(time.TotalSeconds * _clock.TimestampFrequency);
+
+    private void Age(TimeSpan missed)
+    {
+        for (var p = 0; missed > TimeSpan.Zero && p < _partitions.Length; p++)
+        {
+            lock (_writers[p])
+            {
+                if (_partitions[p] is { Filter: not null } state)
+                    Volatile.Write(ref _partitions[p], state with { AsOf = state.AsOf - Timestamps(missed) });
+            }
+        }
+    }
+
+    // A store that is away comes back as it was. Any other fault says that it must not be used as it is.
+    private static bool IsAway(StoreUnavailableException e) => e.Fault is StoreFault.Unreachable or StoreFault.Timeout or StoreFault.Full;
+
+    private void Take(int partition, in FeedPoll poll, ulong? known, long sent)
+    {
+        lock (_writers[partition])
+        {
+            var state = _partitions[partition];
+            if (poll.Fault is not null)
+            {
+                if (!IsAway(poll.Fault))
+                    Lose(partition);
+                return;
+            }
+
+            if (state.Filter is null || state.Version != known || state.History != poll.History || poll.Changes is null)
+            {
+                if (state.Filter is not null && state.Version == known)
+                    Lose(partition);
+                if (_partitions[partition].Filter is null)
+                    Load(partition);
+                return;
+            }
+
+            foreach (var change in poll.Changes)
+            {
+                state.Filter.Add(change.Key, change.Id);
+                _since[partition]?.Add(change.Key, change.Id);
+            }
+
+            if (poll.Changes.Count > 0)
+            {
+                foreach (var observer in _observers)
+                {
+                    observer.Changed(partition, poll.Changes);
+                }
+            }
+
+            Volatile.Write(ref _partitions[partition], state with { Version = poll.Version, AsOf = sent });
+            if (state.Generation != poll.Generation)
+                Load(partition);
+        }
+    }
+
+    private void Load(int partition)
+    {
+        if (_loading[partition] is not (null or { IsCompleted: true }))
+            return;
+        var since = new FactsSince(_partitions[partition].Version);
+        _since[partition] = since;
+        _loading[partition] = LoadAsync(partition, since);
+    }
+
+    private async Task LoadAsync(int partition, FactsSince since)
+    {
+        await Task.Yield();
+        var gap = new ClockGap(_clock);
+        var sent = _clock.GetTimestamp();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        limit.CancelAfter(LoadLimit);
+        try
+        {
+            var loaded = await _store.LoadFilterAsync(partition, limit.Token);
+            lock (_writers[partition])
+            {
+                if (since.TryAddTo(loaded))
+                    Use(partition, loaded, sent - Timestamps(gap.Missed()));
+            }
+        }
+        catch (Exception)
+        {
+            // Whatever it was: the next poll tries again.
+        }
+        finally
+        {
+            lock (_writers[partition])
+            {
+                _since[partition] = null;
+            }
+        }
+    }
+
+    private void Use(int partition, LoadedFilter loaded, long sent)
+    {
+        var state = _partitions[partition];
+        if (state.Filter is not null)
+        {
+            // Another history has other facts; the next poll says so, too.
+            if (state.History != loaded.History)
+                return;
+            // All that the old filter took while this one was loaded is in it, too: the old one's version and age hold.
+            state = state with { Filter = loaded.Filter, Generation = loaded.Generation };
+        }
+        else
+        {
+            foreach (var observer in _observers)
+            {
+                observer.Following(partition, loaded.Version);
+            }
+
+            state = new PartitionReplica(loaded.Filter, loaded.Version, loaded.Generation, sent, loaded.History);
+        }
+
+        Volatile.Write(ref _partitions[partition], state);
+    }
+
+    private void Forget()
+    {
+        for (var p = 0; p < _partitions.Length; p++)
+        {
+            lock (_writers[p])
+            {
+                Lose(p);
+            }
+        }
+    }
+
+    private void Lose(int partition)
+    {
+        Volatile.Write(ref _partitions[partition], PartitionReplica.None);
+        foreach (var observer in _observers)
+        {
+            observer.Lost(partition);
+        }
+    }
+}

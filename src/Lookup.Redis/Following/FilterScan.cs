@@ -1,0 +1,65 @@
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Topology;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Following;
+
+/// <summary>Makes a filter in memory from the facts of a partition, while the store is read and written.</summary>
+internal sealed class FilterScan(RedisLink link, PartitionStates partitions, StoreKeys keys, int partition, double workShare)
+{
+    /// <summary>Buckets read at a time: a server is held for a fraction of a millisecond.</summary>
+    private const int Buckets = 64;
+
+    /// <summary>Reads all buckets.</summary>
+    /// <param name="blocks">Size of the filter.</param>
+    /// <param name="done">Called with the number of the first bucket of each chunk once that is read.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <returns>A filter with all facts that were stored before this call, and not removed since.</returns>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
+    internal async Task<BlockFilter> RunAsync(int blocks, Action<int> done, CancellationToken cancellation)
+    {
+        var filter = new BlockFilter(blocks);
+        for (var first = 0; first < NumberKey.Buckets; first += Buckets)
+        {
+            var begin = link.Clock.GetTimestamp();
+            var from = first;
+            var floor = partitions.FloorToExamine(partition);
+            Task<RedisValue[]>? meta = null;
+            var fields = await link.WriteAsync(
+                partition,
+                async db =>
+                {
+                    var reads = Enumerable.Range(from, Buckets).Select(
+                        bucket => db.HashKeysAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster)).ToArray();
+                    meta = db.HashGetAsync(Keys.Meta(partition), ["e", "v"], CommandFlags.DemandMaster);
+                    await meta;
+                    return await Task.WhenAll(reads);
+                },
+                cancellation);
+            partitions.Check(partition, keys, (await meta!)[0], (await meta!)[1], floor);
+            for (var i = 0; i < fields.Length; i++)
+            {
+                foreach (byte[]? field in fields[i])
+                {
+                    if (field?.Length != Keys.FieldSize)
+                        throw RedisFaults.Damaged();
+                    filter.Add(NumberKey.FromField(first + i, field), FactId.Read(field.AsSpan(NumberKey.FieldSize)));
+                }
+            }
+
+            done(first);
+            await RestAsync(link.Clock, begin, workShare, cancellation);
+        }
+
+        return filter;
+    }
+
+    /// <summary>Rests for as long as keeps the work since a moment at a share of the time.</summary>
+    internal static Task RestAsync(TimeProvider clock, long begin, double workShare, CancellationToken cancellation)
+    {
+        var rest = clock.GetElapsedTime(begin) * ((1 / workShare) - 1);
+        return rest < TimeSpan.FromMilliseconds(1) ? Task.CompletedTask : Task.Delay(rest, clock, cancellation);
+    }
+}

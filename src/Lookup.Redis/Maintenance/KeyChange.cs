@@ -1,0 +1,310 @@
+// For: storing everything under a new number key while services read and write, and then taking the old one away.
+//
+// StoreKeys.cs says what the stages are and why processes at neighbouring ones agree. This goes through them:
+//
+//   1 The manifest goes to "copying", then every partition. From then on whatever is written at all is written under the old
+//     key and then under the new one.
+//   2 Everything under the old key is copied, twice: the second time finds what the first could not copy in peace (KeyCopy.cs).
+//   3 After the longest freshness bound, so that every filter that may be asked knows the copies, the manifest and then every
+//     partition go to "copied". From then on nobody reads by the old key.
+//   4 After that bound once more, so that nobody answers from what he read by the old key before, the manifest and every partition go
+//     to "the new key alone". From then on nobody writes the old key.
+//   5 What is under the old key is removed (KeyCleaning.cs).
+//
+// Before the partitions follow the manifest, processes get a moment to notice, so that nothing is refused; those that did not
+// notice are refused by the partitions, whatever the reason. All of it is in the store, so it goes on where it was broken off.
+// Every step is a compare and set by the stage, so one that was overtaken while it slept changes nothing.
+//
+// A revert of an import would be undone where its timelines are copied behind it, so none runs meanwhile; one that was broken off
+// before begins at the first bucket again, because numbers are in other buckets now.
+using System.Globalization;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Following;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Topology;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Maintenance;
+
+/// <summary>The number key cannot be changed as asked. The message says why and what to do, and is fit for callers.</summary>
+public sealed class KeyChangeException(string message) : Exception(message);
+
+/// <summary>Where a change of the number key is.</summary>
+public enum KeyChangeStep : byte
+{
+    /// <summary>Instances go on to write under both keys.</summary>
+    Beginning = 0,
+    /// <summary>Facts are copied.</summary>
+    Copying,
+    /// <summary>They are compared, and copied where they differ.</summary>
+    Comparing,
+    /// <summary>Instances go on to read by the new key.</summary>
+    Switching,
+    /// <summary>What is under the old key is removed.</summary>
+    Removing,
+}
+
+/// <summary>How the number key is changed.</summary>
+public sealed record KeyChangeOptions
+{
+    /// <summary>
+    /// Longest freshness bound of any instance, 0.05 to 60 s. Twice it is waited for so long; with less, an instance may
+    /// answer without a fact.
+    /// </summary>
+    public TimeSpan Bound { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Time that instances get to notice a step, 0 to 60 s. One that needs longer refuses calls until it has noticed.</summary>
+    public TimeSpan Notice { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Part of the time that it works, 0.01 to 1; it rests otherwise, so that it holds checks and writers up little.</summary>
+    public double WorkShare { get; init; } = 0.5;
+
+    /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var faults = new List<string>();
+        if (Bound < TimeSpan.FromMilliseconds(50) || Bound > TimeSpan.FromSeconds(60))
+            faults.Add($"{nameof(Bound)} is {Bound}; it must be 0.05 to 60 s.");
+        if (Notice < TimeSpan.Zero || Notice > TimeSpan.FromSeconds(60))
+            faults.Add($"{nameof(Notice)} is {Notice}; it must be 0 to 60 s.");
+        if (WorkShare is not (>= 0.01 and <= 1))
+            faults.Add($"{nameof(WorkShare)} is {WorkShare}; it must be 0.01 to 1.");
+        return faults;
+    }
+}
+
+/// <summary>What a change of the number key did, as far as this run did it.</summary>
+/// <param name="Copied">Timelines stored under the new key.</param>
+/// <param name="Compared">Of these, timelines that the comparison found different, mostly because they were being written.</param>
+/// <param name="Removed">Timelines under the old key that were removed.</param>
+public sealed record KeyChangeResult(long Copied, long Compared, long Removed);
+
+/// <summary>Changes the number key of a store.</summary>
+internal sealed class KeyChange(
+    RedisLink link,
+    StoreKeys keys,
+    PartitionStates partitions,
+    Fences fences,
+    RedisFeed feed,
+    StoreManifest manifest,
+    IImportStore imports,
+    KeyChangeOptions options,
+    Action<KeyChangeStep, double> progress)
+{
+    /// <summary>Field of the manifest that says how far it is: step, partition and bucket; not there where nothing is left to be done.</summary>
+    private const string PlaceField = "rekey";
+
+    // One that died keeps its place for 15 s.
+    private static readonly TimeSpan PlaceWait = TimeSpan.FromSeconds(20);
+
+    private readonly string _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
+
+    /// <summary>What is left to be done, a sentence; null where nothing is.</summary>
+    internal static async Task<string?> LeftAsync(RedisLink link, KeyStage stage, CancellationToken cancellation)
+    {
+        var place = await PlaceAsync(link, cancellation);
+        return stage.IsCopying ? "The number key is being changed: facts are being copied, and read by the old key."
+            : stage.IsCopied ? "The number key is being changed: facts are read by the new key, and written under both."
+            : place is not null ? "The number key was changed, and what is under the old one is not removed yet."
+            : null;
+    }
+
+    internal async Task<KeyChangeResult> RunAsync(string keyCheck, CancellationToken cancellation)
+    {
+        var faults = options.Validate();
+        if (faults.Count > 0)
+            throw new ArgumentException(string.Join(' ', faults), nameof(cancellation));
+        if (keys.Cipher is not { } cipher || !cipher.Holds(keyCheck))
+            throw new KeyChangeException("The store was not opened with the new number key.");
+        await using var place = await BuilderPlace.TakeAsync(link, Keys.Rekeyer, PlaceWait, cancellation)
+            ?? throw new KeyChangeException("Another process is changing the number key.");
+        try
+        {
+            return await RunAsync(keyCheck, cipher, place.Lost);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw Overtaken();
+        }
+    }
+
+    private async Task<KeyChangeResult> RunAsync(string keyCheck, NumberCipher cipher, CancellationToken cancellation)
+    {
+        var known = keys.Current.Stage.Number;
+        var (now, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
+        if (state != StoreManifestFormat.Ready)
+            throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
+        keys.Follow(now.Stage, known);
+        var stage = now.Stage;
+        if (stage.IsBoth && stage.Next != keyCheck)
+            throw new KeyChangeException("The number key is being changed to another one than the last of those named: go on with that one first.");
+        var left = await PlaceAsync(link, cancellation) is not null;
+        long copied = 0;
+        long compared = 0;
+        if (!stage.IsBoth && stage.Key != keyCheck && !left)
+        {
+            stage = await GoOnAsync(stage, new KeyStage(stage.Number + 1, stage.Key, keyCheck), Step(KeyChangeStep.Copying), cancellation);
+        }
+
+        if (stage.IsCopying)
+        {
+            progress(KeyChangeStep.Beginning, 0);
+            await FollowAsync(stage, cancellation);
+            var copy = new KeyCopy(link, stage, cipher, partitions, fences, feed, manifest, _epoch);
+            foreach (var step in (KeyChangeStep[])[KeyChangeStep.Copying, KeyChangeStep.Comparing])
+            {
+                var changed = await CopyAsync(copy, stage, step, cancellation);
+                copied += changed;
+                compared = step == KeyChangeStep.Comparing ? changed : 0;
+            }
+
+            progress(KeyChangeStep.Switching, 0);
+            await Task.Delay(options.Bound, link.Clock, cancellation);
+            stage = await GoOnAsync(stage, stage with { Number = stage.Number + 1 }, Step(KeyChangeStep.Switching), cancellation);
+        }
+
+        if (stage.IsCopied)
+        {
+            progress(KeyChangeStep.Switching, 0.5);
+            await FollowAsync(stage, cancellation);
+            await Task.Delay(options.Bound, link.Clock, cancellation);
+            await ForgetPlacesOfRevertsAsync(cancellation);
+            stage = await GoOnAsync(stage, new KeyStage(stage.Number + 1, stage.Next, ""), Step(KeyChangeStep.Removing), cancellation);
+            left = true;
+        }
+
+        if (!left)
+            return new KeyChangeResult(copied, compared, 0);
+        progress(KeyChangeStep.Removing, 0);
+        await FollowAsync(stage, cancellation);
+        var removed = await RemoveAsync(new KeyCleaning(link, stage, cipher, _epoch), stage, cancellation);
+        await SetAsync(stage, stage, "", cancellation);
+        // Where it was an earlier change that was not ended, the one that is asked for begins now.
+        return stage.Key == keyCheck
+            ? new KeyChangeResult(copied, compared, removed)
+            : await RunAsync(keyCheck, cipher, cancellation);
+    }
+
+    private async Task<long> CopyAsync(KeyCopy copy, KeyStage stage, KeyChangeStep step, CancellationToken cancellation)
+    {
+        var (at, partition, bucket) = Parse(await PlaceAsync(link, cancellation));
+        if (at > step)
+            return 0;
+        if (at < step)
+            (partition, bucket) = (0, 0);
+        return await ScanAsync(stage, step, partition, bucket, copy.CopyAsync, cancellation);
+    }
+
+    private async Task<long> RemoveAsync(KeyCleaning cleaning, KeyStage stage, CancellationToken cancellation)
+    {
+        var (_, partition, bucket) = Parse(await PlaceAsync(link, cancellation));
+        var removed = await ScanAsync(stage, KeyChangeStep.Removing, partition, bucket, cleaning.RemoveAsync, cancellation);
+        for (var p = 0; p < manifest.Partitions; p++)
+        {
+            await cleaning.TrimAsync(p, cancellation);
+        }
+
+        return removed;
+    }
+
+    // Goes through all buckets, chunk by chunk, and keeps in the store how far it is.
+    private async Task<long> ScanAsync(
+        KeyStage stage, KeyChangeStep step, int partition, int bucket, Func<int, int, HashEntry[][], CancellationToken, Task<long>> work, CancellationToken cancellation)
+    {
+        long done = 0;
+        var saved = link.Clock.GetTimestamp();
+        for (var p = partition; p < manifest.Partitions; p++)
+        {
+            var begin = link.Clock.GetTimestamp();
+            await foreach (var (first, buckets) in new BucketScan(link).ReadAsync(p, p == partition ? bucket : 0, cancellation))
+            {
+                done += await work(p, first, buckets, cancellation);
+                var next = first + buckets.Length;
+                progress(step, (p + (next / (double)NumberKey.Buckets)) / manifest.Partitions);
+                if (link.Clock.GetElapsedTime(saved) > TimeSpan.FromSeconds(1))
+                {
+                    await SetAsync(stage, stage, Step(step, p, next), cancellation);
+                    saved = link.Clock.GetTimestamp();
+                }
+
+                var rest = link.Clock.GetElapsedTime(begin) * ((1 / options.WorkShare) - 1);
+                if (rest >= TimeSpan.FromMilliseconds(1))
+                    await Task.Delay(rest, link.Clock, cancellation);
+                begin = link.Clock.GetTimestamp();
+            }
+        }
+
+        await SetAsync(stage, stage, Step(step, manifest.Partitions, 0), cancellation);
+        return done;
+    }
+
+    // The manifest first: by it processes go on.
+    private async Task<KeyStage> GoOnAsync(KeyStage from, KeyStage to, string place, CancellationToken cancellation)
+    {
+        await SetAsync(from, to, place, cancellation);
+        keys.Follow(to, from.Number);
+        return to;
+    }
+
+    private async Task SetAsync(KeyStage from, KeyStage to, string place, CancellationToken cancellation)
+    {
+        // A store whose key was never changed does not say so.
+        var before = from.Number == 0 ? "" : from.ToString();
+        var answer = await link.ScriptAsync(
+            Keys.Shared,
+            Script.Stage,
+            [Keys.Manifest],
+            ["keys", StoreKeys.List(before), "keys", to.ToString(), "key_check", to.Reading, PlaceField, place],
+            cancellation);
+        if ((int)answer[0] == Script.OtherEpoch)
+            throw Overtaken();
+    }
+
+    // Then the partitions, which refuse who has not.
+    private async Task FollowAsync(KeyStage stage, CancellationToken cancellation)
+    {
+        await Task.Delay(options.Notice, link.Clock, cancellation);
+        var (before, now) = (StoreKeys.Epoch(_epoch, stage.Number - 1), StoreKeys.Epoch(_epoch, stage.Number));
+        for (var p = 0; p < manifest.Partitions; p++)
+        {
+            var answer = await link.ScriptAsync(p, Script.Stage, [Keys.Meta(p)], ["e", StoreKeys.List(before, now), "e", now], cancellation);
+            if ((int)answer[0] != Script.OtherEpoch)
+                continue;
+            var there = (string?)answer[1];
+            throw there == StoreManifestFormat.LoadingEpoch ? RedisFaults.Epoch(there) : RedisFaults.RolledBack();
+        }
+    }
+
+    private async Task ForgetPlacesOfRevertsAsync(CancellationToken cancellation)
+    {
+        foreach (var import in await imports.ListAsync(cancellation))
+        {
+            if (import is { State: ImportState.Reverting, Revert: { } revert }
+                && await imports.TryPutAsync(import with { Revert = revert with { Partition = 0, Bucket = 0 } }, cancellation) is null)
+            {
+                throw Overtaken();
+            }
+        }
+    }
+
+    private static async Task<string?> PlaceAsync(RedisLink link, CancellationToken cancellation) =>
+        await link.WriteAsync(Keys.Shared, db => db.HashGetAsync(Keys.Manifest, PlaceField, CommandFlags.DemandMaster), cancellation);
+
+    private static string Step(KeyChangeStep step, int partition = 0, int bucket = 0) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(int)step}:{partition}:{bucket}");
+
+    private static (KeyChangeStep Step, int Partition, int Bucket) Parse(string? place)
+    {
+        if (place is null)
+            return default;
+        var parts = place.Split(':');
+        return parts.Length == 3
+            && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var step)
+            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var partition)
+            && int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var bucket)
+            ? ((KeyChangeStep)step, partition, bucket)
+            : throw RedisFaults.Damaged();
+    }
+
+    private static KeyChangeException Overtaken() => new("Another process goes on with the change of the number key.");
+}

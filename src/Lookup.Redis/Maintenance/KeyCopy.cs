@@ -1,0 +1,283 @@
+// For: making what is stored of a number under the new key what it is under the old one, while both are written.
+//
+// Whoever writes does so under the old key first and under the new one then; an erasure, too. So for each timeline:
+//
+//   1 what is under the new key is read, and how many erasures its bucket has seen,
+//   2 then what is under the old key,
+//   3 then the script puts 2 in the place of 1, if there it still is as in 1 and nothing was erased since.
+//
+// A write that reached the new key before 1 is in 2, since it reached the old key before that. One that reaches the new key
+// between 1 and 3 makes 3 fail, and it is tried again; one that reaches it after 3 is merged with what 3 wrote. The same holds for
+// an erasure, which the count of erasures tells from one that left nothing to compare. So what is under the new key never lacks
+// anything acknowledged, and nothing erased comes back, whenever this is killed, and however late what it sent arrives: the
+// script compares the stage with it.
+//
+// What is read in 2 must not be an old primary's that was replaced without knowing it: behind it the fence is raised, and the
+// server must still have the same history, as for the polls of followers (RedisFeed.cs).
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Following;
+using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Maintenance;
+
+/// <summary>Copies timelines from the old number key to the new one.</summary>
+internal sealed class KeyCopy(
+    RedisLink link,
+    KeyStage stage,
+    NumberCipher cipher,
+    PartitionStates partitions,
+    Fences fences,
+    RedisFeed feed,
+    StoreManifest manifest,
+    string epoch)
+{
+    // Timelines in one call of the script.
+    private const int MaxBatch = 128;
+
+    // Another writer must win a race for the same timeline each time for a round to be in vain.
+    private const int MaxRounds = 64;
+
+    private readonly RedisValue _channel = Doorbell.ChannelOf(link, manifest);
+
+    // This stage and no other: when it is over, nothing may be copied any more.
+    private readonly StoreKeys _keys = StoreKeys.Fixed(StoreKeys.Epoch(epoch, stage.Number));
+
+    /// <summary>Copies what is in a chunk of buckets; returns how many timelines were not the same before.</summary>
+    internal async Task<long> CopyAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
+    {
+        var items = new List<Item>();
+        for (var i = 0; i < buckets.Length; i++)
+        {
+            foreach (var entry in buckets[i])
+            {
+                byte[] field = entry.Name!;
+                if (field.Length != Keys.FieldSize)
+                    continue;
+                var key = NumberKey.FromField(first + i, field);
+                if (cipher.TryDecrypt(key, stage.Key, out var number))
+                    items.Add(new Item(key, cipher.Rekey(key, stage.Next), FactId.Read(field.AsSpan(NumberKey.FieldSize))));
+                else if (!cipher.TryDecrypt(key, out number))
+                    throw RedisFaults.Damaged();
+            }
+        }
+
+        long changed = 0;
+        for (var round = 0; items.Count > 0; round++)
+        {
+            if (round == MaxRounds)
+                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; go on later.");
+            var places = items.GroupBy(item => item.Next.Partition(manifest.Partitions)).ToList();
+            foreach (var place in places)
+            {
+                await ReadNextAsync(place.Key, [.. place], cancellation);
+            }
+
+            await ReadOldAsync(partition, items, cancellation);
+            var again = new List<Item>();
+            foreach (var place in places)
+            {
+                foreach (var batch in place.Where(item => item.Value is not null).Chunk(MaxBatch))
+                {
+                    changed += await SendAsync(place.Key, batch, again, cancellation);
+                }
+            }
+
+            items = again;
+        }
+
+        return changed;
+    }
+
+    // 1
+    private async Task ReadNextAsync(int partition, Item[] items, CancellationToken cancellation)
+    {
+        var floor = partitions.Floor(partition);
+        Task<RedisValue[]>? meta = null;
+        var read = await link.WriteAsync(
+            partition,
+            async db =>
+            {
+                // Ahead of the values.
+                meta = db.HashGetAsync(
+                    Keys.Meta(partition), ["e", "v", .. items.Select(item => (RedisValue)Keys.Erasures(item.Next.Bucket))], CommandFlags.DemandMaster);
+                var values = items.Select(item => db.HashGetAsync(
+                    Keys.Bucket(partition, item.Next.Bucket), Keys.Field(item.Next, item.Id), CommandFlags.DemandMaster)).ToArray();
+                var claims = items.Select(item => item.Next.Bucket).Distinct().ToDictionary(
+                    bucket => bucket, bucket => db.HashGetAllAsync(Keys.Claims(partition, bucket), CommandFlags.DemandMaster));
+                await meta;
+                await Task.WhenAll(claims.Values);
+                return (Values: await Task.WhenAll(values), Claims: claims.ToDictionary(pair => pair.Key, pair => pair.Value.Result));
+            },
+            cancellation);
+        partitions.Check(partition, _keys, (await meta!)[0], (await meta!)[1], floor);
+        for (var i = 0; i < items.Length; i++)
+        {
+            items[i].Expected = (byte[]?)read.Values[i] ?? [];
+            var erased = (await meta!)[i + 2];
+            items[i].Erased = erased.IsNull ? "0" : erased;
+            items[i].ExpectedClaims = Of(read.Claims[items[i].Next.Bucket], Keys.Field(items[i].Next, items[i].Id));
+        }
+    }
+
+    // 2
+    private async Task ReadOldAsync(int partition, List<Item> items, CancellationToken cancellation)
+    {
+        var floor = partitions.Floor(partition);
+        var history = await feed.HistoryAsync(partition, cancellation);
+        var buckets = items.Select(item => item.Old.Bucket).Distinct().ToArray();
+        Task<RedisValue[]>? meta = null;
+        var read = await link.WriteAsync(
+            partition,
+            async db =>
+            {
+                var reads = buckets.Select(bucket => (
+                    Timelines: db.HashGetAllAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster),
+                    Texts: db.HashGetAllAsync(Keys.Details(partition, bucket), CommandFlags.DemandMaster),
+                    Claims: db.HashGetAllAsync(Keys.Claims(partition, bucket), CommandFlags.DemandMaster))).ToArray();
+                // Behind them: the store was still there.
+                meta = db.HashGetAsync(Keys.Meta(partition), ["e", "v"], CommandFlags.DemandMaster);
+                await meta;
+                var found = new Dictionary<int, (HashEntry[] Timelines, HashEntry[] Texts, HashEntry[] Claims)>();
+                for (var i = 0; i < buckets.Length; i++)
+                {
+                    found.Add(buckets[i], (await reads[i].Timelines, await reads[i].Texts, await reads[i].Claims));
+                }
+
+                return found;
+            },
+            cancellation);
+        partitions.Check(partition, _keys, (await meta!)[0], (await meta!)[1], floor);
+        var now = fences.IsOn
+            ? await fences.RaiseAsync(link.Of(partition), [partition], cancellation)
+            : await feed.HistoryAsync(partition, cancellation);
+        if (now != history)
+            throw RedisFaults.Changed();
+        foreach (var item in items)
+        {
+            var (timelines, texts, claims) = read[item.Old.Bucket];
+            var field = Keys.Field(item.Old, item.Id);
+            item.Value = null;
+            foreach (var entry in timelines)
+            {
+                if (((byte[])entry.Name!).AsSpan().SequenceEqual(field))
+                    item.Value = entry.Value;
+            }
+
+            item.Texts = Of(texts, field);
+            item.Claims = Of(claims, field);
+        }
+    }
+
+    // 3
+    private async Task<long> SendAsync(int partition, Item[] batch, List<Item> again, CancellationToken cancellation)
+    {
+        RedisResult[] answer;
+        ulong floor;
+        do
+        {
+            floor = partitions.Floor(partition);
+            var generations = await RedisWriter.GenerationsAsync(link, partitions, partition, _keys.Taken, cancellation);
+            var (names, arguments) = Arguments(partition, batch, generations);
+            answer = await link.ScriptAsync(partition, Script.Copy, names, arguments, cancellation);
+        }
+        while (!partitions.TryTake(partition, answer, floor, out _));
+
+        long changed = 0;
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var result = (int)answer[i + 2];
+            if (result < 0)
+                again.Add(batch[i]);
+            else
+                changed += result;
+        }
+
+        return changed;
+    }
+
+    private (RedisKey[] Keys, RedisValue[] Arguments) Arguments(int partition, Item[] batch, FilterGenerations generations)
+    {
+        var names = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition) };
+        RedisWriter.AddFilters(names, partition, generations);
+        var arguments = new List<RedisValue>
+        {
+            _keys.Taken, generations.Text, link.Options.FeedLength, _channel, generations.All.Length,
+        };
+        foreach (var item in batch)
+        {
+            names.Add(Keys.Bucket(partition, item.Next.Bucket));
+            arguments.Add(names.Count);
+            arguments.Add(Keys.Field(item.Next, item.Id));
+            arguments.Add(item.Expected);
+            arguments.Add(item.Value);
+            var times = item.Claims.Keys.Union(item.ExpectedClaims.Keys).ToArray();
+            arguments.Add(item.Texts.Count);
+            arguments.Add(times.Length);
+            arguments.Add(item.Erased);
+            foreach (var generation in generations.All)
+            {
+                RedisWriter.AddBits(arguments, item.Next, item.Id, generation.Blocks);
+            }
+
+            if (item.Texts.Count > 0)
+                names.Add(Keys.Details(partition, item.Next.Bucket));
+            foreach (var (effective, text) in item.Texts)
+            {
+                arguments.Add(names.Count);
+                arguments.Add(Keys.VersionField(item.Next, item.Id, effective));
+                arguments.Add(text);
+            }
+
+            if (times.Length > 0)
+                names.Add(Keys.Claims(partition, item.Next.Bucket));
+            foreach (var effective in times)
+            {
+                arguments.Add(names.Count);
+                arguments.Add(Keys.VersionField(item.Next, item.Id, effective));
+                arguments.Add(item.ExpectedClaims.GetValueOrDefault(effective, RedisValue.EmptyString));
+                arguments.Add(item.Claims.GetValueOrDefault(effective, RedisValue.EmptyString));
+            }
+        }
+
+        return ([.. names], [.. arguments]);
+    }
+
+    // By effective time, those of one timeline.
+    private static Dictionary<long, RedisValue> Of(HashEntry[] entries, byte[] field)
+    {
+        var found = new Dictionary<long, RedisValue>();
+        foreach (var entry in entries)
+        {
+            byte[] name = entry.Name!;
+            if (name.Length == Keys.FieldSize + sizeof(long) && name.AsSpan().StartsWith(field))
+                found.Add(System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(name.AsSpan(Keys.FieldSize)), entry.Value);
+        }
+
+        return found;
+    }
+
+    private sealed class Item(NumberKey old, NumberKey next, FactId id)
+    {
+        internal NumberKey Old => old;
+
+        internal NumberKey Next => next;
+
+        internal FactId Id => id;
+
+        internal byte[] Expected { get; set; } = [];
+
+        internal RedisValue Erased { get; set; }
+
+        internal Dictionary<long, RedisValue> ExpectedClaims { get; set; } = [];
+
+        /// <summary>Null where there is none any more.</summary>
+        internal byte[]? Value { get; set; }
+
+        internal Dictionary<long, RedisValue> Texts { get; set; } = [];
+
+        internal Dictionary<long, RedisValue> Claims { get; set; } = [];
+    }
+}

@@ -1,0 +1,213 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Security.Cryptography;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Following;
+using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Maintenance;
+
+/// <summary>How to set up a store.</summary>
+public sealed record InitOptions
+{
+    /// <summary>Fingerprint of the number key, see <see cref="NumberCipher.KeyCheck"/>.</summary>
+    public required string KeyCheck { get; init; }
+
+    /// <summary>Partitions: a power of two, 1 to 256. Never changes.</summary>
+    public int Partitions { get; init; } = 16;
+
+    /// <summary>Facts that the filter is made for, 1 to 1,000,000,000; more only make it less sharp.</summary>
+    public long ExpectedFacts { get; init; } = 1_000_000;
+
+    /// <summary>Bits of filter for each fact, 1 to 64; 20 gives 0.2 % false positives.</summary>
+    public double BitsPerFact { get; init; } = 20;
+
+    /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var faults = new List<string>();
+        if (!System.Numerics.BitOperations.IsPow2(Partitions) || Partitions > NumberKey.MaxPartitions)
+            faults.Add($"{nameof(Partitions)} is {Partitions}; it must be a power of two, 1 to {NumberKey.MaxPartitions}.");
+        if (ExpectedFacts is < 1 or > 1_000_000_000)
+            faults.Add($"{nameof(ExpectedFacts)} is {ExpectedFacts}; it must be 1 to 1,000,000,000.");
+        if (BitsPerFact is not (>= 1 and <= 64))
+            faults.Add($"{nameof(BitsPerFact)} is {BitsPerFact}; it must be 1 to 64.");
+        if (faults.Count == 0 && ExpectedFacts * BitsPerFact / Partitions > BlockFilter.MaxBlocks * (BlockFilter.BlockSize * 8.0))
+        {
+            var most = BlockFilter.MaxBlocks * (BlockFilter.BlockSize * 8.0) * Partitions / BitsPerFact;
+            faults.Add(string.Create(CultureInfo.InvariantCulture, $"{nameof(ExpectedFacts)} is {ExpectedFacts}; with {Partitions} partitions it can be {Math.Floor(most):F0} at most, because a filter has 512 MiB at most. Use more partitions."));
+        }
+
+        if (KeyCheck.Length == 0)
+            faults.Add($"{nameof(KeyCheck)} is empty.");
+        return faults;
+    }
+}
+
+/// <summary>Sets stores up, opens and examines them.</summary>
+public static class StoreAdmin
+{
+    /// <summary>Sets up an empty store.</summary>
+    /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
+    /// <exception cref="InvalidOperationException">There is a store already, or what is left of one.</exception>
+    /// <exception cref="StoreUnavailableException">The server cannot be used.</exception>
+    public static async Task<StoreManifest> InitAsync(
+        StoreOptions options, InitOptions init, TimeProvider clock, CancellationToken cancellation)
+    {
+        Check(options, init);
+        await using var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+        return await InitAsync(link, init, new RedisServerCheck(), clock, cancellation);
+    }
+
+    /// <summary>Opens a store for use. It may become unusable later; each call says so.</summary>
+    /// <param name="options">How to reach it.</param>
+    /// <param name="keyCheck">Fingerprint of the number key in use.</param>
+    /// <param name="clock">Measures limits.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store must not be used, with the reason.</exception>
+    public static async Task<IFactStore> OpenAsync(
+        StoreOptions options, string keyCheck, TimeProvider clock, CancellationToken cancellation)
+    {
+        var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+        return await OpenAsync(link, null, keyCheck, new RedisServerCheck(), cancellation);
+    }
+
+    /// <summary>Opens a store for use with the keys of a cipher, which goes on with the store when its number key is changed.</summary>
+    /// <param name="options">How to reach it.</param>
+    /// <param name="cipher">The keys. Which is in use is set by the store.</param>
+    /// <param name="clock">Measures limits.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store must not be used, with the reason.</exception>
+    public static async Task<IFactStore> OpenAsync(
+        StoreOptions options, NumberCipher cipher, TimeProvider clock, CancellationToken cancellation)
+    {
+        var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+        return await OpenAsync(link, cipher, null, new RedisServerCheck(), cancellation);
+    }
+
+    /// <summary>Examines a server and the store on it.</summary>
+    /// <param name="options">How to reach it.</param>
+    /// <param name="keyCheck">Fingerprint of the number key, or null to leave that out.</param>
+    /// <param name="clock">Measures limits.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public static Task<IReadOnlyList<Finding>> DoctorAsync(
+        StoreOptions options, string? keyCheck, TimeProvider clock, CancellationToken cancellation) =>
+        StoreDoctor.ExamineAsync(options, keyCheck is null ? null : [keyCheck], clock, cancellation);
+
+    /// <summary>Examines a server and the store on it.</summary>
+    /// <param name="options">How to reach it.</param>
+    /// <param name="keyChecks">Fingerprints of all number keys at hand.</param>
+    /// <param name="clock">Measures limits.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public static Task<IReadOnlyList<Finding>> DoctorAsync(
+        StoreOptions options, IReadOnlyList<string> keyChecks, TimeProvider clock, CancellationToken cancellation) =>
+        StoreDoctor.ExamineAsync(options, keyChecks, clock, cancellation);
+
+    internal static async Task<StoreManifest> InitAsync(
+        RedisLink link, InitOptions init, ServerCheck server, TimeProvider clock, CancellationToken cancellation)
+    {
+        await server.CheckAsync(link, init.Partitions, cancellation);
+        await RequireScriptsAsync(link, cancellation);
+        var current = await ManifestAsync(link, cancellation);
+        if (!current[1].IsNull && current[5] != StoreManifestFormat.Initialising)
+            throw new InvalidOperationException("The server holds a store already.");
+        if (current[1].IsNull && await AnyPartAsync(link, cancellation))
+            throw new InvalidOperationException("The server holds what is left of a store without its manifest. Empty it or restore it.");
+
+        Span<byte> random = stackalloc byte[sizeof(ulong)];
+        RandomNumberGenerator.Fill(random);
+        var manifest = new StoreManifest(
+            BinaryPrimitives.ReadUInt64BigEndian(random), init.Partitions, init.KeyCheck, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        var blocks = BlockFilter.BlocksFor((init.ExpectedFacts + init.Partitions - 1) / init.Partitions, init.BitsPerFact);
+
+        // The manifest comes first, as unfinished, and is finished last: a start in between finds no usable store.
+        await link.WriteAsync(
+            Keys.Shared,
+            async db =>
+            {
+                await db.HashSetAsync(Keys.Manifest, StoreManifestFormat.Write(manifest, StoreManifestFormat.Initialising));
+                return true;
+            },
+            cancellation);
+        for (var p = 0; p < init.Partitions; p++)
+        {
+            await link.WriteAsync(
+                p,
+                async db =>
+                {
+                    await db.KeyDeleteAsync([Keys.Meta(p), Keys.Feed(p), Keys.Filter(p, 1), Keys.Sums(p, 1), Keys.Counts(p)]);
+                    await db.StringSetRangeAsync(Keys.Filter(p, 1), (blocks * (long)BlockFilter.BlockSize) - 1, new byte[1]);
+                    await db.StringSetRangeAsync(Keys.Counts(p), BucketCounts.Size - 1, new byte[1]);
+                    await db.HashSetAsync(
+                        Keys.Meta(p),
+                        [
+                            new("e", StoreManifestFormat.Epoch(manifest.Epoch)),
+                            new("v", 0),
+                            new("n", 0),
+                            new("g", FilterGenerations.Of(new FilterGeneration(1, blocks)).Text),
+                            new(Keys.SumsField(1), 0),
+                            new("c", 0),
+                            new("o", 1),
+                        ]);
+                    return true;
+                },
+                cancellation);
+        }
+
+        await SetStateAsync(link, StoreManifestFormat.Ready, cancellation);
+        return manifest;
+    }
+
+    internal static async Task<IFactStore> OpenAsync(
+        RedisLink link, NumberCipher? cipher, string? keyCheck, ServerCheck server, CancellationToken cancellation)
+    {
+        try
+        {
+            var (manifest, state) = StoreManifestFormat.Read(await ManifestAsync(link, cancellation));
+            var keys = new StoreKeys(manifest.Epoch, manifest.Stage, cipher, keyCheck);
+            if (state == StoreManifestFormat.Initialising)
+                throw RedisFaults.NotInitialised();
+            var store = new RedisStore(link, manifest, keys, server);
+            await store.ProbeAsync(cancellation);
+            await RequireScriptsAsync(link, cancellation);
+            return store;
+        }
+        catch
+        {
+            await link.DisposeAsync();
+            throw;
+        }
+    }
+
+    // A server that answers reads and takes no scripts would be found out by the first write.
+    private static Task<bool> RequireScriptsAsync(RedisLink link, CancellationToken cancellation) => link.WriteAsync(
+        Keys.Shared,
+        async db => !(await db.ScriptEvaluateAsync("return redis.call('HGET', KEYS[1], ARGV[1])", [Keys.Manifest], ["epoch"], CommandFlags.DemandMaster)).IsNull,
+        cancellation);
+
+    internal static Task<RedisValue[]> ManifestAsync(RedisLink link, CancellationToken cancellation) =>
+        link.WriteAsync(
+            Keys.Shared,
+            db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster),
+            cancellation);
+
+    internal static Task SetStateAsync(RedisLink link, string state, CancellationToken cancellation) =>
+        link.WriteAsync(Keys.Shared, db => db.HashSetAsync(Keys.Manifest, "state", state), cancellation);
+
+    internal static void Check(StoreOptions options, InitOptions init)
+    {
+        var faults = options.Validate().Concat(init.Validate()).ToArray();
+        if (faults.Length > 0)
+            throw new ArgumentException("The store's settings are wrong: " + string.Join(" ", faults), nameof(options));
+    }
+
+    private static async Task<bool> AnyPartAsync(RedisLink link, CancellationToken cancellation)
+    {
+        var found = await Task.WhenAll(Enumerable.Range(0, NumberKey.MaxPartitions).Select(
+            p => link.WriteAsync(p, db => db.KeyExistsAsync(Keys.Meta(p), CommandFlags.DemandMaster), cancellation)));
+        return found.Any(exists => exists);
+    }
+}

@@ -1,0 +1,145 @@
+using System.Buffers.Binary;
+using Lookup.Core.Facts;
+using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Following;
+using Lookup.Redis.Topology;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Maintenance;
+
+/// <summary>Compares what the partitions say of themselves with what they hold.</summary>
+internal static class StoreContents
+{
+    // Buckets looked into in each partition; all of them are counted.
+    private const int Sample = 64;
+
+    internal static async Task<IReadOnlyList<Finding>> ExamineAsync(
+        RedisLink link, StoreManifest manifest, CancellationToken cancellation)
+    {
+        var findings = new List<Finding>();
+        var keys = new StoreKeys(manifest.Epoch, manifest.Stage);
+        var partitions = new PartitionStates(manifest.Partitions);
+        var stored = new StoredFilters(link, partitions, keys);
+        long facts = 0;
+        var all = new List<(PartitionFilter, BlockFilter)>();
+        for (var p = 0; p < manifest.Partitions; p++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var meta = await MetaAsync(link, p, cancellation);
+            if (!keys.Takes(meta[0]) || meta[1].IsNull || meta[2].IsNull || meta[3].IsNull)
+            {
+                findings.Add(new Finding(FindingLevel.Fail, "partition", $"Partition {p} is gone or of another store.", "Restore the store from a backup, or set it up anew."));
+                continue;
+            }
+
+            var generations = FilterGenerations.Parse(meta[2]!);
+            // The first answers; one behind it is still being built, and not expected to know every fact.
+            var filter = await stored.ReadAsync(p, generations.All[0], cancellation);
+            var answering = filter.Filter;
+            if (FilterFindings.Of(p, filter.Fit) is { } unfit)
+                findings.Add(unfit);
+            foreach (var building in generations.All.Skip(1))
+            {
+                if (FilterFindings.Of(p, await stored.LookAsync(p, building, cancellation)) is { Level: FindingLevel.Fail } broken)
+                    findings.Add(broken);
+            }
+
+            var said = (long)meta[3];
+            if (answering is not null)
+            {
+                all.Add((PartitionFilter.Of(p, generations, said, meta[4]), answering));
+            }
+
+            facts += said;
+            var counted = await CountAsync(link, p, cancellation);
+            // Writes go on while it counts.
+            var after = (long)(await MetaAsync(link, p, cancellation))[3];
+            if (counted < said || counted > after)
+                findings.Add(new Finding(FindingLevel.Fail, "count", $"Partition {p} holds {counted} timelines and should hold {said}.", "Facts were lost or written past the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
+            var counts = new BucketCounts(link, partitions, keys, p);
+            if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberKey.Buckets)], cancellation) is >= 0 and var lost)
+                findings.Add(new Finding(FindingLevel.Fail, "count", $"Bucket {lost} of partition {p} does not hold the timelines that were stored in it.", "Facts were deleted past the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
+            else if (!await counts.AreKeptAsync(cancellation))
+                findings.Add(new Finding(FindingLevel.Warn, "count", $"The timelines in the buckets of partition {p} are not counted: an older version of the service set the store up or wrote to it.", "Run 'lookup rebuild', unless a service does it just now."));
+            await FeedAsync(findings, link, p, (ulong)(long)meta[1], cancellation);
+            if (answering is not null)
+                await SampleAsync(findings, link, p, answering, cancellation);
+        }
+
+        findings.AddRange(FilterFindings.Judge(all, link.Clock));
+        findings.Add(new Finding(FindingLevel.Ok, "facts", $"{facts} timelines."));
+        return findings;
+    }
+
+    /// <summary>Timelines in the buckets of a partition.</summary>
+    internal static async Task<long> CountAsync(RedisLink link, int partition, CancellationToken cancellation)
+    {
+        const int Chunk = 4_096;
+        long counted = 0;
+        for (var first = 0; first < NumberKey.Buckets; first += Chunk)
+        {
+            var begin = first;
+            var lengths = await link.WriteAsync(
+                partition,
+                db => Task.WhenAll(Enumerable.Range(begin, Chunk).Select(
+                    bucket => db.HashLengthAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster))),
+                cancellation);
+            counted += lengths.Sum();
+        }
+
+        return counted;
+    }
+
+    private static Task<RedisValue[]> MetaAsync(RedisLink link, int partition, CancellationToken cancellation) =>
+        link.WriteAsync(
+            partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "v", "g", "n", "t"], CommandFlags.DemandMaster), cancellation);
+
+    private static async Task FeedAsync(
+        List<Finding> findings, RedisLink link, int partition, ulong version, CancellationToken cancellation)
+    {
+        var feed = await link.WriteAsync(partition, db => db.ListRangeAsync(Keys.Feed(partition), flags: CommandFlags.DemandMaster), cancellation);
+        for (var i = 1; i < feed.Length; i++)
+        {
+            if (VersionOf(feed[i]) != VersionOf(feed[i - 1]) + 1)
+            {
+                findings.Add(new Finding(FindingLevel.Fail, "feed", $"The feed of partition {partition} has a gap.", "Instances reload the partition; look for who writes past the service."));
+                return;
+            }
+        }
+
+        if (feed.Length > 0 && VersionOf(feed[^1]) < version)
+            findings.Add(new Finding(FindingLevel.Fail, "feed", $"The feed of partition {partition} ends before its version.", "Look for who writes past the service."));
+    }
+
+    private static async Task SampleAsync(
+        List<Finding> findings, RedisLink link, int partition, BlockFilter filter, CancellationToken cancellation)
+    {
+        for (var i = 0; i < Sample; i++)
+        {
+            var bucket = i * (NumberKey.Buckets / Sample);
+            var entries = await link.WriteAsync(partition, db => db.HashGetAllAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster), cancellation);
+            foreach (var entry in entries)
+            {
+                byte[] field = entry.Name!;
+                if (field.Length != Keys.FieldSize)
+                {
+                    findings.Add(new Finding(FindingLevel.Fail, "bucket", $"Bucket {bucket} of partition {partition} holds something that is no fact."));
+                    return;
+                }
+
+                var id = FactId.Read(field.AsSpan(NumberKey.FieldSize));
+                var key = NumberKey.FromField(bucket, field);
+                if (Timeline.Read(id.Kind, (byte[])entry.Value!, new FactEntry[Timeline.MaxEntries], out _) < 0)
+                    findings.Add(new Finding(FindingLevel.Fail, "timeline", $"A timeline in bucket {bucket} of partition {partition} cannot be read.", "Damaged, or written by a newer version of the service."));
+                if (!filter.MayContain(key, id))
+                {
+                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"The filter of partition {partition} does not know a fact in bucket {bucket}.", "Run 'lookup rebuild' at once."));
+                    return;
+                }
+            }
+        }
+    }
+
+    private static ulong VersionOf(RedisValue entry) => BinaryPrimitives.ReadUInt64BigEndian((byte[])entry!);
+}

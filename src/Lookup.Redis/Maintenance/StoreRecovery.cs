@@ -1,0 +1,50 @@
+using System.Buffers.Binary;
+using Lookup.Redis.Registers;
+using Lookup.Redis.Topology;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Maintenance;
+
+/// <summary>
+/// After a server without atomic recovery of scripts came up: compares each partition with what it says of itself.
+/// A script cut off in the middle was not acknowledged, so what it left is put in order; anything missing is refused.
+/// </summary>
+internal static class StoreRecovery
+{
+    internal static async Task CheckAsync(RedisLink link, CancellationToken cancellation)
+    {
+        var (manifest, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
+        if (state != StoreManifestFormat.Ready)
+            return;
+        await RedisRegistry.RecoverAsync(link, cancellation);
+        for (var p = 0; p < manifest.Partitions; p++)
+        {
+            var meta = await link.WriteAsync(p, db => db.HashGetAsync(Keys.Meta(p), ["v", "n"], CommandFlags.DemandMaster), cancellation);
+            if (!meta[0].TryParse(out long version) || !meta[1].TryParse(out long said))
+                throw RedisFaults.NotInitialised();
+            var counted = await StoreContents.CountAsync(link, p, cancellation);
+            if (counted < said)
+            {
+                throw new StoreUnavailableException(
+                    StoreFault.Damaged, $"{said - counted} of {said} facts of partition {p} are gone. Restore the data folder from a backup.");
+            }
+
+            byte[]? newest = await link.WriteAsync(p, db => db.ListGetByIndexAsync(Keys.Feed(p), -1, CommandFlags.DemandMaster), cancellation);
+            var fed = newest is { Length: > 8 } ? BinaryPrimitives.ReadInt64BigEndian(newest) : version;
+            if (counted != said || fed != version)
+                await RepairAsync(link, p, Math.Max(fed, version) + 1, counted, cancellation);
+        }
+    }
+
+    // A version that the feed does not lead to makes every follower read the partition anew.
+    private static Task<bool> RepairAsync(RedisLink link, int partition, long version, long count, CancellationToken cancellation) =>
+        link.WriteAsync(
+            partition,
+            async db =>
+            {
+                await db.KeyDeleteAsync(Keys.Feed(partition));
+                await db.HashSetAsync(Keys.Meta(partition), [new("v", version), new("n", count)]);
+                return true;
+            },
+            cancellation);
+}

@@ -1,0 +1,77 @@
+using Lookup.Redis.Following;
+using Lookup.Redis.Topology;
+
+namespace Lookup.Redis.Reading;
+
+/// <summary>
+/// Reads batches, each part from the server that has it. Where a server says that another one has it, it is asked anew
+/// who does, and the part is read once more within the time of a read.
+/// </summary>
+internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys, LostFacts losses) : IDisposable
+{
+    private readonly PerServer<ServerPool> _pools = Pools(link, partitions, fences, keys);
+
+    internal async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
+    {
+        batch.Begin(partitions.Count);
+        cancellation.ThrowIfCancellationRequested();
+        if (batch.Count == 0)
+            return;
+        await ReadTwiceAsync(batch, cancellation);
+        await losses.FindAsync(batch, cancellation);
+    }
+
+    public void Dispose() => _pools.Dispose();
+
+    private async Task ReadTwiceAsync(ReadBatch batch, CancellationToken cancellation)
+    {
+        var begin = link.Clock.GetTimestamp();
+        await ReadOnceAsync(batch, Concerned(batch, static _ => true), cancellation);
+        if (Concerned(batch, static fault => fault is { MayBeElsewhere: true }).Length == 0)
+            return;
+        var finding = link.FindAgainAsync();
+        var again = Concerned(batch, static fault => fault is { IsElsewhere: true });
+        var left = TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs) - link.Clock.GetElapsedTime(begin);
+        if (again.Length == 0 || left <= TimeSpan.Zero)
+            return;
+        await finding.WaitAsync(left, link.Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellation.ThrowIfCancellationRequested();
+        batch.Begin(again);
+        await ReadOnceAsync(batch, again, cancellation);
+    }
+
+    private int[] Concerned(ReadBatch batch, Predicate<StoreUnavailableException?> isSo)
+    {
+        var count = 0;
+        Span<int> found = stackalloc int[partitions.Count];
+        for (var p = 0; p < partitions.Count; p++)
+        {
+            foreach (var item in batch.Items(p))
+            {
+                if (!isSo(batch.FaultOrNull(item)))
+                    continue;
+                found[count++] = p;
+                break;
+            }
+        }
+
+        return found[..count].ToArray();
+    }
+
+    private Task ReadOnceAsync(ReadBatch batch, int[] concerned, CancellationToken cancellation)
+    {
+        var first = link.TryOf(concerned[0]);
+        if (first is not null && Array.TrueForAll(concerned, p => link.TryOf(p) == first))
+            return _pools.Of(first).ReadAsync(batch, concerned, cancellation);
+        return Task.WhenAll(concerned.GroupBy(link.TryOf).Select(group =>
+        {
+            if (group.Key is not null)
+                return _pools.Of(group.Key).ReadAsync(batch, [.. group], cancellation);
+            batch.SetFaultOfTheRest([.. group], RedisFaults.NoServer());
+            return Task.CompletedTask;
+        }));
+    }
+
+    private static PerServer<ServerPool> Pools(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys) =>
+        new(server => new ServerPool(link, server, partitions, fences, keys));
+}

@@ -1,0 +1,33 @@
+namespace Lookup.Redis.Reading;
+
+/// <summary>Goes through a batch in pieces of one partition each, the same way for the one who sends and the one who reads.</summary>
+internal struct ChunkCursor(int[] partitions)
+{
+    /// <summary>Most items of a piece. Each piece must be answered within the limit for a read.</summary>
+    internal const int MaxItems = 512;
+
+    private int _next;
+    private int _at = -1;
+
+    internal readonly int Partition => partitions[_at];
+
+    internal int First { get; private set; }
+
+    internal int Count { get; private set; }
+
+    internal bool MoveNext(ReadBatch batch)
+    {
+        while (_at < 0 || _next == batch.Items(Partition).Length)
+        {
+            if (_at + 1 >= partitions.Length)
+                return false;
+            _at++;
+            _next = 0;
+        }
+
+        First = _next;
+        Count = Math.Min(MaxItems, batch.Items(Partition).Length - First);
+        _next += Count;
+        return true;
+    }
+}

@@ -1,0 +1,78 @@
+using Lookup.Core.Filters;
+using Lookup.Redis.Following;
+using Lookup.Redis.Topology;
+
+namespace Lookup.Redis.Reading;
+
+/// <summary>
+/// Looks again where the store has nothing of a fact that it should have, as far as this process knows: by the number's bucket
+/// and its count, see BucketCounts.cs.
+/// </summary>
+internal sealed class LostFacts(RedisLink link, PartitionStates partitions, StoreKeys keys)
+{
+    private IKnownFacts? _known;
+
+    internal void Expect(IKnownFacts known) => Volatile.Write(ref _known, known);
+
+    /// <summary>Makes a fault of what was read of a partition that lost facts. Ends at once where nothing is missed.</summary>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    internal ValueTask FindAsync(ReadBatch batch, CancellationToken cancellation)
+    {
+        if (Volatile.Read(ref _known) is not { } known)
+            return ValueTask.CompletedTask;
+        Dictionary<int, HashSet<int>>? missed = null;
+        for (var item = 0; item < batch.Count; item++)
+        {
+            if (batch.HasFault(item) || !Misses(batch, item, known))
+                continue;
+            missed ??= [];
+            var partition = batch.Position(item).Partition;
+            if (!missed.TryGetValue(partition, out var buckets))
+                missed.Add(partition, buckets = []);
+            buckets.Add(batch.Key(item).Bucket);
+        }
+
+        return missed is null ? ValueTask.CompletedTask : new ValueTask(CompareAsync(batch, missed, cancellation));
+    }
+
+    private static bool Misses(ReadBatch batch, int item, IKnownFacts known)
+    {
+        var ids = batch.Ids(item);
+        var absent = 0u;
+        for (var i = 0; i < ids.Length; i++)
+        {
+            if (!batch.Value(item, i).IsNull)
+                continue;
+            if (ids.Length > BlockFilter.MaxProbes)
+                return true;
+            absent |= 1u << i;
+        }
+
+        return absent != 0 && (known.MayHold(batch.Position(item).Partition, batch.Key(item), ids) & absent) != 0;
+    }
+
+    private Task CompareAsync(ReadBatch batch, Dictionary<int, HashSet<int>> missed, CancellationToken cancellation) =>
+        Task.WhenAll(missed.Select(async pair =>
+        {
+            var (partition, buckets) = pair;
+            StoreUnavailableException fault;
+            try
+            {
+                if (await new BucketCounts(link, partitions, keys, partition).FindLossAsync(buckets, cancellation) < 0)
+                    return;
+                fault = partitions.Damage(partition, RedisFaults.BucketLost(partition));
+            }
+            catch (StoreUnavailableException e)
+            {
+                fault = e;
+            }
+
+            lock (batch.Gate)
+            {
+                foreach (var item in batch.Items(partition))
+                {
+                    batch.SetFault(item, fault);
+                }
+            }
+        }));
+}

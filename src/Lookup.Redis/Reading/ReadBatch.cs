@@ -1,0 +1,281 @@
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Redis.Store;
+
+namespace Lookup.Redis.Reading;
+
+/// <summary>
+/// Timelines of many numbers, to be read in one go by <see cref="IFactStore.ReadAsync(ReadBatch, CancellationToken)"/>.
+/// Reused from batch to batch it allocates nothing per number once warm. Not thread-safe.
+/// </summary>
+public sealed class ReadBatch
+{
+    /// <summary>Most numbers.</summary>
+    public const int MaxItems = 8_192;
+
+    /// <summary>Most timelines of one number.</summary>
+    public const int MaxIds = 256;
+
+    /// <summary>Most timelines of all numbers together.</summary>
+    public const int MaxValues = 32 * MaxItems;
+
+    // A batch that once needed more gives it back.
+    private const int KeptBytes = 8 * 1024 * 1024;
+
+    private const int None = -1;
+
+    private NumberKey[] _keys = new NumberKey[64];
+    private int[] _ends = new int[64];
+    private FactId[] _ids = new FactId[256];
+    private (int Start, int Length)[] _values = new (int, int)[256];
+    private byte[] _bytes = new byte[4_096];
+
+    // Of the last read; an item that has neither an answer nor a fault was not read.
+    private int[] _partitions = new int[64];
+    private ulong[] _versions = new ulong[64];
+    private long[] _asOf = new long[64];
+    private bool[] _answered = new bool[64];
+    private StoreUnavailableException?[] _faults = new StoreUnavailableException?[64];
+    private int[] _order = new int[64];
+    private int[] _groups = [];
+
+    /// <summary>Numbers in the batch.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Timelines of all numbers together.</summary>
+    public int ValueCount => Count == 0 ? 0 : _ends[Count - 1];
+
+    /// <summary>Empties the batch; values handed out before are valid no longer.</summary>
+    public void Clear()
+    {
+        Array.Clear(_faults, 0, Count);
+        Array.Clear(_answered, 0, Count);
+        Count = 0;
+        Used = 0;
+        if (_bytes.Length > KeptBytes)
+            _bytes = new byte[KeptBytes];
+    }
+
+    /// <summary>Adds a number.</summary>
+    /// <param name="key">The number; it may be there already.</param>
+    /// <param name="ids">Its timelines to read, up to <see cref="MaxIds"/>; none tells only the position.</param>
+    /// <returns>Index of the item, from 0 upwards.</returns>
+    /// <exception cref="InvalidOperationException">The batch is full.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">More than <see cref="MaxIds"/>.</exception>
+    public int Add(in NumberKey key, ReadOnlySpan<FactId> ids)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, MaxIds, nameof(ids));
+        var first = ValueCount;
+        var end = first + ids.Length;
+        if (Count == MaxItems || end > MaxValues)
+            throw new InvalidOperationException($"A batch takes {MaxItems} numbers and {MaxValues} timelines.");
+        if (Count == _keys.Length)
+            GrowItems();
+        while (end > _ids.Length)
+        {
+            Array.Resize(ref _ids, _ids.Length * 2);
+            Array.Resize(ref _values, _ids.Length);
+        }
+
+        ids.CopyTo(_ids.AsSpan(first));
+        _keys[Count] = key;
+        _ends[Count] = end;
+        _answered[Count] = false;
+        _faults[Count] = null;
+        return Count++;
+    }
+
+    /// <summary>The number of an item.</summary>
+    public NumberKey Key(int item) => _keys[item];
+
+    /// <summary>The timelines of an item; valid until the batch is emptied.</summary>
+    public ReadOnlySpan<FactId> Ids(int item) => _ids.AsSpan(First(item).._ends[item]);
+
+    /// <summary>What the store has of a timeline; valid until the batch is read again or emptied.</summary>
+    /// <param name="item">Index of the item.</param>
+    /// <param name="index">Index of the timeline among the ids of the item.</param>
+    /// <exception cref="InvalidOperationException">The item was not answered: it is not known what the store has.</exception>
+    public StoredValue Value(int item, int index)
+    {
+        CheckAnswered(item);
+        var first = First(item);
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, _ends[item] - first);
+        var (start, length) = _values[first + index];
+        return length == None ? default : new StoredValue(_bytes, start, length);
+    }
+
+    /// <summary>Why the store could not answer for an item; null where it has.</summary>
+    /// <exception cref="InvalidOperationException">The item was not read yet.</exception>
+    public StoreUnavailableException? Fault(int item)
+    {
+        if (_faults[Checked(item)] is { } fault)
+            return fault;
+        CheckAnswered(item);
+        return null;
+    }
+
+    /// <summary>What the values of an item are at least as new as.</summary>
+    /// <exception cref="InvalidOperationException">The item was not answered.</exception>
+    public (int Partition, ulong Version) Position(int item)
+    {
+        CheckAnswered(item);
+        return (_partitions[item], _versions[item]);
+    }
+
+    /// <summary>See <see cref="StoreRead.AsOf"/>.</summary>
+    /// <exception cref="InvalidOperationException">The item was not answered.</exception>
+    public long AsOf(int item)
+    {
+        CheckAnswered(item);
+        return _asOf[item];
+    }
+
+    /// <summary>What was read of an item, in arrays of its own.</summary>
+    /// <exception cref="InvalidOperationException">The item was not answered.</exception>
+    internal StoreRead Take(int item)
+    {
+        CheckAnswered(item);
+        var first = First(item);
+        var values = new byte[_ends[item] - first][];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var (start, length) = _values[first + i];
+            if (length != None)
+                values[i] = _bytes.AsSpan(start, length).ToArray();
+        }
+
+        return new StoreRead(values, _partitions[item], _versions[item], _asOf[item]);
+    }
+
+    /// <summary>Begins a read: forgets earlier answers and groups the items by partition.</summary>
+    internal void Begin(int partitions)
+    {
+        Used = 0;
+        if (_groups.Length != partitions + 1)
+            _groups = new int[partitions + 1];
+        Array.Clear(_groups);
+        for (var item = 0; item < Count; item++)
+        {
+            var partition = _keys[item].Partition(partitions);
+            _partitions[item] = partition;
+            _groups[partition + 1]++;
+            _answered[item] = false;
+            _faults[item] = null;
+        }
+
+        for (var p = 1; p <= partitions; p++)
+        {
+            _groups[p] += _groups[p - 1];
+        }
+
+        // Each group is filled from its end, so that its begin is where the next one's end was.
+        for (var item = Count - 1; item >= 0; item--)
+        {
+            _order[--_groups[_partitions[item] + 1]] = item;
+        }
+
+        for (var p = 0; p < partitions; p++)
+        {
+            _groups[p] = _groups[p + 1];
+        }
+
+        _groups[partitions] = Count;
+    }
+
+    /// <summary>Begins to read some partitions again: forgets what was answered for their items.</summary>
+    internal void Begin(ReadOnlySpan<int> partitions)
+    {
+        foreach (var p in partitions)
+        {
+            foreach (var item in Items(p))
+            {
+                _answered[item] = false;
+                _faults[item] = null;
+            }
+        }
+    }
+
+    /// <summary>Taken by those who set values while others may.</summary>
+    internal Lock Gate { get; } = new();
+
+    /// <summary>The items of a partition, in the order in which they were added.</summary>
+    internal ReadOnlySpan<int> Items(int partition) => _order.AsSpan(_groups[partition].._groups[partition + 1]);
+
+    /// <summary>Bytes of the values taken so far; set back, the last ones are forgotten.</summary>
+    internal int Used { get; set; }
+
+    internal void SetAbsent(int item, int index) => _values[First(item) + index] = (0, None);
+
+    /// <summary>Takes a copy of a value.</summary>
+    internal void SetValue(int item, int index, ReadOnlySpan<byte> value)
+    {
+        // No timeline is that long; an empty one cannot be read either, and is not absent.
+        if (value.Length > Timeline.MaxSize)
+            value = default;
+        if (value.Length > _bytes.Length - Used)
+            Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, Used + value.Length));
+        value.CopyTo(_bytes.AsSpan(Used));
+        _values[First(item) + index] = (Used, value.Length);
+        Used += value.Length;
+    }
+
+    /// <summary>Every value of the item is set, and the store was the right one before and behind them.</summary>
+    internal void SetAnswered(int item, ulong version, long asOf)
+    {
+        _versions[item] = version;
+        _asOf[item] = asOf;
+        _answered[item] = true;
+    }
+
+    internal bool HasFault(int item) => _faults[item] is not null;
+
+    internal StoreUnavailableException? FaultOrNull(int item) => _faults[item];
+
+    internal void SetFault(int item, StoreUnavailableException fault)
+    {
+        _answered[item] = false;
+        _faults[item] = fault;
+    }
+
+    /// <summary>Gives a fault to every item of some partitions that was not answered and has none.</summary>
+    internal void SetFaultOfTheRest(ReadOnlySpan<int> partitions, StoreUnavailableException fault)
+    {
+        foreach (var p in partitions)
+        {
+            foreach (var item in Items(p))
+            {
+                if (!_answered[item])
+                    _faults[item] ??= fault;
+            }
+        }
+    }
+
+    private int First(int item) => item == 0 ? 0 : _ends[item - 1];
+
+    private int Checked(int item)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(item);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(item, Count);
+        return item;
+    }
+
+    private void CheckAnswered(int item)
+    {
+        if (!_answered[Checked(item)])
+            throw new InvalidOperationException("The store has not answered for this item.", _faults[item]);
+    }
+
+    private void GrowItems()
+    {
+        var size = _keys.Length * 2;
+        Array.Resize(ref _keys, size);
+        Array.Resize(ref _ends, size);
+        Array.Resize(ref _partitions, size);
+        Array.Resize(ref _versions, size);
+        Array.Resize(ref _asOf, size);
+        Array.Resize(ref _answered, size);
+        Array.Resize(ref _faults, size);
+        Array.Resize(ref _order, size);
+    }
+}

@@ -1,0 +1,196 @@
+// For: knowing organisations, registers, credentials and grants as of now at the cost of one small read.
+//
+// Each change moves the version of the registry in the manifest. A version alone proves nothing: a registry that was restored
+// from an older copy, and changed since, reaches the same number with other content. So each version has a random mark, of which
+// the manifest keeps the newest. What this process read is reused only while version and mark are the same. The last version
+// that it saw must be among those that lead to the present one, with the same mark; otherwise a change is lost, perhaps a
+// revocation, and the whole store is refused as rolled back. The content must also match the sum in the manifest, so a hash
+// that was restored or edited alone is not believed.
+using System.Globalization;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Following;
+using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Registers;
+
+/// <summary>Organisations, register snapshots, credentials and grants, in the slot of the manifest.</summary>
+internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, Fences fences, RedisValue epoch, StoreKeys keys)
+{
+    // Rounds of a read that changes overtake.
+    private const int MaxRounds = 8;
+
+    private static readonly RedisValue[] ManifestFields = ["epoch", "registry", "state", "keys", RegistryStamp.Field];
+    private Known? _last;
+    private RegistryPosition _confirmed = new(0, null);
+    private StoreUnavailableException? _damage;
+
+    internal async Task<Registry> ReadAsync(CancellationToken cancellation)
+    {
+        // Everything that the answer must not be older than is taken before the question is sent.
+        partitions.ThrowIfRolledBack();
+        var last = Volatile.Read(ref _last);
+        var confirmed = Volatile.Read(ref _confirmed);
+        var stage = keys.Current.Stage;
+        var begin = link.Clock.GetTimestamp();
+        var history = fences.IsOn ? await fences.RaiseAsync(link.Of(Keys.Shared), [Keys.Shared], cancellation) : "";
+        // A fail-over may take back what was read but had reached no replica.
+        if (last?.History != history)
+            last = null;
+        var stamp = await ReadManifestAsync(begin, last?.Position, confirmed, stage, cancellation);
+        if (last is not null && stamp.Is(last.Position))
+            return last.Registry;
+        for (var round = 0; round < MaxRounds; round++)
+        {
+            if (await TryReadAllAsync(stamp.Position, history, cancellation) is { } registry)
+                return registry;
+        }
+
+        throw RedisFaults.Timeout();
+    }
+
+    /// <summary>Throws if the last read found a registry that does not match its sum.</summary>
+    internal void ThrowIfDamaged()
+    {
+        if (Volatile.Read(ref _damage) is { } damage)
+            throw new StoreUnavailableException(damage.Fault, damage.Message);
+    }
+
+    internal Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
+        SetAsync(Keys.Organisations, organisation.Name, StoredOrganisationFormat.Write(organisation), cancellation);
+
+    internal Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
+        SetAsync(Keys.Snapshots, Snapshot(register, date), "1", cancellation);
+
+    internal Task RemoveSnapshotAsync(string register, long date, CancellationToken cancellation) =>
+        SetAsync(Keys.Snapshots, Snapshot(register, date), "", cancellation);
+
+    private static string Snapshot(string register, long date) => string.Create(CultureInfo.InvariantCulture, $"{register}|{date}");
+
+    private Task SetAsync(RedisKey hash, string field, string value, CancellationToken cancellation) =>
+        SetAsync(link, epoch, hash, field, value, cancellation);
+
+    /// <summary>Sets one field of a hash of the registry; empty removes it.</summary>
+    internal static async Task SetAsync(
+        RedisLink link, RedisValue epoch, RedisKey hash, string field, string value, CancellationToken cancellation) =>
+        RedisNames.CheckEpoch(await link.ScriptAsync(
+            Keys.Shared,
+            Script.Registry,
+            [Keys.Manifest, hash, .. RegistryStamp.Hashes],
+            [epoch, field, value, RegistryStamp.NewMark()],
+            cancellation));
+
+    /// <summary>
+    /// After a server without atomic recovery of scripts came up: drops a stamp that does not match the content, because a
+    /// change was cut off before it was acknowledged. The next change computes it again.
+    /// </summary>
+    internal static async Task RecoverAsync(RedisLink link, CancellationToken cancellation)
+    {
+        var manifest = await link.WriteAsync(
+            Keys.Shared, db => db.HashGetAsync(Keys.Manifest, ["registry", RegistryStamp.Field], CommandFlags.DemandMaster), cancellation);
+        var hashes = await link.WriteAsync(
+            Keys.Shared, db => Task.WhenAll(RegistryStamp.Hashes.Select(hash => db.HashGetAllAsync(hash, CommandFlags.DemandMaster))), cancellation);
+        if (RegistryStamp.Read(manifest[0], manifest[1]).Sum is { } sum && sum != RegistryStamp.SumOf(hashes))
+            await link.WriteAsync(Keys.Shared, db => db.HashDeleteAsync(Keys.Manifest, RegistryStamp.Field), cancellation);
+    }
+
+    private async Task<RegistryStamp> ReadManifestAsync(
+        long begin, RegistryPosition? last, RegistryPosition confirmed, KeyStage stage, CancellationToken cancellation)
+    {
+        Task<RedisValue>? stamps = null;
+        var manifest = await link.ReadAsync(
+            Keys.Shared,
+            async db =>
+            {
+                stamps = fences.IsOn ? db.HashGetAsync(Keys.Manifest, fences.Field, CommandFlags.DemandMaster) : null;
+                var manifest = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
+                await (stamps ?? Task.CompletedTask);
+                return await manifest;
+            },
+            cancellation);
+        var proof = stamps is null ? default : fences.Of(Keys.Shared, await stamps);
+        if (stamps is not null && proof.AsOf < begin)
+            throw StoreUnavailableException.Unconfirmed();
+        var read = Check(manifest, stage);
+        // Replicas have the version at the fence.
+        if (read.Version < proof.Version || (last is not null && !read.Follows(last)) || !read.Follows(confirmed))
+            throw partitions.RollBack();
+        if (stamps is not null)
+            Confirm(new RegistryPosition(proof.Version, read.MarkOf(proof.Version)));
+        return read;
+    }
+
+    private void Confirm(RegistryPosition position)
+    {
+        var confirmed = Volatile.Read(ref _confirmed);
+        while (position.Version > confirmed.Version)
+        {
+            var before = Interlocked.CompareExchange(ref _confirmed, position, confirmed);
+            if (before == confirmed)
+                return;
+            confirmed = before;
+        }
+    }
+
+    // Null if it changed while it was read.
+    private async Task<Registry?> TryReadAllAsync(RegistryPosition floor, string history, CancellationToken cancellation)
+    {
+        var stage = keys.Current.Stage;
+        Task<RedisValue[]>? before = null;
+        Task<HashEntry[]>[]? reads = null;
+        var behind = await link.ReadAsync(
+            Keys.Shared,
+            async db =>
+            {
+                before = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
+                reads = [.. RegistryStamp.Hashes.Select(hash => db.HashGetAllAsync(hash, CommandFlags.DemandMaster))];
+                var behind = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
+                await before;
+                await Task.WhenAll(reads);
+                return await behind;
+            },
+            cancellation);
+        var stamp = Check(await before!, stage);
+        if (!stamp.Follows(floor))
+            throw partitions.RollBack();
+        if (Check(behind, stage) != stamp)
+            return null;
+        var hashes = reads!.Select(read => read.Result).ToArray();
+        if (stamp.Sum is { } sum && sum != RegistryStamp.SumOf(hashes))
+        {
+            var damage = RedisFaults.Registry();
+            Volatile.Write(ref _damage, damage);
+            throw damage;
+        }
+
+        Volatile.Write(ref _damage, null);
+        var registry = new Registry(
+            stamp.Version,
+            [.. hashes[0].Select(entry => StoredOrganisationFormat.Read((string)entry.Name!, (string)entry.Value!))],
+            hashes[1]
+                .Select(entry => ((string)entry.Name!).Split('|'))
+                .GroupBy(parts => parts[0], StringComparer.Ordinal)
+                .ToDictionary(
+                    group => group.Key,
+                    group => group.Select(parts => long.Parse(parts[1], CultureInfo.InvariantCulture)).Order().ToArray(),
+                    StringComparer.Ordinal),
+            [.. hashes[2].Select(RedisAccess.Credential)],
+            [.. hashes[3].Select(RedisAccess.Grant)]);
+        Volatile.Write(ref _last, new Known(registry, stamp.Position, history));
+        return registry;
+    }
+
+    private RegistryStamp Check(RedisValue[] manifest, KeyStage known)
+    {
+        if (manifest[0] != epoch)
+            throw RedisFaults.Epoch(manifest[0]);
+        if (manifest[2] != StoreManifestFormat.Ready)
+            throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
+        keys.Follow(KeyStage.Parse(manifest[3], known.Key), known.Number);
+        return RegistryStamp.Read(manifest[1], manifest[4]);
+    }
+
+    // Another history may give the same version to something else.
+    private sealed record Known(Registry Registry, RegistryPosition Position, string History);
+}

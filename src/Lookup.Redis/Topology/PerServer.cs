@@ -1,0 +1,45 @@
+namespace Lookup.Redis.Topology;
+
+/// <summary>
+/// One of something for each server, made when it is first needed. Those of servers that were left are disposed of.
+/// Thread-safe.
+/// </summary>
+/// <param name="make">Makes one.</param>
+internal sealed class PerServer<T>(Func<ServerLink, T> make) : IDisposable
+    where T : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ServerLink, T> _all = [];
+    private bool _isDisposed;
+
+    /// <exception cref="StoreUnavailableException">It was disposed of.</exception>
+    internal T Of(ServerLink server)
+    {
+        lock (_lock)
+        {
+            if (_isDisposed)
+                throw RedisFaults.NoServer();
+            if (_all.TryGetValue(server, out var known))
+                return known;
+            foreach (var (left, old) in _all.Where(one => one.Key.IsClosed).ToList())
+            {
+                _all.Remove(left);
+                old.Dispose();
+            }
+
+            return _all[server] = make(server);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isDisposed = true;
+            foreach (var one in _all.Values)
+            {
+                one.Dispose();
+            }
+        }
+    }
+}

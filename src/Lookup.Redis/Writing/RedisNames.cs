@@ -1,0 +1,183 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Lookup.Core.Facts;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Topology;
+using StackExchange.Redis;
+
+namespace Lookup.Redis.Writing;
+
+/// <summary>Names behind scopes, and numbers of sources. Both only ever grow, so what was read once stays true.</summary>
+internal sealed class RedisNames(RedisLink link, RedisValue epoch)
+{
+    /// <summary>Names or sources kept in this process; beyond it the memory starts anew.</summary>
+    private const int MaxKnown = 100_000;
+
+    private readonly ConcurrentDictionary<ulong, string> _names = new();
+    private readonly ConcurrentDictionary<StoredSource, uint> _ids = new();
+    private readonly ConcurrentDictionary<uint, StoredSource> _sources = new();
+
+    /// <summary>Registers the names of facts, and refuses facts whose scope has another name.</summary>
+    internal async Task RegisterAsync(IReadOnlyList<StoredFact> facts, WriteOutcome[] outcomes, CancellationToken cancellation)
+    {
+        // Not looked up again below: the memory may start anew meanwhile.
+        var names = new Dictionary<ulong, string>();
+        var unknown = new Dictionary<ulong, string>();
+        for (var i = 0; i < facts.Count; i++)
+        {
+            var scope = facts[i].Id.Scope;
+            if (scope == Scope.All || names.ContainsKey(scope) || unknown.ContainsKey(scope))
+                continue;
+            if (_names.TryGetValue(scope, out var known))
+                names.Add(scope, known);
+            else
+                unknown.Add(scope, facts[i].ScopeName);
+        }
+
+        if (unknown.Count > 0)
+            await RegisterAsync(unknown, names, cancellation);
+
+        for (var i = 0; i < facts.Count; i++)
+        {
+            var scope = facts[i].Id.Scope;
+            if (scope != Scope.All && names[scope] != facts[i].ScopeName)
+                outcomes[i] = WriteOutcome.NameCollision;
+        }
+    }
+
+    /// <summary>Registers a name, and gives the one that its scope has.</summary>
+    internal async Task<string> ClaimAsync(string name, CancellationToken cancellation)
+    {
+        var scope = Scope.Of(name);
+        var names = new Dictionary<ulong, string>();
+        await RegisterAsync(new Dictionary<ulong, string> { [scope] = name }, names, cancellation);
+        return names[scope];
+    }
+
+    internal async ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation)
+    {
+        if (scope == Scope.All)
+            return Scope.AllName;
+        if (_names.TryGetValue(scope, out var known))
+            return known;
+        var name = await GlobalAsync(db => db.HashGetAsync(Keys.Names, Field(scope), CommandFlags.DemandMaster), cancellation);
+        if (name.IsNull)
+            return null;
+        Keep(_names, scope, (string)name!);
+        return name;
+    }
+
+    /// <exception cref="TooManySourcesException">The budget is used up; known sources have their number all the same.</exception>
+    internal async ValueTask<uint> SourceIdAsync(
+        string source, string actor, string importId, SourceBudget? budget, CancellationToken cancellation)
+    {
+        var key = new StoredSource(source, actor, importId);
+        if (_ids.TryGetValue(key, out var known))
+            return known;
+        var isImport = importId.Length > 0;
+        var answer = await link.ScriptAsync(
+            Keys.Shared,
+            Script.Source,
+            [Keys.Manifest, Keys.Sources, Keys.SourceIds, Keys.ImportSources(importId), Keys.NewSources(link.Clock.GetUtcNow())],
+            [epoch, SourceText.Write(key), isImport ? "" : SourceText.WriteOld(key), isImport ? 1 : 0, budget?.Credential ?? "", budget?.MaxPerDay ?? 0],
+            cancellation);
+        CheckEpoch(answer);
+        if ((int)answer[0] == Script.NoneLeft)
+            throw new TooManySourcesException(budget!);
+        var id = uint.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
+        Keep(_ids, key, id);
+        return id;
+    }
+
+    internal async ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation)
+    {
+        if (_sources.TryGetValue(id, out var known))
+            return known;
+        var text = (string?)await GlobalAsync(
+            db => db.HashGetAsync(Keys.SourceIds, id, CommandFlags.DemandMaster), cancellation);
+        if (text is null)
+            return null;
+        SourceText.TryRead(id, text, out var source);
+        Keep(_sources, id, source);
+        return source;
+    }
+
+    /// <summary>The numbers of all sources of an import.</summary>
+    /// <exception cref="ImportException">There is a source that cannot be read, and may be the import's.</exception>
+    internal async Task<IReadOnlySet<uint>> SourcesOfAsync(StoredImport import, CancellationToken cancellation)
+    {
+        var sources = new HashSet<uint>();
+        await foreach (var ids in CursorScan.ReadAsync(link, epoch, "SSCAN", Keys.ImportSources(import.Id), cancellation))
+        {
+            sources.UnionWith(ids.Select(id => (uint)id));
+        }
+
+        if (!import.ListsSources)
+            await AddUnlistedAsync(import.Id, sources, cancellation);
+        return sources;
+    }
+
+    // An earlier version worked on it, which lists no sources: all sources of the store are read.
+    private async Task AddUnlistedAsync(string importId, HashSet<uint> sources, CancellationToken cancellation)
+    {
+        await foreach (var entries in CursorScan.ReadAsync(link, epoch, "HSCAN", Keys.SourceIds, cancellation))
+        {
+            for (var i = 0; i < entries.Length; i += 2)
+            {
+                var (id, text) = ((uint)entries[i], (string)entries[i + 1]!);
+                if (SourceText.TryRead(id, text, out var source))
+                {
+                    if (source.ImportId == importId)
+                        sources.Add(id);
+                }
+                else if (text.Contains(importId, StringComparison.Ordinal))
+                {
+                    throw new ImportException(
+                        $"Source {id} of the store may or may not belong to the import {importId}: an earlier version stored it ambiguously. Nothing was reverted; see \"Undoing an import\" in docs/guide/import.md.");
+                }
+            }
+        }
+    }
+
+    internal static void CheckEpoch(RedisResult[] answer)
+    {
+        if ((int)answer[0] == Script.OtherEpoch)
+            throw RedisFaults.Epoch(answer.Length > 1 ? (RedisValue)answer[1] : RedisValue.Null);
+    }
+
+    private async Task RegisterAsync(
+        Dictionary<ulong, string> unknown, Dictionary<ulong, string> names, CancellationToken cancellation)
+    {
+        foreach (var chunk in unknown.Chunk(RedisWriter.MaxBatch))
+        {
+            var arguments = new List<RedisValue> { epoch };
+            foreach (var (scope, name) in chunk)
+            {
+                arguments.Add(Field(scope));
+                arguments.Add(name);
+            }
+
+            var answer = await link.ScriptAsync(Keys.Shared, Script.Names, [Keys.Manifest, Keys.Names], [.. arguments], cancellation);
+            CheckEpoch(answer);
+            for (var i = 0; i < chunk.Length; i++)
+            {
+                var name = (string)answer[i + 1]!;
+                names.Add(chunk[i].Key, name);
+                Keep(_names, chunk[i].Key, name);
+            }
+        }
+    }
+
+    private Task<T> GlobalAsync<T>(Func<IDatabase, Task<T>> read, CancellationToken cancellation) =>
+        link.GlobalAsync(epoch, read, patient: false, cancellation);
+
+    private static RedisValue Field(ulong scope) => scope.ToString("x12", CultureInfo.InvariantCulture);
+
+    private static void Keep<TKey, TValue>(ConcurrentDictionary<TKey, TValue> known, TKey key, TValue value)
+        where TKey : notnull
+    {
+        if (known.Count >= MaxKnown)
+            known.Clear();
+        known[key] = value;
+    }
+}

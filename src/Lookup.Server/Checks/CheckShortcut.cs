@@ -1,0 +1,206 @@
+// For: single checks at the speed of HTTP/2 itself.
+//
+// Most checks are decided in less time than a gRPC library takes to find the method, run its interceptors and make its
+// call's objects. A request in the plain form that every client sends is answered here if the answer is OK. Whatever is
+// compressed, long or faulty, or writes too, is left as it came to the endpoint behind this one, which reads it again; and where the store
+// cannot answer, that endpoint is told so and makes the error of it. So nothing but that one answer is made here.
+//
+// The frame is one byte for "not compressed" and the length in four bytes, big-endian; the status is a trailer.
+// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Runtime.ExceptionServices;
+using Google.Protobuf;
+using Lookup.Core.Access;
+using Lookup.Core.Facts;
+using Lookup.Server.Access;
+using Lookup.Server.Errors;
+using Lookup.Server.Reading;
+using Lookup.Server.Store;
+using Lookup.Server.Telemetry;
+using Microsoft.AspNetCore.Http;
+
+namespace Lookup.Server.Checks;
+
+/// <summary>Answers plain calls of Check.</summary>
+internal sealed class CheckShortcut(
+    RequestDelegate next, SingleChecks checks, FactReader reader, AccessControl access, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock)
+{
+    private const string Method = "/lookup.v1.LookupService/Check";
+    private const string ContentType = "application/grpc";
+    private const int FrameHead = 5;
+
+    // Longer than any check that says just what it has to.
+    private const int MaxLength = 1_024;
+
+    private const int MaxTimeoutDigits = 8;
+
+    public Task InvokeAsync(HttpContext context) => IsPlain(context.Request) ? AnswerAsync(context) : next(context);
+
+    /// <summary>Throws what kept a check from being answered here.</summary>
+    internal static void ThrowIfFailed(HttpContext context) => context.Features.Get<Failure>()?.Why.Throw();
+
+    private static bool IsPlain(HttpRequest request) =>
+        request.Path.Value == Method
+        && request.ContentType == ContentType
+        && request.Protocol == HttpProtocol.Http2
+        && HttpMethods.IsPost(request.Method)
+        && request.Headers.GrpcEncoding.Count == 0;
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        var begin = clock.GetTimestamp();
+        var body = context.Request.BodyReader;
+        var read = await body.ReadAsync();
+        while (!read.IsCompleted && read.Buffer.Length <= MaxLength)
+        {
+            body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            read = await body.ReadAsync();
+        }
+
+        var request = read.IsCompleted ? TryParse(read.Buffer) : null;
+        if (request is null or { Reserve: not null } || await TryAnswerAsync(request, context, begin) is not { } answer || !TryWrite(context, answer))
+        {
+            body.AdvanceTo(read.Buffer.Start);
+            await next(context);
+            return;
+        }
+
+        body.AdvanceTo(read.Buffer.End);
+        metrics.Answered(Method, clock.GetElapsedTime(begin));
+    }
+
+    private ValueTask<V1.CheckResponse?> TryAnswerAsync(V1.CheckRequest request, HttpContext context, long begin)
+    {
+        try
+        {
+            List<FieldFault>? faults = null;
+            var asked = checks.Read(request, context, ref faults);
+            if (faults is not null || !MayAsk(context, asked))
+            {
+                return default;
+            }
+
+            return checks.TryAnswer(request, asked, out var begun) is { } answer
+                ? new(answer)
+                : new(TryReadAsync(request, asked, begun, context, begin));
+        }
+        catch (Exception e)
+        {
+            Fail(context, e);
+            return default;
+        }
+    }
+
+    // What is missing is told by the endpoint.
+    private bool MayAsk(HttpContext context, in NumberQuestion asked)
+    {
+        if (!access.IsOn)
+        {
+            return true;
+        }
+
+        var caller = access.CallerOf(context);
+        access.Note(caller, asked.Number.Value);
+        return caller.Has(Roles.Check) && caller.May(asked.Asked.Organisation, asked.At);
+    }
+
+    private async Task<V1.CheckResponse?> TryReadAsync(
+        V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, HttpContext context, long begin)
+    {
+        var limit = TimeSpan.FromMilliseconds(options.StoreReadLimitMs);
+        if (!TryTimeout(context.Request.Headers.GrpcTimeout, out var timeout))
+        {
+            return null;
+        }
+
+        using var call = new StoreCall(timeout ?? limit, context.RequestAborted);
+        try
+        {
+            return checks.Answer(request, asked, await reader.ReadAsync(asked, begun, call));
+        }
+        catch (Exception e)
+        {
+            // A timer may fire a little early.
+            var isLate = timeout is { } deadline && (call.Expired || clock.GetElapsedTime(begin) >= deadline);
+            Fail(context, isLate ? Refusals.DeadlineOver() : e);
+            return null;
+        }
+    }
+
+    private static void Fail(HttpContext context, Exception why) => context.Features.Set(new Failure(ExceptionDispatchInfo.Capture(why)));
+
+    private static bool TryTimeout(string? text, out TimeSpan? timeout)
+    {
+        timeout = null;
+        if (string.IsNullOrEmpty(text))
+        {
+            return true;
+        }
+
+        var digits = text.AsSpan(0, text.Length - 1);
+        if (digits.Length > MaxTimeoutDigits || !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var value))
+        {
+            return false;
+        }
+
+        timeout = text[^1] switch
+        {
+            'n' => TimeSpan.FromTicks(value / TimeSpan.NanosecondsPerTick),
+            'u' => TimeSpan.FromMicroseconds(value),
+            'm' => TimeSpan.FromMilliseconds(value, 0),
+            'S' => TimeSpan.FromSeconds(value),
+            _ => null,
+        };
+        // No timer takes more.
+        return timeout is { } time && time.TotalMilliseconds < int.MaxValue;
+    }
+
+    private static V1.CheckRequest? TryParse(in ReadOnlySequence<byte> body)
+    {
+        var frame = body.FirstSpan;
+        if (!body.IsSingleSegment || frame.Length is < FrameHead or > MaxLength || frame[0] != 0
+            || BinaryPrimitives.ReadUInt32BigEndian(frame[1..]) != frame.Length - FrameHead)
+        {
+            return null;
+        }
+
+        try
+        {
+            return V1.CheckRequest.Parser.ParseFrom(frame[FrameHead..]);
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
+    }
+
+    private static bool TryWrite(HttpContext context, V1.CheckResponse answer)
+    {
+        try
+        {
+            Write(context.Response, answer);
+            return true;
+        }
+        catch (Exception e)
+        {
+            Fail(context, e);
+            return false;
+        }
+    }
+
+    private static void Write(HttpResponse response, V1.CheckResponse answer)
+    {
+        response.ContentType = ContentType;
+        var size = answer.CalculateSize();
+        var frame = response.BodyWriter.GetSpan(FrameHead + size)[..(FrameHead + size)];
+        frame[0] = 0;
+        BinaryPrimitives.WriteInt32BigEndian(frame[1..], size);
+        answer.WriteTo(frame[FrameHead..]);
+        response.BodyWriter.Advance(frame.Length);
+        response.AppendTrailer("grpc-status", "0");
+    }
+
+    private sealed record Failure(ExceptionDispatchInfo Why);
+}

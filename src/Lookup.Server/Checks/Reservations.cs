@@ -1,0 +1,181 @@
+// For: the check and the count as one step.
+//
+// Everything is read from the store, the call is decided as of a time later than every attempt that is there, and the attempt is
+// written only if the attempts are still those that the decision saw. Of several that saw the same, one writes; the others read
+// and decide anew. What is lost on the way (an answer, a connection, a server) leaves an attempt that counts until it
+// expires: it may cost a call, and never permits one.
+using Lookup.Core;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Store;
+using Lookup.Redis.Writing;
+using Lookup.Server.Access;
+using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
+using Lookup.Server.Reading;
+using Lookup.Server.Store;
+using Microsoft.AspNetCore.Http;
+
+namespace Lookup.Server.Checks;
+
+/// <summary>Checks that count the call if it is permitted.</summary>
+internal sealed class Reservations(
+    SingleChecks checks,
+    FactReader reader,
+    FactExpander expander,
+    FilterReplica replica,
+    IFactStore store,
+    TimeProvider clock)
+{
+    private const string Source = "reservation";
+
+    private const string Unreadable = "A stored attempt cannot be read, so no other can be counted.";
+
+    /// <summary>Reads the length of a reservation, in milliseconds; 0 where none is asked for. It counts only if no fault was added.</summary>
+    internal static long Read(V1.CheckRequest request, ref List<FieldFault>? faults)
+    {
+        if (request.Reserve is null)
+        {
+            return 0;
+        }
+
+        if (request.WhatIf is not null)
+        {
+            FieldFaults.Add(ref faults, "reserve", "What is only supposed cannot be reserved.");
+        }
+
+        if (request.Reserve.Duration is not { } duration)
+        {
+            return Reservation.DefaultMs;
+        }
+
+        var length = (duration.Seconds * 1_000) + (duration.Nanos / 1_000_000);
+        if (duration.Seconds is < 0 or > Reservation.MaxMs / 1_000 || length is < Reservation.MinMs or > Reservation.MaxMs)
+        {
+            FieldFaults.Add(ref faults, "reserve.duration", "1 second to 1 hour is expected.");
+        }
+
+        return length;
+    }
+
+    /// <summary>Decides, and counts the call where it is permitted.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="asked">What was read of it.</param>
+    /// <param name="length">Length of the reservation in milliseconds.</param>
+    /// <param name="context">Who asks.</param>
+    /// <param name="call">The time that there is.</param>
+    /// <exception cref="StoreUnavailableException">The store cannot answer, or cannot take it.</exception>
+    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, long length, HttpContext context, StoreCall call)
+    {
+        // All of it, from the store: what is written must take the place of what was read.
+        asked = asked with { Exact = true, Asked = asked.Asked with { Question = asked.Asked.Question with { Reserves = true } } };
+        try
+        {
+            var source = await store.SourceIdAsync(Source, context.CallerId(), call.Token);
+            while (true)
+            {
+                var facts = await reader.ReadAsync(asked, null, call);
+                var at = asked.Asked.Question.CallTime;
+                if (!TryTimeAfter(facts, at, out var later))
+                {
+                    return checks.Answer(request, asked, facts, Decision.Without(Verdict.Unknown, ReasonCode.RecordUnreadable, Unreadable, facts.Rules));
+                }
+
+                if (later > at)
+                {
+                    facts.Dispose();
+                    asked = At(asked, later);
+                    continue;
+                }
+
+                var decision = SingleChecks.Decide(asked, facts);
+                if (decision.Verdict != Verdict.Allow)
+                {
+                    return checks.Answer(request, asked, facts, decision);
+                }
+
+                var until = at + length;
+                if (await store.TryReplaceAsync(Changes(asked, facts, until, source), call.Token) is not { } token)
+                {
+                    facts.Dispose();
+                    asked = At(asked, clock.GetUtcNow().ToUnixTimeMilliseconds());
+                    continue;
+                }
+
+                foreach (var id in facts.Ids.Span)
+                {
+                    if (id.Kind == FactKind.Attempt)
+                    {
+                        replica.Add(facts.Key, id, token);
+                    }
+                }
+
+                // The permission may end earlier than the reservation.
+                var expires = decision.ValidUntil > 0 ? Math.Min(decision.ValidUntil, until) : until;
+                var response = checks.Answer(request, asked, facts, decision);
+                response.Decision.ConsistencyToken = token.ToString();
+                response.Reservation = new V1.Reservation { Called = FieldFaults.ToTimestamp(at), Expires = FieldFaults.ToTimestamp(expires) };
+                return response;
+            }
+        }
+        catch (NameCollisionException)
+        {
+            var question = asked.Asked.Question;
+            throw Refusals.Invalid(
+                question.GroupName.Length == 0 ? "question.organisation" : "question.product_group",
+                ScopeNames.Collision(Scope.NameOf(question.OrganisationName, question.GroupName), null));
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+
+    private static NumberQuestion At(in NumberQuestion asked, long at) =>
+        asked with { Asked = asked.Asked with { Question = asked.Asked.Question with { CallTime = at } } };
+
+    private static bool TryTimeAfter(FactsRead facts, long now, out long later)
+    {
+        later = now;
+        for (var i = 0; i < facts.Ids.Length; i++)
+        {
+            if (facts.Ids.Span[i].Kind == FactKind.Attempt && facts.ValueAt(i) is { } value && !Reservation.TryTimeAfter(value, later, out later))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private List<TimelineChange> Changes(in NumberQuestion asked, FactsRead facts, long until, uint source)
+    {
+        var question = asked.Asked.Question;
+        var stored = new List<StoredFact>(2);
+        var faults = new List<FieldFault>();
+        var attempt = new Fact
+        {
+            Number = asked.Number,
+            Kind = FactKind.Attempt,
+            Effective = DateTimeOffset.FromUnixTimeMilliseconds(question.CallTime),
+            Source = Source,
+            Organisation = asked.Asked.Organisation,
+            ProductGroup = question.GroupName,
+        };
+        if (question.CallTime > clock.GetUtcNow().ToUnixTimeMilliseconds() + VersionsInEffect.MaxLateMs
+            || !expander.TryExpand(attempt, source, stored, faults))
+        {
+            throw Refusals.Precondition(
+                "An attempt at this number is recorded for a time that is yet to come, so no other can be counted; a clock is wrong.", "ATTEMPT_AHEAD");
+        }
+
+        return stored.ConvertAll(fact =>
+        {
+            var reserved = fact with { Entry = fact.Entry with { Until = until } };
+            var expected = facts.ValueOf(fact.Id) ?? [];
+            return new TimelineChange(reserved, expected, Reservation.Add(expected, reserved.Entry));
+        });
+    }
+}

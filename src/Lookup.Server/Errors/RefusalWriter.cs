@@ -1,0 +1,51 @@
+using Grpc.Core;
+using Lookup.Server.Pages;
+using Microsoft.AspNetCore.Http;
+using Rpc = Google.Rpc.Status;
+
+namespace Lookup.Server.Errors;
+
+/// <summary>Writes a refusal ahead of the gRPC library, in the form in which the library and the transcoder write errors.</summary>
+internal static class RefusalWriter
+{
+    private const string Details = "grpc-status-details-bin";
+
+    /// <summary>Returns whether a request expects an answer in the form of gRPC, which needs HTTP/2. It says nothing of what the request may do.</summary>
+    internal static bool IsGrpc(HttpRequest request) =>
+        HttpProtocol.IsHttp2(request.Protocol) && request.ContentType is { } type && type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
+
+    internal static Task WriteAsync(HttpContext context, RpcException refusal)
+    {
+        var response = context.Response;
+        if (!IsGrpc(context.Request))
+        {
+            if (refusal.StatusCode == StatusCode.Unauthenticated)
+            {
+                response.Headers.WWWAuthenticate = LivePage.IsPage(context.Request) ? "Basic realm=\"Lookup\", charset=\"UTF-8\"" : "Bearer";
+            }
+
+            return JsonErrors.WriteAsync(context, HttpStatus(refusal.StatusCode), refusal.GetRpcStatus() ?? new Rpc());
+        }
+
+        // Without a message the status comes with the headers.
+        response.ContentType = "application/grpc";
+        response.Headers["grpc-status"] = ((int)refusal.StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        response.Headers["grpc-message"] = refusal.Status.Detail;
+        if (refusal.Trailers.GetValueBytes(Details) is { } details)
+        {
+            response.Headers[Details] = Convert.ToBase64String(details);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private static int HttpStatus(StatusCode status) => status switch
+    {
+        StatusCode.InvalidArgument => StatusCodes.Status400BadRequest,
+        StatusCode.Unauthenticated => StatusCodes.Status401Unauthorized,
+        StatusCode.PermissionDenied => StatusCodes.Status403Forbidden,
+        StatusCode.ResourceExhausted => StatusCodes.Status429TooManyRequests,
+        StatusCode.Unavailable => StatusCodes.Status503ServiceUnavailable,
+        _ => StatusCodes.Status500InternalServerError,
+    };
+}

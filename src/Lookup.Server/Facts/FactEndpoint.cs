@@ -1,0 +1,334 @@
+using Google.Protobuf.Collections;
+using Grpc.Core;
+using Lookup.Core;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Store;
+using Lookup.Server.Access;
+using Lookup.Server.Errors;
+using Lookup.Server.Http;
+using Lookup.Server.Imports;
+using Lookup.Server.Mapping;
+using Lookup.Server.Reading;
+using Lookup.Server.Receipts;
+using Lookup.Server.Store;
+using Outcome = Lookup.V1.FactResult.Types.Outcome;
+
+namespace Lookup.Server.Facts;
+
+/// <summary>lookup.v1.FactService.</summary>
+internal sealed class FactEndpoint(
+    StoreMonitor monitor,
+    IFactStore store,
+    FactWriter writer,
+    FilterReplica replica,
+    FactNaming naming,
+    FactExpander expander,
+    NumberCipher cipher,
+    LookupServerOptions options,
+    TimeProvider clock,
+    Drain drain,
+    AccessControl access,
+    PositionTokens tokens,
+    ReceiptWriter receipts)
+    : V1.FactService.FactServiceBase
+{
+    private static readonly FactId[] AnyId = [new(FactKind.Objection, 0, Scope.All)];
+
+    private int _imports;
+
+    /// <inheritdoc/>
+    public override async Task<V1.RecordFactsResponse> RecordFacts(V1.RecordFactsRequest request, ServerCallContext context)
+    {
+        CheckCount(request.Facts.Count, options.MaxRecordFacts);
+        var (outcomes, token) = await WriteAsync(request.Facts, null, context);
+        if (Array.TrueForAll(outcomes, outcome => outcome.Outcome == Outcome.Refused))
+        {
+            throw Refusals.Invalid([.. outcomes.SelectMany((outcome, i) => outcome.Faults.Select(fault => fault with { Field = $"facts[{i}].{fault.Field}" }))]);
+        }
+
+        var response = new V1.RecordFactsResponse { ConsistencyToken = token };
+        foreach (var outcome in outcomes)
+        {
+            response.Results.Add(new V1.FactResult
+            {
+                Outcome = outcome.Outcome,
+                Errors = { outcome.Errors },
+                Warnings = { FactOutcome.ToProto(outcome.Warnings) },
+            });
+        }
+
+        return response;
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.RecordOutcomeResponse> RecordOutcome(V1.RecordOutcomeRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var facts = OutcomeMapping.Map(request, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        access.CallerOf(context).Demand(request.Organisation, access.Now);
+        var (outcomes, token) = await WriteAsync(facts, null, context);
+        FieldFaults.ThrowIfAny(OutcomeMapping.Faults(outcomes.SelectMany(o => o.Errors)));
+        return new V1.RecordOutcomeResponse
+        {
+            ConsistencyToken = token,
+            Unchanged = Array.TrueForAll(outcomes, o => o.Outcome == Outcome.Unchanged),
+            Warnings = { FactOutcome.ToProto(OutcomeMapping.Faults(outcomes.SelectMany(o => FactOutcome.ToProto(o.Warnings))) ?? []) },
+        };
+    }
+
+    /// <summary>
+    /// One batch at a time: the next is read when the one before is durable and acknowledged, so a slow store slows
+    /// the sender down through the flow control of HTTP/2.
+    /// </summary>
+    public override async Task ImportFacts(
+        IAsyncStreamReader<V1.ImportFactsRequest> requestStream,
+        IServerStreamWriter<V1.ImportFactsResponse> responseStream,
+        ServerCallContext context)
+    {
+        if (Interlocked.Increment(ref _imports) > options.MaxImportStreams)
+        {
+            Interlocked.Decrement(ref _imports);
+            throw Refusals.Exhausted($"There are {options.MaxImportStreams} imports already; no more are taken at a time.", options.RetryAfterMs);
+        }
+
+        drain.Track(context);
+        using var stop = drain.Link(context);
+        using var idle = new IdleLimit(options, stop.Token);
+        ImportSession? import = null;
+        try
+        {
+            ulong? last = null;
+            while (await NextAsync())
+            {
+                var batch = requestStream.Current;
+                if (batch.Sequence <= last)
+                {
+                    throw Refusals.Invalid("sequence", "It must be greater than the one before.");
+                }
+
+                CheckCount(batch.Facts.Count, options.MaxImportBatch);
+                if (last is not null && batch.Import is not null)
+                {
+                    throw Refusals.Invalid("import", "Only the first message of a stream describes the import.");
+                }
+
+                import ??= await OpenAsync(batch.Import, context);
+                last = batch.Sequence;
+                var response = await ImportAsync(batch, import, context);
+                idle.Begin();
+                await responseStream.WriteAsync(response, idle.Token);
+                idle.End();
+            }
+
+            if (import is not null)
+            {
+                await LimitedAsync(import.EndAsync, context);
+                import = null;
+            }
+        }
+        catch (OperationCanceledException) when (idle.IsOver)
+        {
+            throw idle.Refusal();
+        }
+        catch (Exception) when (drain.Ends(context))
+        {
+            throw Refusals.Unavailable(
+                "The service is shutting down; go on elsewhere from the first batch that was not acknowledged.", options.RetryAfterMs);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _imports);
+            if (import is not null)
+            {
+                await import.BreakOffAsync();
+            }
+        }
+
+        async Task<bool> NextAsync()
+        {
+            idle.Begin();
+            var isThere = await requestStream.MoveNext(idle.Token);
+            idle.End();
+            return isThere;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.ListFactsResponse> ListFacts(V1.ListFactsRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var numbers = FieldFaults.StoredNumbers(request.Number, request.DefaultRegion, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        var caller = access.CallerOf(context);
+        access.Note(caller, numbers[0].Value);
+
+        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        try
+        {
+            var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+            // The position first: what is listed after it is at least as new.
+            var position = await store.ReadAsync(cipher.Encrypt(numbers[0]), AnyId, call.Token);
+            var response = new V1.ListFactsResponse
+            {
+                Number = numbers[0].ToString(),
+                ConsistencyToken = tokens.Of(new StorePosition(position.Partition, position.Version)),
+            };
+            var known = new RepeatedField<V1.KnownFact>();
+            foreach (var number in numbers)
+            {
+                foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), call.Token))
+                {
+                    // They are among all attempts of the organisation.
+                    if (timeline.Id is { Kind: FactKind.Attempt, Detail: FactId.Unlabelled })
+                    {
+                        continue;
+                    }
+
+                    if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, new CallMoment(now, IsNamed: false), call.Token))
+                    {
+                        throw new StoreUnavailableException(StoreFault.Damaged, "A stored record cannot be read.");
+                    }
+                }
+            }
+
+            response.Facts.AddRange(known.Where(one => caller.MaySee(one.Fact, now)));
+
+            return response;
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.EraseNumberResponse> EraseNumber(V1.EraseNumberRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var numbers = FieldFaults.StoredNumbers(request.Number, request.DefaultRegion, ref faults);
+        var objection = new V1.Fact
+        {
+            Source = request.Source,
+            Actor = request.Actor,
+            Reason = request.Reason,
+            Objection = new V1.Objection { Organisation = Scope.AllName },
+        };
+        var fact = FactMapping.Map(objection, FactMapping.Placeholder, ref faults);
+        var stored = new List<StoredFact>();
+        // The number's value last: the token and the receipt of the answer are those of it.
+        foreach (var number in numbers.Count == 0 ? [FactMapping.Placeholder] : numbers.Reverse())
+        {
+            expander.TryExpand(fact with { Number = number }, 0, stored, faults ??= []);
+        }
+
+        FieldFaults.ThrowIfAny(faults?.Count > 0 ? faults : null);
+        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        try
+        {
+            var source = await store.SourceIdAsync(fact.Source, fact.Actor, call.Token);
+            var response = new V1.EraseNumberResponse();
+            foreach (var one in stored)
+            {
+                var suppression = one with { Entry = one.Entry with { Source = source } };
+                var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
+                replica.Add(suppression.Key, suppression.Id, erased.Token);
+                response.ErasedFacts += (uint)erased.Erased;
+                response.ConsistencyToken = erased.Token.ToString();
+                if (receipts.Log is not null)
+                {
+                    var askedBy = context.GetHttpContext().CallerId();
+                    (response.Receipt, var count) = await Task.Run(() => receipts.Erase(suppression.Key, cipher.EncryptByAll(cipher.Decrypt(suppression.Key)), askedBy), CancellationToken.None);
+                    response.ErasedReceipts += (uint)count;
+                }
+            }
+
+            return response;
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+
+    private async Task<ImportSession> OpenAsync(V1.ImportDescription? description, ServerCallContext context)
+    {
+        monitor.ThrowIfUntrusted();
+        var record = ImportMapping.Read(description ?? new V1.ImportDescription()) with { Credential = access.CallerOf(context).Id };
+        ImportSession? import = null;
+        await LimitedAsync(
+            async token => import = record.Id.Length > 0 && await IsOwnAsync(record, token)
+                ? await ImportSession.ResumeAsync(store.Imports, record.Id, clock, token)
+                : await ImportSession.BeginAsync(store.Imports, record, clock, token),
+            context);
+        return import!;
+    }
+
+    // Facts that others add to an import would go with its revert, and say that they are its.
+    private async Task<bool> IsOwnAsync(StoredImport record, CancellationToken cancellation) =>
+        !access.IsOn || await store.Imports.FindAsync(record.Id, cancellation) is not { } known || known.Credential == record.Credential
+            ? true
+            : throw Refusals.Precondition("The import was begun by another credential; begin one of your own.", "IMPORT_OF_ANOTHER");
+
+    private async Task<V1.ImportFactsResponse> ImportAsync(V1.ImportFactsRequest batch, ImportSession import, ServerCallContext context)
+    {
+        // Before it writes: one that was reverted meanwhile must not bring more.
+        await LimitedAsync(import.TouchAsync, context);
+        var (outcomes, token) = await WriteAsync(batch.Facts, import, context);
+        var response = new V1.ImportFactsResponse { Sequence = batch.Sequence, ConsistencyToken = token, ImportId = import.Id };
+        for (var i = 0; i < outcomes.Length; i++)
+        {
+            switch (outcomes[i].Outcome)
+            {
+                case Outcome.Recorded:
+                    response.Recorded++;
+                    break;
+                case Outcome.Unchanged:
+                    response.Unchanged++;
+                    break;
+                default:
+                    response.Refused.Add(new V1.RefusedFact { Index = (uint)i, Errors = { outcomes[i].Errors } });
+                    break;
+            }
+        }
+
+        response.Warnings.Add(FactOutcome.Summarise(outcomes));
+        import.Count(response.Recorded, response.Unchanged, response.Refused.Count);
+        return response;
+    }
+
+    private async Task<(FactOutcome[] Outcomes, string Token)> WriteAsync(
+        IReadOnlyList<V1.Fact> facts, ImportSession? import, ServerCallContext context)
+    {
+        monitor.ThrowIfUntrusted();
+        (FactOutcome[], string) written = default;
+        var caller = context.Lease()?.Caller ?? access.CallerOf(context);
+        await LimitedAsync(async token => written = await writer.WriteAsync(facts, import, caller, token), context);
+        return written;
+    }
+
+    private async Task LimitedAsync(Func<CancellationToken, Task> write, ServerCallContext context)
+    {
+        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        try
+        {
+            await write(call.Token);
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+
+    private static void CheckCount(int count, int max)
+    {
+        if (count == 0 || count > max)
+        {
+            throw Refusals.Invalid("facts", $"1 to {max} facts are expected.");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+using System.Collections.Frozen;
+using System.Net;
+using Grpc.Core;
+using Grpc.Health.V1;
+using Lookup.Redis.Following;
+using Lookup.Redis.Store;
+using Lookup.Server.Access;
+using Lookup.Server.Errors;
+using Lookup.Server.Reading;
+using Lookup.Server.Receipts;
+using Lookup.Server.Store;
+using Microsoft.AspNetCore.Http;
+using static Grpc.Health.V1.HealthCheckResponse.Types;
+
+namespace Lookup.Server.Hosting;
+
+/// <summary>
+/// grpc.health.v1: each service is serving when what it needs of the store is there. The empty name stands for the whole, which
+/// serves as long as checks are answered.
+/// </summary>
+internal sealed class HealthService(
+    StoreMonitor monitor, FilterReplica replica, ReceiptWriter receipts, IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain)
+    : Health.HealthBase
+{
+    private enum Needs
+    {
+        /// <summary>The store can be asked and is the right one, and receipts of answers can be written where they must be.</summary>
+        Answers,
+
+        /// <summary>It takes writes, too.</summary>
+        Writes,
+
+        /// <summary>It can be asked, and its changes are followed within the freshness bound.</summary>
+        Changes,
+
+        /// <summary>Receipts are kept and can be written.</summary>
+        Receipts,
+    }
+
+    private static readonly FrozenDictionary<string, Needs> Known = new Dictionary<string, Needs>
+    {
+        [""] = Needs.Answers,
+        [V1.LookupService.Descriptor.FullName] = Needs.Answers,
+        [V1.AccessService.Descriptor.FullName] = Needs.Writes,
+        [V1.FactService.Descriptor.FullName] = Needs.Writes,
+        [V1.ImportService.Descriptor.FullName] = Needs.Writes,
+        [V1.RegistryService.Descriptor.FullName] = Needs.Writes,
+        [V1.WatchService.Descriptor.FullName] = Needs.Changes,
+        [V1.ReceiptService.Descriptor.FullName] = Needs.Receipts,
+    }.ToFrozenDictionary();
+
+    private readonly Dictionary<IPAddress, int> _watches = [];
+
+    /// <inheritdoc/>
+    public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context) =>
+        Known.TryGetValue(request.Service, out var needs)
+            ? Task.FromResult(new HealthCheckResponse { Status = Status(needs, monitor.Current) })
+            : throw new RpcException(new Status(StatusCode.NotFound, "There is no service of this name."));
+
+    /// <inheritdoc/>
+    public override async Task Watch(
+        HealthCheckRequest request, IServerStreamWriter<HealthCheckResponse> responseStream, ServerCallContext context)
+    {
+        using var place = Open(context.GetHttpContext().Connection.RemoteIpAddress);
+        drain.Track(context);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Begun);
+        var known = Known.TryGetValue(request.Service, out var needs);
+        var last = ServingStatus.Unknown;
+        while (true)
+        {
+            var state = monitor.Current;
+            var status = known ? Status(needs, state) : ServingStatus.ServiceUnknown;
+            if (status != last)
+            {
+                await responseStream.WriteAsync(new HealthCheckResponse { Status = last = status }, context.CancellationToken);
+            }
+
+            if (end.IsCancellationRequested)
+            {
+                return;
+            }
+
+            // Changes grow old, and a disk fills, without anybody telling: they are looked at as often as the store is.
+            var pause = !known || needs == Needs.Writes ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(options.HealthProbeMs);
+            await state.Changed.WaitAsync(pause, clock, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>The answer at <see cref="RpcRoles.HealthPage"/>: 200, or 503 where checks are not answered.</summary>
+    internal IResult Answer() => Answer(Status(Needs.Answers, monitor.Current) == ServingStatus.Serving);
+
+    internal static IResult Answer(bool serving) => serving
+        ? Results.Text("SERVING\n")
+        : Results.Text("NOT_SERVING\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+
+    // They are opened without a credential.
+    private WatchPlace Open(IPAddress? address)
+    {
+        var one = ConnectionShares.GroupOf(address);
+        lock (_watches)
+        {
+            var ofOne = _watches.GetValueOrDefault(one);
+            if (ofOne >= options.MaxHealthWatches / 2 || _watches.Values.Sum() >= options.MaxHealthWatches)
+            {
+                throw Refusals.Exhausted(
+                    $"There are as many streams of health as may be: {options.MaxHealthWatches}, half of them from one address; ask with Check.", options.RetryAfterMs);
+            }
+
+            _watches[one] = ofOne + 1;
+        }
+
+        return new WatchPlace(this, one);
+    }
+
+    private void Close(IPAddress one)
+    {
+        lock (_watches)
+        {
+            if (--_watches[one] == 0)
+            {
+                _watches.Remove(one);
+            }
+        }
+    }
+
+    private ServingStatus Status(Needs needs, StoreMonitor.State state)
+    {
+        var serving = needs switch
+        {
+            Needs.Writes => state.TakesWrites,
+            Needs.Changes => state.Serving && FollowsChanges(),
+            Needs.Receipts => receipts.Log is { Fault: null },
+            _ => state.Serving && !receipts.StopsAnswers,
+        };
+        return serving && !drain.Begun.IsCancellationRequested ? ServingStatus.Serving : ServingStatus.NotServing;
+    }
+
+    private bool FollowsChanges()
+    {
+        var now = clock.GetTimestamp();
+        return Enumerable.Range(0, store.Manifest.Partitions)
+            .All(p => FreshFilters.Usable(replica, p, null, clock, now, options.FreshnessBoundMs) is not null);
+    }
+
+    private sealed class WatchPlace(HealthService health, IPAddress one) : IDisposable
+    {
+        public void Dispose() => health.Close(one);
+    }
+}

@@ -1,0 +1,138 @@
+using Grpc.Core;
+using Lookup.Core.Facts;
+using Lookup.Redis;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Store;
+using Lookup.Server.Access;
+using Lookup.Server.Errors;
+using Lookup.Server.Store;
+
+namespace Lookup.Server.Imports;
+
+/// <summary>lookup.v1.ImportService.</summary>
+internal sealed class ImportEndpoint(
+    IFactStore store, StoreMonitor monitor, RegistryReplica registry, LookupServerOptions options, TimeProvider clock, Drain drain,
+    AccessControl access, DualApproval approval)
+    : V1.ImportService.ImportServiceBase
+{
+    /// <summary>How often the caller hears how far a revert is.</summary>
+    private static readonly TimeSpan ProgressPause = TimeSpan.FromMilliseconds(200);
+
+    private int _reverting;
+
+    /// <inheritdoc/>
+    public override async Task<V1.ListImportsResponse> ListImports(V1.ListImportsRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        var size = request.PageSize == 0 ? IImportStore.MaxPage : Math.Min(request.PageSize, IImportStore.MaxPage);
+        if (size < 0)
+        {
+            FieldFaults.Add(ref faults, "page_size", "It is negative: 1 to 1,000, or 0 for 1,000.");
+        }
+
+        if (request.PageToken.Length > 0 && !ImportSession.IsId(request.PageToken))
+        {
+            FieldFaults.Add(ref faults, "page_token", "It is not one that an earlier answer gave.");
+        }
+
+        FieldFaults.ThrowIfAny(faults);
+        // The limit of writes: no decision waits for it.
+        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        try
+        {
+            var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+            var imports = await store.Imports.ListAsync(request.PageToken.Length == 0 ? null : request.PageToken, size, call.Token);
+            return new V1.ListImportsResponse
+            {
+                Imports = { imports.Select(import => ImportMapping.ToProto(import, now)) },
+                NextPageToken = imports.Count == size ? imports[^1].Id : "",
+            };
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreCall.TooSlow();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task RevertImport(
+        V1.RevertImportRequest request, IServerStreamWriter<V1.RevertImportResponse> responseStream, ServerCallContext context)
+    {
+        var order = ImportMapping.Read(request);
+        if (!order.DryRun)
+        {
+            order = order with { Expected = await DemandAsync(request.ImportId, access.CallerOf(context), context.CancellationToken) };
+        }
+
+        if (Interlocked.Exchange(ref _reverting, 1) == 1)
+        {
+            throw Refusals.Exhausted("An import is being reverted already; only one is reverted at a time.", options.RetryAfterMs);
+        }
+
+        drain.Track(context);
+        using var stop = drain.Link(context);
+        var reverting = Task.FromResult<StoredImport>(null!);
+        try
+        {
+            monitor.ThrowIfUntrusted();
+            var share = 0.0;
+            reverting = store.Imports.RevertAsync(request.ImportId, order, clock, done => Volatile.Write(ref share, done), stop.Token);
+            while (await Task.WhenAny(reverting, Task.Delay(ProgressPause, clock, stop.Token)) != reverting)
+            {
+                stop.Token.ThrowIfCancellationRequested();
+                await responseStream.WriteAsync(new V1.RevertImportResponse { ShareDone = Volatile.Read(ref share) }, stop.Token);
+            }
+
+            var import = await reverting;
+            // The next check of this instance sees that a snapshot is no longer loaded.
+            await registry.ReadAsync(stop.Token);
+            var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+            await responseStream.WriteAsync(new V1.RevertImportResponse { Import = ImportMapping.ToProto(import, now) }, stop.Token);
+        }
+        catch (Exception) when (drain.Ends(context))
+        {
+            throw Refusals.Unavailable("The service is shutting down; revert again, it goes on where it was.", options.RetryAfterMs);
+        }
+        finally
+        {
+            // Where the caller is gone it still has to end.
+            await stop.CancelAsync();
+            await ((Task)reverting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Volatile.Write(ref _reverting, 0);
+        }
+    }
+
+    // Reverting can permit calls. The revert applies only to the record that was checked here.
+    private async Task<string?> DemandAsync(string importId, Caller caller, CancellationToken cancellation)
+    {
+        // The revert itself reports a missing, running or reverted import; one that is being reverted was approved.
+        if (await store.Imports.FindAsync(importId, cancellation) is not { } import
+            || import.State is ImportState.Reverted or ImportState.Reverting
+            || (import.State == ImportState.Running && !import.IsSilent(access.Now)))
+        {
+            return null;
+        }
+
+        var listed = import.Unchanged + import.Additions + import.Changes;
+        if (import.FactsAtMost > options.RevertApprovalFacts)
+        {
+            await approval.DemandAsync(
+                "revert " + import.Id,
+                $"revert the import {import.Id} of more than {options.RevertApprovalFacts} facts",
+                isNeverAlone: true,
+                caller,
+                cancellation);
+        }
+        else if (import.Register.Length > 0 && (import.Additions + import.Changes) * 100.0 > listed * (double)options.RegisterApprovalPercent)
+        {
+            await approval.DemandAsync(
+                "revert " + import.Id,
+                $"revert the load {import.Id}, which brought more than {options.RegisterApprovalPercent} % of the register's numbers",
+                isNeverAlone: false,
+                caller,
+                cancellation);
+        }
+
+        return import.Stored;
+    }
+}

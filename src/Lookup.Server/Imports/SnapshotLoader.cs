@@ -1,0 +1,248 @@
+using System.Globalization;
+using Grpc.Core;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Store;
+using Lookup.Server.Access;
+using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
+using Lookup.Server.Store;
+using Step = Lookup.V1.LoadSnapshotRequest.StepOneofCase;
+
+namespace Lookup.Server.Imports;
+
+/// <summary>Loads snapshots of registers from streams, one at a time.</summary>
+internal sealed class SnapshotLoader(
+    IFactStore store,
+    RegimeSet regimes,
+    NumberCipher cipher,
+    StoreMonitor monitor,
+    LookupServerOptions options,
+    TimeProvider clock,
+    Drain drain,
+    AccessControl access,
+    DualApproval approval) : IDisposable
+{
+    /// <summary>Most numbers in one message.</summary>
+    internal const int MaxChunk = 8_192;
+
+    // That a load before has ended, because its caller went, is noticed a moment later.
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
+
+    private readonly NumberKey[] _keys = new NumberKey[MaxChunk];
+    private readonly SemaphoreSlim _loading = new(1);
+
+    /// <inheritdoc/>
+    public void Dispose() => _loading.Dispose();
+
+    /// <summary>Runs one load.</summary>
+    /// <returns>The import and the register that was loaded; null where the caller left it at the difference.</returns>
+    internal async Task<(string ImportId, RegisterDefinition? Register)> RunAsync(
+        IAsyncStreamReader<V1.LoadSnapshotRequest> requests, IServerStreamWriter<V1.LoadSnapshotResponse> responses, ServerCallContext context)
+    {
+        if (!await _loading.WaitAsync(EndLimit, context.CancellationToken))
+        {
+            throw Refusals.Exhausted("A snapshot is being loaded already; only one is loaded at a time.", options.RetryAfterMs);
+        }
+
+        drain.Track(context);
+        using var stop = drain.Link(context);
+        try
+        {
+            return await LoadAsync(requests, responses, context, stop.Token);
+        }
+        catch (Exception) when (drain.Ends(context))
+        {
+            throw Refusals.Unavailable("The service is shutting down; load the same file again.", options.RetryAfterMs);
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
+    private async Task<(string ImportId, RegisterDefinition? Register)> LoadAsync(
+        IAsyncStreamReader<V1.LoadSnapshotRequest> requests,
+        IServerStreamWriter<V1.LoadSnapshotResponse> responses,
+        ServerCallContext context,
+        CancellationToken stop)
+    {
+        var open = (await NextAsync(requests, Step.Open, stop))!.Open;
+        var (register, record) = Read(open);
+        var date = record.SnapshotDate;
+        monitor.ThrowIfUntrusted();
+        var unfinished = await SnapshotImports.CheckAsync(store, register.Name, date, clock, stop);
+        var load = new SnapshotLoad(store, register.Name, date, clock);
+        V1.LoadSnapshotRequest? request;
+        while ((request = await NextAsync(requests, Step.None, stop))?.StepCase == Step.Numbers)
+        {
+            Add(load, register, request.Numbers);
+        }
+
+        if (request?.StepCase != Step.Compare)
+        {
+            throw Refusals.Invalid("step", "After the numbers compare is expected.");
+        }
+
+        record = record with
+        {
+            FileSha256 = ImportMapping.Sha256(request.Compare.FileSha256, "compare.file_sha256"),
+            Refused = Math.Max(0, request.Compare.InvalidLines),
+        };
+        var difference = await load.CompareAsync(stop);
+        var told = ImportMapping.ToProto(
+            difference, await store.ReadRegistryAsync(stop), open, unfinished);
+        await responses.WriteAsync(new V1.LoadSnapshotResponse { Difference = told }, stop);
+
+        // A caller that ends here has only looked.
+        if (await NextAsync(requests, Step.Apply, stop) is not { } apply)
+        {
+            return ("", null);
+        }
+
+        if (told.TooMuch && !apply.Apply.AcceptChange)
+        {
+            throw new ImportException(
+                (ImportMapping.IsExpected(difference.Listed, open, told.LoadedDate is null), open.ExpectedNumbers) switch
+                {
+                    (true, _) => $"{difference.Share:P1} of the loaded numbers would change, more than {open.MaxChangePercent / 100:P1}; nothing was changed.",
+                    (_, 0) => $"This is the first snapshot of {register.Name}, with {difference.Listed:N0} numbers and nothing to compare it with; nothing was changed. State how many it has in open.expected_numbers.",
+                    _ => $"The snapshot has {difference.Listed:N0} numbers where open.expected_numbers states {open.ExpectedNumbers:N0}; nothing was changed.",
+                });
+        }
+
+        monitor.ThrowIfUntrusted();
+        record = record with { Approved = await DemandAsync(load, record, difference, unfinished, context, stop) };
+        var session = await SnapshotImports.OpenAsync(store, record, difference, clock, stop);
+        try
+        {
+            var total = difference.Additions + difference.Removals + difference.Changes;
+            await load.ApplyAsync(
+                session,
+                TimeSpan.FromMilliseconds(options.FreshnessBoundMs),
+                written => responses.WriteAsync(
+                    new V1.LoadSnapshotResponse { Progress = new V1.LoadSnapshotProgress { Written = written, Total = total } }, stop),
+                stop);
+        }
+        catch
+        {
+            await session.BreakOffAsync();
+            throw;
+        }
+
+        return (session.Id, register);
+    }
+
+    // The approval is for exactly these numbers.
+    private async Task<bool> DemandAsync(
+        SnapshotLoad load,
+        StoredImport record,
+        SnapshotDifference difference,
+        StoredImport? unfinished,
+        ServerCallContext context,
+        CancellationToken stop)
+    {
+        var wasLoaded = (await store.ReadRegistryAsync(stop)).Snapshots.TryGetValue(record.Register, out var dates) && dates.Length > 0;
+        var loads = await store.Imports.ListOfRegisterAsync(record.Register, stop);
+        var share = RegisterShare.Of(difference, wasLoaded, unfinished, loads, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        return share * 100 > options.RegisterApprovalPercent && await approval.DemandAsync(
+            string.Create(CultureInfo.InvariantCulture, $"load {record.Register} {record.SnapshotDate} {Convert.ToHexStringLower(load.Digest())}"),
+            wasLoaded
+                ? string.Create(CultureInfo.InvariantCulture, $"load a snapshot of {record.Register} that takes off or changes {share:P1} of its numbers, within seven days")
+                : $"load {record.Register} for the first time",
+            isNeverAlone: false,
+            access.CallerOf(context),
+            stop);
+    }
+
+    private (RegisterDefinition Register, StoredImport Record) Read(V1.LoadSnapshotOpen open)
+    {
+        List<FieldFault>? faults = null;
+        var register = RegisterMapping.Find(regimes, open.Register);
+        if (register is null)
+        {
+            FieldFaults.Add(ref faults, "open.register", "No regime knows a register of this name.");
+        }
+
+        var date = FieldFaults.Time(open.SnapshotDate, "open.snapshot_date", ref faults);
+        if (open.SnapshotDate is null)
+        {
+            FieldFaults.Add(ref faults, "open.snapshot_date", "It is required.");
+        }
+        else if (date > clock.GetUtcNow().ToUnixTimeMilliseconds())
+        {
+            // What it adds would not forbid yet.
+            FieldFaults.Add(ref faults, "open.snapshot_date", "It is in the future.");
+        }
+
+        if (open.MaxChangePercent is not (>= 0 and <= 100))
+        {
+            FieldFaults.Add(ref faults, "open.max_change_percent", "0 to 100 is expected.");
+        }
+
+        if (open.ExpectedNumbers < 0)
+        {
+            FieldFaults.Add(ref faults, "open.expected_numbers", "0 or more is expected.");
+        }
+
+        FieldFaults.ThrowIfAny(faults);
+        var record = ImportMapping.Read(open.Import ?? new V1.ImportDescription());
+        return (register!, record with
+        {
+            Id = "",
+            Source = record.Source.Length == 0 ? $"snapshot of {register!.Name}" : record.Source,
+            Register = register!.Name,
+            SnapshotDate = date!.Value,
+        });
+    }
+
+    private void Add(SnapshotLoad load, RegisterDefinition register, V1.LoadSnapshotNumbers chunk)
+    {
+        if (chunk.Numbers.Count is 0 or > MaxChunk)
+        {
+            throw Refusals.Invalid("numbers.numbers", $"1 to {MaxChunk} numbers are expected.");
+        }
+
+        if (load.Count + chunk.Numbers.Count > options.MaxSnapshotNumbers)
+        {
+            throw Refusals.Invalid("numbers.numbers", $"More than {options.MaxSnapshotNumbers} numbers in a snapshot.");
+        }
+
+        if (!RegisterMapping.TryBits(register, chunk.Categories, out var bits, out _))
+        {
+            throw Refusals.Invalid("numbers.categories", "The register has no such category.");
+        }
+
+        var numbers = new ulong[chunk.Numbers.Count];
+        for (var i = 0; i < numbers.Length; i++)
+        {
+            numbers[i] = chunk.Numbers[i];
+            if (!PhoneNumber.TryFrom(numbers[i], out _, out var fault))
+            {
+                throw Refusals.Invalid($"numbers.numbers[{i}]", fault.Describe());
+            }
+        }
+
+        cipher.Encrypt(numbers, _keys);
+        for (var i = 0; i < numbers.Length; i++)
+        {
+            load.Add(_keys[i], bits);
+        }
+    }
+
+    // The next message, of the kind that must come now; None for any. Null at the end, where that may come.
+    private static async Task<V1.LoadSnapshotRequest?> NextAsync(
+        IAsyncStreamReader<V1.LoadSnapshotRequest> requests, Step expected, CancellationToken stop)
+    {
+        if (!await requests.MoveNext(stop))
+        {
+            return expected == Step.Open ? throw Refusals.Invalid("step", "The first message must be open.") : null;
+        }
+
+        return expected == Step.None || requests.Current.StepCase == expected
+            ? requests.Current
+            : throw Refusals.Invalid("step", $"{expected.ToString().ToLowerInvariant()} is expected here.");
+    }
+}

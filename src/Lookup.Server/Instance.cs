@@ -1,0 +1,25 @@
+using System.Globalization;
+using System.Reflection;
+using Lookup.Redis.Store;
+
+namespace Lookup.Server;
+
+/// <summary>Who this instance of the service is.</summary>
+internal sealed class Instance(IFactStore store, TimeProvider clock)
+{
+    /// <summary>Version of the service, without the commit.</summary>
+    public string Version { get; } =
+        (typeof(Instance).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "").Split('+')[0];
+
+    /// <summary>Name of the machine.</summary>
+    public string Host { get; } = Environment.MachineName;
+
+    /// <summary>Number of the process.</summary>
+    public int Process { get; } = Environment.ProcessId;
+
+    /// <summary>When it was made, in Unix milliseconds.</summary>
+    public long Started { get; } = clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>Epoch of the store that it serves.</summary>
+    public string Epoch { get; } = store.Manifest.Epoch.ToString("x16", CultureInfo.InvariantCulture);
+}

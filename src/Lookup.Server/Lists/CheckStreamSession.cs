@@ -1,0 +1,173 @@
+using System.Threading.Channels;
+using Grpc.Core;
+using Lookup.Server.Access;
+using Lookup.Server.Errors;
+using Lookup.Server.Http;
+
+namespace Lookup.Server.Lists;
+
+/// <summary>
+/// One CheckStream: reads chunks, has several decided at a time, answers in order. A caller that reads slowly fills the
+/// few places for chunks; then nothing more is read, and the flow control of HTTP/2 holds the caller.
+/// </summary>
+internal sealed class CheckStreamSession(
+    ChunkServices services,
+    Drain drain,
+    IAsyncStreamReader<V1.CheckStreamRequest> requests,
+    IServerStreamWriter<V1.CheckStreamResponse> responses,
+    ServerCallContext context)
+{
+    // In the headers of a stream that is taken. Those of a refusal, which carry its status, look the same to most clients.
+    internal const string TakenHeader = "lookup-taken";
+
+    private readonly Channel<(ChunkJob Job, Task<V1.CheckStreamResponse> Answer)> _inFlight =
+        Channel.CreateBounded<(ChunkJob, Task<V1.CheckStreamResponse>)>(
+            new BoundedChannelOptions(services.Options.MaxChunksInFlight - 1) { SingleReader = true, SingleWriter = true });
+
+    internal async Task RunAsync()
+    {
+        services.Lane.OpenStream();
+        drain.Track(context);
+        using var stop = drain.Link(context);
+        using var reads = new IdleLimit(services.Options, stop.Token);
+        using var writes = new IdleLimit(services.Options, context.CancellationToken);
+        var writing = Task.CompletedTask;
+        try
+        {
+            var open = await OpenAsync(reads);
+            await context.WriteResponseHeadersAsync(new Metadata { { TakenHeader, "true" } });
+            var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical)
+                ? new ListReceipts(services.Receipts, open, context.GetHttpContext().CallerId())
+                : null;
+            writing = WriteAsync(receipts, stop, writes);
+            await ReadAsync(open, reads, stop.Token);
+            _inFlight.Writer.TryComplete();
+            await writing;
+        }
+        catch (Exception e)
+        {
+            // What was answered before stays valid: it goes out before the status.
+            _inFlight.Writer.TryComplete();
+            await writing;
+            if (e is OperationCanceledException && reads.IsOver)
+            {
+                throw reads.Refusal();
+            }
+
+            // Never 'throw e': its stack says whether the caller's connection failed.
+            if (e is RpcException || !drain.Ends(context))
+            {
+                throw;
+            }
+
+            throw Refusals.Unavailable(
+                "The service is shutting down; go on elsewhere from the first chunk that was not answered.", services.Options.RetryAfterMs);
+        }
+        finally
+        {
+            while (_inFlight.Reader.TryRead(out var left))
+            {
+                await left.Answer.ContinueWith(static _ => { }, TaskScheduler.Default);
+            }
+
+            services.Lane.CloseStream();
+        }
+    }
+
+    private async Task<bool> NextAsync(IdleLimit idle)
+    {
+        idle.Begin();
+        var isThere = await requests.MoveNext(idle.Token);
+        idle.End();
+        return isThere;
+    }
+
+    private async Task<OpenStream> OpenAsync(IdleLimit idle)
+    {
+        if (!await NextAsync(idle) || requests.Current.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Open)
+        {
+            throw Refusals.Invalid("open", "The first message of a stream must be open.");
+        }
+
+        var now = services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var open = OpenStream.Read(requests.Current.Open, services.Store.Manifest, services.Regimes, services.Receipts.Log is not null, now);
+        context.Lease()?.Require(requests.Current.Open.Question.Organisation, now);
+        return open;
+    }
+
+    private async Task ReadAsync(OpenStream open, IdleLimit idle, CancellationToken stop)
+    {
+        ulong? last = null;
+        var lease = context.Lease();
+        var max = lease?.Caller.State.MaxChunk is > 0 and var own ? own : ChunkWorker.MaxNumbers;
+        while (await NextAsync(idle))
+        {
+            var chunk = Checked(requests.Current, last, max);
+            last = chunk.Sequence;
+            // A place first: a chunk that is begun has its answer written.
+            if (!await _inFlight.Writer.WaitToWriteAsync(stop))
+            {
+                return;
+            }
+
+            if (lease is not null)
+            {
+                services.Access.Note(lease.Caller, chunk);
+            }
+
+            var job = services.Rent();
+            _inFlight.Writer.TryWrite((job, job.DecideAsync(chunk, open, context.CancellationToken)));
+        }
+    }
+
+    private async Task WriteAsync(ListReceipts? receipts, CancellationTokenSource stop, IdleLimit idle)
+    {
+        try
+        {
+            await foreach (var (job, answer) in _inFlight.Reader.ReadAllAsync(CancellationToken.None))
+            {
+                var response = await answer;
+                response.Receipt = receipts?.Add(job, response.Sequence);
+                idle.Begin();
+                await responses.WriteAsync(response, idle.Token);
+                idle.End();
+                services.Return(job);
+            }
+        }
+        catch (OperationCanceledException) when (idle.IsOver)
+        {
+            await stop.CancelAsync();
+            throw idle.Refusal();
+        }
+        catch
+        {
+            // Nothing that is read from now on can be answered.
+            await stop.CancelAsync();
+            throw;
+        }
+    }
+
+    internal static V1.CheckStreamChunk Checked(V1.CheckStreamRequest request, ulong? last, int max)
+    {
+        if (request.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Chunk)
+        {
+            throw Refusals.Invalid("chunk", "After the first message, each must carry a chunk.");
+        }
+
+        var chunk = request.Chunk;
+        if (chunk.Sequence <= last)
+        {
+            throw Refusals.Invalid("chunk.sequence", "It must be greater than the one before.");
+        }
+
+        if (chunk.Numbers.Count > 0 && chunk.Texts.Count > 0)
+        {
+            throw Refusals.Invalid("chunk.texts", "A chunk carries numbers or texts, not both.");
+        }
+
+        var (field, count) = chunk.Texts.Count > 0 ? ("chunk.texts", chunk.Texts.Count) : ("chunk.numbers", chunk.Numbers.Count);
+        return count > 0 && count <= max
+            ? chunk
+            : throw Refusals.Invalid(field, $"1 to {max} are expected.");
+    }
+}

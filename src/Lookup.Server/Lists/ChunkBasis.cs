@@ -1,0 +1,72 @@
+using Lookup.Core.Numbers;
+using Lookup.Redis;
+using Lookup.Redis.Store;
+using Lookup.Server.Reading;
+
+namespace Lookup.Server.Lists;
+
+/// <summary>What the answers of a chunk rest on: for each partition the replica's filter, or what was read, or nothing.</summary>
+internal sealed class ChunkBasis(FreshFilters filters)
+{
+    private readonly ulong[] _versions = new ulong[NumberKey.MaxPartitions];
+    private readonly uint[] _marks = new uint[NumberKey.MaxPartitions];
+    private readonly bool[] _filtered = new bool[NumberKey.MaxPartitions];
+    private TimeSpan _readAge;
+
+    internal void Clear()
+    {
+        Array.Clear(_versions);
+        Array.Clear(_filtered);
+        _readAge = TimeSpan.Zero;
+    }
+
+    /// <summary>The filter of a partition told that facts are absent.</summary>
+    internal void UseFilter(int partition) => _filtered[partition] = true;
+
+    /// <summary>Facts of a partition were read at a version.</summary>
+    internal void UseRead(int partition, ulong version, TimeSpan age)
+    {
+        _readAge = age > _readAge ? age : _readAge;
+        // The oldest counts.
+        if (_versions[partition] == 0 || version < _versions[partition])
+        {
+            _versions[partition] = version;
+        }
+    }
+
+    /// <summary>Age of the oldest filter that was used, or of what was read where that is older; zero if all is as of now.</summary>
+    internal TimeSpan Age
+    {
+        get
+        {
+            var age = _readAge;
+            for (var p = 0; p < _filtered.Length; p++)
+            {
+                if (_filtered[p] && filters.AgeOf(p) is var older && older > age)
+                {
+                    age = older;
+                }
+            }
+
+            return age;
+        }
+    }
+
+    /// <summary>The position that the answers are at least as new as; empty if they rest on no facts.</summary>
+    internal string Token(IFactStore store)
+    {
+        var count = store.Manifest.Partitions;
+        for (var p = 0; p < count; p++)
+        {
+            if (_filtered[p])
+            {
+                UseRead(p, filters.VersionOf(p), TimeSpan.Zero);
+            }
+
+            _marks[p] = _versions[p] == 0 ? 0 : store.MarkOf(p, _versions[p]);
+        }
+
+        var token = ConsistencyToken.Of(store.Manifest.Epoch, _versions.AsSpan(0, count), _marks.AsSpan(0, count));
+        return token.Count == 0 ? "" : token.ToString();
+    }
+}

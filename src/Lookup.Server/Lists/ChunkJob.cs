@@ -1,0 +1,368 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Lookup.Core.Decisions;
+using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
+using Lookup.Server.Reading;
+using Lookup.Server.Store;
+using Lookup.Server.Telemetry;
+
+namespace Lookup.Server.Lists;
+
+/// <summary>One chunk from request to answer. Used again for another chunk once its answer is written.</summary>
+internal sealed class ChunkJob
+{
+    private readonly FreshFilters _filters;
+    private readonly ChunkWorker _worker;
+    private readonly ChunkServices _services;
+    private readonly V1.CheckStreamResponse _response = new() { Common = new V1.Decision() };
+    private int[] _counts = [];
+    private ulong[] _codes = [];
+    private Question _question;
+    private RegisterSnapshots _registers = null!;
+
+    internal ChunkJob(ChunkServices services)
+    {
+        _services = services;
+        _filters = new FreshFilters(services.Store.Manifest.Partitions);
+        _worker = new ChunkWorker(services.Regimes, services.Cipher, _filters, services.Records, services.Names);
+    }
+
+    /// <summary>Decides a chunk. The answer is valid until the next call.</summary>
+    /// <param name="chunk">The chunk, checked.</param>
+    /// <param name="open">What holds for the stream.</param>
+    /// <param name="cancellation">Ends with the call.</param>
+    internal async Task<V1.CheckStreamResponse> DecideAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
+    {
+        using var span = Tracing.IsOn ? Tracing.Begin("chunk") : null;
+        span?.SetTag("lookup.numbers", Math.Max(chunk.Numbers.Count, chunk.Texts.Count));
+        var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
+        await FillAsync(chunk, open, cancellation);
+        var asked = open.At(now);
+        _question = asked.Question;
+        try
+        {
+            _services.Monitor.ThrowIfUntrusted();
+            var registry = await RegistryAsync(open, cancellation);
+            (_question, _registers) = (asked.Resolve(registry), registry.Registers);
+            await DecideAsync(_question, registry, open, cancellation);
+            while (!_worker.IsCurrent)
+            {
+                await FillAsync(chunk, open, cancellation);
+                await DecideAsync(_question, registry, open, cancellation);
+            }
+
+            if (_services.Shadow.IsOn && !open.Hypothetical)
+            {
+                _services.Shadow.Sample(_worker.Numbers, _question, _registers);
+            }
+        }
+        catch (Exception e) when (e is StoreUnavailableException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            _worker.AnswerAll(ItemAnswer.Unavailable);
+        }
+
+        Write(chunk, open, asked.Question.CallTime, now);
+        Tell(open, now);
+        return _response;
+    }
+
+    /// <summary>The numbers of the chunk as they were decided.</summary>
+    internal ReadOnlySpan<ulong> Numbers => _worker.Numbers;
+
+    /// <summary>The question, resolved.</summary>
+    internal ref readonly Question Question => ref _question;
+
+    /// <summary>Age of what the answers rest on.</summary>
+    internal TimeSpan Age => _worker.Basis.Age;
+
+    /// <summary>Writes each number with its answer, for the receipt of the list.</summary>
+    internal void WriteItems(Span<ulong> items)
+    {
+        var numbers = _worker.Numbers;
+        var answers = _worker.Answers;
+        var distinct = _worker.Distinct;
+        Array.Resize(ref _codes, Math.Max(_codes.Length, distinct.Length));
+        for (var i = 0; i < distinct.Length; i++)
+        {
+            _codes[i] = ListChain.Item(0, distinct[i].Verdict, distinct[i].Reason);
+        }
+
+        for (var i = 0; i < items.Length; i++)
+        {
+            items[i] = ListChain.Item(numbers[i], 0, 0) | _codes[answers[i]];
+        }
+    }
+
+    /// <summary>Counts the answers, and has one ALLOW asked again now and then.</summary>
+    private void Tell(OpenStream open, long now)
+    {
+        var answers = _worker.Answers;
+        var distinct = _worker.Distinct;
+        Array.Resize(ref _counts, Math.Max(_counts.Length, distinct.Length));
+        Array.Clear(_counts);
+        foreach (var answer in answers)
+        {
+            _counts[answer]++;
+        }
+
+        for (var i = 0; i < distinct.Length; i++)
+        {
+            if (_counts[i] == 0)
+            {
+                continue;
+            }
+
+            _services.Metrics.Decided(Way.Stream, distinct[i].Verdict, distinct[i].Reason, _counts[i]);
+            if (distinct[i].Verdict == Verdict.Allow && !open.Hypothetical && _services.Audit.Wants())
+            {
+                Audit(answers.IndexOf(i), now);
+            }
+        }
+    }
+
+    private void Audit(int item, long now)
+    {
+        if (PhoneNumber.TryFrom(_worker.Numbers[item], out var number, out _)
+            && _services.Regimes.Find(number, _question) is { } rules)
+        {
+            _services.Audit.Take(new AllowAnswer(number, _question, rules, _registers, now));
+        }
+    }
+
+    private async ValueTask<RegistrySnapshot> RegistryAsync(OpenStream open, CancellationToken call)
+    {
+        if (!open.Exact)
+        {
+            return await _services.Registry.CurrentAsync(call);
+        }
+
+        using var limit = Limit(call);
+        return await _services.Registry.ReadAsync(limit.Token);
+    }
+
+    private async Task DecideAsync(Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call)
+    {
+        var freshness = ReadFreshness.Now(open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
+        using (await _services.Lane.EnterAsync(call))
+        {
+            _filters.Take(_services.Replica, open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
+            _worker.Screen(question, registry.Registers);
+        }
+
+        if (_worker.Reads.Count > 0)
+        {
+            // The time for reading counts from here: the wait for a place has a limit of its own.
+            using (var limit = Limit(call))
+            {
+                if (freshness.IsDemanding)
+                {
+                    await FenceAsync(limit.Token);
+                }
+
+                await _services.Store.ReadAsync(_worker.Reads, limit.Token);
+                await CompareHistoryAsync(open.Demand, limit.Token);
+            }
+
+            using (await _services.Lane.EnterAsync(call))
+            {
+                if (_worker.Unnamed() is { Count: 0 })
+                {
+                    _worker.Settle(question, registry.Registers, open.Demand, freshness);
+                    return;
+                }
+            }
+
+            await LearnAsync(_worker.Unnamed(), call);
+            using (await _services.Lane.EnterAsync(call))
+            {
+                _worker.Name(question);
+                _worker.Settle(question, registry.Registers, open.Demand, freshness);
+            }
+        }
+    }
+
+    // A position that another history of the store gave out is met by nothing in this one.
+    private async ValueTask CompareHistoryAsync(ConsistencyToken? demand, CancellationToken cancellation)
+    {
+        for (var p = 0; demand is not null && p < _filters.Partitions; p++)
+        {
+            if (!await _services.Store.HasAsync(p, demand.VersionOf(p), demand.MarkOf(p), cancellation))
+            {
+                _worker.Lose(p);
+            }
+        }
+    }
+
+    private async Task LearnAsync(IReadOnlyCollection<ulong> scopes, CancellationToken call)
+    {
+        using var limit = Limit(call);
+        foreach (var scope in scopes)
+        {
+            await _services.Names.LearnAsync(scope, limit.Token);
+        }
+    }
+
+    private async ValueTask FenceAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await _services.Store.FenceAsync(Enumerable.Range(0, _services.Store.Manifest.Partitions), cancellation);
+        }
+        catch (StoreUnavailableException)
+        {
+            // Others of a cluster may have succeeded: what is read tells for each number.
+        }
+    }
+
+    private CancellationTokenSource Limit(CancellationToken call)
+    {
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(call);
+        limit.CancelAfter(_services.Options.StoreBatchLimitMs);
+        return limit;
+    }
+
+    /// <summary>Takes the numbers of a chunk. Texts are read in the batch lane: those in a country's own form take as long as deciding.</summary>
+    internal ValueTask FillAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
+    {
+        if (chunk.Texts.Count > 0)
+        {
+            return new ValueTask(FillByTextsAsync(chunk, open, cancellation));
+        }
+
+        _worker.Begin(chunk.Numbers.Count);
+        UnsafeCollectionOperations.AsSpan(chunk.Numbers).CopyTo(_worker.Numbers);
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task FillByTextsAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
+    {
+        using var place = await _services.Lane.EnterAsync(cancellation);
+        _worker.Begin(chunk.Texts.Count);
+        for (var i = 0; i < chunk.Texts.Count; i++)
+        {
+            _worker.Numbers[i] = NumberParser.Instance.TryParse(chunk.Texts[i], open.Region, out var number, out _) ? number.Value : 0;
+        }
+    }
+
+    private void Write(V1.CheckStreamChunk chunk, OpenStream open, long callTime, long now)
+    {
+        var answers = _worker.Answers;
+        var distinct = _worker.Distinct;
+        _response.Sequence = chunk.Sequence;
+        var verdicts = Resize(_response.Verdicts, answers.Length);
+        var reasons = Resize(_response.Reasons, answers.Length);
+        var validUntil = long.MaxValue;
+        var allowed = false;
+        var unanswered = false;
+        for (var i = 0; i < answers.Length; i++)
+        {
+            verdicts[i] = (V1.Verdict)distinct[answers[i]].Verdict;
+            allowed |= verdicts[i] == V1.Verdict.Allow;
+            reasons[i] = (V1.ReasonCode)distinct[answers[i]].Reason;
+        }
+
+        foreach (ref readonly var answer in distinct)
+        {
+            if (answer.Verdict == Verdict.Allow && answer.ValidUntil > 0)
+            {
+                validUntil = Math.Min(validUntil, answer.ValidUntil);
+            }
+            else if (answer.Reason is ReasonCode.StoreUnavailable or ReasonCode.NotFresh)
+            {
+                unanswered = true;
+            }
+        }
+
+        // The message may hold what the last chunk was answered, of another stream.
+        _response.ReasonBitsMeaning.Clear();
+        _response.ReasonBits.Clear();
+        _response.Numbers.Clear();
+        _response.Receipt = null;
+        if (open.AllReasons)
+        {
+            WriteReasonBits(answers, distinct);
+        }
+
+        if (chunk.Texts.Count > 0)
+        {
+            _worker.Numbers.CopyTo(Resize(_response.Numbers, answers.Length));
+        }
+
+        WriteCommon(open, callTime, now, allowed ? validUntil : 0, unanswered);
+    }
+
+    private void WriteCommon(OpenStream open, long callTime, long now, long validUntil, bool unanswered)
+    {
+        var common = _response.Common;
+        var age = _worker.Basis.Age;
+        WriteRegimes();
+        var only = _response.Regimes.Count == 1 ? _response.Regimes[0] : null;
+        common.Regime = only?.Regime ?? "";
+        common.RegimeVersion = only?.Version ?? "";
+        common.CallTime = FieldFaults.ToTimestamp(callTime);
+        common.Age = Duration.FromTimeSpan(age);
+        common.ConsistencyToken = _worker.Basis.Token(_services.Store);
+        common.Hypothetical = open.Hypothetical;
+        common.ValidUntil = validUntil is > 0 and < long.MaxValue ? FieldFaults.ToTimestamp(validUntil) : null;
+        var reusable = validUntil > 0 && !open.Hypothetical
+            ? Math.Min(validUntil, now - (long)age.TotalMilliseconds + _services.Options.FreshnessBoundMs)
+            : 0;
+        common.ReusableUntil = reusable > 0 ? FieldFaults.ToTimestamp(reusable) : null;
+        common.ReusableFor = reusable > 0 ? DecisionMapping.ReusableFor(reusable, now) : null;
+        common.RetryAfter = unanswered ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(_services.Options.RetryAfterMs)) : null;
+    }
+
+    private void WriteRegimes()
+    {
+        _response.Regimes.Clear();
+        foreach (var rules in _worker.RulesUsed)
+        {
+            if (rules is not null && !_response.Regimes.Any(r => r.Regime == rules.Id && r.Version == rules.Version))
+            {
+                _response.Regimes.Add(new V1.RegimeVersion { Regime = rules.Id, Version = rules.Version });
+            }
+        }
+    }
+
+    private void WriteReasonBits(ReadOnlySpan<int> answers, ReadOnlySpan<ItemAnswer> distinct)
+    {
+        UInt128 all = 0;
+        foreach (ref readonly var answer in distinct)
+        {
+            all |= answer.Reasons;
+        }
+
+        Span<byte> place = stackalloc byte[128];
+        for (var code = 0; code < place.Length; code++)
+        {
+            if ((all & (UInt128.One << code)) != 0)
+            {
+                place[code] = (byte)_response.ReasonBitsMeaning.Count;
+                _response.ReasonBitsMeaning.Add((V1.ReasonCode)code);
+            }
+        }
+
+        var bits = Resize(_response.ReasonBits, answers.Length);
+        for (var i = 0; i < answers.Length; i++)
+        {
+            var word = 0UL;
+            for (var rest = distinct[answers[i]].Reasons; rest != 0; rest &= rest - 1)
+            {
+                word |= 1UL << place[(int)UInt128.TrailingZeroCount(rest)];
+            }
+
+            bits[i] = word;
+        }
+    }
+
+    private static Span<T> Resize<T>(Google.Protobuf.Collections.RepeatedField<T> field, int count)
+    {
+        UnsafeCollectionOperations.SetCount(field, count);
+        return UnsafeCollectionOperations.AsSpan(field);
+    }
+}

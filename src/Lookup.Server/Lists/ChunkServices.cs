@@ -1,0 +1,98 @@
+using System.Collections.Concurrent;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Store;
+using Lookup.Server.Access;
+using Lookup.Server.Reading;
+using Lookup.Server.Receipts;
+using Lookup.Server.Shadow;
+using Lookup.Server.Store;
+using Lookup.Server.Telemetry;
+
+namespace Lookup.Server.Lists;
+
+/// <summary>What deciding a chunk needs, and the jobs that wait for their next chunk.</summary>
+internal sealed class ChunkServices(
+    IFactStore store,
+    FilterReplica replica,
+    RecordCache records,
+    ScopeNames names,
+    RegistryReplica registry,
+    StoreMonitor monitor,
+    RegimeSet regimes,
+    NumberCipher cipher,
+    BatchLane lane,
+    ServiceMetrics metrics,
+    AllowAudit audit,
+    ShadowRun shadow,
+    ReceiptWriter receipts,
+    AccessControl access,
+    LookupServerOptions options,
+    TimeProvider clock)
+{
+    // A job keeps some megabytes. More of them than this are needed only while many streams are at work at a time.
+    private const int MaxIdle = 32;
+
+    private readonly ConcurrentBag<ChunkJob> _idle = [];
+    private int _idleCount;
+
+    internal IFactStore Store => store;
+
+    internal FilterReplica Replica => replica;
+
+    internal RecordCache Records => records;
+
+    internal ScopeNames Names => names;
+
+    internal RegistryReplica Registry => registry;
+
+    internal StoreMonitor Monitor => monitor;
+
+    internal RegimeSet Regimes => regimes;
+
+    internal NumberCipher Cipher => cipher;
+
+    internal BatchLane Lane => lane;
+
+    internal ServiceMetrics Metrics => metrics;
+
+    internal AllowAudit Audit => audit;
+
+    internal ShadowRun Shadow => shadow;
+
+    internal ReceiptWriter Receipts => receipts;
+
+    internal AccessControl Access => access;
+
+    internal LookupServerOptions Options => options;
+
+    internal TimeProvider Clock => clock;
+
+    /// <summary>Jobs that wait for a chunk.</summary>
+    internal int IdleCount => Volatile.Read(ref _idleCount);
+
+    internal ChunkJob Rent()
+    {
+        if (!_idle.TryTake(out var job))
+        {
+            return new ChunkJob(this);
+        }
+
+        Interlocked.Decrement(ref _idleCount);
+        return job;
+    }
+
+    internal void Return(ChunkJob job)
+    {
+        if (Interlocked.Increment(ref _idleCount) <= MaxIdle)
+        {
+            _idle.Add(job);
+        }
+        else
+        {
+            Interlocked.Decrement(ref _idleCount);
+        }
+    }
+}

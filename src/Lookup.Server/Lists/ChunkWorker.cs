@@ -1,0 +1,369 @@
+// For: deciding a chunk of up to 8,192 numbers at millions of numbers a second.
+//
+// The work goes through the chunk in columns instead of number by number. Numbers are checked, then encrypted in one
+// call; rules, question and the answer for "nothing is known" are prepared once for all numbers under the same rules;
+// then the filter of the replica is probed with the blocks of the numbers ahead already on their way into the cache.
+// Most numbers have no facts and are done. The others are looked for in the record cache, some dozens in a row so that the
+// processor waits for their memory all at once, and what is not there is read from the store in one batch, the facts that
+// may be there together with the objections, and decided one by one.
+//
+// What was read is kept for a number that was asked before, not for each: lists are mostly asked once, and keeping costs
+// more than all the rest.
+//
+// Nothing is allocated per number: a worker keeps its arrays from chunk to chunk.
+using System.Numerics;
+using System.Runtime.InteropServices;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Redis.Reading;
+using Lookup.Server.Reading;
+
+namespace Lookup.Server.Lists;
+
+/// <summary>Decides chunks, one at a time. Begin, fill in the numbers, screen, read, settle.</summary>
+internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, RecordCache cache, ScopeNames names)
+{
+    /// <summary>Most numbers in a chunk.</summary>
+    internal const int MaxNumbers = 8_192;
+
+    // So far ahead of the probe a block is asked for; enough to hide a miss of all caches behind other probes.
+    private const int Ahead = 16;
+
+    // Numbers that are looked for in the record cache one behind the other.
+    private const int Together = 64;
+
+    // Place of the answer to what is no number.
+    private const int Invalid = 0;
+
+    private readonly ulong[] _numbers = new ulong[MaxNumbers];
+    private readonly NumberKey[] _keys = new NumberKey[MaxNumbers];
+    private readonly int[] _plans = new int[MaxNumbers];
+    private readonly int[] _answers = new int[MaxNumbers];
+    private readonly List<ItemAnswer> _distinct = new(MaxNumbers);
+    private readonly List<PlannedRules> _planned = [];
+    private readonly ListRules _rules = new(regimes);
+    private readonly (int Number, uint Asked)[] _readItems = new (int, uint)[MaxNumbers];
+    private readonly StoredValue[] _bySlot = new StoredValue[Decider.Slots];
+    private readonly FactId[] _asked = new FactId[Decider.Slots];
+    private readonly (int Number, int Partition, uint Asked)[] _possible = new (int, int, uint)[Together];
+    private readonly CacheEntry?[] _entries = new CacheEntry?[Together];
+    private readonly KnownFacts[] _known = new KnownFacts[Together];
+    private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
+    private readonly int[] _sessions = new int[NumberKey.MaxPartitions];
+    private readonly bool[] _lost = new bool[NumberKey.MaxPartitions];
+    private int _turn;
+
+    /// <summary>The numbers of the chunk as integers; one that is none is 0.</summary>
+    internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
+
+    /// <summary>How many numbers there are.</summary>
+    internal int Count { get; private set; }
+
+    /// <summary>For each number the place of its answer among <see cref="Distinct"/>.</summary>
+    internal ReadOnlySpan<int> Answers => _answers.AsSpan(0, Count);
+
+    /// <summary>The answers given, most of them to many numbers.</summary>
+    internal ReadOnlySpan<ItemAnswer> Distinct => CollectionsMarshal.AsSpan(_distinct);
+
+    /// <summary>What is to be read from the store.</summary>
+    internal ReadBatch Reads { get; } = new();
+
+    /// <summary>The rules that numbers of the chunk came under.</summary>
+    internal IReadOnlyList<Rules?> RulesUsed => _rules.Found;
+
+    /// <summary>What the answers rest on.</summary>
+    internal ChunkBasis Basis { get; } = new(filters);
+
+    /// <summary>
+    /// The number key is still the one by which the numbers were looked for. Asked behind all that was read: by another one they may
+    /// have facts.
+    /// </summary>
+    internal bool IsCurrent => _turn == cipher.Turn;
+
+    /// <summary>Begins a chunk.</summary>
+    /// <param name="count">Numbers in it, up to <see cref="MaxNumbers"/>.</param>
+    internal void Begin(int count)
+    {
+        Count = count;
+        Reads.Clear();
+        Basis.Clear();
+        Array.Clear(_lost);
+        _rules.Begin(0);
+        BeginAnswers();
+    }
+
+    /// <summary>The position that is demanded of a partition is of another history: nothing that is read of it is as new.</summary>
+    internal void Lose(int partition) => _lost[partition] = true;
+
+    /// <summary>Answers every number with the same, except for what is no number.</summary>
+    internal void AnswerAll(in ItemAnswer answer)
+    {
+        Basis.Clear();
+        BeginAnswers();
+        var place = Add(answer);
+        for (var i = 0; i < Count; i++)
+        {
+            _answers[i] = PhoneNumber.TryFrom(_numbers[i], out _, out _) ? place : Invalid;
+        }
+    }
+
+    /// <summary>Decides what the filters decide and collects what has to be read.</summary>
+    /// <param name="question">The question, resolved.</param>
+    /// <param name="registers">The loaded registers.</param>
+    internal void Screen(in Question question, RegisterSnapshots registers)
+    {
+        _rules.Begin(question.CallTime, question.Region);
+        for (var i = 0; i < Count; i++)
+        {
+            _plans[i] = _rules.PlaceOf(_numbers[i]);
+        }
+
+        for (var p = 0; p < filters.Partitions; p++)
+        {
+            _sessions[p] = cache.Session(p);
+        }
+
+        for (var planned = 0; planned < _rules.Found.Count;)
+        {
+            planned = Plan(planned, question, registers);
+        }
+
+        _turn = cipher.Turn;
+        cipher.Encrypt(Numbers, _keys);
+        for (var i = 0; i < Math.Min(Ahead, Count); i++)
+        {
+            filters.Prefetch(_keys[i]);
+        }
+
+        var possible = 0;
+        for (var i = 0; i < Count; i++)
+        {
+            if (i + Ahead < Count)
+            {
+                filters.Prefetch(_keys[i + Ahead]);
+            }
+
+            if (_plans[i] < 0)
+            {
+                _answers[i] = Invalid;
+                continue;
+            }
+
+            var plan = _planned[_plans[i]];
+            if (plan.Rules is null)
+            {
+                _answers[i] = plan.Nothing;
+                continue;
+            }
+
+            var partition = filters.PartitionOf(_keys[i]);
+            var asked = plan.All;
+            if (filters.Of(partition) is { } filter)
+            {
+                Basis.UseFilter(partition);
+                asked = plan.Possible(filter, _keys[i]);
+                if (asked == 0)
+                {
+                    _answers[i] = plan.Nothing;
+                    continue;
+                }
+
+                asked |= plan.Objections;
+                if (cache.IsOn)
+                {
+                    _possible[possible++] = (i, partition, asked);
+                    if (possible == Together)
+                    {
+                        AnswerKnown(possible, question, registers);
+                        possible = 0;
+                    }
+
+                    continue;
+                }
+            }
+
+            AddRead(i, plan, asked);
+        }
+
+        AnswerKnown(possible, question, registers);
+    }
+
+    /// <summary>Scopes of facts that were read and whose names are not known here: learn them, then call <see cref="Name"/>.</summary>
+    internal IReadOnlyCollection<ulong> Unnamed()
+    {
+        HashSet<ulong>? scopes = null;
+        for (var item = 0; item < Reads.Count; item++)
+        {
+            var (number, asked) = _readItems[item];
+            var plan = _planned[_plans[number]];
+            if ((plan.Unnamed & asked) == 0 || Reads.Fault(item) is not null)
+            {
+                continue;
+            }
+
+            var index = 0;
+            for (var bits = asked; bits != 0; bits &= bits - 1, index++)
+            {
+                var place = BitOperations.TrailingZeroCount(bits);
+                if ((plan.Unnamed & (1u << place)) != 0 && !Reads.Value(item, index).IsNull)
+                {
+                    (scopes ??= []).Add(plan.Ids[place].Scope);
+                }
+            }
+        }
+
+        return scopes ?? (IReadOnlyCollection<ulong>)[];
+    }
+
+    /// <summary>Takes note of names that were learned.</summary>
+    internal void Name(in Question question)
+    {
+        for (var i = 0; i < _rules.Found.Count; i++)
+        {
+            _planned[i].Name(question);
+        }
+    }
+
+    /// <summary>Decides on what was read.</summary>
+    /// <param name="question">As in <see cref="Screen"/>.</param>
+    /// <param name="registers">As in <see cref="Screen"/>.</param>
+    /// <param name="demand">The position that the answers must be as new as, or null.</param>
+    /// <param name="freshness">How fresh what was read must be.</param>
+    internal void Settle(in Question question, RegisterSnapshots registers, ConsistencyToken? demand, in ReadFreshness freshness)
+    {
+        for (var item = 0; item < Reads.Count; item++)
+        {
+            var (number, asked) = _readItems[item];
+            if (Reads.Fault(item) is not null || !freshness.Accepts(Reads.AsOf(item)))
+            {
+                _answers[number] = Add(ItemAnswer.Unavailable);
+                continue;
+            }
+
+            var (partition, version) = Reads.Position(item);
+            if (demand is not null && (_lost[partition] || demand.VersionOf(partition) > version))
+            {
+                _answers[number] = Add(ItemAnswer.NotFresh);
+                continue;
+            }
+
+            Basis.UseRead(partition, version, freshness.AgeOf(Reads.AsOf(item)));
+            if (cache.IsOn && cache.AskedBefore.Note(_keys[number]))
+            {
+                Keep(item, number, asked);
+            }
+
+            _answers[number] = Add(ItemAnswer.Of(
+                _planned[_plans[number]].Decide(question, registers, asked, Reads, item, _bySlot)));
+        }
+    }
+
+    /// <summary>Decides on those that are in the record cache; the others are to be read.</summary>
+    private void AnswerKnown(int count, in Question question, RegisterSnapshots registers)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            _entries[i] = cache.Find(_keys[_possible[i].Number]);
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            _known[i] = new KnownFacts(_entries[i]?.Data);
+        }
+
+        ulong found = 0;
+        for (var i = 0; i < count; i++)
+        {
+            found |= cache.IsOfNow(_possible[i].Partition, _known[i]) ? 1UL << i : 0;
+        }
+
+        var hits = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var (number, _, asked) = _possible[i];
+            var plan = _planned[_plans[number]];
+            if ((found & (1UL << i)) != 0 && plan.TryDecide(question, registers, asked, _known[i], _bySlot, out var decision))
+            {
+                hits++;
+                _answers[number] = Add(ItemAnswer.Of(decision));
+            }
+            else
+            {
+                AddRead(number, plan, asked);
+            }
+        }
+
+        // A worker that waits for its next chunk must hold nothing that has left the cache.
+        _entries.AsSpan(0, count).Clear();
+        _known.AsSpan(0, count).Clear();
+
+        cache.Note(hits, count - hits);
+    }
+
+    private void BeginAnswers()
+    {
+        _distinct.Clear();
+        _distinct.Add(ItemAnswer.Invalid);
+    }
+
+    private int Add(in ItemAnswer answer)
+    {
+        // The same for one number after the other is usual.
+        if (_distinct[^1] == answer)
+        {
+            return _distinct.Count - 1;
+        }
+
+        _distinct.Add(answer);
+        return _distinct.Count - 1;
+    }
+
+    private void AddRead(int number, PlannedRules plan, uint asked)
+    {
+        var item = Reads.Add(_keys[number], Select(plan, asked));
+        _readItems[item] = (number, asked);
+    }
+
+    private void Keep(int item, int number, uint asked)
+    {
+        var ids = Select(_planned[_plans[number]], asked);
+        for (var i = 0; i < ids.Length; i++)
+        {
+            _values[i] = Reads.Value(item, i);
+        }
+
+        var (partition, version) = Reads.Position(item);
+        cache.Keep(_sessions[partition], partition, version, _keys[number], ids, _values.AsSpan(0, ids.Length));
+    }
+
+    private ReadOnlySpan<FactId> Select(PlannedRules plan, uint asked)
+    {
+        var count = 0;
+        var ids = plan.Ids;
+        for (var i = 0; i < ids.Length; i++)
+        {
+            if ((asked & (1u << i)) != 0)
+            {
+                _asked[count++] = ids[i];
+            }
+        }
+
+        return _asked.AsSpan(0, count);
+    }
+
+    private int Plan(int place, in Question question, RegisterSnapshots registers)
+    {
+        if (place == _planned.Count)
+        {
+            _planned.Add(new PlannedRules(names));
+        }
+
+        var plan = _planned[place];
+        plan.Prepare(_rules.Found[place], question);
+        plan.Nothing = Add(ItemAnswer.Of(plan.DecideNothing(question, registers)));
+        return place + 1;
+    }
+}

@@ -1,0 +1,70 @@
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
+using Lookup.Server.Receipts;
+
+namespace Lookup.Server.Lists;
+
+/// <summary>What holds for every number of a stream, checked.</summary>
+internal sealed class OpenStream
+{
+    private readonly AskedQuestion _asked;
+    private readonly bool _fixedTime;
+
+    private OpenStream(V1.CheckStreamOpen open, AskedQuestion asked, ConsistencyToken? demand)
+    {
+        _asked = asked;
+        _fixedTime = open.WhatIf?.CallTime is not null;
+        Demand = demand;
+        Exact = open.Consistency is { Exact: true };
+        AllReasons = open.AllReasons;
+        Hypothetical = open.WhatIf is not null;
+        Receipt = open.Receipt;
+        Region = open.DefaultRegion.Length == 0 ? null : open.DefaultRegion;
+    }
+
+    internal ConsistencyToken? Demand { get; }
+
+    internal bool Exact { get; }
+
+    internal bool AllReasons { get; }
+
+    internal bool Hypothetical { get; }
+
+    /// <summary>Receipts themselves are asked for.</summary>
+    internal bool Receipt { get; }
+
+    internal string Organisation => _asked.Organisation;
+
+    internal string? Region { get; }
+
+    /// <summary>Checks the first message of a stream.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every field that is wrong.</exception>
+    internal static OpenStream Read(V1.CheckStreamOpen open, StoreManifest manifest, RegimeSet regimes, bool keepsReceipts, long now)
+    {
+        List<FieldFault>? faults = null;
+        if (open.Receipt && !keepsReceipts)
+        {
+            FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
+        }
+
+        var asked = QuestionMapping.Map(open.Question, open.WhatIf, regimes, now, ref faults);
+        var demand = TokenMapping.Demand(open.Consistency, manifest, ref faults);
+        // Any text will do: an unknown region is told before the text is looked at.
+        if (open.DefaultRegion.Length > 0
+            && !NumberParser.Instance.TryParse("1", open.DefaultRegion, out _, out var fault) && fault == NumberFault.UnknownRegion)
+        {
+            FieldFaults.Add(ref faults, "default_region", fault.Describe());
+        }
+
+        FieldFaults.ThrowIfAny(faults?.ConvertAll(f => f with { Field = "open." + f.Field }));
+        return new OpenStream(open, asked, demand);
+    }
+
+    /// <summary>The question for a chunk that came now.</summary>
+    internal AskedQuestion At(long now) =>
+        _fixedTime ? _asked : _asked with { Question = _asked.Question with { CallTime = now } };
+}

@@ -1,0 +1,95 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Lookup.Server.Access;
+using Lookup.Server.Telemetry;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Prometheus;
+
+namespace Lookup.Server.Pages;
+
+/// <summary>The operations page at /, its events at /live, and /metrics for Prometheus.</summary>
+internal static class LivePage
+{
+    // Each reader costs a connection and a little work a second.
+    private const int MaxReaders = 32;
+
+    private static readonly (string Path, string File, string Type)[] Files =
+    [
+        ("/", "live.html", "text/html; charset=utf-8"),
+        ("/live.js", "live.js", "text/javascript; charset=utf-8"),
+        ("/live.css", "live.css", "text/css; charset=utf-8"),
+    ];
+
+    private static readonly string[] Addresses = [.. Files.Select(file => file.Path), "/live", "/metrics"];
+
+    private static int _readers;
+
+    /// <summary>Whether a request is for one of the addresses.</summary>
+    internal static bool IsPage(HttpRequest request) =>
+        HttpMethods.IsGet(request.Method) && Addresses.Contains(request.Path.Value ?? "", StringComparer.Ordinal);
+
+    /// <summary>Adds the addresses.</summary>
+    internal static void Map(WebApplication app)
+    {
+        foreach (var (path, file, type) in Files)
+        {
+            var bytes = Read(file);
+            app.MapGet(path, (HttpContext context) =>
+            {
+                context.Response.Headers.ContentSecurityPolicy =
+                    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'";
+                context.Response.Headers.XContentTypeOptions = "nosniff";
+                context.Response.Headers.CacheControl = "no-cache";
+                return Results.Bytes(bytes, type);
+            }).WithMetadata(ObserverPage.Instance);
+        }
+
+        app.MapGet("/live", (HttpContext context, LiveFeed feed, Drain drain) =>
+            Volatile.Read(ref _readers) >= MaxReaders
+                ? Results.StatusCode(StatusCodes.Status503ServiceUnavailable)
+                : (IResult)TypedResults.ServerSentEvents(EventsAsync(feed, drain, context.RequestAborted))).WithMetadata(ObserverPage.Instance);
+        app.MapMetrics("/metrics", ((ServiceMetrics)app.Services.GetService(typeof(ServiceMetrics))!).Registry).WithMetadata(ObserverPage.Instance);
+    }
+
+    private static async IAsyncEnumerable<SseItem<string>> EventsAsync(
+        LiveFeed feed, Drain drain, [EnumeratorCancellation] CancellationToken aborted)
+    {
+        Interlocked.Increment(ref _readers);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(aborted, drain.Begun);
+        try
+        {
+            await using var samples = feed.FollowAsync(end.Token).GetAsyncEnumerator(end.Token);
+            while (await NextAsync())
+            {
+                yield return new SseItem<string>(JsonSerializer.Serialize(samples.Current, LiveJson.Default.IReadOnlyListLiveSample), "samples");
+            }
+
+            async ValueTask<bool> NextAsync()
+            {
+                try
+                {
+                    return await samples.MoveNextAsync();
+                }
+                catch (OperationCanceledException)
+                {
+                    return false;
+                }
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _readers);
+        }
+    }
+
+    private static byte[] Read(string file)
+    {
+        using var stream = typeof(LivePage).Assembly.GetManifestResourceStream("page/" + file)!;
+        using var bytes = new MemoryStream();
+        stream.CopyTo(bytes);
+        return bytes.ToArray();
+    }
+}

@@ -1,0 +1,131 @@
+using System.Globalization;
+using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Store;
+using Lookup.Server.Reading;
+using Lookup.Server.Store;
+using Lookup.Server.Telemetry;
+using Prometheus;
+
+namespace Lookup.Server.Pages;
+
+/// <summary>What the service finds of its state each time the metrics are collected.</summary>
+internal sealed class StateMetrics
+{
+    private static readonly string[] StoreStates =
+        [StoreMonitor.Ok, StoreMonitor.Unknown, .. Enum.GetValues<StoreFault>().Select(StoreMonitor.NameOf)];
+
+    private readonly FilterReplica _replica;
+    private readonly IFactStore _store;
+    private readonly StoreMonitor _monitor;
+    private readonly TimeProvider _clock;
+    private readonly Gauge _serving;
+    private readonly Gauge _states;
+    private readonly Gauge _writes;
+    private readonly Gauge _clockAhead;
+    private readonly Gauge _servers;
+    private readonly Gauge _open;
+    private readonly Gauge _followed;
+    private readonly Gauge _age;
+    private readonly Gauge _registerAge;
+    private readonly RegistryReplica _registry;
+
+    public StateMetrics(
+        ServiceMetrics metrics, FilterReplica replica, IFactStore store, StoreMonitor monitor, RecordCache records, RegistryReplica registry, Instance instance,
+        LookupServerOptions options, TimeProvider clock)
+    {
+        (_replica, _store, _monitor, _registry, _clock) = (replica, store, monitor, registry, clock);
+        var make = metrics.Factory;
+        _serving = make.CreateGauge("lookup_serving", "1 where the service answers, 0 where its store must not or cannot be asked.");
+        _states = make.CreateGauge("lookup_store_state", "1 for what the last probe found of the store: ok, or what is wrong.", ["state"]);
+        _writes = make.CreateGauge("lookup_store_writable", "1 where the last probe found that the store takes writes.");
+        _clockAhead = make.CreateGauge(
+            "lookup_clock_ahead_seconds", "How far the clock of the instance is ahead of that of the store's server; negative if it is behind.");
+        make.CreateGauge("lookup_clock_bound_seconds", "Beyond this difference of clocks the instance does not serve; 0: not compared.")
+            .Set(options.ClockBoundMs / 1_000.0);
+        _servers = make.CreateGauge("lookup_store_servers", "Servers that the store is on.");
+        _open = make.CreateGauge("lookup_store_circuit_open", "Servers that have fallen silent and get no calls until they answer.");
+        _followed = make.CreateGauge("lookup_partition_followed", "1 where the partition's filter is loaded and follows.", ["partition"]);
+        _age = make.CreateGauge("lookup_partition_age_seconds", "Age of what is known of the partition; not there where it is not followed.", ["partition"]);
+        _registerAge = make.CreateGauge(
+            "lookup_register_age_seconds", "Age of the newest snapshot that is loaded of a register; not there where none is.", ["register"]);
+        make.CreateGauge("lookup_freshness_bound_seconds", "Above this age a filter is not asked; everything is read from the store.")
+            .Set(options.FreshnessBoundMs / 1_000.0);
+        make.CreateGauge("lookup_start_time_seconds", "When the instance started, in Unix seconds.").Set(instance.Started / 1_000.0);
+        make.CreateGauge("lookup_instance_info", "1, with who the instance is.", ["version", "host", "process", "epoch"])
+            .WithLabels(instance.Version, instance.Host, instance.Process.ToString(CultureInfo.InvariantCulture), instance.Epoch).Set(1);
+        var hits = make.CreateCounter("lookup_record_cache_hits_total", "Numbers answered from the record cache.");
+        var misses = make.CreateCounter("lookup_record_cache_misses_total", "Numbers looked for in the record cache that had to be read.");
+        var evictions = make.CreateCounter("lookup_record_cache_evictions_total", "Entries of the record cache that had to make room.");
+        var invalidations = make.CreateCounter("lookup_record_cache_invalidations_total", "Entries removed because a fact changed.");
+        var bytes = make.CreateGauge("lookup_record_cache_bytes", "Bytes of the entries in the record cache.");
+        metrics.Registry.AddBeforeCollectCallback(() =>
+        {
+            SetStore();
+            SetPartitions();
+            SetRegisters();
+            hits.IncTo(records.Hits);
+            misses.IncTo(records.Misses);
+            evictions.IncTo(records.Evictions);
+            invalidations.IncTo(records.Invalidations);
+            bytes.Set(records.Bytes);
+        });
+    }
+
+    private void SetStore()
+    {
+        var state = _monitor.Current;
+        _serving.Set(state.Serving ? 1 : 0);
+        _writes.Set(state.TakesWrites ? 1 : 0);
+        foreach (var name in StoreStates)
+        {
+            _states.WithLabels(name).Set(name == state.Store ? 1 : 0);
+        }
+
+        _clockAhead.Set(_monitor.ClockAhead?.TotalSeconds ?? 0);
+        var servers = _store.Servers;
+        _servers.Set(servers.Count);
+        _open.Set(servers.Silent);
+    }
+
+    private void SetRegisters()
+    {
+        var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var loaded = _registry.Latest?.Dates;
+        foreach (var register in _registerAge.GetAllLabelValues().Select(labels => labels[0]).Where(name => loaded?.ContainsKey(name) != true).ToList())
+        {
+            _registerAge.RemoveLabelled(register);
+        }
+
+        foreach (var (register, dates) in loaded ?? new Dictionary<string, long[]>())
+        {
+            if (dates.Length > 0)
+            {
+                _registerAge.WithLabels(register).Set(Math.Max(0, now - dates[^1]) / 1_000.0);
+            }
+            else
+            {
+                _registerAge.RemoveLabelled(register);
+            }
+        }
+    }
+
+    private void SetPartitions()
+    {
+        var now = _clock.GetTimestamp();
+        for (var p = 0; p < _store.Manifest.Partitions; p++)
+        {
+            var name = p.ToString(CultureInfo.InvariantCulture);
+            var state = _replica.Partition(p);
+            _followed.WithLabels(name).Set(state.Filter is null ? 0 : 1);
+            if (state.Filter is null)
+            {
+                _age.RemoveLabelled(name);
+            }
+            else
+            {
+                _age.WithLabels(name).Set(_clock.AgeAt(state.AsOf, now).TotalSeconds);
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+// For: noticing a wrong ALLOW in the running service, whatever caused it.
+//
+// A few ALLOW answers a second are asked again: once the freshness bound has passed, everything they could rest on is read
+// exactly on the primary and decided by the same rules, question and registers. If that allows too, the answer was
+// right. If it does not, either something was recorded or taken away since (within the bound and the time that the audit
+// took; such an answer proves nothing), or the answer was wrong when it was given.
+//
+// Whether something came since is told by the times at which the facts read were recorded. What was taken away leaves no
+// such time, so the feed of changes is watched for values that are gone or have nothing new in them: erasures and
+// reverted imports. Changes whose recording times lie far from now, ahead or behind, are remembered from there too: they were
+// recorded by a clock that is wrong. The times are those of the instance that wrote, in whole seconds, so a fault that lasts less than
+// about a second beyond the bound may be taken for a change; one that stays is found.
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Lookup.Core;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Store;
+using Lookup.Server.Telemetry;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Prometheus;
+
+namespace Lookup.Server.Reading;
+
+/// <summary>An ALLOW that was answered.</summary>
+/// <param name="Number">The number.</param>
+/// <param name="Question">The question, resolved.</param>
+/// <param name="Rules">The rules that decided.</param>
+/// <param name="Registers">The registers that it rested on.</param>
+/// <param name="At">When it was answered, in Unix milliseconds.</param>
+internal readonly record struct AllowAnswer(
+    PhoneNumber Number, Question Question, Rules Rules, RegisterSnapshots Registers, long At);
+
+/// <summary>Asks a sample of the ALLOW answers again.</summary>
+internal sealed class AllowAudit : BackgroundService, IReplicaObserver
+{
+    // A queue of some seconds; what does not fit is counted and left.
+    private const int QueueLength = 1_024;
+
+    // Numbers whose facts were taken away and that are remembered; beyond it nothing is concluded for a while.
+    private const int MaxRemoved = 65_536;
+
+    private const int Attempts = 20;
+
+    // What was recorded further ahead than clocks may differ was recorded by one that is wrong: its time tells nothing.
+    private const long ClockSlackMs = 5_000;
+
+    private readonly IFactStore _store;
+    private readonly NumberCipher _cipher;
+    private readonly ScopeNames _names;
+    private readonly LookupServerOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<AllowAudit> _log;
+    private readonly Channel<AllowAnswer> _queue = Channel.CreateBounded<AllowAnswer>(QueueLength);
+    private readonly ConcurrentDictionary<NumberKey, long> _removed = new();
+    private readonly Counter _wrong;
+    private readonly Counter _audits;
+    private readonly long _everyMs;
+    private long _next;
+    private long _blindUntil;
+
+    public AllowAudit(
+        IFactStore store,
+        NumberCipher cipher,
+        ScopeNames names,
+        LookupServerOptions options,
+        ServiceMetrics metrics,
+        TimeProvider clock,
+        ILogger<AllowAudit> log)
+    {
+        (_store, _cipher, _names, _options, _clock, _log) = (store, cipher, names, options, clock, log);
+        _everyMs = options.AllowAuditsPerSecond == 0 ? 0 : 1_000 / options.AllowAuditsPerSecond;
+        _wrong = metrics.Factory.CreateCounter("lookup_wrong_allows_total", "ALLOW answers that an audit found wrong. Must be 0.");
+        _audits = metrics.Factory.CreateCounter(
+            "lookup_allow_audits_total",
+            "ALLOW answers asked again, by what came out: confirmed, wrong, changed since, unfinished (the store was away), dropped.",
+            ["outcome"]);
+        foreach (var outcome in Enum.GetNames<Outcome>())
+        {
+            _audits.WithLabels(outcome.ToLowerInvariant());
+        }
+    }
+
+    /// <summary>What became of an audit.</summary>
+    internal enum Outcome
+    {
+        Confirmed,
+        Wrong,
+        Changed,
+        Unfinished,
+        Dropped,
+    }
+
+    /// <summary>How many audits came out so.</summary>
+    internal double Of(Outcome outcome) => _audits.WithLabels(outcome.ToString().ToLowerInvariant()).Value;
+
+    /// <summary>Whether the next ALLOW is to be handed to <see cref="Take"/>. True a few times a second at most.</summary>
+    internal bool Wants()
+    {
+        if (_everyMs == 0)
+        {
+            return false;
+        }
+
+        var now = Environment.TickCount64;
+        var next = Volatile.Read(ref _next);
+        return now >= next && Interlocked.CompareExchange(ref _next, now + _everyMs, next) == next;
+    }
+
+    /// <summary>Takes an answer to be asked again.</summary>
+    internal void Take(in AllowAnswer answer)
+    {
+        if (!_queue.Writer.TryWrite(answer))
+        {
+            Count(Outcome.Dropped);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Changed(int partition, IReadOnlyList<FeedChange> changes)
+    {
+        if (_everyMs == 0)
+        {
+            return;
+        }
+
+        var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
+        foreach (var change in changes)
+        {
+            if (Newest(change.Id.Kind, change.Value.Span) is { } recorded && Math.Abs((recorded * 1_000) - now) < ClockSlackMs)
+            {
+                continue;
+            }
+
+            if (_removed.Count >= MaxRemoved)
+            {
+                Volatile.Write(ref _blindUntil, now + 1);
+            }
+            else
+            {
+                _removed[change.Key] = now;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Wrote(int partition, ulong version, NumberKey key, FactId id)
+    {
+        // The feed brings it.
+    }
+
+    /// <inheritdoc/>
+    public void Lost(int partition) => Volatile.Write(ref _blindUntil, _clock.GetUtcNow().ToUnixTimeMilliseconds() + 1);
+
+    /// <inheritdoc/>
+    public void Following(int partition, ulong version) => Lost(partition);
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await foreach (var answer in _queue.Reader.ReadAllAsync(stoppingToken))
+            {
+                // Two polls beyond the bound: by then every change that the answer could have missed has come.
+                var due = answer.At + _options.FreshnessBoundMs + (2 * _options.ReplicaPollMs);
+                // No longer than that either, though the clock is set back by years.
+                var wait = Math.Min(due - _clock.GetUtcNow().ToUnixTimeMilliseconds(), due - answer.At);
+                if (wait > 0)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(wait), _clock, stoppingToken);
+                }
+
+                Count(await AuditAsync(answer, stoppingToken));
+                Forget(answer.At);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends.
+        }
+    }
+
+    private async Task<Outcome> AuditAsync(AllowAnswer answer, CancellationToken cancellation)
+    {
+        var ids = new FactId[Decider.Slots];
+        var slots = new byte[Decider.Slots];
+        var count = Decider.Plan(answer.Rules, answer.Question, ids, slots);
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            try
+            {
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+                limit.CancelAfter(_options.StoreReadLimitMs);
+                // As every exact read: a server that was replaced and does not know it would confirm anything.
+                var freshness = ReadFreshness.Now(exact: true, null, _clock, _options.FreshnessBoundMs);
+                var turn = _cipher.Turn;
+                var key = _cipher.Encrypt(answer.Number);
+                await _store.FenceAsync([key.Partition(_store.Manifest.Partitions)], limit.Token);
+                var read = await _store.ReadAsync(key, ids.AsMemory(0, count), limit.Token);
+                if (!freshness.Accepts(read.AsOf))
+                {
+                    throw StoreUnavailableException.Unconfirmed();
+                }
+
+                if (turn != _cipher.Turn)
+                {
+                    continue;
+                }
+
+                var bySlot = new StoredValue[Decider.Slots];
+                for (var i = 0; i < count; i++)
+                {
+                    bySlot[slots[i]] = read.Values[i];
+                }
+
+                await _names.ScreenAsync(answer.Rules, answer.Question, ids.AsMemory(0, count), slots.AsMemory(0, count), bySlot, limit.Token);
+
+                return Judge(answer, key, ids.AsSpan(0, count), read.Values, bySlot);
+            }
+            catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException && !cancellation.IsCancellationRequested)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(_options.RetryAfterMs), _clock, cancellation);
+            }
+        }
+
+        return Outcome.Unfinished;
+    }
+
+    private Outcome Judge(
+        in AllowAnswer answer, NumberKey key, ReadOnlySpan<FactId> ids, ReadOnlySpan<byte[]?> values, ReadOnlySpan<StoredValue> bySlot)
+    {
+        var again = Decider.Decide(answer.Rules, answer.Question, bySlot, answer.Registers);
+        if (again.Verdict == Verdict.Allow)
+        {
+            return Outcome.Confirmed;
+        }
+
+        var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var since = answer.At - _options.FreshnessBoundMs;
+        if (Volatile.Read(ref _blindUntil) > since || (_removed.TryGetValue(key, out var removed) && removed >= since))
+        {
+            return Outcome.Changed;
+        }
+
+        for (var i = 0; i < ids.Length; i++)
+        {
+            if (values[i] is { } value
+                && (Newest(ids[i].Kind, value) is not { } recorded
+                    || ((recorded * 1_000) + 1_000 > since && (recorded * 1_000) - now < ClockSlackMs)))
+            {
+                return Outcome.Changed;
+            }
+        }
+
+        _wrong.Inc();
+        _log.LogError(
+            "WRONG ALLOW: {Number} for organisation {Organisation:x16} was allowed at {At:yyyy-MM-ddTHH:mm:ss.fffZ}; an exact read says {Verdict}, {Reason}",
+            answer.Number.ToString(),
+            answer.Question.Organisation,
+            DateTimeOffset.FromUnixTimeMilliseconds(answer.At),
+            again.Verdict,
+            again.Primary);
+        return Outcome.Wrong;
+    }
+
+    /// <summary>When the newest of its versions was recorded, in Unix seconds; null if there is none or it cannot be read.</summary>
+    private static long? Newest(FactKind kind, ReadOnlySpan<byte> value)
+    {
+        Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
+        var count = value.IsEmpty ? 0 : Timeline.Read(kind, value, entries, out _);
+        long? newest = null;
+        for (var i = 0; i < count; i++)
+        {
+            newest = Math.Max(newest ?? 0, entries[i].Recorded);
+        }
+
+        return newest;
+    }
+
+    private void Forget(long answered)
+    {
+        var until = answered - _options.FreshnessBoundMs;
+        foreach (var (key, at) in _removed)
+        {
+            if (at < until)
+            {
+                _removed.TryRemove(key, out _);
+            }
+        }
+    }
+
+    private void Count(Outcome outcome) => _audits.WithLabels(outcome.ToString().ToLowerInvariant()).Inc();
+}

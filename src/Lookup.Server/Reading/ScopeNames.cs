@@ -1,0 +1,109 @@
+using System.Collections.Concurrent;
+using Lookup.Core.Decisions;
+using Lookup.Core.Facts;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Redis.Store;
+using Lookup.Server.Telemetry;
+using Microsoft.Extensions.Logging;
+using Prometheus;
+
+namespace Lookup.Server.Reading;
+
+/// <summary>
+/// Decides whether facts count for a question: the name that the store has for their scope must be the one that the question means, see
+/// <see cref="MeantName"/>. A scope never changes its name, so a name that was read once stays valid. Thread-safe.
+/// </summary>
+internal sealed class ScopeNames(IFactStore store, ServiceMetrics? metrics = null, ILogger<ScopeNames>? log = null)
+{
+    // When it is full, it starts empty again.
+    private const int MaxKnown = 100_000;
+
+    // Collisions that are logged; further ones are only counted.
+    private const int MaxLogged = 1_000;
+
+    private readonly ConcurrentDictionary<ulong, string> _names = new();
+    private readonly ConcurrentDictionary<FactId, bool> _logged = new();
+    private readonly Counter? _foreign = metrics?.Factory.CreateCounter(
+        "lookup_foreign_scopes_total", "Facts found that were recorded under another name with the same hash. They do not count.");
+
+    /// <summary>The error for a name whose scope is taken; names the other one if the caller may know it.</summary>
+    internal static string Collision(string name, string? other) =>
+        $"The name {name} has the same hash as {(other is null ? "another one" : other)} that is in use already; use another name.";
+
+    /// <summary>Returns whether a timeline has the name that the question means; null if the name is not in memory yet.</summary>
+    internal bool? IsMeant(Rules rules, in Question question, in FactId id) =>
+        id.Scope == Scope.All ? true
+        : _names.TryGetValue(id.Scope, out var name) ? MeantName.Is(rules, question, id, name)
+        : null;
+
+    /// <summary>Reads the name of a scope from the store, so that <see cref="IsMeant"/> knows it unless the store has none.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    internal async ValueTask LearnAsync(ulong scope, CancellationToken cancellation)
+    {
+        if (scope != Scope.All && !_names.ContainsKey(scope) && await store.NameAsync(scope, cancellation) is { } name)
+        {
+            Learn(scope, name);
+        }
+    }
+
+    /// <summary>Adds a name to the memory.</summary>
+    internal void Learn(ulong scope, string name)
+    {
+        if (_names.Count >= MaxKnown)
+        {
+            _names.Clear();
+        }
+
+        _names[scope] = name;
+    }
+
+    /// <summary>Replaces timelines that do not count by <see cref="MeantName.Foreign"/>.</summary>
+    /// <param name="rules">The rules.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="ids">The timelines that were read.</param>
+    /// <param name="slots">The slot of each.</param>
+    /// <param name="bySlot">What was read, by slot.</param>
+    /// <param name="cancellation">Ends the wait for names.</param>
+    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
+    internal async ValueTask ScreenAsync(
+        Rules rules, Question question, ReadOnlyMemory<FactId> ids, ReadOnlyMemory<byte> slots, StoredValue[] bySlot, CancellationToken cancellation)
+    {
+        for (var i = 0; i < ids.Length; i++)
+        {
+            var slot = slots.Span[i];
+            if (bySlot[slot].IsNull)
+            {
+                continue;
+            }
+
+            if (IsMeant(rules, question, ids.Span[i]) is null)
+            {
+                await LearnAsync(ids.Span[i].Scope, cancellation);
+            }
+
+            // A scope without a registered name never counts.
+            if (IsMeant(rules, question, ids.Span[i]) is not true)
+            {
+                bySlot[slot] = Reject(question, ids.Span[i]);
+            }
+        }
+    }
+
+    /// <summary>Counts and logs a timeline of another name, and returns its replacement.</summary>
+    internal StoredValue Reject(in Question question, in FactId id)
+    {
+        _foreign?.Inc();
+        if (log is not null && _logged.Count < MaxLogged && _logged.TryAdd(id, true))
+        {
+            log.LogWarning(
+                "Facts of {Registered} do not count for {Organisation}{Group}: both names have the scope {Scope:x12}. The second name may have been chosen for that.",
+                _names.GetValueOrDefault(id.Scope, "an unknown name"),
+                question.OrganisationName,
+                question.GroupName.Length == 0 ? "" : Scope.GroupSeparator + question.GroupName,
+                id.Scope);
+        }
+
+        return MeantName.Foreign;
+    }
+}

@@ -1,0 +1,126 @@
+using System.Globalization;
+using Google.Protobuf;
+using Grpc.Core;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
+using Lookup.Server.Access;
+using Lookup.Server.Errors;
+
+namespace Lookup.Server.Receipts;
+
+/// <summary>lookup.v1.ReceiptService.</summary>
+internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher cipher, AccessControl access, LookupServerOptions options)
+    : V1.ReceiptService.ReceiptServiceBase
+{
+    private const int MaxListed = 5_000;
+
+    // As long as until the next head.
+    private const int SigningMs = 1_000;
+
+    private int _reading;
+
+    private ReceiptLog Log => receipts.Log ?? throw Refusals.Precondition("This service keeps no receipts.", "NO_RECEIPTS");
+
+    /// <inheritdoc/>
+    public override async Task<V1.GetReceiptProofResponse> GetReceiptProof(V1.GetReceiptProofRequest request, ServerCallContext context)
+    {
+        var log = Log;
+        if (!receipts.TryIndex(request.Id, out var index))
+        {
+            throw NotFound();
+        }
+
+        ReceiptProof? proof;
+        try
+        {
+            proof = await ReadAsync(() => log.Folder.Prove(index, context.CancellationToken), context);
+        }
+        catch (ReceiptErasedException)
+        {
+            throw NotFound();
+        }
+
+        if (proof is null)
+        {
+            throw Refusals.Unavailable("The receipt is not signed yet.", Math.Max(SigningMs, options.RetryAfterMs));
+        }
+
+        return IsShown(proof.Receipt, access.CallerOf(context)) ? new V1.GetReceiptProofResponse { Proof = proof.Write() } : throw NotFound();
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.ListReceiptsResponse> ListReceipts(V1.ListReceiptsRequest request, ServerCallContext context)
+    {
+        var log = Log;
+        List<FieldFault>? faults = null;
+        var numbers = FieldFaults.StoredNumbers(request.Number, request.DefaultRegion, ref faults);
+        var from = 0UL;
+        if (request.PageToken.Length > 0 && !ulong.TryParse(request.PageToken, NumberStyles.None, CultureInfo.InvariantCulture, out from))
+        {
+            FieldFaults.Add(ref faults, "page_token", "It is not one that an earlier answer gave.");
+        }
+
+        FieldFaults.ThrowIfAny(faults);
+        NumberKey[] key = [.. numbers.SelectMany(cipher.EncryptByAll)];
+        var caller = access.CallerOf(context);
+        // An erasure is shown to everybody, so whoever lists receipts learns of those.
+        access.Note(caller, numbers[0].Value);
+        var response = new V1.ListReceiptsResponse();
+        await ReadAsync(
+            () =>
+            {
+                foreach (var receipt in log.Folder.ReceiptsOf(key, from, context.CancellationToken, makesFilters: true))
+                {
+                    if (response.Receipts.Count == MaxListed)
+                    {
+                        response.NextPageToken = receipt.Index.ToString(CultureInfo.InvariantCulture);
+                        break;
+                    }
+
+                    if (IsShown(receipt.Content, caller))
+                    {
+                        response.Receipts.Add(new V1.Receipt { Id = receipts.IdOf(receipt.Index), Content = ByteString.CopyFrom(receipt.Content) });
+                    }
+                }
+
+                return response;
+            },
+            context);
+        return response;
+    }
+
+    /// <inheritdoc/>
+    public override Task<V1.GetSignedHeadResponse> GetSignedHead(V1.GetSignedHeadRequest request, ServerCallContext context) =>
+        Task.FromResult(new V1.GetSignedHeadResponse
+        {
+            Head = ByteString.CopyFrom((Log.Head ?? throw Refusals.Unavailable("Nothing is signed yet.", SigningMs)).Bytes),
+        });
+
+    // Reading old receipts must not keep the disk from writing new ones.
+    private async Task<T> ReadAsync<T>(Func<T> read, ServerCallContext context)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref _reading) > options.MaxReceiptReads)
+            {
+                throw Refusals.Exhausted($"{options.MaxReceiptReads} calls are reading the log of receipts, the most at a time; retry later.", options.RetryAfterMs);
+            }
+
+            return await Task.Run(read, context.CancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _reading);
+        }
+    }
+
+    // Ids are easy to guess, and a receipt says who asked about which organisation. An erasure concerns all.
+    private bool IsShown(byte[] receipt, Caller caller)
+    {
+        var read = ReceiptFormat.Read(receipt);
+        return read.Kind == ReceiptKind.Erasure || caller.May(read.Organisation, access.Now);
+    }
+
+    private static RpcException NotFound() => new(new Status(StatusCode.NotFound, "There is no receipt of this id in the log of this instance."));
+}

@@ -1,5 +1,0 @@
-namespace Lookup.Server.Receipts;
-
-/// <summary>A receipt cannot be written, so what it is for must not be answered.</summary>
-internal sealed class ReceiptsUnavailableException(Exception? inner = null)
-    : Exception("The receipt of this answer could not be written.", inner);

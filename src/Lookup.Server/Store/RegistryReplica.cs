@@ -1,0 +1,122 @@
+using Lookup.Core.Clocks;
+using Lookup.Core.Regimes;
+using Lookup.Redis;
+using Lookup.Redis.Store;
+using Microsoft.Extensions.Hosting;
+
+namespace Lookup.Server.Store;
+
+/// <summary>
+/// The registry in this process, read again and again. A snapshot older than the freshness bound is never used: the
+/// call that needs it reads the store itself, and fails if it cannot.
+/// </summary>
+internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, LookupServerOptions options, TimeProvider clock)
+    : BackgroundService
+{
+    private readonly Lock _gate = new();
+    private RegistrySnapshot? _current;
+    private Task<RegistrySnapshot>? _reading;
+
+    /// <summary>What was read last, however old; null before the first. For metrics: nothing is decided by it.</summary>
+    internal RegistrySnapshot? Latest => Volatile.Read(ref _current);
+
+    /// <summary>The snapshot at hand if it is within the freshness bound, else null.</summary>
+    /// <param name="now">Timestamp of the clock.</param>
+    internal RegistrySnapshot? FreshAt(long now)
+    {
+        var current = Volatile.Read(ref _current);
+        return current is not null && clock.AgeAt(current.ReadAt, now).TotalMilliseconds < options.FreshnessBoundMs
+            ? current
+            : null;
+    }
+
+    /// <summary>A snapshot within the freshness bound.</summary>
+    internal ValueTask<RegistrySnapshot> CurrentAsync(CancellationToken cancellation) => FreshAt(clock.GetTimestamp()) is { } fresh
+        ? new ValueTask<RegistrySnapshot>(fresh)
+        : new ValueTask<RegistrySnapshot>(SharedReadAsync().WaitAsync(cancellation));
+
+    /// <summary>A snapshot read from the store after this call began.</summary>
+    internal async Task<RegistrySnapshot> ReadAsync(CancellationToken cancellation)
+    {
+        var sent = clock.GetTimestamp();
+        var registry = await store.ReadRegistryAsync(cancellation);
+        var snapshot = new RegistrySnapshot(registry, regimes, sent);
+        lock (_gate)
+        {
+            if (_current is null || _current.ReadAt < sent)
+            {
+                _current = snapshot;
+            }
+        }
+
+        return snapshot;
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(options.RegistryPollMs), clock);
+        var gap = new ClockGap(clock);
+        try
+        {
+            do
+            {
+                Forget(gap.Missed());
+                await TryReadAsync();
+                // A read that was under way while the process was suspended is older than it looks.
+                Forget(gap.Missed());
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends.
+        }
+    }
+
+    private void Forget(TimeSpan missed)
+    {
+        if (missed > TimeSpan.Zero)
+        {
+            lock (_gate)
+            {
+                _current = null;
+            }
+        }
+    }
+
+    private async Task TryReadAsync()
+    {
+        try
+        {
+            await SharedReadAsync();
+        }
+        catch (Exception)
+        {
+            // Whatever it was: the snapshot grows old and is not used, and the store's monitor tells why.
+        }
+    }
+
+    // Calls that find the snapshot too old share one read.
+    private Task<RegistrySnapshot> SharedReadAsync()
+    {
+        lock (_gate)
+        {
+            return _reading is { IsCompleted: false } ? _reading : _reading = LimitedReadAsync();
+        }
+    }
+
+    private async Task<RegistrySnapshot> LimitedReadAsync()
+    {
+        await Task.Yield();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(options.StoreReadLimitMs), clock);
+        try
+        {
+            return await ReadAsync(limit.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            throw new StoreUnavailableException(StoreFault.Timeout, "The store did not answer in time.");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Grpc.Core;
+using HdrHistogram;
+using Lookup.Core.Decisions;
+using Prometheus;
+
+namespace Lookup.Server.Telemetry;
+
+/// <summary>How a decision was asked for.</summary>
+internal enum Way : byte
+{
+    Check,
+    Stream,
+    Explain,
+    Reserve,
+}
+
+/// <summary>A call that failed.</summary>
+/// <param name="At">When.</param>
+/// <param name="Method">The method.</param>
+/// <param name="Status">The status.</param>
+/// <param name="Detail">What the caller was told, numbers masked.</param>
+internal sealed record RecentError(DateTimeOffset At, string Method, string Status, string Detail);
+
+/// <summary>
+/// What the service counts and measures of itself, for /metrics and the operations page. Times are in seconds. Names of
+/// metrics are part of the interface: docs/operate/operations.md lists them.
+/// </summary>
+internal sealed class ServiceMetrics
+{
+    // A check takes tens of microseconds, a store that is away a quarter of a second.
+    internal static readonly double[] Buckets =
+    [
+        25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 10,
+    ];
+
+    private const int MaxRecent = 50;
+    private const long LongestTime = 60_000_000_000;
+
+    private static readonly int Verdicts = 1 + Enum.GetValues<Verdict>().Max(v => (int)v);
+    private static readonly int Reasons = 1 + Enum.GetValues<ReasonCode>().Max(r => (int)r);
+    private static readonly string[] Ways = [.. Enum.GetValues<Way>().Select(w => w.ToString().ToLowerInvariant())];
+
+    private readonly Counter _decisions;
+    private readonly Counter.Child?[] _decided = new Counter.Child?[Ways.Length * Verdicts * Reasons];
+    private readonly Histogram _seconds;
+    private readonly Counter _errors;
+    private readonly ConcurrentDictionary<string, Histogram.Child> _called = new(StringComparer.Ordinal);
+    private readonly Histogram.Child _check;
+    private readonly ConcurrentQueue<RecentError> _recent = new();
+
+    public ServiceMetrics()
+    {
+        var metrics = Metrics.WithCustomRegistry(Registry);
+        metrics.ExemplarBehavior = ExemplarBehavior.NoExemplars();
+        _decisions = metrics.CreateCounter(
+            "lookup_decisions_total", "Decisions by the way they were asked for, verdict and most binding reason.", ["way", "verdict", "reason"]);
+        _seconds = metrics.CreateHistogram(
+            "lookup_call_duration_seconds",
+            "Time from a unary call's arrival to its answer, in the service.",
+            ["method"],
+            new HistogramConfiguration { Buckets = Buckets });
+        _errors = metrics.CreateCounter("lookup_call_errors_total", "Calls that ended with a status other than OK.", ["method", "status"]);
+        _check = _seconds.WithLabels("Check");
+        Factory = metrics;
+    }
+
+    /// <summary>Where the metrics are collected; one for each service, so that several can live in a process.</summary>
+    internal CollectorRegistry Registry { get; } = Metrics.NewCustomRegistry();
+
+    /// <summary>Makes metrics of other parts in the same registry.</summary>
+    internal MetricFactory Factory { get; }
+
+    /// <summary>Latencies of Check since the page last took them, in nanoseconds; up to a minute, to two digits.</summary>
+    internal Recorder CheckTimes { get; } = HistogramFactory
+        .With64BitBucketSize().WithValuesUpTo(LongestTime).WithPrecisionOf(2).WithThreadSafeWrites().WithThreadSafeReads().Create();
+
+    /// <summary>Counts decisions.</summary>
+    internal void Decided(Way way, Verdict verdict, ReasonCode reason, int count = 1)
+    {
+        var index = Index(way, verdict, reason);
+        (_decided[index] ?? Child(index, way, verdict, reason)).Inc(count);
+    }
+
+    /// <summary>Takes note of a unary call that was answered.</summary>
+    /// <param name="method">Its path, for example "/lookup.v1.LookupService/Check".</param>
+    /// <param name="took">How long it took in the service.</param>
+    internal void Answered(string method, TimeSpan took)
+    {
+        if (!_called.TryGetValue(method, out var seconds))
+        {
+            seconds = _called.GetOrAdd(method, m => _seconds.WithLabels(Short(m)));
+        }
+
+        seconds.Observe(took.TotalSeconds);
+        if (ReferenceEquals(seconds, _check))
+        {
+            CheckTimes.RecordValue(Math.Clamp((long)took.TotalNanoseconds, 0, LongestTime));
+        }
+    }
+
+    /// <summary>Takes note of a call that has failed.</summary>
+    internal void Failed(string method, StatusCode status, string detail, DateTimeOffset at)
+    {
+        _errors.WithLabels(Short(method), status.ToString()).Inc();
+        if (status is StatusCode.Cancelled)
+        {
+            return;
+        }
+
+        _recent.Enqueue(new RecentError(at, Short(method), status.ToString(), Redaction.Mask(detail)));
+        while (_recent.Count > MaxRecent && _recent.TryDequeue(out _))
+        {
+        }
+    }
+
+    /// <summary>The last failures, the oldest first. Numbers are masked.</summary>
+    internal IReadOnlyList<RecentError> Recent() => [.. _recent];
+
+    /// <summary>Decisions so far by verdict and reason.</summary>
+    internal IEnumerable<(Verdict Verdict, ReasonCode Reason, double Count)> Decisions()
+    {
+        foreach (var way in Enum.GetValues<Way>())
+        {
+            foreach (var verdict in Enum.GetValues<Verdict>())
+            {
+                foreach (var reason in Enum.GetValues<ReasonCode>())
+                {
+                    if (Volatile.Read(ref _decided[Index(way, verdict, reason)]) is { } child)
+                    {
+                        yield return (verdict, reason, child.Value);
+                    }
+                }
+            }
+        }
+    }
+
+    private Counter.Child Child(int index, Way way, Verdict verdict, ReasonCode reason)
+    {
+        var child = _decisions.WithLabels(Ways[(int)way], Name(verdict.ToString()), Name(reason.ToString()));
+        Volatile.Write(ref _decided[index], child);
+        return child;
+    }
+
+    // Methods have names that differ without their services.
+    private static string Short(string method) => method[(method.LastIndexOf('/') + 1)..];
+
+    private static int Index(Way way, Verdict verdict, ReasonCode reason) => ((((int)way * Verdicts) + (int)verdict) * Reasons) + (int)reason;
+
+    // "NotCovered" is not_covered on the page, in the metrics and in the contract.
+    internal static string Name(string text) => JsonNamingPolicy.SnakeCaseLower.ConvertName(text);
+}
