@@ -14,27 +14,27 @@ internal static class FaultTable
 
     private static readonly Dictionary<FaultKind, string> Names = new()
     {
-        [FaultKind.KillStore] = "redis killed with -9 and started again",
+        [FaultKind.KillStore] = "redis killed with -9 and restarted",
         [FaultKind.FreezeStore] = "redis frozen (SIGSTOP) and thawed",
-        [FaultKind.StutterStore] = "redis frozen for moments, again and again",
-        [FaultKind.SlowLink] = "the link between an instance and redis is slow",
-        [FaultKind.CutLink] = "an instance and redis do not hear one another; what was sent arrives later",
-        [FaultKind.RefuseLink] = "the connections of an instance to redis break, and no new ones are made",
+        [FaultKind.StutterStore] = "redis frozen repeatedly for short times",
+        [FaultKind.SlowLink] = "slow link between an instance and redis",
+        [FaultKind.CutLink] = "link between an instance and redis stalls; delayed data arrives later",
+        [FaultKind.RefuseLink] = "connections of an instance to redis break, and new ones fail",
         [FaultKind.Flush] = "store flushed; an operator restores the newest copy",
-        [FaultKind.Exchange] = "another store in place of the store",
-        [FaultKind.Restore] = "an older copy in place of the store; an operator makes the loss good",
-        [FaultKind.Fork] = "an older copy in place of the store, which others write to before the instances look again; an operator makes the loss good",
-        [FaultKind.LoseFilters] = "filters in the store deleted, cut, emptied, or with bits lost; then an instance started again",
-        [FaultKind.LoseFacts] = "some facts deleted past the service; an operator restores the newest copy",
-        [FaultKind.LoseRegistry] = "the registry alone of an older copy, and changed again; an operator restarts the instances",
+        [FaultKind.Exchange] = "store replaced by another store",
+        [FaultKind.Restore] = "store replaced by an older copy; an operator repairs the loss",
+        [FaultKind.Fork] = "store replaced by an older copy that others write to before the instances see it; an operator repairs the loss",
+        [FaultKind.LoseFilters] = "stored filters deleted, truncated, emptied, or with lost bits; then an instance restarted",
+        [FaultKind.LoseFacts] = "some facts deleted outside the service; an operator restores the newest copy",
+        [FaultKind.LoseRegistry] = "registry alone replaced by an older copy, and changed again; an operator restarts the instances",
         [FaultKind.Full] = "memory limit reached",
-        [FaultKind.FailOver] = "primary killed, a replica takes its place",
-        [FaultKind.SplitBrain] = "primary frozen, a replica takes its place, the old one thaws",
-        [FaultKind.Reshard] = "a partition moves to another server of the cluster",
-        [FaultKind.KillReplica] = "a replica killed with -9 and started again",
-        [FaultKind.KillService] = "an instance killed with -9 and started again",
-        [FaultKind.FreezeService] = "an instance frozen (SIGSTOP) and thawed",
-        [FaultKind.SuspendService] = "an instance frozen together with its clocks, and resumed",
+        [FaultKind.FailOver] = "primary killed, a replica takes over",
+        [FaultKind.SplitBrain] = "primary frozen, a replica takes over, the old primary thaws",
+        [FaultKind.Reshard] = "partition moves to another server of the cluster",
+        [FaultKind.KillReplica] = "replica killed with -9 and restarted",
+        [FaultKind.KillService] = "instance killed with -9 and restarted",
+        [FaultKind.FreezeService] = "instance frozen (SIGSTOP) and thawed",
+        [FaultKind.SuspendService] = "instance suspended together with its clocks, and resumed",
     };
 
     /// <summary>Replaces the table between the markers of the file.</summary>
@@ -55,10 +55,10 @@ internal static class FaultTable
     {
         var table = new StringBuilder();
         var checks = histories.Sum(history => history.Count(told => told.Event == EventKind.Check));
-        table.AppendLine(CultureInfo.InvariantCulture, $"`{run.CommandLine}` at {run.Commit[..10]}: {histories.Count} runs, {checks:N0} checks, no wrong ALLOW, no acknowledged fact lost. Single checks");
-        table.AppendLine("during the fault and in the second after it; without a decision is UNKNOWN or a status, never ALLOW. Several faults may overlap.");
+        table.AppendLine(CultureInfo.InvariantCulture, $"`{run.CommandLine}` at {run.Commit[..10]}: {histories.Count} runs, {checks:N0} checks, no wrong ALLOW, no acknowledged fact lost. The rows count");
+        table.AppendLine("single checks during the fault and in the second after it. Undecided means UNKNOWN or an error status, never ALLOW. Faults may overlap.");
         table.AppendLine();
-        table.AppendLine(CultureInfo.InvariantCulture, $"| fault | times | decided | without a decision | longest wait for any answer | wait for any answer {Availability.LateMs} ms after its begin and later, median, 99 % (checks) | without a decision for, median (longest) | decided exactly again at every instance after its end, median (longest) |");
+        table.AppendLine(CultureInfo.InvariantCulture, $"| fault | times | decided | undecided | longest wait for an answer | the same for checks sent {Availability.LateMs} ms or more after its start: median, 99 % (checks) | time without a decision: median (longest) | from its end until every instance has decided an exact check: median (longest) |");
         table.AppendLine("|---|---|---|---|---|---|---|---|");
         foreach (var row in Availability.Of(histories).OrderBy(row => row.Kind))
         {

@@ -10,7 +10,7 @@ using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Golden;
 
-/// <summary>docs/guide/regimes-cases.md shows the expected answers by country, as they are.</summary>
+/// <summary>docs/guide/regimes-cases.md equals the table generated from the cases.</summary>
 public sealed class CasesTableTests
 {
     private const string Write = "LOOKUP_WRITE_DOCS";
@@ -24,13 +24,13 @@ public sealed class CasesTableTests
             File.WriteAllText(path, expected);
         Assert.True(
             File.Exists(path) && File.ReadAllText(path).ReplaceLineEndings("\n") == expected,
-            $"docs/guide/regimes-cases.md is not that of Golden/Cases. Write it anew: {Write}=1 dotnet test tests/Lookup.IntegrationTests --filter FullyQualifiedName~CasesTable");
+            $"docs/guide/regimes-cases.md differs from Golden/Cases. Regenerate it: {Write}=1 dotnet test tests/Lookup.IntegrationTests --filter FullyQualifiedName~CasesTable");
     }
 
     private static string Table()
     {
         var text = new StringBuilder("# Expected answers by country\n\n");
-        text.Append("Generated from `tests/Lookup.IntegrationTests/Golden/Cases/`; a test fails when it differs. How the cases are written and run:\n[regimes.md](regimes.md#expected-answers).\n\n");
+        text.Append("This page shows the answer that the service must give in each case. It is generated from `tests/Lookup.IntegrationTests/Golden/Cases/`, and a\ntest fails if it differs. To read, add or run cases, see [regimes.md](regimes.md#expected-answers).\n\n");
         text.Append("| country | cases | allow | deny | unknown | not covered |\n|---|---|---|---|---|---|\n");
         var files = GoldenCase.Files().Select(file => (Name: Path.GetFileNameWithoutExtension(file.File).ToUpperInvariant(), file.Cases)).ToList();
         foreach (var (name, cases) in files)
@@ -41,7 +41,7 @@ public sealed class CasesTableTests
 
         foreach (var (name, cases) in files)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n| case | call time (UTC) | called | question | on record | answer | row |\n|---|---|---|---|---|---|---|\n");
+            text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n| case | call time (UTC) | called | question | on record | answer | regime |\n|---|---|---|---|---|---|---|\n");
             foreach (var one in cases)
             {
                 text.Append(CultureInfo.InvariantCulture, $"| {one.Id} | {one.CallTime.ToDateTimeOffset():yyyy-MM-dd HH:mm} | {one.Number[..Math.Min(6, one.Number.Length)]}… {Called(one)} | {Asked(one)} | {OnRecord(one)} | {Words.Verdicts.Of(one.Verdict)}, {Words.Reasons.Of(one.Reason)} | {one.Regime} |\n");
