@@ -1,26 +1,26 @@
 #!/bin/sh
-# Makes the secrets of deploy/compose.yaml, once: deploy/secrets/ and deploy/.env, which git ignores. What is there already stays.
-#   sudo deploy/compose/setup.sh [NAME]...     names or addresses that callers reach the service by, for its certificate
-# It needs openssl, and to be root: the keys are given to the user that the service runs as.
+# Creates the secrets of deploy/compose.yaml in deploy/secrets/ and deploy/.env, which git ignores. Keeps existing files.
+#   sudo deploy/compose/setup.sh [NAME]...     names or addresses that callers use, for the service's certificate
+# Needs openssl, and root: it makes the service's user the owner of the keys.
 set -eu
 service=1654
-case "${1:-}" in -*) sed -n 's/^# \{0,1\}//p' "$0" | tail -n +2; exit 0 ;; esac
+case "${1:-}" in -*) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 umask 077
 mkdir -p secrets
 cd secrets
 
-# For the service alone: it takes no key that others can read.
+# Readable by the service only: it rejects a key that others can read.
 key() { chown "$service:$service" "$1"; chmod 400 "$1"; }
-# For whoever's container it is given to; the folder keeps others out.
+# Readable in any container that mounts the file; the folder's mode protects it on the host.
 shared() { chmod 444 "$1"; }
 
 [ -e number.key ] || openssl rand -hex 32 > number.key
 [ -e receipt.key ] || openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out receipt.key 2> /dev/null
 [ -e receipt.key.pub ] || openssl pkey -in receipt.key -pubout -out receipt.key.pub
 
-# An authority of its own, whose key is thrown away. Put another certificate into tls.crt and tls.key, and its authority into ca.crt,
-# where there is one; "localhost", "lookup-a" and "lookup-b" must be among its names.
+# Creates a certificate authority and deletes its key. To use another certificate, put it into tls.crt and tls.key, and its
+# authority into ca.crt; its names must include "localhost", "lookup-a" and "lookup-b".
 if ! [ -e tls.crt ]; then
   names=DNS:localhost,DNS:lookup-a,DNS:lookup-b,IP:127.0.0.1
   for name in "$@"; do
@@ -37,9 +37,9 @@ fi
 . ../.env
 [ -e redis.conf ] || printf 'requirepass %s\nmasterauth %s\n' "$REDIS_PASSWORD" "$REDIS_PASSWORD" > redis.conf
 [ -e grafana.password ] || openssl rand -hex 16 > grafana.password
-# The key that Prometheus shows: made when the store is there.
+# Prometheus's API key: empty until the store exists and a key is created.
 [ -e prometheus.key ] || : > prometheus.key
 
 for file in number.key receipt.key tls.key; do key "$file"; done
 for file in tls.crt ca.crt redis.conf grafana.password prometheus.key receipt.key.pub; do shared "$file"; done
-echo "The secrets are in $PWD; keep a copy of number.key and receipt.key elsewhere."
+echo "The secrets are in $PWD. Keep a copy of number.key and receipt.key elsewhere."

@@ -1,5 +1,5 @@
-// A dialer's loop: sort the list once, and ask again just before each call.
-// usage: DialerLoop ADDRESS ORGANISATION NUMBER... -> a line for each number; exit 1 if one could not be decided
+// A dialer's loop: screens the list once, then checks each number again just before the call.
+// usage: DialerLoop ADDRESS ORGANISATION NUMBER... -> one line per number; exit 1 if a number could not be decided
 using Lookup.Client;
 using Lookup.V1;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,7 +16,7 @@ await using var services = new ServiceCollection()
         options.Address = new Uri(args[0]);
         options.Timeout = TimeSpan.FromSeconds(2);
         options.StreamRetryLimit = TimeSpan.FromSeconds(2);
-        // Just before dialling an answer is had anew.
+        // The check just before dialling must not reuse an earlier answer.
         options.ReuseLimit = 0;
     })
     .BuildServiceProvider();
@@ -41,7 +41,7 @@ await foreach (var result in lookup.CheckAsync(args[2..].ToAsyncEnumerable(), qu
 foreach (var number in callable)
 {
     var result = await lookup.CheckAsync(number, question);
-    // The number that was decided, not the text that was asked about.
+    // Dial the number that was decided, not the text in the request.
     Console.WriteLine(result.MayCall ? $"DIAL {result.Number}" : $"SKIP {result}");
     undecided += result.State == CheckState.Answered ? 0 : 1;
 }

@@ -1,6 +1,6 @@
-// A dialer in Node: sorts a list over CheckStream, and asks again just before each call. Only VERDICT_ALLOW
-// within its reusable_for permits.
-// usage: node dial.js ADDRESS ORGANISATION NUMBER... -> a line for each number; exit 1 if one could not be decided
+// A dialer in Node: screens a list with CheckStream, then checks each number again just before the call.
+// Only VERDICT_ALLOW within its reusable_for permits a call.
+// usage: node dial.js ADDRESS ORGANISATION NUMBER... -> one line per number; exit 1 if a number could not be decided
 const path = require('path');
 const modules = path.join(__dirname, '../../tests/clients/node/node_modules');
 const grpc = require(path.join(modules, '@grpc/grpc-js'));
@@ -20,7 +20,7 @@ const client = new LookupService(address, grpc.credentials.createInsecure());
 const question = { organisation, purpose: 'PURPOSE_COMMERCIAL' };
 const deadline = () => Date.now() + 5000;
 
-// One chunk of up to 8,192 numbers. An answer that does not fit the chunk counts for nothing.
+// One chunk of up to 8,192 numbers. An answer that does not match the chunk is ignored.
 const sort = (chunk) => new Promise((resolve) => {
   const call = client.CheckStream({ deadline: deadline() });
   let verdicts = chunk.map(() => 'NOT_ANSWERED');
@@ -36,7 +36,7 @@ const sort = (chunk) => new Promise((resolve) => {
   call.end();
 });
 
-// Milliseconds; 0 where the answer permits nothing: an answer to "what if", or one that has expired.
+// Milliseconds; 0 if the answer permits no call: a hypothetical answer, or one that has expired.
 const milliseconds = (duration) => (duration ? Number(duration.seconds) * 1000 + duration.nanos / 1e6 : 0);
 
 const check = (number) => new Promise((resolve) => {
@@ -57,7 +57,7 @@ const check = (number) => new Promise((resolve) => {
   const sorted = await sort(numbers);
   for (let i = 0; i < numbers.length; i++) {
     const { verdict, decided } = sorted[i] === 'VERDICT_ALLOW' ? await check(numbers[i]) : { verdict: sorted[i] };
-    // The number that was decided, not the text that was asked about.
+    // Dial the number that was decided, not the text in the request.
     console.log(verdict === 'VERDICT_ALLOW' && decided ? `DIAL ${decided} ${verdict}` : `SKIP ${numbers[i]} ${verdict}`);
     undecided += verdict === 'NOT_ANSWERED' ? 1 : 0;
   }

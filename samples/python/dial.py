@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""A dialer in Python: sorts a list over CheckStream, and asks again just before each call. Only VERDICT_ALLOW
-within its reusable_for permits.
+"""A dialer in Python: screens a list with CheckStream, then checks each number again just before the call.
+Only VERDICT_ALLOW within its reusable_for permits a call.
 
-usage: dial.py ADDRESS ORGANISATION NUMBER... -> a line for each number; exit 1 if one could not be decided
+usage: dial.py ADDRESS ORGANISATION NUMBER... -> one line per number; exit 1 if a number could not be decided
 
-Needs grpcio, protobuf and protoc with its well-known types (Debian: protobuf-compiler libprotobuf-dev); the messages are made from the .proto files at the start, so that nothing generated is kept.
+Needs grpcio, protobuf and protoc with its well-known types (Debian: protobuf-compiler libprotobuf-dev). The program
+generates the messages from the .proto files at the start and keeps no generated code.
 """
 import pathlib
 import subprocess
@@ -20,7 +21,7 @@ PROTOS = pathlib.Path(__file__).resolve().parents[2] / "protos"
 
 
 def load_messages():
-    """The message types of the contract, by full name."""
+    """Returns the message types of the contract, by name, and the enum Verdict."""
     with tempfile.TemporaryDirectory() as folder:
         compiled = pathlib.Path(folder) / "lookup.pb"
         subprocess.run(
@@ -54,7 +55,7 @@ def main(address, organisation, numbers):
         try:
             opening = request(open=message("CheckStreamOpen")(question=question))
             for answer in stream(iter([opening, request(chunk=chunk)]), timeout=SECONDS):
-                # An answer that does not fit the chunk counts for nothing.
+                # Ignore an answer that does not match the chunk.
                 if answer.sequence == 1 and len(answer.verdicts) == len(numbers):
                     verdicts = list(answer.verdicts)
         except grpc.RpcError as error:
@@ -67,7 +68,7 @@ def main(address, organisation, numbers):
                 try:
                     response = check(message("CheckRequest")(number=number, question=question), timeout=SECONDS)
                     decided = response.decision.verdict
-                    # 0 where the answer permits nothing: an answer to "what if", or one that has expired.
+                    # 0 if the answer permits no call: a hypothetical answer, or one that has expired.
                     reusable = response.decision.reusable_for.ToTimedelta().total_seconds()
                     may_call = decided == allow and time.monotonic() - sent < reusable
                 except grpc.RpcError:
@@ -75,7 +76,7 @@ def main(address, organisation, numbers):
             undecided += decided is None
             name = "NOT_ANSWERED" if decided is None else verdict.values_by_number[decided].name if decided in verdict.values_by_number else str(decided)
             if may_call:
-                # The number that was decided, not the text that was asked about.
+                # Dial the number that was decided, not the text in the request.
                 print("DIAL", response.number, name)
             else:
                 print("SKIP", number, "WHAT_IF_OR_EXPIRED" if decided == allow else name)

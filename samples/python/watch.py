@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Takes numbers off an active list as soon as something new is known of them, over the Watch stream.
+"""Removes numbers from an active list as soon as a fact about them changes, over the Watch stream.
 
-usage: watch.py ADDRESS ORGANISATION LIST -> LIST has a number in E.164 a line; exit 3 if changes were lost: scrub LIST.stale
+usage: watch.py ADDRESS ORGANISATION LIST -> LIST has one E.164 number per line; exit 3 if changes were lost: scrub LIST.stale
 
-A number that something new is known of leaves the list at once, whatever it is: check it again before it comes back. The
-token of what was done with is kept in LIST.token, so that a restart, or a connection that breaks, misses nothing.
+Any change to a number removes it from the list: check the number before you put it back. The program stores the resume
+token of the last processed message in LIST.token, so that it misses nothing after a restart or a broken connection.
 
-While the service is silent, or does not follow its store, LIST is moved to LIST.held, so that the dialer, which reads LIST before
-each call, has nothing to dial. It comes back when all changes until then have been told. LIST.token is written each second: a
-dialer that finds it older than some seconds, because this program was killed, dials nothing either. At the first start, and
-after exit 3, put a list there as LIST that was scrubbed after this had begun to watch.
+While the service is silent or does not follow its store, the program renames LIST to LIST.held, so that the dialer, which
+reads LIST before each call, has nothing to dial. It renames the file back when all changes until then have been
+delivered. It writes LIST.token every second: if the file is more than a few seconds old, this program was killed, and the
+dialer must not dial. At the first start, and after exit 3, provide a LIST that was scrubbed after this program started
+to watch.
 
-Needs what dial.py needs.
+Has the same requirements as dial.py.
 """
 import os
 import pathlib
@@ -33,7 +34,7 @@ E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 def load_messages():
-    """The message types of the contract, by name."""
+    """Returns the message types of the contract, by name."""
     with tempfile.TemporaryDirectory() as folder:
         compiled = pathlib.Path(folder) / "lookup.pb"
         subprocess.run(
@@ -48,7 +49,7 @@ def load_messages():
 
 
 def replace(path, text):
-    """The old content or the new one, never a part, wherever this is stopped."""
+    """Replaces a file atomically: an interruption leaves the old content or the new one."""
     new = path.with_name(path.name + ".new")
     with open(new, "w", encoding="utf-8") as file:
         file.write(text)
@@ -58,26 +59,26 @@ def replace(path, text):
 
 
 def held(path):
-    """Where the list waits while the service is silent."""
+    """Returns the path of the list while the service is silent."""
     return path.with_name(path.name + ".held")
 
 
 def hold(path, why):
-    """Takes the list away from the dialer, which then dials from none."""
+    """Hides the list from the dialer, which then has no numbers to dial."""
     if path.exists():
         os.replace(path, held(path))
         print("HELD:", why, file=sys.stderr, flush=True)
 
 
 def bring_back(path):
-    """Gives the list back to the dialer; one that was put there meanwhile is newer."""
+    """Returns the list to the dialer, unless a newer list is already there."""
     if held(path).exists() and not path.exists():
         os.replace(held(path), path)
         print("BACK", flush=True)
 
 
 def take_off(path, number=None):
-    """Takes a number off the list, and every line that is not E.164: no change would ever take that off."""
+    """Removes a number, and every line that is not E.164, since no change would ever remove such a line."""
     for file in (path, held(path)):
         if file.exists():
             before = file.read_text(encoding="utf-8").splitlines()
@@ -88,7 +89,7 @@ def take_off(path, number=None):
 
 
 def follow(watch, request, path, token_path):
-    """One stream; raises when it breaks or is silent."""
+    """Follows one stream; raises an exception when it breaks or is silent."""
     call = watch(request)
     events = queue.SimpleQueue()
 
@@ -111,14 +112,14 @@ def follow(watch, request, path, token_path):
                 raise message
             if message.WhichOneof("event") == "change":
                 take_off(path, message.change.number)
-            # Without a freshness the changes since the token are not all told yet.
+            # Without a freshness, changes since the token are still being delivered.
             elif (message.heartbeat.HasField("freshness")
                   and message.heartbeat.freshness.ToTimedelta().total_seconds() <= SILENCE_SECONDS):
                 take_off(path)
                 bring_back(path)
             else:
                 hold(path, "the service does not follow the store")
-            # Only now: what came before is done with.
+            # Only now: everything before this message has been processed.
             replace(token_path, message.resume_token)
             request.resume_token = message.resume_token
     finally:
@@ -145,7 +146,7 @@ def main(address, organisation, path):
                 hold(path, f"{error.code().name} {error.details()}")
                 print(error.code().name, error.details(), file=sys.stderr, flush=True)
                 if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
-                    # Not to be brought back: nobody knows what it lacks.
+                    # Never bring this list back: it is not known which changes it misses.
                     if held(path).exists():
                         os.replace(held(path), path.with_name(path.name + ".stale"))
                     token_path.unlink(missing_ok=True)
@@ -164,5 +165,5 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
-        # However this ends, nobody takes numbers off the list any more.
+        # After any exit, no program removes numbers from the list.
         hold(pathlib.Path(sys.argv[3]), "the watch has ended")

@@ -24,7 +24,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- define "lookup.podSecurity" -}}
 runAsNonRoot: true
-# APP_UID of the .NET images. With the group come secrets that it can read (0440) and volumes that it can write.
+# APP_UID of the .NET images. The group makes secrets (0440) readable and volumes writable.
 runAsUser: 1654
 runAsGroup: 1654
 fsGroup: 1654
@@ -41,7 +41,7 @@ capabilities: {drop: [ALL]}
 {{- define "lookup.storeEnv" -}}
 - name: LOOKUP_REDIS
   valueFrom: {secretKeyRef: {name: {{ .Values.store.secret }}, key: redis}}
-# Nothing is written but receipts.
+# The service writes only receipts, so the diagnostics port, which needs a writable folder, is off.
 - name: DOTNET_EnableDiagnostics
   value: "0"
 {{- end }}
