@@ -1,9 +1,9 @@
+using Lookup.Core;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Grpc.Core;
 using Grpc.Health.V1;
-using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -13,6 +13,8 @@ using Lookup.Load.Processes;
 using Lookup.Load.Results;
 using Lookup.Load.Streams;
 using Lookup.V1;
+using ReasonCode = Lookup.V1.ReasonCode;
+using Verdict = Lookup.V1.Verdict;
 
 namespace Lookup.Load.Commands;
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using System.Net;
 using Grpc.Core;
 using Lookup.Core.Numbers;

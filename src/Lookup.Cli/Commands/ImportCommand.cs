@@ -10,7 +10,7 @@ namespace Lookup.Cli.Commands;
 /// <summary>lookup import: a file of facts into a service or straight into a store.</summary>
 internal sealed class ImportCommand : CliCommand
 {
-    private readonly Options.FileOptions _file;
+    private readonly ImportFileOptions _file;
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Check every line as the service would, and record nothing." };
     private readonly ConnectionOptions _connection;
     private readonly StoreChoice _store;
@@ -29,7 +29,7 @@ internal sealed class ImportCommand : CliCommand
             "mysql -B -e 'select number, since from optout' | lookup import - --set kind=objection --set organisation='*' --map effective=since --timezone UTC")
     {
         ExitCodeHelp = "0 all lines, 3 some lines were refused, 1 error, 2 usage, 130 stopped.";
-        _file = new Options.FileOptions(this);
+        _file = new ImportFileOptions(this);
         Options.Add(_dryRun);
         _connection = new ConnectionOptions(this);
         _store = new StoreChoice(this);

@@ -31,7 +31,7 @@ internal sealed class ImportsCommand : CliCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        var last = parsed.GetWithin(_last, 1, Redis.IImportStore.MaxPage);
+        var last = parsed.GetWithin(_last, 1, Redis.Imports.IImportStore.MaxPage);
         var response = await ListAsync(parsed, last, ct);
         var hasMore = response.NextPageToken.Length > 0;
         response.NextPageToken = "";

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Core.Regimes;

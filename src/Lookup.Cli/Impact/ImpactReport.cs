@@ -1,3 +1,4 @@
+using Lookup.Core;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Lists;
 using Lookup.Cli.Options;

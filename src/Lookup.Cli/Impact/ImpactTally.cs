@@ -1,3 +1,4 @@
+using Lookup.Core;
 using Lookup.Cli.Lists;
 using Lookup.Core.Decisions;
 

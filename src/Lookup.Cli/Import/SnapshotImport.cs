@@ -9,7 +9,7 @@ using Spectre.Console;
 namespace Lookup.Cli.Import;
 
 /// <summary>lookup import --register NAME --snapshot DATE: brings a register to a newer snapshot.</summary>
-internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, ConnectionOptions connection, StoreChoice stores)
+internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, ConnectionOptions connection, StoreChoice stores)
 {
     private readonly Option<string?> _register = new("--register")
     {
@@ -112,7 +112,7 @@ internal sealed class SnapshotImport(Shell shell, Options.FileOptions file, Conn
 
     private static string TooMuch(string register, SnapshotDifference difference, LoadSnapshotOpen open)
     {
-        var what = (Server.Mapping.ImportMapping.IsExpected(difference.Listed, open, difference.LoadedDate is null), open.ExpectedNumbers) switch
+        var what = (Server.Imports.ImportMapping.IsExpected(difference.Listed, open, difference.LoadedDate is null), open.ExpectedNumbers) switch
         {
             (true, _) => $"{difference.ChangePercent:0.#} % of the {difference.Loaded:N0} numbers on {register} would change, more than {open.MaxChangePercent:0.#} %",
             (_, 0) => $"This is the first load of {register}, with {difference.Listed:N0} numbers and nothing to compare it with. Say with --expect how many its keeper states",

@@ -53,7 +53,7 @@ internal sealed class StoreSnapshotTarget(
     private readonly SnapshotLoad _load = new(store.Store, register.Name, open.SnapshotDate.ToDateTimeOffset().ToUnixTimeMilliseconds(), clock);
     private readonly NumberKey[] _keys = new NumberKey[SnapshotSource.ChunkSize];
     private StoredImport? _record;
-    private Redis.SnapshotDifference? _difference;
+    private Redis.Imports.SnapshotDifference? _difference;
 
     public Task AddAsync(SnapshotChunk chunk)
     {

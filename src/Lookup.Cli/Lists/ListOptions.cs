@@ -78,8 +78,8 @@ internal sealed class ListOptions
         }
 
         return new LayoutChoice(
-            FileOptions.ParseFormat(parsed.GetValue(_format)),
-            FileOptions.ParseDelimiter(parsed.GetValue(_delimiter)),
+            ImportFileOptions.ParseFormat(parsed.GetValue(_format)),
+            ImportFileOptions.ParseDelimiter(parsed.GetValue(_delimiter)),
             header ? true : noHeader ? false : null,
             parsed.GetValue(_column),
             region.Length == 0 ? null : region);

@@ -1,3 +1,4 @@
+using Lookup.Core;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Options;

@@ -302,7 +302,7 @@ internal sealed class CountryFile
             id,
             from is { } f ? LocalTime.Instant(LocalTime.DayOf(f), 0, zone) : long.MinValue,
             until is { } u ? LocalTime.Instant(LocalTime.DayOf(u), 0, zone) : long.MaxValue,
-            otherwiseText ?? rules.Select(r => r.Text).FirstOrDefault() ?? new RuleText(Decisions.Layer.Policy, "", ""),
+            otherwiseText ?? rules.Select(r => r.Text).FirstOrDefault() ?? new RuleText(Layer.Policy, "", ""),
             exempt,
             reassignedText,
             rules);

@@ -64,7 +64,7 @@ internal sealed class Fences : IDisposable
     internal Fences(RedisLink link, RedisValue epoch, StoreKeys keys)
     {
         _link = link;
-        Epoch = Store.StoreKeys.List((string)epoch!)!;
+        Epoch = StoreKeys.List((string)epoch!)!;
         StoreKeys = keys;
         _servers = new PerServer<ServerFence>(server => new ServerFence(this, server, link));
     }

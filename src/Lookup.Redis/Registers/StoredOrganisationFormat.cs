@@ -1,3 +1,4 @@
+using Lookup.Core;
 using System.Globalization;
 using Lookup.Core.Decisions;
 using Lookup.Redis.Topology;

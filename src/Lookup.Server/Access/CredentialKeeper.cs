@@ -38,7 +38,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         }
 
         var key = "";
-        if (credential.Kind == Redis.CredentialKind.ApiKey)
+        if (credential.Kind == Lookup.Redis.Credentials.CredentialKind.ApiKey)
         {
             credential = credential.WithNewSecret(Now, 0, knownTo, out key);
         }
@@ -77,7 +77,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         }
 
         var known = await FindAsync(request.CredentialId, cancellation);
-        if (known.Kind != Redis.CredentialKind.ApiKey || known.Revoked != 0)
+        if (known.Kind != Lookup.Redis.Credentials.CredentialKind.ApiKey || known.Revoked != 0)
         {
             throw Refusals.Precondition("Only an API key that is not revoked can be given a new secret.", "NO_SECRET_TO_ROTATE");
         }

@@ -4,6 +4,7 @@
 // each; so the order, repeated numbers, and other work in between do not matter. A block takes a slot over only from one of which
 // fewer numbers were asked than others came by since (the vote of Boyer and Moore), so a walk stays while what comes by
 // is spread over all numbers. It costs two atomic operations a number, and 1.2 kB for each credential that asks.
+using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Access;
@@ -127,7 +128,7 @@ internal sealed class RangeAlarm(AccessMetrics metrics, TimeProvider clock, ILog
             log.LogWarning(
                 "The credential {Credential} walks number ranges: it asks for one number after another around {Number}.",
                 caller.Id,
-                Errors.Redaction.Mask("+" + number));
+                Redaction.Mask("+" + number));
         }
     }
 }

@@ -7,6 +7,7 @@
 //
 // The frame is one byte for "not compressed" and the length in four bytes, big-endian; the status is a trailer.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+using Lookup.Server.Mapping;
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;

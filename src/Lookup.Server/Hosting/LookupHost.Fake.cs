@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Grpc.Health.V1;
 using Grpc.HealthCheck;
 using Lookup.Server.Access;

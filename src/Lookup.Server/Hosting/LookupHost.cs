@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using System.Net;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;

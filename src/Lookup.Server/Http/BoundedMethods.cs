@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using System.Reflection;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;

@@ -1,3 +1,4 @@
+using Lookup.Core;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Core.Decisions;
 using Lookup.Server.Errors;

@@ -1,3 +1,4 @@
+using Lookup.Core;
 using System.Runtime.CompilerServices;
 using HdrHistogram;
 using Lookup.Core.Regimes;

@@ -1,3 +1,4 @@
+using Lookup.Server.Mapping;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;

@@ -1,3 +1,5 @@
+using Lookup.Core;
+using Lookup.Server.Mapping;
 using System.Globalization;
 using System.Security.Cryptography;
 using Google.Protobuf;

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using System.Collections;
 using System.Globalization;
 using Microsoft.Extensions.Logging;

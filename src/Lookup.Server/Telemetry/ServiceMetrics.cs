@@ -1,3 +1,4 @@
+using Lookup.Core;
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Grpc.Core;

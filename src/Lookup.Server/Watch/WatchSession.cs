@@ -43,7 +43,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         try
         {
             services.Monitor.ThrowIfUntrusted();
-            using (var call = new Services.StoreCall(context, services.Options.StoreReadLimitMs))
+            using (var call = new StoreCall(context, services.Options.StoreReadLimitMs))
             {
                 await BeginAsync(request, call);
             }
@@ -61,7 +61,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
     }
 
-    private async Task BeginAsync(V1.WatchRequest request, Services.StoreCall call)
+    private async Task BeginAsync(V1.WatchRequest request, StoreCall call)
     {
         try
         {
@@ -78,7 +78,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw Services.StoreCall.TooSlow();
+            throw StoreCall.TooSlow();
         }
     }
 
@@ -218,7 +218,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !_stop.IsCancellationRequested)
         {
-            throw Services.StoreCall.TooSlow();
+            throw StoreCall.TooSlow();
         }
     }
 
@@ -259,7 +259,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !_stop.IsCancellationRequested)
         {
-            throw Services.StoreCall.TooSlow();
+            throw StoreCall.TooSlow();
         }
         finally
         {

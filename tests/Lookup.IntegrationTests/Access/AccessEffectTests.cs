@@ -76,7 +76,7 @@ public sealed class AccessEffectTests
     public async Task Streams_CredentialEnds_EndWithinTheBound(string what, StatusCode status, string reason)
     {
         await using var guarded = await GuardedServer.StartAsync();
-        await guarded.Server.Store.PutOrganisationAsync(new StoredOrganisation(GuardedServer.Own, Core.Decisions.Sector.Other, Core.Decisions.Layers.Default), Token);
+        await guarded.Server.Store.PutOrganisationAsync(new StoredOrganisation(GuardedServer.Own, Core.Sector.Other, Core.Layers.Default), Token);
         var key = await guarded.KeyAsync("dialer", Roles.Check | Roles.Watch, GuardedServer.Own);
         var invoker = guarded.As(key);
         using var list = new LookupService.LookupServiceClient(invoker).CheckStream(cancellationToken: Token);

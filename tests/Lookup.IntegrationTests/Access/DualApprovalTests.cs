@@ -239,8 +239,8 @@ public sealed class DualApprovalTests : IAsyncLifetime
 
         static StoredOrganisation Redis(string name) => new(
             name,
-            Core.Decisions.Sector.Other,
-            Core.Decisions.Layers.Default | Core.Decisions.Layers.Strict,
+            Core.Sector.Other,
+            Core.Layers.Default | Core.Layers.Strict,
             Core.Decisions.OwnRules.Of([new Core.Decisions.AttemptCap(2, 24, 0, false)], 30));
     }
 

@@ -19,7 +19,7 @@ public sealed class KeyCommandTests
         var data = await temp.StoreAsync();
         var admin = await KeyAsync("key", "create", "admin", "--role", "admin", "--data", data);
         await using var service = await Lookup.Cli.Hosting.LocalService.StartAsync(
-            new Lookup.Server.Hosting.LookupServerOptions { GrpcPort = 0, JsonPort = 0, Credentials = true, StoreReadLimitMs = 10_000 },
+            new Lookup.Server.LookupServerOptions { GrpcPort = 0, JsonPort = 0, Credentials = true, StoreReadLimitMs = 10_000 },
             new Lookup.Cli.Options.StoreSettings(data, null, null),
             new Lookup.Cli.Output.Shell(TextWriter.Null, TextWriter.Null, Stream.Null, TimeProvider.System),
             Lookup.Cli.Hosting.LogFormat.None,

@@ -140,7 +140,7 @@ public sealed class LimitTests
         await using var guarded = await GuardedServer.StartAsync(clock: clock);
         var (anna, bert) = (await guarded.KeyAsync("anna", Roles.Admin), await guarded.KeyAsync("bert", Roles.Admin));
         var import = (await guarded.Server.Store.Imports.TryPutAsync(
-            new Redis.StoredImport { Id = "20240101-000000-0000", State = Redis.ImportState.Done, Recorded = 20_000 }, Token))!;
+            new Lookup.Redis.Imports.StoredImport { Id = "20240101-000000-0000", State = Redis.Imports.ImportState.Done, Recorded = 20_000 }, Token))!;
         await RefusedAsync(anna);
         clock.Advance(TimeSpan.FromMinutes(61));
         await RefusedAsync(bert);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.IntegrationTests.Server;

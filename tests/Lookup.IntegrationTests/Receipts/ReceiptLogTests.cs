@@ -1,3 +1,4 @@
+using Lookup.Core;
 using System.Security.Cryptography;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;

@@ -50,7 +50,7 @@ public sealed class ReceiptTests : IAsyncLifetime
 
         var receipt = ReceiptFormat.Read(answer.Receipt.Content.Span);
         Assert.Equal(
-            ("acme", Core.Decisions.Verdict.Allow, answer.Decision.Regime, answer.Decision.RegimeVersion, answer.Decision.CallTime.ToDateTimeOffset().ToUnixTimeMilliseconds()),
+            ("acme", Core.Verdict.Allow, answer.Decision.Regime, answer.Decision.RegimeVersion, answer.Decision.CallTime.ToDateTimeOffset().ToUnixTimeMilliseconds()),
             (receipt.Organisation, receipt.Verdict, receipt.Regime, receipt.RegimeVersion, receipt.CallTime));
         Assert.Equal(answer.Decision.Reasons.Select(r => (int)r.Code), receipt.Reasons.ToArray().Select(r => (int)r));
         Assert.Equal(_server.Cipher.Encrypt(Number(number)), receipt.Number);
@@ -58,7 +58,7 @@ public sealed class ReceiptTests : IAsyncLifetime
         Assert.True(again.Receipt.Content.IsEmpty);
         Assert.NotEqual(answer.Receipt.Id, again.Receipt.Id);
         var later = ReceiptFormat.Read(denied.Receipt.Content.Span);
-        Assert.Equal(Core.Decisions.Verdict.Deny, later.Verdict);
+        Assert.Equal(Core.Verdict.Deny, later.Verdict);
         Assert.NotEqual(receipt.Digest.ToArray(), later.Digest.ToArray());
         Assert.True(later.Version >= receipt.Version);
     }

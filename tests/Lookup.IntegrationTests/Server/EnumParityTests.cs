@@ -4,14 +4,14 @@ public sealed class EnumParityTests
 {
     public static TheoryData<Type, Type> Pairs => new()
     {
-        { typeof(V1.Verdict), typeof(Core.Decisions.Verdict) },
-        { typeof(V1.ReasonCode), typeof(Core.Decisions.ReasonCode) },
-        { typeof(V1.Layer), typeof(Core.Decisions.Layer) },
-        { typeof(V1.CallKind), typeof(Core.Decisions.CallKind) },
-        { typeof(V1.Sector), typeof(Core.Decisions.Sector) },
-        { typeof(V1.Purpose), typeof(Core.Facts.Purpose) },
-        { typeof(V1.RelationKind), typeof(Core.Facts.RelationKind) },
-        { typeof(V1.SubscriberType), typeof(Core.Facts.SubscriberType) },
+        { typeof(V1.Verdict), typeof(Lookup.Core.Verdict) },
+        { typeof(V1.ReasonCode), typeof(Lookup.Core.ReasonCode) },
+        { typeof(V1.Layer), typeof(Lookup.Core.Layer) },
+        { typeof(V1.CallKind), typeof(Lookup.Core.CallKind) },
+        { typeof(V1.Sector), typeof(Lookup.Core.Sector) },
+        { typeof(V1.Purpose), typeof(Lookup.Core.Purpose) },
+        { typeof(V1.RelationKind), typeof(Lookup.Core.RelationKind) },
+        { typeof(V1.SubscriberType), typeof(Lookup.Core.SubscriberType) },
     };
 
     [Theory]

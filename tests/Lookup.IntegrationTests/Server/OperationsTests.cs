@@ -3,6 +3,7 @@ using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.V1;
+using Verdict = Lookup.V1.Verdict;
 
 namespace Lookup.IntegrationTests.Server;
 

@@ -275,7 +275,7 @@ public sealed class WatchTroubleTests
         }
 
         async Task<LookupServer> StartAsync() => await LookupServer.StartAsync(await Embedded.EmbeddedStore.StartAsync(
-            new Embedded.EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 64 }, LookupServer.Key, TimeProvider.System, Test));
+            new Lookup.Embedded.Engine.EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 64 }, LookupServer.Key, TimeProvider.System, Test));
     }
 
     [Fact]

@@ -54,7 +54,7 @@ public sealed class EmbeddedRecoveryTests : IDisposable
         {
             epoch = store.Manifest.Epoch;
             await store.WriteAsync([Objection(store, 1, "one"), Objection(store, 2, null)], Token);
-            await store.PutOrganisationAsync(new StoredOrganisation("acme", Core.Decisions.Sector.Other, Core.Decisions.Layers.Default), Token);
+            await store.PutOrganisationAsync(new StoredOrganisation("acme", Core.Sector.Other, Core.Layers.Default), Token);
         }
 
         await using var again = await OpenAsync();

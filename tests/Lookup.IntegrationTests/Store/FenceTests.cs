@@ -1,4 +1,3 @@
-using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Server;

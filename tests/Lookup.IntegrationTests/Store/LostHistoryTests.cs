@@ -6,6 +6,8 @@ using Lookup.Redis.Following;
 using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 using Lookup.V1;
+using ReasonCode = Lookup.V1.ReasonCode;
+using Verdict = Lookup.V1.Verdict;
 
 namespace Lookup.IntegrationTests.Store;
 

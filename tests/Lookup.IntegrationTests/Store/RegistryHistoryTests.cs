@@ -1,3 +1,4 @@
+using Lookup.Core;
 using Lookup.Core.Access;
 using Lookup.Redis;
 using Lookup.Redis.Credentials;

@@ -1,3 +1,4 @@
+using Lookup.Core;
 using Lookup.Core.Decisions;
 
 namespace Lookup.Tests.Decisions;

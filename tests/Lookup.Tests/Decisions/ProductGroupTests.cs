@@ -1,3 +1,4 @@
+using Lookup.Core;
 using Lookup.Core.Regimes;
 
 namespace Lookup.Tests.Decisions;

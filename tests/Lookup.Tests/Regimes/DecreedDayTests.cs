@@ -1,3 +1,4 @@
+using Lookup.Core;
 using System.Text.Json.Nodes;
 using Lookup.Core.Regimes;
 using Lookup.Tests.Decisions;

@@ -4,7 +4,7 @@ using Lookup.Cli.Options;
 namespace Lookup.Cli.Import;
 
 /// <summary>How a file of facts is to be read: its format, its columns, and what to do with bad lines.</summary>
-internal sealed class FileOptions
+internal sealed class ImportFileOptions
 {
     private readonly Option<string?> _format = new("--format")
     {
@@ -39,7 +39,7 @@ internal sealed class FileOptions
 
     private readonly Option<bool> _restart = new("--restart") { Description = "Begin anew instead of going on where an import that was stopped was." };
 
-    public FileOptions(Command command)
+    public ImportFileOptions(Command command)
     {
         command.Arguments.Add(Path);
         foreach (var option in (Option[])[_format, _delimiter, _noHeader, _map, _set, _ignore, _zone, _rejects, _maxRejects, _restart])
