@@ -43,7 +43,9 @@ internal abstract class LoadCommand : Command
         option.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && result.GetValueOrDefault<T>() is var value && (value.CompareTo(min) < 0 || value.CompareTo(max) > 0))
+            {
                 result.AddError($"{name} {value} is outside {min} to {max}.");
+            }
         });
         Options.Add(option);
         return option;

@@ -74,7 +74,10 @@ internal sealed class DataFolder : IDisposable
         {
             // What is no folder, or cannot be made, is refused with its own reason when it is opened.
             if (File.Exists(full))
+            {
                 return;
+            }
+
             entries = Directory.Exists(full) ? Directory.GetFileSystemEntries(full) : [];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -83,7 +86,10 @@ internal sealed class DataFolder : IDisposable
         }
 
         if (entries.Any(IsOfStore))
+        {
             return;
+        }
+
         if (!create)
         {
             throw new InvalidOperationException(
@@ -113,7 +119,10 @@ internal sealed class DataFolder : IDisposable
             var isMade = Make(full);
             PrivateFiles.Close(full);
             if (!OperatingSystem.IsWindows() && path is null)
+            {
                 File.SetUnixFileMode(full, OwnerOnly);
+            }
+
             folderLock = FolderLock.TryTake(full) ?? throw new InvalidOperationException(InUse(full));
             lockFile = new FileStream(System.IO.Path.Combine(full, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             return new DataFolder(full, SocketFolderIn(full), folderLock, lockFile, temporary: path is null, isMade);
@@ -145,19 +154,28 @@ internal sealed class DataFolder : IDisposable
     internal void RemoveOld()
     {
         if (StoreEngine.IsThere(StoreFolder) && Directory.Exists(OldStoreFolder))
+        {
             Directory.Delete(OldStoreFolder, recursive: true);
+        }
     }
 
     public void Dispose()
     {
         _lock.Dispose();
         if (Directory.Exists(SocketFolder))
+        {
             Directory.Delete(SocketFolder, recursive: true);
+        }
+
         _folderLock?.Dispose();
         if (_temporary)
+        {
             Directory.Delete(Path, recursive: true);
+        }
         else if (_abandoned)
+        {
             Remove();
+        }
     }
 
     private void Remove()
@@ -165,13 +183,19 @@ internal sealed class DataFolder : IDisposable
         foreach (var entry in Own.Select(name => System.IO.Path.Combine(Path, name)))
         {
             if (Directory.Exists(entry))
+            {
                 Directory.Delete(entry, recursive: true);
+            }
             else
+            {
                 File.Delete(entry);
+            }
         }
 
         if (_isMade)
+        {
             Directory.Delete(Path);
+        }
     }
 
     // A key alone is no store: what was set up has the files of an engine, or was marked.
@@ -193,11 +217,20 @@ internal sealed class DataFolder : IDisposable
     private static bool Make(string full)
     {
         if (Directory.Exists(full))
+        {
             return false;
+        }
+
         if (File.Exists(full))
+        {
             throw new InvalidOperationException($"The data folder {full} is a file; name a folder.");
+        }
+
         if (System.IO.Path.GetDirectoryName(full) is { } parent && !Directory.Exists(parent))
+        {
             throw new InvalidOperationException($"The data folder {full} cannot be made, because {parent} does not exist: make that first, or correct the path.");
+        }
+
         Directory.CreateDirectory(full);
         return true;
     }
@@ -207,11 +240,19 @@ internal sealed class DataFolder : IDisposable
         // In the folder itself nothing is left behind in another place when the process is killed.
         var folder = System.IO.Path.Combine(full, "socket");
         if (System.Text.Encoding.UTF8.GetByteCount(folder) > MaxSocketFolder)
+        {
             return Private("lookup-");
+        }
+
         if (OperatingSystem.IsWindows())
+        {
             Directory.CreateDirectory(folder);
+        }
         else
+        {
             Directory.CreateDirectory(folder, OwnerOnly);
+        }
+
         return folder;
     }
 

@@ -52,7 +52,9 @@ public sealed class EmbeddedStore : IFactStore
     public void Abandon()
     {
         if (IsNew)
+        {
             _folder.Abandon();
+        }
     }
 
     /// <inheritdoc/>
@@ -106,12 +108,20 @@ public sealed class EmbeddedStore : IFactStore
         var init = new InitOptions { KeyCheck = "-", Partitions = options.Partitions, ExpectedFacts = options.ExpectedFacts };
         var faults = options.Validate().Concat(init.Validate()).ToArray();
         if (faults.Length > 0)
+        {
             throw new ArgumentException("The embedded store's settings are wrong: " + string.Join(" ", faults), nameof(options));
+        }
 
         if (OpenFileLimit.Fault(OpenFileLimit.NeededByStore) is { } tooFew)
+        {
             throw new InvalidOperationException(tooFew);
+        }
+
         if (options.Folder is { } named)
+        {
             DataFolder.Check(named, options.Create);
+        }
+
         var folder = DataFolder.Open(options.Folder);
         NumberCipher? cipher = null;
         EmbeddedServer? server = null;
@@ -121,10 +131,16 @@ public sealed class EmbeddedStore : IFactStore
             cipher = key is { } one ? new NumberCipher(one.Span) : new NumberCipher(NumberKeysOf(folder));
             var log = logs ?? NullLoggerFactory.Instance;
             if (folder.NeedsConversion)
+            {
                 await GarnetConversion.RunAsync(options, folder, clock, log, cancellation);
+            }
+
             folder.RemoveOld();
             if (folder.IsMarked && !StoreEngine.IsThere(folder.StoreFolder))
+            {
                 throw new StoreUnavailableException(StoreFault.NotInitialised, EngineFaults.OfGone(folder.StoreFolder).Message);
+            }
+
             server = await Task.Run(() => EmbeddedServer.Start(options, folder, clock, log), cancellation);
             var link = await RedisLink.ConnectAsync(
                 new StoreOptions
@@ -145,7 +161,10 @@ public sealed class EmbeddedStore : IFactStore
         catch (Exception e)
         {
             if (server is not null)
+            {
                 await server.DisposeAsync();
+            }
+
             cipher?.Dispose();
             folder.Dispose();
             if (e is EngineFault fault)
@@ -248,7 +267,10 @@ public sealed class EmbeddedStore : IFactStore
         RedisLink link, DataFolder folder, InitOptions? init, TimeProvider clock, CancellationToken cancellation)
     {
         if (folder.IsMarked)
+        {
             return;
+        }
+
         var found = await StoreAdmin.ManifestAsync(link, cancellation);
         var isSetUp = !found[1].IsNull && found[5] != StoreManifestFormat.Initialising;
         if (!isSetUp && init is null)

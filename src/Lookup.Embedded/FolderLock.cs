@@ -19,13 +19,22 @@ internal sealed partial class FolderLock : IDisposable
     internal static FolderLock? TryTake(string folder)
     {
         if (!OperatingSystem.IsLinux())
+        {
             return new FolderLock(null);
+        }
+
         var handle = Open(folder, ReadOnly | CloseOnExec);
         if (handle < 0)
+        {
             return new FolderLock(null);
+        }
+
         var owned = new SafeFileHandle(handle, ownsHandle: true);
         if (Lock((int)handle, Exclusive | NotBlocking) == 0 || Marshal.GetLastPInvokeError() != WouldBlock)
+        {
             return new FolderLock(owned);
+        }
+
         owned.Dispose();
         return null;
     }
@@ -33,7 +42,9 @@ internal sealed partial class FolderLock : IDisposable
     public void Dispose()
     {
         if (_handle is null || _handle.IsClosed)
+        {
             return;
+        }
 
         // A process that is being started has a copy of the handle until it runs its own program; closing ours alone would leave the lock with it.
         Lock((int)_handle.DangerousGetHandle(), Unlock);

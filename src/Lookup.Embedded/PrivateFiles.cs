@@ -11,20 +11,27 @@ public static partial class PrivateFiles
     public static void Use()
     {
         if (!OperatingSystem.IsWindows())
+        {
             _ = SetMask(SetMask(GroupAndOthers) | GroupAndOthers);
+        }
     }
 
     /// <summary>Takes a folder from the other users of the machine. The group keeps what it has: whoever mounts a volume may need it.</summary>
     internal static void Close(string folder)
     {
         if (OperatingSystem.IsWindows())
+        {
             return;
+        }
+
         try
         {
             const UnixFileMode Others = UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
             var mode = File.GetUnixFileMode(folder);
             if ((mode & Others) != 0)
+            {
                 File.SetUnixFileMode(folder, mode & ~Others);
+            }
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {

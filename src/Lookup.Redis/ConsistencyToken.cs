@@ -61,7 +61,9 @@ public sealed record ConsistencyToken
         for (var i = 0; i < versions.Length; i++)
         {
             if (versions[i] != 0)
+            {
                 positions.Add(((byte)i, versions[i], marks.IsEmpty ? 0 : marks[i]));
+            }
         }
 
         return new ConsistencyToken(epoch, [.. positions]);
@@ -76,9 +78,13 @@ public sealed record ConsistencyToken
         foreach (var (partition, version, mark) in (ReadOnlySpan<(byte, ulong, uint)>)[.. _positions, .. other._positions])
         {
             if (version > versions[partition])
+            {
                 (versions[partition], marks[partition]) = (version, mark);
+            }
             else if (version == versions[partition] && marks[partition] == 0)
+            {
                 marks[partition] = mark;
+            }
         }
 
         return Of(Epoch, versions, marks);
@@ -95,7 +101,9 @@ public sealed record ConsistencyToken
         foreach (var (candidate, version, mark) in _positions)
         {
             if (candidate == partition)
+            {
                 return (version, mark);
+            }
         }
 
         return default;
@@ -120,7 +128,10 @@ public sealed record ConsistencyToken
         }
 
         if (text.Length is 0 or > MaxLength)
+        {
             return false;
+        }
+
         byte[] bytes;
         try
         {
@@ -148,7 +159,10 @@ public sealed record ConsistencyToken
         var positions = new (byte, ulong, uint)[(body.Length - HeaderSize) / PositionSize];
         var marks = new uint[positions.Length];
         if (!TryReadMarks(extension, body[HeaderSize..], marks))
+        {
             return false;
+        }
+
         for (var i = 0; i < positions.Length; i++)
         {
             var position = body[(HeaderSize + (i * PositionSize))..];
@@ -205,7 +219,10 @@ public sealed record ConsistencyToken
         }
 
         if (isOurs && bytes.Length != marks.Length * MarkSize)
+        {
             return false;
+        }
+
         for (var i = 0; i < marks.Length; i++)
         {
             var at = (isOurs ? i : positions[i * PositionSize]) * MarkSize;

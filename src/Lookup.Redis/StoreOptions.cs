@@ -50,11 +50,16 @@ public sealed record StoreOptions
         Range(nameof(ReadConnections), ReadConnections, 1, 16);
         Range(nameof(FeedLength), FeedLength, 16, 1_000_000);
         if (ConnectionString.Contains("://", StringComparison.Ordinal))
+        {
             faults.Add($"{nameof(ConnectionString)} is a URL: write host:port, for example 127.0.0.1:6379,password=...,ssl=true.");
+        }
+
         try
         {
             if (ConfigurationOptions.Parse(ConnectionString).EndPoints.Count == 0)
+            {
                 faults.Add($"{nameof(ConnectionString)} names no server.");
+            }
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {
@@ -67,7 +72,9 @@ public sealed record StoreOptions
         void Range(string name, int value, int min, int max)
         {
             if (value < min || value > max)
+            {
                 faults.Add($"{name} is {value}; it must be {min} to {max}.");
+            }
         }
     }
 }

@@ -69,7 +69,9 @@ internal static class SessionFacts
         foreach (var stored in Stored)
         {
             if (stored.Id == id && value.SequenceEqual(stored.Value))
+            {
                 return stored.State;
+            }
         }
 
         return NumberState.Nothing;

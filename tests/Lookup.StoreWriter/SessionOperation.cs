@@ -22,7 +22,10 @@ internal readonly record struct SessionOperation(NumberState Fact, int First, in
         var first = writer * SessionFacts.NumbersPerWriter;
         var roll = random.Next(10);
         if (imported == 0 || roll < 6)
+        {
             return new SessionOperation(NumberState.Objection, first + imported, settings.BatchSize, IsImport: true);
+        }
+
         var size = Math.Min(imported, roll == 9 ? ErasedSize : RangeSize);
         return new SessionOperation(
             roll switch { 6 or 7 => NumberState.Consent, 8 => NumberState.Withdrawal, _ => NumberState.Erased },

@@ -82,7 +82,10 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
                 var imported = Take(session, line, steps);
                 quota -= imported;
                 if (quota > 0 || ending)
+                {
                     continue;
+                }
+
                 ending = true;
                 _ = EndAsync(process, kills, delay);
             }
@@ -95,15 +98,25 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
         }
 
         if (kills)
+        {
             Killed++;
+        }
         else if (process.ExitCode != 0)
+        {
             Faults.Add($"Session {session} was to end well and ended with {process.ExitCode}: {await process.StandardError.ReadToEndAsync(cancellation)}");
+        }
+
         if (inOpening)
+        {
             KilledInOpening++;
+        }
+
         for (var writer = 0; writer < settings.Writers; writer++)
         {
             if (kills)
+            {
                 NoteUnderWay(SessionOperation.Next(settings, session, writer, steps[writer], _imported[writer]));
+            }
         }
 
         return inOpening ? "killed while it opened" : kills ? "killed while it wrote" : "ended well";
@@ -125,20 +138,30 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
     {
         await Task.Delay(delay);
         if (kills)
+        {
             process.Kill();
+        }
         else
+        {
             process.StandardInput.Close();
+        }
     }
 
     // Numbers that the acknowledged operation imported.
     private int Take(int session, string line, int[] steps)
     {
         if (line == SessionWorker.Ready)
+        {
             return 0;
+        }
+
         var parts = line.Split(' ');
         var writer = int.Parse(parts[0], CultureInfo.InvariantCulture);
         if (int.Parse(parts[1], CultureInfo.InvariantCulture) != steps[writer])
+        {
             throw new InvalidOperationException($"Session {session}: writer {writer} said {line} and was at {steps[writer]}.");
+        }
+
         var done = SessionOperation.Next(settings, session, writer, steps[writer], _imported[writer]);
         steps[writer]++;
         Acknowledged++;
@@ -148,7 +171,10 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
         }
 
         if (!done.IsImport)
+        {
             return 0;
+        }
+
         _imported[writer] += done.Count;
         return done.Count;
     }
@@ -167,18 +193,28 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
         for (var index = 0; index < found.States.Length; index++)
         {
             if (found.States[index] == _expected[index])
+            {
                 continue;
+            }
+
             if (_underWay.TryGetValue(index, out var other) && found.States[index] == other)
+            {
                 _expected[index] = other;
+            }
             else
+            {
                 Fault($"Session {session}: number {index} has {found.States[index]}, acknowledged was {_expected[index]}{(_underWay.ContainsKey(index) ? ", and more was under way" : "")}.");
+            }
         }
 
         _underWay.Clear();
         await SampleAsync(store, session, cancellation);
         var counted = (await store.ProbeAsync(cancellation)).Facts;
         if (counted != found.Fields)
+        {
             Fault($"Session {session}: the store says {counted} facts and has {found.Fields}.");
+        }
+
         Compared += _imported.Sum();
         return found.Fields;
     }
@@ -200,7 +236,10 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
                     var index = SessionFacts.IndexOf(store.Cipher.Decrypt(NumberKey.FromField(at, field)));
                     var state = SessionFacts.StateOf(FactId.Read(field[NumberKey.FieldSize..]), value);
                     if (state == NumberState.Nothing)
+                    {
                         Fault($"Session {session}: number {index} has a fact that was never written.");
+                    }
+
                     states[index] |= state;
                     fields++;
                 });
@@ -231,18 +270,24 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
             for (var k = 0; k < SessionFacts.Ids.Length; k++)
             {
                 if (batch.Value(i, k) is { IsNull: false } value)
+                {
                     state |= SessionFacts.StateOf(SessionFacts.Ids[k], value.Span);
+                }
             }
 
             if (state != _expected[indexes[i]])
+            {
                 Fault($"Session {session}: number {indexes[i]} is read as {state}, acknowledged was {_expected[indexes[i]]}.");
+            }
         }
     }
 
     private void Fault(string text)
     {
         if (Faults.Count < MaxFaults)
+        {
             Faults.Add(text);
+        }
     }
 
     private static long SizeOf(string folder) =>

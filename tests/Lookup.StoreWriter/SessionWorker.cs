@@ -26,7 +26,10 @@ internal static class SessionWorker
                 var next = SessionOperation.Next(settings, session, writer, step, imported[writer]);
                 await RecordAsync(store, next);
                 if (next.IsImport)
+                {
                     imported[writer] += next.Count;
+                }
+
                 Say(string.Create(CultureInfo.InvariantCulture, $"{writer} {step}"));
             }
         })));

@@ -36,7 +36,10 @@ internal sealed record Availability(
         {
             var seen = kind.SelectMany(fault => fault.Seen).ToList();
             if (seen.Count == 0)
+            {
                 continue;
+            }
+
             var undecided = seen.Where(check => !Decided(check)).GroupBy(check => check.Answer!).OrderByDescending(group => group.Count())
                 .Select(group => $"{group.Key} {group.Count():N0}");
             yield return new Availability(

@@ -61,7 +61,10 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
         using var cipher = rekey ? null : new NumberCipher(NumberKeyFile.Load(keyFile));
         await using var log = new HistoryLog(Path.Combine(folder, "history.jsonl"));
         if (plan.Suspends && !StoppableClock.IsThere)
+        {
             throw new InvalidOperationException("libfaketime is not installed.");
+        }
+
         var instances = Instance.Of(
             tool, Instances, store, keyFile, i => plan.Suspends ? new StoppableClock(Path.Combine(folder, $"clock-{i}")) : null, Settings);
         try
@@ -105,7 +108,10 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
         // A loop that ends early has found something that is no matter of faults.
         var planned = faults.RunAsync(plan, ct);
         if (await Task.WhenAny([planned, .. loops]) is var first && first != planned)
+        {
             await first;
+        }
+
         await planned;
         await RecoverAsync(instances, readers, log, ct);
         await stopWriting.CancelAsync();
@@ -153,7 +159,10 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
             while (!await readers.CheckAsync(instance, 0, ReadMode.Exact, FinalDeadline))
             {
                 if (log.Now > limit)
+                {
                     throw new InvalidOperationException($"Instance {instance.Index} does not recover within {RecoveryLimit.TotalSeconds} s.");
+                }
+
                 await Task.Delay(50, ct);
             }
         }
@@ -189,12 +198,17 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
             var instance = instances[number % instances.Length];
             await readers.CheckAsync(instance, number, ReadMode.Exact, FinalDeadline);
             if (await TryListAsync(instance, number, log, ct) is not { } listed)
+            {
                 continue;
+            }
+
             log.Add(new HistoryEvent { Event = EventKind.Listed, Number = number, Instance = instance.Index, At = log.Now });
             foreach (var fact in listed.Facts)
             {
                 if (Subject.Told(fact.Fact) is { } found)
+                {
                     log.Add(found with { Event = EventKind.Found, Number = number, At = log.Now });
+                }
             }
         }
     }

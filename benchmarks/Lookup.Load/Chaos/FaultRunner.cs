@@ -43,7 +43,10 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         async Task WithinAsync(PlannedFault? within, CancellationToken stop)
         {
             if (within is null)
+            {
                 return;
+            }
+
             await Task.Delay(within.Pause, stop);
             await OneAsync(within, stop);
         }
@@ -372,7 +375,10 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
         for (var begin = log.Now; !await answers(); await Task.Delay(50, ct))
         {
             if (log.Now - begin < FollowLimit.TotalMicroseconds)
+            {
                 continue;
+            }
+
             Unfollowed += isExpected ? 0 : 1;
             Report.Say($"    {log.Now / 1e6:F1} s: instance {instance.Index} does not find the primary and is restarted.");
             await instance.KillAsync();

@@ -47,7 +47,10 @@ internal static class FaultTable
         var text = File.ReadAllText(path);
         var (from, to) = (text.IndexOf(Begin, StringComparison.Ordinal), text.IndexOf(End, StringComparison.Ordinal));
         if (from < 0 || to < from)
+        {
             throw new InvalidOperationException($"{path} lacks the lines {Begin} and {End}.");
+        }
+
         File.WriteAllText(path, text[..(from + Begin.Length)] + "\n" + Text(histories, run) + text[to..]);
     }
 

@@ -74,10 +74,16 @@ internal sealed class ChaosCommand : LoadCommand
         {
             var plan = ChaosPlan.Make(first + i, parsed.GetValue(_mode), TimeSpan.FromSeconds(parsed.GetValue(_seconds)), ChaosRun.Instances, Only(parsed));
             if (rekey)
+            {
                 plan = plan with { Faults = [.. plan.Faults.Where(fault => !ChaosPlan.IsSurgery(fault.Kind))] };
+            }
+
             var folder = Path.Combine(Repository.Root, Folder, $"{plan.Mode.ToString().ToLowerInvariant()}-{plan.Seed}");
             if (Directory.Exists(folder))
+            {
                 Directory.Delete(folder, recursive: true);
+            }
+
             Directory.CreateDirectory(folder);
             var again = string.Create(CultureInfo.InvariantCulture, $"chaos --seed {plan.Seed} --mode {plan.Mode} --seconds {parsed.GetValue(_seconds)}{(rekey ? " --rekey" : "")}");
             Report.Say($"Seed {plan.Seed}, {plan.Mode}, {plan.Faults.Count} faults; again with: {again}");
@@ -96,27 +102,44 @@ internal sealed class ChaosCommand : LoadCommand
             results.Add(result);
             Show(result.Violations, again, report);
             if (result.Unfollowed > 0)
+            {
                 report.Wrong($"{again}: services did not find a new primary by themselves.", result.Unfollowed);
+            }
+
             if (result.KeyChanges is { } keys)
+            {
                 Report.Say($"  The number key was changed {keys.Done} times; lookup rekey was killed {keys.Killed} times and failed {keys.Failed} times in between.");
+            }
+
             if (!result.Watched)
+            {
                 Report.Say("  The service has no Watch.");
+            }
             // A history without breaches is not kept.
             if (result.Violations.Count == 0)
+            {
                 Directory.Delete(folder, recursive: true);
+            }
         }
 
         IReadOnlyList<IReadOnlyList<HistoryEvent>> histories = [.. results.Select(result => result.History)];
         Count(histories, rekey, report);
         if (!parsed.GetValue(_table))
+        {
             return;
+        }
+
         if (results.Count == 0 || results.Any(result => result.Violations.Count > 0))
+        {
             Report.Say("There was a breach: docs/operate/failures.md stays as it is.");
+        }
         else
+        {
             FaultTable.Write(
                 Path.Combine(Repository.Root, "docs", "operate", "failures.md"),
                 histories,
                 await RunIdentity.FindAsync([Name, .. parsed.Tokens.Select(token => token.Value).Where(token => token != Name)], [], ct));
+        }
     }
 
     private FaultKind[]? Only(ParseResult parsed) => parsed.GetValue(_faults) is { Length: > 0 } only ? only : null;
@@ -135,7 +158,10 @@ internal sealed class ChaosCommand : LoadCommand
             var result = await new ChaosRun(plan, tool, folder.Path).RunAsync(ct);
             var found = result.Violations.Where(violation => violation.Fault is Fault.WrongAllow or Fault.Believed).ToList();
             if (found.Count == 0)
+            {
                 continue;
+            }
+
             Report.Say($"  {found.Count} wrong ALLOWs, the first: {found[0].Text}");
             report.Add(new Metric($"chaos_prove_{defect.Name.Replace('-', '_')}", "wrong ALLOWs", new Series(found.Count)) { Note = $"Found with seed {seed} within {result.Elapsed.TotalSeconds:F0} s: {found[0].Text}" });
             return;
@@ -161,7 +187,10 @@ internal sealed class ChaosCommand : LoadCommand
     private static void Count(IReadOnlyList<IReadOnlyList<HistoryEvent>> histories, bool rekeyed, Report report)
     {
         if (histories.Count == 0)
+        {
             return;
+        }
+
         var all = histories.SelectMany(history => history).ToList();
         var seconds = histories.Sum(history => history.Max(told => told.At)) / 1e6;
         report.Add(new Metric("chaos_time", "s", new Series(seconds)) { Note = $"{histories.Count} seeds." });
@@ -177,7 +206,9 @@ internal sealed class ChaosCommand : LoadCommand
                 Add($"chaos_checks_{name}", checks.Values.Sum(), string.Join(", ", checks.OrderByDescending(pair => pair.Value).Select(pair => $"{pair.Key} {pair.Value:N0}")) + ".");
                 // A checker that never sees an ALLOW finds none that is wrong.
                 if (checks.GetValueOrDefault(HistoryChecker.Allow) == 0)
+                {
                     report.Wrong($"There was no ALLOW among the {name} checks, so the run shows nothing about them.");
+                }
             }
         }
 

@@ -150,7 +150,9 @@ internal sealed class CheckCommand : LoadCommand
                         var (p99, echoAlone) = (await AtRateAsync((int)(saturation * share), few, "")).Open.P99;
                         curve.Add(Math.Round(saturation * share), p99, echoAlone);
                         if (share == 0.5)
+                        {
                             atHalf.Add(p99);
+                        }
                     }
                     catch (InvalidOperationException e)
                     {
@@ -184,14 +186,19 @@ internal sealed class CheckCommand : LoadCommand
                         var first = await RunAsync(turn[0].Side, isWarmUp);
                         var second = await RunAsync(turn[1].Side, isWarmUp);
                         if (isWarmUp)
+                        {
                             continue;
+                        }
+
                         open.Add(first, loaded: turn[0].Side == unknown);
                         open.Add(second, loaded: turn[1].Side == unknown);
                     }
                     catch (InvalidOperationException e)
                     {
                         if (!isWarmUp && ++brokenOff > count / 2)
+                        {
                             throw new InvalidOperationException($"{brokenOff} turns of {count} broke off: {e.Message}", e);
+                        }
                     }
                 }
 

@@ -61,7 +61,10 @@ internal sealed class DialerCommand : LoadCommand
             var after = await CacheAsync(bed, ct);
             var alone = await OpenLoop.RunAsync(checks, i => CheckAsync(bare, numbers, i, echo: true), elapsed => elapsed >= time, ct);
             if (round == 0)
+            {
                 continue;
+            }
+
             asked.Add(run, loaded: true);
             asked.Add(alone, loaded: false);
             written.Add(LatencyRun.Percentile(recorded.Latencies, 99));

@@ -103,7 +103,10 @@ internal sealed class EffectCommand : LoadCommand
     private static async Task<Outcome> ObjectAsync(EffectRun run, int number, int count, CancellationToken ct)
     {
         if (number < count)
+        {
             await run.ObjectAsync(number, ct);
+        }
+
         return Outcome.Right;
     }
 

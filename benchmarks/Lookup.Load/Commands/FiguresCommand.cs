@@ -17,7 +17,10 @@ internal sealed class FiguresCommand : Command
                 var path = Path.Combine(Repository.Root, file);
                 var (before, after) = (File.ReadAllText(path), figures.Fill(File.ReadAllText(path)));
                 if (before != after)
+                {
                     File.WriteAllText(path, after);
+                }
+
                 Report.Say($"{file}: {(before == after ? "up to date" : "written")}");
             }
 

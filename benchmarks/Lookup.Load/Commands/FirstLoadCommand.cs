@@ -26,7 +26,9 @@ internal sealed class FirstLoadCommand : LoadCommand
         _facts.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() is < 1_000 or > 50_000_000)
+            {
                 result.AddError("FACTS is outside 1,000 to 50,000,000.");
+            }
         });
         Arguments.Add(_facts);
         _rounds = Number("--rounds", "Loads", 1, 1, 50);
@@ -79,7 +81,9 @@ internal sealed class FirstLoadCommand : LoadCommand
         cpu.Add((Environment.CpuUsage.TotalTime - before).TotalNanoseconds / count);
         var expected = count - (count / 1_000);
         if (result.Facts != count || result.Timelines != expected)
+        {
             report.Wrong($"{result.Facts:N0} facts and {result.Timelines:N0} timelines were stored instead of {count:N0} and {expected:N0}.");
+        }
     }
 
     // Every thousandth number stands there twice, as it does in real lists.
@@ -100,7 +104,10 @@ internal sealed class FirstLoadCommand : LoadCommand
         while (reader.ReadLine() is { } line)
         {
             if (!PhoneNumber.TryParse(line, out var number, out var fault))
+            {
                 throw new InvalidDataException(fault.Describe());
+            }
+
             yield return new Fact { Number = number, Kind = FactKind.Registration, Register = "uk-tps", Source = StoreFiller.Source, Since = since };
         }
     }

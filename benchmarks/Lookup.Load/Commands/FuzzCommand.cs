@@ -37,7 +37,10 @@ internal sealed class FuzzCommand : Command
         using var service = new ServiceTargets(bed);
         FuzzTarget[] targets = [.. CodecTargets.All().Concat(service.All())];
         if (parsed.GetRequiredValue(_targets) is { Length: > 0 } named)
+        {
             targets = [.. targets.Where(t => named.Contains(t.Name))];
+        }
+
         var seed = parsed.GetValue(_seed);
         var share = TimeSpan.FromSeconds(parsed.GetValue(_seconds)) / targets.Length;
         var found = 0;

@@ -1,9 +1,9 @@
-using Lookup.Core;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Grpc.Core;
 using Grpc.Health.V1;
+using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -12,7 +12,6 @@ using Lookup.Load.Numbers;
 using Lookup.Load.Processes;
 using Lookup.Load.Results;
 using Lookup.Load.Streams;
-using Lookup.V1;
 using ReasonCode = Lookup.V1.ReasonCode;
 using Verdict = Lookup.V1.Verdict;
 
@@ -47,7 +46,9 @@ internal sealed class GrowthCommand : LoadCommand
         _facts.Validators.Add(result =>
         {
             if (result.Tokens.Count > 0 && result.GetValueOrDefault<long[]>() is { } given && given.Any(n => n is < 1_000 or > 90_000_000))
+            {
                 result.AddError("--facts: 1,000 to 90,000,000 each.");
+            }
         });
         _rounds = Number("--rounds", "Rounds of checks beside the echo, after one ten times as long to warm up", 20, 1, 100);
         _seconds = Number("--seconds", "Seconds of a round of each side", 0.6, 0.2, 600);
@@ -144,7 +145,9 @@ internal sealed class GrowthCommand : LoadCommand
             try
             {
                 if ((await health.CheckAsync(new HealthCheckRequest(), cancellationToken: ct)).Status == HealthCheckResponse.Types.ServingStatus.Serving)
+                {
                     return;
+                }
             }
             catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
             {

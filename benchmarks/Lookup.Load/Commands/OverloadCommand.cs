@@ -78,7 +78,10 @@ internal sealed class OverloadCommand : LoadCommand
             var result = await Saturator.EndAsync(saturator, ct);
             report.Wrong($"saturating stream: {result.FirstWrong}", result.Wrong);
             if (round == 0)
+            {
                 continue;
+            }
+
             latencies.Add(alone, loaded: false);
             latencies.Add(loaded, loaded: true);
             streamed.Add(result.Numbers / result.Seconds);
@@ -105,7 +108,9 @@ internal sealed class OverloadCommand : LoadCommand
             Note = $"Checks meanwhile: {checks[Outcome.Right]:N0} right, {checks[Outcome.Undecided]:N0} undecided.{Status(checker)}",
         });
         if (checks[Outcome.Right] == 0)
+        {
             report.Wrong($"flood: no check was answered.{Status(checker)}");
+        }
     }
 
     private static Task<LatencyRun> ChecksAsync(Checker checker, StreamSettings settings, int rate, Func<TimeSpan, bool> isOver, CancellationToken ct) =>

@@ -66,7 +66,10 @@ internal sealed class RebuildCommand : LoadCommand
         Report.Say("Checks and writes after ...");
         right += await RunAsync(elapsed => elapsed >= time, loaded: false);
         if (traffic.Acknowledged == 0)
+        {
             report.Wrong("No objection was acknowledged.");
+        }
+
         report.Add(new Metric("rebuild", "s", new Series(built.Elapsed.TotalSeconds))
         {
             Note = string.Create(
@@ -110,10 +113,16 @@ internal sealed class RebuildCommand : LoadCommand
         {
             var place = Interlocked.Increment(ref _next) - 1;
             if (place >= numbers / 2)
+            {
                 throw new InvalidOperationException("There are fewer numbers than objections; --numbers must be higher.");
+            }
+
             var outcome = await TestBed.ObjectAsync(facts, place);
             if (outcome == Outcome.Right)
+            {
                 _fresh.Enqueue((place, Stopwatch.GetTimestamp()));
+            }
+
             return outcome;
         }
 

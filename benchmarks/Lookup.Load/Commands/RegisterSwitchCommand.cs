@@ -37,7 +37,9 @@ internal sealed class RegisterSwitchCommand : LoadCommand
         Validators.Add(result =>
         {
             if (result.GetValue(_removed) + result.GetValue(_added) > result.GetValue(_numbers) / 10)
+            {
                 result.AddError("--removed and --added together: at most a tenth of --numbers, or the switch is refused as it should be.");
+            }
         });
     }
 
@@ -92,9 +94,14 @@ internal sealed class RegisterSwitchCommand : LoadCommand
         Report.Say("A file that lacks nine tenths ...");
         var refused = await LookupTool.RunAsync(Import(broken, 1, service), ct);
         if (refused.ExitCode == 0)
+        {
             report.Wrong("A file that drops nine tenths of the register was loaded.");
+        }
         else if (!refused.Error.Contains("would change", StringComparison.Ordinal))
+        {
             report.Wrong("The file that drops nine tenths was refused for another reason: " + ToolResult.Tail(refused.Error));
+        }
+
         Report.Say(ToolResult.Tail(refused.Error));
         var still = await ChecksAsync(checker, layout, Phase.After, rate, elapsed => elapsed >= time / 2, ct);
 
@@ -114,7 +121,9 @@ internal sealed class RegisterSwitchCommand : LoadCommand
             CultureInfo.InvariantCulture,
             $"{rate:N0} checks/s, timed from the planned send; {before[Outcome.Right] + during[Outcome.Right] + after[Outcome.Right] + still[Outcome.Right]:N0} answers, each looked at."));
         if (during[Outcome.Right] == 0)
+        {
             report.Wrong("No check was answered during the switch.");
+        }
 
         async Task<ToolResult> SwitchAsync(string[] arguments, CancellationToken stop)
         {

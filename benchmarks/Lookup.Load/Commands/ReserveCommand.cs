@@ -55,7 +55,9 @@ internal sealed class ReserveCommand : LoadCommand
                 var isBroken = every > 0 && round % every == every - 1;
                 await RoundAsync(store, instances, round, parsed.GetValue(_parallel), isBroken ? round / every : null, tally, report, ct);
                 if (round % 100 == 99)
+                {
                     Report.Say($"  {round + 1:N0} rounds, {tally.Broken} with a fault: {tally.Allowed} calls given, {tally.Undecided:N0} answers undecided");
+                }
             }
 
             report.Add(new Metric("reserve_rounds", "rounds", new Series(parsed.GetValue(_rounds))) { Note = $"{parsed.GetValue(_parallel)} reservations at once in each, {tally.Broken} rounds with a fault, {parsed.GetValue(_mode)}." });
@@ -98,7 +100,10 @@ internal sealed class ReserveCommand : LoadCommand
         {
             // Over the time of the fault, so that some come before, within and behind it.
             if (fault is not null)
+            {
                 await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(0, 2_500)), ct);
+            }
+
             return await ReserveAsync(instances[i % instances.Length], round, ct);
         }));
         await breaking;
@@ -106,13 +111,21 @@ internal sealed class ReserveCommand : LoadCommand
         var undecided = answers.Count(a => a is null || a.Decision.Verdict == Verdict.Unknown);
         tally.Add(given.Count, undecided, fault is not null);
         if (given.Count > 1)
+        {
             report.Wrong(string.Create(CultureInfo.InvariantCulture, $"round {round}: the last call was given {given.Count} times."));
+        }
+
         if (given.Count == 0 && undecided == 0)
+        {
             report.Wrong(string.Create(CultureInfo.InvariantCulture, $"round {round}: the last call was denied to all."));
+        }
+
         foreach (var answer in given)
         {
             if (!await IsOnRecordAsync(instances, round, answer!.Reservation.Called, ct))
+            {
                 report.Wrong(string.Create(CultureInfo.InvariantCulture, $"round {round}: the call that was given is not on record."));
+            }
         }
     }
 
@@ -194,7 +207,9 @@ internal sealed class ReserveCommand : LoadCommand
                 var answer = await new LookupService.LookupServiceClient(instance.Channel).CheckAsync(
                     Request(NumberBlock.British.Size - 1, reserve: false), deadline: DateTime.UtcNow + CallLimit, cancellationToken: ct);
                 if (answer.Decision.Verdict == Verdict.Allow)
+                {
                     return;
+                }
             }
             catch (RpcException) when (!ct.IsCancellationRequested && clock.Elapsed < TimeSpan.FromSeconds(60))
             {

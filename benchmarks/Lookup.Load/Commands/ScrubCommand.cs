@@ -65,7 +65,10 @@ internal sealed class ScrubCommand : LoadCommand
             var (found, time) = await maria.CountEachAsync(places.Select(block.Text), ct);
             var expected = places.Count(place => place % Every == 0);
             if (found != expected)
+            {
                 report.Wrong($"MariaDB found {found} of the numbers instead of {expected}.");
+            }
+
             perSelect.Add(time.TotalMicroseconds / selects);
         }
 
@@ -108,7 +111,9 @@ internal sealed class ScrubCommand : LoadCommand
             // Without the header.
             var written = Directory.GetFiles(output, name + ".*").Sum(file => File.ReadLines(file).LongCount() - 1);
             if (written != expected)
+            {
                 report.Wrong($"scrub: {written:N0} lines are {name} instead of {expected:N0}.");
+            }
         }
 
         return result.Elapsed.TotalSeconds;
@@ -135,7 +140,10 @@ internal sealed class ScrubCommand : LoadCommand
 
         // The manifest comes last: with it the run had ended before it could be killed.
         if (!File.Exists(Path.Combine(output, "manifest.json")))
+        {
             (await LookupTool.RunAsync(CommandLine(bed, list, output), ct)).MustSucceed("The resumed lookup scrub");
+        }
+
         return (clock.Elapsed.TotalSeconds, kills);
 
         static long SizeOf(string folder) =>
@@ -147,7 +155,10 @@ internal sealed class ScrubCommand : LoadCommand
     {
         var names = Names(undisturbed);
         if (!names.SequenceEqual(Names(killed)))
+        {
             report.Wrong($"scrub: the killed run left {string.Join(' ', Names(killed))} instead of {string.Join(' ', names)}.");
+        }
+
         foreach (var name in names.Where(name => File.Exists(Path.Combine(killed, name)) && Hash(undisturbed, name) != Hash(killed, name)))
         {
             report.Wrong($"scrub: {name} of the killed run differs.");

@@ -42,7 +42,9 @@ internal sealed class EffectRun(GrpcChannel[] instances, Bell bell, int count, R
         foreach (var lookup in _lookups)
         {
             if (await CheckAsync(lookup, number, ct) is var before && before != Verdict.Allow)
+            {
                 report.Wrong($"A number was answered {before} before anyone objected.");
+            }
         }
 
         _places[Text(number)] = number;
@@ -71,7 +73,9 @@ internal sealed class EffectRun(GrpcChannel[] instances, Bell bell, int count, R
                     var told = call.ResponseStream.Current;
                     token = told.ResumeToken;
                     if (told.Change?.Fact.Fact.KindCase == Fact.KindOneofCase.Objection && _places.TryGetValue(told.Change.Number, out var number))
+                    {
                         Watched.Come(number, place);
+                    }
                 }
             }
             catch (RpcException) when (ct.IsCancellationRequested)
@@ -92,7 +96,10 @@ internal sealed class EffectRun(GrpcChannel[] instances, Bell bell, int count, R
             var since = Checked.Since(number);
             var verdict = await CheckAsync(lookup, number, ct);
             if (verdict == Verdict.Allow && since.TotalMilliseconds > BoundMs)
+            {
                 report.Wrong($"A check that began {since.TotalMilliseconds:N0} ms after an objection was answered ALLOW.");
+            }
+
             if (verdict == Verdict.Deny)
             {
                 Checked.Come(number, place);
@@ -100,7 +107,9 @@ internal sealed class EffectRun(GrpcChannel[] instances, Bell bell, int count, R
             }
 
             if (verdict != Verdict.Allow)
+            {
                 report.Wrong($"A number was answered {verdict} after an objection.");
+            }
         }
 
         report.Wrong($"An objection had no effect after {Deadline.TotalSeconds} s.");

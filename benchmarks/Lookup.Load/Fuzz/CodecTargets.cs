@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using Lookup.Core;
-using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
@@ -175,6 +174,8 @@ internal static class CodecTargets
     internal static void Must(bool holds, string what)
     {
         if (!holds)
+        {
             throw new InvalidOperationException(what);
+        }
     }
 }

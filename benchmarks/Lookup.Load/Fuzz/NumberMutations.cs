@@ -43,7 +43,10 @@ internal static class NumberMutations
             region = Regions[random.Next(Regions.Length)];
             var example = Util.GetExampleNumberForType(region, random.Next(2) == 0 ? PhoneNumberType.MOBILE : PhoneNumberType.FIXED_LINE);
             if (example is null)
+            {
                 continue;
+            }
+
             var digits = Util.Format(example, PhoneNumberFormat.E164).ToCharArray();
             for (var i = random.Next(1, 6); i > 0; i--)
             {
@@ -52,7 +55,9 @@ internal static class NumberMutations
 
             // The example's region may differ from the changed number's: a national form is read in the latter.
             if (PhoneNumber.TryParse(digits, out var number, out _) && Util.GetRegionCodeForNumber(Library(number)) == region)
+            {
                 return number;
+            }
         }
     }
 
@@ -95,7 +100,10 @@ internal static class NumberMutations
         yield return new("code again, in one group", $"+{code}{code} {national}", null);
         // Rule 1.
         if (!PhoneNumber.TryParse($"+{code}{digits}", out _, out _))
+        {
             yield return new("code again", $"+{code}{digits}", null);
+        }
+
         yield return new("trunk 0", $"+{code} (0) {national}", null);
         yield return new("trunk 0 inside", $"+{code} {national[..2]} (0) {national[2..]}", null);
 
@@ -104,7 +112,10 @@ internal static class NumberMutations
         {
             var there = Util.GetCountryCodeForRegion(elsewhere);
             if (there == library.CountryCode || IsNumberOf(digits, elsewhere, there))
+            {
                 continue;
+            }
+
             yield return new("plus lost in " + elsewhere, digits, elsewhere);
             yield return new("plus lost in " + elsewhere + ", grouped", international[1..], elsewhere);
         }
@@ -117,7 +128,9 @@ internal static class NumberMutations
         }
 
         if (library.CountryCode is not (43 or 49 or 352))
+        {
             yield return new("digit added by a hyphen", $"+{digits}-5", null);
+        }
     }
 
     /// <summary>What a reader made of a mutation, if that is wrong.</summary>

@@ -76,7 +76,10 @@ internal sealed class ServiceTargets : IDisposable
     {
         // Most changes break the length, which is soon told; half of them get one that fits.
         if (bytes.Length >= 5 && bytes[^1] % 2 == 0)
+        {
             System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(1), bytes.Length - 5);
+        }
+
         using var request = new HttpRequestMessage(HttpMethod.Post, "/lookup.v1.LookupService/Check")
         {
             Content = new ByteArrayContent(bytes),
@@ -112,7 +115,9 @@ internal sealed class ServiceTargets : IDisposable
         var body = await response.Content.ReadAsStringAsync();
         CodecTargets.Must((int)response.StatusCode is 200 or 400 or 413 or 429, $"HTTP {(int)response.StatusCode}: {body}");
         if (response.StatusCode == HttpStatusCode.OK)
+        {
             await CompareAsync(_parser.Parse<CheckRequest>(Encoding.UTF8.GetString(bytes)), JsonParser.Default.Parse<CheckResponse>(body));
+        }
     }
 
     // The same request in the contract's own bytes, through the library instead of the shortcut.

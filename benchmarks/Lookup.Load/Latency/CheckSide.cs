@@ -59,9 +59,15 @@ internal sealed class CheckSide : IDisposable
         var checks = run[Outcome.Right];
         _asked = first + checks;
         if (run[Outcome.Undecided] > 0)
+        {
             _report.Wrong($"Checks ended without a decision: {string.Concat(_checkers.Select(checker => checker.LastStatus).Distinct())}", (int)run[Outcome.Undecided]);
+        }
+
         if (!keep || checks == 0)
+        {
             return;
+        }
+
         Rates.Add(checks / seconds);
         Cpu.Add((_process.ProcessorTime - before).TotalMicroseconds / checks);
         P50.Add(LatencyRun.Percentile(run.Latencies, 50));

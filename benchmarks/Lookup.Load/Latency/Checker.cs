@@ -30,7 +30,10 @@ internal sealed class Checker(ChannelBase channel, Report report)
         {
             var verdict = (await AskAsync(number)).Decision.Verdict;
             if (permitted.Contains(verdict))
+            {
                 return Outcome.Right;
+            }
+
             if (verdict == Verdict.Unknown)
             {
                 _lastStatus = "UNKNOWN";

@@ -15,7 +15,10 @@ internal static class NumberFile
         using var writer = new StreamWriter(path, append: false, new UTF8Encoding(false), 1 << 20);
         writer.NewLine = "\n";
         if (header is not null)
+        {
             writer.WriteLine(header);
+        }
+
         foreach (var place in places)
         {
             writer.Write('+');

@@ -103,9 +103,15 @@ internal static class StoreFiller
         foreach (var fact in facts)
         {
             if (!expander.TryExpand(fact, source, batch, faults))
+            {
                 throw new InvalidDataException(faults[0].Description);
+            }
+
             if (!withDetail)
+            {
                 batch[^1] = batch[^1] with { Detail = null };
+            }
+
             if (batch.Count >= Batch)
             {
                 await output.WriteAsync(batch, ct);

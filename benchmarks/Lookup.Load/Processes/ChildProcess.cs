@@ -133,7 +133,9 @@ internal sealed class ChildProcess : IAsyncDisposable
             {
                 _errors.Enqueue(line);
                 if (_errors.Count > MaxLines)
+                {
                     _errors.Dequeue();
+                }
             }
         }
     }

@@ -52,9 +52,14 @@ internal sealed class LocalRedis : IAsyncDisposable
                 var said = redis.Process.Errors;
                 await redis.DisposeAsync();
                 if (!hasExited)
+                {
                     throw;
+                }
+
                 if (start == MaxStarts)
+                {
                     throw new InvalidOperationException($"redis-server ends at once: {said}", e);
+                }
             }
         }
     }
@@ -66,7 +71,9 @@ internal sealed class LocalRedis : IAsyncDisposable
             try
             {
                 if (await PongsAsync())
+                {
                     return;
+                }
             }
             catch (Exception e) when (e is SocketException or IOException && until.Elapsed < StartLimit && !Process.HasExited)
             {
@@ -74,7 +81,10 @@ internal sealed class LocalRedis : IAsyncDisposable
             }
 
             if (until.Elapsed >= StartLimit || Process.HasExited)
+            {
                 throw new InvalidOperationException("redis-server does not answer.");
+            }
+
             await Task.Delay(50);
         }
     }

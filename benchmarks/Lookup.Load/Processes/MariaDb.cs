@@ -49,7 +49,10 @@ internal sealed class MariaDb : IAsyncDisposable
             while (await server.ClientAsync(["-e", $"CREATE DATABASE {Database}"], null, ct) is { ExitCode: not 0 } failed)
             {
                 if (server._process.HasExited || clock.Elapsed > StartLimit)
+                {
                     throw new InvalidOperationException($"mariadbd does not answer: {failed.Error} {server._process.Errors}");
+                }
+
                 await Task.Delay(100, ct);
             }
 
@@ -58,9 +61,14 @@ internal sealed class MariaDb : IAsyncDisposable
         catch
         {
             if (server is null)
+            {
                 Directory.Delete(folder, recursive: true);
+            }
             else
+            {
                 await server.DisposeAsync();
+            }
+
             throw;
         }
     }
@@ -96,7 +104,10 @@ internal sealed class MariaDb : IAsyncDisposable
         var result = (await ClientAsync([Database], file, ct)).MustSucceed("mariadb");
         var counts = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         if (counts.Length != asked)
+        {
             throw new InvalidOperationException($"{asked} numbers were asked for and {counts.Length} answers came.");
+        }
+
         return (counts.Count(count => count == "1"), result.Elapsed - start);
     }
 

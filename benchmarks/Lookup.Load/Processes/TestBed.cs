@@ -112,7 +112,10 @@ internal sealed class TestBed : IAsyncDisposable
     {
         _channel?.Dispose();
         if (_service is not null)
+        {
             await _service.DisposeAsync();
+        }
+
         Cipher.Dispose();
         await Redis.DisposeAsync();
         Directory.Delete(Folder, recursive: true);

@@ -39,11 +39,17 @@ internal sealed partial class Figures
     {
         var parts = Parts().Match(what);
         if (!parts.Success || !_newest.TryGetValue(parts.Groups["metric"].Value, out var run))
+        {
             throw new InvalidDataException($"<!--={what}-->: no such metric is published.");
+        }
+
         var unit = run.GetProperty("unit").GetString()!;
         var kind = parts.Groups["kind"].Value;
         if (parts.Groups["x"].Success)
+        {
             return Text(At(run, double.Parse(parts.Groups["x"].Value, CultureInfo.InvariantCulture), kind == "baseline" ? 2 : 1, what), unit);
+        }
+
         return kind switch
         {
             "" => Text(Number("median"), unit),
@@ -67,7 +73,9 @@ internal sealed partial class Figures
             foreach (var point in curve.GetProperty("points").EnumerateArray())
             {
                 if (point[0].GetDouble() == x && point[column].ValueKind == JsonValueKind.Number)
+                {
                     return point[column].GetDouble();
+                }
             }
         }
 
@@ -87,7 +95,10 @@ internal sealed partial class Figures
     private static string Three(double value)
     {
         if (value == 0)
+        {
             return "0";
+        }
+
         var digits = 2 - (int)Math.Floor(Math.Log10(Math.Abs(value)));
         return digits >= 0
             ? Math.Round(value, Math.Min(digits, 6)).ToString("#,0.######", CultureInfo.InvariantCulture)

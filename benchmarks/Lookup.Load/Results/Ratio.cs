@@ -17,9 +17,15 @@ internal readonly record struct Ratio(double Value, double? Low, double? High)
     internal static Ratio? Of(Series subject, Series baseline)
     {
         if (baseline.Median == 0)
+        {
             return null;
+        }
+
         if (subject.Count != baseline.Count || baseline.Values.Contains(0))
+        {
             return new Ratio(subject.Median / baseline.Median, null, null);
+        }
+
         var ratios = new Series(subject.Values.Zip(baseline.Values, (s, b) => s / b));
         var sorted = ratios.Values.Order().ToList();
         var outside = Outside(sorted.Count);

@@ -33,12 +33,17 @@ internal sealed class Report
     internal void Wrong(string what, long count = 1)
     {
         if (count <= 0)
+        {
             return;
+        }
+
         lock (_wrong)
         {
             _wrongCount += count;
             if (_wrong.Count < MaxWrong)
+            {
                 _wrong.Add(count == 1 ? what : string.Create(CultureInfo.InvariantCulture, $"{count:N0} times: {what}"));
+            }
         }
     }
 

@@ -84,7 +84,10 @@ internal sealed record ResultLine
     internal static double Round(double value)
     {
         if (value == 0 || !double.IsFinite(value))
+        {
             return value;
+        }
+
         var digits = 4 - (int)Math.Floor(Math.Log10(Math.Abs(value)));
         return digits >= 0 ? Math.Round(value, Math.Min(digits, 15)) : Math.Round(value / Math.Pow(10, -digits)) * Math.Pow(10, -digits);
     }

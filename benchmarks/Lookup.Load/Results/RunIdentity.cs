@@ -74,7 +74,9 @@ internal static class Repository
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
             if (File.Exists(Path.Combine(folder.FullName, "Lookup.sln")))
+            {
                 return folder.FullName;
+            }
         }
 
         throw new InvalidOperationException("The program is not within a checkout of the repository.");

@@ -26,7 +26,10 @@ internal sealed class Series
         get
         {
             if (_values.Count == 0)
+            {
                 throw new InvalidOperationException("No round has been measured.");
+            }
+
             var sorted = _values.Order().ToList();
             var middle = sorted.Count / 2;
             return sorted.Count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

@@ -46,7 +46,10 @@ internal static class CachedRates
             var before = redis.Process.ProcessorTime;
             var run = await one.Side.RunAsync(sources, elapsed => elapsed >= time && one.Driver.Numbers >= numbers, report, ct);
             if (isWarmUp)
+            {
                 continue;
+            }
+
             one.Side.Keep(run);
             one.Redis.Add((redis.Process.ProcessorTime - before).TotalNanoseconds / run.Numbers);
         }
@@ -73,7 +76,9 @@ internal static class CachedRates
                 elapsed => elapsed >= settings.RoundTime,
                 ct);
             if (!isWarmUp)
+            {
                 latencies.Add(run, loaded: one == checker);
+            }
         }
 
         latencies.AddTo(report, string.Create(

@@ -27,7 +27,10 @@ internal sealed class ChunkSource
     {
         var each = (int)(count / size / streams);
         if (each == 0)
+        {
             throw new ArgumentException($"{count} numbers do not fill a chunk of {size} for each of {streams} streams.");
+        }
+
         return [.. Enumerable.Range(0, streams).Select(s => new ChunkSource(
             [.. Enumerable.Range(0, each).Select(c => Chunk(block, first + (((long)c * streams) + s) * size, size))], repeat))];
     }
@@ -37,7 +40,10 @@ internal sealed class ChunkSource
         if (_next == _requests.Length)
         {
             if (!_repeat)
+            {
                 return null;
+            }
+
             _next = 0;
         }
 

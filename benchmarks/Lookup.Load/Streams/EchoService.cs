@@ -1,4 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
 using System.Net;
 using Grpc.Core;
 using Lookup.Core.Numbers;
@@ -9,6 +8,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 
 namespace Lookup.Load.Streams;
@@ -37,9 +37,15 @@ internal sealed class EchoService(IConnectionMultiplexer? redis = null, CheckRes
         while (await requestStream.MoveNext(context.CancellationToken))
         {
             if (requestStream.Current.Chunk is not { } chunk)
+            {
                 continue;
+            }
+
             if (response.Verdicts.Count != chunk.Numbers.Count)
+            {
                 Fill(response, chunk.Numbers.Count);
+            }
+
             response.Sequence = chunk.Sequence;
             await responseStream.WriteAsync(response);
         }
@@ -49,7 +55,10 @@ internal sealed class EchoService(IConnectionMultiplexer? redis = null, CheckRes
     public override async Task<CheckResponse> Check(CheckRequest request, ServerCallContext context)
     {
         if (redis is not null)
+        {
             await redis.GetDatabase().HashGetAsync(Keys.Bucket(Random.Shared.Next(_partitions), Random.Shared.Next(NumberKey.Buckets)), [Field]);
+        }
+
         return answer is not null ? Filled(request.Number) : new CheckResponse
         {
             Number = request.Number,

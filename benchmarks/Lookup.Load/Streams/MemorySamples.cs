@@ -32,7 +32,10 @@ internal sealed class MemorySamples(Func<long> bytes)
         get
         {
             if (_megaBytes.Count < 8)
+            {
                 throw new InvalidOperationException($"{_megaBytes.Count} samples are too few to tell.");
+            }
+
             var quarter = _megaBytes.Count / 4;
             var second = Median(_megaBytes.GetRange(quarter, quarter));
             var last = Median(_megaBytes.GetRange(_megaBytes.Count - quarter, quarter));

@@ -79,7 +79,9 @@ internal sealed class StreamDriver(ChannelBase channel, int window, int chunkSiz
 
             await sending;
             if (answered != sent)
+            {
                 throw new InvalidOperationException($"{sent} chunks were sent and {answered} answered.");
+            }
         }
         finally
         {
@@ -116,14 +118,22 @@ internal sealed class StreamDriver(ChannelBase channel, int window, int chunkSiz
         for (var i = 0; i < verdicts.Count; i++)
         {
             if (verdicts[i] != expected.Verdict || reasons.Count <= i || reasons[i] != expected.Reason)
+            {
                 wrong++;
+            }
         }
 
         if (response.Sequence != sequence || verdicts.Count != chunkSize || reasons.Count != chunkSize)
+        {
             wrong = chunkSize;
+        }
+
         Interlocked.Add(ref _numbers, verdicts.Count);
         if (wrong == 0)
+        {
             return;
+        }
+
         Interlocked.Add(ref _wrong, wrong);
         if (_firstWrong.Length == 0)
         {

@@ -30,7 +30,10 @@ internal static class StreamFlood
         var refused = (await Task.WhenAll(sources.Select(OneAsync)).WaitAsync(Limit, ct)).Count(isRefused => isRefused);
         report.Wrong($"flood: {driver.FirstWrong}", driver.Wrong);
         if (refused == 0)
+        {
             report.Wrong($"flood: the service took all of {streams} streams.");
+        }
+
         return refused;
 
         async Task<bool> OneAsync(ChunkSource source)
@@ -41,9 +44,13 @@ internal static class StreamFlood
             {
                 await SendAsync(call, source);
                 if (!await call.ResponseStream.MoveNext(ct))
+                {
                     report.Wrong("flood: a stream ended without an answer.");
+                }
                 else
+                {
                     driver.Look(call.ResponseStream.Current, 1);
+                }
             }
             catch (RpcException e)
             {
@@ -53,12 +60,17 @@ internal static class StreamFlood
             finally
             {
                 if (Interlocked.Increment(ref settled) == streams)
+                {
                     all.SetResult();
+                }
             }
 
             await all.Task.WaitAsync(ct);
             if (!isRefused)
+            {
                 await call.RequestStream.CompleteAsync();
+            }
+
             return isRefused;
         }
     }
@@ -69,7 +81,9 @@ internal static class StreamFlood
         {
             await call.RequestStream.WriteAsync(new CheckStreamRequest { Open = StreamDriver.Open(TestBed.Organisation) });
             if ((await call.ResponseHeadersAsync).GetValue("lookup-taken") is not null)
+            {
                 await call.RequestStream.WriteAsync(source.Next(1)!);
+            }
         }
         catch (Exception e) when (e is RpcException or InvalidOperationException or IOException or HttpRequestException)
         {
@@ -80,8 +94,12 @@ internal static class StreamFlood
     private static void Look(RpcException refusal, Report report)
     {
         if (refusal.StatusCode != StatusCode.ResourceExhausted)
+        {
             report.Wrong($"flood: a stream was refused with {refusal.StatusCode}: {refusal.Status.Detail}.");
+        }
         else if (refusal.GetRpcStatus()?.GetDetail<RetryInfo>() is null)
+        {
             report.Wrong("flood: a stream was refused without saying when to come again.");
+        }
     }
 }

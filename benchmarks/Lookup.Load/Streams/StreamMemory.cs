@@ -63,7 +63,10 @@ internal static class StreamMemory
         report.Wrong($"sleep: {driver.FirstWrong}", driver.Wrong);
         var (half, end) = (accepted[accepted.Count / 2], accepted[^1]);
         if (end > half)
+        {
             report.Wrong($"sleep: the service went on taking chunks that nobody read the answers of: {half} after half of the sleep, {end} at its end.");
+        }
+
         Add(report, "stream_sleep_server", server, $"Resident memory of the service while the readers of {SleepingStreams} streams slept {settings.Sleep.TotalSeconds} s");
         report.Add(new Metric("stream_sleep_taken", "chunks", new Series(end / (double)SleepingStreams))
         {
@@ -83,7 +86,9 @@ internal static class StreamMemory
 
             await sending;
             if ((long)answered != taken[index])
+            {
                 report.Wrong($"sleep: {taken[index]} chunks were sent and {answered} answered.");
+            }
 
             async Task SendAsync()
             {
@@ -123,6 +128,8 @@ internal static class StreamMemory
                 $"{what}: first {samples.First:F0}, last {samples.Last:F0}, greatest {samples.Max:F0} MB; {(grown ? "grown" : "flat")}."),
         });
         if (grown)
+        {
             report.Wrong($"{name} grew.");
+        }
     }
 }

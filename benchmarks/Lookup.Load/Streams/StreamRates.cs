@@ -62,7 +62,9 @@ internal static class StreamRates
             var time = isWarmUp ? warmUp : roundTime;
             var run = await side.RunAsync(sources, elapsed => elapsed >= time, report, ct);
             if (!isWarmUp)
+            {
                 side.Keep(run);
+            }
         }
     }
 
@@ -86,7 +88,10 @@ internal static class StreamRates
             var spent = (bed.Redis.Process.ProcessorTime - before).TotalNanoseconds / run.Numbers;
             var reached = await yardstick.MeasureAsync(Math.Max(slice, 100_000), ct);
             if (round == 0)
+            {
                 continue;
+            }
+
             side.Keep(run);
             redis.Add(reached);
             redisCpu.Add(spent);

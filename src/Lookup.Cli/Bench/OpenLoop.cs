@@ -101,7 +101,10 @@ internal static partial class OpenLoop
                 for (var due = (long)(clock.Elapsed.TotalSeconds * perSecond); sent < due; sent++)
                 {
                     if (Interlocked.Increment(ref unanswered) > MaxUnanswered)
+                    {
                         throw new InvalidOperationException($"{MaxUnanswered:N0} requests are unanswered.");
+                    }
+
                     var (number, planned) = (sent, TimeSpan.FromSeconds((double)sent / perSecond));
                     _ = OneAsync(number, planned);
                 }
@@ -130,9 +133,13 @@ internal static partial class OpenLoop
     private static void Pause()
     {
         if (OperatingSystem.IsLinux())
+        {
             _ = SleepMicroseconds(PauseMicroseconds);
+        }
         else
+        {
             Thread.Sleep(1);
+        }
     }
 
     [DllImport("libc", EntryPoint = "usleep")]

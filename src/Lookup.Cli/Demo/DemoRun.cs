@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Lookup.Cli.Commands;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;

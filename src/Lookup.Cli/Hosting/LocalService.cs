@@ -1,10 +1,10 @@
-using Microsoft.Extensions.DependencyInjection;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Core.Regimes;
 using Lookup.Server;
 using Lookup.Server.Hosting;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 

@@ -1,9 +1,8 @@
-using Lookup.Core;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
-using Lookup.Core.Decisions;
+using Lookup.Core;
 using Spectre.Console;
 
 namespace Lookup.Cli.Impact;

@@ -1,5 +1,5 @@
-using Lookup.Core;
 using Lookup.Cli.Lists;
+using Lookup.Core;
 using Lookup.Core.Decisions;
 
 namespace Lookup.Cli.Impact;

@@ -1,6 +1,5 @@
 using Lookup.Cli.Options;
 using Lookup.Core;
-using Lookup.Core.Facts;
 using SubscriberType = Lookup.V1.SubscriberType;
 
 namespace Lookup.Cli.Import;

@@ -2,7 +2,6 @@ using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Cli.Options;
 using Lookup.Core;
-using Lookup.Core.Facts;
 using Lookup.V1;
 using ConsentForm = Lookup.V1.ConsentForm;
 using Fact = Lookup.V1.Fact;

@@ -1,6 +1,5 @@
 using Lookup.Cli.Options;
 using Lookup.Core;
-using Lookup.Core.Facts;
 
 namespace Lookup.Cli.Import;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Unicode;
 using Lookup.Core;
-using Lookup.Core.Facts;
 
 namespace Lookup.Cli.Import;
 

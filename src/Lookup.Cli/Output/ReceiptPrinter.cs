@@ -1,7 +1,7 @@
-using Lookup.Core;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Options;
+using Lookup.Core;
 using Lookup.Core.Receipts;
 using Spectre.Console;
 

@@ -68,7 +68,9 @@ public sealed class OwnRules
     private static void Within(int value, int least, int most, string name)
     {
         if (value < least || value > most)
+        {
             throw new ArgumentOutOfRangeException(name, value, string.Create(CultureInfo.InvariantCulture, $"{least} to {most} is expected."));
+        }
     }
 
     private static Rule RuleOf(AttemptCap cap) => new()

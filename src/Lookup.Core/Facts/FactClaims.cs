@@ -30,7 +30,9 @@ public static class FactClaims
         var all = Read(kind, claims);
         // Where a store lost the end of a write, the claim of what is there may be missing.
         if (IndexOf(all, present.Source) < 0)
+        {
             all.Add(FactLattice.Normalise(kind, present) with { Shared = false });
+        }
 
         var added = FactLattice.Normalise(kind, claim) with { Shared = false };
         var index = IndexOf(all, added.Source);
@@ -41,9 +43,14 @@ public static class FactClaims
         }
 
         if (index < 0)
+        {
             all.Add(added);
+        }
         else
+        {
             all[index] = FactLattice.Join(kind, all[index], added);
+        }
+
         return Write(kind, all);
     }
 
@@ -57,7 +64,10 @@ public static class FactClaims
         {
             var length = claims[0];
             if (claims.Length <= length || Timeline.Read(kind, claims.Slice(1, length), one, out _) != 1)
+            {
                 throw new InvalidDataException("The claims of a stored fact cannot be read.");
+            }
+
             all.Add(one[0]);
             claims = claims[(1 + length)..];
         }

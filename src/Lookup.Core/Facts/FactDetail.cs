@@ -10,7 +10,10 @@ public static class FactDetail
     public static string? Write(string reason, Evidence? evidence)
     {
         if (reason.Length == 0 && evidence is null)
+        {
             return null;
+        }
+
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
         {
@@ -40,13 +43,19 @@ public static class FactDetail
         reason = "";
         evidence = null;
         if (detail is null)
+        {
             return true;
+        }
+
         try
         {
             using var document = JsonDocument.Parse(detail);
             var root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object)
+            {
                 return false;
+            }
+
             reason = Text(root, "reason");
             if (root.TryGetProperty("evidence", out var proof) && proof.ValueKind == JsonValueKind.Object)
             {
@@ -69,7 +78,9 @@ public static class FactDetail
     private static void WriteText(Utf8JsonWriter json, string name, string text)
     {
         if (text.Length > 0)
+        {
             json.WriteString(name, text);
+        }
     }
 
     private static string Text(JsonElement parent, string name) =>

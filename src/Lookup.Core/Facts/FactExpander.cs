@@ -28,7 +28,9 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         FactRules.Check(fact, now, faults);
         var categories = fact.Kind == FactKind.Registration ? Categories(fact, faults) : 0;
         if (faults.Count > faultsBefore)
+        {
             return false;
+        }
 
         var entry = Entry(fact, now, source, categories);
         var detail = FactDetail.Write(fact.Reason, fact.Kind == FactKind.Consent ? fact.Evidence : null);
@@ -61,9 +63,14 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
             case FactKind.Attempt:
                 Add(0, Scope.Of(fact.Organisation), fact.Organisation);
                 if (fact.ProductGroup.Length > 0)
+                {
                     AddForGroup(0);
+                }
                 else
+                {
                     Add(FactId.Unlabelled, Scope.Of(fact.Organisation), fact.Organisation);
+                }
+
                 break;
             default:
                 Add(0, Scope.Of(fact.Organisation), fact.Organisation);
@@ -71,7 +78,10 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         }
 
         if (faults.Count > faultsBefore)
+        {
             output.RemoveRange(begin, output.Count - begin);
+        }
+
         return faults.Count == faultsBefore;
 
         void AddForGroup(byte of) => Add(
@@ -81,7 +91,10 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         {
             // The first name of a scope keeps it, and no register may find its own taken.
             if (registers.RegisterOf(scope) is { } register && register != name)
+            {
                 faults.Add(new FieldFault(FactRules.ScopeField(fact), $"This name has the same hash as that of the register {register}; use another name."));
+            }
+
             output.Add(new StoredFact(key, new FactId(fact.Kind, of, scope), entry, name, detail));
         }
     }
@@ -109,9 +122,13 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         {
             var index = Index(known, category);
             if (index < 0)
+            {
                 faults.Add(new FieldFault("registration.categories", $"The register has no category \"{FactRules.Quote(category)}\"."));
+            }
             else
+            {
                 bits |= 1u << index;
+            }
         }
 
         return bits;
@@ -122,7 +139,9 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         for (var i = 0; i < known.Count; i++)
         {
             if (known[i] == category)
+            {
                 return i;
+            }
         }
 
         return -1;
@@ -140,7 +159,9 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         };
         // A withdrawal takes back the whole fact, so what the fact said does not count.
         if (fact.Withdrawn)
+        {
             return entry;
+        }
 
         return FactLattice.Normalise(fact.Kind, entry with
         {

@@ -17,7 +17,9 @@ internal static class FactLattice
         // Once a join has two claimants, so has every join with it.
         var shared = a.Shared || b.Shared || !FactSource.IsSameClaimant(a.Source, b.Source);
         if (SideOf(kind, a).CompareTo(SideOf(kind, b)) is not 0 and var order)
+        {
             return (order > 0 ? a : b) with { Shared = shared };
+        }
 
         var first = (a.Recorded, a.Source).CompareTo((b.Recorded, b.Source)) <= 0 ? a : b;
         return Normalise(kind, a with

@@ -78,9 +78,15 @@ internal static class FactRules
         }
 
         if (fact.Number.Value == 0)
+        {
             faults.Add(new FieldFault("number", "The number is missing."));
+        }
+
         if (string.IsNullOrWhiteSpace(fact.Source))
+        {
             faults.Add(new FieldFault("source", "Say where the record comes from."));
+        }
+
         Text(faults, "source", fact.Source, MaxSource);
         Text(faults, "actor", fact.Actor, MaxSource);
         Text(faults, "reason", fact.Reason, MaxReason);
@@ -119,7 +125,10 @@ internal static class FactRules
         }
 
         if (fact is { Kind: FactKind.Consent, Withdrawn: false, Evidence: null })
+        {
             (warnings ??= []).Add(new FieldFault("consent.evidence", "A consent without evidence never permits a call."));
+        }
+
         return warnings;
     }
 
@@ -134,11 +143,19 @@ internal static class FactRules
     {
         var latest = CanForbid(fact) ? Latest : now + MaxAhead;
         if (fact.Effective is { } effective)
+        {
             Time(faults, "effective", effective, latest);
+        }
+
         if (fact.LacksTime)
+        {
             faults.Add(new FieldFault(TimeFieldOf(fact.Kind, fact.Withdrawn), NoTime(fact)));
+        }
+
         if (!HasSince(fact.Kind))
+        {
             return;
+        }
 
         var sinceField = TimeFieldOf(fact.Kind, withdrawn: false);
         if (fact.Since is { } since)
@@ -153,25 +170,37 @@ internal static class FactRules
 
         CheckLastTransaction(fact, now, faults);
         if (fact.Until is not { } until || fact.Kind == FactKind.Registration)
+        {
             return;
+        }
+
         var untilField = fact.Kind == FactKind.Consent ? "consent.expires" : "relation.until";
         Time(faults, untilField, until, Latest);
         var begin = fact.Since ?? (fact.Withdrawn ? DateTimeOffset.MinValue : EffectiveOf(fact, now));
         // A single purchase is a relation that ends when it begins; a consent that does so never held.
         if (until < begin || (until == begin && fact.Kind == FactKind.Consent))
+        {
             faults.Add(new FieldFault(untilField, $"It is not after {(fact.Since is null ? "effective" : sinceField)}."));
+        }
     }
 
     private static void CheckLastTransaction(Fact fact, DateTimeOffset now, List<FieldFault> faults)
     {
         const string Field = "relation.last_transaction";
         if (fact is not { Kind: FactKind.Relation, Withdrawn: false, LastTransaction: { } last })
+        {
             return;
+        }
+
         Time(faults, Field, last, now + MaxAhead);
         if (last < (fact.Since ?? EffectiveOf(fact, now)))
+        {
             faults.Add(new FieldFault(Field, "Before the relation began; it must lie within the relation."));
+        }
         else if (last > fact.Until)
+        {
             faults.Add(new FieldFault(Field, "After relation.until; it must lie within the relation."));
+        }
     }
 
     private static string NoTime(Fact fact) => fact switch
@@ -200,27 +229,48 @@ internal static class FactRules
         }
 
         if (HasGroup(fact.Kind) && fact.ProductGroup.Length > 0)
+        {
             Name(faults, prefix + ".product_group", fact.ProductGroup);
+        }
     }
 
     private static void CheckConsent(Fact fact, List<FieldFault> faults)
     {
         if (fact.Purposes.Count == 0 && !fact.Withdrawn)
+        {
             faults.Add(new FieldFault("consent.purposes", "Say what the consent is for."));
+        }
+
         if (fact.Purposes.Count > MaxList)
+        {
             faults.Add(new FieldFault("consent.purposes", $"More than {MaxList}."));
+        }
         else if (fact.Purposes.Any(purpose => purpose is Purpose.None or > Purpose.Service))
+        {
             faults.Add(new FieldFault("consent.purposes", "One of the purposes is not known."));
+        }
+
         if (fact.FirstContactMonths is < 0 or > MaxMonths)
+        {
             faults.Add(new FieldFault("consent.first_contact_months", $"From 0 to {MaxMonths}."));
+        }
+
         if (fact.Evidence is not { } evidence)
+        {
             return;
+        }
 
         if (string.IsNullOrWhiteSpace(evidence.Reference))
+        {
             faults.Add(new FieldFault("consent.evidence.reference", "Say where the evidence can be found, or leave evidence out."));
+        }
+
         Text(faults, "consent.evidence.reference", evidence.Reference, MaxReference);
         if (evidence.Sha256.Length > 0 && (evidence.Sha256.Length != 64 || !evidence.Sha256.All(char.IsAsciiHexDigit)))
+        {
             faults.Add(new FieldFault("consent.evidence.sha256", "Not 64 hexadecimal digits."));
+        }
+
         Text(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
         Text(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
         Text(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
@@ -230,41 +280,62 @@ internal static class FactRules
     {
         const string Field = "consent.appointment";
         if (fact.Form > ConsentForm.Appointment)
+        {
             faults.Add(new FieldFault("consent.form", "This form is not known."));
+        }
+
         if (fact.Appointment is not { } appointment)
         {
             if (fact is { Form: ConsentForm.Appointment, Withdrawn: false })
+            {
                 faults.Add(new FieldFault(Field, "Required for an appointment: the agreed date and time of the call."));
+            }
+
             return;
         }
 
         if (fact.Form != ConsentForm.Appointment)
+        {
             faults.Add(new FieldFault(Field, "Only a consent with the form of an appointment has one; set consent.form."));
+        }
+
         Time(faults, Field, appointment, Latest);
         if (StatedTimeOf(fact) is { } captured && appointment <= captured && !fact.Withdrawn)
+        {
             faults.Add(new FieldFault(Field, "It is not after consent.captured."));
+        }
     }
 
     private static void Time(List<FieldFault> faults, string field, DateTimeOffset time, DateTimeOffset latest)
     {
         if (time < Earliest)
+        {
             faults.Add(new FieldFault(field, $"Before {Earliest:yyyy-MM-dd}."));
+        }
         else if (time > latest)
+        {
             faults.Add(new FieldFault(field, latest == Latest ? $"After {Latest:yyyy-MM-dd}." : "In the future."));
+        }
     }
 
     private static void Name(List<FieldFault> faults, string field, string name)
     {
         if (name.Length is 0 or > MaxName || name.AsSpan().ContainsAnyExcept(NameCharacters))
+        {
             faults.Add(new FieldFault(field, $"A name has 1 to {MaxName} characters of a-z, 0-9, '.', '_' and '-'."));
+        }
     }
 
     private static void Text(List<FieldFault> faults, string field, string text, int max)
     {
         if (text.Length > max)
+        {
             faults.Add(new FieldFault(field, $"Longer than {max} characters."));
+        }
         else if (PlainText.Fault(text) is { } fault)
+        {
             faults.Add(new FieldFault(field, fault));
+        }
     }
 
     private static bool HasSince(FactKind kind) => kind is FactKind.Registration or FactKind.Consent or FactKind.Relation;

@@ -40,7 +40,10 @@ public static class Reservation
         Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
         time = now;
         if (Timeline.Read(FactKind.Attempt, value, entries, out _) < 0)
+        {
             return false;
+        }
+
         time = Math.Max(now, entries[0].Effective + 1);
         return true;
     }
@@ -60,9 +63,13 @@ public static class Reservation
         for (var i = 0; i < count; i++)
         {
             if (spare > 0 && !Counts(there[i], reserved.Effective) && !(cut && i >= count - 2))
+            {
                 spare--;
+            }
             else
+            {
                 all[kept++] = there[i];
+            }
         }
 
         if (kept > Timeline.MaxEntries)

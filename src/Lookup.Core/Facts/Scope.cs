@@ -45,7 +45,10 @@ public static class Scope
     public static ulong Of(string organisation, string productGroup)
     {
         if (productGroup.Length == 0)
+        {
             return Of(organisation);
+        }
+
         Span<char> name = stackalloc char[MaxStackName];
         return name.TryWrite($"{organisation}/{productGroup}", out var length)
             && KnownParts.TryGetValue(name[..length], out var scope)
@@ -69,7 +72,10 @@ public static class Scope
     {
         var scope = Hash(name);
         if (name.Length > MaxStackName)
+        {
             return scope;
+        }
+
         if (Interlocked.Increment(ref _known) > MaxKnown)
         {
             Known.Clear();

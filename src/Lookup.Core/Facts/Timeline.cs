@@ -58,7 +58,9 @@ public static class Timeline
         left = left[..ReadOrThrow(kind, a, left, out var leftCut)];
         right = right[..ReadOrThrow(kind, b, right, out var rightCut)];
         if (left.IsEmpty && right.IsEmpty)
+        {
             throw new InvalidDataException("Nothing to merge.");
+        }
 
         Span<FactEntry> merged = stackalloc FactEntry[2 * MaxEntries];
         var count = 0;
@@ -101,9 +103,15 @@ public static class Timeline
         }
 
         if (!reader.Complete)
+        {
             found = AsOf.Unreadable;
+        }
+
         if (found != AsOf.Found)
+        {
             entry = default;
+        }
+
         return found;
     }
 
@@ -115,7 +123,9 @@ public static class Timeline
         while (reader.TryNext(out entry))
         {
             if (entry.Effective == effective)
+            {
                 return true;
+            }
         }
 
         entry = default;
@@ -147,7 +157,10 @@ public static class Timeline
     {
         cut = false;
         if (value.IsEmpty)
+        {
             return 0;
+        }
+
         var count = Read(kind, value, entries, out cut);
         return count >= 0
             ? count

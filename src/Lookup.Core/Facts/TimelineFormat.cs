@@ -62,7 +62,10 @@ internal static class TimelineFormat
     public static byte[] Write(FactKind kind, ReadOnlySpan<FactEntry> entries, bool cut)
     {
         if (Allowed(kind) == Fields.None)
+        {
             throw new ArgumentOutOfRangeException(nameof(kind), kind, "No kind of fact.");
+        }
+
         Span<byte> buffer = stackalloc byte[Timeline.MaxSize];
         buffer[0] = (byte)(entries.Length | (Version << VersionShift) | (cut ? CutBit : 0));
         var length = 1;
@@ -94,28 +97,53 @@ internal static class TimelineFormat
         at += sizeof(uint);
         WriteVarint(to, ref at, entry.Source);
         if (fields.HasFlag(Fields.Until))
+        {
             WriteTime(to, ref at, entry.Until, nameof(FactEntry.Until));
+        }
+
         if (fields.HasFlag(Fields.Since))
+        {
             WriteTime(to, ref at, entry.Since, nameof(FactEntry.Since));
+        }
+
         if (entry.LastTransaction != 0)
+        {
             WriteTime(to, ref at, entry.LastTransaction, nameof(FactEntry.LastTransaction));
+        }
         else if (fields.HasFlag(Fields.Categories))
+        {
             WriteVarint(to, ref at, entry.Categories);
+        }
+
         if (fields.HasFlag(Fields.Marks))
+        {
             WriteByte(to, ref at, (byte)entry.Marks, (byte)AllMarks, nameof(FactEntry.Marks));
+        }
+
         if (fields.HasFlag(Fields.Months))
+        {
             WriteByte(to, ref at, entry.FirstContactMonths, MaxMonths, nameof(FactEntry.FirstContactMonths));
+        }
+
         if (entry.Form != 0)
+        {
             WriteByte(to, ref at, (byte)entry.Form, (byte)ConsentForm.Appointment, nameof(FactEntry.Form));
+        }
         else if (fields.HasFlag(Fields.Type))
+        {
             WriteByte(to, ref at, (byte)entry.Subscriber, (byte)SubscriberType.LegalPerson, nameof(FactEntry.Subscriber));
+        }
+
         return at;
     }
 
     private static void WriteTime(Span<byte> to, ref int at, long time, string field)
     {
         if (time is < 0 or > MaxTime)
+        {
             throw new ArgumentOutOfRangeException(field, time, "Times are Unix milliseconds, 0 to 2^47.");
+        }
+
         BinaryPrimitives.WriteUInt16BigEndian(to[at..], (ushort)(time >> 32));
         BinaryPrimitives.WriteUInt32BigEndian(to[(at + sizeof(ushort))..], (uint)time);
         at += TimeSize;

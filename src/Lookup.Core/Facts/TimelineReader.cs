@@ -51,7 +51,10 @@ internal ref struct TimelineReader
     {
         entry = default;
         if (_broken || Left == 0)
+        {
             return false;
+        }
+
         Left--;
 
         var fields = (Fields)TakeByte(byte.MaxValue);
@@ -136,7 +139,10 @@ internal ref struct TimelineReader
         {
             value |= (ulong)(_rest[i] & 0x7F) << (7 * i);
             if (_rest[i] >= 0x80)
+            {
                 continue;
+            }
+
             _broken |= value > uint.MaxValue || (i > 0 && _rest[i] == 0);
             _rest = _rest[(i + 1)..];
             return (uint)value;

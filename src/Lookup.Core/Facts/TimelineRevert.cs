@@ -54,7 +54,9 @@ public sealed class TimelineRevert
         {
             concerned |= entry.Shared || sources.Contains(entry.Source);
             if (entry.Shared)
+            {
                 shared.Add(entry.Effective);
+            }
         }
 
         return reader.Complete ? concerned : throw Unreadable();
@@ -72,18 +74,25 @@ public sealed class TimelineRevert
         var entries = new FactEntry[Timeline.MaxEntries];
         var count = Timeline.Read(kind, value, entries, out var cut);
         if (count < 0)
+        {
             throw Unreadable();
+        }
 
         var result = new TimelineRevert([]);
         var left = new List<FactEntry>(count);
         for (var i = 0; i < count; i++)
         {
             if (result.Without(kind, entries[i], claims, sources, cut) is { } entry)
+            {
                 left.Add(entry);
+            }
         }
 
         if (left.Count > 0)
+        {
             result.Value = TimelineFormat.Write(kind, left.ToArray(), cut);
+        }
+
         return result;
     }
 
@@ -91,14 +100,18 @@ public sealed class TimelineRevert
         FactKind kind, in FactEntry entry, IReadOnlyDictionary<long, byte[]> claims, IReadOnlySet<uint> sources, bool cut)
     {
         if (!entry.Shared)
+        {
             return sources.Contains(entry.Source) ? Drop(kind, entry, [], cut) : entry;
+        }
 
         var before = claims.GetValueOrDefault(entry.Effective) ?? [];
         var all = FactClaims.Read(kind, before);
         var others = all.FindAll(claim => !sources.Contains(claim.Source));
         // Without claims, which only a store that lost the end of a write has, its source is the one that is known.
         if (others.Count == 0)
+        {
             return all.Count > 0 || sources.Contains(entry.Source) ? Drop(kind, entry, before, cut) : entry;
+        }
 
         var joined = others[0];
         foreach (var other in others.Skip(1))
@@ -108,7 +121,10 @@ public sealed class TimelineRevert
 
         var same = joined with { Source = entry.Source, Recorded = entry.Recorded, Shared = true } == entry;
         if (others.Count == all.Count && same && joined.Shared && !sources.Contains(entry.Source))
+        {
             return entry;
+        }
+
         _claims.Add(new ClaimChange(entry.Effective, before, FactClaims.Write(kind, others), Last: others.Count == 1));
         _steps.Add(same ? (RevertStep.Passed, false) : (RevertStep.SetBack, true));
         return joined;
@@ -125,7 +141,10 @@ public sealed class TimelineRevert
         }
 
         if (claims.Length > 0)
+        {
             _claims.Add(new ClaimChange(entry.Effective, claims, []));
+        }
+
         _steps.Add((RevertStep.Gone, forbids));
         _gone.Add(entry.Effective);
         return null;

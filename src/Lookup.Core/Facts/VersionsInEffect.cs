@@ -96,7 +96,10 @@ public static class VersionsInEffect
     private static AsOf TryOnly(FactKind kind, ref FactEntry entry, in CallMoment moment, out long standing)
     {
         if (Counts(kind, entry, moment, out standing))
+        {
             return AsOf.Found;
+        }
+
         entry = default;
         return AsOf.Absent;
     }
@@ -112,18 +115,26 @@ public static class VersionsInEffect
         }
 
         if (!reader.Complete)
+        {
             return AsOf.Unreadable;
+        }
+
         entries = entries[..count];
         var replaced = ReplacedBefore(kind, entries, moment);
         var (found, forbids) = (false, false);
         foreach (ref readonly var version in entries)
         {
             if (!Counts(kind, version, moment, out var at) || at < replaced)
+            {
                 continue;
+            }
+
             if (!Forbids(kind, version))
             {
                 if (!found)
+                {
                     (entry, standing, found) = (version, at, true);
+                }
             }
             else if (!forbids)
             {
@@ -137,7 +148,10 @@ public static class VersionsInEffect
         }
 
         if (kind == FactKind.Subscriber && found && !forbids && !moment.IsNamed)
+        {
             ProtectEarly(entries, moment.At, ref entry);
+        }
+
         return reader.Cut ? WithCut(entries, replaced, found, forbids, moment, ref entry, ref standing)
             : found ? AsOf.Found
             : AsOf.Absent;
@@ -149,10 +163,16 @@ public static class VersionsInEffect
     {
         var before = entries[^2].Effective;
         if (!found && moment.IsNamed && moment.At < entries[^1].Effective)
+        {
             return AsOf.Absent;
+        }
+
         var latest = before + MaxLateMs + RestOfSecondMs;
         if (replaced > latest)
+        {
             return AsOf.Found;
+        }
+
         if (forbids && standing >= before)
         {
             entry = entry with { Categories = 0 };
@@ -171,7 +191,9 @@ public static class VersionsInEffect
         foreach (ref readonly var version in entries)
         {
             if (version.Effective <= moment.At && !IsPending(version, moment))
+            {
                 replaced = Math.Max(replaced, Earliest(version));
+            }
         }
 
         return replaced;
@@ -223,7 +245,9 @@ public static class VersionsInEffect
         foreach (ref readonly var version in entries)
         {
             if (version.Effective > now && !entry.Withdrawn && (version.Withdrawn || version.Subscriber < entry.Subscriber))
+            {
                 entry = version;
+            }
         }
     }
 }

@@ -102,7 +102,10 @@ public sealed class BlockFilter
     internal static BlockFilter FromBytes(ReadOnlyMemory<byte> bytes, bool vectors)
     {
         if (bytes.IsEmpty || bytes.Length % BlockSize != 0 || bytes.Length / BlockSize > MaxBlocks)
+        {
             throw new ArgumentException($"{bytes.Length} bytes are no filter of blocks of {BlockSize}.", nameof(bytes));
+        }
+
         var filter = new BlockFilter(bytes.Length / BlockSize, vectors);
         bytes.Span.CopyTo(filter._memory.AsSpan(filter._start));
         return filter;
@@ -116,7 +119,10 @@ public sealed class BlockFilter
     {
         ArgumentOutOfRangeException.ThrowIfNegative(facts);
         if (bitsPerFact is not (>= 1 and <= 64))
+        {
             throw new ArgumentOutOfRangeException(nameof(bitsPerFact), bitsPerFact, "Bits for each fact: 1 to 64.");
+        }
+
         var blocks = Math.Ceiling(Math.Max(facts, 1) * bitsPerFact / (BlockSize * 8));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(blocks, MaxBlocks, nameof(facts));
         return (int)blocks;
@@ -170,7 +176,9 @@ public sealed class BlockFilter
             for (var i = 0; i < count; i++)
             {
                 if (Contains(Hash(key, probes[i])))
+                {
                     possible |= 1u << i;
+                }
             }
         }
 
@@ -194,7 +202,9 @@ public sealed class BlockFilter
             var bits = (hashes * Vector256.Create(Unsafe.Add(ref salts, word))) >>> 27;
             set &= Avx2.ShiftRightLogicalVariable(Vector256.Create(Unsafe.Add(ref block, word)), bits);
             if (word == 3 && set == Vector256<uint>.Zero)
+            {
                 return 0;
+            }
         }
 
         return (set << 31).ExtractMostSignificantBits();
@@ -204,7 +214,9 @@ public sealed class BlockFilter
     public void Prefetch(NumberKey key)
     {
         if (Sse.IsSupported)
+        {
             PrefetchBlock(ref Block(key.FilterHash));
+        }
     }
 
     private static unsafe void PrefetchBlock(ref byte block) => Sse.Prefetch0(Unsafe.AsPointer(ref block));
@@ -251,13 +263,17 @@ public sealed class BlockFilter
     {
         ref var block = ref Block(hash);
         if (_vectors)
+        {
             return Avx.TestC(Vector256.LoadUnsafe(ref block).AsUInt32(), Mask(hash));
+        }
 
         for (var word = 0; word < BitsPerProbe; word++)
         {
             var bit = BitOf(hash, word);
             if ((Unsafe.Add(ref block, (word * 4) + (bit >> 3)) & (1 << (bit & 7))) == 0)
+            {
                 return false;
+            }
         }
 
         return true;

@@ -37,7 +37,9 @@ public static class FilterQuality
         ArgumentOutOfRangeException.ThrowIfNegative(facts);
         ArgumentOutOfRangeException.ThrowIfLessThan(blocks, 1);
         if (facts == 0)
+        {
             return 0;
+        }
         // Facts in a block are Poisson distributed; each sets one of the bits of each word.
         var mean = facts / (double)blocks;
         var last = mean + (10 * Math.Sqrt(mean)) + 20;

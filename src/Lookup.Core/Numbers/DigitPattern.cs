@@ -23,7 +23,10 @@ internal ref struct DigitPattern
         var reader = new DigitPattern(pattern, sets);
         var parsed = reader.Alternatives();
         if (reader._at < pattern.Length)
+        {
             throw reader.Unexpected();
+        }
+
         return Build(parsed, sets, rest);
     }
 
@@ -90,11 +93,20 @@ internal ref struct DigitPattern
     {
         var c = _pattern[_at++];
         if (char.IsAsciiDigit(c))
+        {
             return new OneDigit(1 << (c - '0'));
+        }
+
         if (c == '\\' && Takes('d'))
+        {
             return new OneDigit(DigitSets.AllDigits);
+        }
+
         if (c == '[')
+        {
             return Class();
+        }
+
         if (c != '(')
         {
             _at--;
@@ -102,7 +114,10 @@ internal ref struct DigitPattern
         }
 
         if (Takes('?') && !Takes(':'))
+        {
             throw Unexpected();
+        }
+
         var inner = Alternatives();
         return Takes(')') ? inner : throw Unexpected();
     }
@@ -132,9 +147,15 @@ internal ref struct DigitPattern
     private Part Quantified(Part part)
     {
         if (Takes('?'))
+        {
             return new Repetition(part, 0, 1);
+        }
+
         if (!Takes('{'))
+        {
             return part;
+        }
+
         var least = Number();
         var most = Takes(',') ? Number() : least;
         return Takes('}') && least <= most ? new Repetition(part, least, most) : throw Unexpected();
@@ -157,7 +178,10 @@ internal ref struct DigitPattern
     private bool Takes(char c)
     {
         if (_at == _pattern.Length || _pattern[_at] != c)
+        {
             return false;
+        }
+
         _at++;
         return true;
     }

@@ -99,16 +99,30 @@ internal sealed class DigitSets
     private int Combine(Operation operation, int a, int b)
     {
         if (a == b)
+        {
             return operation == Operation.Difference ? None : a;
+        }
+
         if (a == None)
+        {
             return operation == Operation.Union ? b : None;
+        }
+
         if (b == None)
+        {
             return operation == Operation.Intersection ? None : a;
+        }
+
         if (operation != Operation.Difference && a > b)
+        {
             (a, b) = (b, a);
+        }
+
         var key = ((long)operation << 60) | ((long)a << 30) | (uint)b;
         if (_combined.TryGetValue(key, out var known))
+        {
             return known;
+        }
 
         Span<int> node = stackalloc int[Size];
         for (var digit = 0; digit < Ten; digit++)
@@ -142,14 +156,22 @@ internal sealed class DigitSets
             }
 
             if (node.SequenceEqual(_nodes.AsSpan((set - 1) * Size, Size)))
+            {
                 return set - 1;
+            }
         }
 
         if (_count * Size > _nodes.Length)
+        {
             Array.Resize(ref _nodes, _nodes.Length * 2);
+        }
+
         node.CopyTo(_nodes.AsSpan((_count - 1) * Size, Size));
         if (_count * 2 > _buckets.Length)
+        {
             Rehash();
+        }
+
         return _count - 1;
     }
 

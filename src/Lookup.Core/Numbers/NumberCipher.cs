@@ -79,7 +79,9 @@ public sealed class NumberCipher : IDisposable
     {
         var wanted = Find(keyCheck);
         if (wanted == Volatile.Read(ref _inUse))
+        {
             return;
+        }
         // In this order: who finds the turn unchanged after encrypting has encrypted under the key of that turn.
         Volatile.Write(ref _inUse, wanted);
         Interlocked.Increment(ref _turn);
@@ -98,7 +100,10 @@ public sealed class NumberCipher : IDisposable
     public void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberKey> keys)
     {
         if (keys.Length < numbers.Length)
+        {
             throw new ArgumentException("Fewer keys than numbers.", nameof(keys));
+        }
+
         Volatile.Read(ref _inUse).Encrypt(numbers, keys);
     }
 
@@ -108,11 +113,16 @@ public sealed class NumberCipher : IDisposable
     {
         var inUse = Volatile.Read(ref _inUse);
         if (inUse.TryDecrypt(key, out number))
+        {
             return true;
+        }
+
         foreach (var one in _all)
         {
             if (one != inUse && one.TryDecrypt(key, out number))
+            {
                 return true;
+            }
         }
 
         return false;
@@ -164,7 +174,10 @@ public sealed class NumberCipher : IDisposable
         internal OneKey(ReadOnlySpan<byte> key)
         {
             if (key.Length != KeySize)
+            {
                 throw new ArgumentException($"A key has {KeySize} bytes, not {key.Length}.", nameof(key));
+            }
+
             _key = key.ToArray();
             _workspaces = new ThreadLocal<Workspace>(() => new Workspace(_key));
             var block = Encoding.ASCII.GetBytes("Lookup key check");

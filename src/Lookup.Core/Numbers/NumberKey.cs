@@ -36,7 +36,10 @@ public readonly record struct NumberKey(ulong High, ulong Low)
     public int Partition(int partitionCount)
     {
         if (!BitOperations.IsPow2(partitionCount) || partitionCount > MaxPartitions)
+        {
             ThrowPartitionCount(partitionCount);
+        }
+
         return ((int)(High >> 56) * partitionCount) >> 8;
     }
 

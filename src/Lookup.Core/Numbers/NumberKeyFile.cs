@@ -47,7 +47,10 @@ public static class NumberKeyFile
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             if (File.Exists(written))
+            {
                 File.Delete(written);
+            }
+
             throw new NumberKeyException(
                 File.Exists(path)
                     ? $"The key file {path} exists already; a key is never replaced."
@@ -65,7 +68,10 @@ public static class NumberKeyFile
     {
         var keys = Load(path);
         if (keys.Count == MaxKeys)
+        {
             throw new NumberKeyException($"The key file {path} has {MaxKeys} keys already; remove lines that nothing needs any more.");
+        }
+
         byte[] key = RandomNumberGenerator.GetBytes(NumberCipher.KeySize);
         var written = path + ".new";
         try
@@ -93,10 +99,16 @@ public static class NumberKeyFile
         try
         {
             if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & Others) != 0)
+            {
                 throw new NumberKeyException($"Others can access the key file {path}; run: chmod 600 {path}");
+            }
+
             using var stream = File.OpenRead(path);
             if (stream.Length > MaxFile)
+            {
                 throw new NumberKeyException($"The key file {path} is too long to be a key.");
+            }
+
             using var reader = new StreamReader(stream, Encoding.ASCII);
             text = reader.ReadToEnd();
         }
@@ -118,7 +130,10 @@ public static class NumberKeyFile
     {
         var text = Environment.GetEnvironmentVariable(variable);
         if (string.IsNullOrWhiteSpace(text))
+        {
             throw new NumberKeyException($"There is no number key: the environment variable {variable} is not set, and no key file is named.");
+        }
+
         return Parse(text, $"The environment variable {variable}");
     }
 
@@ -128,9 +143,15 @@ public static class NumberKeyFile
         foreach (var line in text.Split([' ', '\t', '\r', '\n', ','], StringSplitOptions.RemoveEmptyEntries))
         {
             if (keys.Count == MaxKeys)
+            {
                 throw new NumberKeyException($"{name} holds more than {MaxKeys} keys.");
+            }
+
             if (!TryParse(line, out var key))
+            {
                 throw new NumberKeyException(keys.Count == 0 ? $"{name} holds no key: {Form}" : $"{name}, line {keys.Count + 1} is no key: {Form}");
+            }
+
             keys.Add(key);
         }
 
@@ -141,7 +162,10 @@ public static class NumberKeyFile
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
+        {
             options.UnixCreateMode = mode;
+        }
+
         using var stream = new FileStream(path, options);
         stream.Write(Encoding.ASCII.GetBytes(text));
         stream.Flush(flushToDisk: true);

@@ -54,14 +54,21 @@ public sealed class NumberParser
     public bool TryParse(ReadOnlySpan<char> text, string? defaultRegion, out PhoneNumber number, out NumberFault fault)
     {
         if (PhoneNumber.TryParse(text, out number, out fault))
+        {
             return true;
+        }
+
         if (text.Length > MaxInput)
+        {
             return Refuse(NumberFault.InputTooLong, out number, out fault);
+        }
 
         var read = new NumberText(stackalloc char[MaxInput], stackalloc NumberText.Group[MaxInput]);
         fault = read.Read(text);
         if (fault != NumberFault.None)
+        {
             return Refuse(fault, out number, out fault);
+        }
 
         var region = string.IsNullOrEmpty(defaultRegion) ? null : defaultRegion.ToUpperInvariant();
         if (!TryDigits(read.Digits, region, out number, out fault))
@@ -106,7 +113,10 @@ public sealed class NumberParser
     private bool TryDigits(ReadOnlySpan<char> digits, string? region, out PhoneNumber number, out NumberFault fault)
     {
         if (PhoneNumber.TryParse(digits, out number, out fault))
+        {
             return true;
+        }
+
         if (digits.Length > 0 && digits[0] == '+')
         {
             // The library takes a trunk 0 away; whatever else it would mend is refused.
@@ -116,16 +126,24 @@ public sealed class NumberParser
         }
 
         if (region is null || fault is not (NumberFault.NationalWithoutRegion or NumberFault.TooLong))
+        {
             return false;
+        }
+
         return TryNational(digits.ToString(), region, out number, out fault);
     }
 
     private bool TryNational(string digits, string region, out PhoneNumber number, out NumberFault fault)
     {
         if (!_regions.Contains(region))
+        {
             return Refuse(NumberFault.UnknownRegion, out number, out fault);
+        }
+
         if (_short.IsEmergencyNumber(digits, region))
+        {
             return Refuse(NumberFault.EmergencyOrShort, out number, out fault);
+        }
 
         // With a plus that got lost it is a number, of this country or another.
         var withPlus = PhoneNumber.TryParse("+" + digits, out var international, out _);
@@ -135,7 +153,10 @@ public sealed class NumberParser
         {
             // 447400123456, 0447400123456 and 04917012345678 in Germany: its plan allows all, but no line has so many digits.
             if (digits.Length > LongestLine && withPlus && !ofRegion)
+            {
                 return Refuse(NumberFault.ForeignWithoutPlus, out number, out fault);
+            }
+
             if (digits.Length > LongestLine + 1 && digits[0] == '0' && PhoneNumber.TryParse($"+{digits.AsSpan(1)}", out var behindZero, out _)
                 && behindZero != number && (NumberPlan.CallingCodeOf(behindZero) == code || code is Austria or Germany))
             {
@@ -143,10 +164,14 @@ public sealed class NumberParser
             }
 
             if (!ofRegion || number == international)
+            {
                 return true;
+            }
             // 4917012345678: a German mobile number, although the plan has an area code 4917 too.
             if (digits.Length <= LongestLine)
+            {
                 return Refuse(NumberFault.Ambiguous, out number, out fault);
+            }
         }
 
         if (ofRegion)
@@ -156,9 +181,15 @@ public sealed class NumberParser
         }
 
         if (withPlus)
+        {
             return Refuse(NumberFault.ForeignWithoutPlus, out number, out fault);
+        }
+
         if (fault == NumberFault.TooShort && IsShort(digits, code, region))
+        {
             fault = NumberFault.EmergencyOrShort;
+        }
+
         return false;
     }
 
@@ -184,7 +215,10 @@ public sealed class NumberParser
 
         var e164 = _util.Format(parsed, PhoneNumberFormat.E164);
         if (PhoneNumber.TryParse(e164, out number, out fault))
+        {
             return true;
+        }
+
         return form && TryForms(e164[1..], isNational: region is not null, ref number, ref fault);
     }
 
@@ -198,7 +232,10 @@ public sealed class NumberParser
         }
 
         if (!SubscriberForms.TryFind(digits, isNational, out var found))
+        {
             return false;
+        }
+
         (number, fault) = (found, NumberFault.None);
         return true;
     }
@@ -216,7 +253,9 @@ public sealed class NumberParser
     {
         var ending = EndingOf(text, region);
         if (ending != NumberFault.None)
+        {
             return ending;
+        }
 
         Span<char> code = stackalloc char[4];
         NumberPlan.CallingCodeOf(number).TryFormat(code, out var length, default, CultureInfo.InvariantCulture);
@@ -230,13 +269,21 @@ public sealed class NumberParser
             {
                 // +31 6 (0) 1234...: a trunk 0 stands right behind the calling code, and must not make another number.
                 if (!IsCallingCode(before))
+                {
                     return NumberFault.TrunkZero;
+                }
+
                 if (TryDigits($"{text.Digits[..groups[i].Start]}{text.Digits[(groups[i].Start + 1)..]}", region, out var without, out _) && without != number)
+                {
                     return NumberFault.Ambiguous;
+                }
             }
 
             if (i == 1 && before.TrimStart('0').SequenceEqual(code) && group.SequenceEqual(code) && IsNumber(code, text.Digits[(groups[i].Start + length)..]))
+            {
                 return NumberFault.RepeatedCallingCode;
+            }
+
             if (group[0] == '0' && text.Digits.Length - groups[i].Start >= SecondNumber
                 && IsNumber(code, text.Digits[groups[i].Start..]) && TryDigits(text.Digits[..groups[i].Start], region, out _, out _))
             {
@@ -255,9 +302,14 @@ public sealed class NumberParser
         for (; digits.Length > 0; digits = digits[1..])
         {
             if (digits.Length <= 3 && Digits.Count((ulong)NumberPlan.CallingCodeOf(digits)) == digits.Length && NumberPlan.CallingCodeOf(digits) != 0)
+            {
                 return true;
+            }
+
             if (digits[0] is not ('0' or '1'))
+            {
                 return false;
+            }
         }
 
         return false;
@@ -271,21 +323,34 @@ public sealed class NumberParser
     {
         var groups = text.Groups;
         if (groups.Length < 2)
+        {
             return NumberFault.None;
+        }
 
         if (IsDate(text))
+        {
             return NumberFault.Date;
+        }
+
         var dots = 0;
         var slash = 0;
         var slashes = 0;
         for (var i = 1; i < groups.Length; i++)
         {
             if (groups[i].Before == NumberText.Separator.LineBreak)
+            {
                 return NumberFault.SecondNumber;
+            }
+
             if (groups[i].Before == NumberText.Separator.Dot)
+            {
                 dots++;
+            }
+
             if (groups[i].Before == NumberText.Separator.Slash)
+            {
                 (slash, slashes) = (i, slashes + 1);
+            }
         }
 
         var last = groups[^1];
@@ -297,10 +362,15 @@ public sealed class NumberParser
         }
 
         if (last.Parentheses != 0 && last.Parentheses != groups[0].Parentheses)
+        {
             return NumberFault.SecondNumber;
+        }
         // 01/23/45/67/89: slashes all the way are separators.
         if (slash > 0 && ((slashes == 1 && text.Digits.Length - groups[slash].Start <= 2) || IsNumber(text, groups[slash].Start, region)))
+        {
             return NumberFault.SecondNumber;
+        }
+
         return last.Before == NumberText.Separator.Hyphen && ending.Length == 1 && IsNumber(text, last.Start, region)
             && !HasDirectDial(text, last.Start, region) ? NumberFault.SecondNumber : NumberFault.None;
     }

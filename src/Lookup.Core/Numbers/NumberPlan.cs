@@ -70,7 +70,10 @@ internal static class NumberPlan
     private static bool IsNumber(ulong number, int digits)
     {
         if ((uint)(digits - Head) > PhoneNumber.MaxDigits - Head)
+        {
             return false;
+        }
+
         var high = Math.BigMul(number * Digits.PowersOfTen[PhoneNumber.MaxDigits - digits], Fraction, out var low);
         var fraction = ((high << (64 - FractionShift)) | (low >> FractionShift)) + 1;
         var next = ByHead[Math.BigMul(fraction, Heads, out fraction)];
@@ -78,7 +81,10 @@ internal static class NumberPlan
         while (next >= 0)
         {
             if (left == 0)
+            {
                 return ByDigit[next + End] != 0;
+            }
+
             next = ByDigit[next + (int)Math.BigMul(fraction, 10, out fraction)];
             left--;
         }
@@ -89,15 +95,27 @@ internal static class NumberPlan
     private static NumberFault Explain(ulong number, int digits)
     {
         if (digits > PhoneNumber.MaxDigits)
+        {
             return NumberFault.TooLong;
+        }
+
         if (digits < Head)
+        {
             return NumberFault.TooShort;
+        }
+
         ref readonly var code = ref Codes[number / Digits.PowersOfTen[digits - Head]];
         if (code.Code == 0)
+        {
             return NumberFault.UnknownCallingCode;
+        }
+
         var national = digits - code.Digits;
         if (code.TrunkZero && national > 0 && number / Digits.PowersOfTen[national - 1] % 10 == 0)
+        {
             return NumberFault.TrunkZero;
+        }
+
         var bit = 1 << national;
         return (code.Lengths & bit) != 0 ? NumberFault.NotInPlan
             : code.Lengths < bit ? NumberFault.TooLong
@@ -135,7 +153,10 @@ internal static class NumberPlan
         private int StepTo(int set)
         {
             if (_steps.TryGetValue(set, out var step))
+            {
                 return step;
+            }
+
             step = LengthsOnly(set);
             if (step < 0)
             {
@@ -161,9 +182,15 @@ internal static class NumberPlan
         private int LengthsOnly(int set)
         {
             if (set == DigitSets.None)
+            {
                 return 0;
+            }
+
             if (_lengths.TryGetValue(set, out var lengths))
+            {
                 return lengths;
+            }
+
             var after = sets.After(set, 0);
             for (var digit = 1; digit < 10 && after >= 0; digit++)
             {
@@ -172,7 +199,10 @@ internal static class NumberPlan
 
             lengths = after < 0 ? -1 : LengthsOnly(after);
             if (lengths >= 0)
+            {
                 lengths = (lengths << 1) | (sets.HasEmpty(set) ? 1 : 0);
+            }
+
             _lengths.Add(set, lengths);
             return lengths;
         }

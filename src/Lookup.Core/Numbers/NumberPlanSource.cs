@@ -58,14 +58,26 @@ internal sealed class NumberPlanSource
             var trunkZero = HasTrunkZero(util, code);
             var national = Sets.Union(National(util, code), Added(code));
             if (trunkZero)
+            {
                 national = Sets.Except(national, Sets.Then(1, Sets.UpTo(PhoneNumber.MaxDigits)));
+            }
+
             if (code == Italy)
+            {
                 national = Sets.Except(national, DigitPattern.Compile(SanMarinoInItaly, Sets, Sets.UpTo(PhoneNumber.MaxDigits)));
+            }
+
             if (code == Ireland)
+            {
                 national = Sets.Except(national, DigitPattern.Compile(NorthernIrelandInIreland, Sets, Sets.UpTo(PhoneNumber.MaxDigits)));
+            }
+
             var digits = code < 10 ? 1 : code < 100 ? 2 : 3;
             if (code == France)
+            {
                 national = Sets.Except(national, Overseas(util));
+            }
+
             national = Sets.Intersect(national, Sets.UpTo(PhoneNumber.MaxDigits - digits));
             var width = (int)Digits.PowersOfTen[3 - digits];
             Codes.AsSpan(code * width, width).Fill(new NumberPlan.CallingCode((short)code, Lengths(national), trunkZero));
@@ -131,7 +143,9 @@ internal sealed class NumberPlanSource
         foreach (var type in types)
         {
             if (type.HasNationalNumberPattern)
+            {
                 ofTypes = Sets.Union(ofTypes, Of(type));
+            }
         }
 
         return Sets.Intersect(ofTypes, Of(metadata.GeneralDesc));
@@ -167,7 +181,9 @@ internal sealed class NumberPlanSource
         foreach (var (callingCode, pattern) in Additions)
         {
             if (callingCode == code)
+            {
                 numbers = Sets.Union(numbers, DigitPattern.Compile(pattern, Sets));
+            }
         }
 
         return numbers;
@@ -180,7 +196,10 @@ internal sealed class NumberPlanSource
         for (var length = 0; level.Count > 0; length++)
         {
             if (level.Any(Sets.HasEmpty))
+            {
                 lengths |= 1 << length;
+            }
+
             level = [.. level.SelectMany(set => Enumerable.Range(0, 10).Select(digit => Sets.After(set, digit))).Where(set => set != DigitSets.None)];
         }
 

@@ -63,7 +63,10 @@ internal ref struct NumberText
         text = text.Trim();
         // The mark of text in spreadsheets, which comes along when they are saved.
         if (text.Length > 0 && text[0] == '\'')
+        {
             text = text[1..];
+        }
+
         var between = Separator.None;
         byte parentheses = 0;
         var inside = false;
@@ -73,7 +76,10 @@ internal ref struct NumberText
             if (char.IsDigit(c))
             {
                 if (separated)
+                {
                     _groups[_count++] = new Group((byte)_length, between, inside ? parentheses : (byte)0);
+                }
+
                 separated = false;
                 between = Separator.None;
                 _digits[_length++] = char.IsAsciiDigit(c) ? c : (char)('0' + (int)char.GetNumericValue(c));
@@ -88,15 +94,26 @@ internal ref struct NumberText
 
             var separator = SeparatorOf(c);
             if (separator != Separator.None)
+            {
                 between = separator == Separator.Space && between != Separator.None ? between : separator;
+            }
             else if (Opening.Contains(c))
+            {
                 (inside, parentheses) = (true, (byte)(parentheses + 1));
+            }
             else if (Closing.Contains(c))
+            {
                 inside = false;
+            }
             else if (!IsInvisible(c))
+            {
                 return FaultOf(text, c);
+            }
             else
+            {
                 continue;
+            }
+
             separated = true;
         }
 

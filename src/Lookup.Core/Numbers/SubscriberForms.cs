@@ -29,7 +29,10 @@ internal static class SubscriberForms
         number = default;
         var code = NumberPlan.CallingCodeOf(digits).ToString(CultureInfo.InvariantCulture);
         if (!digits.StartsWith(code, StringComparison.Ordinal))
+        {
             return false;
+        }
+
         var national = digits[code.Length..];
         switch (code)
         {
@@ -43,7 +46,9 @@ internal static class SubscriberForms
                 foreach (var prefix in MexicanPrefixes)
                 {
                     if (national.StartsWith(prefix, StringComparison.Ordinal) && Take(code, national[prefix.Length..], out number))
+                    {
                         return true;
+                    }
                 }
 
                 return false;
@@ -59,7 +64,10 @@ internal static class SubscriberForms
     private static bool OfItaly(string national, out PhoneNumber number)
     {
         if (national.StartsWith("0549", StringComparison.Ordinal))
+        {
             return Take("378", national, out number);
+        }
+
         return national.StartsWith("03", StringComparison.Ordinal) ? Take("39", national[1..], out number)
             : national.StartsWith("549", StringComparison.Ordinal) && Take("378", "0" + national, out number) ? true
             : Take("39", "0" + national, out number);
@@ -72,15 +80,22 @@ internal static class SubscriberForms
     {
         number = default;
         if (national.Length != 9)
+        {
             return false;
+        }
+
         if (national.StartsWith("508", StringComparison.Ordinal) && Take("508", national[3..], out number))
+        {
             return true;
+        }
         // Special numbers have the same form in several departments; then none is taken.
         var found = 0;
         foreach (var other in FrenchCodes)
         {
             if (other != code && Take(other, national, out var one))
+            {
                 (number, found) = (one, found + 1);
+            }
         }
 
         return found == 1;

@@ -48,7 +48,10 @@ public sealed class ListRules
     public int PlaceOf(ulong value)
     {
         if (!NumberPlan.IsNumber(value))
+        {
             return NoNumber;
+        }
+
         ref var known = ref _known[value / Digits.PowersOfTen[Digits.Count(value) - LeadingDigits]];
         return known.List == _list ? known.Place : Find(value, ref known);
     }
@@ -57,7 +60,10 @@ public sealed class ListRules
     {
         var place = Add(_regimes.Find(new PhoneNumber(value), _callTime, _region, out var settled));
         if (settled)
+        {
             known = new Known(_list, place);
+        }
+
         return place;
     }
 

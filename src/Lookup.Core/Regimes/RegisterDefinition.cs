@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using Lookup.Core.Facts;
 
 namespace Lookup.Core.Regimes;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 
 namespace Lookup.Core.Regimes;

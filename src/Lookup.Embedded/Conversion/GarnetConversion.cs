@@ -28,7 +28,10 @@ internal static class GarnetConversion
         var log = logs.CreateLogger("Lookup.Embedded");
         EngineLog.Converting(log, folder.OldStoreFolder);
         if (Directory.Exists(folder.ConvertedFolder))
+        {
             Directory.Delete(folder.ConvertedFolder, recursive: true);
+        }
+
         try
         {
             using var garnet = await Task.Run(() => GarnetHost.Start(folder, logs), cancellation);
@@ -90,7 +93,9 @@ internal static class GarnetConversion
             var name = Keys.Filter(partition, generation.Number);
             byte[]? filter = await link.WriteAsync(partition, db => db.StringGetAsync(name), cancellation);
             if (filter is not null)
+            {
                 engine.Write(view => view.StringSet((byte[])name!, filter, expires: 0));
+            }
         }
 
         var feed = await link.WriteAsync(partition, db => db.ListRangeAsync(Keys.Feed(partition)), cancellation);

@@ -69,7 +69,10 @@ internal sealed class CommitMark : IDisposable
         try
         {
             if (!mark.Read())
+            {
                 throw new EngineFault(EngineFault.Damaged, $"{path} is damaged (offset 0, {file.Length} bytes). Restore the data folder from a backup.");
+            }
+
             return mark;
         }
         catch

@@ -41,7 +41,9 @@ public sealed record EmbeddedOptions
         void Range(string name, int value, int min, int max)
         {
             if (value < min || value > max)
+            {
                 faults.Add($"{name} is {value}; it must be {min} to {max}.");
+            }
         }
     }
 }

@@ -12,11 +12,19 @@ internal static partial class EngineFaults
     internal static EngineFault OfOpening(Exception e, string folder)
     {
         if (IsFull(e.Message))
+        {
             return new EngineFault(EngineFault.Stopped, $"The disk of {folder} is full: free some space, then start again.", e);
+        }
+
         if (IsLocked(e.Message))
+        {
             return new EngineFault(EngineFault.Stopped, $"The data folder {Path.GetDirectoryName(folder)} is in use by another process.", e);
+        }
+
         if (!e.Message.StartsWith("Corruption", StringComparison.Ordinal))
+        {
             return new EngineFault(EngineFault.Stopped, $"The store in {folder} cannot be opened: {Plain(e.Message)}.", e);
+        }
         // Of a table it says the file and the place itself; of a log neither.
         var place = Place().IsMatch(e.Message) ? Plain(e.Message) : LogScan.FindDamage(folder) ?? Plain(e.Message);
         return new EngineFault(EngineFault.Damaged, $"The store is damaged: {place}. {Restore}", e);

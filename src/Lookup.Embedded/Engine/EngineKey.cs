@@ -48,10 +48,16 @@ internal sealed class EngineKey
     internal ReadOnlySpan<byte> Of(byte kind, ReadOnlySpan<byte> name, scoped ReadOnlySpan<byte> rest)
     {
         if (name.Length > MaxName)
+        {
             throw new CommandFault($"ERR a name has {name.Length} bytes; at most {MaxName} are possible");
+        }
+
         var length = 2 + name.Length + rest.Length;
         if (_buffer.Length < length)
+        {
             _buffer = new byte[length * 2];
+        }
+
         _buffer[0] = kind;
         _buffer[1] = (byte)name.Length;
         name.CopyTo(_buffer.AsSpan(2));

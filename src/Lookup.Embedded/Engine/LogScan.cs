@@ -22,7 +22,9 @@ internal static class LogScan
         foreach (var file in Directory.GetFiles(folder, "*.log").Concat(Directory.GetFiles(folder, "MANIFEST-*")).Order(StringComparer.Ordinal))
         {
             if (FindDamageIn(file) is { } offset)
+            {
                 return string.Create(CultureInfo.InvariantCulture, $"a record of {file} at offset {offset} does not fit its checksum");
+            }
         }
 
         return null;
@@ -36,9 +38,14 @@ internal static class LogScan
         {
             var length = file.ReadAtLeast(block, BlockSize, throwOnEndOfStream: false);
             if (DamageIn(block.AsSpan(0, length)) is { } at)
+            {
                 return begin + at;
+            }
+
             if (length < BlockSize)
+            {
                 return null;
+            }
         }
     }
 
@@ -50,10 +57,16 @@ internal static class LogScan
             var length = BinaryPrimitives.ReadUInt16LittleEndian(record[4..]);
             var type = record[6];
             if (type == 0 && length == 0)
+            {
                 return null;
+            }
+
             var whole = HeaderSize + length + (type is >= MinRecyclable and < 9 ? sizeof(uint) : 0);
             if (at + whole > block.Length)
+            {
                 return block.Length == BlockSize ? at : null;
+            }
+
             var crc = uint.MaxValue;
             foreach (var one in record[6..whole])
             {
@@ -62,7 +75,10 @@ internal static class LogScan
 
             crc = ~crc;
             if (BinaryPrimitives.ReadUInt32LittleEndian(record) != BitOperations.RotateRight(crc, 15) + MaskDelta)
+            {
                 return at;
+            }
+
             at += whole;
         }
 

@@ -55,7 +55,10 @@ internal abstract class ReadView
     internal bool Exists(ReadOnlySpan<byte> name)
     {
         if (StringLength(name) >= 0 || ListLength(name) > 0)
+        {
             return true;
+        }
+
         var found = false;
         foreach (var kind in (ReadOnlySpan<byte>)[EngineKey.Hash, EngineKey.Member, EngineKey.Scored])
         {
@@ -74,7 +77,10 @@ internal abstract class ReadView
     {
         var head = Get(Names.Of(EngineKey.String, name));
         if (head is null)
+        {
             return -1;
+        }
+
         var expires = BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(sizeof(long)));
         return expires > 0 && expires <= Now ? -1 : BinaryPrimitives.ReadInt64BigEndian(head);
     }
@@ -94,7 +100,10 @@ internal abstract class ReadView
     {
         var bytes = new byte[length];
         if (length == 0)
+        {
             return bytes;
+        }
+
         var prefix = Names.Of(EngineKey.Piece, name).ToArray();
         var from = Names.OfPiece(name, start / EngineKey.PieceSize).ToArray();
         Scan(prefix, from, (key, value) =>
@@ -102,7 +111,10 @@ internal abstract class ReadView
             // Where its first byte belongs; the first piece may begin before the range.
             var at = (BinaryPrimitives.ReadUInt32BigEndian(key[prefix.Length..]) * (long)EngineKey.PieceSize) - start;
             if (at >= length)
+            {
                 return false;
+            }
+
             var skip = (int)Math.Max(0, -at);
             var take = (int)Math.Min(value.Length - skip, length - Math.Max(0, at));
             value.Slice(skip, take).CopyTo(bytes.AsSpan((int)Math.Max(0, at)));
@@ -131,7 +143,10 @@ internal abstract class ReadView
         var (from, to) = Clamp(start, stop, end - first);
         var elements = new List<byte[]>();
         if (from > to)
+        {
             return elements;
+        }
+
         var left = to - from + 1;
         Scan(Names.Of(EngineKey.Element, name).ToArray(), Names.OfElement(name, first + from).ToArray(), (_, value) =>
         {
@@ -161,7 +176,9 @@ internal abstract class ReadView
                 var key = iterator.GetKeySpan();
                 // With a batch in front of it an iterator does not keep the bound.
                 if (!key.StartsWith(prefix) || !each(key, iterator.GetValueSpan()))
+                {
                     break;
+                }
             }
 
             // Damage ends an iteration as its end does, but for this.
@@ -194,7 +211,9 @@ internal abstract class ReadView
         for (var i = end.Length - 1; i >= 0; i--)
         {
             if (++end[i] != 0)
+            {
                 return end[..(i + 1)];
+            }
         }
 
         throw new InvalidOperationException("A prefix begins with a kind, which is below 255.");

@@ -19,7 +19,10 @@ internal sealed class SnapshotView : ReadView
     internal void Begin()
     {
         if (_snapshot is not null)
+        {
             return;
+        }
+
         _snapshot = _database.CreateSnapshot();
         _options.SetSnapshot(_snapshot);
     }

@@ -43,11 +43,16 @@ internal sealed class StoreEngine : IDisposable
     {
         (_database, _mark, _memory, Clock, _log) = (database, mark, memory, clock, log);
         if (mark is null)
+        {
             _writing.DisableWal(1);
+        }
+
         _syncs = new Rounds<int, bool>(_ => Task.FromResult(Sync()));
         _view = new WriteView(database, clock);
         if (mark is not null)
+        {
             _watch = clock.CreateTimer(_ => Watch(), null, WatchEvery, WatchEvery);
+        }
     }
 
     internal TimeProvider Clock { get; }
@@ -67,7 +72,9 @@ internal sealed class StoreEngine : IDisposable
                 Directory.CreateDirectory(folder);
                 mark = CommitMark.IsThere(folder) || IsThere(folder) ? CommitMark.Open(folder) : CommitMark.Create(folder);
                 if (mark.Change > 0 && !IsThere(folder))
+                {
                     throw EngineFaults.OfGone(folder);
+                }
             }
 
             // Opening it writes new ones, and removes these.
@@ -75,7 +82,10 @@ internal sealed class StoreEngine : IDisposable
             // With a mark that counts nothing the folder may be one that was begun and never finished.
             database = RocksDb.Open(Settings(options, memory).SetCreateIfMissing(mark is null or { Change: 0 }), folder ?? "/store");
             if (mark is not null)
+            {
                 Verify(database, mark, folder!, newestLog!);
+            }
+
             return new StoreEngine(database, mark, memory, clock, log);
         }
         catch (Exception e)
@@ -97,7 +107,9 @@ internal sealed class StoreEngine : IDisposable
     internal void ThrowIfStopped()
     {
         if (Volatile.Read(ref _stopped) is { } stopped)
+        {
             throw stopped;
+        }
     }
 
     /// <summary>A view for one reader at a time.</summary>
@@ -114,7 +126,9 @@ internal sealed class StoreEngine : IDisposable
             {
                 change(_view);
                 if (_view.HasChanges)
+                {
                     _view.Commit(_writing);
+                }
             }
             catch (RocksDbException e)
             {
@@ -143,7 +157,10 @@ internal sealed class StoreEngine : IDisposable
             lock (_writer)
             {
                 if ((_stopped ?? _readOnly) is null && _mark is not null)
+                {
                     Flush();
+                }
+
                 _stopped ??= new EngineFault(EngineFault.Stopped, "The store is closed.");
             }
         }
@@ -157,7 +174,9 @@ internal sealed class StoreEngine : IDisposable
         _database.Dispose();
         _mark?.Dispose();
         if (_memory != 0)
+        {
             Native.Instance.rocksdb_env_destroy(_memory);
+        }
     }
 
     private static DbOptions Settings(EmbeddedOptions options, nint memory)
@@ -189,7 +208,10 @@ internal sealed class StoreEngine : IDisposable
         Native.Instance.rocksdb_options_set_memtable_whole_key_filtering(settings.Handle, 1);
         Native.Instance.rocksdb_options_set_track_and_verify_wals_in_manifest(settings.Handle, 1);
         if (memory != 0)
+        {
             settings.SetEnv(memory);
+        }
+
         return settings;
     }
 
@@ -197,7 +219,10 @@ internal sealed class StoreEngine : IDisposable
     {
         var has = database.GetLatestSequenceNumber();
         if (has < mark.Change)
+        {
             throw EngineFaults.OfMissing(mark.Change - has, folder, newestLog);
+        }
+
         Native.Instance.rocksdb_verify_checksum(database.Handle);
     }
 
@@ -207,7 +232,10 @@ internal sealed class StoreEngine : IDisposable
         ThrowIfReadOnly();
         var change = _database.GetLatestSequenceNumber();
         if (change == _mark!.Change)
+        {
             return true;
+        }
+
         try
         {
             Native.Instance.rocksdb_flush_wal(_database.Handle, 1);
@@ -224,14 +252,18 @@ internal sealed class StoreEngine : IDisposable
     private void Watch()
     {
         if (_stopped is null && !_mark!.IsInPlace)
+        {
             Stop(new EngineFault(EngineFault.Stopped, $"The file {CommitMark.FileName} of the data folder was taken away or replaced while the store was open, so this process does not own the folder any more and has stopped using it. Find out what did that, then start it again."));
+        }
     }
 
     private void ThrowIfReadOnly()
     {
         ThrowIfStopped();
         if (Volatile.Read(ref _readOnly) is { } fault)
+        {
             throw fault;
+        }
     }
 
     private EngineFault Stop(EngineFault fault) => Keep(ref _stopped, fault);
@@ -242,7 +274,10 @@ internal sealed class StoreEngine : IDisposable
     private EngineFault Keep(ref EngineFault? place, EngineFault fault)
     {
         if (Interlocked.CompareExchange(ref place, fault, null) is null)
+        {
             EngineLog.Stopped(_log, fault.Message);
+        }
+
         return fault;
     }
 }

@@ -43,9 +43,13 @@ internal sealed class WriteView : ReadView, IDisposable
         {
             var key = Names.Of(EngineKey.List, name);
             if (first == end)
+            {
                 _batch.Delete(key);
+            }
             else
+            {
                 PutNumbers(key, first, end);
+            }
         }
 
         _database.Write(_batch, options);
@@ -56,7 +60,10 @@ internal sealed class WriteView : ReadView, IDisposable
         var key = Names.Of(EngineKey.Hash, name, field);
         var value = Get(key);
         if (_lastField.Length != key.Length)
+        {
             _lastField = new byte[key.Length];
+        }
+
         key.CopyTo(_lastField);
         _lastWasThere = value is not null;
         return value;
@@ -79,7 +86,10 @@ internal sealed class WriteView : ReadView, IDisposable
     {
         var key = Names.Of(EngineKey.Hash, name, field);
         if (Get(key) is null)
+        {
             return false;
+        }
+
         _lastField = [];
         _batch.Delete(key);
         PersistEmpty(name);
@@ -174,7 +184,10 @@ internal sealed class WriteView : ReadView, IDisposable
         {
             var rest = key[prefix.Length..];
             if (BinaryPrimitives.ReadInt64BigEndian(rest) > Now || expired.Count == MaxExpired)
+            {
                 return false;
+            }
+
             expired.Add(rest[sizeof(long)..].ToArray());
             return true;
         });
@@ -186,7 +199,10 @@ internal sealed class WriteView : ReadView, IDisposable
     internal bool Persist(ReadOnlySpan<byte> name)
     {
         if (Get(Names.Of(EngineKey.Expiry, name)) is not { } time)
+        {
             return false;
+        }
+
         _batch.Delete(Names.Of(EngineKey.Expiry, name));
         _batch.Delete(Names.Of(EngineKey.Expiring, [], [.. time, .. name]));
         return true;
@@ -198,9 +214,15 @@ internal sealed class WriteView : ReadView, IDisposable
     {
         var length = StringLength(name);
         if (bytes.IsEmpty)
+        {
             return Math.Max(0, length);
+        }
+
         if (offset < 0 || offset + bytes.Length > MaxString)
+        {
             throw new CommandFault("ERR string exceeds maximum allowed size");
+        }
+
         PrepareLength(name, length, offset + bytes.Length);
         PutBytes(name, offset, bytes);
         return Math.Max(length, offset + bytes.Length);
@@ -213,12 +235,18 @@ internal sealed class WriteView : ReadView, IDisposable
     internal void StringSetBits(ReadOnlySpan<byte> name, ReadOnlySpan<(long Offset, bool Value)> changes, Span<bool> before)
     {
         if (changes.IsEmpty)
+        {
             return;
+        }
+
         long last = 0;
         foreach (var (offset, _) in changes)
         {
             if (offset < 0 || offset / 8 >= MaxString)
+            {
                 throw new CommandFault("ERR bit offset is not an integer or out of range");
+            }
+
             last = Math.Max(last, offset / 8);
         }
 
@@ -232,7 +260,10 @@ internal sealed class WriteView : ReadView, IDisposable
             if (at / EngineKey.PieceSize != current)
             {
                 if (current >= 0)
+                {
                     _batch.Put(Names.OfPiece(name, current), piece);
+                }
+
                 current = at / EngineKey.PieceSize;
                 piece = Get(Names.OfPiece(name, current)) ?? new byte[EngineKey.PieceSize];
             }
@@ -261,7 +292,10 @@ internal sealed class WriteView : ReadView, IDisposable
     {
         var (first, end) = ListEnds(name);
         if (first == end)
+        {
             return null;
+        }
+
         var element = Element(name, first);
         _batch.Delete(Names.OfElement(name, first));
         SetEnds(name, first + 1, end);
@@ -276,13 +310,19 @@ internal sealed class WriteView : ReadView, IDisposable
         for (var i = first; i < end; i++)
         {
             if (i < first + from || i > first + to)
+            {
                 _batch.Delete(Names.OfElement(name, i));
+            }
         }
 
         if (from > to)
+        {
             SetEnds(name, end, end);
+        }
         else
+        {
             SetEnds(name, first + from, first + to + 1);
+        }
     }
 
     public void Dispose() => _batch.Dispose();
@@ -294,7 +334,10 @@ internal sealed class WriteView : ReadView, IDisposable
             var value = Native.Instance.rocksdb_writebatch_wi_get_from_batch_and_db(
                 _batch.Handle, _database.Handle, _options.Handle, start, (nuint)key.Length, out var length);
             if (value == 0)
+            {
                 return null;
+            }
+
             var bytes = new ReadOnlySpan<byte>((void*)value, (int)length).ToArray();
             Native.Instance.rocksdb_free(value);
             return bytes;
@@ -306,7 +349,10 @@ internal sealed class WriteView : ReadView, IDisposable
     private bool RemoveScore(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
     {
         if (Get(Names.Of(EngineKey.Scored, name, member)) is not { } bytes)
+        {
             return false;
+        }
+
         _batch.Delete(Names.Of(EngineKey.Scored, name, member));
         _batch.Delete(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]));
         return true;
@@ -316,7 +362,9 @@ internal sealed class WriteView : ReadView, IDisposable
     private void PersistEmpty(ReadOnlySpan<byte> name)
     {
         if (Get(Names.Of(EngineKey.Expiry, name)) is not null && !Exists(name))
+        {
             Persist(name);
+        }
     }
 
     private void DeleteAll(byte[] prefix)
@@ -335,9 +383,14 @@ internal sealed class WriteView : ReadView, IDisposable
     private void PrepareLength(ReadOnlySpan<byte> name, long length, long atLeast)
     {
         if (length < 0)
+        {
             Delete(name);
+        }
+
         if (length < atLeast)
+        {
             PutHead(name, atLeast, ExpiryOf(name));
+        }
     }
 
     private long ExpiryOf(ReadOnlySpan<byte> name) =>
@@ -365,7 +418,9 @@ internal sealed class WriteView : ReadView, IDisposable
         foreach (var (changed, first, end) in _ends)
         {
             if (name.SequenceEqual(changed))
+            {
                 return (first, end);
+            }
         }
 
         return base.ListEnds(name);
@@ -383,7 +438,9 @@ internal sealed class WriteView : ReadView, IDisposable
         }
 
         if ((first, end) != ListEnds(name))
+        {
             _ends.Add((name.ToArray(), first, end));
+        }
     }
 
     private void PutNumbers(ReadOnlySpan<byte> key, long first, long second)

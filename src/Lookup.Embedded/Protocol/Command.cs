@@ -45,7 +45,10 @@ internal sealed class Command
     {
         _parts.Add((start, length));
         if (_parts.Count > 1)
+        {
             return;
+        }
+
         Span<char> name = stackalloc char[MaxName];
         Kind = length <= MaxName && Ascii.ToUtf16(this[0], name, out var letters) == OperationStatus.Done && Kinds.TryGetValue(name[..letters], out var kind)
             ? kind

@@ -113,7 +113,10 @@ internal static class Commands
             case CommandKind.HSet:
             case CommandKind.HMSet:
                 if (command.Count < 4 || command.Count % 2 != 0)
+                {
                     throw new CommandFault("ERR wrong number of arguments");
+                }
+
                 long added = 0;
                 for (var i = 2; i < command.Count; i += 2)
                 {
@@ -121,14 +124,22 @@ internal static class Commands
                 }
 
                 if (command.Kind == CommandKind.HMSet)
+                {
                     reply.Status("OK");
+                }
                 else
+                {
                     reply.Number(added);
+                }
+
                 return true;
             case CommandKind.HSetNx:
                 var isNew = view.HashGet(command[1], command[2]) is null;
                 if (isNew)
+                {
                     view.HashSet(command[1], command[2], command[3]);
+                }
+
                 reply.Number(isNew ? 1 : 0);
                 return true;
             case CommandKind.HDel:
@@ -171,7 +182,10 @@ internal static class Commands
             case CommandKind.PExpire:
                 var isString = view.StringLength(command[1]) >= 0;
                 if (isString)
+                {
                     view.StringExpire(command[1], view.Now + command.Number(2));
+                }
+
                 reply.Number(isString ? 1 : 0);
                 return true;
             case CommandKind.Expire:
@@ -240,9 +254,13 @@ internal static class Commands
     private static void Value(IReply reply, byte[]? value)
     {
         if (value is null)
+        {
             reply.Nothing();
+        }
         else
+        {
             reply.Bytes(value);
+        }
     }
 
     private static void Fields(ReadView view, Command command, IReply reply, bool withValues)
@@ -252,7 +270,9 @@ internal static class Commands
         {
             all.Add(field.ToArray());
             if (withValues)
+            {
                 all.Add(value.ToArray());
+            }
         });
         reply.Array(all.Count);
         all.ForEach(one => reply.Bytes(one));
@@ -275,7 +295,10 @@ internal static class Commands
         if (command.Count > 4)
         {
             if (command.Count != 7 || !command.Is(4, "LIMIT"u8))
+            {
                 throw new CommandFault("ERR syntax error");
+            }
+
             (skip, take) = (command.Number(5), command.Number(6));
         }
 
@@ -283,7 +306,10 @@ internal static class Commands
             .Where(one => (isAboveMin ? one.Score > min : one.Score >= min) && (isBelowMax ? one.Score < max : one.Score <= max))
             .ToList();
         if (isReversed)
+        {
             found.Reverse();
+        }
+
         var members = found.Skip((int)skip).Take(take < 0 ? int.MaxValue : (int)Math.Min(take, int.MaxValue)).ToList();
         reply.Array(members.Count);
         members.ForEach(one => reply.Bytes(one.Member));
@@ -296,7 +322,10 @@ internal static class Commands
     {
         var sign = text.StartsWith("-"u8) ? -1 : 1;
         if (System.Text.Ascii.EqualsIgnoreCase(text.TrimStart("+-"u8), "inf"u8))
+        {
             return sign * double.PositiveInfinity;
+        }
+
         return Utf8Parser.TryParse(text, out double score, out var used) && used == text.Length
             ? score
             : throw new CommandFault("ERR value is not a valid float");
@@ -309,9 +338,14 @@ internal static class Commands
         var expires = view.Now + (command.Number(2) * 1000);
         var exists = view.Exists(command[1]);
         if (view.StringLength(command[1]) >= 0)
+        {
             view.StringExpire(command[1], expires);
+        }
         else if (exists)
+        {
             view.Expire(command[1], expires);
+        }
+
         reply.Number(exists ? 1 : 0);
     }
 
@@ -319,7 +353,10 @@ internal static class Commands
     {
         long number = 0;
         if (view.HashGet(command[1], command[2]) is { } value && (!Utf8Parser.TryParse(value, out number, out var used) || used != value.Length))
+        {
             throw new CommandFault("ERR hash value is not an integer");
+        }
+
         number = checked(number + command.Number(3));
         view.HashSet(command[1], command[2], Ascii(number));
         reply.Number(number);
@@ -332,13 +369,21 @@ internal static class Commands
         for (var i = 3; i < command.Count; i++)
         {
             if (command.Is(i, "NX"u8))
+            {
                 onlyNew = true;
+            }
             else if (command.Is(i, "PX"u8))
+            {
                 expires = view.Now + command.Number(++i);
+            }
             else if (command.Is(i, "EX"u8))
+            {
                 expires = view.Now + (command.Number(++i) * 1000);
+            }
             else
+            {
                 throw new CommandFault("ERR syntax error");
+            }
         }
 
         if (onlyNew && view.Exists(command[1]))
@@ -357,13 +402,19 @@ internal static class Commands
         if (command.Is(2, "SET"u8) && command.Is(3, "u1"u8))
         {
             if (command.Count < 6 || (command.Count - 2) % 4 != 0)
+            {
                 throw new CommandFault("ERR syntax error");
+            }
+
             var changes = new (long, bool)[(command.Count - 2) / 4];
             for (var i = 0; i < changes.Length; i++)
             {
                 var at = 2 + (4 * i);
                 if (!command.Is(at, "SET"u8) || !command.Is(at + 1, "u1"u8))
+                {
                     throw new CommandFault("ERR only SET u1 is possible beside SET u1");
+                }
+
                 changes[i] = (command.Number(at + 2), Bit(command, at + 3));
             }
 
@@ -373,14 +424,20 @@ internal static class Commands
 
         var first = command.Is(2, "OVERFLOW"u8) && command.Is(3, "SAT"u8) ? 4 : 2;
         if (command.Count <= first || (command.Count - first) % 4 != 0)
+        {
             throw new CommandFault("ERR syntax error");
+        }
+
         var answers = new List<long>();
         for (var at = first; at < command.Count; at += 4)
         {
             var isSet = command.Is(at, "SET"u8);
             var offset = command.Number(at + 2);
             if ((!isSet && (first == 2 || !command.Is(at, "INCRBY"u8))) || !command.Is(at + 1, "u16"u8) || offset < 0 || offset % 8 != 0)
+            {
                 throw new CommandFault("ERR only SET u1, SET u16 and, with OVERFLOW SAT, INCRBY u16 at whole bytes are possible");
+            }
+
             var before = Number16(view, command[1], offset / 8);
             var after = Math.Clamp(isSet ? command.Number(at + 3) : before + command.Number(at + 3), 0, ushort.MaxValue);
             view.StringSetRange(command[1], offset / 8, [(byte)(after >> 8), (byte)after]);
@@ -403,7 +460,10 @@ internal static class Commands
         var before = new bool[changes.Length];
         view.StringSetBits(command[1], changes, before);
         if (isArray)
+        {
             reply.Array(before.Length);
+        }
+
         foreach (var bit in before)
         {
             reply.Number(bit ? 1 : 0);

@@ -65,7 +65,9 @@ internal sealed class LuaScripts : IDisposable
     {
         var name = NameOf(script);
         if (_loaded.ContainsKey(name))
+        {
             return name;
+        }
         // The first line may say what the script is.
         var text = script.StartsWith("#!"u8) ? script[Math.Max(0, script.IndexOf((byte)'\n'))..] : script;
         Check(_lua.LoadBuffer(text.ToArray(), "script"));
@@ -82,10 +84,16 @@ internal sealed class LuaScripts : IDisposable
     internal void Run(WriteView view, string name, Command command, IReply reply)
     {
         if (!_loaded.TryGetValue(name, out var reference))
+        {
             throw new CommandFault("NOSCRIPT No matching script. Please use EVAL.");
+        }
+
         var keys = command.Number(2);
         if (keys < 0 || keys > command.Count - 3)
+        {
             throw new CommandFault("ERR Number of keys can't be greater than number of args");
+        }
+
         _view = view;
         _failed = null;
         try
@@ -126,14 +134,20 @@ internal sealed class LuaScripts : IDisposable
             _lua.SetTop(0);
             _reply.Begin();
             if (!Commands.TryRead(_view!, _command, _reply) && !Commands.TryWrite(_view!, _command, _reply))
+            {
                 throw new CommandFault($"ERR Unknown command called from script: {_command.Name}");
+            }
+
             return 1;
         }
         catch (Exception e)
         {
             // What is no fault of the script ends it, whatever it does with the error.
             if (e is not CommandFault)
+            {
                 _failed ??= e;
+            }
+
             _lua.SetTop(0);
             _lua.PushNil();
             _lua.PushString(e is CommandFault ? e.Message : "ERR the store failed");
@@ -166,14 +180,19 @@ internal sealed class LuaScripts : IDisposable
                 _ => throw new CommandFault("ERR Lua redis lib command arguments must be strings or integers"),
             };
             if (length + argument.Length > _arguments.Length)
+            {
                 Grow(length + argument.Length);
+            }
+
             argument.CopyTo(_arguments.AsSpan(length));
             _command.Add(length, argument.Length);
             length += argument.Length;
         }
 
         if (_command.Count == 0)
+        {
             throw new CommandFault("ERR Please specify at least one argument for this redis lib call");
+        }
     }
 
     private void Grow(int least)
@@ -188,7 +207,10 @@ internal sealed class LuaScripts : IDisposable
     private string Text(int index)
     {
         if (_lua.IsInteger(index))
+        {
             return _lua.ToInteger(index).ToString(CultureInfo.InvariantCulture);
+        }
+
         var number = _lua.ToNumber(index);
         return number == Math.Floor(number) && Math.Abs(number) < 1L << 53
             ? ((long)number).ToString(CultureInfo.InvariantCulture)
@@ -236,9 +258,15 @@ internal sealed class LuaScripts : IDisposable
     private void Check(LuaStatus status)
     {
         if (_failed is { } failed)
+        {
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failed);
+        }
+
         if (status == LuaStatus.OK)
+        {
             return;
+        }
+
         var text = _lua.ToString(-1, false);
         _lua.SetTop(0);
         throw new CommandFault("ERR " + text);
@@ -288,7 +316,10 @@ internal sealed class LuaScripts : IDisposable
         private void Placed()
         {
             if (_left == 0)
+            {
                 return;
+            }
+
             lua.RawSetInteger(-2, _next++);
             _left--;
         }

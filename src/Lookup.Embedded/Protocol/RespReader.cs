@@ -29,7 +29,10 @@ internal sealed class RespReader(Stream stream)
         if (_end == _buffer.Length)
         {
             if (_buffer.Length >= MaxCommand)
+            {
                 throw new CommandFault("ERR Protocol error: a command is too long");
+            }
+
             Array.Resize(ref _buffer, (int)Math.Min(MaxCommand, _buffer.Length * 2L));
         }
 
@@ -45,11 +48,17 @@ internal sealed class RespReader(Stream stream)
         command.Reset(_buffer);
         var at = _start;
         if (!TryHead(ref at, (byte)'*', MaxArguments, out var count))
+        {
             return false;
+        }
+
         for (var i = 0; i < count; i++)
         {
             if (!TryHead(ref at, (byte)'$', MaxCommand, out var length) || _end - at < length + 2)
+            {
                 return false;
+            }
+
             command.Add(at, length);
             at += length + 2;
         }
@@ -64,9 +73,15 @@ internal sealed class RespReader(Stream stream)
         var line = _buffer.AsSpan(at.._end);
         var end = line.IndexOf("\r\n"u8);
         if (end < 0)
+        {
             return false;
+        }
+
         if (line[0] != kind || !Utf8Parser.TryParse(line[1..end], out value, out var used) || used != end - 1 || value < 0 || value > max)
+        {
             throw new CommandFault("ERR Protocol error: an array of strings is expected");
+        }
+
         at += end + 2;
         return true;
     }

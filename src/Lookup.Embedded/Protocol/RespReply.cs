@@ -16,9 +16,13 @@ internal sealed class RespReply : IReply
     internal void Clear()
     {
         if (_buffer.Capacity > KeptSize)
+        {
             _buffer = new ArrayBufferWriter<byte>(16 * 1024);
+        }
         else
+        {
             _buffer.ResetWrittenCount();
+        }
     }
 
     /// <summary>Length of what is written, to which <see cref="Replace"/> can go back.</summary>

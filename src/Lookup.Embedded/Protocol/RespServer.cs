@@ -37,7 +37,10 @@ internal sealed class RespServer : IAsyncDisposable
             File.Delete(socket);
             listener.Bind(new UnixDomainSocketEndPoint(socket));
             if (!OperatingSystem.IsWindows())
+            {
                 File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            }
+
             listener.Listen(Backlog);
             return new RespServer(listener, engine, password, log);
         }

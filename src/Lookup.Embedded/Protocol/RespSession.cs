@@ -32,7 +32,9 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
                 while (!_isEnding && TryCarryOut())
                 {
                     if (_reply.Mark >= SendSize && !_hasWritten)
+                    {
                         await SendAsync(cancellation);
+                    }
                 }
 
                 _view.End();
@@ -63,7 +65,10 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         }
 
         if (_reply.Mark > 0)
+        {
             await stream.WriteAsync(_reply.Written, cancellation);
+        }
+
         _reply.Clear();
     }
 
@@ -73,7 +78,9 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         try
         {
             if (!_reader.TryRead(_command))
+            {
                 return false;
+            }
         }
         catch (CommandFault e)
         {
@@ -111,20 +118,31 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         if (_command.Kind == CommandKind.Auth)
         {
             if (!state.IsPassword(_command[_command.Count - 1]))
+            {
                 throw new CommandFault("WRONGPASS invalid username-password pair or user is disabled.");
+            }
+
             _isKnown = true;
             _reply.Status("OK");
             return;
         }
 
         if (!_isKnown)
+        {
             throw new CommandFault("NOAUTH Authentication required.");
+        }
+
         if (ServerCommands.TryAnswer(_command, state, _reply))
+        {
             return;
+        }
+
         engine.ThrowIfStopped();
         _view.Begin();
         if (Commands.TryRead(_view, _command, _reply))
+        {
             return;
+        }
         // Later reads of what came in see it.
         _view.End();
         engine.Write(Change);
@@ -146,7 +164,10 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
                 break;
             default:
                 if (!Commands.TryWrite(view, _command, _reply))
+                {
                     throw new CommandFault($"ERR unknown command '{_command.Name}'");
+                }
+
                 break;
         }
     }

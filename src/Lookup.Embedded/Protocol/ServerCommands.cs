@@ -47,7 +47,10 @@ internal static class ServerCommands
         var value = command.Is(2, "appendfsync"u8) ? "always" : command.Is(2, "databases"u8) ? "1" : null;
         reply.Array(value is null ? 0 : 2);
         if (value is null)
+        {
             return;
+        }
+
         reply.Bytes(command[2]);
         reply.Bytes(Encoding.ASCII.GetBytes(value));
     }

@@ -39,7 +39,10 @@ internal sealed class RedisAccess(RedisLink link, RedisValue epoch, RedisNames n
         var text = await link.GlobalAsync(
             epoch, db => db.StringGetAsync(Keys.Approval(action), CommandFlags.DemandMaster), patient: true, cancellation);
         if (text.IsNull)
+        {
             return null;
+        }
+
         try
         {
             return JsonSerializer.Deserialize((string)text!, StoredCredentialJson.Default.StoredApproval)! with { Stored = text };

@@ -48,10 +48,15 @@ internal sealed class BucketCounts(RedisLink link, PartitionStates partitions, S
         var sums = await link.ScriptAsync(partition, Script.CountsEnd, [_meta, _counts], [keys.Taken, Size, acceptLoss ? 1 : 0], cancellation);
         RedisNames.CheckEpoch(sums);
         if ((int)sums[0] == Script.OtherGenerations)
+        {
             return;
+        }
+
         var (counted, expected) = ((long)sums[1], (long)sums[2]);
         if (counted != expected && !acceptLoss)
+        {
             throw partitions.Damage(partition, RedisFaults.FactsGone(partition, counted, expected));
+        }
     }
 
     /// <summary>Whether there are counts that can be relied on.</summary>
@@ -74,9 +79,14 @@ internal sealed class BucketCounts(RedisLink link, PartitionStates partitions, S
             var answer = await CompareAsync(chunk, cancellation);
             partitions.Check(partition, keys, (RedisValue)answer[0], (RedisValue)answer[1], floor);
             if ((string?)answer[2] == "1" && (int)answer[4] != 1)
+            {
                 return chunk[0];
+            }
+
             if (IsKept(answer) && answer.Length > 5)
+            {
                 return (int)answer[5];
+            }
         }
 
         return -1;

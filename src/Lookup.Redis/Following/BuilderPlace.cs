@@ -38,7 +38,10 @@ internal sealed class BuilderPlace : IAsyncDisposable
         while (!await link.WriteAsync(Keys.Shared, db => db.StringSetAsync(key, token, Kept, When.NotExists), cancellation))
         {
             if (link.Clock.GetElapsedTime(begin) >= wait)
+            {
                 return null;
+            }
+
             await Task.Delay(LookAgain, link.Clock, cancellation);
         }
 

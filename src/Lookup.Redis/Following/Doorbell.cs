@@ -32,7 +32,9 @@ internal sealed class Doorbell(RedisLink link, StoreManifest manifest)
         }
 
         if (link.HasChannels)
+        {
             Subscribe();
+        }
 
         return new Listener(this, heard);
     }
@@ -44,7 +46,10 @@ internal sealed class Doorbell(RedisLink link, StoreManifest manifest)
         {
             var server = link.TryOf(Keys.Shared);
             if (server is null || server == _server || _heard.Length == 0)
+            {
                 return;
+            }
+
             _server = server;
             // The client subscribes again by itself after each break. Without a connection there is nothing to hear.
             _ = server.Multiplexer.GetSubscriber().SubscribeAsync(
@@ -56,7 +61,9 @@ internal sealed class Doorbell(RedisLink link, StoreManifest manifest)
     internal void Wrote()
     {
         if (!link.HasChannels)
+        {
             Ring();
+        }
     }
 
     private void Ring()

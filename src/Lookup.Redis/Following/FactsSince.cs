@@ -16,16 +16,23 @@ internal sealed class FactsSince(ulong version)
     internal void Add(NumberKey key, FactId id)
     {
         if (_facts.Count == MaxFacts)
+        {
             _isWhole = false;
+        }
         else
+        {
             _facts.Add((key, id));
+        }
     }
 
     /// <summary>Makes it all known to the filter; false if it cannot be brought up to date.</summary>
     internal bool TryAddTo(LoadedFilter loaded)
     {
         if (!_isWhole || loaded.Version < version)
+        {
             return false;
+        }
+
         foreach (var (key, id) in _facts)
         {
             loaded.Filter.Add(key, id);

@@ -147,11 +147,19 @@ internal sealed class Fences : IDisposable
                     // Newest first.
                     ref readonly var proof = ref _confirmed[(_next - i + Kept) % Kept];
                     if (proof.AsOf == 0)
+                    {
                         break;
+                    }
+
                     if (proof.AsOf == newer)
+                    {
                         return proof;
+                    }
+
                     if (proof.AsOf == older)
+                    {
                         best = proof;
+                    }
                 }
 
                 return best;

@@ -56,7 +56,10 @@ internal sealed class FilterBuild(
             db => db.HashGetAsync(Keys.Meta(partition), MetaFields, CommandFlags.DemandMaster), cancellation);
         partitions.Check(partition, keys, meta[0], meta[1], floor);
         if (meta[2].IsNull || !meta[3].TryParse(out long facts))
+        {
             throw RedisFaults.Damaged();
+        }
+
         var generations = FilterGenerations.Parse(meta[2]!);
         var last = Math.Max(meta[4].TryParse(out int given) ? given : 0, generations.All.Max(g => g.Number));
         return (PartitionFilter.Of(partition, generations, facts, meta[5]), generations, last);
@@ -66,7 +69,10 @@ internal sealed class FilterBuild(
     {
         var counts = new BucketCounts(link, partitions, keys, partition);
         if (options.AcceptLoss || !await counts.AreKeptAsync(cancellation))
+        {
             await counts.CountAsync(options.AcceptLoss, options.WorkShare, cancellation);
+        }
+
         var (old, before, last) = await ReadAsync(link, partitions, keys, partition, cancellation);
         var fresh = new FilterGeneration(last + 1, options.BlocksFor(old.Facts, old.Blocks));
         var kept = before.All[0];
@@ -86,7 +92,10 @@ internal sealed class FilterBuild(
                 fresh.Blocks, first => progress(ReadShare * first / NumberKey.Buckets), cancellation);
             var steps = await StoreAsync(filter, both, fresh.Number, cancellation);
             if (await feed.HistoryAsync(partition, cancellation) != history)
+            {
                 throw RedisFaults.Overtaken();
+            }
+
             var alone = FilterGenerations.Of(fresh);
             await ScriptAsync(
                 Script.FilterEnd,
@@ -123,7 +132,10 @@ internal sealed class FilterBuild(
             {
                 // Another builder removes what it finds half built.
                 if (there?.Length != length)
+                {
                     throw RedisFaults.Overtaken();
+                }
+
                 var (piece, fresh) = (start / FilterSums.PieceSize, Or(filter.Bytes.Slice(start, length), there));
                 var answer = await ScriptAsync(
                     Script.FilterPiece,
@@ -175,7 +187,9 @@ internal sealed class FilterBuild(
                 .SelectMany(number => (RedisKey[])[Keys.Filter(partition, number), Keys.Sums(partition, number)]),
         ];
         if (left.Length > 0)
+        {
             await link.WriteAsync(partition, db => db.KeyDeleteAsync(left), cancellation);
+        }
     }
 
     // Writers need not go on to set bits in a filter that nobody finishes. Where this fails, the next build does it.

@@ -165,7 +165,10 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
             return;
+        }
+
         await _stop.CancelAsync();
         await _following;
         await Task.WhenAll(_loading.Select(task => task ?? Task.CompletedTask));
@@ -183,7 +186,10 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             while (await asked.Reader.ReadAsync(_stop.Token))
             {
                 if (await PollAsync(_stop.Token))
+                {
                     asked.Writer.TryWrite(true);
+                }
+
                 await Task.Delay(_rest, _clock, _stop.Token);
             }
         }
@@ -226,7 +232,9 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         catch (StoreUnavailableException e)
         {
             if (!IsAway(e))
+            {
                 Forget();
+            }
         }
         catch (Exception) when (!cancellation.IsCancellationRequested)
         {
@@ -255,7 +263,9 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             lock (_writers[p])
             {
                 if (_partitions[p] is { Filter: not null } state)
+                {
                     Volatile.Write(ref _partitions[p], state with { AsOf = state.AsOf - Timestamps(missed) });
+                }
             }
         }
     }
@@ -271,16 +281,25 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             if (poll.Fault is not null)
             {
                 if (!IsAway(poll.Fault))
+                {
                     Lose(partition);
+                }
+
                 return;
             }
 
             if (state.Filter is null || state.Version != known || state.History != poll.History || poll.Changes is null)
             {
                 if (state.Filter is not null && state.Version == known)
+                {
                     Lose(partition);
+                }
+
                 if (_partitions[partition].Filter is null)
+                {
                     Load(partition);
+                }
+
                 return;
             }
 
@@ -300,14 +319,19 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
 
             Volatile.Write(ref _partitions[partition], state with { Version = poll.Version, AsOf = sent });
             if (state.Generation != poll.Generation)
+            {
                 Load(partition);
+            }
         }
     }
 
     private void Load(int partition)
     {
         if (_loading[partition] is not (null or { IsCompleted: true }))
+        {
             return;
+        }
+
         var since = new FactsSince(_partitions[partition].Version);
         _since[partition] = since;
         _loading[partition] = LoadAsync(partition, since);
@@ -326,7 +350,9 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             lock (_writers[partition])
             {
                 if (since.TryAddTo(loaded))
+                {
                     Use(partition, loaded, sent - Timestamps(gap.Missed()));
+                }
             }
         }
         catch (Exception)
@@ -349,7 +375,9 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         {
             // Another history has other facts; the next poll says so, too.
             if (state.History != loaded.History)
+            {
                 return;
+            }
             // All that the old filter took while this one was loaded is in it, too: the old one's version and age hold.
             state = state with { Filter = loaded.Filter, Generation = loaded.Generation };
         }

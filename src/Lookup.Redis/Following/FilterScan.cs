@@ -44,7 +44,10 @@ internal sealed class FilterScan(RedisLink link, PartitionStates partitions, Sto
                 foreach (byte[]? field in fields[i])
                 {
                     if (field?.Length != Keys.FieldSize)
+                    {
                         throw RedisFaults.Damaged();
+                    }
+
                     filter.Add(NumberKey.FromField(first + i, field), FactId.Read(field.AsSpan(NumberKey.FieldSize)));
                 }
             }

@@ -39,16 +39,25 @@ internal sealed class KnownHistory
     internal bool TryAdd(ulong version, uint mark)
     {
         if (MarkOf(version) is not 0 and var known)
+        {
             return known == mark;
+        }
+
         var newest = Newest;
         if (version + Kept <= newest)
+        {
             return true;
+        }
+
         Volatile.Write(ref _slots[version % Kept], (long)(((ulong)(uint)version << 32) | mark));
         while (version > newest)
         {
             var before = Interlocked.CompareExchange(ref _newest, version, newest);
             if (before == newest)
+            {
                 break;
+            }
+
             newest = before;
         }
 

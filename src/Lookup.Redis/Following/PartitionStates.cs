@@ -74,7 +74,9 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     private void ThrowIfDamaged()
     {
         if (Volatile.Read(ref _anyDamage) is { } damage)
+        {
             throw new StoreUnavailableException(damage.Fault, damage.Message);
+        }
     }
 
     /// <summary>Once lost stays lost: later writes would lift the version over the floor, but not bring the facts back.</summary>
@@ -82,7 +84,9 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     internal void ThrowIfRolledBack()
     {
         if (Volatile.Read(ref _rolledBack) != 0)
+        {
             throw RedisFaults.RolledBack();
+        }
     }
 
     /// <summary>From now on the store is refused, whatever is asked of it.</summary>
@@ -98,12 +102,17 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         if (version < floor)
         {
             if (onlyConfirmed && version >= Volatile.Read(ref _seen[partition]))
+            {
                 throw RedisFaults.Changed();
+            }
+
             throw RollBack();
         }
 
         if (!onlyConfirmed)
+        {
             Confirm(partition, version);
+        }
     }
 
     /// <summary>Takes note of a version that the store keeps whatever happens to one server.</summary>
@@ -114,7 +123,10 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         {
             var before = Interlocked.CompareExchange(ref _seen[partition], version, seen);
             if (before == seen)
+            {
                 return;
+            }
+
             seen = before;
         }
     }
@@ -127,7 +139,9 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     internal void Note(int partition, ulong version, uint mark)
     {
         if (!_histories[partition].TryAdd(version, mark))
+        {
             throw RollBack();
+        }
     }
 
     /// <summary>Checks what a partition says of itself, and takes note of its version.</summary>
@@ -140,9 +154,15 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     internal ulong Check(int partition, StoreKeys keys, RedisValue epoch, RedisValue version, ulong floor)
     {
         if (!keys.Takes(epoch))
+        {
             throw RedisFaults.Epoch(epoch);
+        }
+
         if (!version.TryParse(out long number) || number < 0)
+        {
             throw RedisFaults.Damaged();
+        }
+
         Seen(partition, (ulong)number, floor);
         return (ulong)number;
     }
@@ -161,7 +181,10 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         if ((int)answer[0] == Script.OtherGenerations)
         {
             if (answer.Length < 2 || answer[1].IsNull)
+            {
                 throw RedisFaults.NotInitialised();
+            }
+
             SetGenerations(partition, FilterGenerations.Parse((string)answer[1]!));
             return false;
         }

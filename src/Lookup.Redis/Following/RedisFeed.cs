@@ -55,7 +55,10 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
         try
         {
             if (server is null)
+            {
                 throw RedisFaults.NoServer();
+            }
+
             Task<Dictionary<string, string>>? told = null;
             Task<RedisResult>? time = null;
             var metas = await server.ReadAsync(
@@ -82,17 +85,25 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
             await Task.WhenAll(own.Select(async p =>
             {
                 if (polls[p] is { Fault: null, Changes: null } && known.Span[p] is { } since && since < polls[p].Version)
+                {
                     polls[p] = await ChangesAsync(server, p, since, polls[p], cancellation);
+                }
             }));
             if (fences.IsOn)
+            {
                 await ConfirmAsync(server, Array.FindAll(own, p => polls[p].Fault is null), polls, history, cancellation);
+            }
+
             await Task.WhenAll(own.Where(p => polls[p].Fault is null).Select(
                 p => ContinueAsync(server, p, polls[p].Version, polls[p].Changes ?? [], history, cancellation)));
         }
         catch (StoreUnavailableException e)
         {
             if (e.MayBeElsewhere)
+            {
                 _ = link.FindAgainAsync();
+            }
+
             foreach (var p in own)
             {
                 polls[p] = new FeedPoll(0, 0, null, Fault: e);
@@ -120,9 +131,15 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
     private async Task ConfirmAsync(ServerLink server, int[] read, FeedPoll[] polls, string history, CancellationToken cancellation)
     {
         if (read.Length == 0)
+        {
             return;
+        }
+
         if (await fences.RaiseAsync(server, read, cancellation) != history)
+        {
             throw RedisFaults.Changed();
+        }
+
         foreach (var p in read)
         {
             partitions.Confirm(p, polls[p].Version);
@@ -138,7 +155,10 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
         {
             // Where writes wait for replicas, whichever server takes over has what counts.
             if (known.Name.Length > 0 && known.Newest > 0 && !fences.IsOn && !await HasAsync(server, partition, version, known, cancellation))
+            {
                 throw partitions.RollBack();
+            }
+
             known.Name = history;
         }
 
@@ -170,7 +190,10 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
         {
             var fault = RedisFaults.Map(e);
             if (fault.IsElsewhere)
+            {
                 _ = link.FindAgainAsync();
+            }
+
             return new FeedPoll(0, 0, null, Fault: fault);
         }
     }
@@ -193,12 +216,18 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
             partition, db => db.ListRangeAsync(Keys.Feed(partition), -Newest, -1, CommandFlags.DemandMaster), cancellation);
         // Still the same store and the same filter: what was read was not being taken away.
         if ((await MetaAsync(partition, version, cancellation)).Generation != generation)
+        {
             throw RedisFaults.Timeout();
+        }
+
         var now = fences.IsOn
             ? await fences.RaiseAsync(link.Of(partition), [partition], cancellation)
             : await HistoryAsync(partition, cancellation);
         if (now != history)
+        {
             throw RedisFaults.Changed();
+        }
+
         partitions.Confirm(partition, version);
         await ContinueAsync(link.Of(partition), partition, version, [.. newest.Select(entry => Parse(entry))], history, cancellation);
         return new LoadedFilter(filter, version, generation.Number, history);
@@ -229,7 +258,10 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
     {
         var wanted = poll.Version - since;
         if (wanted > (ulong)link.Options.FeedLength)
+        {
             return poll;
+        }
+
         var entries = await server.ReadAsync(
             db => db.ListRangeAsync(Keys.Feed(partition), -(long)wanted - Slack, -1, CommandFlags.DemandMaster), cancellation);
         var changes = Parse(entries, since);
@@ -247,7 +279,9 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
             var floor = partitions.Floor(partition);
             var (version, _) = await MetaAsync(partition, floor, cancellation);
             if (since >= version)
+            {
                 return since == version ? [] : null;
+            }
 
             // The newest entry is -1 and has the partition's version.
             var first = -(long)Math.Min(version - since, int.MaxValue);
@@ -256,11 +290,16 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
                 db => db.ListRangeAsync(feed, first - Slack, Math.Min(first + max - 1, -1), CommandFlags.DemandMaster),
                 cancellation);
             if (Parse(entries, since) is [_, ..] changes)
+            {
                 return changes;
+            }
+
             byte[]? oldest = await link.ReadAsync(
                 partition, db => db.ListGetByIndexAsync(feed, 0, CommandFlags.DemandMaster), cancellation);
             if (oldest is null || Version(oldest) > since + 1)
+            {
                 return null;
+            }
         }
 
         throw RedisFaults.Timeout();
@@ -275,9 +314,15 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
         {
             var next = Version(entry);
             if (next <= since)
+            {
                 continue;
+            }
+
             if (next != version + 1)
+            {
                 return null;
+            }
+
             version = next;
             changes.Add(Parse(entry));
         }
@@ -307,7 +352,9 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
     {
         var version = partitions.Check(partition, keys, meta[0], meta[1], floor);
         if (meta[2].IsNull)
+        {
             throw RedisFaults.Damaged();
+        }
         // The first generation answers; one behind it is still being built.
         return (version, FilterGenerations.Parse(meta[2]!).All[0]);
     }

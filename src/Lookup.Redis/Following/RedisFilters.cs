@@ -33,9 +33,14 @@ internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, R
         var counts = new BucketCounts(link, partitions, keys, partition);
         var isCounted = await counts.AreKeptAsync(cancellation);
         if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberKey.Buckets)], cancellation) >= 0)
+        {
             partitions.Damage(partition, RedisFaults.BucketLost(partition));
+        }
         else if (isCounted)
+        {
             partitions.Mend(partition);
+        }
+
         return filter with { Fit = stored.Fit, IsCounted = isCounted, HasLost = partitions.IsDamaged(partition) };
     }
 
@@ -45,12 +50,21 @@ internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, R
         ArgumentOutOfRangeException.ThrowIfNegative(partition);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(partition, partitions.Count);
         if (options.WorkShare is not (>= LeastShare and <= 1))
+        {
             throw new ArgumentOutOfRangeException(nameof(options), options.WorkShare, "The share of the time to work: 0.01 to 1.");
+        }
+
         if (options.Wait < TimeSpan.Zero || options.Wait > MostWait)
+        {
             throw new ArgumentOutOfRangeException(nameof(options), options.Wait, "The wait for another builder: 0 to 24 h.");
+        }
+
         await using var place = await BuilderPlace.TakeAsync(link, Keys.Builder, options.Wait, cancellation);
         if (place is null)
+        {
             return null;
+        }
+
         try
         {
             var built = await new FilterBuild(link, partitions, feed, keys, partition, options, progress).RunAsync(place.Lost);

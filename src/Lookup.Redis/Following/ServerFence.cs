@@ -68,10 +68,16 @@ internal sealed class ServerFence : IDisposable
         var (history, replicas) = await NextAsync<(string, int)>(Replication, stop.Token);
         // WAIT would take its time to tell the same.
         if (replicas < _link.Options.WaitReplicas)
+        {
             throw StoreUnavailableException.Unconfirmed();
+        }
+
         await stream.WriteAsync(Wait(), stop.Token);
         if (await NextAsync<int>(Count, stop.Token) < _link.Options.WaitReplicas)
+        {
             throw StoreUnavailableException.Unconfirmed();
+        }
+
         await _link.ConfirmAsync(_server.Server, stop.Token);
         for (var i = 0; i < places.Length; i++)
         {
@@ -148,7 +154,10 @@ internal sealed class ServerFence : IDisposable
         while (true)
         {
             if (Try(out var value))
+            {
                 return value;
+            }
+
             if (_start > 0)
             {
                 _receive.AsSpan(_start.._end).CopyTo(_receive);
@@ -156,10 +165,16 @@ internal sealed class ServerFence : IDisposable
             }
 
             if (_end == _receive.Length)
+            {
                 throw RedisFaults.Damaged();
+            }
+
             var read = await _stream.Current!.ReadAsync(_receive.AsMemory(_end), cancellation);
             if (read == 0)
+            {
                 throw new IOException("Closed.");
+            }
+
             _end += read;
         }
 
@@ -168,11 +183,20 @@ internal sealed class ServerFence : IDisposable
             var cursor = new RespCursor(_receive.AsSpan(_start.._end));
             value = default!;
             if (!cursor.TryError(out var error))
+            {
                 return false;
+            }
+
             if (error is not null)
+            {
                 throw error;
+            }
+
             if (!parse(ref cursor, out value))
+            {
                 return false;
+            }
+
             _start += cursor.Position;
             return true;
         }
@@ -182,9 +206,15 @@ internal sealed class ServerFence : IDisposable
     {
         version = 0;
         if (!cursor.TryBulk(out var text, out var isNull))
+        {
             return false;
+        }
+
         if (isNull)
+        {
             throw RedisFaults.NotInitialised();
+        }
+
         return Utf8Parser.TryParse(text, out version, out var length) && length == text.Length ? true : throw RedisFaults.Damaged();
     }
 
@@ -192,7 +222,10 @@ internal sealed class ServerFence : IDisposable
     {
         replication = default;
         if (!cursor.TryBulk(out var text, out _))
+        {
             return false;
+        }
+
         var info = RedisServerCheck.Parse(Encoding.UTF8.GetString(text));
         replication = (
             RedisFeed.History(info),

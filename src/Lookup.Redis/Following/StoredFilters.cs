@@ -38,14 +38,19 @@ internal sealed class StoredFilters(RedisLink link, PartitionStates partitions, 
             first ??= version;
             fit = Worse(fit, FitOf(read, bytes.Length));
             if ((long)read[4] != bytes.Length)
+            {
                 return new StoredFilter(null, version, fit);
+            }
+
             var part = (byte[])read[5]!;
             part.CopyTo(bytes, start);
             for (var i = piece; i <= last; i++)
             {
                 var from = (i - piece) * FilterSums.PieceSize;
                 if (FilterSums.Of(part.AsSpan(from, Math.Min(FilterSums.PieceSize, part.Length - from)), i) != (long)read[6 + i - piece])
+                {
                     fit = Worse(fit, FilterFit.Damaged);
+                }
             }
         }
 
@@ -74,7 +79,10 @@ internal sealed class StoredFilters(RedisLink link, PartitionStates partitions, 
     {
         var version = partitions.Check(partition, keys, (RedisValue)read[0], (RedisValue)read[1], floor);
         if (read[2].IsNull)
+        {
             throw RedisFaults.Damaged();
+        }
+
         return FilterGenerations.Parse((string)read[2]!).All.Contains(generation) ? version : throw RedisFaults.Timeout();
     }
 

@@ -24,7 +24,10 @@ internal sealed class BucketScan(RedisLink link)
             var buckets = await next;
             // The server works on the next while this is looked at.
             if (first + Chunk < NumberKey.Buckets)
+            {
                 next = Start(first + Chunk);
+            }
+
             yield return (first, buckets);
         }
 

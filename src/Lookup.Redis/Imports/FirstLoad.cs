@@ -88,13 +88,23 @@ public sealed class FirstLoad : IAsyncDisposable
 
             var (manifest, state) = StoreManifestFormat.Read(values);
             if (manifest.Stage.Number > 0)
+            {
                 throw new InvalidOperationException("The store's number key was changed: import into it as into one with facts.");
+            }
+
             if (manifest.KeyCheck != init.KeyCheck)
+            {
                 throw new StoreUnavailableException(StoreFault.WrongKey, "The store was set up with another number key.");
+            }
+
             if (state == StoreManifestFormat.Loading)
+            {
                 await WipeAsync(link, manifest, cancellation);
+            }
             else
+            {
                 await CheckEmptyAsync(link, manifest, cancellation);
+            }
 
             // A store that was set up for more keeps its filters' size.
             var before = await link.WriteAsync(0, db => db.HashGetAsync(Keys.Meta(0), "g", CommandFlags.DemandMaster), cancellation);
@@ -124,7 +134,10 @@ public sealed class FirstLoad : IAsyncDisposable
 
             var load = new FirstLoad(link, await ConnectAsync(link, manifest.Partitions, cancellation), manifest, blocks);
             if (state == StoreManifestFormat.Loading)
+            {
                 await load.ForgetImportsAsync(clock.GetUtcNow().ToUnixTimeMilliseconds(), cancellation);
+            }
+
             return load;
         }
         catch
@@ -168,7 +181,9 @@ public sealed class FirstLoad : IAsyncDisposable
 
         _facts += facts.Count;
         if (_deferred.Count >= MaxDeferred)
+        {
             await MergeDeferredAsync(cancellation);
+        }
     }
 
     /// <summary>Ends the load and lets services use the store.</summary>
@@ -262,7 +277,10 @@ public sealed class FirstLoad : IAsyncDisposable
             {
                 var server = link.Of(p);
                 if (!opened.TryGetValue(server, out var load))
+                {
                     opened.Add(server, load = await LoadConnection.ConnectAsync(link.Options, server.Server, link.Clock, cancellation));
+                }
+
                 loads[p] = load;
             }
 
@@ -324,9 +342,14 @@ public sealed class FirstLoad : IAsyncDisposable
         {
             var meta = await link.WriteAsync(p, db => db.HashGetAsync(Keys.Meta(p), ["v", "n"], CommandFlags.DemandMaster), cancellation);
             if (meta[0].IsNull)
+            {
                 throw RedisFaults.NotInitialised();
+            }
+
             if (meta[0] != 0 || meta[1] != 0)
+            {
                 throw new InvalidOperationException("The store holds facts already; record more of them in the ordinary way.");
+            }
         }
     }
 

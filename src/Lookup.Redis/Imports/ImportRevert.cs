@@ -47,13 +47,22 @@ internal sealed class ImportRevert(
     {
         var import = await imports.FindAsync(id, cancellation) ?? throw new ImportException("There is no import of this id in this store.");
         if (import.State == ImportState.Reverted)
+        {
             return import;
+        }
+
         if (order.Expected is { } expected && import.Stored != expected)
+        {
             throw new ImportException($"The import {id} changed at the same time; revert it again.");
+        }
+
         var state = keys.Current;
         // Copied at the wrong moment, what is reverted would come back.
         if (state.Stage.IsBoth)
+        {
             throw new ImportException("The store's number key is being changed: revert the import when 'lookup rekey' has ended.");
+        }
+
         _taken = state.Taken;
         await CheckAsync(import, clock, cancellation);
         var revert = import.Revert ?? new StoredRevert
@@ -71,10 +80,16 @@ internal sealed class ImportRevert(
 
         // Uncertain sources stop the revert before it changes anything. They are read again below, when no more are added.
         if (!import.ListsSources)
+        {
             await names.SourcesOfAsync(import, cancellation);
+        }
+
         import = await PutAsync(import with { State = ImportState.Reverting, Revert = revert }, cancellation);
         if (import.Register.Length > 0)
+        {
             await registry.RemoveSnapshotAsync(import.Register, import.SnapshotDate, cancellation);
+        }
+
         import = await ScanAsync(import, order, clock, progress, cancellation);
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         return await PutAsync(
@@ -84,13 +99,21 @@ internal sealed class ImportRevert(
     private async Task CheckAsync(StoredImport import, TimeProvider clock, CancellationToken cancellation)
     {
         if (import.State == ImportState.Running && !import.IsSilent(clock.GetUtcNow().ToUnixTimeMilliseconds()))
+        {
             throw new ImportException($"The import {import.Id} is running: stop it first. If its process is gone, wait a minute.");
+        }
+
         if (import.Register.Length == 0)
+        {
             return;
+        }
+
         var newer = (await imports.ListOfRegisterAsync(import.Register, cancellation)).FirstOrDefault(other =>
             other.SnapshotDate > import.SnapshotDate && other.State != ImportState.Reverted);
         if (newer is not null)
+        {
             throw new ImportException($"The load {newer.Id} of a newer snapshot of this register rests on it: revert that one first.");
+        }
     }
 
     private async Task<StoredImport> ScanAsync(
@@ -108,9 +131,14 @@ internal sealed class ImportRevert(
             {
                 var items = await scan.FindAsync(p, first, buckets, cancellation);
                 if (order.DryRun)
+                {
                     items.ForEach(item => tally.Add(item.Id.Kind, item.After));
+                }
                 else
+                {
                     await scan.ApplyAsync(p, items, tally, cancellation);
+                }
+
                 progress((p + ((first + buckets.Length) / (double)NumberKey.Buckets)) / manifest.Partitions);
                 if (!order.DryRun && clock.GetElapsedTime(saved) >= SavePause)
                 {

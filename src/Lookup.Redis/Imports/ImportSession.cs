@@ -66,7 +66,9 @@ public sealed class ImportSession
                 Stored = null,
             };
             if (await imports.TryPutAsync(record, cancellation) is { } stored)
+            {
                 return new ImportSession(imports, stored, clock, isResumed: false);
+            }
         }
 
         throw new ImportException("Too many imports begin in this second; try again.");
@@ -100,7 +102,9 @@ public sealed class ImportSession
             // The time differs from what is stored, so that the text does and the one before notices.
             var touched = Math.Max(clock.GetUtcNow().ToUnixTimeMilliseconds(), record.Touched + 1);
             if (await imports.TryPutAsync(record with { State = ImportState.Running, Touched = touched, Ended = 0 }, cancellation) is { } stored)
+            {
                 return new ImportSession(imports, stored, clock, isResumed: true);
+            }
         }
 
         throw new ImportException($"Others go on with the import {id} at the same time.");
@@ -137,7 +141,10 @@ public sealed class ImportSession
     {
         _sent += facts;
         if (_sent <= _record.Announced)
+        {
             return Task.CompletedTask;
+        }
+
         _record = _record with { Announced = Math.Max(_sent, 2 * _record.Announced) };
         return ConfirmAsync(cancellation);
     }

@@ -57,11 +57,17 @@ internal sealed class LoadConnection : IAsyncDisposable
     internal async Task DrainAsync(CancellationToken cancellation)
     {
         if (_commands > 0)
+        {
             await FlushAsync();
+        }
+
         var idle = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Volatile.Write(ref _idle, idle);
         if (Interlocked.Read(ref _answered) == Interlocked.Read(ref _sent))
+        {
             idle.TrySetResult();
+        }
+
         await Task.WhenAny(idle.Task, _reading, _sending).WaitAsync(cancellation);
         if (!idle.Task.IsCompleted)
         {
@@ -90,7 +96,9 @@ internal sealed class LoadConnection : IAsyncDisposable
     private async ValueTask FlushAsync()
     {
         if (_reading.IsCompleted || _sending.IsCompleted)
+        {
             await BothEndedAsync();
+        }
 
         Interlocked.Add(ref _sent, _commands);
         try
@@ -135,10 +143,15 @@ internal sealed class LoadConnection : IAsyncDisposable
             {
                 var read = await _stream.ReadAsync(buffer.AsMemory(kept), _stop.Token);
                 if (read == 0)
+                {
                     throw new IOException("Closed.");
+                }
+
                 kept = Count(buffer, kept + read);
                 if (Volatile.Read(ref _idle) is { } idle && Interlocked.Read(ref _answered) == Interlocked.Read(ref _sent))
+                {
                     idle.TrySetResult();
+                }
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or RedisServerException or StoreUnavailableException)
@@ -156,7 +169,10 @@ internal sealed class LoadConnection : IAsyncDisposable
         {
             var line = rest[..end];
             if (!line.SequenceEqual(":1\r"u8))
+            {
                 Refuse(line);
+            }
+
             answers++;
             rest = rest[(end + 1)..];
         }

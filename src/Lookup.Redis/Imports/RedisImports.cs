@@ -46,7 +46,10 @@ internal sealed class RedisImports(
                     flags: CommandFlags.DemandMaster),
                 cancellation);
             if (ids.Length == 0)
+            {
                 break;
+            }
+
             found.AddRange(await ReadAsync(ids, cancellation));
             before = ids[^1];
         }
@@ -102,11 +105,15 @@ internal sealed class RedisImports(
                 {
                     byte[] field = entry.Name!;
                     if (field.Length != Keys.FieldSize || !field.AsSpan(NumberKey.FieldSize).SequenceEqual(wanted))
+                    {
                         continue;
+                    }
                     // While the number key is changed, there is another one of each number.
                     var key = NumberKey.FromField(first + i, field);
                     if (keys.IsRead(key))
+                    {
                         found(key, entry.Value!);
+                    }
                 }
             }
         }
@@ -114,7 +121,9 @@ internal sealed class RedisImports(
         // A store that was flushed meanwhile would look as if all were gone.
         var meta = await link.WriteAsync(partition, db => db.HashGetAsync(Keys.Meta(partition), "e", CommandFlags.DemandMaster), cancellation);
         if (!keys.Takes(meta))
+        {
             throw RedisFaults.Epoch(meta);
+        }
     }
 
     // Builds the index where records are missing from it: earlier versions write none.
@@ -131,12 +140,17 @@ internal sealed class RedisImports(
             },
             cancellation);
         if (records == await ordered!)
+        {
             return;
+        }
+
         await foreach (var entries in CursorScan.ReadAsync(link, _epoch, "HSCAN", Keys.Imports, cancellation))
         {
             StoredImport[] imports = [.. entries.Where((_, i) => i % 2 == 1).Select(text => Read(text!))];
             if (imports.Length > 0)
+            {
                 await GlobalAsync(db => OrderAsync(db, imports), cancellation);
+            }
         }
     }
 

@@ -20,7 +20,10 @@ public static class RegisterShare
     {
         ArgumentNullException.ThrowIfNull(difference);
         if (!wasLoaded)
+        {
             return 1;
+        }
+
         var lately = others.Where(
             other => other.Id != resumed?.Id && !other.Approved && other.State != ImportState.Reverted && other.Begun > now - WindowMs).ToList();
         // Of one that was broken off a part is written already, and is no difference any more.

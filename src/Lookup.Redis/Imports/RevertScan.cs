@@ -29,7 +29,9 @@ internal sealed class RevertScan(
             {
                 byte[] field = entry.Name!;
                 if (field.Length == Keys.FieldSize)
+                {
                     found.Add((NumberKey.FromField(first + i, field), FactId.Read(field.AsSpan(NumberKey.FieldSize)), entry.Value!));
+                }
             }
         }
 
@@ -42,7 +44,10 @@ internal sealed class RevertScan(
         for (var round = 0; items.Count > 0; round++)
         {
             if (round == MaxRounds)
+            {
                 throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; revert again.");
+            }
+
             var refused = await Task.WhenAll(items.Chunk(RedisWriter.MaxBatch).Select(chunk => SendAsync(partition, chunk, tally, cancellation)));
             items = await ReadAgainAsync(partition, [.. refused.SelectMany(item => item)], cancellation);
         }
@@ -58,7 +63,9 @@ internal sealed class RevertScan(
             {
                 var shared = new List<long>();
                 if (TimelineRevert.Concerns(id.Kind, value, sources, shared))
+                {
                     concerned.Add((key, id, value, shared));
+                }
             }
 
             var claims = concerned.Exists(one => one.Shared.Count > 0)
@@ -70,7 +77,9 @@ internal sealed class RevertScan(
                 var (key, id, value, _) = concerned[i];
                 var after = TimelineRevert.Of(id.Kind, value, claims.Length == 0 ? new Dictionary<long, byte[]>() : claims[i], sources);
                 if (after.Steps.Count > 0)
+                {
                     items.Add(new RevertItem(key, id, value, after));
+                }
             }
 
             return items;
@@ -86,13 +95,18 @@ internal sealed class RevertScan(
     {
         var claims = new Dictionary<long, byte[]>();
         if (shared.Count == 0)
+        {
             return claims;
+        }
+
         var values = await db.HashGetAsync(
             Keys.Claims(partition, key.Bucket), [.. shared.Select(at => (RedisValue)Keys.VersionField(key, id, at))], CommandFlags.DemandMaster);
         for (var i = 0; i < values.Length; i++)
         {
             if (!values[i].IsNull)
+            {
                 claims.Add(shared[i], values[i]!);
+            }
         }
 
         return claims;
@@ -119,9 +133,13 @@ internal sealed class RevertScan(
             for (var i = 0; i < batch.Length; i++)
             {
                 if ((int)answer[i + 2] == 1)
+                {
                     tally.Add(batch[i].Id.Kind, batch[i].After);
+                }
                 else
+                {
                     refused.Add(batch[i]);
+                }
             }
         }
 
@@ -139,7 +157,10 @@ internal sealed class RevertScan(
         arguments.Add(after.Gone.Count);
         arguments.Add(after.Claims.Count);
         if (after.Gone.Count > 0)
+        {
             keys.Add(Keys.Details(partition, key.Bucket));
+        }
+
         foreach (var effective in after.Gone)
         {
             arguments.Add(keys.Count);
@@ -147,7 +168,10 @@ internal sealed class RevertScan(
         }
 
         if (after.Claims.Count > 0)
+        {
             keys.Add(Keys.Claims(partition, key.Bucket));
+        }
+
         foreach (var claim in after.Claims)
         {
             arguments.Add(keys.Count);
@@ -161,7 +185,10 @@ internal sealed class RevertScan(
     private async Task<List<RevertItem>> ReadAgainAsync(int partition, List<RevertItem> items, CancellationToken cancellation)
     {
         if (items.Count == 0)
+        {
             return [];
+        }
+
         var values = await link.WriteAsync(
             partition,
             db => Task.WhenAll(items.Select(
@@ -171,7 +198,9 @@ internal sealed class RevertScan(
         for (var i = 0; i < items.Count; i++)
         {
             if (!values[i].IsNull)
+            {
                 there.Add((items[i].Key, items[i].Id, values[i]!));
+            }
         }
 
         return await FindAsync(partition, there, cancellation);

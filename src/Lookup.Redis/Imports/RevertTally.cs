@@ -35,9 +35,15 @@ internal sealed class RevertTally
         foreach (var (step, mayPermit) in revert.Steps)
         {
             if (step == RevertStep.Gone)
+            {
                 _gone[name] = _gone.GetValueOrDefault(name) + 1;
+            }
+
             if (mayPermit)
+            {
                 _mayPermit[name] = _mayPermit.GetValueOrDefault(name) + 1;
+            }
+
             _setBack += step == RevertStep.SetBack ? 1 : 0;
             _passed += step == RevertStep.Passed ? 1 : 0;
             _keptStrict += step == RevertStep.KeptStrict ? 1 : 0;

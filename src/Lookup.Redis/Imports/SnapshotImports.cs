@@ -16,18 +16,29 @@ public static class SnapshotImports
         var imports = (await store.Imports.ListOfRegisterAsync(register, cancellation)).ToList();
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         if (imports.Find(import => import.State == ImportState.Reverting) is { } reverting)
+        {
             throw new ImportException($"The load {reverting.Id} of this register is being reverted: finish that first.");
+        }
+
         if (imports.Find(import => import.State == ImportState.Running && import.SnapshotDate != date && !import.IsSilent(now)) is { } running)
+        {
             throw new ImportException($"The load {running.Id} of this register is under way, as of {Day(running.SnapshotDate)}.");
+        }
 
         var unfinished = imports.Find(
             import => import.SnapshotDate == date && (import.State is ImportState.Running or ImportState.BrokenOff));
         var registry = await store.ReadRegistryAsync(cancellation);
         var newest = registry.Snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? dates[^1] : long.MinValue;
         if (newest > date)
+        {
             throw new ImportException($"The register is loaded as of {Day(newest)} already, which is newer: snapshots go forward only.");
+        }
+
         if (newest == date && unfinished is null)
+        {
             throw new ImportException($"The register is loaded as of {Day(newest)} already.");
+        }
+
         return unfinished;
     }
 

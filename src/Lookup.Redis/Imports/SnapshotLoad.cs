@@ -125,7 +125,10 @@ public sealed class SnapshotLoad
 
         // Then some of the numbers were compared by another key, and would look as if they had left the register.
         if (_store.KeyCheck != _keyCheck)
+        {
             throw new ImportException("The store's number key was changed while the register was compared: load it again.");
+        }
+
         return new SnapshotDifference(
             loaded, _numbers.Count, _numbers.Count - unchanged - changes, _removals.Count, changes, repeated);
     }
@@ -150,7 +153,10 @@ public sealed class SnapshotLoad
             await session.TouchAsync(cancellation);
             var result = await _store.WriteAsync(batch, cancellation);
             if (result.Outcomes.Contains(WriteOutcome.NameCollision))
+            {
                 throw new ImportException($"The name of the register {_register} cannot be told apart from one in use.");
+            }
+
             count += batch.Count;
             await written(count);
         }
@@ -209,10 +215,15 @@ public sealed class SnapshotLoad
                 for (var i = 0; i < steps[p].Length; i++)
                 {
                     if (steps[p][i] != step)
+                    {
                         continue;
+                    }
+
                     var (key, categories) = _numbers.At(p, i);
                     if (Full(key, categories, withdrawn: false))
+                    {
                         yield return batch;
+                    }
                 }
             }
         }
@@ -220,16 +231,23 @@ public sealed class SnapshotLoad
         foreach (var key in _removals)
         {
             if (Full(key, 0, withdrawn: true))
+            {
                 yield return batch;
+            }
         }
 
         if (batch.Count is > 0 and < Batch)
+        {
             yield return batch;
+        }
 
         bool Full(NumberKey key, uint categories, bool withdrawn)
         {
             if (batch.Count == Batch)
+            {
                 batch.Clear();
+            }
+
             var entry = new FactEntry
             {
                 Effective = _date,

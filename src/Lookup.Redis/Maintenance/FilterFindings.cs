@@ -21,7 +21,10 @@ public static class FilterFindings
         {
             var filter = await store.Filters.ExamineAsync(p, cancellation);
             if (Of(p, filter.Fit) is { } unfit)
+            {
                 findings.Add(unfit);
+            }
+
             filters.Add((filter, (await store.LoadFilterAsync(p, cancellation)).Filter));
         }
 
@@ -41,7 +44,10 @@ public static class FilterFindings
     internal static IReadOnlyList<Finding> Judge(IReadOnlyList<(PartitionFilter Partition, BlockFilter Filter)> filters, TimeProvider clock)
     {
         if (filters.Count == 0)
+        {
             return [];
+        }
+
         var findings = new List<Finding>();
         var worst = filters.Max(f => FilterQuality.FalsePositives(f.Filter));
         var facts = filters.Sum(f => f.Partition.Facts);
@@ -58,7 +64,10 @@ public static class FilterFindings
             : new Finding(FindingLevel.Warn, "filter", what + " Numbers without facts cost a round trip more often than they should.", "Run 'lookup rebuild', unless a service does it just now."));
         var building = filters.Where(f => f.Partition.IsBuilding).Select(f => f.Partition.Partition).ToList();
         if (building.Count > 0)
+        {
             findings.Add(new Finding(FindingLevel.Ok, "filter", $"Being rebuilt, or left behind by a builder that was stopped: partition {string.Join(", ", building)}."));
+        }
+
         return findings;
     }
 }

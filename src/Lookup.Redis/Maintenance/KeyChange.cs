@@ -64,11 +64,20 @@ public sealed record KeyChangeOptions
     {
         var faults = new List<string>();
         if (Bound < TimeSpan.FromMilliseconds(50) || Bound > TimeSpan.FromSeconds(60))
+        {
             faults.Add($"{nameof(Bound)} is {Bound}; it must be 0.05 to 60 s.");
+        }
+
         if (Notice < TimeSpan.Zero || Notice > TimeSpan.FromSeconds(60))
+        {
             faults.Add($"{nameof(Notice)} is {Notice}; it must be 0 to 60 s.");
+        }
+
         if (WorkShare is not (>= 0.01 and <= 1))
+        {
             faults.Add($"{nameof(WorkShare)} is {WorkShare}; it must be 0.01 to 1.");
+        }
+
         return faults;
     }
 }
@@ -113,9 +122,15 @@ internal sealed class KeyChange(
     {
         var faults = options.Validate();
         if (faults.Count > 0)
+        {
             throw new ArgumentException(string.Join(' ', faults), nameof(cancellation));
+        }
+
         if (keys.Cipher is not { } cipher || !cipher.Holds(keyCheck))
+        {
             throw new KeyChangeException("The store was not opened with the new number key.");
+        }
+
         await using var place = await BuilderPlace.TakeAsync(link, Keys.Rekeyer, PlaceWait, cancellation)
             ?? throw new KeyChangeException("Another process is changing the number key.");
         try
@@ -133,11 +148,17 @@ internal sealed class KeyChange(
         var known = keys.Current.Stage.Number;
         var (now, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
         if (state != StoreManifestFormat.Ready)
+        {
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
+        }
+
         keys.Follow(now.Stage, known);
         var stage = now.Stage;
         if (stage.IsBoth && stage.Next != keyCheck)
+        {
             throw new KeyChangeException("The number key is being changed to another one than the last of those named: go on with that one first.");
+        }
+
         var left = await PlaceAsync(link, cancellation) is not null;
         long copied = 0;
         long compared = 0;
@@ -174,7 +195,10 @@ internal sealed class KeyChange(
         }
 
         if (!left)
+        {
             return new KeyChangeResult(copied, compared, 0);
+        }
+
         progress(KeyChangeStep.Removing, 0);
         await FollowAsync(stage, cancellation);
         var removed = await RemoveAsync(new KeyCleaning(link, stage, cipher, _epoch), stage, cancellation);
@@ -189,9 +213,15 @@ internal sealed class KeyChange(
     {
         var (at, partition, bucket) = Parse(await PlaceAsync(link, cancellation));
         if (at > step)
+        {
             return 0;
+        }
+
         if (at < step)
+        {
             (partition, bucket) = (0, 0);
+        }
+
         return await ScanAsync(stage, step, partition, bucket, copy.CopyAsync, cancellation);
     }
 
@@ -229,7 +259,10 @@ internal sealed class KeyChange(
 
                 var rest = link.Clock.GetElapsedTime(begin) * ((1 / options.WorkShare) - 1);
                 if (rest >= TimeSpan.FromMilliseconds(1))
+                {
                     await Task.Delay(rest, link.Clock, cancellation);
+                }
+
                 begin = link.Clock.GetTimestamp();
             }
         }
@@ -257,7 +290,9 @@ internal sealed class KeyChange(
             ["keys", StoreKeys.List(before), "keys", to.ToString(), "key_check", to.Reading, PlaceField, place],
             cancellation);
         if ((int)answer[0] == Script.OtherEpoch)
+        {
             throw Overtaken();
+        }
     }
 
     // Then the partitions, which refuse who has not.
@@ -269,7 +304,10 @@ internal sealed class KeyChange(
         {
             var answer = await link.ScriptAsync(p, Script.Stage, [Keys.Meta(p)], ["e", StoreKeys.List(before, now), "e", now], cancellation);
             if ((int)answer[0] != Script.OtherEpoch)
+            {
                 continue;
+            }
+
             var there = (string?)answer[1];
             throw there == StoreManifestFormat.LoadingEpoch ? RedisFaults.Epoch(there) : RedisFaults.RolledBack();
         }
@@ -296,7 +334,10 @@ internal sealed class KeyChange(
     private static (KeyChangeStep Step, int Partition, int Bucket) Parse(string? place)
     {
         if (place is null)
+        {
             return default;
+        }
+
         var parts = place.Split(':');
         return parts.Length == 3
             && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var step)

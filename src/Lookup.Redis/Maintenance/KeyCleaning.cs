@@ -62,7 +62,9 @@ internal sealed class KeyCleaning(RedisLink link, KeyStage stage, NumberCipher c
         }
 
         if (last >= 0)
+        {
             await SendAsync(partition, [], 0, BinaryPrimitives.ReadUInt64BigEndian((byte[])feed[last]!), cancellation);
+        }
     }
 
     private IEnumerable<(RedisKey, RedisValue)> Old(RedisKey name, int bucket, IEnumerable<RedisValue> fields) =>

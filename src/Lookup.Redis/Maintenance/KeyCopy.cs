@@ -55,12 +55,19 @@ internal sealed class KeyCopy(
             {
                 byte[] field = entry.Name!;
                 if (field.Length != Keys.FieldSize)
+                {
                     continue;
+                }
+
                 var key = NumberKey.FromField(first + i, field);
                 if (cipher.TryDecrypt(key, stage.Key, out var number))
+                {
                     items.Add(new Item(key, cipher.Rekey(key, stage.Next), FactId.Read(field.AsSpan(NumberKey.FieldSize))));
+                }
                 else if (!cipher.TryDecrypt(key, out number))
+                {
                     throw RedisFaults.Damaged();
+                }
             }
         }
 
@@ -68,7 +75,10 @@ internal sealed class KeyCopy(
         for (var round = 0; items.Count > 0; round++)
         {
             if (round == MaxRounds)
+            {
                 throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; go on later.");
+            }
+
             var places = items.GroupBy(item => item.Next.Partition(manifest.Partitions)).ToList();
             foreach (var place in places)
             {
@@ -154,7 +164,10 @@ internal sealed class KeyCopy(
             ? await fences.RaiseAsync(link.Of(partition), [partition], cancellation)
             : await feed.HistoryAsync(partition, cancellation);
         if (now != history)
+        {
             throw RedisFaults.Changed();
+        }
+
         foreach (var item in items)
         {
             var (timelines, texts, claims) = read[item.Old.Bucket];
@@ -163,7 +176,9 @@ internal sealed class KeyCopy(
             foreach (var entry in timelines)
             {
                 if (((byte[])entry.Name!).AsSpan().SequenceEqual(field))
+                {
                     item.Value = entry.Value;
+                }
             }
 
             item.Texts = Of(texts, field);
@@ -190,9 +205,13 @@ internal sealed class KeyCopy(
         {
             var result = (int)answer[i + 2];
             if (result < 0)
+            {
                 again.Add(batch[i]);
+            }
             else
+            {
                 changed += result;
+            }
         }
 
         return changed;
@@ -223,7 +242,10 @@ internal sealed class KeyCopy(
             }
 
             if (item.Texts.Count > 0)
+            {
                 names.Add(Keys.Details(partition, item.Next.Bucket));
+            }
+
             foreach (var (effective, text) in item.Texts)
             {
                 arguments.Add(names.Count);
@@ -232,7 +254,10 @@ internal sealed class KeyCopy(
             }
 
             if (times.Length > 0)
+            {
                 names.Add(Keys.Claims(partition, item.Next.Bucket));
+            }
+
             foreach (var effective in times)
             {
                 arguments.Add(names.Count);
@@ -253,7 +278,9 @@ internal sealed class KeyCopy(
         {
             byte[] name = entry.Name!;
             if (name.Length == Keys.FieldSize + sizeof(long) && name.AsSpan().StartsWith(field))
+            {
                 found.Add(System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(name.AsSpan(Keys.FieldSize)), entry.Value);
+            }
         }
 
         return found;

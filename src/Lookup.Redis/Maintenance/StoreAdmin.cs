@@ -30,11 +30,20 @@ public sealed record InitOptions
     {
         var faults = new List<string>();
         if (!System.Numerics.BitOperations.IsPow2(Partitions) || Partitions > NumberKey.MaxPartitions)
+        {
             faults.Add($"{nameof(Partitions)} is {Partitions}; it must be a power of two, 1 to {NumberKey.MaxPartitions}.");
+        }
+
         if (ExpectedFacts is < 1 or > 1_000_000_000)
+        {
             faults.Add($"{nameof(ExpectedFacts)} is {ExpectedFacts}; it must be 1 to 1,000,000,000.");
+        }
+
         if (BitsPerFact is not (>= 1 and <= 64))
+        {
             faults.Add($"{nameof(BitsPerFact)} is {BitsPerFact}; it must be 1 to 64.");
+        }
+
         if (faults.Count == 0 && ExpectedFacts * BitsPerFact / Partitions > BlockFilter.MaxBlocks * (BlockFilter.BlockSize * 8.0))
         {
             var most = BlockFilter.MaxBlocks * (BlockFilter.BlockSize * 8.0) * Partitions / BitsPerFact;
@@ -42,7 +51,10 @@ public sealed record InitOptions
         }
 
         if (KeyCheck.Length == 0)
+        {
             faults.Add($"{nameof(KeyCheck)} is empty.");
+        }
+
         return faults;
     }
 }
@@ -113,9 +125,14 @@ public static class StoreAdmin
         await RequireScriptsAsync(link, cancellation);
         var current = await ManifestAsync(link, cancellation);
         if (!current[1].IsNull && current[5] != StoreManifestFormat.Initialising)
+        {
             throw new InvalidOperationException("The server holds a store already.");
+        }
+
         if (current[1].IsNull && await AnyPartAsync(link, cancellation))
+        {
             throw new InvalidOperationException("The server holds what is left of a store without its manifest. Empty it or restore it.");
+        }
 
         Span<byte> random = stackalloc byte[sizeof(ulong)];
         RandomNumberGenerator.Fill(random);
@@ -169,7 +186,10 @@ public static class StoreAdmin
             var (manifest, state) = StoreManifestFormat.Read(await ManifestAsync(link, cancellation));
             var keys = new StoreKeys(manifest.Epoch, manifest.Stage, cipher, keyCheck);
             if (state == StoreManifestFormat.Initialising)
+            {
                 throw RedisFaults.NotInitialised();
+            }
+
             var store = new RedisStore(link, manifest, keys, server);
             await store.ProbeAsync(cancellation);
             await RequireScriptsAsync(link, cancellation);
@@ -201,7 +221,9 @@ public static class StoreAdmin
     {
         var faults = options.Validate().Concat(init.Validate()).ToArray();
         if (faults.Length > 0)
+        {
             throw new ArgumentException("The store's settings are wrong: " + string.Join(" ", faults), nameof(options));
+        }
     }
 
     private static async Task<bool> AnyPartAsync(RedisLink link, CancellationToken cancellation)

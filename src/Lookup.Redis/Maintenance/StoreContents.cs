@@ -38,11 +38,16 @@ internal static class StoreContents
             var filter = await stored.ReadAsync(p, generations.All[0], cancellation);
             var answering = filter.Filter;
             if (FilterFindings.Of(p, filter.Fit) is { } unfit)
+            {
                 findings.Add(unfit);
+            }
+
             foreach (var building in generations.All.Skip(1))
             {
                 if (FilterFindings.Of(p, await stored.LookAsync(p, building, cancellation)) is { Level: FindingLevel.Fail } broken)
+                {
                     findings.Add(broken);
+                }
             }
 
             var said = (long)meta[3];
@@ -56,15 +61,25 @@ internal static class StoreContents
             // Writes go on while it counts.
             var after = (long)(await MetaAsync(link, p, cancellation))[3];
             if (counted < said || counted > after)
+            {
                 findings.Add(new Finding(FindingLevel.Fail, "count", $"Partition {p} holds {counted} timelines and should hold {said}.", "Facts were lost or written past the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
+            }
+
             var counts = new BucketCounts(link, partitions, keys, p);
             if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberKey.Buckets)], cancellation) is >= 0 and var lost)
+            {
                 findings.Add(new Finding(FindingLevel.Fail, "count", $"Bucket {lost} of partition {p} does not hold the timelines that were stored in it.", "Facts were deleted past the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
+            }
             else if (!await counts.AreKeptAsync(cancellation))
+            {
                 findings.Add(new Finding(FindingLevel.Warn, "count", $"The timelines in the buckets of partition {p} are not counted: an older version of the service set the store up or wrote to it.", "Run 'lookup rebuild', unless a service does it just now."));
+            }
+
             await FeedAsync(findings, link, p, (ulong)(long)meta[1], cancellation);
             if (answering is not null)
+            {
                 await SampleAsync(findings, link, p, answering, cancellation);
+            }
         }
 
         findings.AddRange(FilterFindings.Judge(all, link.Clock));
@@ -109,7 +124,9 @@ internal static class StoreContents
         }
 
         if (feed.Length > 0 && VersionOf(feed[^1]) < version)
+        {
             findings.Add(new Finding(FindingLevel.Fail, "feed", $"The feed of partition {partition} ends before its version.", "Look for who writes past the service."));
+        }
     }
 
     private static async Task SampleAsync(
@@ -131,7 +148,10 @@ internal static class StoreContents
                 var id = FactId.Read(field.AsSpan(NumberKey.FieldSize));
                 var key = NumberKey.FromField(bucket, field);
                 if (Timeline.Read(id.Kind, (byte[])entry.Value!, new FactEntry[Timeline.MaxEntries], out _) < 0)
+                {
                     findings.Add(new Finding(FindingLevel.Fail, "timeline", $"A timeline in bucket {bucket} of partition {partition} cannot be read.", "Damaged, or written by a newer version of the service."));
+                }
+
                 if (!filter.MayContain(key, id))
                 {
                     findings.Add(new Finding(FindingLevel.Fail, "filter", $"The filter of partition {partition} does not know a fact in bucket {bucket}.", "Run 'lookup rebuild' at once."));

@@ -34,7 +34,10 @@ internal static class StoreDoctor
         var findings = new List<Finding>();
         findings.AddRange(options.Validate().Select(f => new Finding(FindingLevel.Fail, "settings", f, "Correct the setting.")));
         if (findings.Count > 0)
+        {
             return findings;
+        }
+
         try
         {
             // No call waits for it, so a busy server gets the time that a write may take.
@@ -71,7 +74,10 @@ internal static class StoreDoctor
             var setting = info.ContainsKey("maxmemory_policy") ? null : await RedisServerCheck.SettingAsync(server, "maxmemory-policy", cancellation);
             Server(found, info, setting, options);
             if (await RedisServerCheck.AheadAsync(server, clock, cancellation) is { } ahead)
+            {
                 found.Add(Clock(ahead));
+            }
+
             await SettingsAsync(found, server, options, cancellation);
         }
         finally
@@ -109,7 +115,10 @@ internal static class StoreDoctor
                 "Off: facts since the last snapshot are lost when the server stops.",
                 "CONFIG SET appendonly yes"));
         if (Number(info, "evicted_keys") > 0)
+        {
             findings.Add(new Finding(FindingLevel.Fail, "evicted_keys", "The server has thrown keys away since it started.", "Load the facts again into a new store."));
+        }
+
         var limit = Number(info, "maxmemory");
         var used = Number(info, "used_memory");
         findings.Add(limit > 0 && used > limit * 9 / 10
@@ -117,7 +126,9 @@ internal static class StoreDoctor
             : new Finding(FindingLevel.Ok, "memory", limit > 0 ? $"{used / 1048576} of {limit / 1048576} MiB used." : $"{used / 1048576} MiB used, without a limit."));
         var replicas = Number(info, "connected_slaves");
         if (replicas < options.WaitReplicas)
+        {
             findings.Add(new Finding(FindingLevel.Fail, "replicas", $"{replicas} connected, but writes wait for {options.WaitReplicas}.", "Connect replicas or lower WaitReplicas."));
+        }
     }
 
     private static async Task SettingsAsync(List<Finding> findings, ServerLink server, StoreOptions options, CancellationToken cancellation)
@@ -174,10 +185,14 @@ internal static class StoreDoctor
             }
 
             if (await KeyChange.LeftAsync(link, manifest.Stage, cancellation) is { } left)
+            {
                 findings.Add(new Finding(FindingLevel.Warn, "rekey", left, "Go on with 'lookup rekey'."));
+            }
 
             if (state == StoreManifestFormat.Ready)
+            {
                 findings.AddRange(await StoreContents.ExamineAsync(link, manifest, cancellation));
+            }
         }
         catch (StoreUnavailableException e)
         {

@@ -15,13 +15,19 @@ internal static class StoreRecovery
     {
         var (manifest, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
         if (state != StoreManifestFormat.Ready)
+        {
             return;
+        }
+
         await RedisRegistry.RecoverAsync(link, cancellation);
         for (var p = 0; p < manifest.Partitions; p++)
         {
             var meta = await link.WriteAsync(p, db => db.HashGetAsync(Keys.Meta(p), ["v", "n"], CommandFlags.DemandMaster), cancellation);
             if (!meta[0].TryParse(out long version) || !meta[1].TryParse(out long said))
+            {
                 throw RedisFaults.NotInitialised();
+            }
+
             var counted = await StoreContents.CountAsync(link, p, cancellation);
             if (counted < said)
             {
@@ -32,7 +38,9 @@ internal static class StoreRecovery
             byte[]? newest = await link.WriteAsync(p, db => db.ListGetByIndexAsync(Keys.Feed(p), -1, CommandFlags.DemandMaster), cancellation);
             var fed = newest is { Length: > 8 } ? BinaryPrimitives.ReadInt64BigEndian(newest) : version;
             if (counted != said || fed != version)
+            {
                 await RepairAsync(link, p, Math.Max(fed, version) + 1, counted, cancellation);
+            }
         }
     }
 

@@ -164,16 +164,24 @@ internal sealed class BatchConnection : IDisposable
     {
         _send.Clear();
         if (asksRole)
+        {
             _send.Append("*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n"u8);
+        }
+
         var chunk = new ChunkCursor(own);
         while (chunk.MoveNext(batch))
         {
             for (var next = -1; next <= chunk.Count; next++)
             {
                 if (next < 0 || next == chunk.Count)
+                {
                     AppendMeta(chunk.Partition);
+                }
                 else
+                {
                     AppendItem(batch, chunk.Partition, batch.Items(chunk.Partition)[chunk.First + next]);
+                }
+
                 if (_send.Free < MaxCommand)
                 {
                     await _stream.WriteAsync(_send.Written, _stop.Token);
@@ -183,7 +191,9 @@ internal sealed class BatchConnection : IDisposable
         }
 
         if (_send.Length > 0)
+        {
             await _stream.WriteAsync(_send.Written, _stop.Token);
+        }
     }
 
     private void AppendMeta(int partition)
@@ -198,7 +208,10 @@ internal sealed class BatchConnection : IDisposable
     {
         var ids = batch.Ids(item);
         if (ids.IsEmpty)
+        {
             return;
+        }
+
         var key = batch.Key(item);
         _send.AppendCommand(2 + ids.Length);
         _send.Append("$5\r\nHMGET\r\n"u8);
@@ -219,10 +232,16 @@ internal sealed class BatchConnection : IDisposable
         }
 
         if (_end == _receive.Length)
+        {
             throw RedisFaults.Damaged();
+        }
+
         var read = await _stream.ReadAsync(_receive.AsMemory(_end), _stop.Token);
         if (read == 0)
+        {
             throw new IOException("Closed.");
+        }
+
         HasHeard = true;
         _end += read;
     }
@@ -231,13 +250,25 @@ internal sealed class BatchConnection : IDisposable
     {
         var cursor = new RespCursor(_receive.AsSpan(_start.._end));
         if (!cursor.TryError(out var error))
+        {
             return false;
+        }
+
         if (error is not null)
+        {
             throw error;
+        }
+
         if (!cursor.TryBulk(out var info, out _))
+        {
             return false;
+        }
+
         if (info.IndexOf("role:master\r"u8) < 0)
+        {
             throw RedisFaults.Replica();
+        }
+
         _history = HistoryIn(info);
         _start += cursor.Position;
         return true;
@@ -248,7 +279,10 @@ internal sealed class BatchConnection : IDisposable
         var name = "master_replid:"u8;
         var at = info.IndexOf(name);
         if (at < 0)
+        {
             return "";
+        }
+
         var rest = info[(at + name.Length)..];
         var end = rest.IndexOf((byte)'\r');
         return end < 0 ? "" : Encoding.ASCII.GetString(rest[..end]);
@@ -274,16 +308,23 @@ internal sealed class BatchConnection : IDisposable
                 ? TryMeta(ref cursor)
                 : TryItem(batch, items[_next], ref cursor);
             if (!isWhole)
+            {
                 return false;
+            }
+
             _start += cursor.Position;
         }
 
         foreach (var item in items)
         {
             if (_fault is not null)
+            {
                 batch.SetFault(item, _fault);
+            }
             else if (!batch.HasFault(item))
+            {
                 batch.SetAnswered(item, _proof.Version, _proof.AsOf);
+            }
         }
 
         return true;
@@ -293,9 +334,15 @@ internal sealed class BatchConnection : IDisposable
     {
         var count = batch.Ids(item).Length;
         if (count == 0)
+        {
             return true;
+        }
+
         if (!cursor.TryArray(count, out var error))
+        {
             return false;
+        }
+
         if (error is not null)
         {
             batch.SetFault(item, error);
@@ -313,9 +360,13 @@ internal sealed class BatchConnection : IDisposable
             }
 
             if (isNull)
+            {
                 batch.SetAbsent(item, i);
+            }
             else
+            {
                 batch.SetValue(item, i, value);
+            }
         }
 
         return true;
@@ -324,7 +375,10 @@ internal sealed class BatchConnection : IDisposable
     private bool TryMeta(ref RespCursor cursor)
     {
         if (!cursor.TryArray(_fences is null ? 2 : 3, out var error))
+        {
             return false;
+        }
+
         if (error is not null)
         {
             _fault ??= error;
@@ -339,16 +393,27 @@ internal sealed class BatchConnection : IDisposable
         }
 
         if (_fault is not null)
+        {
             return true;
+        }
+
         try
         {
             if (hasNoEpoch || !_keys.Current.Takes(epoch))
+            {
                 throw RedisFaults.Epoch(hasNoEpoch ? default : (StackExchange.Redis.RedisValue)epoch.ToArray());
+            }
+
             if (!Utf8Parser.TryParse(version, out ulong number, out var length) || length != version.Length || length == 0)
+            {
                 throw RedisFaults.Damaged();
+            }
             // Another server took over, or this one started again: first the follower makes sure that nothing is lost.
             if (_fences is null && _partitions.History(_chunk.Partition).Name is { Length: > 0 } followed && followed != _history)
+            {
                 throw RedisFaults.Changed();
+            }
+
             _partitions.Seen(_chunk.Partition, number, _next < 0 ? _floors[_chunk.Partition] : _version);
             if (_next < 0)
             {

@@ -16,7 +16,10 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
         batch.Begin(partitions.Count);
         cancellation.ThrowIfCancellationRequested();
         if (batch.Count == 0)
+        {
             return;
+        }
+
         await ReadTwiceAsync(batch, cancellation);
         await losses.FindAsync(batch, cancellation);
     }
@@ -28,12 +31,18 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
         var begin = link.Clock.GetTimestamp();
         await ReadOnceAsync(batch, Concerned(batch, static _ => true), cancellation);
         if (Concerned(batch, static fault => fault is { MayBeElsewhere: true }).Length == 0)
+        {
             return;
+        }
+
         var finding = link.FindAgainAsync();
         var again = Concerned(batch, static fault => fault is { IsElsewhere: true });
         var left = TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs) - link.Clock.GetElapsedTime(begin);
         if (again.Length == 0 || left <= TimeSpan.Zero)
+        {
             return;
+        }
+
         await finding.WaitAsync(left, link.Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellation.ThrowIfCancellationRequested();
         batch.Begin(again);
@@ -49,7 +58,10 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
             foreach (var item in batch.Items(p))
             {
                 if (!isSo(batch.FaultOrNull(item)))
+                {
                     continue;
+                }
+
                 found[count++] = p;
                 break;
             }
@@ -62,11 +74,17 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
     {
         var first = link.TryOf(concerned[0]);
         if (first is not null && Array.TrueForAll(concerned, p => link.TryOf(p) == first))
+        {
             return _pools.Of(first).ReadAsync(batch, concerned, cancellation);
+        }
+
         return Task.WhenAll(concerned.GroupBy(link.TryOf).Select(group =>
         {
             if (group.Key is not null)
+            {
                 return _pools.Of(group.Key).ReadAsync(batch, [.. group], cancellation);
+            }
+
             batch.SetFaultOfTheRest([.. group], RedisFaults.NoServer());
             return Task.CompletedTask;
         }));

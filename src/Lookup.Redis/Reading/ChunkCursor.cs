@@ -20,7 +20,10 @@ internal struct ChunkCursor(int[] partitions)
         while (_at < 0 || _next == batch.Items(Partition).Length)
         {
             if (_at + 1 >= partitions.Length)
+            {
                 return false;
+            }
+
             _at++;
             _next = 0;
         }

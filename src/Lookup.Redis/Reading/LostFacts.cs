@@ -19,16 +19,25 @@ internal sealed class LostFacts(RedisLink link, PartitionStates partitions, Stor
     internal ValueTask FindAsync(ReadBatch batch, CancellationToken cancellation)
     {
         if (Volatile.Read(ref _known) is not { } known)
+        {
             return ValueTask.CompletedTask;
+        }
+
         Dictionary<int, HashSet<int>>? missed = null;
         for (var item = 0; item < batch.Count; item++)
         {
             if (batch.HasFault(item) || !Misses(batch, item, known))
+            {
                 continue;
+            }
+
             missed ??= [];
             var partition = batch.Position(item).Partition;
             if (!missed.TryGetValue(partition, out var buckets))
+            {
                 missed.Add(partition, buckets = []);
+            }
+
             buckets.Add(batch.Key(item).Bucket);
         }
 
@@ -42,9 +51,15 @@ internal sealed class LostFacts(RedisLink link, PartitionStates partitions, Stor
         for (var i = 0; i < ids.Length; i++)
         {
             if (!batch.Value(item, i).IsNull)
+            {
                 continue;
+            }
+
             if (ids.Length > BlockFilter.MaxProbes)
+            {
                 return true;
+            }
+
             absent |= 1u << i;
         }
 
@@ -59,7 +74,10 @@ internal sealed class LostFacts(RedisLink link, PartitionStates partitions, Stor
             try
             {
                 if (await new BucketCounts(link, partitions, keys, partition).FindLossAsync(buckets, cancellation) < 0)
+                {
                     return;
+                }
+
                 fault = partitions.Damage(partition, RedisFaults.BucketLost(partition));
             }
             catch (StoreUnavailableException e)

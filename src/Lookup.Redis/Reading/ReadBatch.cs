@@ -53,7 +53,9 @@ public sealed class ReadBatch
         Count = 0;
         Used = 0;
         if (_bytes.Length > KeptBytes)
+        {
             _bytes = new byte[KeptBytes];
+        }
     }
 
     /// <summary>Adds a number.</summary>
@@ -68,9 +70,15 @@ public sealed class ReadBatch
         var first = ValueCount;
         var end = first + ids.Length;
         if (Count == MaxItems || end > MaxValues)
+        {
             throw new InvalidOperationException($"A batch takes {MaxItems} numbers and {MaxValues} timelines.");
+        }
+
         if (Count == _keys.Length)
+        {
             GrowItems();
+        }
+
         while (end > _ids.Length)
         {
             Array.Resize(ref _ids, _ids.Length * 2);
@@ -110,7 +118,10 @@ public sealed class ReadBatch
     public StoreUnavailableException? Fault(int item)
     {
         if (_faults[Checked(item)] is { } fault)
+        {
             return fault;
+        }
+
         CheckAnswered(item);
         return null;
     }
@@ -142,7 +153,9 @@ public sealed class ReadBatch
         {
             var (start, length) = _values[first + i];
             if (length != None)
+            {
                 values[i] = _bytes.AsSpan(start, length).ToArray();
+            }
         }
 
         return new StoreRead(values, _partitions[item], _versions[item], _asOf[item]);
@@ -153,7 +166,10 @@ public sealed class ReadBatch
     {
         Used = 0;
         if (_groups.Length != partitions + 1)
+        {
             _groups = new int[partitions + 1];
+        }
+
         Array.Clear(_groups);
         for (var item = 0; item < Count; item++)
         {
@@ -212,9 +228,15 @@ public sealed class ReadBatch
     {
         // No timeline is that long; an empty one cannot be read either, and is not absent.
         if (value.Length > Timeline.MaxSize)
+        {
             value = default;
+        }
+
         if (value.Length > _bytes.Length - Used)
+        {
             Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, Used + value.Length));
+        }
+
         value.CopyTo(_bytes.AsSpan(Used));
         _values[First(item) + index] = (Used, value.Length);
         Used += value.Length;
@@ -246,7 +268,9 @@ public sealed class ReadBatch
             foreach (var item in Items(p))
             {
                 if (!_answered[item])
+                {
                     _faults[item] ??= fault;
+                }
             }
         }
     }
@@ -263,7 +287,9 @@ public sealed class ReadBatch
     private void CheckAnswered(int item)
     {
         if (!_answered[Checked(item)])
+        {
             throw new InvalidOperationException("The store has not answered for this item.", _faults[item]);
+        }
     }
 
     private void GrowItems()

@@ -78,23 +78,36 @@ internal sealed class ServerPool(
         catch (StoreUnavailableException e)
         {
             if (e.Fault == StoreFault.Timeout)
+            {
                 server.Circuit.Missed();
+            }
             else if (connection is { HasHeard: true })
+            {
                 server.Circuit.Answered();
+            }
+
             throw;
         }
         catch (OperationCanceledException)
         {
             if (!cancellation.IsCancellationRequested)
+            {
                 throw RedisFaults.Open();
+            }
+
             if (connection is not { HasHeard: true })
+            {
                 server.Circuit.Missed();
+            }
+
             throw;
         }
         finally
         {
             if (connection is not null)
+            {
                 Return(connection);
+            }
         }
     }
 
@@ -103,7 +116,9 @@ internal sealed class ServerPool(
         lock (_lock)
         {
             if (_failed is { } failed && link.Clock.GetElapsedTime(failed) < BackOff)
+            {
                 throw RedisFaults.Open();
+            }
         }
 
         try

@@ -37,14 +37,20 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
         var line = link.TryOf(key.Partition(partitions.Count)) is { } server ? _lines.GetOrAdd(server, static _ => new Line()) : _nowhere;
         var waiting = new Waiting(cancellation);
         if (line.Enter(key, ids, waiting))
+        {
             _ = RunAsync(line);
+        }
+
         return waiting.Task;
     }
 
     private async Task RunAsync(Line line)
     {
         if (ThreadPool.PendingWorkItemCount > 0)
+        {
             await Task.Yield();
+        }
+
         Gathering? gathering = null;
         while ((gathering = line.Next(gathering)) is not null)
         {
@@ -94,9 +100,15 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
             {
                 _next ??= _idle.TryPop(out var idle) ? idle : new Gathering();
                 if (!_next.TryAdd(key, ids, waiting))
+                {
                     throw RedisFaults.TooManyReads();
+                }
+
                 if (_underWay == Lanes)
+                {
                     return false;
+                }
+
                 _underWay++;
                 return true;
             }
@@ -109,11 +121,17 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
             lock (_lock)
             {
                 if (read is not null)
+                {
                     _idle.Push(read);
+                }
+
                 var next = _next;
                 _next = null;
                 if (next is null)
+                {
                     _underWay--;
+                }
+
                 return next;
             }
         }
@@ -127,7 +145,10 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
         internal bool TryAdd(NumberKey key, ReadOnlySpan<FactId> ids, Waiting waiting)
         {
             if (_batch.Count == ReadBatch.MaxItems || _batch.ValueCount + ids.Length > ReadBatch.MaxValues)
+            {
                 return false;
+            }
+
             _batch.Add(key, ids);
             _waiting.Add(waiting);
             return true;
@@ -149,9 +170,13 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
             for (var item = 0; item < _waiting.Count; item++)
             {
                 if ((fault ?? _batch.Fault(item)) is { } known)
+                {
                     _waiting[item].Fail(known);
+                }
                 else
+                {
                     _waiting[item].Answer(_batch.Take(item));
+                }
             }
 
             _waiting.Clear();

@@ -37,14 +37,22 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
         var history = fences.IsOn ? await fences.RaiseAsync(link.Of(Keys.Shared), [Keys.Shared], cancellation) : "";
         // A fail-over may take back what was read but had reached no replica.
         if (last?.History != history)
+        {
             last = null;
+        }
+
         var stamp = await ReadManifestAsync(begin, last?.Position, confirmed, stage, cancellation);
         if (last is not null && stamp.Is(last.Position))
+        {
             return last.Registry;
+        }
+
         for (var round = 0; round < MaxRounds; round++)
         {
             if (await TryReadAllAsync(stamp.Position, history, cancellation) is { } registry)
+            {
                 return registry;
+            }
         }
 
         throw RedisFaults.Timeout();
@@ -54,7 +62,9 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
     internal void ThrowIfDamaged()
     {
         if (Volatile.Read(ref _damage) is { } damage)
+        {
             throw new StoreUnavailableException(damage.Fault, damage.Message);
+        }
     }
 
     internal Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
@@ -92,7 +102,9 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
         var hashes = await link.WriteAsync(
             Keys.Shared, db => Task.WhenAll(RegistryStamp.Hashes.Select(hash => db.HashGetAllAsync(hash, CommandFlags.DemandMaster))), cancellation);
         if (RegistryStamp.Read(manifest[0], manifest[1]).Sum is { } sum && sum != RegistryStamp.SumOf(hashes))
+        {
             await link.WriteAsync(Keys.Shared, db => db.HashDeleteAsync(Keys.Manifest, RegistryStamp.Field), cancellation);
+        }
     }
 
     private async Task<RegistryStamp> ReadManifestAsync(
@@ -111,13 +123,22 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
             cancellation);
         var proof = stamps is null ? default : fences.Of(Keys.Shared, await stamps);
         if (stamps is not null && proof.AsOf < begin)
+        {
             throw StoreUnavailableException.Unconfirmed();
+        }
+
         var read = Check(manifest, stage);
         // Replicas have the version at the fence.
         if (read.Version < proof.Version || (last is not null && !read.Follows(last)) || !read.Follows(confirmed))
+        {
             throw partitions.RollBack();
+        }
+
         if (stamps is not null)
+        {
             Confirm(new RegistryPosition(proof.Version, read.MarkOf(proof.Version)));
+        }
+
         return read;
     }
 
@@ -128,7 +149,10 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
         {
             var before = Interlocked.CompareExchange(ref _confirmed, position, confirmed);
             if (before == confirmed)
+            {
                 return;
+            }
+
             confirmed = before;
         }
     }
@@ -153,9 +177,15 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
             cancellation);
         var stamp = Check(await before!, stage);
         if (!stamp.Follows(floor))
+        {
             throw partitions.RollBack();
+        }
+
         if (Check(behind, stage) != stamp)
+        {
             return null;
+        }
+
         var hashes = reads!.Select(read => read.Result).ToArray();
         if (stamp.Sum is { } sum && sum != RegistryStamp.SumOf(hashes))
         {
@@ -184,9 +214,15 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
     private RegistryStamp Check(RedisValue[] manifest, KeyStage known)
     {
         if (manifest[0] != epoch)
+        {
             throw RedisFaults.Epoch(manifest[0]);
+        }
+
         if (manifest[2] != StoreManifestFormat.Ready)
+        {
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
+        }
+
         keys.Follow(KeyStage.Parse(manifest[3], known.Key), known.Number);
         return RegistryStamp.Read(manifest[1], manifest[4]);
     }

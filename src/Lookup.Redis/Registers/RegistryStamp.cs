@@ -34,7 +34,10 @@ internal sealed record RegistryStamp(ulong Version, long? Sum, string Marks)
     {
         var number = version.IsNull ? 0 : version.TryParse(out long parsed) ? (ulong)parsed : throw RedisFaults.Damaged();
         if (number == 0)
+        {
             return new RegistryStamp(0, 0, "");
+        }
+
         var parts = ((string?)stamp)?.Split(':') ?? [];
         return parts.Length == 3
             && ulong.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var upTo) && upTo == number

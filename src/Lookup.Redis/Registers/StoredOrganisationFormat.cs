@@ -1,5 +1,5 @@
-using Lookup.Core;
 using System.Globalization;
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Redis.Topology;
 
@@ -24,7 +24,10 @@ internal static class StoredOrganisationFormat
     {
         var parts = text.Split(',');
         if (parts.Length is < 2 or > 3 || !byte.TryParse(parts[0], out var sector) || !byte.TryParse(parts[1], out var layers))
+        {
             throw RedisFaults.Damaged();
+        }
+
         return new StoredOrganisation(name, (Sector)sector, (Layers)layers, parts.Length == 2 ? null : ReadOwn(parts[2]));
     }
 
@@ -51,7 +54,10 @@ internal static class StoredOrganisationFormat
         var rest = perSubject ? text[..^1] : text;
         var colon = rest.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0 || rest[^1] is not ('h' or 'd'))
+        {
             throw new FormatException();
+        }
+
         var max = int.Parse(rest.AsSpan(0, colon), NumberStyles.None, CultureInfo.InvariantCulture);
         var length = int.Parse(rest.AsSpan(colon + 1, rest.Length - colon - 2), NumberStyles.None, CultureInfo.InvariantCulture);
         return rest[^1] == 'h' ? new AttemptCap(max, length, 0, perSubject) : new AttemptCap(max, 0, length, perSubject);

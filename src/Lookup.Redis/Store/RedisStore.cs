@@ -131,12 +131,18 @@ internal sealed class RedisStore : IFactStore
         {
             byte[] field = entry.Name!;
             if (field.Length != Keys.FieldSize || !field.AsSpan().StartsWith(prefix))
+            {
                 continue;
+            }
+
             var id = FactId.Read(field.AsSpan(NumberKey.FieldSize));
             byte[] value = entry.Value!;
             var count = Timeline.Read(id.Kind, value, times, out _);
             if (count < 0)
+            {
                 throw RedisFaults.Damaged();
+            }
+
             found.Add((id, value, [.. times.Take(count).Select(t => t.Effective)]));
             detailFields.AddRange(times.Take(count).Select(t => (RedisValue)Keys.VersionField(key, id, t.Effective)));
         }
@@ -156,7 +162,9 @@ internal sealed class RedisStore : IFactStore
             foreach (var time in effective)
             {
                 if (texts[next++] is { IsNull: false } text)
+                {
                     details[time] = text!;
+                }
             }
 
             timelines.Add(new StoredTimeline(id, value, details));
@@ -169,7 +177,10 @@ internal sealed class RedisStore : IFactStore
     public async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation)
     {
         if (suppression.Key != key)
+        {
             throw new ArgumentException("What stays must be about the same number.", nameof(suppression));
+        }
+
         var result = await AtStageAsync(state => EraseAsync(suppression, state, cancellation), cancellation);
         _bell.Wrote();
         return result;
@@ -213,9 +224,15 @@ internal sealed class RedisStore : IFactStore
     public async ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation)
     {
         if (mark == 0 || version == 0)
+        {
             return true;
+        }
+
         if (MarkOf(partition, version) is not 0 and var known)
+        {
             return known == mark;
+        }
+
         return await _feed.ReadChangesAsync(partition, version - 1, 1, cancellation) is not [var change] || ChangeMark.Of(change) == mark;
     }
 
@@ -249,9 +266,15 @@ internal sealed class RedisStore : IFactStore
         var (manifest, state) = StoreManifestFormat.Read(await _link.ReadAsync(
             Keys.Shared, db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster), cancellation));
         if (manifest.Epoch != Manifest.Epoch)
+        {
             throw RedisFaults.Epoch(StoreManifestFormat.Epoch(manifest.Epoch));
+        }
+
         if (state != StoreManifestFormat.Ready)
+        {
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
+        }
+
         _keys.Follow(manifest.Stage, known);
         _registry.ThrowIfDamaged();
         var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(async p =>
@@ -278,7 +301,10 @@ internal sealed class RedisStore : IFactStore
 
             Check(p, metas[p]![0], metas[p]![1], floors[p]);
             if (metas[p]![2].IsNull || !metas[p]![3].TryParse(out long count))
+            {
                 throw RedisFaults.Damaged();
+            }
+
             _partitions.SetGenerations(p, FilterGenerations.Parse(metas[p]![2]!));
             facts += count;
         }
@@ -305,7 +331,10 @@ internal sealed class RedisStore : IFactStore
     {
         var result = await _writer.WriteAsync(Under(state.Stage.Key), state.Taken, cancellation);
         if (!state.Stage.IsBoth)
+        {
             return result;
+        }
+
         var next = await _writer.WriteAsync(Under(state.Stage.Next), state.Taken, cancellation);
         return result with { Token = result.Token.And(next.Token) };
 
@@ -319,10 +348,16 @@ internal sealed class RedisStore : IFactStore
     {
         var token = await _writer.TryReplaceAsync(Under(state.Stage.Key), state.Taken, cancellation);
         if (token is null || !state.Stage.IsBoth)
+        {
             return token;
+        }
+
         var next = Under(state.Stage.Next);
         if (await _writer.TryReplaceAsync(next, state.Taken, cancellation) is { } both)
+        {
             return token.And(both);
+        }
+
         var merged = await _writer.WriteAsync(next.ConvertAll(change => change.Fact), state.Taken, cancellation);
         return state.Stage.IsCopying ? token.And(merged.Token) : null;
 
@@ -334,7 +369,10 @@ internal sealed class RedisStore : IFactStore
     {
         var result = await EraseAsync(state.Stage.Key);
         if (!state.Stage.IsBoth)
+        {
             return result;
+        }
+
         var next = await EraseAsync(state.Stage.Next);
         return new EraseResult(Math.Max(result.Erased, next.Erased), result.Token.And(next.Token));
 
@@ -360,7 +398,9 @@ internal sealed class RedisStore : IFactStore
                 var values = await StoreAdmin.ManifestAsync(_link, cancellation);
                 _keys.Follow(StoreManifestFormat.Read(values).Manifest.Stage, state.Stage.Number);
                 if (_keys.Current == state)
+                {
                     throw;
+                }
             }
         }
     }

@@ -45,7 +45,10 @@ internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> p
     {
         var ended = Closed().Reads.Token;
         if (Volatile.Read(ref _silentSince) == 0)
+        {
             Interlocked.CompareExchange(ref _silentSince, Math.Max(1, clock.GetTimestamp()), 0);
+        }
+
         return ended;
     }
 
@@ -58,7 +61,9 @@ internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> p
     internal void Answered()
     {
         if (Volatile.Read(ref _silentSince) != 0)
+        {
             Volatile.Write(ref _silentSince, 0);
+        }
     }
 
     /// <summary>A read was given up without an answer. Opens the circuit where nobody else had one.</summary>
@@ -66,13 +71,19 @@ internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> p
     {
         var since = Volatile.Read(ref _silentSince);
         if (since == 0 || clock.GetElapsedTime(since) < silence * TimersEarly)
+        {
             return;
+        }
+
         Period period;
         lock (_lock)
         {
             period = _period;
             if (period.IsOpen || _isDisposed)
+            {
                 return;
+            }
+
             period.IsOpen = true;
         }
 
@@ -103,7 +114,10 @@ internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> p
             {
                 var answer = probe();
                 if (await Task.WhenAny(answer, Task.Delay(WriteGrace, clock)) != answer)
+                {
                     await period.Writes.CancelAsync();
+                }
+
                 await answer;
                 if (clock.GetElapsedTime(sent) < silence)
                 {

@@ -18,9 +18,15 @@ internal sealed class PerServer<T>(Func<ServerLink, T> make) : IDisposable
         lock (_lock)
         {
             if (_isDisposed)
+            {
                 throw RedisFaults.NoServer();
+            }
+
             if (_all.TryGetValue(server, out var known))
+            {
                 return known;
+            }
+
             foreach (var (left, old) in _all.Where(one => one.Key.IsClosed).ToList())
             {
                 _all.Remove(left);

@@ -51,9 +51,15 @@ internal static class RedisFaults
     internal static StoreUnavailableException Epoch(RedisValue found)
     {
         if (found.IsNull)
+        {
             return NotInitialised();
+        }
+
         if (((string)found!).Contains('/', StringComparison.Ordinal))
+        {
             return new StoreUnavailableException(StoreFault.WrongKey, "The store's number key is being changed, or was, and this process has not gone on yet.");
+        }
+
         return found == StoreManifestFormat.LoadingEpoch
             ? new StoreUnavailableException(StoreFault.Loading, "A first load of the store is under way or was broken off.")
             : new StoreUnavailableException(StoreFault.ForeignEpoch, "The store was set up anew, or is another one.");
@@ -95,7 +101,10 @@ internal static class RedisFaults
     private static string? Command(string text)
     {
         if (!text.Contains("unknown command", StringComparison.OrdinalIgnoreCase) && !text.Contains("permissions to run", StringComparison.Ordinal))
+        {
             return null;
+        }
+
         return Array.Find(Needed, command => text.Contains($"'{command}'", StringComparison.OrdinalIgnoreCase)
             || text.Contains($"'{command}|", StringComparison.OrdinalIgnoreCase));
     }
@@ -104,30 +113,65 @@ internal static class RedisFaults
     internal static StoreUnavailableException Map(string text, Exception? e = null)
     {
         if (Is("OOM"))
+        {
             return new StoreUnavailableException(StoreFault.Full, "The store's memory is full; nothing more can be recorded.", e);
+        }
+
         if (Is("READONLY"))
+        {
             return Replica(e);
+        }
+
         if (Is("MISCONF"))
+        {
             return new StoreUnavailableException(StoreFault.Settings, "The store cannot save to its disk and takes no writes.", e);
+        }
         // The embedded store's own; what they say is for its operator.
         if (Is("DAMAGED"))
+        {
             return new StoreUnavailableException(StoreFault.Damaged, "The store's files are damaged; a restart of the service names the place.", e);
+        }
+
         if (Is("STOPPED"))
+        {
             return new StoreUnavailableException(StoreFault.Settings, "The store's folder was taken away from this process, which has stopped using it.", e);
+        }
+
         if (Is("NOREPLICAS"))
+        {
             return new StoreUnavailableException(StoreFault.Unreachable, "Too few replicas are connected to the store.", e);
+        }
+
         if (Is("MOVED") || Is("ASK") || Is("TRYAGAIN") || text.Contains("hashslot", StringComparison.Ordinal))
+        {
             return Moved(e);
+        }
+
         if (Is("LOADING") || Is("BUSY") || Is("MASTERDOWN") || Is("CLUSTERDOWN"))
+        {
             return new StoreUnavailableException(StoreFault.Unreachable, "The store is not ready yet.", e);
+        }
+
         if (Is("WRONGTYPE"))
+        {
             return Damaged(e);
+        }
+
         if (Command(text) is { } command)
+        {
             return new StoreUnavailableException(StoreFault.Settings, $"The store's server does not let the service use the command {command}, which it needs: it is forbidden, renamed or unknown there.", e);
+        }
+
         if (text.Contains("called from script", StringComparison.Ordinal) || text.Contains("can't run this command", StringComparison.Ordinal))
+        {
             return new StoreUnavailableException(StoreFault.Settings, "The store's server does not let the service's scripts use a command that they need: it is forbidden, renamed or unknown there.", e);
+        }
+
         if (Is("NOAUTH") || Is("WRONGPASS") || Is("NOPERM"))
+        {
             return new StoreUnavailableException(StoreFault.Settings, "The store refuses the service's credentials or rights.", e);
+        }
+
         return new StoreUnavailableException(StoreFault.Settings, "The store's server answered in a way that is not understood.", e);
 
         // Errors of a command within a script carry the script's own words before or after the code.

@@ -80,7 +80,10 @@ internal sealed class RedisLink : IAsyncDisposable
     {
         var faults = options.Validate();
         if (faults.Count > 0)
+        {
             throw new ArgumentException("The store's settings are wrong: " + string.Join(" ", faults), nameof(options));
+        }
+
         var finder = new ServerFinder(options, clock);
         var routes = await finder.FindAsync(null, cancellation);
         var link = new RedisLink(options, finder, clock, hasChannels, routes);
@@ -88,7 +91,10 @@ internal sealed class RedisLink : IAsyncDisposable
         {
             await link.ApplyAsync(routes, cancellation);
             if (routes.CanMove)
+            {
                 link._watching = link.WatchAsync();
+            }
+
             return link;
         }
         catch
@@ -160,7 +166,10 @@ internal sealed class RedisLink : IAsyncDisposable
             {
                 var answer = await server.WriteAsync(call, stop);
                 if (Options.WaitReplicas > 0)
+                {
                     await ConfirmAsync(server.Server, stop);
+                }
+
                 return answer;
             },
             Options.WriteTimeoutMs,
@@ -178,7 +187,10 @@ internal sealed class RedisLink : IAsyncDisposable
         lock (_lock)
         {
             if (!Volatile.Read(ref _map).Routes.CanMove || _disposed != 0)
+            {
                 return Task.CompletedTask;
+            }
+
             return _finding is { IsCompleted: false } ? _finding : _finding = FindAsync();
         }
     }
@@ -186,7 +198,10 @@ internal sealed class RedisLink : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
             return;
+        }
+
         await _stop.CancelAsync();
         await _watching;
         Task? finding;
@@ -222,16 +237,25 @@ internal sealed class RedisLink : IAsyncDisposable
         {
             var finding = FindAgainAsync();
             if (!e.IsElsewhere)
+            {
                 throw;
+            }
+
             var left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(begin);
             if (left <= TimeSpan.Zero)
+            {
                 throw;
+            }
+
             await finding.WaitAsync(left, Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellation.ThrowIfCancellationRequested();
             var next = Of(partition);
             left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(begin);
             if (next == server || left <= TimeSpan.Zero)
+            {
                 throw;
+            }
+
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             limit.CancelAfter(left);
             try
@@ -268,7 +292,10 @@ internal sealed class RedisLink : IAsyncDisposable
         {
             var since = Clock.GetElapsedTime(Volatile.Read(ref _asked));
             if (since < AskAtMost)
+            {
                 await Task.Delay(AskAtMost - since, Clock, _stop.Token);
+            }
+
             Volatile.Write(ref _asked, Clock.GetTimestamp());
             await ApplyAsync(await _finder.FindAsync(Volatile.Read(ref _map).Routes, _stop.Token), _stop.Token);
         }
@@ -293,7 +320,10 @@ internal sealed class RedisLink : IAsyncDisposable
             {
                 // What it was a replica for is forgotten with the old one, which has nothing to answer.
                 if (_links.Remove(server, out var old))
+                {
                     _ = old.Link.DisposeAsync().AsTask();
+                }
+
                 _links[server] = (link, 0);
             }
         }));
@@ -307,11 +337,16 @@ internal sealed class RedisLink : IAsyncDisposable
         var hasMoved = !map.Links.SequenceEqual(_map.Links);
         Volatile.Write(ref _map, map);
         if (hasMoved)
+        {
             Moved?.Invoke();
+        }
+
         foreach (var (server, (link, used)) in _links.ToList())
         {
             if (Clock.GetElapsedTime(used, now) > KeepFor && _links.Remove(server))
+            {
                 await link.DisposeAsync();
+            }
         }
     }
 

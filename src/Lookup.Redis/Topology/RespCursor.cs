@@ -19,13 +19,25 @@ internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
     internal bool TryArray(int length, out StoreUnavailableException? error)
     {
         if (!TryError(out error))
+        {
             return false;
+        }
+
         if (error is not null)
+        {
             return true;
+        }
+
         if (!TryNumber((byte)'*', out var found))
+        {
             return false;
+        }
+
         if (found != length)
+        {
             throw RedisFaults.Damaged();
+        }
+
         return true;
     }
 
@@ -37,7 +49,10 @@ internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
         value = default;
         isNull = false;
         if (!TryNumber((byte)'$', out var length))
+        {
             return false;
+        }
+
         if (length < 0)
         {
             isNull = true;
@@ -45,10 +60,16 @@ internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
         }
 
         if (_bytes.Length - Position < (long)length + 2)
+        {
             return false;
+        }
+
         value = _bytes.Slice(Position, length);
         if (_bytes[Position + length] != '\r' || _bytes[Position + length + 1] != '\n')
+        {
             throw RedisFaults.Damaged();
+        }
+
         Position += length + 2;
         return true;
     }
@@ -61,13 +82,22 @@ internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
     {
         error = null;
         if (Position == _bytes.Length)
+        {
             return false;
+        }
+
         if (_bytes[Position] != '-')
+        {
             return true;
+        }
+
         var rest = _bytes[Position..];
         var end = rest.IndexOf((byte)'\n');
         if (end < 0)
+        {
             return false;
+        }
+
         error = RedisFaults.Map(Encoding.ASCII.GetString(rest[1..end]).TrimEnd());
         Position += end + 1;
         return true;
@@ -80,31 +110,52 @@ internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
         number = 0;
         var at = Position;
         if (at == _bytes.Length)
+        {
             return false;
+        }
+
         if (_bytes[at++] != type)
+        {
             throw RedisFaults.Damaged();
+        }
+
         var isNegative = at < _bytes.Length && _bytes[at] == '-';
         if (isNegative)
+        {
             at++;
+        }
+
         var first = at;
         for (; at < _bytes.Length && (uint)(_bytes[at] - '0') <= 9; at++)
         {
             if (at - first == MaxDigits)
+            {
                 throw RedisFaults.Damaged();
+            }
+
             number = (number * 10) + (_bytes[at] - '0');
         }
 
         if (at + 1 >= _bytes.Length)
         {
             if (at < _bytes.Length && _bytes[at] != '\r')
+            {
                 throw RedisFaults.Damaged();
+            }
+
             return false;
         }
 
         if (at == first || _bytes[at] != '\r' || _bytes[at + 1] != '\n' || (isNegative && number != 1))
+        {
             throw RedisFaults.Damaged();
+        }
+
         if (isNegative)
+        {
             number = -1;
+        }
+
         Position = at + 2;
         return true;
     }

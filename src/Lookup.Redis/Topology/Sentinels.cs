@@ -63,7 +63,9 @@ internal sealed class Sentinels : IDisposable
     internal async Task ConfirmAsync(EndPoint server, CancellationToken cancellation)
     {
         if (!Confirm(await _rounds.JoinAsync([server], cancellation), _streams.Length, server))
+        {
             throw StoreUnavailableException.BeingReplaced();
+        }
     }
 
     /// <summary>Whether what sentinels say confirms a server.</summary>

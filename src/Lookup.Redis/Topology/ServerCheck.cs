@@ -73,7 +73,10 @@ internal sealed class RedisServerCheck : ServerCheck
         {
             var info = await server.WriteAsync(db => server.InfoAsync(db, ""), cancellation);
             if (!info.ContainsKey(PolicyField) && await SettingAsync(server, "maxmemory-policy", cancellation) is { } policy)
+            {
                 info[PolicyField] = policy;
+            }
+
             return Check(info, link.Options);
         }));
         return [.. link.Servers(partitions).Select(server => PlainText(server.Server, link.Options)).OfType<string>().Concat(warnings.SelectMany(warning => warning)).Distinct()];
@@ -108,7 +111,10 @@ internal sealed class RedisServerCheck : ServerCheck
             var (before, answer, after) = await server.WriteAsync(
                 async db => (clock.GetUtcNow(), (string[]?)await db.ExecuteAsync("TIME"), clock.GetUtcNow()), cancellation);
             if (answer is not [var seconds, var micros])
+            {
                 return null;
+            }
+
             var time = DateTimeOffset.UnixEpoch.AddSeconds(long.Parse(seconds, CultureInfo.InvariantCulture))
                 .AddMicroseconds(long.Parse(micros, CultureInfo.InvariantCulture));
             // The server read its clock some time between, so only what lies outside is a difference.
@@ -137,9 +143,15 @@ internal sealed class RedisServerCheck : ServerCheck
     {
         var warnings = new List<string>();
         if (Text("role") is "slave" or "replica")
+        {
             throw RedisFaults.Replica();
+        }
+
         if (Text("loading") == "1")
+        {
             throw new StoreUnavailableException(StoreFault.Unreachable, "The store is not ready yet.");
+        }
+
         if (Text(PolicyField) is not { } policy)
         {
             warnings.Add("The server does not tell its maxmemory-policy: make sure that it is noeviction, or facts may be thrown away.");
@@ -152,25 +164,42 @@ internal sealed class RedisServerCheck : ServerCheck
 
         var evicted = Number("evicted_keys");
         if (evicted > _evicted.GetOrAdd(Text("run_id") ?? "", evicted))
+        {
             throw new StoreUnavailableException(StoreFault.Settings, "The store has thrown facts away; load them again.");
+        }
 
         if (Text("aof_enabled") == "0")
         {
             const string Off = "The store keeps no append-only file and loses facts when it stops: set appendonly to yes.";
             if (options.RequireAppendOnly)
+            {
                 throw new StoreUnavailableException(StoreFault.Settings, Off);
+            }
+
             warnings.Add(Off);
         }
 
         if (Text("aof_enabled") is null)
+        {
             warnings.Add("The server does not tell whether it keeps an append-only file: make sure that it does, or facts are lost when it stops.");
+        }
+
         if (Text("aof_last_write_status") == "err" || Text("aof_last_bgrewrite_status") == "err")
+        {
             warnings.Add("The store could not write its append-only file.");
+        }
+
         var limit = Number("maxmemory");
         if (limit > 0 && Number("used_memory") > limit * 9 / 10)
+        {
             warnings.Add("The store's memory is more than 90 % full.");
+        }
+
         if (options.WaitReplicas > Number("connected_slaves"))
+        {
             warnings.Add("Fewer replicas are connected than writes wait for.");
+        }
+
         return warnings;
 
         string? Text(string name) => info.GetValueOrDefault(name);
@@ -185,7 +214,9 @@ internal sealed class RedisServerCheck : ServerCheck
         {
             var colon = line.IndexOf(':', StringComparison.Ordinal);
             if (colon > 0)
+            {
                 fields[line[..colon]] = line[(colon + 1)..].TrimEnd('\r');
+            }
         }
 
         return fields;

@@ -44,12 +44,21 @@ internal static class ServerDial
         catch (Exception e)
         {
             if (stream is not null)
+            {
                 await stream.DisposeAsync();
+            }
+
             socket.Dispose();
             if (e is not OperationCanceledException)
+            {
                 throw RedisFaults.Map(e);
+            }
+
             if (cancellation.IsCancellationRequested)
+            {
                 throw;
+            }
+
             throw RedisFaults.Timeout(e);
         }
     }
@@ -66,9 +75,14 @@ internal static class ServerDial
                 ? ["AUTH"u8.ToArray(), Encoding.UTF8.GetBytes(configuration.Password)]
                 : ["AUTH"u8.ToArray(), Encoding.UTF8.GetBytes(configuration.User), Encoding.UTF8.GetBytes(configuration.Password)];
         if (credentials.Length > 0)
+        {
             await AskAsync(credentials, "The store refuses the service's credentials or rights.");
+        }
+
         if (!isSentinel && configuration.DefaultDatabase is { } database and not 0)
+        {
             await AskAsync(["SELECT"u8.ToArray(), Encoding.ASCII.GetBytes($"{database}")], "The store has no such database.");
+        }
 
         async Task AskAsync(byte[][] command, string refused)
         {
@@ -91,7 +105,9 @@ internal static class ServerDial
 
             var text = Encoding.ASCII.GetString([.. answer]);
             if (text != "+OK\r\n" && !(isSentinel && text.Contains("without any password", StringComparison.Ordinal)))
+            {
                 throw new StoreUnavailableException(StoreFault.Settings, refused);
+            }
         }
     }
 }

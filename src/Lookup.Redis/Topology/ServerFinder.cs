@@ -52,10 +52,15 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
     {
         var named = Named();
         if (HasSentinels)
+        {
             return await FromSentinelsAsync(named, before, cancellation);
+        }
         // A single server that has an address stays where it is.
         if (before is { CanMove: false })
+        {
             return before;
+        }
+
         EndPoint[] asked = [.. named.Concat(before?.Askable ?? []).Distinct().Take(MaxAsked)];
         var words = await AskAsync(asked, false, LimitOf(before), cancellation, "CLUSTER NODES", "INFO replication");
         var nodes = words.Where(word => word.Replies[0] is { IsError: false, Text: not null }).ToList();
@@ -77,14 +82,22 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
                 // id address flags primary ping pong epoch link ranges...
                 var words = line.Split(' ');
                 if (words.Length < 8 || Address(words[1], asked) is not { } address || words[2].Contains("noaddr", StringComparison.Ordinal))
+                {
                     continue;
+                }
+
                 known.Add(address);
                 if (!words[2].Split(',').Contains("master") || !long.TryParse(words[6], CultureInfo.InvariantCulture, out var epoch))
+                {
                     continue;
+                }
+
                 for (var place = 0; place < Keys.Places; place++)
                 {
                     if (epoch > epochs[place] && Has(words.AsSpan(8), Keys.Slot(place - 1)))
+                    {
                         (owners[place], epochs[place]) = (address, epoch);
+                    }
                 }
             }
         }
@@ -98,12 +111,17 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
         {
             // A slot on its way stands in brackets besides.
             if (range.StartsWith('['))
+            {
                 continue;
+            }
+
             var dash = range.IndexOf('-', StringComparison.Ordinal);
             var first = int.Parse(dash < 0 ? range : range.AsSpan(0, dash), CultureInfo.InvariantCulture);
             var last = dash < 0 ? first : int.Parse(range.AsSpan(dash + 1), CultureInfo.InvariantCulture);
             if (slot >= first && slot <= last)
+            {
                 return true;
+            }
         }
 
         return false;
@@ -117,12 +135,20 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
         var plain = at < 0 ? parts[0] : parts[0][..at];
         var colon = plain.LastIndexOf(':');
         if (colon < 0 || !int.TryParse(plain.AsSpan(colon + 1), CultureInfo.InvariantCulture, out var port) || port == 0)
+        {
             return null;
+        }
         // Certificates are made out to names.
         if (_configuration.Ssl && parts.Length > 1 && parts[1].Length > 0)
+        {
             return Plain(new DnsEndPoint(parts[1], port));
+        }
+
         if (colon > 0)
+        {
             return IPAddress.TryParse(plain.AsSpan(0, colon), out var ip) ? new IPEndPoint(ip, port) : new DnsEndPoint(plain[..colon], port);
+        }
+
         return asked switch
         {
             IPEndPoint own => new IPEndPoint(own.Address, port),
@@ -164,7 +190,10 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
             ?? throw new StoreUnavailableException(StoreFault.Settings, "The sentinels know no service of the name given.");
         // Set up anew they count from the start again: then most of them say so.
         if (before is not null && newest.Epoch < before.Epochs[0] && words.Count <= sentinels.Length / 2)
+        {
             return before;
+        }
+
         return Everything(newest.Server, newest.Epoch, sentinels, canMove: true);
     }
 
@@ -191,7 +220,9 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
             }
 
             if (fault is null || fault.Fault == StoreFault.Timeout)
+            {
                 fault = one.Exception?.InnerException as StoreUnavailableException ?? fault;
+            }
         }
 
         // Those that are still silent end at the limit, and nobody asks what became of them.
@@ -199,7 +230,10 @@ internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
         cancellation.ThrowIfCancellationRequested();
         var words = asking.Where(one => one.Replies.IsCompletedSuccessfully).Select(one => (one.Server, one.Replies.Result)).ToList();
         if (words.Count == 0)
+        {
             throw fault ?? RedisFaults.Timeout();
+        }
+
         await limit.CancelAsync();
         return words;
     }

@@ -61,7 +61,10 @@ internal sealed class ServerLink : IAsyncDisposable
         get
         {
             if (_hasSaidReplica)
+            {
                 return true;
+            }
+
             var servers = _writes.GetServers();
             return servers.Any(s => s.IsConnected) && servers.Where(s => s.IsConnected).All(s => s.IsReplica);
         }
@@ -96,7 +99,10 @@ internal sealed class ServerLink : IAsyncDisposable
             }
 
             if (e is OperationCanceledException)
+            {
                 throw;
+            }
+
             throw RedisFaults.Map(e);
         }
     }
@@ -147,7 +153,10 @@ internal sealed class ServerLink : IAsyncDisposable
         catch (Exception e) when (e is TimeoutException or RedisTimeoutException)
         {
             if (isRead)
+            {
                 _circuit.Missed();
+            }
+
             throw RedisFaults.Timeout(e);
         }
         catch (OperationCanceledException) when (ended.IsCancellationRequested && !cancellation.IsCancellationRequested)
@@ -157,7 +166,10 @@ internal sealed class ServerLink : IAsyncDisposable
         catch (OperationCanceledException)
         {
             if (isRead)
+            {
                 _circuit.Missed();
+            }
+
             throw;
         }
         catch (RedisServerException e)
@@ -171,7 +183,10 @@ internal sealed class ServerLink : IAsyncDisposable
         {
             var fault = IsReplica ? RedisFaults.Replica(e) : RedisFaults.Map(e);
             if (fault.IsElsewhere)
+            {
                 _circuit.Answered();
+            }
+
             throw fault;
         }
     }

@@ -75,7 +75,10 @@ internal sealed record ServerReply(string? Text, IReadOnlyList<ServerReply> Item
                 return new ServerReply(line[1..], [], true);
             case '$' when Length(line, MaxLength) is var length:
                 if (length < 0)
+                {
                     return new ServerReply(null, [], false);
+                }
+
                 var bytes = new byte[length + 2];
                 await stream.ReadExactlyAsync(bytes, cancellation);
                 return new ServerReply(Encoding.UTF8.GetString(bytes, 0, length), [], false);
@@ -109,7 +112,10 @@ internal sealed record ServerReply(string? Text, IReadOnlyList<ServerReply> Item
         {
             await stream.ReadExactlyAsync(one, cancellation);
             if (one[0] == '\n' && line.Length > 1)
+            {
                 return line.ToString(0, line.Length - 1);
+            }
+
             line.Append((char)one[0]);
         }
 

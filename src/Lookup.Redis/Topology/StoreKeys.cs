@@ -52,7 +52,10 @@ internal sealed record KeyStage(int Number, string Key, string Next)
     internal static KeyStage Parse(RedisValue text, string keyCheck)
     {
         if (text.IsNull)
+        {
             return new KeyStage(0, keyCheck, "");
+        }
+
         var parts = ((string)text!).Split(' ');
         return parts.Length == 3 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? new KeyStage(number, parts[1], parts[2])
@@ -141,13 +144,21 @@ internal sealed class StoreKeys
     internal void Follow(KeyStage stage, int known)
     {
         if (stage.Number < known)
+        {
             throw RedisFaults.RolledBack();
+        }
+
         if (stage.Number == Current.Stage.Number)
+        {
             return;
+        }
+
         lock (_lock)
         {
             if (stage.Number > _current.Stage.Number)
+            {
                 Volatile.Write(ref _current, Enter(stage));
+            }
         }
     }
 
@@ -163,7 +174,10 @@ internal sealed class StoreKeys
     private KeyState Enter(KeyStage stage)
     {
         if (!Holds(stage.Key) || (stage.IsBoth && !Holds(stage.Next)))
+        {
             throw RedisFaults.Key(stage);
+        }
+
         _cipher?.Use(stage.Reading);
         return new KeyState(stage, TakenAt(stage));
     }

@@ -34,7 +34,10 @@ internal static class StoreManifestFormat
     internal static (StoreManifest Manifest, string State) Read(RedisValue[] values)
     {
         if (values[1].IsNull)
+        {
             throw RedisFaults.NotInitialised();
+        }
+
         if (values[0] != Format)
         {
             var format = values[0].TryParse(out int number) ? $"format {number}" : "an unknown format";
@@ -43,7 +46,10 @@ internal static class StoreManifestFormat
         }
 
         if (values[6] != Core.Numbers.NumberKey.Buckets)
+        {
             throw new StoreUnavailableException(StoreFault.Settings, "The store was set up by another version of this service.");
+        }
+
         if (!ulong.TryParse((string?)values[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var epoch)
             || !values[2].TryParse(out int partitions)
             || !values[4].TryParse(out long created)

@@ -36,7 +36,9 @@ internal sealed class PendingTimeline(NumberKey key, FactId id)
     {
         _facts.Add((index, fact.Entry));
         if (fact.Detail is not null)
+        {
             Details.Add((fact.Entry.Effective, fact.Detail));
+        }
     }
 
     /// <summary>Versions whose claims must be read before merging with what the store has.</summary>
@@ -69,7 +71,10 @@ internal sealed class PendingTimeline(NumberKey key, FactId id)
             var fact = _facts[i].Entry;
             var known = Timeline.TryAt(id.Kind, merged, fact.Effective, out var present);
             if (known && (present.Shared || claims.ContainsKey(fact.Effective) || !FactSource.IsSameClaimant(present.Source, fact.Source)))
+            {
                 Claim(present, fact, claims);
+            }
+
             var next = Timeline.Merge(id.Kind, merged, Timeline.Single(id.Kind, fact));
             // That one more source asserts it is nothing new about the number.
             _isNew[i] = known && Timeline.TryAt(id.Kind, next, fact.Effective, out var after)
@@ -97,8 +102,12 @@ internal sealed class PendingTimeline(NumberKey key, FactId id)
         var now = _claims.TryGetValue(fact.Effective, out var changed) ? changed.After : before;
         var after = FactClaims.Add(id.Kind, now, present, fact);
         if (after.AsSpan().SequenceEqual(before))
+        {
             _claims.Remove(fact.Effective);
+        }
         else
+        {
             _claims[fact.Effective] = new ClaimChange(fact.Effective, before, after);
+        }
     }
 }

@@ -27,21 +27,32 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
         {
             var scope = facts[i].Id.Scope;
             if (scope == Scope.All || names.ContainsKey(scope) || unknown.ContainsKey(scope))
+            {
                 continue;
+            }
+
             if (_names.TryGetValue(scope, out var known))
+            {
                 names.Add(scope, known);
+            }
             else
+            {
                 unknown.Add(scope, facts[i].ScopeName);
+            }
         }
 
         if (unknown.Count > 0)
+        {
             await RegisterAsync(unknown, names, cancellation);
+        }
 
         for (var i = 0; i < facts.Count; i++)
         {
             var scope = facts[i].Id.Scope;
             if (scope != Scope.All && names[scope] != facts[i].ScopeName)
+            {
                 outcomes[i] = WriteOutcome.NameCollision;
+            }
         }
     }
 
@@ -57,12 +68,21 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
     internal async ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation)
     {
         if (scope == Scope.All)
+        {
             return Scope.AllName;
+        }
+
         if (_names.TryGetValue(scope, out var known))
+        {
             return known;
+        }
+
         var name = await GlobalAsync(db => db.HashGetAsync(Keys.Names, Field(scope), CommandFlags.DemandMaster), cancellation);
         if (name.IsNull)
+        {
             return null;
+        }
+
         Keep(_names, scope, (string)name!);
         return name;
     }
@@ -73,7 +93,10 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
     {
         var key = new StoredSource(source, actor, importId);
         if (_ids.TryGetValue(key, out var known))
+        {
             return known;
+        }
+
         var isImport = importId.Length > 0;
         var answer = await link.ScriptAsync(
             Keys.Shared,
@@ -83,7 +106,10 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
             cancellation);
         CheckEpoch(answer);
         if ((int)answer[0] == Script.NoneLeft)
+        {
             throw new TooManySourcesException(budget!);
+        }
+
         var id = uint.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
         Keep(_ids, key, id);
         return id;
@@ -92,11 +118,17 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
     internal async ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation)
     {
         if (_sources.TryGetValue(id, out var known))
+        {
             return known;
+        }
+
         var text = (string?)await GlobalAsync(
             db => db.HashGetAsync(Keys.SourceIds, id, CommandFlags.DemandMaster), cancellation);
         if (text is null)
+        {
             return null;
+        }
+
         SourceText.TryRead(id, text, out var source);
         Keep(_sources, id, source);
         return source;
@@ -113,7 +145,10 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
         }
 
         if (!import.ListsSources)
+        {
             await AddUnlistedAsync(import.Id, sources, cancellation);
+        }
+
         return sources;
     }
 
@@ -128,7 +163,9 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
                 if (SourceText.TryRead(id, text, out var source))
                 {
                     if (source.ImportId == importId)
+                    {
                         sources.Add(id);
+                    }
                 }
                 else if (text.Contains(importId, StringComparison.Ordinal))
                 {
@@ -142,7 +179,9 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
     internal static void CheckEpoch(RedisResult[] answer)
     {
         if ((int)answer[0] == Script.OtherEpoch)
+        {
             throw RedisFaults.Epoch(answer.Length > 1 ? (RedisValue)answer[1] : RedisValue.Null);
+        }
     }
 
     private async Task RegisterAsync(
@@ -177,7 +216,10 @@ internal sealed class RedisNames(RedisLink link, RedisValue epoch)
         where TKey : notnull
     {
         if (known.Count >= MaxKnown)
+        {
             known.Clear();
+        }
+
         known[key] = value;
     }
 }

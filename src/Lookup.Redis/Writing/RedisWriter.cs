@@ -43,7 +43,10 @@ internal sealed class RedisWriter(
         for (var round = 0; pending.Count > 0; round++)
         {
             if (round == MaxRounds)
+            {
                 throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; send them again.");
+            }
+
             pending = await RoundAsync(pending, cancellation);
         }
 
@@ -72,7 +75,10 @@ internal sealed class RedisWriter(
         var outcomes = new WriteOutcome[changes.Count];
         await names.RegisterAsync([.. changes.Select(c => c.Fact)], outcomes, cancellation);
         if (Array.Exists(outcomes, o => o != WriteOutcome.None))
+        {
             throw new NameCollisionException();
+        }
+
         PendingTimeline[] pending = [.. changes.Select(c => new PendingTimeline(c))];
         var partition = changes[0].Fact.Key.Partition(partitions.Count);
         for (var round = 0; round < MaxRounds; round++)
@@ -82,9 +88,14 @@ internal sealed class RedisWriter(
             var (keys, arguments) = Arguments(partition, pending, taken, generations, isWhole: true);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if ((int)answer[0] == Script.NotAsExpected)
+            {
                 return null;
+            }
+
             if (partitions.TryTake(partition, answer, floor, out var version))
+            {
                 return ConsistencyToken.Of(manifest.Epoch, partition, version, Note(partition, version, pending, answer));
+            }
         }
 
         throw RedisFaults.Timeout();
@@ -93,7 +104,10 @@ internal sealed class RedisWriter(
     internal async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, RedisValue taken, CancellationToken cancellation)
     {
         if (suppression.Key != key)
+        {
             throw new ArgumentException("What stays must be about the same number.", nameof(suppression));
+        }
+
         var outcome = new WriteOutcome[1];
         await names.RegisterAsync([suppression], outcome, cancellation);
         var partition = key.Partition(partitions.Count);
@@ -131,7 +145,10 @@ internal sealed class RedisWriter(
 
             var answer = await link.ScriptAsync(partition, Script.Erase, [.. keys], [.. arguments], cancellation);
             if (!partitions.TryTake(partition, answer, floor, out var version))
+            {
                 continue;
+            }
+
             byte[] last = (byte[])answer[3]!;
             var mark = ChangeMark.Of(NumberKey.FromField(key.Bucket, last), FactId.Read(last.AsSpan(NumberKey.FieldSize)), (byte[])answer[4]!);
             partitions.Note(partition, version, mark);
@@ -146,7 +163,10 @@ internal sealed class RedisWriter(
     {
         var last = Array.FindLastIndex(answer, result => result.Resp2Type == ResultType.Integer && (int)result == 1) - 2;
         if (last < 0)
+        {
             return partitions.History(partition).MarkOf(version);
+        }
+
         var mark = ChangeMark.Of(batch[last].Key, batch[last].Id, batch[last].Value);
         partitions.Note(partition, version, mark);
         return mark;
@@ -158,10 +178,16 @@ internal sealed class RedisWriter(
         for (var i = 0; i < facts.Count; i++)
         {
             if (outcomes[i] != WriteOutcome.None)
+            {
                 continue;
+            }
+
             var fact = facts[i];
             if (!pending.TryGetValue((fact.Key, fact.Id), out var timeline))
+            {
                 pending.Add((fact.Key, fact.Id), timeline = new PendingTimeline(fact.Key, fact.Id));
+            }
+
             timeline.Add(i, fact);
         }
 
@@ -190,22 +216,31 @@ internal sealed class RedisWriter(
             var (keys, arguments) = Arguments(partition, batch, taken, generations, isWhole: false);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if (!partitions.TryTake(partition, answer, floor, out var version))
+            {
                 return [.. batch];
+            }
+
             var there = new List<(PendingTimeline Timeline, byte[] Stored)>();
             for (var i = 0; i < batch.Length; i++)
             {
                 var result = answer[i + 2];
                 if (result.Resp2Type == ResultType.Integer)
+                {
                     batch[i].Finish((int)result == 1, outcomes);
+                }
                 else
+                {
                     there.Add((batch[i], (byte[])result!));
+                }
             }
 
             var mark = Note(partition, version, batch, answer);
             lock (versions)
             {
                 if (version >= versions[partition])
+                {
                     (versions[partition], marks[partition]) = (version, mark);
+                }
             }
 
             return await MergeAsync(partition, there, outcomes, cancellation);
@@ -228,14 +263,21 @@ internal sealed class RedisWriter(
         var needed = there.ConvertAll(pair => pair.Timeline.ClaimsNeeded(pair.Stored));
         var claims = new Dictionary<long, byte[]>[there.Count];
         if (needed.Exists(times => times.Count > 0))
+        {
             claims = await ClaimsAsync(partition, there.ConvertAll(pair => pair.Timeline), needed, cancellation);
+        }
+
         for (var i = 0; i < there.Count; i++)
         {
             var (timeline, stored) = there[i];
             if (timeline.MergeWith(stored, claims[i] ?? []))
+            {
                 left.Add(timeline);
+            }
             else
+            {
                 timeline.Finish(stored: false, outcomes);
+            }
         }
 
         return left;
@@ -249,7 +291,10 @@ internal sealed class RedisWriter(
             {
                 var claims = new Dictionary<long, byte[]>();
                 if (needed[i].Count == 0)
+                {
                     return claims;
+                }
+
                 var values = await db.HashGetAsync(
                     Keys.Claims(partition, timeline.Key.Bucket),
                     [.. needed[i].Select(at => (RedisValue)Keys.VersionField(timeline.Key, timeline.Id, at))],
@@ -257,7 +302,9 @@ internal sealed class RedisWriter(
                 for (var k = 0; k < values.Length; k++)
                 {
                     if (!values[k].IsNull)
+                    {
                         claims.Add(needed[i][k], values[k]!);
+                    }
                 }
 
                 return claims;
@@ -353,13 +400,22 @@ internal sealed class RedisWriter(
         RedisLink link, PartitionStates partitions, int partition, RedisValue taken, CancellationToken cancellation)
     {
         if (partitions.Generations(partition) is { } known)
+        {
             return known;
+        }
+
         var meta = await link.WriteAsync(
             partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "g"], CommandFlags.DemandMaster), cancellation);
         if (meta[0].IsNull || !((string)taken!).Contains($",{meta[0]},", StringComparison.Ordinal))
+        {
             throw RedisFaults.Epoch(meta[0]);
+        }
+
         if (meta[1].IsNull)
+        {
             throw RedisFaults.Damaged();
+        }
+
         var generations = FilterGenerations.Parse(meta[1]!);
         partitions.SetGenerations(partition, generations);
         return generations;

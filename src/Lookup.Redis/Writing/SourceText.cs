@@ -28,7 +28,10 @@ internal static class SourceText
     internal static bool TryRead(uint id, string text, out StoredSource source)
     {
         if (TryReadLengths(text, out source!) && source.ImportId.Length > 0 == FactSource.IsImport(id))
+        {
             return true;
+        }
+
         var parts = text.Split(Separator);
         var isImport = FactSource.IsImport(id);
         // The import is the last part, and only sources of imports have odd numbers. The parts between may contain separators.
@@ -70,7 +73,10 @@ internal static class SourceText
         length = 0;
         var colon = rest.IndexOf(':');
         if (colon is < 1 or > 5 || !int.TryParse(rest[..colon], NumberStyles.None, CultureInfo.InvariantCulture, out length))
+        {
             return false;
+        }
+
         rest = rest[(colon + 1)..];
         return true;
     }

@@ -1,7 +1,6 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Lookup.Core.Access;
-using Lookup.Redis;
 using Lookup.Redis.Store;
 using Lookup.Server.Store;
 

@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using Grpc.Core;
 using Lookup.Core.Access;
-using Lookup.Redis;
 using Lookup.Redis.Credentials;
 using Lookup.Server.Errors;
 

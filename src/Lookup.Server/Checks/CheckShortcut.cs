@@ -7,7 +7,6 @@
 //
 // The frame is one byte for "not compressed" and the length in four bytes, big-endian; the status is a trailer.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
-using Lookup.Server.Mapping;
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
@@ -17,6 +16,7 @@ using Lookup.Core.Access;
 using Lookup.Core.Facts;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
 using Lookup.Server.Store;
 using Lookup.Server.Telemetry;

@@ -1,5 +1,4 @@
 using Grpc.Core;
-using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;

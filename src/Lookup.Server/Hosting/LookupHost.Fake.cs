@@ -1,10 +1,10 @@
-using Microsoft.Extensions.DependencyInjection;
 using Grpc.Health.V1;
 using Grpc.HealthCheck;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Fake;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Hosting;

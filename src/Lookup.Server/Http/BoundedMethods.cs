@@ -1,10 +1,10 @@
-using Microsoft.Extensions.DependencyInjection;
 using System.Reflection;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.AspNetCore.Server.Model;
 using Grpc.Core;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Lookup.Server.Http;
 

@@ -154,12 +154,17 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
     private static bool HasTooManyTokens(ReadOnlySpan<byte> body)
     {
         if (body.Length <= MaxTokens)
+        {
             return false;
+        }
+
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = Strict.MaxDepth });
         for (var tokens = 0; reader.Read(); tokens++)
         {
             if (tokens == MaxTokens)
+            {
                 return true;
+            }
         }
 
         return false;

@@ -1,6 +1,5 @@
 using Grpc.Core;
 using Lookup.Core.Facts;
-using Lookup.Redis;
 using Lookup.Redis.Imports;
 using Lookup.Redis.Store;
 using Lookup.Server.Access;

@@ -1,5 +1,4 @@
 using Lookup.Core.Facts;
-using Lookup.Redis;
 using Lookup.Redis.Imports;
 using Lookup.Server.Errors;
 

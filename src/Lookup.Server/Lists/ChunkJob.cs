@@ -1,6 +1,6 @@
-using Lookup.Core;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
-using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Store;
 using Lookup.Server.Access;

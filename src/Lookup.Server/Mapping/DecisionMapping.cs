@@ -1,5 +1,5 @@
-using Lookup.Core;
 using Google.Protobuf.WellKnownTypes;
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Server.Errors;
 

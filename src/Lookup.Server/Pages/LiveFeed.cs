@@ -1,6 +1,6 @@
-using Lookup.Core;
 using System.Runtime.CompilerServices;
 using HdrHistogram;
+using Lookup.Core;
 using Lookup.Core.Regimes;
 using Lookup.Redis.Following;
 using Lookup.Redis.Store;

@@ -1,5 +1,4 @@
 using Lookup.Server.Errors;
-using Lookup.Server.Lists;
 
 namespace Lookup.Server.Reading;
 

@@ -1,10 +1,10 @@
-using Lookup.Server.Mapping;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Store;
+using Lookup.Server.Mapping;
 using Lookup.Server.Store;
 
 namespace Lookup.Server.Reading;

@@ -181,7 +181,9 @@ internal sealed class FactsRead : IDisposable
 
         s_free ??= new Stack<FactsRead>(MaxFree);
         if (s_free.Count < MaxFree)
+        {
             s_free.Push(this);
+        }
     }
 }
 

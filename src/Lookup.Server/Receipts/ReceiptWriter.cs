@@ -1,12 +1,12 @@
-using Lookup.Core;
-using Lookup.Server.Mapping;
 using System.Globalization;
 using System.Security.Cryptography;
 using Google.Protobuf;
+using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
 
 namespace Lookup.Server.Receipts;

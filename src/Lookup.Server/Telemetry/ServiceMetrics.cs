@@ -1,9 +1,8 @@
-using Lookup.Core;
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Grpc.Core;
 using HdrHistogram;
-using Lookup.Core.Decisions;
+using Lookup.Core;
 using Prometheus;
 
 namespace Lookup.Server.Telemetry;

@@ -1,4 +1,3 @@
-using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Store;
 using Lookup.Server.Store;

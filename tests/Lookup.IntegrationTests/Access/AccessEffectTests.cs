@@ -178,7 +178,9 @@ public sealed class AccessEffectTests
             {
                 Assert.True(await watch.ResponseStream.MoveNext(Token));
                 if (watch.ResponseStream.Current.Change is { } change && (number ?? change.Number) == change.Number)
+                {
                     changes.Add(change);
+                }
             }
 
             return changes;
@@ -407,10 +409,16 @@ public sealed class AccessEffectTests
             request.Content = type is null ? null : new ByteArrayContent([]);
             request.Content?.Headers.TryAddWithoutValidation("Content-Type", type);
             if (authorization is not null)
+            {
                 request.Headers.TryAddWithoutValidation("Authorization", authorization);
+            }
+
             using var response = await guarded.Server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
             if ((int)response.StatusCode == 401)
+            {
                 Assert.Contains("Basic", response.Headers.WwwAuthenticate.ToString());
+            }
+
             return (int)response.StatusCode;
         }
     }

@@ -42,7 +42,9 @@ public sealed class AccessMatrixTests : IAsyncLifetime
             var isUnimplemented = path.EndsWith("{unimplementedMethod:grpcunimplemented}", StringComparison.Ordinal);
             Assert.True(isCall || isPage || isUnimplemented || path == "/health", path);
             if (!isCall && path != "/health")
+            {
                 Assert.Equal(isPage ? Roles.Observe : Roles.None, Lookup.Server.Access.RpcRoles.Of(endpoint));
+            }
         }
     }
 
@@ -99,11 +101,18 @@ public sealed class AccessMatrixTests : IAsyncLifetime
                 _ => key,
             };
             if (state == "replaced")
+            {
                 await _guarded.Keeper.RotateAsync(new RotateCredentialRequest { CredentialId = id }, TestContext.Current.CancellationToken);
+            }
             else if (state == "revoked")
+            {
                 await _guarded.Keeper.RevokeAsync(new RevokeCredentialRequest { CredentialId = id }, TestContext.Current.CancellationToken);
+            }
             else if (state == "expired")
+            {
                 await _guarded.ChangeAsync(id, known => known with { Expires = _guarded.Now - 1 });
+            }
+
             await _guarded.FollowAsync();
 
             await ForEachCallAsync(async (name, _, organisation, call) =>

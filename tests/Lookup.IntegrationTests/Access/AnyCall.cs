@@ -49,7 +49,10 @@ internal static class AnyCall
             Marshallers.Create<IMessage>(_ => throw new NotSupportedException(), bytes => method.OutputType.Parser.ParseFrom(bytes)));
         var headers = new Metadata();
         if (bearer is not null)
+        {
             headers.Add("authorization", "Bearer " + bearer);
+        }
+
         using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         var options = new CallOptions(headers, cancellationToken: end.Token);
         try
@@ -60,7 +63,10 @@ internal static class AnyCall
                     return new Outcome(StatusCode.OK, Answer: await invoker.AsyncUnaryCall(call, null, options, requests[0]));
                 case MethodType.ServerStreaming:
                     using (var stream = invoker.AsyncServerStreamingCall(call, null, options, requests[0]))
+                    {
                         return await FirstAsync(stream.ResponseStream);
+                    }
+
                 default:
                     using (var stream = invoker.AsyncDuplexStreamingCall(call, null, options))
                     {
@@ -93,13 +99,22 @@ internal static class AnyCall
         var (verb, path) = Route(method)!.Value;
         using var message = new HttpRequestMessage(verb, path);
         if (verb == HttpMethod.Post)
+        {
             message.Content = new StringContent(JsonFormatter.Default.Format(request), Encoding.UTF8, "application/json");
+        }
+
         if (bearer is not null)
+        {
             message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
+        }
+
         using var response = await http.SendAsync(message, TestContext.Current.CancellationToken);
         var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         if (response.IsSuccessStatusCode)
+        {
             return new Outcome(StatusCode.OK, Answer: new JsonParser(JsonParser.Settings.Default).Parse(body, method.OutputType));
+        }
+
         var error = JsonNode.Parse(body)!;
         var status = (StatusCode)(int)error["code"]!;
         Assert.Equal(status == StatusCode.Unauthenticated, (int)response.StatusCode == 401);

@@ -42,9 +42,15 @@ internal sealed class Certificates : IDisposable
     internal X509Certificate2 Client(string commonName, string? uri = null, string? dns = null) => Sign("CN=" + commonName, names =>
     {
         if (uri is not null)
+        {
             names.AddUri(new Uri(uri));
+        }
+
         if (dns is not null)
+        {
             names.AddDnsName(dns);
+        }
+
         names.AddEmailAddress("someone@example.org");
     });
 

@@ -5,7 +5,6 @@ using Lookup.Client;
 using Lookup.Core.Access;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
-using Lookup.Redis.Credentials;
 using Lookup.Redis.Imports;
 using Lookup.V1;
 using CredentialKind = Lookup.V1.CredentialKind;

@@ -197,7 +197,9 @@ public sealed class LimitTests
                 catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
                 {
                     if (e.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason is { } reason)
+                    {
                         return reason;
+                    }
                     // It is not noticed yet that the first one has ended.
                     await Task.Delay(20, Token);
                 }

@@ -33,7 +33,10 @@ internal sealed class TestIssuer : IAsyncDisposable
         {
             issuer.KeyReads++;
             if (issuer.IsAway)
+            {
                 return Results.StatusCode(StatusCodes.Status503ServiceUnavailable);
+            }
+
             var key = issuer._key.Rsa.ExportParameters(false);
             return Results.Text(
                 $$"""{"keys":[{"kty":"RSA","use":"sig","kid":"{{issuer._key.KeyId}}","n":"{{Base64UrlEncoder.Encode(key.Modulus)}}","e":"{{Base64UrlEncoder.Encode(key.Exponent)}}"}]}""",

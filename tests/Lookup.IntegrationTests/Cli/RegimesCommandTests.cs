@@ -48,7 +48,10 @@ public sealed class RegimesCommandTests : IDisposable
                 foreach (var rule in RegimeDocument.Objects(row.Json, "rules"))
                 {
                     if ((string?)rule["until"] is { } until && string.CompareOrdinal(until, row.From) <= 0)
+                    {
                         continue;
+                    }
+
                     Assert.Contains((string)rule["text"]!, run.Output, StringComparison.Ordinal);
                     Assert.All(RegimeDocument.Texts(rule, "groups"), group => Assert.Contains(group, run.Output, StringComparison.Ordinal));
                 }

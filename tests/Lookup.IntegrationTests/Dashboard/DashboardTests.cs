@@ -36,9 +36,15 @@ public sealed class DashboardTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         if (_browser is not null)
+        {
             await _browser.DisposeAsync();
+        }
+
         if (_site is not null)
+        {
             await _site.DisposeAsync();
+        }
+
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -54,7 +60,9 @@ public sealed class DashboardTests : IAsyncLifetime
     public void Files_NameNoAddressElsewhere()
     {
         foreach (var file in new[] { "index.html", "dashboard.js", "dashboard.css" })
+        {
             Assert.DoesNotMatch(new Regex("https?://|innerHTML"), File.ReadAllText(Path.Combine(Benchmarks, "dashboard", file)));
+        }
     }
 
     [Fact]
@@ -68,7 +76,9 @@ public sealed class DashboardTests : IAsyncLifetime
         Assert.True(await page.EvaluateExpressionAsync<bool>(
             "[...document.querySelectorAll('article')].every(a => { const c = a.querySelector('canvas'); return c && c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v); })"));
         if (Chromium.TakesPictures)
+        {
             await Chromium.TakePictureAsync(page, "benchmarks.png");
+        }
     }
 
     [Fact]
@@ -210,7 +220,9 @@ public sealed class DashboardTests : IAsyncLifetime
             Curve + ".querySelector('canvas').getContext('2d').getImageData(0, 0, 300, 100).data.some(v => v)"));
         Assert.StartsWith(Metric + " by what runs: ", await page.EvaluateExpressionAsync<string>(Curve + ".getAttribute('aria-label')"), StringComparison.Ordinal);
         foreach (var tick in ticks.Split(' '))
+        {
             Assert.Contains(tick, await page.EvaluateExpressionAsync<string>("plots.at(-1).drawn.axes[0]._values.join(' ')"), StringComparison.Ordinal);
+        }
 
         // The run before it has none.
         await page.FocusAsync("article [role=slider]");

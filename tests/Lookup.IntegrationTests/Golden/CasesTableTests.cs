@@ -21,7 +21,10 @@ public sealed class CasesTableTests
         var path = Path.Combine(Programs.Root(), "docs", "guide", "regimes-cases.md");
         var expected = Table();
         if (Environment.GetEnvironmentVariable(Write) == "1")
+        {
             File.WriteAllText(path, expected);
+        }
+
         Assert.True(
             File.Exists(path) && File.ReadAllText(path).ReplaceLineEndings("\n") == expected,
             $"docs/guide/regimes-cases.md differs from Golden/Cases. Regenerate it: {Write}=1 dotnet test tests/Lookup.IntegrationTests --filter FullyQualifiedName~CasesTable");

@@ -83,7 +83,9 @@ public sealed partial class ChartTests(ChartTests.Renderer renderer) : IClassFix
         // Where a required map is gone, only the field under another name may be told.
         var objects = (JsonArray)JsonNode.Parse(text.Replace(right, wrong, StringComparison.Ordinal))!;
         if (right == "matchLabels")
+        {
             objects.Single(one => one!["kind"]!.GetValue<string>() == "StatefulSet")!["spec"]!.AsObject().Remove("selector");
+        }
 
         Assert.Contains(fault, await FaultsAsync(objects), StringComparison.Ordinal);
     }
@@ -286,7 +288,9 @@ public sealed partial class ChartTests(ChartTests.Renderer renderer) : IClassFix
         public async ValueTask InitializeAsync()
         {
             if (!Programs.OnPath("go"))
+            {
                 return;
+            }
             // The first time it builds what it is made of, too.
             var (code, output, error) = await Programs.RunAsync(
                 TimeSpan.FromMinutes(4), "env", "GO111MODULE=off", "GOCACHE=" + Path.Combine(Path.GetTempPath(), "lookup-go-cache"), "GOPATH=" + Packages, "GOFLAGS=", "go", "build", "-o", _folder.PathOf("render"), Path.Combine(Programs.Root(), "tests/clients/chart/render.go"));

@@ -186,7 +186,10 @@ public sealed class ComposeTests : IDisposable
         var (copied, _, fault) = await Programs.RunAsync("cp", "-r", Deploy, _folder.PathOf("deploy"));
         Assert.True(copied == 0, fault);
         foreach (var made in (string[])["deploy/secrets", "deploy/.env"])
+        {
             await Programs.RunAsync("rm", "-rf", _folder.PathOf(made));
+        }
+
         var (code, output, error) = await Programs.RunAsync(_folder.PathOf("deploy/compose/setup.sh"), "calls.example.org", "192.0.2.7");
         Assert.True(code == 0, output + error);
         // What is there stays.

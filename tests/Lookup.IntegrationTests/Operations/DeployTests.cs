@@ -86,8 +86,12 @@ public sealed partial class DeployTests : IAsyncLifetime
 
             var place = panel.GetProperty("gridPos");
             for (var x = 0; x < place.GetProperty("w").GetInt32(); x++)
+            {
                 for (var y = 0; y < place.GetProperty("h").GetInt32(); y++)
+                {
                     Assert.True(taken.Add((place.GetProperty("x").GetInt32() + x, place.GetProperty("y").GetInt32() + y)), title);
+                }
+            }
         });
         Assert.Equal(panels.Count, panels.Select(panel => panel.GetProperty("id").GetInt32()).Distinct().Count());
         Assert.All(taken, cell => Assert.InRange(cell.Item1, 0, 23));
@@ -156,11 +160,18 @@ public sealed partial class DeployTests : IAsyncLifetime
             {
                 var (label, operation, value) = (matcher.Groups[1].Value, matcher.Groups[2].Value, matcher.Groups[3].Value);
                 if (Added.Contains(label))
+                {
                     continue;
+                }
+
                 if (!given.TryGetValue(label, out var values))
+                {
                     faults.Add($"{name} has no label {label}");
+                }
                 else if (operation == "=" || operation == "=~")
+                {
                     faults.AddRange(value.Split('|').Where(v => !IsPossible(label, v, values)).Select(v => $"{name}: no {label} is {v}"));
+                }
             }
         }
 

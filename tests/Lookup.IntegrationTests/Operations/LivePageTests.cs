@@ -30,7 +30,9 @@ public sealed class LivePageTests : IAsyncLifetime
         await _load.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _end.Dispose();
         if (_browser is not null)
+        {
             await _browser.DisposeAsync();
+        }
     }
 
     [Fact]
@@ -235,7 +237,9 @@ public sealed class LivePageTests : IAsyncLifetime
         page.Console += (_, e) =>
         {
             if (e.Message.Type == ConsoleType.Error)
+            {
                 _faults.Add(e.Message.Text);
+            }
         };
         await page.SetViewportAsync(new ViewPortOptions { Width = width, Height = 1300 });
         await page.GoToAsync(server.Host.JsonAddress.ToString());

@@ -1,9 +1,9 @@
-using Microsoft.Extensions.DependencyInjection;
 using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.IntegrationTests.Server;
 using Lookup.Server.Telemetry;
 using Lookup.V1;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.IntegrationTests.Operations;

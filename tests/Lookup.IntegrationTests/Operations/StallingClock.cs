@@ -16,7 +16,9 @@ internal sealed class StallingClock : TimeProvider
             s =>
             {
                 if (!Stalled)
+                {
                     callback(s);
+                }
             },
             state,
             dueTime,

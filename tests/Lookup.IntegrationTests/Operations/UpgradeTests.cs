@@ -80,7 +80,10 @@ public sealed class UpgradeTests : IDisposable
     {
         var data = Extract(version, "embedded.tar.gz");
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(Path.Combine(data, "number.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
         var (known, answers) = Written(version, "embedded");
 
         await ServeAsync(["--data", data], async address =>
@@ -105,7 +108,9 @@ public sealed class UpgradeTests : IDisposable
             var run = await CliRun.Async([.. command, .. store]);
             Assert.Equal(1, run.ExitCode);
             if (command[0] != "init")
+            {
                 Assert.Contains("The store has format 2, and this version reads format 1", run.Error, StringComparison.Ordinal);
+            }
         }
     }
 
@@ -180,11 +185,18 @@ public sealed class UpgradeTests : IDisposable
             var run = await CliRun.Async([.. arguments, "--json", "--address", address]);
             var (then, now) = (one["answer"]!, JsonNode.Parse(run.Output)!);
             if (arguments[0] == "explain")
+            {
                 (then, now) = (Decision(then), Decision(now));
+            }
             else if (arguments[0] == "register")
+            {
                 (then, now) = (Loaded(then), Loaded(now));
+            }
+
             if (Difference(then, now, "") is { } fault)
+            {
                 faults.Add($"{string.Join(' ', arguments)}: {fault}");
+            }
         }
 
         Assert.Empty(faults);
@@ -195,7 +207,10 @@ public sealed class UpgradeTests : IDisposable
     private static async Task CompareKnownAsync(JsonNode known, string address)
     {
         if (known["consistency_token"] is { } token)
+        {
             Assert.Equal(10, (await CliRun.Async("check", "+31612345601", "--org", "acme", "--purpose", "commercial", "--token", token.GetValue<string>(), "--address", address)).ExitCode);
+        }
+
         var revert = await CliRun.Async("revert", known["import_id"]!.GetValue<string>(), "--dry-run", "--json", "--address", address);
         Assert.True(revert.ExitCode == 0, revert.Error + revert.Output);
         // And it takes what is recorded now.
@@ -255,7 +270,10 @@ public sealed class UpgradeTests : IDisposable
         using var replies = new StreamReader(stream, Encoding.Latin1);
         var until = Stopwatch.StartNew();
         while (await replies.ReadLineAsync(Ct) is { } line && line != "done")
+        {
             Assert.False(line.StartsWith('-'), line);
+        }
+
         Assert.True(until.Elapsed < TimeSpan.FromMinutes(3));
     }
 
@@ -272,9 +290,15 @@ public sealed class UpgradeTests : IDisposable
     {
         var path = _folder.PathOf(name);
         if (!File.Exists(path))
+        {
             File.Copy(Path.Combine(Stores, version, name), path);
+        }
+
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
         return path;
     }
 }

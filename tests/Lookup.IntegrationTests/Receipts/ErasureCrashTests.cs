@@ -206,7 +206,9 @@ public sealed class ErasureCrashTests : IDisposable
         using (var log = ReceiptLog.Open(path, key, TimeProvider.System, SmallSegment, () =>
         {
             if (++steps == 3)
+            {
                 key.Dispose();
+            }
         }))
         {
             Fill(log);

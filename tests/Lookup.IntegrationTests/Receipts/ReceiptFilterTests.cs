@@ -138,7 +138,9 @@ public sealed class ReceiptFilterTests : IDisposable
             foreach (var _ in log.Folder.ReceiptsOf([new NumberKey(5, 7)], 0, cancellation.Token))
             {
                 if (++seen == 10)
+                {
                     cancellation.Cancel();
+                }
             }
         });
         Assert.Equal(10, seen);

@@ -1,5 +1,5 @@
-using Lookup.Core;
 using System.Security.Cryptography;
+using Lookup.Core;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.IntegrationTests.Cli;

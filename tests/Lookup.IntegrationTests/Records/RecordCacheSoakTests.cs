@@ -101,9 +101,15 @@ public sealed class RecordCacheSoakTests
             var number = (random.Next(Numbers / Writers) * Writers) + writer;
             var fact = Sample.Objection(number, Sample.Now + k);
             if (await TryAsync(store.WriteAsync([fact], Token)) is not { } written)
+            {
                 continue;
+            }
+
             if (random.Next(2) == 0)
+            {
                 replica.Add(fact.Key, fact.Id, written.Token);
+            }
+
             lock (_locks[number])
             {
                 _acknowledged[number] = (Sample.Now + k, TimeProvider.System.GetTimestamp());
@@ -135,17 +141,25 @@ public sealed class RecordCacheSoakTests
                 var cursor = 0;
                 Assert.True(facts.TryFind(Ids[0], ref cursor, out var value));
                 if (state.AsOf > acknowledged.At && NewestOf(value, times) < acknowledged.Effective)
+                {
                     _wrong ??= $"Number {number} lacks a fact that was acknowledged before the state.";
+                }
+
                 Interlocked.Increment(ref _found);
                 continue;
             }
 
             var session = cache.Session(partition);
             if (await TryAsync(store.ReadAsync(_keys[number], Ids, Token).AsTask()) is not { Values: not null } read)
+            {
                 continue;
+            }
             // On its way to the cache it is overtaken at times.
             if (random.Next(4) == 0)
+            {
                 await Task.Delay(random.Next(25), Token);
+            }
+
             cache.Keep(session, partition, read.Version, _keys[number], Ids, [read.Values[0], read.Values[1]]);
         }
     }
@@ -179,7 +193,10 @@ public sealed class RecordCacheSoakTests
         foreach (var key in _keys)
         {
             if (!cache.TryFind(key.Partition(store.Manifest.Partitions), key, out var facts))
+            {
                 continue;
+            }
+
             var cursor = 0;
             Assert.True(facts.TryFind(Ids[0], ref cursor, out var value));
             Assert.Equal((await store.ReadAsync(key, Ids, Token)).Values[0], value.ToArray());

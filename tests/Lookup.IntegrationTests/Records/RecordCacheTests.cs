@@ -1,7 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Store;
-using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Server.Reading;
 

@@ -114,7 +114,9 @@ public sealed class CheckShortcutTests : IAsyncLifetime
         var answer = await CallAsync(Frame(request), message =>
         {
             if (timeout is not null)
+            {
                 message.Headers.Add("grpc-timeout", timeout);
+            }
         }, server);
         Assert.Equal(status, answer.Status);
         Assert.Null(answer.Answer);
@@ -158,7 +160,9 @@ public sealed class CheckShortcutTests : IAsyncLifetime
         static void Show(HttpRequestMessage message, string? key)
         {
             if (key is not null)
+            {
                 message.Headers.Add("authorization", "Bearer " + key);
+            }
         }
     }
 
@@ -221,7 +225,9 @@ public sealed class CheckShortcutTests : IAsyncLifetime
                 await stream.WriteAsync(body.AsMemory(i, 1));
                 await stream.FlushAsync();
                 if (i % 8 == 0)
+                {
                     await Task.Delay(1);
+                }
             }
         }
 

@@ -5,7 +5,6 @@ using Lookup.Core.Regimes;
 using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.IntegrationTests.Store;
-using Lookup.Redis;
 using Lookup.Redis.Store;
 using Lookup.Server;
 using Lookup.Server.Hosting;

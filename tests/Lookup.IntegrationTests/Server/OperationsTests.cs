@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.V1;
@@ -66,10 +65,16 @@ public sealed class OperationsTests
             var line = await reader.ReadLineAsync(limit.Token);
             Assert.NotNull(line);
             if (!line.StartsWith("data: ", StringComparison.Ordinal))
+            {
                 continue;
+            }
+
             var sample = JsonDocument.Parse(line[6..]).RootElement.EnumerateArray().Last();
             if (sample.GetProperty("rates").GetArrayLength() == 0)
+            {
                 continue;
+            }
+
             Assert.Equal("objection", sample.GetProperty("rates")[0].GetProperty("reason").GetString());
             Assert.True(sample.GetProperty("p99").GetDouble() > 0);
             Assert.Equal(server.Store.Manifest.Partitions, sample.GetProperty("ages").GetArrayLength());
@@ -113,9 +118,13 @@ public sealed class OperationsTests
                 await server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(number)));
                 Assert.Equal(Verdict.Allow, (await server.Lookup.CheckAsync(Samples.Check(number))).Decision.Verdict);
                 if (change == 1)
+                {
                     await server.Facts.RecordFactsAsync(Samples.Record(Samples.Objection(number)));
+                }
                 else if (change == 2)
+                {
                     await server.Facts.EraseNumberAsync(new EraseNumberRequest { Number = number, Source = "letter", Actor = "desk" });
+                }
             }
 
             var text = await server.Http.GetStringAsync("/metrics", Ct);

@@ -23,7 +23,10 @@ internal sealed class Scrape
         {
             var scrape = await OfAsync(server);
             if (holds(scrape))
+            {
                 return scrape;
+            }
+
             Assert.False(limit.IsCancellationRequested, "It does not come to hold: " + string.Join('\n', scrape.Series));
             await Task.Delay(50, TestContext.Current.CancellationToken);
         }

@@ -109,9 +109,14 @@ public sealed class StoreMetricsTests
         await using var server = await LookupServer.StartAsync(store, o => o.RebuildFalsePositives = 0);
         await server.Facts.RecordFactsAsync(Samples.Record(Enumerable.Range(0, 900).Select(_ => Samples.Objection(Samples.NewNumber()))));
         for (var i = 0; i < 10; i++)
+        {
             await server.Lookup.CheckAsync(Samples.Check(Samples.NewNumber()));
+        }
+
         await using (var stream = await StreamCall.OpenAsync(server, new CheckStreamOpen { Question = Samples.Question() }))
+        {
             await stream.AskAsync(1, Enumerable.Range(0, 30).Select(_ => ulong.Parse(Samples.NewNumber().AsSpan(1))));
+        }
 
         var scrape = await Scrape.UntilAsync(server, s => s.Value("lookup_filter_fill_ratio{partition=\"0\"}") > 0.99);
 

@@ -117,9 +117,15 @@ public sealed class StoredTextTests : IAsyncLifetime
         foreach (var field in message.Fields.InDeclarationOrder())
         {
             if (field.FieldType == FieldType.String)
+            {
                 yield return [field];
+            }
+
             if (field.FieldType != FieldType.Message || field.MessageType.File.Package != "lookup.v1")
+            {
                 continue;
+            }
+
             foreach (var path in Paths(field.MessageType))
             {
                 yield return [field, .. path];
@@ -137,13 +143,19 @@ public sealed class StoredTextTests : IAsyncLifetime
             {
                 var list = (IList)step.Accessor.GetValue(at);
                 if (list.Count == 0)
+                {
                     list.Add(Sample(step.MessageType));
+                }
+
                 at = (IMessage)list[0]!;
                 continue;
             }
 
             if (step.Accessor.GetValue(at) is not IMessage inner)
+            {
                 step.Accessor.SetValue(at, inner = Sample(step.MessageType));
+            }
+
             at = (IMessage)step.Accessor.GetValue(at);
         }
 

@@ -100,7 +100,9 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         for (var item = 0; item < batch.Count; item++)
         {
             if (batch.Fault(item) is null)
+            {
                 batch.SetAnswered(item, batch.Position(item).Version - Math.Min(Behind, batch.Position(item).Version), batch.AsOf(item));
+            }
         }
     }
 

@@ -58,6 +58,8 @@ internal sealed class AnyStore : IAsyncDisposable
     {
         await Store.DisposeAsync();
         if (_server is not null)
+        {
             await _server.DisposeAsync();
+        }
     }
 }

@@ -64,7 +64,9 @@ public sealed class BatchConnectionTests
                     for (var item = 0; item < batch.Count; item++)
                     {
                         if (batch.Fault(item) is { } fault)
+                        {
                             throw fault;
+                        }
                     }
                 });
                 Assert.All(Enumerable.Range(0, batch.Count), item => Assert.Throws<InvalidOperationException>(() => batch.Value(item, 0)));
@@ -209,7 +211,10 @@ public sealed class BatchConnectionTests
         {
             var length = Math.Min(Math.Min(piece, buffer.Length), answer.Length - _at);
             if (length == 0 && !closes)
+            {
                 await Task.Delay(Timeout.Infinite, cancellationToken);
+            }
+
             answer.AsMemory(_at, length).CopyTo(buffer);
             _at += length;
             return length;

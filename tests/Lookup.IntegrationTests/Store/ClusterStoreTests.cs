@@ -20,7 +20,9 @@ public sealed class ClusterStoreTests : StoreContract
     private protected override async Task StopAsync()
     {
         if (_cluster is not null)
+        {
             await _cluster.DisposeAsync();
+        }
     }
 
     private protected override Task FlushAsync() => _cluster!.OnPrimariesAsync("FLUSHALL");

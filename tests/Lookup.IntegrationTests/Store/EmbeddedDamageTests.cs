@@ -29,7 +29,10 @@ public sealed class EmbeddedDamageTests : IDisposable
         {
             var length = (int)new FileInfo(Path.Combine(Whole, file)).Length;
             if (length == 0)
+            {
                 continue;
+            }
+
             foreach (var at in Enumerable.Range(0, 6).Select(_ => random.Next(length)).Append(0).Append(length - 1).Distinct().ToList())
             {
                 var copy = Copy();
@@ -106,7 +109,10 @@ public sealed class EmbeddedDamageTests : IDisposable
     {
         var acknowledged = await KilledStore.WriteAsync(Whole, Writers, logLimitMiB: 16, untilFacts: 2_000, Ct);
         if (inTables)
+        {
             await (await OpenAsync(Whole)).DisposeAsync();
+        }
+
         return acknowledged;
     }
 
@@ -117,7 +123,10 @@ public sealed class EmbeddedDamageTests : IDisposable
     {
         var copy = Path.Combine(_root, "copy");
         if (Directory.Exists(copy))
+        {
             Directory.Delete(copy, recursive: true);
+        }
+
         foreach (var file in Files())
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(copy, file))!);

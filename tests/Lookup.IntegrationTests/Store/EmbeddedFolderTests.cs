@@ -88,7 +88,9 @@ public sealed partial class EmbeddedFolderTests : IDisposable
         Assert.NotNull(await RefusesAsync(() => HasAsync(store, 1)));
         Assert.NotNull(await RefusesAsync(() => WriteAsync(store, 2)));
         if (how == "folder moved")
+        {
             Directory.Move(Folder + "2", Folder);
+        }
     }
 
     [Fact]
@@ -96,7 +98,10 @@ public sealed partial class EmbeddedFolderTests : IDisposable
     {
         Directory.CreateDirectory(Folder);
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(Folder, (UnixFileMode)Convert.ToInt32("755", 8));
+        }
+
         await using var store = await OpenAsync(Folder);
         Assert.Equal("750", RightsOf(Folder));
     }
@@ -167,9 +172,14 @@ public sealed partial class EmbeddedFolderTests : IDisposable
         {
             // Whatever is left is taken.
             if (hasKey)
+            {
                 NumberKeyFile.Create(Path.Combine(Folder, "number.key"));
+            }
             else
+            {
                 await FillAsync("lock");
+            }
+
             var e = await Assert.ThrowsAnyAsync<Exception>(() => OpenAsync(Folder));
             Assert.DoesNotContain('\n', e.Message);
             Assert.Matches("full|No space left", e.Message);

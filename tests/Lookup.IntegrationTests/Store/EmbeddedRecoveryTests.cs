@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
@@ -92,7 +91,9 @@ public sealed class EmbeddedRecoveryTests : IDisposable
         }
 
         if (!OperatingSystem.IsWindows())
+        {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_folder, "number.key")));
+        }
     }
 
     [Fact]

@@ -127,7 +127,10 @@ public sealed partial class EngineCommandTests
     private static string Text(RedisResult answer, bool isSorted)
     {
         if (answer.Resp2Type != ResultType.Array)
+        {
             return answer.IsNull ? "nothing" : Convert.ToHexString(Encoding.UTF8.GetBytes((string)answer!));
+        }
+
         var parts = ((RedisResult[])answer!).Select(part => Text(part, isSorted: false));
         return string.Join(' ', isSorted ? parts.Order(StringComparer.Ordinal) : parts);
     }

@@ -27,7 +27,10 @@ public sealed class FilterReplicaTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         if (_replica is not null)
+        {
             await _replica.DisposeAsync();
+        }
+
         await _store.DisposeAsync();
         await _redis.DisposeAsync();
     }
@@ -68,7 +71,9 @@ public sealed class FilterReplicaTests : IAsyncLifetime
                 var i = random.Next(known);
                 var state = replica.Partition(Sample.Key(i).Partition(4));
                 if (state.Filter is not null && state.AsOf > moment && !state.Filter.MayContain(Sample.Key(i), Id))
+                {
                     wrong++;
+                }
             }
 
             await Task.Delay(1, Token);

@@ -36,7 +36,9 @@ public sealed class ImportRecordStoreTests
             var page = await imports.ListAsync(before, 7, Token);
             found.AddRange(page.Select(import => import.Id));
             if (page.Count < 7)
+            {
                 break;
+            }
         }
 
         var expected = ids.OrderDescending(StringComparer.Ordinal).ToList();

@@ -49,7 +49,9 @@ public sealed class KeyChangeTests : IDisposable
             await store.WriteAsync(
                 [Objection(n, at: 1, detail: $"text {n}"), Objection(n, at: 2, withdrawn: true), Objection(n, at: 3, organisation: "other")], Token);
             if (n % 4 == 0)
+            {
                 await store.WriteAsync([Objection(n, at: 1) with { Entry = Objection(n, at: 1).Entry with { Source = import } }], Token);
+            }
         }
 
         for (var n = 0; n < Numbers; n += 10)
@@ -109,7 +111,9 @@ public sealed class KeyChangeTests : IDisposable
                     {
                         steps.Add(step);
                         if (left-- == 0)
+                        {
                             stop.Cancel();
+                        }
                     },
                     stop.Token);
                 break;
@@ -203,7 +207,10 @@ public sealed class KeyChangeTests : IDisposable
             {
                 // Also behind the last bucket of each pass, where nothing is copied any more.
                 if (step == last.Item1 && share < 1 && share - last.Item2 < 0.3)
+                {
                     return;
+                }
+
                 last = (step, share);
                 store.WriteAsync([Objection(written, at: 1)], Token).GetAwaiter().GetResult();
                 written++;
@@ -232,7 +239,9 @@ public sealed class KeyChangeTests : IDisposable
             (step, _) =>
             {
                 if (step == KeyChangeStep.Copying)
+                {
                     stop.Cancel();
+                }
             },
             stop.Token));
         var suppression = Objection(1, at: 5, organisation: "suppressed");
@@ -286,7 +295,9 @@ public sealed class KeyChangeTests : IDisposable
             (step, _) =>
             {
                 if (!seen.Add(step) || step == KeyChangeStep.Beginning)
+                {
                     return;
+                }
                 // The partitions follow with the first step: before that it has all the facts.
                 AssertRefused();
             },
@@ -335,7 +346,10 @@ public sealed class KeyChangeTests : IDisposable
             (step, share) =>
             {
                 if (step == KeyChangeStep.Comparing && share < 1)
+                {
                     return;
+                }
+
                 if (seen.Add(step))
                 {
                     var (opened, own) = any.OpenAsync(Old, New).GetAwaiter().GetResult();
@@ -390,7 +404,9 @@ public sealed class KeyChangeTests : IDisposable
                 (step, _) =>
                 {
                     if (step == KeyChangeStep.Copying && ++calls == 20)
+                    {
                         any.Server!.KillAsync().GetAwaiter().GetResult();
+                    }
                 },
                 Token));
             await any.Server!.RestartAsync();
@@ -510,7 +526,9 @@ public sealed class KeyChangeTests : IDisposable
             try
             {
                 if (await condition())
+                {
                     return;
+                }
             }
             catch (StoreUnavailableException)
             {
@@ -573,9 +591,14 @@ public sealed class KeyChangeTests : IDisposable
         public async ValueTask DisposeAsync()
         {
             if (server is not null)
+            {
                 await server.DisposeAsync();
+            }
+
             if (folder is not null)
+            {
                 Directory.Delete(folder, recursive: true);
+            }
         }
     }
 }

@@ -28,7 +28,9 @@ internal static class KilledStore
             {
                 Take(line);
                 if (acknowledged.Sum() >= untilFacts)
+                {
                     break;
+                }
             }
 
             process.Kill();

@@ -1,4 +1,3 @@
-using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
@@ -53,7 +52,10 @@ public sealed class LostHistoryTests : IAsyncLifetime
         var stop = asWriter ? Hold(troubled) : null;
         await WriteAsync(store, 100, 50);
         if (!asWriter)
+        {
             await FollowedAsync(replica);
+        }
+
         stop ??= Hold(troubled);
         await GoBackAsync();
         await using (var other = await OpenAsync())

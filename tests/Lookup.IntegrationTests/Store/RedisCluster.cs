@@ -66,7 +66,10 @@ internal sealed class RedisCluster : IAsyncDisposable
             var seen = await Task.WhenAll(_nodes.Select(node => OwnerAsync(node, slot)));
             var ports = seen.Where(port => port != 0).GroupBy(port => port).OrderByDescending(group => group.Count()).FirstOrDefault();
             if (ports is not null && ports.Count() > _nodes.Count / 2)
+            {
                 return _nodes.Single(node => node.Port == ports.Key);
+            }
+
             await Task.Delay(50);
         }
 
@@ -80,7 +83,9 @@ internal sealed class RedisCluster : IAsyncDisposable
         foreach (var node in _nodes.Where(node => node != primary))
         {
             if (await TryAsync(node, "ROLE") is { } role && (string?)role[0] == "slave" && (int)role[2] == primary.Port && (string?)role[3] == "connected")
+            {
                 replicas.Add(node);
+            }
         }
 
         return replicas;
@@ -99,7 +104,10 @@ internal sealed class RedisCluster : IAsyncDisposable
     {
         var keys = (RedisValue[])(await AskAsync(from, "CLUSTER", "GETKEYSINSLOT", slot, count))!;
         if (keys.Length == 0)
+        {
             return false;
+        }
+
         object[] command = ["127.0.0.1", $"{to.Port}", "", "0", "10000", "KEYS", .. keys.Select(key => (object)key)];
         Assert.Equal("OK", (string?)await AskAsync(from, "MIGRATE", command));
         return true;
@@ -119,7 +127,9 @@ internal sealed class RedisCluster : IAsyncDisposable
         foreach (var node in _nodes)
         {
             if (await TryAsync(node, "ROLE") is { } role && (string?)role[0] == "master")
+            {
                 await AskAsync(node, command, arguments);
+            }
         }
     }
 
@@ -140,7 +150,10 @@ internal sealed class RedisCluster : IAsyncDisposable
     private static async Task<RedisResult?> TryAsync(RedisServer node, string command, params object[] arguments)
     {
         if (!node.IsRunning)
+        {
             return null;
+        }
+
         try
         {
             return await AskAsync(node, command, arguments).WaitAsync(TimeSpan.FromSeconds(10));
@@ -194,11 +207,16 @@ internal sealed class RedisCluster : IAsyncDisposable
     private static async Task<int> OwnerAsync(RedisServer node, int slot)
     {
         if (await TryAsync(node, "CLUSTER", "SLOTS") is not { } ranges)
+        {
             return 0;
+        }
+
         for (var i = 0; i < ranges.Length; i++)
         {
             if (slot >= (int)ranges[i][0] && slot <= (int)ranges[i][1])
+            {
                 return int.Parse((string)ranges[i][2][1]!, CultureInfo.InvariantCulture);
+            }
         }
 
         return 0;

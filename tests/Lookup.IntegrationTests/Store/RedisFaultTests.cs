@@ -203,7 +203,10 @@ public sealed class RedisFaultTests : IDisposable
                 using var caller = new CancellationTokenSource();
                 var reading = store.ReadAsync(batch, caller.Token);
                 if (reader % 4 == 0)
+                {
                     await caller.CancelAsync();
+                }
+
                 try
                 {
                     await reading;
@@ -470,7 +473,9 @@ public sealed class RedisFaultTests : IDisposable
             try
             {
                 if (await isSo())
+                {
                     return;
+                }
             }
             catch (Exception e) when (e is StoreUnavailableException or Xunit.Sdk.XunitException && since.Elapsed < TimeSpan.FromMinutes(3))
             {

@@ -75,7 +75,10 @@ internal sealed class RedisSentinel : IAsyncDisposable
 
             var most = ports.GroupBy(port => port).OrderByDescending(group => group.Count()).First();
             if (most.Count() > _sentinels.Count / 2)
+            {
                 return _servers.Single(server => server.Port == most.Key);
+            }
+
             await Task.Delay(50);
         }
 
@@ -90,7 +93,10 @@ internal sealed class RedisSentinel : IAsyncDisposable
         {
             var primary = await PrimaryAsync();
             if (primary != before)
+            {
                 return primary;
+            }
+
             Assert.True(since.Elapsed < Limit, "The sentinels do not fail over.");
             await Task.Delay(50);
         }
@@ -102,7 +108,9 @@ internal sealed class RedisSentinel : IAsyncDisposable
         foreach (var sentinel in _sentinels)
         {
             if ((await FieldsAsync(sentinel))["flags"].Contains("failover_in_progress", StringComparison.Ordinal))
+            {
                 return true;
+            }
         }
 
         return false;
@@ -132,7 +140,10 @@ internal sealed class RedisSentinel : IAsyncDisposable
             {
                 var fields = await FieldsAsync(sentinel);
                 if (fields["num-slaves"] == "2" && fields["num-other-sentinels"] == "2" && fields["flags"] == "master")
+                {
                     break;
+                }
+
                 Assert.True(since.Elapsed < Limit, "The sentinels do not find each other.");
                 await Task.Delay(100);
             }

@@ -57,7 +57,9 @@ internal sealed class RedisServer : IAsyncDisposable
         {
             server.Port = FreePort();
             if (await server.TryStartAsync())
+            {
                 return server;
+            }
         }
 
         throw new InvalidOperationException("redis-server does not start.");
@@ -81,7 +83,10 @@ internal sealed class RedisServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (IsRunning)
+        {
             await KillAsync();
+        }
+
         _process?.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
@@ -94,7 +99,10 @@ internal sealed class RedisServer : IAsyncDisposable
         {
             var file = Path.Combine(_folder, "server.conf");
             if (!File.Exists(file))
+            {
                 await File.WriteAllTextAsync(file, _configuration);
+            }
+
             start.ArgumentList.Add(file);
         }
 
@@ -116,7 +124,9 @@ internal sealed class RedisServer : IAsyncDisposable
                 // Whether it is this one, unless it may not say: another may have taken the port meanwhile.
                 var told = await ServerReply.AskAsync(Options, new IPEndPoint(IPAddress.Loopback, Port), true, TimeProvider.System, default, "PING", "INFO server");
                 if (told[0].Text == "PONG")
+                {
                     return _arguments.Contains("INFO") || told[1].Text?.Contains($"process_id:{_process.Id}\r", StringComparison.Ordinal) == true;
+                }
             }
             catch (StoreUnavailableException)
             {

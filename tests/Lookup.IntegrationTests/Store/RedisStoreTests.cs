@@ -20,7 +20,9 @@ public sealed class RedisStoreTests : StoreContract
     private protected override async Task StopAsync()
     {
         if (_server is not null)
+        {
             await _server.DisposeAsync();
+        }
     }
 
     private protected override StoreOptions Options => _server!.Options;

@@ -183,7 +183,9 @@ public sealed class RegistryHistoryTests : IAsyncLifetime
         {
             await _behind.GetDatabase().KeyDeleteAsync(key);
             if (copy[key!] is { } dump)
+            {
                 await _behind.GetDatabase().KeyRestoreAsync(key, dump);
+            }
         }
     }
 

@@ -78,7 +78,9 @@ public sealed class RevertPropertyTests
             Assert.Equal(before, after);
             Assert.DoesNotContain(revert.Steps, step => step.Step == RevertStep.Gone);
             if (before == AsOf.Found && !old.Shared && old.Withdrawn != now.Withdrawn)
+            {
                 Assert.Equal(Kinds[kind] is not (FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal or FactKind.Reassignment), now.Withdrawn);
+            }
         }, iter: Iterations);
 
     [Fact]
@@ -122,7 +124,10 @@ public sealed class RevertPropertyTests
                 pending.Merge();
                 if (Value.Length > 0
                     && !pending.MergeWith(Value, pending.ClaimsNeeded(Value).Where(_claims.ContainsKey).ToDictionary(at => at, at => _claims[at])))
+                {
                     continue;
+                }
+
                 Value = pending.Value;
                 foreach (var claim in pending.Claims)
                 {
@@ -135,15 +140,22 @@ public sealed class RevertPropertyTests
         internal TimelineRevert Revert(uint source)
         {
             if (Value.Length == 0)
+            {
                 return TimelineRevert.Of(_kind, Timeline.Single(_kind, new FactEntry { Source = source + 1 }), _claims, new HashSet<uint>());
+            }
+
             var revert = TimelineRevert.Of(_kind, Value, _claims, new HashSet<uint> { source });
             Value = revert.Value;
             foreach (var claim in revert.Claims)
             {
                 if (claim.After.Length == 0 || claim.Last)
+                {
                     _claims.Remove(claim.Effective);
+                }
                 else
+                {
                     _claims[claim.Effective] = claim.After;
+                }
             }
 
             return revert;

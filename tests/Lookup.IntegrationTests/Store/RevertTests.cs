@@ -101,7 +101,9 @@ public sealed class RevertTests
             var value = (await store.ReadAsync(Sample.Key(n), new[] { Sample.ObjectionId() }, Token)).Values[0];
             Assert.Equal(n < 25, value is null);
             if (value is not null)
+            {
                 Assert.Equal(Timeline.Single(FactKind.Objection, Of(Sample.Objection(n), sourceB).Entry), value);
+            }
         }
 
         await store.Imports.RevertAsync(b.Id, Order, TimeProvider.System, _ => { }, Token);

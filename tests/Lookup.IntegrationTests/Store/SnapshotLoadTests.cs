@@ -1,6 +1,5 @@
 using Lookup.Core;
 using Lookup.Core.Facts;
-using Lookup.Redis;
 using Lookup.Redis.Imports;
 using Lookup.Redis.Store;
 
@@ -166,7 +165,9 @@ public sealed class SnapshotLoadTests
                 (key, value) =>
                 {
                     if (Timeline.TryAsOf(FactKind.Registration, value, at, out var entry) == AsOf.Found && !entry.Withdrawn)
+                    {
                         listed.Add((int)(Sample.Cipher.Decrypt(key).Value - 31_650_000_000UL), entry.Categories);
+                    }
                 },
                 Token);
         }

@@ -51,9 +51,13 @@ public abstract partial class StoreContract
             var key = Sample.Key(number);
             Assert.Equal(key.Partition(Store.Manifest.Partitions), read.Partition);
             if (number % 3 == 0)
+            {
                 Assert.Null(read.Values[0]);
+            }
             else
+            {
                 Assert.Equal(Timeline.Single(stored[key].Id.Kind, stored[key].Entry), read.Values[0]);
+            }
         }
     }
 

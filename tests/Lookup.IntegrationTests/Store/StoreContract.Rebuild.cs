@@ -42,7 +42,10 @@ public abstract partial class StoreContract
                     var key = Sample.Key(k % 2 == 0 ? known - 1 - (k / 2) : random.Next(known));
                     var state = replica.Partition(key.Partition(Store.Manifest.Partitions));
                     if (state.Filter is not null && state.AsOf > moment && !state.Filter.MayContain(key, Sample.ObjectionId()))
+                    {
                         wrong ??= $"A fact of {known} is called absent by generation {state.Generation}.";
+                    }
+
                     generations.Add(state.Generation);
                 }
 
@@ -136,7 +139,9 @@ public abstract partial class StoreContract
         void StopAt(double share, double limit)
         {
             if (share > limit)
+            {
                 stop.Cancel();
+            }
         }
     }
 
@@ -150,7 +155,10 @@ public abstract partial class StoreContract
         var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => Store.Filters.RebuildAsync(0, Fast, share =>
         {
             if (share < 0.5 || overtaken)
+            {
                 return;
+            }
+
             overtaken = true;
             // As if this builder had slept for so long that its place was given to another.
             behind.GetDatabase().KeyDelete(Keys.Builder);
@@ -170,7 +178,9 @@ public abstract partial class StoreContract
         {
             // The step is taken back, as by a fail-over to a server that did not have it.
             if (share is >= 0.9 and < 1)
+            {
                 behind.GetDatabase().HashSet(Keys.Meta(0), "b", "0");
+            }
         }, Token));
         Assert.Equal(1, (await Store.Filters.ListAsync(Token))[0].Generation);
         await KnowsAllAsync(500);

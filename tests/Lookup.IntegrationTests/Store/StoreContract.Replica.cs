@@ -42,10 +42,15 @@ public abstract partial class StoreContract
                 var key = Sample.Key(Number(writer, i));
                 var state = replica.Partition(key.Partition(Store.Manifest.Partitions));
                 if (state.Filter is null || state.AsOf <= moment)
+                {
                     continue;
+                }
+
                 Volatile.Write(ref judged, judged + 1);
                 if (!state.Filter.MayContain(key, Sample.ObjectionId()))
+                {
                     wrong ??= $"Seed {seed}: fact {i} of writer {writer} is called absent.";
+                }
             }
         }
 
@@ -93,7 +98,9 @@ public abstract partial class StoreContract
                 var key = Sample.Key(number);
                 var state = replica.Partition(key.Partition(Store.Manifest.Partitions));
                 if (state.Filter is not null && state.AsOf > moment && !state.Filter.MayContain(key, Sample.ObjectionId()))
+                {
                     wrong = $"Fact {number} is called absent.";
+                }
             }
         }
     }

@@ -37,7 +37,10 @@ public abstract partial class StoreContract : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         if (_store is not null)
+        {
             await _store.DisposeAsync();
+        }
+
         await StopAsync();
         _limit.Dispose();
         GC.SuppressFinalize(this);
@@ -361,7 +364,10 @@ public abstract partial class StoreContract : IAsyncLifetime
                 var stored = await db.HashGetAsync(Keys.Bucket(p, bucket), raw);
                 Assert.Equal(value.Length == 0 ? null : value, (byte[]?)stored);
                 if (value.Length == 0)
+                {
                     continue;
+                }
+
                 count++;
                 Assert.True(filter.MayContain(NumberKey.FromField(bucket, raw), FactId.Read(raw.AsSpan(NumberKey.FieldSize))));
             }

@@ -246,9 +246,14 @@ public sealed class StoreDamageTests : IAsyncLifetime
     public async Task Counts_Gone_AreNotTakenForAStoreWithoutThem(string damage)
     {
         if (damage == "deleted")
+        {
             await Db.KeyDeleteAsync(Keys.Counts(0));
+        }
         else
+        {
             await Db.StringSetAsync(Keys.Counts(0), new byte[64]);
+        }
+
         await WriteAsync(Facts, Facts);
         Assert.NotEqual(BucketCounts.Size, await Db.StringLengthAsync(Keys.Counts(0)));
         await using var fresh = await OpenAsync();

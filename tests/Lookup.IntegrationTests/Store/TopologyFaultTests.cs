@@ -101,7 +101,9 @@ public sealed class TopologyFaultTests : IDisposable
         {
             // The first keys one by one, with time for calls in between.
             if (moved++ < 50)
+            {
                 await Task.Delay(20, Token);
+            }
         }
 
         Assert.True(moved > 5);
@@ -151,18 +153,28 @@ public sealed class TopologyFaultTests : IDisposable
         var load = LoadAsync(store, replica: null);
         await WrittenAsync(50);
         if (kill)
+        {
             await victim.KillAsync();
+        }
         else
+        {
             victim.Pause();
+        }
+
         while (!await mayComeBack())
         {
             await Task.Delay(10, Token);
         }
 
         if (kill)
+        {
             await victim.RestartAsync();
+        }
         else
+        {
             victim.Continue();
+        }
+
         while (hasMoved is not null && !await hasMoved())
         {
             await Task.Delay(50, Token);
@@ -204,7 +216,10 @@ public sealed class TopologyFaultTests : IDisposable
             await Task.Delay(2, Token);
             var known = _acknowledged.Keys.ToArray();
             if (known.Length == 0)
+            {
                 continue;
+            }
+
             var moment = TimeProvider.System.GetTimestamp();
             batch.Clear();
             for (var i = 0; i < 50; i++)
@@ -218,7 +233,9 @@ public sealed class TopologyFaultTests : IDisposable
             {
                 var read = await store.ReadAsync(Sample.Key(number), new[] { Sample.ObjectionId() }, Token);
                 if (replica is not null && read.Values[0] is null)
+                {
                     _wrong ??= $"{number} is called absent.";
+                }
             }
             catch (StoreUnavailableException e) when (e.Fault is not StoreFault.RolledBack)
             {
@@ -228,14 +245,18 @@ public sealed class TopologyFaultTests : IDisposable
             for (var i = 0; i < batch.Count && replica is not null; i++)
             {
                 if (batch.Fault(i) is null && batch.Value(i, 0).IsNull)
+                {
                     _wrong ??= "A number of a batch is called absent.";
+                }
             }
 
             foreach (var one in known.Take(replica is null ? 0 : 100))
             {
                 var state = replica!.Partition(Sample.Key(one).Partition(store.Manifest.Partitions));
                 if (state.Filter is not null && state.AsOf > moment && !state.Filter.MayContain(Sample.Key(one), Sample.ObjectionId()))
+                {
                     _wrong ??= $"{one} is not in the filter.";
+                }
             }
         }
     }

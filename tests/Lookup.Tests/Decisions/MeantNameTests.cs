@@ -18,7 +18,10 @@ public sealed class MeantNameTests
         foreach (var country in (ulong[])[31612345678, 4915123456789, 447400123456, 12125550123, 33612345678])
         {
             if (!PhoneNumber.TryFrom(country, out var number, out _) || RegimeSet.BuiltIn.Find(number, Noon) is not { } rules)
+            {
                 continue;
+            }
+
             var question = new Question
             {
                 CallTime = Noon,
@@ -36,7 +39,10 @@ public sealed class MeantNameTests
             for (var i = 0; i < count; i++)
             {
                 if (ids[i].Scope == Scope.All)
+                {
                     continue;
+                }
+
                 var names = ((string[])["acme", "acme/tv", "tv", "rival", "acme/", "acmex", "acme/tvx", "xacme/tv", "", .. registers])
                     .Where(name => MeantName.Is(rules, question, ids[i], name)).ToList();
                 Assert.Equal(ids[i].Scope, Scope.Of(Assert.Single(names)));

@@ -63,9 +63,14 @@ public sealed class ReasonTextTests
             }
 
             if (rule.Type == RuleType.Permission)
+            {
                 Assert.NotEqual(rule.Text.Text, rule.Text.Explaining(ReasonCode.LegalPerson).Text);
+            }
+
             if (rule.Type == RuleType.Register)
+            {
                 Assert.NotEqual(rule.Text.Text, (rule.SnapshotText ?? rule.Text).Explaining(ReasonCode.RegisterNotLoaded).Text);
+            }
         }
     }
 

@@ -92,7 +92,10 @@ internal sealed class Situation
         var id = new FactId(kind, detail, scope);
         // Recorded so late that only the effective time counts, unless the test says when.
         if (entry.Recorded == 0)
+        {
             entry = entry with { Recorded = (uint)(entry.Effective / 1_000) + 3_600 };
+        }
+
         var value = Timeline.Single(kind, entry);
         _timelines[id] = _timelines.TryGetValue(id, out var known) ? Timeline.Merge(kind, known, value) : value;
         return this;

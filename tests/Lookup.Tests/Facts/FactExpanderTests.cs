@@ -295,7 +295,10 @@ public sealed class FactExpanderTests : IDisposable
                 };
                 var output = new List<StoredFact>();
                 if (!_expander.TryExpand(fact, 1, output, []))
+                {
                     return;
+                }
+
                 Assert.NotEmpty(output);
                 Assert.All(output, stored =>
                 {

@@ -49,7 +49,10 @@ public class TimelineLatticeTests
             {
                 var (a, b) = (random.Next(parts.Count), random.Next(parts.Count));
                 if (a == b)
+                {
                     continue;
+                }
+
                 parts[a] = Timeline.Merge(kind, parts[a], parts[b]);
                 parts.RemoveAt(b);
             }

@@ -199,7 +199,10 @@ public class TimelineTests
         {
             AssertUnreadableOrCanonical(kind, bytes, allowed: true);
             if (bytes.Length > 0)
+            {
                 bytes[0] = (byte)(0x10 | count);
+            }
+
             AssertUnreadableOrCanonical(kind, bytes, allowed: true);
             Timeline.TryAsOf(kind, bytes, at, out _);
         });
@@ -225,7 +228,9 @@ public class TimelineTests
             for (var i = 0; i < 1000; i++)
             {
                 if (Timeline.TryAsOf(FactKind.Attempt, value, Noon + (9 * Hour), out _) == AsOf.Found)
+                {
                     found++;
+                }
             }
         });
         Assert.Equal(0, allocated);

@@ -216,7 +216,9 @@ public class BlockFilterTests
             for (var i = 0UL; i < 1000; i++)
             {
                 if (filter.MayContain(new NumberKey(i, i << 40), id))
+                {
                     found++;
+                }
             }
         });
         Assert.Equal(0, allocated);

@@ -25,7 +25,9 @@ public sealed class FilterSumsTests
                 var bit = (block * 256L) + offset;
                 // As redis reads it: from the top of each byte.
                 if ((filter.Bytes[(int)(bit / 8)] & (0x80 >> (int)(bit % 8))) == 0)
+                {
                     sums[bit / 8 / FilterSums.PieceSize] += FilterSums.WeightOf(bit);
+                }
             }
 
             filter.Add(key, id);

@@ -27,7 +27,10 @@ public class ParquetFilterTests
                 {
                     var mask = (byte)(1 << (bit & 7));
                     if ((bytes[bit >> 3] & mask) == 0)
+                    {
                         continue;
+                    }
+
                     bytes[bit >> 3] ^= mask;
                     Assert.False(Theirs(bytes, hash));
                     bytes[bit >> 3] ^= mask;

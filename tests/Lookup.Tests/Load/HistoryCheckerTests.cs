@@ -40,7 +40,9 @@ public sealed class HistoryCheckerTests
     {
         _history.Begin(1, WriteKind.Consent, 10).Fail(1, 20).List(900);
         if (there)
+        {
             _history.Find(WriteKind.Consent, 10, 900);
+        }
 
         Assert.Empty(Judge());
     }

@@ -21,7 +21,9 @@ public sealed class NumberKeyFileTests : IDisposable
         Assert.Equal([key], NumberKeyFile.Load(FilePath));
         Assert.NotEqual(key, NumberKeyFile.Create(FilePath + "2"));
         if (!OperatingSystem.IsWindows())
+        {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FilePath));
+        }
     }
 
     [Fact]
@@ -53,7 +55,10 @@ public sealed class NumberKeyFileTests : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Permissions are those of Unix.");
         var key = NumberKeyFile.Create(FilePath);
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(FilePath, UnixFileMode.UserRead | UnixFileMode.GroupRead);
+        }
+
         Assert.Equal([key], NumberKeyFile.Load(FilePath));
     }
 
@@ -66,7 +71,10 @@ public sealed class NumberKeyFileTests : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Permissions are those of Unix.");
         NumberKeyFile.Create(FilePath);
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(FilePath, UnixFileMode.UserRead | extra);
+        }
+
         var exception = Assert.Throws<NumberKeyException>(() => NumberKeyFile.Load(FilePath));
         Assert.Contains("chmod 600", exception.Message, StringComparison.Ordinal);
     }
@@ -126,7 +134,10 @@ public sealed class NumberKeyFileTests : IDisposable
         Assert.NotEqual(Key, keys[1]);
         Assert.Equal(keys, NumberKeyFile.Load(FilePath));
         if (!OperatingSystem.IsWindows())
+        {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FilePath));
+        }
+
         for (var i = keys.Count; i < NumberKeyFile.MaxKeys; i++)
         {
             NumberKeyFile.Add(FilePath);
@@ -149,6 +160,8 @@ public sealed class NumberKeyFileTests : IDisposable
     {
         File.WriteAllText(FilePath, text);
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(FilePath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
     }
 }

@@ -108,7 +108,10 @@ public class NumberParserTests
             {
                 var example = Util.GetExampleNumberForType(region, type);
                 if (example is null || !NumberParser.Instance.TryParse(Util.Format(example, PhoneNumberFormat.E164), null, out var expected, out _))
+                {
                     continue;
+                }
+
                 var international = Util.Format(example, PhoneNumberFormat.INTERNATIONAL);
                 var national = Util.Format(example, PhoneNumberFormat.NATIONAL);
                 Assert.True(NumberParser.Instance.TryParse(international, null, out var fromInternational, out var fault), $"{international}: {fault}");

@@ -28,7 +28,10 @@ public class NumberPlanTests
             var code = Codes[random.Next(Codes.Length)];
             var national = random.Next(4) == 0 ? Random(random, random.Next(3, 13)) : Neighbour(random, code);
             if (code.ToString(CultureInfo.InvariantCulture).Length + national.Length > PhoneNumber.MaxDigits)
+            {
                 continue;
+            }
+
             var accepted = NumberPlan.IsNumber(ulong.Parse($"{code}{national}", CultureInfo.InvariantCulture));
             Assert.True(accepted == Expected(code, national), $"+{code} {national}: {accepted}");
             valid += accepted ? 1 : 0;
@@ -46,7 +49,10 @@ public class NumberPlanTests
             foreach (var type in Enum.GetValues<PhoneNumberType>())
             {
                 if (Util.GetExampleNumberForType(region, type) is not { } example)
+                {
                     continue;
+                }
+
                 var national = Util.GetNationalSignificantNumber(example);
                 Assert.Equal(Expected(example.CountryCode, national), NumberPlan.IsNumber(ulong.Parse($"{example.CountryCode}{national}", CultureInfo.InvariantCulture)));
                 examples++;
@@ -67,7 +73,10 @@ public class NumberPlanTests
             foreach (var pattern in (string[])[metadata.GeneralDesc.NationalNumberPattern, metadata.FixedLine.NationalNumberPattern, metadata.Mobile.NationalNumberPattern])
             {
                 if (pattern.Length == 0)
+                {
                     continue;
+                }
+
                 var sets = new DigitSets();
                 var compiled = DigitPattern.Compile(pattern, sets);
                 var regex = new Regex($"^(?:{pattern})$", RegexOptions.CultureInvariant);
@@ -151,15 +160,30 @@ public class NumberPlanTests
         var number = Library(code, national);
         var regions = Util.GetRegionCodesForCountryCode(code);
         if (NumberPlanSource.Additions.Any(a => a.CallingCode == code && Regex.IsMatch(national, $"^(?:{a.Pattern})$")))
+        {
             return true;
+        }
+
         if (!Util.IsValidNumber(number) || Util.IsPossibleNumberWithReason(number) != PhoneNumberUtil.ValidationResult.IS_POSSIBLE)
+        {
             return false;
+        }
+
         if (NumberPlan.Check(ulong.Parse($"{code}{national}", CultureInfo.InvariantCulture)) == NumberFault.TrunkZero)
+        {
             return false;
+        }
+
         if (code == 353 && national.StartsWith("48", StringComparison.Ordinal))
+        {
             return false;
+        }
+
         if (code == 39 && national.StartsWith("0549", StringComparison.Ordinal))
+        {
             return false;
+        }
+
         if (code == 33 && Regex.IsMatch(national, @"^(?:508[2-9]\d{5}|[2567]\d{8})$")
             && (national.StartsWith("508", StringComparison.Ordinal) || new[] { 262, 590, 594, 596, 508 }.Any(overseas => Util.IsValidNumber(Library(overseas, national)))))
         {
@@ -178,7 +202,10 @@ public class NumberPlanTests
         var zeros = Math.Min(national.Length - national.TrimStart('0').Length, national.Length - 1);
         var builder = new PhoneNumbers.PhoneNumber.Builder().SetCountryCode(code).SetNationalNumber(ulong.Parse(national, CultureInfo.InvariantCulture));
         if (zeros > 0)
+        {
             builder.SetNumberOfLeadingZeros(zeros);
+        }
+
         return builder.Build();
     }
 
@@ -189,7 +216,10 @@ public class NumberPlanTests
             ? Util.GetExampleNumberForNonGeoEntity(code)
             : Util.GetExampleNumberForType(regions[random.Next(regions.Count)], (PhoneNumberType)random.Next(0, 11));
         if (example is null)
+        {
             return Random(random, random.Next(3, 13));
+        }
+
         var digits = Util.GetNationalSignificantNumber(example).ToCharArray();
         for (var changes = random.Next(5); changes > 0; changes--)
         {

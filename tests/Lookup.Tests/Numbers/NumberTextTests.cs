@@ -15,7 +15,9 @@ public partial class NumberTextTests
         while (reader.ReadLine() is { } line)
         {
             if (!line.StartsWith('#') && line.Split('\t') is [var text, var region, var expected, var kind])
+            {
                 data.Add(text, region, expected, kind);
+            }
         }
 
         return data;

@@ -84,7 +84,10 @@ public class PhoneNumberTests
                 var example = Util.GetExampleNumberForType(region, type);
                 // Canada's 310-xxxx cannot be dialled from abroad.
                 if (example is null || type == PhoneNumberType.VOICEMAIL || Util.IsPossibleNumberWithReason(example) != PhoneNumberUtil.ValidationResult.IS_POSSIBLE)
+                {
                     continue;
+                }
+
                 var text = Util.Format(example, PhoneNumberFormat.E164);
                 Assert.True(PhoneNumber.TryParse(text, out var number, out var fault), $"{text}: {fault}");
                 Assert.Equal(text, number.ToString());
@@ -113,7 +116,9 @@ public class PhoneNumberTests
             for (var i = 0; i < 1000; i++)
             {
                 if (PhoneNumber.TryParse(texts[i % texts.Length], out _, out _))
+                {
                     accepted++;
+                }
             }
         });
         Assert.Equal(0, allocated);

@@ -1,5 +1,5 @@
-using Lookup.Core;
 using System.Text.Json.Nodes;
+using Lookup.Core;
 using Lookup.Core.Regimes;
 using Lookup.Tests.Decisions;
 

@@ -1,6 +1,6 @@
-using Lookup.Core;
 using System.Text.Json.Nodes;
 using CsCheck;
+using Lookup.Core;
 using Lookup.Core.Regimes;
 using Lookup.Tests.Decisions;
 

@@ -29,7 +29,10 @@ internal sealed class AllowCheck(Writes writes, int boundMs)
     {
         var ops = writes.Of(check.Number);
         if (Refuted(ops, check, ownAtOnce: false) is { } wrong)
+        {
             return new Violation(Fault.WrongAllow, check.At, Describe(check, wrong));
+        }
+
         return Refuted(ops, check, ownAtOnce: true) is { } own
             ? new Violation(Fault.OwnWrite, check.At, Describe(check, own))
             : null;
@@ -39,22 +42,37 @@ internal sealed class AllowCheck(Writes writes, int boundMs)
     private string? Refuted(IReadOnlyList<WriteOp> ops, HistoryEvent check, bool ownAtOnce)
     {
         if (check.OptOut)
+        {
             return ops.FirstOrDefault(op => Outdoes(op, null, ops, check, ownAtOnce)) is { } objection ? $"{Name(objection)} forbids it" : null;
+        }
+
         var why = "no consent was ever written";
         var newest = long.MinValue;
         foreach (var consent in ops)
         {
             if (consent.Kind != WriteKind.Consent || consent.Refused || consent.Start >= check.At)
+            {
                 continue;
+            }
+
             string outdone;
             if (consent.Until != 0 && consent.Until <= check.Wall)
+            {
                 outdone = $"{Name(consent)} had expired";
+            }
             else if (ops.FirstOrDefault(op => Outdoes(op, consent, ops, check, ownAtOnce)) is { } by)
+            {
                 outdone = $"{Name(consent)} is outdone by {Name(by)}";
+            }
             else
+            {
                 return null;
+            }
+
             if (consent.Effective > newest)
+            {
                 (newest, why) = (consent.Effective, outdone);
+            }
         }
 
         return why;
@@ -63,7 +81,10 @@ internal sealed class AllowCheck(Writes writes, int boundMs)
     private bool Outdoes(WriteOp op, WriteOp? consent, IReadOnlyList<WriteOp> ops, HistoryEvent check, bool ownAtOnce)
     {
         if (op.Effective < (consent?.Effective ?? long.MinValue) || ReferenceEquals(op, consent) || !Counts(op, check, ownAtOnce))
+        {
             return false;
+        }
+
         return op.Kind switch
         {
             WriteKind.Erasure => true,
@@ -78,12 +99,20 @@ internal sealed class AllowCheck(Writes writes, int boundMs)
         foreach (var ack in op.Acks)
         {
             if (ack.To <= check.At)
+            {
                 continue;
+            }
+
             if (check.Mode == ReadMode.Token && ack.Version != 0 && ack.Version <= check.Version && ack.From < check.At)
+            {
                 return true;
+            }
+
             var slack = check.Mode == ReadMode.Exact || (ownAtOnce && ack.Instance == check.Instance) ? 0 : _bound;
             if (ack.From + slack < check.Start)
+            {
                 return true;
+            }
         }
 
         return false;

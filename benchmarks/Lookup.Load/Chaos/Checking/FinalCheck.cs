@@ -35,7 +35,10 @@ internal static class FinalCheck
                 ? found.Exists(fact => fact.Write == WriteKind.Objection && fact.All && fact.Effective >= op.Effective)
                 : found.Exists(fact => IsOf(fact, op));
             if (!there && op.Stands && (op.Kind == WriteKind.Erasure || MustBeThere(op, ops)))
+            {
                 yield return new Violation(Fault.LostFact, listed.At, $"number {listed.Number} has lost {AllowCheck.Name(op)}.");
+            }
+
             if (there && op.Kind != WriteKind.Erasure && ops.FirstOrDefault(erasure => MustHaveErased(erasure, op)) is { } by)
             {
                 yield return new Violation(
@@ -46,7 +49,9 @@ internal static class FinalCheck
         foreach (var fact in found)
         {
             if (!ops.Any(op => IsOf(fact, op) || IsLeftBy(fact, op)))
+            {
                 yield return new Violation(Fault.StrangeFact, listed.At, $"number {listed.Number} has {fact.Write} of {fact.Effective}, which nobody wrote.");
+            }
         }
     }
 

@@ -62,7 +62,9 @@ internal static class WatchCheck
             foreach (var (earlier, place) in first)
             {
                 if (first.FirstOrDefault(later => earlier.Acks[0].From < later.Op.Start && later.Place < place).Op is { } before)
+                {
                     yield return new Violation(Fault.WatchOrder, ended.At, $"consumer {begun.Consumer} was told of {AllowCheck.Name(before)} before {AllowCheck.Name(earlier)}.");
+                }
             }
         }
     }

@@ -79,12 +79,18 @@ internal sealed class Writes
                     var op = new WriteOp(told);
                     byId.Add(told.Id, op);
                     if (!_byNumber.TryGetValue(told.Number, out var ops))
+                    {
                         _byNumber.Add(told.Number, ops = []);
+                    }
+
                     ops.Add(op);
                     break;
                 case EventKind.Ack or EventKind.Failed or EventKind.Refused:
                     if (!byId.TryGetValue(told.Id, out var known))
+                    {
                         throw new InvalidDataException($"The history acknowledges write {told.Id}, which never began.");
+                    }
+
                     known.Take(told);
                     break;
                 case EventKind.Lost:

@@ -159,11 +159,17 @@ internal sealed record ChaosPlan(int Seed, StoreMode Mode, IReadOnlyList<Planned
         for (var left = time.TotalSeconds; ;)
         {
             if (kinds.Count == 0)
+            {
                 kinds = Deck(chosen, random, only);
+            }
+
             var fault = Draw(kinds.Pop(), chosen, random, instances);
             left -= fault.Pause.TotalSeconds + fault.Length.TotalSeconds + (IsSurgery(fault.Kind) ? Surgery : 0);
             if (left < 0 && faults.Count > 0)
+            {
                 return new ChaosPlan(seed, chosen, faults);
+            }
+
             faults.Add(fault);
         }
     }

@@ -33,10 +33,16 @@ internal sealed class ChaosStore : IAsyncDisposable
         {
             await store.StartNodesAsync(ct);
             if (mode is StoreMode.Single or StoreMode.Replicas)
+            {
                 store._proxies = [.. Enumerable.Range(0, instances).Select(_ => store._nodes.Select(node => new TcpProxy(node.Port)).ToArray())];
+            }
+
             await store.FollowedAsync(ct);
             if (mode == StoreMode.Sentinel)
+            {
                 store._sentinels = await Sentinels.StartAsync(store._first.Port, ct);
+            }
+
             return store;
         }
         catch
@@ -71,7 +77,10 @@ internal sealed class ChaosStore : IAsyncDisposable
     internal async Task<RedisNode> PrimaryAsync(int target, CancellationToken ct)
     {
         if (_mode is StoreMode.Single or StoreMode.Replicas)
+        {
             return _first;
+        }
+
         var primaries = await WithRoleAsync("master", ct);
         return primaries[target % primaries.Count];
     }
@@ -83,7 +92,9 @@ internal sealed class ChaosStore : IAsyncDisposable
         {
             var replicas = _mode == StoreMode.Replicas ? [.. _nodes.Where(node => node != _first)] : await WithRoleAsync("slave", ct);
             if (replicas.Count > 0)
+            {
                 return replicas[target % replicas.Count];
+            }
             // Just after a fail-over there may be none that says so.
             await Task.Delay(100, ct);
         }
@@ -128,11 +139,16 @@ internal sealed class ChaosStore : IAsyncDisposable
         {
             // One that has the slot counts its keys; the meta hash is always there.
             if (await node.TryAsync(ct, "CLUSTER", "COUNTKEYSINSLOT", slot) is { } count && count != "0")
+            {
                 owner = node;
+            }
         }
 
         if (owner is null || primaries.Count < 2)
+        {
             return;
+        }
+
         await ClusterSetup.MoveAsync(key, owner, primaries[(primaries.IndexOf(owner) + 1) % primaries.Count], pause, ct);
     }
 
@@ -172,7 +188,10 @@ internal sealed class ChaosStore : IAsyncDisposable
         }
 
         if (_sentinels is not null)
+        {
             await _sentinels.DisposeAsync();
+        }
+
         foreach (var node in _nodes)
         {
             await node.DisposeAsync();
@@ -191,7 +210,9 @@ internal sealed class ChaosStore : IAsyncDisposable
         await _first.StartAsync(ct);
         await Task.WhenAll(_nodes.Skip(1).Select(node => _mode == StoreMode.Cluster ? node.StartAsync(ct) : node.StartAsync(ct, ReplicaOf())));
         if (_mode == StoreMode.Cluster)
+        {
             await ClusterSetup.JoinAsync(_nodes, ct);
+        }
     }
 
     // Those that are in the role and, where they follow, in step.
@@ -201,7 +222,9 @@ internal sealed class ChaosStore : IAsyncDisposable
         foreach (var node in _nodes.Where(node => node.IsRunning))
         {
             if (await node.InfoAsync("role", ct) == role && (role == "master" || await node.InfoAsync("master_link_status", ct) == "up"))
+            {
                 found.Add(node);
+            }
         }
 
         return found;

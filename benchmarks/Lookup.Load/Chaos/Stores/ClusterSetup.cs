@@ -24,9 +24,14 @@ internal static class ClusterSetup
         for (var since = Stopwatch.StartNew(); ; await Task.Delay(100, ct))
         {
             if (await IsWholeAsync(nodes, ct))
+            {
                 return;
+            }
+
             if (since.Elapsed > Limit)
+            {
                 throw new InvalidOperationException("The cluster does not form.");
+            }
         }
     }
 
@@ -36,9 +41,14 @@ internal static class ClusterSetup
         foreach (var node in nodes)
         {
             if (await node.TryAsync(ct, "CLUSTER", "INFO") is not { } info || !info.Contains("cluster_state:ok", StringComparison.Ordinal))
+            {
                 return false;
+            }
+
             if (await node.InfoAsync("role", ct) == "slave" && await node.InfoAsync("master_link_status", ct) != "up")
+            {
                 return false;
+            }
         }
 
         return true;

@@ -63,15 +63,24 @@ internal sealed class RedisNode : IAsyncDisposable
     internal async Task StartAsync(CancellationToken ct, params string[] more)
     {
         if (_process is not null)
+        {
             await _process.DisposeAsync();
+        }
+
         _process = new ChildProcess("redis-server", ["--port", $"{Port}", "--dir", _folder, .. Standard, .. _settings, .. more]);
         for (var until = Stopwatch.StartNew(); ;)
         {
             var pong = await TryAsync(ct, "PING");
             if (pong == "PONG")
+            {
                 return;
+            }
+
             if (until.Elapsed > StartLimit || _process.HasExited)
+            {
                 throw new InvalidOperationException($"redis-server does not come up: {pong} {_process.Errors}");
+            }
+
             await Task.Delay(20, ct);
         }
     }
@@ -143,7 +152,10 @@ internal sealed class RedisNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_process is not null)
+        {
             await _process.DisposeAsync();
+        }
+
         Directory.Delete(_folder, recursive: true);
     }
 }

@@ -51,7 +51,9 @@ internal sealed class Sentinels : IAsyncDisposable
                 for (var since = Stopwatch.StartNew(); !await KnowsAllAsync(port, ct); await Task.Delay(100, ct))
                 {
                     if (since.Elapsed > Limit)
+                    {
                         throw new InvalidOperationException("The sentinels do not find each other.");
+                    }
                 }
             }
 

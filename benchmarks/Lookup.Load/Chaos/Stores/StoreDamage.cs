@@ -79,7 +79,9 @@ internal static class StoreDamage
         {
             _ = step.KeyDeleteAsync(Registry[i]);
             if (copy[i] is { } dump)
+            {
                 _ = step.KeyRestoreAsync(Registry[i], dump);
+            }
         }
 
         await step.ExecuteAsync();

@@ -117,7 +117,10 @@ internal sealed class TcpProxy : IAsyncDisposable
                 lock (_lock)
                 {
                     if (_refuses)
+                    {
                         return;
+                    }
+
                     _open.Add(client);
                     _open.Add(server);
                 }
@@ -152,7 +155,10 @@ internal sealed class TcpProxy : IAsyncDisposable
             while (await from.ReceiveAsync(buffer, _stop.Token) is > 0 and var count)
             {
                 if (Volatile.Read(ref _slowness) is var now && now != drawnFor)
+                {
                     (drawnFor, delay) = (now, (int)(now.Milliseconds * draw()));
+                }
+
                 await GateAsync(delay);
                 for (var sent = 0; sent < count;)
                 {
@@ -175,9 +181,14 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
 
         if (held is not null)
+        {
             await held.WaitAsync(_stop.Token);
+        }
+
         if (delayMs > 0)
+        {
             await Task.Delay(delayMs, _stop.Token);
+        }
     }
 
     private sealed class Slowness(int milliseconds)

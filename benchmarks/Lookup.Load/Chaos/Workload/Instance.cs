@@ -69,7 +69,10 @@ internal sealed class Instance(string tool, int index, string[] store, Stoppable
     internal async Task KillAsync()
     {
         if (_process is null)
+        {
             return;
+        }
+
         await _process.DisposeAsync();
         _process = null;
     }

@@ -52,7 +52,10 @@ internal sealed class KeyChanges(string tool, ChaosStore store, string keyFile, 
     internal async Task FinishAsync(CancellationToken ct)
     {
         if (!HasKeys)
+        {
             return;
+        }
+
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(LastLimit);
         (await Tool.RunAsync(tool, Arguments(), limit.Token)).MustSucceed("lookup rekey");
@@ -88,7 +91,10 @@ internal sealed class KeyChanges(string tool, ChaosStore store, string keyFile, 
         var file = $"{keyFile}.{Done + 1}";
         File.WriteAllLines(file, File.ReadLines(keyFile).Take(Done + 2));
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
         return
         [
             "rekey", "--redis", store.DirectConnection, "--key-file", file, "--wait-replicas", $"{store.WaitReplicas}",

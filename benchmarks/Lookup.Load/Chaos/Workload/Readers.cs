@@ -36,7 +36,10 @@ internal sealed class Readers(HistoryLog log, Subject subject, Instance[] instan
     {
         var token = mode == ReadMode.Token ? subject.TokenOf(number) : null;
         if (mode == ReadMode.Token && token is null)
+        {
             mode = ReadMode.Bounded;
+        }
+
         var request = new CheckRequest
         {
             Number = Subject.Text(number),
@@ -129,15 +132,23 @@ internal sealed class Readers(HistoryLog log, Subject subject, Instance[] instan
         await call.RequestStream.WriteAsync(
             new CheckStreamRequest { Chunk = new CheckStreamChunk { Sequence = sequence, Numbers = { numbers.Select(Subject.Integer) } } }, CancellationToken.None);
         if (!await call.ResponseStream.MoveNext(CancellationToken.None))
+        {
             throw new RpcException(new Status(StatusCode.Aborted, "The list ended early."));
+        }
+
         var verdicts = call.ResponseStream.Current.Verdicts;
         shared = shared with { At = log.Now };
         if (verdicts.Count != numbers.Length || call.ResponseStream.Current.Sequence != sequence)
+        {
             throw new InvalidDataException($"A chunk of {numbers.Length} numbers was answered with {verdicts.Count} verdicts.");
+        }
+
         for (var i = 0; i < numbers.Length; i++)
         {
             if (verdicts[i] == Verdict.Allow)
+            {
                 log.Add(shared with { Number = numbers[i], OptOut = Subject.IsOptOut(numbers[i]), Answer = Name(verdicts[i]), Version = mode == ReadMode.Token ? versions[subject.PartitionOf(numbers[i])] : 0 });
+            }
         }
 
         foreach (var group in verdicts.Where(verdict => verdict != Verdict.Allow).GroupBy(verdict => verdict))

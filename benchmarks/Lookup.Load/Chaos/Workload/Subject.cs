@@ -32,7 +32,10 @@ internal sealed class Subject
     {
         (Count, _earlier) = (numbers, earlier);
         if (cipher is not null)
+        {
             _partitions = [.. Enumerable.Range(0, numbers).Select(i => cipher.Encrypt(Block(i).Number(i)).Partition(partitions))];
+        }
+
         _times = [.. Enumerable.Range(0, numbers).Select(_ => new HashSet<long>())];
         _tokens = new (string, ulong)[numbers];
         _versions = new ulong[partitions];
@@ -86,7 +89,9 @@ internal sealed class Subject
             lock (_lock)
             {
                 if (_times[number].Add(time))
+                {
                     return time;
+                }
             }
 
             await Task.Delay(1, ct);
@@ -102,7 +107,10 @@ internal sealed class Subject
         lock (_lock)
         {
             if (version > _tokens[number].Version)
+            {
                 _tokens[number] = (token, version);
+            }
+
             for (var partition = 0; partition < _versions.Length; partition++)
             {
                 _versions[partition] = Math.Max(_versions[partition], read.VersionOf(partition));
@@ -177,7 +185,10 @@ internal sealed class Subject
         fact.Consent.Captured = time;
         fact.Consent.Evidence = new Evidence { Reference = "recording" };
         if (write.Until != 0)
+        {
             fact.Consent.Expires = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(write.Until));
+        }
+
         return fact;
     }
 

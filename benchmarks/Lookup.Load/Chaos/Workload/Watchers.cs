@@ -35,12 +35,19 @@ internal sealed class Watchers(HistoryLog log, Subject subject, Instance[] insta
                 {
                     Take(consumer, position, call.ResponseStream.Current);
                     if (ct.IsCancellationRequested && Covers(position.Token))
+                    {
                         break;
+                    }
+
                     if (slow && !ct.IsCancellationRequested)
+                    {
                         await Task.Delay(random.Next(200), CancellationToken.None);
+                    }
                     // A consumer that is restarted resumes as well.
                     if (random.Next(400) == 0)
+                    {
                         break;
+                    }
                 }
             }
             catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
@@ -59,13 +66,18 @@ internal sealed class Watchers(HistoryLog log, Subject subject, Instance[] insta
         }
 
         if (position.Token.Length > 0)
+        {
             End(consumer, position, null);
+        }
     }
 
     private void Take(int consumer, Position position, WatchResponse told)
     {
         if (position.Token.Length == 0)
+        {
             log.Add(new HistoryEvent { Event = EventKind.Watching, Consumer = consumer, At = log.Now });
+        }
+
         if (told.EventCase == WatchResponse.EventOneofCase.Change
             && subject.Find(told.Change.Number) is >= 0 and var number)
         {
@@ -73,12 +85,16 @@ internal sealed class Watchers(HistoryLog log, Subject subject, Instance[] insta
             foreach (var fact in told.Change.OtherVersions.Append(told.Change.Fact))
             {
                 if (fact is not null && Subject.Told(fact.Fact) is { } change)
+                {
                     log.Add(seen with { Write = change.Write, All = change.All, Effective = change.Effective });
+                }
             }
         }
 
         if (told.ResumeToken.Length > 0)
+        {
             position.Token = told.ResumeToken;
+        }
     }
 
     private void End(int consumer, Position position, string? why)
@@ -90,7 +106,10 @@ internal sealed class Watchers(HistoryLog log, Subject subject, Instance[] insta
     private bool Covers(string token)
     {
         if (token.Length == 0 || !ConsistencyToken.TryParse(token, out var read, out _))
+        {
             return false;
+        }
+
         var versions = subject.Versions();
         return Enumerable.Range(0, versions.Length).All(partition => read.VersionOf(partition) >= versions[partition]);
     }

@@ -57,9 +57,14 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
             {
                 // The history must have the begin before the store can.
                 if (attempt == 0)
+                {
                     writes = writes.ConvertAll(Begin);
+                }
+
                 if (await TryAsync(writes, instances[random.Next(instances.Length)]))
+                {
                     return true;
+                }
             }
             finally
             {
@@ -122,7 +127,10 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
         {
             Interlocked.Increment(ref _underWay);
             if (_paused is not { } paused)
+            {
                 return;
+            }
+
             Interlocked.Decrement(ref _underWay);
             await paused.Task.WaitAsync(ct);
         }
@@ -133,7 +141,10 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
         var begun = write with { Id = Interlocked.Increment(ref _lastId), At = log.Now };
         // An erasure takes effect when it comes to the service.
         if (begun.Write == WriteKind.Erasure)
+        {
             begun = begun with { Effective = subject.NowAtInstances };
+        }
+
         log.Add(begun);
         return begun;
     }
@@ -146,7 +157,10 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
         {
             var number = random.Next(2) == 0 ? random.Next(subject.Count) : random.Next(subject.Count / 8);
             if (writes.Exists(other => other.Number == number))
+            {
                 continue;
+            }
+
             var (kind, all) = Draw(number, random, alone: batch == 1);
             var time = kind == WriteKind.Erasure ? 0 : await subject.TimeAsync(number, random, ct);
             writes.Add(new HistoryEvent
@@ -167,7 +181,10 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
     {
         var drawn = random.Next(100);
         if (subject.IsNeverConsented(number))
+        {
             return (drawn < 50 ? WriteKind.Objection : drawn >= 97 && alone ? WriteKind.Erasure : WriteKind.ObjectionWithdrawal, false);
+        }
+
         return drawn switch
         {
             < 45 => (WriteKind.Consent, false),
@@ -197,9 +214,13 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
             {
                 var result = response.Results[i];
                 if (result.Outcome is FactResult.Types.Outcome.Recorded or FactResult.Types.Outcome.Unchanged)
+                {
                     Acknowledge(writes[i], instance, response.ConsistencyToken, result.Outcome == FactResult.Types.Outcome.Unchanged);
+                }
                 else
+                {
                     throw new InvalidDataException($"The service refuses {writes[i].ToJson()}: {string.Join(' ', result.Errors)}");
+                }
             }
 
             return true;
@@ -207,7 +228,10 @@ internal sealed class Writers(HistoryLog log, Subject subject, Instance[] instan
         catch (RpcException e)
         {
             if (e.StatusCode == StatusCode.InvalidArgument)
+            {
                 throw new InvalidDataException($"The service refuses {writes[0].ToJson()}: {e.Status.Detail}", e);
+            }
+
             foreach (var write in writes)
             {
                 log.Add(new HistoryEvent { Event = EventKind.Failed, Id = write.Id, At = log.Now, Instance = instance.Index, Answer = e.StatusCode.ToString(), Text = e.Status.Detail });
