@@ -184,8 +184,9 @@ public class NumberPlanTests
             return false;
         }
 
-        if (code == 33 && Regex.IsMatch(national, @"^(?:508[2-9]\d{5}|[2567]\d{8})$")
-            && (national.StartsWith("508", StringComparison.Ordinal) || new[] { 262, 590, 594, 596, 508 }.Any(overseas => Util.IsValidNumber(Library(overseas, national)))))
+        if (code == 33
+            && (Regex.IsMatch(national, @"^508[2-9]\d{5}$")
+                || (Regex.IsMatch(national, @"^[2567]\d{8}$") && new[] { 262, 590, 594, 596, 508 }.Any(overseas => Util.IsValidNumber(Library(overseas, national))))))
         {
             return false;
         }
