@@ -77,7 +77,7 @@ public class CheckBenchmarks : IDisposable
     {
         var request = _requests[_next++ & 1_023];
         List<FieldFault>? faults = null;
-        return _host.Checks.TryAnswer(request, _host.Checks.Read(request, null, ref faults), out _);
+        return _host.Checks.TryAnswer(request, _host.Checks.ParseRequest(request, null, ref faults), out _);
     }
 
 

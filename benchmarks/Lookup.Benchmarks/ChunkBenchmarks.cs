@@ -20,7 +20,7 @@ public class ChunkBenchmarks : IDisposable
 
     private readonly NumberCipher _cipher = new(new byte[32]);
     private readonly ulong[] _numbers = new ulong[Count];
-    private readonly NumberKey[] _keys = new NumberKey[Count];
+    private readonly NumberPseudonym[] _keys = new NumberPseudonym[Count];
     private readonly RegisterSnapshots _snapshots = new(RegimeSet.BuiltIn, new Dictionary<string, long[]>());
     private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
     private ChunkWorker _worker = null!;
@@ -43,7 +43,7 @@ public class ChunkBenchmarks : IDisposable
             var filter = new BlockFilter(BlockFilter.BlocksFor(10_000_000 / Partitions));
             for (var i = 0; i < 10_000_000 / Partitions; i++)
             {
-                filter.Add(new NumberKey(0, (ulong)random.NextInt64() << 1), new FactId(FactKind.Objection, 0, Scope.All));
+                filter.Add(new NumberPseudonym(0, (ulong)random.NextInt64() << 1), new FactId(FactKind.Objection, 0, Scope.All));
             }
 
             replicas[p] = new PartitionReplica(filter, 1, 1, 0);
@@ -56,7 +56,7 @@ public class ChunkBenchmarks : IDisposable
 
         var filters = new FreshFilters(Partitions);
         filters.Take(replicas);
-        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, new RecordCache(Partitions, 0), new ScopeNames(null!));
+        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, new FactCache(Partitions, 0), new ScopeNames(null!));
     }
 
     public void Dispose()

@@ -12,7 +12,7 @@ public class FilterBenchmarks
 {
     private const int Probes = 4_096;
 
-    private readonly NumberKey[] _keys = new NumberKey[Probes];
+    private readonly NumberPseudonym[] _keys = new NumberPseudonym[Probes];
     private readonly FactId _id = new(FactKind.Objection, 0, Scope.Of("acme"));
     private BlockFilter _filter = null!;
 
@@ -26,7 +26,7 @@ public class FilterBenchmarks
         var random = new Random(1);
         for (var i = 0; i < Probes; i++)
         {
-            _keys[i] = new NumberKey((ulong)random.NextInt64(), (ulong)random.NextInt64() ^ ((ulong)random.NextInt64() << 1));
+            _keys[i] = new NumberPseudonym((ulong)random.NextInt64(), (ulong)random.NextInt64() ^ ((ulong)random.NextInt64() << 1));
         }
     }
 

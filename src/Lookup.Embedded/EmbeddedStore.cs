@@ -67,14 +67,14 @@ public sealed class EmbeddedStore : IFactStore
     public bool IsReadBy(NumberCipher cipher) => _store.IsReadBy(cipher);
 
     /// <inheritdoc/>
-    public bool IsCopy(NumberKey key) => _store.IsCopy(key);
+    public bool IsCopy(NumberPseudonym key) => _store.IsCopy(key);
 
     /// <inheritdoc/>
     public bool HasTwoFeeds => _store.HasTwoFeeds;
 
     /// <inheritdoc/>
-    public Task<KeyChangeResult> ChangeKeyAsync(
-        string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
+    public Task<KeyRotationResult> ChangeKeyAsync(
+        string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
         _store.ChangeKeyAsync(keyCheck, options, progress, cancellation);
 
     /// <inheritdoc/>
@@ -142,7 +142,7 @@ public sealed class EmbeddedStore : IFactStore
             }
 
             server = await Task.Run(() => EmbeddedServer.Start(options, folder, clock, log), cancellation);
-            var link = await RedisLink.ConnectAsync(
+            var link = await RedisTopology.ConnectAsync(
                 new StoreOptions
                 {
                     ConnectionString = server.ConnectionString,
@@ -179,7 +179,7 @@ public sealed class EmbeddedStore : IFactStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation) =>
+    public ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation) =>
         _store.ReadAsync(key, ids, cancellation);
 
     /// <inheritdoc/>
@@ -194,11 +194,11 @@ public sealed class EmbeddedStore : IFactStore
         _store.TryReplaceAsync(changes, cancellation);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation) =>
+    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken cancellation) =>
         _store.ReadAllAsync(key, cancellation);
 
     /// <inheritdoc/>
-    public Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation) =>
+    public Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, CancellationToken cancellation) =>
         _store.EraseAsync(key, suppression, cancellation);
 
     /// <inheritdoc/>
@@ -264,7 +264,7 @@ public sealed class EmbeddedStore : IFactStore
 
     // A set-up that was stopped goes on, and one that was finished is marked, so that it does not open without its facts.
     private static async Task PrepareAsync(
-        RedisLink link, DataFolder folder, InitOptions? init, TimeProvider clock, CancellationToken cancellation)
+        RedisTopology link, DataFolder folder, InitOptions? init, TimeProvider clock, CancellationToken cancellation)
     {
         if (folder.IsMarked)
         {
@@ -287,6 +287,6 @@ public sealed class EmbeddedStore : IFactStore
 
     private static IReadOnlyList<byte[]> NumberKeysOf(DataFolder folder) =>
         folder.HasStore || File.Exists(folder.KeyFile)
-            ? NumberKeyFile.Load(folder.KeyFile)
-            : [NumberKeyFile.Create(folder.KeyFile)];
+            ? EncryptionKeyFile.Load(folder.KeyFile)
+            : [EncryptionKeyFile.Create(folder.KeyFile)];
 }

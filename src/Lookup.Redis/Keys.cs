@@ -8,7 +8,7 @@
 //                       first answers), l last generation given out, b steps of a build, t time of the last one,
 //                       sG version up to which the sums of a filter are kept, c the same of the counts, o 1 once these
 //                       are complete, xBB erasures in a bucket while facts are copied to another number key, whose stage
-//                       is behind the epoch ("…/1"), see StoreKeys
+//                       is behind the epoch ("…/1"), see KeyRotationState
 //   {pp}b:BB     hash   bucket (two raw bytes): 14 bytes of the number's key + 7 bytes of fact id -> timeline
 //   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read
 //   {pp}c:BB     hash   field of the bucket + effective time (8 bytes) -> claims of a shared version, see FactClaims
@@ -38,7 +38,7 @@ namespace Lookup.Redis;
 internal static class Keys
 {
     /// <summary>Length of a field of a bucket in bytes.</summary>
-    internal const int FieldSize = NumberKey.FieldSize + FactId.Size;
+    internal const int FieldSize = NumberPseudonym.FieldSize + FactId.Size;
 
     /// <summary>Length of the name of a partition's meta in bytes.</summary>
     internal const int MetaSize = 5;
@@ -77,7 +77,7 @@ internal static class Keys
     internal const int Shared = -1;
 
     /// <summary>Places that data can have: <see cref="Shared"/>, then the partitions.</summary>
-    internal const int Places = NumberKey.MaxPartitions + 1;
+    internal const int Places = NumberPseudonym.MaxPartitions + 1;
 
     /// <summary>The slot of a Redis Cluster that a partition, or <see cref="Shared"/>, lies in.</summary>
     internal static int Slot(int partition)
@@ -122,27 +122,27 @@ internal static class Keys
 
     internal static RedisKey Claims(int partition, int bucket) => Numbered(partition, (byte)'c', bucket);
 
-    internal static byte[] Field(NumberKey key, FactId id)
+    internal static byte[] Field(NumberPseudonym key, FactId id)
     {
         var field = new byte[FieldSize];
         WriteField(key, id, field);
         return field;
     }
 
-    internal static void WriteField(NumberKey key, FactId id, Span<byte> field)
+    internal static void WriteField(NumberPseudonym key, FactId id, Span<byte> field)
     {
         key.WriteField(field);
-        id.WriteTo(field[NumberKey.FieldSize..]);
+        id.WriteTo(field[NumberPseudonym.FieldSize..]);
     }
 
-    internal static byte[] Prefix(NumberKey key)
+    internal static byte[] Prefix(NumberPseudonym key)
     {
-        var prefix = new byte[NumberKey.FieldSize];
+        var prefix = new byte[NumberPseudonym.FieldSize];
         key.WriteField(prefix);
         return prefix;
     }
 
-    internal static byte[] VersionField(NumberKey key, FactId id, long effective)
+    internal static byte[] VersionField(NumberPseudonym key, FactId id, long effective)
     {
         var field = new byte[FieldSize + sizeof(long)];
         WriteField(key, id, field);

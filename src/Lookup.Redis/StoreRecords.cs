@@ -14,7 +14,7 @@ namespace Lookup.Redis;
 public sealed record StoreManifest(ulong Epoch, int Partitions, string KeyCheck, long Created)
 {
     /// <summary>How far the change of the number key was when the store was opened.</summary>
-    internal KeyStage Stage { get; init; } = new(0, KeyCheck, "");
+    internal KeyRotationPhase Stage { get; init; } = new(0, KeyCheck, "");
 }
 
 /// <summary>Servers of a store.</summary>

@@ -228,13 +228,13 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
         reader.Begin();
         for (var partition = 0; partition < store.Manifest.Partitions; partition++)
         {
-            for (var bucket = 0; bucket < NumberKey.Buckets; bucket++)
+            for (var bucket = 0; bucket < NumberPseudonym.Buckets; bucket++)
             {
                 var at = bucket;
                 reader.HashEach((byte[])Keys.Bucket(partition, bucket)!, (field, value) =>
                 {
-                    var index = SessionFacts.IndexOf(store.Cipher.Decrypt(NumberKey.FromField(at, field)));
-                    var state = SessionFacts.StateOf(FactId.Read(field[NumberKey.FieldSize..]), value);
+                    var index = SessionFacts.IndexOf(store.Cipher.Decrypt(NumberPseudonym.FromField(at, field)));
+                    var state = SessionFacts.StateOf(FactId.Read(field[NumberPseudonym.FieldSize..]), value);
                     if (state == NumberState.Nothing)
                     {
                         Fault($"Session {session}: number {index} has a fact that was never written.");

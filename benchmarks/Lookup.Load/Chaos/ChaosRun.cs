@@ -58,7 +58,7 @@ internal sealed class ChaosRun(ChaosPlan plan, string tool, string folder, bool 
         await using var store = await ChaosStore.StartAsync(plan.Mode, Instances, ct);
         await store.InitAsync(tool, keyFile, ct);
         var keys = rekey ? KeyChanges.Prepare(tool, store, keyFile, plan.Seed) : null;
-        using var cipher = rekey ? null : new NumberCipher(NumberKeyFile.Load(keyFile));
+        using var cipher = rekey ? null : new NumberCipher(EncryptionKeyFile.Load(keyFile));
         await using var log = new HistoryLog(Path.Combine(folder, "history.jsonl"));
         if (plan.Suspends && !StoppableClock.IsThere)
         {

@@ -180,7 +180,7 @@ internal sealed class GrowthCommand : LoadCommand
         using var cipher = new NumberCipher(Enumerable.Range(0, 32).Select(i => (byte)(7 * i)).ToArray());
         var id = new FactId(FactKind.Registration, 0, Scope.Of("us-dnc"));
         var filters = Enumerable.Range(0, Partitions).Select(_ => new BlockFilter(BlockFilter.BlocksFor(facts / Partitions))).ToArray();
-        var (numbers, keys) = (new ulong[Batch], new NumberKey[Batch]);
+        var (numbers, keys) = (new ulong[Batch], new NumberPseudonym[Batch]);
         var clock = Stopwatch.StartNew();
         for (var at = 0L; at < facts; at += Batch)
         {

@@ -26,7 +26,7 @@ internal sealed class TestBed : IAsyncDisposable
     private TestBed(LocalRedis redis)
     {
         Redis = redis;
-        Cipher = new NumberCipher(NumberKeyFile.Create(KeyFile));
+        Cipher = new NumberCipher(EncryptionKeyFile.Create(KeyFile));
     }
 
     internal string Folder { get; } = Directory.CreateTempSubdirectory("lookup-load-").FullName;

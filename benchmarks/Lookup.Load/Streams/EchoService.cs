@@ -56,7 +56,7 @@ internal sealed class EchoService(IConnectionMultiplexer? redis = null, CheckRes
     {
         if (redis is not null)
         {
-            await redis.GetDatabase().HashGetAsync(Keys.Bucket(Random.Shared.Next(_partitions), Random.Shared.Next(NumberKey.Buckets)), [Field]);
+            await redis.GetDatabase().HashGetAsync(Keys.Bucket(Random.Shared.Next(_partitions), Random.Shared.Next(NumberPseudonym.Buckets)), [Field]);
         }
 
         return answer is not null ? Filled(request.Number) : new CheckResponse

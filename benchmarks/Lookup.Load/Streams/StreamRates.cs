@@ -71,9 +71,9 @@ internal static class StreamRates
     /// <summary>Numbers with a consent each, every one asked once in the whole run, beside redis-benchmark.</summary>
     internal static async Task ConsentAsync(TestBed bed, StreamSettings settings, Report report, CancellationToken ct)
     {
-        long keys = Math.Min(settings.Consented, bed.Partitions * (long)NumberKey.Buckets);
+        long keys = Math.Min(settings.Consented, bed.Partitions * (long)NumberPseudonym.Buckets);
         // A number meets its own fields and those of the others in its bucket.
-        var fields = 1 + (int)Math.Round(settings.Consented / (double)(bed.Partitions * NumberKey.Buckets));
+        var fields = 1 + (int)Math.Round(settings.Consented / (double)(bed.Partitions * NumberPseudonym.Buckets));
         var length = StoreFiller.ValueLength(StoreFiller.Consents(NumberBlock.Dutch, 1, TestBed.Organisation).First(), bed.Cipher);
         await using var yardstick = await Yardstick.StartAsync(keys, fields, length, settings.FieldsRead, ct);
         using var channel = bed.Channel();

@@ -132,7 +132,7 @@ internal sealed class DoctorCommand : CliCommand
             using var cipher = new NumberCipher(OpenStore.Keys(settings));
             return (cipher.KeyChecks, null);
         }
-        catch (NumberKeyException exception)
+        catch (EncryptionKeyException exception)
         {
             return (null, new Finding(FindingLevel.Warn, "key", exception.Message, "Name the key with --key-file to have it checked."));
         }

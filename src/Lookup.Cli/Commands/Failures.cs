@@ -80,7 +80,7 @@ internal static partial class Failures
             LookupException lookup => Describe(lookup, parsed),
             StoreUnavailableException store => (Describe(store), ExitCodes.Error),
             ServerSettingsException settings => (string.Join(' ', settings.Faults.Select(AsOption)), ExitCodes.Usage),
-            NumberKeyException or RegimeException or ImportException or KeyChangeException or ReceiptException => (exception.Message, ExitCodes.Error),
+            EncryptionKeyException or RegimeException or ImportException or KeyRotationException or ReceiptException => (exception.Message, ExitCodes.Error),
             OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
             IOException { HResult: BrokenPipe } => ("The program that read the output has ended.", ExitCodes.Error),
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),

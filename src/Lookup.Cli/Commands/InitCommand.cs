@@ -88,7 +88,7 @@ internal sealed class InitCommand : CliCommand
         }
 
         var options = OpenStore.RedisOptions(settings);
-        using var cipher = new NumberCipher(newKey ? [NumberKeyFile.Create(settings.KeyFile!)] : OpenStore.Keys(settings));
+        using var cipher = new NumberCipher(newKey ? [EncryptionKeyFile.Create(settings.KeyFile!)] : OpenStore.Keys(settings));
         try
         {
             return await StoreAdmin.InitAsync(options, init with { KeyCheck = cipher.KeyCheck }, Shell.Clock, ct);

@@ -61,8 +61,8 @@ internal sealed class RekeyCommand : CliCommand
 
         // A folder has no other instance that would have to notice anything.
         var options = settings.Redis is null
-            ? new KeyChangeOptions { Bound = TimeSpan.FromMilliseconds(50), Notice = TimeSpan.Zero, WorkShare = 1 }
-            : new KeyChangeOptions { Bound = TimeSpan.FromMilliseconds(parsed.GetValue(_bound)), WorkShare = parsed.GetValue(_share) / 100.0 };
+            ? new KeyRotationOptions { Bound = TimeSpan.FromMilliseconds(50), Notice = TimeSpan.Zero, WorkShare = 1 }
+            : new KeyRotationOptions { Bound = TimeSpan.FromMilliseconds(parsed.GetValue(_bound)), WorkShare = parsed.GetValue(_share) / 100.0 };
         var changed = await ShownAsync(told => store.Store.ChangeKeyAsync(store.Cipher.KeyChecks[^1], options, told, ct));
         if (IsJson(parsed))
         {
@@ -88,7 +88,7 @@ internal sealed class RekeyCommand : CliCommand
         var path = settings.Redis is null
             ? Path.Combine(settings.Folder!, "number.key")
             : settings.KeyFile ?? throw CliException.Usage("--new-key needs --key-file PATH; in LOOKUP_NUMBER_KEY, put the new key behind the old one, with a space between.");
-        var keys = NumberKeyFile.Add(path);
+        var keys = EncryptionKeyFile.Add(path);
         Shell.Console.MarkupLine($"[green]{SafeText.Escape(path)} has {keys.Count} keys now, the new one last.[/]  Keep a copy of it.");
         Shell.Console.MarkupLine(settings.Redis is null
             ? "  Then: lookup rekey --data FOLDER"
@@ -96,7 +96,7 @@ internal sealed class RekeyCommand : CliCommand
         return ExitCodes.Ok;
     }
 
-    private async Task<KeyChangeResult> ShownAsync(Func<Action<KeyChangeStep, double>, Task<KeyChangeResult>> work)
+    private async Task<KeyRotationResult> ShownAsync(Func<Action<KeyRotationStep, double>, Task<KeyRotationResult>> work)
     {
         if (!Shell.ErrorConsole.Profile.Capabilities.Interactive)
         {
@@ -110,10 +110,10 @@ internal sealed class RekeyCommand : CliCommand
             {
                 task.Description = step switch
                 {
-                    KeyChangeStep.Beginning => "instances begin to write under both keys",
-                    KeyChangeStep.Copying => "copying",
-                    KeyChangeStep.Comparing => "comparing",
-                    KeyChangeStep.Switching => "instances go on to the new key",
+                    KeyRotationStep.Beginning => "instances begin to write under both keys",
+                    KeyRotationStep.Copying => "copying",
+                    KeyRotationStep.Comparing => "comparing",
+                    KeyRotationStep.Switching => "instances go on to the new key",
                     _ => "removing what is under the old key",
                 };
                 task.Value = share;

@@ -18,7 +18,7 @@ internal sealed class ServeCommand : CliCommand
     private const string DefaultFolder = "lookup-data";
 
     private readonly StoreChoice _store;
-    private readonly GuardOptions _guard;
+    private readonly SecurityOptions _guard;
     private readonly Option<bool> _create = new("--create")
     {
         Description = "Set up a new, empty store where the folder of --data has none. Without it such a start is refused: the folder may be the wrong one.",
@@ -106,7 +106,7 @@ internal sealed class ServeCommand : CliCommand
             "lookup serve --log json")
     {
         _store = new StoreChoice(this);
-        _guard = new GuardOptions(this);
+        _guard = new SecurityOptions(this);
         Options.Add(_create);
         Options.Add(_listen);
         Options.Add(_jsonPort);

@@ -60,7 +60,7 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
     public static IReadOnlyList<byte[]> Keys(StoreSettings settings) => Keys(settings.KeyFile);
 
     /// <summary>The number keys of a file, else those of the environment.</summary>
-    public static IReadOnlyList<byte[]> Keys(string? file) => file is null ? NumberKeyFile.FromEnvironment() : NumberKeyFile.Load(file);
+    public static IReadOnlyList<byte[]> Keys(string? file) => file is null ? EncryptionKeyFile.FromEnvironment() : EncryptionKeyFile.Load(file);
 
     /// <summary>How a redis store is reached.</summary>
     public static StoreOptions RedisOptions(StoreSettings settings)

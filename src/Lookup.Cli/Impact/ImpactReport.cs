@@ -41,7 +41,7 @@ internal static class ImpactReport
             ["from"] = Word(change.Key.From),
             ["to"] = Word(change.Key.To),
             ["reason"] = Word(change.Key.Reason),
-            ["change"] = Word(change.Key.Came),
+            ["change"] = Word(change.Key.Added),
             ["regime"] = change.Key.Regime,
             ["article"] = change.Key.Article,
             ["lines"] = change.Row.Lines,
@@ -102,7 +102,7 @@ internal static class ImpactReport
             table.AddRow(
                 new Markup(Colored(key.From)),
                 new Markup(Colored(key.To)),
-                new Text($"{Word(key.Reason)} {Word(key.Came)}"),
+                new Text($"{Word(key.Reason)} {Word(key.Added)}"),
                 new Text(key.Regime),
                 new Text(key.Article),
                 new Text($"{row.Lines:N0}"),

@@ -8,10 +8,10 @@ namespace Lookup.Cli.Impact;
 /// <param name="From">The verdict now.</param>
 /// <param name="To">The verdict under the new version.</param>
 /// <param name="Reason">The reason that came or went.</param>
-/// <param name="Came">It came; else it went.</param>
+/// <param name="Added">It came; else it went.</param>
 /// <param name="Regime">The regime that the numbers come under.</param>
 /// <param name="Article">The article of the reason.</param>
-internal readonly record struct ImpactKey(Verdict From, Verdict To, ReasonCode Reason, bool Came, string Regime, string Article);
+internal readonly record struct ImpactKey(Verdict From, Verdict To, ReasonCode Reason, bool Added, string Regime, string Article);
 
 /// <summary>A line of the list.</summary>
 internal readonly record struct ImpactExample(long Line, ulong Number);
@@ -84,7 +84,7 @@ internal sealed class ImpactTally(int examples)
         {
             Changed++;
             var regime = to.Rules?.Id ?? from.Rules?.Id ?? "";
-            Add(_changes, new ImpactKey(change.From, change.To, change.Reason.Code, change.Came, regime, change.Reason.Text.Article), line);
+            Add(_changes, new ImpactKey(change.From, change.To, change.Reason.Code, change.Added, regime, change.Reason.Text.Article), line);
         }
     }
 

@@ -51,7 +51,7 @@ internal sealed class StoreSnapshotTarget(
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(new LookupServerOptions().FreshnessBoundMs);
 
     private readonly SnapshotLoad _load = new(store.Store, register.Name, open.SnapshotDate.ToDateTimeOffset().ToUnixTimeMilliseconds(), clock);
-    private readonly NumberKey[] _keys = new NumberKey[SnapshotSource.ChunkSize];
+    private readonly NumberPseudonym[] _keys = new NumberPseudonym[SnapshotSource.ChunkSize];
     private StoredImport? _record;
     private Redis.Imports.SnapshotDifference? _difference;
 

@@ -84,7 +84,7 @@ internal static class ReceiptPrinter
         ["age_ms"] = receipt.AgeMs,
         ["partition"] = receipt.Partition < 0 ? null : receipt.Partition,
         ["version"] = receipt.Version,
-        ["number_key"] = NumberKey(receipt),
+        ["number_key"] = NumberPseudonym(receipt),
         ["digest"] = Convert.ToHexStringLower(receipt.Digest.Span),
         ["count"] = receipt.Count,
     };
@@ -96,9 +96,9 @@ internal static class ReceiptPrinter
         _ => $", {Words.DiallingModes.Of((V1.DiallingMode)receipt.Mode)} dialling",
     };
 
-    private static string NumberKey(Receipt receipt)
+    private static string NumberPseudonym(Receipt receipt)
     {
-        Span<byte> key = stackalloc byte[Core.Numbers.NumberKey.Size];
+        Span<byte> key = stackalloc byte[Core.Numbers.NumberPseudonym.Size];
         receipt.Number.WriteTo(key);
         return Convert.ToHexStringLower(key);
     }

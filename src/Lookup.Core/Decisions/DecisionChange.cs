@@ -4,8 +4,8 @@ namespace Lookup.Core.Decisions;
 /// <param name="From">The verdict of the first.</param>
 /// <param name="To">The verdict of the second.</param>
 /// <param name="Reason">The reason that tells them apart: the most binding one of those that only one of them has.</param>
-/// <param name="Came">The second has it; else the first had it.</param>
-public readonly record struct DecisionChange(Verdict From, Verdict To, Reason Reason, bool Came)
+/// <param name="Added">The second has it; else the first had it.</param>
+public readonly record struct DecisionChange(Verdict From, Verdict To, Reason Reason, bool Added)
 {
     /// <summary>
     /// Compares verdicts and the codes of all reasons. Where the second forbids less, the reason is one that went, where there is
@@ -23,10 +23,10 @@ public readonly record struct DecisionChange(Verdict From, Verdict To, Reason Re
 
         // Without rules nothing is forbidden, and nothing permitted either: that there are none is what matters.
         var loosens = Strictness(to.Verdict) < Strictness(from.Verdict) && to.Primary != ReasonCode.NoRegime;
-        return loosens && went is { } gone ? new DecisionChange(from.Verdict, to.Verdict, gone, Came: false)
-            : came is { } added ? new DecisionChange(from.Verdict, to.Verdict, added, Came: true)
-            : went is { } lost ? new DecisionChange(from.Verdict, to.Verdict, lost, Came: false)
-            : new DecisionChange(from.Verdict, to.Verdict, to.ReasonAt(0), Came: true);
+        return loosens && went is { } gone ? new DecisionChange(from.Verdict, to.Verdict, gone, Added: false)
+            : came is { } added ? new DecisionChange(from.Verdict, to.Verdict, added, Added: true)
+            : went is { } lost ? new DecisionChange(from.Verdict, to.Verdict, lost, Added: false)
+            : new DecisionChange(from.Verdict, to.Verdict, to.ReasonAt(0), Added: true);
     }
 
     private static Reason? OnlyIn(in Decision one, in Decision other)

@@ -58,7 +58,7 @@ internal ref partial struct Evaluation<TTrace>
 
         if (cannotTell)
         {
-            CannotTell(rule, "The history of what could lift this does not reach back to the call time, or cannot be read.");
+            Undetermined(rule, "The history of what could lift this does not reach back to the call time, or cannot be read.");
             return Lift.CannotTell;
         }
 

@@ -15,7 +15,7 @@ internal ref partial struct Evaluation<TTrace>
     private readonly bool IsRequestedAfter(long time) =>
         _q.RequestedAt > Math.Max(time, _reassigned) && _q.RequestedAt <= _q.CallTime && !_reassignmentUnknown;
 
-    private void LookAtObjections(Rule rule)
+    private void ApplyObjections(Rule rule)
     {
         var cannotTell = false;
         var objected = long.MinValue;
@@ -32,15 +32,15 @@ internal ref partial struct Evaluation<TTrace>
 
         if (cannotTell)
         {
-            CannotTell(rule, "The history of objections does not reach back to the call time, or cannot be read.");
+            Undetermined(rule, "The history of objections does not reach back to the call time, or cannot be read.");
         }
         else if (objected == long.MinValue)
         {
-            Tell(rule, "nothing found", "No objection.");
+            Trace(rule, "nothing found", "No objection.");
         }
         else if (_kind == CallKind.Requested && IsRequestedAfter(objected))
         {
-            Tell(rule, "lifted", Say("Objected on {0}, but asked for this call later.", stated));
+            Trace(rule, "lifted", Say("Objected on {0}, but asked for this call later.", stated));
         }
         else
         {
@@ -48,18 +48,18 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private void LookAtRefusal(Rule rule, int index)
+    private void ApplyRefusal(Rule rule, int index)
     {
         var cannotTell = false;
         if (!Find(Slot.Refusal, FactKind.Refusal, out var refusal, out var standing, ref cannotTell) || refusal.Withdrawn)
         {
             if (cannotTell)
             {
-                CannotTell(rule, "The history of refusals does not reach back to the call time, or cannot be read.");
+                Undetermined(rule, "The history of refusals does not reach back to the call time, or cannot be read.");
             }
             else
             {
-                Tell(rule, "nothing found", "No refusal.");
+                Trace(rule, "nothing found", "No refusal.");
             }
         }
         else if (rule.PauseDays == 0)
@@ -76,7 +76,7 @@ internal ref partial struct Evaluation<TTrace>
             }
             else
             {
-                Tell(rule, "nothing found", Say("Refused on {0}; the pause is over.", refusal.Effective));
+                Trace(rule, "nothing found", Say("Refused on {0}; the pause is over.", refusal.Effective));
             }
         }
     }
@@ -85,7 +85,7 @@ internal ref partial struct Evaluation<TTrace>
     private readonly long RefusalOver(Rule rule, in FactEntry refusal) =>
         LocalTime.Instant(LocalTime.Day(refusal.Effective, _zone) + rule.PauseDays + 1, 0, _zone);
 
-    private void LookAtRegister(Rule rule)
+    private void ApplyRegister(Rule rule)
     {
         var cannotTell = false;
         var loaded = _snapshots.TryNewest(rule.Register!.Index, _q.CallTime, out var snapshot);
@@ -99,7 +99,7 @@ internal ref partial struct Evaluation<TTrace>
         switch (Lifted(rule, threshold, partial: registered && entry.Categories != 0))
         {
             case Lift.Yes:
-                Tell(rule, "lifted", registered ? Say("Registered on {0}.", entry.Effective) : "Need not be asked.");
+                Trace(rule, "lifted", registered ? Say("Registered on {0}.", entry.Effective) : "Need not be asked.");
                 return;
             case Lift.CannotTell:
                 return;
@@ -107,7 +107,7 @@ internal ref partial struct Evaluation<TTrace>
 
         if (cannotTell)
         {
-            CannotTell(rule, "The history of the registration does not reach back to the call time, or cannot be read.");
+            Undetermined(rule, "The history of the registration does not reach back to the call time, or cannot be read.");
             return;
         }
 
@@ -118,12 +118,12 @@ internal ref partial struct Evaluation<TTrace>
 
         if (!loaded && rule.Register.IsOptional && (_q.Layers & Layers.Strict) == 0)
         {
-            Tell(rule, "nothing found", "Not registered; no snapshot of the register is loaded, and it is optional.");
+            Trace(rule, "nothing found", "Not registered; no snapshot of the register is loaded, and it is optional.");
         }
         else if (!loaded)
         {
             _notCovered ??= rule.SnapshotText ?? rule.Text;
-            Tell(rule, "not covered", "No snapshot of the register is loaded for this time.");
+            Trace(rule, "not covered", "No snapshot of the register is loaded for this time.");
         }
         else if (rule.SnapshotMaxAgeDays > 0 && _today - LocalTime.Day(snapshot, _zone) > rule.SnapshotMaxAgeDays)
         {
@@ -136,7 +136,7 @@ internal ref partial struct Evaluation<TTrace>
                 Bound(LocalTime.Instant(LocalTime.Day(snapshot, _zone) + rule.SnapshotMaxAgeDays + 1, 0, _zone));
             }
 
-            Tell(rule, "nothing found", registered ? Say("Registered on {0}, not against this call.", entry.Effective) : "Not registered.");
+            Trace(rule, "nothing found", registered ? Say("Registered on {0}, not against this call.", entry.Effective) : "Not registered.");
         }
     }
 
@@ -197,14 +197,14 @@ internal ref partial struct Evaluation<TTrace>
     private readonly bool IsAgainst(Rule rule, in FactEntry entry) =>
         entry.Categories == 0 || (entry.Categories & rule.Register!.OfferMask(_q.Purpose, _q.GroupName)) != 0;
 
-    private void LookAtPermission(Rule rule)
+    private void ApplyPermission(Rule rule)
     {
         _consentFailure = default;
         _relationFailure = default;
         switch (Lifted(rule, long.MinValue, partial: false))
         {
             case Lift.Yes:
-                Tell(rule, "permits", "");
+                Trace(rule, "permits", "");
                 return;
             case Lift.CannotTell:
                 return;

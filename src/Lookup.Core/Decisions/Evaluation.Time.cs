@@ -6,7 +6,7 @@ namespace Lookup.Core.Decisions;
 /// <content>The rules of time: hours, attempts, and the next moment at which they are content.</content>
 internal ref partial struct Evaluation<TTrace>
 {
-    private void LookAtHours(Rule rule, int index)
+    private void ApplyHours(Rule rule, int index)
     {
         var closed = false;
         var holiday = false;
@@ -28,7 +28,7 @@ internal ref partial struct Evaluation<TTrace>
         {
             _timeRules |= 1UL << index;
             _openUntil = Math.Min(_openUntil, openUntil);
-            Tell(rule, "nothing found", Say("{0} is within hours.", _q.CallTime));
+            Trace(rule, "nothing found", Say("{0} is within hours.", _q.CallTime));
         }
         else if (ForbidUnless(
             rule, holiday ? ReasonCode.Holiday : ReasonCode.OutsideHours, long.MinValue, Say("{0} is outside hours.", _q.CallTime), byTime: true)
@@ -38,7 +38,7 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private void LookAtAttempts(Rule rule, int index)
+    private void ApplyAttempts(Rule rule, int index)
     {
         _timeRules |= 1UL << index;
         switch (AttemptsFull(rule, _q.CallTime, out _))
@@ -47,10 +47,10 @@ internal ref partial struct Evaluation<TTrace>
                 ForbidUnless(rule, ReasonCode.TooManyAttempts, long.MinValue, "As many attempts as allowed were made.", byTime: true);
                 break;
             case Lift.CannotTell:
-                CannotTell(rule, "The history of attempts does not reach back to the call time, or cannot be read.");
+                Undetermined(rule, "The history of attempts does not reach back to the call time, or cannot be read.");
                 break;
             default:
-                Tell(rule, "nothing found", "Fewer attempts than allowed.");
+                Trace(rule, "nothing found", "Fewer attempts than allowed.");
                 break;
         }
     }

@@ -96,17 +96,17 @@ internal ref partial struct Evaluation<TTrace>
             var rule = rules[i];
             if (Applies(rule))
             {
-                Look(rule, i);
+                Apply(rule, i);
             }
         }
 
-        LookAtOwn();
+        ApplyOrganisationRules();
         Conclude();
         return _decision;
     }
 
     // What an organisation sets itself binds it whatever layers it switched off.
-    private void LookAtOwn()
+    private void ApplyOrganisationRules()
     {
         if (_q.Own is { } own)
         {
@@ -114,7 +114,7 @@ internal ref partial struct Evaluation<TTrace>
             {
                 if (IsOfKind(own.All[i]))
                 {
-                    Look(own.All[i], _rules.All.Length + i);
+                    Apply(own.All[i], _rules.All.Length + i);
                 }
             }
         }
@@ -125,7 +125,7 @@ internal ref partial struct Evaluation<TTrace>
         var isOf = (rule.Kinds & (1 << (int)_kind)) != 0;
         if (!isOf)
         {
-            Tell(rule, "does not apply", "Not for this kind of call.");
+            Trace(rule, "does not apply", "Not for this kind of call.");
         }
 
         return isOf;
@@ -135,7 +135,7 @@ internal ref partial struct Evaluation<TTrace>
     {
         if (((int)_q.Layers & (1 << (int)rule.Text.Layer)) == 0)
         {
-            Tell(rule, "switched off", "This layer does not bind the organisation.");
+            Trace(rule, "switched off", "This layer does not bind the organisation.");
             return false;
         }
 
@@ -151,25 +151,25 @@ internal ref partial struct Evaluation<TTrace>
                 _legalPerson = rule.Text;
             }
 
-            Tell(rule, "does not apply", "Not for this kind of subscriber.");
+            Trace(rule, "does not apply", "Not for this kind of subscriber.");
             return false;
         }
 
         if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & _sectors) == 0 || (rule.ExemptGroupBits & _exactGroups) != 0)
         {
-            Tell(rule, "does not apply", "Not for this purpose, sector or product group.");
+            Trace(rule, "does not apply", "Not for this purpose, sector or product group.");
             return false;
         }
 
         if ((rule.Modes & (1 << (int)_q.Mode)) == 0)
         {
-            Tell(rule, "does not apply", "Not for this way of dialling.");
+            Trace(rule, "does not apply", "Not for this way of dialling.");
             return false;
         }
 
         if (rule.GroupBits != 0 && (rule.GroupBits & _groups) == 0)
         {
-            Tell(rule, "does not apply", "Not for this product group.");
+            Trace(rule, "does not apply", "Not for this product group.");
             if (_groups == 0)
             {
                 ApplyToUnnamed(rule);
@@ -194,7 +194,7 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private void Look(Rule rule, int index)
+    private void Apply(Rule rule, int index)
     {
         _voided = false;
         switch (rule.Type)
@@ -214,31 +214,31 @@ internal ref partial struct Evaluation<TTrace>
                     _q.Mode == DiallingMode.NoHuman ? "No human speaks." : "A system dials.");
                 break;
             case RuleType.Banned when rule.RequestedDays > 0 && IsFreshRequest(rule):
-                Tell(rule, "lifted", Say("Asked for on {0}.", _q.RequestedAt));
+                Trace(rule, "lifted", Say("Asked for on {0}.", _q.RequestedAt));
                 break;
             case RuleType.Banned:
                 ForbidUnless(rule, ReasonCode.ProductGroupBanned, long.MinValue, "Offers of this product group are banned.");
                 break;
             case RuleType.Objection:
-                LookAtObjections(rule);
+                ApplyObjections(rule);
                 break;
             case RuleType.Refusal:
-                LookAtRefusal(rule, index);
+                ApplyRefusal(rule, index);
                 break;
             case RuleType.Register:
-                LookAtRegister(rule);
+                ApplyRegister(rule);
                 break;
             case RuleType.Permission:
-                LookAtPermission(rule);
+                ApplyPermission(rule);
                 break;
             case RuleType.Hours:
-                LookAtHours(rule, index);
+                ApplyHours(rule, index);
                 break;
             case RuleType.Attempts:
-                LookAtAttempts(rule, index);
+                ApplyAttempts(rule, index);
                 break;
             default:
-                Tell(rule, "nothing found", "");
+                Trace(rule, "nothing found", "");
                 break;
         }
     }
@@ -311,7 +311,7 @@ internal ref partial struct Evaluation<TTrace>
             _decision.Add(ReasonCode.NumberReassigned, _rules.Reassigned);
         }
 
-        Tell(rule, "forbids", detail);
+        Trace(rule, "forbids", detail);
     }
 
     private Lift ForbidUnless(Rule rule, ReasonCode code, long threshold, string detail, bool byTime = false)
@@ -328,7 +328,7 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (lift == Lift.Yes)
         {
-            Tell(rule, "lifted", detail);
+            Trace(rule, "lifted", detail);
         }
 
         return lift;
@@ -368,10 +368,10 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private void CannotTell(Rule rule, string detail)
+    private void Undetermined(Rule rule, string detail)
     {
         _cannotTell = _unreadable ? ReasonCode.RecordUnreadable : ReasonCode.HistoryCut;
-        Tell(rule, "cannot tell", detail);
+        Trace(rule, "cannot tell", detail);
     }
 
     // When the number was given to another subscriber; what stands at or before that does not count.
@@ -417,9 +417,9 @@ internal ref partial struct Evaluation<TTrace>
         return type;
     }
 
-    private readonly void Tell(Rule rule, string outcome, string detail) => Tell(rule, rule.Text, outcome, detail);
+    private readonly void Trace(Rule rule, string outcome, string detail) => Trace(rule, rule.Text, outcome, detail);
 
-    private readonly void Tell(Rule rule, RuleText text, string outcome, string detail)
+    private readonly void Trace(Rule rule, RuleText text, string outcome, string detail)
     {
         if (_trace.On)
         {

@@ -113,7 +113,7 @@ public readonly record struct FieldFault(string Field, string Description);
 /// <param name="Entry">The version.</param>
 /// <param name="ScopeName">The name behind the scope of <paramref name="Id"/>, for the registry of names.</param>
 /// <param name="Detail">Texts that decisions never read, see <see cref="FactDetail"/>; null for none.</param>
-public readonly record struct StoredFact(NumberKey Key, FactId Id, FactEntry Entry, string ScopeName, string? Detail);
+public readonly record struct StoredFact(NumberPseudonym Key, FactId Id, FactEntry Entry, string ScopeName, string? Detail);
 
 /// <summary>Knows the registers and their categories.</summary>
 public interface IRegisterCatalog

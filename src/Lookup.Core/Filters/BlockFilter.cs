@@ -129,12 +129,12 @@ public sealed class BlockFilter
     }
 
     /// <summary>Whether a fact may be known; false is certain. Allocates nothing.</summary>
-    public bool MayContain(NumberKey key, FactId id) => Contains(Hash(key, id));
+    public bool MayContain(NumberPseudonym key, FactId id) => Contains(Hash(key, id));
 
     /// <summary>Which of several facts about a number may be known: bit n stands for the n-th. Allocates nothing.</summary>
     /// <param name="key">The number.</param>
     /// <param name="ids">Up to 32 facts.</param>
-    public uint MayContain(NumberKey key, ReadOnlySpan<FactId> ids)
+    public uint MayContain(NumberPseudonym key, ReadOnlySpan<FactId> ids)
     {
         Span<ulong> probes = stackalloc ulong[MaxProbes];
         return MayContain(key, probes[..Probes(ids, probes)], ids.Length);
@@ -160,7 +160,7 @@ public sealed class BlockFilter
     /// <param name="key">The number.</param>
     /// <param name="probes">A multiple of 8.</param>
     /// <param name="count">How many of them count.</param>
-    public uint MayContain(NumberKey key, ReadOnlySpan<ulong> probes, int count)
+    public uint MayContain(NumberPseudonym key, ReadOnlySpan<ulong> probes, int count)
     {
         var possible = 0u;
         if (_vectors && Vector512.IsHardwareAccelerated && Avx512DQ.IsSupported)
@@ -187,7 +187,7 @@ public sealed class BlockFilter
 
     // One word of the block after the other is looked at for eight facts; most are out after the first few.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint EightAtOnce(ref uint block, NumberKey key, Vector512<ulong> probes)
+    private static uint EightAtOnce(ref uint block, NumberPseudonym key, Vector512<ulong> probes)
     {
         var x = probes ^ Vector512.Create(key.FilterHash << 24);
         x ^= x >>> 33;
@@ -211,7 +211,7 @@ public sealed class BlockFilter
     }
 
     /// <summary>Brings the block of a number into the cache, so that probes soon after do not wait for memory.</summary>
-    public void Prefetch(NumberKey key)
+    public void Prefetch(NumberPseudonym key)
     {
         if (Sse.IsSupported)
         {
@@ -222,7 +222,7 @@ public sealed class BlockFilter
     private static unsafe void PrefetchBlock(ref byte block) => Sse.Prefetch0(Unsafe.AsPointer(ref block));
 
     /// <summary>Makes a fact known. One writer at a time.</summary>
-    public void Add(NumberKey key, FactId id) => Insert(Hash(key, id));
+    public void Add(NumberPseudonym key, FactId id) => Insert(Hash(key, id));
 
     /// <summary>The bits of a fact, for a writer that sets them in redis.</summary>
     /// <param name="key">The number.</param>
@@ -232,7 +232,7 @@ public sealed class BlockFilter
     /// <param name="offsets">
     /// <see cref="BitsPerProbe"/> bits within the block, 0 to 255, as redis counts: SETBIT at 256 * block + offset.
     /// </param>
-    public static void Bits(NumberKey key, FactId id, int blocks, out int blockIndex, Span<byte> offsets)
+    public static void Bits(NumberPseudonym key, FactId id, int blocks, out int blockIndex, Span<byte> offsets)
     {
         var hash = Hash(key, id);
         blockIndex = BlockOf(hash, blocks);
@@ -244,11 +244,11 @@ public sealed class BlockFilter
     }
 
     /// <summary>High half: the number, chooses the block. Low half: number and fact, choose the bits.</summary>
-    internal static ulong Hash(NumberKey key, FactId id) => Hash(key, BitsOf(id));
+    internal static ulong Hash(NumberPseudonym key, FactId id) => Hash(key, BitsOf(id));
 
     private static ulong BitsOf(FactId id) => ((ulong)id.Kind << 60) | ((ulong)id.Detail << 56) | id.Scope;
 
-    private static ulong Hash(NumberKey key, ulong id)
+    private static ulong Hash(NumberPseudonym key, ulong id)
     {
         var x = id ^ (key.FilterHash << 24);
         // The finaliser of MurmurHash3: each bit of the id and of the number moves each bit of the result.

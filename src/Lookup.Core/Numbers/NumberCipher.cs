@@ -34,10 +34,10 @@ public sealed class NumberCipher : IDisposable
 
     private readonly OneKey[] _all;
     private OneKey _inUse;
-    private int _turn;
+    private int _keyGeneration;
 
     /// <summary>Makes a cipher with a copy of the key.</summary>
-    /// <param name="key">32 secret bytes, see <see cref="NumberKeyFile"/>.</param>
+    /// <param name="key">32 secret bytes, see <see cref="EncryptionKeyFile"/>.</param>
     /// <exception cref="ArgumentException">The key does not have 32 bytes.</exception>
     public NumberCipher(ReadOnlySpan<byte> key)
     {
@@ -68,7 +68,7 @@ public sealed class NumberCipher : IDisposable
     public IReadOnlyList<string> KeyChecks => [.. _all.Select(one => one.Check)];
 
     /// <summary>Grows each time that another key comes into use: what was encrypted at another turn may be under another key.</summary>
-    public int Turn => Volatile.Read(ref _turn);
+    public int KeyGeneration => Volatile.Read(ref _keyGeneration);
 
     /// <summary>Whether it has a key with this check value.</summary>
     public bool Holds(string keyCheck) => Array.Exists(_all, one => one.Check == keyCheck);
@@ -84,20 +84,20 @@ public sealed class NumberCipher : IDisposable
         }
         // In this order: who finds the turn unchanged after encrypting has encrypted under the key of that turn.
         Volatile.Write(ref _inUse, wanted);
-        Interlocked.Increment(ref _turn);
+        Interlocked.Increment(ref _keyGeneration);
     }
 
     /// <summary>Encrypts one number. Allocates nothing after a thread's first call.</summary>
-    public NumberKey Encrypt(PhoneNumber number) => Volatile.Read(ref _inUse).Encrypt(number);
+    public NumberPseudonym Encrypt(PhoneNumber number) => Volatile.Read(ref _inUse).Encrypt(number);
 
     /// <summary>Encrypts one number under each of the keys, in their order.</summary>
-    public NumberKey[] EncryptByAll(PhoneNumber number) => Array.ConvertAll(_all, one => one.Encrypt(number));
+    public NumberPseudonym[] EncryptByAll(PhoneNumber number) => Array.ConvertAll(_all, one => one.Encrypt(number));
 
     /// <summary>Encrypts many numbers, each as <see cref="PhoneNumber.Value"/>, all of them under the same key.</summary>
     /// <param name="numbers">Any count.</param>
     /// <param name="keys">At least as long; the first elements are written.</param>
     /// <exception cref="ArgumentException">It is shorter.</exception>
-    public void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberKey> keys)
+    public void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> keys)
     {
         if (keys.Length < numbers.Length)
         {
@@ -109,7 +109,7 @@ public sealed class NumberCipher : IDisposable
 
     /// <summary>Finds the number of a key.</summary>
     /// <returns>False if the key was not made from a number with one of the secret keys.</returns>
-    public bool TryDecrypt(NumberKey key, out PhoneNumber number)
+    public bool TryDecrypt(NumberPseudonym key, out PhoneNumber number)
     {
         var inUse = Volatile.Read(ref _inUse);
         if (inUse.TryDecrypt(key, out number))
@@ -131,12 +131,12 @@ public sealed class NumberCipher : IDisposable
     /// <summary>Finds the number of a key that was made with the secret key of this check value.</summary>
     /// <returns>False if it was made otherwise.</returns>
     /// <exception cref="ArgumentException">There is no key with this check value.</exception>
-    public bool TryDecrypt(NumberKey key, string keyCheck, out PhoneNumber number) => Find(keyCheck).TryDecrypt(key, out number);
+    public bool TryDecrypt(NumberPseudonym key, string keyCheck, out PhoneNumber number) => Find(keyCheck).TryDecrypt(key, out number);
 
     /// <summary>The same number under the secret key of this check value.</summary>
     /// <exception cref="ArgumentException">There is no key with this check value.</exception>
     /// <exception cref="CryptographicException">The key was not made from a number with one of the secret keys.</exception>
-    public NumberKey Rekey(NumberKey key, string keyCheck)
+    public NumberPseudonym Rekey(NumberPseudonym key, string keyCheck)
     {
         var wanted = Find(keyCheck);
         return wanted.TryDecrypt(key, out _) ? key : wanted.Encrypt(Decrypt(key));
@@ -144,7 +144,7 @@ public sealed class NumberCipher : IDisposable
 
     /// <summary>Finds the number of a key.</summary>
     /// <exception cref="CryptographicException">The key was not made from a number with one of the secret keys.</exception>
-    public PhoneNumber Decrypt(NumberKey key) => TryDecrypt(key, out var number)
+    public PhoneNumber Decrypt(NumberPseudonym key) => TryDecrypt(key, out var number)
         ? number
         : throw new CryptographicException("The stored key is not the encryption of a number under this key.");
 
@@ -187,16 +187,16 @@ public sealed class NumberCipher : IDisposable
 
         internal string Check { get; }
 
-        internal NumberKey Encrypt(PhoneNumber number)
+        internal NumberPseudonym Encrypt(PhoneNumber number)
         {
             var workspace = _workspaces.Value!;
             var buffer = workspace.Buffer;
             WriteBlock(buffer, number.Value);
-            workspace.Encryptor.TransformBlock(buffer, 0, NumberKey.Size, buffer, 0);
-            return NumberKey.Read(buffer);
+            workspace.Encryptor.TransformBlock(buffer, 0, NumberPseudonym.Size, buffer, 0);
+            return NumberPseudonym.Read(buffer);
         }
 
-        internal void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberKey> keys)
+        internal void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> keys)
         {
             var workspace = _workspaces.Value!;
             var buffer = workspace.Buffer;
@@ -205,13 +205,13 @@ public sealed class NumberCipher : IDisposable
                 var count = Math.Min(Chunk, numbers.Length);
                 for (var i = 0; i < count; i++)
                 {
-                    WriteBlock(buffer.AsSpan(i * NumberKey.Size, NumberKey.Size), numbers[i]);
+                    WriteBlock(buffer.AsSpan(i * NumberPseudonym.Size, NumberPseudonym.Size), numbers[i]);
                 }
 
-                workspace.Encryptor.TransformBlock(buffer, 0, count * NumberKey.Size, buffer, 0);
+                workspace.Encryptor.TransformBlock(buffer, 0, count * NumberPseudonym.Size, buffer, 0);
                 for (var i = 0; i < count; i++)
                 {
-                    keys[i] = NumberKey.Read(buffer.AsSpan(i * NumberKey.Size, NumberKey.Size));
+                    keys[i] = NumberPseudonym.Read(buffer.AsSpan(i * NumberPseudonym.Size, NumberPseudonym.Size));
                 }
 
                 numbers = numbers[count..];
@@ -219,12 +219,12 @@ public sealed class NumberCipher : IDisposable
             }
         }
 
-        internal bool TryDecrypt(NumberKey key, out PhoneNumber number)
+        internal bool TryDecrypt(NumberPseudonym key, out PhoneNumber number)
         {
             var workspace = _workspaces.Value!;
             var buffer = workspace.Buffer;
             key.WriteTo(buffer);
-            workspace.Decryptor.TransformBlock(buffer, 0, NumberKey.Size, buffer, 0);
+            workspace.Decryptor.TransformBlock(buffer, 0, NumberPseudonym.Size, buffer, 0);
             var isNumber = BinaryPrimitives.ReadUInt64BigEndian(buffer) == NumberTag;
             number = isNumber ? new PhoneNumber(BinaryPrimitives.ReadUInt64BigEndian(buffer.AsSpan(sizeof(ulong)))) : default;
             return isNumber;
@@ -256,6 +256,6 @@ public sealed class NumberCipher : IDisposable
 
         public ICryptoTransform Decryptor { get; }
 
-        public byte[] Buffer { get; } = new byte[Chunk * NumberKey.Size];
+        public byte[] Buffer { get; } = new byte[Chunk * NumberPseudonym.Size];
     }
 }

@@ -68,7 +68,7 @@ public sealed record Receipt
     public ulong Version { get; init; }
 
     /// <summary>Key of the number; zero for a list.</summary>
-    public NumberKey Number { get; init; }
+    public NumberPseudonym Number { get; init; }
 
     /// <summary>
     /// What was read, see <see cref="FactsDigest"/>; of a list its chain, see <see cref="ListChain"/>; of an erasure see

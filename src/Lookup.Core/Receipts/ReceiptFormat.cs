@@ -99,13 +99,13 @@ public static class ReceiptFormat
     }
 
     /// <summary>Whether it is about a number: a single answer or the number's erasure; for looking through many.</summary>
-    public static bool IsAbout(ReadOnlySpan<byte> receipt, NumberKey number) => TryReadNumber(receipt, out var own) && own == number;
+    public static bool IsAbout(ReadOnlySpan<byte> receipt, NumberPseudonym number) => TryReadNumber(receipt, out var own) && own == number;
 
     /// <summary>Reads the number that it is about, a single answer's or an erasure's; false where it is about none.</summary>
-    public static bool TryReadNumber(ReadOnlySpan<byte> receipt, out NumberKey number)
+    public static bool TryReadNumber(ReadOnlySpan<byte> receipt, out NumberPseudonym number)
     {
         var has = receipt.Length > FixedSize && IsReceipt(receipt) && receipt[4] != (byte)ReceiptKind.List;
-        number = has ? NumberKey.Read(receipt[41..]) : default;
+        number = has ? NumberPseudonym.Read(receipt[41..]) : default;
         return has;
     }
 
@@ -130,7 +130,7 @@ public static class ReceiptFormat
         }
 
         var partition = BinaryPrimitives.ReadUInt16BigEndian(from[31..]) - 1;
-        if (partition >= NumberKey.MaxPartitions)
+        if (partition >= NumberPseudonym.MaxPartitions)
         {
             throw Bad(31, "there is no such partition");
         }
@@ -169,7 +169,7 @@ public static class ReceiptFormat
             AgeMs = BinaryPrimitives.ReadUInt32BigEndian(from[27..]),
             Partition = partition,
             Version = BinaryPrimitives.ReadUInt64BigEndian(from[33..]),
-            Number = NumberKey.Read(from[41..]),
+            Number = NumberPseudonym.Read(from[41..]),
             Digest = from.Slice(57, FactsDigest.Size).ToArray(),
             Count = BinaryPrimitives.ReadUInt64BigEndian(from[89..]),
             AskedBy = texts[0],

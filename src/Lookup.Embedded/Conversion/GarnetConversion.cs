@@ -35,7 +35,7 @@ internal static class GarnetConversion
         try
         {
             using var garnet = await Task.Run(() => GarnetHost.Start(folder, logs), cancellation);
-            await using var link = await RedisLink.ConnectAsync(
+            await using var link = await RedisTopology.ConnectAsync(
                 new StoreOptions { ConnectionString = garnet.ConnectionString, ConnectTimeoutMs = LimitMs, WriteTimeoutMs = LimitMs },
                 clock,
                 cancellation,
@@ -59,7 +59,7 @@ internal static class GarnetConversion
         EngineLog.Converted(log, folder.OldStoreFolder);
     }
 
-    private static async Task CopyAsync(RedisLink link, StoreEngine engine, CancellationToken cancellation)
+    private static async Task CopyAsync(RedisTopology link, StoreEngine engine, CancellationToken cancellation)
     {
         var (manifest, _) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
         await HashesAsync(
@@ -69,7 +69,7 @@ internal static class GarnetConversion
             cancellation);
         for (var p = 0; p < manifest.Partitions; p++)
         {
-            for (var first = 0; first < NumberKey.Buckets; first += ChunkSize)
+            for (var first = 0; first < NumberPseudonym.Buckets; first += ChunkSize)
             {
                 var buckets = Enumerable.Range(first, ChunkSize);
                 var partition = p;
@@ -85,7 +85,7 @@ internal static class GarnetConversion
         await HashesAsync(link, engine, [Keys.Manifest], cancellation);
     }
 
-    private static async Task PartitionAsync(RedisLink link, StoreEngine engine, int partition, CancellationToken cancellation)
+    private static async Task PartitionAsync(RedisTopology link, StoreEngine engine, int partition, CancellationToken cancellation)
     {
         var generations = await link.WriteAsync(partition, db => db.HashGetAsync(Keys.Meta(partition), "g"), cancellation);
         foreach (var generation in FilterGenerations.Parse(generations!).All)
@@ -109,7 +109,7 @@ internal static class GarnetConversion
         await HashesAsync(link, engine, [Keys.Meta(partition)], cancellation);
     }
 
-    private static async Task HashesAsync(RedisLink link, StoreEngine engine, IEnumerable<RedisKey> names, CancellationToken cancellation)
+    private static async Task HashesAsync(RedisTopology link, StoreEngine engine, IEnumerable<RedisKey> names, CancellationToken cancellation)
     {
         var all = names.ToArray();
         var hashes = await link.WriteAsync(Keys.Shared, db => Task.WhenAll(all.Select(name => db.HashGetAllAsync(name))), cancellation);

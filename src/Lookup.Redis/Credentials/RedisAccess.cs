@@ -8,7 +8,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Credentials;
 
 /// <summary>Credentials and grants, in the slot of the manifest. Each change moves the version of the registry.</summary>
-internal sealed class RedisAccess(RedisLink link, RedisValue epoch, RedisNames names) : IAccessStore
+internal sealed class RedisAccess(RedisTopology link, RedisValue epoch, RedisNames names) : IAccessStore
 {
     // No name holds it.
     private const char Between = '|';

@@ -17,10 +17,10 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Following;
 
 /// <summary>Counts the timelines of each bucket of one partition, and compares buckets with their counts.</summary>
-internal sealed class BucketCounts(RedisLink link, PartitionStates partitions, StoreKeys keys, int partition)
+internal sealed class BucketCounts(RedisTopology link, PartitionStates partitions, KeyRotationState keys, int partition)
 {
     /// <summary>Bytes of the counts of a partition.</summary>
-    internal const int Size = NumberKey.Buckets * sizeof(ushort);
+    internal const int Size = NumberPseudonym.Buckets * sizeof(ushort);
 
     // Buckets in one call of a script: a server is held for a fraction of a millisecond.
     private const int Chunk = 512;
@@ -36,7 +36,7 @@ internal sealed class BucketCounts(RedisLink link, PartitionStates partitions, S
     internal async Task CountAsync(bool acceptLoss, double workShare, CancellationToken cancellation)
     {
         await ScriptAsync(Script.CountsBegin, [_meta, _counts], [Size], cancellation);
-        for (var first = 0; first < NumberKey.Buckets; first += Chunk)
+        for (var first = 0; first < NumberPseudonym.Buckets; first += Chunk)
         {
             var begin = link.Clock.GetTimestamp();
             RedisKey[] names = [_meta, _counts, .. Enumerable.Range(first, Chunk).Select(bucket => Keys.Bucket(partition, bucket))];

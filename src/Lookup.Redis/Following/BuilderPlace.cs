@@ -13,14 +13,14 @@ internal sealed class BuilderPlace : IAsyncDisposable
     private static readonly TimeSpan KeepEvery = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
 
-    private readonly RedisLink _link;
+    private readonly RedisTopology _link;
     private readonly RedisKey _key;
     private readonly RedisValue _token;
     private readonly CancellationTokenSource _lost;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _keeping;
 
-    private BuilderPlace(RedisLink link, RedisKey key, RedisValue token, CancellationToken cancellation)
+    private BuilderPlace(RedisTopology link, RedisKey key, RedisValue token, CancellationToken cancellation)
     {
         (_link, _key, _token) = (link, key, token);
         _lost = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -31,7 +31,7 @@ internal sealed class BuilderPlace : IAsyncDisposable
     internal CancellationToken Lost => _lost.Token;
 
     /// <summary>Takes the place; null if another holds it until the wait is over.</summary>
-    internal static async Task<BuilderPlace?> TakeAsync(RedisLink link, RedisKey key, TimeSpan wait, CancellationToken cancellation)
+    internal static async Task<BuilderPlace?> TakeAsync(RedisTopology link, RedisKey key, TimeSpan wait, CancellationToken cancellation)
     {
         RedisValue token = $"{Environment.MachineName} {Environment.ProcessId} {Guid.NewGuid():n}";
         var begin = link.Clock.GetTimestamp();

@@ -16,11 +16,11 @@ public static class ChangeMark
     /// <param name="key">The number.</param>
     /// <param name="id">The timeline.</param>
     /// <param name="value">What is stored, empty where it was removed.</param>
-    public static uint Of(NumberKey key, FactId id, ReadOnlySpan<byte> value)
+    public static uint Of(NumberPseudonym key, FactId id, ReadOnlySpan<byte> value)
     {
-        Span<byte> head = stackalloc byte[NumberKey.Size + FactId.Size];
+        Span<byte> head = stackalloc byte[NumberPseudonym.Size + FactId.Size];
         key.WriteTo(head);
-        id.WriteTo(head[NumberKey.Size..]);
+        id.WriteTo(head[NumberPseudonym.Size..]);
         var mark = Add(Add(Basis, head), value);
         return mark == 0 ? 1 : mark;
     }

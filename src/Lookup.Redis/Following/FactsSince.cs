@@ -10,10 +10,10 @@ internal sealed class FactsSince(ulong version)
     /// <summary>About 8 MB. A partition that is written to so fast is loaded again.</summary>
     private const int MaxFacts = 200_000;
 
-    private readonly List<(NumberKey Key, FactId Id)> _facts = [];
+    private readonly List<(NumberPseudonym Key, FactId Id)> _facts = [];
     private bool _isWhole = true;
 
-    internal void Add(NumberKey key, FactId id)
+    internal void Add(NumberPseudonym key, FactId id)
     {
         if (_facts.Count == MaxFacts)
         {

@@ -9,7 +9,7 @@ namespace Lookup.Redis.Following;
 /// <param name="Key">The number.</param>
 /// <param name="Id">The timeline.</param>
 /// <param name="Value">What is stored now, see <see cref="Timeline"/>; empty: erased.</param>
-public readonly record struct FeedChange(ulong Version, NumberKey Key, FactId Id, ReadOnlyMemory<byte> Value);
+public readonly record struct FeedChange(ulong Version, NumberPseudonym Key, FactId Id, ReadOnlyMemory<byte> Value);
 
 /// <summary>What one poll told of a partition.</summary>
 /// <param name="Version">The changes lead up to this version.</param>
@@ -47,7 +47,7 @@ public interface IReplicaObserver
     /// <param name="version">The partition's version with it, or a later one.</param>
     /// <param name="key">The number.</param>
     /// <param name="id">The timeline.</param>
-    public void Wrote(int partition, ulong version, NumberKey key, FactId id);
+    public void Wrote(int partition, ulong version, NumberPseudonym key, FactId id);
 
     /// <summary>Changes of a partition may be missing: whatever is known of it must be forgotten.</summary>
     /// <param name="partition">The partition.</param>

@@ -52,7 +52,7 @@ internal sealed class Fences : IDisposable
     // More confirmed stamps than a read can take to come back with.
     private const int Kept = 256;
 
-    private readonly RedisLink _link;
+    private readonly RedisTopology _link;
     private readonly PerServer<ServerFence> _servers;
     private readonly Lock _lock = new();
     private readonly Stamps[] _stamps = [.. Enumerable.Range(0, Keys.Places).Select(_ => new Stamps())];
@@ -61,11 +61,11 @@ internal sealed class Fences : IDisposable
     /// <param name="link">Where the store is.</param>
     /// <param name="epoch">The store's epoch.</param>
     /// <param name="keys">What partitions may have in its place.</param>
-    internal Fences(RedisLink link, RedisValue epoch, StoreKeys keys)
+    internal Fences(RedisTopology link, RedisValue epoch, KeyRotationState keys)
     {
         _link = link;
-        Epoch = StoreKeys.List((string)epoch!)!;
-        StoreKeys = keys;
+        Epoch = KeyRotationState.List((string)epoch!)!;
+        KeyRotationState = keys;
         _servers = new PerServer<ServerFence>(server => new ServerFence(this, server, link));
     }
 
@@ -79,7 +79,7 @@ internal sealed class Fences : IDisposable
     internal string Epoch { get; }
 
     /// <summary>What it compares that of a partition with.</summary>
-    internal StoreKeys StoreKeys { get; }
+    internal KeyRotationState KeyRotationState { get; }
 
     /// <summary>Raises the fence of partitions, or of <see cref="Keys.Shared"/>, on whichever servers have them.</summary>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>

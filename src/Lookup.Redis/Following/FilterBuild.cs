@@ -23,10 +23,10 @@ namespace Lookup.Redis.Following;
 
 /// <summary>Builds the filter of one partition. The caller holds the place of the builder.</summary>
 internal sealed class FilterBuild(
-    RedisLink link,
+    RedisTopology link,
     PartitionStates partitions,
     RedisFeed feed,
-    StoreKeys keys,
+    KeyRotationState keys,
     int partition,
     RebuildOptions options,
     Action<double> progress)
@@ -48,7 +48,7 @@ internal sealed class FilterBuild(
 
     /// <summary>What a partition says of its filters.</summary>
     internal static async Task<(PartitionFilter Filter, FilterGenerations Generations, int Last)> ReadAsync(
-        RedisLink link, PartitionStates partitions, StoreKeys keys, int partition, CancellationToken cancellation)
+        RedisTopology link, PartitionStates partitions, KeyRotationState keys, int partition, CancellationToken cancellation)
     {
         var floor = partitions.FloorToExamine(partition);
         var meta = await link.WriteAsync(
@@ -89,7 +89,7 @@ internal sealed class FilterBuild(
             partitions.SetGenerations(partition, both);
             await RemoveAsync(both, last, cancellation);
             var filter = await new FilterScan(link, partitions, keys, partition, options.WorkShare).RunAsync(
-                fresh.Blocks, first => progress(ReadShare * first / NumberKey.Buckets), cancellation);
+                fresh.Blocks, first => progress(ReadShare * first / NumberPseudonym.Buckets), cancellation);
             var steps = await StoreAsync(filter, both, fresh.Number, cancellation);
             if (await feed.HistoryAsync(partition, cancellation) != history)
             {

@@ -137,7 +137,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             && (demand.MarkOf(partition) is var mark && (mark == 0 || mark == _store.MarkOf(partition, version))));
 
     /// <inheritdoc/>
-    public uint MayHold(int partition, NumberKey key, ReadOnlySpan<FactId> ids) =>
+    public uint MayHold(int partition, NumberPseudonym key, ReadOnlySpan<FactId> ids) =>
         Partition(partition).Filter?.MayContain(key, ids) ?? uint.MaxValue;
 
     /// <summary>
@@ -147,7 +147,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
     /// <param name="key">The number.</param>
     /// <param name="id">The timeline.</param>
     /// <param name="token">Of the write.</param>
-    public void Add(NumberKey key, FactId id, ConsistencyToken token)
+    public void Add(NumberPseudonym key, FactId id, ConsistencyToken token)
     {
         var partition = key.Partition(_partitions.Length);
         lock (_writers[partition])

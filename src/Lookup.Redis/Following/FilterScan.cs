@@ -7,7 +7,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Following;
 
 /// <summary>Makes a filter in memory from the facts of a partition, while the store is read and written.</summary>
-internal sealed class FilterScan(RedisLink link, PartitionStates partitions, StoreKeys keys, int partition, double workShare)
+internal sealed class FilterScan(RedisTopology link, PartitionStates partitions, KeyRotationState keys, int partition, double workShare)
 {
     /// <summary>Buckets read at a time: a server is held for a fraction of a millisecond.</summary>
     private const int Buckets = 64;
@@ -21,7 +21,7 @@ internal sealed class FilterScan(RedisLink link, PartitionStates partitions, Sto
     internal async Task<BlockFilter> RunAsync(int blocks, Action<int> done, CancellationToken cancellation)
     {
         var filter = new BlockFilter(blocks);
-        for (var first = 0; first < NumberKey.Buckets; first += Buckets)
+        for (var first = 0; first < NumberPseudonym.Buckets; first += Buckets)
         {
             var begin = link.Clock.GetTimestamp();
             var from = first;
@@ -48,7 +48,7 @@ internal sealed class FilterScan(RedisLink link, PartitionStates partitions, Sto
                         throw RedisFaults.Damaged();
                     }
 
-                    filter.Add(NumberKey.FromField(first + i, field), FactId.Read(field.AsSpan(NumberKey.FieldSize)));
+                    filter.Add(NumberPseudonym.FromField(first + i, field), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize)));
                 }
             }
 

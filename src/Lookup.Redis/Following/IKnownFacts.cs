@@ -10,5 +10,5 @@ public interface IKnownFacts
     /// <param name="partition">The number's partition.</param>
     /// <param name="key">The number.</param>
     /// <param name="ids">Up to 32 facts.</param>
-    public uint MayHold(int partition, NumberKey key, ReadOnlySpan<FactId> ids);
+    public uint MayHold(int partition, NumberPseudonym key, ReadOnlySpan<FactId> ids);
 }

@@ -151,7 +151,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     /// <param name="version">Its version.</param>
     /// <param name="floor">What the version must not be below.</param>
     /// <exception cref="StoreUnavailableException">The store must not be used.</exception>
-    internal ulong Check(int partition, StoreKeys keys, RedisValue epoch, RedisValue version, ulong floor)
+    internal ulong Check(int partition, KeyRotationState keys, RedisValue epoch, RedisValue version, ulong floor)
     {
         if (!keys.Takes(epoch))
         {

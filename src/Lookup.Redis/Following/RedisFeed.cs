@@ -10,7 +10,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Following;
 
 /// <summary>Reads what followers need: versions, changes, filters.</summary>
-internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys) : IDisposable
+internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, Fences fences, KeyRotationState keys) : IDisposable
 {
     private const int HeaderSize = sizeof(ulong) + sizeof(ushort);
 
@@ -334,8 +334,8 @@ internal sealed class RedisFeed(RedisLink link, PartitionStates partitions, Fenc
     {
         var version = Version(entry);
         var field = entry.AsSpan(HeaderSize);
-        var key = NumberKey.FromField(BinaryPrimitives.ReadUInt16BigEndian(entry.AsSpan(sizeof(ulong))), field);
-        return new FeedChange(version, key, FactId.Read(field[NumberKey.FieldSize..]), entry.AsMemory(HeaderSize + Keys.FieldSize));
+        var key = NumberPseudonym.FromField(BinaryPrimitives.ReadUInt16BigEndian(entry.AsSpan(sizeof(ulong))), field);
+        return new FeedChange(version, key, FactId.Read(field[NumberPseudonym.FieldSize..]), entry.AsMemory(HeaderSize + Keys.FieldSize));
     }
 
     private static ulong Version(byte[]? entry) => entry is { Length: >= HeaderSize + Keys.FieldSize }

@@ -4,7 +4,7 @@ using Lookup.Redis.Topology;
 namespace Lookup.Redis.Following;
 
 /// <summary>The filters on a redis server.</summary>
-internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, RedisFeed feed, StoreKeys keys) : IFilterStore
+internal sealed class RedisFilters(RedisTopology link, PartitionStates partitions, RedisFeed feed, KeyRotationState keys) : IFilterStore
 {
     private const double LeastShare = 0.01;
     private static readonly TimeSpan MostWait = TimeSpan.FromDays(1);
@@ -32,7 +32,7 @@ internal sealed class RedisFilters(RedisLink link, PartitionStates partitions, R
         partitions.SetFit(partition, filter.Generation, stored.Fit);
         var counts = new BucketCounts(link, partitions, keys, partition);
         var isCounted = await counts.AreKeptAsync(cancellation);
-        if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberKey.Buckets)], cancellation) >= 0)
+        if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberPseudonym.Buckets)], cancellation) >= 0)
         {
             partitions.Damage(partition, RedisFaults.BucketLost(partition));
         }

@@ -16,20 +16,20 @@ internal sealed class ServerFence : IDisposable
 
     private readonly Fences _fences;
     private readonly ServerLink _server;
-    private readonly RedisLink _link;
+    private readonly RedisTopology _link;
     private readonly Rounds<int, string> _rounds;
-    private readonly KeptStream _stream;
+    private readonly ReusableConnection _stream;
     private readonly HashSet<int> _swept = [];
     private readonly byte[] _receive = new byte[ReceiveSize];
     private byte[] _script = [];
     private int _start;
     private int _end;
 
-    internal ServerFence(Fences fences, ServerLink server, RedisLink link)
+    internal ServerFence(Fences fences, ServerLink server, RedisTopology link)
     {
         (_fences, _server, _link) = (fences, server, link);
         _rounds = new Rounds<int, string>(RoundAsync);
-        _stream = new KeptStream(stop => ServerDial.ConnectAsync(link.Options, server.Server, link.Clock, stop));
+        _stream = new ReusableConnection(stop => RedisConnector.ConnectAsync(link.Options, server.Server, link.Clock, stop));
     }
 
     /// <summary>Raises the fence of places that the server has.</summary>
@@ -115,7 +115,7 @@ internal sealed class ServerFence : IDisposable
             frame.AppendBulk("1"u8);
             frame.AppendBulk((isShared ? (byte[])Keys.Manifest! : Keys.Meta(place))!);
             Text(isShared ? "epoch" : "e");
-            Text(isShared ? _fences.Epoch : (string)_fences.StoreKeys.Taken!);
+            Text(isShared ? _fences.Epoch : (string)_fences.KeyRotationState.Taken!);
             Text(isShared ? "registry" : "v");
             Text(_fences.Field);
             Number(stamp);

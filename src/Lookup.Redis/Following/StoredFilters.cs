@@ -11,7 +11,7 @@ namespace Lookup.Redis.Following;
 internal readonly record struct StoredFilter(BlockFilter? Filter, ulong Version, FilterFit Fit);
 
 /// <summary>Reads stored filters and compares them with their checksums.</summary>
-internal sealed class StoredFilters(RedisLink link, PartitionStates partitions, StoreKeys keys)
+internal sealed class StoredFilters(RedisTopology link, PartitionStates partitions, KeyRotationState keys)
 {
     // Pieces read at a time: a longer string would hold up the reads behind it, and on a slow connection its own limit.
     private const int PiecesAtATime = 4;

@@ -9,7 +9,7 @@ namespace Lookup.Redis.Imports;
 /// Reads every bucket of a partition while the store goes on. A timeline that is written meanwhile is seen as it was
 /// before or after.
 /// </summary>
-internal sealed class BucketScan(RedisLink link)
+internal sealed class BucketScan(RedisTopology link)
 {
     /// <summary>Buckets read at a time: a server is held for about a millisecond.</summary>
     internal const int Chunk = 256;
@@ -19,11 +19,11 @@ internal sealed class BucketScan(RedisLink link)
         int partition, int from, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var next = Start(from);
-        for (var first = from; first < NumberKey.Buckets; first += Chunk)
+        for (var first = from; first < NumberPseudonym.Buckets; first += Chunk)
         {
             var buckets = await next;
             // The server works on the next while this is looked at.
-            if (first + Chunk < NumberKey.Buckets)
+            if (first + Chunk < NumberPseudonym.Buckets)
             {
                 next = Start(first + Chunk);
             }

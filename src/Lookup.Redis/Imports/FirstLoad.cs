@@ -35,12 +35,12 @@ public sealed class FirstLoad : IAsyncDisposable
     // Facts kept for merging until they are written together.
     private const int MaxDeferred = 65_536;
 
-    private readonly RedisLink _link;
+    private readonly RedisTopology _link;
     private readonly LoadConnection[] _loads;
     private readonly RedisNames _names;
     private readonly Fences _fences;
     private readonly PartitionStates _partitions;
-    private readonly StoreKeys _keys;
+    private readonly KeyRotationState _keys;
     private readonly RedisWriter _writer;
     private readonly BlockFilter[] _filters;
     private readonly long[] _direct;
@@ -49,13 +49,13 @@ public sealed class FirstLoad : IAsyncDisposable
     private long _merged;
     private long _collisions;
 
-    private FirstLoad(RedisLink link, LoadConnection[] loads, StoreManifest manifest, int blocks)
+    private FirstLoad(RedisTopology link, LoadConnection[] loads, StoreManifest manifest, int blocks)
     {
         _link = link;
         _loads = loads;
         Manifest = manifest;
         _names = new RedisNames(link, StoreManifestFormat.Epoch(manifest.Epoch));
-        _keys = StoreKeys.Fixed(StoreManifestFormat.LoadingEpoch);
+        _keys = KeyRotationState.Fixed(StoreManifestFormat.LoadingEpoch);
         _fences = new Fences(link, StoreManifestFormat.Epoch(manifest.Epoch), _keys);
         _partitions = new PartitionStates(manifest.Partitions);
         _writer = new RedisWriter(link, manifest, _partitions, _names);
@@ -76,7 +76,7 @@ public sealed class FirstLoad : IAsyncDisposable
         StoreOptions options, InitOptions init, TimeProvider clock, CancellationToken cancellation)
     {
         StoreAdmin.Check(options, init);
-        var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+        var link = await RedisTopology.ConnectAsync(options, clock, cancellation);
         try
         {
             var values = await StoreAdmin.ManifestAsync(link, cancellation);
@@ -267,7 +267,7 @@ public sealed class FirstLoad : IAsyncDisposable
     }
 
     // One connection to each server, by partition.
-    private static async Task<LoadConnection[]> ConnectAsync(RedisLink link, int partitions, CancellationToken cancellation)
+    private static async Task<LoadConnection[]> ConnectAsync(RedisTopology link, int partitions, CancellationToken cancellation)
     {
         var opened = new Dictionary<ServerLink, LoadConnection>();
         try
@@ -336,7 +336,7 @@ public sealed class FirstLoad : IAsyncDisposable
         }
     }
 
-    private static async Task CheckEmptyAsync(RedisLink link, StoreManifest manifest, CancellationToken cancellation)
+    private static async Task CheckEmptyAsync(RedisTopology link, StoreManifest manifest, CancellationToken cancellation)
     {
         for (var p = 0; p < manifest.Partitions; p++)
         {
@@ -353,13 +353,13 @@ public sealed class FirstLoad : IAsyncDisposable
         }
     }
 
-    private static async Task WipeAsync(RedisLink link, StoreManifest manifest, CancellationToken cancellation)
+    private static async Task WipeAsync(RedisTopology link, StoreManifest manifest, CancellationToken cancellation)
     {
         const int Chunk = 4_096;
         for (var p = 0; p < manifest.Partitions; p++)
         {
             var partition = p;
-            for (var first = 0; first < NumberKey.Buckets; first += Chunk)
+            for (var first = 0; first < NumberPseudonym.Buckets; first += Chunk)
             {
                 var buckets = Enumerable.Range(first, Chunk);
                 RedisKey[] keys =

@@ -77,5 +77,5 @@ public interface IImportStore
     /// <param name="id">What the timelines are about.</param>
     /// <param name="found">Takes number and value.</param>
     /// <param name="cancellation">Ends it.</param>
-    public Task ScanAsync(int partition, FactId id, Action<NumberKey, byte[]> found, CancellationToken cancellation);
+    public Task ScanAsync(int partition, FactId id, Action<NumberPseudonym, byte[]> found, CancellationToken cancellation);
 }

@@ -28,13 +28,13 @@ public sealed record RevertOrder(bool DryRun, string Actor, string Reason)
 
 /// <summary>Reverts imports.</summary>
 internal sealed class ImportRevert(
-    RedisLink link,
+    RedisTopology link,
     StoreManifest manifest,
     PartitionStates partitions,
     RedisNames names,
     RedisRegistry registry,
     RedisImports imports,
-    StoreKeys keys)
+    KeyRotationState keys)
 {
     // By the stage of the number key at which it began: it ends where that goes on.
     private RedisValue _taken;
@@ -139,7 +139,7 @@ internal sealed class ImportRevert(
                     await scan.ApplyAsync(p, items, tally, cancellation);
                 }
 
-                progress((p + ((first + buckets.Length) / (double)NumberKey.Buckets)) / manifest.Partitions);
+                progress((p + ((first + buckets.Length) / (double)NumberPseudonym.Buckets)) / manifest.Partitions);
                 if (!order.DryRun && clock.GetElapsedTime(saved) >= SavePause)
                 {
                     import = await PutAsync(

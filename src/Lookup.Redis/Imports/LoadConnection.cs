@@ -35,7 +35,7 @@ internal sealed class LoadConnection : IAsyncDisposable
     internal static async Task<LoadConnection> ConnectAsync(
         StoreOptions options, EndPoint server, TimeProvider clock, CancellationToken cancellation)
     {
-        var connection = new LoadConnection(await ServerDial.ConnectAsync(options, server, clock, cancellation));
+        var connection = new LoadConnection(await RedisConnector.ConnectAsync(options, server, clock, cancellation));
         connection._sending = Task.Run(connection.SendAsync, CancellationToken.None);
         connection._reading = Task.Run(connection.ReadAsync, CancellationToken.None);
         return connection;

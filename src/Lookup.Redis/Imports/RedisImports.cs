@@ -12,7 +12,7 @@ namespace Lookup.Redis.Imports;
 
 /// <summary>Records of imports, in the slot of the manifest.</summary>
 internal sealed class RedisImports(
-    RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names, RedisRegistry registry, StoreKeys keys) : IImportStore
+    RedisTopology link, StoreManifest manifest, PartitionStates partitions, RedisNames names, RedisRegistry registry, KeyRotationState keys) : IImportStore
 {
     // How long the record of an import that stored nothing is kept.
     private const long EmptyForMs = 24 * 3_600_000L;
@@ -93,7 +93,7 @@ internal sealed class RedisImports(
         string id, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation) =>
         new ImportRevert(link, manifest, partitions, names, registry, this, keys).RunAsync(id, order, clock, progress, cancellation);
 
-    public async Task ScanAsync(int partition, FactId id, Action<NumberKey, byte[]> found, CancellationToken cancellation)
+    public async Task ScanAsync(int partition, FactId id, Action<NumberPseudonym, byte[]> found, CancellationToken cancellation)
     {
         var wanted = new byte[FactId.Size];
         id.WriteTo(wanted);
@@ -104,12 +104,12 @@ internal sealed class RedisImports(
                 foreach (var entry in buckets[i])
                 {
                     byte[] field = entry.Name!;
-                    if (field.Length != Keys.FieldSize || !field.AsSpan(NumberKey.FieldSize).SequenceEqual(wanted))
+                    if (field.Length != Keys.FieldSize || !field.AsSpan(NumberPseudonym.FieldSize).SequenceEqual(wanted))
                     {
                         continue;
                     }
                     // While the number key is changed, there is another one of each number.
-                    var key = NumberKey.FromField(first + i, field);
+                    var key = NumberPseudonym.FromField(first + i, field);
                     if (keys.IsRead(key))
                     {
                         found(key, entry.Value!);

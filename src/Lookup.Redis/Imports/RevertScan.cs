@@ -8,21 +8,21 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Imports;
 
 /// <summary>A timeline that a revert changes.</summary>
-internal sealed record RevertItem(NumberKey Key, FactId Id, byte[] Before, TimelineRevert After);
+internal sealed record RevertItem(NumberPseudonym Key, FactId Id, byte[] Before, TimelineRevert After);
 
 /// <summary>Finds the timelines that a revert changes, and changes them. Others may write meanwhile.</summary>
 internal sealed class RevertScan(
-    RedisLink link, StoreManifest manifest, PartitionStates partitions, IReadOnlySet<uint> sources, RedisValue epochs)
+    RedisTopology link, StoreManifest manifest, PartitionStates partitions, IReadOnlySet<uint> sources, RedisValue epochs)
 {
     // Another writer must win a race for the same timeline each time for a round to be in vain.
     private const int MaxRounds = 64;
 
-    private readonly RedisValue _channel = Doorbell.ChannelOf(link, manifest);
+    private readonly RedisValue _channel = ChangeNotifier.ChannelOf(link, manifest);
 
     /// <summary>Yields what a chunk of buckets has to change.</summary>
     internal async Task<List<RevertItem>> FindAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
     {
-        var found = new List<(NumberKey, FactId, byte[])>();
+        var found = new List<(NumberPseudonym, FactId, byte[])>();
         for (var i = 0; i < buckets.Length; i++)
         {
             foreach (var entry in buckets[i])
@@ -30,7 +30,7 @@ internal sealed class RevertScan(
                 byte[] field = entry.Name!;
                 if (field.Length == Keys.FieldSize)
                 {
-                    found.Add((NumberKey.FromField(first + i, field), FactId.Read(field.AsSpan(NumberKey.FieldSize)), entry.Value!));
+                    found.Add((NumberPseudonym.FromField(first + i, field), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize)), entry.Value!));
                 }
             }
         }
@@ -54,11 +54,11 @@ internal sealed class RevertScan(
     }
 
     private async Task<List<RevertItem>> FindAsync(
-        int partition, List<(NumberKey Key, FactId Id, byte[] Value)> timelines, CancellationToken cancellation)
+        int partition, List<(NumberPseudonym Key, FactId Id, byte[] Value)> timelines, CancellationToken cancellation)
     {
         try
         {
-            var concerned = new List<(NumberKey Key, FactId Id, byte[] Value, List<long> Shared)>();
+            var concerned = new List<(NumberPseudonym Key, FactId Id, byte[] Value, List<long> Shared)>();
             foreach (var (key, id, value) in timelines)
             {
                 var shared = new List<long>();
@@ -91,7 +91,7 @@ internal sealed class RevertScan(
     }
 
     private static async Task<Dictionary<long, byte[]>> ClaimsAsync(
-        IDatabase db, int partition, NumberKey key, FactId id, List<long> shared)
+        IDatabase db, int partition, NumberPseudonym key, FactId id, List<long> shared)
     {
         var claims = new Dictionary<long, byte[]>();
         if (shared.Count == 0)
@@ -194,7 +194,7 @@ internal sealed class RevertScan(
             db => Task.WhenAll(items.Select(
                 item => db.HashGetAsync(Keys.Bucket(partition, item.Key.Bucket), Keys.Field(item.Key, item.Id), CommandFlags.DemandMaster))),
             cancellation);
-        var there = new List<(NumberKey, FactId, byte[])>();
+        var there = new List<(NumberPseudonym, FactId, byte[])>();
         for (var i = 0; i < items.Count; i++)
         {
             if (!values[i].IsNull)

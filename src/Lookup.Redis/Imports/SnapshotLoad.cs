@@ -46,7 +46,7 @@ public sealed class SnapshotLoad
     private readonly long _date;
     private readonly TimeProvider _clock;
     private readonly SnapshotNumbers _numbers;
-    private readonly List<NumberKey> _removals = [];
+    private readonly List<NumberPseudonym> _removals = [];
     private Step[][]? _steps;
 
     /// <summary>Prepares a load.</summary>
@@ -78,7 +78,7 @@ public sealed class SnapshotLoad
     /// <summary>Adds a number of the snapshot.</summary>
     /// <param name="key">The number.</param>
     /// <param name="categories">Bits of its categories in the register's order; 0 for all.</param>
-    public void Add(NumberKey key, uint categories) => _numbers.Add(key, categories);
+    public void Add(NumberPseudonym key, uint categories) => _numbers.Add(key, categories);
 
     /// <summary>Compares with what is loaded. Call it once, after the last number.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer, or something in it cannot be read.</exception>
@@ -95,7 +95,7 @@ public sealed class SnapshotLoad
             var partition = p;
             await _store.Imports.ScanAsync(partition, _id, Look, cancellation);
 
-            void Look(NumberKey key, byte[] value)
+            void Look(NumberPseudonym key, byte[] value)
             {
                 switch (Timeline.TryAsOf(FactKind.Registration, value, _date, out var entry))
                 {
@@ -241,7 +241,7 @@ public sealed class SnapshotLoad
             yield return batch;
         }
 
-        bool Full(NumberKey key, uint categories, bool withdrawn)
+        bool Full(NumberPseudonym key, uint categories, bool withdrawn)
         {
             if (batch.Count == Batch)
             {

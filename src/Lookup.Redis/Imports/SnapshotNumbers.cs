@@ -19,7 +19,7 @@ internal sealed class SnapshotNumbers
     /// <summary>Numbers so far; after <see cref="Sort"/> each once.</summary>
     internal long Count { get; private set; }
 
-    internal void Add(NumberKey key, uint categories)
+    internal void Add(NumberPseudonym key, uint categories)
     {
         var partition = key.Partition(_keys.Length);
         _keys[partition].Add(new UInt128(key.High, key.Low));
@@ -29,14 +29,14 @@ internal sealed class SnapshotNumbers
 
     internal int CountOf(int partition) => _keys[partition].Count;
 
-    internal (NumberKey Key, uint Categories) At(int partition, int index)
+    internal (NumberPseudonym Key, uint Categories) At(int partition, int index)
     {
         var key = _keys[partition][index];
-        return (new NumberKey((ulong)(key >> 64), (ulong)key), _categories[partition][index]);
+        return (new NumberPseudonym((ulong)(key >> 64), (ulong)key), _categories[partition][index]);
     }
 
     /// <summary>Position of a number, negative if it is not there; once sorted.</summary>
-    internal int Find(int partition, NumberKey key) =>
+    internal int Find(int partition, NumberPseudonym key) =>
         CollectionsMarshal.AsSpan(_keys[partition]).BinarySearch(new UInt128(key.High, key.Low));
 
     /// <summary>Sorts, and makes one of a number that is there twice: it blocks what either blocks.</summary>

@@ -7,11 +7,11 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Maintenance;
 
 /// <summary>Removes what is not under the number key of a store, once nobody reads or writes it any more.</summary>
-internal sealed class KeyCleaning(RedisLink link, KeyStage stage, NumberCipher cipher, string epoch)
+internal sealed class KeyCleaning(RedisTopology link, KeyRotationPhase stage, NumberCipher cipher, string epoch)
 {
     private const int MaxFields = 1_024;
 
-    private readonly RedisValue _taken = StoreKeys.List(StoreKeys.Epoch(epoch, stage.Number));
+    private readonly RedisValue _taken = KeyRotationState.List(KeyRotationState.Epoch(epoch, stage.Number));
 
     /// <summary>Removes it from a chunk of buckets; returns how many timelines that were.</summary>
     internal async Task<long> RemoveAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
@@ -71,7 +71,7 @@ internal sealed class KeyCleaning(RedisLink link, KeyStage stage, NumberCipher c
         fields.Where(field => IsOld(bucket, ((byte[])field!).AsSpan())).Select(field => (name, field));
 
     private bool IsOld(int bucket, ReadOnlySpan<byte> field) =>
-        field.Length >= NumberKey.FieldSize && !cipher.TryDecrypt(NumberKey.FromField(bucket, field), stage.Key, out _);
+        field.Length >= NumberPseudonym.FieldSize && !cipher.TryDecrypt(NumberPseudonym.FromField(bucket, field), stage.Key, out _);
 
     private async Task<long> SendAsync(int partition, (RedisKey Name, RedisValue Field)[] fields, int timelines, ulong newest, CancellationToken cancellation)
     {

@@ -25,8 +25,8 @@ namespace Lookup.Redis.Maintenance;
 
 /// <summary>Copies timelines from the old number key to the new one.</summary>
 internal sealed class KeyCopy(
-    RedisLink link,
-    KeyStage stage,
+    RedisTopology link,
+    KeyRotationPhase stage,
     NumberCipher cipher,
     PartitionStates partitions,
     Fences fences,
@@ -40,10 +40,10 @@ internal sealed class KeyCopy(
     // Another writer must win a race for the same timeline each time for a round to be in vain.
     private const int MaxRounds = 64;
 
-    private readonly RedisValue _channel = Doorbell.ChannelOf(link, manifest);
+    private readonly RedisValue _channel = ChangeNotifier.ChannelOf(link, manifest);
 
     // This stage and no other: when it is over, nothing may be copied any more.
-    private readonly StoreKeys _keys = StoreKeys.Fixed(StoreKeys.Epoch(epoch, stage.Number));
+    private readonly KeyRotationState _keys = KeyRotationState.Fixed(KeyRotationState.Epoch(epoch, stage.Number));
 
     /// <summary>Copies what is in a chunk of buckets; returns how many timelines were not the same before.</summary>
     internal async Task<long> CopyAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
@@ -59,10 +59,10 @@ internal sealed class KeyCopy(
                     continue;
                 }
 
-                var key = NumberKey.FromField(first + i, field);
+                var key = NumberPseudonym.FromField(first + i, field);
                 if (cipher.TryDecrypt(key, stage.Key, out var number))
                 {
-                    items.Add(new Item(key, cipher.Rekey(key, stage.Next), FactId.Read(field.AsSpan(NumberKey.FieldSize))));
+                    items.Add(new Item(key, cipher.Rekey(key, stage.Next), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize))));
                 }
                 else if (!cipher.TryDecrypt(key, out number))
                 {
@@ -286,11 +286,11 @@ internal sealed class KeyCopy(
         return found;
     }
 
-    private sealed class Item(NumberKey old, NumberKey next, FactId id)
+    private sealed class Item(NumberPseudonym old, NumberPseudonym next, FactId id)
     {
-        internal NumberKey Old => old;
+        internal NumberPseudonym Old => old;
 
-        internal NumberKey Next => next;
+        internal NumberPseudonym Next => next;
 
         internal FactId Id => id;
 

@@ -29,9 +29,9 @@ public sealed record InitOptions
     public IReadOnlyList<string> Validate()
     {
         var faults = new List<string>();
-        if (!System.Numerics.BitOperations.IsPow2(Partitions) || Partitions > NumberKey.MaxPartitions)
+        if (!System.Numerics.BitOperations.IsPow2(Partitions) || Partitions > NumberPseudonym.MaxPartitions)
         {
-            faults.Add($"{nameof(Partitions)} is {Partitions}; it must be a power of two, 1 to {NumberKey.MaxPartitions}.");
+            faults.Add($"{nameof(Partitions)} is {Partitions}; it must be a power of two, 1 to {NumberPseudonym.MaxPartitions}.");
         }
 
         if (ExpectedFacts is < 1 or > 1_000_000_000)
@@ -70,7 +70,7 @@ public static class StoreAdmin
         StoreOptions options, InitOptions init, TimeProvider clock, CancellationToken cancellation)
     {
         Check(options, init);
-        await using var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+        await using var link = await RedisTopology.ConnectAsync(options, clock, cancellation);
         return await InitAsync(link, init, new RedisServerCheck(), clock, cancellation);
     }
 
@@ -83,7 +83,7 @@ public static class StoreAdmin
     public static async Task<IFactStore> OpenAsync(
         StoreOptions options, string keyCheck, TimeProvider clock, CancellationToken cancellation)
     {
-        var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+        var link = await RedisTopology.ConnectAsync(options, clock, cancellation);
         return await OpenAsync(link, null, keyCheck, new RedisServerCheck(), cancellation);
     }
 
@@ -96,7 +96,7 @@ public static class StoreAdmin
     public static async Task<IFactStore> OpenAsync(
         StoreOptions options, NumberCipher cipher, TimeProvider clock, CancellationToken cancellation)
     {
-        var link = await RedisLink.ConnectAsync(options, clock, cancellation);
+        var link = await RedisTopology.ConnectAsync(options, clock, cancellation);
         return await OpenAsync(link, cipher, null, new RedisServerCheck(), cancellation);
     }
 
@@ -119,7 +119,7 @@ public static class StoreAdmin
         StoreDoctor.ExamineAsync(options, keyChecks, clock, cancellation);
 
     internal static async Task<StoreManifest> InitAsync(
-        RedisLink link, InitOptions init, ServerCheck server, TimeProvider clock, CancellationToken cancellation)
+        RedisTopology link, InitOptions init, ServerCheck server, TimeProvider clock, CancellationToken cancellation)
     {
         await server.CheckAsync(link, init.Partitions, cancellation);
         await RequireScriptsAsync(link, cancellation);
@@ -179,12 +179,12 @@ public static class StoreAdmin
     }
 
     internal static async Task<IFactStore> OpenAsync(
-        RedisLink link, NumberCipher? cipher, string? keyCheck, ServerCheck server, CancellationToken cancellation)
+        RedisTopology link, NumberCipher? cipher, string? keyCheck, ServerCheck server, CancellationToken cancellation)
     {
         try
         {
             var (manifest, state) = StoreManifestFormat.Read(await ManifestAsync(link, cancellation));
-            var keys = new StoreKeys(manifest.Epoch, manifest.Stage, cipher, keyCheck);
+            var keys = new KeyRotationState(manifest.Epoch, manifest.Stage, cipher, keyCheck);
             if (state == StoreManifestFormat.Initialising)
             {
                 throw RedisFaults.NotInitialised();
@@ -203,18 +203,18 @@ public static class StoreAdmin
     }
 
     // A server that answers reads and takes no scripts would be found out by the first write.
-    private static Task<bool> RequireScriptsAsync(RedisLink link, CancellationToken cancellation) => link.WriteAsync(
+    private static Task<bool> RequireScriptsAsync(RedisTopology link, CancellationToken cancellation) => link.WriteAsync(
         Keys.Shared,
         async db => !(await db.ScriptEvaluateAsync("return redis.call('HGET', KEYS[1], ARGV[1])", [Keys.Manifest], ["epoch"], CommandFlags.DemandMaster)).IsNull,
         cancellation);
 
-    internal static Task<RedisValue[]> ManifestAsync(RedisLink link, CancellationToken cancellation) =>
+    internal static Task<RedisValue[]> ManifestAsync(RedisTopology link, CancellationToken cancellation) =>
         link.WriteAsync(
             Keys.Shared,
             db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster),
             cancellation);
 
-    internal static Task SetStateAsync(RedisLink link, string state, CancellationToken cancellation) =>
+    internal static Task SetStateAsync(RedisTopology link, string state, CancellationToken cancellation) =>
         link.WriteAsync(Keys.Shared, db => db.HashSetAsync(Keys.Manifest, "state", state), cancellation);
 
     internal static void Check(StoreOptions options, InitOptions init)
@@ -226,9 +226,9 @@ public static class StoreAdmin
         }
     }
 
-    private static async Task<bool> AnyPartAsync(RedisLink link, CancellationToken cancellation)
+    private static async Task<bool> AnyPartAsync(RedisTopology link, CancellationToken cancellation)
     {
-        var found = await Task.WhenAll(Enumerable.Range(0, NumberKey.MaxPartitions).Select(
+        var found = await Task.WhenAll(Enumerable.Range(0, NumberPseudonym.MaxPartitions).Select(
             p => link.WriteAsync(p, db => db.KeyExistsAsync(Keys.Meta(p), CommandFlags.DemandMaster), cancellation)));
         return found.Any(exists => exists);
     }

@@ -15,10 +15,10 @@ internal static class StoreContents
     private const int Sample = 64;
 
     internal static async Task<IReadOnlyList<Finding>> ExamineAsync(
-        RedisLink link, StoreManifest manifest, CancellationToken cancellation)
+        RedisTopology link, StoreManifest manifest, CancellationToken cancellation)
     {
         var findings = new List<Finding>();
-        var keys = new StoreKeys(manifest.Epoch, manifest.Stage);
+        var keys = new KeyRotationState(manifest.Epoch, manifest.Stage);
         var partitions = new PartitionStates(manifest.Partitions);
         var stored = new StoredFilters(link, partitions, keys);
         long facts = 0;
@@ -66,7 +66,7 @@ internal static class StoreContents
             }
 
             var counts = new BucketCounts(link, partitions, keys, p);
-            if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberKey.Buckets)], cancellation) is >= 0 and var lost)
+            if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberPseudonym.Buckets)], cancellation) is >= 0 and var lost)
             {
                 findings.Add(new Finding(FindingLevel.Fail, "count", $"Bucket {lost} of partition {p} does not hold the timelines that were stored in it.", "Facts were deleted past the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
             }
@@ -88,11 +88,11 @@ internal static class StoreContents
     }
 
     /// <summary>Timelines in the buckets of a partition.</summary>
-    internal static async Task<long> CountAsync(RedisLink link, int partition, CancellationToken cancellation)
+    internal static async Task<long> CountAsync(RedisTopology link, int partition, CancellationToken cancellation)
     {
         const int Chunk = 4_096;
         long counted = 0;
-        for (var first = 0; first < NumberKey.Buckets; first += Chunk)
+        for (var first = 0; first < NumberPseudonym.Buckets; first += Chunk)
         {
             var begin = first;
             var lengths = await link.WriteAsync(
@@ -106,12 +106,12 @@ internal static class StoreContents
         return counted;
     }
 
-    private static Task<RedisValue[]> MetaAsync(RedisLink link, int partition, CancellationToken cancellation) =>
+    private static Task<RedisValue[]> MetaAsync(RedisTopology link, int partition, CancellationToken cancellation) =>
         link.WriteAsync(
             partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "v", "g", "n", "t"], CommandFlags.DemandMaster), cancellation);
 
     private static async Task FeedAsync(
-        List<Finding> findings, RedisLink link, int partition, ulong version, CancellationToken cancellation)
+        List<Finding> findings, RedisTopology link, int partition, ulong version, CancellationToken cancellation)
     {
         var feed = await link.WriteAsync(partition, db => db.ListRangeAsync(Keys.Feed(partition), flags: CommandFlags.DemandMaster), cancellation);
         for (var i = 1; i < feed.Length; i++)
@@ -130,11 +130,11 @@ internal static class StoreContents
     }
 
     private static async Task SampleAsync(
-        List<Finding> findings, RedisLink link, int partition, BlockFilter filter, CancellationToken cancellation)
+        List<Finding> findings, RedisTopology link, int partition, BlockFilter filter, CancellationToken cancellation)
     {
         for (var i = 0; i < Sample; i++)
         {
-            var bucket = i * (NumberKey.Buckets / Sample);
+            var bucket = i * (NumberPseudonym.Buckets / Sample);
             var entries = await link.WriteAsync(partition, db => db.HashGetAllAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster), cancellation);
             foreach (var entry in entries)
             {
@@ -145,8 +145,8 @@ internal static class StoreContents
                     return;
                 }
 
-                var id = FactId.Read(field.AsSpan(NumberKey.FieldSize));
-                var key = NumberKey.FromField(bucket, field);
+                var id = FactId.Read(field.AsSpan(NumberPseudonym.FieldSize));
+                var key = NumberPseudonym.FromField(bucket, field);
                 if (Timeline.Read(id.Kind, (byte[])entry.Value!, new FactEntry[Timeline.MaxEntries], out _) < 0)
                 {
                     findings.Add(new Finding(FindingLevel.Fail, "timeline", $"A timeline in bucket {bucket} of partition {partition} cannot be read.", "Damaged, or written by a newer version of the service."));

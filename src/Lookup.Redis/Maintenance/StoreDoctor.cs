@@ -42,9 +42,9 @@ internal static class StoreDoctor
         {
             // No call waits for it, so a busy server gets the time that a write may take.
             var patient = options with { ReadTimeoutMs = Math.Clamp(options.WriteTimeoutMs, options.ReadTimeoutMs, StoreOptions.MaxReadTimeoutMs) };
-            await using var link = await RedisLink.ConnectAsync(patient, clock, cancellation);
+            await using var link = await RedisTopology.ConnectAsync(patient, clock, cancellation);
             // Before the manifest is read, it is not known how many there are.
-            var servers = link.Servers(NumberKey.MaxPartitions);
+            var servers = link.Servers(NumberPseudonym.MaxPartitions);
             foreach (var server in servers)
             {
                 await ServerAsync(findings, server, servers.Count == 1 ? "" : $"{server.Server}: ", options, clock, cancellation);
@@ -167,7 +167,7 @@ internal static class StoreDoctor
         }
     }
 
-    private static async Task StoreAsync(List<Finding> findings, RedisLink link, IReadOnlyList<string>? keyChecks, CancellationToken cancellation)
+    private static async Task StoreAsync(List<Finding> findings, RedisTopology link, IReadOnlyList<string>? keyChecks, CancellationToken cancellation)
     {
         try
         {
@@ -184,7 +184,7 @@ internal static class StoreDoctor
                     : new Finding(FindingLevel.Fail, "key", RedisFaults.Key(manifest.Stage).Message, "Use that key; without it the store is worthless."));
             }
 
-            if (await KeyChange.LeftAsync(link, manifest.Stage, cancellation) is { } left)
+            if (await KeyRotation.LeftAsync(link, manifest.Stage, cancellation) is { } left)
             {
                 findings.Add(new Finding(FindingLevel.Warn, "rekey", left, "Go on with 'lookup rekey'."));
             }

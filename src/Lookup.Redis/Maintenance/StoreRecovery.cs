@@ -11,7 +11,7 @@ namespace Lookup.Redis.Maintenance;
 /// </summary>
 internal static class StoreRecovery
 {
-    internal static async Task CheckAsync(RedisLink link, CancellationToken cancellation)
+    internal static async Task CheckAsync(RedisTopology link, CancellationToken cancellation)
     {
         var (manifest, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
         if (state != StoreManifestFormat.Ready)
@@ -45,7 +45,7 @@ internal static class StoreRecovery
     }
 
     // A version that the feed does not lead to makes every follower read the partition anew.
-    private static Task<bool> RepairAsync(RedisLink link, int partition, long version, long count, CancellationToken cancellation) =>
+    private static Task<bool> RepairAsync(RedisTopology link, int partition, long version, long count, CancellationToken cancellation) =>
         link.WriteAsync(
             partition,
             async db =>

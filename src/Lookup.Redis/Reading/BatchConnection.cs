@@ -33,7 +33,7 @@ internal sealed class BatchConnection : IDisposable
 
     private readonly Stream _stream;
     private readonly PartitionStates _partitions;
-    private readonly StoreKeys _keys;
+    private readonly KeyRotationState _keys;
     private readonly TimeProvider _clock;
     private readonly TimeSpan _limit;
     private readonly CancellationTokenSource _stop;
@@ -56,7 +56,7 @@ internal sealed class BatchConnection : IDisposable
     private Proof _proof;
     private StoreUnavailableException? _fault;
 
-    internal BatchConnection(Stream stream, PartitionStates partitions, StoreKeys keys, TimeProvider clock, TimeSpan limit, Fences? fences = null)
+    internal BatchConnection(Stream stream, PartitionStates partitions, KeyRotationState keys, TimeProvider clock, TimeSpan limit, Fences? fences = null)
     {
         _stream = stream;
         _partitions = partitions;

@@ -7,7 +7,7 @@ namespace Lookup.Redis.Reading;
 /// Reads batches, each part from the server that has it. Where a server says that another one has it, it is asked anew
 /// who does, and the part is read once more within the time of a read.
 /// </summary>
-internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys, LostFacts losses) : IDisposable
+internal sealed class BatchReader(RedisTopology link, PartitionStates partitions, Fences fences, KeyRotationState keys, LostFacts losses) : IDisposable
 {
     private readonly PerServer<ServerPool> _pools = Pools(link, partitions, fences, keys);
 
@@ -90,6 +90,6 @@ internal sealed class BatchReader(RedisLink link, PartitionStates partitions, Fe
         }));
     }
 
-    private static PerServer<ServerPool> Pools(RedisLink link, PartitionStates partitions, Fences fences, StoreKeys keys) =>
+    private static PerServer<ServerPool> Pools(RedisTopology link, PartitionStates partitions, Fences fences, KeyRotationState keys) =>
         new(server => new ServerPool(link, server, partitions, fences, keys));
 }

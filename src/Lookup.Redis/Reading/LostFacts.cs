@@ -8,7 +8,7 @@ namespace Lookup.Redis.Reading;
 /// Looks again where the store has nothing of a fact that it should have, as far as this process knows: by the number's bucket
 /// and its count, see BucketCounts.cs.
 /// </summary>
-internal sealed class LostFacts(RedisLink link, PartitionStates partitions, StoreKeys keys)
+internal sealed class LostFacts(RedisTopology link, PartitionStates partitions, KeyRotationState keys)
 {
     private IKnownFacts? _known;
 

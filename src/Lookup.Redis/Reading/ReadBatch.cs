@@ -24,7 +24,7 @@ public sealed class ReadBatch
 
     private const int None = -1;
 
-    private NumberKey[] _keys = new NumberKey[64];
+    private NumberPseudonym[] _keys = new NumberPseudonym[64];
     private int[] _ends = new int[64];
     private FactId[] _ids = new FactId[256];
     private (int Start, int Length)[] _values = new (int, int)[256];
@@ -64,7 +64,7 @@ public sealed class ReadBatch
     /// <returns>Index of the item, from 0 upwards.</returns>
     /// <exception cref="InvalidOperationException">The batch is full.</exception>
     /// <exception cref="ArgumentOutOfRangeException">More than <see cref="MaxIds"/>.</exception>
-    public int Add(in NumberKey key, ReadOnlySpan<FactId> ids)
+    public int Add(in NumberPseudonym key, ReadOnlySpan<FactId> ids)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, MaxIds, nameof(ids));
         var first = ValueCount;
@@ -94,7 +94,7 @@ public sealed class ReadBatch
     }
 
     /// <summary>The number of an item.</summary>
-    public NumberKey Key(int item) => _keys[item];
+    public NumberPseudonym Key(int item) => _keys[item];
 
     /// <summary>The timelines of an item; valid until the batch is emptied.</summary>
     public ReadOnlySpan<FactId> Ids(int item) => _ids.AsSpan(First(item).._ends[item]);

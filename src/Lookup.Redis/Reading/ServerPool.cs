@@ -5,7 +5,7 @@ namespace Lookup.Redis.Reading;
 
 /// <summary>A few connections to one server for batches, which are opened when they are needed.</summary>
 internal sealed class ServerPool(
-    RedisLink link, ServerLink server, PartitionStates partitions, Fences fences, StoreKeys keys) : IDisposable
+    RedisTopology link, ServerLink server, PartitionStates partitions, Fences fences, KeyRotationState keys) : IDisposable
 {
     /// <summary>Connections, and with them batches under way; the others wait for their turn.</summary>
     internal const int MaxConnections = 4;
@@ -123,7 +123,7 @@ internal sealed class ServerPool(
 
         try
         {
-            var stream = await ServerDial.ConnectAsync(link.Options, server.Server, link.Clock, cancellation);
+            var stream = await RedisConnector.ConnectAsync(link.Options, server.Server, link.Clock, cancellation);
             return new BatchConnection(
                 stream, partitions, keys, link.Clock, TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs), fences.IsOn ? fences : null);
         }

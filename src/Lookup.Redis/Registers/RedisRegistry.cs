@@ -16,7 +16,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Registers;
 
 /// <summary>Organisations, register snapshots, credentials and grants, in the slot of the manifest.</summary>
-internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, Fences fences, RedisValue epoch, StoreKeys keys)
+internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitions, Fences fences, RedisValue epoch, KeyRotationState keys)
 {
     // Rounds of a read that changes overtake.
     private const int MaxRounds = 8;
@@ -83,7 +83,7 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
 
     /// <summary>Sets one field of a hash of the registry; empty removes it.</summary>
     internal static async Task SetAsync(
-        RedisLink link, RedisValue epoch, RedisKey hash, string field, string value, CancellationToken cancellation) =>
+        RedisTopology link, RedisValue epoch, RedisKey hash, string field, string value, CancellationToken cancellation) =>
         RedisNames.CheckEpoch(await link.ScriptAsync(
             Keys.Shared,
             Script.Registry,
@@ -95,7 +95,7 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
     /// After a server without atomic recovery of scripts came up: drops a stamp that does not match the content, because a
     /// change was cut off before it was acknowledged. The next change computes it again.
     /// </summary>
-    internal static async Task RecoverAsync(RedisLink link, CancellationToken cancellation)
+    internal static async Task RecoverAsync(RedisTopology link, CancellationToken cancellation)
     {
         var manifest = await link.WriteAsync(
             Keys.Shared, db => db.HashGetAsync(Keys.Manifest, ["registry", RegistryStamp.Field], CommandFlags.DemandMaster), cancellation);
@@ -108,7 +108,7 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
     }
 
     private async Task<RegistryStamp> ReadManifestAsync(
-        long begin, RegistryPosition? last, RegistryPosition confirmed, KeyStage stage, CancellationToken cancellation)
+        long begin, RegistryPosition? last, RegistryPosition confirmed, KeyRotationPhase stage, CancellationToken cancellation)
     {
         Task<RedisValue>? stamps = null;
         var manifest = await link.ReadAsync(
@@ -211,7 +211,7 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
         return registry;
     }
 
-    private RegistryStamp Check(RedisValue[] manifest, KeyStage known)
+    private RegistryStamp Check(RedisValue[] manifest, KeyRotationPhase known)
     {
         if (manifest[0] != epoch)
         {
@@ -223,7 +223,7 @@ internal sealed class RedisRegistry(RedisLink link, PartitionStates partitions, 
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
         }
 
-        keys.Follow(KeyStage.Parse(manifest[3], known.Key), known.Number);
+        keys.Follow(KeyRotationPhase.Parse(manifest[3], known.Key), known.Number);
         return RegistryStamp.Read(manifest[1], manifest[4]);
     }
 

@@ -32,7 +32,7 @@ public interface IFactStore : IAsyncDisposable
     /// Whether a number's key is under a new number key to which facts are being copied: all that is stored by it is under the
     /// old one, too, and is read there.
     /// </summary>
-    public bool IsCopy(NumberKey key);
+    public bool IsCopy(NumberPseudonym key);
 
     /// <summary>
     /// Whether the number key is being changed, or was, and the old one is still here: changes of a number may then stand in the feeds
@@ -41,17 +41,17 @@ public interface IFactStore : IAsyncDisposable
     public bool HasTwoFeeds { get; }
 
     /// <summary>
-    /// Changes the number key while services read and write, or goes on where that was broken off; see KeyChange.cs. Ends at
+    /// Changes the number key while services read and write, or goes on where that was broken off; see KeyRotation.cs. Ends at
     /// once where the store has the key alone already.
     /// </summary>
     /// <param name="keyCheck">Check value of the new key; the cipher that the store was opened with must have it.</param>
     /// <param name="options">How.</param>
     /// <param name="progress">Is told the step and the share of it that is done, 0 to 1.</param>
     /// <param name="cancellation">Breaks it off; it can be gone on with.</param>
-    /// <exception cref="KeyChangeException">It cannot be done now; the message says why and what to do.</exception>
+    /// <exception cref="KeyRotationException">It cannot be done now; the message says why and what to do.</exception>
     /// <exception cref="StoreUnavailableException">The store could not answer or take it; it can be gone on with.</exception>
-    public Task<KeyChangeResult> ChangeKeyAsync(
-        string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation);
+    public Task<KeyRotationResult> ChangeKeyAsync(
+        string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation);
 
     /// <summary>What is kept of imports.</summary>
     public IImportStore Imports { get; }
@@ -70,7 +70,7 @@ public interface IFactStore : IAsyncDisposable
     /// <param name="ids">Up to 256 timelines.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
-    public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation);
+    public ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation);
 
     /// <summary>
     /// Reads the timelines of many numbers on the primary, pipelined by partition. What a partition cannot answer is a
@@ -113,14 +113,14 @@ public interface IFactStore : IAsyncDisposable
 
     /// <summary>Everything known of a number.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
-    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation);
+    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken cancellation);
 
     /// <summary>Removes everything known of a number and writes one fact in its place, in one step.</summary>
     /// <param name="key">The number.</param>
     /// <param name="suppression">What stays: a fact about the same number.</param>
     /// <param name="cancellation">Ends the wait, not what was sent.</param>
     /// <exception cref="StoreUnavailableException">The store could not do it.</exception>
-    public Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation);
+    public Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, CancellationToken cancellation);
 
     /// <summary>The number of a source and actor, given out at the first use; 1 or more.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>

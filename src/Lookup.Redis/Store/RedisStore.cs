@@ -17,23 +17,23 @@ internal sealed class RedisStore : IFactStore
 {
     private static readonly RedisValue[] MetaFields = ["e", "v"];
 
-    private readonly RedisLink _link;
+    private readonly RedisTopology _link;
     private readonly PartitionStates _partitions;
     private readonly Fences _fences;
     private readonly RedisFeed _feed;
     private readonly LostFacts _losses;
     private readonly BatchReader _batches;
     private readonly BatchReader _singles;
-    private readonly SharedReads _shared;
+    private readonly ReadCoalescer _shared;
     private readonly RedisWriter _writer;
-    private readonly Doorbell _bell;
+    private readonly ChangeNotifier _bell;
     private readonly RedisNames _names;
     private readonly RedisRegistry _registry;
     private readonly ServerCheck _server;
     private readonly RedisValue _epoch;
-    private readonly StoreKeys _keys;
+    private readonly KeyRotationState _keys;
 
-    internal RedisStore(RedisLink link, StoreManifest manifest, StoreKeys keys, ServerCheck server)
+    internal RedisStore(RedisTopology link, StoreManifest manifest, KeyRotationState keys, ServerCheck server)
     {
         _link = link;
         _server = server;
@@ -45,10 +45,10 @@ internal sealed class RedisStore : IFactStore
         _losses = new LostFacts(link, _partitions, keys);
         _batches = new BatchReader(link, _partitions, _fences, keys, _losses);
         _singles = new BatchReader(link, _partitions, _fences, keys, _losses);
-        _shared = new SharedReads(link, _partitions, _singles);
+        _shared = new ReadCoalescer(link, _partitions, _singles);
         _names = new RedisNames(link, _epoch);
         _feed = new RedisFeed(link, _partitions, _fences, keys);
-        _bell = new Doorbell(link, manifest);
+        _bell = new ChangeNotifier(link, manifest);
         _writer = new RedisWriter(link, manifest, _partitions, _names);
         Filters = new RedisFilters(link, _partitions, _feed, keys);
         _registry = new RedisRegistry(link, _partitions, _fences, _epoch, keys);
@@ -79,18 +79,18 @@ internal sealed class RedisStore : IFactStore
         ReferenceEquals(cipher, _keys.Cipher) || (_keys.Cipher is not { Count: > 1 } && cipher.KeyCheck == KeyCheck);
 
     /// <inheritdoc/>
-    public bool IsCopy(NumberKey key) =>
+    public bool IsCopy(NumberPseudonym key) =>
         _keys.Current.Stage is { IsCopying: true } stage && _keys.Cipher!.TryDecrypt(key, stage.Next, out _);
 
     /// <inheritdoc/>
     public bool HasTwoFeeds => _keys is { Current.Stage.Number: > 0, Cipher.Count: > 1 };
 
     /// <inheritdoc/>
-    public Task<KeyChangeResult> ChangeKeyAsync(string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
-        new KeyChange(_link, _keys, _partitions, _fences, _feed, Manifest, Imports, options, progress).RunAsync(keyCheck, cancellation);
+    public Task<KeyRotationResult> ChangeKeyAsync(string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
+        new KeyRotation(_link, _keys, _partitions, _fences, _feed, Manifest, Imports, options, progress).RunAsync(keyCheck, cancellation);
 
     /// <inheritdoc/>
-    public ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
+    public ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, ReadBatch.MaxIds, nameof(ids));
         cancellation.ThrowIfCancellationRequested();
@@ -117,7 +117,7 @@ internal sealed class RedisStore : IFactStore
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation)
+    public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken cancellation)
     {
         key = _keys.Under(key, _keys.Current.Stage.Reading);
         var partition = key.Partition(_partitions.Count);
@@ -135,7 +135,7 @@ internal sealed class RedisStore : IFactStore
                 continue;
             }
 
-            var id = FactId.Read(field.AsSpan(NumberKey.FieldSize));
+            var id = FactId.Read(field.AsSpan(NumberPseudonym.FieldSize));
             byte[] value = entry.Value!;
             var count = Timeline.Read(id.Kind, value, times, out _);
             if (count < 0)
@@ -174,7 +174,7 @@ internal sealed class RedisStore : IFactStore
     }
 
     /// <inheritdoc/>
-    public async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation)
+    public async Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, CancellationToken cancellation)
     {
         if (suppression.Key != key)
         {
@@ -326,7 +326,7 @@ internal sealed class RedisStore : IFactStore
         return _link.DisposeAsync();
     }
 
-    // Under the old key first: what is copied meanwhile is read there, see KeyChange.cs.
+    // Under the old key first: what is copied meanwhile is read there, see KeyRotation.cs.
     private async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, KeyState state, CancellationToken cancellation)
     {
         var result = await _writer.WriteAsync(Under(state.Stage.Key), state.Taken, cancellation);

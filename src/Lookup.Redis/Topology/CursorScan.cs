@@ -17,7 +17,7 @@ internal static class CursorScan
     /// <param name="key">The hash or set.</param>
     /// <param name="cancellation">Ends the wait.</param>
     internal static async IAsyncEnumerable<RedisValue[]> ReadAsync(
-        RedisLink link, RedisValue epoch, string command, RedisKey key, [EnumeratorCancellation] CancellationToken cancellation)
+        RedisTopology link, RedisValue epoch, string command, RedisKey key, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var cursor = 0L;
         do

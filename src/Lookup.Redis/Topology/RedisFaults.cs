@@ -65,7 +65,7 @@ internal static class RedisFaults
             : new StoreUnavailableException(StoreFault.ForeignEpoch, "The store was set up anew, or is another one.");
     }
 
-    internal static StoreUnavailableException Key(KeyStage stage) => new(
+    internal static StoreUnavailableException Key(KeyRotationPhase stage) => new(
         StoreFault.WrongKey,
         stage.IsBoth ? "The store's number key is being changed, and not both keys are here: facts would be missing."
             : stage.Number > 0 ? "The store's number key was changed, and the new one is not here: none of its facts would be found."

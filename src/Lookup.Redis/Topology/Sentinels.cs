@@ -33,7 +33,7 @@ internal sealed record SentinelWord(EndPoint Server, long Epoch, bool IsFailingO
             && long.TryParse(fields.GetValueOrDefault("config-epoch"), CultureInfo.InvariantCulture, out var epoch)
             && fields.GetValueOrDefault("ip") is { Length: > 0 } host
             ? new SentinelWord(
-                ServerFinder.Plain(new DnsEndPoint(host, port)), epoch, (fields.GetValueOrDefault("flags") ?? "").Split(',').Contains("failover_in_progress"))
+                TopologyDiscovery.Plain(new DnsEndPoint(host, port)), epoch, (fields.GetValueOrDefault("flags") ?? "").Split(',').Contains("failover_in_progress"))
             : null;
     }
 }
@@ -44,7 +44,7 @@ internal sealed class Sentinels : IDisposable
     private readonly StoreOptions _options;
     private readonly string _question;
     private readonly TimeProvider _clock;
-    private readonly KeptStream[] _streams;
+    private readonly ReusableConnection[] _streams;
     private readonly Rounds<EndPoint, SentinelWord[]> _rounds;
 
     /// <param name="options">How to reach them.</param>
@@ -54,7 +54,7 @@ internal sealed class Sentinels : IDisposable
     internal Sentinels(StoreOptions options, IEnumerable<EndPoint> all, string service, TimeProvider clock)
     {
         (_options, _question, _clock) = (options, SentinelWord.Question(service), clock);
-        _streams = [.. all.Select(one => new KeptStream(stop => ServerDial.ConnectAsync(options, one, clock, stop, isSentinel: true)))];
+        _streams = [.. all.Select(one => new ReusableConnection(stop => RedisConnector.ConnectAsync(options, one, clock, stop, isSentinel: true)))];
         _rounds = new Rounds<EndPoint, SentinelWord[]>(_ => AskAsync());
     }
 
@@ -85,7 +85,7 @@ internal sealed class Sentinels : IDisposable
         return [.. words.OfType<SentinelWord>()];
     }
 
-    private async Task<SentinelWord?> TryAskAsync(KeptStream kept, CancellationToken limit)
+    private async Task<SentinelWord?> TryAskAsync(ReusableConnection kept, CancellationToken limit)
     {
         try
         {

@@ -14,13 +14,13 @@ internal abstract class ServerCheck
     /// <param name="cancellation">Ends the wait.</param>
     /// <returns>What should be changed.</returns>
     /// <exception cref="StoreUnavailableException">The service must not use the server.</exception>
-    internal abstract Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation);
+    internal abstract Task<IReadOnlyList<string>> CheckAsync(RedisTopology link, int partitions, CancellationToken cancellation);
 
     /// <summary>Compares the clock of this process with those of the servers, see <see cref="StoreHealth.ClockAhead"/>.</summary>
     /// <param name="link">Where they are.</param>
     /// <param name="partitions">Partitions of the store.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    internal virtual Task<TimeSpan?> ClockAheadAsync(RedisLink link, int partitions, CancellationToken cancellation) =>
+    internal virtual Task<TimeSpan?> ClockAheadAsync(RedisTopology link, int partitions, CancellationToken cancellation) =>
         Task.FromResult<TimeSpan?>(null);
 
     /// <summary>Tries whether the servers take writes, by writes that change nothing.</summary>
@@ -28,7 +28,7 @@ internal abstract class ServerCheck
     /// <param name="partitions">Partitions of the store.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <returns>Why one refuses them; null where all take them.</returns>
-    internal static async Task<StoreUnavailableException?> TryWritesAsync(RedisLink link, int partitions, CancellationToken cancellation)
+    internal static async Task<StoreUnavailableException?> TryWritesAsync(RedisTopology link, int partitions, CancellationToken cancellation)
     {
         var tries = await Task.WhenAll(Enumerable.Range(Keys.Shared, partitions + 1).Select(TryAsync));
         return tries.FirstOrDefault(fault => fault is not null);
@@ -55,7 +55,7 @@ internal abstract class ServerCheck
 /// <summary>For a server of our own, whose settings we made.</summary>
 internal sealed class OwnServerCheck : ServerCheck
 {
-    internal override Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation) =>
+    internal override Task<IReadOnlyList<string>> CheckAsync(RedisTopology link, int partitions, CancellationToken cancellation) =>
         Task.FromResult<IReadOnlyList<string>>([]);
 }
 
@@ -67,7 +67,7 @@ internal sealed class RedisServerCheck : ServerCheck
     // By the identity of the process, which counts from its start.
     private readonly ConcurrentDictionary<string, long> _evicted = new();
 
-    internal override async Task<IReadOnlyList<string>> CheckAsync(RedisLink link, int partitions, CancellationToken cancellation)
+    internal override async Task<IReadOnlyList<string>> CheckAsync(RedisTopology link, int partitions, CancellationToken cancellation)
     {
         var warnings = await Task.WhenAll(link.Servers(partitions).Select(async server =>
         {
@@ -97,7 +97,7 @@ internal sealed class RedisServerCheck : ServerCheck
                 + "make any number look free. Use TLS (ssl=true in the connection string), or a network that nobody else reaches.";
     }
 
-    internal override async Task<TimeSpan?> ClockAheadAsync(RedisLink link, int partitions, CancellationToken cancellation)
+    internal override async Task<TimeSpan?> ClockAheadAsync(RedisTopology link, int partitions, CancellationToken cancellation)
     {
         var all = await Task.WhenAll(link.Servers(partitions).Select(server => AheadAsync(server, link.Clock, cancellation)));
         return all.MaxBy(ahead => ahead?.Duration() ?? TimeSpan.Zero);

@@ -29,7 +29,7 @@ internal sealed record ServerReply(string? Text, IReadOnlyList<ServerReply> Item
     {
         try
         {
-            await using var stream = await ServerDial.ConnectAsync(options, server, clock, cancellation, isSentinel);
+            await using var stream = await RedisConnector.ConnectAsync(options, server, clock, cancellation, isSentinel);
             return await AskAsync(stream, cancellation, questions);
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or FormatException)

@@ -27,7 +27,7 @@ internal static class StoreManifestFormat
         new("key_check", manifest.KeyCheck),
         new("created", manifest.Created),
         new("state", state),
-        new("buckets", Core.Numbers.NumberKey.Buckets),
+        new("buckets", Core.Numbers.NumberPseudonym.Buckets),
     ];
 
     /// <summary>Reads the values of <see cref="Fields"/>.</summary>
@@ -45,7 +45,7 @@ internal static class StoreManifestFormat
                 StoreFault.Settings, $"The store has {format}, and this version reads format {Format}: use the version that set it up, or a newer one.");
         }
 
-        if (values[6] != Core.Numbers.NumberKey.Buckets)
+        if (values[6] != Core.Numbers.NumberPseudonym.Buckets)
         {
             throw new StoreUnavailableException(StoreFault.Settings, "The store was set up by another version of this service.");
         }
@@ -59,7 +59,7 @@ internal static class StoreManifestFormat
             throw RedisFaults.Damaged();
         }
 
-        var stage = KeyStage.Parse(values[7], (string)values[3]!);
+        var stage = KeyRotationPhase.Parse(values[7], (string)values[3]!);
         return (new StoreManifest(epoch, partitions, stage.Reading, created) { Stage = stage }, (string)values[5]!);
     }
 }

@@ -4,7 +4,7 @@ using Lookup.Core.Numbers;
 namespace Lookup.Redis.Writing;
 
 /// <summary>A timeline on its way into the store, and the facts of a batch that it is made of.</summary>
-internal sealed class PendingTimeline(NumberKey key, FactId id)
+internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
 {
     private static readonly Dictionary<long, byte[]> NoClaims = [];
 
@@ -17,7 +17,7 @@ internal sealed class PendingTimeline(NumberKey key, FactId id)
         : this(change.Fact.Key, change.Fact.Id) =>
         (Expected, Value) = (change.Expected, change.Value);
 
-    internal NumberKey Key => key;
+    internal NumberPseudonym Key => key;
 
     internal FactId Id => id;
 

@@ -8,7 +8,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Writing;
 
 /// <summary>Names behind scopes, and numbers of sources. Both only ever grow, so what was read once stays true.</summary>
-internal sealed class RedisNames(RedisLink link, RedisValue epoch)
+internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
 {
     /// <summary>Names or sources kept in this process; beyond it the memory starts anew.</summary>
     private const int MaxKnown = 100_000;

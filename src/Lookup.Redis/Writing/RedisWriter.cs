@@ -15,7 +15,7 @@ namespace Lookup.Redis.Writing;
 /// merged with it is sent again.
 /// </summary>
 internal sealed class RedisWriter(
-    RedisLink link, StoreManifest manifest, PartitionStates partitions, RedisNames names)
+    RedisTopology link, StoreManifest manifest, PartitionStates partitions, RedisNames names)
 {
     /// <summary>Timelines in one call of the script; it holds the server for about a millisecond.</summary>
     internal const int MaxBatch = 256;
@@ -26,7 +26,7 @@ internal sealed class RedisWriter(
     // Another writer must win a race for the same timeline each time for a round to be in vain.
     private const int MaxRounds = 64;
 
-    private readonly RedisValue _channel = Doorbell.ChannelOf(link, manifest);
+    private readonly RedisValue _channel = ChangeNotifier.ChannelOf(link, manifest);
 
     /// <param name="facts">The facts.</param>
     /// <param name="taken">
@@ -101,7 +101,7 @@ internal sealed class RedisWriter(
         throw RedisFaults.Timeout();
     }
 
-    internal async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, RedisValue taken, CancellationToken cancellation)
+    internal async Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, RedisValue taken, CancellationToken cancellation)
     {
         if (suppression.Key != key)
         {
@@ -150,7 +150,7 @@ internal sealed class RedisWriter(
             }
 
             byte[] last = (byte[])answer[3]!;
-            var mark = ChangeMark.Of(NumberKey.FromField(key.Bucket, last), FactId.Read(last.AsSpan(NumberKey.FieldSize)), (byte[])answer[4]!);
+            var mark = ChangeMark.Of(NumberPseudonym.FromField(key.Bucket, last), FactId.Read(last.AsSpan(NumberPseudonym.FieldSize)), (byte[])answer[4]!);
             partitions.Note(partition, version, mark);
             return new EraseResult((int)answer[2], ConsistencyToken.Of(manifest.Epoch, partition, version, mark));
         }
@@ -174,7 +174,7 @@ internal sealed class RedisWriter(
 
     private static List<PendingTimeline> Group(IReadOnlyList<StoredFact> facts, WriteOutcome[] outcomes)
     {
-        var pending = new Dictionary<(NumberKey, FactId), PendingTimeline>(facts.Count);
+        var pending = new Dictionary<(NumberPseudonym, FactId), PendingTimeline>(facts.Count);
         for (var i = 0; i < facts.Count; i++)
         {
             if (outcomes[i] != WriteOutcome.None)
@@ -380,7 +380,7 @@ internal sealed class RedisWriter(
     }
 
     /// <summary>The bits of a fact as the scripts take them: eight offsets, and their weights in one string.</summary>
-    internal static void AddBits(List<RedisValue> arguments, NumberKey key, FactId id, int blocks)
+    internal static void AddBits(List<RedisValue> arguments, NumberPseudonym key, FactId id, int blocks)
     {
         Span<byte> offsets = stackalloc byte[BlockFilter.BitsPerProbe];
         BlockFilter.Bits(key, id, blocks, out var block, offsets);
@@ -397,7 +397,7 @@ internal sealed class RedisWriter(
 
     /// <summary>The generations that writes must reach: those that are known, else those of the partition, which must have an epoch that is taken.</summary>
     internal static async ValueTask<FilterGenerations> GenerationsAsync(
-        RedisLink link, PartitionStates partitions, int partition, RedisValue taken, CancellationToken cancellation)
+        RedisTopology link, PartitionStates partitions, int partition, RedisValue taken, CancellationToken cancellation)
     {
         if (partitions.Generations(partition) is { } known)
         {

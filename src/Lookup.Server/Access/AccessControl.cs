@@ -16,7 +16,7 @@ namespace Lookup.Server.Access;
 /// the freshness bound: where the store cannot be followed, nobody is let in.
 /// </summary>
 internal sealed class AccessControl(
-    RegistryReplica registry, CallerStates states, RangeAlarm alarm, LookupServerOptions options, TimeProvider clock, TokenCheck? tokens = null)
+    RegistryReplica registry, CallerStates states, EnumerationAlarm alarm, LookupServerOptions options, TimeProvider clock, TokenCheck? tokens = null)
 {
     internal const string Bearer = "Bearer ";
     private const string Basic = "Basic ";
@@ -59,7 +59,7 @@ internal sealed class AccessControl(
         var numbers = chunk.Texts.Count == 0
             ? UnsafeCollectionOperations.AsSpan(chunk.Numbers)
             : [.. chunk.Texts.Select(DigitsOf)];
-        if (RangeWatch.IsWalk(numbers, options.EnumerationNumbers))
+        if (EnumerationDetector.IsWalk(numbers, options.EnumerationNumbers))
         {
             alarm.Raise(caller, numbers[0]);
         }
@@ -120,7 +120,7 @@ internal sealed class AccessControl(
             return LetIn(context, TryFind(identity, table, now, out caller, out refusal));
         }
 
-        refusal = shown.Count == 0 ? Refusals.NoCredential() : Refusals.UnknownCredential();
+        refusal = shown.Count == 0 ? RpcErrors.NoCredential() : RpcErrors.UnknownCredential();
         return false;
     }
 
@@ -164,7 +164,7 @@ internal sealed class AccessControl(
     // By the first name that is known.
     private static bool TryFind(CertificateIdentity identity, AccessTable table, long now, [NotNullWhen(true)] out Caller? caller, out RpcException? refusal)
     {
-        (caller, refusal) = (null, Refusals.UnknownCredential());
+        (caller, refusal) = (null, RpcErrors.UnknownCredential());
         foreach (var name in identity.Names)
         {
             if (table.KnowsCertificate(name))

@@ -106,14 +106,14 @@ internal sealed class AccessEndpoint(
 
     private static async Task<T> LimitedAsync<T>(Func<CancellationToken, Task<T>> ask, ServerCallContext context, int limitMs)
     {
-        using var call = new StoreCall(context, limitMs);
+        using var call = new StoreDeadline(context, limitMs);
         try
         {
             return await ask(call.Token);
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 }

@@ -29,7 +29,7 @@ internal sealed class AccessGate(
         }
         catch (StoreUnavailableException e)
         {
-            await RefuseAsync(context, Refusals.Unavailable(e.Message, options.RetryAfterMs));
+            await RefuseAsync(context, RpcErrors.Unavailable(e.Message, options.RetryAfterMs));
             return;
         }
         catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
@@ -88,7 +88,7 @@ internal sealed class AccessGate(
     {
         if (!caller.State.TryTake(clock.GetTimestamp(), out var wait))
         {
-            return RefuseAsync(context, Refusals.Exhausted(
+            return RefuseAsync(context, RpcErrors.Exhausted(
                 "The credential has no more requests in this second.", Math.Max(1, (int)wait.TotalMilliseconds)));
         }
 
@@ -121,7 +121,7 @@ internal sealed class RoleGate(RequestDelegate next, AccessControl access, Acces
             return next(context);
         }
 
-        var refusal = Refusals.RoleMissing(role);
+        var refusal = RpcErrors.RoleMissing(role);
         metrics.Refused(refusal);
         return RefusalWriter.WriteAsync(context, refusal);
     }

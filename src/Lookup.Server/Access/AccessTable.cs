@@ -49,7 +49,7 @@ internal sealed class AccessTable
             }
         }
 
-        refusal = Refusals.UnknownCredential();
+        refusal = RpcErrors.UnknownCredential();
         return false;
     }
 
@@ -86,7 +86,7 @@ internal sealed class AccessTable
     internal bool TryRenew(Caller known, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal)
     {
         caller = null;
-        refusal = Refusals.UnknownCredential();
+        refusal = RpcErrors.UnknownCredential();
         if (!_byId.TryGetValue(known.Id, out var entry))
         {
             return false;
@@ -106,7 +106,7 @@ internal sealed class AccessTable
         }
 
         // The secret was replaced.
-        refusal = Refusals.RevokedCredential();
+        refusal = RpcErrors.RevokedCredential();
         return false;
     }
 
@@ -124,7 +124,7 @@ internal sealed class AccessTable
             return entry.TryUse(entry.Plain.EndingAt(until, key), now, out caller, out refusal);
         }
 
-        (caller, refusal) = (null, Refusals.UnknownCredential());
+        (caller, refusal) = (null, RpcErrors.UnknownCredential());
         return false;
     }
 
@@ -180,8 +180,8 @@ internal sealed class AccessTable
         internal bool TryUse(Caller mine, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal)
         {
             caller = null;
-            refusal = Stored.Revoked != 0 ? Refusals.RevokedCredential()
-                : now >= mine.Until ? Refusals.ExpiredCredential()
+            refusal = Stored.Revoked != 0 ? RpcErrors.RevokedCredential()
+                : now >= mine.Until ? RpcErrors.ExpiredCredential()
                 : null;
             if (refusal is not null)
             {

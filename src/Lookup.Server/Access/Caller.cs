@@ -48,7 +48,7 @@ internal sealed class Caller(string id, Roles roles, Grants grants, CallerState 
     {
         if (!Has(role))
         {
-            throw Refusals.RoleMissing(role);
+            throw RpcErrors.RoleMissing(role);
         }
     }
 
@@ -57,7 +57,7 @@ internal sealed class Caller(string id, Roles roles, Grants grants, CallerState 
     {
         if (!May(organisation, now))
         {
-            throw Refusals.NotGranted(organisation);
+            throw RpcErrors.NotGranted(organisation);
         }
     }
 

@@ -9,7 +9,7 @@ internal sealed class CallerState
 {
     private long _next;
     private int _streams;
-    private RangeWatch? _ranges;
+    private EnumerationDetector? _ranges;
     private int _perSecond;
     private int _maxStreams;
     private int _maxChunk;
@@ -65,7 +65,7 @@ internal sealed class CallerState
     }
 
     /// <summary>The numbers that it asks for.</summary>
-    internal RangeWatch Ranges => Volatile.Read(ref _ranges) ?? MakeRanges();
+    internal EnumerationDetector Ranges => Volatile.Read(ref _ranges) ?? MakeRanges();
 
     /// <summary>Whether a pause has gone by since this was true.</summary>
     internal bool MayLog(long now, TimeSpan pause, TimeProvider clock)
@@ -75,9 +75,9 @@ internal sealed class CallerState
             && Interlocked.CompareExchange(ref _logged, now, logged) == logged;
     }
 
-    private RangeWatch MakeRanges()
+    private EnumerationDetector MakeRanges()
     {
-        Interlocked.CompareExchange(ref _ranges, new RangeWatch(), null);
+        Interlocked.CompareExchange(ref _ranges, new EnumerationDetector(), null);
         return _ranges!;
     }
 

@@ -29,7 +29,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         var known = (await store.ReadRegistryAsync(cancellation)).Credentials;
         if (known.Count >= StoredCredential.Max)
         {
-            throw Refusals.Precondition($"There are {StoredCredential.Max} credentials; no more are kept.", "TOO_MANY_CREDENTIALS");
+            throw RpcErrors.Precondition($"There are {StoredCredential.Max} credentials; no more are kept.", "TOO_MANY_CREDENTIALS");
         }
 
         if (known.Any(one => one.Revoked == 0 && one.Kind == credential.Kind && one.Subject.Length > 0 && one.Subject == credential.Subject))
@@ -73,13 +73,13 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
     {
         if (request.OverlapSeconds is < 0 or > MaxOverlapSeconds)
         {
-            throw Refusals.Invalid("overlap_seconds", $"0 to {MaxOverlapSeconds} is expected.");
+            throw RpcErrors.Invalid("overlap_seconds", $"0 to {MaxOverlapSeconds} is expected.");
         }
 
         var known = await FindAsync(request.CredentialId, cancellation);
         if (known.Kind != Lookup.Redis.Credentials.CredentialKind.ApiKey || known.Revoked != 0)
         {
-            throw Refusals.Precondition("Only an API key that is not revoked can be given a new secret.", "NO_SECRET_TO_ROTATE");
+            throw RpcErrors.Precondition("Only an API key that is not revoked can be given a new secret.", "NO_SECRET_TO_ROTATE");
         }
 
         var now = Now;
@@ -152,5 +152,5 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
 
     private static RpcException Exists(string message) => Of(Code.AlreadyExists, message);
 
-    private static RpcException Of(Code code, string message) => Refusals.Of(code, message).ToRpcException();
+    private static RpcException Of(Code code, string message) => RpcErrors.Of(code, message).ToRpcException();
 }

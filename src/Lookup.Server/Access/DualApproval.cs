@@ -61,7 +61,7 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
 
         if (mine.Holders is null)
         {
-            throw Refusals.Precondition(
+            throw RpcErrors.Precondition(
                 $"Two administrators are needed to {words}. An earlier version made your secret and did not record for whom, so it does not count. "
                 + "Rotate it in the store itself: lookup key rotate, with --redis or --data.",
                 Reason);
@@ -75,7 +75,7 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
             log.LogWarning("{First} asked to {Action}; a second administrator must ask for the same", caller.Id, words);
         }
 
-        throw Refusals.Precondition(
+        throw RpcErrors.Precondition(
             $"Two administrators are needed to {words}. {first.Credential} asked for it; another one must send the same request within "
             + $"{options.RevertApprovalMinutes} minutes of that, with a secret that is older than the first request and that {first.Credential} did not make.",
             Reason);
@@ -85,7 +85,7 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
     {
         if (!await store.Access.TryReplaceApprovalAsync(action, before, after, keep, cancellation))
         {
-            throw Refusals.Of(Code.Aborted, "Another administrator asked for the same at the same time; try again.").ToRpcException();
+            throw RpcErrors.Of(Code.Aborted, "Another administrator asked for the same at the same time; try again.").ToRpcException();
         }
     }
 }

@@ -32,7 +32,7 @@ internal sealed class HostGate(RequestDelegate next, LookupServerOptions options
             return next(context);
         }
 
-        return RefusalWriter.WriteAsync(context, Refusals.Invalid(
+        return RefusalWriter.WriteAsync(context, RpcErrors.Invalid(
             "Host", "Without credentials this service answers to localhost and its own address alone. Use one of them, or start it with --credentials required."));
     }
 

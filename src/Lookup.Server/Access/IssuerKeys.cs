@@ -53,7 +53,7 @@ internal sealed class IssuerKeys : IDisposable
             await ReadAsync(FirstRetryPause).WaitAsync(cancellation);
         }
 
-        return Current ?? throw Refusals.Unavailable("The keys of the issuer of tokens cannot be read.", _options.RetryAfterMs);
+        return Current ?? throw RpcErrors.Unavailable("The keys of the issuer of tokens cannot be read.", _options.RetryAfterMs);
     }
 
     /// <summary>Reads the keys again, unless they were read just now.</summary>

@@ -14,7 +14,7 @@ internal static class OrganisationNames
     {
         if (organisation != Scope.AllName && await store.Access.ClaimNameAsync(organisation, cancellation) is var name && name != organisation)
         {
-            throw Refusals.Invalid(field, ScopeNames.Collision(organisation, name));
+            throw RpcErrors.Invalid(field, ScopeNames.Collision(organisation, name));
         }
     }
 }

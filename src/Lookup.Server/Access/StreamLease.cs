@@ -43,11 +43,11 @@ internal sealed class StreamLease(StreamLeases all, Caller opener, Roles role) :
         Volatile.Write(ref _caller, current);
         if (!current.Has(role))
         {
-            End(Refusals.RoleMissing(role));
+            End(RpcErrors.RoleMissing(role));
         }
         else if (_organisations.FirstOrDefault(organisation => !current.May(organisation, now)) is { } missing)
         {
-            End(Refusals.NotGranted(missing));
+            End(RpcErrors.NotGranted(missing));
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed class StreamLeases(AccessControl access, LookupServerOptions opt
         var share = Math.Max(1, options.MaxStreamsFor(role) / 2);
         if (!caller.State.TryOpenStream(share))
         {
-            throw Refusals.Exhausted(
+            throw RpcErrors.Exhausted(
                 caller.State.MaxStreams > 0
                     ? $"The credential has {caller.State.MaxStreams} streams already; no more are taken of it at a time."
                     : $"The credential has {share} streams already, half of what the service takes. One that needs more has a limit of its own (--max-streams).",
@@ -127,7 +127,7 @@ internal sealed class StreamLeases(AccessControl access, LookupServerOptions opt
         }
         catch (Exception e) when (e is StoreUnavailableException or TimeoutException)
         {
-            fault = Refusals.Unavailable(
+            fault = RpcErrors.Unavailable(
                 e is StoreUnavailableException ? e.Message : "The store did not answer in time.", options.RetryAfterMs);
         }
 

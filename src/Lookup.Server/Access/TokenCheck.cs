@@ -43,8 +43,8 @@ internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock
     /// <param name="key">The key that signed it.</param>
     internal RpcException? WhyEnded(string key) => keys.Current switch
     {
-        null => Refusals.Unavailable("The keys of the issuer of tokens cannot be read.", options.RetryAfterMs),
-        var current => current.Has(key) ? null : Refusals.RevokedCredential(),
+        null => RpcErrors.Unavailable("The keys of the issuer of tokens cannot be read.", options.RetryAfterMs),
+        var current => current.Has(key) ? null : RpcErrors.RevokedCredential(),
     };
 
     /// <summary>Checks a token.</summary>
@@ -54,7 +54,7 @@ internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock
         var token = header[AccessControl.Bearer.Length..];
         if (token.Length > MaxLength)
         {
-            throw Refusals.UnknownCredential();
+            throw RpcErrors.UnknownCredential();
         }
 
         var set = await keys.GetAsync(cancellation);
@@ -71,12 +71,12 @@ internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock
 
         if (!result.IsValid)
         {
-            throw result.Exception is SecurityTokenInvalidLifetimeException ? Refusals.ExpiredCredential() : Refusals.UnknownCredential();
+            throw result.Exception is SecurityTokenInvalidLifetimeException ? RpcErrors.ExpiredCredential() : RpcErrors.UnknownCredential();
         }
 
         if (!result.Claims.TryGetValue(options.JwtSubjectClaim, out var claim) || claim is not string { Length: > 0 } subject)
         {
-            throw Refusals.UnknownCredential();
+            throw RpcErrors.UnknownCredential();
         }
 
         var read = (JsonWebToken)result.SecurityToken;

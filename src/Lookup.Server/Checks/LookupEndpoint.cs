@@ -21,7 +21,7 @@ internal sealed class LookupEndpoint(
     SingleChecks checks,
     Reservations reservations,
     FactReader reader,
-    FactNaming naming,
+    FactResolver naming,
     ChunkServices chunks,
     IFactStore store,
     NumberCipher cipher,
@@ -34,20 +34,20 @@ internal sealed class LookupEndpoint(
     /// <inheritdoc/>
     public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
     {
-        CheckShortcut.ThrowIfFailed(context.GetHttpContext());
+        UnaryCheckMiddleware.ThrowIfFailed(context.GetHttpContext());
         List<FieldFault>? faults = null;
-        var asked = checks.Read(request, context.GetHttpContext(), ref faults);
+        var asked = checks.ParseRequest(request, context.GetHttpContext(), ref faults);
         var reserved = Reservations.Read(request, ref faults);
         FieldFaults.ThrowIfAny(faults);
         Demand(asked, context);
         if (request.Reserve is not null)
         {
-            using var write = new StoreCall(context, options.StoreWriteLimitMs);
+            using var write = new StoreDeadline(context, options.StoreWriteLimitMs);
             return await reservations.AnswerAsync(request, asked, reserved, context.GetHttpContext(), write);
         }
 
-        using var call = new StoreCall(context, options.StoreReadLimitMs);
-        return checks.TryAnswer(request, asked, out var begun) ?? checks.Answer(request, asked, await reader.ReadAsync(asked, begun, call));
+        using var call = new StoreDeadline(context, options.StoreReadLimitMs);
+        return checks.TryAnswer(request, asked, out var begun) ?? checks.BuildResponse(request, asked, await reader.ReadAsync(asked, begun, call));
     }
 
     /// <inheritdoc/>
@@ -61,20 +61,20 @@ internal sealed class LookupEndpoint(
     public override async Task<V1.ExplainResponse> Explain(V1.ExplainRequest request, ServerCallContext context)
     {
         List<FieldFault>? faults = null;
-        var asked = checks.Read(
+        var asked = checks.ParseRequest(
             request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
         FieldFaults.ThrowIfAny(faults);
         Demand(asked, context);
-        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        using var call = new StoreDeadline(context, options.StoreReadLimitMs);
         var begun = reader.Begin(asked);
-        using var facts = begun is { IsWhole: true } ? begun : await reader.ReadAsync(asked, begun, call);
+        using var facts = begun is { IsComplete: true } ? begun : await reader.ReadAsync(asked, begun, call);
         var explanation = SingleChecks.WhyNotFresh(facts, asked.Demand) is { } why
             ? new Explanation(Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, why, facts.Rules), [], "UNKNOWN: " + why)
             : Decider.Explain(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
-        metrics.Decided(Way.Explain, explanation.Decision.Verdict, explanation.Decision.Primary);
+        metrics.Decided(EntryPoint.Explain, explanation.Decision.Verdict, explanation.Decision.Primary);
         var response = new V1.ExplainResponse
         {
-            Decision = DecisionMapping.MapExplained(explanation.Decision, checks.Answer(facts, request.WhatIf, asked.At)),
+            Decision = DecisionMapping.MapExplained(explanation.Decision, checks.CreateContext(facts, request.WhatIf, asked.At)),
             Number = asked.Number.ToString(),
             Text = explanation.Text,
         };
@@ -97,7 +97,7 @@ internal sealed class LookupEndpoint(
     /// <summary>
     /// Adds what the decision rested on and the caller may see. The texts, which it never reads, come from a second read.
     /// </summary>
-    private async Task AddFactsAsync(V1.ExplainResponse response, NumberQuestion asked, FactsRead facts, Caller caller, StoreCall call)
+    private async Task AddFactsAsync(V1.ExplainResponse response, NumberQuestion asked, FactSet facts, Caller caller, StoreDeadline call)
     {
         if (facts.Ids.IsEmpty)
         {
@@ -118,7 +118,7 @@ internal sealed class LookupEndpoint(
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
 
         var known = new RepeatedField<V1.KnownFact>();

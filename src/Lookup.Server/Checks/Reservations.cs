@@ -67,7 +67,7 @@ internal sealed class Reservations(
     /// <param name="context">Who asks.</param>
     /// <param name="call">The time that there is.</param>
     /// <exception cref="StoreUnavailableException">The store cannot answer, or cannot take it.</exception>
-    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, long length, HttpContext context, StoreCall call)
+    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, long length, HttpContext context, StoreDeadline call)
     {
         // All of it, from the store: what is written must take the place of what was read.
         asked = asked with { Exact = true, Asked = asked.Asked with { Question = asked.Asked.Question with { Reserves = true } } };
@@ -80,7 +80,7 @@ internal sealed class Reservations(
                 var at = asked.Asked.Question.CallTime;
                 if (!TryTimeAfter(facts, at, out var later))
                 {
-                    return checks.Answer(request, asked, facts, Decision.Without(Verdict.Unknown, ReasonCode.RecordUnreadable, Unreadable, facts.Rules));
+                    return checks.BuildResponse(request, asked, facts, Decision.Without(Verdict.Unknown, ReasonCode.RecordUnreadable, Unreadable, facts.Rules));
                 }
 
                 if (later > at)
@@ -93,7 +93,7 @@ internal sealed class Reservations(
                 var decision = SingleChecks.Decide(asked, facts);
                 if (decision.Verdict != Verdict.Allow)
                 {
-                    return checks.Answer(request, asked, facts, decision);
+                    return checks.BuildResponse(request, asked, facts, decision);
                 }
 
                 var until = at + length;
@@ -114,7 +114,7 @@ internal sealed class Reservations(
 
                 // The permission may end earlier than the reservation.
                 var expires = decision.ValidUntil > 0 ? Math.Min(decision.ValidUntil, until) : until;
-                var response = checks.Answer(request, asked, facts, decision);
+                var response = checks.BuildResponse(request, asked, facts, decision);
                 response.Decision.ConsistencyToken = token.ToString();
                 response.Reservation = new V1.Reservation { Called = FieldFaults.ToTimestamp(at), Expires = FieldFaults.ToTimestamp(expires) };
                 return response;
@@ -123,20 +123,20 @@ internal sealed class Reservations(
         catch (NameCollisionException)
         {
             var question = asked.Asked.Question;
-            throw Refusals.Invalid(
+            throw RpcErrors.Invalid(
                 question.GroupName.Length == 0 ? "question.organisation" : "question.product_group",
                 ScopeNames.Collision(Scope.NameOf(question.OrganisationName, question.GroupName), null));
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 
     private static NumberQuestion At(in NumberQuestion asked, long at) =>
         asked with { Asked = asked.Asked with { Question = asked.Asked.Question with { CallTime = at } } };
 
-    private static bool TryTimeAfter(FactsRead facts, long now, out long later)
+    private static bool TryTimeAfter(FactSet facts, long now, out long later)
     {
         later = now;
         for (var i = 0; i < facts.Ids.Length; i++)
@@ -150,7 +150,7 @@ internal sealed class Reservations(
         return true;
     }
 
-    private List<TimelineChange> Changes(in NumberQuestion asked, FactsRead facts, long until, uint source)
+    private List<TimelineChange> Changes(in NumberQuestion asked, FactSet facts, long until, uint source)
     {
         var question = asked.Asked.Question;
         var stored = new List<StoredFact>(2);
@@ -167,7 +167,7 @@ internal sealed class Reservations(
         if (question.CallTime > clock.GetUtcNow().ToUnixTimeMilliseconds() + VersionsInEffect.MaxLateMs
             || !expander.TryExpand(attempt, source, stored, faults))
         {
-            throw Refusals.Precondition(
+            throw RpcErrors.Precondition(
                 "An attempt at this number is recorded for a time that is yet to come, so no other can be counted; a clock is wrong.", "ATTEMPT_AHEAD");
         }
 

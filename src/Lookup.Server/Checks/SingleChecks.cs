@@ -19,7 +19,7 @@ namespace Lookup.Server.Checks;
 internal sealed class SingleChecks(
     FactReader reader,
     RegimeSet regimes,
-    BatchLane lane,
+    BatchLimiter lane,
     IFactStore store,
     LookupServerOptions options,
     TimeProvider clock,
@@ -38,7 +38,7 @@ internal sealed class SingleChecks(
     /// <param name="request">The request.</param>
     /// <param name="context">Who asks; null: nobody in particular.</param>
     /// <param name="faults">Takes what is wrong.</param>
-    internal NumberQuestion Read(V1.CheckRequest request, HttpContext? context, ref List<FieldFault>? faults)
+    internal NumberQuestion ParseRequest(V1.CheckRequest request, HttpContext? context, ref List<FieldFault>? faults)
     {
         lane.NoteCheck();
         if (request.Receipt && receipts.Log is null)
@@ -46,7 +46,7 @@ internal sealed class SingleChecks(
             FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
         }
 
-        return Read(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults) with
+        return ParseRequest(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults) with
         {
             // To ask a request for its features costs more than the filter.
             AskedBy = receipts.Log is null ? "" : context?.CallerId() ?? "",
@@ -59,19 +59,19 @@ internal sealed class SingleChecks(
     /// <param name="begun">What is found so far, for <see cref="FactReader.ReadAsync"/>.</param>
     /// <returns>Null where the store must be read.</returns>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
-    internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked, out FactsRead? begun)
+    internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked, out FactSet? begun)
     {
         begun = reader.Begin(asked);
-        return begun is { IsWhole: true } ? Answer(request, asked, begun) : null;
+        return begun is { IsComplete: true } ? BuildResponse(request, asked, begun) : null;
     }
 
     /// <summary>Answers from what was read. Disposes of it.</summary>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
-    internal V1.CheckResponse Answer(V1.CheckRequest request, in NumberQuestion asked, FactsRead facts) =>
-        Answer(request, asked, facts, Decide(asked, facts));
+    internal V1.CheckResponse BuildResponse(V1.CheckRequest request, in NumberQuestion asked, FactSet facts) =>
+        BuildResponse(request, asked, facts, Decide(asked, facts));
 
-    /// <inheritdoc cref="Read(V1.CheckRequest, HttpContext?, ref List{FieldFault}?)"/>
-    internal NumberQuestion Read(
+    /// <inheritdoc cref="ParseRequest(V1.CheckRequest, HttpContext?, ref List{FieldFault}?)"/>
+    internal NumberQuestion ParseRequest(
         string text, string region, V1.Question? question, V1.WhatIf? whatIf, V1.Consistency? consistency, ref List<FieldFault>? faults)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -84,14 +84,14 @@ internal sealed class SingleChecks(
     }
 
     /// <summary>Why what was read does not meet the position that is demanded; null where it does.</summary>
-    internal static string? WhyNotFresh(FactsRead facts, ConsistencyToken? demand) =>
+    internal static string? WhyNotFresh(FactSet facts, ConsistencyToken? demand) =>
         demand is null || facts.Position is not { } position ? null
         // A filter behind the token was not asked, so it is the store that is behind: it lost writes, or is not the primary.
         : demand.VersionOf(position.Partition) > position.Version ? NotFresh
         : facts.IsOfAnotherHistory ? OtherHistory
         : null;
 
-    internal AnswerContext Answer(FactsRead facts, V1.WhatIf? whatIf, long now) => new(
+    internal AnswerContext CreateContext(FactSet facts, V1.WhatIf? whatIf, long now) => new(
         facts.Question.CallTime,
         now,
         options.FreshnessBoundMs,
@@ -100,7 +100,7 @@ internal sealed class SingleChecks(
         facts.Age,
         facts.Position is { } position ? tokens.Of(position) : "");
 
-    internal static Decision Decide(in NumberQuestion asked, FactsRead facts) => WhyNotFresh(facts, asked.Demand) is { } why
+    internal static Decision Decide(in NumberQuestion asked, FactSet facts) => WhyNotFresh(facts, asked.Demand) is { } why
         ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, why, facts.Rules)
         : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
 
@@ -110,14 +110,14 @@ internal sealed class SingleChecks(
 
     /// <summary>Makes the answer of a decision: its receipt, its place in the metrics, its audit. Disposes of the facts.</summary>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
-    internal V1.CheckResponse Answer(V1.CheckRequest request, in NumberQuestion asked, FactsRead read, in Decision decision)
+    internal V1.CheckResponse BuildResponse(V1.CheckRequest request, in NumberQuestion asked, FactSet read, in Decision decision)
     {
         using var facts = read;
         var receipt = receipts.Wants(request.Receipt, request.WhatIf is not null)
             ? receipts.Write(asked, request.Receipt, request.WhatIf is not null, facts, decision)
             : null;
         Tracing.Decided(decision);
-        metrics.Decided(request.Reserve is null ? Way.Check : Way.Reserve, decision.Verdict, decision.Primary);
+        metrics.Decided(request.Reserve is null ? EntryPoint.Check : EntryPoint.Reserve, decision.Verdict, decision.Primary);
         // One that is reserved would be found counted already.
         if (decision.Verdict == Verdict.Allow && request.WhatIf is null && request.Reserve is null && audit.Wants())
         {
@@ -126,7 +126,7 @@ internal sealed class SingleChecks(
 
         var response = new V1.CheckResponse
         {
-            Decision = DecisionMapping.Map(decision, Answer(facts, request.WhatIf, asked.At), request.AllReasons),
+            Decision = DecisionMapping.Map(decision, CreateContext(facts, request.WhatIf, asked.At), request.AllReasons),
             Number = asked.Number.ToString(),
             Receipt = receipt,
         };

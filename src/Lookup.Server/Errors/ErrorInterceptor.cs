@@ -94,24 +94,24 @@ internal sealed class ErrorInterceptor(
             case RpcException known:
                 return known;
             case StoreUnavailableException store:
-                return Refusals.Unavailable(store.Message, options.RetryAfterMs);
+                return RpcErrors.Unavailable(store.Message, options.RetryAfterMs);
             case ReceiptsUnavailableException receipts:
-                return Refusals.Unavailable(receipts.Message, options.RetryAfterMs);
+                return RpcErrors.Unavailable(receipts.Message, options.RetryAfterMs);
             case ImportException import:
-                return Refusals.Precondition(import.Message);
+                return RpcErrors.Precondition(import.Message);
             case var unreadable when UnhandledErrors.IsUnreadable(unreadable):
                 // A later message of a stream; nothing else is read as one here.
-                return Refusals.Unreadable();
+                return RpcErrors.Unreadable();
         }
 
         if (context.CancellationToken.IsCancellationRequested || UnhandledErrors.IsCallers(exception))
         {
             // The caller is gone or its deadline is over; whatever failed did so because of it.
             return context.Deadline <= clock.GetUtcNow().UtcDateTime
-                ? Refusals.DeadlineOver()
+                ? RpcErrors.DeadlineOver()
                 : new RpcException(new Status(StatusCode.Cancelled, "The caller has ended the call."));
         }
 
-        return Refusals.Internal(errors.Add(exception, context.Method));
+        return RpcErrors.Internal(errors.Add(exception, context.Method));
     }
 }

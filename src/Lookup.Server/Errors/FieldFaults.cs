@@ -34,7 +34,7 @@ internal static class FieldFaults
     {
         if (faults is not null)
         {
-            throw Errors.Refusals.Invalid(faults);
+            throw Errors.RpcErrors.Invalid(faults);
         }
     }
 

@@ -33,6 +33,6 @@ internal static class JsonErrors
             >= 500 => (Code.Internal, "Internal error."),
             _ => (Code.InvalidArgument, "The request cannot be understood."),
         };
-        return WriteAsync(context, context.Response.StatusCode, Refusals.Of(code, message));
+        return WriteAsync(context, context.Response.StatusCode, RpcErrors.Of(code, message));
     }
 }

@@ -65,7 +65,7 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
         }
 
         context.Response.Clear();
-        return RefusalWriter.WriteAsync(context, Refusals.Internal(id));
+        return RefusalWriter.WriteAsync(context, RpcErrors.Internal(id));
     }
 
     /// <summary>
@@ -118,6 +118,6 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
         internal bool IsUnreadable { get; set; }
 
         /// <summary>What the caller is to be answered; null where nothing happened.</summary>
-        internal RpcException? Refusal() => Id is not null ? Refusals.Internal(Id) : IsUnreadable ? Refusals.Unreadable() : null;
+        internal RpcException? Refusal() => Id is not null ? RpcErrors.Internal(Id) : IsUnreadable ? RpcErrors.Unreadable() : null;
     }
 }

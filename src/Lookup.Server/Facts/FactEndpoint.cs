@@ -25,7 +25,7 @@ internal sealed class FactEndpoint(
     IFactStore store,
     FactWriter writer,
     FilterReplica replica,
-    FactNaming naming,
+    FactResolver naming,
     FactExpander expander,
     NumberCipher cipher,
     LookupServerOptions options,
@@ -47,7 +47,7 @@ internal sealed class FactEndpoint(
         var (outcomes, token) = await WriteAsync(request.Facts, null, context);
         if (Array.TrueForAll(outcomes, outcome => outcome.Outcome == Outcome.Refused))
         {
-            throw Refusals.Invalid([.. outcomes.SelectMany((outcome, i) => outcome.Faults.Select(fault => fault with { Field = $"facts[{i}].{fault.Field}" }))]);
+            throw RpcErrors.Invalid([.. outcomes.SelectMany((outcome, i) => outcome.Faults.Select(fault => fault with { Field = $"facts[{i}].{fault.Field}" }))]);
         }
 
         var response = new V1.RecordFactsResponse { ConsistencyToken = token };
@@ -93,7 +93,7 @@ internal sealed class FactEndpoint(
         if (Interlocked.Increment(ref _imports) > options.MaxImportStreams)
         {
             Interlocked.Decrement(ref _imports);
-            throw Refusals.Exhausted($"There are {options.MaxImportStreams} imports already; no more are taken at a time.", options.RetryAfterMs);
+            throw RpcErrors.Exhausted($"There are {options.MaxImportStreams} imports already; no more are taken at a time.", options.RetryAfterMs);
         }
 
         drain.Track(context);
@@ -108,13 +108,13 @@ internal sealed class FactEndpoint(
                 var batch = requestStream.Current;
                 if (batch.Sequence <= last)
                 {
-                    throw Refusals.Invalid("sequence", "It must be greater than the one before.");
+                    throw RpcErrors.Invalid("sequence", "It must be greater than the one before.");
                 }
 
                 CheckCount(batch.Facts.Count, options.MaxImportBatch);
                 if (last is not null && batch.Import is not null)
                 {
-                    throw Refusals.Invalid("import", "Only the first message of a stream describes the import.");
+                    throw RpcErrors.Invalid("import", "Only the first message of a stream describes the import.");
                 }
 
                 import ??= await OpenAsync(batch.Import, context);
@@ -137,7 +137,7 @@ internal sealed class FactEndpoint(
         }
         catch (Exception) when (drain.Ends(context))
         {
-            throw Refusals.Unavailable(
+            throw RpcErrors.Unavailable(
                 "The service is shutting down; go on elsewhere from the first batch that was not acknowledged.", options.RetryAfterMs);
         }
         finally
@@ -167,7 +167,7 @@ internal sealed class FactEndpoint(
         var caller = access.CallerOf(context);
         access.Note(caller, numbers[0].Value);
 
-        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        using var call = new StoreDeadline(context, options.StoreReadLimitMs);
         try
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -202,7 +202,7 @@ internal sealed class FactEndpoint(
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 
@@ -227,7 +227,7 @@ internal sealed class FactEndpoint(
         }
 
         FieldFaults.ThrowIfAny(faults?.Count > 0 ? faults : null);
-        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        using var call = new StoreDeadline(context, options.StoreWriteLimitMs);
         try
         {
             var source = await store.SourceIdAsync(fact.Source, fact.Actor, call.Token);
@@ -251,7 +251,7 @@ internal sealed class FactEndpoint(
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 
@@ -272,7 +272,7 @@ internal sealed class FactEndpoint(
     private async Task<bool> IsOwnAsync(StoredImport record, CancellationToken cancellation) =>
         !access.IsOn || await store.Imports.FindAsync(record.Id, cancellation) is not { } known || known.Credential == record.Credential
             ? true
-            : throw Refusals.Precondition("The import was begun by another credential; begin one of your own.", "IMPORT_OF_ANOTHER");
+            : throw RpcErrors.Precondition("The import was begun by another credential; begin one of your own.", "IMPORT_OF_ANOTHER");
 
     private async Task<V1.ImportFactsResponse> ImportAsync(V1.ImportFactsRequest batch, ImportSession import, ServerCallContext context)
     {
@@ -313,14 +313,14 @@ internal sealed class FactEndpoint(
 
     private async Task LimitedAsync(Func<CancellationToken, Task> write, ServerCallContext context)
     {
-        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        using var call = new StoreDeadline(context, options.StoreWriteLimitMs);
         try
         {
             await write(call.Token);
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 
@@ -328,7 +328,7 @@ internal sealed class FactEndpoint(
     {
         if (count == 0 || count > max)
         {
-            throw Refusals.Invalid("facts", $"1 to {max} facts are expected.");
+            throw RpcErrors.Invalid("facts", $"1 to {max} facts are expected.");
         }
     }
 }

@@ -36,7 +36,7 @@ internal sealed class FakeFactEndpoint(IFakeAnswers answers) : V1.FactService.Fa
 
         if (good.Facts.Count == 0 && results.Results.Count > 0)
         {
-            throw Refusals.Invalid([.. results.Results.SelectMany((result, i) => result.Errors.Select(error => new FieldFault($"facts[{i}].{error.Field}", error.Description)))]);
+            throw RpcErrors.Invalid([.. results.Results.SelectMany((result, i) => result.Errors.Select(error => new FieldFault($"facts[{i}].{error.Field}", error.Description)))]);
         }
 
         await answers.RecordAsync(good, context.CancellationToken);

@@ -55,7 +55,7 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
     {
         if (!await requestStream.MoveNext(context.CancellationToken) || requestStream.Current.Open is not { } open)
         {
-            throw Refusals.Invalid("open", "The first message of a stream must be open.");
+            throw RpcErrors.Invalid("open", "The first message of a stream must be open.");
         }
 
         List<FieldFault>? faults = null;

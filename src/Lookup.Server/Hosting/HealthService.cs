@@ -102,7 +102,7 @@ internal sealed class HealthService(
             var ofOne = _watches.GetValueOrDefault(one);
             if (ofOne >= options.MaxHealthWatches / 2 || _watches.Values.Sum() >= options.MaxHealthWatches)
             {
-                throw Refusals.Exhausted(
+                throw RpcErrors.Exhausted(
                     $"There are as many streams of health as may be: {options.MaxHealthWatches}, half of them from one address; ask with Check.", options.RetryAfterMs);
             }
 

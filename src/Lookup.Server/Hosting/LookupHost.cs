@@ -155,13 +155,13 @@ public sealed partial class LookupHost : IAsyncDisposable
 
     /// <summary>Takes a place of the batch lane, for tests of a full one.</summary>
     internal async Task<IDisposable> HoldBatchPlaceAsync() =>
-        await _app.Services.GetRequiredService<BatchLane>().EnterAsync(CancellationToken.None);
+        await _app.Services.GetRequiredService<BatchLimiter>().EnterAsync(CancellationToken.None);
 
     /// <summary>What this instance knows of the store, for tests that wait for it.</summary>
     internal FilterReplica Replica => _app.Services.GetRequiredService<FilterReplica>();
 
     /// <summary>The record cache, for tests of what is in it.</summary>
-    internal RecordCache Records => _app.Services.GetRequiredService<RecordCache>();
+    internal FactCache Records => _app.Services.GetRequiredService<FactCache>();
 
     /// <summary>What gathers the facts of a check, for tests of what it costs.</summary>
     internal FactReader Facts => _app.Services.GetRequiredService<FactReader>();
@@ -249,7 +249,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher);
         var storeClock = new StoreClock(clock);
         services.AddSingleton(storeClock).AddSingleton<TimeProvider>(storeClock);
-        services.AddSingleton<IFactStore>(s => new MeasuredStore(
+        services.AddSingleton<IFactStore>(s => new InstrumentedStore(
             store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
         services.AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
         services.AddSingleton<FilterMetrics>().AddHostedService(s => s.GetRequiredService<FilterMetrics>());
@@ -261,8 +261,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
-        services.AddSingleton(new RecordCache(store.Manifest.Partitions, options.RecordCacheBytes));
-        services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<RecordCache>());
+        services.AddSingleton(new FactCache(store.Manifest.Partitions, options.RecordCacheBytes));
+        services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<FactCache>());
         services.AddSingleton(s => new FilterReplica(
             s.GetRequiredService<IFactStore>(),
             new ReplicaOptions { PollMs = options.ReplicaPollMs, RestMs = options.ReplicaRestMs },
@@ -270,8 +270,8 @@ public sealed partial class LookupHost : IAsyncDisposable
             s.GetServices<IReplicaObserver>()));
         services.AddHostedService<ReplicaService>();
         services.AddHostedService<FilterKeeper>();
-        services.AddSingleton<BatchLane>().AddSingleton<ChunkServices>();
-        services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactNaming>().AddSingleton<PositionTokens>();
+        services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>();
+        services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
         services.AddSingleton<SingleChecks>();
         services.AddSingleton<Reservations>();
@@ -293,7 +293,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         }
 
         services.AddSingleton<ConnectionShares>();
-        services.AddSingleton<AccessControl>().AddSingleton<CallerStates>().AddSingleton<AccessMetrics>().AddSingleton<RangeAlarm>();
+        services.AddSingleton<AccessControl>().AddSingleton<CallerStates>().AddSingleton<AccessMetrics>().AddSingleton<EnumerationAlarm>();
         services.AddSingleton<AccessInterceptor>().AddSingleton<AccessEndpoint>().AddSingleton<DualApproval>();
         services.AddSingleton<StreamLeases>().AddHostedService(s => s.GetRequiredService<StreamLeases>());
     }
@@ -334,7 +334,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         }
 
         Tracing.Use(app, options);
-        app.UseMiddleware<CheckShortcut>();
+        app.UseMiddleware<UnaryCheckMiddleware>();
         app.UseMiddleware<CatchAll>();
         UseJson(app, asksCredentials);
         app.MapGrpcService<LookupEndpoint>();

@@ -23,7 +23,7 @@ internal sealed class IdleLimit(LookupServerOptions options, CancellationToken s
     internal void End() => _source.CancelAfter(Timeout.InfiniteTimeSpan);
 
     /// <summary>What the caller is told.</summary>
-    internal RpcException Refusal() => Refusals.Unavailable(
+    internal RpcException Refusal() => RpcErrors.Unavailable(
         $"The stream waited {options.StreamIdleSeconds} s for its caller to send or to read. Open another when there is more, and go on from the first message that was not answered.",
         options.RetryAfterMs);
 

@@ -48,7 +48,7 @@ internal sealed class MessageBounds
             // What cannot be read to its end is left to the parser, which stops there too.
             if (!TryScan(ref reader, payload.Length, _shape, MaxDepth, ref left) && left < 0)
             {
-                throw Refusals.Invalid("(message)", $"It holds more than {MaxMessages} messages within it; send smaller batches.");
+                throw RpcErrors.Invalid("(message)", $"It holds more than {MaxMessages} messages within it; send smaller batches.");
             }
         }
 
@@ -74,7 +74,7 @@ internal sealed class MessageBounds
                         ? --left >= 0 && depth > 0 && TryScan(ref reader, reader.Consumed + length, inner, depth - 1, ref left)
                         : TrySkip(ref reader, length)),
                 // Groups are of a protobuf before this one. The parser would pass over them and read on.
-                _ => throw Refusals.Unreadable(),
+                _ => throw RpcErrors.Unreadable(),
             };
             if (!isRead)
             {

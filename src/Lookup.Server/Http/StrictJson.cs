@@ -104,7 +104,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
 
         if (watched.Id is { } id)
         {
-            await JsonErrors.WriteAsync(context, StatusCodes.Status500InternalServerError, Refusals.Internal(id).GetRpcStatus()!);
+            await JsonErrors.WriteAsync(context, StatusCodes.Status500InternalServerError, RpcErrors.Internal(id).GetRpcStatus()!);
             return;
         }
 
@@ -202,5 +202,5 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
     }
 
     private static Task RefuseAsync(HttpContext context, List<FieldFault> faults) =>
-        JsonErrors.WriteAsync(context, StatusCodes.Status400BadRequest, Refusals.InvalidStatus(faults));
+        JsonErrors.WriteAsync(context, StatusCodes.Status400BadRequest, RpcErrors.InvalidStatus(faults));
 }

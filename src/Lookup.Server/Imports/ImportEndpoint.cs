@@ -36,7 +36,7 @@ internal sealed class ImportEndpoint(
 
         FieldFaults.ThrowIfAny(faults);
         // The limit of writes: no decision waits for it.
-        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        using var call = new StoreDeadline(context, options.StoreWriteLimitMs);
         try
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -49,7 +49,7 @@ internal sealed class ImportEndpoint(
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 
@@ -65,7 +65,7 @@ internal sealed class ImportEndpoint(
 
         if (Interlocked.Exchange(ref _reverting, 1) == 1)
         {
-            throw Refusals.Exhausted("An import is being reverted already; only one is reverted at a time.", options.RetryAfterMs);
+            throw RpcErrors.Exhausted("An import is being reverted already; only one is reverted at a time.", options.RetryAfterMs);
         }
 
         drain.Track(context);
@@ -90,7 +90,7 @@ internal sealed class ImportEndpoint(
         }
         catch (Exception) when (drain.Ends(context))
         {
-            throw Refusals.Unavailable("The service is shutting down; revert again, it goes on where it was.", options.RetryAfterMs);
+            throw RpcErrors.Unavailable("The service is shutting down; revert again, it goes on where it was.", options.RetryAfterMs);
         }
         finally
         {

@@ -45,7 +45,7 @@ internal static class ImportMapping
     /// <summary>Reads a SHA-256 that may be missing.</summary>
     internal static string Sha256(string text, string field) => IsSha256(text)
         ? text.ToLowerInvariant()
-        : throw Errors.Refusals.Invalid(field, "64 hexadecimal digits are expected, or nothing.");
+        : throw Errors.RpcErrors.Invalid(field, "64 hexadecimal digits are expected, or nothing.");
 
     private static bool IsSha256(string text) =>
         text.Length == 0 || (text.Length == Sha256Digits && text.All(char.IsAsciiHexDigit));

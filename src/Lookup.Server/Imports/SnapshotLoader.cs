@@ -31,7 +31,7 @@ internal sealed class SnapshotLoader(
     // That a load before has ended, because its caller went, is noticed a moment later.
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
-    private readonly NumberKey[] _keys = new NumberKey[MaxChunk];
+    private readonly NumberPseudonym[] _keys = new NumberPseudonym[MaxChunk];
     private readonly SemaphoreSlim _loading = new(1);
 
     /// <inheritdoc/>
@@ -44,7 +44,7 @@ internal sealed class SnapshotLoader(
     {
         if (!await _loading.WaitAsync(EndLimit, context.CancellationToken))
         {
-            throw Refusals.Exhausted("A snapshot is being loaded already; only one is loaded at a time.", options.RetryAfterMs);
+            throw RpcErrors.Exhausted("A snapshot is being loaded already; only one is loaded at a time.", options.RetryAfterMs);
         }
 
         drain.Track(context);
@@ -55,7 +55,7 @@ internal sealed class SnapshotLoader(
         }
         catch (Exception) when (drain.Ends(context))
         {
-            throw Refusals.Unavailable("The service is shutting down; load the same file again.", options.RetryAfterMs);
+            throw RpcErrors.Unavailable("The service is shutting down; load the same file again.", options.RetryAfterMs);
         }
         finally
         {
@@ -83,7 +83,7 @@ internal sealed class SnapshotLoader(
 
         if (request?.StepCase != Step.Compare)
         {
-            throw Refusals.Invalid("step", "After the numbers compare is expected.");
+            throw RpcErrors.Invalid("step", "After the numbers compare is expected.");
         }
 
         record = record with
@@ -202,17 +202,17 @@ internal sealed class SnapshotLoader(
     {
         if (chunk.Numbers.Count is 0 or > MaxChunk)
         {
-            throw Refusals.Invalid("numbers.numbers", $"1 to {MaxChunk} numbers are expected.");
+            throw RpcErrors.Invalid("numbers.numbers", $"1 to {MaxChunk} numbers are expected.");
         }
 
         if (load.Count + chunk.Numbers.Count > options.MaxSnapshotNumbers)
         {
-            throw Refusals.Invalid("numbers.numbers", $"More than {options.MaxSnapshotNumbers} numbers in a snapshot.");
+            throw RpcErrors.Invalid("numbers.numbers", $"More than {options.MaxSnapshotNumbers} numbers in a snapshot.");
         }
 
         if (!RegisterMapping.TryBits(register, chunk.Categories, out var bits, out _))
         {
-            throw Refusals.Invalid("numbers.categories", "The register has no such category.");
+            throw RpcErrors.Invalid("numbers.categories", "The register has no such category.");
         }
 
         var numbers = new ulong[chunk.Numbers.Count];
@@ -221,7 +221,7 @@ internal sealed class SnapshotLoader(
             numbers[i] = chunk.Numbers[i];
             if (!PhoneNumber.TryFrom(numbers[i], out _, out var fault))
             {
-                throw Refusals.Invalid($"numbers.numbers[{i}]", fault.Describe());
+                throw RpcErrors.Invalid($"numbers.numbers[{i}]", fault.Describe());
             }
         }
 
@@ -238,11 +238,11 @@ internal sealed class SnapshotLoader(
     {
         if (!await requests.MoveNext(stop))
         {
-            return expected == Step.Open ? throw Refusals.Invalid("step", "The first message must be open.") : null;
+            return expected == Step.Open ? throw RpcErrors.Invalid("step", "The first message must be open.") : null;
         }
 
         return expected == Step.None || requests.Current.StepCase == expected
             ? requests.Current
-            : throw Refusals.Invalid("step", $"{expected.ToString().ToLowerInvariant()} is expected here.");
+            : throw RpcErrors.Invalid("step", $"{expected.ToString().ToLowerInvariant()} is expected here.");
     }
 }

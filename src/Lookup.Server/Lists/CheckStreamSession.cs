@@ -60,7 +60,7 @@ internal sealed class CheckStreamSession(
                 throw;
             }
 
-            throw Refusals.Unavailable(
+            throw RpcErrors.Unavailable(
                 "The service is shutting down; go on elsewhere from the first chunk that was not answered.", services.Options.RetryAfterMs);
         }
         finally
@@ -86,7 +86,7 @@ internal sealed class CheckStreamSession(
     {
         if (!await NextAsync(idle) || requests.Current.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Open)
         {
-            throw Refusals.Invalid("open", "The first message of a stream must be open.");
+            throw RpcErrors.Invalid("open", "The first message of a stream must be open.");
         }
 
         var now = services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -151,23 +151,23 @@ internal sealed class CheckStreamSession(
     {
         if (request.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Chunk)
         {
-            throw Refusals.Invalid("chunk", "After the first message, each must carry a chunk.");
+            throw RpcErrors.Invalid("chunk", "After the first message, each must carry a chunk.");
         }
 
         var chunk = request.Chunk;
         if (chunk.Sequence <= last)
         {
-            throw Refusals.Invalid("chunk.sequence", "It must be greater than the one before.");
+            throw RpcErrors.Invalid("chunk.sequence", "It must be greater than the one before.");
         }
 
         if (chunk.Numbers.Count > 0 && chunk.Texts.Count > 0)
         {
-            throw Refusals.Invalid("chunk.texts", "A chunk carries numbers or texts, not both.");
+            throw RpcErrors.Invalid("chunk.texts", "A chunk carries numbers or texts, not both.");
         }
 
         var (field, count) = chunk.Texts.Count > 0 ? ("chunk.texts", chunk.Texts.Count) : ("chunk.numbers", chunk.Numbers.Count);
         return count > 0 && count <= max
             ? chunk
-            : throw Refusals.Invalid(field, $"1 to {max} are expected.");
+            : throw RpcErrors.Invalid(field, $"1 to {max} are expected.");
     }
 }

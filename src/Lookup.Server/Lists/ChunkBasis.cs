@@ -8,9 +8,9 @@ namespace Lookup.Server.Lists;
 /// <summary>What the answers of a chunk rest on: for each partition the replica's filter, or what was read, or nothing.</summary>
 internal sealed class ChunkBasis(FreshFilters filters)
 {
-    private readonly ulong[] _versions = new ulong[NumberKey.MaxPartitions];
-    private readonly uint[] _marks = new uint[NumberKey.MaxPartitions];
-    private readonly bool[] _filtered = new bool[NumberKey.MaxPartitions];
+    private readonly ulong[] _versions = new ulong[NumberPseudonym.MaxPartitions];
+    private readonly uint[] _marks = new uint[NumberPseudonym.MaxPartitions];
+    private readonly bool[] _filtered = new bool[NumberPseudonym.MaxPartitions];
     private TimeSpan _readAge;
 
     internal void Clear()

@@ -118,7 +118,7 @@ internal sealed class ChunkJob
                 continue;
             }
 
-            _services.Metrics.Decided(Way.Stream, distinct[i].Verdict, distinct[i].Reason, _counts[i]);
+            _services.Metrics.Decided(EntryPoint.Stream, distinct[i].Verdict, distinct[i].Reason, _counts[i]);
             if (distinct[i].Verdict == Verdict.Allow && !open.Hypothetical && _services.Audit.Wants())
             {
                 Audit(answers.IndexOf(i), now);

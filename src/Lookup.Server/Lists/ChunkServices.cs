@@ -16,13 +16,13 @@ namespace Lookup.Server.Lists;
 internal sealed class ChunkServices(
     IFactStore store,
     FilterReplica replica,
-    RecordCache records,
+    FactCache records,
     ScopeNames names,
     RegistryReplica registry,
     StoreMonitor monitor,
     RegimeSet regimes,
     NumberCipher cipher,
-    BatchLane lane,
+    BatchLimiter lane,
     ServiceMetrics metrics,
     AllowAudit audit,
     ShadowRun shadow,
@@ -41,7 +41,7 @@ internal sealed class ChunkServices(
 
     internal FilterReplica Replica => replica;
 
-    internal RecordCache Records => records;
+    internal FactCache Records => records;
 
     internal ScopeNames Names => names;
 
@@ -53,7 +53,7 @@ internal sealed class ChunkServices(
 
     internal NumberCipher Cipher => cipher;
 
-    internal BatchLane Lane => lane;
+    internal BatchLimiter Lane => lane;
 
     internal ServiceMetrics Metrics => metrics;
 

@@ -24,7 +24,7 @@ using Lookup.Server.Reading;
 namespace Lookup.Server.Lists;
 
 /// <summary>Decides chunks, one at a time. Begin, fill in the numbers, screen, read, settle.</summary>
-internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, RecordCache cache, ScopeNames names)
+internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, FactCache cache, ScopeNames names)
 {
     /// <summary>Most numbers in a chunk.</summary>
     internal const int MaxNumbers = 8_192;
@@ -39,7 +39,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private const int Invalid = 0;
 
     private readonly ulong[] _numbers = new ulong[MaxNumbers];
-    private readonly NumberKey[] _keys = new NumberKey[MaxNumbers];
+    private readonly NumberPseudonym[] _keys = new NumberPseudonym[MaxNumbers];
     private readonly int[] _plans = new int[MaxNumbers];
     private readonly int[] _answers = new int[MaxNumbers];
     private readonly List<ItemAnswer> _distinct = new(MaxNumbers);
@@ -50,11 +50,11 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private readonly FactId[] _asked = new FactId[Decider.Slots];
     private readonly (int Number, int Partition, uint Asked)[] _possible = new (int, int, uint)[Together];
     private readonly CacheEntry?[] _entries = new CacheEntry?[Together];
-    private readonly KnownFacts[] _known = new KnownFacts[Together];
+    private readonly PackedFacts[] _known = new PackedFacts[Together];
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
-    private readonly int[] _sessions = new int[NumberKey.MaxPartitions];
-    private readonly bool[] _lost = new bool[NumberKey.MaxPartitions];
-    private int _turn;
+    private readonly int[] _sessions = new int[NumberPseudonym.MaxPartitions];
+    private readonly bool[] _lost = new bool[NumberPseudonym.MaxPartitions];
+    private int _keyGeneration;
 
     /// <summary>The numbers of the chunk as integers; one that is none is 0.</summary>
     internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
@@ -81,7 +81,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     /// The number key is still the one by which the numbers were looked for. Asked behind all that was read: by another one they may
     /// have facts.
     /// </summary>
-    internal bool IsCurrent => _turn == cipher.Turn;
+    internal bool IsCurrent => _keyGeneration == cipher.KeyGeneration;
 
     /// <summary>Begins a chunk.</summary>
     /// <param name="count">Numbers in it, up to <see cref="MaxNumbers"/>.</param>
@@ -131,7 +131,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             planned = Plan(planned, question, registers);
         }
 
-        _turn = cipher.Turn;
+        _keyGeneration = cipher.KeyGeneration;
         cipher.Encrypt(Numbers, _keys);
         for (var i = 0; i < Math.Min(Ahead, Count); i++)
         {
@@ -251,7 +251,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             }
 
             Basis.UseRead(partition, version, freshness.AgeOf(Reads.AsOf(item)));
-            if (cache.IsOn && cache.AskedBefore.Note(_keys[number]))
+            if (cache.IsOn && cache.Doorkeeper.Note(_keys[number]))
             {
                 Keep(item, number, asked);
             }
@@ -271,7 +271,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
 
         for (var i = 0; i < count; i++)
         {
-            _known[i] = new KnownFacts(_entries[i]?.Data);
+            _known[i] = new PackedFacts(_entries[i]?.Data);
         }
 
         ulong found = 0;

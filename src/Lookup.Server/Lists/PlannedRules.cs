@@ -35,7 +35,7 @@ internal sealed class PlannedRules(ScopeNames names)
     internal uint All => (1u << _count) - 1;
 
     /// <summary>Those that a filter does not know to be absent, as bits.</summary>
-    internal uint Possible(BlockFilter filter, NumberKey key) =>
+    internal uint Possible(BlockFilter filter, NumberPseudonym key) =>
         filter.MayContain(key, _probes.AsSpan(0, _probeCount), _count);
 
     /// <summary>The objections among them. Whenever anything is read, they are read with it.</summary>
@@ -110,7 +110,7 @@ internal sealed class PlannedRules(ScopeNames names)
     /// <summary>Decides on what is known, if all of <paramref name="asked"/> is; the rest as above.</summary>
     /// <returns>Whether it is.</returns>
     internal bool TryDecide(
-        in Question question, RegisterSnapshots registers, uint asked, in KnownFacts facts, Span<StoredValue> bySlot, out Decision decision)
+        in Question question, RegisterSnapshots registers, uint asked, in PackedFacts facts, Span<StoredValue> bySlot, out Decision decision)
     {
         var cursor = 0;
         var isKnown = true;

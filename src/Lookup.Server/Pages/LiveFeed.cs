@@ -21,7 +21,7 @@ internal sealed class LiveFeed(
     StoreMonitor monitor,
     StoreMetrics storeCalls,
     FilterMetrics filters,
-    RecordCache records,
+    FactCache records,
     Instance instance,
     ShadowRun shadow,
     RegimeSet regimes,

@@ -31,7 +31,7 @@ internal sealed class StateMetrics
     private readonly RegistryReplica _registry;
 
     public StateMetrics(
-        ServiceMetrics metrics, FilterReplica replica, IFactStore store, StoreMonitor monitor, RecordCache records, RegistryReplica registry, Instance instance,
+        ServiceMetrics metrics, FilterReplica replica, IFactStore store, StoreMonitor monitor, FactCache records, RegistryReplica registry, Instance instance,
         LookupServerOptions options, TimeProvider clock)
     {
         (_replica, _store, _monitor, _registry, _clock) = (replica, store, monitor, registry, clock);

@@ -57,7 +57,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     private readonly TimeProvider _clock;
     private readonly ILogger<AllowAudit> _log;
     private readonly Channel<AllowAnswer> _queue = Channel.CreateBounded<AllowAnswer>(QueueLength);
-    private readonly ConcurrentDictionary<NumberKey, long> _removed = new();
+    private readonly ConcurrentDictionary<NumberPseudonym, long> _removed = new();
     private readonly Counter _wrong;
     private readonly Counter _audits;
     private readonly long _everyMs;
@@ -149,7 +149,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     }
 
     /// <inheritdoc/>
-    public void Wrote(int partition, ulong version, NumberKey key, FactId id)
+    public void Wrote(int partition, ulong version, NumberPseudonym key, FactId id)
     {
         // The feed brings it.
     }
@@ -199,7 +199,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
                 limit.CancelAfter(_options.StoreReadLimitMs);
                 // As every exact read: a server that was replaced and does not know it would confirm anything.
                 var freshness = ReadFreshness.Now(exact: true, null, _clock, _options.FreshnessBoundMs);
-                var turn = _cipher.Turn;
+                var keyGeneration = _cipher.KeyGeneration;
                 var key = _cipher.Encrypt(answer.Number);
                 await _store.FenceAsync([key.Partition(_store.Manifest.Partitions)], limit.Token);
                 var read = await _store.ReadAsync(key, ids.AsMemory(0, count), limit.Token);
@@ -208,7 +208,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
                     throw StoreUnavailableException.Unconfirmed();
                 }
 
-                if (turn != _cipher.Turn)
+                if (keyGeneration != _cipher.KeyGeneration)
                 {
                     continue;
                 }
@@ -233,7 +233,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     }
 
     private Outcome Judge(
-        in AllowAnswer answer, NumberKey key, ReadOnlySpan<FactId> ids, ReadOnlySpan<byte[]?> values, ReadOnlySpan<StoredValue> bySlot)
+        in AllowAnswer answer, NumberPseudonym key, ReadOnlySpan<FactId> ids, ReadOnlySpan<byte[]?> values, ReadOnlySpan<StoredValue> bySlot)
     {
         var again = Decider.Decide(answer.Rules, answer.Question, bySlot, answer.Registers);
         if (again.Verdict == Verdict.Allow)

@@ -9,24 +9,24 @@ internal sealed class CacheEntry : IDisposable
     /// </summary>
     internal const int Overhead = 200;
 
-    private readonly RecordCache _cache;
+    private readonly FactCache _cache;
     private byte[]? _data;
 
-    internal CacheEntry(RecordCache cache, byte[] data)
+    internal CacheEntry(FactCache cache, byte[] data)
     {
         (_cache, _data) = (cache, data);
-        cache.Came();
-        cache.Grew(Overhead + data.Length);
+        cache.Added();
+        cache.SizeChanged(Overhead + data.Length);
     }
 
-    /// <summary>See <see cref="KnownFacts"/>; null once it has left the cache.</summary>
+    /// <summary>See <see cref="PackedFacts"/>; null once it has left the cache.</summary>
     internal byte[]? Data => Volatile.Read(ref _data);
 
     internal void TryReplace(byte[] known, byte[] with)
     {
         if (Interlocked.CompareExchange(ref _data, with, known) == known)
         {
-            _cache.Grew(with.Length - known.Length);
+            _cache.SizeChanged(with.Length - known.Length);
         }
     }
 
@@ -35,8 +35,8 @@ internal sealed class CacheEntry : IDisposable
     {
         if (Interlocked.Exchange(ref _data, null) is { } data)
         {
-            _cache.Grew(-Overhead - data.Length);
-            _cache.Went();
+            _cache.SizeChanged(-Overhead - data.Length);
+            _cache.Removed();
         }
     }
 }

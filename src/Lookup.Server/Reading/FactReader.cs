@@ -13,7 +13,7 @@ namespace Lookup.Server.Reading;
 internal sealed class FactReader(
     IFactStore store,
     FilterReplica replica,
-    RecordCache cache,
+    FactCache cache,
     RegimeSet regimes,
     NumberCipher cipher,
     RegistryReplica registry,
@@ -26,7 +26,7 @@ internal sealed class FactReader(
     /// Takes what the replica knows to be absent and what the cache has, at once. Null where that must not be asked. Where the
     /// result is whole the caller disposes of it; where not, it goes on to <see cref="ReadAsync"/>.
     /// </summary>
-    internal FactsRead? Begin(in NumberQuestion asked)
+    internal FactSet? Begin(in NumberQuestion asked)
     {
         var now = clock.GetTimestamp();
         if (asked.Exact || monitor.Current.Untrusted is not null || registry.FreshAt(now) is not { } fresh)
@@ -43,7 +43,7 @@ internal sealed class FactReader(
     /// <param name="begun">What <see cref="Begin"/> gave for it; not whole.</param>
     /// <param name="call">The time that there is.</param>
     /// <exception cref="StoreUnavailableException">The store cannot answer, or must not be used.</exception>
-    internal async Task<FactsRead> ReadAsync(NumberQuestion asked, FactsRead? begun, StoreCall call)
+    internal async Task<FactSet> ReadAsync(NumberQuestion asked, FactSet? begun, StoreDeadline call)
     {
         monitor.ThrowIfUntrusted();
         var freshness = new ReadFreshness(clock.GetTimestamp(), asked.IsDemanding, clock, options.FreshnessBoundMs);
@@ -54,7 +54,7 @@ internal sealed class FactReader(
                 var read = begun ?? (asked.Exact
                     ? Plan(asked, await registry.ReadAsync(call.Token))
                     : Screen(asked, await registry.CurrentAsync(call.Token), clock.GetTimestamp()));
-                if (!read.IsWhole)
+                if (!read.IsComplete)
                 {
                     // After a failure it is left to the collector: a read that was given up may still look at it.
                     var partition = read.Key.Partition(store.Manifest.Partitions);
@@ -87,29 +87,29 @@ internal sealed class FactReader(
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 
     // Looked at behind all that was read: a number that was looked for by a key that is not in use any more may have facts.
-    private bool IsCurrent(FactsRead read) => read.Turn == cipher.Turn;
+    private bool IsCurrent(FactSet read) => read.KeyGeneration == cipher.KeyGeneration;
 
-    private FactsRead Plan(in NumberQuestion asked, RegistrySnapshot snapshot)
+    private FactSet Plan(in NumberQuestion asked, RegistrySnapshot snapshot)
     {
-        var turn = cipher.Turn;
-        return FactsRead.Of(
+        var keyGeneration = cipher.KeyGeneration;
+        return FactSet.Of(
             cipher.Encrypt(asked.Number),
-            turn,
+            keyGeneration,
             asked.Asked.Resolve(snapshot),
             snapshot.Registers,
             regimes.Find(asked.Number, asked.Asked.Question));
     }
 
     /// <summary>Leaves only those facts to be read that may be there and are not in the cache.</summary>
-    private FactsRead Screen(in NumberQuestion asked, RegistrySnapshot snapshot, long now)
+    private FactSet Screen(in NumberQuestion asked, RegistrySnapshot snapshot, long now)
     {
         var read = Plan(asked, snapshot);
-        if (read.IsWhole)
+        if (read.IsComplete)
         {
             return read;
         }
@@ -121,8 +121,8 @@ internal sealed class FactReader(
         }
 
         var possible = state.Filter!.MayContain(read.Key, read.Ids.Span);
-        read.Rest(new StorePosition(partition, state.Version), clock.AgeAt(state.AsOf, now), possible);
-        if (!read.IsWhole)
+        read.ScreenWith(new StorePosition(partition, state.Version), clock.AgeAt(state.AsOf, now), possible);
+        if (!read.IsComplete)
         {
             var known = cache.TryFind(partition, read.Key, out var facts) && read.TryTake(facts) && read.TryScreen(names);
             cache.Note(known ? 1 : 0, known ? 0 : 1);
@@ -131,7 +131,7 @@ internal sealed class FactReader(
         return read;
     }
 
-    private void Keep(int session, FactsRead read, in StoreRead stored)
+    private void Keep(int session, FactSet read, in StoreRead stored)
     {
         if (cache.IsOn)
         {

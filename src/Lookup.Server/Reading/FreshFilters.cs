@@ -49,7 +49,7 @@ internal sealed class FreshFilters(int partitions)
 
     internal int Partitions => _usable.Length;
 
-    internal int PartitionOf(NumberKey key) => key.Partition(_usable.Length);
+    internal int PartitionOf(NumberPseudonym key) => key.Partition(_usable.Length);
 
     /// <summary>The filter of a partition, or null where it must not decide.</summary>
     internal BlockFilter? Of(int partition) => _usable[partition]?.Filter;
@@ -60,5 +60,5 @@ internal sealed class FreshFilters(int partitions)
     /// <summary>Age of the partition's filter when the filters were taken.</summary>
     internal TimeSpan AgeOf(int partition) => _clock.AgeAt(_usable[partition]!.AsOf, _now);
 
-    internal void Prefetch(NumberKey key) => Of(PartitionOf(key))?.Prefetch(key);
+    internal void Prefetch(NumberPseudonym key) => Of(PartitionOf(key))?.Prefetch(key);
 }

@@ -7,11 +7,11 @@ namespace Lookup.Server.Receipts;
 internal sealed class ErasureScan
 {
     private readonly ReceiptFolder _folder;
-    private readonly NumberKey[] _number;
+    private readonly NumberPseudonym[] _number;
     private readonly Dictionary<ulong, List<ulong>> _overwritten = [];
     private readonly List<(ulong Index, Receipt Receipt)> _erasures = [];
 
-    private ErasureScan(ReceiptFolder folder, NumberKey[] number)
+    private ErasureScan(ReceiptFolder folder, NumberPseudonym[] number)
     {
         (_folder, _number) = (folder, number);
     }
@@ -23,7 +23,7 @@ internal sealed class ErasureScan
     /// <param name="folder">The log.</param>
     /// <param name="number">The number under each key that there was.</param>
     /// <param name="signed">Receipts that are signed; later ones are left.</param>
-    internal static ErasureScan Of(ReceiptFolder folder, NumberKey[] number, ulong signed)
+    internal static ErasureScan Of(ReceiptFolder folder, NumberPseudonym[] number, ulong signed)
     {
         var scan = new ErasureScan(folder, number);
         foreach (var segment in folder.Segments())

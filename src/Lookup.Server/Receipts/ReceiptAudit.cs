@@ -110,7 +110,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
         for (var i = 0; i < segments.Count; i++)
         {
             var segment = segments[i];
-            var keys = new HashSet<NumberKey>();
+            var keys = new HashSet<NumberPseudonym>();
             logId ??= segment.LogId.ToArray();
             if (segment.First != next || !segment.LogId.SequenceEqual(logId))
             {

@@ -20,7 +20,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
 
     private int _reading;
 
-    private ReceiptLog Log => receipts.Log ?? throw Refusals.Precondition("This service keeps no receipts.", "NO_RECEIPTS");
+    private ReceiptLog Log => receipts.Log ?? throw RpcErrors.Precondition("This service keeps no receipts.", "NO_RECEIPTS");
 
     /// <inheritdoc/>
     public override async Task<V1.GetReceiptProofResponse> GetReceiptProof(V1.GetReceiptProofRequest request, ServerCallContext context)
@@ -43,7 +43,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
 
         if (proof is null)
         {
-            throw Refusals.Unavailable("The receipt is not signed yet.", Math.Max(SigningMs, options.RetryAfterMs));
+            throw RpcErrors.Unavailable("The receipt is not signed yet.", Math.Max(SigningMs, options.RetryAfterMs));
         }
 
         return IsShown(proof.Receipt, access.CallerOf(context)) ? new V1.GetReceiptProofResponse { Proof = proof.Write() } : throw NotFound();
@@ -62,7 +62,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         }
 
         FieldFaults.ThrowIfAny(faults);
-        NumberKey[] key = [.. numbers.SelectMany(cipher.EncryptByAll)];
+        NumberPseudonym[] key = [.. numbers.SelectMany(cipher.EncryptByAll)];
         var caller = access.CallerOf(context);
         // An erasure is shown to everybody, so whoever lists receipts learns of those.
         access.Note(caller, numbers[0].Value);
@@ -94,7 +94,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
     public override Task<V1.GetSignedHeadResponse> GetSignedHead(V1.GetSignedHeadRequest request, ServerCallContext context) =>
         Task.FromResult(new V1.GetSignedHeadResponse
         {
-            Head = ByteString.CopyFrom((Log.Head ?? throw Refusals.Unavailable("Nothing is signed yet.", SigningMs)).Bytes),
+            Head = ByteString.CopyFrom((Log.Head ?? throw RpcErrors.Unavailable("Nothing is signed yet.", SigningMs)).Bytes),
         });
 
     // Reading old receipts must not keep the disk from writing new ones.
@@ -104,7 +104,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         {
             if (Interlocked.Increment(ref _reading) > options.MaxReceiptReads)
             {
-                throw Refusals.Exhausted($"{options.MaxReceiptReads} calls are reading the log of receipts, the most at a time; retry later.", options.RetryAfterMs);
+                throw RpcErrors.Exhausted($"{options.MaxReceiptReads} calls are reading the log of receipts, the most at a time; retry later.", options.RetryAfterMs);
             }
 
             return await Task.Run(read, context.CancellationToken);

@@ -32,7 +32,7 @@ internal static class ReceiptFilter
     /// <param name="first">Number of the file's first receipt.</param>
     /// <param name="count">Receipts in the file.</param>
     /// <param name="keys">The keys.</param>
-    internal static bool? MayContain(string path, ulong first, ulong count, ReadOnlySpan<NumberKey> keys)
+    internal static bool? MayContain(string path, ulong first, ulong count, ReadOnlySpan<NumberPseudonym> keys)
     {
         try
         {
@@ -71,7 +71,7 @@ internal static class ReceiptFilter
 
     /// <summary>Checks a filter against the numbers of its file for an audit: a changed filter could hide receipts.</summary>
     /// <exception cref="ReceiptException">It was changed or belongs to other receipts.</exception>
-    internal static void Check(string path, ulong first, ulong count, IEnumerable<NumberKey> keys)
+    internal static void Check(string path, ulong first, ulong count, IEnumerable<NumberPseudonym> keys)
     {
         var bytes = File.ReadAllBytes(path);
         var blocks = bytes.Length < HeadSize ? 0 : BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(20));
@@ -89,7 +89,7 @@ internal static class ReceiptFilter
     }
 
     /// <summary>Writes the filter of a file. A failure is ignored, since a filter only saves time.</summary>
-    internal static void TryWrite(string path, ulong first, ulong count, IReadOnlyCollection<NumberKey> keys)
+    internal static void TryWrite(string path, ulong first, ulong count, IReadOnlyCollection<NumberPseudonym> keys)
     {
         var blocks = (uint)Math.Max(1, (keys.Count + NumbersPerBlock - 1) / NumbersPerBlock);
         var bytes = new byte[HeadSize + (blocks * BlockSize)];
@@ -128,9 +128,9 @@ internal static class ReceiptFilter
         return head;
     }
 
-    private static long BlockOf(NumberKey key, uint blocks) => (long)Math.BigMul(Mix(key.Low), blocks, out _);
+    private static long BlockOf(NumberPseudonym key, uint blocks) => (long)Math.BigMul(Mix(key.Low), blocks, out _);
 
-    private static bool Has(ReadOnlySpan<byte> block, NumberKey key)
+    private static bool Has(ReadOnlySpan<byte> block, NumberPseudonym key)
     {
         var hash = Mix(key.High ^ BitOperations.RotateLeft(key.Low, 32));
         for (var i = 0; i < Probes; i++)
@@ -145,7 +145,7 @@ internal static class ReceiptFilter
         return true;
     }
 
-    private static void Add(Span<byte> block, NumberKey key)
+    private static void Add(Span<byte> block, NumberPseudonym key)
     {
         var hash = Mix(key.High ^ BitOperations.RotateLeft(key.Low, 32));
         for (var i = 0; i < Probes; i++)

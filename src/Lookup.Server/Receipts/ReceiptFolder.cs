@@ -106,7 +106,7 @@ public sealed class ReceiptFolder(string path)
     /// <param name="from">Number of the first receipt.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <param name="makesFilters">Write the filters that are missing, of files that are read whole.</param>
-    internal IEnumerable<StoredReceipt> ReceiptsOf(NumberKey[] number, ulong from, CancellationToken cancellation, bool makesFilters = false)
+    internal IEnumerable<StoredReceipt> ReceiptsOf(NumberPseudonym[] number, ulong from, CancellationToken cancellation, bool makesFilters = false)
     {
         var paths = SegmentPaths().ToList();
         for (var i = 0; i < paths.Count; i++)
@@ -120,7 +120,7 @@ public sealed class ReceiptFolder(string path)
                 continue;
             }
 
-            var keys = may is null && makesFilters ? new HashSet<NumberKey>() : null;
+            var keys = may is null && makesFilters ? new HashSet<NumberPseudonym>() : null;
             var read = 0UL;
             foreach (var receipt in new ReceiptSegmentFile(paths[i]).Receipts())
             {
@@ -145,7 +145,7 @@ public sealed class ReceiptFolder(string path)
     /// <param name="next">Number of the first receipt of the next file.</param>
     internal void MakeFilter(ulong first, ulong next)
     {
-        var keys = new HashSet<NumberKey>();
+        var keys = new HashSet<NumberPseudonym>();
         var read = 0UL;
         foreach (var receipt in new ReceiptSegmentFile(SegmentPath(first)).Receipts())
         {
@@ -259,7 +259,7 @@ public sealed class ReceiptFolder(string path)
             : throw new ReceiptException($"{path}: the name is not that of a file of receipts.");
 
     /// <summary>Adds the number of a receipt; lists and what was erased have none.</summary>
-    internal static void AddTo(HashSet<NumberKey>? keys, ReadOnlySpan<byte> receipt)
+    internal static void AddTo(HashSet<NumberPseudonym>? keys, ReadOnlySpan<byte> receipt)
     {
         if (keys is not null && ReceiptFormat.TryReadNumber(receipt, out var key))
         {

@@ -20,7 +20,7 @@ public sealed partial class ReceiptLog
     /// <param name="receipt">The erasure's receipt; digest and count are added.</param>
     /// <returns>Number of the erasure's receipt, and how many were erased.</returns>
     /// <exception cref="ReceiptsUnavailableException">It could not be done; it can be tried again.</exception>
-    internal (ulong Index, int Erased) Erase(NumberKey number, NumberKey[] before, Receipt receipt)
+    internal (ulong Index, int Erased) Erase(NumberPseudonym number, NumberPseudonym[] before, Receipt receipt)
     {
         lock (_erasing)
         {

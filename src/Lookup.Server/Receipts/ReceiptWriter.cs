@@ -32,7 +32,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
 
     /// <summary>Writes the receipt of a single answer.</summary>
     /// <exception cref="ReceiptsUnavailableException">It could not be written: the answer must not be given.</exception>
-    internal V1.Receipt Write(in NumberQuestion asked, bool wantsContent, bool hypothetical, FactsRead facts, in Decision decision)
+    internal V1.Receipt Write(in NumberQuestion asked, bool wantsContent, bool hypothetical, FactSet facts, in Decision decision)
     {
         var question = facts.Question;
         var reasons = new ReasonCode[decision.ReasonCount];
@@ -99,7 +99,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
 
     /// <summary>Erases the receipts about a number, see <see cref="ReceiptLog.Erase"/>.</summary>
     /// <exception cref="ReceiptsUnavailableException">It could not be done; it can be tried again.</exception>
-    internal (V1.Receipt Receipt, int Erased) Erase(NumberKey number, NumberKey[] before, string askedBy)
+    internal (V1.Receipt Receipt, int Erased) Erase(NumberPseudonym number, NumberPseudonym[] before, string askedBy)
     {
         var (index, erased) = log!.Erase(number, before, new Receipt { AskedBy = askedBy, Time = Now() });
         return (new V1.Receipt { Id = IdOf(index) }, erased);

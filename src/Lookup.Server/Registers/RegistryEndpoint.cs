@@ -37,7 +37,7 @@ internal sealed class RegistryEndpoint(
         var source = request.Organisation;
         if (source is null)
         {
-            throw Errors.Refusals.Invalid("organisation", "It is required.");
+            throw Errors.RpcErrors.Invalid("organisation", "It is required.");
         }
 
         if (!FieldFaults.IsName(source.Name))
@@ -168,21 +168,21 @@ internal sealed class RegistryEndpoint(
 
     private async Task<RegistrySnapshot> ReadAsync(ServerCallContext context)
     {
-        using var call = new StoreCall(context, options.StoreReadLimitMs);
+        using var call = new StoreDeadline(context, options.StoreReadLimitMs);
         try
         {
             return await registry.ReadAsync(call.Token);
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 
     // The next check of this instance sees what was written: the snapshot is read again before the answer.
     private async Task WriteAsync(Func<CancellationToken, Task> write, ServerCallContext context)
     {
-        using var call = new StoreCall(context, options.StoreWriteLimitMs);
+        using var call = new StoreDeadline(context, options.StoreWriteLimitMs);
         try
         {
             await write(call.Token);
@@ -190,7 +190,7 @@ internal sealed class RegistryEndpoint(
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 }

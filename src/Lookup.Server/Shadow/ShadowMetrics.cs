@@ -28,7 +28,7 @@ internal sealed class ShadowMetrics
     private static readonly int Reasons = 1 + Enum.GetValues<ReasonCode>().Max(r => (int)r);
 
     // Only what is asked for can be compared.
-    private static readonly Way[] Ways = [Way.Check, Way.Stream];
+    private static readonly EntryPoint[] Ways = [EntryPoint.Check, EntryPoint.Stream];
 
     private readonly Counter.Child[] _compared;
     private readonly Counter _differences;
@@ -57,25 +57,25 @@ internal sealed class ShadowMetrics
         Of(ShadowOutcome.Different),
         Of(ShadowOutcome.Unread) + Of(ShadowOutcome.Dropped) + Of(ShadowOutcome.Failed));
 
-    internal void Compared(Way way, ShadowOutcome outcome) => _compared[((int)way * Outcomes) + (int)outcome].Inc();
+    internal void Compared(EntryPoint way, ShadowOutcome outcome) => _compared[((int)way * Outcomes) + (int)outcome].Inc();
 
-    internal void Changed(Way way, in DecisionChange change)
+    internal void Changed(EntryPoint way, in DecisionChange change)
     {
         var index = (((((((int)way * Verdicts) + (int)change.From) * Verdicts) + (int)change.To) * Reasons) + (int)change.Reason.Code) * 2;
-        ref var child = ref _changed[index + (change.Came ? 1 : 0)];
+        ref var child = ref _changed[index + (change.Added ? 1 : 0)];
         (Volatile.Read(ref child) ?? Child(ref child, way, change)).Inc();
     }
 
     private double Of(ShadowOutcome outcome) => Ways.Sum(way => _compared[((int)way * Outcomes) + (int)outcome].Value);
 
-    private Counter.Child Child(ref Counter.Child? place, Way way, in DecisionChange change)
+    private Counter.Child Child(ref Counter.Child? place, EntryPoint way, in DecisionChange change)
     {
         var child = _differences.WithLabels(
             ServiceMetrics.Name(way.ToString()),
             ServiceMetrics.Name(change.From.ToString()),
             ServiceMetrics.Name(change.To.ToString()),
             ServiceMetrics.Name(change.Reason.Code.ToString()),
-            change.Came ? "came" : "went");
+            change.Added ? "came" : "went");
         Volatile.Write(ref place, child);
         return child;
     }

@@ -73,7 +73,7 @@ internal sealed class ShadowRun(
     internal LiveShadow? SoFar => IsOn ? _counts.SoFar : null;
 
     /// <summary>Compares a check that was decided, on what was read for it.</summary>
-    internal void Compare(PhoneNumber number, FactsRead facts, in Decision decision)
+    internal void Compare(PhoneNumber number, FactSet facts, in Decision decision)
     {
         try
         {
@@ -89,17 +89,17 @@ internal sealed class ShadowRun(
                     // A call that is reserved is counted by now: what is read afterwards is not what was decided on.
                     if (facts.Question.Reserves)
                     {
-                        _counts.Compared(Way.Check, ShadowOutcome.Unread);
+                        _counts.Compared(EntryPoint.Check, ShadowOutcome.Unread);
                     }
                     else
                     {
-                        Queue(new Waiting(number, facts.Question, facts.Registers, Way.Check));
+                        Queue(new Waiting(number, facts.Question, facts.Registers, EntryPoint.Check));
                     }
 
                     return;
                 }
 
-                Note(Way.Check, number, facts.Question, decision, DecideShadow(rules, facts.Question, room.BySlot, RegistersFor(facts.Registers)));
+                Note(EntryPoint.Check, number, facts.Question, decision, DecideShadow(rules, facts.Question, room.BySlot, RegistersFor(facts.Registers)));
             }
             finally
             {
@@ -108,7 +108,7 @@ internal sealed class ShadowRun(
         }
         catch (Exception e)
         {
-            Failed(Way.Check, e);
+            Failed(EntryPoint.Check, e);
         }
     }
 
@@ -120,7 +120,7 @@ internal sealed class ShadowRun(
         {
             if (PhoneNumber.TryFrom(numbers[i], out var number, out _))
             {
-                Queue(new Waiting(number, question, registers, Way.Stream));
+                Queue(new Waiting(number, question, registers, EntryPoint.Stream));
             }
         }
     }
@@ -134,7 +134,7 @@ internal sealed class ShadowRun(
         }
 
         var batch = new VersionBatch(inForce, shadow, cipher, names);
-        var ways = new Way[VersionBatch.MaxNumbers];
+        var ways = new EntryPoint[VersionBatch.MaxNumbers];
         try
         {
             while (await _queue.Reader.WaitToReadAsync(stoppingToken))
@@ -149,14 +149,14 @@ internal sealed class ShadowRun(
         }
     }
 
-    private async Task CompareAsync(VersionBatch batch, Way[] ways, CancellationToken stop)
+    private async Task CompareAsync(VersionBatch batch, EntryPoint[] ways, CancellationToken stop)
     {
         try
         {
             batch.Clear();
             while (batch.Reads < ReadTogether && batch.Count < VersionBatch.MaxNumbers && _queue.Reader.TryRead(out var waiting))
             {
-                ways[batch.Count] = waiting.Way;
+                ways[batch.Count] = waiting.EntryPoint;
                 batch.Add(waiting.Number, waiting.Question, waiting.Registers, RegistersFor(waiting.Registers), FilterOf);
             }
 
@@ -186,7 +186,7 @@ internal sealed class ShadowRun(
         }
     }
 
-    private void Compare(VersionBatch batch, int item, Way way, in ReadFreshness freshness)
+    private void Compare(VersionBatch batch, int item, EntryPoint way, in ReadFreshness freshness)
     {
         try
         {
@@ -210,13 +210,13 @@ internal sealed class ShadowRun(
     {
         if (!_queue.Writer.TryWrite(waiting))
         {
-            _counts.Compared(waiting.Way, ShadowOutcome.Dropped);
+            _counts.Compared(waiting.EntryPoint, ShadowOutcome.Dropped);
         }
     }
 
-    private bool AreAbsent(NumberKey key, ReadOnlySpan<FactId> ids) => FilterOf(key) is { } filter && filter.MayContain(key, ids) == 0;
+    private bool AreAbsent(NumberPseudonym key, ReadOnlySpan<FactId> ids) => FilterOf(key) is { } filter && filter.MayContain(key, ids) == 0;
 
-    private BlockFilter? FilterOf(NumberKey key) => FreshFilters.Usable(
+    private BlockFilter? FilterOf(NumberPseudonym key) => FreshFilters.Usable(
         replica, key.Partition(store.Manifest.Partitions), null, clock, clock.GetTimestamp(), options.FreshnessBoundMs)?.Filter;
 
     private RegisterSnapshots RegistersFor(RegisterSnapshots inForceOnes)
@@ -231,7 +231,7 @@ internal sealed class ShadowRun(
         return last.Shadow;
     }
 
-    private void Note(Way way, PhoneNumber number, in Question question, in Decision from, in Decision to)
+    private void Note(EntryPoint way, PhoneNumber number, in Question question, in Decision from, in Decision to)
     {
         if (DecisionChange.Between(from, to) is not { } change)
         {
@@ -253,11 +253,11 @@ internal sealed class ShadowRun(
                 change.To,
                 to.Rules?.Id,
                 change.Reason.Code,
-                change.Came ? "came" : "went");
+                change.Added ? "came" : "went");
         }
     }
 
-    private void Failed(Way way, Exception e)
+    private void Failed(EntryPoint way, Exception e)
     {
         _counts.Compared(way, ShadowOutcome.Failed);
         if (IsDue(ref _nextFailure))
@@ -274,7 +274,7 @@ internal sealed class ShadowRun(
         return now >= due && Interlocked.CompareExchange(ref next, now + LogEveryMs, due) == due;
     }
 
-    private readonly record struct Waiting(PhoneNumber Number, Question Question, RegisterSnapshots Registers, Way Way);
+    private readonly record struct Waiting(PhoneNumber Number, Question Question, RegisterSnapshots Registers, EntryPoint EntryPoint);
 
     private sealed record Registers(RegisterSnapshots InForce, RegisterSnapshots Shadow);
 

@@ -50,7 +50,7 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
     /// <param name="toRegisters">The same for the second.</param>
     /// <param name="filterOf">Gives the filter that may tell of a number that nothing is known, or null to read all.</param>
     internal void Add(
-        PhoneNumber number, in Question question, RegisterSnapshots registers, RegisterSnapshots toRegisters, Func<NumberKey, BlockFilter?> filterOf)
+        PhoneNumber number, in Question question, RegisterSnapshots registers, RegisterSnapshots toRegisters, Func<NumberPseudonym, BlockFilter?> filterOf)
     {
         ref var item = ref _items[Count++];
         item = new Item

@@ -57,7 +57,7 @@ internal sealed class FilterMetrics : BackgroundService
     /// <param name="key">The number.</param>
     /// <param name="ids">What was read of it.</param>
     /// <param name="found">Whether any of that was there.</param>
-    internal void Note(int partition, NumberKey key, ReadOnlySpan<FactId> ids, bool found)
+    internal void Note(int partition, NumberPseudonym key, ReadOnlySpan<FactId> ids, bool found)
     {
         if (found)
         {

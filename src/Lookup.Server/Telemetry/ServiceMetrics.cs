@@ -8,7 +8,7 @@ using Prometheus;
 namespace Lookup.Server.Telemetry;
 
 /// <summary>How a decision was asked for.</summary>
-internal enum Way : byte
+internal enum EntryPoint : byte
 {
     Check,
     Stream,
@@ -40,7 +40,7 @@ internal sealed class ServiceMetrics
 
     private static readonly int Verdicts = 1 + Enum.GetValues<Verdict>().Max(v => (int)v);
     private static readonly int Reasons = 1 + Enum.GetValues<ReasonCode>().Max(r => (int)r);
-    private static readonly string[] Ways = [.. Enum.GetValues<Way>().Select(w => w.ToString().ToLowerInvariant())];
+    private static readonly string[] Ways = [.. Enum.GetValues<EntryPoint>().Select(w => w.ToString().ToLowerInvariant())];
 
     private readonly Counter _decisions;
     private readonly Counter.Child?[] _decided = new Counter.Child?[Ways.Length * Verdicts * Reasons];
@@ -77,7 +77,7 @@ internal sealed class ServiceMetrics
         .With64BitBucketSize().WithValuesUpTo(LongestTime).WithPrecisionOf(2).WithThreadSafeWrites().WithThreadSafeReads().Create();
 
     /// <summary>Counts decisions.</summary>
-    internal void Decided(Way way, Verdict verdict, ReasonCode reason, int count = 1)
+    internal void Decided(EntryPoint way, Verdict verdict, ReasonCode reason, int count = 1)
     {
         var index = Index(way, verdict, reason);
         (_decided[index] ?? Child(index, way, verdict, reason)).Inc(count);
@@ -121,7 +121,7 @@ internal sealed class ServiceMetrics
     /// <summary>Decisions so far by verdict and reason.</summary>
     internal IEnumerable<(Verdict Verdict, ReasonCode Reason, double Count)> Decisions()
     {
-        foreach (var way in Enum.GetValues<Way>())
+        foreach (var way in Enum.GetValues<EntryPoint>())
         {
             foreach (var verdict in Enum.GetValues<Verdict>())
             {
@@ -136,7 +136,7 @@ internal sealed class ServiceMetrics
         }
     }
 
-    private Counter.Child Child(int index, Way way, Verdict verdict, ReasonCode reason)
+    private Counter.Child Child(int index, EntryPoint way, Verdict verdict, ReasonCode reason)
     {
         var child = _decisions.WithLabels(Ways[(int)way], Name(verdict.ToString()), Name(reason.ToString()));
         Volatile.Write(ref _decided[index], child);
@@ -146,7 +146,7 @@ internal sealed class ServiceMetrics
     // Methods have names that differ without their services.
     private static string Short(string method) => method[(method.LastIndexOf('/') + 1)..];
 
-    private static int Index(Way way, Verdict verdict, ReasonCode reason) => ((((int)way * Verdicts) + (int)verdict) * Reasons) + (int)reason;
+    private static int Index(EntryPoint way, Verdict verdict, ReasonCode reason) => ((((int)way * Verdicts) + (int)verdict) * Reasons) + (int)reason;
 
     // "NotCovered" is not_covered on the page, in the metrics and in the contract.
     internal static string Name(string text) => JsonNamingPolicy.SnakeCaseLower.ConvertName(text);

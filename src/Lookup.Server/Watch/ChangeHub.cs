@@ -65,7 +65,7 @@ internal sealed class ChangeHub : IReplicaObserver
     }
 
     /// <inheritdoc/>
-    public void Wrote(int partition, ulong version, Core.Numbers.NumberKey key, Core.Facts.FactId id)
+    public void Wrote(int partition, ulong version, Core.Numbers.NumberPseudonym key, Core.Facts.FactId id)
     {
         // The feed brings it.
     }

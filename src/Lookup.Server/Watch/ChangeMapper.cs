@@ -19,7 +19,7 @@ internal readonly record struct FoundChange(PhoneNumber Number, FeedChange Chang
 
 /// <summary>Turns changes of the feed into those of the contract: keys become numbers, and hashes names.</summary>
 internal sealed class ChangeMapper(
-    IFactStore store, NumberCipher cipher, FactNaming naming, LookupServerOptions options, TimeProvider clock, ILogger<ChangeMapper> log)
+    IFactStore store, NumberCipher cipher, FactResolver naming, LookupServerOptions options, TimeProvider clock, ILogger<ChangeMapper> log)
 {
     /// <summary>
     /// Finds the number of a change; null where it is not told: it is a copy under a new number key, or its key is no number, which was
@@ -55,9 +55,9 @@ internal sealed class ChangeMapper(
             return null;
         }
 
-        var turn = cipher.Turn;
+        var keyGeneration = cipher.KeyGeneration;
         FoundChange?[] told = [.. changes.Select(Find)];
-        await TakeNowAsync(told, turn, cancellation);
+        await TakeNowAsync(told, keyGeneration, cancellation);
         return told;
     }
 
@@ -88,7 +88,7 @@ internal sealed class ChangeMapper(
         return mapped;
     }
 
-    private async Task TakeNowAsync(FoundChange?[] told, int turn, CancellationToken cancellation)
+    private async Task TakeNowAsync(FoundChange?[] told, int keyGeneration, CancellationToken cancellation)
     {
         var batch = new ReadBatch();
         foreach (var one in told)
@@ -103,7 +103,7 @@ internal sealed class ChangeMapper(
         var partitions = Enumerable.Range(0, batch.Count).Select(item => batch.Key(item).Partition(store.Manifest.Partitions)).Distinct();
         await store.FenceAsync([.. partitions], cancellation);
         await store.ReadAsync(batch, cancellation);
-        if (cipher.Turn != turn)
+        if (cipher.KeyGeneration != keyGeneration)
         {
             throw StoreUnavailableException.Unconfirmed();
         }

@@ -13,7 +13,7 @@ internal sealed class WatchEndpoint(WatchServices services) : V1.WatchService.Wa
         {
             if (services.Hub.Join() > services.Options.MaxWatchStreams)
             {
-                throw Refusals.Exhausted(
+                throw RpcErrors.Exhausted(
                     $"There are {services.Options.MaxWatchStreams} streams of changes already; no more are taken at a time.",
                     services.Options.RetryAfterMs);
             }

@@ -28,7 +28,7 @@ internal sealed class WatchFilter
     {
         if (organisations.Count > MaxOrganisations)
         {
-            throw Refusals.Invalid("organisations", $"Up to {MaxOrganisations} are expected; none watches all.");
+            throw RpcErrors.Invalid("organisations", $"Up to {MaxOrganisations} are expected; none watches all.");
         }
     }
 

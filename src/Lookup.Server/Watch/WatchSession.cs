@@ -43,7 +43,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         try
         {
             services.Monitor.ThrowIfUntrusted();
-            using (var call = new StoreCall(context, services.Options.StoreReadLimitMs))
+            using (var call = new StoreDeadline(context, services.Options.StoreReadLimitMs))
             {
                 await BeginAsync(request, call);
             }
@@ -56,12 +56,12 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
         catch (Exception) when (services.Drain.Ends(context))
         {
-            throw Refusals.Unavailable(
+            throw RpcErrors.Unavailable(
                 "The service is shutting down; resume elsewhere with the last token.", services.Options.RetryAfterMs);
         }
     }
 
-    private async Task BeginAsync(V1.WatchRequest request, StoreCall call)
+    private async Task BeginAsync(V1.WatchRequest request, StoreDeadline call)
     {
         try
         {
@@ -78,7 +78,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
         catch (OperationCanceledException) when (call.Expired)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 
@@ -87,7 +87,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         var state = services.Replica.Partition(partition);
         if (services.Hub[partition].Tip is not { } tip || state.Filter is null)
         {
-            throw Refusals.Unavailable("The changes of the store are not followed yet; watch again.", services.Options.RetryAfterMs);
+            throw RpcErrors.Unavailable("The changes of the store are not followed yet; watch again.", services.Options.RetryAfterMs);
         }
 
         var position = token?.Token.VersionOf(partition) ?? tip.Version;
@@ -218,7 +218,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !_stop.IsCancellationRequested)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
     }
 
@@ -259,7 +259,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !_stop.IsCancellationRequested)
         {
-            throw StoreCall.TooSlow();
+            throw StoreDeadline.TooSlow();
         }
         finally
         {
@@ -322,6 +322,6 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
 
     private string Token() => WatchPosition.Write(services.Store.Manifest.Epoch, _position, _mark);
 
-    private RpcException TooSlow() => Refusals.Exhausted(
+    private RpcException TooSlow() => RpcErrors.Exhausted(
         "The changes were not read as fast as they came; resume with the last token.", services.Options.RetryAfterMs);
 }

@@ -20,21 +20,21 @@ internal static class WatchTokens
 
         if (!WatchPosition.TryParse(text, out var position, out var error))
         {
-            throw Refusals.Invalid("resume_token", error);
+            throw RpcErrors.Invalid("resume_token", error);
         }
 
         return position.Token.Epoch == manifest.Epoch
             ? position
-            : throw Refusals.Precondition(
+            : throw RpcErrors.Precondition(
                 "The token comes from another store, or from this one before it was set up anew." + WhatToDo, "RESUME_TOKEN_OF_ANOTHER_STORE");
     }
 
-    internal static RpcException TooOld() => Refusals.Precondition(
+    internal static RpcException TooOld() => RpcErrors.Precondition(
         "The token is too old: changes since then are not kept any more." + WhatToDo, "RESUME_TOKEN_TOO_OLD");
 
-    internal static RpcException Ahead() => Refusals.Precondition(
+    internal static RpcException Ahead() => RpcErrors.Precondition(
         "The token is ahead of the store, which was restored from an older copy or failed over with loss." + WhatToDo, "RESUME_TOKEN_AHEAD");
 
-    internal static RpcException Lost() => Refusals.Precondition(
+    internal static RpcException Lost() => RpcErrors.Precondition(
         "Changes were lost to this stream: they are not kept any more, or a server took over that did not have what was told." + WhatToDo, "CHANGES_LOST");
 }

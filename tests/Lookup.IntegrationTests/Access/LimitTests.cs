@@ -265,7 +265,7 @@ public sealed class LimitTests
                 break;
         }
 
-        Assert.True(RangeWatch.IsWalk(numbers, 256));
+        Assert.True(EnumerationDetector.IsWalk(numbers, 256));
     }
 
     [Fact]
@@ -273,12 +273,12 @@ public sealed class LimitTests
     {
         var random = new Random(7);
         var list = Enumerable.Range(0, 8_192).Select(_ => 31_600_000_000UL + (ulong)random.NextInt64(99_999_999)).ToArray();
-        Assert.False(RangeWatch.IsWalk(list, 256));
+        Assert.False(EnumerationDetector.IsWalk(list, 256));
         Array.Sort(list);
-        Assert.False(RangeWatch.IsWalk(list, 256));
-        Assert.False(RangeWatch.IsWalk(Enumerable.Repeat(31_612_345_678UL, 8_192).ToArray(), 256));
-        Assert.False(RangeWatch.IsWalk([], 256));
-        Assert.False(RangeWatch.IsWalk(Enumerable.Range(0, 200).Select(i => 31_612_000_000UL + (ulong)i).ToArray(), 256));
+        Assert.False(EnumerationDetector.IsWalk(list, 256));
+        Assert.False(EnumerationDetector.IsWalk(Enumerable.Repeat(31_612_345_678UL, 8_192).ToArray(), 256));
+        Assert.False(EnumerationDetector.IsWalk([], 256));
+        Assert.False(EnumerationDetector.IsWalk(Enumerable.Range(0, 200).Select(i => 31_612_000_000UL + (ulong)i).ToArray(), 256));
     }
 
     [Fact]
@@ -314,8 +314,8 @@ public sealed class LimitTests
     {
         var seed = Random.Shared.Next();
         var random = new Random(seed);
-        var watch = new RangeWatch();
-        const ulong Begin = 31_612_000_000 / RangeWatch.BlockSize * RangeWatch.BlockSize;
+        var watch = new EnumerationDetector();
+        const ulong Begin = 31_612_000_000 / EnumerationDetector.BlockSize * EnumerationDetector.BlockSize;
         var walk = Enumerable.Range(0, 400).Select(i => Begin + (ulong)i).ToArray();
         random.Shuffle(walk);
         var noticed = 0;

@@ -24,7 +24,7 @@ public sealed class RebuildCommandTests : IDisposable
         await using var server = await RedisServer.StartAsync();
         string[] where = ["--redis", $"127.0.0.1:{server.Port}", "--key-file", _folder.PathOf("number.key")];
         Assert.Equal(0, (await CliRun.Async(["init", .. where, "--new-key"])).ExitCode);
-        using var cipher = new NumberCipher(NumberKeyFile.Load(_folder.PathOf("number.key")));
+        using var cipher = new NumberCipher(EncryptionKeyFile.Load(_folder.PathOf("number.key")));
         await using var store = await StoreAdmin.OpenAsync(server.Options, cipher.KeyCheck, TimeProvider.System, Token);
         await WriteAsync(store, 0);
         using (var tool = ToolProcess.Start(["rebuild", "--share", "1", .. where]))

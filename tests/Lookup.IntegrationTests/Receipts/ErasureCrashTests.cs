@@ -14,7 +14,7 @@ public sealed class ErasureCrashTests : IDisposable
     private const int SmallSegment = 8_192;
     private const int Others = 60;
 
-    private static readonly NumberKey Number = new(5, 7);
+    private static readonly NumberPseudonym Number = new(5, 7);
 
     private readonly TempFolder _temp = new();
     private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -167,13 +167,13 @@ public sealed class ErasureCrashTests : IDisposable
         {
             for (var i = 0; i < 400; i++)
             {
-                log.Append(Content(i, new NumberKey(9, (ulong)i)));
+                log.Append(Content(i, new NumberPseudonym(9, (ulong)i)));
             }
         });
         using (var log = ReceiptLog.Open(path, _key, TimeProvider.System, SmallSegment))
         {
             Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(new ReceiptFolder(path), _key, []));
-            log.Erase(new NumberKey(9, 3), [], new Receipt());
+            log.Erase(new NumberPseudonym(9, 3), [], new Receipt());
         }
 
         Assert.Equal(5, ReceiptAudit.Of(new ReceiptFolder(path), _key, []).Erased);
@@ -269,14 +269,14 @@ public sealed class ErasureCrashTests : IDisposable
         ulong[] meant = [2, 20, 40, Others + 1];
         for (var i = 0UL; i < Others + 2; i++)
         {
-            Assert.Equal(i, log.Append(Content((int)i, meant.Contains(i) ? Number : new NumberKey(6, i))));
+            Assert.Equal(i, log.Append(Content((int)i, meant.Contains(i) ? Number : new NumberPseudonym(6, i))));
         }
 
         log.Seal();
         return meant;
     }
 
-    private static byte[] Content(int i, NumberKey number) => ReceiptFormat.Write(new Receipt
+    private static byte[] Content(int i, NumberPseudonym number) => ReceiptFormat.Write(new Receipt
     {
         CallTime = i,
         Number = number,
@@ -292,7 +292,7 @@ public sealed class ErasureCrashTests : IDisposable
             Assert.False(File.Exists(Path.Combine(path, "erasing")), because);
             Assert.False(File.Exists(Path.Combine(path, "erasing.new")), because);
             // It goes on: what is appended now is proven.
-            var index = log.Append(Content(1_000, new NumberKey(8, 8)));
+            var index = log.Append(Content(1_000, new NumberPseudonym(8, 8)));
             log.Seal();
             Assert.Equal(1_000, log.Folder.Prove(index)!.Verify(_key).CallTime);
         }

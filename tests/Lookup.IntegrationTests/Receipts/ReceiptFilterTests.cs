@@ -33,7 +33,7 @@ public sealed class ReceiptFilterTests : IDisposable
     {
         var seed = Environment.TickCount;
         var random = new Random(seed);
-        var numbers = Enumerable.Range(0, 300).Select(_ => new NumberKey((ulong)random.NextInt64(), (ulong)random.NextInt64())).ToArray();
+        var numbers = Enumerable.Range(0, 300).Select(_ => new NumberPseudonym((ulong)random.NextInt64(), (ulong)random.NextInt64())).ToArray();
         using var log = ReceiptLog.Open(Folder, _key, TimeProvider.System, SmallSegment);
         var expected = numbers.ToDictionary(number => number, _ => new List<ulong>());
         for (var i = 0; i < 2_000; i++)
@@ -52,7 +52,7 @@ public sealed class ReceiptFilterTests : IDisposable
         }
 
         // A number that is in no file: hardly any is read. Reading is seen by files that cannot be read.
-        var strangers = Enumerable.Range(0, 50).Select(_ => new NumberKey((ulong)random.NextInt64(), (ulong)random.NextInt64())).ToArray();
+        var strangers = Enumerable.Range(0, 50).Select(_ => new NumberPseudonym((ulong)random.NextInt64(), (ulong)random.NextInt64())).ToArray();
         var read = 0;
         foreach (var stranger in strangers)
         {
@@ -66,9 +66,9 @@ public sealed class ReceiptFilterTests : IDisposable
     [Fact]
     public void ReceiptsOf_FiltersMissingDamagedOrForeign_ReadsTheFilesAndMakesThem()
     {
-        var number = new NumberKey(5, 7);
+        var number = new NumberPseudonym(5, 7);
         using var log = ReceiptLog.Open(Folder, _key, TimeProvider.System, SmallSegment);
-        ulong[] expected = [.. Enumerable.Range(0, 2_000).Where(i => log.Append(Content(i, i % 100 == 0 ? number : new NumberKey(6, (ulong)i))) % 100 == 0).Select(i => (ulong)i)];
+        ulong[] expected = [.. Enumerable.Range(0, 2_000).Where(i => log.Append(Content(i, i % 100 == 0 ? number : new NumberPseudonym(6, (ulong)i))) % 100 == 0).Select(i => (ulong)i)];
         log.Seal();
         var filters = Directory.GetFiles(Folder, "*.filter").Order().ToList();
         Assert.Equal(expected, Find(log, number));
@@ -95,7 +95,7 @@ public sealed class ReceiptFilterTests : IDisposable
         Assert.Equal(expected, Find(log, number));
         // One that is in order and lacks a number would hide its receipts: an audit tells.
         var (first, next) = (First(filters[0]), First(filters[1]));
-        ReceiptFilter.TryWrite(filters[0], first, next - first, [new NumberKey(1, 1)]);
+        ReceiptFilter.TryWrite(filters[0], first, next - first, [new NumberPseudonym(1, 1)]);
         Assert.NotEqual(expected, Find(log, number));
         Assert.Contains(filters[0], Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(log.Folder, _key, [])).Message, StringComparison.Ordinal);
         File.Delete(filters[0]);
@@ -105,11 +105,11 @@ public sealed class ReceiptFilterTests : IDisposable
     [Fact]
     public void Erase_ANumber_IsFoundInNoFilterAfterwards()
     {
-        var number = new NumberKey(5, 7);
+        var number = new NumberPseudonym(5, 7);
         using var log = ReceiptLog.Open(Folder, _key, TimeProvider.System, SmallSegment);
         for (var i = 0; i < 1_000; i++)
         {
-            log.Append(Content(i, i == 3 ? number : new NumberKey(6, (ulong)i)));
+            log.Append(Content(i, i == 3 ? number : new NumberPseudonym(6, (ulong)i)));
         }
 
         log.Seal();
@@ -127,7 +127,7 @@ public sealed class ReceiptFilterTests : IDisposable
         using var log = ReceiptLog.Open(Folder, _key, TimeProvider.System);
         for (var i = 0; i < 1_000; i++)
         {
-            log.Append(Content(i, new NumberKey(5, 7)));
+            log.Append(Content(i, new NumberPseudonym(5, 7)));
         }
 
         log.Seal();
@@ -135,7 +135,7 @@ public sealed class ReceiptFilterTests : IDisposable
         var seen = 0;
         Assert.Throws<OperationCanceledException>(() =>
         {
-            foreach (var _ in log.Folder.ReceiptsOf([new NumberKey(5, 7)], 0, cancellation.Token))
+            foreach (var _ in log.Folder.ReceiptsOf([new NumberPseudonym(5, 7)], 0, cancellation.Token))
             {
                 if (++seen == 10)
                 {
@@ -157,7 +157,7 @@ public sealed class ReceiptFilterTests : IDisposable
         {
             for (var i = 0; i < 250_000; i++)
             {
-                log.Append(Content(i, new NumberKey(6, (ulong)i)));
+                log.Append(Content(i, new NumberPseudonym(6, (ulong)i)));
             }
         }
 
@@ -186,12 +186,12 @@ public sealed class ReceiptFilterTests : IDisposable
         }
     }
 
-    private static IEnumerable<ulong> Find(ReceiptLog log, NumberKey number) =>
+    private static IEnumerable<ulong> Find(ReceiptLog log, NumberPseudonym number) =>
         log.Folder.ReceiptsOf([number], 0, CancellationToken.None).Select(receipt => receipt.Index);
 
     private static ulong First(string segment) => ulong.Parse(Path.GetFileNameWithoutExtension(segment), System.Globalization.CultureInfo.InvariantCulture);
 
-    private static byte[] Content(int i, NumberKey number) => ReceiptFormat.Write(new Receipt
+    private static byte[] Content(int i, NumberPseudonym number) => ReceiptFormat.Write(new Receipt
     {
         CallTime = i,
         Number = number,

@@ -248,7 +248,7 @@ public sealed class ReceiptLogTests : IDisposable
     [Fact]
     public void Erase_ANumber_LeavesItsErasureAndALogThatHolds()
     {
-        var number = new NumberKey(5, 7);
+        var number = new NumberPseudonym(5, 7);
         using (var log = Open())
         {
             Append(log, 0, 100);
@@ -269,7 +269,7 @@ public sealed class ReceiptLogTests : IDisposable
         Assert.Equal((104UL, 3), (audit.Receipts, audit.Erased));
         using var reopened = Open();
         Assert.Equal(2, reopened.Folder.ReceiptsOf([number], 0, CancellationToken.None).Count());
-        var keyBytes = new byte[NumberKey.Size];
+        var keyBytes = new byte[NumberPseudonym.Size];
         number.WriteTo(keyBytes);
         // The erasures alone name it.
         Assert.Equal(2, Directory.GetFiles(Folder, "*.receipts").Sum(f => Occurrences(ReadShared(f), keyBytes)));
@@ -281,8 +281,8 @@ public sealed class ReceiptLogTests : IDisposable
         using (var log = Open())
         {
             Append(log, 0, 200);
-            log.Erase(new NumberKey(5, 7), [], new Receipt());
-            log.Erase(new NumberKey(6, 7), [], new Receipt());
+            log.Erase(new NumberPseudonym(5, 7), [], new Receipt());
+            log.Erase(new NumberPseudonym(6, 7), [], new Receipt());
         }
 
         // As if it had died before it came to receipt 6.
@@ -310,7 +310,7 @@ public sealed class ReceiptLogTests : IDisposable
         using (var log = Open())
         {
             Append(log, 0, 20);
-            log.Erase(new NumberKey(5, 7), [], new Receipt());
+            log.Erase(new NumberPseudonym(5, 7), [], new Receipt());
         }
 
         new ReceiptFolder(Folder).Erase([9], 3);
@@ -349,7 +349,7 @@ public sealed class ReceiptLogTests : IDisposable
         Organisation = "acme",
         Verdict = Verdict.Allow,
         Reasons = new[] { ReasonCode.NothingForbids },
-        Number = new NumberKey((ulong)i, 7),
+        Number = new NumberPseudonym((ulong)i, 7),
         CallTime = i,
     });
 

@@ -212,7 +212,7 @@ public sealed class CachedServiceTests : IAsyncLifetime
                 var before = GC.GetAllocatedBytesForCurrentThread();
                 using (var read = _server.Host.Facts.Begin(new NumberQuestion(number, asked, Exact: false, Demand: null, At: 0)))
                 {
-                    Assert.True(read is { IsWhole: true });
+                    Assert.True(read is { IsComplete: true });
                 }
 
                 least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);

@@ -55,12 +55,12 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public bool IsReadBy(NumberCipher cipher) => inner.IsReadBy(cipher);
 
-    public bool IsCopy(NumberKey key) => inner.IsCopy(key);
+    public bool IsCopy(NumberPseudonym key) => inner.IsCopy(key);
 
     public bool HasTwoFeeds => inner.HasTwoFeeds;
 
-    public Task<KeyChangeResult> ChangeKeyAsync(
-        string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
+    public Task<KeyRotationResult> ChangeKeyAsync(
+        string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
         inner.ChangeKeyAsync(keyCheck, options, progress, cancellation);
 
     public IImportStore Imports => inner.Imports;
@@ -71,7 +71,7 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public StoreServers Servers => inner.Servers;
 
-    public async ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken ct)
+    public async ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken ct)
     {
         await Trouble(ct);
         var read = await inner.ReadAsync(key, ids, ct);
@@ -112,7 +112,7 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         return await inner.WriteAsync(facts, ct);
     }
 
-    public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken ct)
+    public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken ct)
     {
         await Trouble(ct);
         return await inner.ReadAllAsync(key, ct);
@@ -124,7 +124,7 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         return await inner.TryReplaceAsync(changes, ct);
     }
 
-    public async Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken ct)
+    public async Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, CancellationToken ct)
     {
         await Trouble(ct);
         return await inner.EraseAsync(key, suppression, ct);

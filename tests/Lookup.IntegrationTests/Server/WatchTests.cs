@@ -223,7 +223,7 @@ public sealed class WatchTests
         await using var server = await StartAsync(kind);
         using var watch = await WatchCall.OpenAsync(server);
         var partition = Sample.Key(1).Partition(server.Store.Manifest.Partitions);
-        var strange = new NumberKey((Sample.Key(1).High & 0xFF000000_00000000) | 1, 2);
+        var strange = new NumberPseudonym((Sample.Key(1).High & 0xFF000000_00000000) | 1, 2);
         Assert.Equal(partition, strange.Partition(server.Store.Manifest.Partitions));
         await server.Store.WriteAsync([Sample.Objection(1) with { Key = strange }], Test);
         await server.Store.WriteAsync([Sample.Objection(1)], Test);

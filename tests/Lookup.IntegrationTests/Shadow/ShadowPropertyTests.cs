@@ -115,7 +115,7 @@ public sealed class ShadowPropertyTests
                 return;
             }
 
-            var series = $"lookup_shadow_differences_total{{way=\"{way}\",from=\"{Name(change.From)}\",to=\"{Name(change.To)}\",reason=\"{Name(change.Reason.Code)}\",change=\"{(change.Came ? "came" : "went")}\"}}";
+            var series = $"lookup_shadow_differences_total{{way=\"{way}\",from=\"{Name(change.From)}\",to=\"{Name(change.To)}\",reason=\"{Name(change.Reason.Code)}\",change=\"{(change.Added ? "came" : "went")}\"}}";
             expected[series] = expected.GetValueOrDefault(series) + 1;
         }
     }

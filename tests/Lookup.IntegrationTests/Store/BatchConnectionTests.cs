@@ -195,7 +195,7 @@ public sealed class BatchConnectionTests
         new(
             new ScriptedStream(Encoding.ASCII.GetBytes(answer), piece, closes),
             partitions ?? new PartitionStates(1),
-            StoreKeys.Fixed(Epoch),
+            KeyRotationState.Fixed(Epoch),
             TimeProvider.System,
             TimeSpan.FromMilliseconds(closes ? 60_000 : limitMs));
 

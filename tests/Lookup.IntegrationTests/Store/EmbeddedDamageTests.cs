@@ -143,7 +143,7 @@ public sealed class EmbeddedDamageTests : IDisposable
         {
             store = await OpenAsync(folder);
         }
-        catch (Exception e) when (e is StoreUnavailableException or InvalidOperationException or FormatException or NumberKeyException)
+        catch (Exception e) when (e is StoreUnavailableException or InvalidOperationException or FormatException or EncryptionKeyException)
         {
             Assert.DoesNotContain('\n', e.Message);
             TestContext.Current.TestOutputHelper?.WriteLine($"{what}: {e.Message}");

@@ -173,7 +173,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
             // Whatever is left is taken.
             if (hasKey)
             {
-                NumberKeyFile.Create(Path.Combine(Folder, "number.key"));
+                EncryptionKeyFile.Create(Path.Combine(Folder, "number.key"));
             }
             else
             {
@@ -260,7 +260,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
 
     private static StoredFact Objection(EmbeddedStore store, int number) => Sample.Objection(0) with { Key = Key(store, number) };
 
-    private static NumberKey Key(EmbeddedStore store, int number) => store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)number));
+    private static NumberPseudonym Key(EmbeddedStore store, int number) => store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)number));
 
     private static Task<WriteResult> WriteAsync(EmbeddedStore store, int number) => store.WriteAsync([Objection(store, number)], Ct);
 

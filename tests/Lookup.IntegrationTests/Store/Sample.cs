@@ -11,7 +11,7 @@ internal static class Sample
 
     internal static readonly NumberCipher Cipher = new(Enumerable.Range(1, 32).Select(i => (byte)i).ToArray());
 
-    internal static NumberKey Key(int number) => Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)number));
+    internal static NumberPseudonym Key(int number) => Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)number));
 
     internal static StoredFact Objection(int number, long at = Now, bool withdrawn = false, string organisation = "acme", string? detail = null) =>
         new(

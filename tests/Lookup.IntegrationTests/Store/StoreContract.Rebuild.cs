@@ -225,7 +225,7 @@ public abstract partial class StoreContract
         {
         }
 
-        public void Wrote(int partition, ulong version, Core.Numbers.NumberKey key, Core.Facts.FactId id)
+        public void Wrote(int partition, ulong version, Core.Numbers.NumberPseudonym key, Core.Facts.FactId id)
         {
         }
 

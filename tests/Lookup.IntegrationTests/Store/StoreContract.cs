@@ -369,7 +369,7 @@ public abstract partial class StoreContract : IAsyncLifetime
                 }
 
                 count++;
-                Assert.True(filter.MayContain(NumberKey.FromField(bucket, raw), FactId.Read(raw.AsSpan(NumberKey.FieldSize))));
+                Assert.True(filter.MayContain(NumberPseudonym.FromField(bucket, raw), FactId.Read(raw.AsSpan(NumberPseudonym.FieldSize))));
             }
 
             Assert.Equal(count, (long)await db.HashGetAsync(Keys.Meta(p), "n"));

@@ -371,7 +371,7 @@ public sealed class StoreDamageTests : IAsyncLifetime
         }
     }
 
-    private async Task DamageBucketAsync(string damage, NumberKey key)
+    private async Task DamageBucketAsync(string damage, NumberPseudonym key)
     {
         var bucket = Keys.Bucket(key.Partition(Partitions), key.Bucket);
         switch (damage)

@@ -90,7 +90,7 @@ public sealed class VersionTests
         Verdict from, string fromReasons, Verdict to, string toReasons, string? expected)
     {
         var change = DecisionChange.Between(Make(from, fromReasons), Make(to, toReasons));
-        Assert.Equal(expected, change is { } c ? $"{c.Reason.Code} {(c.Came ? "came" : "went")}" : null);
+        Assert.Equal(expected, change is { } c ? $"{c.Reason.Code} {(c.Added ? "came" : "went")}" : null);
         if (change is { } found)
         {
             Assert.Equal((from, to), (found.From, found.To));

@@ -174,7 +174,7 @@ public sealed class FactExpanderTests : IDisposable
         Assert.Equal((Scope.All, SubscriberType.SoleTrader), (subscriber.Id.Scope, subscriber.Entry.Subscriber));
     }
 
-    public static TheoryData<string, string> Refusals => new()
+    public static TheoryData<string, string> RpcErrors => new()
     {
         { nameof(WrongFacts.NoKind), "kind" },
         { nameof(WrongFacts.NoNumber), "number" },
@@ -227,7 +227,7 @@ public sealed class FactExpanderTests : IDisposable
     };
 
     [Theory]
-    [MemberData(nameof(Refusals))]
+    [MemberData(nameof(RpcErrors))]
     public void TryExpand_WrongFact_NamesEveryWrongField(string name, string fields)
     {
         var fact = (Fact)typeof(WrongFacts).GetProperty(name)!.GetValue(null)!;

@@ -11,12 +11,12 @@ public class BlockFilterTests
 {
     public static readonly TheoryData<bool> Paths = [false, true];
 
-    private static readonly Gen<NumberKey> Keys = Gen.Select(Gen.ULong, Gen.ULong, (high, low) => new NumberKey(high, low));
+    private static readonly Gen<NumberPseudonym> Keys = Gen.Select(Gen.ULong, Gen.ULong, (high, low) => new NumberPseudonym(high, low));
 
     private static readonly Gen<FactId> Ids = Gen.Select(TimelineSamples.Kind, Gen.Byte[0, 15], Gen.ULong[0, (1UL << 48) - 1])
         .Select((kind, detail, scope) => new FactId(kind, detail, scope));
 
-    private static readonly Gen<(NumberKey, FactId)[]> Facts = Gen.Select(Keys, Ids).Array[0, 200];
+    private static readonly Gen<(NumberPseudonym, FactId)[]> Facts = Gen.Select(Keys, Ids).Array[0, 200];
 
     [Theory]
     [MemberData(nameof(Paths))]
@@ -102,7 +102,7 @@ public class BlockFilterTests
     {
         var offsets = new byte[BlockFilter.BitsPerProbe];
         var id = new FactId(FactKind.Objection, 0, Scope.Of("acme"));
-        BlockFilter.Bits(new NumberKey(1, 0x8000_0000_1234_5678), id, 1000, out var block, offsets);
+        BlockFilter.Bits(new NumberPseudonym(1, 0x8000_0000_1234_5678), id, 1000, out var block, offsets);
         Assert.Equal(500, block);
         Assert.Equal("7 48 74 124 157 161 212 247", string.Join(' ', offsets));
     }
@@ -125,7 +125,7 @@ public class BlockFilterTests
     {
         const int Numbers = 60_000;
         using var cipher = new NumberCipher(new byte[32]);
-        var keys = new NumberKey[2 * Numbers];
+        var keys = new NumberPseudonym[2 * Numbers];
         cipher.Encrypt([.. Enumerable.Range(0, keys.Length).Select(i => 31650000000UL + (ulong)i)], keys);
         var filter = new BlockFilter(BlockFilter.BlocksFor(Numbers * factsOfEach));
         var ids = Enumerable.Range(0, factsOfEach).Select(i => new FactId(FactKind.Consent, (byte)(i + 1), Scope.Of("acme"))).ToArray();
@@ -147,7 +147,7 @@ public class BlockFilterTests
     {
         var filter = new BlockFilter(4);
         Assert.Equal(0, filter.Fill);
-        filter.Add(new NumberKey(1, 2), new FactId(FactKind.Refusal, 0, 1));
+        filter.Add(new NumberPseudonym(1, 2), new FactId(FactKind.Refusal, 0, 1));
         Assert.Equal(8 / 1024d, filter.Fill);
         Assert.Equal(1, BlockFilter.FromBytes(Enumerable.Repeat((byte)0xFF, 64).ToArray()).Fill);
     }
@@ -179,7 +179,7 @@ public class BlockFilterTests
     {
         var filter = new BlockFilter(64);
         var id = new FactId(FactKind.Objection, 0, 5);
-        var keys = Enumerable.Range(0, 20_000).Select(i => new NumberKey(0, (ulong)i * 0x9E3779B97F4A7C15)).ToArray();
+        var keys = Enumerable.Range(0, 20_000).Select(i => new NumberPseudonym(0, (ulong)i * 0x9E3779B97F4A7C15)).ToArray();
         var announced = 0;
         var writer = Task.Run(() =>
         {
@@ -209,13 +209,13 @@ public class BlockFilterTests
     {
         var filter = new BlockFilter(100, vectors);
         var id = new FactId(FactKind.Objection, 0, 5);
-        filter.Add(new NumberKey(0, 0), id);
+        filter.Add(new NumberPseudonym(0, 0), id);
         var found = 0;
         var allocated = Allocations.Of(() =>
         {
             for (var i = 0UL; i < 1000; i++)
             {
-                if (filter.MayContain(new NumberKey(i, i << 40), id))
+                if (filter.MayContain(new NumberPseudonym(i, i << 40), id))
                 {
                     found++;
                 }

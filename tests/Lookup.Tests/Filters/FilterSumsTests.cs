@@ -106,11 +106,11 @@ public sealed class FilterSumsTests
         return bytes.Slice(start, Math.Min(FilterSums.PieceSize, bytes.Length - start));
     }
 
-    private static NumberKey Key(Random random)
+    private static NumberPseudonym Key(Random random)
     {
-        var bytes = new byte[NumberKey.Size];
+        var bytes = new byte[NumberPseudonym.Size];
         random.NextBytes(bytes);
-        return NumberKey.Read(bytes);
+        return NumberPseudonym.Read(bytes);
     }
 
     private static FactId Id(Random random) => new(FactKind.Objection, 0, (ulong)random.NextInt64(1L << 48));

@@ -18,7 +18,7 @@ public sealed class NumberCipherTests : IDisposable
     [InlineData(12025550123, "66a31dde159fb41edcd1cc59355496ad")]
     public void Encrypt_KnownNumber_IsTheStoredKey(ulong number, string expected)
     {
-        var bytes = new byte[NumberKey.Size];
+        var bytes = new byte[NumberPseudonym.Size];
         _cipher.Encrypt(new PhoneNumber(number)).WriteTo(bytes);
         Assert.Equal(expected, Convert.ToHexStringLower(bytes));
     }
@@ -58,7 +58,7 @@ public sealed class NumberCipherTests : IDisposable
     public void Encrypt_Batch_EqualsSingleCalls(int count)
     {
         var numbers = Enumerable.Range(0, count).Select(i => 31650000000UL + (ulong)(i * 7919)).ToArray();
-        var keys = new NumberKey[count + 1];
+        var keys = new NumberPseudonym[count + 1];
         _cipher.Encrypt(numbers, keys);
         Assert.Equal(numbers.Select(number => _cipher.Encrypt(new PhoneNumber(number))), keys[..count]);
         Assert.Equal(default, keys[count]);
@@ -66,7 +66,7 @@ public sealed class NumberCipherTests : IDisposable
 
     [Fact]
     public void Encrypt_TooFewKeys_Throws() =>
-        Assert.Throws<ArgumentException>(() => _cipher.Encrypt([1, 2], new NumberKey[1]));
+        Assert.Throws<ArgumentException>(() => _cipher.Encrypt([1, 2], new NumberPseudonym[1]));
 
     [Fact]
     public async Task Encrypt_ManyThreads_GivesTheSameKeys()
@@ -97,14 +97,14 @@ public sealed class NumberCipherTests : IDisposable
         using var both = new NumberCipher([Key, second, Key]);
         var number = new PhoneNumber(31612345678);
         var before = both.Encrypt(number);
-        var turn = both.Turn;
+        var turn = both.KeyGeneration;
         Assert.Equal((2, _cipher.KeyCheck, _cipher.Encrypt(number)), (both.Count, both.KeyCheck, before));
 
         both.Use(_cipher.KeyCheck);
-        Assert.Equal(turn, both.Turn);
+        Assert.Equal(turn, both.KeyGeneration);
         both.Use(alone.KeyCheck);
 
-        Assert.NotEqual(turn, both.Turn);
+        Assert.NotEqual(turn, both.KeyGeneration);
         Assert.Equal((alone.KeyCheck, alone.Encrypt(number)), (both.KeyCheck, both.Encrypt(number)));
         Assert.Equal((number, number), (both.Decrypt(before), both.Decrypt(alone.Encrypt(number))));
         Assert.Equal(alone.Encrypt(number), both.Rekey(before, alone.KeyCheck));
@@ -112,7 +112,7 @@ public sealed class NumberCipherTests : IDisposable
         Assert.Equal([before, alone.Encrypt(number)], both.EncryptByAll(number));
         Assert.False(both.TryDecrypt(before, alone.KeyCheck, out _));
         Assert.Throws<ArgumentException>(() => both.Use("0000000000000000"));
-        Assert.Throws<CryptographicException>(() => both.Rekey(new NumberKey(1, 2), alone.KeyCheck));
+        Assert.Throws<CryptographicException>(() => both.Rekey(new NumberPseudonym(1, 2), alone.KeyCheck));
     }
 
     [Fact]

@@ -28,7 +28,7 @@ public class ReceiptProofTests
         from digest in Gen.Byte.Array[FactsDigest.Size]
         select new Receipt
         {
-            Number = new NumberKey(number.Item1, number.Item2),
+            Number = new NumberPseudonym(number.Item1, number.Item2),
             Time = times.Item1,
             CallTime = times.Item2,
             AgeMs = times.Item3,
@@ -208,7 +208,7 @@ public class ReceiptProofTests
             Organisation = "acme",
             Verdict = Verdict.Allow,
             Reasons = new[] { ReasonCode.NothingForbids },
-            Number = new NumberKey((ulong)i, 7),
+            Number = new NumberPseudonym((ulong)i, 7),
             Time = i,
         }))];
         byte[][] leaves = [.. receipts.Select(r => MerkleTree.Leaf(r))];

@@ -25,12 +25,12 @@ internal sealed class KeyChanges(string tool, ChaosStore store, string keyFile, 
     /// <summary>Runs that failed, since the store was away.</summary>
     internal int Failed { get; private set; }
 
-    private bool HasKeys => Done + 1 < NumberKeyFile.MaxKeys;
+    private bool HasKeys => Done + 1 < EncryptionKeyFile.MaxKeys;
 
     /// <summary>Adds as many keys to the file as it may have, before instances are started with it.</summary>
     internal static KeyChanges Prepare(string tool, ChaosStore store, string keyFile, int seed)
     {
-        while (NumberKeyFile.Add(keyFile).Count < NumberKeyFile.MaxKeys)
+        while (EncryptionKeyFile.Add(keyFile).Count < EncryptionKeyFile.MaxKeys)
         {
         }
 

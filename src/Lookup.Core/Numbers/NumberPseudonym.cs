@@ -10,7 +10,7 @@ namespace Lookup.Core.Numbers;
 /// </summary>
 /// <param name="High">Bytes 0 to 7, big-endian.</param>
 /// <param name="Low">Bytes 8 to 15, big-endian.</param>
-public readonly record struct NumberKey(ulong High, ulong Low)
+public readonly record struct NumberPseudonym(ulong High, ulong Low)
 {
     /// <summary>Length of the whole key in bytes.</summary>
     public const int Size = 16;
@@ -59,7 +59,7 @@ public readonly record struct NumberKey(ulong High, ulong Low)
     /// <param name="bucket">0 to 65,535.</param>
     /// <param name="field">At least <see cref="FieldSize"/> bytes, of which the first are read.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bucket is out of range or the field too short.</exception>
-    public static NumberKey FromField(int bucket, ReadOnlySpan<byte> field)
+    public static NumberPseudonym FromField(int bucket, ReadOnlySpan<byte> field)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bucket);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(bucket, Buckets);
@@ -70,7 +70,7 @@ public readonly record struct NumberKey(ulong High, ulong Low)
             high |= (ulong)field[i] << (8 * (5 - i));
         }
 
-        return new NumberKey(high, BinaryPrimitives.ReadUInt64BigEndian(field[(FieldSize - sizeof(ulong))..FieldSize]));
+        return new NumberPseudonym(high, BinaryPrimitives.ReadUInt64BigEndian(field[(FieldSize - sizeof(ulong))..FieldSize]));
     }
 
     /// <summary>Writes the whole key.</summary>
@@ -83,7 +83,7 @@ public readonly record struct NumberKey(ulong High, ulong Low)
 
     /// <summary>Reads a whole key.</summary>
     /// <param name="source">At least <see cref="Size"/> bytes, of which the first are read.</param>
-    public static NumberKey Read(ReadOnlySpan<byte> source) =>
+    public static NumberPseudonym Read(ReadOnlySpan<byte> source) =>
         new(BinaryPrimitives.ReadUInt64BigEndian(source), BinaryPrimitives.ReadUInt64BigEndian(source[sizeof(ulong)..]));
 
     private static void ThrowPartitionCount(int partitionCount) =>

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace Lookup.Server.Access;
 
 /// <summary>The numbers that one credential asks for. Thread-safe; a race may miscount by a few.</summary>
-internal sealed class RangeWatch
+internal sealed class EnumerationDetector
 {
     /// <summary>Numbers in a block.</summary>
     internal const int BlockSize = 1 << BlockBits;
@@ -115,7 +115,7 @@ internal sealed class RangeWatch
 }
 
 /// <summary>Tells the operator of credentials that walk number ranges.</summary>
-internal sealed class RangeAlarm(AccessMetrics metrics, TimeProvider clock, ILogger<RangeAlarm> log)
+internal sealed class EnumerationAlarm(AccessMetrics metrics, TimeProvider clock, ILogger<EnumerationAlarm> log)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 

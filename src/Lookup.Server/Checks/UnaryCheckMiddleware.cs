@@ -25,7 +25,7 @@ using Microsoft.AspNetCore.Http;
 namespace Lookup.Server.Checks;
 
 /// <summary>Answers plain calls of Check.</summary>
-internal sealed class CheckShortcut(
+internal sealed class UnaryCheckMiddleware(
     RequestDelegate next, SingleChecks checks, FactReader reader, AccessControl access, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock)
 {
     private const string Method = "/lookup.v1.LookupService/Check";
@@ -77,7 +77,7 @@ internal sealed class CheckShortcut(
         try
         {
             List<FieldFault>? faults = null;
-            var asked = checks.Read(request, context, ref faults);
+            var asked = checks.ParseRequest(request, context, ref faults);
             if (faults is not null || !MayAsk(context, asked))
             {
                 return default;
@@ -108,7 +108,7 @@ internal sealed class CheckShortcut(
     }
 
     private async Task<V1.CheckResponse?> TryReadAsync(
-        V1.CheckRequest request, NumberQuestion asked, FactsRead? begun, HttpContext context, long begin)
+        V1.CheckRequest request, NumberQuestion asked, FactSet? begun, HttpContext context, long begin)
     {
         var limit = TimeSpan.FromMilliseconds(options.StoreReadLimitMs);
         if (!TryTimeout(context.Request.Headers.GrpcTimeout, out var timeout))
@@ -116,16 +116,16 @@ internal sealed class CheckShortcut(
             return null;
         }
 
-        using var call = new StoreCall(timeout ?? limit, context.RequestAborted);
+        using var call = new StoreDeadline(timeout ?? limit, context.RequestAborted);
         try
         {
-            return checks.Answer(request, asked, await reader.ReadAsync(asked, begun, call));
+            return checks.BuildResponse(request, asked, await reader.ReadAsync(asked, begun, call));
         }
         catch (Exception e)
         {
             // A timer may fire a little early.
             var isLate = timeout is { } deadline && (call.Expired || clock.GetElapsedTime(begin) >= deadline);
-            Fail(context, isLate ? Refusals.DeadlineOver() : e);
+            Fail(context, isLate ? RpcErrors.DeadlineOver() : e);
             return null;
         }
     }

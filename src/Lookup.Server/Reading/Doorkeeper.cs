@@ -9,7 +9,7 @@ namespace Lookup.Server.Reading;
 /// and takes one in 16,384 for another; both only decide what is worth keeping. Any number of threads may use it without more
 /// care than that.
 /// </summary>
-internal sealed class AskedBefore
+internal sealed class Doorkeeper
 {
     private const ulong EachMark = 0x0001_0001_0001_0001;
     private const ulong HighBits = 0x8000_8000_8000_8000;
@@ -18,14 +18,14 @@ internal sealed class AskedBefore
     private readonly int _mask;
 
     /// <param name="capacity">Numbers that it remembers at least, nearly all of them; 0: none.</param>
-    internal AskedBefore(int capacity)
+    internal Doorkeeper(int capacity)
     {
         _words = new ulong[capacity == 0 ? 1 : (int)BitOperations.RoundUpToPowerOf2((uint)capacity)];
         _mask = _words.Length - 1;
     }
 
     /// <summary>Takes note of a number, and tells whether it had been asked before.</summary>
-    internal bool Note(NumberKey key)
+    internal bool Note(NumberPseudonym key)
     {
         ref var word = ref _words[(int)key.High & _mask];
         var mark = (ushort)(key.Low >> 16);

@@ -9,7 +9,7 @@ using Rpc = Google.Rpc.Status;
 namespace Lookup.Server.Errors;
 
 /// <summary>The errors that callers see, each with its google.rpc details. Texts are our own and carry no values of the request.</summary>
-internal static class Refusals
+internal static class RpcErrors
 {
     private const string Domain = "lookup.v1";
 

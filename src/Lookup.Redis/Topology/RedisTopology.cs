@@ -12,7 +12,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Topology;
 
 /// <summary>Connections to the servers of a store.</summary>
-internal sealed class RedisLink : IAsyncDisposable
+internal sealed class RedisTopology : IAsyncDisposable
 {
     // How often it is asked who has what, without a reason and with one.
     private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
@@ -21,7 +21,7 @@ internal sealed class RedisLink : IAsyncDisposable
     // A server that has nothing any more may still have calls to answer.
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
 
-    private readonly ServerFinder _finder;
+    private readonly TopologyDiscovery _finder;
     private readonly Sentinels? _sentinels;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
@@ -32,8 +32,8 @@ internal sealed class RedisLink : IAsyncDisposable
     private long _asked;
     private int _disposed;
 
-    private RedisLink(
-        StoreOptions options, ServerFinder finder, TimeProvider clock, bool hasChannels, Routes routes)
+    private RedisTopology(
+        StoreOptions options, TopologyDiscovery finder, TimeProvider clock, bool hasChannels, Routes routes)
     {
         _finder = finder;
         _sentinels = finder.Sentinels();
@@ -75,7 +75,7 @@ internal sealed class RedisLink : IAsyncDisposable
     /// <param name="hasChannels">The servers take PUBLISH and SUBSCRIBE.</param>
     /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
     /// <exception cref="StoreUnavailableException">Nobody answers.</exception>
-    internal static async Task<RedisLink> ConnectAsync(
+    internal static async Task<RedisTopology> ConnectAsync(
         StoreOptions options, TimeProvider clock, CancellationToken cancellation, bool hasChannels = true)
     {
         var faults = options.Validate();
@@ -84,9 +84,9 @@ internal sealed class RedisLink : IAsyncDisposable
             throw new ArgumentException("The store's settings are wrong: " + string.Join(" ", faults), nameof(options));
         }
 
-        var finder = new ServerFinder(options, clock);
+        var finder = new TopologyDiscovery(options, clock);
         var routes = await finder.FindAsync(null, cancellation);
-        var link = new RedisLink(options, finder, clock, hasChannels, routes);
+        var link = new RedisTopology(options, finder, clock, hasChannels, routes);
         try
         {
             await link.ApplyAsync(routes, cancellation);

@@ -5,7 +5,7 @@ using System.Text;
 namespace Lookup.Core.Numbers;
 
 /// <summary>A secret key is missing, malformed or kept where others can read it. The message never shows it.</summary>
-public sealed class NumberKeyException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class EncryptionKeyException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
 /// Keeps the secret keys of <see cref="NumberCipher"/>: each 32 bytes as 64 hexadecimal digits or as base64, one a line, in a
@@ -13,7 +13,7 @@ public sealed class NumberKeyException(string message, Exception? inner = null) 
 /// the number key is changed there are two, the new one last. Whoever loses them loses every stored fact; whoever else has one
 /// can list the numbers stored under it.
 /// </summary>
-public static class NumberKeyFile
+public static class EncryptionKeyFile
 {
     /// <summary>The environment variable that is read unless another is named.</summary>
     public const string DefaultVariable = "LOOKUP_NUMBER_KEY";
@@ -33,7 +33,7 @@ public static class NumberKeyFile
 
     /// <summary>Makes a new key and writes it to a new file with permissions 0600.</summary>
     /// <returns>The key.</returns>
-    /// <exception cref="NumberKeyException">The file exists or cannot be written.</exception>
+    /// <exception cref="EncryptionKeyException">The file exists or cannot be written.</exception>
     public static byte[] Create(string path)
     {
         var key = RandomNumberGenerator.GetBytes(NumberCipher.KeySize);
@@ -51,7 +51,7 @@ public static class NumberKeyFile
                 File.Delete(written);
             }
 
-            throw new NumberKeyException(
+            throw new EncryptionKeyException(
                 File.Exists(path)
                     ? $"The key file {path} exists already; a key is never replaced."
                     : $"The key file {path} cannot be written: {exception.Message}",
@@ -63,13 +63,13 @@ public static class NumberKeyFile
 
     /// <summary>Makes a new key and adds it to a file as the last line. The file has it whole or not at all.</summary>
     /// <returns>All keys of the file.</returns>
-    /// <exception cref="NumberKeyException">The file cannot be read or written, or is full.</exception>
+    /// <exception cref="EncryptionKeyException">The file cannot be read or written, or is full.</exception>
     public static IReadOnlyList<byte[]> Add(string path)
     {
         var keys = Load(path);
         if (keys.Count == MaxKeys)
         {
-            throw new NumberKeyException($"The key file {path} has {MaxKeys} keys already; remove lines that nothing needs any more.");
+            throw new EncryptionKeyException($"The key file {path} has {MaxKeys} keys already; remove lines that nothing needs any more.");
         }
 
         byte[] key = RandomNumberGenerator.GetBytes(NumberCipher.KeySize);
@@ -83,14 +83,14 @@ public static class NumberKeyFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new NumberKeyException($"The key file {path} cannot be written: {exception.Message}", exception);
+            throw new EncryptionKeyException($"The key file {path} cannot be written: {exception.Message}", exception);
         }
 
         return [.. keys, key];
     }
 
     /// <summary>Reads the keys of a file, at least one.</summary>
-    /// <exception cref="NumberKeyException">
+    /// <exception cref="EncryptionKeyException">
     /// It cannot be read, others than its owner and its group's readers have access to it, or a line of it is no key.
     /// </exception>
     public static IReadOnlyList<byte[]> Load(string path)
@@ -100,13 +100,13 @@ public static class NumberKeyFile
         {
             if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & Others) != 0)
             {
-                throw new NumberKeyException($"Others can access the key file {path}; run: chmod 600 {path}");
+                throw new EncryptionKeyException($"Others can access the key file {path}; run: chmod 600 {path}");
             }
 
             using var stream = File.OpenRead(path);
             if (stream.Length > MaxFile)
             {
-                throw new NumberKeyException($"The key file {path} is too long to be a key.");
+                throw new EncryptionKeyException($"The key file {path} is too long to be a key.");
             }
 
             using var reader = new StreamReader(stream, Encoding.ASCII);
@@ -114,7 +114,7 @@ public static class NumberKeyFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new NumberKeyException(
+            throw new EncryptionKeyException(
                 File.Exists(path)
                     ? $"The key file {path} cannot be read."
                     : $"There is no key file {path}.",
@@ -125,13 +125,13 @@ public static class NumberKeyFile
     }
 
     /// <summary>Reads the keys of an environment variable, at least one.</summary>
-    /// <exception cref="NumberKeyException">It is not set or holds something that is no key.</exception>
+    /// <exception cref="EncryptionKeyException">It is not set or holds something that is no key.</exception>
     public static IReadOnlyList<byte[]> FromEnvironment(string variable = DefaultVariable)
     {
         var text = Environment.GetEnvironmentVariable(variable);
         if (string.IsNullOrWhiteSpace(text))
         {
-            throw new NumberKeyException($"There is no number key: the environment variable {variable} is not set, and no key file is named.");
+            throw new EncryptionKeyException($"There is no number key: the environment variable {variable} is not set, and no key file is named.");
         }
 
         return Parse(text, $"The environment variable {variable}");
@@ -144,18 +144,18 @@ public static class NumberKeyFile
         {
             if (keys.Count == MaxKeys)
             {
-                throw new NumberKeyException($"{name} holds more than {MaxKeys} keys.");
+                throw new EncryptionKeyException($"{name} holds more than {MaxKeys} keys.");
             }
 
             if (!TryParse(line, out var key))
             {
-                throw new NumberKeyException(keys.Count == 0 ? $"{name} holds no key: {Form}" : $"{name}, line {keys.Count + 1} is no key: {Form}");
+                throw new EncryptionKeyException(keys.Count == 0 ? $"{name} holds no key: {Form}" : $"{name}, line {keys.Count + 1} is no key: {Form}");
             }
 
             keys.Add(key);
         }
 
-        return keys.Count > 0 ? keys : throw new NumberKeyException($"{name} holds no key: {Form}");
+        return keys.Count > 0 ? keys : throw new EncryptionKeyException($"{name} holds no key: {Form}");
     }
 
     private static void Write(string path, string text, UnixFileMode mode)

@@ -7,7 +7,7 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Topology;
 
 /// <summary>Plain connections to the server, for what a general client is too slow for.</summary>
-internal static class ServerDial
+internal static class RedisConnector
 {
     /// <summary>Connects, with TLS, credentials and database as the connection string says.</summary>
     /// <param name="options">Where and how.</param>

@@ -17,7 +17,7 @@ namespace Lookup.Server.Store;
 /// <param name="calls">Takes times and faults.</param>
 /// <param name="filters">Told of what was read; made late, since it looks at the replica that follows this store.</param>
 /// <param name="clock">Measures times.</param>
-internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<FilterMetrics> filters, TimeProvider clock) : IFactStore
+internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, Lazy<FilterMetrics> filters, TimeProvider clock) : IFactStore
 {
     /// <inheritdoc/>
     public StoreManifest Manifest { get; } = inner.Manifest;
@@ -29,14 +29,14 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
     public bool IsReadBy(NumberCipher cipher) => inner.IsReadBy(cipher);
 
     /// <inheritdoc/>
-    public bool IsCopy(NumberKey key) => inner.IsCopy(key);
+    public bool IsCopy(NumberPseudonym key) => inner.IsCopy(key);
 
     /// <inheritdoc/>
     public bool HasTwoFeeds => inner.HasTwoFeeds;
 
     /// <inheritdoc/>
-    public Task<KeyChangeResult> ChangeKeyAsync(
-        string keyCheck, KeyChangeOptions options, Action<KeyChangeStep, double> progress, CancellationToken cancellation) =>
+    public Task<KeyRotationResult> ChangeKeyAsync(
+        string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
         inner.ChangeKeyAsync(keyCheck, options, progress, cancellation);
 
     /// <inheritdoc/>
@@ -53,7 +53,7 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
 
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<StoreRead> ReadAsync(NumberKey key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
+    public async ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
     {
         var begin = clock.GetTimestamp();
         using var span = Tracing.IsOn ? Tracing.Begin("store read") : null;
@@ -139,11 +139,11 @@ internal sealed class MeasuredStore(IFactStore inner, StoreMetrics calls, Lazy<F
         MeasureAsync(StoreRequest.Write, clock.GetTimestamp(), inner.TryReplaceAsync(changes, cancellation));
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberKey key, CancellationToken cancellation) =>
+    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken cancellation) =>
         MeasureAsync(StoreRequest.ReadAll, clock.GetTimestamp(), inner.ReadAllAsync(key, cancellation));
 
     /// <inheritdoc/>
-    public Task<EraseResult> EraseAsync(NumberKey key, StoredFact suppression, CancellationToken cancellation) =>
+    public Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, CancellationToken cancellation) =>
         MeasureAsync(StoreRequest.Erase, clock.GetTimestamp(), inner.EraseAsync(key, suppression, cancellation));
 
     /// <inheritdoc/>

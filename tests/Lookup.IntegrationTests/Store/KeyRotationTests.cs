@@ -14,13 +14,13 @@ using StackExchange.Redis;
 namespace Lookup.IntegrationTests.Store;
 
 /// <summary>The number key of a store is changed, on both kinds of stores.</summary>
-public sealed class KeyChangeTests : IDisposable
+public sealed class KeyRotationTests : IDisposable
 {
     private const int Numbers = 400;
 
     private static readonly byte[] Old = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
     private static readonly byte[] New = [.. Enumerable.Range(101, 32).Select(i => (byte)i)];
-    private static readonly KeyChangeOptions Fast = new() { Bound = TimeSpan.FromMilliseconds(50), Notice = TimeSpan.Zero, WorkShare = 1 };
+    private static readonly KeyRotationOptions Fast = new() { Bound = TimeSpan.FromMilliseconds(50), Notice = TimeSpan.Zero, WorkShare = 1 };
 
     private readonly NumberCipher _old = new(Old);
     private readonly NumberCipher _new = new(New);
@@ -73,7 +73,7 @@ public sealed class KeyChangeTests : IDisposable
         Assert.Contains(" 7 ", string.Join(' ', await AllAsync(store, _new)), StringComparison.Ordinal);
         await AssertOnlyNewAsync(any, store);
         // It is over: again does nothing.
-        Assert.Equal(new KeyChangeResult(0, 0, 0), await store.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token));
+        Assert.Equal(new KeyRotationResult(0, 0, 0), await store.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token));
         await any.CheckAsync(store, Token);
         // What an import brought can be taken back, claims and all.
         await store.DisposeAsync();
@@ -94,7 +94,7 @@ public sealed class KeyChangeTests : IDisposable
         await store.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1, detail: $"text {n}"))], Token);
 
         var random = new Random(1);
-        var steps = new HashSet<KeyChangeStep>();
+        var steps = new HashSet<KeyRotationStep>();
         var written = Numbers;
         for (var run = 0; ; run++)
         {
@@ -118,7 +118,7 @@ public sealed class KeyChangeTests : IDisposable
                     stop.Token);
                 break;
             }
-            catch (Exception e) when (e is OperationCanceledException or StoreUnavailableException or KeyChangeException && stop.IsCancellationRequested)
+            catch (Exception e) when (e is OperationCanceledException or StoreUnavailableException or KeyRotationException && stop.IsCancellationRequested)
             {
                 // At whatever stage it is now, what is written counts.
                 await store.WriteAsync([Objection(written, at: 1, detail: $"text {written}")], Token);
@@ -199,7 +199,7 @@ public sealed class KeyChangeTests : IDisposable
         var (store, _) = await any.OpenAsync(Old, New);
         await using var open = store;
         var written = 0;
-        var last = (KeyChangeStep.Beginning, -1.0);
+        var last = (KeyRotationStep.Beginning, -1.0);
         await store.ChangeKeyAsync(
             _new.KeyCheck,
             Fast,
@@ -238,7 +238,7 @@ public sealed class KeyChangeTests : IDisposable
             Fast,
             (step, _) =>
             {
-                if (step == KeyChangeStep.Copying)
+                if (step == KeyRotationStep.Copying)
                 {
                     stop.Cancel();
                 }
@@ -288,13 +288,13 @@ public sealed class KeyChangeTests : IDisposable
         var (poor, _) = await any.OpenAsync(Old);
         await using var held = poor;
         await store.WriteAsync([Objection(1, at: 1)], Token);
-        var seen = new HashSet<KeyChangeStep>();
+        var seen = new HashSet<KeyRotationStep>();
         await store.ChangeKeyAsync(
             _new.KeyCheck,
             Fast,
             (step, _) =>
             {
-                if (!seen.Add(step) || step == KeyChangeStep.Beginning)
+                if (!seen.Add(step) || step == KeyRotationStep.Beginning)
                 {
                     return;
                 }
@@ -302,7 +302,7 @@ public sealed class KeyChangeTests : IDisposable
                 AssertRefused();
             },
             Token);
-        Assert.Contains(KeyChangeStep.Copying, seen);
+        Assert.Contains(KeyRotationStep.Copying, seen);
         AssertRefused();
         foreach (var key in (byte[][])[Old, new byte[32]])
         {
@@ -339,13 +339,13 @@ public sealed class KeyChangeTests : IDisposable
         await store.WriteAsync([Objection(1, at: 1)], Token);
         // Each opened at one stage, and left there: none of them is asked for the registry, by which it would go on.
         var stages = new List<(NumberCipher Cipher, IFactStore Store)>();
-        var seen = new HashSet<KeyChangeStep>();
+        var seen = new HashSet<KeyRotationStep>();
         await store.ChangeKeyAsync(
             _new.KeyCheck,
             Fast,
             (step, share) =>
             {
-                if (step == KeyChangeStep.Comparing && share < 1)
+                if (step == KeyRotationStep.Comparing && share < 1)
                 {
                     return;
                 }
@@ -403,7 +403,7 @@ public sealed class KeyChangeTests : IDisposable
                 Fast,
                 (step, _) =>
                 {
-                    if (step == KeyChangeStep.Copying && ++calls == 20)
+                    if (step == KeyRotationStep.Copying && ++calls == 20)
                     {
                         any.Server!.KillAsync().GetAwaiter().GetResult();
                     }
@@ -442,7 +442,7 @@ public sealed class KeyChangeTests : IDisposable
             Fast,
             (step, _) =>
             {
-                if (step == KeyChangeStep.Copying && refused++ == 0)
+                if (step == KeyRotationStep.Copying && refused++ == 0)
                 {
                     Assert.Throws<ImportException>(() => store.Imports.RevertAsync(session.Id, order, TimeProvider.System, _ => { }, Token).GetAwaiter().GetResult());
                 }
@@ -490,7 +490,7 @@ public sealed class KeyChangeTests : IDisposable
         long seen = 0;
         for (var p = 0; p < store.Manifest.Partitions; p++)
         {
-            for (var bucket = 0; bucket < NumberKey.Buckets; bucket += 4_096)
+            for (var bucket = 0; bucket < NumberPseudonym.Buckets; bucket += 4_096)
             {
                 foreach (var kind in "btc")
                 {
@@ -500,7 +500,7 @@ public sealed class KeyChangeTests : IDisposable
                     {
                         foreach (byte[]? field in fields[i])
                         {
-                            Assert.True(_new.TryDecrypt(NumberKey.FromField(names[i], field), out _), "Something is under the old key.");
+                            Assert.True(_new.TryDecrypt(NumberPseudonym.FromField(names[i], field), out _), "Something is under the old key.");
                             seen++;
                         }
                     }
@@ -509,7 +509,7 @@ public sealed class KeyChangeTests : IDisposable
 
             foreach (byte[]? change in await db.ListRangeAsync($"{{{p:x2}}}f"))
             {
-                Assert.True(_new.TryDecrypt(NumberKey.FromField((change![8] << 8) | change[9], change.AsSpan(10)), out _), "A change is under the old key.");
+                Assert.True(_new.TryDecrypt(NumberPseudonym.FromField((change![8] << 8) | change[9], change.AsSpan(10)), out _), "A change is under the old key.");
             }
         }
 
@@ -572,7 +572,7 @@ public sealed class KeyChangeTests : IDisposable
 
             var file = Path.Combine(folder!, "number.key");
             File.Delete(file);
-            NumberKeyFile.Create(file);
+            EncryptionKeyFile.Create(file);
             await File.WriteAllLinesAsync(file, keys.Select(Convert.ToHexStringLower), TestContext.Current.CancellationToken);
             _embedded = await EmbeddedStore.StartAsync(
                 new EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 64, Partitions = 2 }, null, TimeProvider.System, TestContext.Current.CancellationToken);

@@ -39,7 +39,7 @@ using Lookup.Redis.Following;
 namespace Lookup.Server.Reading;
 
 /// <summary>What was read of numbers, until it changes. Thread-safe.</summary>
-internal sealed class RecordCache : IReplicaObserver
+internal sealed class FactCache : IReplicaObserver
 {
     /// <summary>Largest entry that is kept, its share of the tables included. That of a number with a few facts has about 250 bytes.</summary>
     internal const int MaxEntry = 4_096;
@@ -50,7 +50,7 @@ internal sealed class RecordCache : IReplicaObserver
     // One pass over all entries frees so many of them.
     private const int TrimShare = 8;
 
-    private readonly FastConcurrentLru<NumberKey, CacheEntry>? _entries;
+    private readonly FastConcurrentLru<NumberPseudonym, CacheEntry>? _entries;
     private readonly PartitionSession[] _partitions;
     private readonly long _limit;
     private long _bytes;
@@ -64,14 +64,14 @@ internal sealed class RecordCache : IReplicaObserver
     /// <summary>Makes an empty one, which follows nothing yet.</summary>
     /// <param name="partitions">Partitions of the store.</param>
     /// <param name="bytes">Most memory for entries in bytes; 0: nothing is ever kept.</param>
-    internal RecordCache(int partitions, int bytes)
+    internal FactCache(int partitions, int bytes)
     {
         _limit = bytes;
         _partitions = [.. Enumerable.Range(0, partitions).Select(_ => new PartitionSession())];
-        AskedBefore = new AskedBefore(bytes / LeastEntry);
+        Doorkeeper = new Doorkeeper(bytes / LeastEntry);
         if (bytes > 0)
         {
-            _entries = new FastConcurrentLru<NumberKey, CacheEntry>(Math.Max(TrimShare, bytes / LeastEntry));
+            _entries = new FastConcurrentLru<NumberPseudonym, CacheEntry>(Math.Max(TrimShare, bytes / LeastEntry));
         }
     }
 
@@ -82,7 +82,7 @@ internal sealed class RecordCache : IReplicaObserver
     internal bool IsMakingRoom => Volatile.Read(ref _trimming) != 0;
 
     /// <summary>Numbers of lists that were asked before.</summary>
-    internal AskedBefore AskedBefore { get; }
+    internal Doorkeeper Doorkeeper { get; }
 
     /// <summary>Bytes of the entries.</summary>
     internal long Bytes => Interlocked.Read(ref _bytes);
@@ -103,7 +103,7 @@ internal sealed class RecordCache : IReplicaObserver
     internal long Invalidations => Interlocked.Read(ref _invalidated);
 
     /// <summary>The entries, each with its bytes, counted anew. Not at one moment while others use the cache.</summary>
-    internal IEnumerable<(NumberKey Key, int Bytes)> Entries =>
+    internal IEnumerable<(NumberPseudonym Key, int Bytes)> Entries =>
         _entries?.Where(e => e.Value.Data is not null).Select(e => (e.Key, CacheEntry.Overhead + e.Value.Data!.Length)) ?? [];
 
     /// <summary>Takes note of numbers that were looked for.</summary>
@@ -132,17 +132,17 @@ internal sealed class RecordCache : IReplicaObserver
     /// What is known of a number. Ask only after a state of the replica was taken that may be used; the facts found then
     /// have everything that the state's version covers.
     /// </summary>
-    internal bool TryFind(int partition, NumberKey key, out KnownFacts facts)
+    internal bool TryFind(int partition, NumberPseudonym key, out PackedFacts facts)
     {
-        facts = new KnownFacts(Find(key)?.Data);
+        facts = new PackedFacts(Find(key)?.Data);
         return IsOfNow(partition, facts);
     }
 
     /// <summary>The first step of <see cref="TryFind"/>; then what it has, then whether that is of now.</summary>
-    internal CacheEntry? Find(NumberKey key) => _entries is not null && _entries.TryGet(key, out var entry) ? entry : null;
+    internal CacheEntry? Find(NumberPseudonym key) => _entries is not null && _entries.TryGet(key, out var entry) ? entry : null;
 
     /// <summary>Whether there are facts, read in the present session of their partition.</summary>
-    internal bool IsOfNow(int partition, in KnownFacts facts) => !facts.IsNone && facts.Session == Session(partition);
+    internal bool IsOfNow(int partition, in PackedFacts facts) => !facts.IsNone && facts.Session == Session(partition);
 
     /// <summary>Keeps what was read of a number, beside what is known of it, unless it may have changed since.</summary>
     /// <param name="session">Of the partition, taken before the read was sent.</param>
@@ -152,15 +152,15 @@ internal sealed class RecordCache : IReplicaObserver
     /// <param name="ids">What was read.</param>
     /// <param name="values">The values, in the order of <paramref name="ids"/>.</param>
     internal void Keep(
-        int session, int partition, ulong version, NumberKey key, ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
+        int session, int partition, ulong version, NumberPseudonym key, ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
     {
-        var size = KnownFacts.SizeOf(values);
+        var size = PackedFacts.SizeOf(values);
         if (_entries is null || size > MaxEntry - CacheEntry.Overhead || !HasRoom(CacheEntry.Overhead + size))
         {
             return;
         }
 
-        var fresh = KnownFacts.Write(session, ids, values);
+        var fresh = PackedFacts.Write(session, ids, values);
         var state = _partitions[partition];
         lock (state.Gate)
         {
@@ -176,7 +176,7 @@ internal sealed class RecordCache : IReplicaObserver
             else if (entry.Data is { } known)
             {
                 // One that is evicted meanwhile takes what was read with it.
-                entry.TryReplace(known, KnownFacts.Join(fresh, known, MaxEntry - CacheEntry.Overhead));
+                entry.TryReplace(known, PackedFacts.Join(fresh, known, MaxEntry - CacheEntry.Overhead));
             }
         }
     }
@@ -201,7 +201,7 @@ internal sealed class RecordCache : IReplicaObserver
     }
 
     /// <inheritdoc/>
-    public void Wrote(int partition, ulong version, NumberKey key, FactId id)
+    public void Wrote(int partition, ulong version, NumberPseudonym key, FactId id)
     {
         if (_entries is null)
         {
@@ -239,13 +239,13 @@ internal sealed class RecordCache : IReplicaObserver
         }
     }
 
-    internal void Grew(int bytes) => Interlocked.Add(ref _bytes, bytes);
+    internal void SizeChanged(int bytes) => Interlocked.Add(ref _bytes, bytes);
 
-    internal void Came() => Interlocked.Increment(ref _added);
+    internal void Added() => Interlocked.Increment(ref _added);
 
-    internal void Went() => Interlocked.Increment(ref _gone);
+    internal void Removed() => Interlocked.Increment(ref _gone);
 
-    private void Remove(NumberKey key)
+    private void Remove(NumberPseudonym key)
     {
         if (_entries!.TryRemove(key))
         {

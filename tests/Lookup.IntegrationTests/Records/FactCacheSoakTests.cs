@@ -14,7 +14,7 @@ namespace Lookup.IntegrationTests.Records;
 /// a state of the replica must have every fact that was acknowledged before that state; at the end the cache must hold
 /// what the store holds, and count what it holds.
 /// </summary>
-public sealed class RecordCacheSoakTests
+public sealed class FactCacheSoakTests
 {
     private const int Numbers = 400;
     private const int Writers = 2;
@@ -24,7 +24,7 @@ public sealed class RecordCacheSoakTests
 
     private static readonly FactId[] Ids = [Sample.ObjectionId(), Sample.ObjectionId("other")];
 
-    private readonly NumberKey[] _keys = [.. Enumerable.Range(0, Numbers).Select(Sample.Key)];
+    private readonly NumberPseudonym[] _keys = [.. Enumerable.Range(0, Numbers).Select(Sample.Key)];
     private readonly (long Effective, long At)[] _acknowledged = new (long, long)[Numbers];
     private readonly Lock[] _locks = [.. Enumerable.Range(0, Numbers).Select(_ => new Lock())];
     private int _found;
@@ -45,7 +45,7 @@ public sealed class RecordCacheSoakTests
         await using var any = await AnyStore.OpenAsync(kind, Token);
         var store = new TroubledStore(any.Store);
         // A third of the numbers fits, so that entries are evicted all the time.
-        var cache = new RecordCache(store.Manifest.Partitions, Numbers / 3 * 300);
+        var cache = new FactCache(store.Manifest.Partitions, Numbers / 3 * 300);
         await using var replica = new FilterReplica(store, new ReplicaOptions { PollMs = 10 }, TimeProvider.System, cache);
         await replica.StartAsync(Token);
         var tasks = new List<Task>();
@@ -121,7 +121,7 @@ public sealed class RecordCacheSoakTests
         }
     }
 
-    private async Task ReadAsync(TroubledStore store, FilterReplica replica, RecordCache cache, Random random)
+    private async Task ReadAsync(TroubledStore store, FilterReplica replica, FactCache cache, Random random)
     {
         var times = new FactEntry[Timeline.MaxEntries];
         for (var i = 0; !IsOver; i++)
@@ -175,7 +175,7 @@ public sealed class RecordCacheSoakTests
         }
     }
 
-    private async Task AssertWholeAsync(TroubledStore store, FilterReplica replica, RecordCache cache)
+    private async Task AssertWholeAsync(TroubledStore store, FilterReplica replica, FactCache cache)
     {
         var end = TimeProvider.System.GetTimestamp();
         for (var p = 0; p < store.Manifest.Partitions; p++)

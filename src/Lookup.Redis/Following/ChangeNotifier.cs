@@ -7,7 +7,7 @@ namespace Lookup.Redis.Following;
 /// Rings when facts were written: the scripts that write publish to a channel of the store, and whoever follows polls at
 /// once. A ring that is lost costs a follower nothing but the rest of its pause.
 /// </summary>
-internal sealed class Doorbell(RedisLink link, StoreManifest manifest)
+internal sealed class ChangeNotifier(RedisTopology link, StoreManifest manifest)
 {
     private readonly Lock _lock = new();
     private Action[] _heard = [];
@@ -15,7 +15,7 @@ internal sealed class Doorbell(RedisLink link, StoreManifest manifest)
     private ServerLink? _server;
 
     /// <summary>What the scripts publish to; empty where the server has no channels, for then there is only this process.</summary>
-    internal static RedisValue ChannelOf(RedisLink link, StoreManifest manifest) =>
+    internal static RedisValue ChannelOf(RedisTopology link, StoreManifest manifest) =>
         link.HasChannels ? "lookup:changed:" + StoreManifestFormat.Epoch(manifest.Epoch) : "";
 
     /// <summary>Calls back at every ring until the result is disposed of; on any thread, so it must not block.</summary>
@@ -74,7 +74,7 @@ internal sealed class Doorbell(RedisLink link, StoreManifest manifest)
         }
     }
 
-    private sealed class Listener(Doorbell bell, Action heard) : IDisposable
+    private sealed class Listener(ChangeNotifier bell, Action heard) : IDisposable
     {
         public void Dispose()
         {

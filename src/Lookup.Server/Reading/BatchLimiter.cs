@@ -7,7 +7,7 @@ namespace Lookup.Server.Reading;
 /// time, so that processors stay free for single checks; and while single checks come in, a place rests after each piece
 /// of work. What finds no place is shed with advice to come back.
 /// </summary>
-internal sealed class BatchLane(LookupServerOptions options) : IDisposable
+internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
 {
     // A dialer's checks come in every few milliseconds; after so long without any, lists have the processors.
     private const long QuietMs = 20;
@@ -23,7 +23,7 @@ internal sealed class BatchLane(LookupServerOptions options) : IDisposable
         if (Interlocked.Increment(ref _streams) > options.MaxCheckStreams)
         {
             Interlocked.Decrement(ref _streams);
-            throw Refusals.Exhausted(
+            throw RpcErrors.Exhausted(
                 $"There are {options.MaxCheckStreams} check streams already; no more are taken at a time.", options.BatchRetryAfterMs);
         }
     }
@@ -42,7 +42,7 @@ internal sealed class BatchLane(LookupServerOptions options) : IDisposable
             var limit = TimeSpan.FromMilliseconds(options.BatchWaitLimitMs);
             if (!await _places.WaitAsync(limit, cancellation))
             {
-                throw Refusals.Exhausted("The service is busy with single checks and other lists.", options.BatchRetryAfterMs);
+                throw RpcErrors.Exhausted("The service is busy with single checks and other lists.", options.BatchRetryAfterMs);
             }
         }
 
@@ -78,7 +78,7 @@ internal sealed class BatchLane(LookupServerOptions options) : IDisposable
     }
 
     /// <summary>A place to work in.</summary>
-    internal readonly struct Place(BatchLane lane) : IDisposable
+    internal readonly struct Place(BatchLimiter lane) : IDisposable
     {
         /// <summary>Leaves it.</summary>
         public void Dispose() => lane.Leave();

@@ -6,15 +6,15 @@ using Lookup.Server.Reading;
 
 namespace Lookup.IntegrationTests.Records;
 
-public sealed class RecordCacheTests
+public sealed class FactCacheTests
 {
     private const int P = 0;
 
     private static readonly FactId[] Ids = [Sample.ObjectionId(), Sample.ObjectionId("other")];
 
-    private readonly RecordCache _cache = new(1, 1_000_000);
+    private readonly FactCache _cache = new(1, 1_000_000);
 
-    public RecordCacheTests() => _cache.Following(P, 10);
+    public FactCacheTests() => _cache.Following(P, 10);
 
     [Fact]
     public void Find_Kept_GivesValuesAndAbsence()
@@ -125,10 +125,10 @@ public sealed class RecordCacheTests
             Assert.True(_cache.TryFind(P, Sample.Key(1), out var facts));
             var cursor = 0;
             Assert.True(facts.TryFind(id[0], ref cursor, out _));
-            Assert.InRange(_cache.Bytes, 1, RecordCache.MaxEntry);
+            Assert.InRange(_cache.Bytes, 1, FactCache.MaxEntry);
         }
 
-        _cache.Keep(_cache.Session(P), P, 10, Sample.Key(2), Ids.AsSpan(0, 1), [new byte[RecordCache.MaxEntry]]);
+        _cache.Keep(_cache.Session(P), P, 10, Sample.Key(2), Ids.AsSpan(0, 1), [new byte[FactCache.MaxEntry]]);
         Assert.False(_cache.TryFind(P, Sample.Key(2), out _));
         AssertCounted(_cache);
     }
@@ -136,7 +136,7 @@ public sealed class RecordCacheTests
     [Fact]
     public void Off_KeepsNothing()
     {
-        var off = new RecordCache(1, 0);
+        var off = new FactCache(1, 0);
         off.Following(P, 10);
         off.Keep(off.Session(P), P, 10, Sample.Key(1), Ids, [new byte[1], null]);
         off.Changed(P, [new FeedChange(11, Sample.Key(1), Ids[0], default)]);
@@ -154,7 +154,7 @@ public sealed class RecordCacheTests
         const int Limit = 2_000_000;
         const int Numbers = 100_000;
         var keys = Keys(Numbers);
-        var cache = new RecordCache(1, Limit);
+        var cache = new FactCache(1, Limit);
         cache.Following(P, 0);
         await Task.WhenAll(Enumerable.Range(0, 2).Select(worker => Task.Run(() =>
         {
@@ -162,7 +162,7 @@ public sealed class RecordCacheTests
             {
                 cache.Keep(cache.Session(P), P, 0, keys[i], Ids.AsSpan(0, 1), [new byte[size]]);
                 // Each worker may be about to add one.
-                Assert.InRange(cache.Bytes, 0, Limit + (2 * RecordCache.MaxEntry));
+                Assert.InRange(cache.Bytes, 0, Limit + (2 * FactCache.MaxEntry));
             }
         })));
         // Room for large ones is made in the background.
@@ -177,7 +177,7 @@ public sealed class RecordCacheTests
             await Task.Delay(1, TestContext.Current.CancellationToken);
         }
 
-        Assert.InRange(cache.Bytes, Limit / 2, Limit + (2 * RecordCache.MaxEntry));
+        Assert.InRange(cache.Bytes, Limit / 2, Limit + (2 * FactCache.MaxEntry));
         AssertCounted(cache);
     }
 
@@ -202,7 +202,7 @@ public sealed class RecordCacheTests
     public void Note_ListAskedTwice_TellsTheSecondTime()
     {
         const int Numbers = 8_192;
-        var asked = new AskedBefore(Numbers);
+        var asked = new Doorkeeper(Numbers);
         var keys = Keys(Numbers);
         Assert.InRange(keys.Count(k => asked.Note(k)), 0, 20);
         // A few came to a word with four others.
@@ -218,9 +218,9 @@ public sealed class RecordCacheTests
         Assert.Equal((3, 2, 0, 1), (_cache.Hits, _cache.Misses, _cache.Evictions, _cache.Invalidations));
     }
 
-    private static NumberKey[] Keys(int count) => [.. Enumerable.Range(0, count).Select(Sample.Key)];
+    private static NumberPseudonym[] Keys(int count) => [.. Enumerable.Range(0, count).Select(Sample.Key)];
 
-    private static void AssertCounted(RecordCache cache)
+    private static void AssertCounted(FactCache cache)
     {
         Assert.Equal(cache.Entries.Sum(e => (long)e.Bytes), cache.Bytes);
         Assert.Equal(cache.Entries.Count(), cache.Count);

@@ -9,13 +9,13 @@ using Lookup.Redis;
 namespace Lookup.Server.Reading;
 
 /// <summary>What was read for one decision. Used again on the thread that disposes of it.</summary>
-internal sealed class FactsRead : IDisposable
+internal sealed class FactSet : IDisposable
 {
     // As many as a thread has under way when it answers a batch of reads.
     private const int MaxFree = 64;
 
     [ThreadStatic]
-    private static Stack<FactsRead>? s_free;
+    private static Stack<FactSet>? s_free;
 
     private readonly FactId[] _ids = new FactId[Decider.Slots];
     private readonly byte[] _slots = new byte[Decider.Slots];
@@ -25,27 +25,27 @@ internal sealed class FactsRead : IDisposable
     private int _count;
     private bool _isDirty;
 
-    private FactsRead()
+    private FactSet()
     {
     }
 
     /// <summary>Nothing is read yet; it is known what to read.</summary>
-    internal static FactsRead Of(NumberKey key, int turn, in Question question, RegisterSnapshots registers, Rules? rules)
+    internal static FactSet Of(NumberPseudonym key, int keyGeneration, in Question question, RegisterSnapshots registers, Rules? rules)
     {
-        var read = s_free is { } free && free.TryPop(out var used) ? used : new FactsRead();
-        (read.Key, read.Turn, read._question, read._registers, read.Rules) = (key, turn, question, registers, rules);
-        (read.Position, read.Age, read.IsWhole, read.IsOfAnotherHistory) = (null, TimeSpan.Zero, rules is null, false);
+        var read = s_free is { } free && free.TryPop(out var used) ? used : new FactSet();
+        (read.Key, read.KeyGeneration, read._question, read._registers, read.Rules) = (key, keyGeneration, question, registers, rules);
+        (read.Position, read.Age, read.IsComplete, read.IsOfAnotherHistory) = (null, TimeSpan.Zero, rules is null, false);
         read._count = rules is null ? 0 : Decider.Plan(rules, question, read._ids, read._slots);
         return read;
     }
 
-    internal NumberKey Key { get; private set; }
+    internal NumberPseudonym Key { get; private set; }
 
-    /// <summary>The cipher's turn at which the key was made.</summary>
-    internal int Turn { get; private set; }
+    /// <summary>The cipher's key generation at which the key was made.</summary>
+    internal int KeyGeneration { get; private set; }
 
     /// <summary>Nothing is left to be read.</summary>
-    internal bool IsWhole { get; private set; }
+    internal bool IsComplete { get; private set; }
 
     /// <summary>The position that is demanded was given out by another history of the store, whose changes are lost.</summary>
     internal bool IsOfAnotherHistory { get; set; }
@@ -67,7 +67,7 @@ internal sealed class FactsRead : IDisposable
     internal ReadOnlySpan<StoredValue> BySlot => _bySlot;
 
     /// <summary>Rests on a filter for what is absent: only the possible facts are kept, and the objections with them.</summary>
-    internal void Rest(StorePosition position, TimeSpan age, uint possible)
+    internal void ScreenWith(StorePosition position, TimeSpan age, uint possible)
     {
         (Position, Age) = (position, age);
         var kept = 0;
@@ -80,12 +80,12 @@ internal sealed class FactsRead : IDisposable
             }
         }
 
-        (_count, IsWhole) = (kept, possible == 0);
+        (_count, IsComplete) = (kept, possible == 0);
     }
 
     internal void Take(in StoreRead stored, TimeSpan age)
     {
-        (_isDirty, IsWhole) = (true, true);
+        (_isDirty, IsComplete) = (true, true);
         Age = age > Age ? age : Age;
         for (var i = 0; i < _count; i++)
         {
@@ -101,7 +101,7 @@ internal sealed class FactsRead : IDisposable
 
     /// <summary>Takes what is known. What is not known of all leaves the rest to be read.</summary>
     /// <returns>Whether all of it is known.</returns>
-    internal bool TryTake(in KnownFacts facts)
+    internal bool TryTake(in PackedFacts facts)
     {
         _isDirty = true;
         var cursor = 0;
@@ -113,7 +113,7 @@ internal sealed class FactsRead : IDisposable
             }
         }
 
-        return IsWhole = true;
+        return IsComplete = true;
     }
 
     /// <summary>Takes out what was recorded under another name with the same hash.</summary>
@@ -131,7 +131,7 @@ internal sealed class FactsRead : IDisposable
             switch (names.IsMeant(Rules!, _question, _ids[i]))
             {
                 case null:
-                    return IsWhole = false;
+                    return IsComplete = false;
                 case false:
                     value = names.Reject(_question, _ids[i]);
                     break;
@@ -179,7 +179,7 @@ internal sealed class FactsRead : IDisposable
             _isDirty = false;
         }
 
-        s_free ??= new Stack<FactsRead>(MaxFree);
+        s_free ??= new Stack<FactSet>(MaxFree);
         if (s_free.Count < MaxFree)
         {
             s_free.Push(this);

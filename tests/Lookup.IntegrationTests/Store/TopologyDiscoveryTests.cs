@@ -5,7 +5,7 @@ using Lookup.Redis.Topology;
 namespace Lookup.IntegrationTests.Store;
 
 /// <summary>What is learned from nodes of a cluster that contradict each other.</summary>
-public sealed class ServerFinderTests
+public sealed class TopologyDiscoveryTests
 {
     private static readonly IPEndPoint First = new(IPAddress.Parse("10.0.0.1"), 7000);
     private static readonly IPEndPoint Second = new(IPAddress.Parse("10.0.0.2"), 7000);
@@ -65,6 +65,6 @@ public sealed class ServerFinderTests
     private static string Line(string id, string address, string flags, int epoch, string slots = "") =>
         $"{id} {address} {flags} - 0 0 {epoch} connected {slots}".TrimEnd() + "\n";
 
-    private static ServerFinder Finder(string more = "") =>
+    private static TopologyDiscovery Finder(string more = "") =>
         new(new StoreOptions { ConnectionString = "10.0.0.1:7000" + more }, TimeProvider.System);
 }

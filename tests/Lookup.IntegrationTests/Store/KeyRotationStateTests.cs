@@ -5,14 +5,14 @@ using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Store;
 
-public class StoreKeysTests
+public class KeyRotationStateTests
 {
     [Fact]
     public void Follow_AnEarlierStage_IsRefusedOnlyWhereALaterOneWasKnownBeforeItWasRead()
     {
         using var cipher = new NumberCipher([RandomNumberGenerator.GetBytes(NumberCipher.KeySize), RandomNumberGenerator.GetBytes(NumberCipher.KeySize)]);
-        var copying = new KeyStage(1, cipher.KeyChecks[0], cipher.KeyChecks[1]);
-        var keys = new StoreKeys(7, copying with { Number = 0, Next = "" }, cipher, null);
+        var copying = new KeyRotationPhase(1, cipher.KeyChecks[0], cipher.KeyChecks[1]);
+        var keys = new KeyRotationState(7, copying with { Number = 0, Next = "" }, cipher, null);
         keys.Follow(copying, known: 0);
         keys.Follow(copying with { Number = 2 }, known: 1);
 

@@ -26,7 +26,7 @@ internal sealed record Routes(
     EndPoint?[] Owners, long[] Epochs, IReadOnlyList<EndPoint> Askable, bool CanMove, bool IsCluster = false, string History = "");
 
 /// <summary>Finds the servers.</summary>
-internal sealed class ServerFinder(StoreOptions options, TimeProvider clock)
+internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock)
 {
     // A big cluster need not be asked node by node.
     private const int MaxAsked = 16;

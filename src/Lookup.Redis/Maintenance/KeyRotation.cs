@@ -1,6 +1,6 @@
 // For: storing everything under a new number key while services read and write, and then taking the old one away.
 //
-// StoreKeys.cs says what the stages are and why processes at neighbouring ones agree. This goes through them:
+// KeyRotationState.cs says what the stages are and why processes at neighbouring ones agree. This goes through them:
 //
 //   1 The manifest goes to "copying", then every partition. From then on whatever is written at all is written under the old
 //     key and then under the new one.
@@ -27,10 +27,10 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Maintenance;
 
 /// <summary>The number key cannot be changed as asked. The message says why and what to do, and is fit for callers.</summary>
-public sealed class KeyChangeException(string message) : Exception(message);
+public sealed class KeyRotationException(string message) : Exception(message);
 
 /// <summary>Where a change of the number key is.</summary>
-public enum KeyChangeStep : byte
+public enum KeyRotationStep : byte
 {
     /// <summary>Instances go on to write under both keys.</summary>
     Beginning = 0,
@@ -45,7 +45,7 @@ public enum KeyChangeStep : byte
 }
 
 /// <summary>How the number key is changed.</summary>
-public sealed record KeyChangeOptions
+public sealed record KeyRotationOptions
 {
     /// <summary>
     /// Longest freshness bound of any instance, 0.05 to 60 s. Twice it is waited for so long; with less, an instance may
@@ -86,19 +86,19 @@ public sealed record KeyChangeOptions
 /// <param name="Copied">Timelines stored under the new key.</param>
 /// <param name="Compared">Of these, timelines that the comparison found different, mostly because they were being written.</param>
 /// <param name="Removed">Timelines under the old key that were removed.</param>
-public sealed record KeyChangeResult(long Copied, long Compared, long Removed);
+public sealed record KeyRotationResult(long Copied, long Compared, long Removed);
 
 /// <summary>Changes the number key of a store.</summary>
-internal sealed class KeyChange(
-    RedisLink link,
-    StoreKeys keys,
+internal sealed class KeyRotation(
+    RedisTopology link,
+    KeyRotationState keys,
     PartitionStates partitions,
     Fences fences,
     RedisFeed feed,
     StoreManifest manifest,
     IImportStore imports,
-    KeyChangeOptions options,
-    Action<KeyChangeStep, double> progress)
+    KeyRotationOptions options,
+    Action<KeyRotationStep, double> progress)
 {
     /// <summary>Field of the manifest that says how far it is: step, partition and bucket; not there where nothing is left to be done.</summary>
     private const string PlaceField = "rekey";
@@ -109,7 +109,7 @@ internal sealed class KeyChange(
     private readonly string _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
 
     /// <summary>What is left to be done, a sentence; null where nothing is.</summary>
-    internal static async Task<string?> LeftAsync(RedisLink link, KeyStage stage, CancellationToken cancellation)
+    internal static async Task<string?> LeftAsync(RedisTopology link, KeyRotationPhase stage, CancellationToken cancellation)
     {
         var place = await PlaceAsync(link, cancellation);
         return stage.IsCopying ? "The number key is being changed: facts are being copied, and read by the old key."
@@ -118,7 +118,7 @@ internal sealed class KeyChange(
             : null;
     }
 
-    internal async Task<KeyChangeResult> RunAsync(string keyCheck, CancellationToken cancellation)
+    internal async Task<KeyRotationResult> RunAsync(string keyCheck, CancellationToken cancellation)
     {
         var faults = options.Validate();
         if (faults.Count > 0)
@@ -128,11 +128,11 @@ internal sealed class KeyChange(
 
         if (keys.Cipher is not { } cipher || !cipher.Holds(keyCheck))
         {
-            throw new KeyChangeException("The store was not opened with the new number key.");
+            throw new KeyRotationException("The store was not opened with the new number key.");
         }
 
         await using var place = await BuilderPlace.TakeAsync(link, Keys.Rekeyer, PlaceWait, cancellation)
-            ?? throw new KeyChangeException("Another process is changing the number key.");
+            ?? throw new KeyRotationException("Another process is changing the number key.");
         try
         {
             return await RunAsync(keyCheck, cipher, place.Lost);
@@ -143,7 +143,7 @@ internal sealed class KeyChange(
         }
     }
 
-    private async Task<KeyChangeResult> RunAsync(string keyCheck, NumberCipher cipher, CancellationToken cancellation)
+    private async Task<KeyRotationResult> RunAsync(string keyCheck, NumberCipher cipher, CancellationToken cancellation)
     {
         var known = keys.Current.Stage.Number;
         var (now, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
@@ -156,7 +156,7 @@ internal sealed class KeyChange(
         var stage = now.Stage;
         if (stage.IsBoth && stage.Next != keyCheck)
         {
-            throw new KeyChangeException("The number key is being changed to another one than the last of those named: go on with that one first.");
+            throw new KeyRotationException("The number key is being changed to another one than the last of those named: go on with that one first.");
         }
 
         var left = await PlaceAsync(link, cancellation) is not null;
@@ -164,52 +164,52 @@ internal sealed class KeyChange(
         long compared = 0;
         if (!stage.IsBoth && stage.Key != keyCheck && !left)
         {
-            stage = await GoOnAsync(stage, new KeyStage(stage.Number + 1, stage.Key, keyCheck), Step(KeyChangeStep.Copying), cancellation);
+            stage = await GoOnAsync(stage, new KeyRotationPhase(stage.Number + 1, stage.Key, keyCheck), Step(KeyRotationStep.Copying), cancellation);
         }
 
         if (stage.IsCopying)
         {
-            progress(KeyChangeStep.Beginning, 0);
+            progress(KeyRotationStep.Beginning, 0);
             await FollowAsync(stage, cancellation);
             var copy = new KeyCopy(link, stage, cipher, partitions, fences, feed, manifest, _epoch);
-            foreach (var step in (KeyChangeStep[])[KeyChangeStep.Copying, KeyChangeStep.Comparing])
+            foreach (var step in (KeyRotationStep[])[KeyRotationStep.Copying, KeyRotationStep.Comparing])
             {
                 var changed = await CopyAsync(copy, stage, step, cancellation);
                 copied += changed;
-                compared = step == KeyChangeStep.Comparing ? changed : 0;
+                compared = step == KeyRotationStep.Comparing ? changed : 0;
             }
 
-            progress(KeyChangeStep.Switching, 0);
+            progress(KeyRotationStep.Switching, 0);
             await Task.Delay(options.Bound, link.Clock, cancellation);
-            stage = await GoOnAsync(stage, stage with { Number = stage.Number + 1 }, Step(KeyChangeStep.Switching), cancellation);
+            stage = await GoOnAsync(stage, stage with { Number = stage.Number + 1 }, Step(KeyRotationStep.Switching), cancellation);
         }
 
         if (stage.IsCopied)
         {
-            progress(KeyChangeStep.Switching, 0.5);
+            progress(KeyRotationStep.Switching, 0.5);
             await FollowAsync(stage, cancellation);
             await Task.Delay(options.Bound, link.Clock, cancellation);
             await ForgetPlacesOfRevertsAsync(cancellation);
-            stage = await GoOnAsync(stage, new KeyStage(stage.Number + 1, stage.Next, ""), Step(KeyChangeStep.Removing), cancellation);
+            stage = await GoOnAsync(stage, new KeyRotationPhase(stage.Number + 1, stage.Next, ""), Step(KeyRotationStep.Removing), cancellation);
             left = true;
         }
 
         if (!left)
         {
-            return new KeyChangeResult(copied, compared, 0);
+            return new KeyRotationResult(copied, compared, 0);
         }
 
-        progress(KeyChangeStep.Removing, 0);
+        progress(KeyRotationStep.Removing, 0);
         await FollowAsync(stage, cancellation);
         var removed = await RemoveAsync(new KeyCleaning(link, stage, cipher, _epoch), stage, cancellation);
         await SetAsync(stage, stage, "", cancellation);
         // Where it was an earlier change that was not ended, the one that is asked for begins now.
         return stage.Key == keyCheck
-            ? new KeyChangeResult(copied, compared, removed)
+            ? new KeyRotationResult(copied, compared, removed)
             : await RunAsync(keyCheck, cipher, cancellation);
     }
 
-    private async Task<long> CopyAsync(KeyCopy copy, KeyStage stage, KeyChangeStep step, CancellationToken cancellation)
+    private async Task<long> CopyAsync(KeyCopy copy, KeyRotationPhase stage, KeyRotationStep step, CancellationToken cancellation)
     {
         var (at, partition, bucket) = Parse(await PlaceAsync(link, cancellation));
         if (at > step)
@@ -225,10 +225,10 @@ internal sealed class KeyChange(
         return await ScanAsync(stage, step, partition, bucket, copy.CopyAsync, cancellation);
     }
 
-    private async Task<long> RemoveAsync(KeyCleaning cleaning, KeyStage stage, CancellationToken cancellation)
+    private async Task<long> RemoveAsync(KeyCleaning cleaning, KeyRotationPhase stage, CancellationToken cancellation)
     {
         var (_, partition, bucket) = Parse(await PlaceAsync(link, cancellation));
-        var removed = await ScanAsync(stage, KeyChangeStep.Removing, partition, bucket, cleaning.RemoveAsync, cancellation);
+        var removed = await ScanAsync(stage, KeyRotationStep.Removing, partition, bucket, cleaning.RemoveAsync, cancellation);
         for (var p = 0; p < manifest.Partitions; p++)
         {
             await cleaning.TrimAsync(p, cancellation);
@@ -239,7 +239,7 @@ internal sealed class KeyChange(
 
     // Goes through all buckets, chunk by chunk, and keeps in the store how far it is.
     private async Task<long> ScanAsync(
-        KeyStage stage, KeyChangeStep step, int partition, int bucket, Func<int, int, HashEntry[][], CancellationToken, Task<long>> work, CancellationToken cancellation)
+        KeyRotationPhase stage, KeyRotationStep step, int partition, int bucket, Func<int, int, HashEntry[][], CancellationToken, Task<long>> work, CancellationToken cancellation)
     {
         long done = 0;
         var saved = link.Clock.GetTimestamp();
@@ -250,7 +250,7 @@ internal sealed class KeyChange(
             {
                 done += await work(p, first, buckets, cancellation);
                 var next = first + buckets.Length;
-                progress(step, (p + (next / (double)NumberKey.Buckets)) / manifest.Partitions);
+                progress(step, (p + (next / (double)NumberPseudonym.Buckets)) / manifest.Partitions);
                 if (link.Clock.GetElapsedTime(saved) > TimeSpan.FromSeconds(1))
                 {
                     await SetAsync(stage, stage, Step(step, p, next), cancellation);
@@ -272,14 +272,14 @@ internal sealed class KeyChange(
     }
 
     // The manifest first: by it processes go on.
-    private async Task<KeyStage> GoOnAsync(KeyStage from, KeyStage to, string place, CancellationToken cancellation)
+    private async Task<KeyRotationPhase> GoOnAsync(KeyRotationPhase from, KeyRotationPhase to, string place, CancellationToken cancellation)
     {
         await SetAsync(from, to, place, cancellation);
         keys.Follow(to, from.Number);
         return to;
     }
 
-    private async Task SetAsync(KeyStage from, KeyStage to, string place, CancellationToken cancellation)
+    private async Task SetAsync(KeyRotationPhase from, KeyRotationPhase to, string place, CancellationToken cancellation)
     {
         // A store whose key was never changed does not say so.
         var before = from.Number == 0 ? "" : from.ToString();
@@ -287,7 +287,7 @@ internal sealed class KeyChange(
             Keys.Shared,
             Script.Stage,
             [Keys.Manifest],
-            ["keys", StoreKeys.List(before), "keys", to.ToString(), "key_check", to.Reading, PlaceField, place],
+            ["keys", KeyRotationState.List(before), "keys", to.ToString(), "key_check", to.Reading, PlaceField, place],
             cancellation);
         if ((int)answer[0] == Script.OtherEpoch)
         {
@@ -296,13 +296,13 @@ internal sealed class KeyChange(
     }
 
     // Then the partitions, which refuse who has not.
-    private async Task FollowAsync(KeyStage stage, CancellationToken cancellation)
+    private async Task FollowAsync(KeyRotationPhase stage, CancellationToken cancellation)
     {
         await Task.Delay(options.Notice, link.Clock, cancellation);
-        var (before, now) = (StoreKeys.Epoch(_epoch, stage.Number - 1), StoreKeys.Epoch(_epoch, stage.Number));
+        var (before, now) = (KeyRotationState.Epoch(_epoch, stage.Number - 1), KeyRotationState.Epoch(_epoch, stage.Number));
         for (var p = 0; p < manifest.Partitions; p++)
         {
-            var answer = await link.ScriptAsync(p, Script.Stage, [Keys.Meta(p)], ["e", StoreKeys.List(before, now), "e", now], cancellation);
+            var answer = await link.ScriptAsync(p, Script.Stage, [Keys.Meta(p)], ["e", KeyRotationState.List(before, now), "e", now], cancellation);
             if ((int)answer[0] != Script.OtherEpoch)
             {
                 continue;
@@ -325,13 +325,13 @@ internal sealed class KeyChange(
         }
     }
 
-    private static async Task<string?> PlaceAsync(RedisLink link, CancellationToken cancellation) =>
+    private static async Task<string?> PlaceAsync(RedisTopology link, CancellationToken cancellation) =>
         await link.WriteAsync(Keys.Shared, db => db.HashGetAsync(Keys.Manifest, PlaceField, CommandFlags.DemandMaster), cancellation);
 
-    private static string Step(KeyChangeStep step, int partition = 0, int bucket = 0) =>
+    private static string Step(KeyRotationStep step, int partition = 0, int bucket = 0) =>
         string.Create(CultureInfo.InvariantCulture, $"{(int)step}:{partition}:{bucket}");
 
-    private static (KeyChangeStep Step, int Partition, int Bucket) Parse(string? place)
+    private static (KeyRotationStep Step, int Partition, int Bucket) Parse(string? place)
     {
         if (place is null)
         {
@@ -343,9 +343,9 @@ internal sealed class KeyChange(
             && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var step)
             && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var partition)
             && int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var bucket)
-            ? ((KeyChangeStep)step, partition, bucket)
+            ? ((KeyRotationStep)step, partition, bucket)
             : throw RedisFaults.Damaged();
     }
 
-    private static KeyChangeException Overtaken() => new("Another process goes on with the change of the number key.");
+    private static KeyRotationException Overtaken() => new("Another process goes on with the change of the number key.");
 }

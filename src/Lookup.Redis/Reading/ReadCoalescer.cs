@@ -19,7 +19,7 @@ namespace Lookup.Redis.Reading;
 /// <param name="link">Knows who has what.</param>
 /// <param name="partitions">The partitions.</param>
 /// <param name="batches">Reads batches, over connections that lists do not hold up.</param>
-internal sealed class SharedReads(RedisLink link, PartitionStates partitions, BatchReader batches)
+internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitions, BatchReader batches)
 {
     /// <summary>Batches under way at a time, for each server.</summary>
     internal const int Lanes = 2;
@@ -32,7 +32,7 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
     /// <param name="ids">Its timelines, up to <see cref="ReadBatch.MaxIds"/>; not looked at any more when this returns.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="StoreUnavailableException">The store cannot answer.</exception>
-    internal Task<StoreRead> ReadAsync(NumberKey key, ReadOnlySpan<FactId> ids, CancellationToken cancellation)
+    internal Task<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlySpan<FactId> ids, CancellationToken cancellation)
     {
         var line = link.TryOf(key.Partition(partitions.Count)) is { } server ? _lines.GetOrAdd(server, static _ => new Line()) : _nowhere;
         var waiting = new Waiting(cancellation);
@@ -94,7 +94,7 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
 
         /// <summary>Takes a read.</summary>
         /// <returns>Whether a batch is to be begun for it; false where it goes with one that begins without it.</returns>
-        internal bool Enter(NumberKey key, ReadOnlySpan<FactId> ids, Waiting waiting)
+        internal bool Enter(NumberPseudonym key, ReadOnlySpan<FactId> ids, Waiting waiting)
         {
             lock (_lock)
             {
@@ -142,7 +142,7 @@ internal sealed class SharedReads(RedisLink link, PartitionStates partitions, Ba
         private readonly ReadBatch _batch = new();
         private readonly List<Waiting> _waiting = [];
 
-        internal bool TryAdd(NumberKey key, ReadOnlySpan<FactId> ids, Waiting waiting)
+        internal bool TryAdd(NumberPseudonym key, ReadOnlySpan<FactId> ids, Waiting waiting)
         {
             if (_batch.Count == ReadBatch.MaxItems || _batch.ValueCount + ids.Length > ReadBatch.MaxValues)
             {

@@ -8,7 +8,7 @@ using Lookup.Server.Errors;
 namespace Lookup.Server.Mapping;
 
 /// <summary>Turns stored timelines back into facts as they were stated: hashes and numbers become names again.</summary>
-internal sealed class FactNaming(IFactStore store, RegimeSet regimes)
+internal sealed class FactResolver(IFactStore store, RegimeSet regimes)
 {
     /// <summary>Adds every entry of a timeline, the newest first.</summary>
     /// <param name="output">Takes the facts.</param>

@@ -2,7 +2,7 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Tests.Numbers;
 
-public sealed class NumberKeyFileTests : IDisposable
+public sealed class EncryptionKeyFileTests : IDisposable
 {
     private const string Hex = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
     private static readonly byte[] Key = Convert.FromHexString(Hex);
@@ -16,10 +16,10 @@ public sealed class NumberKeyFileTests : IDisposable
     [Fact]
     public void Create_NewFile_HoldsTheKeyForItsOwnerOnly()
     {
-        var key = NumberKeyFile.Create(FilePath);
+        var key = EncryptionKeyFile.Create(FilePath);
         Assert.Equal(NumberCipher.KeySize, key.Length);
-        Assert.Equal([key], NumberKeyFile.Load(FilePath));
-        Assert.NotEqual(key, NumberKeyFile.Create(FilePath + "2"));
+        Assert.Equal([key], EncryptionKeyFile.Load(FilePath));
+        Assert.NotEqual(key, EncryptionKeyFile.Create(FilePath + "2"));
         if (!OperatingSystem.IsWindows())
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FilePath));
@@ -29,23 +29,23 @@ public sealed class NumberKeyFileTests : IDisposable
     [Fact]
     public void Create_FileExists_LeavesItAlone()
     {
-        var key = NumberKeyFile.Create(FilePath);
-        var exception = Assert.Throws<NumberKeyException>(() => NumberKeyFile.Create(FilePath));
+        var key = EncryptionKeyFile.Create(FilePath);
+        var exception = Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Create(FilePath));
         Assert.Contains("exists already", exception.Message, StringComparison.Ordinal);
-        Assert.Equal([key], NumberKeyFile.Load(FilePath));
+        Assert.Equal([key], EncryptionKeyFile.Load(FilePath));
     }
 
     [Fact]
     public void Create_NoFolder_SaysThatItCannotBeWritten()
     {
-        var exception = Assert.Throws<NumberKeyException>(() => NumberKeyFile.Create(Path.Combine(_folder, "none", "key")));
+        var exception = Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Create(Path.Combine(_folder, "none", "key")));
         Assert.Contains("cannot be written", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Load_NoFile_SaysThatThereIsNone()
     {
-        var exception = Assert.Throws<NumberKeyException>(() => NumberKeyFile.Load(FilePath));
+        var exception = Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Load(FilePath));
         Assert.Contains("no key file", exception.Message, StringComparison.Ordinal);
     }
 
@@ -53,13 +53,13 @@ public sealed class NumberKeyFileTests : IDisposable
     public void Load_FileOfAGroupThatReadsIt_IsTaken()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Permissions are those of Unix.");
-        var key = NumberKeyFile.Create(FilePath);
+        var key = EncryptionKeyFile.Create(FilePath);
         if (!OperatingSystem.IsWindows())
         {
             File.SetUnixFileMode(FilePath, UnixFileMode.UserRead | UnixFileMode.GroupRead);
         }
 
-        Assert.Equal([key], NumberKeyFile.Load(FilePath));
+        Assert.Equal([key], EncryptionKeyFile.Load(FilePath));
     }
 
     [Theory]
@@ -69,13 +69,13 @@ public sealed class NumberKeyFileTests : IDisposable
     public void Load_OthersHaveAccess_IsRefusedWithTheRemedy(UnixFileMode extra)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Permissions are those of Unix.");
-        NumberKeyFile.Create(FilePath);
+        EncryptionKeyFile.Create(FilePath);
         if (!OperatingSystem.IsWindows())
         {
             File.SetUnixFileMode(FilePath, UnixFileMode.UserRead | extra);
         }
 
-        var exception = Assert.Throws<NumberKeyException>(() => NumberKeyFile.Load(FilePath));
+        var exception = Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Load(FilePath));
         Assert.Contains("chmod 600", exception.Message, StringComparison.Ordinal);
     }
 
@@ -87,7 +87,7 @@ public sealed class NumberKeyFileTests : IDisposable
     public void Load_NoKeyInside_DoesNotShowWhatIsThere(string text)
     {
         Write(text);
-        var exception = Assert.Throws<NumberKeyException>(() => NumberKeyFile.Load(FilePath));
+        var exception = Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Load(FilePath));
         Assert.Contains("holds no key", exception.Message, StringComparison.Ordinal);
         Assert.True(text.Length == 0 || !exception.Message.Contains(text, StringComparison.Ordinal));
     }
@@ -96,7 +96,7 @@ public sealed class NumberKeyFileTests : IDisposable
     public void Load_HugeFile_IsRefused()
     {
         Write(new string('0', 4_000));
-        Assert.Contains("too long", Assert.Throws<NumberKeyException>(() => NumberKeyFile.Load(FilePath)).Message, StringComparison.Ordinal);
+        Assert.Contains("too long", Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Load(FilePath)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -106,8 +106,8 @@ public sealed class NumberKeyFileTests : IDisposable
     public void Load_HexOrBase64_IsTheKey(string text)
     {
         Write(text);
-        Assert.Equal([Key], NumberKeyFile.Load(FilePath));
-        Assert.True(NumberKeyFile.TryParse(text, out var key));
+        Assert.Equal([Key], EncryptionKeyFile.Load(FilePath));
+        Assert.True(EncryptionKeyFile.TryParse(text, out var key));
         Assert.Equal(Key, key);
     }
 
@@ -116,42 +116,42 @@ public sealed class NumberKeyFileTests : IDisposable
     {
         const string Variable = "LOOKUP_TEST_NUMBER_KEY";
         Environment.SetEnvironmentVariable(Variable, Hex);
-        Assert.Equal([Key], NumberKeyFile.FromEnvironment(Variable));
+        Assert.Equal([Key], EncryptionKeyFile.FromEnvironment(Variable));
         Environment.SetEnvironmentVariable(Variable, "secret");
-        var exception = Assert.Throws<NumberKeyException>(() => NumberKeyFile.FromEnvironment(Variable));
+        var exception = Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.FromEnvironment(Variable));
         Assert.DoesNotContain("secret", exception.Message, StringComparison.Ordinal);
         Environment.SetEnvironmentVariable(Variable, null);
-        Assert.Contains("not set", Assert.Throws<NumberKeyException>(() => NumberKeyFile.FromEnvironment(Variable)).Message, StringComparison.Ordinal);
+        Assert.Contains("not set", Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.FromEnvironment(Variable)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Add_ToAFile_IsTheLastLineAndLeavesTheOthers()
     {
         Write(Hex);
-        var keys = NumberKeyFile.Add(FilePath);
+        var keys = EncryptionKeyFile.Add(FilePath);
         Assert.Equal(2, keys.Count);
         Assert.Equal(Key, keys[0]);
         Assert.NotEqual(Key, keys[1]);
-        Assert.Equal(keys, NumberKeyFile.Load(FilePath));
+        Assert.Equal(keys, EncryptionKeyFile.Load(FilePath));
         if (!OperatingSystem.IsWindows())
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FilePath));
         }
 
-        for (var i = keys.Count; i < NumberKeyFile.MaxKeys; i++)
+        for (var i = keys.Count; i < EncryptionKeyFile.MaxKeys; i++)
         {
-            NumberKeyFile.Add(FilePath);
+            EncryptionKeyFile.Add(FilePath);
         }
 
-        Assert.Contains("remove lines", Assert.Throws<NumberKeyException>(() => NumberKeyFile.Add(FilePath)).Message, StringComparison.Ordinal);
-        Assert.Equal(NumberKeyFile.MaxKeys, NumberKeyFile.Load(FilePath).Count);
+        Assert.Contains("remove lines", Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Add(FilePath)).Message, StringComparison.Ordinal);
+        Assert.Equal(EncryptionKeyFile.MaxKeys, EncryptionKeyFile.Load(FilePath).Count);
     }
 
     [Fact]
     public void Load_SecondLineIsNoKey_IsRefusedWithoutTellingIt()
     {
         Write(Hex + "\nsecret\n");
-        var message = Assert.Throws<NumberKeyException>(() => NumberKeyFile.Load(FilePath)).Message;
+        var message = Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Load(FilePath)).Message;
         Assert.Contains("line 2", message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", message, StringComparison.Ordinal);
     }

@@ -13,7 +13,7 @@ internal enum CredentialRule : byte
 }
 
 /// <summary>How a service guards itself.</summary>
-internal sealed class GuardOptions
+internal sealed class SecurityOptions
 {
     private readonly Option<CredentialRule?> _credentials = new("--credentials")
     {
@@ -43,7 +43,7 @@ internal sealed class GuardOptions
     private readonly Option<string?> _audience = new("--jwt-audience") { Description = "What the audience of tokens must be.", HelpName = "TEXT" };
     private readonly Option<string?> _subject = new("--jwt-subject-claim") { Description = "The claim of a token that says who it is; default: sub.", HelpName = "CLAIM" };
 
-    public GuardOptions(Command command)
+    public SecurityOptions(Command command)
     {
         foreach (var option in (Option[])[_credentials, _certificate, _key, _clientCa, _proxy, _issuer, _audience, _subject])
         {

@@ -14,7 +14,7 @@ using Lookup.V1;
 namespace Lookup.IntegrationTests.Server;
 
 /// <summary>The number key is changed by 'lookup rekey' while instances answer and record.</summary>
-public sealed class KeyChangeServiceTests : IAsyncLifetime
+public sealed class KeyRotationServiceTests : IAsyncLifetime
 {
     private const int BoundMs = 500;
 
@@ -42,7 +42,7 @@ public sealed class KeyChangeServiceTests : IAsyncLifetime
         var alone = await CliRun.Async(Rekey);
         Assert.Contains("There is one number key alone", alone.Error, StringComparison.Ordinal);
         Assert.Equal(0, (await CliRun.Async(["rekey", .. store, "--new-key"])).ExitCode);
-        var keys = NumberKeyFile.Load(KeyFile);
+        var keys = EncryptionKeyFile.Load(KeyFile);
         (_old, _new) = (keys[0], keys[1]);
     }
 

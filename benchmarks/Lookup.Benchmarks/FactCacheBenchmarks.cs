@@ -13,7 +13,7 @@ namespace Lookup.Benchmarks;
 
 /// <summary>The record cache with 200,000 Dutch numbers with a consent each; the time is that of one number.</summary>
 [MemoryDiagnoser]
-public class RecordCacheBenchmarks : IDisposable
+public class FactCacheBenchmarks : IDisposable
 {
     private const int Count = 200_000;
     private const int Chunk = 8_000;
@@ -21,9 +21,9 @@ public class RecordCacheBenchmarks : IDisposable
 
     private readonly NumberCipher _cipher = new(new byte[32]);
     private readonly ulong[] _numbers = new ulong[Count];
-    private readonly NumberKey[] _keys = new NumberKey[Count];
+    private readonly NumberPseudonym[] _keys = new NumberPseudonym[Count];
     private readonly RegisterSnapshots _snapshots = new(RegimeSet.BuiltIn, new Dictionary<string, long[]>());
-    private readonly RecordCache _cache = new(Partitions, 64 * 1024 * 1024);
+    private readonly FactCache _cache = new(Partitions, 64 * 1024 * 1024);
     private readonly FactId[] _ids = new FactId[Decider.Slots];
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
     private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };

@@ -7,13 +7,13 @@ namespace Lookup.Server.Store;
 /// The time that a call may spend on the store: until the caller's deadline, or the service's own limit where the
 /// caller sets none.
 /// </summary>
-internal readonly struct StoreCall : IDisposable
+internal readonly struct StoreDeadline : IDisposable
 {
     private readonly CancellationTokenSource? _limit;
     private readonly CancellationToken _caller;
 
     /// <summary>Of a call that ends itself at its deadline.</summary>
-    internal StoreCall(ServerCallContext context, int limitMs)
+    internal StoreDeadline(ServerCallContext context, int limitMs)
     {
         _caller = context.CancellationToken;
         if (context.Deadline == DateTime.MaxValue)
@@ -24,7 +24,7 @@ internal readonly struct StoreCall : IDisposable
     }
 
     /// <summary>Of a request that ends when the caller is gone.</summary>
-    internal StoreCall(TimeSpan limit, CancellationToken aborted)
+    internal StoreDeadline(TimeSpan limit, CancellationToken aborted)
     {
         _caller = aborted;
         _limit = CancellationTokenSource.CreateLinkedTokenSource(aborted);

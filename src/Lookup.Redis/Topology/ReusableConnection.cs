@@ -2,7 +2,7 @@ namespace Lookup.Redis.Topology;
 
 /// <summary>A connection that is made when it is needed and kept until it is given up.</summary>
 /// <param name="dial">Makes one.</param>
-internal sealed class KeptStream(Func<CancellationToken, Task<Stream>> dial) : IDisposable
+internal sealed class ReusableConnection(Func<CancellationToken, Task<Stream>> dial) : IDisposable
 {
     private readonly Lock _lock = new();
     private Stream? _stream;

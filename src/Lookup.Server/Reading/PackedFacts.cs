@@ -10,7 +10,7 @@ namespace Lookup.Server.Reading;
 /// its value ends, then the values.
 /// </summary>
 /// <param name="data">The array; null where nothing is known.</param>
-internal readonly struct KnownFacts(byte[]? data)
+internal readonly struct PackedFacts(byte[]? data)
 {
     private const int HeaderSize = 2 * sizeof(int);
     private const int IdSize = sizeof(ulong) + sizeof(ushort);
@@ -85,7 +85,7 @@ internal readonly struct KnownFacts(byte[]? data)
     /// <summary>What was read just now, and what was known besides unless that makes it larger than it may be.</summary>
     internal static byte[] Join(byte[] fresh, byte[] known, int most)
     {
-        var (first, second) = (new KnownFacts(fresh), new KnownFacts(known));
+        var (first, second) = (new PackedFacts(fresh), new PackedFacts(known));
         if (first.Session != second.Session)
         {
             return fresh;

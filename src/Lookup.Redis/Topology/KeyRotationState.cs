@@ -13,7 +13,7 @@
 // key, and who is at 1 does not see what 3 writes. So instances must never be two stages apart, although they learn of
 // stages at different times, hang, or lack the new key. Each partition carries the stage behind its epoch ("...", ".../1"),
 // and every read, poll and write compares it in the same step, as it always compared the epoch: a process at stage k takes
-// k - 1 and k. Who changes the key (KeyChange.cs) sets the manifest first, by which processes go on, and then all partitions.
+// k - 1 and k. Who changes the key (KeyRotation.cs) sets the manifest first, by which processes go on, and then all partitions.
 // From then on a process two stages back reads and writes nothing.
 //
 // What a process holds in memory counts as of its last poll of the partition, which compares the stage, too. So the next
@@ -35,7 +35,7 @@ namespace Lookup.Redis.Topology;
 /// <param name="Number">See the head of this file; 0 in a store whose key was never changed.</param>
 /// <param name="Key">Check value of the only key, or of the old one.</param>
 /// <param name="Next">Check value of the new key while it is changed, else empty.</param>
-internal sealed record KeyStage(int Number, string Key, string Next)
+internal sealed record KeyRotationPhase(int Number, string Key, string Next)
 {
     internal const int Steps = 3;
 
@@ -49,16 +49,16 @@ internal sealed record KeyStage(int Number, string Key, string Next)
     /// <summary>Check value of the key by which facts are read.</summary>
     internal string Reading => IsCopied ? Next : Key;
 
-    internal static KeyStage Parse(RedisValue text, string keyCheck)
+    internal static KeyRotationPhase Parse(RedisValue text, string keyCheck)
     {
         if (text.IsNull)
         {
-            return new KeyStage(0, keyCheck, "");
+            return new KeyRotationPhase(0, keyCheck, "");
         }
 
         var parts = ((string)text!).Split(' ');
         return parts.Length == 3 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? new KeyStage(number, parts[1], parts[2])
+            ? new KeyRotationPhase(number, parts[1], parts[2])
             : throw RedisFaults.Damaged();
     }
 
@@ -68,7 +68,7 @@ internal sealed record KeyStage(int Number, string Key, string Next)
 /// <summary>A stage as this process goes by it.</summary>
 /// <param name="Stage">The stage.</param>
 /// <param name="Taken">The epochs that a partition may have, as scripts take them: ",one,other,".</param>
-internal sealed record KeyState(KeyStage Stage, RedisValue Taken)
+internal sealed record KeyState(KeyRotationPhase Stage, RedisValue Taken)
 {
     private readonly byte[] _taken = Encoding.ASCII.GetBytes((string)Taken!);
 
@@ -81,7 +81,7 @@ internal sealed record KeyState(KeyStage Stage, RedisValue Taken)
 }
 
 /// <summary>The stage that this process is at, and what it takes of partitions. Thread-safe.</summary>
-internal sealed class StoreKeys
+internal sealed class KeyRotationState
 {
     private readonly Lock _lock = new();
     private readonly string _epoch;
@@ -95,27 +95,27 @@ internal sealed class StoreKeys
     /// <param name="cipher">Has the keys; null where only the check value of one is known.</param>
     /// <param name="keyCheck">That check value.</param>
     /// <exception cref="StoreUnavailableException">A key is missing.</exception>
-    internal StoreKeys(ulong epoch, KeyStage stage, NumberCipher? cipher, string? keyCheck)
+    internal KeyRotationState(ulong epoch, KeyRotationPhase stage, NumberCipher? cipher, string? keyCheck)
     {
         (_epoch, _cipher, _keyCheck) = (StoreManifestFormat.Epoch(epoch), cipher, keyCheck);
         _current = Enter(stage);
     }
 
     /// <summary>Without keys, for who does not look for numbers.</summary>
-    internal StoreKeys(ulong epoch, KeyStage stage)
+    internal KeyRotationState(ulong epoch, KeyRotationPhase stage)
     {
         _epoch = StoreManifestFormat.Epoch(epoch);
         _current = new KeyState(stage, TakenAt(stage));
     }
 
-    private StoreKeys(string epoch)
+    private KeyRotationState(string epoch)
     {
         _epoch = epoch;
-        _current = new KeyState(new KeyStage(0, "", ""), List(epoch));
+        _current = new KeyState(new KeyRotationPhase(0, "", ""), List(epoch));
     }
 
     /// <summary>For partitions that have only this in place of an epoch.</summary>
-    internal static StoreKeys Fixed(string epoch) => new(epoch);
+    internal static KeyRotationState Fixed(string epoch) => new(epoch);
 
     internal KeyState Current => Volatile.Read(ref _current);
 
@@ -141,7 +141,7 @@ internal sealed class StoreKeys
     /// later stage may be behind that.
     /// </param>
     /// <exception cref="StoreUnavailableException">A key is missing, or the stage was a later one before.</exception>
-    internal void Follow(KeyStage stage, int known)
+    internal void Follow(KeyRotationPhase stage, int known)
     {
         if (stage.Number < known)
         {
@@ -163,15 +163,15 @@ internal sealed class StoreKeys
     }
 
     /// <summary>A number's key, whichever of the keys made it, as it is under one of them.</summary>
-    internal NumberKey Under(NumberKey key, string keyCheck) => IsOnlyKey ? key : _cipher!.Rekey(key, keyCheck);
+    internal NumberPseudonym Under(NumberPseudonym key, string keyCheck) => IsOnlyKey ? key : _cipher!.Rekey(key, keyCheck);
 
     /// <summary>Whether a stored key is one of those that are read now.</summary>
-    internal bool IsRead(NumberKey key) => IsOnlyKey || _cipher!.TryDecrypt(key, Current.Stage.Reading, out _);
+    internal bool IsRead(NumberPseudonym key) => IsOnlyKey || _cipher!.TryDecrypt(key, Current.Stage.Reading, out _);
 
     // Then there is nothing to tell apart: the store never was under another key that this process knows.
     private bool IsOnlyKey => _cipher is null || _cipher.Count == 1;
 
-    private KeyState Enter(KeyStage stage)
+    private KeyState Enter(KeyRotationPhase stage)
     {
         if (!Holds(stage.Key) || (stage.IsBoth && !Holds(stage.Next)))
         {
@@ -182,7 +182,7 @@ internal sealed class StoreKeys
         return new KeyState(stage, TakenAt(stage));
     }
 
-    private RedisValue TakenAt(KeyStage stage) =>
+    private RedisValue TakenAt(KeyRotationPhase stage) =>
         stage.Number == 0 ? List(_epoch) : List(Epoch(_epoch, stage.Number - 1), Epoch(_epoch, stage.Number));
 
     private bool Holds(string keyCheck) => _cipher?.Holds(keyCheck) ?? keyCheck == _keyCheck;
