@@ -40,7 +40,7 @@ internal sealed class GuardedServer : IAsyncDisposable
         {
             o.Credentials = true;
             // A loaded machine may stand still for longer than the usual bound, and streams then end. What changes counts with the next poll.
-            o.FreshnessBoundMs = 30_000;
+            o.FreshnessBoundMs = 5_000;
             (o.StoreReadLimitMs, o.StoreWriteLimitMs) = (10_000, 60_000);
             configure?.Invoke(o);
         }, receipts, clock: clock));

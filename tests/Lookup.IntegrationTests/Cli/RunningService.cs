@@ -19,7 +19,7 @@ public sealed class RunningService : IAsyncLifetime
     {
         var shell = new Shell(TextWriter.Null, TextWriter.Null, Stream.Null, TimeProvider.System);
         _service = await LocalService.StartAsync(
-            new LookupServerOptions { GrpcPort = 0, JsonPort = 0, StoreReadLimitMs = 10_000, FreshnessBoundMs = 30_000 },
+            new LookupServerOptions { GrpcPort = 0, JsonPort = 0, StoreReadLimitMs = 10_000, FreshnessBoundMs = 5_000 },
             new StoreSettings(_folder.PathOf("data"), null, null) { Create = true },
             shell,
             LogFormat.None,
