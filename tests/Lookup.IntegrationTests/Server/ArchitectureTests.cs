@@ -51,6 +51,46 @@ public sealed class ArchitectureTests
             .Select(p => Path.GetFileNameWithoutExtension(p)!)
             .Order());
 
+    /// <summary>Folders of a project that refer to each other: each pair is a room that is hard to find. The list only gets shorter.</summary>
+    private static readonly string[] TwoWay =
+    [
+        "Lookup.Core.Decisions <-> Lookup.Core.Regimes",
+        "Lookup.Redis.Credentials <-> Lookup.Redis.Registers",
+        "Lookup.Redis.Credentials <-> Lookup.Redis.Store",
+        "Lookup.Redis.Following <-> Lookup.Redis.Store",
+        "Lookup.Redis.Following <-> Lookup.Redis.Writing",
+        "Lookup.Redis.Imports <-> Lookup.Redis.Maintenance",
+        "Lookup.Redis.Imports <-> Lookup.Redis.Store",
+        "Lookup.Redis.Imports <-> Lookup.Redis.Writing",
+        "Lookup.Redis.Maintenance <-> Lookup.Redis.Store",
+        "Lookup.Redis.Reading <-> Lookup.Redis.Store",
+        "Lookup.Redis.Store <-> Lookup.Redis.Writing",
+        "Lookup.Server.Access <-> Lookup.Server.Telemetry",
+    ];
+
+    // A namespace is its folder and an unused using is an error, so that the usings of a file say which folders it refers to.
+    [Fact]
+    public void Folders_ReferToEachOther_OnlyWhereListed()
+    {
+        var arrows = Directory.GetFiles(Path.Combine(Root(), "src"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Split(Path.DirectorySeparatorChar).Contains("obj"))
+            .Select(File.ReadAllLines)
+            .Where(lines => lines.Any(line => line.StartsWith("namespace ", StringComparison.Ordinal)))
+            .SelectMany(lines => lines
+                .Where(line => line.StartsWith("using Lookup.", StringComparison.Ordinal))
+                .Select(line => (From: Namespace(lines), To: line["using ".Length..^1])))
+            .Where(arrow => arrow.From.Split('.')[1] == arrow.To.Split('.')[1])
+            .ToHashSet();
+        Assert.Equal(
+            TwoWay,
+            arrows.Where(a => arrows.Contains((a.To, a.From)) && string.CompareOrdinal(a.From, a.To) < 0)
+                .Select(a => $"{a.From} <-> {a.To}")
+                .Order(StringComparer.Ordinal));
+    }
+
+    private static string Namespace(string[] lines) =>
+        lines.First(line => line.StartsWith("namespace ", StringComparison.Ordinal))["namespace ".Length..].TrimEnd(';');
+
     private static IEnumerable<string> References(string project, string kind)
     {
         var folder = project == "Lookup.Protos" ? "protos" : Path.Combine("src", project);
