@@ -27,7 +27,7 @@ internal sealed class Drain : IHostedLifecycleService, IDisposable
 
     /// <summary>Ends with a stream's caller, with shutdown, and with the lease of its credential.</summary>
     internal CancellationTokenSource Link(ServerCallContext context) => context.Lease() is { } lease
-        ? CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, Begun, lease.Over)
+        ? CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, Begun, lease.Ended)
         : CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, Begun);
 
     /// <summary>Counts a stream until its last frame is handed to the connection.</summary>

@@ -89,7 +89,7 @@ internal sealed class AccessGate(
         if (!caller.State.TryTake(clock.GetTimestamp(), out var wait))
         {
             return RefuseAsync(context, RpcErrors.Exhausted(
-                "The credential has no more requests in this second.", Math.Max(1, (int)wait.TotalMilliseconds)));
+                "The credential has reached its limit of requests per second.", Math.Max(1, (int)wait.TotalMilliseconds)));
         }
 
         context.Features.Set<ICallerFeature>(caller);

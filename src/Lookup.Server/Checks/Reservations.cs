@@ -31,7 +31,7 @@ internal sealed class Reservations(
 {
     private const string Source = "reservation";
 
-    private const string Unreadable = "A stored attempt cannot be read, so no other can be counted.";
+    private const string Unreadable = "A stored attempt is damaged, so no further attempt can be counted.";
 
     /// <summary>Reads the length of a reservation, in milliseconds; 0 where none is asked for. It counts only if no fault was added.</summary>
     internal static long Read(V1.CheckRequest request, ref List<FieldFault>? faults)
@@ -43,7 +43,7 @@ internal sealed class Reservations(
 
         if (request.WhatIf is not null)
         {
-            FieldFaults.Add(ref faults, "reserve", "What is only supposed cannot be reserved.");
+            FieldFaults.Add(ref faults, "reserve", "Cannot be combined with what_if.");
         }
 
         if (request.Reserve.Duration is not { } duration)
@@ -54,7 +54,7 @@ internal sealed class Reservations(
         var length = (duration.Seconds * 1_000) + (duration.Nanos / 1_000_000);
         if (duration.Seconds is < 0 or > Reservation.MaxMs / 1_000 || length is < Reservation.MinMs or > Reservation.MaxMs)
         {
-            FieldFaults.Add(ref faults, "reserve.duration", "1 second to 1 hour is expected.");
+            FieldFaults.Add(ref faults, "reserve.duration", "Must be 1 second to 1 hour.");
         }
 
         return length;
@@ -168,7 +168,7 @@ internal sealed class Reservations(
             || !expander.TryExpand(attempt, source, stored, faults))
         {
             throw RpcErrors.Precondition(
-                "An attempt at this number is recorded for a time that is yet to come, so no other can be counted; a clock is wrong.", "ATTEMPT_AHEAD");
+                "An attempt at this number has a future time, so no other can be counted; check the clocks of the callers.", "ATTEMPT_AHEAD");
         }
 
         return stored.ConvertAll(fact =>

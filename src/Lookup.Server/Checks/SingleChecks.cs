@@ -29,10 +29,10 @@ internal sealed class SingleChecks(
     ShadowRun shadow,
     PositionTokens tokens)
 {
-    private const string NotFresh = "The store is behind the position that the request demands.";
+    private const string NotFresh = "The store is behind the consistency token of the request.";
 
     private const string OtherHistory =
-        "The position that the request demands was written by another history of the store: it was restored from an older copy, or failed over with loss, and changes up to that position are lost.";
+        "The consistency token is from another replication history: the store was restored from an older copy, or lost changes in a fail-over.";
 
     /// <summary>Reads a request; every field that is wrong is told at once. What is returned counts only if no fault was added.</summary>
     /// <param name="request">The request.</param>

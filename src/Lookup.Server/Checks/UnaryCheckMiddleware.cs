@@ -125,7 +125,7 @@ internal sealed class UnaryCheckMiddleware(
         {
             // A timer may fire a little early.
             var isLate = timeout is { } deadline && (call.Expired || clock.GetElapsedTime(begin) >= deadline);
-            Fail(context, isLate ? RpcErrors.DeadlineOver() : e);
+            Fail(context, isLate ? RpcErrors.DeadlineExceeded() : e);
             return null;
         }
     }

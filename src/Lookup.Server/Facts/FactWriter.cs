@@ -56,8 +56,8 @@ internal sealed class FactWriter(
             if (!caller.May(FactOwner.Of(facts[i]), now))
             {
                 faults.Add(new FieldFault(FactOwner.FieldOf(facts[i]), FactOwner.Of(facts[i]) == Scope.AllName
-                    ? "The credential is not granted what concerns all (\"*\")."
-                    : "The credential is not granted this organisation."));
+                    ? "The credential has no grant for facts that concern all organisations (\"*\")."
+                    : "The credential has no grant for this organisation."));
             }
 
             var begin = stored.Count;
@@ -70,7 +70,7 @@ internal sealed class FactWriter(
                 if (await IsUnknownAsync(fact, organisations, cancellation))
                 {
                     (warnings[i] ??= []).Add(new FieldFault(
-                        FactOwner.FieldOf(facts[i]), "No organisation of this name has a record or a fact until now: is the name right?"));
+                        FactOwner.FieldOf(facts[i]), "No organisation of this name has a record or a fact yet; check the spelling."));
                 }
 
                 for (var k = begin; k < stored.Count; k++)
@@ -113,7 +113,7 @@ internal sealed class FactWriter(
         return (outcomes, written.Token.ToString());
     }
 
-    // A misspelt name takes an objection that no check ever meets.
+    // An objection to a misspelt name would never be found by a check.
     private async ValueTask<bool> IsUnknownAsync(Fact fact, Dictionary<string, bool> asked, CancellationToken cancellation)
     {
         var name = fact.Organisation;
@@ -131,7 +131,7 @@ internal sealed class FactWriter(
             }
             catch (StoreUnavailableException)
             {
-                // Only a warning is lost by it.
+                // Only a warning is lost.
             }
 
             asked.Add(name, isUnknown);
@@ -155,7 +155,7 @@ internal sealed class FactWriter(
                 return await AskAsync(ManySources, budget!.Credential, null);
             }
 
-            faults.Add(new FieldFault("source", e.Message + " A source names a system or a person, not an event: put what differs into reason."));
+            faults.Add(new FieldFault("source", e.Message + " A source names a system or a person, not an event; put details of the event in reason."));
             return null;
         }
 

@@ -32,7 +32,7 @@ internal sealed class FakeWatchEndpoint(IFakeAnswers answers, Drain drain, Looku
         }
         catch (OperationCanceledException) when (drain.Ends(context))
         {
-            throw RpcErrors.Unavailable("The service is shutting down; resume elsewhere with the last token.", options.RetryAfterMs);
+            throw RpcErrors.Unavailable("The service is shutting down; resume at another instance with the last resume token.", options.RetryAfterMs);
         }
     }
 }

@@ -55,7 +55,7 @@ internal sealed class HealthService(
     public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context) =>
         Known.TryGetValue(request.Service, out var needs)
             ? Task.FromResult(new HealthCheckResponse { Status = Status(needs, monitor.Current) })
-            : throw new RpcException(new Status(StatusCode.NotFound, "There is no service of this name."));
+            : throw new RpcException(new Status(StatusCode.NotFound, "Unknown service name; use an empty name for the whole service."));
 
     /// <inheritdoc/>
     public override async Task Watch(
@@ -103,7 +103,7 @@ internal sealed class HealthService(
             if (ofOne >= options.MaxHealthWatches / 2 || _watches.Values.Sum() >= options.MaxHealthWatches)
             {
                 throw RpcErrors.Exhausted(
-                    $"There are as many streams of health as may be: {options.MaxHealthWatches}, half of them from one address; ask with Check.", options.RetryAfterMs);
+                    $"The limit of health streams is reached ({options.MaxHealthWatches}, half of them per address); use Check.", options.RetryAfterMs);
             }
 
             _watches[one] = ofOne + 1;

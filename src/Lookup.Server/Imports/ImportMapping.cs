@@ -10,6 +10,7 @@ internal static class ImportMapping
     private const int MaxText = 256;
     private const int MaxReason = 1_024;
     private const int Sha256Digits = 64;
+    private const string Sha256Rule = "Must be 64 hexadecimal digits, or empty.";
 
     /// <summary>Reads the description of an import.</summary>
     /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: it is not in order.</exception>
@@ -22,12 +23,12 @@ internal static class ImportMapping
         FieldFaults.CheckText(description.Source, MaxText, "import.source", ref faults);
         if (!IsSha256(description.FileSha256))
         {
-            FieldFaults.Add(ref faults, "import.file_sha256", "64 hexadecimal digits are expected, or nothing.");
+            FieldFaults.Add(ref faults, "import.file_sha256", Sha256Rule);
         }
 
         if (description.FileSize < 0)
         {
-            FieldFaults.Add(ref faults, "import.file_size", "It is negative.");
+            FieldFaults.Add(ref faults, "import.file_size", $"{description.FileSize} is negative; must be 0 or more bytes.");
         }
 
         FieldFaults.ThrowIfAny(faults);
@@ -45,7 +46,7 @@ internal static class ImportMapping
     /// <summary>Reads a SHA-256 that may be missing.</summary>
     internal static string Sha256(string text, string field) => IsSha256(text)
         ? text.ToLowerInvariant()
-        : throw Errors.RpcErrors.Invalid(field, "64 hexadecimal digits are expected, or nothing.");
+        : throw Errors.RpcErrors.Invalid(field, Sha256Rule);
 
     private static bool IsSha256(string text) =>
         text.Length == 0 || (text.Length == Sha256Digits && text.All(char.IsAsciiHexDigit));
@@ -98,7 +99,7 @@ internal static class ImportMapping
         List<FieldFault>? faults = null;
         if (request.ImportId.Length == 0)
         {
-            FieldFaults.Add(ref faults, "import_id", "It is required.");
+            FieldFaults.Add(ref faults, "import_id", FieldFaults.Required);
         }
 
         FieldFaults.CheckText(request.ImportId, MaxText, "import_id", ref faults);

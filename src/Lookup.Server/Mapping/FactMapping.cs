@@ -80,7 +80,7 @@ internal static class FactMapping
     {
         if (source.ReservedUntil is not null)
         {
-            FieldFaults.Add(ref faults, "attempt.reserved_until", "It is given by the service: reserve a call with Check.");
+            FieldFaults.Add(ref faults, "attempt.reserved_until", "Set by the service only; to reserve a call, send reserve with Check.");
         }
 
         return fact with { Organisation = source.Organisation, ProductGroup = source.ProductGroup };

@@ -17,7 +17,7 @@ internal static class LayerMapping
         var off = default(Layers);
         if (layers.Count > MaxLayers)
         {
-            FieldFaults.Add(ref faults, field, $"Up to {MaxLayers} layers are expected.");
+            FieldFaults.Add(ref faults, field, $"{layers.Count} layers; at most {MaxLayers} are allowed.");
             return off;
         }
 

@@ -12,12 +12,12 @@ internal static class OutcomeMapping
         FieldFaults.CheckEnum((int)request.Outcome, (int)V1.CallOutcome.Objection, "outcome", ref faults);
         if (request.Outcome == V1.CallOutcome.Unspecified)
         {
-            FieldFaults.Add(ref faults, "outcome", "It is required.");
+            FieldFaults.Add(ref faults, "outcome", FieldFaults.Required);
         }
 
         if (request.Called is null)
         {
-            FieldFaults.Add(ref faults, "called", "It is required: it tells one call from another.");
+            FieldFaults.Add(ref faults, "called", "Required: it identifies the call.");
         }
 
         if (!FieldFaults.IsName(request.Organisation))

@@ -36,7 +36,7 @@ internal static class QuestionMapping
 
         if (source is null)
         {
-            FieldFaults.Add(ref faults, "question", "It is required.");
+            FieldFaults.Add(ref faults, "question", FieldFaults.Required);
             return default;
         }
 
@@ -47,7 +47,7 @@ internal static class QuestionMapping
 
         if (source.ProductGroup.Length != 0 && !FieldFaults.IsName(source.ProductGroup))
         {
-            FieldFaults.Add(ref faults, "question.product_group", "Up to 64 characters of [a-z0-9._-] are expected.");
+            FieldFaults.Add(ref faults, "question.product_group", "Must be at most 64 characters of [a-z0-9._-].");
         }
 
         FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PressPublisher, "question.sector", ref faults);
@@ -57,21 +57,21 @@ internal static class QuestionMapping
         FieldFaults.CheckEnum((int)source.DiallingMode, (int)V1.DiallingMode.NoHuman, "question.dialling_mode", ref faults);
         if (source.Automated && source.DiallingMode is not (V1.DiallingMode.Unspecified or V1.DiallingMode.NoHuman))
         {
-            FieldFaults.Add(ref faults, "question.automated", "Contradicts question.dialling_mode: clear it, or set DIALLING_MODE_NO_HUMAN.");
+            FieldFaults.Add(ref faults, "question.automated", "Contradicts question.dialling_mode; clear one of them, or set DIALLING_MODE_NO_HUMAN.");
             FieldFaults.Add(ref faults, "question.dialling_mode", "Contradicts question.automated, which means DIALLING_MODE_NO_HUMAN.");
         }
 
         var kind = source.Kind == V1.CallKind.Unspecified ? CallKind.Marketing : (CallKind)source.Kind;
         if (source.Purpose == V1.Purpose.Unspecified && kind == CallKind.Marketing)
         {
-            FieldFaults.Add(ref faults, "question.purpose", "It is required for a marketing call.");
+            FieldFaults.Add(ref faults, "question.purpose", "Required for a marketing call.");
         }
 
         if (source.CalledRegion.Length != 0 && !regimes.HasRegion(source.CalledRegion))
         {
             FieldFaults.Add(
                 ref faults, "question.called_region",
-                $"'{source.CalledRegion[..Math.Min(source.CalledRegion.Length, MaxRegion)]}' is not a region with rules of its own; write it like US-FL, or leave it empty.");
+                $"'{source.CalledRegion[..Math.Min(source.CalledRegion.Length, MaxRegion)]}' is not a region with its own rules; use a code such as US-FL, or leave it empty.");
         }
 
         var caller = CallerNumber(source, ref faults);
@@ -114,8 +114,8 @@ internal static class QuestionMapping
 
         if (source.CallerNumberWithheld)
         {
-            FieldFaults.Add(ref faults, Field, "Contradicts question.caller_number_withheld: a call that withholds its number shows none.");
-            FieldFaults.Add(ref faults, "question.caller_number_withheld", "Contradicts question.caller_number: clear one of them.");
+            FieldFaults.Add(ref faults, Field, "Contradicts question.caller_number_withheld; clear one of them.");
+            FieldFaults.Add(ref faults, "question.caller_number_withheld", "Contradicts question.caller_number; clear one of them.");
         }
 
         // Some ranges are kept for callers and are not in the plan of those who are called, such as +34 400.
@@ -139,11 +139,11 @@ internal static class QuestionMapping
 
         if (kind != CallKind.Requested)
         {
-            FieldFaults.Add(ref faults, Field, "It goes with CALL_KIND_REQUESTED only.");
+            FieldFaults.Add(ref faults, Field, "Only valid with CALL_KIND_REQUESTED.");
         }
         else if (requestedAt > callTime + ClockSkewMs)
         {
-            FieldFaults.Add(ref faults, Field, "It is later than the call.");
+            FieldFaults.Add(ref faults, Field, "Must not be later than the call time.");
         }
 
         return requestedAt > callTime ? 0 : requestedAt;

@@ -24,7 +24,7 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
         {
             Interlocked.Decrement(ref _streams);
             throw RpcErrors.Exhausted(
-                $"There are {options.MaxCheckStreams} check streams already; no more are taken at a time.", options.BatchRetryAfterMs);
+                $"This instance runs {options.MaxCheckStreams} check streams, its limit; retry later or at another instance.", options.BatchRetryAfterMs);
         }
     }
 
@@ -42,7 +42,7 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
             var limit = TimeSpan.FromMilliseconds(options.BatchWaitLimitMs);
             if (!await _places.WaitAsync(limit, cancellation))
             {
-                throw RpcErrors.Exhausted("The service is busy with single checks and other lists.", options.BatchRetryAfterMs);
+                throw RpcErrors.Exhausted("The service is busy with single checks and other lists; retry later or at another instance.", options.BatchRetryAfterMs);
             }
         }
 

@@ -29,7 +29,7 @@ internal sealed class ScopeNames(IFactStore store, ServiceMetrics? metrics = nul
 
     /// <summary>The error for a name whose scope is taken; names the other one if the caller may know it.</summary>
     internal static string Collision(string name, string? other) =>
-        $"The name {name} has the same hash as {(other is null ? "another one" : other)} that is in use already; use another name.";
+        $"The name {name} has the same hash as {(other is null ? "another name" : other)}, which is already in use; choose another name.";
 
     /// <summary>Returns whether a timeline has the name that the question means; null if the name is not in memory yet.</summary>
     internal bool? IsMeant(Rules rules, in Question question, in FactId id) =>

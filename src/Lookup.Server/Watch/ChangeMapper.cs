@@ -38,7 +38,7 @@ internal sealed class ChangeMapper(
             return new FoundChange(number, change, null);
         }
 
-        log.LogError("A change has a key that no number has under this deployment's key; it is not told.");
+        log.LogError("A change has a pseudonym that this deployment's encryption key does not decrypt to a number; it is not delivered.");
         return null;
     }
 

@@ -28,7 +28,7 @@ internal sealed class WatchFilter
     {
         if (organisations.Count > MaxOrganisations)
         {
-            throw RpcErrors.Invalid("organisations", $"Up to {MaxOrganisations} are expected; none watches all.");
+            throw RpcErrors.Invalid("organisations", $"At most {MaxOrganisations} organisations are allowed; an empty list watches all.");
         }
     }
 
@@ -51,7 +51,7 @@ internal sealed class WatchFilter
             }
             else if (registry.Find(name) is null && await store.NameAsync(Scope.Of(name), cancellation) != name)
             {
-                FieldFaults.Add(ref faults, $"organisations[{i}]", "No organisation of this name has a record or a fact; PutOrganisation makes one.");
+                FieldFaults.Add(ref faults, $"organisations[{i}]", "No organisation of this name has a record or a fact; PutOrganisation creates a record.");
             }
         }
 

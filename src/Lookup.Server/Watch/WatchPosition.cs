@@ -41,7 +41,7 @@ internal sealed class WatchPosition
         // A token of a write or check has marks of its own, behind two dots.
         if (dot >= 0 && !text.AsSpan(dot + 1).StartsWith([ConsistencyToken.Extension]) && !Base64Url.IsValid(text.AsSpan(dot + 1)))
         {
-            error = "A part of the token is missing.";
+            error = "The token is incomplete; use it exactly as it was received.";
             return false;
         }
 

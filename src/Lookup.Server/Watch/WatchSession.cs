@@ -57,7 +57,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         catch (Exception) when (services.Drain.Ends(context))
         {
             throw RpcErrors.Unavailable(
-                "The service is shutting down; resume elsewhere with the last token.", services.Options.RetryAfterMs);
+                "The service is shutting down; resume at another instance with the last resume token.", services.Options.RetryAfterMs);
         }
     }
 
@@ -87,7 +87,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         var state = services.Replica.Partition(partition);
         if (services.Hub[partition].Tip is not { } tip || state.Filter is null)
         {
-            throw RpcErrors.Unavailable("The changes of the store are not followed yet; watch again.", services.Options.RetryAfterMs);
+            throw RpcErrors.Unavailable("This instance does not follow the store's changes yet; retry.", services.Options.RetryAfterMs);
         }
 
         var position = token?.Token.VersionOf(partition) ?? tip.Version;
@@ -323,5 +323,5 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
     private string Token() => WatchPosition.Write(services.Store.Manifest.Epoch, _position, _mark);
 
     private RpcException TooSlow() => RpcErrors.Exhausted(
-        "The changes were not read as fast as they came; resume with the last token.", services.Options.RetryAfterMs);
+        "The caller reads changes too slowly; resume with the last resume token.", services.Options.RetryAfterMs);
 }

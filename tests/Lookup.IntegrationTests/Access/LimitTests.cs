@@ -58,7 +58,7 @@ public sealed class LimitTests
             await SendAsync(first, 2, 31612345678, 31612345679, 31612345680);
             var chunk = await Assert.ThrowsAsync<RpcException>(() => first.ResponseStream.MoveNext(Token));
             Assert.Equal(StatusCode.InvalidArgument, chunk.StatusCode);
-            Assert.Contains("1 to 2 are expected", chunk.Status.Detail, StringComparison.Ordinal);
+            Assert.Contains("must be 1 to 2", chunk.Status.Detail, StringComparison.Ordinal);
         }
 
         using var again = await OpenAsync();

@@ -160,7 +160,7 @@ public sealed class ShareTests
         Assert.NotNull(await list.AskAsync(1, 31612345678));
         var ended = await Assert.ThrowsAsync<RpcException>(() => list.ReadAsync());
         Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
-        Assert.Contains("waited 5 s for its caller", ended.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("idle for 5 s", ended.Status.Detail, StringComparison.Ordinal);
 
         await using var silent = StreamCall.Start(server);
         Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => silent.ReadAsync())).StatusCode);
