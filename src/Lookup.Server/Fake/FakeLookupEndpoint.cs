@@ -9,10 +9,10 @@ using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Fake;
 
-/// <summary>lookup.v1.LookupService without store and rules: requests are checked as the real one does, answers are scripted.</summary>
+/// <summary>lookup.v1.LookupService without store and rules: validates requests as the real service does and returns scripted answers.</summary>
 internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider clock) : V1.LookupService.LookupServiceBase
 {
-    /// <summary>Header of every answer.</summary>
+    /// <summary>Header of every response.</summary>
     internal const string Header = "lookup-fake";
 
     /// <inheritdoc/>

@@ -4,7 +4,7 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Fake;
 
-/// <summary>lookup.v1.WatchService over what is recorded with the fake.</summary>
+/// <summary>lookup.v1.WatchService for facts recorded with the fake service.</summary>
 internal sealed class FakeWatchEndpoint(IFakeAnswers answers, Drain drain, LookupServerOptions options) : V1.WatchService.WatchServiceBase
 {
     /// <inheritdoc/>

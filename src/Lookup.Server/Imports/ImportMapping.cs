@@ -4,7 +4,7 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Imports;
 
-/// <summary>Imports between the contract and the store.</summary>
+/// <summary>Maps imports between the contract and the store.</summary>
 internal static class ImportMapping
 {
     private const int MaxText = 256;
@@ -13,7 +13,7 @@ internal static class ImportMapping
     private const string Sha256Rule = "Must be 64 hexadecimal digits, or empty.";
 
     /// <summary>Reads the description of an import.</summary>
-    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: it is not in order.</exception>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid field.</exception>
     internal static StoredImport Read(V1.ImportDescription description)
     {
         List<FieldFault>? faults = null;
@@ -43,7 +43,7 @@ internal static class ImportMapping
         };
     }
 
-    /// <summary>Reads a SHA-256 that may be missing.</summary>
+    /// <summary>Reads an optional SHA-256.</summary>
     internal static string Sha256(string text, string field) => IsSha256(text)
         ? text.ToLowerInvariant()
         : throw Errors.RpcErrors.Invalid(field, Sha256Rule);
@@ -51,9 +51,9 @@ internal static class ImportMapping
     private static bool IsSha256(string text) =>
         text.Length == 0 || (text.Length == Sha256Digits && text.All(char.IsAsciiHexDigit));
 
-    /// <summary>Writes a record.</summary>
-    /// <param name="import">The record.</param>
-    /// <param name="now">Unix milliseconds, to tell a silent import from one that runs.</param>
+    /// <summary>Writes an import.</summary>
+    /// <param name="import">The import.</param>
+    /// <param name="now">Unix milliseconds; distinguishes an abandoned import from a running one.</param>
     internal static V1.Import ToProto(StoredImport import, long now) => new()
     {
         ImportId = import.Id,
@@ -92,8 +92,8 @@ internal static class ImportMapping
     private static IEnumerable<V1.KindCount> Counts(IReadOnlyDictionary<string, long> counts) =>
         counts.Select(pair => new V1.KindCount { Kind = pair.Key, Count = pair.Value });
 
-    /// <summary>Reads what is to be reverted and by whom.</summary>
-    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: it is not in order.</exception>
+    /// <summary>Reads a request to revert an import.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid field.</exception>
     internal static RevertOrder Read(V1.RevertImportRequest request)
     {
         List<FieldFault>? faults = null;
@@ -109,7 +109,7 @@ internal static class ImportMapping
         return new RevertOrder(request.DryRun, request.Actor, request.Reason);
     }
 
-    /// <summary>Writes what a snapshot would change.</summary>
+    /// <summary>Writes the changes that a snapshot would make.</summary>
     internal static V1.SnapshotDifference ToProto(
         SnapshotDifference difference, Redis.Registry registry, V1.LoadSnapshotOpen open, StoredImport? unfinished) => new()
         {
@@ -126,7 +126,7 @@ internal static class ImportMapping
             ResumesImportId = unfinished?.Id ?? "",
         };
 
-    /// <summary>Whether a snapshot has about as many numbers as is stated. The first one has nothing else to be compared with.</summary>
+    /// <summary>Returns whether a snapshot has about the stated count of numbers. A first snapshot cannot be compared with anything else.</summary>
     internal static bool IsExpected(long listed, V1.LoadSnapshotOpen open, bool isFirst) => open.ExpectedNumbers > 0
         ? Math.Abs(listed - open.ExpectedNumbers) * 100.0 <= open.MaxChangePercent * open.ExpectedNumbers
         : !isFirst;

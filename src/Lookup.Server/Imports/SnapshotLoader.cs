@@ -25,10 +25,10 @@ internal sealed class SnapshotLoader(
     AccessControl access,
     DualApproval approval) : IDisposable
 {
-    /// <summary>Most numbers in one message.</summary>
+    /// <summary>The maximum numbers in one message.</summary>
     internal const int MaxChunk = 8_192;
 
-    // That a load before has ended, because its caller went, is noticed a moment later.
+    // The end of a load whose caller disconnected takes a moment to notice.
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
     private readonly NumberPseudonym[] _keys = new NumberPseudonym[MaxChunk];
@@ -38,7 +38,7 @@ internal sealed class SnapshotLoader(
     public void Dispose() => _loading.Dispose();
 
     /// <summary>Runs one load.</summary>
-    /// <returns>The import and the register that was loaded; null where the caller left it at the difference.</returns>
+    /// <returns>The import and the loaded register; null if the caller only wanted the difference.</returns>
     internal async Task<(string ImportId, RegisterDefinition? Register)> RunAsync(
         IAsyncStreamReader<V1.LoadSnapshotRequest> requests, IServerStreamWriter<V1.LoadSnapshotResponse> responses, ServerCallContext context)
     {
@@ -92,20 +92,20 @@ internal sealed class SnapshotLoader(
             Refused = Math.Max(0, request.Compare.InvalidLines),
         };
         var difference = await load.CompareAsync(stop);
-        var told = ImportMapping.ToProto(
+        var reported = ImportMapping.ToProto(
             difference, await store.ReadRegistryAsync(stop), open, unfinished);
-        await responses.WriteAsync(new V1.LoadSnapshotResponse { Difference = told }, stop);
+        await responses.WriteAsync(new V1.LoadSnapshotResponse { Difference = reported }, stop);
 
-        // A caller that ends here has only looked.
+        // A caller that ends here only wanted the difference.
         if (await NextAsync(requests, Step.Apply, stop) is not { } apply)
         {
             return ("", null);
         }
 
-        if (told.TooMuch && !apply.Apply.AcceptChange)
+        if (reported.TooMuch && !apply.Apply.AcceptChange)
         {
             throw new ImportException(
-                (ImportMapping.IsExpected(difference.Listed, open, told.LoadedDate is null), open.ExpectedNumbers) switch
+                (ImportMapping.IsExpected(difference.Listed, open, reported.LoadedDate is null), open.ExpectedNumbers) switch
                 {
                     (true, _) => $"{difference.Share:P1} of the loaded numbers would change, more than open.max_change_percent ({open.MaxChangePercent / 100:P1}); nothing was changed. If this is right, set apply.accept_change.",
                     (_, 0) => $"The first snapshot of {register.Name} has {difference.Listed:N0} numbers and no earlier one to compare with; nothing was changed. Set open.expected_numbers to the number you expect.",
@@ -135,7 +135,7 @@ internal sealed class SnapshotLoader(
         return (session.Id, register);
     }
 
-    // The approval is for exactly these numbers.
+    // The approval covers exactly these numbers.
     private async Task<bool> DemandAsync(
         SnapshotLoad load,
         StoredImport record,
@@ -232,7 +232,7 @@ internal sealed class SnapshotLoader(
         }
     }
 
-    // The next message, of the kind that must come now; None for any. Null at the end, where that may come.
+    // Returns the next message, which must be of the expected kind (None for any), or null at the end of the stream, except before open.
     private static async Task<V1.LoadSnapshotRequest?> NextAsync(
         IAsyncStreamReader<V1.LoadSnapshotRequest> requests, Step expected, CancellationToken stop)
     {

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Pages;
 
-/// <summary>Looks at the service once a second and keeps some minutes of it, for the operations page.</summary>
+/// <summary>Samples the service once a second and keeps some minutes of samples for the operations page.</summary>
 internal sealed class LiveFeed(
     ServiceMetrics metrics,
     AllowAudit audit,
@@ -38,7 +38,7 @@ internal sealed class LiveFeed(
     private HistogramBase? _spare;
     private long _taken;
 
-    /// <summary>What was kept, then each second's sample, until cancelled. A reader that is slow misses some.</summary>
+    /// <summary>Returns the kept samples, then each new one, until cancelled. A slow reader misses some.</summary>
     internal async IAsyncEnumerable<IReadOnlyList<LiveSample>> FollowAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         var seen = 0L;
@@ -77,7 +77,7 @@ internal sealed class LiveFeed(
         }
         catch (OperationCanceledException)
         {
-            // The process ends.
+            // Shutdown.
         }
     }
 

@@ -11,14 +11,14 @@ using Prometheus;
 namespace Lookup.Server.Store;
 
 /// <summary>
-/// How full the filters are, and how often one sends a check to the store for nothing. Filters are read through in the
-/// background, each when it is loaded and then now and then; what was seen is counted where the store is read anyway.
+/// Measures how full the filters are and how often they cause unnecessary reads. Filters are scanned in the background, each
+/// when it is loaded and then periodically; false positives are counted when the store is read anyway.
 /// </summary>
 internal sealed class FilterMetrics : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    // Reading one through takes about a second for 500 MiB.
+    // Scanning a filter takes about a second per 500 MiB.
     private static readonly TimeSpan ReadEvery = TimeSpan.FromSeconds(30);
 
     private readonly FilterReplica _replica;
@@ -34,37 +34,37 @@ internal sealed class FilterMetrics : BackgroundService
         (_replica, _clock) = (replica, clock);
         _looks = new FilterLook?[store.Manifest.Partitions];
         var make = metrics.Factory;
-        _fill = make.CreateGauge("lookup_filter_fill_ratio", "Part of the bits of the partition's filter that are set, 0 to 1.", ["partition"]);
+        _fill = make.CreateGauge("lookup_filter_fill_ratio", "Share of bits set in the partition's filter, 0 to 1.", ["partition"]);
         _share = make.CreateGauge(
-            "lookup_filter_false_positive_ratio", "Part of unknown facts that the partition's filter takes for known, by its bits, 0 to 1.", ["partition"]);
+            "lookup_filter_false_positive_ratio", "False-positive rate of the partition's filter, estimated from its bits, 0 to 1.", ["partition"]);
         _present = make.CreateCounter(
-            "lookup_filter_confirmed_total", "Numbers read because a filter knew something of them, and the store did, too.");
+            "lookup_filter_confirmed_total", "Numbers read after a filter hit for which the store had facts.");
         _vain = make.CreateCounter(
-            "lookup_filter_false_positives_total", "Numbers read because a filter took a fact for known, while the store had none.");
+            "lookup_filter_false_positives_total", "Numbers read after a filter hit for which the store had no facts.");
     }
 
-    /// <summary>Numbers so far for which a filter was right to send to the store.</summary>
+    /// <summary>Numbers read after a filter hit that had facts, so far.</summary>
     internal double Confirmed => _present.Value;
 
-    /// <summary>Numbers so far that a filter sent to the store for nothing.</summary>
+    /// <summary>Numbers read after a filter hit that had none, so far.</summary>
     internal double FalsePositives => _vain.Value;
 
-    /// <summary>What was found of a partition's filter; null where it is not followed, or was not looked at yet.</summary>
-    internal FilterLook? Look(int partition) => Volatile.Read(ref _looks[partition]);
+    /// <summary>Returns the latest scan of a partition's filter; null if the partition is not followed or not scanned yet.</summary>
+    internal FilterLook? LatestScan(int partition) => Volatile.Read(ref _looks[partition]);
 
-    /// <summary>Takes note of a number that was read.</summary>
+    /// <summary>Counts a number that was read.</summary>
     /// <param name="partition">Its partition.</param>
     /// <param name="key">The number.</param>
-    /// <param name="ids">What was read of it.</param>
-    /// <param name="found">Whether any of that was there.</param>
-    internal void Note(int partition, NumberPseudonym key, ReadOnlySpan<FactId> ids, bool found)
+    /// <param name="ids">The facts read.</param>
+    /// <param name="found">Whether any of them exists.</param>
+    internal void CountRead(int partition, NumberPseudonym key, ReadOnlySpan<FactId> ids, bool found)
     {
         if (found)
         {
             _present.Inc();
         }
         else if (ids.Length is > 0 and <= BlockFilter.MaxProbes
-            // Where the filter was too old to be asked, the number was read in any case.
+            // If the filter was too old to be used, the number was read in any case.
             && _replica.Partition(partition).Filter is { } filter && filter.MayContain(key, ids) != 0)
         {
             _vain.Inc();
@@ -89,7 +89,7 @@ internal sealed class FilterMetrics : BackgroundService
         }
         catch (OperationCanceledException)
         {
-            // The process ends.
+            // Shutdown.
         }
     }
 
@@ -117,10 +117,10 @@ internal sealed class FilterMetrics : BackgroundService
         _share.WithLabels(name).Set(look.FalsePositives);
     }
 
-    /// <summary>What was found of a filter.</summary>
-    /// <param name="Fill">Part of its bits that are set, 0 to 1.</param>
-    /// <param name="FalsePositives">Part of unknown facts that it takes for known, 0 to 1.</param>
-    /// <param name="Filter">Which one; one that was replaced is not held.</param>
-    /// <param name="At">When, a timestamp of the clock.</param>
+    /// <summary>The scan of a filter.</summary>
+    /// <param name="Fill">Share of bits set, 0 to 1.</param>
+    /// <param name="FalsePositives">Estimated false-positive rate, 0 to 1.</param>
+    /// <param name="Filter">The filter; a weak reference.</param>
+    /// <param name="At">Timestamp of the clock.</param>
     internal sealed record FilterLook(double Fill, double FalsePositives, WeakReference<BlockFilter> Filter, long At);
 }

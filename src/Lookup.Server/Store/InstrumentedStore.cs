@@ -12,10 +12,10 @@ using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Store;
 
-/// <summary>Times what the service asks of its store, counts what fails, and what a filter sent there for nothing.</summary>
-/// <param name="inner">The store; whoever made it disposes of it.</param>
-/// <param name="calls">Takes times and faults.</param>
-/// <param name="filters">Told of what was read; made late, since it looks at the replica that follows this store.</param>
+/// <summary>Times calls to the store and counts failures and filter false positives.</summary>
+/// <param name="inner">The store; its creator disposes of it.</param>
+/// <param name="calls">Receives times and faults.</param>
+/// <param name="filters">Receives reads; created late, because it needs the replica that follows this store.</param>
 /// <param name="clock">Measures times.</param>
 internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, Lazy<FilterMetrics> filters, TimeProvider clock) : IFactStore
 {
@@ -207,7 +207,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
     /// <inheritdoc/>
     public Task<StoreHealth> ProbeAsync(CancellationToken cancellation) => MeasureAsync(StoreRequest.Probe, clock.GetTimestamp(), inner.ProbeAsync(cancellation));
 
-    /// <summary>Does nothing: the store belongs to whoever made it.</summary>
+    /// <summary>Does nothing: the creator of the store disposes of it.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private async Task MeasureAsync(StoreRequest call, long begin, Task task)

@@ -4,13 +4,13 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Watch;
 
-/// <summary>Tokens of the stream of changes, and the errors of those that cannot be resumed from.</summary>
+/// <summary>Reads resume tokens and creates the errors of tokens that cannot be resumed.</summary>
 internal static class WatchTokens
 {
     private const string WhatToDo = " Scrub the active lists again, then watch without a resume token.";
 
-    /// <summary>The token of a request; null where there is none.</summary>
-    /// <exception cref="RpcException">It is none, or of another store.</exception>
+    /// <summary>Reads the token of a request; returns null if there is none.</summary>
+    /// <exception cref="RpcException">The token is malformed or of another store.</exception>
     internal static WatchPosition? Read(string text, StoreManifest manifest)
     {
         if (text.Length == 0)
