@@ -6,12 +6,12 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Layers in requests, records and answers.</summary>
+/// <summary>Maps layers of requests and records.</summary>
 internal static class LayerMapping
 {
     private const int MaxLayers = 4;
 
-    /// <summary>Reads layers that are to be left out; only codes and policy can be.</summary>
+    /// <summary>Reads the layers to switch off; only code and policy can be.</summary>
     internal static Layers SwitchedOff(RepeatedField<V1.Layer> layers, string field, ref List<FieldFault>? faults)
     {
         var off = default(Layers);

@@ -6,10 +6,10 @@ using Window = Lookup.V1.AttemptCap.WindowOneofCase;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>What an organisation sets itself, in requests and answers.</summary>
+/// <summary>Maps the rules that an organisation sets itself.</summary>
 internal static class OwnRulesMapping
 {
-    /// <summary>Reads it. What is returned counts only if no fault was added.</summary>
+    /// <summary>Reads the rules. The result is valid only if no fault was added.</summary>
     internal static OwnRules? Map(V1.Organisation source, ref List<FieldFault>? faults)
     {
         var before = faults?.Count ?? 0;

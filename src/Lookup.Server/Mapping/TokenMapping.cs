@@ -4,12 +4,12 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Consistency tokens in requests and answers.</summary>
+/// <summary>Reads consistency tokens of requests.</summary>
 internal static class TokenMapping
 {
     private const string Field = "consistency.at_least_as_fresh";
 
-    /// <summary>The token that the request demands, or null.</summary>
+    /// <summary>Returns the token that the request demands, or null.</summary>
     internal static ConsistencyToken? Demand(V1.Consistency? consistency, StoreManifest manifest, ref List<FieldFault>? faults)
     {
         switch (consistency?.RequirementCase)

@@ -113,7 +113,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
     }
 
-    /// <summary>Tells what there is, then waits until there may be more or the heartbeat is due.</summary>
+    /// <summary>Delivers the available changes, then waits until there may be more or the heartbeat is due.</summary>
     private async Task StepAsync()
     {
         var pulse = services.Hub.Pulse;
@@ -138,7 +138,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         await BeatIfDueAsync();
     }
 
-    /// <returns>Whether anything followed on the positions, and whether something that does could not be read.</returns>
+    /// <returns>Whether there were changes, and whether some could not be read.</returns>
     private async Task<(bool Moved, bool Failed)> RoundAsync()
     {
         var (moved, failed, live) = (false, false, true);
