@@ -90,7 +90,7 @@ internal sealed class LookupEndpoint(
     private void Demand(in NumberQuestion asked, ServerCallContext context)
     {
         var caller = access.CallerOf(context);
-        access.Note(caller, asked.Number.Value);
+        access.DetectEnumeration(caller, asked.Number.Value);
         caller.Demand(asked.Asked.Organisation, asked.At);
     }
 

@@ -103,7 +103,7 @@ internal sealed class UnaryCheckMiddleware(
         }
 
         var caller = access.CallerOf(context);
-        access.Note(caller, asked.Number.Value);
+        access.DetectEnumeration(caller, asked.Number.Value);
         return caller.Has(Roles.Check) && caller.May(asked.Asked.Organisation, asked.At);
     }
 

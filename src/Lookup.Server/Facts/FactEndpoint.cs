@@ -165,7 +165,7 @@ internal sealed class FactEndpoint(
         var numbers = FieldFaults.StoredNumbers(request.Number, request.DefaultRegion, ref faults);
         FieldFaults.ThrowIfAny(faults);
         var caller = access.CallerOf(context);
-        access.Note(caller, numbers[0].Value);
+        access.DetectEnumeration(caller, numbers[0].Value);
 
         using var call = new StoreDeadline(context, options.StoreReadLimitMs);
         try
@@ -176,7 +176,7 @@ internal sealed class FactEndpoint(
             var response = new V1.ListFactsResponse
             {
                 Number = numbers[0].ToString(),
-                ConsistencyToken = tokens.Of(new StorePosition(position.Partition, position.Version)),
+                ConsistencyToken = tokens.TokenOf(new StorePosition(position.Partition, position.Version)),
             };
             var known = new RepeatedField<V1.KnownFact>();
             foreach (var number in numbers)

@@ -112,7 +112,7 @@ internal sealed class CheckStreamSession(
 
             if (lease is not null)
             {
-                services.Access.Note(lease.Caller, chunk);
+                services.Access.DetectEnumeration(lease.Caller, chunk);
             }
 
             var job = services.Rent();

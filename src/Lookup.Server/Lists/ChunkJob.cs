@@ -39,7 +39,7 @@ internal sealed class ChunkJob
     /// <param name="cancellation">Cancelled with the call.</param>
     internal async Task<V1.CheckStreamResponse> DecideAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
     {
-        using var span = Tracing.IsOn ? Tracing.Begin("chunk") : null;
+        using var span = Tracing.IsOn ? Tracing.StartSpan("chunk") : null;
         span?.SetTag("lookup.numbers", Math.Max(chunk.Numbers.Count, chunk.Texts.Count));
         var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         await FillAsync(chunk, open, cancellation);
@@ -131,7 +131,7 @@ internal sealed class ChunkJob
         if (PhoneNumber.TryFrom(_worker.Numbers[item], out var number, out _)
             && _services.Regimes.Find(number, _question) is { } rules)
         {
-            _services.Audit.Take(new AllowAnswer(number, _question, rules, _registers, now));
+            _services.Audit.Enqueue(new AllowAnswer(number, _question, rules, _registers, now));
         }
     }
 

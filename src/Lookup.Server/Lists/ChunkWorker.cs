@@ -250,7 +250,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             }
 
             Basis.UseRead(partition, version, freshness.AgeOf(Reads.AsOf(item)));
-            if (cache.IsOn && cache.Doorkeeper.Note(_keys[number]))
+            if (cache.IsOn && cache.Doorkeeper.MarkSeen(_keys[number]))
             {
                 Keep(item, number, asked);
             }
@@ -299,7 +299,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         _entries.AsSpan(0, count).Clear();
         _known.AsSpan(0, count).Clear();
 
-        cache.Note(hits, count - hits);
+        cache.CountLookups(hits, count - hits);
     }
 
     private void BeginAnswers()

@@ -70,7 +70,7 @@ internal sealed class FactReader(
                         throw StoreUnavailableException.Unconfirmed();
                     }
 
-                    read.Take(stored, freshness.AgeOf(stored.AsOf));
+                    read.SetRead(stored, freshness.AgeOf(stored.AsOf));
                     read.IsOfAnotherHistory = asked.Demand is { } demand
                         && !await store.HasAsync(partition, demand.VersionOf(partition), demand.MarkOf(partition), call.Token);
                     Keep(session, read, stored);
@@ -97,7 +97,7 @@ internal sealed class FactReader(
     private FactSet Plan(in NumberQuestion asked, RegistrySnapshot snapshot)
     {
         var keyGeneration = cipher.KeyGeneration;
-        return FactSet.Of(
+        return FactSet.Create(
             cipher.Encrypt(asked.Number),
             keyGeneration,
             asked.Asked.Resolve(snapshot),
@@ -125,7 +125,7 @@ internal sealed class FactReader(
         if (!read.IsComplete)
         {
             var known = cache.TryFind(partition, read.Key, out var facts) && read.TryTake(facts) && read.TryScreen(names);
-            cache.Note(known ? 1 : 0, known ? 0 : 1);
+            cache.CountLookups(known ? 1 : 0, known ? 0 : 1);
         }
 
         return read;

@@ -65,7 +65,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         NumberPseudonym[] key = [.. numbers.SelectMany(cipher.EncryptByAll)];
         var caller = access.CallerOf(context);
         // An erasure is shown to everybody, so whoever lists receipts learns of those.
-        access.Note(caller, numbers[0].Value);
+        access.DetectEnumeration(caller, numbers[0].Value);
         var response = new V1.ListReceiptsResponse();
         await ReadAsync(
             () =>

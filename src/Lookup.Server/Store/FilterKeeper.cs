@@ -51,7 +51,7 @@ internal sealed class FilterKeeper : BackgroundService
         {
             do
             {
-                await LookAsync(stoppingToken);
+                await ExamineAsync(stoppingToken);
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
@@ -63,7 +63,7 @@ internal sealed class FilterKeeper : BackgroundService
 
     private static string Name(int partition) => partition.ToString(CultureInfo.InvariantCulture);
 
-    private async Task LookAsync(CancellationToken cancellation)
+    private async Task ExamineAsync(CancellationToken cancellation)
     {
         try
         {

@@ -27,12 +27,12 @@ internal sealed class FilterMetrics : BackgroundService
     private readonly Gauge _share;
     private readonly Counter _present;
     private readonly Counter _vain;
-    private readonly FilterLook?[] _looks;
+    private readonly FilterScan?[] _scans;
 
     public FilterMetrics(FilterReplica replica, IFactStore store, ServiceMetrics metrics, TimeProvider clock)
     {
         (_replica, _clock) = (replica, clock);
-        _looks = new FilterLook?[store.Manifest.Partitions];
+        _scans = new FilterScan?[store.Manifest.Partitions];
         var make = metrics.Factory;
         _fill = make.CreateGauge("lookup_filter_fill_ratio", "Share of bits set in the partition's filter, 0 to 1.", ["partition"]);
         _share = make.CreateGauge(
@@ -50,7 +50,7 @@ internal sealed class FilterMetrics : BackgroundService
     internal double FalsePositives => _vain.Value;
 
     /// <summary>Returns the latest scan of a partition's filter; null if the partition is not followed or not scanned yet.</summary>
-    internal FilterLook? LatestScan(int partition) => Volatile.Read(ref _looks[partition]);
+    internal FilterScan? LatestScan(int partition) => Volatile.Read(ref _scans[partition]);
 
     /// <summary>Counts a number that was read.</summary>
     /// <param name="partition">Its partition.</param>
@@ -79,9 +79,9 @@ internal sealed class FilterMetrics : BackgroundService
         {
             do
             {
-                for (var p = 0; p < _looks.Length; p++)
+                for (var p = 0; p < _scans.Length; p++)
                 {
-                    LookAt(p);
+                    Scan(p);
                     await Task.Yield();
                 }
             }
@@ -93,28 +93,28 @@ internal sealed class FilterMetrics : BackgroundService
         }
     }
 
-    private void LookAt(int partition)
+    private void Scan(int partition)
     {
         var name = partition.ToString(CultureInfo.InvariantCulture);
         if (_replica.Partition(partition).Filter is not { } filter)
         {
-            Volatile.Write(ref _looks[partition], null);
+            Volatile.Write(ref _scans[partition], null);
             _fill.RemoveLabelled(name);
             _share.RemoveLabelled(name);
             return;
         }
 
         var now = _clock.GetTimestamp();
-        if (_looks[partition] is { } last && last.Filter.TryGetTarget(out var seen) && ReferenceEquals(seen, filter)
+        if (_scans[partition] is { } last && last.Filter.TryGetTarget(out var seen) && ReferenceEquals(seen, filter)
             && _clock.GetElapsedTime(last.At, now) < ReadEvery)
         {
             return;
         }
 
-        var look = new FilterLook(filter.Fill, FilterQuality.FalsePositives(filter), new WeakReference<BlockFilter>(filter), now);
-        Volatile.Write(ref _looks[partition], look);
-        _fill.WithLabels(name).Set(look.Fill);
-        _share.WithLabels(name).Set(look.FalsePositives);
+        var scan = new FilterScan(filter.Fill, FilterQuality.FalsePositives(filter), new WeakReference<BlockFilter>(filter), now);
+        Volatile.Write(ref _scans[partition], scan);
+        _fill.WithLabels(name).Set(scan.Fill);
+        _share.WithLabels(name).Set(scan.FalsePositives);
     }
 
     /// <summary>The scan of a filter.</summary>
@@ -122,5 +122,5 @@ internal sealed class FilterMetrics : BackgroundService
     /// <param name="FalsePositives">Estimated false-positive rate, 0 to 1.</param>
     /// <param name="Filter">The filter; a weak reference.</param>
     /// <param name="At">Timestamp of the clock.</param>
-    internal sealed record FilterLook(double Fill, double FalsePositives, WeakReference<BlockFilter> Filter, long At);
+    internal sealed record FilterScan(double Fill, double FalsePositives, WeakReference<BlockFilter> Filter, long At);
 }

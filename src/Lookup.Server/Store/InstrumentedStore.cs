@@ -56,7 +56,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
     public async ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
     {
         var begin = clock.GetTimestamp();
-        using var span = Tracing.IsOn ? Tracing.Begin("store read") : null;
+        using var span = Tracing.IsOn ? Tracing.StartSpan("store read") : null;
         try
         {
             var read = await inner.ReadAsync(key, ids, cancellation);
@@ -67,7 +67,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
                 found |= value is not null;
             }
 
-            filters.Value.Note(read.Partition, key, ids.Span, found);
+            filters.Value.CountRead(read.Partition, key, ids.Span, found);
             return read;
         }
         catch (Exception e)
@@ -82,7 +82,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
     public async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
     {
         var begin = clock.GetTimestamp();
-        using var span = Tracing.IsOn ? Tracing.Begin("store read_list") : null;
+        using var span = Tracing.IsOn ? Tracing.StartSpan("store read_list") : null;
         span?.SetTag("lookup.numbers", batch.Count);
         try
         {
@@ -113,7 +113,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
                 found = !batch.Value(item, i).IsNull;
             }
 
-            filters.Value.Note(batch.Position(item).Partition, batch.Key(item), ids, found);
+            filters.Value.CountRead(batch.Position(item).Partition, batch.Key(item), ids, found);
         }
 
         if (answered)
@@ -212,7 +212,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
 
     private async Task MeasureAsync(StoreRequest call, long begin, Task task)
     {
-        using var span = Tracing.IsOn ? Tracing.Begin("store " + ServiceMetrics.Name(call.ToString())) : null;
+        using var span = Tracing.IsOn ? Tracing.StartSpan("store " + ServiceMetrics.Name(call.ToString())) : null;
         try
         {
             await task;

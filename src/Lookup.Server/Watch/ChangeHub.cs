@@ -55,7 +55,7 @@ internal sealed class ChangeHub : IReplicaObserver
         // A stream that joins now sees a position before or after these changes; both are correct.
         if (Volatile.Read(ref _watchers) == 0)
         {
-            _rings[partition].Begin(changes[^1].Version);
+            _rings[partition].Restart(changes[^1].Version);
             return;
         }
 
@@ -75,7 +75,7 @@ internal sealed class ChangeHub : IReplicaObserver
     /// <inheritdoc/>
     public void Following(int partition, ulong version)
     {
-        _rings[partition].Begin(version);
+        _rings[partition].Restart(version);
         Wake();
     }
 

@@ -149,7 +149,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
             try
             {
                 var follows = _follows[p];
-                switch (services.Hub[p].Take(_position[p], ref follows, _piece, out var taken))
+                switch (services.Hub[p].Read(_position[p], ref follows, _piece, out var taken))
                 {
                     case RingState.Anew:
                         await ReadAsync(p, 1);

@@ -79,8 +79,8 @@ public sealed class ShareTests
         Assert.Equal([true, false, false, false, false], site.Select(one => one.IsAborted));
 
         // One that is known is a stranger no longer, and stays whatever comes.
-        entered[2].LetIn();
-        entered[2].LetIn();
+        entered[2].MarkAuthenticated();
+        entered[2].MarkAuthenticated();
         Assert.Equal(7, shares.Count);
         var others = Enumerable.Range(1, 40).Select(i => new Connection($"198.51.100.{i}")).ToList();
         others.ForEach(one => shares.Enter(one));
