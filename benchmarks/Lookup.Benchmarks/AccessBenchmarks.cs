@@ -57,7 +57,7 @@ public class AccessBenchmarks
         _caller.State.TryTake(TimeProvider.System.GetTimestamp(), out _) & _caller.Has(Roles.Check) & _caller.May("acme", 2);
 
     [Benchmark]
-    public bool Ranges() => _caller.State.Ranges.Note(_number += 7_919, 256);
+    public bool Ranges() => _caller.State.Enumeration.Add(_number += 7_919, 256);
 
     [Benchmark]
     public object Feature()

@@ -68,7 +68,7 @@ public class ChunkBenchmarks : IDisposable
     [Benchmark(OperationsPerInvoke = Count)]
     public int Screen()
     {
-        _worker.Begin(Count);
+        _worker.Reset(Count);
         _numbers.CopyTo(_worker.Numbers);
         _worker.Screen(_question, _snapshots);
         return _worker.Reads.Count;

@@ -89,7 +89,7 @@ public class FactCacheBenchmarks : IDisposable
     [Benchmark(OperationsPerInvoke = Chunk)]
     public int Screen()
     {
-        _worker.Begin(Chunk);
+        _worker.Reset(Chunk);
         _numbers.AsSpan(Next(), Chunk).CopyTo(_worker.Numbers);
         _worker.Screen(_question, _snapshots);
         return _worker.Reads.Count == 0 ? 0 : throw new InvalidOperationException("Not all were found.");

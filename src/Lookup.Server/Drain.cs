@@ -5,32 +5,32 @@ using Microsoft.Extensions.Hosting;
 namespace Lookup.Server;
 
 /// <summary>
-/// Ends long streams at shutdown before the web server does anything. A stream that ends while the server closes its
-/// connection can lose its last frames, and with them the status that tells the caller to go on elsewhere.
+/// Ends long streams at shutdown before the web server stops. A stream that ends while the server closes its connection can lose
+/// its last frames, and with them the status that tells the caller to continue at another instance.
 /// </summary>
 internal sealed class Drain : IHostedLifecycleService, IDisposable
 {
     private readonly CancellationTokenSource _begun = new();
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // What was handed to a connection still has to leave it; a stop that does not wait cuts the last status off.
+    // Frames handed to a connection are not sent yet; stopping without a wait would lose the last status.
     private static readonly TimeSpan Flush = TimeSpan.FromMilliseconds(100);
 
-    // One for the service itself, so that the count reaches zero only after shutdown has begun.
+    // Starts at one, so that the count reaches zero only after shutdown has started.
     private int _open = 1;
 
-    /// <summary>Cancelled when shutdown begins.</summary>
+    /// <summary>Cancelled when shutdown starts.</summary>
     internal CancellationToken Begun => _begun.Token;
 
-    /// <summary>Whether shutdown is what ends a call, not its caller.</summary>
+    /// <summary>Returns whether shutdown, and not the caller, ends a call.</summary>
     internal bool Ends(ServerCallContext context) => _begun.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested;
 
-    /// <summary>Ends with a stream's caller, with shutdown, and with the lease of its credential.</summary>
+    /// <summary>Returns a source that is cancelled with the stream's call, with shutdown, and with the lease of its credential.</summary>
     internal CancellationTokenSource Link(ServerCallContext context) => context.Lease() is { } lease
-        ? CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, Begun, lease.Over)
+        ? CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, Begun, lease.Ended)
         : CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, Begun);
 
-    /// <summary>Counts a stream until its last frame is handed to the connection.</summary>
+    /// <summary>Tracks a stream until its last frame is handed to the connection.</summary>
     internal void Track(ServerCallContext context)
     {
         Interlocked.Increment(ref _open);
@@ -41,7 +41,7 @@ internal sealed class Drain : IHostedLifecycleService, IDisposable
         });
     }
 
-    /// <summary>Begins, and waits for the streams within the time that the host has for its shutdown.</summary>
+    /// <summary>Starts the drain and waits for the streams, within the host's shutdown time.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         await _begun.CancelAsync();

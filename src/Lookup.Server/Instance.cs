@@ -4,7 +4,7 @@ using Lookup.Redis.Store;
 
 namespace Lookup.Server;
 
-/// <summary>Who this instance of the service is.</summary>
+/// <summary>Identifies this instance of the service.</summary>
 internal sealed class Instance(IFactStore store, TimeProvider clock)
 {
     /// <summary>Version of the service, without the commit.</summary>
@@ -14,12 +14,12 @@ internal sealed class Instance(IFactStore store, TimeProvider clock)
     /// <summary>Name of the machine.</summary>
     public string Host { get; } = Environment.MachineName;
 
-    /// <summary>Number of the process.</summary>
+    /// <summary>Id of the process.</summary>
     public int Process { get; } = Environment.ProcessId;
 
-    /// <summary>When it was made, in Unix milliseconds.</summary>
+    /// <summary>Start time, in Unix milliseconds.</summary>
     public long Started { get; } = clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    /// <summary>Epoch of the store that it serves.</summary>
+    /// <summary>Store epoch of its store.</summary>
     public string Epoch { get; } = store.Manifest.Epoch.ToString("x16", CultureInfo.InvariantCulture);
 }

@@ -1,10 +1,10 @@
 namespace Lookup.Server;
 
-/// <summary>Which answers get a receipt where the service keeps them.</summary>
+/// <summary>Which answers get a receipt, if the service keeps receipts.</summary>
 public enum ReceiptsFor : byte
 {
-    /// <summary>Each; an answer whose receipt cannot be written is not given.</summary>
+    /// <summary>Every answer. An answer whose receipt cannot be written is withheld.</summary>
     All,
-    /// <summary>Those that are asked for with one.</summary>
+    /// <summary>Answers for which the request asks for a receipt.</summary>
     Asked,
 }

@@ -12,8 +12,8 @@ using Microsoft.AspNetCore.Http;
 namespace Lookup.Server.Access;
 
 /// <summary>
-/// Knows who may ask. Credentials and grants are followed with the registry, so what is decided by them is never older than
-/// the freshness bound: where the store cannot be followed, nobody is let in.
+/// Authenticates callers. Credentials and grants come from the registry and are never older than the freshness bound: if the store
+/// cannot be followed, every request is rejected.
 /// </summary>
 internal sealed class AccessControl(
     RegistryReplica registry, CallerStates states, EnumerationAlarm alarm, LookupServerOptions options, TimeProvider clock, TokenCheck? tokens = null)
@@ -24,32 +24,32 @@ internal sealed class AccessControl(
 
     private AccessTable? _table;
 
-    /// <summary>Whether credentials are asked for.</summary>
+    /// <summary>Whether credentials are required.</summary>
     internal bool IsOn { get; } = options.AsksCredentials;
 
     /// <summary>Now, in Unix milliseconds.</summary>
     internal long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    /// <summary>Who sent a request that was let in; whoever it was where no credential is asked for.</summary>
-    /// <exception cref="InvalidOperationException">Nobody was let in: the request came past the gate.</exception>
+    /// <summary>Returns the caller of an accepted request; <see cref="Caller.Anyone"/> if no credential is required.</summary>
+    /// <exception cref="InvalidOperationException">The request did not pass the access gate.</exception>
     internal Caller CallerOf(HttpContext context) =>
         !IsOn ? Caller.Anyone
-        : context.Features.Get<ICallerFeature>() as Caller ?? throw new InvalidOperationException("The request came past the access gate.");
+        : context.Features.Get<ICallerFeature>() as Caller ?? throw new InvalidOperationException("The request did not pass the access gate.");
 
     /// <inheritdoc cref="CallerOf(HttpContext)"/>
     internal Caller CallerOf(ServerCallContext context) => CallerOf(context.GetHttpContext());
 
-    /// <summary>Takes note of a number that a caller asks about, so that a walk through number ranges is noticed.</summary>
-    internal void Note(Caller caller, ulong number)
+    /// <summary>Adds a number that a caller queries to the enumeration detector.</summary>
+    internal void DetectEnumeration(Caller caller, ulong number)
     {
-        if (IsOn && options.EnumerationNumbers > 0 && caller.State.Ranges.Note(number, options.EnumerationNumbers))
+        if (IsOn && options.EnumerationNumbers > 0 && caller.State.Enumeration.Add(number, options.EnumerationNumbers))
         {
             alarm.Raise(caller, number);
         }
     }
 
-    /// <summary>Takes note of a chunk of a list.</summary>
-    internal void Note(Caller caller, V1.CheckStreamChunk chunk)
+    /// <summary>Checks a chunk of a list for enumeration.</summary>
+    internal void DetectEnumeration(Caller caller, V1.CheckStreamChunk chunk)
     {
         if (options.EnumerationNumbers == 0)
         {
@@ -59,13 +59,13 @@ internal sealed class AccessControl(
         var numbers = chunk.Texts.Count == 0
             ? UnsafeCollectionOperations.AsSpan(chunk.Numbers)
             : [.. chunk.Texts.Select(DigitsOf)];
-        if (EnumerationDetector.IsWalk(numbers, options.EnumerationNumbers))
+        if (EnumerationDetector.IsEnumeration(numbers, options.EnumerationNumbers))
         {
             alarm.Raise(caller, numbers[0]);
         }
     }
 
-    // Whatever stands between them, and in whichever form: those that follow on one another do so here.
+    // Ignores separators and format: consecutive numbers have consecutive digits in any format.
     private static ulong DigitsOf(string text)
     {
         var digits = 0UL;
@@ -77,23 +77,23 @@ internal sealed class AccessControl(
         return digits;
     }
 
-    /// <summary>Returns why the token that a caller showed no longer counts; null if it does, or if there was none.</summary>
+    /// <summary>Returns why a caller's token is no longer valid; null if it is, or if the caller used none.</summary>
     internal RpcException? WhyTokenEnded(Caller caller) => caller.SignedBy is { } key ? tokens!.WhyEnded(key) : null;
 
-    /// <summary>Credentials and grants within the freshness bound; null where there are none at hand.</summary>
+    /// <summary>Returns credentials and grants if they are within the freshness bound, else null.</summary>
     /// <param name="now">Timestamp of the clock.</param>
     internal AccessTable? Fresh(long now) => registry.FreshAt(now) is { } snapshot ? TableOf(snapshot) : null;
 
-    /// <summary>Credentials and grants within the freshness bound.</summary>
+    /// <summary>Returns credentials and grants within the freshness bound; reads them if necessary.</summary>
     /// <exception cref="StoreUnavailableException">The store cannot be followed.</exception>
     internal async ValueTask<AccessTable> CurrentAsync(CancellationToken cancellation) => TableOf(await registry.CurrentAsync(cancellation));
 
-    /// <summary>Finds who sent a request.</summary>
+    /// <summary>Finds the caller of a request.</summary>
     /// <param name="context">The request.</param>
     /// <param name="table">Credentials and grants.</param>
     /// <param name="now">Unix milliseconds.</param>
-    /// <param name="caller">Who sent it.</param>
-    /// <param name="refusal">Why it is not let in; null where a token is to be checked first, see <see cref="FindAsync"/>.</param>
+    /// <param name="caller">The caller.</param>
+    /// <param name="refusal">Why the request is rejected; null if a token must be checked first, see <see cref="FindAsync"/>.</param>
     internal bool TryFind(HttpContext context, AccessTable table, long now, [NotNullWhen(true)] out Caller? caller, out RpcException? refusal)
     {
         caller = null;
@@ -107,36 +107,36 @@ internal sealed class AccessControl(
             }
 
             refusal = null;
-            return tokens.Find(text, now) is { } known && LetIn(context, table.TryFindToken(known, now, out caller, out refusal));
+            return tokens.Find(text, now) is { } known && Accept(context, table.TryFindToken(known, now, out caller, out refusal));
         }
 
         if (shown.Count == 1 && LivePage.IsPage(context.Request) && TryPassword(shown[0], out var password))
         {
-            return LetIn(context, table.TryFindKey(password, now, out caller, out refusal));
+            return Accept(context, table.TryFindKey(password, now, out caller, out refusal));
         }
 
         if (shown.Count == 0 && options.ClientCaFile is not null && ConnectionState.Of(context)?.Certificate(context) is { } identity)
         {
-            return LetIn(context, TryFind(identity, table, now, out caller, out refusal));
+            return Accept(context, TryFind(identity, table, now, out caller, out refusal));
         }
 
         refusal = shown.Count == 0 ? RpcErrors.NoCredential() : RpcErrors.UnknownCredential();
         return false;
     }
 
-    /// <summary>Finds who sent a request with a token that is to be checked first.</summary>
-    /// <exception cref="RpcException">Why it is not let in.</exception>
+    /// <summary>Checks the token of a request and finds its caller.</summary>
+    /// <exception cref="RpcException">The request is rejected.</exception>
     internal async Task<Caller> FindAsync(HttpContext context, AccessTable table)
     {
         var known = await tokens!.CheckAsync(context.Request.Headers.Authorization[0]!, context.RequestAborted);
-        return LetIn(context, table.TryFindToken(known, Now, out var caller, out var refusal)) ? caller! : throw refusal!;
+        return Accept(context, table.TryFindToken(known, Now, out var caller, out var refusal)) ? caller! : throw refusal!;
     }
 
-    private static bool LetIn(HttpContext context, bool isFound)
+    private static bool Accept(HttpContext context, bool isFound)
     {
         if (isFound)
         {
-            ConnectionState.Of(context)?.LetIn();
+            ConnectionState.Of(context)?.MarkAuthenticated();
         }
 
         return isFound;
@@ -161,7 +161,7 @@ internal sealed class AccessControl(
         return true;
     }
 
-    // By the first name that is known.
+    // Uses the first name that is registered.
     private static bool TryFind(CertificateIdentity identity, AccessTable table, long now, [NotNullWhen(true)] out Caller? caller, out RpcException? refusal)
     {
         (caller, refusal) = (null, RpcErrors.UnknownCredential());
@@ -176,8 +176,8 @@ internal sealed class AccessControl(
         return false;
     }
 
-    // A browser asks its user for a name and a password and sends both to whatever the page asks for; it knows no other header.
-    // Calls are not made with it: a browser adds it to requests of other sites, too.
+    // A browser sends a name and a password with every request of the page; it supports no other header. Basic authentication is not
+    // accepted for calls: a browser also adds it to requests from other sites.
     private static bool TryPassword(string? header, [NotNullWhen(true)] out string? password)
     {
         password = null;

@@ -44,7 +44,7 @@ internal sealed class AccessEndpoint(
             {
                 var known = await _keeper.FindAsync(request.CredentialId, token);
                 var knownTo = await KnownToAsync(context, token);
-                // Rotating one's own secret gives it to no one else.
+                // Rotating one's own secret reveals it to no one else.
                 if (known.Roles.HasFlag(Roles.Admin) && access.CallerOf(context).Id != known.Id)
                 {
                     await DemandAsync("rotate", request, $"give the administrator's credential {known.Id} a new secret", context, token);
@@ -89,7 +89,7 @@ internal sealed class AccessEndpoint(
     private async Task<IReadOnlyList<string>?> KnownToAsync(ServerCallContext context, CancellationToken cancellation) =>
         access.IsOn ? (await access.CurrentAsync(cancellation)).OriginOf(access.CallerOf(context)).Holders : null;
 
-    // This instance goes by it before it is acknowledged; the others follow within the bound.
+    // This instance applies the change before acknowledging it; the others follow within the freshness bound.
     private Task<T> WriteAsync<T>(Func<CancellationToken, Task<T>> write, ServerCallContext context)
     {
         monitor.ThrowIfUntrusted();

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Lets a request in where its credential counts. In front of everything but health.</summary>
+/// <summary>Accepts a request if its credential is valid. Runs before everything except health.</summary>
 internal sealed class AccessGate(
     RequestDelegate next, AccessControl access, AccessMetrics metrics, UnhandledErrors errors, LookupServerOptions options, TimeProvider clock)
 {
@@ -89,7 +89,7 @@ internal sealed class AccessGate(
         if (!caller.State.TryTake(clock.GetTimestamp(), out var wait))
         {
             return RefuseAsync(context, RpcErrors.Exhausted(
-                "The credential has no more requests in this second.", Math.Max(1, (int)wait.TotalMilliseconds)));
+                "The credential has reached its limit of requests per second.", Math.Max(1, (int)wait.TotalMilliseconds)));
         }
 
         context.Features.Set<ICallerFeature>(caller);
@@ -103,7 +103,7 @@ internal sealed class AccessGate(
     }
 }
 
-/// <summary>Lets a request on to its endpoint where its credential has the role. Behind routing.</summary>
+/// <summary>Passes a request to its endpoint if its credential has the role. Runs after routing.</summary>
 internal sealed class RoleGate(RequestDelegate next, AccessControl access, AccessMetrics metrics)
 {
     public Task InvokeAsync(HttpContext context)
@@ -115,7 +115,7 @@ internal sealed class RoleGate(RequestDelegate next, AccessControl access, Acces
 
         var role = RpcRoles.Of(endpoint);
         var caller = access.CallerOf(context);
-        // Administrators had the pages before there was a role for them.
+        // Administrators had access to the pages before the observe role existed.
         if (caller.Has(role) || (role == Roles.Observe && caller.Has(Roles.Admin)))
         {
             return next(context);

@@ -3,7 +3,7 @@ using Grpc.Core.Interceptors;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Gives each stream a lease, and ends it with the lease.</summary>
+/// <summary>Gives each stream a lease and ends the stream with it.</summary>
 internal sealed class AccessInterceptor(AccessControl access, StreamLeases leases) : Interceptor
 {
     /// <inheritdoc/>
@@ -38,7 +38,7 @@ internal sealed class AccessInterceptor(AccessControl access, StreamLeases lease
         }
         catch (Exception) when (lease.Why is not null && !context.CancellationToken.IsCancellationRequested)
         {
-            // Told below.
+            // Reported below.
         }
 
         if (lease.Why is { } why)
@@ -51,6 +51,6 @@ internal sealed class AccessInterceptor(AccessControl access, StreamLeases lease
 /// <summary>The lease of a stream.</summary>
 internal static class LeaseExtensions
 {
-    /// <summary>The stream's lease; null where no credential is asked for.</summary>
+    /// <summary>Returns the stream's lease; null if no credential is required.</summary>
     internal static StreamLease? Lease(this ServerCallContext context) => context.GetHttpContext().Features.Get<StreamLease>();
 }

@@ -5,19 +5,19 @@ using Prometheus;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Counts requests that were not let in, and walks through number ranges.</summary>
+/// <summary>Counts rejected requests and detected enumerations.</summary>
 internal sealed class AccessMetrics(ServiceMetrics metrics)
 {
     private readonly Counter _refused = metrics.Factory.CreateCounter(
-        "lookup_access_refusals_total", "Requests that were refused for their credential, and connections that showed none and had to leave for others, by reason.", ["reason"]);
+        "lookup_access_refusals_total", "Requests rejected because of their credential, and unauthenticated connections closed to free a slot, by reason.", ["reason"]);
 
-    private readonly Counter _walks = metrics.Factory.CreateCounter(
-        "lookup_enumerations_total", "Blocks of numbers that a credential walked through.", ["credential"]);
+    private readonly Counter _enumerations = metrics.Factory.CreateCounter(
+        "lookup_enumerations_total", "Blocks of numbers that a credential enumerated.", ["credential"]);
 
-    /// <summary>Counts a walk. There are no more labels than a store takes credentials.</summary>
-    internal void Walked(string credential) => _walks.WithLabels(credential).Inc();
+    /// <summary>Counts an enumeration. The limit of credentials in a store also limits the labels.</summary>
+    internal void Enumerated(string credential) => _enumerations.WithLabels(credential).Inc();
 
-    /// <summary>Counts a connection that had to leave for another one; see <see cref="ConnectionShares"/>.</summary>
+    /// <summary>Counts a connection closed to free a slot; see <see cref="ConnectionShares"/>.</summary>
     internal void PushedOut() => _refused.WithLabels("connection_pushed_out").Inc();
 
     internal void Refused(RpcException refusal) => _refused

@@ -7,10 +7,10 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Credentials and grants as the store had them at one moment. Immutable.</summary>
+/// <summary>The credentials and grants of the store at one moment. Immutable.</summary>
 internal sealed class AccessTable
 {
-    // How long a revoked or expired administrator still counts.
+    // How long a revoked or expired administrator still counts for dual approval.
     private const long EndedCountsMs = 7 * 24 * 3_600_000L;
 
     private readonly FrozenDictionary<string, Entry> _byId;
@@ -31,10 +31,10 @@ internal sealed class AccessTable
         _certificates = BySubject(entries, CredentialKind.Certificate);
     }
 
-    /// <summary>What it was made of.</summary>
+    /// <summary>The registry this table was created from.</summary>
     internal Redis.Registry Source { get; }
 
-    /// <summary>Finds who shows an API key.</summary>
+    /// <summary>Finds the caller with an API key.</summary>
     internal bool TryFindKey(ReadOnlySpan<char> key, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal)
     {
         caller = null;
@@ -53,7 +53,7 @@ internal sealed class AccessTable
         return false;
     }
 
-    /// <summary>Finds who shows a token whose signature, issuer and audience are right.</summary>
+    /// <summary>Finds the caller with a token whose signature, issuer and audience were validated.</summary>
     internal bool TryFindToken(KnownToken token, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal) =>
         TryFind(_tokens, token.Subject, token.Until, token.Key, now, out caller, out refusal);
 
@@ -78,11 +78,11 @@ internal sealed class AccessTable
 
     internal bool KnowsCertificate(string name) => _certificates.ContainsKey(name);
 
-    /// <summary>Finds who shows a client certificate that the authority signed.</summary>
+    /// <summary>Finds the caller with a client certificate that the authority signed.</summary>
     internal bool TryFindCertificate(string name, long until, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal) =>
         TryFind(_certificates, name, until, null, now, out caller, out refusal);
 
-    /// <summary>What a caller of an earlier state is now, with what it showed then.</summary>
+    /// <summary>Finds the current state of an earlier caller, by the secret, token or certificate it used then.</summary>
     internal bool TryRenew(Caller known, long now, [NotNullWhen(true)] out Caller? caller, [NotNullWhen(false)] out RpcException? refusal)
     {
         caller = null;
@@ -105,7 +105,7 @@ internal sealed class AccessTable
             }
         }
 
-        // The secret was replaced.
+        // The secret was rotated.
         refusal = RpcErrors.RevokedCredential();
         return false;
     }
@@ -128,7 +128,7 @@ internal sealed class AccessTable
         return false;
     }
 
-    // Of several with one subject the one that counts, so that a revoked one can be replaced.
+    // Of several credentials with one subject, the one not revoked wins, so that a revoked one can be replaced.
     private static FrozenDictionary<string, Entry> BySubject(List<Entry> entries, CredentialKind kind) => entries
         .Where(entry => entry.Stored.Kind == kind)
         .GroupBy(entry => entry.Stored.Subject, StringComparer.Ordinal)

@@ -5,18 +5,18 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Who sent a request, and what they may do, as of one state of the store. Immutable.</summary>
+/// <summary>The caller of a request and its permissions, at one state of the store. Immutable.</summary>
 /// <param name="id">Id of the credential.</param>
 /// <param name="roles">Its roles.</param>
 /// <param name="grants">Its organisations.</param>
-/// <param name="state">What is counted of it.</param>
-/// <param name="until">From when on what was shown no longer counts, in Unix milliseconds.</param>
-/// <param name="proof">The hash of the secret that was shown; null where it was none.</param>
-/// <param name="signedBy">The key that signed the token that was shown; null where it was none.</param>
+/// <param name="state">Its counters.</param>
+/// <param name="until">When the secret, token or certificate expires, in Unix milliseconds.</param>
+/// <param name="proof">The hash of the secret used; null if there was none.</param>
+/// <param name="signedBy">The key that signed the token used; null if there was none.</param>
 internal sealed class Caller(string id, Roles roles, Grants grants, CallerState state, long until, byte[]? proof = null, string? signedBy = null)
     : ICallerFeature
 {
-    /// <summary>Whoever asks where no credential is asked for.</summary>
+    /// <summary>Every caller of a service that requires no credential.</summary>
     internal static Caller Anyone { get; } = new("", Roles.All, Grants.Everything, CallerState.Unlimited, long.MaxValue);
 
     /// <inheritdoc/>
@@ -32,13 +32,13 @@ internal sealed class Caller(string id, Roles roles, Grants grants, CallerState 
 
     internal Grants Grants { get; } = grants;
 
-    /// <summary>The same, counting for a shorter time, by a token or certificate.</summary>
+    /// <summary>Returns the same caller with the earlier end of a token or certificate.</summary>
     internal Caller EndingAt(long end, string? key = null) =>
         end >= Until && key is null ? this : new Caller(Id, roles, Grants, State, Math.Min(end, Until), Proof, key);
 
     internal bool Has(Roles role) => (roles & role) == role;
 
-    /// <summary>Whether an organisation is granted; "*" for all of them and what concerns all.</summary>
+    /// <summary>Returns whether an organisation is granted; "*" for all organisations and facts that concern all.</summary>
     /// <param name="organisation">Its name.</param>
     /// <param name="now">Unix milliseconds.</param>
     internal bool May(string organisation, long now) => Grants.Hold(organisation, now);
@@ -61,6 +61,6 @@ internal sealed class Caller(string id, Roles roles, Grants grants, CallerState 
         }
     }
 
-    /// <summary>Whether a fact may be shown: it is of an organisation that is granted, or concerns all.</summary>
+    /// <summary>Returns whether a fact may be shown: it is of a granted organisation, or concerns all.</summary>
     internal bool MaySee(V1.Fact fact, long now) => FactOwner.Of(fact) is Scope.AllName || May(FactOwner.Of(fact), now);
 }

@@ -4,12 +4,12 @@ using Lookup.Redis.Credentials;
 
 namespace Lookup.Server.Access;
 
-/// <summary>What is counted of one credential at this instance, whichever state of the store it is in. Thread-safe.</summary>
+/// <summary>The counters and limits of one credential at this instance. Thread-safe.</summary>
 internal sealed class CallerState
 {
     private long _next;
     private int _streams;
-    private EnumerationDetector? _ranges;
+    private EnumerationDetector? _enumeration;
     private int _perSecond;
     private int _maxStreams;
     private int _maxChunk;
@@ -17,10 +17,10 @@ internal sealed class CallerState
 
     internal static CallerState Unlimited { get; } = new();
 
-    /// <summary>Most numbers in a chunk; 0: no limit of its own.</summary>
+    /// <summary>Maximum numbers in a chunk; 0: no own limit.</summary>
     internal int MaxChunk => Volatile.Read(ref _maxChunk);
 
-    /// <summary>Most streams at a time; 0: no limit of its own, but a share of what the service takes.</summary>
+    /// <summary>Maximum open streams; 0: no own limit, but a share of the service's limit.</summary>
     internal int MaxStreams => Volatile.Read(ref _maxStreams);
 
     internal void Limit(StoredCredential credential)
@@ -31,11 +31,11 @@ internal sealed class CallerState
     }
 
     /// <summary>
-    /// Takes one request of those that a second has: as many as the limit at once, then one after another (GCRA, which is a token
-    /// bucket that keeps the time when it will be full).
+    /// Takes one request from the limit per second: a burst up to the limit, then evenly spaced (GCRA, a token bucket that stores the
+    /// time when it will be full).
     /// </summary>
     /// <param name="now">Timestamp of the clock.</param>
-    /// <param name="wait">Where there is none left: how long to wait for the next.</param>
+    /// <param name="wait">If the limit is reached, the time until the next request is allowed.</param>
     internal bool TryTake(long now, out TimeSpan wait)
     {
         wait = default;
@@ -64,10 +64,10 @@ internal sealed class CallerState
         }
     }
 
-    /// <summary>The numbers that it asks for.</summary>
-    internal EnumerationDetector Ranges => Volatile.Read(ref _ranges) ?? MakeRanges();
+    /// <summary>The credential's enumeration detector.</summary>
+    internal EnumerationDetector Enumeration => Volatile.Read(ref _enumeration) ?? CreateDetector();
 
-    /// <summary>Whether a pause has gone by since this was true.</summary>
+    /// <summary>Returns true if it did not return true within the pause.</summary>
     internal bool MayLog(long now, TimeSpan pause, TimeProvider clock)
     {
         var logged = Volatile.Read(ref _logged);
@@ -75,14 +75,14 @@ internal sealed class CallerState
             && Interlocked.CompareExchange(ref _logged, now, logged) == logged;
     }
 
-    private EnumerationDetector MakeRanges()
+    private EnumerationDetector CreateDetector()
     {
-        Interlocked.CompareExchange(ref _ranges, new EnumerationDetector(), null);
-        return _ranges!;
+        Interlocked.CompareExchange(ref _enumeration, new EnumerationDetector(), null);
+        return _enumeration!;
     }
 
-    /// <summary>Takes a place for a stream.</summary>
-    /// <param name="share">Most streams of a credential that has no limit of its own.</param>
+    /// <summary>Counts a new stream, unless the limit is reached.</summary>
+    /// <param name="share">The limit of a credential without its own.</param>
     internal bool TryOpenStream(int share)
     {
         var max = MaxStreams is > 0 and var own ? own : share;
@@ -101,7 +101,7 @@ internal sealed class CallerState
 /// <summary>The states of all credentials. Thread-safe.</summary>
 internal sealed class CallerStates
 {
-    // Bounded by the credentials that a store takes.
+    // Bounded by the store's limit of credentials.
     private readonly ConcurrentDictionary<string, CallerState> _states = new(StringComparer.Ordinal);
 
     internal CallerState Of(StoredCredential credential)

@@ -3,9 +3,9 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Who a client certificate says that it is.</summary>
+/// <summary>The identity in a client certificate.</summary>
 /// <param name="Names">URIs and DNS names of the subject alternative names, then the common name.</param>
-/// <param name="Until">When the certificate ends, in Unix milliseconds.</param>
+/// <param name="Until">When the certificate expires, in Unix milliseconds.</param>
 internal sealed record CertificateIdentity(IReadOnlyList<string> Names, long Until)
 {
     private const string AlternativeNames = "2.5.29.17";

@@ -1,15 +1,15 @@
-// For: keeping connections that show no credential from taking the places of those that do.
+// For: preventing unauthenticated connections from exhausting the connection limit.
 //
-// A connection is a stranger until a request on it was let in. Strangers have half of all places, and those of one address an eighth;
-// where a share is full, the stranger that has been there for longest has to leave for the one that comes. So whoever only opens
-// connections pushes out their own, one that shows a credential at once has time to, and one that has shown it stays.
+// A connection is a stranger until a request on it was accepted. Strangers may use half of all slots, those of one address an eighth.
+// If a share is full, the oldest stranger is closed in favour of the new one. So an attacker that only opens connections closes its
+// own, a client that sends a credential right away has time to do so, and an authenticated connection stays.
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 
 namespace Lookup.Server.Access;
 
-/// <summary>The connections on which nothing was let in yet. Thread-safe.</summary>
+/// <summary>Limits the connections without an accepted request. Thread-safe.</summary>
 internal sealed class ConnectionShares(LookupServerOptions options, AccessMetrics metrics)
 {
     private readonly int _mostOfAll = Math.Max(1, options.MaxConnections / 2);
@@ -18,7 +18,7 @@ internal sealed class ConnectionShares(LookupServerOptions options, AccessMetric
     private readonly LinkedList<Stranger> _all = [];
     private readonly Dictionary<IPAddress, LinkedList<Stranger>> _byAddress = [];
 
-    /// <summary>How many there are.</summary>
+    /// <summary>The number of strangers.</summary>
     internal int Count
     {
         get
@@ -30,7 +30,7 @@ internal sealed class ConnectionShares(LookupServerOptions options, AccessMetric
         }
     }
 
-    /// <summary>Takes a connection in. Dispose of the result when it has ended.</summary>
+    /// <summary>Adds a connection. Dispose of the result when the connection has ended.</summary>
     internal Stranger Enter(ConnectionContext connection)
     {
         var stranger = new Stranger(this, connection, GroupOf((connection.RemoteEndPoint as IPEndPoint)?.Address));
@@ -56,7 +56,7 @@ internal sealed class ConnectionShares(LookupServerOptions options, AccessMetric
                 Remove(leaves);
             }
 
-            // The list may have left with its last one.
+            // Removing its last stranger also removed the list.
             _byAddress[stranger.Address] = same;
             stranger.Place = _all.AddLast(stranger);
             stranger.PlaceOfAddress = same.AddLast(stranger);
@@ -65,13 +65,13 @@ internal sealed class ConnectionShares(LookupServerOptions options, AccessMetric
         if (leaves is not null)
         {
             metrics.PushedOut();
-            leaves.Connection.Abort(new ConnectionAbortedException("Another connection needs the place, and nothing was let in on this one."));
+            leaves.Connection.Abort(new ConnectionAbortedException("A newer connection needs the slot, and this one has no accepted request."));
         }
 
         return stranger;
     }
 
-    /// <summary>What counts as one remote party: an address, of IPv6 the network of a site.</summary>
+    /// <summary>Returns the key of a remote party: the IPv4 address, or the /64 network of an IPv6 address.</summary>
     internal static IPAddress GroupOf(IPAddress? address)
     {
         if (address is null)
@@ -119,7 +119,7 @@ internal sealed class ConnectionShares(LookupServerOptions options, AccessMetric
         }
     }
 
-    /// <summary>A connection on which nothing was let in yet.</summary>
+    /// <summary>A connection without an accepted request.</summary>
     internal sealed class Stranger(ConnectionShares shares, ConnectionContext connection, IPAddress address) : IDisposable
     {
         private bool _isKnown;
@@ -132,8 +132,8 @@ internal sealed class ConnectionShares(LookupServerOptions options, AccessMetric
 
         internal LinkedListNode<Stranger>? PlaceOfAddress { get; set; }
 
-        /// <summary>A request was let in: the connection is a stranger no longer.</summary>
-        internal void LetIn()
+        /// <summary>Records that a request was accepted: the connection is no longer a stranger.</summary>
+        internal void MarkAuthenticated()
         {
             if (!Volatile.Read(ref _isKnown))
             {
@@ -143,6 +143,6 @@ internal sealed class ConnectionShares(LookupServerOptions options, AccessMetric
         }
 
         /// <inheritdoc/>
-        public void Dispose() => LetIn();
+        public void Dispose() => MarkAuthenticated();
     }
 }

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Lookup.Server.Access;
 
 /// <summary>
-/// What was found out about who is behind a connection, so that each of its requests costs a comparison and no hash. The header
-/// itself is kept no longer than the web server keeps it for the same connection. Thread-safe.
+/// Remembers the authenticated caller of a connection, so that further requests cost a comparison and no hash. Keeps the header no
+/// longer than the web server keeps it for the connection. Thread-safe.
 /// </summary>
 internal sealed class ConnectionState(ConnectionShares.Stranger? stranger = null)
 {
@@ -17,10 +17,10 @@ internal sealed class ConnectionState(ConnectionShares.Stranger? stranger = null
     private CertificateIdentity? _certificate;
     private bool _looked;
 
-    /// <summary>The one of a request; null where its connection has none.</summary>
+    /// <summary>Returns the state of a request's connection, or null.</summary>
     internal static ConnectionState? Of(HttpContext context) => context.Features.Get<ConnectionState>();
 
-    /// <summary>Whether a header is the last that was in order, under the same state of the store.</summary>
+    /// <summary>Returns the caller if the header equals the last valid one, at the same state of the store.</summary>
     internal bool TryRecall(string header, AccessTable table, long now, [NotNullWhen(true)] out Caller? caller)
     {
         caller = null;
@@ -36,14 +36,14 @@ internal sealed class ConnectionState(ConnectionShares.Stranger? stranger = null
 
     internal void Keep(string header, AccessTable table, Caller caller)
     {
-        LetIn();
+        MarkAuthenticated();
         Volatile.Write(ref _shown, new Shown(header, table, caller));
     }
 
-    /// <summary>A request was let in on this connection.</summary>
-    internal void LetIn() => stranger?.LetIn();
+    /// <summary>Records that a request on this connection was accepted.</summary>
+    internal void MarkAuthenticated() => stranger?.MarkAuthenticated();
 
-    /// <summary>Who the client certificate says that it is; null where there is none. Read once: the handshake has checked it.</summary>
+    /// <summary>Returns the identity in the client certificate, or null. Read once: the handshake has validated it.</summary>
     internal CertificateIdentity? Certificate(HttpContext context)
     {
         if (!Volatile.Read(ref _looked))
@@ -55,8 +55,8 @@ internal sealed class ConnectionState(ConnectionShares.Stranger? stranger = null
         return _certificate;
     }
 
-    // Callers behind one proxy share connections, and may not find out each other's keys by how long this takes: all of it is
-    // compared, whatever differs. As CryptographicOperations.FixedTimeEquals, which goes byte by byte.
+    // Callers behind one proxy share connections and must not learn each other's keys from timing, so the comparison takes constant
+    // time. Like CryptographicOperations.FixedTimeEquals, but by words instead of bytes.
     private static bool IsSame(string one, string other)
     {
         if (one.Length != other.Length)

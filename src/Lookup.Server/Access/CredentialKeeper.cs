@@ -7,18 +7,18 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Makes and ends credentials and grants in a store, for the service and, before there is a first key, for the tool.</summary>
+/// <summary>Creates, rotates and revokes credentials and grants in a store: for the service, and for the tool before the first key exists.</summary>
 internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
 {
     private const int MaxOverlapSeconds = 30 * 24 * 60 * 60;
 
     private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    /// <summary>Makes a credential in the store itself.</summary>
+    /// <summary>Creates a credential directly in the store.</summary>
     internal Task<V1.CreateCredentialResponse> CreateAsync(V1.CreateCredentialRequest request, CancellationToken cancellation) =>
         CreateAsync(request, [], cancellation);
 
-    /// <summary>Makes a credential.</summary>
+    /// <summary>Creates a credential.</summary>
     /// <param name="request">The credential.</param>
     /// <param name="knownTo">See <see cref="StoredSecret.KnownTo"/>.</param>
     /// <param name="cancellation">Ends the wait.</param>
@@ -29,12 +29,12 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         var known = (await store.ReadRegistryAsync(cancellation)).Credentials;
         if (known.Count >= StoredCredential.Max)
         {
-            throw RpcErrors.Precondition($"There are {StoredCredential.Max} credentials; no more are kept.", "TOO_MANY_CREDENTIALS");
+            throw RpcErrors.Precondition($"The store has {StoredCredential.Max} credentials, its limit.", "TOO_MANY_CREDENTIALS");
         }
 
         if (known.Any(one => one.Revoked == 0 && one.Kind == credential.Kind && one.Subject.Length > 0 && one.Subject == credential.Subject))
         {
-            throw Exists("A credential that is not revoked has this subject.");
+            throw Exists("Another credential that is not revoked has this subject; revoke it first.");
         }
 
         var key = "";
@@ -49,7 +49,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
 
         return await store.Access.TryPutAsync(credential, cancellation)
             ? new V1.CreateCredentialResponse { Credential = CredentialMapping.ToProto(credential), ApiKey = key }
-            : throw Exists("There is a credential of this id; one that was revoked keeps its id.");
+            : throw Exists("A credential with this id exists, perhaps revoked; choose another id.");
     }
 
     internal async Task<V1.ListCredentialsResponse> ListAsync(CancellationToken cancellation) => new()
@@ -60,11 +60,11 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         },
     };
 
-    /// <summary>Gives a new secret in the store itself.</summary>
+    /// <summary>Rotates a secret directly in the store.</summary>
     internal Task<V1.RotateCredentialResponse> RotateAsync(V1.RotateCredentialRequest request, CancellationToken cancellation) =>
         RotateAsync(request, [], cancellation);
 
-    /// <summary>Gives a new secret.</summary>
+    /// <summary>Rotates a secret.</summary>
     /// <param name="request">The credential.</param>
     /// <param name="knownTo">See <see cref="StoredSecret.KnownTo"/>.</param>
     /// <param name="cancellation">Ends the wait.</param>
@@ -73,13 +73,13 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
     {
         if (request.OverlapSeconds is < 0 or > MaxOverlapSeconds)
         {
-            throw RpcErrors.Invalid("overlap_seconds", $"0 to {MaxOverlapSeconds} is expected.");
+            throw RpcErrors.Invalid("overlap_seconds", $"{request.OverlapSeconds} is out of range; must be 0 to {MaxOverlapSeconds} seconds.");
         }
 
         var known = await FindAsync(request.CredentialId, cancellation);
         if (known.Kind != Lookup.Redis.Credentials.CredentialKind.ApiKey || known.Revoked != 0)
         {
-            throw RpcErrors.Precondition("Only an API key that is not revoked can be given a new secret.", "NO_SECRET_TO_ROTATE");
+            throw RpcErrors.Precondition("Only the secret of an API key that is not revoked can be rotated.", "NO_SECRET_TO_ROTATE");
         }
 
         var now = Now;
@@ -124,7 +124,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         if (!(await store.ReadRegistryAsync(cancellation)).Grants.Any(
             grant => grant.CredentialId == request.CredentialId && grant.Organisation == request.Organisation))
         {
-            throw Of(Code.NotFound, "There is no such grant.");
+            throw Of(Code.NotFound, "The credential has no grant for this organisation.");
         }
 
         await store.Access.RemoveGrantAsync(request.CredentialId, request.Organisation, cancellation);
@@ -132,21 +132,21 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
     }
 
     /// <summary>Finds a credential.</summary>
-    /// <exception cref="RpcException">NOT_FOUND: there is none of the id.</exception>
+    /// <exception cref="RpcException">NOT_FOUND: no credential has this id.</exception>
     internal async Task<StoredCredential> FindAsync(string id, CancellationToken cancellation)
     {
         List<FieldFault>? faults = null;
         CredentialMapping.CheckName(id, "credential_id", ref faults);
         FieldFaults.ThrowIfAny(faults);
         return (await store.ReadRegistryAsync(cancellation)).Credentials.FirstOrDefault(one => one.Id == id)
-            ?? throw Of(Code.NotFound, "There is no credential of this id.");
+            ?? throw Of(Code.NotFound, "No credential has this id; ListCredentials lists them.");
     }
 
     private async Task PutAsync(StoredCredential credential, CancellationToken cancellation)
     {
         if (!await store.Access.TryPutAsync(credential, cancellation))
         {
-            throw Of(Code.Aborted, "Somebody else changed the credential at the same time; try again.");
+            throw Of(Code.Aborted, "Another call changed the credential at the same time; retry.");
         }
     }
 

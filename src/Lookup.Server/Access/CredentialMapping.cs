@@ -5,7 +5,7 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Credentials and grants between the contract and the store.</summary>
+/// <summary>Maps credentials and grants between the contract and the store.</summary>
 internal static class CredentialMapping
 {
     private const int MaxText = 256;
@@ -14,10 +14,10 @@ internal static class CredentialMapping
     private const int MaxChunk = 8_192;
     private const int MaxRoles = 8;
 
-    /// <summary>Reads a credential that is to be made.</summary>
+    /// <summary>Reads a credential to create.</summary>
     /// <param name="source">The credential.</param>
     /// <param name="now">Unix milliseconds.</param>
-    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every field that is wrong.</exception>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid field.</exception>
     internal static StoredCredential Read(V1.Credential? source, long now)
     {
         source ??= new V1.Credential();
@@ -25,13 +25,13 @@ internal static class CredentialMapping
         CheckName(source.CredentialId, "credential.credential_id", ref faults);
         if (source.Kind is < V1.CredentialKind.ApiKey or > V1.CredentialKind.Certificate)
         {
-            FieldFaults.Add(ref faults, "credential.kind", "An API key, a token or a certificate is expected.");
+            FieldFaults.Add(ref faults, "credential.kind", "Must be an API key, a token or a certificate.");
         }
 
         var isKey = source.Kind == V1.CredentialKind.ApiKey;
         if (isKey != (source.Subject.Length == 0))
         {
-            FieldFaults.Add(ref faults, "credential.subject", isKey ? "An API key has none." : $"1 to {MaxText} characters are expected.");
+            FieldFaults.Add(ref faults, "credential.subject", isKey ? "An API key has no subject; leave it empty." : $"Required: 1 to {MaxText} characters.");
         }
 
         FieldFaults.CheckText(source.Subject, MaxText, "credential.subject", ref faults);
@@ -40,7 +40,7 @@ internal static class CredentialMapping
         var expires = FieldFaults.Time(source.ExpireTime, "credential.expire_time", ref faults) ?? 0;
         if (source.ExpireTime is not null && expires <= now)
         {
-            FieldFaults.Add(ref faults, "credential.expire_time", "It is over already.");
+            FieldFaults.Add(ref faults, "credential.expire_time", "Must be in the future.");
         }
 
         CheckRange(source.RequestsPerSecond, MaxPerSecond, "credential.requests_per_second", ref faults);
@@ -64,7 +64,7 @@ internal static class CredentialMapping
     }
 
     /// <summary>Reads a grant.</summary>
-    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every field that is wrong.</exception>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid field.</exception>
     internal static StoredGrant Read(V1.Grant? source)
     {
         source ??= new V1.Grant();
@@ -79,14 +79,14 @@ internal static class CredentialMapping
         var until = FieldFaults.Time(source.UntilTime, "grant.until_time", ref faults) ?? 0;
         if (source.UntilTime is not null && until <= from)
         {
-            FieldFaults.Add(ref faults, "grant.until_time", "It is not later than from_time.");
+            FieldFaults.Add(ref faults, "grant.until_time", "Must be later than from_time.");
         }
 
         FieldFaults.ThrowIfAny(faults);
         return new StoredGrant(source.CredentialId, source.Organisation, from, until);
     }
 
-    /// <summary>Writes a credential; what is kept of its secrets stays in the store.</summary>
+    /// <summary>Writes a credential without its secrets.</summary>
     internal static V1.Credential ToProto(StoredCredential stored) => new()
     {
         CredentialId = stored.Id,
@@ -124,7 +124,7 @@ internal static class CredentialMapping
         var roles = Roles.None;
         if (source.Roles.Count > MaxRoles)
         {
-            FieldFaults.Add(ref faults, "credential.roles", $"Up to {MaxRoles} roles are expected.");
+            FieldFaults.Add(ref faults, "credential.roles", $"{source.Roles.Count} roles; at most {MaxRoles} are allowed.");
             return roles;
         }
 
@@ -132,7 +132,7 @@ internal static class CredentialMapping
         {
             if (source.Roles[i] is < V1.Role.Check or > V1.Role.Observe)
             {
-                FieldFaults.Add(ref faults, $"credential.roles[{i}]", "This version knows no such value.");
+                FieldFaults.Add(ref faults, $"credential.roles[{i}]", $"{(int)source.Roles[i]} is not a value this version knows.");
                 continue;
             }
 
@@ -141,7 +141,7 @@ internal static class CredentialMapping
 
         if (source.Roles.Count == 0)
         {
-            FieldFaults.Add(ref faults, "credential.roles", "At least one is expected.");
+            FieldFaults.Add(ref faults, "credential.roles", "Requires at least one role.");
         }
 
         return roles;
@@ -151,7 +151,7 @@ internal static class CredentialMapping
     {
         if (value < 0 || value > max)
         {
-            FieldFaults.Add(ref faults, field, $"1 to {max} is expected, or 0 for no limit.");
+            FieldFaults.Add(ref faults, field, $"{value} is out of range; must be 1 to {max}, or 0 for no limit.");
         }
     }
 

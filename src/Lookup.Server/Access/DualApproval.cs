@@ -25,7 +25,7 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
     /// <summary>The reason in the error that asks for a second administrator.</summary>
     internal const string Reason = "SECOND_ADMINISTRATOR_NEEDED";
 
-    /// <summary>Returns if the caller may go on, as the second administrator or alone where one suffices; otherwise records the request and throws.</summary>
+    /// <summary>Returns if the caller may proceed, as the second administrator or alone if one suffices; otherwise records the request and throws.</summary>
     /// <param name="action">Identifies the action: everything that distinguishes it from another one.</param>
     /// <param name="words">The action for people, as a verb phrase: "revert the import 20261124-141502-7f3a".</param>
     /// <param name="isNeverAlone">Requires two even if no two administrators are independent.</param>
@@ -55,15 +55,15 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
         {
             // An approval is used once.
             await ReplaceAsync(action, known, null, keep, cancellation);
-            log.LogWarning("{First} and {Second} agreed to {Action}", first.Credential, caller.Id, words);
+            log.LogWarning("{First} and {Second} approved: {Action}", first.Credential, caller.Id, words);
             return true;
         }
 
         if (mine.Holders is null)
         {
             throw RpcErrors.Precondition(
-                $"Two administrators are needed to {words}. An earlier version made your secret and did not record for whom, so it does not count. "
-                + "Rotate it in the store itself: lookup key rotate, with --redis or --data.",
+                $"Two administrators are needed to {words}. An earlier version created your secret and did not record who knows it, so it does not count. "
+                + "Rotate it directly in the store: lookup key rotate, with --redis or --data.",
                 Reason);
         }
 
@@ -72,7 +72,7 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
         {
             first = new StoredApproval(caller.Id, now) { Made = mine.Made, KnownTo = mine.Holders };
             await ReplaceAsync(action, known, first, keep, cancellation);
-            log.LogWarning("{First} asked to {Action}; a second administrator must ask for the same", caller.Id, words);
+            log.LogWarning("{First} asked to {Action}; a second administrator must send the same request", caller.Id, words);
         }
 
         throw RpcErrors.Precondition(
@@ -85,7 +85,7 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
     {
         if (!await store.Access.TryReplaceApprovalAsync(action, before, after, keep, cancellation))
         {
-            throw RpcErrors.Of(Code.Aborted, "Another administrator asked for the same at the same time; try again.").ToRpcException();
+            throw RpcErrors.Of(Code.Aborted, "Another administrator sent the same request at the same time; retry.").ToRpcException();
         }
     }
 }

@@ -1,15 +1,15 @@
-// For: noticing a credential that asks its way through number ranges, to find out which numbers are objected to.
+// For: detecting a credential that enumerates number ranges to find out which numbers have objections.
 //
-// Numbers fall into blocks of 1,024. Each slot of a small table counts the distinct numbers asked of one block, with a bit for
-// each; so the order, repeated numbers, and other work in between do not matter. A block takes a slot over only from one of which
-// fewer numbers were asked than others came by since (the vote of Boyer and Moore), so a walk stays while what comes by
-// is spread over all numbers. It costs two atomic operations a number, and 1.2 kB for each credential that asks.
+// Numbers are grouped in blocks of 1,024. Each slot of a small table counts the distinct numbers queried in one block, with a bit for
+// each, so order, repetition and other queries in between do not matter. A block replaces another in a slot only once more numbers of
+// other blocks arrived than were counted for it (Boyer-Moore majority vote). So an enumeration keeps its slot while other queries are
+// spread over all numbers. The cost is two atomic operations per number and 1.2 kB per active credential.
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Access;
 
-/// <summary>The numbers that one credential asks for. Thread-safe; a race may miscount by a few.</summary>
+/// <summary>Detects enumeration by one credential. Thread-safe; a race may miscount by a few.</summary>
 internal sealed class EnumerationDetector
 {
     /// <summary>Numbers in a block.</summary>
@@ -26,11 +26,11 @@ internal sealed class EnumerationDetector
     private readonly int[] _others = new int[1 << SlotBits];
     private readonly ulong[] _bits = new ulong[(1 << SlotBits) * Words];
 
-    /// <summary>Takes note of a number.</summary>
+    /// <summary>Adds a queried number.</summary>
     /// <param name="number">E.164 as an integer.</param>
-    /// <param name="limit">Numbers of one block that are a walk.</param>
-    /// <returns>True when just now so many of its block were asked.</returns>
-    internal bool Note(ulong number, int limit)
+    /// <param name="limit">Distinct numbers of one block that count as enumeration.</param>
+    /// <returns>True if this number reaches the limit for its block.</returns>
+    internal bool Add(ulong number, int limit)
     {
         var block = number >> BlockBits;
         var slot = (int)((block * Spread) >> (64 - SlotBits));
@@ -53,12 +53,12 @@ internal sealed class EnumerationDetector
     }
 
     /// <summary>
-    /// Whether a chunk of a list is a walk: most of its numbers lie close to the one before, upwards or downwards, or enough of them are of one
-    /// block, in whichever order.
+    /// Returns whether a chunk of a list is an enumeration: most of its numbers are close to the previous one, ascending or descending, or
+    /// enough of them are of one block, in any order.
     /// </summary>
     /// <param name="numbers">E.164 as integers.</param>
-    /// <param name="limit">Numbers of one block that are a walk.</param>
-    internal static bool IsWalk(ReadOnlySpan<ulong> numbers, int limit)
+    /// <param name="limit">Distinct numbers of one block that count as enumeration.</param>
+    internal static bool IsEnumeration(ReadOnlySpan<ulong> numbers, int limit)
     {
         const ulong Close = 4;
         if (numbers.Length < limit)
@@ -66,7 +66,7 @@ internal sealed class EnumerationDetector
             return false;
         }
 
-        // Blocks by a hash, of which several may have the same: most chunks have no more than some numbers of each, and are done.
+        // Counts by a hash of the block, which several may share. Most chunks have few numbers per hash and need no exact count.
         Span<ushort> counts = stackalloc ushort[1 << PlaceBits];
         counts.Clear();
         var close = 0;
@@ -84,12 +84,12 @@ internal sealed class EnumerationDetector
             }
         }
 
-        return (close >= limit && close > numbers.Length / 2) || (full >= 0 && HasWalkedBlock(numbers, counts, limit));
+        return (close >= limit && close > numbers.Length / 2) || (full >= 0 && HasEnumeratedBlock(numbers, counts, limit));
     }
 
     private static int PlaceOf(ulong number) => (int)(((number >> BlockBits) * Spread) >> (64 - PlaceBits));
 
-    private static bool HasWalkedBlock(ReadOnlySpan<ulong> numbers, ReadOnlySpan<ushort> counts, int limit)
+    private static bool HasEnumeratedBlock(ReadOnlySpan<ulong> numbers, ReadOnlySpan<ushort> counts, int limit)
     {
         var blocks = new Dictionary<ulong, HashSet<ulong>>();
         foreach (var number in numbers)
@@ -114,19 +114,19 @@ internal sealed class EnumerationDetector
     }
 }
 
-/// <summary>Tells the operator of credentials that walk number ranges.</summary>
+/// <summary>Reports credentials that enumerate number ranges to the operator.</summary>
 internal sealed class EnumerationAlarm(AccessMetrics metrics, TimeProvider clock, ILogger<EnumerationAlarm> log)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
-    /// <summary>Counts a walk, and writes it to the log once a minute for each credential.</summary>
+    /// <summary>Counts an enumeration and logs it at most once a minute per credential.</summary>
     internal void Raise(Caller caller, ulong number)
     {
-        metrics.Walked(caller.Id);
+        metrics.Enumerated(caller.Id);
         if (caller.State.MayLog(clock.GetTimestamp(), Pause, clock))
         {
             log.LogWarning(
-                "The credential {Credential} walks number ranges: it asks for one number after another around {Number}.",
+                "The credential {Credential} enumerates number ranges: it queries many neighbouring numbers around {Number}.",
                 caller.Id,
                 Redaction.Mask("+" + number));
         }

@@ -4,12 +4,12 @@ using Kind = Lookup.V1.Fact.KindOneofCase;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Whose a fact is.</summary>
+/// <summary>Determines the organisation that a fact belongs to.</summary>
 internal static class FactOwner
 {
     /// <summary>
-    /// The organisation that a fact is of; "*" where it concerns all: registrations, objections to all, kinds of subscribers,
-    /// numbers published for offers, and reassignments. Empty where it names none that could be granted.
+    /// Returns the organisation of a fact; "*" if it concerns all: registrations, objections to all, subscriber types, numbers
+    /// published for offers, and reassignments. Empty if the fact names none.
     /// </summary>
     internal static string Of(V1.Fact fact) => fact.KindCase switch
     {
@@ -21,7 +21,7 @@ internal static class FactOwner
         _ => Scope.AllName,
     };
 
-    /// <summary>The field that names it.</summary>
+    /// <summary>Returns the field that names the organisation.</summary>
     internal static string FieldOf(V1.Fact fact) => fact.KindCase switch
     {
         Kind.Objection => "objection.organisation",
@@ -32,7 +32,7 @@ internal static class FactOwner
         _ => "kind",
     };
 
-    /// <summary>Whether a stored fact concerns all.</summary>
+    /// <summary>Returns whether a stored fact concerns all organisations.</summary>
     internal static bool ConcernsAll(FactId id) =>
         id.Scope == Scope.All || id.Kind is FactKind.Registration or FactKind.Subscriber or FactKind.PublishedForOffers;
 }

@@ -4,7 +4,7 @@ using Lookup.Redis.Credentials;
 
 namespace Lookup.Server.Access;
 
-/// <summary>The organisations that a credential is granted. Immutable.</summary>
+/// <summary>The organisations granted to a credential. Immutable.</summary>
 internal sealed class Grants
 {
     private readonly FrozenDictionary<string, Period> _byName;
@@ -21,7 +21,7 @@ internal sealed class Grants
 
     internal static Grants None { get; } = new([]);
 
-    /// <summary>Whether an organisation is granted at a time, in Unix milliseconds.</summary>
+    /// <summary>Returns whether an organisation is granted at a time, in Unix milliseconds.</summary>
     internal bool Hold(string organisation, long now) =>
         _all.Holds(now) || (_byName.TryGetValue(organisation, out var period) && period.Holds(now));
 

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Primitives;
 namespace Lookup.Server.Access;
 
 /// <summary>
-/// Refuses requests for other hosts, on both ports and before anything else of a request is read. It stands where no credential is asked
-/// for: otherwise a page of another site could reach the service under a name of its own that resolves to this machine.
+/// Rejects requests for other hosts on both ports, before it reads anything else of a request. Runs if no credential is required:
+/// otherwise a page of another site could reach the service under its own name that resolves to this machine (DNS rebinding).
 /// </summary>
 internal sealed class HostGate(RequestDelegate next, LookupServerOptions options)
 {
@@ -33,7 +33,7 @@ internal sealed class HostGate(RequestDelegate next, LookupServerOptions options
         }
 
         return RefusalWriter.WriteAsync(context, RpcErrors.Invalid(
-            "Host", "Without credentials this service answers to localhost and its own address alone. Use one of them, or start it with --credentials required."));
+            "Host", "Not an address of this service. Without credentials it accepts only localhost and its own address; use one of them, or start it with --credentials required."));
     }
 
     private static string NameOf(IPAddress address) =>

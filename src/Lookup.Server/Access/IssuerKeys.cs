@@ -8,16 +8,19 @@ using Microsoft.IdentityModel.Tokens;
 namespace Lookup.Server.Access;
 
 /// <summary>
-/// The keys that the issuer of tokens signs with, as its OpenID configuration has them. They are read again every five minutes, so that one that
-/// the issuer withdrew stops counting, and when a token has a key that is not known. Keys that cannot be read again for an hour count no longer.
+/// The signing keys of the token issuer, from its OpenID configuration. They are read every five minutes, so that a key the issuer
+/// withdrew expires, and when a token has an unknown key. Keys that could not be re-read for an hour expire.
 /// </summary>
 internal sealed class IssuerKeys : IDisposable
 {
+    /// <summary>The error when the keys cannot be read.</summary>
+    internal const string Unreadable = "The service cannot read the keys of the token issuer; retry later.";
+
     private static readonly TimeSpan ReadPause = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan KeepLimit = TimeSpan.FromHours(1);
     private static readonly TimeSpan IssuerLimit = TimeSpan.FromSeconds(5);
 
-    // A caller who floods the service with made-up keys makes it ask the issuer no more often.
+    // Limits how often tokens with made-up keys make the service call the issuer.
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan FirstRetryPause = TimeSpan.FromSeconds(1);
 
@@ -41,11 +44,11 @@ internal sealed class IssuerKeys : IDisposable
         _timer = clock.CreateTimer(_ => Task.Run(FollowAsync), null, ReadPause, ReadPause);
     }
 
-    /// <summary>The keys; the same instance for as long as the issuer has the same ones. Null before they were read, and where they are too old.</summary>
+    /// <summary>The current keys; the same instance while the issuer has the same ones. Null before the first read and after they expire.</summary>
     internal Set? Current => Volatile.Read(ref _set);
 
-    /// <summary>Returns the keys, reading them if need be.</summary>
-    /// <exception cref="Grpc.Core.RpcException">UNAVAILABLE: they cannot be read.</exception>
+    /// <summary>Returns the keys; reads them if necessary.</summary>
+    /// <exception cref="Grpc.Core.RpcException">UNAVAILABLE: the keys cannot be read.</exception>
     internal async ValueTask<Set> GetAsync(CancellationToken cancellation)
     {
         if (Current is null)
@@ -53,13 +56,13 @@ internal sealed class IssuerKeys : IDisposable
             await ReadAsync(FirstRetryPause).WaitAsync(cancellation);
         }
 
-        return Current ?? throw RpcErrors.Unavailable("The keys of the issuer of tokens cannot be read.", _options.RetryAfterMs);
+        return Current ?? throw RpcErrors.Unavailable(Unreadable, _options.RetryAfterMs);
     }
 
-    /// <summary>Reads the keys again, unless they were read just now.</summary>
+    /// <summary>Reads the keys again, unless they were just read.</summary>
     internal Task ReadAgainAsync(CancellationToken cancellation) => ReadAsync(RetryPause).WaitAsync(cancellation);
 
-    /// <summary>Reads the keys again if they are in use, as is done every five minutes.</summary>
+    /// <summary>Reads the keys again if they are in use. Runs every five minutes.</summary>
     internal Task FollowAsync() => Current is null ? Task.CompletedTask : ReadAsync(TimeSpan.Zero);
 
     /// <inheritdoc/>
@@ -90,7 +93,7 @@ internal sealed class IssuerKeys : IDisposable
         }
         catch (Exception e)
         {
-            _log.LogWarning("The keys of the issuer of tokens cannot be read: {Error}", e.GetBaseException().Message);
+            _log.LogWarning("The keys of the token issuer cannot be read: {Error}", e.GetBaseException().Message);
             if (Current is not null && _clock.GetElapsedTime(_read) >= KeepLimit)
             {
                 Volatile.Write(ref _set, null);
@@ -109,7 +112,7 @@ internal sealed class IssuerKeys : IDisposable
 
         internal IReadOnlyList<SecurityKey> Keys { get; } = keys;
 
-        /// <summary>A key by what it is: an issuer may use the id of one again.</summary>
+        /// <summary>Identifies a key by its thumbprint, because an issuer may reuse an id.</summary>
         internal static string NameOf(SecurityKey key) => key.CanComputeJwkThumbprint() ? Convert.ToHexString(key.ComputeJwkThumbprint()) : key.KeyId ?? "";
 
         internal bool Has(string name) => _names.Contains(name);

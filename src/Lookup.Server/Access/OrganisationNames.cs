@@ -5,10 +5,10 @@ using Lookup.Server.Reading;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Registers the names of organisations that have a record or a grant, so that facts of another name cannot take their scope first.</summary>
+/// <summary>Registers the names of organisations that have a record or a grant, so that facts of another name cannot claim their scope first.</summary>
 internal static class OrganisationNames
 {
-    /// <summary>Registers a name. Only for administrators: the error tells which name has the scope.</summary>
+    /// <summary>Registers a name. Only for administrators: the error names the owner of the scope.</summary>
     /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: another name has the scope.</exception>
     internal static async Task ClaimAsync(IFactStore store, string organisation, string field, CancellationToken cancellation)
     {

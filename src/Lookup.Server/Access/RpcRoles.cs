@@ -6,15 +6,15 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Which role each call needs. docs/guide/access.md has the same table; a test fails on a call without an entry.</summary>
+/// <summary>The role that each call requires. docs/guide/access.md has the same table; a test fails on a call without an entry.</summary>
 internal static class RpcRoles
 {
     private const string Health = "/grpc.health.v1.Health/";
 
-    // The contract alone, which is public.
+    // Reveals only the contract, which is public.
     private const string Reflection = "/grpc.reflection.";
 
-    /// <summary>The calls of lookup.v1 by their paths; none: any credential.</summary>
+    /// <summary>The role by the path of a call; None accepts any credential.</summary>
     internal static FrozenDictionary<string, Roles> Table { get; } = new Dictionary<string, Roles>
     {
         ["/lookup.v1.LookupService/Check"] = Roles.Check,
@@ -45,21 +45,20 @@ internal static class RpcRoles
         ["/lookup.v1.ReceiptService/GetSignedHead"] = Roles.None,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    /// <summary>Where health of the whole is on the JSON port, for those who cannot ask by gRPC over TLS.</summary>
+    /// <summary>Path of the service's health on the JSON port, for probes that do not support gRPC over TLS.</summary>
     internal const string HealthPage = "/health";
 
-    /// <summary>Whether a path is open to all, for those who watch over the service: health, by gRPC and by HTTP.</summary>
+    /// <summary>Returns whether a path needs no credential: health, by gRPC and by HTTP.</summary>
     internal static bool IsHealth(string path) => path.StartsWith(Health, StringComparison.Ordinal) || path == HealthPage;
 
-    /// <summary>What a call needs, by its path. One that is not in the table is for administrators.</summary>
+    /// <summary>Returns the role for the path of a call; Admin if the table does not have it.</summary>
     internal static Roles Of(string method) =>
         Table.TryGetValue(method, out var role) ? role
         : method.StartsWith(Reflection, StringComparison.Ordinal) ? Roles.None
         : Roles.Admin;
 
     /// <summary>
-    /// Returns the role that an endpoint needs. The endpoint alone decides it, nothing that a request says of itself. One that is not known
-    /// here is for administrators.
+    /// Returns the role for an endpoint; Admin if it is unknown. Only the endpoint decides, never headers or other content of the request.
     /// </summary>
     internal static Roles Of(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } call ? Of(call.Method.FullName)
@@ -67,7 +66,7 @@ internal static class RpcRoles
         : IsUnimplemented(endpoint) ? Roles.None
         : Roles.Admin;
 
-    // The library's answer to a path without a call.
+    // The gRPC library's endpoint for unknown methods.
     private static bool IsUnimplemented(Endpoint endpoint) =>
         endpoint is RouteEndpoint route && route.RoutePattern.GetParameter("unimplementedMethod") is not null;
 }

@@ -7,25 +7,25 @@ using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Access;
 
-/// <summary>That a stream may go on. It is over when its credential no longer counts or lacks what the stream needs.</summary>
+/// <summary>Permits a stream to continue. It ends when its credential becomes invalid or lacks the role or a grant that the stream needs.</summary>
 internal sealed class StreamLease(StreamLeases all, Caller opener, Roles role) : IDisposable
 {
-    private readonly CancellationTokenSource _over = new();
+    private readonly CancellationTokenSource _ended = new();
     private readonly ConcurrentQueue<string> _organisations = new();
     private Caller _caller = opener;
     private RpcException? _why;
 
-    /// <summary>Who has it, as of the last look.</summary>
+    /// <summary>The caller, as of the last review.</summary>
     internal Caller Caller => Volatile.Read(ref _caller);
 
-    /// <summary>Cancelled when it is over.</summary>
-    internal CancellationToken Over => _over.Token;
+    /// <summary>Cancelled when the lease has ended.</summary>
+    internal CancellationToken Ended => _ended.Token;
 
-    /// <summary>Why it is over; null while it is not.</summary>
+    /// <summary>Why the lease ended; null until then.</summary>
     internal RpcException? Why => Volatile.Read(ref _why);
 
-    /// <summary>From now on the stream needs a grant of an organisation.</summary>
-    /// <exception cref="RpcException">PERMISSION_DENIED: it is not granted.</exception>
+    /// <summary>Requires a grant for an organisation, now and at every review.</summary>
+    /// <exception cref="RpcException">PERMISSION_DENIED: the credential has no grant.</exception>
     internal void Require(string organisation, long now)
     {
         Caller.Demand(organisation, now);
@@ -55,36 +55,36 @@ internal sealed class StreamLease(StreamLeases all, Caller opener, Roles role) :
     {
         if (Interlocked.CompareExchange(ref _why, why, null) is null)
         {
-            _over.Cancel();
+            _ended.Cancel();
         }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        // The source itself is left to the collector: a review may be about to cancel it.
+        // The source is not disposed: a review may be about to cancel it.
         all.Close(this);
         Caller.State.CloseStream();
     }
 }
 
-/// <summary>The leases of all streams, looked at again and again.</summary>
+/// <summary>Reviews the leases of all streams periodically.</summary>
 internal sealed class StreamLeases(AccessControl access, LookupServerOptions options, TimeProvider clock) : BackgroundService
 {
     private readonly ConcurrentDictionary<StreamLease, bool> _open = new();
 
-    /// <summary>Opens one.</summary>
-    /// <exception cref="RpcException">RESOURCE_EXHAUSTED: the credential has as many streams as it may.</exception>
+    /// <summary>Opens a lease.</summary>
+    /// <exception cref="RpcException">RESOURCE_EXHAUSTED: the credential has reached its limit of streams.</exception>
     internal StreamLease Open(Caller caller, Roles role)
     {
-        // One that has no limit of its own may not take the places of all others.
+        // A credential without its own limit must not take every slot.
         var share = Math.Max(1, options.MaxStreamsFor(role) / 2);
         if (!caller.State.TryOpenStream(share))
         {
             throw RpcErrors.Exhausted(
                 caller.State.MaxStreams > 0
-                    ? $"The credential has {caller.State.MaxStreams} streams already; no more are taken of it at a time."
-                    : $"The credential has {share} streams already, half of what the service takes. One that needs more has a limit of its own (--max-streams).",
+                    ? $"The credential has {caller.State.MaxStreams} open streams, its limit (max_streams)."
+                    : $"The credential has {share} open streams, half of the service's limit. To allow more, create it with --max-streams.",
                 options.RetryAfterMs);
         }
 
@@ -121,7 +121,7 @@ internal sealed class StreamLeases(AccessControl access, LookupServerOptions opt
         RpcException? fault = null;
         try
         {
-            // The registry is read all the time; where nothing came for so long, waiting longer would go beyond the bound.
+            // The registry is polled continuously; waiting longer than one poll would exceed the freshness bound.
             table = access.Fresh(clock.GetTimestamp())
                 ?? await access.CurrentAsync(stop).AsTask().WaitAsync(TimeSpan.FromMilliseconds(options.RegistryPollMs), clock, stop);
         }

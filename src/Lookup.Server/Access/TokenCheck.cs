@@ -6,15 +6,15 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Lookup.Server.Access;
 
-/// <summary>A token that is in order.</summary>
-/// <param name="Subject">Who it speaks of.</param>
-/// <param name="Until">When it no longer counts, in Unix milliseconds: when it expires, or reaches the age that no token may have.</param>
-/// <param name="Key">The key that signed it, see <see cref="IssuerKeys.Set.NameOf"/>.</param>
+/// <summary>A valid token.</summary>
+/// <param name="Subject">The caller it identifies.</param>
+/// <param name="Until">When it becomes invalid, in Unix milliseconds: when it expires or reaches the maximum age of tokens.</param>
+/// <param name="Key">The key that signed it; see <see cref="IssuerKeys.Set.NameOf"/>.</param>
 internal sealed record KnownToken(string Subject, long Until, string Key);
 
 /// <summary>
-/// Checks tokens (JWT) of one issuer: signature, issuer, audience and times. Tokens in order are kept, the least used leaving first, for as long as
-/// they count and the issuer has the key that signed them.
+/// Checks tokens (JWT) of one issuer: signature, issuer, audience and times. Caches valid tokens (LRU) until they expire or the issuer
+/// withdraws the key that signed them.
 /// </summary>
 internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock, IssuerKeys keys)
 {
@@ -33,22 +33,22 @@ internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxLength };
     private readonly ConcurrentLru<string, KnownToken> _known = new(options.TokenCacheEntries);
 
-    /// <summary>A token that was found in order before; null where it must be checked.</summary>
-    /// <param name="header">The authorization header with it, so that nothing is copied for each call.</param>
+    /// <summary>Finds a token that was valid before; null if it must be checked.</summary>
+    /// <param name="header">The whole authorization header, so that no call copies the token.</param>
     /// <param name="now">Unix milliseconds.</param>
     internal KnownToken? Find(string header, long now) =>
         _known.TryGet(header, out var known) && now < known.Until && keys.Current?.Has(known.Key) == true ? known : null;
 
-    /// <summary>Returns why a token that a stream was opened with no longer counts; null if it does.</summary>
+    /// <summary>Returns why the token that opened a stream is no longer valid; null if it is.</summary>
     /// <param name="key">The key that signed it.</param>
     internal RpcException? WhyEnded(string key) => keys.Current switch
     {
-        null => RpcErrors.Unavailable("The keys of the issuer of tokens cannot be read.", options.RetryAfterMs),
+        null => RpcErrors.Unavailable(IssuerKeys.Unreadable, options.RetryAfterMs),
         var current => current.Has(key) ? null : RpcErrors.RevokedCredential(),
     };
 
     /// <summary>Checks a token.</summary>
-    /// <exception cref="RpcException">UNAUTHENTICATED: it is not in order. UNAVAILABLE: the issuer's keys are not known.</exception>
+    /// <exception cref="RpcException">UNAUTHENTICATED: the token is invalid. UNAVAILABLE: the issuer's keys cannot be read.</exception>
     internal async Task<KnownToken> CheckAsync(string header, CancellationToken cancellation)
     {
         var token = header[AccessControl.Bearer.Length..];
@@ -94,8 +94,8 @@ internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock
         LifetimeValidator = (begins, _, read, _) => read is JsonWebToken one && EndOf(one) is { } end && IsNow(begins, end),
     });
 
-    // Whatever a token says of its end, it counts no longer than the longest time that one may: otherwise a key that leaked once makes
-    // tokens for years. One that does not say when it was issued has no such time.
+    // A token expires at the maximum age at the latest, whatever its exp: otherwise a key that leaked once could sign tokens for years.
+    // A token without a time of issue has no age, so it is rejected.
     private DateTime? EndOf(JsonWebToken token)
     {
         var issued = token.IssuedAt != DateTime.MinValue ? token.IssuedAt : token.ValidFrom;

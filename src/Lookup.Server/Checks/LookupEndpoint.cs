@@ -90,12 +90,12 @@ internal sealed class LookupEndpoint(
     private void Demand(in NumberQuestion asked, ServerCallContext context)
     {
         var caller = access.CallerOf(context);
-        access.Note(caller, asked.Number.Value);
+        access.DetectEnumeration(caller, asked.Number.Value);
         caller.Demand(asked.Asked.Organisation, asked.At);
     }
 
     /// <summary>
-    /// Adds what the decision rested on and the caller may see. The texts, which it never reads, come from a second read.
+    /// Adds the facts that the decision used and the caller may see. Their texts come from a second read, since decisions do not read them.
     /// </summary>
     private async Task AddFactsAsync(V1.ExplainResponse response, NumberQuestion asked, FactSet facts, Caller caller, StoreDeadline call)
     {
@@ -114,7 +114,7 @@ internal sealed class LookupEndpoint(
         }
         catch (StoreUnavailableException e) when (e.Fault == StoreFault.Damaged)
         {
-            // The decision says that a record cannot be read; that is worth more than an answer without it.
+            // The decision reports the unreadable record, which is more useful than an error.
         }
         catch (OperationCanceledException) when (call.Expired)
         {

@@ -1,9 +1,9 @@
-// For: the check and the count as one step.
+// For: checking and counting a call in one step.
 //
-// Everything is read from the store, the call is decided as of a time later than every attempt that is there, and the attempt is
-// written only if the attempts are still those that the decision saw. Of several that saw the same, one writes; the others read
-// and decide anew. What is lost on the way (an answer, a connection, a server) leaves an attempt that counts until it
-// expires: it may cost a call, and never permits one.
+// A reservation reads everything from the store, decides as of a time later than every stored attempt, and writes its attempt only if
+// the stored attempts are still those that the decision used. Of several concurrent reservations, one writes; the others read and
+// decide again. If a response, connection or server is lost, the attempt counts until it expires: it may cost a call but never
+// permits one.
 using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
@@ -20,7 +20,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Checks;
 
-/// <summary>Checks that count the call if it is permitted.</summary>
+/// <summary>Decides checks with reserve, which count the call if it is allowed.</summary>
 internal sealed class Reservations(
     SingleChecks checks,
     FactReader reader,
@@ -31,9 +31,9 @@ internal sealed class Reservations(
 {
     private const string Source = "reservation";
 
-    private const string Unreadable = "A stored attempt cannot be read, so no other can be counted.";
+    private const string Unreadable = "A stored attempt is damaged, so no further attempt can be counted.";
 
-    /// <summary>Reads the length of a reservation, in milliseconds; 0 where none is asked for. It counts only if no fault was added.</summary>
+    /// <summary>Reads the duration of a reservation in milliseconds; 0 for none. The result is valid only if no fault was added.</summary>
     internal static long Read(V1.CheckRequest request, ref List<FieldFault>? faults)
     {
         if (request.Reserve is null)
@@ -43,7 +43,7 @@ internal sealed class Reservations(
 
         if (request.WhatIf is not null)
         {
-            FieldFaults.Add(ref faults, "reserve", "What is only supposed cannot be reserved.");
+            FieldFaults.Add(ref faults, "reserve", "Cannot be combined with what_if.");
         }
 
         if (request.Reserve.Duration is not { } duration)
@@ -54,22 +54,22 @@ internal sealed class Reservations(
         var length = (duration.Seconds * 1_000) + (duration.Nanos / 1_000_000);
         if (duration.Seconds is < 0 or > Reservation.MaxMs / 1_000 || length is < Reservation.MinMs or > Reservation.MaxMs)
         {
-            FieldFaults.Add(ref faults, "reserve.duration", "1 second to 1 hour is expected.");
+            FieldFaults.Add(ref faults, "reserve.duration", "Must be 1 second to 1 hour.");
         }
 
         return length;
     }
 
-    /// <summary>Decides, and counts the call where it is permitted.</summary>
+    /// <summary>Decides the check and counts the call if it is allowed.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="asked">What was read of it.</param>
-    /// <param name="length">Length of the reservation in milliseconds.</param>
-    /// <param name="context">Who asks.</param>
-    /// <param name="call">The time that there is.</param>
-    /// <exception cref="StoreUnavailableException">The store cannot answer, or cannot take it.</exception>
+    /// <param name="asked">The parsed request.</param>
+    /// <param name="length">Duration of the reservation in milliseconds.</param>
+    /// <param name="context">The caller's request.</param>
+    /// <param name="call">The deadline.</param>
+    /// <exception cref="StoreUnavailableException">The store cannot answer or rejects writes.</exception>
     internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, long length, HttpContext context, StoreDeadline call)
     {
-        // All of it, from the store: what is written must take the place of what was read.
+        // Exact: the write replaces exactly the values that were read.
         asked = asked with { Exact = true, Asked = asked.Asked with { Question = asked.Asked.Question with { Reserves = true } } };
         try
         {
@@ -112,7 +112,7 @@ internal sealed class Reservations(
                     }
                 }
 
-                // The permission may end earlier than the reservation.
+                // The ALLOW may expire before the reservation.
                 var expires = decision.ValidUntil > 0 ? Math.Min(decision.ValidUntil, until) : until;
                 var response = checks.BuildResponse(request, asked, facts, decision);
                 response.Decision.ConsistencyToken = token.ToString();
@@ -168,7 +168,7 @@ internal sealed class Reservations(
             || !expander.TryExpand(attempt, source, stored, faults))
         {
             throw RpcErrors.Precondition(
-                "An attempt at this number is recorded for a time that is yet to come, so no other can be counted; a clock is wrong.", "ATTEMPT_AHEAD");
+                "An attempt at this number has a future time, so no other can be counted; check the clocks of the callers.", "ATTEMPT_AHEAD");
         }
 
         return stored.ConvertAll(fact =>

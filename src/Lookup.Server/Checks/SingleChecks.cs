@@ -15,11 +15,11 @@ using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Checks;
 
-/// <summary>Answers single checks, whichever way they came in.</summary>
+/// <summary>Answers single checks from every entry point.</summary>
 internal sealed class SingleChecks(
     FactReader reader,
     RegimeSet regimes,
-    BatchLimiter lane,
+    BatchLimiter limiter,
     IFactStore store,
     LookupServerOptions options,
     TimeProvider clock,
@@ -29,18 +29,18 @@ internal sealed class SingleChecks(
     ShadowRun shadow,
     PositionTokens tokens)
 {
-    private const string NotFresh = "The store is behind the position that the request demands.";
+    private const string NotFresh = "The store is behind the consistency token of the request.";
 
     private const string OtherHistory =
-        "The position that the request demands was written by another history of the store: it was restored from an older copy, or failed over with loss, and changes up to that position are lost.";
+        "The consistency token is from another replication history: the store was restored from an older copy, or lost changes in a fail-over.";
 
-    /// <summary>Reads a request; every field that is wrong is told at once. What is returned counts only if no fault was added.</summary>
+    /// <summary>Parses a request and reports every invalid field. The result is valid only if no fault was added.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="context">Who asks; null: nobody in particular.</param>
-    /// <param name="faults">Takes what is wrong.</param>
+    /// <param name="context">The caller's request, or null.</param>
+    /// <param name="faults">Receives the faults.</param>
     internal NumberQuestion ParseRequest(V1.CheckRequest request, HttpContext? context, ref List<FieldFault>? faults)
     {
-        lane.NoteCheck();
+        limiter.RecordCheck();
         if (request.Receipt && receipts.Log is null)
         {
             FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
@@ -48,16 +48,16 @@ internal sealed class SingleChecks(
 
         return ParseRequest(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults) with
         {
-            // To ask a request for its features costs more than the filter.
+            // Reading a request's features costs more than probing the filter.
             AskedBy = receipts.Log is null ? "" : context?.CallerId() ?? "",
         };
     }
 
-    /// <summary>Answers from what this instance holds, at once.</summary>
+    /// <summary>Answers from filter and fact cache, without reading the store.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="asked">What was read of it.</param>
-    /// <param name="begun">What is found so far, for <see cref="FactReader.ReadAsync"/>.</param>
-    /// <returns>Null where the store must be read.</returns>
+    /// <param name="asked">The parsed request.</param>
+    /// <param name="begun">The incomplete facts, for <see cref="FactReader.ReadAsync"/>.</param>
+    /// <returns>The answer, or null if the store must be read.</returns>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
     internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked, out FactSet? begun)
     {
@@ -65,7 +65,7 @@ internal sealed class SingleChecks(
         return begun is { IsComplete: true } ? BuildResponse(request, asked, begun) : null;
     }
 
-    /// <summary>Answers from what was read. Disposes of it.</summary>
+    /// <summary>Decides and builds the response. Disposes of the facts.</summary>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
     internal V1.CheckResponse BuildResponse(V1.CheckRequest request, in NumberQuestion asked, FactSet facts) =>
         BuildResponse(request, asked, facts, Decide(asked, facts));
@@ -83,10 +83,10 @@ internal sealed class SingleChecks(
             now);
     }
 
-    /// <summary>Why what was read does not meet the position that is demanded; null where it does.</summary>
+    /// <summary>Returns why the facts do not satisfy the demanded token; null if they do.</summary>
     internal static string? WhyNotFresh(FactSet facts, ConsistencyToken? demand) =>
         demand is null || facts.Position is not { } position ? null
-        // A filter behind the token was not asked, so it is the store that is behind: it lost writes, or is not the primary.
+        // A filter behind the token is not used, so the store itself is behind: it lost writes, or is not the primary.
         : demand.VersionOf(position.Partition) > position.Version ? NotFresh
         : facts.IsOfAnotherHistory ? OtherHistory
         : null;
@@ -98,17 +98,17 @@ internal sealed class SingleChecks(
         options.RetryAfterMs,
         whatIf is not null,
         facts.Age,
-        facts.Position is { } position ? tokens.Of(position) : "");
+        facts.Position is { } position ? tokens.TokenOf(position) : "");
 
     internal static Decision Decide(in NumberQuestion asked, FactSet facts) => WhyNotFresh(facts, asked.Demand) is { } why
         ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, why, facts.Rules)
         : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
 
-    // What is behind a token, or cannot be reserved, was not decided by rules.
+    // NOT_FRESH and a failed reservation are not decisions of the rules.
     private static bool IsOfRules(V1.CheckRequest request, in Decision decision) =>
         decision.Primary != ReasonCode.NotFresh && (request.Reserve is null || decision.Primary != ReasonCode.RecordUnreadable);
 
-    /// <summary>Makes the answer of a decision: its receipt, its place in the metrics, its audit. Disposes of the facts.</summary>
+    /// <summary>Builds the response to a decision: writes the receipt, counts it and offers it to the audit. Disposes of the facts.</summary>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
     internal V1.CheckResponse BuildResponse(V1.CheckRequest request, in NumberQuestion asked, FactSet read, in Decision decision)
     {
@@ -118,10 +118,10 @@ internal sealed class SingleChecks(
             : null;
         Tracing.Decided(decision);
         metrics.Decided(request.Reserve is null ? EntryPoint.Check : EntryPoint.Reserve, decision.Verdict, decision.Primary);
-        // One that is reserved would be found counted already.
+        // A re-check of a reserved call would find it counted already.
         if (decision.Verdict == Verdict.Allow && request.WhatIf is null && request.Reserve is null && audit.Wants())
         {
-            audit.Take(new AllowAnswer(asked.Number, facts.Question, facts.Rules!, facts.Registers, asked.At));
+            audit.Enqueue(new AllowAnswer(asked.Number, facts.Question, facts.Rules!, facts.Registers, asked.At));
         }
 
         var response = new V1.CheckResponse

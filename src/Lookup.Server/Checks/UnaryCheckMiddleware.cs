@@ -1,11 +1,11 @@
 // For: single checks at the speed of HTTP/2 itself.
 //
-// Most checks are decided in less time than a gRPC library takes to find the method, run its interceptors and make its
-// call's objects. A request in the plain form that every client sends is answered here if the answer is OK. Whatever is
-// compressed, long or faulty, or writes too, is left as it came to the endpoint behind this one, which reads it again; and where the store
-// cannot answer, that endpoint is told so and makes the error of it. So nothing but that one answer is made here.
+// Most checks are decided faster than a gRPC library finds the method, runs its interceptors and creates the objects of the call. This
+// middleware answers a request in the plain format that every client sends, if the answer is OK. It leaves a compressed, long or
+// invalid request, or one that also writes, unread to the endpoint behind it. If the store cannot answer, it passes the failure to that
+// endpoint, which produces every error.
 //
-// The frame is one byte for "not compressed" and the length in four bytes, big-endian; the status is a trailer.
+// The frame has one byte for "not compressed" and four bytes for the length, big-endian; the status is a trailer.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 using System.Buffers;
 using System.Buffers.Binary;
@@ -24,7 +24,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Checks;
 
-/// <summary>Answers plain calls of Check.</summary>
+/// <summary>Answers plain Check calls without the gRPC library.</summary>
 internal sealed class UnaryCheckMiddleware(
     RequestDelegate next, SingleChecks checks, FactReader reader, AccessControl access, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock)
 {
@@ -32,14 +32,14 @@ internal sealed class UnaryCheckMiddleware(
     private const string ContentType = "application/grpc";
     private const int FrameHead = 5;
 
-    // Longer than any check that says just what it has to.
+    // Longer than any check without unknown or oversized fields.
     private const int MaxLength = 1_024;
 
     private const int MaxTimeoutDigits = 8;
 
     public Task InvokeAsync(HttpContext context) => IsPlain(context.Request) ? AnswerAsync(context) : next(context);
 
-    /// <summary>Throws what kept a check from being answered here.</summary>
+    /// <summary>Rethrows the failure that prevented an answer here.</summary>
     internal static void ThrowIfFailed(HttpContext context) => context.Features.Get<Failure>()?.Why.Throw();
 
     private static bool IsPlain(HttpRequest request) =>
@@ -94,7 +94,7 @@ internal sealed class UnaryCheckMiddleware(
         }
     }
 
-    // What is missing is told by the endpoint.
+    // The endpoint reports a missing role or grant.
     private bool MayAsk(HttpContext context, in NumberQuestion asked)
     {
         if (!access.IsOn)
@@ -103,7 +103,7 @@ internal sealed class UnaryCheckMiddleware(
         }
 
         var caller = access.CallerOf(context);
-        access.Note(caller, asked.Number.Value);
+        access.DetectEnumeration(caller, asked.Number.Value);
         return caller.Has(Roles.Check) && caller.May(asked.Asked.Organisation, asked.At);
     }
 
@@ -123,9 +123,9 @@ internal sealed class UnaryCheckMiddleware(
         }
         catch (Exception e)
         {
-            // A timer may fire a little early.
+            // A timer may fire slightly early.
             var isLate = timeout is { } deadline && (call.Expired || clock.GetElapsedTime(begin) >= deadline);
-            Fail(context, isLate ? RpcErrors.DeadlineOver() : e);
+            Fail(context, isLate ? RpcErrors.DeadlineExceeded() : e);
             return null;
         }
     }
@@ -154,7 +154,7 @@ internal sealed class UnaryCheckMiddleware(
             'S' => TimeSpan.FromSeconds(value),
             _ => null,
         };
-        // No timer takes more.
+        // The maximum of a timer.
         return timeout is { } time && time.TotalMilliseconds < int.MaxValue;
     }
 

@@ -5,14 +5,14 @@ using Microsoft.AspNetCore.Http;
 namespace Lookup.Server.Errors;
 
 /// <summary>
-/// Answers for pages and endpoints that throw, and for calls that fail outside of <see cref="ErrorInterceptor"/>: where the gRPC library
-/// reads a request or writes an answer.
+/// Writes the error when a page or endpoint throws, and when a call fails outside <see cref="ErrorInterceptor"/>: while the gRPC library
+/// reads a request or writes a response.
 /// </summary>
 internal sealed class CatchAll(RequestDelegate next, UnhandledErrors errors)
 {
     private const string GrpcStatus = "grpc-status";
 
-    // What the library answers where it knows nothing better.
+    // The status the library sets when it has no better one.
     private static readonly string Unknown = ((int)StatusCode.Unknown).ToString(CultureInfo.InvariantCulture);
 
     public async Task InvokeAsync(HttpContext context)
@@ -24,7 +24,7 @@ internal sealed class CatchAll(RequestDelegate next, UnhandledErrors errors)
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
-            // The caller is gone; whatever failed did so because of it.
+            // The caller has disconnected, which caused the failure.
             return;
         }
         catch (Exception e) when (!UnhandledErrors.IsCallers(e))

@@ -6,7 +6,7 @@ using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Errors;
 
-/// <summary>The one place where exceptions become a status. What it does not know becomes INTERNAL with an id, and is logged.</summary>
+/// <summary>Maps every exception of a call to a status. Logs an unexpected exception and maps it to INTERNAL with an id.</summary>
 internal sealed class ErrorInterceptor(
     LookupServerOptions options, ServiceMetrics metrics, UnhandledErrors errors, TimeProvider clock) : Interceptor
 {
@@ -14,16 +14,16 @@ internal sealed class ErrorInterceptor(
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
-        var begin = clock.GetTimestamp();
+        var started = clock.GetTimestamp();
         try
         {
             var task = continuation(request, context);
             if (!task.IsCompletedSuccessfully)
             {
-                return AwaitedAsync(task, begin, context);
+                return CompleteAsync(task, started, context);
             }
 
-            metrics.Answered(context.Method, clock.GetElapsedTime(begin));
+            metrics.Answered(context.Method, clock.GetElapsedTime(started));
             return task;
         }
         catch (Exception e)
@@ -66,12 +66,12 @@ internal sealed class ErrorInterceptor(
         }
     }
 
-    private async Task<TResponse> AwaitedAsync<TResponse>(Task<TResponse> task, long begin, ServerCallContext context)
+    private async Task<TResponse> CompleteAsync<TResponse>(Task<TResponse> task, long started, ServerCallContext context)
     {
         try
         {
             var answer = await task;
-            metrics.Answered(context.Method, clock.GetElapsedTime(begin));
+            metrics.Answered(context.Method, clock.GetElapsedTime(started));
             return answer;
         }
         catch (Exception e)
@@ -100,16 +100,16 @@ internal sealed class ErrorInterceptor(
             case ImportException import:
                 return RpcErrors.Precondition(import.Message);
             case var unreadable when UnhandledErrors.IsUnreadable(unreadable):
-                // A later message of a stream; nothing else is read as one here.
+                // A later message of a stream; the first one is read before this interceptor runs.
                 return RpcErrors.Unreadable();
         }
 
         if (context.CancellationToken.IsCancellationRequested || UnhandledErrors.IsCallers(exception))
         {
-            // The caller is gone or its deadline is over; whatever failed did so because of it.
+            // The caller has disconnected or its deadline has passed, which caused the failure.
             return context.Deadline <= clock.GetUtcNow().UtcDateTime
-                ? RpcErrors.DeadlineOver()
-                : new RpcException(new Status(StatusCode.Cancelled, "The caller has ended the call."));
+                ? RpcErrors.DeadlineExceeded()
+                : new RpcException(new Status(StatusCode.Cancelled, "The caller cancelled the call."));
         }
 
         return RpcErrors.Internal(errors.Add(exception, context.Method));

@@ -4,17 +4,17 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Server.Errors;
 
-/// <summary>Reads single fields of requests. What is wrong goes to a list that is made when the first fault is found.</summary>
+/// <summary>Reads and checks single fields of requests. Creates the list of faults when it finds the first one.</summary>
 internal static class FieldFaults
 {
-    /// <summary>Times taken: 1970 to 2200, in Unix milliseconds.</summary>
+    /// <summary>The latest accepted time, in Unix milliseconds: the year 2200.</summary>
     private const long MaxTime = 7_258_118_400_000;
 
-    // What google.protobuf.Timestamp holds: the years 1 to 9999.
+    // The range of google.protobuf.Timestamp: the years 1 to 9999.
     private static readonly long FirstTime = DateTimeOffset.MinValue.ToUnixTimeMilliseconds();
     private static readonly long LastTime = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
-    /// <summary>Most faults that a caller sees. A list with more of them has one more entry, whichever that is.</summary>
+    /// <summary>The most faults a response lists. A list with one more entry means that there are more.</summary>
     internal const int Max = 20;
 
     /// <summary>Adds a fault, unless the list is full.</summary>
@@ -26,15 +26,15 @@ internal static class FieldFaults
         }
     }
 
-    /// <summary>Returns whether a list takes no more faults, so that nothing need be looked for.</summary>
+    /// <summary>Returns whether a list is full, so that checking can stop.</summary>
     internal static bool IsFull(List<FieldFault>? faults) => faults?.Count > Max;
 
-    /// <summary>Throws INVALID_ARGUMENT with all that was found.</summary>
+    /// <summary>Throws INVALID_ARGUMENT with every fault, if there is one.</summary>
     internal static void ThrowIfAny(List<FieldFault>? faults)
     {
         if (faults is not null)
         {
-            throw Errors.RpcErrors.Invalid(faults);
+            throw RpcErrors.Invalid(faults);
         }
     }
 
@@ -50,8 +50,8 @@ internal static class FieldFaults
     }
 
     /// <summary>
-    /// The numbers under which facts of one subscriber may be stored: its value, and what was given where that is another integer. An
-    /// earlier version stored it, or its plan has given it up. Empty with a fault.
+    /// Returns the numbers under which facts of one subscriber may be stored: the parsed number, and the digits as given if they differ. An
+    /// earlier version may have stored those, or the number plan has since dropped them. Empty if a fault was added.
     /// </summary>
     internal static IReadOnlyList<PhoneNumber> StoredNumbers(string text, string defaultRegion, ref List<FieldFault>? faults)
     {
@@ -70,7 +70,7 @@ internal static class FieldFaults
         return [];
     }
 
-    /// <summary>A time, in Unix milliseconds; parts of a millisecond are cut off.</summary>
+    /// <summary>Converts a time to Unix milliseconds, rounded down. Returns false outside 1970 to 2200.</summary>
     internal static bool TryTime(Timestamp value, out long milliseconds)
     {
         milliseconds = 0;
@@ -83,7 +83,7 @@ internal static class FieldFaults
         return true;
     }
 
-    /// <summary>As <see cref="TryTime"/>, with the fault; null where nothing is given or it is wrong.</summary>
+    /// <summary>Reads a time as <see cref="TryTime"/> does and adds a fault if it is invalid. Returns null if it is missing or invalid.</summary>
     internal static long? Time(Timestamp? value, string field, ref List<FieldFault>? faults)
     {
         if (value is null)
@@ -96,14 +96,17 @@ internal static class FieldFaults
             return milliseconds;
         }
 
-        Add(ref faults, field, "A time from 1970 to 2200 is expected.");
+        Add(ref faults, field, "Must be a time from 1970 to 2200.");
         return null;
     }
 
-    /// <summary>What is said where a text is no name.</summary>
-    internal const string NameRule = "1 to 64 characters of [a-z0-9._-] are expected.";
+    /// <summary>The error for a text that is not a name.</summary>
+    internal const string NameRule = "Must be 1 to 64 characters of [a-z0-9._-].";
 
-    /// <summary>Whether a text is a name: 1 to 64 characters of [a-z0-9._-].</summary>
+    /// <summary>The error for a required field that is missing.</summary>
+    internal const string Required = "Required.";
+
+    /// <summary>Returns whether a text is a name: 1 to 64 characters of [a-z0-9._-].</summary>
     internal static bool IsName(string text)
     {
         if (text.Length is 0 or > 64)
@@ -122,12 +125,12 @@ internal static class FieldFaults
         return true;
     }
 
-    /// <summary>Checks a free text that is stored, see <see cref="PlainText"/>.</summary>
+    /// <summary>Checks a free text before it is stored; see <see cref="PlainText"/>.</summary>
     internal static void CheckText(string text, int max, string field, ref List<FieldFault>? faults)
     {
         if (text.Length > max)
         {
-            Add(ref faults, field, $"Longer than {max} characters.");
+            Add(ref faults, field, $"{text.Length} characters; at most {max} are allowed.");
         }
         else if (PlainText.Fault(text) is { } fault)
         {
@@ -139,17 +142,16 @@ internal static class FieldFaults
     {
         if (value < 0 || value > max)
         {
-            Add(ref faults, field, "This version knows no such value.");
+            Add(ref faults, field, $"{value} is not a value this version knows.");
         }
     }
 
-    /// <summary>A time of the contract; one that it cannot hold becomes its first or last, since no answer with it could be written.</summary>
-    /// <param name="milliseconds">Unix milliseconds.</param>
+    /// <summary>Converts Unix milliseconds to a Timestamp. A time outside its range becomes the first or last one, so that a response can always be written.</summary>
     internal static Timestamp ToTimestamp(long milliseconds)
     {
         milliseconds = Math.Clamp(milliseconds, FirstTime, LastTime);
         var seconds = Math.DivRem(milliseconds, 1000, out var rest);
-        // Before 1970 the parts of a second count forward too.
+        // Nanos are never negative, also before 1970.
         return rest < 0
             ? new Timestamp { Seconds = seconds - 1, Nanos = (int)(rest + 1000) * 1_000_000 }
             : new Timestamp { Seconds = seconds, Nanos = (int)rest * 1_000_000 };

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Lookup.Server.Errors;
 
 /// <summary>
-/// Finds the exceptions that the gRPC library, the JSON transcoder, the web server and the host turn into answers or failures
-/// themselves: they only log them. An answer that cannot be written is one; it fails behind every interceptor.
+/// Collects the exceptions that the gRPC library, the JSON transcoder, the web server and the host handle themselves and only log.
+/// A response that cannot be written is one of them: it fails after every interceptor.
 /// </summary>
 internal sealed class FrameworkErrors : ILoggerProvider, ILogger
 {
@@ -13,15 +13,15 @@ internal sealed class FrameworkErrors : ILoggerProvider, ILogger
     private const string Library = "Grpc.AspNetCore";
     private const string Host = "Microsoft.Extensions.Hosting";
 
-    // The category is not kept: one logger serves all that are not the service's own.
+    // One logger serves every category that is not the service's own.
     private UnhandledErrors? _errors;
 
-    /// <summary>Leaves the log of the gRPC library, the transcoder and the host to this one: what is an error of theirs is logged once, with its id.</summary>
+    /// <summary>Silences the other loggers of the gRPC library, the transcoder and the host, so that each of their errors is logged once, with its id.</summary>
     internal static void LogOnce(ILoggingBuilder logging) =>
         logging.AddFilter(Library, LogLevel.None).AddFilter<FrameworkErrors>(Library, LogLevel.Error)
             .AddFilter(Host, LogLevel.None).AddFilter<FrameworkErrors>(Host, LogLevel.Error);
 
-    /// <summary>Where they go. Errors before it is set are logged by the framework alone.</summary>
+    /// <summary>Sets where the errors go. Earlier errors are logged by the framework alone.</summary>
     internal void SendTo(UnhandledErrors errors) => Volatile.Write(ref _errors, errors);
 
     /// <inheritdoc/>

@@ -6,10 +6,10 @@ using Rpc = Google.Rpc.Status;
 
 namespace Lookup.Server.Errors;
 
-/// <summary>Writes errors as the JSON of google.rpc.Status, in the form that the transcoder gives to errors of calls.</summary>
+/// <summary>Writes errors as google.rpc.Status in JSON, as the transcoder does for calls.</summary>
 internal static class JsonErrors
 {
-    /// <summary>The types that the details of an error can have.</summary>
+    /// <summary>The types of error details.</summary>
     internal static TypeRegistry Details { get; } =
         TypeRegistry.FromMessages(BadRequest.Descriptor, RetryInfo.Descriptor, RequestInfo.Descriptor, ErrorInfo.Descriptor);
 
@@ -22,16 +22,16 @@ internal static class JsonErrors
         return context.Response.WriteAsync(Formatter.Format(status), context.RequestAborted);
     }
 
-    /// <summary>Gives a body to errors that the web server answers without one.</summary>
+    /// <summary>Writes a body for an error that the web server sends without one.</summary>
     internal static Task WriteEmptyAsync(HttpContext context)
     {
         var (code, message) = context.Response.StatusCode switch
         {
-            StatusCodes.Status404NotFound => (Code.NotFound, "There is no such path and HTTP method; they stand in protos/lookup/v1."),
-            StatusCodes.Status413PayloadTooLarge => (Code.ResourceExhausted, "The request is larger than the service takes."),
+            StatusCodes.Status404NotFound => (Code.NotFound, "No method has this path and HTTP method; protos/lookup/v1 lists them."),
+            StatusCodes.Status413PayloadTooLarge => (Code.ResourceExhausted, "The request is too large; send a smaller one."),
             StatusCodes.Status415UnsupportedMediaType => (Code.InvalidArgument, "The Content-Type must be application/json."),
             >= 500 => (Code.Internal, "Internal error."),
-            _ => (Code.InvalidArgument, "The request cannot be understood."),
+            _ => (Code.InvalidArgument, "The request is not valid HTTP for this service."),
         };
         return WriteAsync(context, context.Response.StatusCode, RpcErrors.Of(code, message));
     }

@@ -5,12 +5,12 @@ using Rpc = Google.Rpc.Status;
 
 namespace Lookup.Server.Errors;
 
-/// <summary>Writes a refusal ahead of the gRPC library, in the form in which the library and the transcoder write errors.</summary>
+/// <summary>Writes an error before the gRPC library runs, in the form that the library and the transcoder use.</summary>
 internal static class RefusalWriter
 {
     private const string Details = "grpc-status-details-bin";
 
-    /// <summary>Returns whether a request expects an answer in the form of gRPC, which needs HTTP/2. It says nothing of what the request may do.</summary>
+    /// <summary>Returns whether a request expects a gRPC response, which needs HTTP/2. Decides the format only, never a permission.</summary>
     internal static bool IsGrpc(HttpRequest request) =>
         HttpProtocol.IsHttp2(request.Protocol) && request.ContentType is { } type && type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
 
@@ -27,7 +27,7 @@ internal static class RefusalWriter
             return JsonErrors.WriteAsync(context, HttpStatus(refusal.StatusCode), refusal.GetRpcStatus() ?? new Rpc());
         }
 
-        // Without a message the status comes with the headers.
+        // A response without a message carries its status in the headers.
         response.ContentType = "application/grpc";
         response.Headers["grpc-status"] = ((int)refusal.StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture);
         response.Headers["grpc-message"] = refusal.Status.Detail;

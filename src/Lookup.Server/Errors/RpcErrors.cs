@@ -8,15 +8,18 @@ using Rpc = Google.Rpc.Status;
 
 namespace Lookup.Server.Errors;
 
-/// <summary>The errors that callers see, each with its google.rpc details. Texts are our own and carry no values of the request.</summary>
+/// <summary>
+/// Creates the errors that callers see, each with its google.rpc details. Texts never quote a number or free text of the request: they are
+/// logged and shown on the operations page.
+/// </summary>
 internal static class RpcErrors
 {
     private const string Domain = "lookup.v1";
 
-    /// <summary>The request is wrong in these fields.</summary>
+    /// <summary>INVALID_ARGUMENT for these fields.</summary>
     internal static RpcException Invalid(IReadOnlyList<FieldFault> faults) => InvalidStatus(faults).ToRpcException();
 
-    /// <summary>The request is wrong in one field.</summary>
+    /// <summary>INVALID_ARGUMENT for one field.</summary>
     internal static RpcException Invalid(string field, string description) => Invalid([new FieldFault(field, description)]);
 
     internal static Rpc InvalidStatus(IReadOnlyList<FieldFault> faults)
@@ -29,59 +32,63 @@ internal static class RpcErrors
 
         var message = faults.Count == 1
             ? $"{faults[0].Field}: {faults[0].Description}"
-            : $"{(faults.Count > FieldFaults.Max ? $"More than {FieldFaults.Max}" : faults.Count)} fields are wrong: "
+            : $"{(faults.Count > FieldFaults.Max ? $"More than {FieldFaults.Max}" : faults.Count)} invalid fields: "
                 + $"{string.Join(", ", faults.Take(FieldFaults.Max).Select(f => f.Field).Distinct())}.";
         return Of(Code.InvalidArgument, message, details);
     }
 
-    /// <summary>The request is no message of its method.</summary>
-    internal static RpcException Unreadable() => Invalid("(message)", "It is not the protobuf message that the method takes.");
+    /// <summary>INVALID_ARGUMENT: the request is not a message of its method.</summary>
+    internal static RpcException Unreadable() => Invalid("(message)", "Not a valid protobuf message of the type this method expects; compare with protos/lookup/v1.");
 
-    /// <summary>What is asked for does not fit the state of what is stored.</summary>
+    /// <summary>FAILED_PRECONDITION: the state of the store does not permit the call.</summary>
     internal static RpcException Precondition(string message) => Of(Code.FailedPrecondition, message).ToRpcException();
 
-    /// <summary>What is asked for does not fit the state of what is stored; the reason tells a program what to do.</summary>
+    /// <summary>FAILED_PRECONDITION with a reason that programs can act on.</summary>
     internal static RpcException Precondition(string message, string reason) =>
         Of(Code.FailedPrecondition, message, new ErrorInfo { Reason = reason, Domain = Domain }).ToRpcException();
 
-    /// <summary>The store or the service cannot answer now.</summary>
+    /// <summary>UNAVAILABLE: the store or the service cannot answer now; the caller may retry.</summary>
     internal static RpcException Unavailable(string message, int retryAfterMs) =>
         Of(Code.Unavailable, message, Retry(retryAfterMs)).ToRpcException();
 
-    /// <summary>The caller wanted its answer earlier.</summary>
-    internal static RpcException DeadlineOver() => new(new Grpc.Core.Status(StatusCode.DeadlineExceeded, "The deadline is over."));
+    /// <summary>DEADLINE_EXCEEDED: the caller's deadline has passed.</summary>
+    internal static RpcException DeadlineExceeded() =>
+        new(new Grpc.Core.Status(StatusCode.DeadlineExceeded, "The caller's deadline passed before the answer was ready."));
 
-    /// <summary>A named limit is reached.</summary>
+    /// <summary>RESOURCE_EXHAUSTED: a limit is reached; the message names it.</summary>
     internal static RpcException Exhausted(string message, int retryAfterMs) =>
         Of(Code.ResourceExhausted, message, Retry(retryAfterMs)).ToRpcException();
 
-    /// <summary>No credential was shown.</summary>
+    /// <summary>UNAUTHENTICATED: the request has no credential.</summary>
     internal static RpcException NoCredential() => Unauthenticated(
-        "A credential is needed: send the header authorization with \"Bearer\" and an API key or token.", "CREDENTIAL_MISSING");
+        "The request has no credential; send the header 'authorization: Bearer <API key or token>'.", "CREDENTIAL_MISSING");
 
-    /// <summary>What was shown is no credential of this service.</summary>
-    internal static RpcException UnknownCredential() => Unauthenticated("The credential is not known.", "CREDENTIAL_UNKNOWN");
+    /// <summary>UNAUTHENTICATED: the service does not know the credential.</summary>
+    internal static RpcException UnknownCredential() => Unauthenticated(
+        "The service does not know this credential; check the key, token or certificate and that it was created for this service.", "CREDENTIAL_UNKNOWN");
 
-    /// <summary>Its time is over.</summary>
-    internal static RpcException ExpiredCredential() => Unauthenticated("The credential has expired.", "CREDENTIAL_EXPIRED");
+    /// <summary>UNAUTHENTICATED: the credential has expired.</summary>
+    internal static RpcException ExpiredCredential() => Unauthenticated(
+        "The credential has expired; ask an administrator for a new one, or the issuer for a new token.", "CREDENTIAL_EXPIRED");
 
-    /// <summary>It was revoked, or replaced.</summary>
-    internal static RpcException RevokedCredential() => Unauthenticated("The credential was revoked.", "CREDENTIAL_REVOKED");
+    /// <summary>UNAUTHENTICATED: the credential was revoked, or its secret was rotated.</summary>
+    internal static RpcException RevokedCredential() => Unauthenticated(
+        "The credential was revoked or its secret rotated; ask an administrator for a new one.", "CREDENTIAL_REVOKED");
 
-    /// <summary>The credential has not the role.</summary>
+    /// <summary>PERMISSION_DENIED: the credential lacks the role.</summary>
     internal static RpcException RoleMissing(Roles role)
     {
         var name = role.ToString().ToLowerInvariant();
-        return Denied($"The credential lacks the role {name}.", "ROLE_MISSING", "role", name);
+        return Denied($"The credential lacks the role {name}; an administrator can create one that has it.", "ROLE_MISSING", "role", name);
     }
 
-    /// <summary>The credential is not granted the organisation, whose name is in order.</summary>
+    /// <summary>PERMISSION_DENIED: the credential has no grant for the organisation, whose name was validated.</summary>
     internal static RpcException NotGranted(string organisation) => Denied(
-        $"The credential is not granted the organisation {organisation}.", "ORGANISATION_NOT_GRANTED", "organisation", organisation);
+        $"The credential has no grant for the organisation {organisation}; an administrator can add one.", "ORGANISATION_NOT_GRANTED", "organisation", organisation);
 
-    /// <summary>Something that should not happen; the log has it under the id.</summary>
+    /// <summary>INTERNAL: an unexpected exception, logged under this id.</summary>
     internal static RpcException Internal(string id) =>
-        Of(Code.Internal, $"Internal error {id}; the log of the service has it under this id.", new RequestInfo { RequestId = id })
+        Of(Code.Internal, $"Internal error {id}; search the service's log for this id.", new RequestInfo { RequestId = id })
             .ToRpcException();
 
     internal static Rpc Of(Code code, string message, params ReadOnlySpan<IMessage> details)

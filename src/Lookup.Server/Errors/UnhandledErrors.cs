@@ -11,29 +11,29 @@ using Prometheus;
 namespace Lookup.Server.Errors;
 
 /// <summary>
-/// Exceptions that no code expects. Each gets an id, which the caller receives, a log entry with its cause under that id, and is
-/// counted: the count of a service without faults stays 0.
+/// Counts and logs unexpected exceptions. Each gets an id that the caller receives and the log entry carries. A service without
+/// faults counts 0.
 /// </summary>
 internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledErrors> log)
 {
-    // What reads and writes bodies. The exception itself may come from a pipe, so its source does not say it.
+    // The namespace that reads and writes bodies. The exception itself may come from a pipe, so its source does not identify it.
     private const string Kestrel = "Microsoft.AspNetCore.Server.Kestrel.Core.Internal.Http";
 
-    // What reads frames in the gRPC library.
+    // The type that reads frames in the gRPC library.
     private const string Frames = "Grpc.AspNetCore.Server.Internal.PipeExtensions";
 
-    // Set where an answer is written by code that turns exceptions into answers itself, and read where that code logs them.
+    // Set before calling code that handles exceptions itself, and read where that code logs them.
     private static readonly AsyncLocal<Watched?> Current = new();
 
     private readonly Counter _count = metrics.Factory.CreateCounter(
-        "lookup_unhandled_errors_total", "Exceptions that no code expects; the log has each under the id that the caller received.");
+        "lookup_unhandled_errors_total", "Unexpected exceptions; the log has each under the id that the caller received.");
 
     private Exception? _newest;
 
-    /// <summary>How many there were.</summary>
+    /// <summary>The number of unexpected exceptions so far.</summary>
     internal long Count => (long)_count.Value;
 
-    /// <summary>The newest of them; null where there was none.</summary>
+    /// <summary>The latest unexpected exception, or null.</summary>
     internal Exception? Newest => Volatile.Read(ref _newest);
 
     /// <summary>Counts and logs an exception.</summary>
@@ -54,7 +54,7 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
         return id;
     }
 
-    /// <summary>Answers INTERNAL, or HTTP 500, with the id of the exception. Cuts an answer off that has begun.</summary>
+    /// <summary>Responds with INTERNAL, or HTTP 500, and the id of the exception. Aborts a response that has started.</summary>
     internal Task AnswerAsync(HttpContext context, Exception exception)
     {
         var id = Add(exception, context.Request.Path.Value ?? "");
@@ -69,19 +69,19 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
     }
 
     /// <summary>
-    /// Whether it is the caller's connection or the frame of its request that failed. Kestrel tells of a stream that was reset before
+    /// Returns whether the caller's connection, or the framing of its request, failed. Kestrel reports a reset stream before
     /// the request counts as aborted.
     /// </summary>
     internal static bool IsCallers(Exception exception) =>
         exception is BadHttpRequestException or ConnectionResetException or ConnectionAbortedException
         || (exception is IOException && exception.StackTrace?.Contains(Kestrel, StringComparison.Ordinal) == true);
 
-    /// <summary>Whether a request is no message of its method, or not even framed as one.</summary>
+    /// <summary>Returns whether a request is not a message of its method, or not framed as one.</summary>
     internal static bool IsUnreadable(Exception exception) =>
         exception is InvalidProtocolBufferException
         || (exception is InvalidDataException or IOException && !IsCallers(exception) && exception.StackTrace?.Contains(Frames, StringComparison.Ordinal) == true);
 
-    /// <summary>Notes that a request is no message of its method.</summary>
+    /// <summary>Records that a request is not a message of its method.</summary>
     internal static void NoteUnreadable()
     {
         if (Current.Value is { } watched)
@@ -90,7 +90,7 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
         }
     }
 
-    /// <summary>Notes what happens in this flow of control from now on.</summary>
+    /// <summary>Starts recording the errors of this flow of control.</summary>
     internal static Watched Watch() => Current.Value = new Watched();
 
     private static string NewId()
@@ -100,7 +100,7 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
         {
             RandomNumberGenerator.Fill(bytes);
             var id = BinaryPrimitives.ReadUInt64BigEndian(bytes).ToString("x16");
-            // One with as many digits in a row as a number has would be masked in the log.
+            // An id with as many digits in a row as a phone number would be masked in the log.
             if (Redaction.Mask(id) == id)
             {
                 return id;
@@ -108,16 +108,16 @@ internal sealed class UnhandledErrors(ServiceMetrics metrics, ILogger<UnhandledE
         }
     }
 
-    /// <summary>What happened in a flow of control.</summary>
+    /// <summary>The errors of one flow of control.</summary>
     internal sealed class Watched
     {
-        /// <summary>Id of the first exception that was added; null where there was none.</summary>
+        /// <summary>Id of the first exception, or null.</summary>
         internal string? Id { get; set; }
 
         /// <summary>The request could not be read.</summary>
         internal bool IsUnreadable { get; set; }
 
-        /// <summary>What the caller is to be answered; null where nothing happened.</summary>
+        /// <summary>Returns the error for the caller, or null if nothing failed.</summary>
         internal RpcException? Refusal() => Id is not null ? RpcErrors.Internal(Id) : IsUnreadable ? RpcErrors.Unreadable() : null;
     }
 }

@@ -82,8 +82,8 @@ internal sealed class FactEndpoint(
     }
 
     /// <summary>
-    /// One batch at a time: the next is read when the one before is durable and acknowledged, so a slow store slows
-    /// the sender down through the flow control of HTTP/2.
+    /// Handles one batch at a time: reads the next when the previous one is durable and acknowledged, so a slow store slows
+    /// the sender through the flow control of HTTP/2.
     /// </summary>
     public override async Task ImportFacts(
         IAsyncStreamReader<V1.ImportFactsRequest> requestStream,
@@ -93,7 +93,7 @@ internal sealed class FactEndpoint(
         if (Interlocked.Increment(ref _imports) > options.MaxImportStreams)
         {
             Interlocked.Decrement(ref _imports);
-            throw RpcErrors.Exhausted($"There are {options.MaxImportStreams} imports already; no more are taken at a time.", options.RetryAfterMs);
+            throw RpcErrors.Exhausted($"This instance runs {options.MaxImportStreams} imports, its limit; retry when one has ended.", options.RetryAfterMs);
         }
 
         drain.Track(context);
@@ -108,21 +108,21 @@ internal sealed class FactEndpoint(
                 var batch = requestStream.Current;
                 if (batch.Sequence <= last)
                 {
-                    throw RpcErrors.Invalid("sequence", "It must be greater than the one before.");
+                    throw RpcErrors.Invalid("sequence", "Must be greater than the sequence of the previous batch.");
                 }
 
                 CheckCount(batch.Facts.Count, options.MaxImportBatch);
                 if (last is not null && batch.Import is not null)
                 {
-                    throw RpcErrors.Invalid("import", "Only the first message of a stream describes the import.");
+                    throw RpcErrors.Invalid("import", "Only valid in the first message of a stream.");
                 }
 
                 import ??= await OpenAsync(batch.Import, context);
                 last = batch.Sequence;
                 var response = await ImportAsync(batch, import, context);
-                idle.Begin();
+                idle.Start();
                 await responseStream.WriteAsync(response, idle.Token);
-                idle.End();
+                idle.Stop();
             }
 
             if (import is not null)
@@ -131,14 +131,14 @@ internal sealed class FactEndpoint(
                 import = null;
             }
         }
-        catch (OperationCanceledException) when (idle.IsOver)
+        catch (OperationCanceledException) when (idle.HasExpired)
         {
-            throw idle.Refusal();
+            throw idle.Error();
         }
         catch (Exception) when (drain.Ends(context))
         {
             throw RpcErrors.Unavailable(
-                "The service is shutting down; go on elsewhere from the first batch that was not acknowledged.", options.RetryAfterMs);
+                "The service is shutting down; continue at another instance from the first unacknowledged batch.", options.RetryAfterMs);
         }
         finally
         {
@@ -151,9 +151,9 @@ internal sealed class FactEndpoint(
 
         async Task<bool> NextAsync()
         {
-            idle.Begin();
+            idle.Start();
             var isThere = await requestStream.MoveNext(idle.Token);
-            idle.End();
+            idle.Stop();
             return isThere;
         }
     }
@@ -165,25 +165,25 @@ internal sealed class FactEndpoint(
         var numbers = FieldFaults.StoredNumbers(request.Number, request.DefaultRegion, ref faults);
         FieldFaults.ThrowIfAny(faults);
         var caller = access.CallerOf(context);
-        access.Note(caller, numbers[0].Value);
+        access.DetectEnumeration(caller, numbers[0].Value);
 
         using var call = new StoreDeadline(context, options.StoreReadLimitMs);
         try
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-            // The position first: what is listed after it is at least as new.
+            // Reads the position first, so that the list is at least as new.
             var position = await store.ReadAsync(cipher.Encrypt(numbers[0]), AnyId, call.Token);
             var response = new V1.ListFactsResponse
             {
                 Number = numbers[0].ToString(),
-                ConsistencyToken = tokens.Of(new StorePosition(position.Partition, position.Version)),
+                ConsistencyToken = tokens.TokenOf(new StorePosition(position.Partition, position.Version)),
             };
             var known = new RepeatedField<V1.KnownFact>();
             foreach (var number in numbers)
             {
                 foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), call.Token))
                 {
-                    // They are among all attempts of the organisation.
+                    // These are also in the timeline of all attempts of the organisation.
                     if (timeline.Id is { Kind: FactKind.Attempt, Detail: FactId.Unlabelled })
                     {
                         continue;
@@ -191,7 +191,7 @@ internal sealed class FactEndpoint(
 
                     if (!await naming.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, new CallMoment(now, IsNamed: false), call.Token))
                     {
-                        throw new StoreUnavailableException(StoreFault.Damaged, "A stored record cannot be read.");
+                        throw new StoreUnavailableException(StoreFault.Damaged, "A stored fact is damaged and cannot be read; run 'lookup doctor'.");
                     }
                 }
             }
@@ -220,7 +220,7 @@ internal sealed class FactEndpoint(
         };
         var fact = FactMapping.Map(objection, FactMapping.Placeholder, ref faults);
         var stored = new List<StoredFact>();
-        // The number's value last: the token and the receipt of the answer are those of it.
+        // The parsed number comes last: the response carries its token and receipt.
         foreach (var number in numbers.Count == 0 ? [FactMapping.Placeholder] : numbers.Reverse())
         {
             expander.TryExpand(fact with { Number = number }, 0, stored, faults ??= []);
@@ -268,15 +268,15 @@ internal sealed class FactEndpoint(
         return import!;
     }
 
-    // Facts that others add to an import would go with its revert, and say that they are its.
+    // Facts that another credential added to an import would be reverted with it.
     private async Task<bool> IsOwnAsync(StoredImport record, CancellationToken cancellation) =>
         !access.IsOn || await store.Imports.FindAsync(record.Id, cancellation) is not { } known || known.Credential == record.Credential
             ? true
-            : throw RpcErrors.Precondition("The import was begun by another credential; begin one of your own.", "IMPORT_OF_ANOTHER");
+            : throw RpcErrors.Precondition("Another credential started this import; start your own.", "IMPORT_OF_ANOTHER");
 
     private async Task<V1.ImportFactsResponse> ImportAsync(V1.ImportFactsRequest batch, ImportSession import, ServerCallContext context)
     {
-        // Before it writes: one that was reverted meanwhile must not bring more.
+        // Before writing: a reverted import must not record more facts.
         await LimitedAsync(import.TouchAsync, context);
         var (outcomes, token) = await WriteAsync(batch.Facts, import, context);
         var response = new V1.ImportFactsResponse { Sequence = batch.Sequence, ConsistencyToken = token, ImportId = import.Id };
@@ -328,7 +328,7 @@ internal sealed class FactEndpoint(
     {
         if (count == 0 || count > max)
         {
-            throw RpcErrors.Invalid("facts", $"1 to {max} facts are expected.");
+            throw RpcErrors.Invalid("facts", $"{count} facts; must be 1 to {max}.");
         }
     }
 }

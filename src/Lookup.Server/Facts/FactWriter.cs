@@ -13,13 +13,13 @@ using Lookup.Server.Store;
 
 namespace Lookup.Server.Facts;
 
-/// <summary>Checks, expands and stores batches of facts, and tells what became of each.</summary>
+/// <summary>Validates, expands and stores batches of facts, and returns the outcome of each.</summary>
 /// <param name="store">The store.</param>
-/// <param name="expander">Checks and expands.</param>
+/// <param name="expander">Validates and expands facts.</param>
 /// <param name="clock">The clock.</param>
-/// <param name="replica">The replica of this process, which is told at once; null where there is none.</param>
-/// <param name="options">Has the limit of new sources; null where there is none.</param>
-/// <param name="registry">The records of organisations; null where only facts tell which organisations there are.</param>
+/// <param name="replica">The replica of this process, updated before the call returns; null for none.</param>
+/// <param name="options">Has the limit of new sources; null for no limit.</param>
+/// <param name="registry">The records of organisations; null if only facts define organisations.</param>
 internal sealed class FactWriter(
     IFactStore store,
     FactExpander expander,
@@ -28,15 +28,15 @@ internal sealed class FactWriter(
     LookupServerOptions? options = null,
     RegistryReplica? registry = null)
 {
-    // The source of facts that forbid once the limit is reached: they must not be lost.
+    // Source of restricting facts once the limit is reached: they must not be lost.
     private const string ManySources = "(more new sources than a day may have)";
 
     /// <summary>Stores a batch.</summary>
     /// <param name="facts">The facts.</param>
-    /// <param name="import">The import that they belong to; null for none.</param>
-    /// <param name="caller">Who records them: facts of organisations that are not granted are refused.</param>
-    /// <param name="cancellation">Ends the wait.</param>
-    /// <returns>One result for each fact, in order, and the token.</returns>
+    /// <param name="import">Their import, or null.</param>
+    /// <param name="caller">The caller; facts of organisations without a grant are rejected.</param>
+    /// <param name="cancellation">Cancels the wait.</param>
+    /// <returns>One outcome per fact, in order, and the consistency token.</returns>
     internal async Task<(FactOutcome[] Outcomes, string Token)> WriteAsync(
         IReadOnlyList<V1.Fact> facts, ImportSession? import, Caller caller, CancellationToken cancellation)
     {
@@ -56,12 +56,12 @@ internal sealed class FactWriter(
             if (!caller.May(FactOwner.Of(facts[i]), now))
             {
                 faults.Add(new FieldFault(FactOwner.FieldOf(facts[i]), FactOwner.Of(facts[i]) == Scope.AllName
-                    ? "The credential is not granted what concerns all (\"*\")."
-                    : "The credential is not granted this organisation."));
+                    ? "The credential has no grant for facts that concern all organisations (\"*\")."
+                    : "The credential has no grant for this organisation."));
             }
 
             var begin = stored.Count;
-            // The number of the source is asked for only where the rest is in order; 0 is never stored.
+            // Requests the id of the source only if the fact is otherwise valid; 0 is never stored.
             if (expander.TryExpand(fact, 0, stored, faults) & faults.Count == 0
                 && await SourceIdAsync(fact, import, budget, faults, cancellation) is { } source)
             {
@@ -70,7 +70,7 @@ internal sealed class FactWriter(
                 if (await IsUnknownAsync(fact, organisations, cancellation))
                 {
                     (warnings[i] ??= []).Add(new FieldFault(
-                        FactOwner.FieldOf(facts[i]), "No organisation of this name has a record or a fact until now: is the name right?"));
+                        FactOwner.FieldOf(facts[i]), "No organisation of this name has a record or a fact yet; check the spelling."));
                 }
 
                 for (var k = begin; k < stored.Count; k++)
@@ -113,7 +113,7 @@ internal sealed class FactWriter(
         return (outcomes, written.Token.ToString());
     }
 
-    // A misspelt name takes an objection that no check ever meets.
+    // An objection to a misspelt name would never be found by a check.
     private async ValueTask<bool> IsUnknownAsync(Fact fact, Dictionary<string, bool> asked, CancellationToken cancellation)
     {
         var name = fact.Organisation;
@@ -131,7 +131,7 @@ internal sealed class FactWriter(
             }
             catch (StoreUnavailableException)
             {
-                // Only a warning is lost by it.
+                // Only a warning is lost.
             }
 
             asked.Add(name, isUnknown);
@@ -155,7 +155,7 @@ internal sealed class FactWriter(
                 return await AskAsync(ManySources, budget!.Credential, null);
             }
 
-            faults.Add(new FieldFault("source", e.Message + " A source names a system or a person, not an event: put what differs into reason."));
+            faults.Add(new FieldFault("source", e.Message + " A source names a system or a person, not an event; put details of the event in reason."));
             return null;
         }
 
@@ -192,15 +192,15 @@ internal sealed class FactWriter(
     }
 }
 
-/// <summary>What became of one fact.</summary>
+/// <summary>The outcome of one fact.</summary>
 internal sealed record FactOutcome(V1.FactResult.Types.Outcome Outcome, IReadOnlyList<FieldFault> Faults)
 {
-    /// <summary>What may not be meant like this, of a fact that is recorded.</summary>
+    /// <summary>Possible mistakes in a recorded fact.</summary>
     internal IReadOnlyList<FieldFault> Warnings { get; init; } = [];
 
     internal IEnumerable<V1.FieldError> Errors => ToProto(Faults);
 
-    /// <summary>The warnings of a batch, each once, with the number of facts and the first of them.</summary>
+    /// <summary>Returns the distinct warnings of a batch, each with the number of facts and the first of them.</summary>
     internal static IEnumerable<V1.ImportWarning> Summarise(IReadOnlyList<FactOutcome> outcomes) => outcomes
         .SelectMany((outcome, i) => outcome.Outcome == V1.FactResult.Types.Outcome.Refused ? [] : outcome.Warnings.Select(warning => (warning, i)))
         .GroupBy(pair => pair.warning)

@@ -5,7 +5,7 @@ using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Fake;
 
-/// <summary>lookup.v1.FactService in memory: what is recorded is remembered until the service ends.</summary>
+/// <summary>lookup.v1.FactService in memory: keeps recorded facts until the service ends.</summary>
 internal sealed class FakeFactEndpoint(IFakeAnswers answers) : V1.FactService.FactServiceBase
 {
     /// <inheritdoc/>

@@ -9,10 +9,10 @@ using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Fake;
 
-/// <summary>lookup.v1.LookupService without store and rules: requests are checked as the real one does, answers are scripted.</summary>
+/// <summary>lookup.v1.LookupService without store and rules: validates requests as the real service does and returns scripted answers.</summary>
 internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider clock) : V1.LookupService.LookupServiceBase
 {
-    /// <summary>Header of every answer.</summary>
+    /// <summary>Header of every response.</summary>
     internal const string Header = "lookup-fake";
 
     /// <inheritdoc/>
@@ -55,7 +55,7 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
     {
         if (!await requestStream.MoveNext(context.CancellationToken) || requestStream.Current.Open is not { } open)
         {
-            throw RpcErrors.Invalid("open", "The first message of a stream must be open.");
+            throw RpcErrors.Invalid("open", "Required in the first message of a stream.");
         }
 
         List<FieldFault>? faults = null;
@@ -65,7 +65,7 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
         ulong? last = null;
         while (await requestStream.MoveNext(context.CancellationToken))
         {
-            var chunk = CheckStreamSession.Checked(requestStream.Current, last, ChunkWorker.MaxNumbers);
+            var chunk = CheckStreamSession.Validate(requestStream.Current, last, ChunkWorker.MaxNumbers);
             last = chunk.Sequence;
             await responseStream.WriteAsync(await AnswerAsync(open, chunk, context.CancellationToken), context.CancellationToken);
         }

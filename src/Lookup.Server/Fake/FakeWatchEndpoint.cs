@@ -4,7 +4,7 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Fake;
 
-/// <summary>lookup.v1.WatchService over what is recorded with the fake.</summary>
+/// <summary>lookup.v1.WatchService for facts recorded with the fake service.</summary>
 internal sealed class FakeWatchEndpoint(IFakeAnswers answers, Drain drain, LookupServerOptions options) : V1.WatchService.WatchServiceBase
 {
     /// <inheritdoc/>
@@ -32,7 +32,7 @@ internal sealed class FakeWatchEndpoint(IFakeAnswers answers, Drain drain, Looku
         }
         catch (OperationCanceledException) when (drain.Ends(context))
         {
-            throw RpcErrors.Unavailable("The service is shutting down; resume elsewhere with the last token.", options.RetryAfterMs);
+            throw RpcErrors.Unavailable("The service is shutting down; resume at another instance with the last resume token.", options.RetryAfterMs);
         }
     }
 }

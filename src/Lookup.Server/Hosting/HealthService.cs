@@ -15,8 +15,8 @@ using static Grpc.Health.V1.HealthCheckResponse.Types;
 namespace Lookup.Server.Hosting;
 
 /// <summary>
-/// grpc.health.v1: each service is serving when what it needs of the store is there. The empty name stands for the whole, which
-/// serves as long as checks are answered.
+/// grpc.health.v1: each service is SERVING if the store provides what it needs. The empty name means the whole service, which is
+/// SERVING while checks are answered.
 /// </summary>
 internal sealed class HealthService(
     StoreMonitor monitor, FilterReplica replica, ReceiptWriter receipts, IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain)
@@ -24,13 +24,13 @@ internal sealed class HealthService(
 {
     private enum Needs
     {
-        /// <summary>The store can be asked and is the right one, and receipts of answers can be written where they must be.</summary>
+        /// <summary>The store is the expected one and answers, and required receipts can be written.</summary>
         Answers,
 
-        /// <summary>It takes writes, too.</summary>
+        /// <summary>The store also accepts writes.</summary>
         Writes,
 
-        /// <summary>It can be asked, and its changes are followed within the freshness bound.</summary>
+        /// <summary>The store answers, and this instance follows its changes within the freshness bound.</summary>
         Changes,
 
         /// <summary>Receipts are kept and can be written.</summary>
@@ -55,7 +55,7 @@ internal sealed class HealthService(
     public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context) =>
         Known.TryGetValue(request.Service, out var needs)
             ? Task.FromResult(new HealthCheckResponse { Status = Status(needs, monitor.Current) })
-            : throw new RpcException(new Status(StatusCode.NotFound, "There is no service of this name."));
+            : throw new RpcException(new Status(StatusCode.NotFound, "Unknown service name; use an empty name for the whole service."));
 
     /// <inheritdoc/>
     public override async Task Watch(
@@ -80,20 +80,20 @@ internal sealed class HealthService(
                 return;
             }
 
-            // Changes grow old, and a disk fills, without anybody telling: they are looked at as often as the store is.
+            // Filters expire and disks fill without a notification, so both are polled as often as the store.
             var pause = !known || needs == Needs.Writes ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(options.HealthProbeMs);
             await state.Changed.WaitAsync(pause, clock, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <summary>The answer at <see cref="RpcRoles.HealthPage"/>: 200, or 503 where checks are not answered.</summary>
+    /// <summary>The response at <see cref="RpcRoles.HealthPage"/>: 200, or 503 if checks are not answered.</summary>
     internal IResult Answer() => Answer(Status(Needs.Answers, monitor.Current) == ServingStatus.Serving);
 
     internal static IResult Answer(bool serving) => serving
         ? Results.Text("SERVING\n")
         : Results.Text("NOT_SERVING\n", statusCode: StatusCodes.Status503ServiceUnavailable);
 
-    // They are opened without a credential.
+    // These streams need no credential.
     private WatchPlace Open(IPAddress? address)
     {
         var one = ConnectionShares.GroupOf(address);
@@ -103,7 +103,7 @@ internal sealed class HealthService(
             if (ofOne >= options.MaxHealthWatches / 2 || _watches.Values.Sum() >= options.MaxHealthWatches)
             {
                 throw RpcErrors.Exhausted(
-                    $"There are as many streams of health as may be: {options.MaxHealthWatches}, half of them from one address; ask with Check.", options.RetryAfterMs);
+                    $"The limit of health streams is reached ({options.MaxHealthWatches}, half of them per address); use Check.", options.RetryAfterMs);
             }
 
             _watches[one] = ofOne + 1;

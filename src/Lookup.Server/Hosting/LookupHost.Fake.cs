@@ -12,19 +12,19 @@ namespace Lookup.Server.Hosting;
 public sealed partial class LookupHost
 {
     /// <summary>
-    /// Builds a service for tests of those who ask: the same faces and checks of requests, but no store, no rules and no data.
-    /// Every answer carries the header "lookup-fake".
+    /// Builds a service for tests of clients: the same endpoints and request validation, but no store, rules or data. Every response has
+    /// the header "lookup-fake".
     /// </summary>
-    /// <param name="options">The settings; those of the store count for nothing.</param>
-    /// <param name="answers">What it answers.</param>
+    /// <param name="options">The settings; those of the store are ignored.</param>
+    /// <param name="answers">The scripted answers.</param>
     /// <param name="logging">Adds log providers; none if null.</param>
-    /// <exception cref="ServerSettingsException">The settings are faulty; all faults are told.</exception>
+    /// <exception cref="ServerSettingsException">Settings are invalid; the message lists all faults.</exception>
     public static LookupHost BuildFake(LookupServerOptions options, IFakeAnswers answers, Action<ILoggingBuilder>? logging = null)
     {
         var faults = options.Faults();
         if (options.AsksCredentials)
         {
-            faults = [.. faults, "A fake service keeps no credentials: it listens on a loopback address without proxy and tokens, with TLS only beside --credentials none."];
+            faults = [.. faults, "A fake service has no credentials. Listen on a loopback address, without --behind-proxy and tokens, and combine TLS with --credentials none."];
         }
 
         if (faults.Count != 0)

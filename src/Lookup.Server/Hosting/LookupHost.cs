@@ -35,12 +35,12 @@ using Microsoft.Extensions.Logging;
 namespace Lookup.Server.Hosting;
 
 /// <summary>
-/// The service on Kestrel. gRPC and JSON have a port each: without TLS a connection cannot choose between HTTP/1.1 and
-/// HTTP/2. The caller keeps store and cipher and disposes of them after the host.
+/// Hosts the service on Kestrel. gRPC and JSON have a port each, because a connection without TLS cannot negotiate HTTP/1.1 or
+/// HTTP/2. The caller owns store and cipher and disposes of them after the host.
 /// </summary>
 public sealed partial class LookupHost : IAsyncDisposable
 {
-    // A caller that vanished must not hold an import or a watch for ever.
+    // A caller that vanished must not keep an import or a Watch stream open.
     private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(10);
 
@@ -57,27 +57,27 @@ public sealed partial class LookupHost : IAsyncDisposable
         app.Services.GetRequiredService<FrameworkErrors>().SendTo(_errors);
     }
 
-    /// <summary>Where gRPC is, for example "http://127.0.0.1:7500"; once started.</summary>
+    /// <summary>Address of gRPC once started, for example "http://127.0.0.1:7500".</summary>
     public Uri GrpcAddress => new(Addresses.First());
 
-    /// <summary>Where JSON is; once started.</summary>
+    /// <summary>Address of JSON once started.</summary>
     public Uri JsonAddress => new(Addresses.Last());
 
     private ICollection<string> Addresses =>
         _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
 
-    /// <summary>Builds the service. Nothing listens before <see cref="StartAsync"/>.</summary>
+    /// <summary>Builds the service. It listens after <see cref="StartAsync"/>.</summary>
     /// <param name="options">The settings.</param>
     /// <param name="store">An open store.</param>
     /// <param name="regimes">The regimes to decide by.</param>
-    /// <param name="cipher">The cipher with the deployment's keys; the one that the store was opened with.</param>
+    /// <param name="cipher">The cipher with the deployment's encryption keys, which the store was opened with.</param>
     /// <param name="clock">The clock; the system's if null.</param>
-    /// <param name="logging">Adds log providers; none if null. Numbers are masked in all that is logged.</param>
-    /// <param name="receipts">Where receipts go; none are kept if null. The caller closes it after the host.</param>
-    /// <param name="shadow">Regimes that do not decide and are compared with those that do; none if null.</param>
-    /// <exception cref="ServerSettingsException">The settings are faulty; all faults are told.</exception>
-    /// <exception cref="RegimeException">Records would mean something else to the shadow.</exception>
-    /// <exception cref="StoreUnavailableException">The cipher has another key than the store was set up with.</exception>
+    /// <param name="logging">Adds log providers; none if null. Numbers are masked in every entry.</param>
+    /// <param name="receipts">The receipt log; null for no receipts. The caller closes it after the host.</param>
+    /// <param name="shadow">Regimes to compare with the deciding ones; null for none.</param>
+    /// <exception cref="ServerSettingsException">Settings are invalid; the message lists all faults.</exception>
+    /// <exception cref="RegimeException">Stored facts would mean something else under the shadow regimes.</exception>
+    /// <exception cref="StoreUnavailableException">The store was set up with another encryption key.</exception>
     public static LookupHost Build(
         LookupServerOptions options,
         IFactStore store,
@@ -96,14 +96,14 @@ public sealed partial class LookupHost : IAsyncDisposable
 
         if (!store.IsReadBy(cipher))
         {
-            // Under another key every number looks as if nothing were known of it.
-            throw new StoreUnavailableException(StoreFault.WrongKey, "The number key is not the one that the store was set up with.");
+            // With another encryption key no number would have facts.
+            throw new StoreUnavailableException(StoreFault.WrongKey, "The encryption key is not the one the store was set up with; use that key (--key-file or LOOKUP_NUMBER_KEY).");
         }
 
         shadow?.CheckCategories(regimes);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Lookup", LogLevel.Information)
-            // What it logs of requests is below that anyway; switched off, it makes no activity and no scope for each of them.
+            // It would log requests below this level anyway; switched off, it creates no activity and no scope per request.
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         FrameworkErrors.LogOnce(builder.Logging);
         logging?.Invoke(builder.Logging);
@@ -111,7 +111,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         AddServices(builder.Services, options, store, regimes, cipher, clock ?? TimeProvider.System);
         builder.Services.AddSingleton(s => new ReceiptWriter(options, s.GetRequiredService<TimeProvider>(), receipts));
         builder.Services.AddHostedService<ReceiptSealer>();
-        // Its reads are no checks either.
+        // Its reads are not checks either.
         builder.Services.AddSingleton(s => new ShadowRun(
             shadow,
             regimes,
@@ -131,10 +131,10 @@ public sealed partial class LookupHost : IAsyncDisposable
         return new LookupHost(app);
     }
 
-    /// <summary>Asks the store once and starts to listen. A store that cannot be used makes the service NOT_SERVING, not fail.</summary>
+    /// <summary>Probes the store once and starts to listen. With an unusable store the service starts as NOT_SERVING.</summary>
     public Task StartAsync(CancellationToken cancellation) => _app.StartAsync(cancellation);
 
-    /// <summary>Takes no new calls, lets those in progress end within the drain limit, then cuts them off.</summary>
+    /// <summary>Rejects new calls, lets those in progress end within the drain limit, then aborts them.</summary>
     public Task StopAsync() => _stopping ??= _app.StopAsync(CancellationToken.None);
 
     /// <summary>Runs until the token is cancelled, then stops as <see cref="StopAsync"/> does.</summary>
@@ -145,53 +145,53 @@ public sealed partial class LookupHost : IAsyncDisposable
         await StopAsync();
     }
 
-    /// <summary>Stops as <see cref="StopAsync"/> does, and frees what the service has.</summary>
+    /// <summary>Stops as <see cref="StopAsync"/> does and disposes of the service.</summary>
     public async ValueTask DisposeAsync()
     {
-        // Disposed of while they run, background services end as if they had failed.
+        // Background services disposed of while they run end as if they had failed.
         await StopAsync();
         await _app.DisposeAsync();
     }
 
-    /// <summary>Takes a place of the batch lane, for tests of a full one.</summary>
+    /// <summary>Takes a slot of the batch limiter, for tests of a full one.</summary>
     internal async Task<IDisposable> HoldBatchPlaceAsync() =>
         await _app.Services.GetRequiredService<BatchLimiter>().EnterAsync(CancellationToken.None);
 
-    /// <summary>What this instance knows of the store, for tests that wait for it.</summary>
+    /// <summary>The filter replica, for tests that wait for it.</summary>
     internal FilterReplica Replica => _app.Services.GetRequiredService<FilterReplica>();
 
-    /// <summary>The record cache, for tests of what is in it.</summary>
+    /// <summary>The fact cache, for tests of its contents.</summary>
     internal FactCache Records => _app.Services.GetRequiredService<FactCache>();
 
-    /// <summary>What gathers the facts of a check, for tests of what it costs.</summary>
+    /// <summary>The fact reader, for tests of its cost.</summary>
     internal FactReader Facts => _app.Services.GetRequiredService<FactReader>();
 
-    /// <summary>Reads organisations, registers, credentials and grants at once, for tests that do not wait for it.</summary>
+    /// <summary>Reads the registry immediately, for tests that do not wait for the poll.</summary>
     internal Task FollowRegistryAsync(CancellationToken cancellation) =>
         _app.Services.GetRequiredService<RegistryReplica>().ReadAsync(cancellation);
 
-    /// <summary>Reads the keys of the issuer of tokens at once, for tests that do not wait for it.</summary>
+    /// <summary>Reads the keys of the token issuer immediately, for tests that do not wait for the timer.</summary>
     internal Task FollowIssuerAsync() => _app.Services.GetRequiredService<IssuerKeys>().FollowAsync();
 
-    /// <summary>Connections on which nothing was let in yet.</summary>
+    /// <summary>Connections without an accepted request.</summary>
     internal int Strangers => _app.Services.GetRequiredService<ConnectionShares>().Count;
 
-    /// <summary>What decides chunks of lists, for tests of a single one.</summary>
+    /// <summary>The services of list chunks, for tests of a single chunk.</summary>
     internal ChunkServices Chunks => _app.Services.GetRequiredService<ChunkServices>();
 
-    /// <summary>The checks, for measuring them without a network.</summary>
+    /// <summary>The single checks, to measure them without a network.</summary>
     internal SingleChecks Checks => _app.Services.GetRequiredService<SingleChecks>();
 
-    /// <summary>The shadow run, for tests of one that fails.</summary>
+    /// <summary>The shadow run, for tests of failures.</summary>
     internal ShadowRun Shadow => _app.Services.GetRequiredService<ShadowRun>();
 
-    /// <summary>Everything that is served, for tests of what holds for all of it.</summary>
+    /// <summary>All endpoints, for tests that apply to each of them.</summary>
     internal EndpointDataSource Endpoints => _app.Services.GetRequiredService<EndpointDataSource>();
 
-    /// <summary>Exceptions so far that no code expects; see <see cref="Errors.UnhandledErrors"/>.</summary>
+    /// <summary>Unexpected exceptions so far; see <see cref="Errors.UnhandledErrors"/>.</summary>
     internal long ErrorCount => _errors.Count;
 
-    /// <summary>The newest of them; null where there was none.</summary>
+    /// <summary>The latest unexpected exception, or null.</summary>
     internal Exception? NewestError => _errors.Newest;
 
     private static void UseKestrel(WebApplicationBuilder builder, LookupServerOptions options, TimeProvider clock)
@@ -225,7 +225,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             listen.Protocols = protocols;
             if (options.AsksCredentials)
             {
-                // In front of TLS: a handshake that is not gone on with takes a place, too.
+                // Before TLS: an unfinished handshake also takes a slot.
                 var shares = kestrel.ApplicationServices.GetRequiredService<ConnectionShares>();
                 listen.Use(next => async connection =>
                 {
@@ -253,7 +253,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
         services.AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
         services.AddSingleton<FilterMetrics>().AddHostedService(s => s.GetRequiredService<FilterMetrics>());
-        // Its reads are no checks: they would count what a filter let through twice.
+        // Its reads are not checks: they would count filter false positives twice.
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<AllowAudit>(s, store));
         services.AddHostedService(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<AllowAudit>());
@@ -314,7 +314,7 @@ public sealed partial class LookupHost : IAsyncDisposable
                 grpc.Interceptors.Add<AccessInterceptor>();
             }
         })
-            // It is answered before a credential is looked at, and asks for a name at most.
+            // Answered before the credential is checked; its only input is a service name.
             .AddServiceOptions<HealthService>(health => health.MaxReceiveMessageSize = MaxHealthBytes)
             .AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
         services.AddGrpcReflection();

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace Lookup.Server.Hosting;
 
 /// <summary>
-/// The service's certificate, and the authority of client certificates, from files. They are read again with the connections,
-/// once a second at most, and what changed counts for those that follow; files that cannot be used change nothing.
+/// Loads the service's certificate and the client certificate authority from files. New connections re-read them, at most once a
+/// second; a change applies to later connections. Invalid files leave the previous ones in use.
 /// </summary>
 internal sealed class ServerTls
 {
@@ -30,12 +30,12 @@ internal sealed class ServerTls
         _looked = clock.GetTimestamp();
     }
 
-    /// <summary>Takes what is wrong with files that have changed.</summary>
+    /// <summary>Logs changed files and their errors.</summary>
     internal ILogger? Log { get; set; }
 
     /// <summary>Reads the files.</summary>
-    /// <returns>Null where none are named.</returns>
-    /// <exception cref="ServerSettingsException">They cannot be used.</exception>
+    /// <returns>Null if no files are configured.</returns>
+    /// <exception cref="ServerSettingsException">The files are invalid.</exception>
     internal static ServerTls? Load(LookupServerOptions options, TimeProvider clock)
     {
         if (options.TlsCertificateFile is null)
@@ -53,7 +53,7 @@ internal sealed class ServerTls
         }
     }
 
-    /// <summary>Returns the TLS options of a connection that begins now.</summary>
+    /// <summary>Returns the TLS options of a new connection.</summary>
     /// <param name="protocols">The protocol of the endpoint: Http1 or Http2.</param>
     internal SslServerAuthenticationOptions Current(HttpProtocols protocols)
     {
@@ -78,13 +78,13 @@ internal sealed class ServerTls
                 {
                     _current = Make();
                     _content = content;
-                    Log?.LogInformation("The files of TLS have changed; new connections use them.");
+                    Log?.LogInformation("The TLS files have changed; new connections use them.");
                 }
             }
             catch (Exception e) when (IsOfFiles(e))
             {
-                // Also while one of them is replaced and the other not yet.
-                Log?.LogWarning("The files of TLS have changed and cannot be used; those before stay: {Error}", e.Message);
+                // Also happens while only one of two files is replaced.
+                Log?.LogWarning("The TLS files have changed and are invalid; the previous ones stay in use: {Error}", e.Message);
             }
 
             return _current;
@@ -93,7 +93,7 @@ internal sealed class ServerTls
 
     private static bool IsOfFiles(Exception e) => e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException;
 
-    // Contents tell what times of files and links do not.
+    // Compares contents, because the times of files and links are not reliable.
     private string Read() => string.Join('\0', new[] { _options.TlsCertificateFile, _options.TlsKeyFile, _options.ClientCaFile }
         .Select(path => path is null ? "" : File.ReadAllText(path)));
 
@@ -115,14 +115,14 @@ internal sealed class ServerTls
             policy.CustomTrustStore.ImportFromPemFile(authority);
             tls.CertificateChainPolicy = policy;
             tls.ClientCertificateRequired = true;
-            // Who has none may show another credential.
+            // A caller without a certificate may use another credential.
             tls.RemoteCertificateValidationCallback = (_, _, _, errors) => errors is SslPolicyErrors.None or SslPolicyErrors.RemoteCertificateNotAvailable;
         }
 
         return tls;
     }
 
-    // Options of its own for each endpoint: Kestrel fills in the protocols of the endpoint that uses them first, and the other one
-    // would then offer its clients a protocol that it does not speak.
+    // Each endpoint has its own options: Kestrel fills in the protocols of the first endpoint that uses them, and the other one would
+    // offer its clients a protocol that it does not support.
     private sealed record Endpoints(SslServerAuthenticationOptions Http1, SslServerAuthenticationOptions Http2);
 }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Lookup.Server.Http;
 
-/// <summary>Offers the methods of a service to the gRPC library as its own provider does, but with requests read by <see cref="MessageBounds"/>.</summary>
+/// <summary>Registers the methods of a service as the gRPC library's own provider does, but parses requests with <see cref="MessageBounds"/>.</summary>
 internal sealed class BoundedMethods<TService> : IServiceMethodProvider<TService>
     where TService : class
 {
@@ -79,7 +79,7 @@ internal sealed class BoundedMethods<TService> : IServiceMethodProvider<TService
     }
 }
 
-/// <summary>Puts <see cref="BoundedMethods{TService}"/> in the place of the library's provider.</summary>
+/// <summary>Replaces the library's provider by <see cref="BoundedMethods{TService}"/>.</summary>
 internal static class BoundedMethodsExtensions
 {
     internal static void AddBoundedMethods(this IServiceCollection services)

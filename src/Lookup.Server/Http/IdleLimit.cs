@@ -4,7 +4,7 @@ using Lookup.Server.Errors;
 namespace Lookup.Server.Http;
 
 /// <summary>
-/// How long a stream may wait for its caller: one that is idle takes a place that others need. Not thread-safe; reading and writing have one each.
+/// Limits how long a stream waits for its caller: an idle stream takes a slot that others need. Not thread-safe; reading and writing have one each.
 /// </summary>
 internal sealed class IdleLimit(LookupServerOptions options, CancellationToken stream) : IDisposable
 {
@@ -13,18 +13,18 @@ internal sealed class IdleLimit(LookupServerOptions options, CancellationToken s
     /// <summary>Cancelled with the stream, and when a wait takes too long.</summary>
     internal CancellationToken Token => _source.Token;
 
-    /// <summary>Whether the limit, and nothing else, ended the wait.</summary>
-    internal bool IsOver => _source.IsCancellationRequested && !stream.IsCancellationRequested;
+    /// <summary>Whether the limit ended the wait, and not the stream itself.</summary>
+    internal bool HasExpired => _source.IsCancellationRequested && !stream.IsCancellationRequested;
 
-    /// <summary>A wait for the caller begins.</summary>
-    internal void Begin() => _source.CancelAfter(TimeSpan.FromSeconds(options.StreamIdleSeconds));
+    /// <summary>Starts the time of a wait for the caller.</summary>
+    internal void Start() => _source.CancelAfter(TimeSpan.FromSeconds(options.StreamIdleSeconds));
 
-    /// <summary>It has ended.</summary>
-    internal void End() => _source.CancelAfter(Timeout.InfiniteTimeSpan);
+    /// <summary>Ends the wait.</summary>
+    internal void Stop() => _source.CancelAfter(Timeout.InfiniteTimeSpan);
 
-    /// <summary>What the caller is told.</summary>
-    internal RpcException Refusal() => RpcErrors.Unavailable(
-        $"The stream waited {options.StreamIdleSeconds} s for its caller to send or to read. Open another when there is more, and go on from the first message that was not answered.",
+    /// <summary>Returns the error for the caller.</summary>
+    internal RpcException Error() => RpcErrors.Unavailable(
+        $"The stream was idle for {options.StreamIdleSeconds} s; open a new one and continue from the first unanswered message.",
         options.RetryAfterMs);
 
     /// <inheritdoc/>

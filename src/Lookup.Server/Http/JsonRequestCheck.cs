@@ -9,18 +9,17 @@ using Lookup.Server.Errors;
 namespace Lookup.Server.Http;
 
 /// <summary>
-/// Compares a JSON request with the message it stands for and names every field that does not fit. The transcoder
-/// skips what it does not know and tells of the rest in words of the framework; a misspelt field that is skipped can
-/// turn a forbidden call into a permitted one.
+/// Compares a JSON request with its message and reports every field that does not fit. The transcoder ignores unknown fields and
+/// reports other errors in the framework's words. An ignored misspelt field could turn a forbidden call into a permitted one.
 /// </summary>
 internal static partial class JsonRequestCheck
 {
     private const string Whole = "(body)";
 
-    // As many facts as a request may have; no other list has more.
+    // The most facts in a request; no other list is longer.
     private const int MaxItems = 1_000;
 
-    /// <summary>Adds what is wrong with the value of a message.</summary>
+    /// <summary>Adds a fault for every field that does not fit the message.</summary>
     internal static void Check(JsonElement value, MessageDescriptor message, List<FieldFault> faults) =>
         CheckMessage(value, message, "", faults);
 
@@ -28,7 +27,7 @@ internal static partial class JsonRequestCheck
     {
         if (value.ValueKind != JsonValueKind.Object)
         {
-            Add(faults, path.Length == 0 ? Whole : path, "A JSON object is expected.");
+            Add(faults, path.Length == 0 ? Whole : path, "Must be a JSON object.");
             return;
         }
 
@@ -43,14 +42,14 @@ internal static partial class JsonRequestCheck
 
             if (Find(message, property.Name) is not { } field)
             {
-                Add(faults, Join(path, Quotable(property.Name)), "There is no such field.");
+                Add(faults, Join(path, Quotable(property.Name)), $"Unknown field of {message.Name}; check the spelling.");
                 continue;
             }
 
             var at = Join(path, field.Name);
             if (!(seen ??= []).Add(field.FieldNumber))
             {
-                Add(faults, at, "It is given twice.");
+                Add(faults, at, "Duplicate field.");
                 continue;
             }
 
@@ -61,7 +60,7 @@ internal static partial class JsonRequestCheck
 
             if (field.RealContainingOneof is { } oneof && !(oneofs ??= []).Add(oneof))
             {
-                Add(faults, at, $"Only one of {string.Join(", ", oneof.Fields.Select(f => f.Name))} can be given.");
+                Add(faults, at, $"Only one of {string.Join(", ", oneof.Fields.Select(f => f.Name))} is allowed.");
                 continue;
             }
 
@@ -80,13 +79,13 @@ internal static partial class JsonRequestCheck
     {
         if (value.ValueKind != JsonValueKind.Array)
         {
-            Add(faults, path, "A JSON array is expected.");
+            Add(faults, path, "Must be a JSON array.");
             return;
         }
 
         if (value.GetArrayLength() > MaxItems)
         {
-            Add(faults, path, $"Up to {MaxItems} elements are expected.");
+            Add(faults, path, $"{value.GetArrayLength()} elements; at most {MaxItems} are allowed.");
             return;
         }
 
@@ -114,25 +113,25 @@ internal static partial class JsonRequestCheck
         }
     }
 
-    // Times and lengths are texts in JSON.
+    // Timestamp and Duration are strings in JSON.
     private static bool IsOneText(MessageDescriptor type) => type.FullName == Timestamp.Descriptor.FullName || type.FullName == Duration.Descriptor.FullName;
 
     private static string? Fault(JsonElement value, FieldDescriptor field) => field.FieldType switch
     {
         FieldType.Message when field.MessageType.FullName == Timestamp.Descriptor.FullName =>
             value.ValueKind == JsonValueKind.String && IsTimestamp(value.GetString()!)
-                ? null : "A time in RFC 3339 is expected, for example \"2026-07-01T09:00:00Z\".",
+                ? null : "Must be an RFC 3339 time with Z or an offset, for example \"2026-07-01T09:00:00Z\".",
         FieldType.Message =>
-            value.ValueKind == JsonValueKind.String && IsDuration(value.GetString()!) ? null : "A length in seconds is expected, for example \"120s\".",
+            value.ValueKind == JsonValueKind.String && IsDuration(value.GetString()!) ? null : "Must be a duration in seconds, for example \"120s\".",
         FieldType.Enum =>
-            IsEnum(value, field.EnumType) ? null : $"One of the names of {field.EnumType.Name} is expected, for example \"{Example(field.EnumType)}\".",
-        FieldType.Bool => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : "true or false is expected.",
-        // Reading it throws where it is not Unicode.
-        FieldType.String => value.ValueKind == JsonValueKind.String && value.GetString() is not null ? null : "A string is expected.",
-        FieldType.Int32 => IsInteger(value, int.MinValue, int.MaxValue) ? null : "A whole number is expected.",
-        FieldType.UInt32 => IsInteger(value, 0, uint.MaxValue) ? null : "A whole number from 0 is expected.",
-        // A type that no unary request uses today.
-        _ => "This field cannot be given in JSON.",
+            IsEnum(value, field.EnumType) ? null : $"Must be a value of {field.EnumType.Name}, for example \"{Example(field.EnumType)}\".",
+        FieldType.Bool => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : "Must be true or false.",
+        // GetString throws if the text is not valid Unicode.
+        FieldType.String => value.ValueKind == JsonValueKind.String && value.GetString() is not null ? null : "Must be a string.",
+        FieldType.Int32 => IsInteger(value, int.MinValue, int.MaxValue) ? null : "Must be a 32-bit integer.",
+        FieldType.UInt32 => IsInteger(value, 0, uint.MaxValue) ? null : "Must be an integer from 0 to 4,294,967,295.",
+        // No unary request has a field of another type.
+        _ => "This field is not supported in JSON; use gRPC.",
     };
 
     private static void Add(List<FieldFault>? faults, string field, string description) => FieldFaults.Add(ref faults, field, description);
@@ -168,20 +167,20 @@ internal static partial class JsonRequestCheck
         && !text.EndsWith("-00:00", StringComparison.Ordinal)
         && DateTimeOffset.TryParse(Trim(text), CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
 
-    // The transcoder refuses the last second of what a Duration can hold.
+    // The transcoder rejects the last second of the range of Duration.
     private static bool IsDuration(string text) =>
         DurationForm().IsMatch(text)
         && Math.Abs(decimal.Parse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture)) < Duration.MaxSeconds;
 
-    // What protobuf's JSON form prescribes: full date and time, up to nine decimals, "Z" or a known offset.
+    // Protobuf's JSON format: full date and time, up to nine decimals, "Z" or an offset.
     [GeneratedRegex(@"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})\z")]
     private static partial Regex TimestampForm();
 
-    // "-3.5s" and the like, up to nine decimals.
+    // For example "-3.5s", with up to nine decimals.
     [GeneratedRegex(@"^-?[0-9]{1,12}(\.[0-9]{1,9})?s\z")]
     private static partial Regex DurationForm();
 
-    // DateTimeOffset takes seven decimals.
+    // DateTimeOffset parses at most seven decimals.
     private static string Trim(string text)
     {
         var end = 19;
@@ -195,7 +194,7 @@ internal static partial class JsonRequestCheck
 
     private static string Join(string path, string name) => path.Length == 0 ? name : path + "." + name;
 
-    // The name comes from the request: it is told back only as far as it can be a name.
+    // The name comes from the request: quote it only if it looks like a field name.
     private static string Quotable(string name) =>
         name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_') && !name.All(char.IsAsciiDigit)
             ? name

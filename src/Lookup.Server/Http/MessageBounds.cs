@@ -1,8 +1,8 @@
-// For: bounding the memory that a request takes before anything of it can be checked.
+// For: bounding the memory of a request before any of it is checked.
 //
-// A message may be millions of times smaller on the wire than in memory: an empty message in a list takes two bytes there and some hundred
-// here, and so does a field that this version does not know. So messages within messages are counted on the wire first, and unknown
-// fields are not kept: nothing answers with them.
+// A message can need far more memory than bytes on the wire: an empty message in a list takes two bytes on the wire and some hundred
+// in memory, and so does an unknown field. So nested messages are counted on the wire first, and unknown fields are discarded:
+// no response uses them.
 //
 // https://protobuf.dev/programming-guides/encoding/
 using System.Buffers;
@@ -14,13 +14,13 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Http;
 
-/// <summary>Reads the requests of one method, and refuses those that would become too large.</summary>
+/// <summary>Parses the requests of one method and rejects those that would need too much memory.</summary>
 internal sealed class MessageBounds
 {
-    /// <summary>Most messages within one request. The largest batch of facts, each with all that a fact can hold, has about half of it.</summary>
+    /// <summary>The most nested messages in one request. The largest batch of facts with every field set has about half as many.</summary>
     internal const int MaxMessages = 65_536;
 
-    // As protobuf itself has.
+    // The limit of protobuf itself.
     private const int MaxDepth = 100;
 
     private readonly MessageParser _parser;
@@ -36,19 +36,19 @@ internal sealed class MessageBounds
             : null;
     }
 
-    /// <summary>Reads a request.</summary>
-    /// <exception cref="RpcException">INVALID_ARGUMENT: it has too many messages within it.</exception>
-    /// <exception cref="InvalidProtocolBufferException">It is not this message.</exception>
+    /// <summary>Parses a request.</summary>
+    /// <exception cref="RpcException">INVALID_ARGUMENT: it has too many nested messages.</exception>
+    /// <exception cref="InvalidProtocolBufferException">The bytes are not this message.</exception>
     internal IMessage Read(in ReadOnlySequence<byte> payload)
     {
         if (_shape is not null)
         {
             var reader = new SequenceReader<byte>(payload);
             var left = MaxMessages;
-            // What cannot be read to its end is left to the parser, which stops there too.
+            // The parser reports bytes that cannot be scanned; it stops at the same place.
             if (!TryScan(ref reader, payload.Length, _shape, MaxDepth, ref left) && left < 0)
             {
-                throw RpcErrors.Invalid("(message)", $"It holds more than {MaxMessages} messages within it; send smaller batches.");
+                throw RpcErrors.Invalid("(message)", $"More than {MaxMessages} nested messages; send smaller batches.");
             }
         }
 
@@ -73,7 +73,7 @@ internal sealed class MessageBounds
                     && (shape.TryFind((int)(tag >> 3), out var inner)
                         ? --left >= 0 && depth > 0 && TryScan(ref reader, reader.Consumed + length, inner, depth - 1, ref left)
                         : TrySkip(ref reader, length)),
-                // Groups are of a protobuf before this one. The parser would pass over them and read on.
+                // Groups are obsolete. The parser would skip them and continue.
                 _ => throw RpcErrors.Unreadable(),
             };
             if (!isRead)
@@ -96,7 +96,7 @@ internal sealed class MessageBounds
         return true;
     }
 
-    // Tags and lengths have 32 bits; the parser drops what is beyond, too.
+    // Tags and lengths have 32 bits; the parser also drops higher bits.
     private static bool TryVarint(ref SequenceReader<byte> reader, out uint value)
     {
         var all = 0UL;
@@ -114,7 +114,7 @@ internal sealed class MessageBounds
         return false;
     }
 
-    /// <summary>The fields of a message that are messages.</summary>
+    /// <summary>The message fields of a message.</summary>
     private sealed class Shape
     {
         private readonly Dictionary<int, Shape> _fields = [];

@@ -13,7 +13,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace Lookup.Server.Http;
 
-/// <summary>Refuses JSON requests that do not fit their message before the transcoder reads them.</summary>
+/// <summary>Rejects JSON requests that do not fit their message, before the transcoder reads them.</summary>
 internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
 {
     private static readonly FrozenDictionary<string, MethodDescriptor> Methods =
@@ -30,14 +30,14 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
     private const string Whole = "(body)";
     private const int FirstBytes = 16 * 1024;
 
-    // Names, values and brackets of one request. The largest batch of facts, each with all that a fact can hold, has about half of it.
+    // Names, values and brackets of one request. The largest batch of facts with every field set has about half as many.
     private const int MaxTokens = 2 * MessageBounds.MaxMessages;
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
 
     /// <inheritdoc/>
     public Task InvokeAsync(HttpContext context, RequestDelegate next) =>
-        // The endpoint says that the transcoder serves it. What the caller says of its request decides nothing.
+        // The endpoint decides whether the transcoder serves the request; the caller's headers do not.
         context.GetEndpoint()?.Metadata is { } about && about.GetMetadata<GrpcJsonTranscodingMetadata>() is not null
             ? CheckAsync(context, about.GetMetadata<GrpcMethodMetadata>()!, next)
             : next(context);
@@ -47,7 +47,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         var request = context.Request;
         if (request.QueryString.HasValue)
         {
-            await RefuseAsync(context, [new FieldFault("(query)", "Parameters in the address are not taken: addresses end up in logs. Send a JSON body.")]);
+            await RefuseAsync(context, [new FieldFault("(query)", "Query parameters are not accepted, because URLs end up in logs; send a JSON body.")]);
             return;
         }
 
@@ -86,7 +86,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         await AnswerAsync(context, next);
     }
 
-    // The transcoder makes an error of its own of an answer that cannot be written, so what it writes is held back until it has ended.
+    // The transcoder replaces a response that it cannot write by its own error, so its output is buffered until it has ended.
     private static async Task AnswerAsync(HttpContext context, RequestDelegate next)
     {
         var body = context.Response.Body;
@@ -110,7 +110,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
 
         if (context.Response.StatusCode == StatusCodes.Status400BadRequest && IsTranscoders(written))
         {
-            await RefuseAsync(context, [new FieldFault(Whole, "A value is not written as protobuf's JSON form prescribes.")]);
+            await RefuseAsync(context, [new FieldFault(Whole, "A value does not follow protobuf's JSON format.")]);
             return;
         }
 
@@ -118,7 +118,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         await written.CopyToAsync(body, context.RequestAborted);
     }
 
-    // Its own refusals tell of no field; those of the service do.
+    // The transcoder's own errors name no field; those of the service do.
     private static bool IsTranscoders(MemoryStream written)
     {
         using var answer = JsonDocument.Parse(written.GetBuffer().AsMemory(0, (int)written.Length));
@@ -130,10 +130,10 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
     {
         try
         {
-            // A document takes memory for each token, many times that of the text.
+            // A parsed document takes many times the memory of its text.
             if (HasTooManyTokens(body.Span))
             {
-                faults.Add(new FieldFault(Whole, $"It holds more than {MaxTokens} names, values and brackets; send smaller batches."));
+                faults.Add(new FieldFault(Whole, $"More than {MaxTokens} names, values and brackets; send smaller batches."));
                 return;
             }
 
@@ -142,12 +142,12 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         }
         catch (JsonException e)
         {
-            faults.Add(new FieldFault(Whole, $"It is not JSON: wrong at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}."));
+            faults.Add(new FieldFault(Whole, $"Not valid JSON: syntax error at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}."));
         }
         catch (InvalidOperationException)
         {
-            // A string that is no UTF-16, for example half of a surrogate pair.
-            faults.Add(new FieldFault(Whole, "It holds a string that is not valid Unicode."));
+            // For example half of a surrogate pair.
+            faults.Add(new FieldFault(Whole, "Contains a string that is not valid Unicode."));
         }
     }
 
@@ -172,7 +172,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
 
     internal async Task<MemoryStream?> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
-        // What a request says of its length takes no memory before it has come.
+        // Do not allocate what Content-Length announces before it has arrived.
         var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 256, FirstBytes));
         var buffer = ArrayPool<byte>.Shared.Rent(FirstBytes);
         try

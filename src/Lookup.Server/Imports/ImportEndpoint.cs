@@ -14,7 +14,7 @@ internal sealed class ImportEndpoint(
     AccessControl access, DualApproval approval)
     : V1.ImportService.ImportServiceBase
 {
-    /// <summary>How often the caller hears how far a revert is.</summary>
+    /// <summary>Pause between two progress messages of a revert.</summary>
     private static readonly TimeSpan ProgressPause = TimeSpan.FromMilliseconds(200);
 
     private int _reverting;
@@ -26,16 +26,16 @@ internal sealed class ImportEndpoint(
         var size = request.PageSize == 0 ? IImportStore.MaxPage : Math.Min(request.PageSize, IImportStore.MaxPage);
         if (size < 0)
         {
-            FieldFaults.Add(ref faults, "page_size", "It is negative: 1 to 1,000, or 0 for 1,000.");
+            FieldFaults.Add(ref faults, "page_size", $"{request.PageSize} is negative; must be 1 to 1,000, or 0 for 1,000.");
         }
 
         if (request.PageToken.Length > 0 && !ImportSession.IsId(request.PageToken))
         {
-            FieldFaults.Add(ref faults, "page_token", "It is not one that an earlier answer gave.");
+            FieldFaults.Add(ref faults, "page_token", "Not a token of an earlier response; omit it to start over.");
         }
 
         FieldFaults.ThrowIfAny(faults);
-        // The limit of writes: no decision waits for it.
+        // Uses the time limit of writes, because no decision waits for it.
         using var call = new StoreDeadline(context, options.StoreWriteLimitMs);
         try
         {
@@ -65,7 +65,7 @@ internal sealed class ImportEndpoint(
 
         if (Interlocked.Exchange(ref _reverting, 1) == 1)
         {
-            throw RpcErrors.Exhausted("An import is being reverted already; only one is reverted at a time.", options.RetryAfterMs);
+            throw RpcErrors.Exhausted("Another import is being reverted; only one can be reverted at a time. Retry when it has ended.", options.RetryAfterMs);
         }
 
         drain.Track(context);
@@ -90,11 +90,11 @@ internal sealed class ImportEndpoint(
         }
         catch (Exception) when (drain.Ends(context))
         {
-            throw RpcErrors.Unavailable("The service is shutting down; revert again, it goes on where it was.", options.RetryAfterMs);
+            throw RpcErrors.Unavailable("The service is shutting down; send the request again and the revert continues.", options.RetryAfterMs);
         }
         finally
         {
-            // Where the caller is gone it still has to end.
+            // The revert must have ended, also if the caller has disconnected.
             await stop.CancelAsync();
             await ((Task)reverting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Volatile.Write(ref _reverting, 0);
@@ -126,7 +126,7 @@ internal sealed class ImportEndpoint(
         {
             await approval.DemandAsync(
                 "revert " + import.Id,
-                $"revert the load {import.Id}, which brought more than {options.RegisterApprovalPercent} % of the register's numbers",
+                $"revert the load {import.Id}, which added or changed more than {options.RegisterApprovalPercent} % of the register's numbers",
                 isNeverAlone: false,
                 caller,
                 cancellation);

@@ -4,15 +4,16 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Imports;
 
-/// <summary>Imports between the contract and the store.</summary>
+/// <summary>Maps imports between the contract and the store.</summary>
 internal static class ImportMapping
 {
     private const int MaxText = 256;
     private const int MaxReason = 1_024;
     private const int Sha256Digits = 64;
+    private const string Sha256Rule = "Must be 64 hexadecimal digits, or empty.";
 
     /// <summary>Reads the description of an import.</summary>
-    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: it is not in order.</exception>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid field.</exception>
     internal static StoredImport Read(V1.ImportDescription description)
     {
         List<FieldFault>? faults = null;
@@ -22,12 +23,12 @@ internal static class ImportMapping
         FieldFaults.CheckText(description.Source, MaxText, "import.source", ref faults);
         if (!IsSha256(description.FileSha256))
         {
-            FieldFaults.Add(ref faults, "import.file_sha256", "64 hexadecimal digits are expected, or nothing.");
+            FieldFaults.Add(ref faults, "import.file_sha256", Sha256Rule);
         }
 
         if (description.FileSize < 0)
         {
-            FieldFaults.Add(ref faults, "import.file_size", "It is negative.");
+            FieldFaults.Add(ref faults, "import.file_size", $"{description.FileSize} is negative; must be 0 or more bytes.");
         }
 
         FieldFaults.ThrowIfAny(faults);
@@ -42,17 +43,17 @@ internal static class ImportMapping
         };
     }
 
-    /// <summary>Reads a SHA-256 that may be missing.</summary>
+    /// <summary>Reads an optional SHA-256.</summary>
     internal static string Sha256(string text, string field) => IsSha256(text)
         ? text.ToLowerInvariant()
-        : throw Errors.RpcErrors.Invalid(field, "64 hexadecimal digits are expected, or nothing.");
+        : throw Errors.RpcErrors.Invalid(field, Sha256Rule);
 
     private static bool IsSha256(string text) =>
         text.Length == 0 || (text.Length == Sha256Digits && text.All(char.IsAsciiHexDigit));
 
-    /// <summary>Writes a record.</summary>
-    /// <param name="import">The record.</param>
-    /// <param name="now">Unix milliseconds, to tell a silent import from one that runs.</param>
+    /// <summary>Writes an import.</summary>
+    /// <param name="import">The import.</param>
+    /// <param name="now">Unix milliseconds; distinguishes an abandoned import from a running one.</param>
     internal static V1.Import ToProto(StoredImport import, long now) => new()
     {
         ImportId = import.Id,
@@ -91,14 +92,14 @@ internal static class ImportMapping
     private static IEnumerable<V1.KindCount> Counts(IReadOnlyDictionary<string, long> counts) =>
         counts.Select(pair => new V1.KindCount { Kind = pair.Key, Count = pair.Value });
 
-    /// <summary>Reads what is to be reverted and by whom.</summary>
-    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: it is not in order.</exception>
+    /// <summary>Reads a request to revert an import.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid field.</exception>
     internal static RevertOrder Read(V1.RevertImportRequest request)
     {
         List<FieldFault>? faults = null;
         if (request.ImportId.Length == 0)
         {
-            FieldFaults.Add(ref faults, "import_id", "It is required.");
+            FieldFaults.Add(ref faults, "import_id", FieldFaults.Required);
         }
 
         FieldFaults.CheckText(request.ImportId, MaxText, "import_id", ref faults);
@@ -108,7 +109,7 @@ internal static class ImportMapping
         return new RevertOrder(request.DryRun, request.Actor, request.Reason);
     }
 
-    /// <summary>Writes what a snapshot would change.</summary>
+    /// <summary>Writes the changes that a snapshot would make.</summary>
     internal static V1.SnapshotDifference ToProto(
         SnapshotDifference difference, Redis.Registry registry, V1.LoadSnapshotOpen open, StoredImport? unfinished) => new()
         {
@@ -125,7 +126,7 @@ internal static class ImportMapping
             ResumesImportId = unfinished?.Id ?? "",
         };
 
-    /// <summary>Whether a snapshot has about as many numbers as is stated. The first one has nothing else to be compared with.</summary>
+    /// <summary>Returns whether a snapshot has about the stated count of numbers. A first snapshot cannot be compared with anything else.</summary>
     internal static bool IsExpected(long listed, V1.LoadSnapshotOpen open, bool isFirst) => open.ExpectedNumbers > 0
         ? Math.Abs(listed - open.ExpectedNumbers) * 100.0 <= open.MaxChangePercent * open.ExpectedNumbers
         : !isFirst;

@@ -25,10 +25,10 @@ internal sealed class SnapshotLoader(
     AccessControl access,
     DualApproval approval) : IDisposable
 {
-    /// <summary>Most numbers in one message.</summary>
+    /// <summary>The maximum numbers in one message.</summary>
     internal const int MaxChunk = 8_192;
 
-    // That a load before has ended, because its caller went, is noticed a moment later.
+    // The end of a load whose caller disconnected takes a moment to notice.
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
     private readonly NumberPseudonym[] _keys = new NumberPseudonym[MaxChunk];
@@ -38,13 +38,13 @@ internal sealed class SnapshotLoader(
     public void Dispose() => _loading.Dispose();
 
     /// <summary>Runs one load.</summary>
-    /// <returns>The import and the register that was loaded; null where the caller left it at the difference.</returns>
+    /// <returns>The import and the loaded register; null if the caller only wanted the difference.</returns>
     internal async Task<(string ImportId, RegisterDefinition? Register)> RunAsync(
         IAsyncStreamReader<V1.LoadSnapshotRequest> requests, IServerStreamWriter<V1.LoadSnapshotResponse> responses, ServerCallContext context)
     {
         if (!await _loading.WaitAsync(EndLimit, context.CancellationToken))
         {
-            throw RpcErrors.Exhausted("A snapshot is being loaded already; only one is loaded at a time.", options.RetryAfterMs);
+            throw RpcErrors.Exhausted("Another snapshot is being loaded; only one can be loaded at a time. Retry when it has ended.", options.RetryAfterMs);
         }
 
         drain.Track(context);
@@ -83,7 +83,7 @@ internal sealed class SnapshotLoader(
 
         if (request?.StepCase != Step.Compare)
         {
-            throw RpcErrors.Invalid("step", "After the numbers compare is expected.");
+            throw RpcErrors.Invalid("step", "Expected compare after the numbers.");
         }
 
         record = record with
@@ -92,24 +92,24 @@ internal sealed class SnapshotLoader(
             Refused = Math.Max(0, request.Compare.InvalidLines),
         };
         var difference = await load.CompareAsync(stop);
-        var told = ImportMapping.ToProto(
+        var reported = ImportMapping.ToProto(
             difference, await store.ReadRegistryAsync(stop), open, unfinished);
-        await responses.WriteAsync(new V1.LoadSnapshotResponse { Difference = told }, stop);
+        await responses.WriteAsync(new V1.LoadSnapshotResponse { Difference = reported }, stop);
 
-        // A caller that ends here has only looked.
+        // A caller that ends here only wanted the difference.
         if (await NextAsync(requests, Step.Apply, stop) is not { } apply)
         {
             return ("", null);
         }
 
-        if (told.TooMuch && !apply.Apply.AcceptChange)
+        if (reported.TooMuch && !apply.Apply.AcceptChange)
         {
             throw new ImportException(
-                (ImportMapping.IsExpected(difference.Listed, open, told.LoadedDate is null), open.ExpectedNumbers) switch
+                (ImportMapping.IsExpected(difference.Listed, open, reported.LoadedDate is null), open.ExpectedNumbers) switch
                 {
-                    (true, _) => $"{difference.Share:P1} of the loaded numbers would change, more than {open.MaxChangePercent / 100:P1}; nothing was changed.",
-                    (_, 0) => $"This is the first snapshot of {register.Name}, with {difference.Listed:N0} numbers and nothing to compare it with; nothing was changed. State how many it has in open.expected_numbers.",
-                    _ => $"The snapshot has {difference.Listed:N0} numbers where open.expected_numbers states {open.ExpectedNumbers:N0}; nothing was changed.",
+                    (true, _) => $"{difference.Share:P1} of the loaded numbers would change, more than open.max_change_percent ({open.MaxChangePercent / 100:P1}); nothing was changed. If this is right, set apply.accept_change.",
+                    (_, 0) => $"The first snapshot of {register.Name} has {difference.Listed:N0} numbers and no earlier one to compare with; nothing was changed. Set open.expected_numbers to the number you expect.",
+                    _ => $"The snapshot has {difference.Listed:N0} numbers, but open.expected_numbers is {open.ExpectedNumbers:N0}; nothing was changed.",
                 });
         }
 
@@ -135,7 +135,7 @@ internal sealed class SnapshotLoader(
         return (session.Id, register);
     }
 
-    // The approval is for exactly these numbers.
+    // The approval covers exactly these numbers.
     private async Task<bool> DemandAsync(
         SnapshotLoad load,
         StoredImport record,
@@ -150,7 +150,7 @@ internal sealed class SnapshotLoader(
         return share * 100 > options.RegisterApprovalPercent && await approval.DemandAsync(
             string.Create(CultureInfo.InvariantCulture, $"load {record.Register} {record.SnapshotDate} {Convert.ToHexStringLower(load.Digest())}"),
             wasLoaded
-                ? string.Create(CultureInfo.InvariantCulture, $"load a snapshot of {record.Register} that takes off or changes {share:P1} of its numbers, within seven days")
+                ? string.Create(CultureInfo.InvariantCulture, $"load a snapshot of {record.Register} that removes or changes {share:P1} of its numbers within seven days")
                 : $"load {record.Register} for the first time",
             isNeverAlone: false,
             access.CallerOf(context),
@@ -163,28 +163,28 @@ internal sealed class SnapshotLoader(
         var register = RegisterMapping.Find(regimes, open.Register);
         if (register is null)
         {
-            FieldFaults.Add(ref faults, "open.register", "No regime knows a register of this name.");
+            FieldFaults.Add(ref faults, "open.register", RegisterMapping.Unknown);
         }
 
         var date = FieldFaults.Time(open.SnapshotDate, "open.snapshot_date", ref faults);
         if (open.SnapshotDate is null)
         {
-            FieldFaults.Add(ref faults, "open.snapshot_date", "It is required.");
+            FieldFaults.Add(ref faults, "open.snapshot_date", FieldFaults.Required);
         }
         else if (date > clock.GetUtcNow().ToUnixTimeMilliseconds())
         {
-            // What it adds would not forbid yet.
-            FieldFaults.Add(ref faults, "open.snapshot_date", "It is in the future.");
+            // Its registrations would not forbid calls yet.
+            FieldFaults.Add(ref faults, "open.snapshot_date", "Must not be in the future.");
         }
 
         if (open.MaxChangePercent is not (>= 0 and <= 100))
         {
-            FieldFaults.Add(ref faults, "open.max_change_percent", "0 to 100 is expected.");
+            FieldFaults.Add(ref faults, "open.max_change_percent", "Must be 0 to 100.");
         }
 
         if (open.ExpectedNumbers < 0)
         {
-            FieldFaults.Add(ref faults, "open.expected_numbers", "0 or more is expected.");
+            FieldFaults.Add(ref faults, "open.expected_numbers", $"{open.ExpectedNumbers} is negative; must be 0 or more.");
         }
 
         FieldFaults.ThrowIfAny(faults);
@@ -202,17 +202,17 @@ internal sealed class SnapshotLoader(
     {
         if (chunk.Numbers.Count is 0 or > MaxChunk)
         {
-            throw RpcErrors.Invalid("numbers.numbers", $"1 to {MaxChunk} numbers are expected.");
+            throw RpcErrors.Invalid("numbers.numbers", $"{chunk.Numbers.Count} numbers; must be 1 to {MaxChunk} per message.");
         }
 
         if (load.Count + chunk.Numbers.Count > options.MaxSnapshotNumbers)
         {
-            throw RpcErrors.Invalid("numbers.numbers", $"More than {options.MaxSnapshotNumbers} numbers in a snapshot.");
+            throw RpcErrors.Invalid("numbers.numbers", $"The snapshot has more than {options.MaxSnapshotNumbers} numbers, the limit of this service ({nameof(options.MaxSnapshotNumbers)}).");
         }
 
         if (!RegisterMapping.TryBits(register, chunk.Categories, out var bits, out _))
         {
-            throw RpcErrors.Invalid("numbers.categories", "The register has no such category.");
+            throw RpcErrors.Invalid("numbers.categories", $"The register {register.Name} has no such category; it has {(register.Categories.Count == 0 ? "none" : string.Join(", ", register.Categories))}.");
         }
 
         var numbers = new ulong[chunk.Numbers.Count];
@@ -232,17 +232,17 @@ internal sealed class SnapshotLoader(
         }
     }
 
-    // The next message, of the kind that must come now; None for any. Null at the end, where that may come.
+    // Returns the next message, which must be of the expected kind (None for any), or null at the end of the stream, except before open.
     private static async Task<V1.LoadSnapshotRequest?> NextAsync(
         IAsyncStreamReader<V1.LoadSnapshotRequest> requests, Step expected, CancellationToken stop)
     {
         if (!await requests.MoveNext(stop))
         {
-            return expected == Step.Open ? throw RpcErrors.Invalid("step", "The first message must be open.") : null;
+            return expected == Step.Open ? throw RpcErrors.Invalid("step", "The first message must be open; the stream ended without one.") : null;
         }
 
         return expected == Step.None || requests.Current.StepCase == expected
             ? requests.Current
-            : throw RpcErrors.Invalid("step", $"{expected.ToString().ToLowerInvariant()} is expected here.");
+            : throw RpcErrors.Invalid("step", $"Expected {expected.ToString().ToLowerInvariant()}, got {requests.Current.StepCase.ToString().ToLowerInvariant()}.");
     }
 }

@@ -7,8 +7,8 @@ using Lookup.Server.Http;
 namespace Lookup.Server.Lists;
 
 /// <summary>
-/// One CheckStream: reads chunks, has several decided at a time, answers in order. A caller that reads slowly fills the
-/// few places for chunks; then nothing more is read, and the flow control of HTTP/2 holds the caller.
+/// Runs one CheckStream: reads chunks, decides several at a time and answers in order. A caller that reads slowly fills the
+/// few slots for chunks; then the session stops reading, and the flow control of HTTP/2 slows the caller.
 /// </summary>
 internal sealed class CheckStreamSession(
     ChunkServices services,
@@ -17,7 +17,7 @@ internal sealed class CheckStreamSession(
     IServerStreamWriter<V1.CheckStreamResponse> responses,
     ServerCallContext context)
 {
-    // In the headers of a stream that is taken. Those of a refusal, which carry its status, look the same to most clients.
+    // Sent in the headers of an accepted stream. Most clients cannot otherwise distinguish them from the headers of an error.
     internal const string TakenHeader = "lookup-taken";
 
     private readonly Channel<(ChunkJob Job, Task<V1.CheckStreamResponse> Answer)> _inFlight =
@@ -46,22 +46,22 @@ internal sealed class CheckStreamSession(
         }
         catch (Exception e)
         {
-            // What was answered before stays valid: it goes out before the status.
+            // Earlier answers stay valid; send them before the status.
             _inFlight.Writer.TryComplete();
             await writing;
-            if (e is OperationCanceledException && reads.IsOver)
+            if (e is OperationCanceledException && reads.HasExpired)
             {
-                throw reads.Refusal();
+                throw reads.Error();
             }
 
-            // Never 'throw e': its stack says whether the caller's connection failed.
+            // Never 'throw e': the stack trace shows whether the caller's connection failed.
             if (e is RpcException || !drain.Ends(context))
             {
                 throw;
             }
 
             throw RpcErrors.Unavailable(
-                "The service is shutting down; go on elsewhere from the first chunk that was not answered.", services.Options.RetryAfterMs);
+                "The service is shutting down; continue at another instance from the first unanswered chunk.", services.Options.RetryAfterMs);
         }
         finally
         {
@@ -76,9 +76,9 @@ internal sealed class CheckStreamSession(
 
     private async Task<bool> NextAsync(IdleLimit idle)
     {
-        idle.Begin();
+        idle.Start();
         var isThere = await requests.MoveNext(idle.Token);
-        idle.End();
+        idle.Stop();
         return isThere;
     }
 
@@ -86,7 +86,7 @@ internal sealed class CheckStreamSession(
     {
         if (!await NextAsync(idle) || requests.Current.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Open)
         {
-            throw RpcErrors.Invalid("open", "The first message of a stream must be open.");
+            throw RpcErrors.Invalid("open", "Required in the first message of a stream.");
         }
 
         var now = services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -102,9 +102,9 @@ internal sealed class CheckStreamSession(
         var max = lease?.Caller.State.MaxChunk is > 0 and var own ? own : ChunkWorker.MaxNumbers;
         while (await NextAsync(idle))
         {
-            var chunk = Checked(requests.Current, last, max);
+            var chunk = Validate(requests.Current, last, max);
             last = chunk.Sequence;
-            // A place first: a chunk that is begun has its answer written.
+            // Wait for a slot first: a chunk that was started is also answered.
             if (!await _inFlight.Writer.WaitToWriteAsync(stop))
             {
                 return;
@@ -112,7 +112,7 @@ internal sealed class CheckStreamSession(
 
             if (lease is not null)
             {
-                services.Access.Note(lease.Caller, chunk);
+                services.Access.DetectEnumeration(lease.Caller, chunk);
             }
 
             var job = services.Rent();
@@ -128,46 +128,46 @@ internal sealed class CheckStreamSession(
             {
                 var response = await answer;
                 response.Receipt = receipts?.Add(job, response.Sequence);
-                idle.Begin();
+                idle.Start();
                 await responses.WriteAsync(response, idle.Token);
-                idle.End();
+                idle.Stop();
                 services.Return(job);
             }
         }
-        catch (OperationCanceledException) when (idle.IsOver)
+        catch (OperationCanceledException) when (idle.HasExpired)
         {
             await stop.CancelAsync();
-            throw idle.Refusal();
+            throw idle.Error();
         }
         catch
         {
-            // Nothing that is read from now on can be answered.
+            // Nothing read from now on can be answered.
             await stop.CancelAsync();
             throw;
         }
     }
 
-    internal static V1.CheckStreamChunk Checked(V1.CheckStreamRequest request, ulong? last, int max)
+    internal static V1.CheckStreamChunk Validate(V1.CheckStreamRequest request, ulong? last, int max)
     {
         if (request.MessageCase != V1.CheckStreamRequest.MessageOneofCase.Chunk)
         {
-            throw RpcErrors.Invalid("chunk", "After the first message, each must carry a chunk.");
+            throw RpcErrors.Invalid("chunk", "Required in every message after the first.");
         }
 
         var chunk = request.Chunk;
         if (chunk.Sequence <= last)
         {
-            throw RpcErrors.Invalid("chunk.sequence", "It must be greater than the one before.");
+            throw RpcErrors.Invalid("chunk.sequence", "Must be greater than the sequence of the previous chunk.");
         }
 
         if (chunk.Numbers.Count > 0 && chunk.Texts.Count > 0)
         {
-            throw RpcErrors.Invalid("chunk.texts", "A chunk carries numbers or texts, not both.");
+            throw RpcErrors.Invalid("chunk.texts", "Cannot be combined with chunk.numbers; send one of the two.");
         }
 
         var (field, count) = chunk.Texts.Count > 0 ? ("chunk.texts", chunk.Texts.Count) : ("chunk.numbers", chunk.Numbers.Count);
         return count > 0 && count <= max
             ? chunk
-            : throw RpcErrors.Invalid(field, $"1 to {max} are expected.");
+            : throw RpcErrors.Invalid(field, $"{count} numbers; must be 1 to {max} per chunk.");
     }
 }

@@ -5,7 +5,7 @@ using Lookup.Server.Reading;
 
 namespace Lookup.Server.Lists;
 
-/// <summary>What the answers of a chunk rest on: for each partition the replica's filter, or what was read, or nothing.</summary>
+/// <summary>What the answers of a chunk are based on: for each partition the replica's filter, the facts read, or nothing.</summary>
 internal sealed class ChunkBasis(FreshFilters filters)
 {
     private readonly ulong[] _versions = new ulong[NumberPseudonym.MaxPartitions];
@@ -20,21 +20,21 @@ internal sealed class ChunkBasis(FreshFilters filters)
         _readAge = TimeSpan.Zero;
     }
 
-    /// <summary>The filter of a partition told that facts are absent.</summary>
+    /// <summary>Records that the filter of a partition showed facts to be absent.</summary>
     internal void UseFilter(int partition) => _filtered[partition] = true;
 
-    /// <summary>Facts of a partition were read at a version.</summary>
+    /// <summary>Records that facts of a partition were read at a version.</summary>
     internal void UseRead(int partition, ulong version, TimeSpan age)
     {
         _readAge = age > _readAge ? age : _readAge;
-        // The oldest counts.
+        // The oldest version applies.
         if (_versions[partition] == 0 || version < _versions[partition])
         {
             _versions[partition] = version;
         }
     }
 
-    /// <summary>Age of the oldest filter that was used, or of what was read where that is older; zero if all is as of now.</summary>
+    /// <summary>Age of the oldest filter or read used; zero if everything is current.</summary>
     internal TimeSpan Age
     {
         get
@@ -52,7 +52,7 @@ internal sealed class ChunkBasis(FreshFilters filters)
         }
     }
 
-    /// <summary>The position that the answers are at least as new as; empty if they rest on no facts.</summary>
+    /// <summary>Returns the consistency token of the answers; empty if they used no facts.</summary>
     internal string Token(IFactStore store)
     {
         var count = store.Manifest.Partitions;

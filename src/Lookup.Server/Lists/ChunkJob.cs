@@ -14,7 +14,7 @@ using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Lists;
 
-/// <summary>One chunk from request to answer. Used again for another chunk once its answer is written.</summary>
+/// <summary>Processes one chunk from request to answer. Reused for another chunk once the answer is written.</summary>
 internal sealed class ChunkJob
 {
     private readonly FreshFilters _filters;
@@ -34,12 +34,12 @@ internal sealed class ChunkJob
     }
 
     /// <summary>Decides a chunk. The answer is valid until the next call.</summary>
-    /// <param name="chunk">The chunk, checked.</param>
-    /// <param name="open">What holds for the stream.</param>
-    /// <param name="cancellation">Ends with the call.</param>
+    /// <param name="chunk">The validated chunk.</param>
+    /// <param name="open">The settings of the stream.</param>
+    /// <param name="cancellation">Cancelled with the call.</param>
     internal async Task<V1.CheckStreamResponse> DecideAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
     {
-        using var span = Tracing.IsOn ? Tracing.Begin("chunk") : null;
+        using var span = Tracing.IsOn ? Tracing.StartSpan("chunk") : null;
         span?.SetTag("lookup.numbers", Math.Max(chunk.Numbers.Count, chunk.Texts.Count));
         var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         await FillAsync(chunk, open, cancellation);
@@ -68,17 +68,17 @@ internal sealed class ChunkJob
         }
 
         Write(chunk, open, asked.Question.CallTime, now);
-        Tell(open, now);
+        CountDecisions(open, now);
         return _response;
     }
 
-    /// <summary>The numbers of the chunk as they were decided.</summary>
+    /// <summary>The numbers of the chunk, in order.</summary>
     internal ReadOnlySpan<ulong> Numbers => _worker.Numbers;
 
     /// <summary>The question, resolved.</summary>
     internal ref readonly Question Question => ref _question;
 
-    /// <summary>Age of what the answers rest on.</summary>
+    /// <summary>Age of the oldest data the answers are based on.</summary>
     internal TimeSpan Age => _worker.Basis.Age;
 
     /// <summary>Writes each number with its answer, for the receipt of the list.</summary>
@@ -99,8 +99,8 @@ internal sealed class ChunkJob
         }
     }
 
-    /// <summary>Counts the answers, and has one ALLOW asked again now and then.</summary>
-    private void Tell(OpenStream open, long now)
+    /// <summary>Counts the decisions and offers an ALLOW to the audit.</summary>
+    private void CountDecisions(OpenStream open, long now)
     {
         var answers = _worker.Answers;
         var distinct = _worker.Distinct;
@@ -131,7 +131,7 @@ internal sealed class ChunkJob
         if (PhoneNumber.TryFrom(_worker.Numbers[item], out var number, out _)
             && _services.Regimes.Find(number, _question) is { } rules)
         {
-            _services.Audit.Take(new AllowAnswer(number, _question, rules, _registers, now));
+            _services.Audit.Enqueue(new AllowAnswer(number, _question, rules, _registers, now));
         }
     }
 
@@ -157,7 +157,7 @@ internal sealed class ChunkJob
 
         if (_worker.Reads.Count > 0)
         {
-            // The time for reading counts from here: the wait for a place has a limit of its own.
+            // The read limit starts here; waiting for a slot has its own limit.
             using (var limit = Limit(call))
             {
                 if (freshness.IsDemanding)
@@ -181,20 +181,20 @@ internal sealed class ChunkJob
             await LearnAsync(_worker.Unnamed(), call);
             using (await _services.Lane.EnterAsync(call))
             {
-                _worker.Name(question);
+                _worker.ResolveNames(question);
                 _worker.Settle(question, registry.Registers, open.Demand, freshness);
             }
         }
     }
 
-    // A position that another history of the store gave out is met by nothing in this one.
+    // No read of this replication history can satisfy a token of another one.
     private async ValueTask CompareHistoryAsync(ConsistencyToken? demand, CancellationToken cancellation)
     {
         for (var p = 0; demand is not null && p < _filters.Partitions; p++)
         {
             if (!await _services.Store.HasAsync(p, demand.VersionOf(p), demand.MarkOf(p), cancellation))
             {
-                _worker.Lose(p);
+                _worker.MarkLost(p);
             }
         }
     }
@@ -216,7 +216,7 @@ internal sealed class ChunkJob
         }
         catch (StoreUnavailableException)
         {
-            // Others of a cluster may have succeeded: what is read tells for each number.
+            // Other servers of a cluster may have succeeded; each read shows whether it is fresh.
         }
     }
 
@@ -227,7 +227,7 @@ internal sealed class ChunkJob
         return limit;
     }
 
-    /// <summary>Takes the numbers of a chunk. Texts are read in the batch lane: those in a country's own form take as long as deciding.</summary>
+    /// <summary>Copies or parses the numbers of a chunk. Parsing takes a slot: numbers in national format cost as much as a decision.</summary>
     internal ValueTask FillAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
     {
         if (chunk.Texts.Count > 0)
@@ -235,7 +235,7 @@ internal sealed class ChunkJob
             return new ValueTask(FillByTextsAsync(chunk, open, cancellation));
         }
 
-        _worker.Begin(chunk.Numbers.Count);
+        _worker.Reset(chunk.Numbers.Count);
         UnsafeCollectionOperations.AsSpan(chunk.Numbers).CopyTo(_worker.Numbers);
         return ValueTask.CompletedTask;
     }
@@ -243,7 +243,7 @@ internal sealed class ChunkJob
     private async Task FillByTextsAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
     {
         using var place = await _services.Lane.EnterAsync(cancellation);
-        _worker.Begin(chunk.Texts.Count);
+        _worker.Reset(chunk.Texts.Count);
         for (var i = 0; i < chunk.Texts.Count; i++)
         {
             _worker.Numbers[i] = NumberParser.Instance.TryParse(chunk.Texts[i], open.Region, out var number, out _) ? number.Value : 0;
@@ -279,7 +279,7 @@ internal sealed class ChunkJob
             }
         }
 
-        // The message may hold what the last chunk was answered, of another stream.
+        // The reused message may hold the answer to an earlier chunk, of another stream.
         _response.ReasonBitsMeaning.Clear();
         _response.ReasonBits.Clear();
         _response.Numbers.Clear();

@@ -12,7 +12,7 @@ using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Lists;
 
-/// <summary>What deciding a chunk needs, and the jobs that wait for their next chunk.</summary>
+/// <summary>The dependencies of chunk decisions, and the pool of idle jobs.</summary>
 internal sealed class ChunkServices(
     IFactStore store,
     FilterReplica replica,
@@ -31,7 +31,7 @@ internal sealed class ChunkServices(
     LookupServerOptions options,
     TimeProvider clock)
 {
-    // A job keeps some megabytes. More of them than this are needed only while many streams are at work at a time.
+    // An idle job keeps some megabytes. More of them are needed only while many streams are active.
     private const int MaxIdle = 32;
 
     private readonly ConcurrentBag<ChunkJob> _idle = [];
@@ -69,7 +69,7 @@ internal sealed class ChunkServices(
 
     internal TimeProvider Clock => clock;
 
-    /// <summary>Jobs that wait for a chunk.</summary>
+    /// <summary>The number of idle jobs.</summary>
     internal int IdleCount => Volatile.Read(ref _idleCount);
 
     internal ChunkJob Rent()

@@ -1,16 +1,15 @@
 // For: deciding a chunk of up to 8,192 numbers at millions of numbers a second.
 //
-// The work goes through the chunk in columns instead of number by number. Numbers are checked, then encrypted in one
-// call; rules, question and the answer for "nothing is known" are prepared once for all numbers under the same rules;
-// then the filter of the replica is probed with the blocks of the numbers ahead already on their way into the cache.
-// Most numbers have no facts and are done. The others are looked for in the record cache, some dozens in a row so that the
-// processor waits for their memory all at once, and what is not there is read from the store in one batch, the facts that
-// may be there together with the objections, and decided one by one.
+// The worker processes the chunk by columns, not number by number. It validates all numbers and encrypts them in one call. It prepares
+// rules, question and the answer for "no facts" once for all numbers under the same rules. Then it probes the replica's filter, while the
+// blocks of the next numbers are prefetched. Most numbers have no facts and are decided here. The worker looks up the others in the fact
+// cache, some dozens in a row, so that the processor overlaps the cache misses. It reads what is missing from the store in one batch,
+// the possible facts together with the objections, and decides those numbers one by one.
 //
-// What was read is kept for a number that was asked before, not for each: lists are mostly asked once, and keeping costs
-// more than all the rest.
+// Facts that were read are cached only for a number that was checked before: most list numbers are checked once, and caching costs
+// more than everything else.
 //
-// Nothing is allocated per number: a worker keeps its arrays from chunk to chunk.
+// Nothing is allocated per number: a worker reuses its arrays from chunk to chunk.
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Lookup.Core.Decisions;
@@ -23,19 +22,19 @@ using Lookup.Server.Reading;
 
 namespace Lookup.Server.Lists;
 
-/// <summary>Decides chunks, one at a time. Begin, fill in the numbers, screen, read, settle.</summary>
+/// <summary>Decides chunks, one at a time: Reset, fill in the numbers, Screen, read, Settle.</summary>
 internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, FactCache cache, ScopeNames names)
 {
     /// <summary>Most numbers in a chunk.</summary>
     internal const int MaxNumbers = 8_192;
 
-    // So far ahead of the probe a block is asked for; enough to hide a miss of all caches behind other probes.
+    // Prefetch distance in numbers; enough to hide a miss of all processor caches behind other probes.
     private const int Ahead = 16;
 
-    // Numbers that are looked for in the record cache one behind the other.
+    // Numbers looked up in the fact cache in one pass.
     private const int Together = 64;
 
-    // Place of the answer to what is no number.
+    // Index of the answer for an invalid number.
     private const int Invalid = 0;
 
     private readonly ulong[] _numbers = new ulong[MaxNumbers];
@@ -56,36 +55,36 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private readonly bool[] _lost = new bool[NumberPseudonym.MaxPartitions];
     private int _keyGeneration;
 
-    /// <summary>The numbers of the chunk as integers; one that is none is 0.</summary>
+    /// <summary>The numbers of the chunk as integers; 0 for an invalid number.</summary>
     internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
 
-    /// <summary>How many numbers there are.</summary>
+    /// <summary>The number of numbers in the chunk.</summary>
     internal int Count { get; private set; }
 
-    /// <summary>For each number the place of its answer among <see cref="Distinct"/>.</summary>
+    /// <summary>For each number the index of its answer in <see cref="Distinct"/>.</summary>
     internal ReadOnlySpan<int> Answers => _answers.AsSpan(0, Count);
 
-    /// <summary>The answers given, most of them to many numbers.</summary>
+    /// <summary>The distinct answers; most apply to many numbers.</summary>
     internal ReadOnlySpan<ItemAnswer> Distinct => CollectionsMarshal.AsSpan(_distinct);
 
-    /// <summary>What is to be read from the store.</summary>
+    /// <summary>The facts to read from the store.</summary>
     internal ReadBatch Reads { get; } = new();
 
-    /// <summary>The rules that numbers of the chunk came under.</summary>
+    /// <summary>The rules that apply to numbers of the chunk.</summary>
     internal IReadOnlyList<Rules?> RulesUsed => _rules.Found;
 
-    /// <summary>What the answers rest on.</summary>
+    /// <summary>What the answers are based on.</summary>
     internal ChunkBasis Basis { get; } = new(filters);
 
     /// <summary>
-    /// The number key is still the one by which the numbers were looked for. Asked behind all that was read: by another one they may
-    /// have facts.
+    /// Whether the encryption key is still the one the pseudonyms were made with. Check after reading: after a key rotation facts may
+    /// have been missed.
     /// </summary>
     internal bool IsCurrent => _keyGeneration == cipher.KeyGeneration;
 
-    /// <summary>Begins a chunk.</summary>
-    /// <param name="count">Numbers in it, up to <see cref="MaxNumbers"/>.</param>
-    internal void Begin(int count)
+    /// <summary>Prepares for a new chunk.</summary>
+    /// <param name="count">The numbers in the chunk, up to <see cref="MaxNumbers"/>.</param>
+    internal void Reset(int count)
     {
         Count = count;
         Reads.Clear();
@@ -95,10 +94,10 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         BeginAnswers();
     }
 
-    /// <summary>The position that is demanded of a partition is of another history: nothing that is read of it is as new.</summary>
-    internal void Lose(int partition) => _lost[partition] = true;
+    /// <summary>Records that the demanded token of a partition is of another replication history, so that no read can satisfy it.</summary>
+    internal void MarkLost(int partition) => _lost[partition] = true;
 
-    /// <summary>Answers every number with the same, except for what is no number.</summary>
+    /// <summary>Gives every valid number the same answer.</summary>
     internal void AnswerAll(in ItemAnswer answer)
     {
         Basis.Clear();
@@ -110,7 +109,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         }
     }
 
-    /// <summary>Decides what the filters decide and collects what has to be read.</summary>
+    /// <summary>Decides numbers by filter and fact cache and collects the facts to read.</summary>
     /// <param name="question">The question, resolved.</param>
     /// <param name="registers">The loaded registers.</param>
     internal void Screen(in Question question, RegisterSnapshots registers)
@@ -177,7 +176,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
                     _possible[possible++] = (i, partition, asked);
                     if (possible == Together)
                     {
-                        AnswerKnown(possible, question, registers);
+                        DecideCached(possible, question, registers);
                         possible = 0;
                     }
 
@@ -188,10 +187,10 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             AddRead(i, plan, asked);
         }
 
-        AnswerKnown(possible, question, registers);
+        DecideCached(possible, question, registers);
     }
 
-    /// <summary>Scopes of facts that were read and whose names are not known here: learn them, then call <see cref="Name"/>.</summary>
+    /// <summary>Returns the scopes of read facts whose names this instance does not know: learn them, then call <see cref="ResolveNames"/>.</summary>
     internal IReadOnlyCollection<ulong> Unnamed()
     {
         HashSet<ulong>? scopes = null;
@@ -218,20 +217,20 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         return scopes ?? (IReadOnlyCollection<ulong>)[];
     }
 
-    /// <summary>Takes note of names that were learned.</summary>
-    internal void Name(in Question question)
+    /// <summary>Applies names that were learned.</summary>
+    internal void ResolveNames(in Question question)
     {
         for (var i = 0; i < _rules.Found.Count; i++)
         {
-            _planned[i].Name(question);
+            _planned[i].ResolveNames(question);
         }
     }
 
-    /// <summary>Decides on what was read.</summary>
+    /// <summary>Decides the remaining numbers by the facts read.</summary>
     /// <param name="question">As in <see cref="Screen"/>.</param>
     /// <param name="registers">As in <see cref="Screen"/>.</param>
-    /// <param name="demand">The position that the answers must be as new as, or null.</param>
-    /// <param name="freshness">How fresh what was read must be.</param>
+    /// <param name="demand">The consistency token the reads must satisfy, or null.</param>
+    /// <param name="freshness">The required freshness of the reads.</param>
     internal void Settle(in Question question, RegisterSnapshots registers, ConsistencyToken? demand, in ReadFreshness freshness)
     {
         for (var item = 0; item < Reads.Count; item++)
@@ -251,7 +250,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             }
 
             Basis.UseRead(partition, version, freshness.AgeOf(Reads.AsOf(item)));
-            if (cache.IsOn && cache.Doorkeeper.Note(_keys[number]))
+            if (cache.IsOn && cache.Doorkeeper.MarkSeen(_keys[number]))
             {
                 Keep(item, number, asked);
             }
@@ -261,8 +260,8 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         }
     }
 
-    /// <summary>Decides on those that are in the record cache; the others are to be read.</summary>
-    private void AnswerKnown(int count, in Question question, RegisterSnapshots registers)
+    /// <summary>Decides the numbers that are in the fact cache; adds the others to the reads.</summary>
+    private void DecideCached(int count, in Question question, RegisterSnapshots registers)
     {
         for (var i = 0; i < count; i++)
         {
@@ -296,11 +295,11 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             }
         }
 
-        // A worker that waits for its next chunk must hold nothing that has left the cache.
+        // An idle worker must not keep entries alive that the cache has evicted.
         _entries.AsSpan(0, count).Clear();
         _known.AsSpan(0, count).Clear();
 
-        cache.Note(hits, count - hits);
+        cache.CountLookups(hits, count - hits);
     }
 
     private void BeginAnswers()
@@ -311,7 +310,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
 
     private int Add(in ItemAnswer answer)
     {
-        // The same for one number after the other is usual.
+        // Consecutive numbers often have the same answer.
         if (_distinct[^1] == answer)
         {
             return _distinct.Count - 1;

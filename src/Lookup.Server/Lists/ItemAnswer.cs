@@ -3,11 +3,11 @@ using Lookup.Core.Decisions;
 
 namespace Lookup.Server.Lists;
 
-/// <summary>What a chunk's answer says of one number.</summary>
+/// <summary>The answer for one number of a chunk.</summary>
 /// <param name="Verdict">The verdict.</param>
 /// <param name="Reason">The most binding reason.</param>
-/// <param name="Reasons">All reasons, a bit for each code.</param>
-/// <param name="ValidUntil">ALLOW: until when it holds if nothing new is recorded, Unix milliseconds; 0 without end.</param>
+/// <param name="Reasons">All reasons, one bit per code.</param>
+/// <param name="ValidUntil">When an ALLOW expires if no new fact is recorded, in Unix milliseconds; 0 for no end.</param>
 internal readonly record struct ItemAnswer(Verdict Verdict, ReasonCode Reason, UInt128 Reasons, long ValidUntil)
 {
     internal static readonly ItemAnswer Invalid = Without(Verdict.Unknown, ReasonCode.InvalidNumber);

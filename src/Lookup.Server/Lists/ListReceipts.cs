@@ -6,8 +6,8 @@ using Lookup.Server.Receipts;
 namespace Lookup.Server.Lists;
 
 /// <summary>
-/// The receipts of one stream: before an answer goes out, one is written for all answers up to it. So a list that breaks off has
-/// one for what was answered, and the last is the whole list's.
+/// Writes the receipts of one stream. Before an answer is sent, a receipt is written for all answers so far. So an interrupted list has
+/// a receipt for the answers it got, and the last receipt covers the whole list.
 /// </summary>
 internal sealed class ListReceipts
 {
@@ -25,8 +25,8 @@ internal sealed class ListReceipts
         _salt = ByteString.CopyFrom(salt);
     }
 
-    /// <summary>Adds a chunk that was decided.</summary>
-    /// <exception cref="ReceiptsUnavailableException">The receipt could not be written: the answer must not be given.</exception>
+    /// <summary>Adds a decided chunk and writes the receipt.</summary>
+    /// <exception cref="ReceiptsUnavailableException">The receipt could not be written, so the answer must not be sent.</exception>
     internal V1.Receipt Add(ChunkJob job, ulong sequence)
     {
         _chain.Add(sequence, job.Numbers.Length, job.WriteItems);

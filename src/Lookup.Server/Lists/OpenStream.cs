@@ -8,7 +8,7 @@ using Lookup.Server.Receipts;
 
 namespace Lookup.Server.Lists;
 
-/// <summary>What holds for every number of a stream, checked.</summary>
+/// <summary>The validated settings of a stream, the same for all its numbers.</summary>
 internal sealed class OpenStream
 {
     private readonly AskedQuestion _asked;
@@ -34,15 +34,15 @@ internal sealed class OpenStream
 
     internal bool Hypothetical { get; }
 
-    /// <summary>Receipts themselves are asked for.</summary>
+    /// <summary>Whether the caller wants the receipts in the responses.</summary>
     internal bool Receipt { get; }
 
     internal string Organisation => _asked.Organisation;
 
     internal string? Region { get; }
 
-    /// <summary>Checks the first message of a stream.</summary>
-    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every field that is wrong.</exception>
+    /// <summary>Validates the first message of a stream.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid field.</exception>
     internal static OpenStream Read(V1.CheckStreamOpen open, StoreManifest manifest, RegimeSet regimes, bool keepsReceipts, long now)
     {
         List<FieldFault>? faults = null;
@@ -53,7 +53,7 @@ internal sealed class OpenStream
 
         var asked = QuestionMapping.Map(open.Question, open.WhatIf, regimes, now, ref faults);
         var demand = TokenMapping.Demand(open.Consistency, manifest, ref faults);
-        // Any text will do: an unknown region is told before the text is looked at.
+        // The parser reports an unknown region before it reads the text, so any text will do.
         if (open.DefaultRegion.Length > 0
             && !NumberParser.Instance.TryParse("1", open.DefaultRegion, out _, out var fault) && fault == NumberFault.UnknownRegion)
         {
@@ -64,7 +64,7 @@ internal sealed class OpenStream
         return new OpenStream(open, asked, demand);
     }
 
-    /// <summary>The question for a chunk that came now.</summary>
+    /// <summary>Returns the question for a chunk received at a time, in Unix milliseconds.</summary>
     internal AskedQuestion At(long now) =>
         _fixedTime ? _asked : _asked with { Question = _asked.Question with { CallTime = now } };
 }

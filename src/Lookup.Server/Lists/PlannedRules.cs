@@ -11,7 +11,7 @@ using Lookup.Server.Reading;
 namespace Lookup.Server.Lists;
 
 /// <summary>
-/// What rules ask for one question, and what they decide of a number of which nothing is known. Prepared once a chunk
+/// The facts that rules need for one question, and their decision for a number without facts. Prepared once per chunk
 /// for all numbers under the same rules.
 /// </summary>
 internal sealed class PlannedRules(ScopeNames names)
@@ -25,26 +25,26 @@ internal sealed class PlannedRules(ScopeNames names)
     private int _probeCount;
     private uint _foreign;
 
-    /// <summary>The rules; null where no regime holds.</summary>
+    /// <summary>The rules; null if no regime applies.</summary>
     internal Rules? Rules { get; private set; }
 
-    /// <summary>The timelines that the decision looks at.</summary>
+    /// <summary>The timelines that the decision uses.</summary>
     internal ReadOnlySpan<FactId> Ids => _ids.AsSpan(0, _count);
 
     /// <summary>All timelines, as bits in the order of <see cref="Ids"/>.</summary>
     internal uint All => (1u << _count) - 1;
 
-    /// <summary>Those that a filter does not know to be absent, as bits.</summary>
+    /// <summary>Returns the timelines that may exist according to a filter, as bits.</summary>
     internal uint Possible(BlockFilter filter, NumberPseudonym key) =>
         filter.MayContain(key, _probes.AsSpan(0, _probeCount), _count);
 
-    /// <summary>The objections among them. Whenever anything is read, they are read with it.</summary>
+    /// <summary>The objections, as bits. They are part of every read.</summary>
     internal uint Objections { get; private set; }
 
-    /// <summary>Those whose name is not known here: what is found of them does not count before it is.</summary>
+    /// <summary>The timelines whose name this instance does not know, as bits. Their facts do not count until it does.</summary>
     internal uint Unnamed { get; private set; }
 
-    /// <summary>Place of the answer where nothing is known.</summary>
+    /// <summary>Index of the answer for a number without facts.</summary>
     internal int Nothing { get; set; }
 
     internal void Prepare(Rules? rules, in Question question)
@@ -61,11 +61,11 @@ internal sealed class PlannedRules(ScopeNames names)
             }
         }
 
-        Name(question);
+        ResolveNames(question);
     }
 
-    /// <summary>Looks up the names of the timelines, at first and after some were learned.</summary>
-    internal void Name(in Question question)
+    /// <summary>Looks up the names of the timelines, at first and after new names were learned.</summary>
+    internal void ResolveNames(in Question question)
     {
         (_foreign, Unnamed) = (0, 0);
         for (var i = 0; i < _count; i++)
@@ -76,17 +76,17 @@ internal sealed class PlannedRules(ScopeNames names)
         }
     }
 
-    /// <summary>Decides on a number of which nothing is known.</summary>
+    /// <summary>Decides a number without facts.</summary>
     internal Decision DecideNothing(in Question question, RegisterSnapshots registers) =>
         Decider.Decide(Rules, question, Absent, registers);
 
-    /// <summary>Decides on what was read.</summary>
-    /// <param name="question">The question that it was prepared for.</param>
-    /// <param name="registers">The registers that it was prepared for.</param>
-    /// <param name="asked">The timelines that were read, as bits; the others are known not to be there.</param>
-    /// <param name="batch">What was read.</param>
-    /// <param name="item">The number's place in it.</param>
-    /// <param name="bySlot">Room for <see cref="Decider.Slots"/> values, all none; so it is left.</param>
+    /// <summary>Decides a number by the facts read.</summary>
+    /// <param name="question">The prepared question.</param>
+    /// <param name="registers">The registers at that time.</param>
+    /// <param name="asked">The timelines read, as bits; the others are known to be absent.</param>
+    /// <param name="batch">The reads.</param>
+    /// <param name="item">The index of the number in them.</param>
+    /// <param name="bySlot">A buffer of <see cref="Decider.Slots"/> empty values; empty again on return.</param>
     internal Decision Decide(
         in Question question, RegisterSnapshots registers, uint asked, ReadBatch batch, int item, Span<StoredValue> bySlot)
     {
@@ -107,8 +107,8 @@ internal sealed class PlannedRules(ScopeNames names)
         return decision;
     }
 
-    /// <summary>Decides on what is known, if all of <paramref name="asked"/> is; the rest as above.</summary>
-    /// <returns>Whether it is.</returns>
+    /// <summary>Decides a number by cached facts if they include all of <paramref name="asked"/>; the other parameters as above.</summary>
+    /// <returns>Whether they do.</returns>
     internal bool TryDecide(
         in Question question, RegisterSnapshots registers, uint asked, in PackedFacts facts, Span<StoredValue> bySlot, out Decision decision)
     {
@@ -121,7 +121,7 @@ internal sealed class PlannedRules(ScopeNames names)
             isKnown = facts.TryFind(_ids[index], ref cursor, out value);
             if (((_foreign | Unnamed) & (1u << index)) != 0 && !value.IsNull)
             {
-                // One without a name is read, and its name with it.
+                // A timeline without a known name must be read, to learn the name.
                 isKnown &= (Unnamed & (1u << index)) == 0;
                 value = isKnown ? names.Reject(question, _ids[index]) : value;
             }

@@ -5,13 +5,13 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Turns decisions into answers of the contract.</summary>
+/// <summary>Maps decisions to the contract.</summary>
 internal static class DecisionMapping
 {
     /// <summary>Writes a decision.</summary>
     /// <param name="decision">The decision.</param>
-    /// <param name="answer">What surrounds it.</param>
-    /// <param name="allReasons">All reasons, not just the most binding one.</param>
+    /// <param name="answer">The rest of the answer.</param>
+    /// <param name="allReasons">Writes all reasons, not only the most binding one.</param>
     internal static V1.Decision Map(in Decision decision, in AnswerContext answer, bool allReasons)
     {
         var result = new V1.Decision
@@ -43,7 +43,7 @@ internal static class DecisionMapping
 
         switch (decision.Verdict)
         {
-            // What was only supposed is no permission to call, so there is nothing to reuse.
+            // A hypothetical ALLOW does not permit a call, so it cannot be reused.
             case Verdict.Allow when !answer.Hypothetical:
                 var reusable = answer.Asked - (long)answer.Age.TotalMilliseconds + answer.FreshnessBoundMs;
                 reusable = decision.ValidUntil > 0 ? Math.Min(reusable, decision.ValidUntil) : reusable;
@@ -58,7 +58,7 @@ internal static class DecisionMapping
         return result;
     }
 
-    /// <summary>Writes a decision that is explained: all reasons, each in the languages that its rule has.</summary>
+    /// <summary>Writes an explained decision: all reasons, each in the languages of its rule.</summary>
     internal static V1.Decision MapExplained(in Decision decision, in AnswerContext answer)
     {
         var result = Map(decision, answer, allReasons: true);
@@ -70,10 +70,9 @@ internal static class DecisionMapping
         return result;
     }
 
-    /// <summary>How long an ALLOW permits the call.</summary>
-    /// <param name="until">Until when, in Unix milliseconds.</param>
-    /// <param name="asked">When the question came in, in Unix milliseconds.</param>
-    /// <returns>Null where it has expired.</returns>
+    /// <summary>Returns how long an ALLOW may be reused; null if it has expired.</summary>
+    /// <param name="until">Its end, in Unix milliseconds.</param>
+    /// <param name="asked">When the request arrived, in Unix milliseconds.</param>
     internal static Duration? ReusableFor(long until, long asked) =>
         until > asked ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(until - asked)) : null;
 
@@ -95,13 +94,13 @@ internal static class DecisionMapping
     };
 }
 
-/// <summary>What an answer says besides the decision.</summary>
-/// <param name="CallTime">The call time decided for, in Unix milliseconds.</param>
-/// <param name="Asked">When the question came in, before anything was read, in Unix milliseconds.</param>
+/// <summary>The parts of an answer other than the decision.</summary>
+/// <param name="CallTime">The call time of the decision, in Unix milliseconds.</param>
+/// <param name="Asked">When the request arrived, before any read, in Unix milliseconds.</param>
 /// <param name="FreshnessBoundMs">How long an answer may be reused.</param>
-/// <param name="RetryAfterMs">How long to wait where the answer is UNKNOWN.</param>
-/// <param name="Hypothetical">The request supposed something.</param>
-/// <param name="Age">Age of the oldest that the answer rests on.</param>
-/// <param name="Token">Position of the store.</param>
+/// <param name="RetryAfterMs">Retry delay of an UNKNOWN answer.</param>
+/// <param name="Hypothetical">The request has what_if.</param>
+/// <param name="Age">Age of the oldest data used.</param>
+/// <param name="Token">Consistency token.</param>
 internal readonly record struct AnswerContext(
     long CallTime, long Asked, int FreshnessBoundMs, int RetryAfterMs, bool Hypothetical, TimeSpan Age, string Token);

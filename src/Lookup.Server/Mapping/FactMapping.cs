@@ -6,13 +6,13 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Turns facts of the contract into those of Core. What is checked here is what Core cannot see.</summary>
+/// <summary>Maps facts of the contract to those of Core. Validates only what Core cannot see.</summary>
 internal static class FactMapping
 {
-    // Stands in for a number that is none, so that the other fields are checked too; it is never stored.
+    // Replaces an invalid number, so that the other fields are validated too; never stored.
     internal static readonly PhoneNumber Placeholder = new(31612345678);
 
-    /// <summary>Reads a fact. What is returned can be stored only if no fault was added.</summary>
+    /// <summary>Reads a fact. The result is valid only if no fault was added.</summary>
     internal static Fact Map(V1.Fact source, ref List<FieldFault>? faults)
     {
         var before = faults?.Count ?? 0;
@@ -20,7 +20,7 @@ internal static class FactMapping
         return Map(source, (faults?.Count ?? 0) == before ? number : Placeholder, ref faults);
     }
 
-    /// <summary>Reads what a fact says of a number.</summary>
+    /// <summary>Reads a fact for a parsed number.</summary>
     internal static Fact Map(V1.Fact source, PhoneNumber number, ref List<FieldFault>? faults)
     {
         var fact = new Fact
@@ -58,12 +58,12 @@ internal static class FactMapping
             V1.Fact.KindOneofCase.PublishedForOffers => fact with { ProductGroup = source.PublishedForOffers.ProductGroup },
             V1.Fact.KindOneofCase.Attempt => Attempt(fact, source.Attempt, ref faults),
             V1.Fact.KindOneofCase.Refusal => fact with { Organisation = source.Refusal.Organisation },
-            // A reassignment says nothing but its time.
+            // A reassignment has no fields except its time.
             _ => fact,
         };
     }
 
-    /// <summary>The field that names what the fact is about.</summary>
+    /// <summary>Returns the field that names the scope of a fact.</summary>
     internal static string ScopeField(V1.Fact fact) => fact.KindCase switch
     {
         V1.Fact.KindOneofCase.Registration => "registration.register",
@@ -80,7 +80,7 @@ internal static class FactMapping
     {
         if (source.ReservedUntil is not null)
         {
-            FieldFaults.Add(ref faults, "attempt.reserved_until", "It is given by the service: reserve a call with Check.");
+            FieldFaults.Add(ref faults, "attempt.reserved_until", "Set by the service only; to reserve a call, send reserve with Check.");
         }
 
         return fact with { Organisation = source.Organisation, ProductGroup = source.ProductGroup };
@@ -115,7 +115,7 @@ internal static class FactMapping
         _ => FactKind.None,
     };
 
-    // A value that no byte holds must stay unknown, not become a known one.
+    // A value that does not fit a byte must stay unknown, not wrap to a known one.
     private static byte Byte(int value) => value is < 0 or > byte.MaxValue ? byte.MaxValue : (byte)value;
 
     private static DateTimeOffset? Time(Timestamp? value, string field, ref List<FieldFault>? faults) =>

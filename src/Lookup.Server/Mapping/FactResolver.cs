@@ -7,16 +7,16 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Turns stored timelines back into facts as they were stated: hashes and numbers become names again.</summary>
+/// <summary>Maps stored timelines back to facts of the contract: resolves scopes and sources to names.</summary>
 internal sealed class FactResolver(IFactStore store, RegimeSet regimes)
 {
-    /// <summary>Adds every entry of a timeline, the newest first.</summary>
-    /// <param name="output">Takes the facts.</param>
-    /// <param name="id">What the timeline is about.</param>
-    /// <param name="value">What is stored.</param>
-    /// <param name="details">Evidence and reasons by effective time, where they were read.</param>
-    /// <param name="at">The time asked about.</param>
-    /// <param name="cancellation">Ends the look-up of names.</param>
+    /// <summary>Adds every entry of a timeline, newest first.</summary>
+    /// <param name="output">Receives the facts.</param>
+    /// <param name="id">The timeline's id.</param>
+    /// <param name="value">The stored value.</param>
+    /// <param name="details">Evidence and reasons by effective time, if they were read.</param>
+    /// <param name="at">The time that decides which entries are current.</param>
+    /// <param name="cancellation">Cancels the lookup of names.</param>
     /// <returns>False if the value cannot be read.</returns>
     internal async Task<bool> AddAsync(
         RepeatedField<V1.KnownFact> output,
@@ -61,7 +61,7 @@ internal sealed class FactResolver(IFactStore store, RegimeSet regimes)
         return true;
     }
 
-    /// <summary>What a timeline is about, without anything that a version of it says.</summary>
+    /// <summary>Returns kind and scope of a timeline as a fact, without the content of any version.</summary>
     internal async Task<V1.Fact> SubjectAsync(FactId id, CancellationToken cancellation)
     {
         var fact = KnownFactMapping.Map(id, new FactEntry(), await ScopeAsync(id, cancellation), regimes);

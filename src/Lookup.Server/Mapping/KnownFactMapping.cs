@@ -6,14 +6,14 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Turns one stored entry back into a fact of the contract.</summary>
+/// <summary>Maps one stored entry to a fact of the contract.</summary>
 internal static class KnownFactMapping
 {
-    /// <summary>Writes an entry. Consents come back by purpose, as they are kept.</summary>
-    /// <param name="id">What it is about.</param>
-    /// <param name="entry">What was stored.</param>
+    /// <summary>Writes an entry. Consents are returned per purpose, as they are stored.</summary>
+    /// <param name="id">The timeline's id.</param>
+    /// <param name="entry">The stored entry.</param>
     /// <param name="scope">Name of the scope: "organisation", "organisation/group", a register, a group, "*" or empty.</param>
-    /// <param name="regimes">For the categories of registers.</param>
+    /// <param name="regimes">Define the categories of registers.</param>
     internal static V1.Fact Map(FactId id, in FactEntry entry, string scope, RegimeSet regimes)
     {
         var slash = scope.IndexOf('/', StringComparison.Ordinal);
@@ -40,7 +40,7 @@ internal static class KnownFactMapping
                     InLedger = entry.Marks.HasFlag(FactMarks.InLedger),
                     FirstContactMonths = entry.FirstContactMonths,
 
-                    // A withdrawn version keeps nothing of what it takes back but that it is one of appointments.
+                    // A withdrawn consent keeps none of its content except that it is an appointment.
                     Form = (id.Detail & FactId.Appointment) != 0 ? V1.ConsentForm.Appointment : (V1.ConsentForm)entry.Form,
                     Appointment = entry.Since == 0 ? null : FieldFaults.ToTimestamp(entry.Since),
                 };
@@ -87,7 +87,7 @@ internal static class KnownFactMapping
         return definition is null ? [] : definition.Categories.Where((_, i) => (bits & (1u << i)) != 0);
     }
 
-    /// <summary>Adds what the sister hash keeps: reason and evidence. A detail that cannot be read is left out; no decision rests on it.</summary>
+    /// <summary>Adds reason and evidence from the details hash. Omits unreadable details; no decision uses them.</summary>
     internal static void AddDetail(V1.Fact fact, string detail)
     {
         if (!FactDetail.TryRead(detail, out var reason, out var evidence))

@@ -6,18 +6,18 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Layers in requests, records and answers.</summary>
+/// <summary>Maps layers of requests and records.</summary>
 internal static class LayerMapping
 {
     private const int MaxLayers = 4;
 
-    /// <summary>Reads layers that are to be left out; only codes and policy can be.</summary>
+    /// <summary>Reads the layers to switch off; only code and policy can be.</summary>
     internal static Layers SwitchedOff(RepeatedField<V1.Layer> layers, string field, ref List<FieldFault>? faults)
     {
         var off = default(Layers);
         if (layers.Count > MaxLayers)
         {
-            FieldFaults.Add(ref faults, field, $"Up to {MaxLayers} layers are expected.");
+            FieldFaults.Add(ref faults, field, $"{layers.Count} layers; at most {MaxLayers} are allowed.");
             return off;
         }
 

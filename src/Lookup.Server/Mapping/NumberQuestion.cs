@@ -3,17 +3,17 @@ using Lookup.Redis;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>A question about one number, as it came in.</summary>
+/// <summary>A parsed question about one number.</summary>
 /// <param name="Number">The number.</param>
 /// <param name="Asked">The question.</param>
-/// <param name="Exact">Everything is to be read from the store.</param>
-/// <param name="Demand">The position that the answer must be as new as, or null.</param>
-/// <param name="At">When it came in, in Unix milliseconds.</param>
+/// <param name="Exact">Requires reading everything from the store.</param>
+/// <param name="Demand">The consistency token the answer must satisfy, or null.</param>
+/// <param name="At">When the request arrived, in Unix milliseconds.</param>
 internal readonly record struct NumberQuestion(PhoneNumber Number, AskedQuestion Asked, bool Exact, ConsistencyToken? Demand, long At)
 {
-    /// <summary>The credential that asked; empty where none is asked for.</summary>
+    /// <summary>The caller's credential; empty if none is required.</summary>
     internal string AskedBy { get; init; } = "";
 
-    /// <summary>All that was acknowledged before the question came in must be in what is read.</summary>
+    /// <summary>Whether reads must include every write acknowledged before the request arrived.</summary>
     internal bool IsDemanding => Exact || Demand is not null;
 }

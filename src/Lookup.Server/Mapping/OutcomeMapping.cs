@@ -3,21 +3,21 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Turns what came of a call into facts.</summary>
+/// <summary>Maps the outcome of a call to facts.</summary>
 internal static class OutcomeMapping
 {
-    /// <summary>The attempt, and the refusal or objection; what is wrong with the fields that facts do not have is added.</summary>
+    /// <summary>Returns the attempt, and the refusal or objection. Adds faults of fields that facts do not have.</summary>
     internal static IReadOnlyList<V1.Fact> Map(V1.RecordOutcomeRequest request, ref List<FieldFault>? faults)
     {
         FieldFaults.CheckEnum((int)request.Outcome, (int)V1.CallOutcome.Objection, "outcome", ref faults);
         if (request.Outcome == V1.CallOutcome.Unspecified)
         {
-            FieldFaults.Add(ref faults, "outcome", "It is required.");
+            FieldFaults.Add(ref faults, "outcome", FieldFaults.Required);
         }
 
         if (request.Called is null)
         {
-            FieldFaults.Add(ref faults, "called", "It is required: it tells one call from another.");
+            FieldFaults.Add(ref faults, "called", "Required: it identifies the call.");
         }
 
         if (!FieldFaults.IsName(request.Organisation))
@@ -39,7 +39,7 @@ internal static class OutcomeMapping
         return facts;
     }
 
-    /// <summary>What the facts were refused for, in the request's own fields.</summary>
+    /// <summary>Maps the errors of rejected facts to the fields of the request.</summary>
     internal static List<FieldFault>? Faults(IEnumerable<V1.FieldError> errors)
     {
         List<FieldFault>? faults = null;

@@ -6,17 +6,17 @@ using Window = Lookup.V1.AttemptCap.WindowOneofCase;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>What an organisation sets itself, in requests and answers.</summary>
+/// <summary>Maps the rules that an organisation sets itself.</summary>
 internal static class OwnRulesMapping
 {
-    /// <summary>Reads it. What is returned counts only if no fault was added.</summary>
+    /// <summary>Reads the rules. The result is valid only if no fault was added.</summary>
     internal static OwnRules? Map(V1.Organisation source, ref List<FieldFault>? faults)
     {
         var before = faults?.Count ?? 0;
         Within(source.PauseAfterRefusalDays, 0, OwnRules.MaxDays, "organisation.pause_after_refusal_days", ref faults);
         if (source.AttemptCaps.Count > OwnRules.MaxCaps)
         {
-            FieldFaults.Add(ref faults, "organisation.attempt_caps", $"More than {OwnRules.MaxCaps}.");
+            FieldFaults.Add(ref faults, "organisation.attempt_caps", $"{source.AttemptCaps.Count} caps; at most {OwnRules.MaxCaps} are allowed.");
             return null;
         }
 
@@ -33,7 +33,7 @@ internal static class OwnRulesMapping
                     Within(cap.DaysBack, 0, OwnRules.MaxDays, field + ".days_back", ref faults);
                     break;
                 default:
-                    FieldFaults.Add(ref faults, field, "within_hours or days_back is required.");
+                    FieldFaults.Add(ref faults, field, "Requires within_hours or days_back.");
                     break;
             }
         }
@@ -67,7 +67,7 @@ internal static class OwnRulesMapping
     {
         if (value < least || value > most)
         {
-            FieldFaults.Add(ref faults, field, string.Create(CultureInfo.InvariantCulture, $"{least:N0} to {most:N0} is expected."));
+            FieldFaults.Add(ref faults, field, string.Create(CultureInfo.InvariantCulture, $"{value:N0} is out of range; must be {least:N0} to {most:N0}."));
         }
     }
 }

@@ -5,19 +5,19 @@ using Lookup.Server.Reading;
 namespace Lookup.Server.Mapping;
 
 /// <summary>
-/// The tokens of single positions. As long as nothing is written to a partition its checks carry the same one, and its
-/// checksum costs more than a decision. Thread-safe.
+/// Caches the consistency tokens of single positions. While nothing is written to a partition, its checks return the same token, and
+/// its checksum costs more than a decision. Thread-safe.
 /// </summary>
 internal sealed class PositionTokens(IFactStore store)
 {
     private readonly Known?[] _last = new Known[store.Manifest.Partitions];
 
-    /// <summary>The token as a text.</summary>
-    internal string Of(StorePosition position)
+    /// <summary>Returns the token of a position as text.</summary>
+    internal string TokenOf(StorePosition position)
     {
         ref var last = ref _last[position.Partition];
         var known = Volatile.Read(ref last);
-        // The mark may become known later than the version.
+        // The mark may become known after the version.
         if (known?.Version != position.Version || known.Mark == 0)
         {
             var mark = store.MarkOf(position.Partition, position.Version);

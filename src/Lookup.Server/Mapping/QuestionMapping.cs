@@ -8,22 +8,22 @@ using Lookup.Server.Store;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Turns a question of the contract into one of Core.</summary>
+/// <summary>Maps a question of the contract to one of Core.</summary>
 internal static class QuestionMapping
 {
-    // Clocks of dialers run ahead; beyond this a time is wrong, not early. Up to it, it is taken as not known: a request that
-    // seems to come after an objection only because its clock is ahead must not lift it.
+    // Clocks of dialers may be ahead; a later time is an error. An earlier one within this bound counts as unknown: a request that
+    // appears to follow an objection only because of a clock must not lift it.
     private const long ClockSkewMs = 5 * 60 * 1000;
 
-    // So much of an unknown region is repeated in the message.
+    // Maximum characters of an unknown region in the error.
     private const int MaxRegion = 16;
 
-    /// <summary>Checks every field. What is returned counts only if no fault was added.</summary>
-    /// <param name="source">The question asked, or null.</param>
-    /// <param name="whatIf">What is supposed, or null.</param>
-    /// <param name="regimes">The regimes in force, for the regions that they know.</param>
+    /// <summary>Validates every field. The result is valid only if no fault was added.</summary>
+    /// <param name="source">The question, or null.</param>
+    /// <param name="whatIf">The what-if assumptions, or null.</param>
+    /// <param name="regimes">The regimes in force; they define the regions.</param>
     /// <param name="now">Now, in Unix milliseconds.</param>
-    /// <param name="faults">Takes what is wrong.</param>
+    /// <param name="faults">Receives the faults.</param>
     internal static AskedQuestion Map(V1.Question? source, V1.WhatIf? whatIf, RegimeSet regimes, long now, ref List<FieldFault>? faults)
     {
         var callTime = now;
@@ -36,7 +36,7 @@ internal static class QuestionMapping
 
         if (source is null)
         {
-            FieldFaults.Add(ref faults, "question", "It is required.");
+            FieldFaults.Add(ref faults, "question", FieldFaults.Required);
             return default;
         }
 
@@ -47,7 +47,7 @@ internal static class QuestionMapping
 
         if (source.ProductGroup.Length != 0 && !FieldFaults.IsName(source.ProductGroup))
         {
-            FieldFaults.Add(ref faults, "question.product_group", "Up to 64 characters of [a-z0-9._-] are expected.");
+            FieldFaults.Add(ref faults, "question.product_group", "Must be at most 64 characters of [a-z0-9._-].");
         }
 
         FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PressPublisher, "question.sector", ref faults);
@@ -57,21 +57,21 @@ internal static class QuestionMapping
         FieldFaults.CheckEnum((int)source.DiallingMode, (int)V1.DiallingMode.NoHuman, "question.dialling_mode", ref faults);
         if (source.Automated && source.DiallingMode is not (V1.DiallingMode.Unspecified or V1.DiallingMode.NoHuman))
         {
-            FieldFaults.Add(ref faults, "question.automated", "Contradicts question.dialling_mode: clear it, or set DIALLING_MODE_NO_HUMAN.");
+            FieldFaults.Add(ref faults, "question.automated", "Contradicts question.dialling_mode; clear one of them, or set DIALLING_MODE_NO_HUMAN.");
             FieldFaults.Add(ref faults, "question.dialling_mode", "Contradicts question.automated, which means DIALLING_MODE_NO_HUMAN.");
         }
 
         var kind = source.Kind == V1.CallKind.Unspecified ? CallKind.Marketing : (CallKind)source.Kind;
         if (source.Purpose == V1.Purpose.Unspecified && kind == CallKind.Marketing)
         {
-            FieldFaults.Add(ref faults, "question.purpose", "It is required for a marketing call.");
+            FieldFaults.Add(ref faults, "question.purpose", "Required for a marketing call.");
         }
 
         if (source.CalledRegion.Length != 0 && !regimes.HasRegion(source.CalledRegion))
         {
             FieldFaults.Add(
                 ref faults, "question.called_region",
-                $"'{source.CalledRegion[..Math.Min(source.CalledRegion.Length, MaxRegion)]}' is not a region with rules of its own; write it like US-FL, or leave it empty.");
+                $"'{source.CalledRegion[..Math.Min(source.CalledRegion.Length, MaxRegion)]}' is not a region with its own rules; use a code such as US-FL, or leave it empty.");
         }
 
         var caller = CallerNumber(source, ref faults);
@@ -114,11 +114,11 @@ internal static class QuestionMapping
 
         if (source.CallerNumberWithheld)
         {
-            FieldFaults.Add(ref faults, Field, "Contradicts question.caller_number_withheld: a call that withholds its number shows none.");
-            FieldFaults.Add(ref faults, "question.caller_number_withheld", "Contradicts question.caller_number: clear one of them.");
+            FieldFaults.Add(ref faults, Field, "Contradicts question.caller_number_withheld; clear one of them.");
+            FieldFaults.Add(ref faults, "question.caller_number_withheld", "Contradicts question.caller_number; clear one of them.");
         }
 
-        // Some ranges are kept for callers and are not in the plan of those who are called, such as +34 400.
+        // Some ranges are reserved for callers and are not in the plan of called numbers, such as +34 400.
         if (NumberParser.Instance.TryParse(source.CallerNumber, null, out var number, out var fault)
             || (fault == NumberFault.NotInPlan && NumberParser.TryParseStored(source.CallerNumber, out number)))
         {
@@ -139,11 +139,11 @@ internal static class QuestionMapping
 
         if (kind != CallKind.Requested)
         {
-            FieldFaults.Add(ref faults, Field, "It goes with CALL_KIND_REQUESTED only.");
+            FieldFaults.Add(ref faults, Field, "Only valid with CALL_KIND_REQUESTED.");
         }
         else if (requestedAt > callTime + ClockSkewMs)
         {
-            FieldFaults.Add(ref faults, Field, "It is later than the call.");
+            FieldFaults.Add(ref faults, Field, "Must not be later than the call time.");
         }
 
         return requestedAt > callTime ? 0 : requestedAt;
@@ -157,14 +157,14 @@ internal static class QuestionMapping
     };
 }
 
-/// <summary>A question whose organisation's record is still to be looked up.</summary>
+/// <summary>A question before the lookup of the organisation's record.</summary>
 /// <param name="Organisation">Name of the organisation.</param>
-/// <param name="Without">Layers that the request leaves out.</param>
-/// <param name="Strict">The request adds the stricter policies.</param>
-/// <param name="Question">The rest.</param>
+/// <param name="Without">Layers that the request switches off.</param>
+/// <param name="Strict">Whether the request adds the strict policies.</param>
+/// <param name="Question">The question without the record.</param>
 internal readonly record struct AskedQuestion(string Organisation, Layers Without, bool Strict, Question Question)
 {
-    /// <summary>The whole question: the organisation's record, where there is one, sets sector, layers and rules of its own.</summary>
+    /// <summary>Returns the complete question: the organisation's record, if there is one, sets sector, layers and own rules.</summary>
     internal Question Resolve(RegistrySnapshot registry)
     {
         var record = registry.Find(Organisation);

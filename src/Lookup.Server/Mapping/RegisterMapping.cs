@@ -2,9 +2,11 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Registers and their categories by name.</summary>
+/// <summary>Finds registers and their categories by name.</summary>
 internal static class RegisterMapping
 {
+    /// <summary>The error for an unknown register.</summary>
+    internal const string Unknown = "No regime has a register of this name; ListRegisters lists them.";
     internal static RegisterDefinition? Find(RegimeSet regimes, string name)
     {
         foreach (var register in regimes.Registers)
@@ -18,7 +20,7 @@ internal static class RegisterMapping
         return null;
     }
 
-    /// <summary>The bits of categories; 0 for none, which stands for all.</summary>
+    /// <summary>Returns the bits of categories; 0 if there are none, which means all.</summary>
     internal static bool TryBits(RegisterDefinition register, IEnumerable<string> names, out uint bits, out string unknown)
     {
         bits = 0;

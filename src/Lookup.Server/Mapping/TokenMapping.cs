@@ -4,12 +4,12 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Consistency tokens in requests and answers.</summary>
+/// <summary>Reads consistency tokens of requests.</summary>
 internal static class TokenMapping
 {
     private const string Field = "consistency.at_least_as_fresh";
 
-    /// <summary>The token that the request demands, or null.</summary>
+    /// <summary>Returns the token that the request demands, or null.</summary>
     internal static ConsistencyToken? Demand(V1.Consistency? consistency, StoreManifest manifest, ref List<FieldFault>? faults)
     {
         switch (consistency?.RequirementCase)
@@ -23,13 +23,13 @@ internal static class TokenMapping
 
                 if (token.Epoch != manifest.Epoch)
                 {
-                    FieldFaults.Add(ref faults, Field, "The token comes from another store, or from this one before it was set up anew.");
+                    FieldFaults.Add(ref faults, Field, "The token is from another store, or from this store before it was initialised again; omit it.");
                     return null;
                 }
 
                 return token;
             case V1.Consistency.RequirementOneofCase.Exact when !consistency.Exact:
-                FieldFaults.Add(ref faults, "consistency.exact", "Only true can be demanded; leave consistency out instead.");
+                FieldFaults.Add(ref faults, "consistency.exact", "Must be true; otherwise omit consistency.");
                 return null;
             default:
                 return null;

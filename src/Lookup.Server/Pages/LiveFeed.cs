@@ -12,7 +12,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Pages;
 
-/// <summary>Looks at the service once a second and keeps some minutes of it, for the operations page.</summary>
+/// <summary>Samples the service once a second and keeps some minutes of samples for the operations page.</summary>
 internal sealed class LiveFeed(
     ServiceMetrics metrics,
     AllowAudit audit,
@@ -38,7 +38,7 @@ internal sealed class LiveFeed(
     private HistogramBase? _spare;
     private long _taken;
 
-    /// <summary>What was kept, then each second's sample, until cancelled. A reader that is slow misses some.</summary>
+    /// <summary>Returns the kept samples, then each new one, until cancelled. A slow reader misses some.</summary>
     internal async IAsyncEnumerable<IReadOnlyList<LiveSample>> FollowAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         var seen = 0L;
@@ -77,7 +77,7 @@ internal sealed class LiveFeed(
         }
         catch (OperationCanceledException)
         {
-            // The process ends.
+            // Shutdown.
         }
     }
 
@@ -134,9 +134,9 @@ internal sealed class LiveFeed(
             Max = times.TotalCount == 0 ? null : times.GetMaxValue() / 1_000.0,
             Ages = Ages(),
             BoundMs = options.FreshnessBoundMs,
-            WrongAllows = audit.Of(AllowAudit.Outcome.Wrong),
-            AuditsConfirmed = audit.Of(AllowAudit.Outcome.Confirmed),
-            AuditsUnfinished = audit.Of(AllowAudit.Outcome.Unfinished) + audit.Of(AllowAudit.Outcome.Dropped),
+            WrongAllows = audit.Count(AllowAudit.Outcome.Wrong),
+            AuditsConfirmed = audit.Count(AllowAudit.Outcome.Confirmed),
+            AuditsUnfinished = audit.Count(AllowAudit.Outcome.Unfinished) + audit.Count(AllowAudit.Outcome.Dropped),
             Errors = metrics.Recent(),
             Store = state.Store,
             Servers = store.Servers.Count,
@@ -160,7 +160,7 @@ internal sealed class LiveFeed(
         var looks = new LiveFilter?[store.Manifest.Partitions];
         for (var p = 0; p < looks.Length; p++)
         {
-            looks[p] = filters.Look(p) is { } look ? new LiveFilter(Math.Round(look.Fill, 4), Math.Round(look.FalsePositives, 6)) : null;
+            looks[p] = filters.LatestScan(p) is { } scan ? new LiveFilter(Math.Round(scan.Fill, 4), Math.Round(scan.FalsePositives, 6)) : null;
         }
 
         return looks;

@@ -10,10 +10,10 @@ using Prometheus;
 
 namespace Lookup.Server.Pages;
 
-/// <summary>The operations page at /, its events at /live, and /metrics for Prometheus.</summary>
+/// <summary>Serves the operations page at /, its events at /live, and /metrics for Prometheus.</summary>
 internal static class LivePage
 {
-    // Each reader costs a connection and a little work a second.
+    // Each reader costs a connection and some work per second.
     private const int MaxReaders = 32;
 
     private static readonly (string Path, string File, string Type)[] Files =
@@ -27,11 +27,11 @@ internal static class LivePage
 
     private static int _readers;
 
-    /// <summary>Whether a request is for one of the addresses.</summary>
+    /// <summary>Returns whether a request is for one of these paths.</summary>
     internal static bool IsPage(HttpRequest request) =>
         HttpMethods.IsGet(request.Method) && Addresses.Contains(request.Path.Value ?? "", StringComparer.Ordinal);
 
-    /// <summary>Adds the addresses.</summary>
+    /// <summary>Adds the endpoints.</summary>
     internal static void Map(WebApplication app)
     {
         foreach (var (path, file, type) in Files)

@@ -9,7 +9,7 @@ using Prometheus;
 
 namespace Lookup.Server.Pages;
 
-/// <summary>What the service finds of its state each time the metrics are collected.</summary>
+/// <summary>Updates the metrics of the service's state at each collection.</summary>
 internal sealed class StateMetrics
 {
     private static readonly string[] StoreStates =
@@ -36,29 +36,29 @@ internal sealed class StateMetrics
     {
         (_replica, _store, _monitor, _registry, _clock) = (replica, store, monitor, registry, clock);
         var make = metrics.Factory;
-        _serving = make.CreateGauge("lookup_serving", "1 where the service answers, 0 where its store must not or cannot be asked.");
-        _states = make.CreateGauge("lookup_store_state", "1 for what the last probe found of the store: ok, or what is wrong.", ["state"]);
-        _writes = make.CreateGauge("lookup_store_writable", "1 where the last probe found that the store takes writes.");
+        _serving = make.CreateGauge("lookup_serving", "1 if the service answers checks, 0 if its store is unavailable or must not be used.");
+        _states = make.CreateGauge("lookup_store_state", "1 for the state of the store at the last probe: ok, or the name of the fault.", ["state"]);
+        _writes = make.CreateGauge("lookup_store_writable", "1 if the store accepted writes at the last probe.");
         _clockAhead = make.CreateGauge(
-            "lookup_clock_ahead_seconds", "How far the clock of the instance is ahead of that of the store's server; negative if it is behind.");
-        make.CreateGauge("lookup_clock_bound_seconds", "Beyond this difference of clocks the instance does not serve; 0: not compared.")
+            "lookup_clock_ahead_seconds", "How far the instance's clock is ahead of the store server's; negative if it is behind.");
+        make.CreateGauge("lookup_clock_bound_seconds", "Beyond this clock difference the instance does not serve; 0: not compared.")
             .Set(options.ClockBoundMs / 1_000.0);
-        _servers = make.CreateGauge("lookup_store_servers", "Servers that the store is on.");
-        _open = make.CreateGauge("lookup_store_circuit_open", "Servers that have fallen silent and get no calls until they answer.");
-        _followed = make.CreateGauge("lookup_partition_followed", "1 where the partition's filter is loaded and follows.", ["partition"]);
-        _age = make.CreateGauge("lookup_partition_age_seconds", "Age of what is known of the partition; not there where it is not followed.", ["partition"]);
+        _servers = make.CreateGauge("lookup_store_servers", "Servers of the store.");
+        _open = make.CreateGauge("lookup_store_circuit_open", "Unresponsive servers, which get no calls until they answer a probe.");
+        _followed = make.CreateGauge("lookup_partition_followed", "1 if the partition's filter is loaded and follows the store's changes.", ["partition"]);
+        _age = make.CreateGauge("lookup_partition_age_seconds", "Age of the partition's filter; absent if the partition is not followed.", ["partition"]);
         _registerAge = make.CreateGauge(
-            "lookup_register_age_seconds", "Age of the newest snapshot that is loaded of a register; not there where none is.", ["register"]);
-        make.CreateGauge("lookup_freshness_bound_seconds", "Above this age a filter is not asked; everything is read from the store.")
+            "lookup_register_age_seconds", "Age of the latest loaded snapshot of a register; absent if none is loaded.", ["register"]);
+        make.CreateGauge("lookup_freshness_bound_seconds", "Filters older than this are not used; everything is read from the store.")
             .Set(options.FreshnessBoundMs / 1_000.0);
         make.CreateGauge("lookup_start_time_seconds", "When the instance started, in Unix seconds.").Set(instance.Started / 1_000.0);
-        make.CreateGauge("lookup_instance_info", "1, with who the instance is.", ["version", "host", "process", "epoch"])
+        make.CreateGauge("lookup_instance_info", "Always 1; the labels identify the instance.", ["version", "host", "process", "epoch"])
             .WithLabels(instance.Version, instance.Host, instance.Process.ToString(CultureInfo.InvariantCulture), instance.Epoch).Set(1);
-        var hits = make.CreateCounter("lookup_record_cache_hits_total", "Numbers answered from the record cache.");
-        var misses = make.CreateCounter("lookup_record_cache_misses_total", "Numbers looked for in the record cache that had to be read.");
-        var evictions = make.CreateCounter("lookup_record_cache_evictions_total", "Entries of the record cache that had to make room.");
-        var invalidations = make.CreateCounter("lookup_record_cache_invalidations_total", "Entries removed because a fact changed.");
-        var bytes = make.CreateGauge("lookup_record_cache_bytes", "Bytes of the entries in the record cache.");
+        var hits = make.CreateCounter("lookup_record_cache_hits_total", "Numbers answered from the fact cache.");
+        var misses = make.CreateCounter("lookup_record_cache_misses_total", "Numbers not in the fact cache that had to be read.");
+        var evictions = make.CreateCounter("lookup_record_cache_evictions_total", "Entries evicted from the fact cache to free memory.");
+        var invalidations = make.CreateCounter("lookup_record_cache_invalidations_total", "Entries removed from the fact cache because a fact changed.");
+        var bytes = make.CreateGauge("lookup_record_cache_bytes", "Bytes of the entries in the fact cache.");
         metrics.Registry.AddBeforeCollectCallback(() =>
         {
             SetStore();

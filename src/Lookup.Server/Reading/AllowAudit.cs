@@ -1,15 +1,14 @@
-// For: noticing a wrong ALLOW in the running service, whatever caused it.
+// For: detecting a wrong ALLOW in the running service, whatever caused it.
 //
-// A few ALLOW answers a second are asked again: once the freshness bound has passed, everything they could rest on is read
-// exactly on the primary and decided by the same rules, question and registers. If that allows too, the answer was
-// right. If it does not, either something was recorded or taken away since (within the bound and the time that the audit
-// took; such an answer proves nothing), or the answer was wrong when it was given.
+// The audit re-checks a few ALLOW answers a second. Once the freshness bound has passed, it reads every fact the answer could depend on
+// exactly from the primary and decides by the same rules, question and registers. If the result is ALLOW again, the answer was right.
+// If not, either a fact was recorded or removed since the answer (within the bound and the time of the audit; such a case proves
+// nothing), or the answer was wrong when it was given.
 //
-// Whether something came since is told by the times at which the facts read were recorded. What was taken away leaves no
-// such time, so the feed of changes is watched for values that are gone or have nothing new in them: erasures and
-// reverted imports. Changes whose recording times lie far from now, ahead or behind, are remembered from there too: they were
-// recorded by a clock that is wrong. The times are those of the instance that wrote, in whole seconds, so a fault that lasts less than
-// about a second beyond the bound may be taken for a change; one that stays is found.
+// The recording times of the facts read show whether one was recorded since. A removed fact has no such time, so the audit follows the
+// change feed for values that are gone or contain nothing new: erasures and reverted imports. From the feed it also remembers changes
+// whose recording time is far from now, ahead or behind: a wrong clock recorded them. Recording times are those of the writing instance,
+// in whole seconds, so a fault shorter than about a second beyond the bound may be taken for a change; a lasting fault is found.
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Lookup.Core;
@@ -27,27 +26,27 @@ using Prometheus;
 
 namespace Lookup.Server.Reading;
 
-/// <summary>An ALLOW that was answered.</summary>
+/// <summary>An ALLOW answer to audit.</summary>
 /// <param name="Number">The number.</param>
 /// <param name="Question">The question, resolved.</param>
 /// <param name="Rules">The rules that decided.</param>
-/// <param name="Registers">The registers that it rested on.</param>
+/// <param name="Registers">The registers used.</param>
 /// <param name="At">When it was answered, in Unix milliseconds.</param>
 internal readonly record struct AllowAnswer(
     PhoneNumber Number, Question Question, Rules Rules, RegisterSnapshots Registers, long At);
 
-/// <summary>Asks a sample of the ALLOW answers again.</summary>
+/// <summary>Re-checks a sample of the ALLOW answers.</summary>
 internal sealed class AllowAudit : BackgroundService, IReplicaObserver
 {
-    // A queue of some seconds; what does not fit is counted and left.
+    // A queue of some seconds; answers that do not fit are dropped and counted.
     private const int QueueLength = 1_024;
 
-    // Numbers whose facts were taken away and that are remembered; beyond it nothing is concluded for a while.
+    // Maximum remembered numbers whose facts were removed; beyond it the audit draws no conclusions for a while.
     private const int MaxRemoved = 65_536;
 
     private const int Attempts = 20;
 
-    // What was recorded further ahead than clocks may differ was recorded by one that is wrong: its time tells nothing.
+    // A recording time further ahead than clocks may differ comes from a wrong clock and proves nothing.
     private const long ClockSlackMs = 5_000;
 
     private readonly IFactStore _store;
@@ -75,10 +74,10 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     {
         (_store, _cipher, _names, _options, _clock, _log) = (store, cipher, names, options, clock, log);
         _everyMs = options.AllowAuditsPerSecond == 0 ? 0 : 1_000 / options.AllowAuditsPerSecond;
-        _wrong = metrics.Factory.CreateCounter("lookup_wrong_allows_total", "ALLOW answers that an audit found wrong. Must be 0.");
+        _wrong = metrics.Factory.CreateCounter("lookup_wrong_allows_total", "ALLOW answers that the audit found wrong. Must be 0.");
         _audits = metrics.Factory.CreateCounter(
             "lookup_allow_audits_total",
-            "ALLOW answers asked again, by what came out: confirmed, wrong, changed since, unfinished (the store was away), dropped.",
+            "Audited ALLOW answers by outcome: confirmed, wrong, changed since, unfinished (store unavailable), dropped.",
             ["outcome"]);
         foreach (var outcome in Enum.GetNames<Outcome>())
         {
@@ -86,7 +85,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         }
     }
 
-    /// <summary>What became of an audit.</summary>
+    /// <summary>The outcome of an audit.</summary>
     internal enum Outcome
     {
         Confirmed,
@@ -96,10 +95,10 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         Dropped,
     }
 
-    /// <summary>How many audits came out so.</summary>
-    internal double Of(Outcome outcome) => _audits.WithLabels(outcome.ToString().ToLowerInvariant()).Value;
+    /// <summary>Returns the number of audits with an outcome.</summary>
+    internal double Count(Outcome outcome) => _audits.WithLabels(outcome.ToString().ToLowerInvariant()).Value;
 
-    /// <summary>Whether the next ALLOW is to be handed to <see cref="Take"/>. True a few times a second at most.</summary>
+    /// <summary>Returns whether to pass the next ALLOW to <see cref="Enqueue"/>. True a few times a second at most.</summary>
     internal bool Wants()
     {
         if (_everyMs == 0)
@@ -112,8 +111,8 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         return now >= next && Interlocked.CompareExchange(ref _next, now + _everyMs, next) == next;
     }
 
-    /// <summary>Takes an answer to be asked again.</summary>
-    internal void Take(in AllowAnswer answer)
+    /// <summary>Queues an answer for re-checking.</summary>
+    internal void Enqueue(in AllowAnswer answer)
     {
         if (!_queue.Writer.TryWrite(answer))
         {
@@ -151,7 +150,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     /// <inheritdoc/>
     public void Wrote(int partition, ulong version, NumberPseudonym key, FactId id)
     {
-        // The feed brings it.
+        // The feed delivers the change.
     }
 
     /// <inheritdoc/>
@@ -167,9 +166,9 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         {
             await foreach (var answer in _queue.Reader.ReadAllAsync(stoppingToken))
             {
-                // Two polls beyond the bound: by then every change that the answer could have missed has come.
+                // Two polls beyond the bound: by then every change that the answer could have missed has been polled.
                 var due = answer.At + _options.FreshnessBoundMs + (2 * _options.ReplicaPollMs);
-                // No longer than that either, though the clock is set back by years.
+                // Waits no longer, even if the clock is set back by years.
                 var wait = Math.Min(due - _clock.GetUtcNow().ToUnixTimeMilliseconds(), due - answer.At);
                 if (wait > 0)
                 {
@@ -182,7 +181,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         }
         catch (OperationCanceledException)
         {
-            // The process ends.
+            // Shutdown.
         }
     }
 
@@ -197,7 +196,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
             {
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 limit.CancelAfter(_options.StoreReadLimitMs);
-                // As every exact read: a server that was replaced and does not know it would confirm anything.
+                // As for every exact read: a primary that was replaced and does not know it would confirm anything.
                 var freshness = ReadFreshness.Now(exact: true, null, _clock, _options.FreshnessBoundMs);
                 var keyGeneration = _cipher.KeyGeneration;
                 var key = _cipher.Encrypt(answer.Number);
@@ -269,7 +268,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         return Outcome.Wrong;
     }
 
-    /// <summary>When the newest of its versions was recorded, in Unix seconds; null if there is none or it cannot be read.</summary>
+    /// <summary>Returns the latest recording time in Unix seconds; null if there is none or the value cannot be read.</summary>
     private static long? Newest(FactKind kind, ReadOnlySpan<byte> value)
     {
         Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];

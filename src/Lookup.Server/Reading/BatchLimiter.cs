@@ -3,13 +3,12 @@ using Lookup.Server.Errors;
 namespace Lookup.Server.Reading;
 
 /// <summary>
-/// Keeps batch work from starving per-call checks: only so many streams, and of their chunks only so many at work at a
-/// time, so that processors stay free for single checks; and while single checks come in, a place rests after each piece
-/// of work. What finds no place is shed with advice to come back.
+/// Keeps batch work from starving single checks. Limits the streams and the chunks being decided, so that processors stay free,
+/// and pauses a slot after each piece of work while single checks arrive. Rejects work that gets no slot in time, with a retry delay.
 /// </summary>
 internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
 {
-    // A dialer's checks come in every few milliseconds; after so long without any, lists have the processors.
+    // A dialer sends checks every few milliseconds; after this long without any, lists may use the processors.
     private const long QuietMs = 20;
 
     private readonly SemaphoreSlim _places = new(options.BatchWorkers);
@@ -17,24 +16,24 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
     private long _lastCheck = -QuietMs;
 
     /// <summary>Opens a stream.</summary>
-    /// <exception cref="Grpc.Core.RpcException">RESOURCE_EXHAUSTED: there are as many as may be.</exception>
+    /// <exception cref="Grpc.Core.RpcException">RESOURCE_EXHAUSTED: the limit of streams is reached.</exception>
     internal void OpenStream()
     {
         if (Interlocked.Increment(ref _streams) > options.MaxCheckStreams)
         {
             Interlocked.Decrement(ref _streams);
             throw RpcErrors.Exhausted(
-                $"There are {options.MaxCheckStreams} check streams already; no more are taken at a time.", options.BatchRetryAfterMs);
+                $"This instance runs {options.MaxCheckStreams} check streams, its limit; retry later or at another instance.", options.BatchRetryAfterMs);
         }
     }
 
-    /// <summary>Takes note of a single check.</summary>
-    internal void NoteCheck() => Volatile.Write(ref _lastCheck, Environment.TickCount64);
+    /// <summary>Records the arrival of a single check.</summary>
+    internal void RecordCheck() => Volatile.Write(ref _lastCheck, Environment.TickCount64);
 
     internal void CloseStream() => Interlocked.Decrement(ref _streams);
 
-    /// <summary>Waits for a place to work in, in the order of coming. Dispose of the result to leave it.</summary>
-    /// <exception cref="Grpc.Core.RpcException">RESOURCE_EXHAUSTED: none came free in time.</exception>
+    /// <summary>Waits for a slot, in order of arrival. Dispose of the result to release it.</summary>
+    /// <exception cref="Grpc.Core.RpcException">RESOURCE_EXHAUSTED: no slot was free in time.</exception>
     internal async ValueTask<Place> EnterAsync(CancellationToken cancellation)
     {
         if (!_places.Wait(0, CancellationToken.None))
@@ -42,7 +41,7 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
             var limit = TimeSpan.FromMilliseconds(options.BatchWaitLimitMs);
             if (!await _places.WaitAsync(limit, cancellation))
             {
-                throw RpcErrors.Exhausted("The service is busy with single checks and other lists.", options.BatchRetryAfterMs);
+                throw RpcErrors.Exhausted("The service is busy with single checks and other lists; retry later or at another instance.", options.BatchRetryAfterMs);
             }
         }
 
@@ -72,15 +71,15 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
             }
             catch (ObjectDisposedException)
             {
-                // The service has ended meanwhile.
+                // The service has stopped.
             }
         }
     }
 
-    /// <summary>A place to work in.</summary>
+    /// <summary>A slot for batch work.</summary>
     internal readonly struct Place(BatchLimiter lane) : IDisposable
     {
-        /// <summary>Leaves it.</summary>
+        /// <summary>Releases the slot.</summary>
         public void Dispose() => lane.Leave();
     }
 }

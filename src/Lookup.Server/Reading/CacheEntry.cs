@@ -1,11 +1,10 @@
 namespace Lookup.Server.Reading;
 
-/// <summary>What the cache holds of one number. The cache disposes of an entry that leaves it.</summary>
+/// <summary>The cached facts of one number. The cache disposes of an entry that it removes.</summary>
 internal sealed class CacheEntry : IDisposable
 {
     /// <summary>
-    /// Bytes of an entry beside its facts: objects, node and bucket of the dictionary, place in a queue. An estimate for
-    /// 64 bits.
+    /// Bytes of an entry without its facts: objects, dictionary node and bucket, queue slot. An estimate for 64 bits.
     /// </summary>
     internal const int Overhead = 200;
 
@@ -19,7 +18,7 @@ internal sealed class CacheEntry : IDisposable
         cache.SizeChanged(Overhead + data.Length);
     }
 
-    /// <summary>See <see cref="PackedFacts"/>; null once it has left the cache.</summary>
+    /// <summary>See <see cref="PackedFacts"/>; null once the entry was removed.</summary>
     internal byte[]? Data => Volatile.Read(ref _data);
 
     internal void TryReplace(byte[] known, byte[] with)
@@ -30,7 +29,7 @@ internal sealed class CacheEntry : IDisposable
         }
     }
 
-    /// <summary>Forgets the facts: the cache's queues may keep the entry itself for a while.</summary>
+    /// <summary>Releases the facts: the cache's queues may keep the entry itself for a while.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _data, null) is { } data)

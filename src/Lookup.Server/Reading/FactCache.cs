@@ -1,33 +1,33 @@
-// For: answering numbers that are asked again and again from memory, no older than the replica's filters are.
+// For: answering repeated checks of a number from memory, with facts no older than the replica's filters.
 //
-// A dialer asks for the same number more than once, and a list is streamed again. What was read of a number, that there
-// is nothing included, is kept and used instead of another read: only where a filter of the replica would be used too,
-// so that freshness, a token's demand and "exact" are decided in one place, and the answer has the age of that filter.
+// A dialer checks the same number more than once, and lists are streamed again. The cache keeps the facts read for a number, including
+// their absence, and replaces another read. It is used only where a filter of the replica may be used too, so that freshness, tokens
+// and "exact" are decided in one place, and the answer has the age of that filter.
 //
-// What must hold: who took a partition's state from the replica, and then finds facts here, finds all that the state's
-// version covers. The replica tells every change before it publishes a version that covers it, so it suffices that
+// Invariant: a reader that takes a partition's state from the replica and then finds facts here finds every change that the state's
+// version covers. The replica reports every change before it publishes a version that covers it, so it suffices that
 //
-//   an entry that lacks a change is gone, for ever, when the replica has been told that the change is taken note of.
+//   an entry that lacks a change has been removed for good when the call that reports the change returns.
 //
-// The danger is a read in flight: it is answered, then the change is written, told and published, and only then what was
-// read is kept. So each partition has a floor, the newest version told, and keeping needs a read of at least that
-// version: the store says with each read what it is at least as new as. Raising the floor and removing the changed
-// numbers is one critical section of the partition, comparing with the floor and keeping is another:
+// The danger is a read in flight: the store answers it, then the change is written, reported and published, and only then the result
+// is cached. So each partition has a floor, the latest version reported, and caching requires a read of at least that version: the
+// store returns with each read the version that it is at least as new as. Raising the floor and removing the changed numbers is one
+// critical section of the partition; comparing with the floor and caching is another:
 //
-//   - kept before: the entry is there, and is removed.
-//   - kept after: the floor is at or above the change. A read that is as new as the floor has the change; another one is
-//     refused.
+//   - cached before: the entry exists and is removed.
+//   - cached after: the floor is at or above the change. A read as new as the floor includes the change; an older read is not
+//     cached.
 //
-// Versions tell older from newer only while one history is followed. A failover may put another one in its place, and
-// changes may be missed; then the replica tells that the partition is lost. Each time a partition is lost or followed
-// again a new session begins; a read counts only for the session in which it was sent, and entries of other sessions
-// are not found. So losing a partition costs nothing but the increment of a number.
+// Versions are comparable only within one replication history. After a fail-over the history may differ and changes may be missing;
+// then the replica reports the partition as lost. Each time a partition is lost or followed again, a new cache session starts. A read
+// is valid only for the session in which it was sent, and entries of other sessions are not found. So losing a partition costs only
+// the increment of a counter.
 //
-// Finding takes no lock. The state is read before the entry, and the entry is removed before the state is published; so
-// whoever sees the state sees the removal.
+// Lookups take no lock. A reader reads the state before the entry, and an entry is removed before the state is published, so a reader
+// that sees the state also sees the removal.
 //
-// Which entries stay is decided by BitFaster.Caching's LRU in three queues, which a list asked once does not flush. It
-// counts entries; the bytes are counted here, and nothing is kept while there are too many of them.
+// BitFaster.Caching's three-queue LRU selects the entries to evict; a list checked once does not flush it. It counts entries; this
+// class counts bytes and caches nothing while there are too many.
 //
 // References: BitFaster.Caching, ConcurrentLru; "Scaling Memcache at Facebook" (2013), 3.2.1, whose leases are for the
 // same race.
@@ -38,16 +38,16 @@ using Lookup.Redis.Following;
 
 namespace Lookup.Server.Reading;
 
-/// <summary>What was read of numbers, until it changes. Thread-safe.</summary>
+/// <summary>Caches the facts of recently checked numbers until they change. Thread-safe.</summary>
 internal sealed class FactCache : IReplicaObserver
 {
-    /// <summary>Largest entry that is kept, its share of the tables included. That of a number with a few facts has about 250 bytes.</summary>
+    /// <summary>Maximum size of an entry, including its share of the tables. An entry with a few facts has about 250 bytes.</summary>
     internal const int MaxEntry = 4_096;
 
-    // An entry without values: the tables of the cache and the objects.
+    // An entry without values: its share of the cache tables and its objects.
     private const int LeastEntry = CacheEntry.Overhead + 32;
 
-    // One pass over all entries frees so many of them.
+    // Entries freed in one pass over all entries.
     private const int TrimShare = 8;
 
     private readonly FastConcurrentLru<NumberPseudonym, CacheEntry>? _entries;
@@ -61,9 +61,9 @@ internal sealed class FactCache : IReplicaObserver
     private long _misses;
     private int _trimming;
 
-    /// <summary>Makes an empty one, which follows nothing yet.</summary>
+    /// <summary>Creates an empty cache that follows no partition yet.</summary>
     /// <param name="partitions">Partitions of the store.</param>
-    /// <param name="bytes">Most memory for entries in bytes; 0: nothing is ever kept.</param>
+    /// <param name="bytes">Maximum memory for entries in bytes; 0 disables the cache.</param>
     internal FactCache(int partitions, int bytes)
     {
         _limit = bytes;
@@ -75,39 +75,39 @@ internal sealed class FactCache : IReplicaObserver
         }
     }
 
-    /// <summary>Whether anything is kept at all.</summary>
+    /// <summary>Whether the cache is enabled.</summary>
     internal bool IsOn => _entries is not null;
 
-    /// <summary>Whether entries are being removed in the background.</summary>
+    /// <summary>Whether a background pass is removing entries.</summary>
     internal bool IsMakingRoom => Volatile.Read(ref _trimming) != 0;
 
-    /// <summary>Numbers of lists that were asked before.</summary>
+    /// <summary>Remembers recently checked list numbers.</summary>
     internal Doorkeeper Doorkeeper { get; }
 
-    /// <summary>Bytes of the entries.</summary>
+    /// <summary>Bytes of all entries.</summary>
     internal long Bytes => Interlocked.Read(ref _bytes);
 
-    /// <summary>Entries.</summary>
+    /// <summary>The number of entries.</summary>
     internal long Count => Interlocked.Read(ref _added) - Interlocked.Read(ref _gone);
 
-    /// <summary>Numbers answered from here.</summary>
+    /// <summary>Numbers answered from the cache.</summary>
     internal long Hits => Interlocked.Read(ref _hits);
 
-    /// <summary>Numbers that were looked for and had to be read.</summary>
+    /// <summary>Numbers that were not in the cache and had to be read.</summary>
     internal long Misses => Interlocked.Read(ref _misses);
 
-    /// <summary>Entries that had to make room.</summary>
+    /// <summary>Entries evicted to free memory.</summary>
     internal long Evictions => Interlocked.Read(ref _gone) - Interlocked.Read(ref _invalidated);
 
     /// <summary>Entries removed because a fact of the number changed.</summary>
     internal long Invalidations => Interlocked.Read(ref _invalidated);
 
-    /// <summary>The entries, each with its bytes, counted anew. Not at one moment while others use the cache.</summary>
+    /// <summary>Recounts entries and bytes. Not consistent during concurrent use.</summary>
     internal IEnumerable<(NumberPseudonym Key, int Bytes)> Entries =>
         _entries?.Where(e => e.Value.Data is not null).Select(e => (e.Key, CacheEntry.Overhead + e.Value.Data!.Length)) ?? [];
 
-    /// <summary>Takes note of numbers that were looked for.</summary>
-    internal void Note(int hits, int misses)
+    /// <summary>Counts lookups.</summary>
+    internal void CountLookups(int hits, int misses)
     {
         if (_entries is null)
         {
@@ -125,12 +125,12 @@ internal sealed class FactCache : IReplicaObserver
         }
     }
 
-    /// <summary>The session of a partition. Take it before a read is sent; what was read is kept for it alone.</summary>
+    /// <summary>Returns the cache session of a partition. Take it before sending a read, whose result is cached for this session only.</summary>
     internal int Session(int partition) => Volatile.Read(ref _partitions[partition].Number);
 
     /// <summary>
-    /// What is known of a number. Ask only after a state of the replica was taken that may be used; the facts found then
-    /// have everything that the state's version covers.
+    /// Finds the facts of a number. Call only after taking a usable state of the replica; the facts then include every change that
+    /// the state's version covers.
     /// </summary>
     internal bool TryFind(int partition, NumberPseudonym key, out PackedFacts facts)
     {
@@ -138,18 +138,18 @@ internal sealed class FactCache : IReplicaObserver
         return IsOfNow(partition, facts);
     }
 
-    /// <summary>The first step of <see cref="TryFind"/>; then what it has, then whether that is of now.</summary>
+    /// <summary>The first step of <see cref="TryFind"/>; then read the entry's data, then call <see cref="IsOfNow"/>.</summary>
     internal CacheEntry? Find(NumberPseudonym key) => _entries is not null && _entries.TryGet(key, out var entry) ? entry : null;
 
-    /// <summary>Whether there are facts, read in the present session of their partition.</summary>
+    /// <summary>Returns whether there are facts and they were read in the current session of their partition.</summary>
     internal bool IsOfNow(int partition, in PackedFacts facts) => !facts.IsNone && facts.Session == Session(partition);
 
-    /// <summary>Keeps what was read of a number, beside what is known of it, unless it may have changed since.</summary>
-    /// <param name="session">Of the partition, taken before the read was sent.</param>
+    /// <summary>Caches the facts read for a number, in addition to those cached, unless they may have changed since.</summary>
+    /// <param name="session">The partition's session, taken before the read was sent.</param>
     /// <param name="partition">The number's partition.</param>
-    /// <param name="version">What was read is at least as new.</param>
+    /// <param name="version">The version that the read is at least as new as.</param>
     /// <param name="key">The number.</param>
-    /// <param name="ids">What was read.</param>
+    /// <param name="ids">The facts read.</param>
     /// <param name="values">The values, in the order of <paramref name="ids"/>.</param>
     internal void Keep(
         int session, int partition, ulong version, NumberPseudonym key, ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
@@ -175,7 +175,7 @@ internal sealed class FactCache : IReplicaObserver
             }
             else if (entry.Data is { } known)
             {
-                // One that is evicted meanwhile takes what was read with it.
+                // If the entry is evicted now, the facts read are lost with it.
                 entry.TryReplace(known, PackedFacts.Join(fresh, known, MaxEntry - CacheEntry.Overhead));
             }
         }
@@ -253,7 +253,7 @@ internal sealed class FactCache : IReplicaObserver
         }
     }
 
-    // The cache frees room in a pass over all entries, which no call should wait for.
+    // The cache frees memory in a pass over all entries; no call should wait for it.
     private bool HasRoom(int size)
     {
         if (Bytes + size <= _limit)

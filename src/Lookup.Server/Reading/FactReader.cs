@@ -9,7 +9,7 @@ using Lookup.Server.Store;
 
 namespace Lookup.Server.Reading;
 
-/// <summary>Gathers what a decision rests on: rules, organisation, register snapshots, stored timelines.</summary>
+/// <summary>Collects the inputs of a decision: rules, organisation, register snapshots and stored timelines.</summary>
 internal sealed class FactReader(
     IFactStore store,
     FilterReplica replica,
@@ -23,8 +23,8 @@ internal sealed class FactReader(
     TimeProvider clock)
 {
     /// <summary>
-    /// Takes what the replica knows to be absent and what the cache has, at once. Null where that must not be asked. Where the
-    /// result is whole the caller disposes of it; where not, it goes on to <see cref="ReadAsync"/>.
+    /// Collects the facts from filter and fact cache, without reading the store. Returns null if they must not be used. The caller
+    /// disposes of a complete result and passes an incomplete one to <see cref="ReadAsync"/>.
     /// </summary>
     internal FactSet? Begin(in NumberQuestion asked)
     {
@@ -40,9 +40,9 @@ internal sealed class FactReader(
 
     /// <summary>Reads what is missing from the store. The caller disposes of the result.</summary>
     /// <param name="asked">The question.</param>
-    /// <param name="begun">What <see cref="Begin"/> gave for it; not whole.</param>
-    /// <param name="call">The time that there is.</param>
-    /// <exception cref="StoreUnavailableException">The store cannot answer, or must not be used.</exception>
+    /// <param name="begun">The incomplete result of <see cref="Begin"/>, or null.</param>
+    /// <param name="call">The deadline.</param>
+    /// <exception cref="StoreUnavailableException">The store cannot answer or must not be used.</exception>
     internal async Task<FactSet> ReadAsync(NumberQuestion asked, FactSet? begun, StoreDeadline call)
     {
         monitor.ThrowIfUntrusted();
@@ -56,7 +56,7 @@ internal sealed class FactReader(
                     : Screen(asked, await registry.CurrentAsync(call.Token), clock.GetTimestamp()));
                 if (!read.IsComplete)
                 {
-                    // After a failure it is left to the collector: a read that was given up may still look at it.
+                    // Not reused after a failure: an abandoned read may still access it.
                     var partition = read.Key.Partition(store.Manifest.Partitions);
                     if (freshness.IsDemanding)
                     {
@@ -70,7 +70,7 @@ internal sealed class FactReader(
                         throw StoreUnavailableException.Unconfirmed();
                     }
 
-                    read.Take(stored, freshness.AgeOf(stored.AsOf));
+                    read.SetRead(stored, freshness.AgeOf(stored.AsOf));
                     read.IsOfAnotherHistory = asked.Demand is { } demand
                         && !await store.HasAsync(partition, demand.VersionOf(partition), demand.MarkOf(partition), call.Token);
                     Keep(session, read, stored);
@@ -91,13 +91,13 @@ internal sealed class FactReader(
         }
     }
 
-    // Looked at behind all that was read: a number that was looked for by a key that is not in use any more may have facts.
+    // Check after reading: after a key rotation the pseudonym is stale, and facts may have been missed.
     private bool IsCurrent(FactSet read) => read.KeyGeneration == cipher.KeyGeneration;
 
     private FactSet Plan(in NumberQuestion asked, RegistrySnapshot snapshot)
     {
         var keyGeneration = cipher.KeyGeneration;
-        return FactSet.Of(
+        return FactSet.Create(
             cipher.Encrypt(asked.Number),
             keyGeneration,
             asked.Asked.Resolve(snapshot),
@@ -105,7 +105,7 @@ internal sealed class FactReader(
             regimes.Find(asked.Number, asked.Asked.Question));
     }
 
-    /// <summary>Leaves only those facts to be read that may be there and are not in the cache.</summary>
+    /// <summary>Reduces the facts to read to those that may exist and are not in the cache.</summary>
     private FactSet Screen(in NumberQuestion asked, RegistrySnapshot snapshot, long now)
     {
         var read = Plan(asked, snapshot);
@@ -125,7 +125,7 @@ internal sealed class FactReader(
         if (!read.IsComplete)
         {
             var known = cache.TryFind(partition, read.Key, out var facts) && read.TryTake(facts) && read.TryScreen(names);
-            cache.Note(known ? 1 : 0, known ? 0 : 1);
+            cache.CountLookups(known ? 1 : 0, known ? 0 : 1);
         }
 
         return read;

@@ -8,10 +8,10 @@ using Lookup.Redis;
 
 namespace Lookup.Server.Reading;
 
-/// <summary>What was read for one decision. Used again on the thread that disposes of it.</summary>
+/// <summary>The facts of one decision. Pooled per thread: Dispose returns it.</summary>
 internal sealed class FactSet : IDisposable
 {
-    // As many as a thread has under way when it answers a batch of reads.
+    // The sets that a thread has in use when it completes a batch of reads.
     private const int MaxFree = 64;
 
     [ThreadStatic]
@@ -29,8 +29,8 @@ internal sealed class FactSet : IDisposable
     {
     }
 
-    /// <summary>Nothing is read yet; it is known what to read.</summary>
-    internal static FactSet Of(NumberPseudonym key, int keyGeneration, in Question question, RegisterSnapshots registers, Rules? rules)
+    /// <summary>Creates a set with nothing read yet.</summary>
+    internal static FactSet Create(NumberPseudonym key, int keyGeneration, in Question question, RegisterSnapshots registers, Rules? rules)
     {
         var read = s_free is { } free && free.TryPop(out var used) ? used : new FactSet();
         (read.Key, read.KeyGeneration, read._question, read._registers, read.Rules) = (key, keyGeneration, question, registers, rules);
@@ -41,13 +41,13 @@ internal sealed class FactSet : IDisposable
 
     internal NumberPseudonym Key { get; private set; }
 
-    /// <summary>The cipher's key generation at which the key was made.</summary>
+    /// <summary>The key generation of the pseudonym.</summary>
     internal int KeyGeneration { get; private set; }
 
-    /// <summary>Nothing is left to be read.</summary>
+    /// <summary>Whether nothing remains to be read.</summary>
     internal bool IsComplete { get; private set; }
 
-    /// <summary>The position that is demanded was given out by another history of the store, whose changes are lost.</summary>
+    /// <summary>Whether the demanded token is of another replication history, whose changes are lost.</summary>
     internal bool IsOfAnotherHistory { get; set; }
 
     internal ref readonly Question Question => ref _question;
@@ -56,17 +56,17 @@ internal sealed class FactSet : IDisposable
 
     internal Rules? Rules { get; private set; }
 
-    /// <summary>The position of the store that it is at least as new as; null where no facts were needed.</summary>
+    /// <summary>The store position that the facts are at least as new as; null if no facts were needed.</summary>
     internal StorePosition? Position { get; private set; }
 
-    /// <summary>Age of the filter that told of absent facts, or of what was read where that is older; zero if all is as of now.</summary>
+    /// <summary>Age of the filter or of the read, whichever is older; zero if the facts are current.</summary>
     internal TimeSpan Age { get; private set; }
 
     internal ReadOnlyMemory<FactId> Ids => _ids.AsMemory(0, _count);
 
     internal ReadOnlySpan<StoredValue> BySlot => _bySlot;
 
-    /// <summary>Rests on a filter for what is absent: only the possible facts are kept, and the objections with them.</summary>
+    /// <summary>Removes facts that a filter shows to be absent; keeps the possible ones and the objections.</summary>
     internal void ScreenWith(StorePosition position, TimeSpan age, uint possible)
     {
         (Position, Age) = (position, age);
@@ -83,7 +83,7 @@ internal sealed class FactSet : IDisposable
         (_count, IsComplete) = (kept, possible == 0);
     }
 
-    internal void Take(in StoreRead stored, TimeSpan age)
+    internal void SetRead(in StoreRead stored, TimeSpan age)
     {
         (_isDirty, IsComplete) = (true, true);
         Age = age > Age ? age : Age;
@@ -92,15 +92,15 @@ internal sealed class FactSet : IDisposable
             _bySlot[_slots[i]] = stored.Values[i];
         }
 
-        // The older of the two counts; a read that is behind the filter has lost something.
+        // The older position applies; a read behind the filter has lost changes.
         if (Position is not { } filtered || stored.Version < filtered.Version)
         {
             Position = new StorePosition(stored.Partition, stored.Version);
         }
     }
 
-    /// <summary>Takes what is known. What is not known of all leaves the rest to be read.</summary>
-    /// <returns>Whether all of it is known.</returns>
+    /// <summary>Takes cached values. If any value is missing, all must be read.</summary>
+    /// <returns>Whether every value is cached.</returns>
     internal bool TryTake(in PackedFacts facts)
     {
         _isDirty = true;
@@ -116,8 +116,8 @@ internal sealed class FactSet : IDisposable
         return IsComplete = true;
     }
 
-    /// <summary>Takes out what was recorded under another name with the same hash.</summary>
-    /// <returns>False where a name is not known here yet: then the store must be asked, see <see cref="ScreenAsync"/>.</returns>
+    /// <summary>Removes facts that were recorded under another name with the same hash.</summary>
+    /// <returns>False if a name is not in memory; then call <see cref="ScreenAsync"/>.</returns>
     internal bool TryScreen(ScopeNames names)
     {
         for (var i = 0; i < _count; i++)
@@ -141,18 +141,18 @@ internal sealed class FactSet : IDisposable
         return true;
     }
 
-    /// <summary>The same, with names that are read from the store.</summary>
+    /// <summary>Does the same and reads missing names from the store.</summary>
     /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
     internal ValueTask ScreenAsync(ScopeNames names, CancellationToken cancellation) =>
         Rules is null ? ValueTask.CompletedTask : names.ScreenAsync(Rules, _question, Ids, _slots.AsMemory(0, _count), _bySlot, cancellation);
 
-    /// <summary>The stored value of the n-th id, or null.</summary>
+    /// <summary>Returns the stored value of the n-th id, or null.</summary>
     internal byte[]? ValueAt(int index) => _bySlot[_slots[index]].ToArray();
 
-    /// <summary>The stored value of one of the ids, or null.</summary>
+    /// <summary>Returns the stored value of one of the ids, or null.</summary>
     internal byte[]? ValueOf(FactId id) => Ids.Span.IndexOf(id) is >= 0 and var index ? ValueAt(index) : null;
 
-    /// <summary>Digest of what was read, for the receipt; see <see cref="FactsDigest"/>.</summary>
+    /// <summary>Returns the digest of the facts for the receipt; see <see cref="FactsDigest"/>.</summary>
     internal ReadOnlyMemory<byte> Digest()
     {
         if (_count == 0)
@@ -169,10 +169,10 @@ internal sealed class FactSet : IDisposable
         return FactsDigest.Of(Ids.Span, values);
     }
 
-    /// <summary>Nothing of it may be looked at any more.</summary>
+    /// <summary>Returns the set to the pool; do not use it afterwards.</summary>
     public void Dispose()
     {
-        // A slot that is not asked for must be empty, whoever uses it next.
+        // The next user expects empty slots.
         if (_isDirty)
         {
             Array.Clear(_bySlot);

@@ -7,8 +7,8 @@ using Lookup.Server.Store;
 namespace Lookup.Server.Reading;
 
 /// <summary>
-/// The replica's filters that may decide for one chunk: fresh within the bound, and not behind what the request
-/// demands. Taken once, so that all of the chunk rests on the same.
+/// The replica's filters usable for one chunk: within the freshness bound and not behind the demanded token. Taken once, so that the
+/// whole chunk uses the same filters.
 /// </summary>
 internal sealed class FreshFilters(int partitions)
 {
@@ -16,10 +16,10 @@ internal sealed class FreshFilters(int partitions)
     private TimeProvider _clock = TimeProvider.System;
     private long _now;
 
-    /// <summary>Takes the filters of this moment.</summary>
+    /// <summary>Takes the current filters.</summary>
     /// <param name="replica">The replica.</param>
-    /// <param name="exact">The request wants everything read.</param>
-    /// <param name="demand">The position that it demands, or null.</param>
+    /// <param name="exact">The request requires exact reads, so no filter is usable.</param>
+    /// <param name="demand">The demanded consistency token, or null.</param>
     /// <param name="clock">The replica's clock.</param>
     /// <param name="boundMs">The freshness bound in milliseconds.</param>
     internal void Take(FilterReplica replica, bool exact, ConsistencyToken? demand, TimeProvider clock, int boundMs)
@@ -32,10 +32,10 @@ internal sealed class FreshFilters(int partitions)
         }
     }
 
-    /// <summary>Takes these, one for each partition.</summary>
+    /// <summary>Takes the given filters, one per partition.</summary>
     internal void Take(ReadOnlySpan<PartitionReplica?> filters) => filters.CopyTo(_usable);
 
-    /// <summary>The replica of a partition if it may decide, else null.</summary>
+    /// <summary>Returns the replica of a partition if it is usable, else null.</summary>
     internal static PartitionReplica? Usable(
         FilterReplica replica, int partition, ConsistencyToken? demand, TimeProvider clock, long now, int boundMs)
     {
@@ -51,7 +51,7 @@ internal sealed class FreshFilters(int partitions)
 
     internal int PartitionOf(NumberPseudonym key) => key.Partition(_usable.Length);
 
-    /// <summary>The filter of a partition, or null where it must not decide.</summary>
+    /// <summary>Returns the filter of a partition, or null if it is not usable.</summary>
     internal BlockFilter? Of(int partition) => _usable[partition]?.Filter;
 
     /// <summary>Version of the partition's filter.</summary>

@@ -6,31 +6,31 @@ using Lookup.Core.Facts;
 namespace Lookup.Server.Reading;
 
 /// <summary>
-/// Timelines of a number as they were read, in one array: the session and the number of timelines, for each its id and where
-/// its value ends, then the values.
+/// Timelines of a number in one array: the cache session, the number of timelines, the id and the end of the value of each, then the
+/// values.
 /// </summary>
-/// <param name="data">The array; null where nothing is known.</param>
+/// <param name="data">The array; null if nothing is cached.</param>
 internal readonly struct PackedFacts(byte[]? data)
 {
     private const int HeaderSize = 2 * sizeof(int);
     private const int IdSize = sizeof(ulong) + sizeof(ushort);
 
-    // An end that has it says that there is no value.
+    // Bit of an end that marks an absent value.
     private const ushort Absent = 0x8000;
 
-    /// <summary>Whether nothing is known.</summary>
+    /// <summary>Whether nothing is cached.</summary>
     internal bool IsNone => data is null;
 
-    /// <summary>The session of the partition in which it was read.</summary>
+    /// <summary>The cache session in which the facts were read.</summary>
     internal int Session => BinaryPrimitives.ReadInt32LittleEndian(data);
 
     private int Count => BinaryPrimitives.ReadInt32LittleEndian(data.AsSpan(sizeof(int)));
 
     /// <summary>Finds a timeline.</summary>
-    /// <param name="id">Which.</param>
-    /// <param name="cursor">Where to look first; 0 at first. In the order in which they were read each is found at once.</param>
-    /// <param name="value">Its value, or none where it is known to be absent.</param>
-    /// <returns>Whether it was read.</returns>
+    /// <param name="id">Its id.</param>
+    /// <param name="cursor">Where to start; 0 at first. Lookups in the order of the reads need one step each.</param>
+    /// <param name="value">Its value; null if it is known to be absent.</param>
+    /// <returns>Whether the timeline is cached.</returns>
     internal bool TryFind(in FactId id, ref int cursor, out StoredValue value)
     {
         var wanted = Pack(id);
@@ -50,7 +50,7 @@ internal readonly struct PackedFacts(byte[]? data)
         return false;
     }
 
-    /// <summary>Bytes that these take.</summary>
+    /// <summary>Returns the size of these timelines in bytes.</summary>
     internal static int SizeOf(ReadOnlySpan<StoredValue> values)
     {
         var size = HeaderSize + (values.Length * IdSize);
@@ -62,7 +62,7 @@ internal readonly struct PackedFacts(byte[]? data)
         return size;
     }
 
-    /// <summary>Writes them down; together below 32,768 bytes.</summary>
+    /// <summary>Packs timelines; together below 32,768 bytes.</summary>
     internal static byte[] Write(int session, ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
     {
         var data = new byte[SizeOf(values)];
@@ -82,7 +82,7 @@ internal readonly struct PackedFacts(byte[]? data)
         return data;
     }
 
-    /// <summary>What was read just now, and what was known besides unless that makes it larger than it may be.</summary>
+    /// <summary>Packs the timelines just read, and those cached before unless the result would be too large.</summary>
     internal static byte[] Join(byte[] fresh, byte[] known, int most)
     {
         var (first, second) = (new PackedFacts(fresh), new PackedFacts(known));

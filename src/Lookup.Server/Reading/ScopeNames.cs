@@ -11,12 +11,12 @@ using Prometheus;
 namespace Lookup.Server.Reading;
 
 /// <summary>
-/// Decides whether facts count for a question: the name that the store has for their scope must be the one that the question means, see
-/// <see cref="MeantName"/>. A scope never changes its name, so a name that was read once stays valid. Thread-safe.
+/// Decides whether facts count for a question: the registered name of their scope must be the one that the question means; see
+/// <see cref="MeantName"/>. The name of a scope never changes, so a name read once stays valid. Thread-safe.
 /// </summary>
 internal sealed class ScopeNames(IFactStore store, ServiceMetrics? metrics = null, ILogger<ScopeNames>? log = null)
 {
-    // When it is full, it starts empty again.
+    // When full, it is emptied.
     private const int MaxKnown = 100_000;
 
     // Collisions that are logged; further ones are only counted.
@@ -25,11 +25,11 @@ internal sealed class ScopeNames(IFactStore store, ServiceMetrics? metrics = nul
     private readonly ConcurrentDictionary<ulong, string> _names = new();
     private readonly ConcurrentDictionary<FactId, bool> _logged = new();
     private readonly Counter? _foreign = metrics?.Factory.CreateCounter(
-        "lookup_foreign_scopes_total", "Facts found that were recorded under another name with the same hash. They do not count.");
+        "lookup_foreign_scopes_total", "Facts ignored because they were recorded under another name with the same hash.");
 
     /// <summary>The error for a name whose scope is taken; names the other one if the caller may know it.</summary>
     internal static string Collision(string name, string? other) =>
-        $"The name {name} has the same hash as {(other is null ? "another one" : other)} that is in use already; use another name.";
+        $"The name {name} has the same hash as {(other is null ? "another name" : other)}, which is already in use; choose another name.";
 
     /// <summary>Returns whether a timeline has the name that the question means; null if the name is not in memory yet.</summary>
     internal bool? IsMeant(Rules rules, in Question question, in FactId id) =>
@@ -63,7 +63,7 @@ internal sealed class ScopeNames(IFactStore store, ServiceMetrics? metrics = nul
     /// <param name="question">The question.</param>
     /// <param name="ids">The timelines that were read.</param>
     /// <param name="slots">The slot of each.</param>
-    /// <param name="bySlot">What was read, by slot.</param>
+    /// <param name="bySlot">The values read, by slot.</param>
     /// <param name="cancellation">Ends the wait for names.</param>
     /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
     internal async ValueTask ScreenAsync(

@@ -24,7 +24,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
     /// <param name="kept">Heads of this log that were kept elsewhere.</param>
     /// <param name="progress">Gets the number of receipts looked at.</param>
     /// <exception cref="ReceiptException">Something was changed, left out, added or put elsewhere; the message tells where.</exception>
-    public static ReceiptAudit Of(ReceiptFolder folder, ECDsa key, IReadOnlyList<SignedHead> kept, Action<ulong>? progress = null)
+    public static ReceiptAudit Run(ReceiptFolder folder, ECDsa key, IReadOnlyList<SignedHead> kept, Action<ulong>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(kept);

@@ -20,7 +20,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
 
     private int _reading;
 
-    private ReceiptLog Log => receipts.Log ?? throw RpcErrors.Precondition("This service keeps no receipts.", "NO_RECEIPTS");
+    private ReceiptLog Log => receipts.Log ?? throw RpcErrors.Precondition(ReceiptWriter.NoneKept, "NO_RECEIPTS");
 
     /// <inheritdoc/>
     public override async Task<V1.GetReceiptProofResponse> GetReceiptProof(V1.GetReceiptProofRequest request, ServerCallContext context)
@@ -43,7 +43,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
 
         if (proof is null)
         {
-            throw RpcErrors.Unavailable("The receipt is not signed yet.", Math.Max(SigningMs, options.RetryAfterMs));
+            throw RpcErrors.Unavailable("The receipt is not signed yet; retry.", Math.Max(SigningMs, options.RetryAfterMs));
         }
 
         return IsShown(proof.Receipt, access.CallerOf(context)) ? new V1.GetReceiptProofResponse { Proof = proof.Write() } : throw NotFound();
@@ -58,14 +58,14 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         var from = 0UL;
         if (request.PageToken.Length > 0 && !ulong.TryParse(request.PageToken, NumberStyles.None, CultureInfo.InvariantCulture, out from))
         {
-            FieldFaults.Add(ref faults, "page_token", "It is not one that an earlier answer gave.");
+            FieldFaults.Add(ref faults, "page_token", "Not a token of an earlier response; omit it to start over.");
         }
 
         FieldFaults.ThrowIfAny(faults);
         NumberPseudonym[] key = [.. numbers.SelectMany(cipher.EncryptByAll)];
         var caller = access.CallerOf(context);
         // An erasure is shown to everybody, so whoever lists receipts learns of those.
-        access.Note(caller, numbers[0].Value);
+        access.DetectEnumeration(caller, numbers[0].Value);
         var response = new V1.ListReceiptsResponse();
         await ReadAsync(
             () =>
@@ -94,7 +94,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
     public override Task<V1.GetSignedHeadResponse> GetSignedHead(V1.GetSignedHeadRequest request, ServerCallContext context) =>
         Task.FromResult(new V1.GetSignedHeadResponse
         {
-            Head = ByteString.CopyFrom((Log.Head ?? throw RpcErrors.Unavailable("Nothing is signed yet.", SigningMs)).Bytes),
+            Head = ByteString.CopyFrom((Log.Head ?? throw RpcErrors.Unavailable("No head is signed yet; retry.", SigningMs)).Bytes),
         });
 
     // Reading old receipts must not keep the disk from writing new ones.
@@ -104,7 +104,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         {
             if (Interlocked.Increment(ref _reading) > options.MaxReceiptReads)
             {
-                throw RpcErrors.Exhausted($"{options.MaxReceiptReads} calls are reading the log of receipts, the most at a time; retry later.", options.RetryAfterMs);
+                throw RpcErrors.Exhausted($"{options.MaxReceiptReads} calls are reading the receipt log, the limit; retry later.", options.RetryAfterMs);
             }
 
             return await Task.Run(read, context.CancellationToken);
@@ -122,5 +122,5 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         return read.Kind == ReceiptKind.Erasure || caller.May(read.Organisation, access.Now);
     }
 
-    private static RpcException NotFound() => new(new Status(StatusCode.NotFound, "There is no receipt of this id in the log of this instance."));
+    private static RpcException NotFound() => new(new Status(StatusCode.NotFound, "The receipt log of this instance has no receipt with this id; ask the instance that issued it."));
 }

@@ -15,7 +15,7 @@ namespace Lookup.Server.Receipts;
 internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider clock, ReceiptLog? log = null)
 {
     /// <summary>What is told of a request that asks for a receipt where none are kept.</summary>
-    internal const string NoneKept = "This service keeps no receipts: it is started without a folder for them.";
+    internal const string NoneKept = "This service keeps no receipts; start it with --receipts.";
 
     private readonly string _idBegin = log is null ? "" : Convert.ToHexStringLower(log.LogId) + "-";
 

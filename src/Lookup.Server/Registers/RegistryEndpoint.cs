@@ -37,7 +37,7 @@ internal sealed class RegistryEndpoint(
         var source = request.Organisation;
         if (source is null)
         {
-            throw Errors.RpcErrors.Invalid("organisation", "It is required.");
+            throw RpcErrors.Invalid("organisation", FieldFaults.Required);
         }
 
         if (!FieldFaults.IsName(source.Name))
@@ -61,7 +61,7 @@ internal sealed class RegistryEndpoint(
                 {
                     await approval.DemandAsync(
                         "put " + Convert.ToBase64String(source.ToByteArray()),
-                        $"put a record of {organisation.Name} that binds it less",
+                        $"replace the record of {organisation.Name} by a less strict one",
                         isNeverAlone: false,
                         access.CallerOf(context),
                         token);
@@ -94,24 +94,24 @@ internal sealed class RegistryEndpoint(
         var register = RegisterMapping.Find(regimes, request.Register);
         if (register is null)
         {
-            FieldFaults.Add(ref faults, "register", "No regime knows a register of this name.");
+            FieldFaults.Add(ref faults, "register", RegisterMapping.Unknown);
         }
 
         var date = FieldFaults.Time(request.SnapshotDate, "snapshot_date", ref faults);
         if (request.SnapshotDate is null)
         {
-            FieldFaults.Add(ref faults, "snapshot_date", "It is required.");
+            FieldFaults.Add(ref faults, "snapshot_date", FieldFaults.Required);
         }
         else if (date > clock.GetUtcNow().ToUnixTimeMilliseconds() + FutureMs)
         {
-            FieldFaults.Add(ref faults, "snapshot_date", "It is in the future.");
+            FieldFaults.Add(ref faults, "snapshot_date", "Must not be more than a day in the future.");
         }
 
         FieldFaults.ThrowIfAny(faults);
         await WriteAsync(
             async token =>
             {
-                // It makes an old register, or an empty one, count as current.
+                // This makes an old or an empty register count as current.
                 await approval.DemandAsync(
                     string.Create(CultureInfo.InvariantCulture, $"state {register!.Name} {date!.Value}"),
                     $"state that {register.Name} is loaded",
@@ -179,7 +179,7 @@ internal sealed class RegistryEndpoint(
         }
     }
 
-    // The next check of this instance sees what was written: the snapshot is read again before the answer.
+    // Reads the registry again before responding, so that the next check of this instance sees the change.
     private async Task WriteAsync(Func<CancellationToken, Task> write, ServerCallContext context)
     {
         using var call = new StoreDeadline(context, options.StoreWriteLimitMs);

@@ -5,29 +5,29 @@ using Prometheus;
 
 namespace Lookup.Server.Shadow;
 
-/// <summary>What became of a comparison.</summary>
+/// <summary>The outcome of a comparison.</summary>
 internal enum ShadowOutcome : byte
 {
     /// <summary>Verdict and reasons are the same.</summary>
     Same,
-    /// <summary>They differ.</summary>
+    /// <summary>Verdict or reasons differ.</summary>
     Different,
-    /// <summary>Not comparable: what the shadow looks at could not be read, or not any more as it was.</summary>
+    /// <summary>Not comparable: the facts that the shadow needs could not be read, or have changed since.</summary>
     Unread,
-    /// <summary>Not comparable: there were more numbers to be read than are read for this.</summary>
+    /// <summary>Not comparable: the queue of numbers to read was full.</summary>
     Dropped,
-    /// <summary>Not comparable: the decision under the shadow failed.</summary>
+    /// <summary>Not comparable: the decision under the shadow regimes failed.</summary>
     Failed,
 }
 
-/// <summary>Counts what a shadow run finds.</summary>
+/// <summary>Counts the outcomes of a shadow run.</summary>
 internal sealed class ShadowMetrics
 {
     private static readonly int Verdicts = 1 + Enum.GetValues<Verdict>().Max(v => (int)v);
     private static readonly int Outcomes = Enum.GetValues<ShadowOutcome>().Length;
     private static readonly int Reasons = 1 + Enum.GetValues<ReasonCode>().Max(r => (int)r);
 
-    // Only what is asked for can be compared.
+    // Only these entry points are compared.
     private static readonly EntryPoint[] Ways = [EntryPoint.Check, EntryPoint.Stream];
 
     private readonly Counter.Child[] _compared;
@@ -38,7 +38,7 @@ internal sealed class ShadowMetrics
     {
         var compared = factory.CreateCounter(
             "lookup_shadow_comparisons_total",
-            "Decisions also made under the shadow regimes, by what came out: same, different, or not comparable: unread (the store was away, or the call is reserved meanwhile), dropped (too many to be read), failed.",
+            "Decisions also made under the shadow regimes, by outcome: same, different, or not comparable: unread (store unavailable, or call reserved since), dropped (queue full), failed.",
             ["way", "outcome"]);
         _compared =
         [
@@ -48,14 +48,14 @@ internal sealed class ShadowMetrics
         ];
         _differences = factory.CreateCounter(
             "lookup_shadow_differences_total",
-            "Decisions that the shadow regimes would change, by verdict in force and in the shadow, and by the most binding reason that came or went.",
+            "Decisions that the shadow regimes would change, by verdict in force and in the shadow, and by the most binding reason added (came) or removed (went).",
             ["way", "from", "to", "reason", "change"]);
     }
 
     internal LiveShadow SoFar => new(
-        Of(ShadowOutcome.Same),
-        Of(ShadowOutcome.Different),
-        Of(ShadowOutcome.Unread) + Of(ShadowOutcome.Dropped) + Of(ShadowOutcome.Failed));
+        Count(ShadowOutcome.Same),
+        Count(ShadowOutcome.Different),
+        Count(ShadowOutcome.Unread) + Count(ShadowOutcome.Dropped) + Count(ShadowOutcome.Failed));
 
     internal void Compared(EntryPoint way, ShadowOutcome outcome) => _compared[((int)way * Outcomes) + (int)outcome].Inc();
 
@@ -66,7 +66,7 @@ internal sealed class ShadowMetrics
         (Volatile.Read(ref child) ?? Child(ref child, way, change)).Inc();
     }
 
-    private double Of(ShadowOutcome outcome) => Ways.Sum(way => _compared[((int)way * Outcomes) + (int)outcome].Value);
+    private double Count(ShadowOutcome outcome) => Ways.Sum(way => _compared[((int)way * Outcomes) + (int)outcome].Value);
 
     private Counter.Child Child(ref Counter.Child? place, EntryPoint way, in DecisionChange change)
     {

@@ -1,11 +1,11 @@
-// For: seeing what a new version of the regimes would change before it decides.
+// For: seeing what a new version of the regimes would change before it takes effect.
 //
-// A check is compared at once, on the facts that its answer rests on, after the answer is made: that costs one decision
-// more. Where the shadow looks at something that the answer did not need, the filter mostly tells that it is not there. What
-// may be there is not guessed at: the number goes into a queue, and both versions decide it on one read of the store. The
-// numbers of lists go the same way, a part of them: in full they would cost a list its speed.
+// A check is compared right after its answer is made, on the same facts; that costs one more decision. If the shadow regimes need
+// facts that the answer did not, the filter usually shows that they are absent. If they may exist, the number goes into a queue,
+// and both versions decide it on one read of the store. Numbers of lists also go through the queue, but only a sample: comparing all
+// of them would slow lists down.
 //
-// Nothing of this reaches a caller. What fails is counted.
+// None of this reaches a caller. Failures are counted.
 using System.Threading.Channels;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
@@ -22,17 +22,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Shadow;
 
-/// <summary>Decides what was decided also under regimes that are not in force, and counts what differs.</summary>
-/// <param name="shadow">The regimes; null where none are looked at, and then nothing is done.</param>
-/// <param name="inForce">Those that decide.</param>
-/// <param name="store">The store.</param>
-/// <param name="replica">Its filters.</param>
-/// <param name="cipher">The cipher.</param>
-/// <param name="names">The names behind scopes.</param>
-/// <param name="options">The settings.</param>
-/// <param name="metrics">Where it is counted.</param>
-/// <param name="clock">The clock.</param>
-/// <param name="log">Takes an example now and then.</param>
+/// <summary>Repeats decisions under regimes that are not in force, and counts the differences. Does nothing if there are no such regimes.</summary>
 internal sealed class ShadowRun(
     RegimeSet? shadow,
     RegimeSet inForce,
@@ -45,10 +35,10 @@ internal sealed class ShadowRun(
     TimeProvider clock,
     ILogger<ShadowRun> log) : BackgroundService
 {
-    // Of numbers that wait: some chunks' samples. What does not fit is counted and left.
+    // Capacity of the queue: the samples of some chunks. More numbers are dropped and counted.
     private const int QueueLength = 8_192;
 
-    // Numbers that are read together, and the rest behind: at most 5,120 a second, a small part of what a store answers.
+    // Numbers per read and the pause after it: at most 5,120 a second, a small part of a store's capacity.
     private const int ReadTogether = 512;
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
 
@@ -63,16 +53,16 @@ internal sealed class ShadowRun(
     private long _nextExample;
     private long _nextFailure;
 
-    /// <summary>Whether there is anything to compare with.</summary>
+    /// <summary>Whether there are shadow regimes.</summary>
     internal bool IsOn => shadow is not null;
 
-    /// <summary>Decides under the shadow; another in tests of one that fails.</summary>
+    /// <summary>Decides under the shadow regimes; tests replace it by one that fails.</summary>
     internal ShadowDecision DecideShadow { get; set; } = Decider.Decide;
 
-    /// <summary>What came out so far; null where nothing is compared.</summary>
+    /// <summary>The counts so far; null without shadow regimes.</summary>
     internal LiveShadow? SoFar => IsOn ? _counts.SoFar : null;
 
-    /// <summary>Compares a check that was decided, on what was read for it.</summary>
+    /// <summary>Compares a decided check, on the facts read for it.</summary>
     internal void Compare(PhoneNumber number, FactSet facts, in Decision decision)
     {
         try
@@ -86,7 +76,7 @@ internal sealed class ShadowRun(
                     : Decider.Carry(facts.Rules, rules, facts.Question, facts.BySlot, room.BySlot, room.Ids, room.Slots);
                 if (missing > 0 && !AreAbsent(facts.Key, room.Ids.AsSpan(0, missing)))
                 {
-                    // A call that is reserved is counted by now: what is read afterwards is not what was decided on.
+                    // A reserved call has been counted by now, so a later read would differ from the facts of the decision.
                     if (facts.Question.Reserves)
                     {
                         _counts.Compared(EntryPoint.Check, ShadowOutcome.Unread);
@@ -99,7 +89,7 @@ internal sealed class ShadowRun(
                     return;
                 }
 
-                Note(EntryPoint.Check, number, facts.Question, decision, DecideShadow(rules, facts.Question, room.BySlot, RegistersFor(facts.Registers)));
+                Record(EntryPoint.Check, number, facts.Question, decision, DecideShadow(rules, facts.Question, room.BySlot, RegistersFor(facts.Registers)));
             }
             finally
             {
@@ -112,7 +102,7 @@ internal sealed class ShadowRun(
         }
     }
 
-    /// <summary>Takes one number in <see cref="LookupServerOptions.ShadowListEvery"/> of a list that was decided, drawn at random.</summary>
+    /// <summary>Queues one number in <see cref="LookupServerOptions.ShadowListEvery"/> of a decided chunk, at random.</summary>
     internal void Sample(ReadOnlySpan<ulong> numbers, in Question question, RegisterSnapshots registers)
     {
         var every = options.ShadowListEvery;
@@ -145,7 +135,7 @@ internal sealed class ShadowRun(
         }
         catch (OperationCanceledException)
         {
-            // The process ends.
+            // Shutdown.
         }
     }
 
@@ -171,7 +161,7 @@ internal sealed class ShadowRun(
         }
         catch (Exception e) when (!stop.IsCancellationRequested)
         {
-            // Nothing of the batch was counted yet: each number fails by itself otherwise.
+            // The batch was not counted yet; otherwise each number fails on its own.
             for (var i = 0; i < batch.Count; i++)
             {
                 if (e is StoreUnavailableException or OperationCanceledException)
@@ -198,7 +188,7 @@ internal sealed class ShadowRun(
 
             var (from, to) = batch.Decide(item, DecideShadow);
             var (number, question) = batch.Asked(item);
-            Note(way, number, question, from, to);
+            Record(way, number, question, from, to);
         }
         catch (Exception e)
         {
@@ -231,7 +221,7 @@ internal sealed class ShadowRun(
         return last.Shadow;
     }
 
-    private void Note(EntryPoint way, PhoneNumber number, in Question question, in Decision from, in Decision to)
+    private void Record(EntryPoint way, PhoneNumber number, in Question question, in Decision from, in Decision to)
     {
         if (DecisionChange.Between(from, to) is not { } change)
         {
@@ -262,11 +252,11 @@ internal sealed class ShadowRun(
         _counts.Compared(way, ShadowOutcome.Failed);
         if (IsDue(ref _nextFailure))
         {
-            log.LogError(e, "A decision under the shadow regimes failed; answers are not touched by it");
+            log.LogError(e, "A decision under the shadow regimes failed; answers are not affected");
         }
     }
 
-    // One line in ten seconds, however many there are.
+    // At most one line in ten seconds.
     private static bool IsDue(ref long next)
     {
         var now = Environment.TickCount64;
@@ -278,7 +268,7 @@ internal sealed class ShadowRun(
 
     private sealed record Registers(RegisterSnapshots InForce, RegisterSnapshots Shadow);
 
-    /// <summary>Room for one comparison, kept by its thread.</summary>
+    /// <summary>The buffers of one comparison, reused by a thread.</summary>
     private sealed class Room
     {
         internal StoredValue[] BySlot { get; } = new StoredValue[Decider.Slots];

@@ -11,12 +11,12 @@ using Lookup.Server.Reading;
 namespace Lookup.Server.Shadow;
 
 /// <summary>
-/// Numbers to be decided under two versions of the regimes. What either version needs of a number is read once, so that what
-/// differs is due to the rules. Used again from batch to batch; not thread-safe.
+/// Decides numbers under two versions of the regimes. Reads the facts that either version needs once, so that differences are due
+/// to the rules. Reused from batch to batch; not thread-safe.
 /// </summary>
 internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher cipher, ScopeNames names)
 {
-    /// <summary>Most numbers.</summary>
+    /// <summary>The maximum numbers in a batch.</summary>
     internal const int MaxNumbers = ReadBatch.MaxItems;
 
     private const int Nothing = -1;
@@ -32,7 +32,7 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
     /// <summary>Numbers in the batch.</summary>
     internal int Count { get; private set; }
 
-    /// <summary>Those of them of which facts are to be read.</summary>
+    /// <summary>Numbers whose facts must be read.</summary>
     internal int Reads => _reads.Count;
 
     /// <summary>Empties the batch.</summary>
@@ -43,12 +43,12 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
         Count = 0;
     }
 
-    /// <summary>Adds a number; there may be <see cref="MaxNumbers"/>.</summary>
+    /// <summary>Adds a number, up to <see cref="MaxNumbers"/>.</summary>
     /// <param name="number">The number.</param>
     /// <param name="question">The question, resolved.</param>
     /// <param name="registers">The loaded registers, for the first version.</param>
-    /// <param name="toRegisters">The same for the second.</param>
-    /// <param name="filterOf">Gives the filter that may tell of a number that nothing is known, or null to read all.</param>
+    /// <param name="toRegisters">The loaded registers, for the second version.</param>
+    /// <param name="filterOf">Returns the filter that may show facts to be absent, or null to read all.</param>
     internal void Add(
         PhoneNumber number, in Question question, RegisterSnapshots registers, RegisterSnapshots toRegisters, Func<NumberPseudonym, BlockFilter?> filterOf)
     {
@@ -75,7 +75,7 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
         }
     }
 
-    /// <summary>Reads what is to be read, and the names of what was found.</summary>
+    /// <summary>Reads the facts, and the names of the scopes found.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
     internal async Task ReadAsync(IFactStore store, CancellationToken cancellation)
@@ -98,15 +98,15 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
         }
     }
 
-    /// <summary>Number and question of an item.</summary>
+    /// <summary>Returns number and question of an item.</summary>
     internal (PhoneNumber Number, Question Question) Asked(int item) => (_items[item].Number, _items[item].Question);
 
-    /// <summary>Why the facts of a number are not known; null where they are.</summary>
+    /// <summary>Returns why the facts of a number could not be read; null if they were.</summary>
     internal StoreUnavailableException? Fault(int item, in ReadFreshness freshness) =>
         _items[item].Read is var read && read == Nothing ? null
         : _reads.Fault(read) ?? (freshness.Accepts(_reads.AsOf(read)) ? null : StoreUnavailableException.Unconfirmed());
 
-    /// <summary>Decides on what was read.</summary>
+    /// <summary>Decides an item by the facts read.</summary>
     /// <param name="index">The item.</param>
     /// <param name="decideTo">Decides under the second version; <see cref="Decider.Decide"/>.</param>
     internal (Decision From, Decision To) Decide(int index, ShadowDecision decideTo)
@@ -151,7 +151,7 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
         return value.IsNull || names.IsMeant(rules, item.Question, id) is true ? value : names.Reject(item.Question, id);
     }
 
-    /// <summary>What the first version looks at, and behind it what the second looks at besides.</summary>
+    /// <summary>The facts of the first version, then those only the second needs.</summary>
     private (int Count, int Missing) Plan(in Item item)
     {
         var count = item.From is { } rules ? Decider.Plan(rules, item.Question, _ids, _slots) : 0;
@@ -175,7 +175,7 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
 
         internal required RegisterSnapshots ToRegisters { get; init; }
 
-        /// <summary>Its place in what is read, or <see cref="Nothing"/>.</summary>
+        /// <summary>Index in the reads, or <see cref="Nothing"/>.</summary>
         internal int Read { get; set; }
     }
 }

@@ -11,12 +11,12 @@ using Prometheus;
 namespace Lookup.Server.Store;
 
 /// <summary>
-/// Looks at the stored filters again and again, reads one partition through each time, and rebuilds a filter that takes too many facts
-/// for known, cannot be shown to be whole, or whose builder died. Every instance does; the store lets one of them build.
+/// Examines one stored filter per interval, in turn, and rebuilds a filter with too many false positives, without valid checksums, or
+/// whose builder died. Every instance does this; the store lets one of them build.
 /// </summary>
 internal sealed class FilterKeeper : BackgroundService
 {
-    // A rebuild that gains less would be begun again and again.
+    // A rebuild that gains less would be repeated forever.
     private const double LeastGain = 2;
 
     private readonly IFactStore _store;
@@ -35,7 +35,7 @@ internal sealed class FilterKeeper : BackgroundService
         _fits = new FilterFit[store.Manifest.Partitions];
         _unsound = metrics.Factory.CreateGauge(
             "lookup_filter_unsound",
-            "1 where the partition's stored filter is missing or damaged, or has no valid checksums; it is not used.",
+            "1 if the partition's stored filter is missing or damaged, or has no valid checksums; it is not used.",
             ["partition"]);
         for (var p = 0; p < _fits.Length; p++)
         {
@@ -51,29 +51,29 @@ internal sealed class FilterKeeper : BackgroundService
         {
             do
             {
-                await LookAsync(stoppingToken);
+                await ExamineAsync(stoppingToken);
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The process ends.
+            // Shutdown.
         }
     }
 
     private static string Name(int partition) => partition.ToString(CultureInfo.InvariantCulture);
 
-    private async Task LookAsync(CancellationToken cancellation)
+    private async Task ExamineAsync(CancellationToken cancellation)
     {
         try
         {
-            Note(await _store.Filters.ExamineAsync(_next, cancellation));
+            Report(await _store.Filters.ExamineAsync(_next, cancellation));
             _next = (_next + 1) % _fits.Length;
             var rebuild = new RebuildOptions { WorkShare = _options.RebuildSharePercent / 100.0 };
             foreach (var filter in await _store.Filters.ListAsync(cancellation))
             {
                 var found = filter.HasLost ? await _store.Filters.ExamineAsync(filter.Partition, cancellation) : filter;
-                Note(found);
+                Report(found);
                 if (_options.RebuildFalsePositives != 0 && !await RebuildAsync(found, rebuild, cancellation))
                 {
                     return;
@@ -82,11 +82,11 @@ internal sealed class FilterKeeper : BackgroundService
         }
         catch (StoreUnavailableException e)
         {
-            _log.LogWarning("No filter was rebuilt: {Why}", e.Message);
+            _log.LogWarning("The filters could not be examined or rebuilt: {Why}", e.Message);
         }
     }
 
-    /// <returns>False where another builder is at work: this comes back later.</returns>
+    /// <returns>False if another builder is active; a later pass tries again.</returns>
     private async Task<bool> RebuildAsync(PartitionFilter filter, RebuildOptions rebuild, CancellationToken cancellation)
     {
         if (!IsWorn(filter, rebuild, out var share) && filter is { IsBuilding: false, IsCounted: true, Fit: FilterFit.Sound })
@@ -100,13 +100,13 @@ internal sealed class FilterKeeper : BackgroundService
         }
 
         _log.LogInformation(
-            "Rebuilt the filter of partition {Partition}, which had {Share:P2} false positives: generation {Generation} for {Capacity} timelines, of which there are {Facts}.",
+            "Rebuilt the filter of partition {Partition}, which had {Share:P2} false positives: filter generation {Generation}, capacity {Capacity} timelines, {Facts} in use.",
             built.Partition, share, built.Generation, built.Capacity, built.Facts);
-        Note(built);
+        Report(built);
         return true;
     }
 
-    private void Note(PartitionFilter filter)
+    private void Report(PartitionFilter filter)
     {
         var before = _fits[filter.Partition];
         _fits[filter.Partition] = filter.Fit;
@@ -114,7 +114,7 @@ internal sealed class FilterKeeper : BackgroundService
         if (filter.Fit == FilterFit.Damaged && before != FilterFit.Damaged)
         {
             _log.LogError(
-                "The stored filter of partition {Partition} is missing, has another length, or lost bits. It is not used, and rebuilt; look for who changes the store past the service.",
+                "The stored filter of partition {Partition} is missing, has another length, or lost bits. It is not used and will be rebuilt; find out what changes the store without the service.",
                 filter.Partition);
         }
     }
@@ -122,7 +122,7 @@ internal sealed class FilterKeeper : BackgroundService
     private bool IsWorn(PartitionFilter filter, RebuildOptions rebuild, out double share)
     {
         share = 0;
-        // One that was just rebuilt and is not loaded yet is not judged by what it was before.
+        // Do not judge a filter that was just rebuilt and is not loaded yet by its predecessor.
         if (_replica.Partition(filter.Partition) is not { Filter: { } loaded } state || state.Generation != filter.Generation)
         {
             return false;

@@ -12,10 +12,10 @@ using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Store;
 
-/// <summary>Times what the service asks of its store, counts what fails, and what a filter sent there for nothing.</summary>
-/// <param name="inner">The store; whoever made it disposes of it.</param>
-/// <param name="calls">Takes times and faults.</param>
-/// <param name="filters">Told of what was read; made late, since it looks at the replica that follows this store.</param>
+/// <summary>Times calls to the store and counts failures and filter false positives.</summary>
+/// <param name="inner">The store; its creator disposes of it.</param>
+/// <param name="calls">Receives times and faults.</param>
+/// <param name="filters">Receives reads; created late, because it needs the replica that follows this store.</param>
 /// <param name="clock">Measures times.</param>
 internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, Lazy<FilterMetrics> filters, TimeProvider clock) : IFactStore
 {
@@ -56,7 +56,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
     public async ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
     {
         var begin = clock.GetTimestamp();
-        using var span = Tracing.IsOn ? Tracing.Begin("store read") : null;
+        using var span = Tracing.IsOn ? Tracing.StartSpan("store read") : null;
         try
         {
             var read = await inner.ReadAsync(key, ids, cancellation);
@@ -67,7 +67,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
                 found |= value is not null;
             }
 
-            filters.Value.Note(read.Partition, key, ids.Span, found);
+            filters.Value.CountRead(read.Partition, key, ids.Span, found);
             return read;
         }
         catch (Exception e)
@@ -82,7 +82,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
     public async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
     {
         var begin = clock.GetTimestamp();
-        using var span = Tracing.IsOn ? Tracing.Begin("store read_list") : null;
+        using var span = Tracing.IsOn ? Tracing.StartSpan("store read_list") : null;
         span?.SetTag("lookup.numbers", batch.Count);
         try
         {
@@ -113,7 +113,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
                 found = !batch.Value(item, i).IsNull;
             }
 
-            filters.Value.Note(batch.Position(item).Partition, batch.Key(item), ids, found);
+            filters.Value.CountRead(batch.Position(item).Partition, batch.Key(item), ids, found);
         }
 
         if (answered)
@@ -207,12 +207,12 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
     /// <inheritdoc/>
     public Task<StoreHealth> ProbeAsync(CancellationToken cancellation) => MeasureAsync(StoreRequest.Probe, clock.GetTimestamp(), inner.ProbeAsync(cancellation));
 
-    /// <summary>Does nothing: the store belongs to whoever made it.</summary>
+    /// <summary>Does nothing: the creator of the store disposes of it.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private async Task MeasureAsync(StoreRequest call, long begin, Task task)
     {
-        using var span = Tracing.IsOn ? Tracing.Begin("store " + ServiceMetrics.Name(call.ToString())) : null;
+        using var span = Tracing.IsOn ? Tracing.StartSpan("store " + ServiceMetrics.Name(call.ToString())) : null;
         try
         {
             await task;

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Hosting;
 namespace Lookup.Server.Store;
 
 /// <summary>
-/// The registry in this process, read again and again. A snapshot older than the freshness bound is never used: the
-/// call that needs it reads the store itself, and fails if it cannot.
+/// Polls the registry. A snapshot older than the freshness bound is never used: a call that needs it reads the store
+/// itself, and fails if it cannot.
 /// </summary>
 internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, LookupServerOptions options, TimeProvider clock)
     : BackgroundService
@@ -17,10 +17,10 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
     private RegistrySnapshot? _current;
     private Task<RegistrySnapshot>? _reading;
 
-    /// <summary>What was read last, however old; null before the first. For metrics: nothing is decided by it.</summary>
+    /// <summary>The latest snapshot, however old; null before the first. For metrics only, never for decisions.</summary>
     internal RegistrySnapshot? Latest => Volatile.Read(ref _current);
 
-    /// <summary>The snapshot at hand if it is within the freshness bound, else null.</summary>
+    /// <summary>Returns the latest snapshot if it is within the freshness bound, else null.</summary>
     /// <param name="now">Timestamp of the clock.</param>
     internal RegistrySnapshot? FreshAt(long now)
     {
@@ -30,12 +30,12 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
             : null;
     }
 
-    /// <summary>A snapshot within the freshness bound.</summary>
+    /// <summary>Returns a snapshot within the freshness bound; reads one if necessary.</summary>
     internal ValueTask<RegistrySnapshot> CurrentAsync(CancellationToken cancellation) => FreshAt(clock.GetTimestamp()) is { } fresh
         ? new ValueTask<RegistrySnapshot>(fresh)
         : new ValueTask<RegistrySnapshot>(SharedReadAsync().WaitAsync(cancellation));
 
-    /// <summary>A snapshot read from the store after this call began.</summary>
+    /// <summary>Returns a snapshot read from the store after this call started.</summary>
     internal async Task<RegistrySnapshot> ReadAsync(CancellationToken cancellation)
     {
         var sent = clock.GetTimestamp();
@@ -63,14 +63,14 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
             {
                 Forget(gap.Missed());
                 await TryReadAsync();
-                // A read that was under way while the process was suspended is older than it looks.
+                // A read in flight while the process was suspended is older than its end suggests.
                 Forget(gap.Missed());
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException)
         {
-            // The process ends.
+            // Shutdown.
         }
     }
 
@@ -93,11 +93,11 @@ internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, Looku
         }
         catch (Exception)
         {
-            // Whatever it was: the snapshot grows old and is not used, and the store's monitor tells why.
+            // Any failure lets the snapshot expire; StoreMonitor reports the cause.
         }
     }
 
-    // Calls that find the snapshot too old share one read.
+    // Calls that find the snapshot expired share one read.
     private Task<RegistrySnapshot> SharedReadAsync()
     {
         lock (_gate)

@@ -4,7 +4,7 @@ using Lookup.Redis;
 
 namespace Lookup.Server.Store;
 
-/// <summary>What the store's registry said at one moment: organisations, and the register snapshots loaded. Immutable.</summary>
+/// <summary>The registry at one moment: organisations and the dates of loaded register snapshots. Immutable.</summary>
 internal sealed class RegistrySnapshot
 {
     private readonly FrozenDictionary<string, StoredOrganisation> _organisations;
@@ -17,10 +17,10 @@ internal sealed class RegistrySnapshot
         ReadAt = readAt;
     }
 
-    /// <summary>What was read. The same where nothing changed.</summary>
+    /// <summary>The registry as read; the same instance while nothing changes.</summary>
     internal Redis.Registry Source { get; }
 
-    /// <summary>Timestamp of the clock just before the read was sent: it holds all that was written before.</summary>
+    /// <summary>Timestamp of the clock just before the read was sent: the snapshot includes every earlier write.</summary>
     internal long ReadAt { get; }
 
     internal RegisterSnapshots Registers { get; }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Store;
 
-/// <summary>Starts the replica before the first call is taken, and stops it with the service.</summary>
+/// <summary>Starts the replica before the first call is accepted and stops it with the service.</summary>
 internal sealed class ReplicaService(FilterReplica replica) : IHostedService
 {
     /// <inheritdoc/>

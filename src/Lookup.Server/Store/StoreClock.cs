@@ -1,14 +1,14 @@
 namespace Lookup.Server.Store;
 
 /// <summary>
-/// The service's clock with the store's time of day: instances whose own clocks differ a little decide and record by one
-/// time. Until the store's clock was read, and where the store has none of its own, it is the own clock.
+/// The service's clock, adjusted to the store's time of day, so that instances with slightly different clocks decide and record by
+/// one time. Equals the machine's clock until the store's clock was read, and if the store has none.
 /// </summary>
 internal sealed class StoreClock(TimeProvider own) : TimeProvider
 {
     private long _ahead;
 
-    /// <summary>How far the own clock is ahead of the store's; negative if it is behind.</summary>
+    /// <summary>How far the machine's clock is ahead of the store's; negative if it is behind.</summary>
     internal TimeSpan Ahead
     {
         get => TimeSpan.FromTicks(Interlocked.Read(ref _ahead));

@@ -4,15 +4,14 @@ using Lookup.Redis;
 namespace Lookup.Server.Store;
 
 /// <summary>
-/// The time that a call may spend on the store: until the caller's deadline, or the service's own limit where the
-/// caller sets none.
+/// Limits the time that a call spends on the store: the caller's deadline, or the service's own limit if the caller sets none.
 /// </summary>
 internal readonly struct StoreDeadline : IDisposable
 {
     private readonly CancellationTokenSource? _limit;
     private readonly CancellationToken _caller;
 
-    /// <summary>Of a call that ends itself at its deadline.</summary>
+    /// <summary>Creates the deadline of a gRPC call, which ends itself at its own deadline.</summary>
     internal StoreDeadline(ServerCallContext context, int limitMs)
     {
         _caller = context.CancellationToken;
@@ -23,7 +22,7 @@ internal readonly struct StoreDeadline : IDisposable
         }
     }
 
-    /// <summary>Of a request that ends when the caller is gone.</summary>
+    /// <summary>Creates the deadline of a request that ends when the caller disconnects.</summary>
     internal StoreDeadline(TimeSpan limit, CancellationToken aborted)
     {
         _caller = aborted;

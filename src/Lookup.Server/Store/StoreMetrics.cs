@@ -5,7 +5,7 @@ using Prometheus;
 
 namespace Lookup.Server.Store;
 
-/// <summary>What the store is asked for.</summary>
+/// <summary>The kinds of calls to the store.</summary>
 internal enum StoreRequest : byte
 {
     Read,
@@ -20,10 +20,10 @@ internal enum StoreRequest : byte
     Probe,
 }
 
-/// <summary>How long the store takes to answer, and what fails.</summary>
+/// <summary>Measures the latency and the failures of calls to the store.</summary>
 internal sealed class StoreMetrics
 {
-    // What a call counts as that its caller gave up, beside the faults.
+    // Label of a call that its caller abandoned, in addition to the faults.
     private const string GivenUp = "given_up";
 
     private static readonly string[] Names = [.. Enum.GetNames<StoreRequest>().Select(ServiceMetrics.Name)];
@@ -36,13 +36,13 @@ internal sealed class StoreMetrics
     {
         var seconds = metrics.Factory.CreateHistogram(
             "lookup_store_call_duration_seconds",
-            "Time of a call to the store that was answered, for a list all its numbers together.",
+            "Latency of answered calls to the store; one call reads all numbers of a list chunk.",
             ["call"],
             new HistogramConfiguration { Buckets = ServiceMetrics.Buckets });
         _seconds = [.. Names.Select(name => seconds.WithLabels(name))];
         _errors = metrics.Factory.CreateCounter(
             "lookup_store_errors_total",
-            "Calls to the store that failed, for a list its numbers, by fault; given_up: the caller did not wait for it.",
+            "Failed calls to the store by fault, for a list counted per number; given_up: the caller stopped waiting.",
             ["call", "fault"]);
         foreach (var fault in Enum.GetValues<StoreFault>())
         {
@@ -50,13 +50,13 @@ internal sealed class StoreMetrics
         }
     }
 
-    /// <summary>Calls that failed so far.</summary>
+    /// <summary>Failed calls so far.</summary>
     internal long Errors => Interlocked.Read(ref _failed);
 
-    /// <summary>Takes note of an answer.</summary>
+    /// <summary>Records an answered call.</summary>
     internal void Answered(StoreRequest call, TimeSpan took) => _seconds[(int)call].Observe(took.TotalSeconds);
 
-    /// <summary>Takes note of a failure. That a caller's name is taken is no failure of the store.</summary>
+    /// <summary>Records a failed call. A name collision is the caller's fault and does not count.</summary>
     internal void Failed(StoreRequest call, Exception e)
     {
         if (e is NameCollisionException)

@@ -6,32 +6,32 @@ using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Store;
 
-/// <summary>Probes the store again and again and knows whether the service can answer.</summary>
+/// <summary>Probes the store periodically and reports whether the service can answer.</summary>
 internal sealed class StoreMonitor(
     IFactStore store, LookupServerOptions options, StoreClock clock, Drain drain, IHostApplicationLifetime lifetime, ILogger<StoreMonitor> log)
     : BackgroundService
 {
-    /// <summary>What <see cref="State.Store"/> is before the first probe, and where one failed for no reason that has a name.</summary>
+    /// <summary>Value of <see cref="State.Store"/> before the first probe and after a probe that failed for an unnamed reason.</summary>
     internal const string Unknown = "unknown";
 
-    /// <summary>What <see cref="State.Store"/> is where the store is the right one and answers.</summary>
+    /// <summary>Value of <see cref="State.Store"/> if the store is the expected one and answers.</summary>
     internal const string Ok = "ok";
 
     private IReadOnlyList<string> _warnings = [];
     private bool _clockDiffers;
-    private State _state = new(false, "The store was not asked yet.", Unknown);
+    private State _state = new(false, "The store has not been probed yet.", Unknown);
 
     /// <summary>How far this instance's clock is ahead of the store's; negative if it is behind, null if they are not compared.</summary>
     internal TimeSpan? ClockAhead { get; private set; }
 
-    /// <summary>The last state. <see cref="State.Changed"/> ends when it is replaced.</summary>
+    /// <summary>The latest state. <see cref="State.Changed"/> is cancelled when it is replaced.</summary>
     internal State Current => Volatile.Read(ref _state);
 
     /// <summary>
-    /// Refuses where the last probe found that the store must not be trusted although it answers, for example that its
-    /// server may evict facts. A store that does not answer says so itself.
+    /// Throws if the last probe found that the store must not be trusted although it answers, for example because its server
+    /// may evict facts. Does nothing if the store does not answer: the call itself fails then.
     /// </summary>
-    /// <exception cref="StoreUnavailableException">It must not be used.</exception>
+    /// <exception cref="StoreUnavailableException">The store must not be trusted.</exception>
     internal void ThrowIfUntrusted()
     {
         if (Current.Untrusted is { } fault)
@@ -40,12 +40,12 @@ internal sealed class StoreMonitor(
         }
     }
 
-    /// <summary>Asks once before the first call is taken, so that a start on a good store is serving at once.</summary>
+    /// <summary>Probes once before the first call is accepted, so that a service with a good store serves from the start.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         drain.Begun.Register(() => Set(false, "The service is shutting down.", Current.Store));
-        // A service whose ports are taken never serves.
-        lifetime.ApplicationStarted.Register(() => Tell(null));
+        // A service whose ports are in use never serves.
+        lifetime.ApplicationStarted.Register(() => LogState(null));
         await ProbeAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
@@ -63,13 +63,13 @@ internal sealed class StoreMonitor(
         }
         catch (OperationCanceledException)
         {
-            // The process ends.
+            // Shutdown.
         }
     }
 
     private async Task ProbeAsync(CancellationToken cancellation)
     {
-        // A probe may take longer than a read: a slow store is slow, not gone.
+        // A probe may take longer than a read: a slow store still counts as available.
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(TimeSpan.FromMilliseconds(Math.Max(1_000, options.StoreReadLimitMs)));
         try
@@ -95,7 +95,7 @@ internal sealed class StoreMonitor(
         }
     }
 
-    // What permits and what forbids are told apart by their times, so an instance with another time must not decide.
+    // Decisions depend on the order of facts in time, so an instance with a wrong clock must not decide.
     private void Compare(TimeSpan? ahead)
     {
         if (options.ClockBoundMs == 0 || ahead is not { } difference)
@@ -106,20 +106,20 @@ internal sealed class StoreMonitor(
         ClockAhead = difference;
         clock.Ahead = difference;
         var milliseconds = difference.Duration().TotalMilliseconds;
-        // Back only well within the bound, so that a clock at the bound does not flap.
+        // Serve again only well within the bound, so that a clock at the bound does not flap.
         _clockDiffers = milliseconds > (_clockDiffers ? options.ClockBoundMs / 2 : options.ClockBoundMs);
         if (_clockDiffers)
         {
             throw new StoreUnavailableException(
                 StoreFault.Clock,
-                $"The clock of this instance and that of the store differ by more than {options.ClockBoundMs} ms: synchronise both, for example with NTP.");
+                $"The clocks of this instance and the store differ by more than {options.ClockBoundMs} ms; synchronise both, for example with NTP.");
         }
     }
 
-    /// <summary>The fault as <see cref="State.Store"/>, the metrics and the page name it.</summary>
+    /// <summary>Returns the name of a fault in <see cref="State.Store"/>, the metrics and the operations page.</summary>
     internal static string NameOf(StoreFault fault) => ServiceMetrics.Name(fault.ToString());
 
-    // Each once, until it is gone.
+    // Log each state once.
     private void Warn(IReadOnlyList<string> warnings)
     {
         foreach (var warning in warnings.Except(_warnings))
@@ -147,11 +147,11 @@ internal sealed class StoreMonitor(
         old.Replaced.TrySetResult();
         if (lifetime.ApplicationStarted.IsCancellationRequested)
         {
-            Tell(cause);
+            LogState(cause);
         }
     }
 
-    private void Tell(Exception? cause)
+    private void LogState(Exception? cause)
     {
         var state = Current;
         if (state.TakesWrites)
@@ -160,18 +160,18 @@ internal sealed class StoreMonitor(
         }
         else
         {
-            log.LogWarning("{Status}: {Why} {Cause}", state.Serving ? "SERVING, but nothing can be recorded" : "NOT_SERVING", state.Why, cause?.ToString() ?? "");
+            log.LogWarning("{Status}: {Why} {Cause}", state.Serving ? "SERVING, but the store rejects writes" : "NOT_SERVING", state.Why, cause?.ToString() ?? "");
         }
     }
 
-    /// <summary>What a probe found.</summary>
+    /// <summary>The result of a probe.</summary>
     /// <param name="Serving">Checks can be answered.</param>
-    /// <param name="Why">Why they cannot, or, where they can, why nothing can be recorded; empty where all is well.</param>
-    /// <param name="Store">What the last probe found of the store: <see cref="Ok"/>, a fault's name or <see cref="Unknown"/>.</param>
-    /// <param name="Untrusted">The fault for which calls are refused although the store answers.</param>
+    /// <param name="Why">Why checks cannot be answered, or why the store rejects writes; empty if it does neither.</param>
+    /// <param name="Store">State of the store: <see cref="Ok"/>, a fault's name or <see cref="Unknown"/>.</param>
+    /// <param name="Untrusted">The fault for which calls are rejected although the store answers.</param>
     internal sealed record State(bool Serving, string Why, string Store, StoreUnavailableException? Untrusted = null)
     {
-        /// <summary>The store also takes writes.</summary>
+        /// <summary>Whether the store accepts writes.</summary>
         internal bool TakesWrites => Serving && Why.Length == 0;
 
         internal TaskCompletionSource Replaced { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -6,15 +6,15 @@ using Microsoft.Extensions.Logging;
 namespace Lookup.Server.Telemetry;
 
 /// <summary>
-/// Stands before every log provider and masks numbers in all that reaches it: the text, the named values and the exception,
-/// whoever logged them. Scopes are not passed on: frameworks put paths and queries into them.
+/// Wraps every log provider and masks numbers in the text, the named values and the exception of each entry, whatever code logged it.
+/// Drops scopes: frameworks put paths and queries into them.
 /// </summary>
 internal sealed class MaskedLogs(ILoggerProvider inner) : ILoggerProvider
 {
-    // The template of a message, by convention of the framework. It is written in code and has no values.
+    // By convention of the framework, the message template. It comes from code and has no values.
     private const string Template = "{OriginalFormat}";
 
-    /// <summary>Puts itself before each provider that was added.</summary>
+    /// <summary>Wraps each provider that was added.</summary>
     internal static void Mask(IServiceCollection services)
     {
         for (var i = 0; i < services.Count; i++)
@@ -38,7 +38,7 @@ internal sealed class MaskedLogs(ILoggerProvider inner) : ILoggerProvider
     private static object? Mask(object? value) => value switch
     {
         null or bool or Enum or DateTime or DateTimeOffset or TimeSpan or Guid => value,
-        // As they are unless they are long enough to be a telephone number.
+        // Unchanged unless long enough to be a phone number.
         _ when value.GetType().IsPrimitive && !IsChanged(value) => value,
         _ => Masked(value),
     };
@@ -90,7 +90,7 @@ internal sealed class MaskedLogs(ILoggerProvider inner) : ILoggerProvider
         public override string ToString() => text;
     }
 
-    /// <summary>An exception as it is to be read. The original, which names numbers, is not in it.</summary>
+    /// <summary>The masked text of an exception, without the original, which may name numbers.</summary>
     private sealed class MaskedException(string text) : Exception(text)
     {
         public override string ToString() => Message;

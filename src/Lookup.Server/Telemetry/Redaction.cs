@@ -2,12 +2,12 @@ using System.Text.RegularExpressions;
 
 namespace Lookup.Server.Telemetry;
 
-/// <summary>Takes telephone numbers out of texts that go to the log.</summary>
+/// <summary>Masks phone numbers in log texts.</summary>
 internal static partial class Redaction
 {
     /// <summary>
-    /// Replaces runs of seven and more digits, also with the usual separators, by their first three and stars; times as in
-    /// ISO 8601 stay.
+    /// Replaces runs of seven or more digits, also with the usual separators, by their first three and stars. Keeps ISO 8601
+    /// times.
     /// </summary>
     internal static string Mask(string text) =>
         Number().Replace(text, m => string.Concat(m.ValueSpan[..3], "*****"));

@@ -7,7 +7,7 @@ using Prometheus;
 
 namespace Lookup.Server.Telemetry;
 
-/// <summary>How a decision was asked for.</summary>
+/// <summary>The call that a decision came from.</summary>
 internal enum EntryPoint : byte
 {
     Check,
@@ -16,20 +16,20 @@ internal enum EntryPoint : byte
     Reserve,
 }
 
-/// <summary>A call that failed.</summary>
+/// <summary>A failed call.</summary>
 /// <param name="At">When.</param>
 /// <param name="Method">The method.</param>
 /// <param name="Status">The status.</param>
-/// <param name="Detail">What the caller was told, numbers masked.</param>
+/// <param name="Detail">The message to the caller, numbers masked.</param>
 internal sealed record RecentError(DateTimeOffset At, string Method, string Status, string Detail);
 
 /// <summary>
-/// What the service counts and measures of itself, for /metrics and the operations page. Times are in seconds. Names of
-/// metrics are part of the interface: docs/operate/operations.md lists them.
+/// The service's own metrics, for /metrics and the operations page. Times are in seconds. Metric names are part of the
+/// interface; docs/operate/operations.md lists them.
 /// </summary>
 internal sealed class ServiceMetrics
 {
-    // A check takes tens of microseconds, a store that is away a quarter of a second.
+    // A check takes tens of microseconds; with an unavailable store, a quarter of a second.
     internal static readonly double[] Buckets =
     [
         25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 10,
@@ -55,10 +55,10 @@ internal sealed class ServiceMetrics
         var metrics = Metrics.WithCustomRegistry(Registry);
         metrics.ExemplarBehavior = ExemplarBehavior.NoExemplars();
         _decisions = metrics.CreateCounter(
-            "lookup_decisions_total", "Decisions by the way they were asked for, verdict and most binding reason.", ["way", "verdict", "reason"]);
+            "lookup_decisions_total", "Decisions by entry point, verdict and most binding reason.", ["way", "verdict", "reason"]);
         _seconds = metrics.CreateHistogram(
             "lookup_call_duration_seconds",
-            "Time from a unary call's arrival to its answer, in the service.",
+            "Time from the arrival of a unary call to its response, in the service.",
             ["method"],
             new HistogramConfiguration { Buckets = Buckets });
         _errors = metrics.CreateCounter("lookup_call_errors_total", "Calls that ended with a status other than OK.", ["method", "status"]);
@@ -66,13 +66,13 @@ internal sealed class ServiceMetrics
         Factory = metrics;
     }
 
-    /// <summary>Where the metrics are collected; one for each service, so that several can live in a process.</summary>
+    /// <summary>The registry of the metrics; one per service, so that a process can run several.</summary>
     internal CollectorRegistry Registry { get; } = Metrics.NewCustomRegistry();
 
-    /// <summary>Makes metrics of other parts in the same registry.</summary>
+    /// <summary>Creates metrics of other components in the same registry.</summary>
     internal MetricFactory Factory { get; }
 
-    /// <summary>Latencies of Check since the page last took them, in nanoseconds; up to a minute, to two digits.</summary>
+    /// <summary>Latencies of Check since the page last read them, in nanoseconds; up to a minute, to two digits.</summary>
     internal Recorder CheckTimes { get; } = HistogramFactory
         .With64BitBucketSize().WithValuesUpTo(LongestTime).WithPrecisionOf(2).WithThreadSafeWrites().WithThreadSafeReads().Create();
 
@@ -83,9 +83,9 @@ internal sealed class ServiceMetrics
         (_decided[index] ?? Child(index, way, verdict, reason)).Inc(count);
     }
 
-    /// <summary>Takes note of a unary call that was answered.</summary>
+    /// <summary>Records an answered unary call.</summary>
     /// <param name="method">Its path, for example "/lookup.v1.LookupService/Check".</param>
-    /// <param name="took">How long it took in the service.</param>
+    /// <param name="took">Its latency in the service.</param>
     internal void Answered(string method, TimeSpan took)
     {
         if (!_called.TryGetValue(method, out var seconds))
@@ -100,7 +100,7 @@ internal sealed class ServiceMetrics
         }
     }
 
-    /// <summary>Takes note of a call that has failed.</summary>
+    /// <summary>Records a failed call.</summary>
     internal void Failed(string method, StatusCode status, string detail, DateTimeOffset at)
     {
         _errors.WithLabels(Short(method), status.ToString()).Inc();
@@ -115,7 +115,7 @@ internal sealed class ServiceMetrics
         }
     }
 
-    /// <summary>The last failures, the oldest first. Numbers are masked.</summary>
+    /// <summary>The latest failures, oldest first. Numbers are masked.</summary>
     internal IReadOnlyList<RecentError> Recent() => [.. _recent];
 
     /// <summary>Decisions so far by verdict and reason.</summary>
@@ -143,11 +143,11 @@ internal sealed class ServiceMetrics
         return child;
     }
 
-    // Methods have names that differ without their services.
+    // Method names are unique without their services.
     private static string Short(string method) => method[(method.LastIndexOf('/') + 1)..];
 
     private static int Index(EntryPoint way, Verdict verdict, ReasonCode reason) => ((((int)way * Verdicts) + (int)verdict) * Reasons) + (int)reason;
 
-    // "NotCovered" is not_covered on the page, in the metrics and in the contract.
+    // For example "NotCovered" to not_covered, as on the page, in the metrics and in the contract.
     internal static string Name(string text) => JsonNamingPolicy.SnakeCaseLower.ConvertName(text);
 }

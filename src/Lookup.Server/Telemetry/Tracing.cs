@@ -14,25 +14,25 @@ using OpenTelemetry.Trace;
 namespace Lookup.Server.Telemetry;
 
 /// <summary>
-/// OpenTelemetry traces: a span for each sampled request, with those of its chunks and of its calls to the store within. Off unless an
-/// endpoint is named; then nothing is made but a look at whether anybody listens. No span holds a number.
+/// OpenTelemetry traces: a span for each sampled request, with child spans for its chunks and its calls to the store. Without an
+/// endpoint the only cost is a check for listeners. No span contains a number.
 /// </summary>
 internal static class Tracing
 {
-    /// <summary>Name of the source of spans, and of the service in them.</summary>
+    /// <summary>Name of the span source and of the service.</summary>
     internal const string Name = "lookup";
 
     private const string Unknown = "unknown";
 
     private static readonly ActivitySource Source = new(Name);
 
-    /// <summary>Whether spans may be wanted.</summary>
+    /// <summary>Whether there are listeners.</summary>
     internal static bool IsOn => Source.HasListeners();
 
-    /// <summary>Begins a span within that of the request; null where none is wanted.</summary>
-    internal static Activity? Begin(string name) => Activity.Current is null ? null : Source.StartActivity(name);
+    /// <summary>Starts a child span of the request's span; returns null if the request is not traced.</summary>
+    internal static Activity? StartSpan(string name) => Activity.Current is null ? null : Source.StartActivity(name);
 
-    /// <summary>States what was decided in the span of the request.</summary>
+    /// <summary>Adds the decision to the request's span.</summary>
     internal static void Decided(in Decision decision)
     {
         if (IsOn && Activity.Current is { IsAllDataRequested: true } span)
@@ -42,7 +42,7 @@ internal static class Tracing
         }
     }
 
-    /// <summary>Ends the span as failed; the store's text stays out of it.</summary>
+    /// <summary>Marks the span as failed, without the store's message.</summary>
     internal static void Fail(Activity? span, Exception e) => span?.SetStatus(ActivityStatusCode.Error, e.GetType().Name);
 
     internal static void Add(IServiceCollection services, LookupServerOptions options)
@@ -64,8 +64,8 @@ internal static class Tracing
     }
 
     /// <summary>
-    /// Where spans are wanted: one for each request that was let in, going on with that of the caller. A caller without a credential must not
-    /// have spans made.
+    /// Creates a span for each authenticated request, as a child of the caller's span. Requests without a credential must not create
+    /// spans.
     /// </summary>
     internal static void Use(WebApplication app, LookupServerOptions options)
     {
@@ -75,7 +75,7 @@ internal static class Tracing
         }
     }
 
-    // Never the path that was asked for: it may hold a number, and it would make a name of its own of each.
+    // Never the requested path: it may contain a number, and every path would become a span name.
     private static string NameOf(HttpContext context) =>
         context.GetEndpoint() is { } endpoint
             ? endpoint.Metadata.GetMetadata<GrpcMethodMetadata>()?.Method.FullName[1..] ?? endpoint.DisplayName ?? Unknown
@@ -86,7 +86,7 @@ internal static class Tracing
     private static async Task TraceAsync(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
-        // Of the caller's trace only its ids: its state is a text of the caller's.
+        // Take only the ids of the caller's trace: its state is free text.
         ActivityContext.TryParse(request.Headers.TraceParent, null, isRemote: true, out var parent);
         using var span = Source.StartActivity(Unknown, ActivityKind.Server, parent);
         if (span is null)

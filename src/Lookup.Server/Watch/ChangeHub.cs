@@ -1,18 +1,17 @@
-// For: handing every change of the store to every stream that watches, without one of them holding up the replica, and
-// without a queue for each.
+// For: delivering every change of the store to every Watch stream, without a queue per stream and without a slow stream blocking the
+// replica.
 //
-// The hub is told of changes by the replica and keeps the newest of each partition in a ring, once for all. A stream
-// owns nothing but its position: the version up to which it was told of each partition. It takes what follows on its
-// position from the ring. Where the ring does not reach back so far, the store's own feed does, and where that does not
-// either, continuity is lost and the stream ends. So a slow stream costs no memory and nobody waits for it, and a stream
-// that resumes is one with an old position.
+// The replica reports changes to the hub, which keeps the latest of each partition in a ring shared by all streams. A stream owns only
+// its position: the version of each partition up to which it has delivered changes. It reads the following changes from the ring. If the
+// ring does not reach back that far, it reads them from the store's feed; if the feed does not either, the stream has lost changes and
+// ends. So a slow stream costs no memory and delays nothing, and a resumed stream is one with an old position.
 //
-// Versions say whether something is missing, but not whether they are still the same: a server that took over, or that
-// lost its end in a crash, may give a version that was told to another change. So a stream keeps a mark of the last change
-// it told of each partition, also in its token, and makes sure that the store has that very change at that version: when
-// it begins, when the replica follows a partition anew, and with each page that it reads from the store.
+// Versions show whether a change is missing, but not whether a version still means the same change: a new primary, or one that lost
+// its latest writes in a crash, may reuse a delivered version for another change. So a stream keeps a mark of the last change it
+// delivered for each partition, also in its resume token, and verifies that the store has this very change at this version: when it
+// starts, when the replica follows a partition again, and with each page that it reads from the store.
 //
-// While nobody watches nothing is kept.
+// While there is no stream, nothing is kept.
 //
 // Reference: J. Kreps et al., "Kafka: a distributed messaging system for log processing" (2011), consumers with offsets.
 using Lookup.Redis.Following;
@@ -20,7 +19,7 @@ using Lookup.Redis.Store;
 
 namespace Lookup.Server.Watch;
 
-/// <summary>The newest changes of all partitions. Thread-safe.</summary>
+/// <summary>The latest changes of all partitions. Thread-safe.</summary>
 internal sealed class ChangeHub : IReplicaObserver
 {
     private readonly ChangeRing[] _rings;
@@ -38,14 +37,14 @@ internal sealed class ChangeHub : IReplicaObserver
 
     internal int Partitions => _rings.Length;
 
-    /// <summary>Ends when something may have come. To be taken before looking.</summary>
+    /// <summary>Completes when there may be new changes. Take it before reading.</summary>
     internal Task Pulse => Volatile.Read(ref _pulse).Task;
 
     /// <summary>The changes of one partition.</summary>
     internal ChangeRing this[int partition] => _rings[partition];
 
-    /// <summary>From now on changes are kept, until as many <see cref="Leave"/>.</summary>
-    /// <returns>How many watch now.</returns>
+    /// <summary>Adds a stream: changes are kept until every stream has called <see cref="Leave"/>.</summary>
+    /// <returns>The number of streams.</returns>
     internal int Join() => Interlocked.Increment(ref _watchers);
 
     internal void Leave() => Interlocked.Decrement(ref _watchers);
@@ -53,10 +52,10 @@ internal sealed class ChangeHub : IReplicaObserver
     /// <inheritdoc/>
     public void Changed(int partition, IReadOnlyList<FeedChange> changes)
     {
-        // Who joins just now finds the position before or behind these changes; both are right.
+        // A stream that joins now sees a position before or after these changes; both are correct.
         if (Volatile.Read(ref _watchers) == 0)
         {
-            _rings[partition].Begin(changes[^1].Version);
+            _rings[partition].Restart(changes[^1].Version);
             return;
         }
 
@@ -67,7 +66,7 @@ internal sealed class ChangeHub : IReplicaObserver
     /// <inheritdoc/>
     public void Wrote(int partition, ulong version, Core.Numbers.NumberPseudonym key, Core.Facts.FactId id)
     {
-        // The feed brings it.
+        // The feed delivers the change.
     }
 
     /// <inheritdoc/>
@@ -76,7 +75,7 @@ internal sealed class ChangeHub : IReplicaObserver
     /// <inheritdoc/>
     public void Following(int partition, ulong version)
     {
-        _rings[partition].Begin(version);
+        _rings[partition].Restart(version);
         Wake();
     }
 

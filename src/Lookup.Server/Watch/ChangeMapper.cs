@@ -11,23 +11,23 @@ using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Watch;
 
-/// <summary>A change that is to be told.</summary>
+/// <summary>A change to deliver.</summary>
 /// <param name="Number">Its number.</param>
-/// <param name="Change">As it stands in the feed.</param>
-/// <param name="Now">With what the store has now, where that differs: it is to be told behind it, as one with it.</param>
+/// <param name="Change">The change in the feed.</param>
+/// <param name="Now">The change with the store's current value if that differs; delivered right after it, as one unit.</param>
 internal readonly record struct FoundChange(PhoneNumber Number, FeedChange Change, FeedChange? Now);
 
-/// <summary>Turns changes of the feed into those of the contract: keys become numbers, and hashes names.</summary>
+/// <summary>Maps changes of the feed to the contract: pseudonyms become numbers, hashes become names.</summary>
 internal sealed class ChangeMapper(
     IFactStore store, NumberCipher cipher, FactResolver naming, LookupServerOptions options, TimeProvider clock, ILogger<ChangeMapper> log)
 {
     /// <summary>
-    /// Finds the number of a change; null where it is not told: it is a copy under a new number key, or its key is no number, which was
-    /// written past every service.
+    /// Finds the number of a change. Returns null if the change is not delivered: it is a copy made by a key rotation, or its pseudonym
+    /// does not decrypt to a number, because something other than the service wrote it.
     /// </summary>
     internal FoundChange? Find(FeedChange change)
     {
-        // What is copied is told already; what is written under both keys is told where it is under the old one.
+        // Copies were already delivered; a write under both keys is delivered under the old one.
         if (store.IsCopy(change.Key))
         {
             return null;
@@ -38,16 +38,16 @@ internal sealed class ChangeMapper(
             return new FoundChange(number, change, null);
         }
 
-        log.LogError("A change has a key that no number has under this deployment's key; it is not told.");
+        log.LogError("A change has a pseudonym that this deployment's encryption key does not decrypt to a number; it is not delivered.");
         return null;
     }
 
     /// <summary>
-    /// Where the changes of a number stand in two feeds, a stream may be further in one than in the other, and have told a later change
-    /// already. So each is followed by what the store has now, and nothing older is ever told last. Null where there is one feed: then
-    /// each change is found when it is wanted.
+    /// During a key rotation the changes of a number are in two feeds, and a stream may be further in one of them and have delivered a
+    /// later change already. So each change is followed by the store's current value, and an older value is never delivered last. Null if
+    /// there is one feed.
     /// </summary>
-    /// <exception cref="StoreUnavailableException">The store cannot answer, or what it answered may lack a change.</exception>
+    /// <exception cref="StoreUnavailableException">The store cannot answer, or its answer may lack a change.</exception>
     internal async Task<FoundChange?[]?> ReadAsync(ArraySegment<FeedChange> changes, CancellationToken cancellation)
     {
         if (!store.HasTwoFeeds)
@@ -77,7 +77,7 @@ internal sealed class ChangeMapper(
 
         foreach (var version in versions)
         {
-            // The first of equal ones takes effect latest.
+            // Among equal versions the first takes effect latest.
             if (mapped.Fact is null || version.Recorded.Seconds > mapped.Fact.Recorded.Seconds)
             {
                 mapped.Fact = version;

@@ -2,27 +2,27 @@ using Lookup.Redis.Following;
 
 namespace Lookup.Server.Watch;
 
-/// <summary>What a look into a ring found.</summary>
+/// <summary>The result of reading a ring.</summary>
 internal enum RingState
 {
-    /// <summary>Changes, or that there are none.</summary>
+    /// <summary>The changes are complete; there may be none.</summary>
     Told,
 
-    /// <summary>Some that follow on the position are not here any more: they were overwritten.</summary>
+    /// <summary>Changes after the position were overwritten.</summary>
     Overwritten,
 
-    /// <summary>Some that follow on the position never were here: the partition was not followed meanwhile.</summary>
+    /// <summary>Changes after the position were never in the ring: the partition was not followed at the time.</summary>
     Gap,
 
-    /// <summary>The partition is not followed at this moment.</summary>
+    /// <summary>The partition is not followed now.</summary>
     NotFollowed,
 
-    /// <summary>It was followed anew: whether the store still has what was told is to be made sure of first.</summary>
+    /// <summary>The partition was followed again: first verify that the store still has the last delivered change.</summary>
     Anew,
 }
 
-/// <summary>The newest changes of one partition, by version. Thread-safe.</summary>
-/// <param name="capacity">Most changes kept.</param>
+/// <summary>The latest changes of one partition, by version. Thread-safe.</summary>
+/// <param name="capacity">Maximum changes kept.</param>
 internal sealed class ChangeRing(int capacity)
 {
     private readonly Lock _gate = new();
@@ -34,7 +34,7 @@ internal sealed class ChangeRing(int capacity)
     private int _follows;
 
     /// <summary>
-    /// The version up to which the partition is known here, and how often it was followed anew; null while it is not followed.
+    /// The latest version in the ring, and how often the partition was followed again; null while it is not followed.
     /// </summary>
     internal (ulong Version, int Follows)? Tip
     {
@@ -47,8 +47,8 @@ internal sealed class ChangeRing(int capacity)
         }
     }
 
-    /// <summary>Forgets all, and goes on behind a version.</summary>
-    internal void Begin(ulong version)
+    /// <summary>Empties the ring and continues after a version.</summary>
+    internal void Restart(ulong version)
     {
         lock (_gate)
         {
@@ -58,7 +58,7 @@ internal sealed class ChangeRing(int capacity)
         }
     }
 
-    /// <summary>The partition is not followed any more.</summary>
+    /// <summary>Records that the partition is no longer followed.</summary>
     internal void Stop()
     {
         lock (_gate)
@@ -77,7 +77,7 @@ internal sealed class ChangeRing(int capacity)
             {
                 if (change.Version != _end + 1)
                 {
-                    // Nobody may take it to follow on what is here.
+                    // It must not appear to follow the changes in the ring.
                     Reset(change.Version - 1);
                     _changes = new FeedChange[capacity];
                 }
@@ -93,12 +93,12 @@ internal sealed class ChangeRing(int capacity)
         }
     }
 
-    /// <summary>Takes changes that follow on a position.</summary>
-    /// <param name="position">The version up to which everything was taken.</param>
-    /// <param name="follows">How often it had been followed anew when the position was last made sure of; set to how often it has.</param>
-    /// <param name="into">Takes the changes.</param>
-    /// <param name="taken">How many there are; none where the position is ahead.</param>
-    internal RingState Take(ulong position, ref int follows, Span<FeedChange> into, out int taken)
+    /// <summary>Reads the changes after a position.</summary>
+    /// <param name="position">The version of the last change read.</param>
+    /// <param name="follows">How often the partition had been followed again when the position was last verified; updated.</param>
+    /// <param name="into">Receives the changes.</param>
+    /// <param name="taken">The number of changes; 0 if the position is ahead.</param>
+    internal RingState Read(ulong position, ref int follows, Span<FeedChange> into, out int taken)
     {
         taken = 0;
         lock (_gate)

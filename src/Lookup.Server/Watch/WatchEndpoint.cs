@@ -14,7 +14,7 @@ internal sealed class WatchEndpoint(WatchServices services) : V1.WatchService.Wa
             if (services.Hub.Join() > services.Options.MaxWatchStreams)
             {
                 throw RpcErrors.Exhausted(
-                    $"There are {services.Options.MaxWatchStreams} streams of changes already; no more are taken at a time.",
+                    $"This instance serves {services.Options.MaxWatchStreams} Watch streams, its limit; retry later or at another instance.",
                     services.Options.RetryAfterMs);
             }
 

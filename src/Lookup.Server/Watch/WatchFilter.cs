@@ -7,10 +7,10 @@ using Lookup.Server.Store;
 
 namespace Lookup.Server.Watch;
 
-/// <summary>Which changes a stream is told of: those of its organisations, and those that concern all.</summary>
+/// <summary>Selects the changes of a stream: those of its organisations, and those that concern all.</summary>
 internal sealed class WatchFilter
 {
-    /// <summary>Most organisations of one stream.</summary>
+    /// <summary>The maximum organisations of one stream.</summary>
     internal const int MaxOrganisations = 64;
 
     private readonly IFactStore _store;
@@ -22,22 +22,22 @@ internal sealed class WatchFilter
         _names = names.ToHashSet(StringComparer.Ordinal);
     }
 
-    /// <summary>Refuses more names than a stream may have, before anything is done for each of them.</summary>
-    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: there are too many.</exception>
+    /// <summary>Rejects too many names before each of them is processed.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: too many names.</exception>
     internal static void CheckCount(IReadOnlyList<string> organisations)
     {
         if (organisations.Count > MaxOrganisations)
         {
-            throw RpcErrors.Invalid("organisations", $"Up to {MaxOrganisations} are expected; none watches all.");
+            throw RpcErrors.Invalid("organisations", $"At most {MaxOrganisations} organisations are allowed; an empty list watches all.");
         }
     }
 
-    /// <summary>Checks the names of a request, see <see cref="CheckCount"/>. One that nothing is known of is most likely misspelt, and would be silent for ever.</summary>
-    /// <param name="organisations">The names; none for all.</param>
-    /// <param name="store">Knows the names that facts brought.</param>
-    /// <param name="registry">Knows the organisations that have a record.</param>
-    /// <param name="cancellation">Ends the look-up.</param>
-    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every name that is wrong.</exception>
+    /// <summary>Validates the names of a request; see <see cref="CheckCount"/>. Rejects unknown names: a misspelt one would never receive a change.</summary>
+    /// <param name="organisations">The names; empty for all.</param>
+    /// <param name="store">Has the names of organisations with facts.</param>
+    /// <param name="registry">Has the organisations with a record.</param>
+    /// <param name="cancellation">Cancels the lookup.</param>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid name.</exception>
     internal static async Task<WatchFilter> ReadAsync(
         IReadOnlyList<string> organisations, IFactStore store, RegistrySnapshot registry, CancellationToken cancellation)
     {
@@ -51,7 +51,7 @@ internal sealed class WatchFilter
             }
             else if (registry.Find(name) is null && await store.NameAsync(Scope.Of(name), cancellation) != name)
             {
-                FieldFaults.Add(ref faults, $"organisations[{i}]", "No organisation of this name has a record or a fact; PutOrganisation makes one.");
+                FieldFaults.Add(ref faults, $"organisations[{i}]", "No organisation of this name has a record or a fact; PutOrganisation creates a record.");
             }
         }
 
@@ -59,12 +59,12 @@ internal sealed class WatchFilter
         return new WatchFilter(store, organisations);
     }
 
-    /// <summary>Whether a change is to be told.</summary>
-    /// <param name="id">What it is about.</param>
-    /// <param name="caller">Who watches: where no organisations were named, what is granted is told.</param>
+    /// <summary>Returns whether to deliver a change.</summary>
+    /// <param name="id">The timeline that changed.</param>
+    /// <param name="caller">The caller; if the request names no organisations, its grants apply.</param>
     /// <param name="now">Unix milliseconds.</param>
-    /// <param name="cancellation">Ends the look-up.</param>
-    /// <exception cref="StoreUnavailableException">The name behind it could not be read.</exception>
+    /// <param name="cancellation">Cancels the lookup.</param>
+    /// <exception cref="StoreUnavailableException">The name of the scope could not be read.</exception>
     internal async ValueTask<bool> WantsAsync(FactId id, Caller caller, long now, CancellationToken cancellation)
     {
         if (FactOwner.ConcernsAll(id))
@@ -72,10 +72,10 @@ internal sealed class WatchFilter
             return true;
         }
 
-        // By the name, which is mostly at hand: another organisation's may have the same hash.
+        // Compares the name, which is usually in memory: another organisation's name may have the same hash.
         if (await _store.NameAsync(id.Scope, cancellation) is not { } name)
         {
-            // It might be anybody's.
+            // The owner is unknown, so it is not delivered.
             return caller.May(Scope.AllName, now);
         }
 

@@ -6,8 +6,8 @@ using Lookup.Redis;
 namespace Lookup.Server.Watch;
 
 /// <summary>
-/// Where a stream of changes is: a consistency token, and a mark of the last change told of each partition. As a text the
-/// token, a dot, and the marks as base64url; so it is good for a check too.
+/// Position of a Watch stream: a consistency token, and a mark of the last change delivered for each partition. Its text is the token,
+/// a dot, and the marks in base64url, so it is also valid for a check.
 /// </summary>
 internal sealed class WatchPosition
 {
@@ -15,7 +15,7 @@ internal sealed class WatchPosition
 
     internal ConsistencyToken Token { get; }
 
-    /// <summary>The mark of a partition's last change; 0 where none is known.</summary>
+    /// <summary>The mark of a partition's last change; 0 if unknown.</summary>
     internal uint MarkOf(int partition) => Token.MarkOf(partition);
 
     internal static string Write(ulong epoch, ReadOnlySpan<ulong> versions, ReadOnlySpan<uint> marks)
@@ -38,10 +38,10 @@ internal sealed class WatchPosition
         }
 
         var dot = text.IndexOf(ConsistencyToken.Extension, StringComparison.Ordinal);
-        // A token of a write or check has marks of its own, behind two dots.
+        // A token of a write or check has its own marks, after two dots.
         if (dot >= 0 && !text.AsSpan(dot + 1).StartsWith([ConsistencyToken.Extension]) && !Base64Url.IsValid(text.AsSpan(dot + 1)))
         {
-            error = "A part of the token is missing.";
+            error = "The token is incomplete; use it exactly as it was received.";
             return false;
         }
 

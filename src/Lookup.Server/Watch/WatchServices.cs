@@ -4,7 +4,7 @@ using Lookup.Server.Store;
 
 namespace Lookup.Server.Watch;
 
-/// <summary>What every stream of changes needs.</summary>
+/// <summary>The dependencies of Watch streams.</summary>
 internal sealed record WatchServices(
     ChangeHub Hub,
     ChangeMapper Mapper,

@@ -9,14 +9,14 @@ using Lookup.Server.Store;
 namespace Lookup.Server.Watch;
 
 /// <summary>
-/// One Watch: tells what follows on its position, partition by partition, and a heartbeat each interval. See ChangeHub.cs.
+/// Runs one Watch: delivers the changes after its position, partition by partition, and a heartbeat each interval. See ChangeHub.cs.
 /// </summary>
 internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V1.WatchResponse> responses, ServerCallContext context)
 {
-    // From one partition before the next has its turn.
+    // Changes of one partition before the next partition.
     private const int Piece = 128;
 
-    // Read from the store at a time.
+    // Changes per read of the store.
     private const int Page = 1_000;
 
     private static readonly TimeSpan StorePause = TimeSpan.FromMilliseconds(100);
@@ -57,7 +57,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         catch (Exception) when (services.Drain.Ends(context))
         {
             throw RpcErrors.Unavailable(
-                "The service is shutting down; resume elsewhere with the last token.", services.Options.RetryAfterMs);
+                "The service is shutting down; resume at another instance with the last resume token.", services.Options.RetryAfterMs);
         }
     }
 
@@ -87,7 +87,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         var state = services.Replica.Partition(partition);
         if (services.Hub[partition].Tip is not { } tip || state.Filter is null)
         {
-            throw RpcErrors.Unavailable("The changes of the store are not followed yet; watch again.", services.Options.RetryAfterMs);
+            throw RpcErrors.Unavailable("This instance does not follow the store's changes yet; retry.", services.Options.RetryAfterMs);
         }
 
         var position = token?.Token.VersionOf(partition) ?? tip.Version;
@@ -106,14 +106,14 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
 
         (_position[partition], _follows[partition]) = (position, tip.Follows);
-        // What the hub has and the replica did not publish yet is told next.
+        // Changes in the hub that the replica has not published yet follow next.
         if (position >= state.Version)
         {
             _asOf[partition] = state.AsOf;
         }
     }
 
-    /// <summary>Tells what there is, then waits until there may be more or the heartbeat is due.</summary>
+    /// <summary>Delivers the available changes, then waits until there may be more or the heartbeat is due.</summary>
     private async Task StepAsync()
     {
         var pulse = services.Hub.Pulse;
@@ -138,18 +138,18 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         await BeatIfDueAsync();
     }
 
-    /// <returns>Whether anything followed on the positions, and whether something that does could not be read.</returns>
+    /// <returns>Whether there were changes, and whether some could not be read.</returns>
     private async Task<(bool Moved, bool Failed)> RoundAsync()
     {
         var (moved, failed, live) = (false, false, true);
         for (var p = 0; p < _position.Length; p++)
         {
-            // Before the changes: they lead at least there.
+            // Taken before the changes, which lead at least to this version.
             var state = services.Replica.Partition(p);
             try
             {
                 var follows = _follows[p];
-                switch (services.Hub[p].Take(_position[p], ref follows, _piece, out var taken))
+                switch (services.Hub[p].Read(_position[p], ref follows, _piece, out var taken))
                 {
                     case RingState.Anew:
                         await ReadAsync(p, 1);
@@ -170,7 +170,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
             }
             catch (StoreUnavailableException)
             {
-                // It is told when it can be read; the heartbeats say how old what was told is.
+                // Delivered once it can be read; meanwhile the heartbeats show the growing age.
                 failed = true;
             }
 
@@ -198,10 +198,10 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         return page.Count > 0;
     }
 
-    /// <summary>What follows on the position, once it is sure that the store has what was told last.</summary>
+    /// <summary>Reads the changes after the position, after verifying that the store has the last delivered change.</summary>
     private async Task<ArraySegment<FeedChange>> ReadAsync(int partition, int max)
     {
-        // Without a mark the feed was empty when the stream began, as behind a first load.
+        // Without a mark the feed was empty when the stream started, as after a first load.
         var known = _mark[partition] == 0 ? 0 : 1;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop);
         limit.CancelAfter(services.Options.StoreReadLimitMs);
@@ -244,7 +244,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
                     mapped = await services.Mapper.MapAsync(known.Number, known.Change, limit.Token);
                     if (known.Now is { } now)
                     {
-                        // With the token of before: who resumes between the two is told both again.
+                        // Carries the previous token: a stream resumed between the two gets both again.
                         _outbox.Add(new V1.WatchResponse { Change = mapped, ResumeToken = Token() });
                         mapped = await services.Mapper.MapAsync(known.Number, now, limit.Token);
                     }
@@ -263,7 +263,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
         finally
         {
-            // Also after a failure: the position is behind them.
+            // Also after a failure: the position includes them.
             await SendAsync();
         }
     }
@@ -272,7 +272,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
 
     private Task BeatAsync()
     {
-        // In this order: its time less its freshness is never later than what was told.
+        // In this order, time minus freshness is never later than the last delivered change.
         var heartbeat = new V1.Heartbeat
         {
             Time = Timestamp.FromDateTimeOffset(services.Clock.GetUtcNow()),
@@ -293,7 +293,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         for (var i = 0; i < _outbox.Count; i++)
         {
             responses.WriteOptions = i < _outbox.Count - 1 ? Buffered : WriteOptions.Default;
-            // Cancelling the write would reset the stream, and the caller would not learn why it ends.
+            // Cancelling the write would reset the stream, and the caller would not see the status.
             var write = responses.WriteAsync(_outbox[i], CancellationToken.None);
             if (!write.IsCompletedSuccessfully)
             {
@@ -312,7 +312,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
-            // It ends when the caller reads or goes; nobody waits for it.
+            // The write ends when the caller reads or disconnects; nothing waits for it.
             _ = write.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             throw e is TimeoutException ? TooSlow() : e;
         }
@@ -323,5 +323,5 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
     private string Token() => WatchPosition.Write(services.Store.Manifest.Epoch, _position, _mark);
 
     private RpcException TooSlow() => RpcErrors.Exhausted(
-        "The changes were not read as fast as they came; resume with the last token.", services.Options.RetryAfterMs);
+        "The caller reads changes too slowly; resume with the last resume token.", services.Options.RetryAfterMs);
 }

@@ -34,9 +34,9 @@ public sealed class KeyCommandTests
         Assert.Equal(Lookup.Cli.ExitCodes.Deny, denied.ExitCode);
         var without = await CliRun.Async(check);
         Assert.Equal(Lookup.Cli.ExitCodes.Error, without.ExitCode);
-        Assert.Contains("A credential is needed", without.Error, StringComparison.Ordinal);
+        Assert.Contains("The request has no credential", without.Error, StringComparison.Ordinal);
         var foreign = await CliRun.Async(["check", "+31612345678", "--org", "rival", "--purpose", "commercial", "--address", service.GrpcAddress.ToString(), "--api-key", dialer]);
-        Assert.Contains("not granted the organisation rival", foreign.Error, StringComparison.Ordinal);
+        Assert.Contains("no grant for the organisation rival", foreign.Error, StringComparison.Ordinal);
 
         var rotated = await KeyAsync(["key", "rotate", "dialer", .. asAdmin]);
         Assert.NotEqual(dialer, rotated);
@@ -47,7 +47,7 @@ public sealed class KeyCommandTests
         await DoneAsync(["grant", "remove", "dialer", "acme", .. asAdmin]);
         Assert.Contains("revoked", await DoneAsync(["key", "revoke", "dialer", .. asAdmin]), StringComparison.Ordinal);
         var revoked = await CliRun.Async([.. check, "--api-key", rotated]);
-        Assert.Contains("The credential was revoked.", revoked.Error, StringComparison.Ordinal);
+        Assert.Contains("The credential was revoked or its secret rotated", revoked.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class KeyCommandTests
         Assert.StartsWith("lk_a_", (string)made["apiKey"]!, StringComparison.Ordinal);
         var again = await CliRun.Async("key", "create", "a", "--role", "check", "--data", temp.PathOf("data"));
         Assert.Equal(1, again.ExitCode);
-        Assert.Contains("There is a credential of this id", again.Error, StringComparison.Ordinal);
+        Assert.Contains("A credential with this id exists", again.Error, StringComparison.Ordinal);
     }
 
     [Fact]

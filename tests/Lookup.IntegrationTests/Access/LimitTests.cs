@@ -58,7 +58,7 @@ public sealed class LimitTests
             await SendAsync(first, 2, 31612345678, 31612345679, 31612345680);
             var chunk = await Assert.ThrowsAsync<RpcException>(() => first.ResponseStream.MoveNext(Token));
             Assert.Equal(StatusCode.InvalidArgument, chunk.StatusCode);
-            Assert.Contains("1 to 2 are expected", chunk.Status.Detail, StringComparison.Ordinal);
+            Assert.Contains("must be 1 to 2", chunk.Status.Detail, StringComparison.Ordinal);
         }
 
         using var again = await OpenAsync();
@@ -265,7 +265,7 @@ public sealed class LimitTests
                 break;
         }
 
-        Assert.True(EnumerationDetector.IsWalk(numbers, 256));
+        Assert.True(EnumerationDetector.IsEnumeration(numbers, 256));
     }
 
     [Fact]
@@ -273,12 +273,12 @@ public sealed class LimitTests
     {
         var random = new Random(7);
         var list = Enumerable.Range(0, 8_192).Select(_ => 31_600_000_000UL + (ulong)random.NextInt64(99_999_999)).ToArray();
-        Assert.False(EnumerationDetector.IsWalk(list, 256));
+        Assert.False(EnumerationDetector.IsEnumeration(list, 256));
         Array.Sort(list);
-        Assert.False(EnumerationDetector.IsWalk(list, 256));
-        Assert.False(EnumerationDetector.IsWalk(Enumerable.Repeat(31_612_345_678UL, 8_192).ToArray(), 256));
-        Assert.False(EnumerationDetector.IsWalk([], 256));
-        Assert.False(EnumerationDetector.IsWalk(Enumerable.Range(0, 200).Select(i => 31_612_000_000UL + (ulong)i).ToArray(), 256));
+        Assert.False(EnumerationDetector.IsEnumeration(list, 256));
+        Assert.False(EnumerationDetector.IsEnumeration(Enumerable.Repeat(31_612_345_678UL, 8_192).ToArray(), 256));
+        Assert.False(EnumerationDetector.IsEnumeration([], 256));
+        Assert.False(EnumerationDetector.IsEnumeration(Enumerable.Range(0, 200).Select(i => 31_612_000_000UL + (ulong)i).ToArray(), 256));
     }
 
     [Fact]
@@ -310,21 +310,21 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public void RangeWatch_WalkAmongOtherNumbers_IsNoticedOnceAndOthersAreNot()
+    public void EnumerationDetector_EnumerationAmongOtherNumbers_IsReportedOnceAndOthersAreNot()
     {
         var seed = Random.Shared.Next();
         var random = new Random(seed);
-        var watch = new EnumerationDetector();
+        var detector = new EnumerationDetector();
         const ulong Begin = 31_612_000_000 / EnumerationDetector.BlockSize * EnumerationDetector.BlockSize;
         var walk = Enumerable.Range(0, 400).Select(i => Begin + (ulong)i).ToArray();
         random.Shuffle(walk);
         var noticed = 0;
         foreach (var number in walk)
         {
-            noticed += watch.Note(number, 256) ? 1 : 0;
+            noticed += detector.Add(number, 256) ? 1 : 0;
             // A busy floor: the same numbers again, and a few others in between.
-            Assert.False(watch.Note(31_650_000_000 + (ulong)random.NextInt64(99_999_999), 256), $"seed {seed}");
-            Assert.False(watch.Note(31_699_999_999, 256), $"seed {seed}");
+            Assert.False(detector.Add(31_650_000_000 + (ulong)random.NextInt64(99_999_999), 256), $"seed {seed}");
+            Assert.False(detector.Add(31_699_999_999, 256), $"seed {seed}");
         }
 
         Assert.True(noticed == 1, $"seed {seed}: noticed {noticed} times");

@@ -79,8 +79,8 @@ public sealed class ShareTests
         Assert.Equal([true, false, false, false, false], site.Select(one => one.IsAborted));
 
         // One that is known is a stranger no longer, and stays whatever comes.
-        entered[2].LetIn();
-        entered[2].LetIn();
+        entered[2].MarkAuthenticated();
+        entered[2].MarkAuthenticated();
         Assert.Equal(7, shares.Count);
         var others = Enumerable.Range(1, 40).Select(i => new Connection($"198.51.100.{i}")).ToList();
         others.ForEach(one => shares.Enter(one));
@@ -160,7 +160,7 @@ public sealed class ShareTests
         Assert.NotNull(await list.AskAsync(1, 31612345678));
         var ended = await Assert.ThrowsAsync<RpcException>(() => list.ReadAsync());
         Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
-        Assert.Contains("waited 5 s for its caller", ended.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("idle for 5 s", ended.Status.Detail, StringComparison.Ordinal);
 
         await using var silent = StreamCall.Start(server);
         Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => silent.ReadAsync())).StatusCode);

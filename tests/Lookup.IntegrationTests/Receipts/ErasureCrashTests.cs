@@ -124,13 +124,13 @@ public sealed class ErasureCrashTests : IDisposable
     {
         var copies = new List<string>();
         var path = _temp.PathOf("log");
-        using (var log = ReceiptLog.Open(path, _key, TimeProvider.System, SmallSegment, () => ReceiptAudit.Of(new ReceiptFolder(path), _key, [])))
+        using (var log = ReceiptLog.Open(path, _key, TimeProvider.System, SmallSegment, () => ReceiptAudit.Run(new ReceiptFolder(path), _key, [])))
         {
             Fill(log);
             Assert.Equal(4, log.Erase(Number, [], new Receipt()).Erased);
         }
 
-        Assert.Equal(4, ReceiptAudit.Of(new ReceiptFolder(path), _key, []).Erased);
+        Assert.Equal(4, ReceiptAudit.Run(new ReceiptFolder(path), _key, []).Erased);
     }
 
     // What versions before left: the erasure's receipt is written and signed, and nothing was overwritten, or not all.
@@ -154,7 +154,7 @@ public sealed class ErasureCrashTests : IDisposable
             File.WriteAllText(Path.Combine(path, "erasing"), erasing);
         }
 
-        Assert.Contains("which was for 4", Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(new ReceiptFolder(path), _key, [])).Message, StringComparison.Ordinal);
+        Assert.Contains("which was for 4", Assert.Throws<ReceiptException>(() => ReceiptAudit.Run(new ReceiptFolder(path), _key, [])).Message, StringComparison.Ordinal);
         CheckFinished(path, 4, "opened");
     }
 
@@ -172,11 +172,11 @@ public sealed class ErasureCrashTests : IDisposable
         });
         using (var log = ReceiptLog.Open(path, _key, TimeProvider.System, SmallSegment))
         {
-            Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(new ReceiptFolder(path), _key, []));
+            Assert.Throws<ReceiptException>(() => ReceiptAudit.Run(new ReceiptFolder(path), _key, []));
             log.Erase(new NumberPseudonym(9, 3), [], new Receipt());
         }
 
-        Assert.Equal(5, ReceiptAudit.Of(new ReceiptFolder(path), _key, []).Erased);
+        Assert.Equal(5, ReceiptAudit.Run(new ReceiptFolder(path), _key, []).Erased);
     }
 
     [Fact]
@@ -191,10 +191,10 @@ public sealed class ErasureCrashTests : IDisposable
             log.Folder.Erase(meant, again);
         });
 
-        Assert.Equal(4, ReceiptAudit.Of(new ReceiptFolder(path), _key, []).Erased);
+        Assert.Equal(4, ReceiptAudit.Run(new ReceiptFolder(path), _key, []).Erased);
         // But not where one more is gone than they are for.
         new ReceiptFolder(path).Erase([3], Others + 3);
-        Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(new ReceiptFolder(path), _key, []));
+        Assert.Throws<ReceiptException>(() => ReceiptAudit.Run(new ReceiptFolder(path), _key, []));
     }
 
     [Fact]
@@ -228,7 +228,7 @@ public sealed class ErasureCrashTests : IDisposable
             Assert.Equal((0UL, 0), log.Erase(Number, [], new Receipt()));
         }
 
-        Assert.Equal(1UL, ReceiptAudit.Of(new ReceiptFolder(path), _key, []).Receipts);
+        Assert.Equal(1UL, ReceiptAudit.Run(new ReceiptFolder(path), _key, []).Receipts);
     }
 
     // A folder as it was when a process died between two steps of an erasure.
@@ -299,7 +299,7 @@ public sealed class ErasureCrashTests : IDisposable
 
         try
         {
-            Assert.Equal(erased, ReceiptAudit.Of(new ReceiptFolder(path), _key, []).Erased);
+            Assert.Equal(erased, ReceiptAudit.Run(new ReceiptFolder(path), _key, []).Erased);
         }
         catch (ReceiptException e)
         {

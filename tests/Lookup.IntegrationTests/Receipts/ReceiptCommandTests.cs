@@ -154,7 +154,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
     [InlineData("receipt verify PUB", "--public-key")]
     [InlineData("receipt audit nowhere --public-key PUB", "nowhere")]
     [InlineData("receipt key PRIVATE", "never replaced")]
-    [InlineData("receipt get nonsense --address ADDRESS", "no receipt of this id")]
+    [InlineData("receipt get nonsense --address ADDRESS", "no receipt with this id")]
     public async Task Command_Mistake_IsTold(string line, string expected)
     {
         var arguments = line.Split(' ').Select(a => a switch

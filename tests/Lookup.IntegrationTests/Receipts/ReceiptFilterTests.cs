@@ -97,9 +97,9 @@ public sealed class ReceiptFilterTests : IDisposable
         var (first, next) = (First(filters[0]), First(filters[1]));
         ReceiptFilter.TryWrite(filters[0], first, next - first, [new NumberPseudonym(1, 1)]);
         Assert.NotEqual(expected, Find(log, number));
-        Assert.Contains(filters[0], Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(log.Folder, _key, [])).Message, StringComparison.Ordinal);
+        Assert.Contains(filters[0], Assert.Throws<ReceiptException>(() => ReceiptAudit.Run(log.Folder, _key, [])).Message, StringComparison.Ordinal);
         File.Delete(filters[0]);
-        Assert.Equal(2_000UL, ReceiptAudit.Of(log.Folder, _key, []).Receipts);
+        Assert.Equal(2_000UL, ReceiptAudit.Run(log.Folder, _key, []).Receipts);
     }
 
     [Fact]

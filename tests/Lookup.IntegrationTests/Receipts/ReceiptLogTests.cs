@@ -119,7 +119,7 @@ public sealed class ReceiptLogTests : IDisposable
             Append(recovered, 160, 40);
         }
 
-        var audit = ReceiptAudit.Of(new ReceiptFolder(_temp.PathOf("died")), _key, []);
+        var audit = ReceiptAudit.Run(new ReceiptFolder(_temp.PathOf("died")), _key, []);
         Assert.Equal((200UL, 0UL), (audit.Receipts, audit.Unsigned));
         for (var i = 0; i < 200; i += 7)
         {
@@ -140,7 +140,7 @@ public sealed class ReceiptLogTests : IDisposable
         }
 
         var folder = new ReceiptFolder(Folder);
-        Assert.Equal((10_000UL, 0UL, 10), Found(ReceiptAudit.Of(folder, _key, [])));
+        Assert.Equal((10_000UL, 0UL, 10), Found(ReceiptAudit.Run(folder, _key, [])));
         var files = Directory.GetFiles(Folder).Where(f => new FileInfo(f).Length > 0).ToArray();
         Assert.True(files.Length > 5);
         var random = new Random(4);
@@ -154,7 +154,7 @@ public sealed class ReceiptLogTests : IDisposable
             Flip(file, place, mask);
         }
 
-        Assert.Equal((10_000UL, 0UL, 10), Found(ReceiptAudit.Of(folder, _key, [])));
+        Assert.Equal((10_000UL, 0UL, 10), Found(ReceiptAudit.Run(folder, _key, [])));
     }
 
     [Fact]
@@ -174,10 +174,10 @@ public sealed class ReceiptLogTests : IDisposable
             kept = log.Head!;
         }
 
-        Assert.Equal(60UL, ReceiptAudit.Of(new ReceiptFolder(Folder), _key, [kept]).Receipts);
+        Assert.Equal(60UL, ReceiptAudit.Run(new ReceiptFolder(Folder), _key, [kept]).Receipts);
         var old = new ReceiptFolder(_temp.PathOf("old"));
-        Assert.Equal(50UL, ReceiptAudit.Of(old, _key, []).Receipts);
-        Assert.Contains("signed for 60", Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(old, _key, [kept])).Message, StringComparison.Ordinal);
+        Assert.Equal(50UL, ReceiptAudit.Run(old, _key, []).Receipts);
+        Assert.Contains("signed for 60", Assert.Throws<ReceiptException>(() => ReceiptAudit.Run(old, _key, [kept])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -199,7 +199,7 @@ public sealed class ReceiptLogTests : IDisposable
         }
 
         File.Copy(Path.Combine(Folder, "heads"), _temp.PathOf("other/heads"), overwrite: true);
-        Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(new ReceiptFolder(_temp.PathOf("other")), _key, []));
+        Assert.Throws<ReceiptException>(() => ReceiptAudit.Run(new ReceiptFolder(_temp.PathOf("other")), _key, []));
         Assert.Throws<ReceiptException>(() => ReceiptLog.Open(_temp.PathOf("other"), _key, TimeProvider.System));
     }
 
@@ -221,7 +221,7 @@ public sealed class ReceiptLogTests : IDisposable
         }, TestContext.Current.CancellationToken);
         for (var round = 0; round < 20; round++)
         {
-            ReceiptAudit.Of(log.Folder, _key, log.Head is { } head ? [head] : []);
+            ReceiptAudit.Run(log.Folder, _key, log.Head is { } head ? [head] : []);
         }
 
         await stop.CancelAsync();
@@ -242,7 +242,7 @@ public sealed class ReceiptLogTests : IDisposable
         Append(log, (int)count, 200);
         log.Seal();
         Assert.Null(log.Fault);
-        Assert.Equal(count + 200, ReceiptAudit.Of(log.Folder, _key, []).Receipts);
+        Assert.Equal(count + 200, ReceiptAudit.Run(log.Folder, _key, []).Receipts);
     }
 
     [Fact]
@@ -265,7 +265,7 @@ public sealed class ReceiptLogTests : IDisposable
             Assert.Equal((102UL, 1), log.Erase(number, [], new Receipt()) is var (again, count) ? (again - 1, count) : default);
         }
 
-        var audit = ReceiptAudit.Of(new ReceiptFolder(Folder), _key, []);
+        var audit = ReceiptAudit.Run(new ReceiptFolder(Folder), _key, []);
         Assert.Equal((104UL, 3), (audit.Receipts, audit.Erased));
         using var reopened = Open();
         Assert.Equal(2, reopened.Folder.ReceiptsOf([number], 0, CancellationToken.None).Count());
@@ -300,7 +300,7 @@ public sealed class ReceiptLogTests : IDisposable
         File.WriteAllLines(Path.Combine(Folder, "erasing"), ["201", "6"]);
         using (Open())
         {
-            Assert.Equal(2, ReceiptAudit.Of(new ReceiptFolder(Folder), _key, []).Erased);
+            Assert.Equal(2, ReceiptAudit.Run(new ReceiptFolder(Folder), _key, []).Erased);
         }
     }
 
@@ -319,7 +319,7 @@ public sealed class ReceiptLogTests : IDisposable
         Assert.Contains("which was for 1", Refusal(), StringComparison.Ordinal);
     }
 
-    private string Refusal() => Assert.Throws<ReceiptException>(() => ReceiptAudit.Of(new ReceiptFolder(Folder), _key, [])).Message;
+    private string Refusal() => Assert.Throws<ReceiptException>(() => ReceiptAudit.Run(new ReceiptFolder(Folder), _key, [])).Message;
 
     private static (ReceiptKind, ulong, string) Erasure(Receipt receipt) => (receipt.Kind, receipt.Count, receipt.AskedBy);
 
@@ -383,7 +383,7 @@ public sealed class ReceiptLogTests : IDisposable
     {
         try
         {
-            ReceiptAudit.Of(folder, _key, []);
+            ReceiptAudit.Run(folder, _key, []);
             return false;
         }
         catch (ReceiptException)

@@ -166,7 +166,7 @@ public sealed class ReceiptTests : IAsyncLifetime
         _log.Seal();
         Assert.Equal(Verdict.Allow, (await _server.Lookup.CheckAsync(Samples.Check(number))).Decision.Verdict);
         _log.Seal();
-        Assert.Equal(before + answered + 1, ReceiptAudit.Of(_log.Folder, _key, []).Receipts);
+        Assert.Equal(before + answered + 1, ReceiptAudit.Run(_log.Folder, _key, []).Receipts);
     }
 
     [Fact]

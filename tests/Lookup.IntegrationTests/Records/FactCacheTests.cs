@@ -204,16 +204,16 @@ public sealed class FactCacheTests
         const int Numbers = 8_192;
         var asked = new Doorkeeper(Numbers);
         var keys = Keys(Numbers);
-        Assert.InRange(keys.Count(k => asked.Note(k)), 0, 20);
+        Assert.InRange(keys.Count(k => asked.MarkSeen(k)), 0, 20);
         // A few came to a word with four others.
-        Assert.InRange(keys.Count(k => asked.Note(k)), 0.9 * Numbers, Numbers);
+        Assert.InRange(keys.Count(k => asked.MarkSeen(k)), 0.9 * Numbers, Numbers);
     }
 
     [Fact]
     public void Counts_HitsMissesAndChanges_AreTold()
     {
         Keep(1, version: 10);
-        _cache.Note(3, 2);
+        _cache.CountLookups(3, 2);
         Change(version: 11, number: 1);
         Assert.Equal((3, 2, 0, 1), (_cache.Hits, _cache.Misses, _cache.Evictions, _cache.Invalidations));
     }

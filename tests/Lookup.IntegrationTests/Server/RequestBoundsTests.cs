@@ -57,7 +57,7 @@ public sealed class RequestBoundsTests(LookupServer server) : IClassFixture<Look
         Assert.Contains(field, fields);
         if (fields.Count == FieldFaults.Max)
         {
-            Assert.StartsWith("More than 20 fields are wrong", document.RootElement.GetProperty("message").GetString(), StringComparison.Ordinal);
+            Assert.StartsWith("More than 20 invalid fields", document.RootElement.GetProperty("message").GetString(), StringComparison.Ordinal);
         }
     }
 
@@ -118,7 +118,7 @@ public sealed class RequestBoundsTests(LookupServer server) : IClassFixture<Look
         var refused = await Assert.ThrowsAsync<RpcException>(
             async () => await server.Invoker.AsyncUnaryCall(method, null, new CallOptions(cancellationToken: Token), payload));
         Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
-        Assert.Contains("messages within it", refused.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("nested messages", refused.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

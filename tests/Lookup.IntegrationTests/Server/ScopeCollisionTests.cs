@@ -197,7 +197,7 @@ public sealed class ScopeCollisionTests : IAsyncLifetime
         var refusal = await Assert.ThrowsAsync<RpcException>(() => new RegistryService.RegistryServiceClient(_guarded.As(admin)).PutOrganisationAsync(
             new PutOrganisationRequest { Organisation = new Organisation { Name = Victim } }, cancellationToken: Token).ResponseAsync);
         var violation = Assert.Single(refusal.GetRpcStatus()!.GetDetail<BadRequest>().FieldViolations);
-        Assert.Equal(("organisation.name", $"The name {Victim} has the same hash as acme/{Group} that is in use already; use another name."), (violation.Field, violation.Description));
+        Assert.Equal(("organisation.name", $"The name {Victim} has the same hash as acme/{Group}, which is already in use; choose another name."), (violation.Field, violation.Description));
     }
 
     private static CheckRequest Of(string number, string group, bool exact)

@@ -143,7 +143,7 @@ public sealed class SnapshotTests : IAsyncLifetime
             Assert.True(call.ResponseStream.Current.Difference.TooMuch);
             await call.RequestStream.WriteAsync(new LoadSnapshotRequest { Apply = new LoadSnapshotApply() }, Token);
             var refused = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(Token));
-            Assert.Contains("State how many it has in open.expected_numbers", refused.Status.Detail, StringComparison.Ordinal);
+            Assert.Contains("Set open.expected_numbers to the number you expect", refused.Status.Detail, StringComparison.Ordinal);
         }
 
         await LoadAsync(First, Numbers(0, 10));

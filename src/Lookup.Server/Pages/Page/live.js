@@ -1,14 +1,14 @@
-// The operations page: takes a sample each second from /live and draws the last five minutes.
+// The operations page: receives a sample each second from /live and draws the last five minutes.
 'use strict';
 
 const KEPT = 300;
-// Samples come each second; a service that is silent for longer than this is as good as gone.
+// Samples arrive each second; after a longer silence the page shows the connection as lost.
 const SILENCE_MS = 4000;
 const AGAIN_MS = 2000;
 const samples = [];
 let heard = performance.now();
 const byId = id => document.getElementById(id);
-// A canvas takes no light-dark(): the browser works out which of the two it is for an element.
+// A canvas does not support light-dark(), so the browser resolves the colour for an element.
 const swatch = document.createElement('i');
 swatch.hidden = true;
 document.body.append(swatch);
@@ -103,21 +103,21 @@ function about(now) {
   const looked = now.filters.filter(f => f);
   const worst = name => looked.length ? part.format(Math.max(...looked.map(f => f[name]))) : '–';
   rows('store', [
-    ['state', now.store.replaceAll('_', ' ') + (now.serving && now.why ? ', takes no writes' : '')],
+    ['state', now.store.replaceAll('_', ' ') + (now.serving && now.why ? ', not writable' : '')],
     ['servers', `${now.servers}` + (now.silentServers ? `, circuit open to ${now.silentServers}` : ', circuits closed')],
-    ['failed calls to it a second', whole.format(now.storeErrors)],
+    ['failed store calls a second', whole.format(now.storeErrors)],
     ['fullest filter', `${worst('fill')} of bits set`],
-    ['false positives by its bits', worst('falsePositives') + ' of unknown facts'],
-    ['reads a second that a filter asked for', `${whole.format(now.filterConfirmed)} rightly, ${whole.format(now.falsePositives)} for nothing`],
+    ['highest false-positive rate', worst('falsePositives')],
+    ['reads a second after a filter hit', `${whole.format(now.filterConfirmed)} found facts, ${whole.format(now.falsePositives)} false positives`],
   ]);
   const { version, host, process, started, epoch } = now.instance;
-  rows('instance', [['version', version], ['host and process', `${host}, ${process}`], ['since', utc(started)], ['epoch of its store', epoch], ['sources of the rules', now.unverified ?? 'each checked within a year'], ['shadow regimes', shadow(now.shadow)]]);
+  rows('instance', [['version', version], ['host and process', `${host}, ${process}`], ['started', utc(started)], ['store epoch', epoch], ['sources of the rules', now.unverified ?? 'all verified within a year'], ['shadow regimes', shadow(now.shadow)]]);
 }
 
 function show() {
   const now = samples.at(-1);
   if (!now) return;
-  state(now.serving ? (now.why ? 'serving, but nothing can be recorded: ' + now.why : 'serving') : 'not serving: ' + now.why, now.serving ? 'serving' : 'not');
+  state(now.serving ? (now.why ? 'serving, but the store rejects writes: ' + now.why : 'serving') : 'not serving: ' + now.why, now.serving ? 'serving' : 'not');
   byId('clock').textContent = utc(now.time);
   figure('wrong', whole.format(now.wrongAllows), now.wrongAllows > 0 ? 'bad' : 'good');
   figure('rate', whole.format(now.checks));
@@ -146,14 +146,14 @@ function show() {
   draw('times', ['p50', 'p99', 'p999'].map(name => ({ name, values: samples.map(s => s[name]) })), time);
 }
 
-// What is shown stands still: it must not look as if the service still said so.
+// Marks the figures as old, so that they do not look current.
 function lost() {
-  state('connection lost: these figures are old', 'lost');
+  state('connection lost; these figures are old', 'lost');
 }
 
 function connect() {
   const source = new EventSource('live');
-  // The service begins with what it kept, also the second time.
+  // The service sends its kept samples first, also after a reconnect.
   source.onopen = () => { samples.length = 0; };
   source.addEventListener('samples', event => {
     heard = performance.now();
@@ -163,7 +163,7 @@ function connect() {
   });
   source.onerror = () => {
     lost();
-    // The browser goes on by itself where the connection broke, not where it was refused.
+    // The browser reconnects by itself after a broken connection, not after a rejected one.
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
   };
 }
