@@ -12,7 +12,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup impact: what a new version of the regimes would change for a list.</summary>
+/// <summary>lookup impact: shows what a new version of the rules would change for a list.</summary>
 internal sealed class ImpactCommand : CliCommand
 {
     private const int MaxExamples = 1_000;
@@ -20,20 +20,20 @@ internal sealed class ImpactCommand : CliCommand
     private readonly ListOptions _list;
     private readonly Option<string> _regimes = new("--regimes")
     {
-        Description = "Folder with the new version: all regime files, one *.json for each country.",
+        Description = "Folder with the new version: all regime files, one *.json per country.",
         HelpName = "DIR",
         Required = true,
     };
 
     private readonly Option<string?> _against = new("--against")
     {
-        Description = "Folder with the version to compare with, as given to 'lookup serve --regimes'; default: the regimes of the program.",
+        Description = "Folder with the version to compare with, as for 'lookup serve --regimes'; default: the built-in rules.",
         HelpName = "DIR",
     };
 
     private readonly Option<int> _examples = new("--examples")
     {
-        Description = $"Lines shown of each kind of change, 0 to {MaxExamples}.",
+        Description = $"Example lines shown per kind of change, 0 to {MaxExamples}.",
         HelpName = "N",
         DefaultValueFactory = _ => 3,
     };
@@ -45,12 +45,12 @@ internal sealed class ImpactCommand : CliCommand
         : base(
             shell,
             "impact",
-            "Decides a list under two versions of the regimes on the same facts and shows what would change, by reason. Reads the store itself, exactly; changes nothing.",
+            "Decides a list under two versions of the rules on the same facts and shows what would change, by reason. Reads the store directly; changes nothing.",
             "lookup impact leads.csv --regimes next --data ./lookup-data --org acme --purpose commercial",
             $"lookup impact leads.csv.gz --regimes next --against now --at {TimeText.Example} --redis 127.0.0.1:6379 --key-file number.key --org acme --purpose commercial",
             "lookup impact leads.csv --regimes next --redis env --org acme --purpose commercial --examples 20 --json")
     {
-        ExitCodeHelp = "0 nothing would change, 5 some answers would change, 3 nothing would change but some lines hold no number, 1 error, 2 usage.";
+        ExitCodeHelp = "0 nothing would change, 5 some answers would change, 3 nothing would change but some lines have no valid number, 1 error, 2 usage.";
         _list = new ListOptions(this, asksService: false);
         Options.Add(_regimes);
         Options.Add(_against);
@@ -104,7 +104,7 @@ internal sealed class ImpactCommand : CliCommand
         }
 
         Shell.Console.MarkupLine(SafeText.Escape(
-            $"{input.Name}: {tally.Compared + tally.Invalid:N0} lines. {layout.Describe()}. Calls at {at}, {parsed.GetRequiredValue(_regimes)} instead of {against ?? "the program's regimes"}."));
+            $"{input.Name}: {tally.Compared + tally.Invalid:N0} lines. {layout.Describe()}. Calls at {at}, {parsed.GetRequiredValue(_regimes)} instead of {against ?? "the built-in rules"}."));
         ImpactReport.Write(Shell.Console, tally, layout);
     }
 }

@@ -3,7 +3,7 @@ using Lookup.Core;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>What a column of an import file can hold. docs/guide/import.md describes each.</summary>
+/// <summary>Fields that a column of an import file can hold, described in docs/guide/import.md.</summary>
 internal enum Field
 {
     Number,
@@ -45,7 +45,7 @@ internal static class Fields
 
     private const int Every = -1;
 
-    // The contract's own names are accepted too, so that what the JSON API takes can be imported.
+    // The contract's names are accepted as well, so that facts in the form of the JSON API can be imported.
     private static readonly (Field Field, string Name, int Kinds, string[] Aliases)[] Table =
     [
         (Field.Number, "number", Every, []),
@@ -85,7 +85,7 @@ internal static class Fields
 
     private static readonly Dictionary<string, Field> ByName = BuildNames();
 
-    /// <summary>The fields' own names, in the order of the documentation.</summary>
+    /// <summary>The names of the fields, in the order of the documentation.</summary>
     public static IEnumerable<string> Names => Table.Select(row => row.Name);
 
     public static string Name(this Field field) => Table[(int)field].Name;
@@ -94,8 +94,8 @@ internal static class Fields
     public static bool BelongsTo(this Field field, FactKind kind) => (Table[(int)field].Kinds & (1 << (int)kind)) != 0;
 
     /// <summary>
-    /// Finds a field by its name, in any case and with spaces, hyphens or capitals between the words, or by the
-    /// contract's path of it ("consent.expires").
+    /// Finds a field by its name, in any case and with spaces, hyphens or capitals between the words, or by its path in the
+    /// contract ("consent.expires").
     /// </summary>
     public static bool TryFind(string name, out Field field)
     {
@@ -109,7 +109,7 @@ internal static class Fields
         return dot > 0 && KindNames.TryParse(plain[..dot], out _) && ByName.TryGetValue(plain[(dot + 1)..], out field);
     }
 
-    /// <summary>The field's name that a misspelt name is closest to, or null.</summary>
+    /// <summary>Suggests a field for a misspelt name, or null.</summary>
     public static string? Closest(string name) => Spelling.Closest(Plain(name), Names);
 
     private static int Of(params ReadOnlySpan<FactKind> kinds)
@@ -159,7 +159,7 @@ internal static class Fields
             }
         }
 
-        // Lowered last: the case is what parts the words above.
+        // Lower the case last: the loop above splits words by it.
         return plain.ToString().ToLowerInvariant();
     }
 }

@@ -2,7 +2,7 @@ using Lookup.Core;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>The kinds of facts as files and options write them: the contract's names.</summary>
+/// <summary>The names of the kinds of facts in files and options, as in the contract.</summary>
 internal static class KindNames
 {
     private static readonly string[] All =
@@ -11,7 +11,7 @@ internal static class KindNames
         "reassignment",
     ];
 
-    /// <summary>The names as a list for messages.</summary>
+    /// <summary>The names, separated by commas, for messages.</summary>
     public static string List { get; } = string.Join(", ", All[1..]);
 
     public static IEnumerable<string> Names => All[1..];

@@ -7,7 +7,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Output;
 
-/// <summary>Receipts for people and for programs.</summary>
+/// <summary>Formats receipts for people and for programs.</summary>
 internal static class ReceiptPrinter
 {
     public static void Write(IAnsiConsole console, Receipt receipt)
@@ -18,12 +18,12 @@ internal static class ReceiptPrinter
         }
     }
 
-    /// <summary>What a receipt says, a name and a text each.</summary>
+    /// <summary>The content of a receipt, as pairs of name and text.</summary>
     public static IEnumerable<(string Name, string Text)> Lines(Receipt receipt)
     {
         if (receipt.Kind == ReceiptKind.Erasure)
         {
-            yield return ("erased", string.Create(CultureInfo.InvariantCulture, $"the number, with {receipt.Count:N0} receipts of this log"));
+            yield return ("erased", string.Create(CultureInfo.InvariantCulture, $"the number and {receipt.Count:N0} receipts of this log"));
             yield return ("at", Time(receipt.Time));
             if (receipt.AskedBy.Length > 0)
             {
@@ -36,7 +36,7 @@ internal static class ReceiptPrinter
         var isList = receipt.Kind == ReceiptKind.List;
         yield return isList
             ? ("answered", string.Create(CultureInfo.InvariantCulture, $"a list of {receipt.Count:N0} numbers"))
-            : ("answered", Verdict(receipt) + (receipt.Hypothetical ? " (what if, not a permission to call)" : ""));
+            : ("answered", Verdict(receipt) + (receipt.Hypothetical ? " (what-if answer, not a permission to call)" : ""));
         if (!isList)
         {
             yield return ("because", Reasons(receipt));
