@@ -190,7 +190,7 @@ public sealed class ServiceFailureTests : IDisposable
         var run = await ImportAsync(path, service.Address);
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Matches("^lookup: a.csv.gz ends or is damaged after line [0-9]+: ", run.Error);
+        Assert.Matches("^lookup: a.csv.gz is truncated or damaged after line [0-9]+: ", run.Error);
     }
 
     private static string Content(int count) =>
