@@ -25,7 +25,7 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number\n", "--map number=a --ignore a", "The column 'a' is named by both --map and --ignore: drop one.")]
     [InlineData("number\n", "--map kind=a --set kind=consent", "The field 'kind' has both the column 'a' (--map) and a fixed value (--set): drop one.")]
     [InlineData("number\n", "--set kind=complaint", "--set kind: 'complaint' is not a kind of fact; use one of registration, objection,")]
-    [InlineData("number\n", "--set kind=objection --set organisation=a --set register=nl-bmnr", "--set register: an objection has no register.")]
+    [InlineData("number\n", "--set kind=objection --set organisation=a --set register=nl-bmnr", "--set register: an objection has no field 'register'.")]
     [InlineData("number\n+31612345678\n", "--set kind=consent --set organisation=a --set since=yesterday", "--set since: 'yesterday' is not a time; write it like 2024-03-12T14:00:00+01:00.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --timezone Mars/Olympus", "--timezone 'Mars/Olympus' is not a known time zone; try Europe/Amsterdam or UTC.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --delimiter ,,", "--delimiter ',,' is not valid; use one character such as ',' or ';', or 'tab'.")]
@@ -77,7 +77,7 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number,relation\n+31612345678,customer\n+31612345679,\n", "--set kind=relation --set organisation=acme --set since=2024-01-01T00:00:00Z", 3, "relation", "the relation is missing: use one of customer, donor,")]
     [InlineData("number,subscriber\n+31612345678,legal_person\n+31612345679,robot\n", "--set kind=subscriber --set effective=2024-01-01T00:00:00Z", 3, "subscriber", "'robot' is no subscriber: use one of consumer,")]
     [InlineData("number,first_contact_months\n+31612345678,12\n+31612345679,a year\n", "--set kind=consent --set organisation=acme --set purposes=survey --set since=2024-01-01T00:00:00Z", 3, "first_contact_months", "'a year' is not a whole number of months")]
-    [InlineData("number,kind,register\n+31612345678,objection,\n+31612345679,objection,nl-bmnr\n", "--set organisation=acme", 3, "register", "an objection has no register: leave it empty")]
+    [InlineData("number,kind,register\n+31612345678,objection,\n+31612345679,objection,nl-bmnr\n", "--set organisation=acme", 3, "register", "an objection has no field 'register'; leave it empty")]
     [InlineData("number,reason\n+31612345678,\n+31612345679,a,b\n", Objection, 3, "", "the line has 3 values; the first line has 2")]
     [InlineData("number,reason\n+31612345678,\n+31612345679,\"never closed\n", Objection, 3, "", "the line has a quote that is not closed on the same line")]
     [InlineData("number,reason\n+31612345678,\n+31612345679,say \"no\"\n", Objection, 3, "", "the line has a quote inside an unquoted value")]
@@ -90,7 +90,7 @@ public sealed class ImportFaultTests : IDisposable
         var run = await CliRun.Async(["import", path, "--dry-run", .. options.Split(' ')]);
 
         Assert.Equal(3, run.ExitCode);
-        Assert.Contains("1 would be recorded, 1 refused", run.Output, StringComparison.Ordinal);
+        Assert.Contains("1 would be recorded, 1 rejected", run.Output, StringComparison.Ordinal);
         Assert.Contains(column.Length > 0 ? $"line {line}, {column}: {reason}" : $"line {line}: {reason}", run.Output, StringComparison.Ordinal);
         var rejects = await File.ReadAllLinesAsync(path + ".rejects.csv", TestContext.Current.CancellationToken);
         Assert.Equal("line,column,reason,content", rejects[0]);
@@ -116,7 +116,7 @@ public sealed class ImportFaultTests : IDisposable
         var run = await CliRun.Async("import", path, "--dry-run");
 
         Assert.Equal(3, run.ExitCode);
-        Assert.Contains("1 would be recorded, 1 refused", run.Output, StringComparison.Ordinal);
+        Assert.Contains("1 would be recorded, 1 rejected", run.Output, StringComparison.Ordinal);
         Assert.Contains(column.Length > 0 ? $"line 2, {column}: {reason}" : $"line 2: {reason}", run.Output, StringComparison.Ordinal);
     }
 
@@ -170,7 +170,7 @@ public sealed class ImportFaultTests : IDisposable
         var run = await CliRun.Async("import", path, "--dry-run", "--set", "kind=objection", "--set", "organisation=acme");
 
         Assert.Equal(3, run.ExitCode);
-        Assert.Contains("1 would be recorded, 1 refused", run.Output, StringComparison.Ordinal);
+        Assert.Contains("1 would be recorded, 1 rejected", run.Output, StringComparison.Ordinal);
         Assert.Contains("the line is longer than 65536 bytes", run.Output, StringComparison.Ordinal);
         Assert.True(new FileInfo(path + ".rejects.csv").Length < 200_000);
     }
