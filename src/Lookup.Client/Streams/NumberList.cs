@@ -3,7 +3,7 @@ using Lookup.V1;
 
 namespace Lookup.Client.Streams;
 
-/// <summary>A list of numbers on its way: one result for each, whatever happens.</summary>
+/// <summary>Checks a list of numbers and yields one result for each, also after a failure.</summary>
 internal sealed class NumberList(LookupClient client, LookupClientOptions options, IAsyncEnumerable<string> numbers, Question question, CheckOptions asked)
 {
     public async IAsyncEnumerable<CheckResult> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
