@@ -118,7 +118,7 @@ public class CommandLineTests
 
         Assert.Equal(1, run.ExitCode);
         Assert.Equal(
-            "lookup: There is no service at http://127.0.0.1:1/. Start one with 'lookup serve', or name its address with --address.",
+            "lookup: No service is reachable at http://127.0.0.1:1/. Start one with 'lookup serve', or set its address with --address.",
             run.Error.TrimEnd());
     }
 

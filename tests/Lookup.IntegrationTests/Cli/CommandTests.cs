@@ -135,7 +135,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
         var run = await CliRun.Async("doctor", "--address", "http://127.0.0.1:1");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("fail  service: There is no service at http://127.0.0.1:1/.", run.Output, StringComparison.Ordinal);
+        Assert.Contains("fail  service: No service is reachable at http://127.0.0.1:1/.", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -171,7 +171,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
     {
         var run = await CliRun.Async("check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--address", service.JsonAddress);
 
-        Assert.Equal((1, $"lookup: The service at {service.JsonAddress} takes JSON over HTTP/1.1 there: name its port for gRPC.\n"), (run.ExitCode, run.Error));
+        Assert.Equal((1, $"lookup: The service at {service.JsonAddress} serves JSON over HTTP/1.1 on this port: use its gRPC port.\n"), (run.ExitCode, run.Error));
     }
 
     [Fact]
