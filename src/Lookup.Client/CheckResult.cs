@@ -31,7 +31,7 @@ public readonly struct CheckResult
     /// Whether the number may be called now: the verdict is ALLOW, it is not hypothetical, and it has not expired. It becomes false
     /// when the answer expires, so read it just before dialling.
     /// </summary>
-    public bool MayCall => State == CheckState.Answered && _verdict == Verdict.Allow && _validity is { IsOver: false };
+    public bool MayCall => State == CheckState.Answered && _verdict == Verdict.Allow && _validity is { HasEnded: false };
 
     /// <summary>
     /// The verdict; UNKNOWN if there is no answer, or if this version does not know the verdict. ALLOW alone does not permit a call:
@@ -95,7 +95,7 @@ public readonly struct CheckResult
         var decision = response.Decision;
         return new(
             response.Number, CheckState.Answered, decision.Verdict, decision.Reasons.Count > 0 ? decision.Reasons[0].Code : ReasonCode.Unspecified,
-            decision, Validity.Of(decision, decision.Verdict, sent), null)
+            decision, Validity.From(decision, decision.Verdict, sent), null)
         {
             ReceiptId = response.Receipt?.Id,
             Reservation = response.Reservation,
@@ -108,7 +108,7 @@ public readonly struct CheckResult
     /// <param name="reason">The reason.</param>
     /// <param name="common">The part of the decision that the chunk shares.</param>
     /// <param name="validity">How long an ALLOW of the chunk may be used.</param>
-    internal static CheckResult OfList(string number, Verdict verdict, ReasonCode reason, Decision? common, Validity? validity) =>
+    internal static CheckResult InList(string number, Verdict verdict, ReasonCode reason, Decision? common, Validity? validity) =>
         new(number, CheckState.Answered, verdict, reason, common, validity, null);
 
     internal static CheckResult Failed(string number, LookupException failure) => new(

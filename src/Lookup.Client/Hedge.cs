@@ -21,7 +21,7 @@ internal static class Hedge
         var second = default(Task<T>);
         try
         {
-            if (await IsOverAsync(first, delay, clock, cancellation))
+            if (await IsDoneAsync(first, delay, clock, cancellation))
             {
                 return await first;
             }
@@ -44,7 +44,7 @@ internal static class Hedge
         }
     }
 
-    private static async Task<bool> IsOverAsync(Task first, TimeSpan delay, TimeProvider clock, CancellationToken cancellation)
+    private static async Task<bool> IsDoneAsync(Task first, TimeSpan delay, TimeProvider clock, CancellationToken cancellation)
     {
         using var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var over = await Task.WhenAny(first, Task.Delay(delay, clock, wait.Token)) == first;

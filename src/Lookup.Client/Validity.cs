@@ -26,13 +26,13 @@ internal sealed class Validity
         _duration = duration;
     }
 
-    public bool IsOver => _clock.GetElapsedTime(_start) >= _duration || _clock.GetUtcNow() - _startOnWall >= _duration;
+    public bool HasEnded => _clock.GetElapsedTime(_start) >= _duration || _clock.GetUtcNow() - _startOnWall >= _duration;
 
     /// <summary>Creates the validity of an answer; null if it permits no call or has no duration.</summary>
     /// <param name="decision">The decision with the duration.</param>
     /// <param name="verdict">The verdict; in a list, the shared decision of a chunk has none.</param>
     /// <param name="sent">The moment before the request was sent.</param>
-    public static Validity? Of(Decision decision, Verdict verdict, in Moment sent)
+    public static Validity? From(Decision decision, Verdict verdict, in Moment sent)
     {
         if (verdict is not Verdict.Allow || decision.Hypothetical)
         {

@@ -36,7 +36,7 @@ public sealed class WatchEvent
     /// <summary>Whether this is a heartbeat: the watch is connected.</summary>
     public bool IsHeartbeat => Change is null && Failure is null;
 
-    internal static WatchEvent Of(WatchResponse response) =>
+    internal static WatchEvent From(WatchResponse response) =>
         new(response.Change, Durations.Age(response.Heartbeat?.Freshness), null, response.ResumeToken);
 
     internal static WatchEvent Broken(LookupException failure, string resumeToken) => new(null, null, failure, resumeToken);

@@ -56,7 +56,7 @@ internal abstract class AccessCommand : CliCommand
     {
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
 
         return IsJson(parsed);
@@ -72,7 +72,7 @@ internal abstract class AccessCommand : CliCommand
     protected void Write(Credential credential)
     {
         var kind = credential.Kind == CredentialKind.ApiKey
-            ? "" : $"  [grey]{Words.CredentialKinds.Of(credential.Kind)}[/] {SafeText.Escape(credential.Subject)}";
+            ? "" : $"  [grey]{Words.CredentialKinds.WordFor(credential.Kind)}[/] {SafeText.Escape(credential.Subject)}";
         var limits = string.Concat(
             Limit("requests/s", credential.RequestsPerSecond), Limit("streams", credential.MaxStreams), Limit("numbers/chunk", credential.MaxChunk));
         var end = credential.RevokeTime is { } revoked ? $"  [red]revoked[/] {DecisionPrinter.Time(revoked)}"
@@ -80,7 +80,7 @@ internal abstract class AccessCommand : CliCommand
             : "";
         var note = credential.Note.Length > 0 ? $"  {SafeText.Escape(credential.Note)}" : "";
         Shell.Console.MarkupLine(
-            $"{SafeText.Escape(credential.CredentialId)}  {string.Join(", ", credential.Roles.Select(Words.Roles.Of))}{kind}{limits}{end}{note}");
+            $"{SafeText.Escape(credential.CredentialId)}  {string.Join(", ", credential.Roles.Select(Words.Roles.WordFor))}{kind}{limits}{end}{note}");
 
         static string Limit(string name, int value) => value == 0 ? "" : $"  [grey]{name}[/] {value:N0}";
     }

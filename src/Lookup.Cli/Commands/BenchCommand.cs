@@ -76,7 +76,7 @@ internal sealed class BenchCommand : CliCommand
         await client.CheckAsync(Request(0), ct);
 
         var tally = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        var run = await WorkBar.ShownAsync(Shell, $"{rate:N0} checks/s", shown => OpenLoop.RunAsync(
+        var run = await WorkBar.RunAsync(Shell, $"{rate:N0} checks/s", shown => OpenLoop.RunAsync(
             rate,
             async i =>
             {

@@ -72,7 +72,7 @@ internal sealed class CheckCommand : CliCommand
         var (response, result) = await AskAsync(client, request, ct);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
         else
         {

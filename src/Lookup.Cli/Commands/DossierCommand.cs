@@ -92,7 +92,7 @@ internal sealed class DossierCommand : CliCommand
             AddFolder(parsed, folder, facts.Number, receipts, ct);
         }
 
-        var dossier = Dossier.Of(facts.Number, Shell.Clock.GetUtcNow(), sources, facts.Facts, receipts);
+        var dossier = Dossier.Create(facts.Number, Shell.Clock.GetUtcNow(), sources, facts.Facts, receipts);
         if (form == Form.Text && path is null)
         {
             Write(dossier);
@@ -101,7 +101,7 @@ internal sealed class DossierCommand : CliCommand
 
         var text = form switch
         {
-            Form.Html => DossierPage.Of(dossier),
+            Form.Html => DossierPage.Render(dossier),
             Form.Json => dossier.ToJson() + "\n",
             _ => SafeText.Printable(string.Concat(dossier.Entries.Select(Plain))),
         };

@@ -73,7 +73,7 @@ internal sealed class EraseCommand : CliCommand
     {
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
             return;
         }
 

@@ -41,7 +41,7 @@ internal sealed class ExplainCommand : CliCommand
         var result = CheckResult.Answered(new CheckResponse { Number = response.Number, Decision = response.Decision }, sent);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
         else
         {

@@ -31,7 +31,7 @@ internal sealed class FactsCommand : CliCommand
             new ListFactsRequest { Number = _number.Number(parsed), DefaultRegion = _number.Region(parsed) }, ct);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
         else
         {

@@ -96,7 +96,7 @@ internal sealed class ImpactCommand : CliCommand
             json.Insert(0, "list", input.Name);
             json.Insert(1, "read_as", layout.Describe());
             json.Insert(2, "call_time", at);
-            json.Insert(3, "question", JsonNode.Parse(JsonText.Of(_question.Question(parsed))));
+            json.Insert(3, "question", JsonNode.Parse(JsonText.Format(_question.Question(parsed))));
             json.Insert(4, "against", against);
             json.Insert(5, "regimes_folder", parsed.GetRequiredValue(_regimes));
             Shell.Output.WriteLine(json.ToJsonString(JsonText.Options));

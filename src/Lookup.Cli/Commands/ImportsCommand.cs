@@ -37,7 +37,7 @@ internal sealed class ImportsCommand : CliCommand
         response.NextPageToken = "";
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
             return ExitCodes.Ok;
         }
 
@@ -113,6 +113,6 @@ internal sealed class ImportsCommand : CliCommand
     {
         ImportState.Done => "[green]done[/]",
         ImportState.Running => "running",
-        _ => $"[yellow]{Words.ImportStates.Of(state).Replace('_', ' ')}[/]",
+        _ => $"[yellow]{Words.ImportStates.WordFor(state).Replace('_', ' ')}[/]",
     };
 }

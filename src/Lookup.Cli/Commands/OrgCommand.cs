@@ -20,9 +20,9 @@ internal sealed class OrgCommand : Command
     private static void Write(Shell shell, Organisation organisation)
     {
         var caps = string.Join(", ", organisation.AttemptCaps.Select(Text));
-        var off = string.Join(", ", organisation.SwitchedOffLayers.Select(Words.Layers.Of));
+        var off = string.Join(", ", organisation.SwitchedOffLayers.Select(Words.Layers.WordFor));
         shell.Console.MarkupLine(
-            $"{SafeText.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.Of(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}{(caps.Length > 0 ? $"  [grey]at most[/] {caps}" : "")}{(organisation.PauseAfterRefusalDays > 0 ? $"  [grey]days after a refusal[/] {organisation.PauseAfterRefusalDays}" : "")}");
+            $"{SafeText.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.WordFor(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}{(caps.Length > 0 ? $"  [grey]at most[/] {caps}" : "")}{(organisation.PauseAfterRefusalDays > 0 ? $"  [grey]days after a refusal[/] {organisation.PauseAfterRefusalDays}" : "")}");
     }
 
     private sealed class Put : CliCommand
@@ -80,7 +80,7 @@ internal sealed class OrgCommand : Command
             var response = await client.PutOrganisationAsync(new PutOrganisationRequest { Organisation = organisation }, ct);
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(response));
+                Shell.Output.WriteLine(JsonText.Format(response));
             }
             else
             {
@@ -135,7 +135,7 @@ internal sealed class OrgCommand : Command
             var response = await client.ListOrganisationsAsync(new ListOrganisationsRequest(), ct);
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(response));
+                Shell.Output.WriteLine(JsonText.Format(response));
                 return ExitCodes.Ok;
             }
 

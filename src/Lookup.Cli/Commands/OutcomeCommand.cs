@@ -55,7 +55,7 @@ internal sealed class OutcomeCommand : CliCommand
             ct);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
         else
         {

@@ -75,7 +75,7 @@ internal sealed class PreviewCommand : CliCommand
     }
 
     private int ExitCode(ListQuestion question, CountingSink sink, long records) =>
-        ListRun.WarnIfEmpty(Shell, question.Input, records) || sink.Tally.OfInvalid == sink.State.Records ? ExitCodes.Rejected : ExitCodes.Ok;
+        ListRun.WarnIfEmpty(Shell, question.Input, records) || sink.Tally.InvalidCount == sink.State.Records ? ExitCodes.Rejected : ExitCodes.Ok;
 
     private void Write(ParseResult parsed, ListQuestion question, CountingSink sink, ListSample? sample, int seed)
     {

@@ -54,7 +54,7 @@ internal sealed class RebuildCommand : CliCommand
             WorkShare = parsed.GetValue(_share) / 100.0,
             Wait = Wait,
         };
-        var built = await WorkBar.ShownAsync(
+        var built = await WorkBar.RunAsync(
             Shell, "rebuilding", share => RebuildAsync(store.Store.Filters, partitions, options, done => share(done / partitions.Length), ct));
         if (IsJson(parsed))
         {

@@ -106,7 +106,7 @@ internal sealed class RecordCommand : CliCommand
     private Fact Fact(ParseResult parsed)
     {
         var record = new ImportRecord();
-        record.Begin(1, default);
+        record.Reset(1, default);
         record[Field.Kind] = parsed.GetRequiredValue(_kind);
         record[Field.Number] = parsed.GetRequiredValue(_number);
         record[Field.Source] = _provenance.Source(parsed);

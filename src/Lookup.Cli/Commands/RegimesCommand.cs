@@ -235,14 +235,14 @@ internal sealed class RegimesCommand : Command
             ["place"] = result.Case.Place,
             ["expected"] = new JsonObject
             {
-                ["verdict"] = Lookup.Cli.Options.Words.Verdicts.Of(result.Case.Verdict),
-                ["reason"] = Lookup.Cli.Options.Words.Reasons.Of(result.Case.Reason),
+                ["verdict"] = Lookup.Cli.Options.Words.Verdicts.WordFor(result.Case.Verdict),
+                ["reason"] = Lookup.Cli.Options.Words.Reasons.WordFor(result.Case.Reason),
                 ["regime"] = result.Case.Regime,
             },
             ["actual"] = new JsonObject
             {
-                ["verdict"] = Lookup.Cli.Options.Words.Verdicts.Of((V1.Verdict)result.Decision.Verdict),
-                ["reason"] = Lookup.Cli.Options.Words.Reasons.Of((V1.ReasonCode)result.Decision.Primary),
+                ["verdict"] = Lookup.Cli.Options.Words.Verdicts.WordFor((V1.Verdict)result.Decision.Verdict),
+                ["reason"] = Lookup.Cli.Options.Words.Reasons.WordFor((V1.ReasonCode)result.Decision.Primary),
                 ["regime"] = result.Decision.Rules?.Id ?? "",
             },
             ["faults"] = new JsonArray([.. result.Faults.Select(fault => JsonValue.Create(fault))]),

@@ -66,7 +66,7 @@ internal sealed class RegisterCommand : Command
             var response = await client.RecordSnapshotAsync(request, ct);
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(response));
+                Shell.Output.WriteLine(JsonText.Format(response));
             }
             else
             {
@@ -93,7 +93,7 @@ internal sealed class RegisterCommand : Command
             var response = await client.ListRegistersAsync(new ListRegistersRequest(), ct);
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(response));
+                Shell.Output.WriteLine(JsonText.Format(response));
                 return ExitCodes.Ok;
             }
 

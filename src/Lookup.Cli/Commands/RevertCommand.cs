@@ -83,10 +83,10 @@ internal sealed class RevertCommand : CliCommand
         var dryRun = parsed.GetValue(_dryRun);
         if (dryRun || !parsed.GetValue(_yes))
         {
-            var would = await ShownAsync(revert, dryRun: true);
+            var would = await RunWithProgressAsync(revert, dryRun: true);
             if (dryRun && IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(would));
+                Shell.Output.WriteLine(JsonText.Format(would));
                 return ExitCodes.Ok;
             }
 
@@ -103,10 +103,10 @@ internal sealed class RevertCommand : CliCommand
             }
         }
 
-        var import = await ShownAsync(revert, dryRun: false);
+        var import = await RunWithProgressAsync(revert, dryRun: false);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(import));
+            Shell.Output.WriteLine(JsonText.Format(import));
             return ExitCodes.Ok;
         }
 
@@ -138,6 +138,6 @@ internal sealed class RevertCommand : CliCommand
     private static string Kinds(Google.Protobuf.Collections.RepeatedField<KindCount> counts) =>
         counts.Count == 0 ? "" : $" ({string.Join(", ", counts.Select(count => $"{count.Count:N0} {count.Kind}"))})";
 
-    private Task<V1.Import> ShownAsync(Revert revert, bool dryRun) =>
-        WorkBar.ShownAsync(Shell, dryRun ? "counting" : "reverting", share => revert(dryRun, share));
+    private Task<V1.Import> RunWithProgressAsync(Revert revert, bool dryRun) =>
+        WorkBar.RunAsync(Shell, dryRun ? "counting" : "reverting", share => revert(dryRun, share));
 }

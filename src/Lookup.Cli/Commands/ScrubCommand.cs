@@ -215,7 +215,7 @@ internal sealed class ScrubCommand : CliCommand
     }
 
     private int ExitCode(ListQuestion question, Tally tally, ScrubState state) =>
-        ListRun.WarnIfEmpty(Shell, question.Input, state.Records) || tally.Of(Verdict.Unknown) + tally.Of(Verdict.NotCovered) + tally.OfInvalid > 0
+        ListRun.WarnIfEmpty(Shell, question.Input, state.Records) || tally.CountOf(Verdict.Unknown) + tally.CountOf(Verdict.NotCovered) + tally.InvalidCount > 0
             ? ExitCodes.Rejected
             : ExitCodes.Ok;
 }

@@ -101,7 +101,7 @@ internal sealed class WatchCommand : CliCommand
         {
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(new WatchResponse { Change = change, ResumeToken = received.ResumeToken }));
+                Shell.Output.WriteLine(JsonText.Format(new WatchResponse { Change = change, ResumeToken = received.ResumeToken }));
                 Shell.Output.Flush();
             }
             else
@@ -111,7 +111,7 @@ internal sealed class WatchCommand : CliCommand
         }
         else if (IsJson(parsed) && parsed.GetValue(_heartbeats))
         {
-            Shell.Output.WriteLine(JsonText.Of(new WatchResponse
+            Shell.Output.WriteLine(JsonText.Format(new WatchResponse
             {
                 Heartbeat = new Heartbeat
                 {

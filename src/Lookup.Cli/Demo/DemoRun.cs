@@ -65,7 +65,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
             (step.NextPermitted is null || decision.NextPermittedTime?.Equals(DemoScript.Time(step.NextPermitted)) == true);
         if (!ok)
         {
-            Failures.Add($"step {number}: expected {Words.Verdicts.Of(step.Verdict)} ({Words.Reasons.Of(step.Reason)})");
+            Failures.Add($"step {number}: expected {Words.Verdicts.WordFor(step.Verdict)} ({Words.Reasons.WordFor(step.Reason)})");
         }
 
         if (json)
@@ -73,10 +73,10 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
             _results.Add(new JsonObject
             {
                 ["title"] = step.Title,
-                ["expected_verdict"] = Words.Verdicts.Of(step.Verdict),
-                ["expected_reason"] = Words.Reasons.Of(step.Reason),
+                ["expected_verdict"] = Words.Verdicts.WordFor(step.Verdict),
+                ["expected_reason"] = Words.Reasons.WordFor(step.Reason),
                 ["ok"] = ok,
-                ["response"] = JsonNode.Parse(JsonText.Of(response)),
+                ["response"] = JsonNode.Parse(JsonText.Format(response)),
             });
         }
         else
@@ -88,7 +88,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
     private void Write(DemoStep step, Decision decision, bool ok)
     {
         shell.Console.MarkupLine($"   may {DemoScript.Organisation} call {step.Number} with an offer on {step.CallTime}?");
-        shell.Console.MarkupLine($"   {DecisionPrinter.Verdict(decision.Verdict)}{(ok ? "" : $"  [red]expected {Words.Verdicts.Of(step.Verdict).ToUpperInvariant()} ({Words.Reasons.Of(step.Reason)})[/]")}");
+        shell.Console.MarkupLine($"   {DecisionPrinter.Verdict(decision.Verdict)}{(ok ? "" : $"  [red]expected {Words.Verdicts.WordFor(step.Verdict).ToUpperInvariant()} ({Words.Reasons.WordFor(step.Reason)})[/]")}");
         foreach (var reason in decision.Reasons)
         {
             shell.Console.Markup("   ");

@@ -23,11 +23,11 @@ internal sealed record DossierEntry(DateTimeOffset At, string Kind, string Title
 internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList<string> Sources, IReadOnlyList<DossierEntry> Entries)
 {
     /// <summary>Builds a dossier. Receipts with the same id are included once.</summary>
-    public static Dossier Of(
+    public static Dossier Create(
         string number, DateTimeOffset made, IReadOnlyList<string> sources, IEnumerable<KnownFact> facts, IEnumerable<(string Id, Core.Receipts.Receipt Receipt)> receipts) =>
-        new(number, made, sources, [.. facts.Select(Of).Concat(receipts.DistinctBy(r => r.Id).Select(r => Of(r.Id, r.Receipt))).OrderBy(e => e.At)]);
+        new(number, made, sources, [.. facts.Select(Entry).Concat(receipts.DistinctBy(r => r.Id).Select(r => Entry(r.Id, r.Receipt))).OrderBy(e => e.At)]);
 
-    private static DossierEntry Of(KnownFact known)
+    private static DossierEntry Entry(KnownFact known)
     {
         var fact = known.Fact;
         var lines = new List<(string, string)> { ("state", known.Current ? "current" : "earlier"), ("took effect", DecisionPrinter.Time(fact.Effective)) };
@@ -50,7 +50,7 @@ internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList
         // Recording times have a resolution of a second, effective times of a millisecond: prefer the latter within the same second.
         var (recorded, effective) = (known.Recorded.ToDateTimeOffset(), fact.Effective.ToDateTimeOffset());
         return new DossierEntry(
-            effective >= recorded && effective - recorded < TimeSpan.FromSeconds(1) ? effective : recorded, "fact", (fact.Withdrawn ? "withdrawn: " : "") + FactPrinter.Describe(fact), lines, JsonNode.Parse(JsonText.Of(known))!.AsObject());
+            effective >= recorded && effective - recorded < TimeSpan.FromSeconds(1) ? effective : recorded, "fact", (fact.Withdrawn ? "withdrawn: " : "") + FactPrinter.Describe(fact), lines, JsonNode.Parse(JsonText.Format(known))!.AsObject());
 
         void Add(string name, string? text)
         {
@@ -61,7 +61,7 @@ internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList
         }
     }
 
-    private static DossierEntry Of(string id, Core.Receipts.Receipt receipt)
+    private static DossierEntry Entry(string id, Core.Receipts.Receipt receipt)
     {
         var isErasure = receipt.Kind == ReceiptKind.Erasure;
         var lines = ReceiptPrinter.Lines(receipt).Skip(1).Where(l => l.Name != "at").Append(("receipt", id)).ToList();

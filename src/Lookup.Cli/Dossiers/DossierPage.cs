@@ -19,8 +19,8 @@ internal static class DossierPage
         @media print { body { margin: 0; max-width: none; font-size: 9.5pt } }
         """;
 
-    /// <summary>The page.</summary>
-    public static string Of(Dossier dossier)
+    /// <summary>Renders the page.</summary>
+    public static string Render(Dossier dossier)
     {
         var html = new StringBuilder();
         html.Append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">")

@@ -35,7 +35,7 @@ internal static class ImpactReport
             ["to_version"] = version.ToVersion,
         })]),
         ["verdicts"] = new JsonObject(Verdicts.Select(verdict => KeyValuePair.Create(
-            Word(verdict), (JsonNode?)new JsonObject { ["from"] = tally.Of(verdict).Now, ["to"] = tally.Of(verdict).Then }))),
+            Word(verdict), (JsonNode?)new JsonObject { ["from"] = tally.CountOf(verdict).Now, ["to"] = tally.CountOf(verdict).Then }))),
         ["changes"] = new JsonArray([.. tally.Changes.Select(change => new JsonObject
         {
             ["from"] = Word(change.Key.From),
@@ -81,7 +81,7 @@ internal static class ImpactReport
         }
 
         console.MarkupLine(string.Join(", ", Verdicts
-            .Select(verdict => (Verdict: verdict, Count: tally.Of(verdict)))
+            .Select(verdict => (Verdict: verdict, Count: tally.CountOf(verdict)))
             .Where(row => row.Count is not (0, 0))
             .Select(row => $"{Word(row.Verdict)} {row.Count.Now:N0} -> {row.Count.Then:N0}")));
         foreach (var (fault, row) in tally.Faults)
@@ -123,7 +123,7 @@ internal static class ImpactReport
     // The words of the metric lookup_shadow_differences_total.
     private static string Word(bool added) => added ? "came" : "went";
 
-    private static string Word(Verdict verdict) => Words.Verdicts.Of((V1.Verdict)verdict);
+    private static string Word(Verdict verdict) => Words.Verdicts.WordFor((V1.Verdict)verdict);
 
-    private static string Word(ReasonCode reason) => Words.Reasons.Of((V1.ReasonCode)reason);
+    private static string Word(ReasonCode reason) => Words.Reasons.WordFor((V1.ReasonCode)reason);
 }

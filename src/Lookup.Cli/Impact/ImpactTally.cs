@@ -56,10 +56,10 @@ internal sealed class ImpactTally(int examples)
     public IEnumerable<ImpactVersions> Versions => _versions.OrderBy(v => v.From, StringComparer.Ordinal).ThenBy(v => v.To, StringComparer.Ordinal);
 
     /// <summary>Lines with one verdict now and another under the new version.</summary>
-    public long Of(Verdict from, Verdict to) => _verdicts[(int)from, (int)to];
+    public long CountOf(Verdict from, Verdict to) => _verdicts[(int)from, (int)to];
 
     /// <summary>Lines with this verdict now, and under the new version.</summary>
-    public (long Now, long Then) Of(Verdict verdict) => (
+    public (long Now, long Then) CountOf(Verdict verdict) => (
         Enumerable.Range(0, Verdicts).Sum(to => _verdicts[(int)verdict, to]),
         Enumerable.Range(0, Verdicts).Sum(from => _verdicts[from, (int)verdict]));
 
@@ -68,8 +68,8 @@ internal sealed class ImpactTally(int examples)
     {
         get
         {
-            var both = Of(Verdict.Allow, Verdict.Allow);
-            var (now, then) = Of(Verdict.Allow);
+            var both = CountOf(Verdict.Allow, Verdict.Allow);
+            var (now, then) = CountOf(Verdict.Allow);
             return (then - both, now - both);
         }
     }

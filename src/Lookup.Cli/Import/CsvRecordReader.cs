@@ -71,7 +71,7 @@ internal sealed class CsvRecordReader : IRecordReader
         // The reader skips malformed lines up to the next valid one, so report them first.
         if (_malformed.TryDequeue(out var bad))
         {
-            record.Begin(bad.LineNumber, Encoding.UTF8.GetBytes(bad.RawRecord));
+            record.Reset(bad.LineNumber, Encoding.UTF8.GetBytes(bad.RawRecord));
             record.Faults.Add(new LineFault("", $"the line has {Describe(bad.Reason)}"));
             return true;
         }
@@ -196,7 +196,7 @@ internal sealed class CsvRecordReader : IRecordReader
         }
 
         raw.CopyTo(_raw);
-        record.Begin(_reader.LineNumber, _raw.AsMemory(0, raw.Length));
+        record.Reset(_reader.LineNumber, _raw.AsMemory(0, raw.Length));
         if (raw.Length > ImportRecord.MaxLine)
         {
             record.Faults.Add(new LineFault("", $"the line is longer than {ImportRecord.MaxLine} bytes"));

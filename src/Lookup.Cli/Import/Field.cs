@@ -57,30 +57,30 @@ internal static class Fields
         (Field.Actor, "actor", Every, []),
         (Field.Reason, "reason", Every, []),
         (Field.Organisation, "organisation",
-            Of(FactKind.Objection, FactKind.Consent, FactKind.Relation, FactKind.Attempt, FactKind.Refusal), []),
-        (Field.Register, "register", Of(FactKind.Registration), []),
-        (Field.Categories, "categories", Of(FactKind.Registration), []),
-        (Field.Purposes, "purposes", Of(FactKind.Consent), []),
+            Kinds(FactKind.Objection, FactKind.Consent, FactKind.Relation, FactKind.Attempt, FactKind.Refusal), []),
+        (Field.Register, "register", Kinds(FactKind.Registration), []),
+        (Field.Categories, "categories", Kinds(FactKind.Registration), []),
+        (Field.Purposes, "purposes", Kinds(FactKind.Consent), []),
         (Field.ProductGroup, "product_group",
-            Of(FactKind.Consent, FactKind.Relation, FactKind.PublishedForOffers, FactKind.Attempt), []),
-        (Field.Relation, "relation", Of(FactKind.Relation), []),
-        (Field.Subscriber, "subscriber", Of(FactKind.Subscriber), ["subscriber.type"]),
-        (Field.Since, "since", Of(FactKind.Registration, FactKind.Consent, FactKind.Relation),
+            Kinds(FactKind.Consent, FactKind.Relation, FactKind.PublishedForOffers, FactKind.Attempt), []),
+        (Field.Relation, "relation", Kinds(FactKind.Relation), []),
+        (Field.Subscriber, "subscriber", Kinds(FactKind.Subscriber), ["subscriber.type"]),
+        (Field.Since, "since", Kinds(FactKind.Registration, FactKind.Consent, FactKind.Relation),
             ["registered_since", "captured"]),
-        (Field.Until, "until", Of(FactKind.Consent, FactKind.Relation), ["expires"]),
-        (Field.Evidence, "evidence", Of(FactKind.Consent), ["evidence.reference"]),
-        (Field.EvidenceSha256, "evidence_sha256", Of(FactKind.Consent), ["evidence.sha256"]),
-        (Field.EvidenceTextVersion, "evidence_text_version", Of(FactKind.Consent), ["evidence.text_version"]),
-        (Field.EvidenceChannel, "evidence_channel", Of(FactKind.Consent), ["evidence.channel"]),
-        (Field.EvidenceLocale, "evidence_locale", Of(FactKind.Consent), ["evidence.locale"]),
-        (Field.Verified, "verified", Of(FactKind.Consent), []),
-        (Field.InLedger, "in_ledger", Of(FactKind.Consent), []),
-        (Field.ObtainedAtSale, "obtained_at_sale", Of(FactKind.Relation), ["number_obtained_at_sale"]),
-        (Field.OptOutOffered, "opt_out_offered", Of(FactKind.Relation), []),
-        (Field.FirstContactMonths, "first_contact_months", Of(FactKind.Consent), []),
-        (Field.Form, "form", Of(FactKind.Consent), []),
-        (Field.Appointment, "appointment", Of(FactKind.Consent), []),
-        (Field.LastTransaction, "last_transaction", Of(FactKind.Relation), []),
+        (Field.Until, "until", Kinds(FactKind.Consent, FactKind.Relation), ["expires"]),
+        (Field.Evidence, "evidence", Kinds(FactKind.Consent), ["evidence.reference"]),
+        (Field.EvidenceSha256, "evidence_sha256", Kinds(FactKind.Consent), ["evidence.sha256"]),
+        (Field.EvidenceTextVersion, "evidence_text_version", Kinds(FactKind.Consent), ["evidence.text_version"]),
+        (Field.EvidenceChannel, "evidence_channel", Kinds(FactKind.Consent), ["evidence.channel"]),
+        (Field.EvidenceLocale, "evidence_locale", Kinds(FactKind.Consent), ["evidence.locale"]),
+        (Field.Verified, "verified", Kinds(FactKind.Consent), []),
+        (Field.InLedger, "in_ledger", Kinds(FactKind.Consent), []),
+        (Field.ObtainedAtSale, "obtained_at_sale", Kinds(FactKind.Relation), ["number_obtained_at_sale"]),
+        (Field.OptOutOffered, "opt_out_offered", Kinds(FactKind.Relation), []),
+        (Field.FirstContactMonths, "first_contact_months", Kinds(FactKind.Consent), []),
+        (Field.Form, "form", Kinds(FactKind.Consent), []),
+        (Field.Appointment, "appointment", Kinds(FactKind.Consent), []),
+        (Field.LastTransaction, "last_transaction", Kinds(FactKind.Relation), []),
     ];
 
     private static readonly Dictionary<string, Field> ByName = BuildNames();
@@ -112,7 +112,7 @@ internal static class Fields
     /// <summary>Suggests a field for a misspelt name, or null.</summary>
     public static string? Closest(string name) => Spelling.Closest(Plain(name), Names);
 
-    private static int Of(params ReadOnlySpan<FactKind> kinds)
+    private static int Kinds(params ReadOnlySpan<FactKind> kinds)
     {
         var bits = 0;
         foreach (var kind in kinds)

@@ -27,7 +27,7 @@ internal sealed class ImportRecord
         set => _values[(int)field] = string.IsNullOrWhiteSpace(value) ? null : value;
     }
 
-    public void Begin(long line, ReadOnlyMemory<byte> raw)
+    public void Reset(long line, ReadOnlyMemory<byte> raw)
     {
         Array.Clear(_values);
         Faults.Clear();

@@ -16,10 +16,10 @@ internal static class KindNames
 
     public static IEnumerable<string> Names => All[1..];
 
-    public static string Of(FactKind kind) => All[(int)kind];
+    public static string NameOf(FactKind kind) => All[(int)kind];
 
     /// <summary>"an objection", for messages.</summary>
-    public static string WithArticle(FactKind kind) => (Of(kind)[0] is 'a' or 'o' ? "an " : "a ") + Of(kind);
+    public static string WithArticle(FactKind kind) => (NameOf(kind)[0] is 'a' or 'o' ? "an " : "a ") + NameOf(kind);
 
     public static bool TryParse(string text, out FactKind kind)
     {

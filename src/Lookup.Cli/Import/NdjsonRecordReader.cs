@@ -26,7 +26,7 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
         }
         while (line.Span.IndexOfAnyExcept((byte)' ', (byte)'\t') < 0);
 
-        record.Begin(_lines.Line, line);
+        record.Reset(_lines.Line, line);
         if (_lines.TooLong)
         {
             record.Faults.Add(new LineFault("", $"the line is longer than {ImportRecord.MaxLine} bytes"));
@@ -138,7 +138,7 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
             record.Faults.Add(new LineFault(name, "the line has more than one kind of fact"));
         }
 
-        record[Field.Kind] = KindNames.Of(kind);
+        record[Field.Kind] = KindNames.NameOf(kind);
         ReadMembers(record, kind == FactKind.Subscriber ? "subscriber." : "", value);
         return true;
     }

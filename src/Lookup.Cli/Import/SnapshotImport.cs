@@ -155,7 +155,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         return new StoreSnapshotTarget(store, settings, register, open, shell.Clock, ct);
     }
 
-    private Task<string> ApplyAsync(ISnapshotTarget target, bool acceptChange, string register) => WorkBar.ShownAsync(
+    private Task<string> ApplyAsync(ISnapshotTarget target, bool acceptChange, string register) => WorkBar.RunAsync(
         shell,
         SafeText.Escape(register),
         share => target.ApplyAsync(acceptChange, progress => share((double)progress.Written / Math.Max(1, progress.Total))));

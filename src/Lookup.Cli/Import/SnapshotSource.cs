@@ -38,7 +38,7 @@ internal sealed class SnapshotSource(IRecordReader reader, ColumnMap map, Regist
         {
             if (!TryNumber(record, out var number) || !TryChunk(record, out var chunk))
             {
-                Reject(record);
+                AddReject(record);
                 continue;
             }
 
@@ -123,7 +123,7 @@ internal sealed class SnapshotSource(IRecordReader reader, ColumnMap map, Regist
         return true;
     }
 
-    private void Refuse(ImportRecord record)
+    private void AddReject(ImportRecord record)
     {
         Invalid++;
         var content = System.Text.Encoding.UTF8.GetString(record.Raw.Span[..Math.Min(record.Raw.Length, ImportRecord.MaxLine)]);

@@ -102,7 +102,7 @@ internal sealed class ChunkRenderer(ListLayout layout, bool addColumns, bool com
 
     private byte[] MakeSuffix(Verdict verdict, ReasonCode reason, string member)
     {
-        var (verdictWord, reasonWord) = (Words.Verdicts.Of(verdict), Words.Reasons.Of(reason));
+        var (verdictWord, reasonWord) = (Words.Verdicts.WordFor(verdict), Words.Reasons.WordFor(reason));
         var delimiter = (char)layout.Delimiter;
         return Encoding.UTF8.GetBytes(layout.Format == ImportFormat.Ndjson
             ? $",\"{member}\":{{\"verdict\":\"{verdictWord}\",\"reason\":\"{reasonWord}\",\"e164\":\"+"

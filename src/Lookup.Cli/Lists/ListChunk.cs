@@ -94,7 +94,7 @@ internal sealed class ListChunk
     /// <summary>The bytes to append to each output.</summary>
     public ArrayBufferWriter<byte>[] Outputs { get; } = [.. OutputNames.All.Select(_ => new ArrayBufferWriter<byte>())];
 
-    public void Begin(long firstLine)
+    public void Reset(long firstLine)
     {
         Count = 0;
         Length = 0;

@@ -61,7 +61,7 @@ internal sealed class ListReader(Stream content, string name, ListLayout layout)
         }
 
         var begin = Position;
-        chunk.Begin(Line + 1);
+        chunk.Reset(Line + 1);
         while (!chunk.IsFull)
         {
             if (!TryReadRecord(chunk))

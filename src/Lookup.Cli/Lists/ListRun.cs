@@ -20,7 +20,7 @@ internal sealed record ListQuestion(InputFile Input, ListLayout Layout, CheckStr
         ["list"] = Input.Name,
         ["read_as"] = Layout.Describe(),
         ["column"] = Layout.ColumnName,
-        ["question"] = JsonNode.Parse(JsonText.Of(Open)),
+        ["question"] = JsonNode.Parse(JsonText.Format(Open)),
     };
 
     /// <summary>SHA-256 of the stored file, in hex.</summary>
@@ -81,7 +81,7 @@ internal sealed class ListRun(Shell shell, LookupClient client, PipelineSettings
     {
         var pipeline = new ChunkPipeline(
             (chunks, window, stop) => client.CheckStreamAsync(question.Open, chunks, window, stop), settings, shell.Clock);
-        var running = pipeline.RunAsync(read, parse, prepare, sink.Take, ct);
+        var running = pipeline.RunAsync(read, parse, prepare, sink.Write, ct);
         await ScrubProgress.ShowAsync(shell, question.Input, () => sink.State.Records, () => pipeline.IsWaiting, json, running,
             $"no answer from {client.Address} yet, waiting up to {settings.Wait.TotalSeconds:0.###} s (--wait)");
         try

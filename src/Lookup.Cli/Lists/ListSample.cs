@@ -54,7 +54,7 @@ internal sealed class ListSample
     /// <summary>Fills a chunk with drawn records; returns false when none are left.</summary>
     public bool Read(ListChunk chunk)
     {
-        chunk.Begin(0);
+        chunk.Reset(0);
         while (!chunk.IsFull && _given < _drawn.Count)
         {
             chunk.Add(_drawn[_given].Number, _drawn[_given].Fault);

@@ -35,9 +35,9 @@ internal sealed class Tally
 
     public long Total => _counts.Sum();
 
-    public long Of(Verdict verdict) => Sum((int)verdict);
+    public long CountOf(Verdict verdict) => Sum((int)verdict);
 
-    public long OfInvalid => Sum(InvalidRow);
+    public long InvalidCount => Sum(InvalidRow);
 
     /// <summary>The counts by verdict and reason: "deny" → "registered" → 12.</summary>
     public SortedDictionary<string, SortedDictionary<string, long>> ToCounts()
@@ -85,7 +85,7 @@ internal sealed class Tally
         var (row, reason) = (index / Reasons, index % Reasons);
         return row == InvalidRow
             ? (Invalid, ((ListFault)reason).Word())
-            : (Words.Verdicts.Of((Verdict)row), Words.Reasons.Of((ReasonCode)reason));
+            : (Words.Verdicts.WordFor((Verdict)row), Words.Reasons.WordFor((ReasonCode)reason));
     }
 
     private long Sum(int row) => _counts.AsSpan(row * Reasons, Reasons).ToArray().Sum();

@@ -58,5 +58,5 @@ internal sealed class WordSet<T>
 
     public bool TryParse(string text, out T value) => _byWord.TryGetValue(text.Trim().Replace('-', '_'), out value);
 
-    public string Of(T value) => _byValue.TryGetValue(value, out var word) ? word : value.ToString();
+    public string WordFor(T value) => _byValue.TryGetValue(value, out var word) ? word : value.ToString();
 }

@@ -36,8 +36,8 @@ internal static class DecisionPrinter
 
     public static void WriteReason(IAnsiConsole console, Reason reason)
     {
-        var rule = string.Join(", ", new[] { reason.Layer == Layer.Unspecified ? "" : Words.Layers.Of(reason.Layer), reason.Article }.Where(text => text.Length > 0));
-        console.MarkupLine($"  [bold]{Words.Reasons.Of(reason.Code)}[/]{(rule.Length > 0 ? $" ({SafeText.Escape(rule)})" : "")}{(reason.Text.Length > 0 ? ": " + SafeText.Escape(reason.Text) : "")}");
+        var rule = string.Join(", ", new[] { reason.Layer == Layer.Unspecified ? "" : Words.Layers.WordFor(reason.Layer), reason.Article }.Where(text => text.Length > 0));
+        console.MarkupLine($"  [bold]{Words.Reasons.WordFor(reason.Code)}[/]{(rule.Length > 0 ? $" ({SafeText.Escape(rule)})" : "")}{(reason.Text.Length > 0 ? ": " + SafeText.Escape(reason.Text) : "")}");
         WriteLocal(console, reason);
     }
 
@@ -54,7 +54,7 @@ internal static class DecisionPrinter
         console.MarkupLine("[bold]Evaluated rules[/]");
         foreach (var step in steps)
         {
-            var rule = string.Join(", ", new[] { step.Layer == Layer.Unspecified ? "" : Words.Layers.Of(step.Layer), step.Article }.Where(text => text.Length > 0));
+            var rule = string.Join(", ", new[] { step.Layer == Layer.Unspecified ? "" : Words.Layers.WordFor(step.Layer), step.Article }.Where(text => text.Length > 0));
             console.MarkupLine($"  {SafeText.Escape(step.Rule)}{(rule.Length > 0 ? $" [grey]({SafeText.Escape(rule)})[/]" : "")}: {Outcome(step.Outcome)}{(step.Detail.Length > 0 ? ". " + SafeText.Escape(step.Detail) : "")}");
         }
     }

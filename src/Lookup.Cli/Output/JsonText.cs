@@ -14,5 +14,5 @@ internal static class JsonText
     public static JsonSerializerOptions Options { get; } = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Formats a message of the contract as the JSON API does.</summary>
-    public static string Of(IMessage message) => Formatter.Format(message);
+    public static string Format(IMessage message) => Formatter.Format(message);
 }

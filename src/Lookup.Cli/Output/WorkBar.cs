@@ -14,7 +14,7 @@ internal static class WorkBar
     /// <param name="shell">Shows the bar.</param>
     /// <param name="what">The bar's label, in markup.</param>
     /// <param name="work">The work; it reports its progress, 0 to 1.</param>
-    public static Task<T> ShownAsync<T>(Shell shell, string what, Func<Action<double>, Task<T>> work)
+    public static Task<T> RunAsync<T>(Shell shell, string what, Func<Action<double>, Task<T>> work)
     {
         if (!shell.ErrorConsole.Profile.Capabilities.Interactive)
         {

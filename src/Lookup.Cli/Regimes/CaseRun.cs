@@ -61,7 +61,7 @@ internal sealed class CaseRun(RegimeSet regimes) : IDisposable
         var layer = (V1.Layer)decision.ReasonAt(0).Text.Layer;
         if (expected.Layer is { } expectedLayer && layer != expectedLayer)
         {
-            wrong.Add($"expected a reason of layer {Options.Words.Layers.Of(expectedLayer)}, got {Options.Words.Layers.Of(layer)}");
+            wrong.Add($"expected a reason of layer {Options.Words.Layers.WordFor(expectedLayer)}, got {Options.Words.Layers.WordFor(layer)}");
         }
 
         Compare("by law alone", expected.LawAlone, Layers.Law);
@@ -139,9 +139,9 @@ internal sealed class CaseRun(RegimeSet regimes) : IDisposable
         }
     }
 
-    private static string Name(V1.Verdict verdict) => Options.Words.Verdicts.Of(verdict).ToUpperInvariant();
+    private static string Name(V1.Verdict verdict) => Options.Words.Verdicts.WordFor(verdict).ToUpperInvariant();
 
-    private static string Name(V1.ReasonCode reason) => Options.Words.Reasons.Of(reason).ToUpperInvariant();
+    private static string Name(V1.ReasonCode reason) => Options.Words.Reasons.WordFor(reason).ToUpperInvariant();
 
     private sealed class FixedTime(DateTimeOffset now) : TimeProvider
     {

@@ -11,7 +11,7 @@ internal interface IChunkSink : IDisposable
     /// <summary>The counts so far, including those of earlier runs.</summary>
     public Tally Tally { get; }
 
-    public void Take(ListChunk chunk);
+    public void Write(ListChunk chunk);
 
     /// <summary>Makes the progress durable, so that a run can resume from it.</summary>
     public void Save();
@@ -87,7 +87,7 @@ internal sealed class ScrubOutputs : IChunkSink
 
     public Tally Tally { get; }
 
-    public void Take(ListChunk chunk)
+    public void Write(ListChunk chunk)
     {
         // If a write fails halfway, the saved state stays valid, but this object's does not.
         _isBroken = true;
@@ -107,10 +107,10 @@ internal sealed class ScrubOutputs : IChunkSink
         }
 
         Tally.Add(chunk.Tally);
-        _lines[OutputNames.Allowed] += chunk.Tally.Of(V1.Verdict.Allow);
-        _lines[OutputNames.Denied] += chunk.Tally.Of(V1.Verdict.Deny);
-        _lines[OutputNames.Unknown] += chunk.Tally.Of(V1.Verdict.Unknown) + chunk.Tally.Of(V1.Verdict.NotCovered);
-        _lines[OutputNames.Invalid] += chunk.Tally.OfInvalid;
+        _lines[OutputNames.Allowed] += chunk.Tally.CountOf(V1.Verdict.Allow);
+        _lines[OutputNames.Denied] += chunk.Tally.CountOf(V1.Verdict.Deny);
+        _lines[OutputNames.Unknown] += chunk.Tally.CountOf(V1.Verdict.Unknown) + chunk.Tally.CountOf(V1.Verdict.NotCovered);
+        _lines[OutputNames.Invalid] += chunk.Tally.InvalidCount;
         State = State with
         {
             Position = chunk.EndPosition,
@@ -194,7 +194,7 @@ internal sealed class CountingSink(Stream? allowed) : IChunkSink
 
     public Tally Tally { get; } = new();
 
-    public void Take(ListChunk chunk)
+    public void Write(ListChunk chunk)
     {
         allowed?.Write(chunk.Outputs[OutputNames.Allowed].WrittenSpan);
         Tally.Add(chunk.Tally);

@@ -23,7 +23,7 @@ internal sealed class CheckStreamRun : IDisposable
     private readonly LookupService.LookupServiceClient _client;
     private readonly CheckStreamOpen _open;
     private readonly IAsyncEnumerable<CheckStreamChunk> _chunks;
-    private readonly SemaphoreSlim _room;
+    private readonly SemaphoreSlim _slots;
     private readonly Lock _gate = new();
     private readonly Queue<CheckStreamChunk> _unanswered = [];
 
@@ -39,7 +39,7 @@ internal sealed class CheckStreamRun : IDisposable
         _client = client;
         _open = open;
         _chunks = chunks;
-        _room = new SemaphoreSlim(window);
+        _slots = new SemaphoreSlim(window);
     }
 
     public async IAsyncEnumerable<CheckStreamResponse> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -60,7 +60,7 @@ internal sealed class CheckStreamRun : IDisposable
                     {
                         failingSince = null;
                         pause = FirstPause;
-                        _room.Release();
+                        _slots.Release();
                         yield return answer;
                     }
 
@@ -93,7 +93,7 @@ internal sealed class CheckStreamRun : IDisposable
         }
     }
 
-    public void Dispose() => _room.Dispose();
+    public void Dispose() => _slots.Dispose();
 
     private async Task PumpAsync(CancellationTokenSource stop)
     {
@@ -103,7 +103,7 @@ internal sealed class CheckStreamRun : IDisposable
             await using var source = _chunks.GetAsyncEnumerator(stop.Token);
             while (true)
             {
-                await _room.WaitAsync(stop.Token);
+                await _slots.WaitAsync(stop.Token);
                 if (!await source.MoveNextAsync())
                 {
                     break;

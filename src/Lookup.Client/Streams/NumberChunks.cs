@@ -32,7 +32,7 @@ internal sealed class NumberChunks : IAsyncDisposable
     internal sealed record Packed(string[] Numbers, Moment Given);
 
     /// <summary>Removes and returns the oldest chunk in flight.</summary>
-    public Packed Take() => _inFlight.TryDequeue(out var packed) ? packed : throw new InvalidOperationException("No chunk is in flight.");
+    public Packed TakeOldest() => _inFlight.TryDequeue(out var packed) ? packed : throw new InvalidOperationException("No chunk is in flight.");
 
     /// <summary>Yields chunks: full ones, and partial ones when the source is slow.</summary>
     public async IAsyncEnumerable<CheckStreamChunk> PackAsync([EnumeratorCancellation] CancellationToken cancellation)
@@ -71,7 +71,7 @@ internal sealed class NumberChunks : IAsyncDisposable
     }
 
     /// <summary>Yields every number without a result: those in flight, those collected, and the rest of the source.</summary>
-    public async IAsyncEnumerable<string> RestAsync()
+    public async IAsyncEnumerable<string> UnansweredAsync()
     {
         while (_inFlight.TryDequeue(out var packed))
         {

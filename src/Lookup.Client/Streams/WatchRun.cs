@@ -44,7 +44,7 @@ internal sealed class WatchRun(
                     {
                         _token = response.ResumeToken;
                         _pause = FirstPause;
-                        yield return WatchEvent.Of(response);
+                        yield return WatchEvent.From(response);
                     }
                 }
             }

@@ -100,7 +100,7 @@ public sealed class FakeLookup : ILookupClient
             var result = await CheckAsync(number, question, options, cancellationToken);
             // In a list, an invalid number is an item like others.
             yield return result.Fields is [{ Field: "number" }]
-                ? CheckResult.OfList(number, Verdict.Unknown, ReasonCode.InvalidNumber, null, null)
+                ? CheckResult.InList(number, Verdict.Unknown, ReasonCode.InvalidNumber, null, null)
                 : result;
         }
     }
@@ -187,7 +187,7 @@ public sealed class FakeLookup : ILookupClient
     {
         await foreach (var response in WatchAsync(new WatchRequest { Organisations = { organisations ?? [] }, ResumeToken = resumeToken }, cancellationToken))
         {
-            yield return WatchEvent.Of(response);
+            yield return WatchEvent.From(response);
         }
     }
 
