@@ -53,7 +53,7 @@ internal sealed class QuestionOptions
     };
 
     private readonly Option<bool> _strict = new("--strict") { Description = "Apply the stricter policies." };
-    private readonly Option<bool> _exact = new("--exact") { Description = "Read the facts from the store, not from the cache." };
+    private readonly Option<bool> _exact = new("--exact") { Description = "Read the facts from the store, bypassing filter and cache." };
     private readonly Option<string?> _token = new("--token")
     {
         Description = "Consistency token of a write or an earlier answer; the answer is at least as fresh.",
