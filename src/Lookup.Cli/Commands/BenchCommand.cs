@@ -35,7 +35,7 @@ internal sealed class BenchCommand : CliCommand
         : base(
             shell,
             "bench",
-            "Sends checks to a running service at a fixed rate and reports latencies from each check's planned time. Read-only, but it loads the service.",
+            "Measures a running service: sends checks at a fixed rate and reports latencies from their planned time.",
             "lookup bench --org acme --purpose commercial",
             "lookup bench --org acme --purpose commercial --rate 1000 --seconds 30 --address http://lookup:7500",
             "lookup bench --org acme --purpose commercial --exact --timeout 0.05 --json")

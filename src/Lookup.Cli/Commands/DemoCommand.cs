@@ -16,7 +16,7 @@ internal sealed class DemoCommand : CliCommand
         : base(
             shell,
             "demo",
-            "Starts the service on a temporary embedded store, sends it checks, and shows each decision with its reasons. Takes a few seconds and leaves no files.",
+            "Starts the service on a temporary store, sends it checks, and shows each decision with its reasons.",
             "lookup demo",
             "lookup demo --json")
     {

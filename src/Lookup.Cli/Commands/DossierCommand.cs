@@ -42,7 +42,7 @@ internal sealed class DossierCommand : CliCommand
         : base(
             shell,
             "dossier",
-            "Writes everything on record about a number in chronological order: facts with their history and evidence, and answers that have a receipt.",
+            "Writes everything on record about a number in chronological order: facts with evidence, and receipted answers.",
             "lookup dossier +31612345678",
             "lookup dossier +31612345678 --out dossier.html",
             "lookup dossier 0612345678 --region NL --json --also http://lookup-b:7500",

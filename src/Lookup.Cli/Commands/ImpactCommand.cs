@@ -45,7 +45,7 @@ internal sealed class ImpactCommand : CliCommand
         : base(
             shell,
             "impact",
-            "Decides a list under two versions of the rules on the same facts and shows what would change, by reason. Reads the store directly; changes nothing.",
+            "Decides a list under two versions of the rules and shows what would change, by reason. Changes nothing.",
             "lookup impact leads.csv --regimes next --data ./lookup-data --org acme --purpose commercial",
             $"lookup impact leads.csv.gz --regimes next --against now --at {TimeText.Example} --redis 127.0.0.1:6379 --key-file number.key --org acme --purpose commercial",
             "lookup impact leads.csv --regimes next --redis env --org acme --purpose commercial --examples 20 --json")

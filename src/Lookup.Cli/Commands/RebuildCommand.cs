@@ -25,7 +25,7 @@ internal sealed class RebuildCommand : CliCommand
         : base(
             shell,
             "rebuild",
-            "Rebuilds the filters of a store from its facts: resizes them and drops traces of erased numbers. Services keep running; they rebuild worn filters themselves.",
+            "Rebuilds the filters of a store from its facts, resized and without erased numbers, while services run.",
             "lookup rebuild --redis 127.0.0.1:6379 --key-file number.key",
             "lookup rebuild --redis env --partition 3 --partition 4",
             "lookup rebuild --data ./lookup-data --shrink --share 100")

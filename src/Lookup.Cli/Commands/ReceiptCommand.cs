@@ -66,7 +66,7 @@ internal sealed class ReceiptCommand : Command
         private readonly ConnectionOptions _connection;
 
         public Get(Shell shell)
-            : base(shell, "get", "Downloads the proof of a receipt, a small text file, from the instance that answered. Available a second after the answer.", "lookup receipt get 5f0c2b9a41d7e8836b1f0a92c4d5e6f7-1234 --out call.proof")
+            : base(shell, "get", "Downloads the proof of a receipt from the instance that answered, a second or more after the answer.", "lookup receipt get 5f0c2b9a41d7e8836b1f0a92c4d5e6f7-1234 --out call.proof")
         {
             Arguments.Add(_id);
             Options.Add(_out);
@@ -96,7 +96,7 @@ internal sealed class ReceiptCommand : Command
         private readonly ConnectionOptions _connection;
 
         public Head(Shell shell)
-            : base(shell, "head", "Downloads the newest signed head of an instance's receipts. Store it out of the service's reach: it makes later truncation detectable.", "lookup receipt head --out heads/2026-11-24.head")
+            : base(shell, "head", "Downloads the newest signed head of an instance's receipts; stored elsewhere, it makes truncation detectable.", "lookup receipt head --out heads/2026-11-24.head")
         {
             Options.Add(_out);
             _connection = new ConnectionOptions(this);

@@ -36,7 +36,7 @@ internal sealed class RegimesCommand : Command
             : base(
                 shell,
                 "list",
-                "Lists the countries with their rows of rules, the dates on which their sources were last checked, and open legal questions.",
+                "Lists the countries with their rows of rules, the dates of their last source checks, and open legal questions.",
                 "lookup regimes list",
                 "lookup regimes list next --json") =>
             Arguments.Add(_folder);

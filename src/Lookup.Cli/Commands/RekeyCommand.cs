@@ -32,7 +32,7 @@ internal sealed class RekeyCommand : CliCommand
         : base(
             shell,
             "rekey",
-            "Rotates the encryption key of a store to the last one in the key file, while services run. Every instance must have both keys first. Resumes when repeated.",
+            "Rotates a store to the last encryption key of the key file, while services with both keys run. Can be repeated.",
             "lookup rekey --redis 127.0.0.1:6379 --key-file number.key --new-key",
             "lookup rekey --redis 127.0.0.1:6379 --key-file number.key",
             "lookup rekey --redis env --key-file number.key --bound 2000 --share 100",

@@ -90,7 +90,7 @@ internal sealed class ServeCommand : CliCommand
         : base(
             shell,
             "serve",
-            $"Runs the service until Ctrl-C: gRPC and JSON over HTTP. Without --redis it uses an embedded store in the folder of --data (default: {DefaultFolder}).",
+            $"Runs the service until Ctrl-C: gRPC and JSON over HTTP, on redis or an embedded store (default: {DefaultFolder}).",
             "lookup serve --create",
             "lookup serve --data /var/lib/lookup --listen 127.0.0.1:7500 --json-port 7501",
             "lookup serve --redis 127.0.0.1:6379 --key-file /etc/lookup/number.key",
