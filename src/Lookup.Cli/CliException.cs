@@ -1,20 +1,20 @@
 namespace Lookup.Cli;
 
-/// <summary>Exit codes of the tool. docs and scripts rest on them; never renumber.</summary>
+/// <summary>Exit codes of the tool. Scripts depend on them; never renumber.</summary>
 internal static class ExitCodes
 {
     public const int Ok = 0;
 
-    /// <summary>Something failed; the message says what.</summary>
+    /// <summary>The command failed; the message says why.</summary>
     public const int Error = 1;
 
-    /// <summary>The command line is wrong.</summary>
+    /// <summary>The command line is invalid.</summary>
     public const int Usage = 2;
 
-    /// <summary>Import: done, but some lines were refused. Scrub: done, but some lines are in the unknown or invalid file. Impact: some lines hold no number.</summary>
+    /// <summary>Import: some lines were rejected. Scrub: some lines are in the unknown or invalid file. Impact: some lines have no valid number.</summary>
     public const int Rejected = 3;
 
-    /// <summary>Watch: changes were lost; the active lists are to be scrubbed again.</summary>
+    /// <summary>Watch: changes were lost; the active lists must be scrubbed again.</summary>
     public const int ChangesLost = 4;
 
     /// <summary>Impact: some answers would change.</summary>
@@ -23,24 +23,24 @@ internal static class ExitCodes
     /// <summary>Check: the call is forbidden.</summary>
     public const int Deny = 10;
 
-    /// <summary>Check: the service cannot tell.</summary>
+    /// <summary>Check: the service cannot decide.</summary>
     public const int Unknown = 11;
 
-    /// <summary>Check: no regime for this country and time.</summary>
+    /// <summary>Check: there are no rules for this country and time.</summary>
     public const int NotCovered = 12;
 
-    /// <summary>Check: ALLOW, but an answer to "what if", or expired: it permits no call.</summary>
+    /// <summary>Check: ALLOW that permits no call, because it is a what-if answer or has expired.</summary>
     public const int PermitsNothing = 13;
 
     /// <summary>Stopped by Ctrl-C or a termination signal.</summary>
     public const int Interrupted = 130;
 }
 
-/// <summary>An outcome that ends the command: one sentence that names what to do, and the exit code.</summary>
+/// <summary>Ends the command with one sentence that says what to do, and an exit code.</summary>
 internal sealed class CliException(string message, int exitCode = ExitCodes.Error, Exception? inner = null) : Exception(message, inner)
 {
     public int ExitCode { get; } = exitCode;
 
-    /// <summary>The command line is wrong.</summary>
+    /// <summary>Reports an invalid command line.</summary>
     public static CliException Usage(string message) => new(message, ExitCodes.Usage);
 }

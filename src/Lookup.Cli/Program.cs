@@ -5,7 +5,7 @@ using Lookup.Cli.Output;
 using Lookup.Core.Clocks;
 using Lookup.Embedded;
 
-// With fewer files even what reports a failure could not be loaded.
+// With a lower limit the code that reports failures could not be loaded either.
 if (OpenFileLimit.Fault(OpenFileLimit.NeededByProgram) is { } fault)
 {
     Console.Error.WriteLine($"lookup: {fault}");

@@ -4,8 +4,8 @@ using Grpc.Core;
 namespace Lookup.Client;
 
 /// <summary>
-/// A watch cannot go on after its token: changes since then are not kept any more, or it comes from another store. Scrub the
-/// active lists again, then watch without a token.
+/// A watch cannot resume from its token: later changes are no longer stored, or the token is of another store. Scrub the active
+/// lists again, then watch without a token.
 /// </summary>
 public sealed class ChangesLostException : LookupException
 {
@@ -16,7 +16,7 @@ public sealed class ChangesLostException : LookupException
     }
 
     /// <summary>
-    /// RESUME_TOKEN_TOO_OLD, RESUME_TOKEN_AHEAD, RESUME_TOKEN_OF_ANOTHER_STORE or CHANGES_LOST; empty where the service says none.
+    /// RESUME_TOKEN_TOO_OLD, RESUME_TOKEN_AHEAD, RESUME_TOKEN_OF_ANOTHER_STORE or CHANGES_LOST; empty if the service gives no reason.
     /// </summary>
     public string Reason { get; }
 

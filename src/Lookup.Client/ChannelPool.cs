@@ -4,8 +4,8 @@ using Grpc.Net.Client;
 namespace Lookup.Client;
 
 /// <summary>
-/// The channels of a client, taken in turn from call to call, and one of their own for lists: a list fills the window of its
-/// connection, and what breaks the connection must not end single checks. Each connects with its first call.
+/// The channels of a client, used in rotation, and one channel for lists: a list fills the flow-control window of its
+/// connection, and a broken list connection must not end single checks. Each channel connects with its first call.
 /// </summary>
 internal sealed class ChannelPool : CallInvoker, IDisposable
 {
@@ -32,10 +32,10 @@ internal sealed class ChannelPool : CallInvoker, IDisposable
 
     public int Count => _invokers.Length;
 
-    /// <summary>One channel alone.</summary>
+    /// <summary>A single channel.</summary>
     public CallInvoker this[int index] => _invokers[index];
 
-    /// <summary>Index of the channel whose turn it is.</summary>
+    /// <summary>Index of the next channel in the rotation.</summary>
     public int Next() => (int)((uint)Interlocked.Increment(ref _turn) % (uint)_invokers.Length);
 
     public void Dispose()

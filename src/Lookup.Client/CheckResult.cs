@@ -4,8 +4,8 @@ using Lookup.V1;
 namespace Lookup.Client;
 
 /// <summary>
-/// What came of a check. Only <see cref="MayCall"/> permits a call; it is false for everything that went wrong, for a verdict
-/// that this version does not know, and for <c>default(CheckResult)</c>.
+/// The result of a check. Only <see cref="MayCall"/> permits a call; it is false after any failure, for a verdict that this
+/// version does not know, and for <c>default(CheckResult)</c>.
 /// </summary>
 public readonly struct CheckResult
 {
@@ -28,42 +28,41 @@ public readonly struct CheckResult
     }
 
     /// <summary>
-    /// The number may be called now, on this answer: ALLOW, about the present, and not older than the service lets it be reused.
-    /// It turns false while you wait, so ask for it just before dialling.
+    /// Whether the number may be called now: the verdict is ALLOW, it is not hypothetical, and it has not expired. It becomes false
+    /// when the answer expires, so read it just before dialling.
     /// </summary>
-    public bool MayCall => State == CheckState.Answered && _verdict == Verdict.Allow && _validity is { IsOver: false };
+    public bool MayCall => State == CheckState.Answered && _verdict == Verdict.Allow && _validity is { HasEnded: false };
 
     /// <summary>
-    /// What was decided. UNKNOWN where there is no answer, and for a verdict of a newer service that this version does not know.
-    /// ALLOW alone does not permit a call: see <see cref="MayCall"/>.
+    /// The verdict; UNKNOWN if there is no answer, or if this version does not know the verdict. ALLOW alone does not permit a call:
+    /// see <see cref="MayCall"/>.
     /// </summary>
     public Verdict Verdict => _verdict is Verdict.Allow or Verdict.Deny or Verdict.NotCovered ? _verdict : Verdict.Unknown;
 
-    /// <summary>The most binding reason; unspecified where there is no answer.</summary>
+    /// <summary>The most binding reason; unspecified if there is no answer.</summary>
     public ReasonCode Reason { get; }
 
     /// <summary>Whether there is an answer, and if not, why.</summary>
     public CheckState State { get; }
 
-    /// <summary>The number as it was decided, in E.164; as it was given where there is no answer.</summary>
+    /// <summary>The decided number in E.164; the input if there is no answer.</summary>
     public string Number => _number ?? "";
 
     /// <summary>
-    /// The whole decision; null where there is none. For an item of a list only what its chunk shares: token, age, times. Not to be
-    /// changed.
+    /// The whole decision; null if there is none. In a list, only the part that a chunk shares: token, age, times. Do not modify it.
     /// </summary>
     public Decision? Decision { get; }
 
     /// <summary>
-    /// Id of the receipt that the service wrote for this answer, to be kept with the call; null where it wrote none. An answer that is
-    /// used again has that of the first time.
+    /// Id of the receipt of this answer, to store with the call; null if the service wrote none. A reused answer has the id of the
+    /// original one.
     /// </summary>
     public string? ReceiptId { get; private init; }
 
-    /// <summary>The call as it is counted already; null where none was reserved.</summary>
+    /// <summary>The reserved call; null if none was reserved.</summary>
     public Reservation? Reservation { get; private init; }
 
-    /// <summary>How long to wait before asking again, 0 to 1 hour; null where asking again does not help.</summary>
+    /// <summary>Pause before a retry, 0 to 1 hour; null if a retry does not help.</summary>
     public TimeSpan? RetryAfter => State switch
     {
         CheckState.Answered when Verdict == Verdict.Unknown => Durations.Pause(Decision?.RetryAfter) ?? (Reason == ReasonCode.StoreUnavailable ? UsualPause : null),
@@ -71,24 +70,24 @@ public readonly struct CheckResult
         _ => null,
     };
 
-    /// <summary>Each field of the request that was refused, and why; empty unless <see cref="State"/> is Refused.</summary>
+    /// <summary>The invalid fields of the request; empty unless <see cref="State"/> is Refused.</summary>
     public IReadOnlyList<FieldError> Fields => _failure?.Fields ?? [];
 
     /// <summary>The reason in words.</summary>
     public string Message =>
-        _failure?.Message ?? (Decision is { Reasons.Count: > 0 } decision ? decision.Reasons[0].Text : State == CheckState.NotAsked ? "Nobody asked." : Reason.ToString());
+        _failure?.Message ?? (Decision is { Reasons.Count: > 0 } decision ? decision.Reasons[0].Text : State == CheckState.NotAsked ? "The number was not checked." : Reason.ToString());
 
-    /// <summary>What the call to the service threw, for logs; null where it answered.</summary>
+    /// <summary>The exception of the failed call, for logs; null if the service answered.</summary>
     public Exception? Exception => _failure;
 
-    /// <summary>Number, verdict and reason, on one line; for an ALLOW that permits no call also why it does not.</summary>
+    /// <summary>Formats number, verdict and reason on one line; for an ALLOW that permits no call also the cause.</summary>
     public override string ToString() => State != CheckState.Answered ? $"{Number} {Verdict} {State}: {Message}"
         : WhyNot is { } why ? $"{Number} {Verdict} {Reason} (permits no call: {why})"
         : $"{Number} {Verdict} {Reason}";
 
-    /// <summary>Why an ALLOW permits no call; null for one that does, and for every other verdict.</summary>
+    /// <summary>Why an ALLOW permits no call; null if it does, and for every other verdict.</summary>
     internal string? WhyNot => _verdict != Verdict.Allow || MayCall ? null
-        : Decision is { Hypothetical: true } ? "an answer to \"what if\""
+        : Decision is { Hypothetical: true } ? "what-if answer"
         : "expired";
 
     internal static CheckResult Answered(CheckResponse response, in Moment sent)
@@ -96,19 +95,20 @@ public readonly struct CheckResult
         var decision = response.Decision;
         return new(
             response.Number, CheckState.Answered, decision.Verdict, decision.Reasons.Count > 0 ? decision.Reasons[0].Code : ReasonCode.Unspecified,
-            decision, Validity.Of(decision, decision.Verdict, sent), null)
+            decision, Validity.From(decision, decision.Verdict, sent), null)
         {
             ReceiptId = response.Receipt?.Id,
             Reservation = response.Reservation,
         };
     }
 
-    /// <param name="number">In E.164, or as given where it is no number.</param>
-    /// <param name="verdict">The item's.</param>
-    /// <param name="reason">The item's.</param>
-    /// <param name="common">What the chunk shares.</param>
+    /// <summary>Creates the result of a number in a list.</summary>
+    /// <param name="number">The number in E.164, or the input if it is not a number.</param>
+    /// <param name="verdict">The verdict.</param>
+    /// <param name="reason">The reason.</param>
+    /// <param name="common">The part of the decision that the chunk shares.</param>
     /// <param name="validity">How long an ALLOW of the chunk may be used.</param>
-    internal static CheckResult OfList(string number, Verdict verdict, ReasonCode reason, Decision? common, Validity? validity) =>
+    internal static CheckResult InList(string number, Verdict verdict, ReasonCode reason, Decision? common, Validity? validity) =>
         new(number, CheckState.Answered, verdict, reason, common, validity, null);
 
     internal static CheckResult Failed(string number, LookupException failure) => new(

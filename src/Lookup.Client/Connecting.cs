@@ -5,7 +5,7 @@ using Grpc.Net.Client;
 
 namespace Lookup.Client;
 
-/// <summary>Makes what a channel shows to the service, and what it takes for the service.</summary>
+/// <summary>Creates the HTTP handler and credentials of a channel.</summary>
 internal static class Connecting
 {
     internal static GrpcChannelOptions ChannelOptions(LookupClientOptions options)
@@ -13,7 +13,7 @@ internal static class Connecting
         var handler = new SocketsHttpHandler
         {
             ConnectTimeout = options.ConnectTimeout,
-            // A connection takes as many calls as the service lets it, 100; more go over another.
+            // The service allows 100 calls per connection; open another one for more.
             EnableMultipleHttp2Connections = true,
             KeepAlivePingDelay = TimeSpan.FromSeconds(30),
             KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
@@ -27,7 +27,7 @@ internal static class Connecting
             Credentials = Shown(options) is { } shown
                 ? ChannelCredentials.Create(isTls ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure, shown)
                 : null,
-            // Plain text is refused by the options except on this machine.
+            // The options reject plain text except on this machine.
             UnsafeUseInsecureChannelCallCredentials = !isTls,
         };
     }
@@ -60,7 +60,7 @@ internal static class Connecting
 
         if (options.CaFile is { } file)
         {
-            // Only this authority: one that the machine trusts besides must not stand in for it.
+            // Trust only this authority, not the others that the machine trusts.
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
             policy.CustomTrustStore.ImportFromPemFile(file);
             tls.CertificateChainPolicy = policy;

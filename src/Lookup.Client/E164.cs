@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Lookup.Client;
 
-/// <summary>Numbers as they travel in a stream.</summary>
+/// <summary>Converts numbers between E.164 and the integers of a stream.</summary>
 internal static class E164
 {
-    /// <summary>A plus and 7 to 15 digits, the first not 0; whether it is a number of its country is for the service to say.</summary>
+    /// <summary>Parses a plus and 7 to 15 digits, the first not 0. The service checks whether the number is valid in its country.</summary>
     public static bool TryParse(string text, out ulong number)
     {
         number = 0;

@@ -1,17 +1,18 @@
 namespace Lookup.Client;
 
 /// <summary>
-/// A read that is asked twice when the first attempt takes long. The first answer counts and the other attempt is cancelled;
-/// when both are there, the stricter counts.
+/// Sends a read a second time if the first attempt is slow. The first answer wins and the other attempt is cancelled; if both
+/// have arrived, the stricter one wins.
 /// </summary>
 internal static class Hedge
 {
-    /// <param name="attempt">Asks; called again, on another channel, for the second attempt.</param>
-    /// <param name="delay">How long to wait for the first attempt.</param>
-    /// <param name="stricter">Chooses between two answers.</param>
+    /// <summary>Runs a hedged read.</summary>
+    /// <param name="attempt">Sends the read; called again, on another channel, for the second attempt.</param>
+    /// <param name="delay">Time to wait for the first attempt.</param>
+    /// <param name="stricter">Returns the stricter of two answers.</param>
     /// <param name="clock">The clock.</param>
-    /// <param name="cancellation">Ends both attempts.</param>
-    /// <exception cref="Exception">Both attempts failed: what the first threw.</exception>
+    /// <param name="cancellation">Cancels both attempts.</param>
+    /// <exception cref="Exception">Both attempts failed; the exception of the first one.</exception>
     public static async Task<T> RunAsync<T>(
         Func<CancellationToken, Task<T>> attempt, TimeSpan delay, Func<T, T, T> stricter, TimeProvider clock, CancellationToken cancellation)
     {
@@ -20,7 +21,7 @@ internal static class Hedge
         var second = default(Task<T>);
         try
         {
-            if (await IsOverAsync(first, delay, clock, cancellation))
+            if (await IsDoneAsync(first, delay, clock, cancellation))
             {
                 return await first;
             }
@@ -43,7 +44,7 @@ internal static class Hedge
         }
     }
 
-    private static async Task<bool> IsOverAsync(Task first, TimeSpan delay, TimeProvider clock, CancellationToken cancellation)
+    private static async Task<bool> IsDoneAsync(Task first, TimeSpan delay, TimeProvider clock, CancellationToken cancellation)
     {
         using var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var over = await Task.WhenAny(first, Task.Delay(delay, clock, wait.Token)) == first;
@@ -57,7 +58,7 @@ internal static class Hedge
         return task.IsCompletedSuccessfully;
     }
 
-    // The loser ends by cancellation, and nobody waits for it.
+    // The cancelled attempt is not awaited, so observe its exception.
     private static void Observe(Task? task) =>
         task?.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 }

@@ -3,69 +3,70 @@ using Lookup.V1;
 namespace Lookup.Client;
 
 /// <summary>
-/// What a dialer asks. <see cref="LookupClient"/> asks the service; <see cref="Testing.FakeLookup"/> answers by script, for tests.
+/// The calls that a dialer makes. <see cref="LookupClient"/> calls the service; <see cref="Testing.FakeLookup"/> answers by script, for
+/// tests.
 /// </summary>
 public interface ILookupClient
 {
-    /// <summary>May this number be called? Ask just before dialling, and call only if <see cref="CheckResult.MayCall"/>.</summary>
-    /// <param name="number">The number: E.164 ("+31612345678"), or a national form with a default region in the options.</param>
-    /// <param name="question">On whose behalf, for what and how.</param>
-    /// <param name="options">What else is asked for; null: nothing.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>A result in every case: a service that is away, slow or refuses is a result that permits nothing.</returns>
+    /// <summary>Decides whether a number may be called. Check just before dialling, and call only if <see cref="CheckResult.MayCall"/>.</summary>
+    /// <param name="number">The number in E.164 ("+31612345678"), or in national form with a default region in the options.</param>
+    /// <param name="question">Organisation, purpose and kind of the call.</param>
+    /// <param name="options">Options; may be null.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>Always a result: a failure of the service is a result that permits no call.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public Task<CheckResult> CheckAsync(string number, Question question, CheckOptions? options = null, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Decides a list of any length; yields one result for each number, in order. Numbers are asked for in chunks as the results
-    /// are taken, so memory stays as it is however long the list.
+    /// Decides a list of any length; yields one result for each number, in order. Numbers are sent in chunks as the results are
+    /// consumed, so memory does not depend on the length of the list.
     /// </summary>
     /// <remarks>
-    /// A connection that breaks is made anew. When the service stays away or refuses, every number that is left gets a result that
-    /// says so and permits nothing. Results are good for sorting a list; they age while you go through it, so check again
-    /// before dialling.
+    /// A broken connection is re-established. If the service stays unreachable or rejects the list, every remaining number gets a
+    /// result with this failure, which permits no call. Results are for sorting a list; they expire while you process it, so check
+    /// each number again before dialling.
     /// </remarks>
-    /// <param name="numbers">The numbers, in E.164 or other forms; has to honour cancellation.</param>
-    /// <param name="question">On whose behalf, for what and how.</param>
-    /// <param name="options">What else is asked for; null: nothing.</param>
-    /// <param name="cancellationToken">Ends the stream.</param>
+    /// <param name="numbers">The numbers, in E.164 or other forms; must honour cancellation.</param>
+    /// <param name="question">Organisation, purpose and kind of the calls.</param>
+    /// <param name="options">Options; may be null.</param>
+    /// <param name="cancellationToken">Cancels the stream.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public IAsyncEnumerable<CheckResult> CheckAsync(
         IAsyncEnumerable<string> numbers, Question question, CheckOptions? options = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Decides as a check does and tells how: every rule looked at, with article and facts.</summary>
-    /// <exception cref="LookupException">The service refused, or could not be asked.</exception>
+    /// <summary>Decides like a check and returns how: every evaluated rule, with its article, and the facts.</summary>
+    /// <exception cref="LookupException">The service rejected the call, or could not be reached.</exception>
     public Task<ExplainResponse> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken);
 
-    /// <summary>Everything known of a number.</summary>
-    /// <exception cref="LookupException">The service refused, or could not be asked.</exception>
+    /// <summary>Lists the facts on record about a number.</summary>
+    /// <exception cref="LookupException">The service rejected the call, or could not be reached.</exception>
     public Task<ListFactsResponse> ListFactsAsync(ListFactsRequest request, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Records up to 1,000 facts, for example an objection made in a call. Safe to repeat: facts sent again leave the same state.
-    /// Earlier answers about the numbers are not reused.
+    /// Records up to 1,000 facts, for example an objection made in a call. Safe to repeat: sending facts twice leaves the same
+    /// state. Earlier answers for the numbers are not reused.
     /// </summary>
-    /// <exception cref="LookupException">The service refused, or could not be asked; whether it recorded them is not known.</exception>
+    /// <exception cref="LookupException">The service rejected the call, or could not be reached; it may have recorded the facts.</exception>
     public Task<RecordFactsResponse> RecordFactsAsync(RecordFactsRequest request, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Tells of everything new that is known of numbers, as it becomes known: each change at least once, and in order per number.
-    /// A connection that breaks is made anew and goes on where it was, for as long as it takes; an event says so. Begins with a
-    /// heartbeat; more follow each second or so.
+    /// Streams changes of facts as they are recorded: each change at least once, in order per number. A broken connection is
+    /// retried without limit and resumes where it broke; an event reports it. The stream starts with a heartbeat; further ones
+    /// follow about every second.
     /// </summary>
-    /// <param name="organisations">Changes for these, and those that concern all; null or none: all changes. Up to 64.</param>
-    /// <param name="resumeToken">Of an event of an earlier watch: go on behind it. Empty: from now on.</param>
-    /// <param name="cancellationToken">Ends the watch.</param>
-    /// <exception cref="ChangesLostException">It cannot go on: scrub the active lists again, then watch without a token.</exception>
-    /// <exception cref="LookupException">The service refused, for example an organisation that it does not know.</exception>
+    /// <param name="organisations">Up to 64 organisations whose changes are streamed, with those that apply to all organisations; null or empty: all changes.</param>
+    /// <param name="resumeToken">Token of an event of an earlier watch, to resume after it; empty: start now.</param>
+    /// <param name="cancellationToken">Cancels the watch.</param>
+    /// <exception cref="ChangesLostException">The watch cannot resume: scrub the active lists again, then watch without a token.</exception>
+    /// <exception cref="LookupException">The service rejected the watch, for example because of an unknown organisation.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public IAsyncEnumerable<WatchEvent> WatchAsync(
         IEnumerable<string>? organisations = null, string resumeToken = "", CancellationToken cancellationToken = default);
 
-    /// <summary>Something new is known of this number: earlier answers about it are not reused.</summary>
-    /// <param name="number">In E.164.</param>
+    /// <summary>Drops earlier answers for a number whose facts have changed.</summary>
+    /// <param name="number">The number in E.164.</param>
     public void Forget(string number);
 
-    /// <summary>No earlier answer is reused: for when changes may have been missed.</summary>
+    /// <summary>Drops all earlier answers, for example because changes may have been missed.</summary>
     public void ForgetAll();
 }

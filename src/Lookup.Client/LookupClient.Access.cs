@@ -2,24 +2,24 @@ using Lookup.V1;
 
 namespace Lookup.Client;
 
-// What administrators ask about who may ask. Never hedged.
+// Administration of credentials and grants. Never hedged.
 public sealed partial class LookupClient
 {
     private readonly AccessService.AccessServiceClient _access;
 
-    /// <summary>Makes a credential; the answer to an API key holds the key, this once.</summary>
+    /// <summary>Creates a credential. For an API key, only this response contains the key.</summary>
     public Task<CreateCredentialResponse> CreateCredentialAsync(CreateCredentialRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _access.CreateCredentialAsync(request, options), cancellationToken);
 
-    /// <summary>All credentials.</summary>
+    /// <summary>Lists all credentials.</summary>
     public Task<ListCredentialsResponse> ListCredentialsAsync(ListCredentialsRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _access.ListCredentialsAsync(request, options), cancellationToken);
 
-    /// <summary>Gives an API key a new secret; the answer holds the key, this once.</summary>
+    /// <summary>Replaces the secret of an API key. Only this response contains the new key.</summary>
     public Task<RotateCredentialResponse> RotateCredentialAsync(RotateCredentialRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _access.RotateCredentialAsync(request, options), cancellationToken);
 
-    /// <summary>Ends a credential for good.</summary>
+    /// <summary>Revokes a credential permanently.</summary>
     public Task<RevokeCredentialResponse> RevokeCredentialAsync(RevokeCredentialRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _access.RevokeCredentialAsync(request, options), cancellationToken);
 
@@ -27,11 +27,11 @@ public sealed partial class LookupClient
     public Task<AddGrantResponse> AddGrantAsync(AddGrantRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _access.AddGrantAsync(request, options), cancellationToken);
 
-    /// <summary>All grants.</summary>
+    /// <summary>Lists all grants.</summary>
     public Task<ListGrantsResponse> ListGrantsAsync(ListGrantsRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _access.ListGrantsAsync(request, options), cancellationToken);
 
-    /// <summary>Takes a grant back.</summary>
+    /// <summary>Removes a grant.</summary>
     public Task<RemoveGrantResponse> RemoveGrantAsync(RemoveGrantRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _access.RemoveGrantAsync(request, options), cancellationToken);
 }

@@ -4,7 +4,7 @@ using Lookup.V1;
 
 namespace Lookup.Client;
 
-// What those ask who keep the facts. Never hedged, apart from ListFacts.
+// Facts, registers, imports and receipts. Never hedged, except ListFacts.
 public sealed partial class LookupClient
 {
     /// <inheritdoc/>
@@ -17,7 +17,7 @@ public sealed partial class LookupClient
         }
         finally
         {
-            // A call that failed may have recorded all the same.
+            // A failed call may have recorded the facts.
             foreach (var fact in request.Facts)
             {
                 ForgetAsGiven(fact.Number);
@@ -25,8 +25,8 @@ public sealed partial class LookupClient
         }
     }
 
-    /// <summary>Records what came of a call. It can be sent again with the same time and counts once.</summary>
-    /// <exception cref="LookupException">The service refused, or could not be asked.</exception>
+    /// <summary>Records the outcome of a call. Repeating it with the same time counts once.</summary>
+    /// <exception cref="LookupException">The service rejected the call, or could not be reached.</exception>
     public async Task<RecordOutcomeResponse> RecordOutcomeAsync(RecordOutcomeRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -36,7 +36,7 @@ public sealed partial class LookupClient
         }
         finally
         {
-            // As for facts: it may have been recorded though it failed.
+            // A failed call may have recorded the outcome.
             ForgetAsGiven(request.Number);
         }
     }
@@ -45,7 +45,7 @@ public sealed partial class LookupClient
     public Task<ListFactsResponse> ListFactsAsync(ListFactsRequest request, CancellationToken cancellationToken) => ReadAsync(
         (channel, options) => new FactService.FactServiceClient(channel).ListFactsAsync(request, options), Strictness.Stricter, cancellationToken);
 
-    /// <summary>Erases a number and leaves a lasting objection.</summary>
+    /// <summary>Erases a number's facts and records a permanent objection.</summary>
     public async Task<EraseNumberResponse> EraseNumberAsync(EraseNumberRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -63,29 +63,29 @@ public sealed partial class LookupClient
     public Task<PutOrganisationResponse> PutOrganisationAsync(PutOrganisationRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.PutOrganisationAsync(request, options), cancellationToken);
 
-    /// <summary>The organisations on record.</summary>
+    /// <summary>Lists the organisations.</summary>
     public Task<ListOrganisationsResponse> ListOrganisationsAsync(ListOrganisationsRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.ListOrganisationsAsync(request, options), cancellationToken);
 
-    /// <summary>The proof of a receipt, once it is signed.</summary>
+    /// <summary>Returns the proof of a signed receipt.</summary>
     public Task<GetReceiptProofResponse> GetReceiptProofAsync(GetReceiptProofRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _receipts.GetReceiptProofAsync(request, options), cancellationToken);
 
-    /// <summary>The receipts of single answers about a number, of the instance that is asked.</summary>
+    /// <summary>Lists the queried instance's receipts of single answers about a number.</summary>
     public Task<ListReceiptsResponse> ListReceiptsAsync(ListReceiptsRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _receipts.ListReceiptsAsync(request, options), cancellationToken);
 
-    /// <summary>The newest signed head of the receipts of the instance that is asked.</summary>
+    /// <summary>Returns the newest signed head of the queried instance's receipts.</summary>
     public Task<GetSignedHeadResponse> GetSignedHeadAsync(GetSignedHeadRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _receipts.GetSignedHeadAsync(request, options), cancellationToken);
 
-    /// <summary>States that a register is loaded as of a date.</summary>
+    /// <summary>Marks a register as loaded as of a date.</summary>
     public Task<RecordSnapshotResponse> RecordSnapshotAsync(RecordSnapshotRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.RecordSnapshotAsync(request, options), cancellationToken);
 
-    /// <summary>Begins to bring a register to a newer snapshot.</summary>
+    /// <summary>Starts to load a newer snapshot of a register.</summary>
     /// <param name="open">Register, date and file.</param>
-    /// <param name="cancellationToken">Breaks it off.</param>
+    /// <param name="cancellationToken">Cancels the load.</param>
     public async Task<SnapshotUpload> LoadSnapshotAsync(LoadSnapshotOpen open, CancellationToken cancellationToken)
     {
         var upload = new SnapshotUpload(_registry.LoadSnapshot(cancellationToken: cancellationToken), Address, cancellationToken);
@@ -101,19 +101,19 @@ public sealed partial class LookupClient
         }
     }
 
-    /// <summary>The registers that the regimes know.</summary>
+    /// <summary>Lists the registers that the rules use.</summary>
     public Task<ListRegistersResponse> ListRegistersAsync(ListRegistersRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _registry.ListRegistersAsync(request, options), cancellationToken);
 
-    /// <summary>The imports on record, the newest first.</summary>
+    /// <summary>Lists imports, newest first.</summary>
     public Task<ListImportsResponse> ListImportsAsync(ListImportsRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _imports.ListImportsAsync(request, options), cancellationToken);
 
-    /// <summary>Undoes one import, or counts what that would do.</summary>
-    /// <param name="request">Which, by whom and why.</param>
-    /// <param name="progress">Takes the share that is done, 0 to 1.</param>
-    /// <param name="cancellationToken">Breaks it off; the same call goes on where it was.</param>
-    /// <returns>The import with what was done, or would be.</returns>
+    /// <summary>Undoes one import, or counts what a revert would change.</summary>
+    /// <param name="request">The import, the actor and the reason.</param>
+    /// <param name="progress">Receives the progress, 0 to 1.</param>
+    /// <param name="cancellationToken">Cancels the revert; the same call resumes it.</param>
+    /// <returns>The import with the counts of the revert.</returns>
     public async Task<Import> RevertImportAsync(RevertImportRequest request, Action<double> progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(progress);
@@ -139,12 +139,12 @@ public sealed partial class LookupClient
         }
         finally
         {
-            // What it took away or brought back may be about any number.
+            // The revert may have changed facts of any number.
             ForgetAll();
         }
     }
 
-    /// <summary>Whether the service can answer now, by grpc.health.v1.</summary>
+    /// <summary>Returns whether the service can answer now, by grpc.health.v1.</summary>
     public async Task<bool> IsServingAsync(CancellationToken cancellationToken)
     {
         var response = await CallAsync(options => _health.CheckAsync(new HealthCheckRequest(), options), cancellationToken);

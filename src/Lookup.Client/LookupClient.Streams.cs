@@ -6,26 +6,26 @@ using Lookup.V1;
 
 namespace Lookup.Client;
 
-// Lists and files, in batches.
+// Streams of lists and files, in batches.
 public sealed partial class LookupClient
 {
     /// <summary>
-    /// Decides a list of any length: sends its chunks and yields the answer to each, in order. A broken connection is made
-    /// anew with growing pauses, and what was not answered is sent again, for up to <see cref="LookupClientOptions.StreamRetryLimit"/>.
+    /// Decides a list of any length: sends its chunks and yields the answer to each, in order. A broken connection is retried with
+    /// growing pauses, for up to <see cref="LookupClientOptions.StreamRetryLimit"/>, and unanswered chunks are sent again.
     /// </summary>
-    /// <param name="open">What holds for every number.</param>
+    /// <param name="open">The question and options for every number.</param>
     /// <param name="chunks">
-    /// Up to 8,192 numbers each, sequences ascending. Pulled only while fewer than <paramref name="window"/> are unanswered. A
-    /// chunk must not be changed before its answer has come; then it may be used again. Has to honour cancellation.
+    /// Chunks of up to 8,192 numbers, with ascending sequences. Pulled only while fewer than <paramref name="window"/> are unanswered.
+    /// Do not change a chunk before its answer has arrived; then it may be reused. Must honour cancellation.
     /// </param>
-    /// <param name="window">Chunks that may be under way unanswered, 1 to 64.</param>
-    /// <param name="cancellationToken">Breaks the stream off.</param>
+    /// <param name="window">Maximum unanswered chunks, 1 to 64.</param>
+    /// <param name="cancellationToken">Cancels the stream.</param>
     /// <returns>
-    /// An answer to each chunk, with as many verdicts and reasons as the chunk has numbers. Numbers whose answer did not come
-    /// before an exception must not be called.
+    /// An answer to each chunk, with one verdict and one reason per number. Do not call numbers that were not answered before an
+    /// exception.
     /// </returns>
     /// <exception cref="LookupException">
-    /// The service refused the stream or a chunk, stayed away for too long, or answered something that cannot be matched to what was asked.
+    /// The service rejected the stream or a chunk, stayed unreachable for too long, or sent an answer that does not match a request.
     /// </exception>
     public IAsyncEnumerable<CheckStreamResponse> CheckStreamAsync(
         CheckStreamOpen open, IAsyncEnumerable<CheckStreamChunk> chunks, int window, CancellationToken cancellationToken)
@@ -36,7 +36,7 @@ public sealed partial class LookupClient
         ArgumentOutOfRangeException.ThrowIfGreaterThan(window, 64);
         return StreamAsync(CancellationToken.None);
 
-        // Each enumeration is a list of its own.
+        // Each enumeration starts a new stream.
         async IAsyncEnumerable<CheckStreamResponse> StreamAsync([EnumeratorCancellation] CancellationToken enumeration)
         {
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, enumeration);
@@ -49,11 +49,11 @@ public sealed partial class LookupClient
     }
 
     /// <summary>
-    /// Records batches without limit; yields the acknowledgement of each when it is durable.
+    /// Records any number of batches; yields an acknowledgement of each one when it is durable.
     /// </summary>
     /// <param name="batches">The batches, each with a greater sequence than the one before.</param>
-    /// <param name="window">Batches that may be under way without an acknowledgement, 1 to 64.</param>
-    /// <param name="cancellationToken">Breaks the stream off.</param>
+    /// <param name="window">Maximum unacknowledged batches, 1 to 64.</param>
+    /// <param name="cancellationToken">Cancels the stream.</param>
     public async IAsyncEnumerable<ImportFactsResponse> ImportFactsAsync(
         IAsyncEnumerable<ImportFactsRequest> batches, int window, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -132,7 +132,7 @@ public sealed partial class LookupClient
             catch (RpcException exception)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                // What broke the sender comes first: it is why the call was cancelled.
+                // Throw the sender's exception first: it is why the call was cancelled.
                 broken?.Throw();
                 throw LookupException.From(exception, Address);
             }

@@ -6,8 +6,8 @@ using Lookup.V1;
 namespace Lookup.Client;
 
 /// <summary>
-/// A connection to the service. Checks give a <see cref="CheckResult"/>, which permits nothing when something went wrong; the other
-/// calls throw a <see cref="LookupException"/>. Thread safe; keep one for the life of the process.
+/// A client of the service. Checks return a <see cref="CheckResult"/>, which permits no call after a failure; the other calls throw
+/// a <see cref="LookupException"/>. Thread-safe; use one client for the lifetime of the process.
 /// </summary>
 public sealed partial class LookupClient : ILookupClient, IDisposable
 {
@@ -22,13 +22,13 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
     private readonly Health.HealthClient _health;
     private readonly ReuseWatch? _watch;
 
-    /// <summary>Prepares the connections; they are made with the first calls.</summary>
-    /// <exception cref="ArgumentException">Options are missing or out of their range; all are named.</exception>
+    /// <summary>Creates a client. It connects with the first calls.</summary>
+    /// <exception cref="ArgumentException">Options are missing or out of range; lists all of them.</exception>
     public LookupClient(LookupClientOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.ThrowIfFaulty();
-        // Of its own: options can be changed, a client cannot.
+        // Copy the options: the caller can change them, a client cannot change.
         _options = options with { };
         _channels = new ChannelPool(_options);
         _reuse = new ReuseCache(_options.ReuseLimit);
@@ -42,7 +42,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         _watch = _options is { ReuseWatched: true, ReuseLimit: > 0 } ? new ReuseWatch(this, _reuse, _options.TimeProvider) : null;
     }
 
-    /// <summary>Where it connects to.</summary>
+    /// <summary>Address of the service.</summary>
     public Uri Address => _options.Address;
 
     /// <inheritdoc/>
@@ -104,11 +104,11 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         return new Streams.NumberList(this, _options, numbers, question, options ?? CheckOptions.None).RunAsync(cancellationToken);
     }
 
-    /// <summary>May this number be called? As the service answers it; see the other overload for an answer that fails closed.</summary>
-    /// <exception cref="LookupException">The service refused, or could not be asked.</exception>
+    /// <summary>Sends a check and returns the service's response; the other overload fails closed instead of throwing.</summary>
+    /// <exception cref="LookupException">The service rejected the call, or could not be reached.</exception>
     public Task<CheckResponse> CheckAsync(CheckRequest request, CancellationToken cancellationToken) => request.Reserve is null
         ? ReadAsync((channel, options) => new LookupService.LookupServiceClient(channel).CheckAsync(request, options), Strictness.Stricter, cancellationToken)
-        // It writes: the same call asked twice would count twice.
+        // A reservation writes: a hedged check would count the call twice.
         : CallAsync(options => _lookup.CheckAsync(request, options), cancellationToken);
 
     /// <inheritdoc/>
@@ -144,7 +144,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         }
         else
         {
-            // Answers are kept by the number as it was decided, which a national form does not tell.
+            // Answers are cached by the decided number in E.164, which a national form does not give.
             ForgetAll();
         }
     }
@@ -153,7 +153,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         response.Decision is not null && (!E164.TryParse(number, out _) || response.Number == number);
 
     private LookupException Senseless(string number) =>
-        LookupException.Because(StatusCode.Internal, $"The service at {Address} did not answer about {number}.");
+        LookupException.Because(StatusCode.Internal, $"The service at {Address} did not answer for {number}.");
 
     private Task<T> ReadAsync<T>(Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> start, Func<T, T, T> stricter, CancellationToken cancellationToken)
     {

@@ -2,19 +2,19 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Lookup.Client;
 
-/// <summary>How to reach the service, and how a client asks it.</summary>
+/// <summary>Options of a client.</summary>
 public sealed record LookupClientOptions
 {
-    /// <summary>Most channels that a client opens.</summary>
+    /// <summary>Maximum of <see cref="Channels"/>.</summary>
     public const int MaxChannels = 16;
 
-    /// <summary>Most answers that a client keeps for reuse.</summary>
+    /// <summary>Maximum of <see cref="ReuseLimit"/>.</summary>
     public const int MaxReuseLimit = 1_000_000;
 
-    /// <summary>Most numbers that one message of a stream may carry.</summary>
+    /// <summary>Maximum of <see cref="StreamChunkSize"/>.</summary>
     public const int MaxChunkSize = 8_192;
 
-    /// <summary>Most chunks of a stream that may be under way unanswered.</summary>
+    /// <summary>Maximum unanswered chunks of a stream.</summary>
     public const int MaxWindow = 64;
 
     /// <summary>Address of the gRPC port: http:// for plain text, https:// for TLS. Required.</summary>
@@ -26,87 +26,86 @@ public sealed record LookupClientOptions
     public string? ApiKey { get; set; }
 
     /// <summary>
-    /// Gives the token for a call, for example one of an OIDC provider; called for each, so it should keep its token until shortly
-    /// before that expires. Not together with <see cref="ApiKey"/>. Default: null, none.
+    /// Returns the token for a call, for example of an OIDC provider. Runs for each call, so it should cache the token until shortly
+    /// before it expires. Excludes <see cref="ApiKey"/>. Default: null, none.
     /// </summary>
     public Func<CancellationToken, ValueTask<string>>? Token { get; set; }
 
-    /// <summary>File with the certificates (PEM) that the service's must be signed by; default: null, those that the machine trusts.</summary>
+    /// <summary>PEM file with the CA certificates for the service; default: null, those that the machine trusts.</summary>
     public string? CaFile { get; set; }
 
-    /// <summary>Certificate with its private key to show to the service; default: null, none.</summary>
+    /// <summary>Client certificate with its private key; default: null, none.</summary>
     public X509Certificate2? ClientCertificate { get; set; }
 
-    /// <summary>How long a single call may take, its hedge included. Range: 1 ms to 10 minutes; default: 5 s.</summary>
+    /// <summary>Time limit of a single call, including its hedge. Range: 1 ms to 10 minutes; default: 5 s.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long to try to reach the service. Range: 1 ms to 10 minutes; default: 5 s.</summary>
+    /// <summary>Time limit of a connection attempt. Range: 1 ms to 10 minutes; default: 5 s.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// Connections to spread calls over in turn; each is made with its first call. A service takes up to 100 calls at a time on a
-    /// connection, and a connection that is full gets another beside it. Lists and imports have one more of their own. Range: 1 to 16;
+    /// Channels that calls use in rotation; each connects with its first call. A service accepts up to 100 concurrent calls per
+    /// connection; a channel opens another connection when one is full. Lists and imports use one further channel. Range: 1 to 16;
     /// default: 2.
     /// </summary>
     public int Channels { get; set; } = 2;
 
     /// <summary>
-    /// Asks a second time on another channel when the first has not answered after so long: the service's 95th percentile is a
-    /// good value, so that one call in twenty is asked twice. For reads only (Check, Explain, ListFacts). Range: 1 ms to
-    /// <see cref="Timeout"/>, and two channels; default: null, never.
+    /// Sends a read a second time, on another channel, if it is not answered within this time. The service's 95th percentile is a
+    /// good value: one call in twenty is then sent twice. Reads only (Check, Explain, ListFacts). Range: 1 ms to
+    /// <see cref="Timeout"/>; requires two channels; default: null, never.
     /// </summary>
     public TimeSpan? HedgeAfter { get; set; }
 
     /// <summary>
-    /// Answers to keep for as long as the service lets them be reused; the oldest leave first. Range: 0 (ask every time) to
+    /// Answers to cache for as long as the service lets them be reused; the oldest are dropped first. Range: 0 (no reuse) to
     /// 1,000,000; default: 10,000.
     /// </summary>
     public int ReuseLimit { get; set; } = 10_000;
 
     /// <summary>
-    /// Reuses answers only while a watch of its own stands and is fresh, and forgets those about a number as soon as something new is
-    /// known of it. It takes one of the service's Watch streams. Default: false, answers are reused as long as the service lets them be.
+    /// Reuses answers only while the client's own watch is connected and fresh, and drops the answers for a number as soon as its facts
+    /// change. Uses one of the service's Watch streams. Default: false, answers are reused as long as the service allows.
     /// </summary>
     public bool ReuseWatched { get; set; }
 
     /// <summary>Numbers in one message of a stream. Range: 1 to 8,192; default: 4,096.</summary>
     public int StreamChunkSize { get; set; } = 4_096;
 
-    /// <summary>Messages of a stream that may be under way unanswered. Range: 1 to 64; default: 4.</summary>
+    /// <summary>Maximum unanswered messages of a stream. Range: 1 to 64; default: 4.</summary>
     public int StreamWindow { get; set; } = 4;
 
     /// <summary>
-    /// How long a list that comes slowly is waited for before the numbers at hand are sent. Range: 0 to 10 minutes; default: 5 ms.
+    /// Time to wait for more numbers of a slow list before a partial chunk is sent. Range: 0 to 10 minutes; default: 5 ms.
     /// </summary>
     public TimeSpan StreamLinger { get; set; } = TimeSpan.FromMilliseconds(5);
 
     /// <summary>
-    /// How long a stream tries to go on after its connection broke, counted from the break and without any answer since.
-    /// Range: 0 (a break ends the stream) to 1 day; default: 30 s.
+    /// Time for which a stream retries after its connection broke, counted from the first failure without an answer since.
+    /// Range: 0 (no retry) to 1 day; default: 30 s.
     /// </summary>
     public TimeSpan StreamRetryLimit { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// How long the service may owe an answer on a stream before the connection counts as broken. Range: 1 ms to 10 minutes;
-    /// default: 30 s.
+    /// Time limit for an answer on a stream; after it the connection counts as broken. Range: 1 ms to 10 minutes; default: 30 s.
     /// </summary>
     public TimeSpan StreamAnswerTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The clock; replaced in tests only.</summary>
+    /// <summary>The clock; replace it only in tests.</summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
-    /// <summary>Every setting that is missing or out of its range, in words; none if all are in order.</summary>
+    /// <summary>Describes every setting that is missing or out of range; empty if all are valid.</summary>
     public IReadOnlyList<string> Faults()
     {
         var faults = new List<string>();
         if (Address is not { IsAbsoluteUri: true } || (Address.Scheme != Uri.UriSchemeHttp && Address.Scheme != Uri.UriSchemeHttps))
         {
-            faults.Add($"{nameof(Address)} '{Address}' does not begin with http:// or https://.");
+            faults.Add($"{nameof(Address)} '{Address}' must start with http:// or https://.");
         }
 
         else if (Address.Scheme == Uri.UriSchemeHttp && !Address.IsLoopback && (ApiKey is not null || Token is not null))
         {
-            faults.Add($"{nameof(Address)}: '{Address}' is plain text to another machine; a credential is sent over https:// only.");
+            faults.Add($"{nameof(Address)}: '{Address}' is plain text to another machine; credentials require https://.");
         }
 
         if (ApiKey is not null && Token is not null)
@@ -116,13 +115,13 @@ public sealed record LookupClientOptions
 
         if (ApiKey is not null && (ApiKey.Length == 0 || ApiKey.Any(c => c is <= ' ' or > '~')))
         {
-            // What it holds is not told: it is a secret.
-            faults.Add($"{nameof(ApiKey)} is empty or holds characters that no key has.");
+            // Do not print the value: it is a secret.
+            faults.Add($"{nameof(ApiKey)} is empty or has invalid characters.");
         }
 
         if (CaFile is not null && !File.Exists(CaFile))
         {
-            faults.Add($"{nameof(CaFile)}: there is no file {CaFile}.");
+            faults.Add($"{nameof(CaFile)}: file '{CaFile}' does not exist.");
         }
 
         var shortest = TimeSpan.FromMilliseconds(1);
@@ -141,7 +140,7 @@ public sealed record LookupClientOptions
             CheckTime(nameof(HedgeAfter), hedge, shortest, Timeout, $"1 ms to {nameof(Timeout)}");
             if (Channels == 1)
             {
-                faults.Add($"{nameof(HedgeAfter)} needs a second channel: set {nameof(Channels)} to 2 or more.");
+                faults.Add($"{nameof(HedgeAfter)} requires a second channel: set {nameof(Channels)} to 2 or more.");
             }
         }
 
@@ -156,7 +155,7 @@ public sealed record LookupClientOptions
         {
             if (value < min || value > max)
             {
-                faults.Add($"{name} is {value.TotalSeconds:0.###} s; the range is {range}.");
+                faults.Add($"{name} is {value.TotalSeconds:0.###} s; it must be {range}.");
             }
         }
 
@@ -164,7 +163,7 @@ public sealed record LookupClientOptions
         {
             if (value < min || value > max)
             {
-                faults.Add($"{name} is {value}; the range is {min} to {max}.");
+                faults.Add($"{name} is {value}; it must be {min} to {max}.");
             }
         }
     }

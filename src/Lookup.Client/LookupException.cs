@@ -6,7 +6,7 @@ using Lookup.V1;
 namespace Lookup.Client;
 
 /// <summary>
-/// The service refused a request, or could not be asked. A caller that gets one must not call the number.
+/// The service rejected a request, or could not be reached. Do not call the number after this exception.
 /// </summary>
 public class LookupException : Exception
 {
@@ -29,18 +29,18 @@ public class LookupException : Exception
     /// <summary>Status of the call.</summary>
     public StatusCode Status { get; }
 
-    /// <summary>Each field of the request that is wrong, and why; empty unless the status is INVALID_ARGUMENT.</summary>
+    /// <summary>The invalid fields of the request; empty unless the status is INVALID_ARGUMENT.</summary>
     public IReadOnlyList<FieldError> Fields { get; }
 
-    /// <summary>How long to wait before asking again, where the service says so; 0 to 1 hour.</summary>
+    /// <summary>Pause that the service requests before a retry, 0 to 1 hour; null: none.</summary>
     public TimeSpan? RetryAfter { get; }
 
-    /// <summary>Asking again later may help.</summary>
+    /// <summary>Whether a retry may succeed.</summary>
     public bool IsTransient => Status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.ResourceExhausted;
 
-    /// <summary>Takes the details out of a failed call's status.</summary>
-    /// <param name="exception">What the call threw.</param>
-    /// <param name="address">Where it went, for the message.</param>
+    /// <summary>Converts the status of a failed call.</summary>
+    /// <param name="exception">The exception of the call.</param>
+    /// <param name="address">Address of the service, for the message.</param>
     public static LookupException From(RpcException exception, Uri address)
     {
         ArgumentNullException.ThrowIfNull(exception);
@@ -53,14 +53,14 @@ public class LookupException : Exception
         var cause = exception.Status.DebugException?.GetBaseException();
         var message = exception.StatusCode switch
         {
-            _ when cause is AuthenticationException => $"The certificate of the service at {address} is not trusted, or the service has no TLS there.",
-            _ when cause is HttpProtocolException { ErrorCode: Http11Required } => $"The service at {address} takes JSON over HTTP/1.1 there: name its port for gRPC.",
+            _ when cause is AuthenticationException => $"The certificate of the service at {address} is not trusted, or the service does not use TLS.",
+            _ when cause is HttpProtocolException { ErrorCode: Http11Required } => $"The service at {address} serves JSON over HTTP/1.1 on this port: use its gRPC port.",
             _ when unreachable && cause is HttpRequestException or IOException && address.Scheme == Uri.UriSchemeHttp =>
-                $"The service at {address} ended the connection without an answer; the address of one with TLS begins with https://.",
-            _ when unreachable => $"There is no service at {address}.",
+                $"The service at {address} closed the connection without an answer; use an https:// address for a service with TLS.",
+            _ when unreachable => $"No service is reachable at {address}.",
             StatusCode.DeadlineExceeded => $"The service at {address} did not answer in time.",
             _ when exception.Status.Detail.Length > 0 => exception.Status.Detail,
-            _ => $"The service at {address} answered {exception.StatusCode}.",
+            _ => $"The service at {address} returned {exception.StatusCode}.",
         };
         return new LookupException(exception.StatusCode, message, fields, retryAfter, exception);
     }

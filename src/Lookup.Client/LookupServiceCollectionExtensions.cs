@@ -2,16 +2,16 @@ using Lookup.Client;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
-// Where callers look for extensions of IServiceCollection.
+// The conventional namespace for extensions of IServiceCollection.
 #pragma warning disable IDE0130
 namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>Adds the client to an application.</summary>
+/// <summary>Registers the client with dependency injection.</summary>
 public static class LookupServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds <see cref="ILookupClient"/>, and <see cref="LookupClient"/> behind it, one for the whole application. Faulty options stop
-    /// the start of the host with every fault named (<see cref="OptionsValidationException"/>); without a host, the first use.
+    /// Adds <see cref="ILookupClient"/> and <see cref="LookupClient"/> as one singleton. Invalid options fail the start of the host with
+    /// an <see cref="OptionsValidationException"/> that lists every fault; without a host, the first use.
     /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="configure">Sets the options; <see cref="LookupClientOptions.Address"/> is required.</param>

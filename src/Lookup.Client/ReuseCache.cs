@@ -3,7 +3,7 @@ using Lookup.V1;
 namespace Lookup.Client;
 
 /// <summary>
-/// Answers that the service lets be reused, until it no longer does. Bounded: the oldest leave first. Thread safe.
+/// Caches answers for as long as the service lets them be reused. Bounded: the oldest are dropped first. Thread-safe.
 /// </summary>
 internal sealed class ReuseCache(int limit)
 {
@@ -16,7 +16,7 @@ internal sealed class ReuseCache(int limit)
     /// <summary>The same question about the same number.</summary>
     internal readonly record struct Key(string Number, string Region, Question Question, bool AllReasons);
 
-    /// <summary>To be taken before asking, and given to <see cref="Add"/> with the answer.</summary>
+    /// <summary>Read before the request and passed to <see cref="Add"/> with its answer.</summary>
     public long Ticket => Interlocked.Read(ref _forgotten);
 
     public bool TryGet(in Key key, out CheckResult answer)
@@ -27,9 +27,10 @@ internal sealed class ReuseCache(int limit)
         }
     }
 
-    /// <param name="key">The question; kept as it is now.</param>
-    /// <param name="answer">Kept only if it permits a call.</param>
-    /// <param name="ticket">From before the question: what was asked before something was forgotten may rest on what it was forgotten for.</param>
+    /// <summary>Adds an answer that permits a call.</summary>
+    /// <param name="key">The question; copied.</param>
+    /// <param name="answer">Ignored unless it permits a call.</param>
+    /// <param name="ticket">The <see cref="Ticket"/> before the request: if answers were dropped since, this one may be stale and is not added.</param>
     public void Add(in Key key, in CheckResult answer, long ticket)
     {
         if (limit == 0 || !answer.MayCall)
@@ -47,7 +48,7 @@ internal sealed class ReuseCache(int limit)
 
             if (_answers.Remove(kept))
             {
-                // Its place in the queue stays: it leaves when it would have.
+                // The entry keeps its position in the queue.
                 _answers.Add(kept, answer);
                 return;
             }
@@ -63,7 +64,7 @@ internal sealed class ReuseCache(int limit)
         }
     }
 
-    /// <summary>Drops what is kept for a number in E.164, and keeps no answer to a question that is under way now.</summary>
+    /// <summary>Drops the answers for a number in E.164, and prevents adding answers of requests in flight.</summary>
     public void Forget(string number)
     {
         lock (_gate)
@@ -73,7 +74,7 @@ internal sealed class ReuseCache(int limit)
         }
     }
 
-    /// <summary>Drops what is kept for a number in E.164.</summary>
+    /// <summary>Drops the answers for a number in E.164.</summary>
     public void Contradict(string number)
     {
         lock (_gate)

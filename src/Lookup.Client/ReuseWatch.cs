@@ -1,14 +1,14 @@
 namespace Lookup.Client;
 
 /// <summary>
-/// Drops answers kept for reuse as soon as the service tells of something new, and lets none be reused while it is not heard.
+/// Drops cached answers when their facts change, and disables reuse while the watch is disconnected or stale.
 /// </summary>
 internal sealed class ReuseWatch : IDisposable
 {
-    // What it rests on, and so long after it was heard last; the service's usual heartbeat comes each second.
+    // Maximum age of the last event and of its freshness; the service sends a heartbeat every second by default.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
 
-    // After the service has refused the watch, for example because it is older than that.
+    // Pause after the service rejected the watch, for example because it is too old to have one.
     private static readonly TimeSpan RefusedPause = TimeSpan.FromSeconds(5);
 
     private readonly ReuseCache _reuse;
@@ -26,7 +26,7 @@ internal sealed class ReuseWatch : IDisposable
         _ = RunAsync(client);
     }
 
-    /// <summary>Whether answers may be reused now, and kept.</summary>
+    /// <summary>Whether answers may be cached and reused now.</summary>
     public bool IsLive() => Volatile.Read(ref _live) != 0 && _clock.GetElapsedTime(Interlocked.Read(ref _heard)) < Limit;
 
     public void Dispose()
@@ -41,50 +41,50 @@ internal sealed class ReuseWatch : IDisposable
         {
             try
             {
-                await foreach (var told in client.WatchAsync(cancellationToken: _stopped).ConfigureAwait(false))
+                await foreach (var received in client.WatchAsync(cancellationToken: _stopped).ConfigureAwait(false))
                 {
-                    Take(told);
+                    Apply(received);
                 }
             }
             catch (Exception) when (_stopped.IsCancellationRequested)
             {
-                // The client is disposed of.
+                // The client was disposed.
             }
             catch (Exception exception)
             {
-                Lose();
-                // Changes that were lost are made up for by having forgotten everything.
+                Disable();
+                // All answers are dropped, so lost changes do no harm: reconnect immediately.
                 await Task.Delay(exception is ChangesLostException ? TimeSpan.Zero : RefusedPause, _clock, _stopped)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
-    private void Take(WatchEvent told)
+    private void Apply(WatchEvent received)
     {
-        if (told.Change is { } change)
+        if (received.Change is { } change)
         {
             _reuse.Forget(change.Number);
             Interlocked.Exchange(ref _heard, _clock.GetTimestamp());
         }
-        else if (told.Freshness is { } age && age < Limit)
+        else if (received.Freshness is { } age && age < Limit)
         {
             if (!IsLive())
             {
-                // What was kept before the pause may be about what changed in it.
+                // Answers cached before the gap may be stale.
                 _reuse.ForgetAll();
             }
 
             Interlocked.Exchange(ref _heard, _clock.GetTimestamp());
             Volatile.Write(ref _live, 1);
         }
-        else if (told.IsHeartbeat || told.Failure is not null)
+        else if (received.IsHeartbeat || received.Failure is not null)
         {
-            Lose();
+            Disable();
         }
     }
 
-    private void Lose()
+    private void Disable()
     {
         Volatile.Write(ref _live, 0);
         _reuse.ForgetAll();

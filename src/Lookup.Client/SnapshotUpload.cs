@@ -4,13 +4,12 @@ using Lookup.V1;
 namespace Lookup.Client;
 
 /// <summary>
-/// A snapshot of a register on its way into the service: add the numbers, compare, then apply, or dispose of it and
-/// nothing has changed. One caller at a time. Every method throws <see cref="LookupException"/> where the service refuses
-/// or cannot be asked.
+/// Uploads a snapshot of a register: add the numbers, compare, then apply; disposing it before that changes nothing. Not
+/// thread-safe. Every method throws <see cref="LookupException"/> if the service rejects the call or cannot be reached.
 /// </summary>
 public sealed class SnapshotUpload : IDisposable
 {
-    /// <summary>Most numbers of one <see cref="AddAsync"/>.</summary>
+    /// <summary>Maximum numbers of one <see cref="AddAsync"/>.</summary>
     public const int MaxChunk = 8_192;
 
     private readonly AsyncDuplexStreamingCall<LoadSnapshotRequest, LoadSnapshotResponse> _call;
@@ -25,15 +24,15 @@ public sealed class SnapshotUpload : IDisposable
         _cancellation = cancellation;
     }
 
-    /// <summary>Adds numbers that stand on the register with the same categories.</summary>
+    /// <summary>Adds numbers with the same categories.</summary>
     /// <param name="numbers">E.164 as integers, 1 to <see cref="MaxChunk"/>.</param>
-    /// <param name="categories">In the register's words; none for all.</param>
+    /// <param name="categories">The register's category names; empty: all.</param>
     public Task AddAsync(IReadOnlyList<ulong> numbers, IReadOnlyList<string> categories) => SendAsync(
         new LoadSnapshotRequest { Numbers = new LoadSnapshotNumbers { Numbers = { numbers }, Categories = { categories } } });
 
-    /// <summary>Ends the numbers and tells what they would change.</summary>
-    /// <param name="fileSha256">SHA-256 of the file, or empty.</param>
-    /// <param name="invalidLines">Lines that hold no number, for the record.</param>
+    /// <summary>Ends the list of numbers and returns what it would change.</summary>
+    /// <param name="fileSha256">SHA-256 of the file; may be empty.</param>
+    /// <param name="invalidLines">Count of lines without a valid number, for the import's record.</param>
     public async Task<SnapshotDifference> CompareAsync(string fileSha256, long invalidLines)
     {
         await SendAsync(new LoadSnapshotRequest
@@ -43,9 +42,9 @@ public sealed class SnapshotUpload : IDisposable
         return (await NextAsync()).Difference ?? throw Unexpected();
     }
 
-    /// <summary>Writes the difference and makes it count.</summary>
-    /// <param name="acceptChange">Also where more would change than was allowed.</param>
-    /// <param name="progress">Takes how much is written.</param>
+    /// <summary>Writes the difference and switches the register to it.</summary>
+    /// <param name="acceptChange">Apply even if more would change than allowed.</param>
+    /// <param name="progress">Receives the progress.</param>
     public async Task<LoadSnapshotDone> ApplyAsync(bool acceptChange, Action<LoadSnapshotProgress> progress)
     {
         ArgumentNullException.ThrowIfNull(progress);
@@ -77,7 +76,7 @@ public sealed class SnapshotUpload : IDisposable
         }
         catch (Exception exception) when (exception is RpcException or InvalidOperationException)
         {
-            // Why the call has ended is with its answers.
+            // The response stream has the reason why the call ended.
             _cancellation.ThrowIfCancellationRequested();
             await NextAsync();
             throw;

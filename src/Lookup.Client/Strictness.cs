@@ -2,14 +2,14 @@ using Lookup.V1;
 
 namespace Lookup.Client;
 
-/// <summary>Which of two answers to the same question counts.</summary>
+/// <summary>Chooses the stricter of two answers to the same question.</summary>
 internal static class Strictness
 {
     public static CheckResponse Stricter(CheckResponse a, CheckResponse b) => Rank(a.Decision) >= Rank(b.Decision) ? a : b;
 
     public static ExplainResponse Stricter(ExplainResponse a, ExplainResponse b) => Rank(a.Decision) >= Rank(b.Decision) ? a : b;
 
-    /// <summary>What more is known from. Of two lists of facts the longer has more reasons in it.</summary>
+    /// <summary>Returns the list with more facts, and so with more reasons to forbid.</summary>
     public static ListFactsResponse Stricter(ListFactsResponse a, ListFactsResponse b) => a.Facts.Count >= b.Facts.Count ? a : b;
 
     // A verdict that this version does not know permits nothing, like UNKNOWN.

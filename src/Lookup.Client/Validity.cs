@@ -6,10 +6,10 @@ namespace Lookup.Client;
 /// How long an ALLOW may be used.
 /// </summary>
 /// <remarks>
-/// The service says for how long (reusable_for; versions before it: until when and as of when, by its own clock). Here the time runs
-/// from the moment before the question was sent: never longer than the service meant, however the clocks of the two machines differ.
-/// Both clocks of this machine must agree that it is not over: the monotonic one stands still while the machine
-/// sleeps, and the wall clock can be set back.
+/// The service sends the duration (reusable_for; older versions send start and end by their own clock). It counts from the moment
+/// before the request was sent, so it is never longer than the service meant, even if the clocks of the two machines differ. Neither
+/// clock of this machine may show that it has ended: the monotonic clock stops while the machine sleeps, and the wall clock can be
+/// set back.
 /// </remarks>
 internal sealed class Validity
 {
@@ -26,13 +26,13 @@ internal sealed class Validity
         _duration = duration;
     }
 
-    public bool IsOver => _clock.GetElapsedTime(_start) >= _duration || _clock.GetUtcNow() - _startOnWall >= _duration;
+    public bool HasEnded => _clock.GetElapsedTime(_start) >= _duration || _clock.GetUtcNow() - _startOnWall >= _duration;
 
-    /// <summary>Null where the answer permits nothing, or does not say how long.</summary>
-    /// <param name="decision">What says how long.</param>
-    /// <param name="verdict">The verdict; in a list the times of a chunk's ALLOWs are in a decision without one.</param>
-    /// <param name="sent">The moment before the question was sent.</param>
-    public static Validity? Of(Decision decision, Verdict verdict, in Moment sent)
+    /// <summary>Creates the validity of an answer; null if it permits no call or has no duration.</summary>
+    /// <param name="decision">The decision with the duration.</param>
+    /// <param name="verdict">The verdict; in a list, the shared decision of a chunk has none.</param>
+    /// <param name="sent">The moment before the request was sent.</param>
+    public static Validity? From(Decision decision, Verdict verdict, in Moment sent)
     {
         if (verdict is not Verdict.Allow || decision.Hypothetical)
         {

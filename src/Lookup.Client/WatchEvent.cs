@@ -2,7 +2,7 @@ using Lookup.V1;
 
 namespace Lookup.Client;
 
-/// <summary>What a watch tells: a change, a heartbeat, or that its connection broke and is being made anew.</summary>
+/// <summary>An event of a watch: a change, a heartbeat, or a broken connection that is being retried.</summary>
 public sealed class WatchEvent
 {
     private WatchEvent(Change? change, TimeSpan? freshness, LookupException? failure, string resumeToken)
@@ -13,29 +13,30 @@ public sealed class WatchEvent
         ResumeToken = resumeToken;
     }
 
-    /// <summary>Something new is known of a number: take it off the active lists, or check it again. Null for other events.</summary>
+    /// <summary>A change of a number's facts: remove the number from active lists, or check it again. Null for other events.</summary>
     public Change? Change { get; }
 
     /// <summary>
-    /// Of a heartbeat: so old is what the service told, when it sent this; it grows while the store does not answer. Null for other
-    /// events, and while what was missed is still being told.
+    /// For a heartbeat: age of the service's knowledge when it sent this; it grows while the store does not answer. Null for other
+    /// events, and while missed changes are still being delivered.
     /// </summary>
     public TimeSpan? Freshness { get; }
 
     /// <summary>
-    /// Why nothing is heard at this moment: the connection broke or could not be made, and is tried again. Null for other events.
+    /// Why the watch is interrupted: the connection broke or could not be made, and is being retried. Null for other events.
     /// </summary>
     public LookupException? Failure { get; }
 
     /// <summary>
-    /// Continues a watch after this event. Keep it only when what came before it is done with. Empty where nothing was told yet.
+    /// Token to resume a watch after this event. Store it only after you have processed the events before it. Empty before the first
+    /// event of the service.
     /// </summary>
     public string ResumeToken { get; }
 
-    /// <summary>The watch stands: the service sent this.</summary>
+    /// <summary>Whether this is a heartbeat: the watch is connected.</summary>
     public bool IsHeartbeat => Change is null && Failure is null;
 
-    internal static WatchEvent Of(WatchResponse response) =>
+    internal static WatchEvent From(WatchResponse response) =>
         new(response.Change, Durations.Age(response.Heartbeat?.Freshness), null, response.ResumeToken);
 
     internal static WatchEvent Broken(LookupException failure, string resumeToken) => new(null, null, failure, resumeToken);

@@ -1,28 +1,28 @@
-// For: latencies as callers see them.
+// Purpose: latencies as callers see them.
 //
-// A generator that waits for an answer before it sends the next request leaves out just the requests that would have
-// met a slow service (coordinated omission). Here each request has a planned time, by the rate alone, and its latency
-// counts from that, sent late or not.
+// A generator that waits for an answer before it sends the next request omits exactly the requests that a slow service
+// would have delayed (coordinated omission). Here the rate alone gives each request its planned time, and its latency
+// counts from that time even if it is sent late.
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using HdrHistogram;
 
 namespace Lookup.Cli.Bench;
 
-/// <summary>What came of one request.</summary>
+/// <summary>The outcome of one request.</summary>
 internal enum Outcome
 {
-    /// <summary>The answer was one of those that may be given.</summary>
+    /// <summary>A permissible answer.</summary>
     Right,
 
-    /// <summary>An answer that must not be given.</summary>
+    /// <summary>A wrong answer.</summary>
     Wrong,
 
     /// <summary>No decision: a status, or UNKNOWN.</summary>
     Undecided,
 }
 
-/// <summary>What a run gave. Latencies in microseconds from the planned send.</summary>
+/// <summary>The results of a run. Latencies are in microseconds from the planned send time.</summary>
 internal sealed class LatencyRun
 {
     private const long Longest = 60_000_000;
@@ -33,7 +33,7 @@ internal sealed class LatencyRun
     /// <summary>Latencies of all requests.</summary>
     internal HistogramBase Latencies { get; } = Histogram();
 
-    /// <summary>How late requests were sent: what of the latencies is the generator's own.</summary>
+    /// <summary>Delays of the generator itself, which are part of the latencies.</summary>
     internal HistogramBase Lateness { get; } = Histogram();
 
     internal long this[Outcome outcome] => Interlocked.Read(ref _outcomes[(int)outcome]);
@@ -49,22 +49,22 @@ internal sealed class LatencyRun
         .With64BitBucketSize().WithValuesFrom(1).WithValuesUpTo(Longest).WithPrecisionOf(Digits).WithThreadSafeWrites().Create();
 }
 
-/// <summary>Sends requests at a fixed rate, whatever becomes of those before.</summary>
+/// <summary>Sends requests at a fixed rate, without waiting for answers.</summary>
 internal static partial class OpenLoop
 {
-    // Beyond it the service has stopped to answer, and the run is over.
+    // Beyond this the service has stopped answering, and the run fails.
     private const int MaxUnanswered = 50_000;
     private const uint PauseMicroseconds = 150;
 
-    // What is unanswered when a run breaks off is waited for, so that it is not in the way of what is measured next.
+    // Wait for unanswered requests after a failed run, so that they do not disturb the next measurement.
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Runs until it is over and every request has come back.</summary>
+    /// <summary>Sends requests until <paramref name="isOver"/> returns true, then waits for every answer.</summary>
     /// <param name="perSecond">The rate.</param>
-    /// <param name="call">Sends the request with a number, from 0 on; on the thread that paces, so it should come back at once.</param>
-    /// <param name="isOver">Told the time since the start.</param>
+    /// <param name="call">Sends the request with this index, from 0; runs on the pacing thread, so it must not block.</param>
+    /// <param name="isOver">Receives the time since the start.</param>
     /// <param name="ct">Stops sending.</param>
-    /// <exception cref="InvalidOperationException">More requests are unanswered than a service that works would leave.</exception>
+    /// <exception cref="InvalidOperationException">Too many requests are unanswered.</exception>
     internal static async Task<LatencyRun> RunAsync(
         int perSecond, Func<long, Task<Outcome>> call, Func<TimeSpan, bool> isOver, CancellationToken ct)
     {
@@ -129,7 +129,7 @@ internal static partial class OpenLoop
         }
     }
 
-    // Thread.Sleep wakes a millisecond later, which is more than a check takes.
+    // Thread.Sleep has a resolution of a millisecond, longer than a check takes.
     private static void Pause()
     {
         if (OperatingSystem.IsLinux())

@@ -11,7 +11,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>A command about credentials or grants: through a service, or in a store where there is no first key yet.</summary>
+/// <summary>A command that manages credentials or grants, through a service or directly in a store that has no key yet.</summary>
 internal abstract class AccessCommand : CliCommand
 {
     private readonly ConnectionOptions _connection;
@@ -24,9 +24,9 @@ internal abstract class AccessCommand : CliCommand
         _store = new StoreChoice(this);
     }
 
-    protected static Argument<string> Id() => new("ID") { Description = "Id of the credential: 1 to 64 of a-z 0-9 . _ -" };
+    protected static Argument<string> Id() => new("ID") { Description = "Id of the credential: 1 to 64 characters of a-z 0-9 . _ -" };
 
-    /// <summary>Asks the service, or does it in the store that is named.</summary>
+    /// <summary>Calls the service, or changes the store that the command line names.</summary>
     protected async Task<T> AskAsync<T>(ParseResult parsed, Func<LookupClient, Task<T>> ask, Func<CredentialKeeper, Task<T>> direct, CancellationToken ct)
     {
         if (_store.IsEmpty(parsed))
@@ -37,7 +37,7 @@ internal abstract class AccessCommand : CliCommand
 
         if (_connection.IsNamed(parsed))
         {
-            throw CliException.Usage("--address is a service and --data and --redis are a store: name one.");
+            throw CliException.Usage("--address names a service, --data and --redis name a store: use only one.");
         }
 
         await using var store = await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct);
@@ -51,28 +51,28 @@ internal abstract class AccessCommand : CliCommand
         }
     }
 
-    /// <summary>Writes a response as JSON where that is asked for.</summary>
+    /// <summary>Writes the response as JSON if --json is set; returns whether it did.</summary>
     protected bool WroteJson(ParseResult parsed, IMessage response)
     {
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
 
         return IsJson(parsed);
     }
 
-    /// <summary>Writes a new key: alone on standard output, so that it can go to where it is kept.</summary>
+    /// <summary>Writes a new key alone on standard output, so that it can be redirected to a file.</summary>
     protected void WriteKey(string key)
     {
-        Shell.Error.WriteLine("The key, told this once:");
+        Shell.Error.WriteLine("The key, shown only once:");
         Shell.Output.WriteLine(key);
     }
 
     protected void Write(Credential credential)
     {
         var kind = credential.Kind == CredentialKind.ApiKey
-            ? "" : $"  [grey]{Words.CredentialKinds.Of(credential.Kind)}[/] {SafeText.Escape(credential.Subject)}";
+            ? "" : $"  [grey]{Words.CredentialKinds.WordFor(credential.Kind)}[/] {SafeText.Escape(credential.Subject)}";
         var limits = string.Concat(
             Limit("requests/s", credential.RequestsPerSecond), Limit("streams", credential.MaxStreams), Limit("numbers/chunk", credential.MaxChunk));
         var end = credential.RevokeTime is { } revoked ? $"  [red]revoked[/] {DecisionPrinter.Time(revoked)}"
@@ -80,7 +80,7 @@ internal abstract class AccessCommand : CliCommand
             : "";
         var note = credential.Note.Length > 0 ? $"  {SafeText.Escape(credential.Note)}" : "";
         Shell.Console.MarkupLine(
-            $"{SafeText.Escape(credential.CredentialId)}  {string.Join(", ", credential.Roles.Select(Words.Roles.Of))}{kind}{limits}{end}{note}");
+            $"{SafeText.Escape(credential.CredentialId)}  {string.Join(", ", credential.Roles.Select(Words.Roles.WordFor))}{kind}{limits}{end}{note}");
 
         static string Limit(string name, int value) => value == 0 ? "" : $"  [grey]{name}[/] {value:N0}";
     }

@@ -10,7 +10,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup bench: what a running service answers at a rate, and how fast, as a dialer would see it.</summary>
+/// <summary>lookup bench: measures answers and latencies of a running service at a fixed rate, as a dialer sees them.</summary>
 internal sealed class BenchCommand : CliCommand
 {
     private const int MaxRate = 20_000;
@@ -22,25 +22,25 @@ internal sealed class BenchCommand : CliCommand
     private readonly ConnectionOptions _connection;
     private readonly Option<string> _from = new("--from-number")
     {
-        Description = "The first number that is asked, in E.164; the others follow it.",
+        Description = "First number to check, in E.164; the others are consecutive.",
         HelpName = "NUMBER",
         DefaultValueFactory = _ => "+31612000000",
     };
 
-    private readonly Option<int> _numbers = new("--numbers") { Description = $"How many numbers are asked in turn, 1 to {MaxNumbers:N0}.", HelpName = "N", DefaultValueFactory = _ => 100_000 };
-    private readonly Option<int> _rate = new("--rate") { Description = $"Checks a second, 1 to {MaxRate:N0}.", HelpName = "N", DefaultValueFactory = _ => 200 };
-    private readonly Option<double> _seconds = new("--seconds") { Description = $"How long, 0.5 to {MaxSeconds} seconds.", HelpName = "N", DefaultValueFactory = _ => 10 };
+    private readonly Option<int> _numbers = new("--numbers") { Description = $"Count of numbers to check in turn, 1 to {MaxNumbers:N0}.", HelpName = "N", DefaultValueFactory = _ => 100_000 };
+    private readonly Option<int> _rate = new("--rate") { Description = $"Checks per second, 1 to {MaxRate:N0}.", HelpName = "N", DefaultValueFactory = _ => 200 };
+    private readonly Option<double> _seconds = new("--seconds") { Description = $"Duration, 0.5 to {MaxSeconds} seconds.", HelpName = "N", DefaultValueFactory = _ => 10 };
 
     public BenchCommand(Shell shell)
         : base(
             shell,
             "bench",
-            "Asks a running service at a fixed rate, and tells how long answers took from the time each check was planned. It reads only; a service in use feels it.",
+            "Measures a running service: sends checks at a fixed rate and reports latencies from their planned time.",
             "lookup bench --org acme --purpose commercial",
             "lookup bench --org acme --purpose commercial --rate 1000 --seconds 30 --address http://lookup:7500",
             "lookup bench --org acme --purpose commercial --exact --timeout 0.05 --json")
     {
-        ExitCodeHelp = "0 every check was answered, 1 some were not (or error), 2 usage, 130 stopped with Ctrl-C; what was measured is told nevertheless.";
+        ExitCodeHelp = "0 every check was answered, 1 some were not (or error), 2 usage, 130 stopped with Ctrl-C (the results so far are printed).";
         _question = new QuestionOptions(this, hasNumber: false);
         foreach (var option in (Option[])[_rate, _seconds, _from, _numbers])
         {
@@ -58,7 +58,7 @@ internal sealed class BenchCommand : CliCommand
         var text = parsed.GetRequiredValue(_from);
         if (!E164.TryParse(text, out var first))
         {
-            throw CliException.Usage($"--from-number '{text}' is no number in E.164, such as +31612000000.");
+            throw CliException.Usage($"--from-number '{text}' is not an E.164 number; write it like +31612000000.");
         }
 
         var open = _question.Open(parsed);
@@ -70,13 +70,13 @@ internal sealed class BenchCommand : CliCommand
             WhatIf = open.WhatIf,
         };
 
-        // An answer that is used again would measure this program.
+        // A reused answer would measure this program instead of the service.
         using var client = _connection.Connect(parsed, options => options with { ReuseLimit = 0 });
-        // What is wrong with the question is told once, and connections stand before the first check is due.
+        // Reports an invalid question once, and opens connections before the first check is due.
         await client.CheckAsync(Request(0), ct);
 
         var tally = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        var run = await WorkBar.ShownAsync(Shell, $"{rate:N0} checks/s", shown => OpenLoop.RunAsync(
+        var run = await WorkBar.RunAsync(Shell, $"{rate:N0} checks/s", shown => OpenLoop.RunAsync(
             rate,
             async i =>
             {
@@ -94,7 +94,7 @@ internal sealed class BenchCommand : CliCommand
                 return elapsed >= time || ct.IsCancellationRequested;
             },
             CancellationToken.None));
-        Tell(parsed, client.Address, rate, run, tally);
+        WriteResults(parsed, client.Address, rate, run, tally);
         return ct.IsCancellationRequested ? ExitCodes.Interrupted : run[Outcome.Undecided] > 0 ? ExitCodes.Error : ExitCodes.Ok;
     }
 
@@ -111,7 +111,7 @@ internal sealed class BenchCommand : CliCommand
         }
     }
 
-    private void Tell(ParseResult parsed, Uri address, int rate, LatencyRun run, IReadOnlyDictionary<string, long> tally)
+    private void WriteResults(ParseResult parsed, Uri address, int rate, LatencyRun run, IReadOnlyDictionary<string, long> tally)
     {
         if (IsJson(parsed))
         {
@@ -139,7 +139,7 @@ internal sealed class BenchCommand : CliCommand
             Shell.Console.MarkupLine(SafeText.Escape($"  {count,12:N0}  {what}"));
         }
 
-        Shell.Console.MarkupLine("From the time each was planned:");
+        Shell.Console.MarkupLine("Latency from each check's planned time:");
         foreach (var percentile in Percentiles)
         {
             Shell.Console.MarkupLine(SafeText.Escape(string.Create(
@@ -147,7 +147,7 @@ internal sealed class BenchCommand : CliCommand
         }
 
         Shell.Console.MarkupLine(SafeText.Escape(string.Create(
-            CultureInfo.InvariantCulture, $"  of it this program's own lateness, p99: {LatencyRun.Percentile(run.Lateness, 99) / 1e3:N2} ms")));
+            CultureInfo.InvariantCulture, $"  of which this program's own delay, p99: {LatencyRun.Percentile(run.Lateness, 99) / 1e3:N2} ms")));
     }
 
     private static string Title(double percentile) => percentile == 100 ? "max" : string.Create(CultureInfo.InvariantCulture, $"p{percentile}");

@@ -11,9 +11,9 @@ namespace Lookup.Cli.Commands;
 /// <summary>lookup check: may this number be called? The exit code is the verdict.</summary>
 internal sealed class CheckCommand : CliCommand
 {
-    /// <summary>What the exit code says, for the help.</summary>
+    /// <summary>The meaning of each exit code, shown in the help.</summary>
     public const string Codes =
-        "0 allow, 10 deny, 11 cannot tell, 12 not covered, 13 allow that permits nothing (what if, or expired), 1 error, 2 usage. Only 0 permits the call.";
+        "0 allow, 10 deny, 11 unknown, 12 not covered, 13 allow that permits nothing (what-if, or expired), 1 error, 2 usage. Only 0 permits the call.";
 
     private const int Attempts = 3;
 
@@ -21,17 +21,17 @@ internal sealed class CheckCommand : CliCommand
     private readonly ConnectionOptions _connection;
     private readonly Option<int?> _reserve = new("--reserve")
     {
-        Description = "Count the call in the same step if it is permitted, for so many seconds, 1 to 3600; say with 'lookup outcome' that it was placed.",
+        Description = "If the call is permitted, also count it as an attempt, reserved for 1 to 3600 seconds; confirm it with 'lookup outcome'.",
         HelpName = "SECONDS",
     };
 
-    private readonly Option<bool> _all = new("--all-reasons") { Description = "Give all reasons, not just the most binding one." };
+    private readonly Option<bool> _all = new("--all-reasons") { Description = "Return all reasons, not only the most binding one." };
 
     public CheckCommand(Shell shell)
         : base(
             shell,
             "check",
-            "May this organisation call this number, for this purpose, now?",
+            "Decides whether an organisation may call a number, for a purpose, now.",
             "lookup check +31612345678 --org acme --purpose commercial",
             "lookup check 0612345678 --region NL --org acme --purpose commercial --all-reasons",
             $"lookup check +31612345678 --org acme --purpose commercial --at {TimeText.Example} --json",
@@ -46,7 +46,7 @@ internal sealed class CheckCommand : CliCommand
     }
 
     /// <summary>
-    /// The exit code of an answer. Only an ALLOW that permits the call now is success, so that dialling only after success is safe.
+    /// Returns the exit code of an answer. Only an ALLOW that permits the call now is success, so a script may dial after exit code 0.
     /// </summary>
     public static int ExitCode(in CheckResult result) => result.MayCall ? ExitCodes.Ok : result.Verdict switch
     {
@@ -72,7 +72,7 @@ internal sealed class CheckCommand : CliCommand
         var (response, result) = await AskAsync(client, request, ct);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
         else
         {
@@ -92,7 +92,7 @@ internal sealed class CheckCommand : CliCommand
         return ExitCode(result);
     }
 
-    // The first answer may have expired on the way: it waited for the connection too. A reserved call is not counted twice for that.
+    // The first answer waited for the connection and may have expired, so check again; not with --reserve, which would count the call twice.
     private static async Task<(CheckResponse Response, CheckResult Result)> AskAsync(LookupClient client, CheckRequest request, CancellationToken ct)
     {
         for (var left = Attempts; ; left--)

@@ -4,21 +4,21 @@ using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>The tool: its commands, and one place where everything that ends a command becomes a sentence and an exit code.</summary>
+/// <summary>Runs the tool's commands and turns every exception into one sentence and an exit code.</summary>
 internal static class CliApp
 {
-    /// <summary>Longer than any command needs to stop where it can be continued.</summary>
+    /// <summary>Longer than any command needs to stop at a point from which it can resume.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs a command line; returns its exit code, see <see cref="ExitCodes"/>.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Shell shell, CancellationToken ct)
     {
-        // "lookup help check", as many other tools have it.
+        // Many tools accept "help COMMAND".
         arguments = arguments is ["help", ..] ? [.. arguments.Skip(1), "--help"] : arguments;
         var parsed = Build(shell).Parse(arguments);
         if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0 && parsed.Errors.Count > 0 && parsed.Action is not ExamplesHelp)
         {
-            // A group of commands alone: what it holds is the answer.
+            // A command group without a subcommand: show its help.
             await Build(shell).Parse([.. arguments, "--help"]).InvokeAsync(new InvocationConfiguration { Output = shell.Output }, ct);
             return ExitCodes.Usage;
         }
@@ -49,7 +49,7 @@ internal static class CliApp
     /// <summary>All commands.</summary>
     public static RootCommand Build(Shell shell)
     {
-        var root = new RootCommand("Answers one question about a phone number: may this organisation call it, for this purpose, now?")
+        var root = new RootCommand("Decides whether an organisation may call a phone number, for a purpose, now.")
         {
             new DemoCommand(shell),
             new ServeCommand(shell),

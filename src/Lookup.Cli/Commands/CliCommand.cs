@@ -14,17 +14,17 @@ internal abstract class CliCommand : Command
         SetAction((parsed, ct) => RunAsync(parsed, ct));
     }
 
-    /// <summary>Command lines that work, for the help.</summary>
+    /// <summary>Valid command lines, shown in the help.</summary>
     public IReadOnlyList<string> Examples { get; }
 
-    /// <summary>What the exit code says, for the help.</summary>
-    public string ExitCodeHelp { get; protected init; } = "0 done, 1 error, 2 usage.";
+    /// <summary>The meaning of each exit code, shown in the help.</summary>
+    public string ExitCodeHelp { get; protected init; } = "0 success, 1 error, 2 usage.";
 
     protected Shell Shell { get; }
 
-    /// <summary>Whether JSON is asked for.</summary>
+    /// <summary>Whether --json is set.</summary>
     protected bool IsJson(ParseResult parsed) => parsed.GetValue(Shell.Json);
 
-    /// <summary>Does it; returns the exit code.</summary>
+    /// <summary>Runs the command and returns its exit code.</summary>
     protected abstract Task<int> RunAsync(ParseResult parsed, CancellationToken ct);
 }

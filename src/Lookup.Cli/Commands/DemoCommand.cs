@@ -9,18 +9,18 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup demo: the real service on a store of its own, real questions, and what came of them.</summary>
+/// <summary>lookup demo: starts the real service on a temporary store, sends real checks and shows the answers.</summary>
 internal sealed class DemoCommand : CliCommand
 {
     public DemoCommand(Shell shell)
         : base(
             shell,
             "demo",
-            "Starts the service on an embedded store in a temporary folder, asks it, and shows what it decides and why. Takes some seconds and leaves nothing behind.",
+            "Starts the service on a temporary store, sends it checks, and shows each decision with its reasons.",
             "lookup demo",
             "lookup demo --json")
     {
-        ExitCodeHelp = "0 every answer was the expected one, 1 one was not or it failed, 2 usage.";
+        ExitCodeHelp = "0 every answer was as expected, 1 an answer was not, or an error, 2 usage.";
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
@@ -42,7 +42,7 @@ internal sealed class DemoCommand : CliCommand
             await demo.RunAsync(ct);
             if (demo.Failures.Count > 0)
             {
-                throw new CliException($"The demo did not go as it should: {string.Join("; ", demo.Failures)}.");
+                throw new CliException($"The demo failed: {string.Join("; ", demo.Failures)}.");
             }
         }
         finally
@@ -60,7 +60,7 @@ internal sealed class DemoCommand : CliCommand
 
     private void WriteNext()
     {
-        Shell.Console.MarkupLine("[green]Every answer was the expected one.[/] To try it yourself:");
+        Shell.Console.MarkupLine("[green]Every answer was as expected.[/] To try it yourself:");
         foreach (var line in (string[])
             [
                 "lookup serve --data ./lookup-data --create",

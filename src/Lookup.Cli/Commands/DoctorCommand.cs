@@ -13,7 +13,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup doctor: examines a store, or a running service.</summary>
+/// <summary>lookup doctor: diagnoses a store or a running service.</summary>
 internal sealed class DoctorCommand : CliCommand
 {
     private readonly StoreChoice _store;
@@ -21,7 +21,7 @@ internal sealed class DoctorCommand : CliCommand
 
     private readonly Option<string?> _regimes = new("--regimes")
     {
-        Description = "Folder with the rules in use, as for 'lookup serve --regimes'; default: the rules of the program.",
+        Description = "Folder with the rules in use, as for 'lookup serve --regimes'; default: the built-in rules.",
         HelpName = "DIR",
     };
 
@@ -29,12 +29,12 @@ internal sealed class DoctorCommand : CliCommand
         : base(
             shell,
             "doctor",
-            "Examines a redis server and the store on it, the store in a folder, or else a running service, and says how to mend what is wrong.",
+            "Diagnoses a redis store, an embedded store or, by default, a running service, and says how to fix what is wrong.",
             "lookup doctor",
             "lookup doctor --redis 127.0.0.1:6379 --key-file number.key",
             "lookup doctor --data ./lookup-data --json")
     {
-        ExitCodeHelp = "0 all is well or there are warnings, 1 something has to be mended, 2 usage.";
+        ExitCodeHelp = "0 no faults (there may be warnings), 1 faults, 2 usage.";
         _store = new StoreChoice(this);
         _connection = new ConnectionOptions(this);
         Options.Add(_regimes);
@@ -76,7 +76,7 @@ internal sealed class DoctorCommand : CliCommand
     {
         var regimes = RegimeFolder.Load(parsed.GetValue(_regimes));
         return regimes.DescribeUnverified(Shell.Clock.GetUtcNow()) is { } old
-            ? new Finding(FindingLevel.Warn, "rules", old, "'lookup regimes check' lists the sources; take a newer version of the rules, or check them and give the new dates.")
+            ? new Finding(FindingLevel.Warn, "rules", old, "'lookup regimes check' lists the sources; update to a newer version of the rules, or check the sources and enter the new dates.")
             : new Finding(FindingLevel.Ok, "rules", $"Every source was checked within {RegimeSet.MonthsVerified} months.");
     }
 
@@ -134,7 +134,7 @@ internal sealed class DoctorCommand : CliCommand
         }
         catch (EncryptionKeyException exception)
         {
-            return (null, new Finding(FindingLevel.Warn, "key", exception.Message, "Name the key with --key-file to have it checked."));
+            return (null, new Finding(FindingLevel.Warn, "key", exception.Message, "To check the encryption key, name its file with --key-file."));
         }
     }
 
@@ -146,16 +146,16 @@ internal sealed class DoctorCommand : CliCommand
         {
             var serving = await client.IsServingAsync(ct);
             findings.Add(serving
-                ? new Finding(FindingLevel.Ok, "service", $"It serves at {client.Address}.")
-                : new Finding(FindingLevel.Fail, "service", $"It runs at {client.Address} and does not serve: its store cannot be used.", "Examine the store with --redis or --data, and look at the service's log."));
+                ? new Finding(FindingLevel.Ok, "service", $"Serving at {client.Address}.")
+                : new Finding(FindingLevel.Fail, "service", $"Running at {client.Address} but NOT_SERVING: it cannot use its store.", "Run 'lookup doctor' on the store with --redis or --data, and read the service's log."));
             var registers = await client.ListRegistersAsync(new ListRegistersRequest(), ct);
             foreach (var register in registers.Registers)
             {
                 findings.Add(register.SnapshotDates.Count > 0
                     ? new Finding(FindingLevel.Ok, register.Name, $"Loaded as of {DecisionPrinter.Time(register.SnapshotDates[0])}.")
                     : register.Optional
-                    ? new Finding(FindingLevel.Ok, register.Name, "Optional and not loaded: calls are decided without it.")
-                    : new Finding(FindingLevel.Warn, register.Name, "Never loaded: calls that it decides about are not permitted.", $"Import it, then run 'lookup register snapshot {register.Name} --date DATE', if you call there."));
+                    ? new Finding(FindingLevel.Ok, register.Name, "Optional and not loaded; calls are decided without it.")
+                    : new Finding(FindingLevel.Warn, register.Name, "Never loaded; calls that depend on it are not permitted.", $"If you call there, import it, then run 'lookup register snapshot {register.Name} --date DATE'."));
             }
         }
         catch (LookupException exception)

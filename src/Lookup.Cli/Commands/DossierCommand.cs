@@ -14,7 +14,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup dossier: everything known of a number, in order.</summary>
+/// <summary>lookup dossier: everything on record about a number, in chronological order.</summary>
 internal sealed class DossierCommand : CliCommand
 {
     private enum Form
@@ -25,24 +25,24 @@ internal sealed class DossierCommand : CliCommand
     }
 
     private readonly NumberOptions _number;
-    private readonly Option<Form?> _format = new("--format") { Description = "text, json, or html: a page to print; default: by the extension of --out, else text.", HelpName = "FORMAT" };
-    private readonly Option<string?> _out = new("--out") { Description = "Where to write it; default: standard output.", HelpName = "FILE" };
+    private readonly Option<Form?> _format = new("--format") { Description = "text, json or html (a printable page); default: by the extension of --out, else text.", HelpName = "FORMAT" };
+    private readonly Option<string?> _out = new("--out") { Description = "File to write; default: standard output.", HelpName = "FILE" };
     private readonly Option<string[]> _also = ConnectionOptions.Also();
     private readonly Option<string[]> _folders = new("--receipts")
     {
-        Description = "Folder with the receipts of an instance that is gone; needs the number key. Repeatable.",
+        Description = "Folder with the receipts of an instance that no longer runs; requires the encryption key. Repeatable.",
         HelpName = "FOLDER",
         DefaultValueFactory = _ => [],
     };
 
-    private readonly Option<string?> _keyFile = new("--key-file") { Description = "File with the number key, for --receipts; else the environment variable LOOKUP_NUMBER_KEY.", HelpName = "PATH" };
+    private readonly Option<string?> _keyFile = new("--key-file") { Description = "File with the encryption key, for --receipts; default: the environment variable LOOKUP_NUMBER_KEY.", HelpName = "PATH" };
     private readonly ConnectionOptions _connection;
 
     public DossierCommand(Shell shell)
         : base(
             shell,
             "dossier",
-            "Gives everything known of a number in the order it came about: every fact with history and evidence, every answer that has a receipt.",
+            "Writes everything on record about a number in chronological order: facts with evidence, and receipted answers.",
             "lookup dossier +31612345678",
             "lookup dossier +31612345678 --out dossier.html",
             "lookup dossier 0612345678 --region NL --json --also http://lookup-b:7500",
@@ -68,7 +68,7 @@ internal sealed class DossierCommand : CliCommand
         var receipts = new List<(string, Core.Receipts.Receipt)>();
         if (!await AddAsync(client, facts.Number, receipts, ct))
         {
-            var note = $"{client.Address} keeps no receipts: the dossier has facts alone.";
+            var note = $"{client.Address} keeps no receipts: the dossier contains facts only.";
             if (IsJson(parsed))
             {
                 Shell.Error.WriteLine(new JsonObject { ["note"] = note }.ToJsonString(JsonText.Options));
@@ -92,7 +92,7 @@ internal sealed class DossierCommand : CliCommand
             AddFolder(parsed, folder, facts.Number, receipts, ct);
         }
 
-        var dossier = Dossier.Of(facts.Number, Shell.Clock.GetUtcNow(), sources, facts.Facts, receipts);
+        var dossier = Dossier.Create(facts.Number, Shell.Clock.GetUtcNow(), sources, facts.Facts, receipts);
         if (form == Form.Text && path is null)
         {
             Write(dossier);
@@ -101,7 +101,7 @@ internal sealed class DossierCommand : CliCommand
 
         var text = form switch
         {
-            Form.Html => DossierPage.Of(dossier),
+            Form.Html => DossierPage.Render(dossier),
             Form.Json => dossier.ToJson() + "\n",
             _ => SafeText.Printable(string.Concat(dossier.Entries.Select(Plain))),
         };
@@ -125,7 +125,7 @@ internal sealed class DossierCommand : CliCommand
         _ => Form.Text,
     };
 
-    /// <returns>False where the instance keeps none.</returns>
+    /// <returns>False if the instance keeps no receipts.</returns>
     private static async Task<bool> AddAsync(LookupClient client, string number, List<(string, Core.Receipts.Receipt)> receipts, CancellationToken ct)
     {
         var request = new ListReceiptsRequest { Number = number };
@@ -153,7 +153,7 @@ internal sealed class DossierCommand : CliCommand
     {
         if (!Directory.Exists(folder))
         {
-            throw new CliException($"There is no folder {folder}.");
+            throw new CliException($"Folder '{folder}' does not exist.");
         }
 
         using var cipher = new NumberCipher(OpenStore.Keys(parsed.GetValue(_keyFile)));
@@ -169,7 +169,7 @@ internal sealed class DossierCommand : CliCommand
 
     private void Write(Dossier dossier)
     {
-        Shell.Console.MarkupLine($"[bold]{SafeText.Escape(dossier.Number)}[/]  {(dossier.Entries.Count == 0 ? "nothing is known of it" : $"{dossier.Entries.Count} entries, the oldest first")}");
+        Shell.Console.MarkupLine($"[bold]{SafeText.Escape(dossier.Number)}[/]  {(dossier.Entries.Count == 0 ? "nothing on record" : $"{dossier.Entries.Count} entries, oldest first")}");
         foreach (var entry in dossier.Entries)
         {
             Shell.Console.MarkupLine($"{TimeText.Format(entry.At)}  [bold]{entry.Kind}[/]  {SafeText.Escape(entry.Title)}");

@@ -6,11 +6,11 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup erase: the right to erasure, leaving a lasting objection.</summary>
+/// <summary>lookup erase: erases a number's facts and records a permanent objection in their place.</summary>
 internal sealed class EraseCommand : CliCommand
 {
     private readonly NumberOptions _number;
-    private readonly Option<bool> _yes = new("--yes") { Description = "Do not ask. What is erased cannot be brought back." };
+    private readonly Option<bool> _yes = new("--yes") { Description = "Skip the confirmation prompt. Erasure cannot be undone." };
     private readonly Option<string[]> _also = ConnectionOptions.Also();
     private readonly ProvenanceOptions _provenance;
     private readonly ConnectionOptions _connection;
@@ -19,7 +19,7 @@ internal sealed class EraseCommand : CliCommand
         : base(
             shell,
             "erase",
-            "Erases what is known of a number and leaves a lasting objection to all calls in its place.",
+            "Erases everything on record about a number and records a permanent objection to all calls in its place.",
             "lookup erase +31612345678 --reason 'request of 3 March, case 812' --yes",
             "lookup erase +31612345678 --yes --address http://lookup-a:7500 --also http://lookup-b:7500")
     {
@@ -37,10 +37,10 @@ internal sealed class EraseCommand : CliCommand
         {
             if (IsJson(parsed) || !Shell.Console.Profile.Capabilities.Interactive)
             {
-                throw CliException.Usage("What is erased cannot be brought back: say --yes to go on.");
+                throw CliException.Usage("Erasure cannot be undone: confirm it with --yes.");
             }
 
-            var prompt = new ConfirmationPrompt($"Erase everything known of {SafeText.Escape(number)}? It cannot be brought back.") { DefaultValue = false };
+            var prompt = new ConfirmationPrompt($"Erase everything on record about {SafeText.Escape(number)}? This cannot be undone.") { DefaultValue = false };
             if (!await Shell.Console.PromptAsync(prompt, ct))
             {
                 throw new CliException("Nothing was erased.");
@@ -73,11 +73,11 @@ internal sealed class EraseCommand : CliCommand
     {
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
             return;
         }
 
-        Shell.Console.MarkupLine($"[green]Erased[/] {response.ErasedFacts} facts{(response.Receipt is null ? "" : $" and {response.ErasedReceipts} receipts")}; an objection to all calls stays.");
+        Shell.Console.MarkupLine($"[green]Erased[/] {response.ErasedFacts} facts{(response.Receipt is null ? "" : $" and {response.ErasedReceipts} receipts")}; an objection to all calls is recorded.");
         Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
         if (response.Receipt is { } receipt)
         {

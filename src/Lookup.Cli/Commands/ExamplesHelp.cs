@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>The usual help, then the command's examples.</summary>
+/// <summary>Prints the standard help, then the command's examples and exit codes.</summary>
 internal sealed class ExamplesHelp(HelpAction usual) : SynchronousCommandLineAction
 {
     public override bool ClearsParseErrors => true;

@@ -6,7 +6,7 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup explain: every rule that was looked at, with article and facts.</summary>
+/// <summary>lookup explain: every rule that was evaluated, with article and facts.</summary>
 internal sealed class ExplainCommand : CliCommand
 {
     private readonly QuestionOptions _question;
@@ -16,7 +16,7 @@ internal sealed class ExplainCommand : CliCommand
         : base(
             shell,
             "explain",
-            "Decides as check does and tells how: every rule looked at, with its layer, article and facts.",
+            "Decides like check and shows how: every rule that was evaluated, with its layer and article, and the facts.",
             "lookup explain +31612345678 --org acme --purpose commercial",
             $"lookup explain +31612345678 --org acme --purpose commercial --at {TimeText.Example} --without policy")
     {
@@ -41,7 +41,7 @@ internal sealed class ExplainCommand : CliCommand
         var result = CheckResult.Answered(new CheckResponse { Number = response.Number, Decision = response.Decision }, sent);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
         else
         {

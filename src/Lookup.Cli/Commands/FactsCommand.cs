@@ -6,7 +6,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup facts: everything known of a number, with its history.</summary>
+/// <summary>lookup facts: the facts on record about a number, with their history.</summary>
 internal sealed class FactsCommand : CliCommand
 {
     private readonly NumberOptions _number;
@@ -16,7 +16,7 @@ internal sealed class FactsCommand : CliCommand
         : base(
             shell,
             "facts",
-            "Lists everything known of a number, with its history.",
+            "Lists the facts on record about a number, with their history.",
             "lookup facts +31612345678",
             "lookup facts 0612345678 --region NL --json")
     {
@@ -31,7 +31,7 @@ internal sealed class FactsCommand : CliCommand
             new ListFactsRequest { Number = _number.Number(parsed), DefaultRegion = _number.Region(parsed) }, ct);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
         else
         {

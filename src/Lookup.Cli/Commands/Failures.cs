@@ -16,16 +16,16 @@ using Lookup.Server;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>Turns what ends a command into a sentence that names what to do.</summary>
+/// <summary>Turns an exception into one sentence that says what to do.</summary>
 internal static partial class Failures
 {
-    /// <summary>Set to show where an error comes from.</summary>
+    /// <summary>Environment variable; "1" prints the exception's stack trace.</summary>
     private const string TraceVariable = "LOOKUP_TRACE";
 
-    // EPIPE: .NET passes the system's number on.
+    // EPIPE, which .NET uses as the HResult.
     private const int BrokenPipe = 32;
 
-    // The options by which the fields of a request are given, where the names differ.
+    // The option or argument that sets each request field.
     private static readonly Dictionary<string, string> OptionOfField = new()
     {
         ["number"] = "NUMBER",
@@ -39,7 +39,7 @@ internal static partial class Failures
         ["reserve.duration"] = "--reserve",
     };
 
-    // The options of 'serve' whose settings have other names.
+    // The option of 'serve' for each setting with a different name.
     private static readonly Dictionary<string, string> OptionOfSetting = new()
     {
         [nameof(LookupServerOptions.Address)] = "--listen",
@@ -52,10 +52,10 @@ internal static partial class Failures
         [nameof(LookupServerOptions.TraceEndpoint)] = "--trace-endpoint",
     };
 
-    /// <summary>What is wrong with the command line.</summary>
+    /// <summary>Describes the errors of the command line.</summary>
     public static string Describe(ParseResult parsed)
     {
-        // What follows a word that is not understood, and what it leaves out, would only hide it.
+        // Report only the first unknown word: further errors usually follow from it.
         if (parsed.UnmatchedTokens is [var word, ..])
         {
             var command = parsed.CommandResult.Command;
@@ -67,11 +67,11 @@ internal static partial class Failures
         }
 
         return string.Join(' ', parsed.Errors
-            .Select(error => NotANumber().Replace(error.Message, "$2 '$1' is no number").Trim().TrimEnd('.') + ".")
+            .Select(error => NotANumber().Replace(error.Message, "$2 '$1' is not a number").Trim().TrimEnd('.') + ".")
             .Distinct());
     }
 
-    /// <summary>Writes the sentence and returns the exit code.</summary>
+    /// <summary>Writes the message and returns the exit code.</summary>
     public static int Report(Shell shell, ParseResult parsed, Exception exception)
     {
         var (message, exitCode) = exception switch
@@ -84,9 +84,9 @@ internal static partial class Failures
             OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
             IOException { HResult: BrokenPipe } => ("The program that read the output has ended.", ExitCodes.Error),
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),
-            _ => ($"This should not have happened ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),
+            _ => ($"Unexpected error ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),
         };
-        // A key in the wrong place must not end up in a log.
+        // A key given as the wrong argument must not reach a log.
         message = Key().Replace(message, "lk_***");
         if (exitCode == ExitCodes.Usage && message.Length > 0)
         {
@@ -111,7 +111,7 @@ internal static partial class Failures
         return exitCode;
     }
 
-    // A fault of a setting begins with its name.
+    // A fault starts with the name of its setting.
     private static string AsOption(string fault)
     {
         var name = fault.Split(':', 2)[0];
@@ -124,25 +124,25 @@ internal static partial class Failures
     {
         if (exception.Fields.Count > 0)
         {
-            var names = exception.Fields.Select(field => Given(field.Field, parsed)).ToList();
+            var names = exception.Fields.Select(field => OptionFor(field.Field, parsed)).ToList();
             var what = string.Join("; ", exception.Fields.Zip(names, (field, name) => $"{name ?? field.Field}: {field.Description.TrimEnd('.')}")) + ".";
-            return names.Contains(null) ? ("The service refused it: " + what, ExitCodes.Error) : (what, ExitCodes.Usage);
+            return names.Contains(null) ? ("The service rejected the request: " + what, ExitCodes.Error) : (what, ExitCodes.Usage);
         }
 
         var message = exception.Message.TrimEnd('.') + ".";
         var cause = (exception.InnerException as Grpc.Core.RpcException)?.Status.DebugException?.GetBaseException();
         return (message + (cause switch
         {
-            SocketException or TimeoutException => " Start one with 'lookup serve', or name its address with --address.",
-            AuthenticationException => " Name the certificates of its authority with --ca; the address of a service without TLS begins with http://.",
-            _ when exception.Status == Grpc.Core.StatusCode.Unauthenticated => " Set LOOKUP_API_KEY, or name a key with --api-key.",
-            _ when exception.IsTransient => " Try again.",
+            SocketException or TimeoutException => " Start one with 'lookup serve', or set its address with --address.",
+            AuthenticationException => " Name its CA certificates with --ca; for a service without TLS use an http:// address.",
+            _ when exception.Status == Grpc.Core.StatusCode.Unauthenticated => " Set LOOKUP_API_KEY, or use --api-key.",
+            _ when exception.IsTransient => " Retry later.",
             _ => "",
         }), ExitCodes.Error);
     }
 
-    // The option or argument of the command by which a field was given; null where there is none.
-    private static string? Given(string field, ParseResult parsed)
+    // The command's option or argument that set a field; null if there is none.
+    private static string? OptionFor(string field, ParseResult parsed)
     {
         const string Open = "open.";
         field = field.StartsWith(Open, StringComparison.Ordinal) ? field[Open.Length..] : field;
@@ -165,10 +165,10 @@ internal static partial class Failures
 
     private static string Describe(StoreUnavailableException exception) => exception.Message.TrimEnd('.') + "." + exception.Fault switch
     {
-        StoreFault.NotInitialised => " Set it up with 'lookup init', if it should be a new one.",
-        StoreFault.WrongKey => " Name the key that it was set up with, with --key-file; a store in a folder has it in number.key there: put that back, too.",
-        StoreFault.Unreachable or StoreFault.Timeout => " Look at its address, its credentials and its log.",
-        StoreFault.Settings => " 'lookup doctor' says how to mend it.",
+        StoreFault.NotInitialised => " If it should be a new store, create it with 'lookup init'.",
+        StoreFault.WrongKey => " Name the key it was created with, using --key-file; for an embedded store, restore number.key in its folder.",
+        StoreFault.Unreachable or StoreFault.Timeout => " Check its address, its credentials and its log.",
+        StoreFault.Settings => " 'lookup doctor' shows how to fix it.",
         _ => "",
     };
 

@@ -5,25 +5,25 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup grant: for whom a credential may ask.</summary>
+/// <summary>lookup grant: the organisations that a credential may query and record for.</summary>
 internal sealed class GrantCommand : Command
 {
     public GrantCommand(Shell shell)
-        : base("grant", "Keeps for which organisations a credential may ask and record, and when.")
+        : base("grant", "Manages grants: the organisations that a credential may query and record for, and when.")
     {
         Subcommands.Add(new AddOne(shell));
         Subcommands.Add(new List(shell));
         Subcommands.Add(new Remove(shell));
     }
 
-    private static Argument<string> Organisation() => new("ORG") { Description = "The organisation; '*' for every one and facts that concern all." };
+    private static Argument<string> Organisation() => new("ORG") { Description = "The organisation; '*' for all organisations, and for facts that apply to all." };
 
     private sealed class AddOne : AccessCommand
     {
         private readonly Argument<string> _id = Id();
         private readonly Argument<string> _organisation = Organisation();
-        private readonly Option<string?> _from = new("--from") { Description = "When it begins; default: at once.", HelpName = "TIME" };
-        private readonly Option<string?> _until = new("--until") { Description = "From then on it no longer counts; default: it does not end.", HelpName = "TIME" };
+        private readonly Option<string?> _from = new("--from") { Description = "Start of the grant; default: now.", HelpName = "TIME" };
+        private readonly Option<string?> _until = new("--until") { Description = "End of the grant, exclusive; default: no end.", HelpName = "TIME" };
         private readonly Option<string?> _zone = OptionParsing.TimeZone();
 
         public AddOne(Shell shell)
@@ -66,7 +66,7 @@ internal sealed class GrantCommand : Command
         }
     }
 
-    private sealed class List(Shell shell) : AccessCommand(shell, "list", "Lists the grants, also those that are over.", "lookup grant list")
+    private sealed class List(Shell shell) : AccessCommand(shell, "list", "Lists the grants, including expired ones.", "lookup grant list")
     {
         protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
         {
@@ -91,7 +91,7 @@ internal sealed class GrantCommand : Command
         private readonly Argument<string> _organisation = Organisation();
 
         public Remove(Shell shell)
-            : base(shell, "remove", "Takes a grant back.", "lookup grant remove dialer-7 acme")
+            : base(shell, "remove", "Removes a grant.", "lookup grant remove dialer-7 acme")
         {
             Arguments.Add(_id);
             Arguments.Add(_organisation);
@@ -103,7 +103,7 @@ internal sealed class GrantCommand : Command
             var response = await AskAsync(parsed, client => client.RemoveGrantAsync(request, ct), keeper => keeper.RemoveGrantAsync(request, ct), ct);
             if (!WroteJson(parsed, response))
             {
-                Shell.Output.WriteLine($"{request.CredentialId} is no longer granted {request.Organisation}.");
+                Shell.Output.WriteLine($"Removed the grant of {request.Organisation} to {request.CredentialId}.");
             }
 
             return ExitCodes.Ok;

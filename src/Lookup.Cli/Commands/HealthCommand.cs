@@ -5,7 +5,7 @@ using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup health: whether a running service answers, for health checks of containers.</summary>
+/// <summary>lookup health: reports whether a running service answers, for container health checks.</summary>
 internal sealed class HealthCommand : CliCommand
 {
     private readonly ConnectionOptions _connection;
@@ -14,11 +14,11 @@ internal sealed class HealthCommand : CliCommand
         : base(
             shell,
             "health",
-            "Asks a running service whether it answers checks now. It needs no credential.",
+            "Reports whether a running service answers checks now. Requires no credential.",
             "lookup health",
             "lookup health --address https://lookup.example.org:7500 --ca ca.crt --timeout 2")
     {
-        ExitCodeHelp = "0 it serves, 1 it does not, or is not reached, 2 usage.";
+        ExitCodeHelp = "0 the service answers checks, 1 it does not or cannot be reached, 2 usage.";
         _connection = new ConnectionOptions(this);
     }
 

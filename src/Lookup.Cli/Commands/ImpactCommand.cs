@@ -12,7 +12,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup impact: what a new version of the regimes would change for a list.</summary>
+/// <summary>lookup impact: shows what a new version of the rules would change for a list.</summary>
 internal sealed class ImpactCommand : CliCommand
 {
     private const int MaxExamples = 1_000;
@@ -20,20 +20,20 @@ internal sealed class ImpactCommand : CliCommand
     private readonly ListOptions _list;
     private readonly Option<string> _regimes = new("--regimes")
     {
-        Description = "Folder with the new version: all regime files, one *.json for each country.",
+        Description = "Folder with the new version: all regime files, one *.json per country.",
         HelpName = "DIR",
         Required = true,
     };
 
     private readonly Option<string?> _against = new("--against")
     {
-        Description = "Folder with the version to compare with, as given to 'lookup serve --regimes'; default: the regimes of the program.",
+        Description = "Folder with the version to compare with, as for 'lookup serve --regimes'; default: the built-in rules.",
         HelpName = "DIR",
     };
 
     private readonly Option<int> _examples = new("--examples")
     {
-        Description = $"Lines shown of each kind of change, 0 to {MaxExamples}.",
+        Description = $"Example lines shown per kind of change, 0 to {MaxExamples}.",
         HelpName = "N",
         DefaultValueFactory = _ => 3,
     };
@@ -45,12 +45,12 @@ internal sealed class ImpactCommand : CliCommand
         : base(
             shell,
             "impact",
-            "Decides a list under two versions of the regimes on the same facts and shows what would change, by reason. Reads the store itself, exactly; changes nothing.",
+            "Decides a list under two versions of the rules and shows what would change, by reason. Changes nothing.",
             "lookup impact leads.csv --regimes next --data ./lookup-data --org acme --purpose commercial",
             $"lookup impact leads.csv.gz --regimes next --against now --at {TimeText.Example} --redis 127.0.0.1:6379 --key-file number.key --org acme --purpose commercial",
             "lookup impact leads.csv --regimes next --redis env --org acme --purpose commercial --examples 20 --json")
     {
-        ExitCodeHelp = "0 nothing would change, 5 some answers would change, 3 nothing would change but some lines hold no number, 1 error, 2 usage.";
+        ExitCodeHelp = "0 nothing would change, 5 some answers would change, 3 nothing would change but some lines have no valid number, 1 error, 2 usage.";
         _list = new ListOptions(this, asksService: false);
         Options.Add(_regimes);
         Options.Add(_against);
@@ -96,7 +96,7 @@ internal sealed class ImpactCommand : CliCommand
             json.Insert(0, "list", input.Name);
             json.Insert(1, "read_as", layout.Describe());
             json.Insert(2, "call_time", at);
-            json.Insert(3, "question", JsonNode.Parse(JsonText.Of(_question.Question(parsed))));
+            json.Insert(3, "question", JsonNode.Parse(JsonText.Format(_question.Question(parsed))));
             json.Insert(4, "against", against);
             json.Insert(5, "regimes_folder", parsed.GetRequiredValue(_regimes));
             Shell.Output.WriteLine(json.ToJsonString(JsonText.Options));
@@ -104,7 +104,7 @@ internal sealed class ImpactCommand : CliCommand
         }
 
         Shell.Console.MarkupLine(SafeText.Escape(
-            $"{input.Name}: {tally.Compared + tally.Invalid:N0} lines. {layout.Describe()}. Calls at {at}, {parsed.GetRequiredValue(_regimes)} instead of {against ?? "the program's regimes"}."));
+            $"{input.Name}: {tally.Compared + tally.Invalid:N0} lines. {layout.Describe()}. Calls at {at}, {parsed.GetRequiredValue(_regimes)} instead of {against ?? "the built-in rules"}."));
         ImpactReport.Write(Shell.Console, tally, layout);
     }
 }

@@ -7,11 +7,11 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup import: a file of facts into a service or straight into a store.</summary>
+/// <summary>lookup import: imports a file of facts into a service or directly into a store.</summary>
 internal sealed class ImportCommand : CliCommand
 {
     private readonly ImportFileOptions _file;
-    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Check every line as the service would, and record nothing." };
+    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Validate every line as the service would, and record nothing." };
     private readonly ConnectionOptions _connection;
     private readonly StoreChoice _store;
     private readonly SnapshotImport _snapshot;
@@ -20,7 +20,7 @@ internal sealed class ImportCommand : CliCommand
         : base(
             shell,
             "import",
-            "Imports facts from a CSV or NDJSON file. It can be repeated, and continued after it was stopped.",
+            "Imports facts from a CSV or NDJSON file. Safe to repeat; a stopped import resumes.",
             "lookup import optouts.csv --set kind=objection --set organisation=acme --map number=phone",
             "lookup import consents.ndjson.gz --dry-run",
             "lookup import bmnr.csv.gz --register nl-bmnr --snapshot 2015-03-01 --timezone Europe/Amsterdam",
@@ -28,7 +28,7 @@ internal sealed class ImportCommand : CliCommand
             "lookup import bmnr.csv --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --redis 127.0.0.1:6379 --key-file number.key",
             "mysql -B -e 'select number, since from optout' | lookup import - --set kind=objection --set organisation='*' --map effective=since --timezone UTC")
     {
-        ExitCodeHelp = "0 all lines, 3 some lines were refused, 1 error, 2 usage, 130 stopped.";
+        ExitCodeHelp = "0 all lines were imported, 3 some lines were rejected, 1 error, 2 usage, 130 stopped.";
         _file = new ImportFileOptions(this);
         Options.Add(_dryRun);
         _connection = new ConnectionOptions(this);
@@ -41,7 +41,7 @@ internal sealed class ImportCommand : CliCommand
     {
         if (!_store.IsEmpty(parsed) && _connection.IsNamed(parsed))
         {
-            throw CliException.Usage("--address is a service and --data and --redis are a store: name one.");
+            throw CliException.Usage("--address names a service, --data and --redis name a store: use only one.");
         }
 
         if (_snapshot.IsAsked(parsed))
@@ -77,14 +77,14 @@ internal sealed class ImportCommand : CliCommand
         {
             throw new CliException(
                 target.CanResume && input.Path is not null
-                    ? $"Stopped after line {importer.Line}: run the same command again to go on from there."
-                    : "Stopped: run the same command again with --restart to begin anew.",
+                    ? $"Stopped after line {importer.Line}: run the same command again to resume."
+                    : "Stopped: run the same command again with --restart to start over.",
                 ExitCodes.Interrupted);
         }
 
         if (importer.Totals.Lines == 0)
         {
-            throw new CliException($"{input.Name} has no lines below its header: nothing was recorded.");
+            throw new CliException($"{input.Name} has no lines after its header: nothing was recorded.");
         }
 
         ImportSummary.Write(Shell, IsJson(parsed), input.Name, parsed.GetValue(_dryRun), importer, rejects, Shell.Clock.GetElapsedTime(started));

@@ -8,12 +8,12 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup imports: which imports there were.</summary>
+/// <summary>lookup imports: lists past and running imports.</summary>
 internal sealed class ImportsCommand : CliCommand
 {
     private readonly Option<int> _last = new("--last")
     {
-        Description = "How many of the newest, 1 to 1000.",
+        Description = "Count of imports to list, 1 to 1000.",
         HelpName = "N",
         DefaultValueFactory = _ => 20,
     };
@@ -22,7 +22,7 @@ internal sealed class ImportsCommand : CliCommand
     private readonly StoreChoice _store;
 
     public ImportsCommand(Shell shell)
-        : base(shell, "imports", "Lists the imports, the newest first: id, state, file, counts.", "lookup imports", "lookup imports --last 1 --json")
+        : base(shell, "imports", "Lists imports, newest first: id, state, file, counts.", "lookup imports", "lookup imports --last 1 --json")
     {
         Options.Add(_last);
         _connection = new ConnectionOptions(this);
@@ -37,13 +37,13 @@ internal sealed class ImportsCommand : CliCommand
         response.NextPageToken = "";
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
             return ExitCodes.Ok;
         }
 
         if (response.Imports.Count == 0)
         {
-            Shell.Console.MarkupLine("[bold]No imports[/] are on record.");
+            Shell.Console.MarkupLine("[bold]No imports.[/]");
         }
 
         foreach (var import in response.Imports)
@@ -53,13 +53,13 @@ internal sealed class ImportsCommand : CliCommand
 
         if (hasMore)
         {
-            Shell.Console.MarkupLine("[grey]and earlier ones (--last N)[/]");
+            Shell.Console.MarkupLine("[grey]More imports: --last N[/]");
         }
 
         return ExitCodes.Ok;
     }
 
-    /// <summary>Writes one import in a few lines.</summary>
+    /// <summary>Writes one import on a few lines.</summary>
     internal static void Write(IAnsiConsole console, V1.Import import)
     {
         console.MarkupLine(
@@ -77,7 +77,7 @@ internal sealed class ImportsCommand : CliCommand
         }
         else
         {
-            console.MarkupLine($"  [grey]facts:[/] {import.Recorded:N0} recorded, {import.Unchanged:N0} known already, {import.Refused:N0} refused");
+            console.MarkupLine($"  [grey]facts:[/] {import.Recorded:N0} recorded, {import.Unchanged:N0} unchanged, {import.Refused:N0} rejected");
         }
 
         if (import.Actor.Length + import.Source.Length > 0)
@@ -96,7 +96,7 @@ internal sealed class ImportsCommand : CliCommand
 
         if (_connection.IsNamed(parsed))
         {
-            throw CliException.Usage("--address is a service and --data and --redis are a store: name one.");
+            throw CliException.Usage("--address names a service, --data and --redis name a store: use only one.");
         }
 
         await using var store = await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct);
@@ -113,6 +113,6 @@ internal sealed class ImportsCommand : CliCommand
     {
         ImportState.Done => "[green]done[/]",
         ImportState.Running => "running",
-        _ => $"[yellow]{Words.ImportStates.Of(state).Replace('_', ' ')}[/]",
+        _ => $"[yellow]{Words.ImportStates.WordFor(state).Replace('_', ' ')}[/]",
     };
 }

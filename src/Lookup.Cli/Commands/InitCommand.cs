@@ -11,30 +11,30 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup init: sets up a store.</summary>
+/// <summary>lookup init: creates a store.</summary>
 internal sealed class InitCommand : CliCommand
 {
     private readonly StoreChoice _store;
     private readonly Option<int?> _partitions = new("--partitions")
     {
-        Description = "Partitions: a power of two, 1 to 256; default: 16, in a folder 4. Never changes.",
+        Description = "Partitions: a power of two, 1 to 256; default: 16, for --data 4. Cannot be changed later.",
         HelpName = "N",
     };
 
     private readonly Option<long> _expectedFacts = new("--expected-facts")
     {
-        Description = "Facts that the filter is made for, 1 to 1000000000; more only make it less sharp.",
+        Description = "Expected facts, which size the filters, 1 to 1000000000. More facts only raise the false-positive rate.",
         HelpName = "N",
         DefaultValueFactory = _ => 1_000_000,
     };
 
-    private readonly Option<bool> _newKey = new("--new-key") { Description = "Make a new number key in the file of --key-file, which must not exist yet." };
+    private readonly Option<bool> _newKey = new("--new-key") { Description = "Create a new encryption key in the file of --key-file, which must not exist yet." };
 
     public InitCommand(Shell shell)
         : base(
             shell,
             "init",
-            "Sets up an empty redis server, or an empty folder, as a store.",
+            "Creates a store on an empty redis server or in an empty folder.",
             "lookup init --redis 127.0.0.1:6379 --key-file number.key --new-key --expected-facts 10000000",
             "lookup init --data ./lookup-data --expected-facts 20000000")
     {
@@ -73,10 +73,10 @@ internal sealed class InitCommand : CliCommand
             return ExitCodes.Ok;
         }
 
-        Shell.Console.MarkupLine($"[green]Set up[/] a store with {manifest.Partitions} partitions for {init.ExpectedFacts:N0} facts.");
+        Shell.Console.MarkupLine($"[green]Created[/] a store with {manifest.Partitions} partitions for {init.ExpectedFacts:N0} facts.");
         Shell.Console.MarkupLine(settings.KeyFile is { } key
-            ? $"  Keep a copy of {SafeText.Escape(key)}: without it the store is worthless."
-            : "  Keep a copy of its number key: without it the store is worthless.");
+            ? $"  Back up {SafeText.Escape(key)}: without this key the store cannot be read."
+            : "  Back up its encryption key: without this key the store cannot be read.");
         return ExitCodes.Ok;
     }
 
@@ -84,7 +84,7 @@ internal sealed class InitCommand : CliCommand
     {
         if (newKey && settings.KeyFile is null)
         {
-            throw CliException.Usage("--new-key needs --key-file PATH.");
+            throw CliException.Usage("--new-key requires --key-file PATH.");
         }
 
         var options = OpenStore.RedisOptions(settings);
@@ -97,7 +97,7 @@ internal sealed class InitCommand : CliCommand
         {
             if (newKey)
             {
-                // No store has it, and the same command is to work again.
+                // No store uses this key yet, and the same command must work when it is repeated.
                 File.Delete(settings.KeyFile!);
             }
 
@@ -114,12 +114,12 @@ internal sealed class InitCommand : CliCommand
     {
         if (newKey)
         {
-            throw CliException.Usage("--new-key is for --redis: a folder gets its key by itself.");
+            throw CliException.Usage("--new-key requires --redis: an embedded store creates its own key.");
         }
 
         if (Directory.Exists(settings.Folder) && Directory.EnumerateFileSystemEntries(settings.Folder).Any())
         {
-            throw new CliException($"The folder '{settings.Folder}' is not empty: name another, or look at what is in it with 'lookup doctor --data'.");
+            throw new CliException($"Folder '{settings.Folder}' is not empty: name another one, or inspect it with 'lookup doctor --data'.");
         }
 
         var options = new EmbeddedOptions { Folder = settings.Folder, Partitions = init.Partitions, ExpectedFacts = init.ExpectedFacts };

@@ -5,11 +5,11 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup key: who may ask.</summary>
+/// <summary>lookup key: credentials and their roles.</summary>
 internal sealed class KeyCommand : Command
 {
     public KeyCommand(Shell shell)
-        : base("key", "Keeps who may ask: API keys, and subjects of tokens and client certificates, with their roles.")
+        : base("key", "Manages API keys, token subjects and client certificates, with their roles.")
     {
         Subcommands.Add(new Create(shell));
         Subcommands.Add(new List(shell));
@@ -22,30 +22,30 @@ internal sealed class KeyCommand : Command
         private readonly Argument<string> _id = Id();
         private readonly Option<string[]> _roles = new("--role")
         {
-            Description = $"What it may do: {Words.Roles.List}. Repeatable; none includes another.",
+            Description = $"Role: {Words.Roles.List}. Repeatable; no role includes another.",
             HelpName = "ROLE",
             Required = true,
         };
 
-        private readonly Option<string?> _token = new("--token-subject") { Description = "It is shown as a token with this subject, not as an API key.", HelpName = "TEXT" };
+        private readonly Option<string?> _token = new("--token-subject") { Description = "Create a credential for tokens (JWT) with this subject instead of an API key.", HelpName = "TEXT" };
         private readonly Option<string?> _certificate = new("--certificate-name")
         {
-            Description = "It is shown as a client certificate with this name (DNS name, URI or common name), not as an API key.",
+            Description = "Create a credential for client certificates with this name (DNS name, URI or common name) instead of an API key.",
             HelpName = "TEXT",
         };
 
-        private readonly Option<string?> _expires = new("--expires") { Description = "From then on it no longer counts; default: never.", HelpName = "TIME" };
+        private readonly Option<string?> _expires = new("--expires") { Description = "Expiry time; default: never.", HelpName = "TIME" };
         private readonly Option<string?> _zone = OptionParsing.TimeZone();
-        private readonly Option<int> _rate = new("--max-rate") { Description = "Most requests a second, 1 to 1000000; default: no limit.", HelpName = "N" };
-        private readonly Option<int> _streams = new("--max-streams") { Description = "Most streams at a time, 1 to 1024; default: the service's limit.", HelpName = "N" };
-        private readonly Option<int> _chunk = new("--max-chunk") { Description = "Most numbers in a chunk of a list, 1 to 8192; default: the service's limit.", HelpName = "N" };
-        private readonly Option<string?> _note = new("--note") { Description = "What it is for; up to 256 characters.", HelpName = "TEXT" };
+        private readonly Option<int> _rate = new("--max-rate") { Description = "Maximum requests per second, 1 to 1000000; default: no limit.", HelpName = "N" };
+        private readonly Option<int> _streams = new("--max-streams") { Description = "Maximum concurrent streams, 1 to 1024; default: the service's limit.", HelpName = "N" };
+        private readonly Option<int> _chunk = new("--max-chunk") { Description = "Maximum numbers per chunk of a list, 1 to 8192; default: the service's limit.", HelpName = "N" };
+        private readonly Option<string?> _note = new("--note") { Description = "Purpose of the credential, up to 256 characters.", HelpName = "TEXT" };
 
         public Create(Shell shell)
             : base(
                 shell,
                 "create",
-                "Makes a credential. The first one is made in the store itself, with --data or --redis.",
+                "Creates a credential. Create the first one directly in the store, with --data or --redis.",
                 "lookup key create admin --role admin --data ./lookup-data",
                 "lookup key create dialer-7 --role check --max-rate 2000",
                 "lookup key create crm --role write --token-subject service-account-crm --expires 2027-01-01T00:00:00Z")
@@ -97,7 +97,7 @@ internal sealed class KeyCommand : Command
         }
     }
 
-    private sealed class List(Shell shell) : AccessCommand(shell, "list", "Lists the credentials; their secrets are kept nowhere.", "lookup key list")
+    private sealed class List(Shell shell) : AccessCommand(shell, "list", "Lists the credentials. Secrets are not stored and cannot be shown.", "lookup key list")
     {
         protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
         {
@@ -110,7 +110,7 @@ internal sealed class KeyCommand : Command
 
             if (response.Credentials.Count == 0)
             {
-                Shell.Output.WriteLine("There are no credentials: make one with 'lookup key create ID --role ROLE'.");
+                Shell.Output.WriteLine("No credentials: create one with 'lookup key create ID --role ROLE'.");
             }
 
             foreach (var credential in response.Credentials)
@@ -125,10 +125,10 @@ internal sealed class KeyCommand : Command
     private sealed class Rotate : AccessCommand
     {
         private readonly Argument<string> _id = Id();
-        private readonly Option<int> _overlap = new("--overlap") { Description = "The key before counts for so many seconds more, 0 to 2592000; default: 0.", HelpName = "SECONDS" };
+        private readonly Option<int> _overlap = new("--overlap") { Description = "Seconds for which the previous secret stays valid, 0 to 2592000; default: 0.", HelpName = "SECONDS" };
 
         public Rotate(Shell shell)
-            : base(shell, "rotate", "Gives an API key a new secret.", "lookup key rotate dialer-7 --overlap 3600")
+            : base(shell, "rotate", "Replaces the secret of an API key.", "lookup key rotate dialer-7 --overlap 3600")
         {
             Arguments.Add(_id);
             Options.Add(_overlap);
@@ -152,7 +152,7 @@ internal sealed class KeyCommand : Command
         private readonly Argument<string> _id = Id();
 
         public Revoke(Shell shell)
-            : base(shell, "revoke", "Ends a credential for good, and the streams that it has open.", "lookup key revoke dialer-7")
+            : base(shell, "revoke", "Revokes a credential permanently and ends its open streams.", "lookup key revoke dialer-7")
         {
             Arguments.Add(_id);
         }

@@ -11,7 +11,7 @@ namespace Lookup.Cli.Commands;
 internal sealed class OrgCommand : Command
 {
     public OrgCommand(Shell shell)
-        : base("org", "Keeps the records of organisations: sector, and the layers of rules that bind them.")
+        : base("org", "Manages organisations: sector, attempt limits, and the layers of rules that apply to them.")
     {
         Subcommands.Add(new Put(shell));
         Subcommands.Add(new List(shell));
@@ -20,31 +20,31 @@ internal sealed class OrgCommand : Command
     private static void Write(Shell shell, Organisation organisation)
     {
         var caps = string.Join(", ", organisation.AttemptCaps.Select(Text));
-        var off = string.Join(", ", organisation.SwitchedOffLayers.Select(Words.Layers.Of));
+        var off = string.Join(", ", organisation.SwitchedOffLayers.Select(Words.Layers.WordFor));
         shell.Console.MarkupLine(
-            $"{SafeText.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.Of(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}{(caps.Length > 0 ? $"  [grey]at most[/] {caps}" : "")}{(organisation.PauseAfterRefusalDays > 0 ? $"  [grey]days after a refusal[/] {organisation.PauseAfterRefusalDays}" : "")}");
+            $"{SafeText.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.WordFor(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}{(caps.Length > 0 ? $"  [grey]at most[/] {caps}" : "")}{(organisation.PauseAfterRefusalDays > 0 ? $"  [grey]days after a refusal[/] {organisation.PauseAfterRefusalDays}" : "")}");
     }
 
     private sealed class Put : CliCommand
     {
-        private readonly Argument<string> _name = new("NAME") { Description = "Name of the organisation: 1 to 64 of a-z 0-9 . _ -" };
-        private readonly Option<string?> _sector = OptionParsing.Word("--sector", "Sector; default other", Words.Sectors, "SECTOR");
+        private readonly Argument<string> _name = new("NAME") { Description = "Name of the organisation: 1 to 64 characters of a-z 0-9 . _ -" };
+        private readonly Option<string?> _sector = OptionParsing.Word("--sector", "Sector; default: other", Words.Sectors, "SECTOR");
         private readonly Option<string[]> _without = new("--without")
         {
-            Description = "A layer of rules that does not bind it: code, policy. Repeatable.",
+            Description = "Layer of rules that does not apply to it: code, policy. Repeatable.",
             HelpName = "LAYER",
             DefaultValueFactory = _ => [],
         };
 
         private readonly Option<string[]> _cap = new("--cap")
         {
-            Description = "No more attempts than this: MAX/HOURSh, or MAX/DAYSd for the day of the call and so many days before it; '/group' behind it counts by product group. Repeatable, up to 4.",
+            Description = "Attempt limit: MAX/HOURSh, or MAX/DAYSd for the day of the call and DAYS days before it; append '/group' to count per product group. Repeatable, up to 4.",
             HelpName = "CAP",
             DefaultValueFactory = _ => [],
         };
 
-        private readonly Option<int> _pause = new("--pause-after-refusal") { Description = "Full days without calls after a refusal, 0 to 366; 0: as the regimes say.", HelpName = "DAYS" };
-        private readonly Option<bool> _strict = new("--strict") { Description = "Bind it to the stricter policies too." };
+        private readonly Option<int> _pause = new("--pause-after-refusal") { Description = "Full days without calls after a refusal, 0 to 366; 0: as the rules say.", HelpName = "DAYS" };
+        private readonly Option<bool> _strict = new("--strict") { Description = "Also apply the stricter policies." };
         private readonly ConnectionOptions _connection;
 
         public Put(Shell shell)
@@ -80,7 +80,7 @@ internal sealed class OrgCommand : Command
             var response = await client.PutOrganisationAsync(new PutOrganisationRequest { Organisation = organisation }, ct);
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(response));
+                Shell.Output.WriteLine(JsonText.Format(response));
             }
             else
             {
@@ -100,7 +100,7 @@ internal sealed class OrgCommand : Command
             || parts[1].Length == 0 || parts[1][^1] is not ('h' or 'd')
             || !uint.TryParse(parts[1].AsSpan(0, parts[1].Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out length))
         {
-            throw CliException.Usage($"--cap '{text}' is no cap such as 3/24h, 4/29d or 1/6d/group.");
+            throw CliException.Usage($"--cap '{text}' is not an attempt limit; write it like 3/24h, 4/29d or 1/6d/group.");
         }
 
         var cap = new AttemptCap { Max = max, PerProductGroup = parts.Length == 3 };
@@ -124,7 +124,7 @@ internal sealed class OrgCommand : Command
         private readonly ConnectionOptions _connection;
 
         public List(Shell shell)
-            : base(shell, "list", "Lists the organisations on record.", "lookup org list")
+            : base(shell, "list", "Lists the organisations.", "lookup org list")
         {
             _connection = new ConnectionOptions(this);
         }
@@ -135,13 +135,13 @@ internal sealed class OrgCommand : Command
             var response = await client.ListOrganisationsAsync(new ListOrganisationsRequest(), ct);
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(response));
+                Shell.Output.WriteLine(JsonText.Format(response));
                 return ExitCodes.Ok;
             }
 
             if (response.Organisations.Count == 0)
             {
-                Shell.Console.MarkupLine("No organisations are on record: add one with 'lookup org put NAME'.");
+                Shell.Console.MarkupLine("No organisations: add one with 'lookup org put NAME'.");
             }
 
             foreach (var organisation in response.Organisations)

@@ -7,13 +7,13 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup outcome: what came of a call.</summary>
+/// <summary>lookup outcome: records the outcome of a call.</summary>
 internal sealed class OutcomeCommand : CliCommand
 {
     private readonly NumberOptions _number;
-    private readonly Option<string> _organisation = new("--org") { Description = "Whose call it was.", HelpName = "NAME", Required = true };
-    private readonly Option<string?> _result = OptionParsing.Word("--result", "What came of it", Words.CallOutcomes, "RESULT");
-    private readonly Option<string?> _group = new("--group") { Description = "The subject of the call.", HelpName = "NAME" };
+    private readonly Option<string> _organisation = new("--org") { Description = "Organisation that made the call.", HelpName = "NAME", Required = true };
+    private readonly Option<string?> _result = OptionParsing.Word("--result", "Outcome of the call", Words.CallOutcomes, "RESULT");
+    private readonly Option<string?> _group = new("--group") { Description = "Product group of the call.", HelpName = "NAME" };
     private readonly Option<string?> _at = new("--at") { Description = $"When the call was placed, for example {TimeText.Example}; default: now.", HelpName = "TIME" };
     private readonly ProvenanceOptions _provenance;
     private readonly ConnectionOptions _connection;
@@ -22,7 +22,7 @@ internal sealed class OutcomeCommand : CliCommand
         : base(
             shell,
             "outcome",
-            "Records what came of a call: the attempt, and the refusal or the objection where there was one. With the same --at it can be sent again and counts once.",
+            "Records the outcome of a call: the attempt, and a refusal or objection. Counts once per --at.",
             "lookup outcome +33612345678 --org acme --result no_answer",
             $"lookup outcome +33612345678 --org acme --result refused --at {TimeText.Example}")
     {
@@ -55,11 +55,11 @@ internal sealed class OutcomeCommand : CliCommand
             ct);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(response));
+            Shell.Output.WriteLine(JsonText.Format(response));
         }
         else
         {
-            Shell.Console.MarkupLine(response.Unchanged ? "It was known already; nothing changed." : "[green]Recorded.[/]");
+            Shell.Console.MarkupLine(response.Unchanged ? "Unchanged: the outcome was already recorded." : "[green]Recorded.[/]");
             foreach (var warning in response.Warnings)
             {
                 Shell.Console.MarkupLine($"  [yellow]warning:[/] {SafeText.Escape(warning.Field)}: {SafeText.Escape(warning.Description)}");

@@ -9,7 +9,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup preview: what a list would come to, before a campaign starts.</summary>
+/// <summary>lookup preview: counts the answers for a list before a campaign starts.</summary>
 internal sealed class PreviewCommand : CliCommand
 {
     private const int MaxSample = 1_000_000;
@@ -17,11 +17,11 @@ internal sealed class PreviewCommand : CliCommand
     private readonly ListOptions _list;
     private readonly Option<int?> _sample = new("--sample")
     {
-        Description = $"Ask about so many lines, drawn at random, 1 to {MaxSample}; default: all.",
+        Description = $"Check this many lines, drawn at random, 1 to {MaxSample}; default: all.",
         HelpName = "N",
     };
 
-    private readonly Option<int?> _seed = new("--seed") { Description = "With --sample: the same seed draws the same lines.", HelpName = "N" };
+    private readonly Option<int?> _seed = new("--seed") { Description = "Seed for --sample; the same seed draws the same lines.", HelpName = "N" };
     private readonly QuestionOptions _question;
     private readonly ConnectionOptions _connection;
 
@@ -29,12 +29,12 @@ internal sealed class PreviewCommand : CliCommand
         : base(
             shell,
             "preview",
-            "Counts by verdict and reason what a list would come to; writes no outputs.",
+            "Counts the lines of a list by verdict and reason, and writes no files.",
             "lookup preview leads.csv --org acme --purpose commercial",
             "lookup preview leads.csv.gz --sample 10000 --org acme --purpose commercial",
             $"lookup preview leads.ndjson --column phone --at {TimeText.Example} --org acme --purpose charity --json")
     {
-        ExitCodeHelp = "0 done, 3 there are no lines, or none holds a number, 1 error, 2 usage.";
+        ExitCodeHelp = "0 success, 3 the list has no lines, or none has a valid number, 1 error, 2 usage.";
         _list = new ListOptions(this);
         Options.Add(_sample);
         Options.Add(_seed);
@@ -75,7 +75,7 @@ internal sealed class PreviewCommand : CliCommand
     }
 
     private int ExitCode(ListQuestion question, CountingSink sink, long records) =>
-        ListRun.WarnIfEmpty(Shell, question.Input, records) || sink.Tally.OfInvalid == sink.State.Records ? ExitCodes.Rejected : ExitCodes.Ok;
+        ListRun.WarnIfEmpty(Shell, question.Input, records) || sink.Tally.InvalidCount == sink.State.Records ? ExitCodes.Rejected : ExitCodes.Ok;
 
     private void Write(ParseResult parsed, ListQuestion question, CountingSink sink, ListSample? sample, int seed)
     {
@@ -97,7 +97,7 @@ internal sealed class PreviewCommand : CliCommand
         ScrubSummary.WriteTable(Shell.Console, sink.Tally, sample is null ? null : sample.Margin);
         if (question.IsHypothetical)
         {
-            Shell.Console.MarkupLine("[yellow]What if: these answers permit no calls.[/]");
+            Shell.Console.MarkupLine("[yellow]What-if answers: they permit no calls.[/]");
         }
     }
 }

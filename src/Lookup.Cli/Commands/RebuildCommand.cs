@@ -9,15 +9,15 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup rebuild: makes the filters of a store anew while services use it.</summary>
+/// <summary>lookup rebuild: rebuilds the filters of a store while services use it.</summary>
 internal sealed class RebuildCommand : CliCommand
 {
-    // Longer than a builder that died keeps its place, and than one partition takes.
+    // Longer than the lease of a builder that died, and than the rebuild of one partition.
     private static readonly TimeSpan Wait = TimeSpan.FromMinutes(10);
 
-    private readonly Option<int[]> _partitions = new("--partition") { Description = "Only this partition, from 0; may be repeated.", HelpName = "N" };
-    private readonly Option<bool> _shrink = new("--shrink") { Description = "Filters may become smaller, where many facts are gone." };
-    private readonly Option<bool> _acceptLoss = new("--accept-loss") { Description = "Takes what the partitions hold for all they should hold. Only after facts that were deleted past the service were recorded again." };
+    private readonly Option<int[]> _partitions = new("--partition") { Description = "Rebuild only this partition, counted from 0. Repeatable.", HelpName = "N" };
+    private readonly Option<bool> _shrink = new("--shrink") { Description = "Allow smaller filters, for a store from which many facts were removed." };
+    private readonly Option<bool> _acceptLoss = new("--accept-loss") { Description = "Accept the current content of the partitions as complete. Use only after facts that were deleted outside the service have been recorded again." };
     private readonly Option<int> _share = OptionParsing.Share(25);
     private readonly StoreChoice _store;
 
@@ -25,7 +25,7 @@ internal sealed class RebuildCommand : CliCommand
         : base(
             shell,
             "rebuild",
-            "Makes the filters of a store anew from its facts: larger after growth, without the traces of what was erased. Services go on meanwhile, and do the same by themselves when a filter is worn.",
+            "Rebuilds the filters of a store from its facts, resized and without erased numbers, while services run.",
             "lookup rebuild --redis 127.0.0.1:6379 --key-file number.key",
             "lookup rebuild --redis env --partition 3 --partition 4",
             "lookup rebuild --data ./lookup-data --shrink --share 100")
@@ -44,7 +44,7 @@ internal sealed class RebuildCommand : CliCommand
         int[] partitions = parsed.GetValue(_partitions) is { Length: > 0 } named ? [.. named.Distinct().Order()] : [.. Enumerable.Range(0, count)];
         if (Array.Exists(partitions, p => p < 0 || p >= count))
         {
-            throw CliException.Usage(string.Create(CultureInfo.InvariantCulture, $"--partition: the store has partitions 0 to {count - 1}."));
+            throw CliException.Usage(string.Create(CultureInfo.InvariantCulture, $"--partition must be between 0 and {count - 1}."));
         }
 
         var options = new RebuildOptions
@@ -54,7 +54,7 @@ internal sealed class RebuildCommand : CliCommand
             WorkShare = parsed.GetValue(_share) / 100.0,
             Wait = Wait,
         };
-        var built = await WorkBar.ShownAsync(
+        var built = await WorkBar.RunAsync(
             Shell, "rebuilding", share => RebuildAsync(store.Store.Filters, partitions, options, done => share(done / partitions.Length), ct));
         if (IsJson(parsed))
         {
@@ -75,7 +75,7 @@ internal sealed class RebuildCommand : CliCommand
             {
                 Shell.Console.MarkupLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"[green]rebuilt[/]  partition {filter.Partition}: generation {filter.Generation}, {filter.Facts:N0} timelines, made for {filter.Capacity:N0}"));
+                    $"[green]rebuilt[/]  partition {filter.Partition}: generation {filter.Generation}, {filter.Facts:N0} timelines, capacity {filter.Capacity:N0}"));
             }
         }
 
@@ -89,7 +89,7 @@ internal sealed class RebuildCommand : CliCommand
         foreach (var partition in partitions)
         {
             built.Add(await filters.RebuildAsync(partition, options, share => progress(built.Count + share), ct)
-                ?? throw new CliException("Another builder has been at work for ten minutes: run it again later."));
+                ?? throw new CliException("Another builder has been rebuilding for ten minutes: run the command again later."));
         }
 
         return built;

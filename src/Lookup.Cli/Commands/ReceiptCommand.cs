@@ -12,11 +12,11 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup receipt: keys for receipts, their proofs, and audits of a whole log.</summary>
+/// <summary>lookup receipt: receipt keys, proofs, and audits of a whole log.</summary>
 internal sealed class ReceiptCommand : Command
 {
     public ReceiptCommand(Shell shell)
-        : base("receipt", "Proves what was answered, long after and with the public key alone.")
+        : base("receipt", "Manages receipts: proves past answers with the public key alone.")
     {
         Subcommands.Add(new Key(shell));
         Subcommands.Add(new Get(shell));
@@ -27,19 +27,19 @@ internal sealed class ReceiptCommand : Command
 
     private static Option<string> PublicKey() => new("--public-key")
     {
-        Description = "The public key, a PEM file.",
+        Description = "PEM file with the public key.",
         HelpName = "FILE",
         Required = true,
     };
 
-    private static Option<string?> Out() => new("--out") { Description = "Where to write it; default: standard output.", HelpName = "FILE" };
+    private static Option<string?> Out() => new("--out") { Description = "File to write; default: standard output.", HelpName = "FILE" };
 
     private sealed class Key : CliCommand
     {
-        private readonly Argument<string> _file = new("FILE") { Description = "Where the private key goes; the public one goes to FILE.pub." };
+        private readonly Argument<string> _file = new("FILE") { Description = "File for the private key; the public key is written to FILE.pub." };
 
         public Key(Shell shell)
-            : base(shell, "key", "Makes the key that receipts are signed with, ECDSA P-256. Give the public one to whoever is to check them.", "lookup receipt key receipt.key") =>
+            : base(shell, "key", "Creates the ECDSA P-256 key pair that signs receipts. Give the public key to those who verify them.", "lookup receipt key receipt.key") =>
             Arguments.Add(_file);
 
         protected override Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
@@ -52,7 +52,7 @@ internal sealed class ReceiptCommand : Command
             }
             else
             {
-                Shell.Console.MarkupLine($"[green]made[/]  {SafeText.Escape(path)}, to be kept secret, and {SafeText.Escape(publicPath)}, for everybody. Next: lookup serve --receipts FOLDER --receipt-key {SafeText.Escape(path)}");
+                Shell.Console.MarkupLine($"[green]created[/]  {SafeText.Escape(path)} (keep it secret) and {SafeText.Escape(publicPath)} (public). Next: lookup serve --receipts FOLDER --receipt-key {SafeText.Escape(path)}");
             }
 
             return Task.FromResult(ExitCodes.Ok);
@@ -61,12 +61,12 @@ internal sealed class ReceiptCommand : Command
 
     private sealed class Get : CliCommand
     {
-        private readonly Argument<string> _id = new("ID") { Description = "Id of the receipt, as the answer gave it." };
+        private readonly Argument<string> _id = new("ID") { Description = "Id of the receipt, from the answer." };
         private readonly Option<string?> _out = Out();
         private readonly ConnectionOptions _connection;
 
         public Get(Shell shell)
-            : base(shell, "get", "Gets the proof of a receipt, a small text file, from the instance that gave it. It is there a second after the answer.", "lookup receipt get 5f0c2b9a41d7e8836b1f0a92c4d5e6f7-1234 --out call.proof")
+            : base(shell, "get", "Downloads the proof of a receipt from the instance that answered, a second or more after the answer.", "lookup receipt get 5f0c2b9a41d7e8836b1f0a92c4d5e6f7-1234 --out call.proof")
         {
             Arguments.Add(_id);
             Options.Add(_out);
@@ -92,11 +92,11 @@ internal sealed class ReceiptCommand : Command
 
     private sealed class Head : CliCommand
     {
-        private readonly Option<string> _out = new("--out") { Description = "Where to write it: 132 bytes.", HelpName = "FILE", Required = true };
+        private readonly Option<string> _out = new("--out") { Description = "File to write, 132 bytes.", HelpName = "FILE", Required = true };
         private readonly ConnectionOptions _connection;
 
         public Head(Shell shell)
-            : base(shell, "head", "Gets the newest signed head of an instance's receipts. Kept where the service cannot reach it, it shows later that nothing was taken away.", "lookup receipt head --out heads/2026-11-24.head")
+            : base(shell, "head", "Downloads the newest signed head of an instance's receipts; stored elsewhere, it makes truncation detectable.", "lookup receipt head --out heads/2026-11-24.head")
         {
             Options.Add(_out);
             _connection = new ConnectionOptions(this);
@@ -118,7 +118,7 @@ internal sealed class ReceiptCommand : Command
             }
             else
             {
-                Shell.Console.MarkupLine(string.Create(CultureInfo.InvariantCulture, $"[green]kept[/]  {head.TreeSize:N0} receipts, signed at {ReceiptPrinter.Time(head.Time)}"));
+                Shell.Console.MarkupLine(string.Create(CultureInfo.InvariantCulture, $"[green]saved[/]  head of {head.TreeSize:N0} receipts, signed at {ReceiptPrinter.Time(head.Time)}"));
             }
 
             return ExitCodes.Ok;
@@ -127,20 +127,20 @@ internal sealed class ReceiptCommand : Command
 
     private sealed class Verify : CliCommand
     {
-        private readonly Argument<string> _file = new("FILE") { Description = "The proof; '-' for standard input." };
+        private readonly Argument<string> _file = new("FILE") { Description = "File with the proof; '-' for standard input." };
         private readonly Option<string> _key = PublicKey();
-        private readonly Option<string?> _number = new("--number") { Description = "Also check that it is about this number, in international form; needs the number key.", HelpName = "NUMBER" };
-        private readonly Option<string?> _numberKey = new("--key-file") { Description = "File with the number key, for --number; else the environment variable LOOKUP_NUMBER_KEY.", HelpName = "PATH" };
+        private readonly Option<string?> _number = new("--number") { Description = "Also check that the receipt is about this number, in international form; requires the encryption key.", HelpName = "NUMBER" };
+        private readonly Option<string?> _numberKey = new("--key-file") { Description = "File with the encryption key, for --number; default: the environment variable LOOKUP_NUMBER_KEY.", HelpName = "PATH" };
 
         public Verify(Shell shell)
             : base(
                 shell,
                 "verify",
-                "Checks a proof without any service: that the receipt stands in the log whose head was signed, and was not changed.",
+                "Verifies a proof offline: the receipt is unchanged and part of the signed log.",
                 "lookup receipt verify call.proof --public-key receipt.key.pub",
                 "lookup receipt verify call.proof --public-key receipt.key.pub --number +31612345678 --key-file number.key")
         {
-            ExitCodeHelp = "0 it holds, 1 it does not, 2 usage.";
+            ExitCodeHelp = "0 the proof is valid, 1 it is not, 2 usage.";
             Arguments.Add(_file);
             Options.Add(_key);
             Options.Add(_number);
@@ -196,18 +196,18 @@ internal sealed class ReceiptCommand : Command
             using var cipher = new NumberCipher(OpenStore.Keys(parsed.GetValue(_numberKey)));
             if (receipt.Kind != ReceiptKind.Check || !cipher.EncryptByAll(number).Contains(receipt.Number))
             {
-                throw new ReceiptException("The proof holds, but the receipt is not about this number, or the number key is another.");
+                throw new ReceiptException("The proof is valid, but the receipt is about another number, or this is another encryption key.");
             }
         }
     }
 
     private sealed class Audit : CliCommand
     {
-        private readonly Argument<string> _folder = new("FOLDER") { Description = "The folder of the receipts; a service may be writing to it." };
+        private readonly Argument<string> _folder = new("FOLDER") { Description = "Folder with the receipts; a service may be writing to it." };
         private readonly Option<string> _key = PublicKey();
         private readonly Option<string[]> _heads = new("--head")
         {
-            Description = "A head that was kept elsewhere, see 'lookup receipt head'. Repeatable.",
+            Description = "Signed head that was stored elsewhere, see 'lookup receipt head'. Repeatable.",
             HelpName = "FILE",
             DefaultValueFactory = _ => [],
         };
@@ -216,11 +216,11 @@ internal sealed class ReceiptCommand : Command
             : base(
                 shell,
                 "audit",
-                "Reads every receipt of a log and compares it with every head that was signed: a byte that was changed, a receipt that was left out, added or moved is told.",
+                "Verifies every receipt of a log against every signed head; detects changed, removed, added and moved receipts.",
                 "lookup receipt audit /var/lib/lookup/receipts --public-key receipt.key.pub",
                 "lookup receipt audit receipts --public-key receipt.key.pub --head heads/2026-11-24.head")
         {
-            ExitCodeHelp = "0 all is as it was signed, 1 it is not, 2 usage.";
+            ExitCodeHelp = "0 the log is intact, 1 it is not, 2 usage.";
             Arguments.Add(_folder);
             Options.Add(_key);
             Options.Add(_heads);
@@ -232,13 +232,13 @@ internal sealed class ReceiptCommand : Command
             var path = parsed.GetRequiredValue(_folder);
             if (!Directory.Exists(path))
             {
-                throw new CliException($"There is no folder {path}.");
+                throw new CliException($"Folder '{path}' does not exist.");
             }
 
             SignedHead[] kept = [.. parsed.GetRequiredValue(_heads).Select(file => SignedHead.Read(File.ReadAllBytes(file)))];
             var folder = new ReceiptFolder(path);
             var total = Math.Max(folder.NewestHead()?.TreeSize ?? 0, 1);
-            var audit = await WorkBar.ShownAsync(
+            var audit = await WorkBar.RunAsync(
                 Shell, "auditing", share => Task.Run(() => ReceiptAudit.Run(folder, key, kept, done => share(Math.Min(1, done / (double)total))), ct));
             if (IsJson(parsed))
             {
@@ -259,8 +259,8 @@ internal sealed class ReceiptCommand : Command
                     CultureInfo.InvariantCulture,
                     $"[bold green]WHOLE[/]  {audit.Receipts:N0} receipts under {audit.Heads:N0} signed heads, {ReceiptPrinter.Time(audit.First)} to {ReceiptPrinter.Time(audit.Last)}; {audit.Unsigned:N0} not signed yet, {audit.Erased:N0} erased with their numbers"));
                 Shell.Console.MarkupLine(kept.Length > 0
-                    ? $"  [grey]and {kept.Length} head(s) that were kept elsewhere[/]"
-                    : "  [grey]Whether the newest were taken away, only a head that was kept elsewhere can tell: --head[/]");
+                    ? $"  [grey]verified against {kept.Length} head(s) stored elsewhere[/]"
+                    : "  [grey]Truncation is detectable only with a signed head that was stored elsewhere: --head[/]");
             }
 
             return ExitCodes.Ok;

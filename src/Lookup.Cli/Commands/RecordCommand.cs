@@ -12,11 +12,11 @@ using Fact = Lookup.V1.Fact;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup record: one fact, for trying things and for corrections by hand.</summary>
+/// <summary>lookup record: records one fact, for experiments and manual corrections.</summary>
 internal sealed class RecordCommand : CliCommand
 {
     private readonly Argument<string> _kind = new("KIND") { Description = $"Kind of the fact: {KindNames.List}.", HelpName = "KIND" };
-    private readonly Argument<string> _number = new("NUMBER") { Description = "The number, for example +31612345678." };
+    private readonly Argument<string> _number = new("NUMBER") { Description = "Phone number, for example +31612345678." };
     private readonly Dictionary<Field, Option<string?>> _texts = [];
     private readonly Dictionary<Field, Option<bool>> _flags = [];
     private readonly Option<string?> _zone = OptionParsing.TimeZone();
@@ -38,27 +38,27 @@ internal sealed class RecordCommand : CliCommand
         _kind.CompletionSources.Add([.. KindNames.Names]);
         Arguments.Add(_kind);
         Arguments.Add(_number);
-        Text(Field.Region, "--region", "Country of a number that is not in international form.", "REGION");
-        Text(Field.Organisation, "--org", "Organisation; '*' in an objection: all.", "NAME");
+        Text(Field.Region, "--region", "Country of a number in national form.", "REGION");
+        Text(Field.Organisation, "--org", "Organisation; '*' in an objection for all organisations.", "NAME");
         Text(Field.Register, "--register", "Register of a registration.", "NAME");
-        Text(Field.Categories, "--categories", "Kinds of offers that a registration blocks, parted by commas; none: all.", "LIST");
-        Text(Field.Purposes, "--purposes", $"Purposes of a consent, parted by commas: {Words.Purposes.List}.", "LIST");
+        Text(Field.Categories, "--categories", "Categories of offers that a registration blocks, separated by commas; default: all.", "LIST");
+        Text(Field.Purposes, "--purposes", $"Purposes of a consent, separated by commas: {Words.Purposes.List}.", "LIST");
         Text(Field.ProductGroup, "--group", "Product group.", "NAME");
         Text(Field.Relation, "--relation", $"Kind of a relation: {Words.RelationKinds.List}.", "KIND");
         Text(Field.Subscriber, "--subscriber", $"Type of a subscriber: {Words.SubscriberTypes.List}.", "TYPE");
-        Text(Field.Since, "--since", "Since when: registered, consented, in relation; now stands for this moment. Consents and relations need it.", "TIME");
-        Text(Field.Until, "--until", "Until when a consent or a relation holds.", "TIME");
-        Text(Field.LastTransaction, "--last-transaction", "Last transaction of a relation, within since and until.", "TIME");
-        Text(Field.Evidence, "--evidence", "Where the evidence of a consent can be found.", "TEXT");
-        Text(Field.FirstContactMonths, "--first-contact-months", "Term for the first call that the consent names, 0 to 120.", "N");
-        Text(Field.Form, "--form", $"How a consent was given: {Words.ConsentForms.List}.", "FORM");
+        Text(Field.Since, "--since", "Start of a registration, consent or relation, or 'now'. Consents and relations require it.", "TIME");
+        Text(Field.Until, "--until", "End of a consent or relation.", "TIME");
+        Text(Field.LastTransaction, "--last-transaction", "Last transaction of a relation, between --since and --until.", "TIME");
+        Text(Field.Evidence, "--evidence", "Reference to the evidence of a consent.", "TEXT");
+        Text(Field.FirstContactMonths, "--first-contact-months", "Months within which the first call must be made, as the consent says, 0 to 120.", "N");
+        Text(Field.Form, "--form", $"Form of a consent: {Words.ConsentForms.List}.", "FORM");
         Text(Field.Appointment, "--appointment", "With --form appointment: the agreed time of the call.", "TIME");
-        Flag(Field.Verified, "--verified", "Checked that the consent comes from the number's user.");
-        Flag(Field.InLedger, "--in-ledger", "The consent stands in the prescribed register of consents.");
+        Flag(Field.Verified, "--verified", "The consent was verified to come from the number's user.");
+        Flag(Field.InLedger, "--in-ledger", "The consent is in the prescribed register of consents.");
         Flag(Field.ObtainedAtSale, "--obtained-at-sale", "The number was obtained in the sale, gift or event.");
-        Flag(Field.OptOutOffered, "--opt-out-offered", "A way to refuse calls was offered when the number was obtained.");
-        Flag(Field.Withdrawn, "--withdrawn", "Take the fact back as of its effective time.");
-        Text(Field.Effective, "--effective", "When it takes effect; default: its own time. What can permit calls needs a time; now stands for this moment.", "TIME");
+        Flag(Field.OptOutOffered, "--opt-out-offered", "An opt-out was offered when the number was obtained.");
+        Flag(Field.Withdrawn, "--withdrawn", "Withdraw the fact as of its effective time.");
+        Text(Field.Effective, "--effective", "Time at which the fact takes effect, or 'now'; default: its own time. A fact that can permit calls requires a time.", "TIME");
         Options.Add(_zone);
         _provenance = new ProvenanceOptions(this);
         _connection = new ConnectionOptions(this);
@@ -78,7 +78,7 @@ internal sealed class RecordCommand : CliCommand
         {
             var optOut = fact.Withdrawn ? fact.Consent is not null : fact.Objection is not null || fact.Refusal is not null || fact.Registration is not null;
             throw new CliException(
-                "The service refused the fact: "
+                "The service rejected the fact: "
                 + string.Join("; ", refused.Fields.Select(error => $"{Where(error.Field.Replace(First, "", StringComparison.Ordinal))}: {error.Description.TrimEnd('.')}")) + "."
                 + (optOut ? " The opt-out is NOT recorded; this person can still be called." : ""));
         }
@@ -91,7 +91,7 @@ internal sealed class RecordCommand : CliCommand
         }
         else
         {
-            Shell.Console.MarkupLine(outcome == "recorded" ? "[green]Recorded.[/]" : "Unchanged: the fact was known already.");
+            Shell.Console.MarkupLine(outcome == "recorded" ? "[green]Recorded.[/]" : "Unchanged: the fact was already recorded.");
             foreach (var warning in result.Warnings)
             {
                 Shell.Console.MarkupLine($"  [yellow]warning:[/] {SafeText.Escape(Where(warning.Field))}: {SafeText.Escape(warning.Description)}");
@@ -106,7 +106,7 @@ internal sealed class RecordCommand : CliCommand
     private Fact Fact(ParseResult parsed)
     {
         var record = new ImportRecord();
-        record.Begin(1, default);
+        record.Reset(1, default);
         record[Field.Kind] = parsed.GetRequiredValue(_kind);
         record[Field.Number] = parsed.GetRequiredValue(_number);
         record[Field.Source] = _provenance.Source(parsed);
@@ -129,7 +129,7 @@ internal sealed class RecordCommand : CliCommand
         if (FactMapping.Map(fact, ref faults) is { LacksTime: true } lacking)
         {
             var field = Where(!lacking.Withdrawn && Field.Since.BelongsTo(lacking.Kind) ? Field.Since : Field.Effective);
-            throw CliException.Usage($"{field} is missing: this fact can permit calls, so it needs its time, for example {TimeText.Example}, or now.");
+            throw CliException.Usage($"{field} is missing: a fact that can permit calls requires a time, for example {TimeText.Example}, or now.");
         }
 
         return fact;

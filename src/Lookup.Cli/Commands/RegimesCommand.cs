@@ -9,11 +9,11 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup regimes: the files with the rules.</summary>
+/// <summary>lookup regimes: the rule files.</summary>
 internal sealed class RegimesCommand : Command
 {
     public RegimesCommand(Shell shell)
-        : base("regimes", "Shows, examines and tests the rules of each country.")
+        : base("regimes", "Shows, validates and tests the rules of each country.")
     {
         Subcommands.Add(new List(shell));
         Subcommands.Add(new Show(shell));
@@ -24,7 +24,7 @@ internal sealed class RegimesCommand : Command
 
     private static Argument<string?> Folder() => new("DIR")
     {
-        Description = "A folder with regime files, as for 'lookup serve --regimes'; default: the rules of the program.",
+        Description = "Folder with regime files, as for 'lookup serve --regimes'; default: the built-in rules.",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
@@ -36,7 +36,7 @@ internal sealed class RegimesCommand : Command
             : base(
                 shell,
                 "list",
-                "Lists the countries with their rows of rules, when the sources were last checked, and what is not certain.",
+                "Lists the countries with their rows of rules, the dates of their last source checks, and open legal questions.",
                 "lookup regimes list",
                 "lookup regimes list next --json") =>
             Arguments.Add(_folder);
@@ -64,7 +64,7 @@ internal sealed class RegimesCommand : Command
 
         private readonly Option<string?> _at = new("--at")
         {
-            Description = "The day whose rules are shown, for example 2021-07-01; default: today.",
+            Description = "Show the rules of this day, for example 2021-07-01; default: today.",
             HelpName = "DATE",
         };
 
@@ -72,7 +72,7 @@ internal sealed class RegimesCommand : Command
             : base(
                 shell,
                 "show",
-                "Shows every rule of a country in words: article, link, period, whom it protects, what lifts it, hours and caps.",
+                "Shows every rule of a country in words: article, link, period, protected subscribers, exceptions, hours and limits.",
                 "lookup regimes show NL",
                 "lookup regimes show NL --at 2021-07-01",
                 "lookup regimes show FR next --json")
@@ -87,14 +87,14 @@ internal sealed class RegimesCommand : Command
             var day = parsed.GetValue(_at) ?? Shell.Clock.GetUtcNow().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
             if (!DateOnly.TryParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _))
             {
-                throw CliException.Usage($"--at '{day}' is no date such as 2021-07-01.");
+                throw CliException.Usage($"--at '{day}' is not a date; write it like 2021-07-01.");
             }
 
             var files = RegimeDocument.ReadAll(parsed.GetValue(_folder));
             var country = parsed.GetRequiredValue(_country);
             var file = files.FirstOrDefault(file =>
                 file.Country.Equals(country, StringComparison.OrdinalIgnoreCase) || Path.GetFileNameWithoutExtension(file.Name).Equals(country, StringComparison.OrdinalIgnoreCase))
-                ?? throw CliException.Usage($"COUNTRY '{country}' has no rules; those that have are {string.Join(", ", files.Select(file => file.Country))}.");
+                ?? throw CliException.Usage($"COUNTRY '{country}' has no rules; use one of {string.Join(", ", files.Select(file => file.Country))}.");
             var show = new RegimeShow(file, day);
             if (IsJson(parsed))
             {
@@ -117,7 +117,7 @@ internal sealed class RegimesCommand : Command
             : base(
                 shell,
                 "check",
-                "Examines regime files: faults, sources not checked for a year, gaps between rows, what nothing uses, holidays that end.",
+                "Validates regime files: errors, sources not checked for a year, gaps between rows, unused entries, calendars that end.",
                 "lookup regimes check",
                 "lookup regimes check next --json")
         {
@@ -165,7 +165,7 @@ internal sealed class RegimesCommand : Command
             }
             catch (RegimeException exception)
             {
-                // What does not compile cannot be examined further.
+                // Files that do not compile cannot be checked further.
                 return [.. exception.Faults.Select(fault => new RegimeFinding(true, "", fault))];
             }
 
@@ -177,7 +177,7 @@ internal sealed class RegimesCommand : Command
     {
         private readonly Argument<string[]> _paths = new("[DIR] CASES")
         {
-            Description = "The regime files (default: the rules of the program), then a file with expected answers or a folder of such files (*.json, *.jsonl).",
+            Description = "Folder with regime files (default: the built-in rules), then a file with expected answers or a folder of such files (*.json, *.jsonl).",
             Arity = new ArgumentArity(1, 2),
         };
 
@@ -185,11 +185,11 @@ internal sealed class RegimesCommand : Command
             : base(
                 shell,
                 "test",
-                "Decides expected answers under the rules, without a service or a store, and shows those that differ, with the reasons.",
+                "Tests the rules against expected answers, without a service or a store, and shows the differences with their reasons.",
                 "lookup regimes test cases.jsonl",
                 "lookup regimes test next cases/ --json")
         {
-            ExitCodeHelp = "0 all answers are as expected, 1 some are not or a case is faulty, 2 usage.";
+            ExitCodeHelp = "0 all answers are as expected, 1 some are not or a case is invalid, 2 usage.";
             Arguments.Add(_paths);
         }
 
@@ -235,14 +235,14 @@ internal sealed class RegimesCommand : Command
             ["place"] = result.Case.Place,
             ["expected"] = new JsonObject
             {
-                ["verdict"] = Lookup.Cli.Options.Words.Verdicts.Of(result.Case.Verdict),
-                ["reason"] = Lookup.Cli.Options.Words.Reasons.Of(result.Case.Reason),
+                ["verdict"] = Lookup.Cli.Options.Words.Verdicts.WordFor(result.Case.Verdict),
+                ["reason"] = Lookup.Cli.Options.Words.Reasons.WordFor(result.Case.Reason),
                 ["regime"] = result.Case.Regime,
             },
             ["actual"] = new JsonObject
             {
-                ["verdict"] = Lookup.Cli.Options.Words.Verdicts.Of((V1.Verdict)result.Decision.Verdict),
-                ["reason"] = Lookup.Cli.Options.Words.Reasons.Of((V1.ReasonCode)result.Decision.Primary),
+                ["verdict"] = Lookup.Cli.Options.Words.Verdicts.WordFor((V1.Verdict)result.Decision.Verdict),
+                ["reason"] = Lookup.Cli.Options.Words.Reasons.WordFor((V1.ReasonCode)result.Decision.Primary),
                 ["regime"] = result.Decision.Rules?.Id ?? "",
             },
             ["faults"] = new JsonArray([.. result.Faults.Select(fault => JsonValue.Create(fault))]),
@@ -252,13 +252,13 @@ internal sealed class RegimesCommand : Command
 
     private sealed class Export : CliCommand
     {
-        private readonly Argument<string> _folder = new("DIR") { Description = "A folder that is not there yet, or is empty." };
+        private readonly Argument<string> _folder = new("DIR") { Description = "New or empty folder." };
 
         public Export(Shell shell)
             : base(
                 shell,
                 "export",
-                "Writes the regime files that come with the program into a folder, as the beginning of a new version of them.",
+                "Writes the built-in regime files into a folder, as the starting point of a new version.",
                 "lookup regimes export next",
                 "lookup regimes export next && lookup impact leads.csv --regimes next --data ./lookup-data --org acme --purpose commercial") =>
             Arguments.Add(_folder);
@@ -269,7 +269,7 @@ internal sealed class RegimesCommand : Command
             Directory.CreateDirectory(folder);
             if (Directory.EnumerateFileSystemEntries(folder).Any())
             {
-                throw new CliException($"'{folder}' is not empty: name a new folder.");
+                throw new CliException($"Folder '{folder}' is not empty: name a new one.");
             }
 
             var written = new JsonArray();
@@ -285,7 +285,7 @@ internal sealed class RegimesCommand : Command
             }
             else
             {
-                Shell.Console.MarkupLine($"{written.Count} files in {SafeText.Escape(folder)}. Change them, and with them their \"version\"; then see what it comes to with 'lookup impact'.");
+                Shell.Console.MarkupLine($"{written.Count} files in {SafeText.Escape(folder)}. Edit them and their \"version\", then preview the effect with 'lookup impact'.");
             }
 
             return ExitCodes.Ok;

@@ -6,11 +6,11 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup register: do-not-call registers and the snapshots loaded of them.</summary>
+/// <summary>lookup register: do-not-call registers and their loaded snapshots.</summary>
 internal sealed class RegisterCommand : Command
 {
     public RegisterCommand(Shell shell)
-        : base("register", "Keeps what is known of do-not-call registers: as of which date each is loaded.")
+        : base("register", "Manages do-not-call registers: the dates as of which each is loaded.")
     {
         Subcommands.Add(new Snapshot(shell));
         Subcommands.Add(new List(shell));
@@ -34,7 +34,7 @@ internal sealed class RegisterCommand : Command
         private readonly Argument<string> _register = new("REGISTER") { Description = "Name of the register, see 'lookup register list'." };
         private readonly Option<string?> _date = new("--date")
         {
-            Description = "Date of the register's content, at its keeper's midnight.",
+            Description = "Date of the register's content: midnight in its keeper's time zone.",
             HelpName = "TIME",
             Required = true,
         };
@@ -46,7 +46,7 @@ internal sealed class RegisterCommand : Command
             : base(
                 shell,
                 "snapshot",
-                "States that a register is loaded as of a date. Do it after importing its facts.",
+                "Marks a register as loaded as of a date. Run it after importing the register's facts.",
                 "lookup register snapshot nl-bmnr --date 2015-03-01 --timezone Europe/Amsterdam")
         {
             Arguments.Add(_register);
@@ -66,7 +66,7 @@ internal sealed class RegisterCommand : Command
             var response = await client.RecordSnapshotAsync(request, ct);
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(response));
+                Shell.Output.WriteLine(JsonText.Format(response));
             }
             else
             {
@@ -82,7 +82,7 @@ internal sealed class RegisterCommand : Command
         private readonly ConnectionOptions _connection;
 
         public List(Shell shell)
-            : base(shell, "list", "Lists the registers that the regimes know, with the snapshots loaded of each.", "lookup register list")
+            : base(shell, "list", "Lists the registers that the rules use, with their loaded snapshots.", "lookup register list")
         {
             _connection = new ConnectionOptions(this);
         }
@@ -93,7 +93,7 @@ internal sealed class RegisterCommand : Command
             var response = await client.ListRegistersAsync(new ListRegistersRequest(), ct);
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(response));
+                Shell.Output.WriteLine(JsonText.Format(response));
                 return ExitCodes.Ok;
             }
 

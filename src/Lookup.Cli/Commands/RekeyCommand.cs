@@ -10,17 +10,17 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup rekey: changes the number key of a store while services use it.</summary>
+/// <summary>lookup rekey: rotates the encryption key of a store while services use it.</summary>
 internal sealed class RekeyCommand : CliCommand
 {
     private readonly Option<bool> _newKey = new("--new-key")
     {
-        Description = "Only make a new key, as the last line of the key file. Give that file to every instance and restart them one by one, then run the command without this.",
+        Description = "Only append a new key to the key file. Then distribute the file to every instance, restart them one by one, and run the command without this option.",
     };
 
     private readonly Option<int> _bound = new("--bound")
     {
-        Description = "Longest FreshnessBoundMs of any instance, 50 to 60000 ms. Twice it is waited for so long; with less than what an instance has, it may answer without a fact.",
+        Description = "Wait time in milliseconds, applied twice: the longest FreshnessBoundMs of any instance, 50 to 60000. A value below an instance's bound can make that instance miss a fact.",
         HelpName = "MS",
         DefaultValueFactory = _ => 60_000,
     };
@@ -32,7 +32,7 @@ internal sealed class RekeyCommand : CliCommand
         : base(
             shell,
             "rekey",
-            "Changes the number key of a store to the last one of the key file, while services read and write. Every instance must have both keys before. It goes on where it was broken off.",
+            "Rotates a store to the last encryption key of the key file, while services with both keys run. Can be repeated.",
             "lookup rekey --redis 127.0.0.1:6379 --key-file number.key --new-key",
             "lookup rekey --redis 127.0.0.1:6379 --key-file number.key",
             "lookup rekey --redis env --key-file number.key --bound 2000 --share 100",
@@ -56,14 +56,14 @@ internal sealed class RekeyCommand : CliCommand
         await using var store = await OpenStore.OpenAsync(settings, Shell.Clock, ct);
         if (store.Cipher.Count == 1)
         {
-            throw new CliException("There is one number key alone: make the new one with 'lookup rekey --new-key', and give it to every instance.");
+            throw new CliException("The key file has only one encryption key: create the new one with 'lookup rekey --new-key', and distribute it to every instance.");
         }
 
-        // A folder has no other instance that would have to notice anything.
+        // An embedded store has no other instances that must notice the rotation.
         var options = settings.Redis is null
             ? new KeyRotationOptions { Bound = TimeSpan.FromMilliseconds(50), Notice = TimeSpan.Zero, WorkShare = 1 }
             : new KeyRotationOptions { Bound = TimeSpan.FromMilliseconds(parsed.GetValue(_bound)), WorkShare = parsed.GetValue(_share) / 100.0 };
-        var changed = await ShownAsync(told => store.Store.ChangeKeyAsync(store.Cipher.KeyChecks[^1], options, told, ct));
+        var changed = await RunWithProgressAsync(progress => store.Store.ChangeKeyAsync(store.Cipher.KeyChecks[^1], options, progress, ct));
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(new JsonObject
@@ -78,8 +78,8 @@ internal sealed class RekeyCommand : CliCommand
 
         Shell.Console.MarkupLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"[green]The store has the new number key alone.[/]  {changed.Copied:N0} timelines copied, {changed.Removed:N0} removed under the old one."));
-        Shell.Console.MarkupLine("  Keep the old key for receipts written under it; if there are none, take its line out of the key file and restart the instances.");
+            $"[green]The store uses only the new encryption key.[/]  {changed.Copied:N0} timelines copied, {changed.Removed:N0} removed under the old key."));
+        Shell.Console.MarkupLine("  Keep the old key for receipts written under it; if there are none, remove its line from the key file and restart the instances.");
         return ExitCodes.Ok;
     }
 
@@ -87,16 +87,16 @@ internal sealed class RekeyCommand : CliCommand
     {
         var path = settings.Redis is null
             ? Path.Combine(settings.Folder!, "number.key")
-            : settings.KeyFile ?? throw CliException.Usage("--new-key needs --key-file PATH; in LOOKUP_NUMBER_KEY, put the new key behind the old one, with a space between.");
+            : settings.KeyFile ?? throw CliException.Usage("--new-key requires --key-file PATH; with LOOKUP_NUMBER_KEY, append the new key after the old one, separated by a space.");
         var keys = EncryptionKeyFile.Add(path);
-        Shell.Console.MarkupLine($"[green]{SafeText.Escape(path)} has {keys.Count} keys now, the new one last.[/]  Keep a copy of it.");
+        Shell.Console.MarkupLine($"[green]{SafeText.Escape(path)} now has {keys.Count} keys, the new one last.[/]  Back it up.");
         Shell.Console.MarkupLine(settings.Redis is null
-            ? "  Then: lookup rekey --data FOLDER"
-            : "  Then: give the file to every instance, restart them one by one, and run 'lookup rekey' without --new-key.");
+            ? "  Next: lookup rekey --data FOLDER"
+            : "  Next: distribute the file to every instance, restart them one by one, and run 'lookup rekey' without --new-key.");
         return ExitCodes.Ok;
     }
 
-    private async Task<KeyRotationResult> ShownAsync(Func<Action<KeyRotationStep, double>, Task<KeyRotationResult>> work)
+    private async Task<KeyRotationResult> RunWithProgressAsync(Func<Action<KeyRotationStep, double>, Task<KeyRotationResult>> work)
     {
         if (!Shell.ErrorConsole.Profile.Capabilities.Interactive)
         {
@@ -105,16 +105,16 @@ internal sealed class RekeyCommand : CliCommand
 
         return await WorkBar.On(Shell).StartAsync(context =>
         {
-            var task = context.AddTask("rekey", maxValue: 1);
+            var task = context.AddTask("key rotation", maxValue: 1);
             return work((step, share) =>
             {
                 task.Description = step switch
                 {
-                    KeyRotationStep.Beginning => "instances begin to write under both keys",
+                    KeyRotationStep.Beginning => "waiting until instances write under both keys",
                     KeyRotationStep.Copying => "copying",
                     KeyRotationStep.Comparing => "comparing",
-                    KeyRotationStep.Switching => "instances go on to the new key",
-                    _ => "removing what is under the old key",
+                    KeyRotationStep.Switching => "waiting until instances use the new key",
+                    _ => "removing facts under the old key",
                 };
                 task.Value = share;
             });

@@ -12,10 +12,10 @@ namespace Lookup.Cli.Commands;
 internal sealed class RevertCommand : CliCommand
 {
     private readonly Argument<string> _id = new("ID") { Description = "Id of the import, see 'lookup imports'." };
-    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Only show what it would do." };
-    private readonly Option<bool> _yes = new("--yes") { Description = "Do not ask." };
-    private readonly Option<string?> _actor = new("--actor") { Description = "Who reverts it; default: your user name.", HelpName = "TEXT" };
-    private readonly Option<string?> _reason = new("--reason") { Description = "Why, in words.", HelpName = "TEXT" };
+    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Only show what the revert would change." };
+    private readonly Option<bool> _yes = new("--yes") { Description = "Skip the confirmation prompt." };
+    private readonly Option<string?> _actor = new("--actor") { Description = "Person who reverts the import; default: your user name.", HelpName = "TEXT" };
+    private readonly Option<string?> _reason = new("--reason") { Description = "Reason, as free text.", HelpName = "TEXT" };
     private readonly ConnectionOptions _connection;
     private readonly StoreChoice _store;
 
@@ -23,7 +23,7 @@ internal sealed class RevertCommand : CliCommand
         : base(
             shell,
             "revert",
-            "Undoes one import: what only it brought goes, what it changed is as before, what others assert too stays.",
+            "Undoes one import: removes facts that only it asserts, restores facts it changed, keeps facts that others also assert.",
             "lookup revert 20261124-141502-7f3a --dry-run",
             "lookup revert 20261124-141502-7f3a --reason 'wrong file' --yes")
     {
@@ -44,12 +44,12 @@ internal sealed class RevertCommand : CliCommand
         var dryRun = parsed.GetValue(_dryRun);
         if (!dryRun && !parsed.GetValue(_yes) && (IsJson(parsed) || !Shell.Console.Profile.Capabilities.Interactive))
         {
-            throw CliException.Usage("What an import forbade can be permitted without it: look with --dry-run, and say --yes to go on.");
+            throw CliException.Usage("Reverting can permit calls that the import forbade: preview it with --dry-run, then confirm it with --yes.");
         }
 
         if (!_store.IsEmpty(parsed) && _connection.IsNamed(parsed))
         {
-            throw CliException.Usage("--address is a service and --data and --redis are a store: name one.");
+            throw CliException.Usage("--address names a service, --data and --redis name a store: use only one.");
         }
 
         if (_store.IsEmpty(parsed))
@@ -83,10 +83,10 @@ internal sealed class RevertCommand : CliCommand
         var dryRun = parsed.GetValue(_dryRun);
         if (dryRun || !parsed.GetValue(_yes))
         {
-            var would = await ShownAsync(revert, dryRun: true);
+            var would = await RunWithProgressAsync(revert, dryRun: true);
             if (dryRun && IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(would));
+                Shell.Output.WriteLine(JsonText.Format(would));
                 return ExitCodes.Ok;
             }
 
@@ -103,10 +103,10 @@ internal sealed class RevertCommand : CliCommand
             }
         }
 
-        var import = await ShownAsync(revert, dryRun: false);
+        var import = await RunWithProgressAsync(revert, dryRun: false);
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(JsonText.Of(import));
+            Shell.Output.WriteLine(JsonText.Format(import));
             return ExitCodes.Ok;
         }
 
@@ -115,29 +115,29 @@ internal sealed class RevertCommand : CliCommand
         return ExitCodes.Ok;
     }
 
-    private static readonly string[] Would = ["would go", "would be set back", "would stay"];
-    private static readonly string[] Done = ["gone", "set back", "stayed"];
+    private static readonly string[] Would = ["would be removed", "would be restored", "would be kept"];
+    private static readonly string[] Done = ["removed", "restored", "kept"];
 
     private void Write(ImportRevert revert, string[] words)
     {
         var gone = revert.Gone.Sum(count => count.Count);
         Shell.Console.MarkupLine(
-            $"  [grey]revert:[/] {gone:N0} facts {words[0]}{Kinds(revert.Gone)}, {revert.SetBack:N0} {words[1]} to what others say, {revert.Passed:N0} {words[2]} because others say the same");
+            $"  [grey]revert:[/] {gone:N0} facts {words[0]}{Kinds(revert.Gone)}, {revert.SetBack:N0} {words[1]}, {revert.Passed:N0} {words[2]} because other sources assert them");
         if (revert.KeptStrict > 0)
         {
-            Shell.Console.MarkupLine($"  {revert.KeptStrict:N0} belong to histories that are no longer whole: they stay on the side that forbids.");
+            Shell.Console.MarkupLine($"  {revert.KeptStrict:N0} facts have an incomplete history: they keep the value that forbids calls.");
         }
 
         if (revert.MayPermit.Count > 0)
         {
             Shell.Console.MarkupLine(
-                $"  [yellow]Calls can be permitted by it:[/] {revert.MayPermit.Sum(count => count.Count):N0} of these facts forbade them{Kinds(revert.MayPermit)}.");
+                $"  [yellow]This can permit calls:[/] {revert.MayPermit.Sum(count => count.Count):N0} of these facts forbade calls{Kinds(revert.MayPermit)}.");
         }
     }
 
     private static string Kinds(Google.Protobuf.Collections.RepeatedField<KindCount> counts) =>
         counts.Count == 0 ? "" : $" ({string.Join(", ", counts.Select(count => $"{count.Count:N0} {count.Kind}"))})";
 
-    private Task<V1.Import> ShownAsync(Revert revert, bool dryRun) =>
-        WorkBar.ShownAsync(Shell, dryRun ? "counting" : "reverting", share => revert(dryRun, share));
+    private Task<V1.Import> RunWithProgressAsync(Revert revert, bool dryRun) =>
+        WorkBar.RunAsync(Shell, dryRun ? "counting" : "reverting", share => revert(dryRun, share));
 }

@@ -13,7 +13,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup scrub: which lines of a list may be called now.</summary>
+/// <summary>lookup scrub: splits a list by verdict.</summary>
 internal sealed class ScrubCommand : CliCommand
 {
     private const string StandardOutput = "-";
@@ -21,19 +21,19 @@ internal sealed class ScrubCommand : CliCommand
     private readonly ListOptions _list;
     private readonly Option<string> _outDir = new("--out-dir")
     {
-        Description = "Folder for the outputs; '-': the allowed lines to standard output, and nothing else is kept.",
+        Description = "Folder for the outputs; '-' writes only the allowed lines, to standard output.",
         HelpName = "DIR",
         Required = true,
     };
 
-    private readonly Option<bool> _noColumns = new("--no-columns") { Description = "Write the lines as they are, without verdict, reason and e164." };
+    private readonly Option<bool> _noColumns = new("--no-columns") { Description = "Write the lines unchanged, without the columns verdict, reason and e164." };
     private readonly Option<bool?> _gzip = new("--gzip")
     {
-        Description = "Compress the outputs, true or false; default: as the list is.",
+        Description = "Compress the outputs, true or false; default: like the list.",
         HelpName = "BOOL",
     };
 
-    private readonly Option<bool> _restart = new("--restart") { Description = "Begin anew and write over what the folder holds." };
+    private readonly Option<bool> _restart = new("--restart") { Description = "Start over and overwrite the folder's content." };
     private readonly QuestionOptions _question;
     private readonly ConnectionOptions _connection;
 
@@ -41,13 +41,13 @@ internal sealed class ScrubCommand : CliCommand
         : base(
             shell,
             "scrub",
-            "Parts a list of any length into lines that may be called now, that may not, and that cannot be told. Ask again just before dialling.",
+            "Splits a list into allowed, denied and undecided lines. Check each number again just before dialling.",
             "lookup scrub leads.csv --out-dir scrubbed --org acme --purpose commercial",
             "lookup scrub leads.csv.gz --out-dir scrubbed --column mobile --region NL --org acme --purpose commercial",
             "lookup scrub leads.ndjson --out-dir scrubbed --column contact.phone --org acme --purpose charity --json",
             "mysql -BN -e 'select phone_number from vicidial_list' | lookup scrub - --out-dir - --region US --no-columns --org acme --purpose commercial")
     {
-        ExitCodeHelp = "0 every line is allowed or denied, 3 done, but some lines are unknown or invalid, or there are none, 1 error, 2 usage, 130 stopped.";
+        ExitCodeHelp = "0 every line is allowed or denied, 3 some lines are unknown or invalid, or the list has no lines, 1 error, 2 usage, 130 stopped.";
         _list = new ListOptions(this);
         foreach (var option in (Option[])[_outDir, _noColumns, _gzip, _restart])
         {
@@ -67,7 +67,7 @@ internal sealed class ScrubCommand : CliCommand
         var isPiped = parsed.GetRequiredValue(_outDir) == StandardOutput;
         if (isPiped && open.WhatIf is not null)
         {
-            throw CliException.Usage("--at, --without and --strict ask what would be: their answers permit no calls, and do not go to standard output. Name a folder.");
+            throw CliException.Usage("--at, --without and --strict give what-if answers, which permit no calls and are not written to standard output: name a folder with --out-dir.");
         }
 
         using var input = InputFile.Open(_list.Path(parsed), Shell.Input);
@@ -111,7 +111,7 @@ internal sealed class ScrubCommand : CliCommand
         var state = found ?? new ScrubState { Identity = identity, Asked = asked };
         if (state.Position > 0 && !reader.TrySkip(state.Position, state.Line, Convert.FromHexString(state.PositionSha256)))
         {
-            throw new CliException($"{input.Name} is not the file any more that the stopped run has read: begin anew with --restart.");
+            throw new CliException($"{input.Name} has changed since the stopped run read it: start over with --restart.");
         }
 
         var resumedAfter = state.Line;
@@ -133,7 +133,7 @@ internal sealed class ScrubCommand : CliCommand
     {
         var again = question.Input.Path is null
             ? "run it again with --restart."
-            : "run the same command again to go on from there.";
+            : "run the same command again to resume.";
         try
         {
             await run.RunAsync(question, reader, outputs, renderer.Render, json, ct);
@@ -188,7 +188,7 @@ internal sealed class ScrubCommand : CliCommand
         var console = Shell.Console;
         if (resumedAfter > 0)
         {
-            console.MarkupLine($"Went on after line {resumedAfter:N0}, where an earlier run was stopped.");
+            console.MarkupLine($"Resumed after line {resumedAfter:N0}.");
         }
 
         console.MarkupLine($"Scrubbed {SafeText.Escape(manifest.Input.Name)}: {manifest.Input.Records:N0} lines ({rate:N0}/s). {SafeText.Escape(outputs.State.Asked["read_as"]!.GetValue<string>())}.");
@@ -200,7 +200,7 @@ internal sealed class ScrubCommand : CliCommand
 
         if (manifest.Hypothetical)
         {
-            console.MarkupLine("[yellow]What if: these answers permit no calls.[/]");
+            console.MarkupLine("[yellow]What-if answers: they permit no calls.[/]");
         }
     }
 
@@ -215,7 +215,7 @@ internal sealed class ScrubCommand : CliCommand
     }
 
     private int ExitCode(ListQuestion question, Tally tally, ScrubState state) =>
-        ListRun.WarnIfEmpty(Shell, question.Input, state.Records) || tally.Of(Verdict.Unknown) + tally.Of(Verdict.NotCovered) + tally.OfInvalid > 0
+        ListRun.WarnIfEmpty(Shell, question.Input, state.Records) || tally.CountOf(Verdict.Unknown) + tally.CountOf(Verdict.NotCovered) + tally.InvalidCount > 0
             ? ExitCodes.Rejected
             : ExitCodes.Ok;
 }

@@ -12,7 +12,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup serve: the service, with an embedded store unless a redis server is named.</summary>
+/// <summary>lookup serve: runs the service, on an embedded store unless --redis is set.</summary>
 internal sealed class ServeCommand : CliCommand
 {
     private const string DefaultFolder = "lookup-data";
@@ -21,68 +21,68 @@ internal sealed class ServeCommand : CliCommand
     private readonly SecurityOptions _guard;
     private readonly Option<bool> _create = new("--create")
     {
-        Description = "Set up a new, empty store where the folder of --data has none. Without it such a start is refused: the folder may be the wrong one.",
+        Description = "Create a new, empty store if the folder of --data has none. Without this option such a start fails, because the folder may be the wrong one.",
     };
 
     private readonly Option<string?> _listen = new("--listen")
     {
-        Description = "Address and port for gRPC, for example 127.0.0.1:7500; port 0 takes a free one.",
+        Description = "Address and port for gRPC; default: 127.0.0.1:7500; port 0 chooses a free one.",
         HelpName = "ADDRESS:PORT",
     };
 
-    private readonly Option<int?> _jsonPort = new("--json-port") { Description = "Port for JSON over HTTP/1.1; default: 7501; 0 takes a free one.", HelpName = "PORT" };
+    private readonly Option<int?> _jsonPort = new("--json-port") { Description = "Port for JSON over HTTP/1.1; default: 7501; 0 chooses a free one.", HelpName = "PORT" };
 
     private readonly Option<string[]> _set = new("--set")
     {
-        Description = "A limit or time of the service by its name, for example FreshnessBoundMs=300; may be repeated. "
+        Description = "Setting by its name, for example FreshnessBoundMs=300. Repeatable. "
             + "Names: " + string.Join(", ", LookupServerOptions.Settings.Where(s => s.Unit != "port").Select(s => s.Name)) + ".",
         HelpName = "NAME=VALUE",
     };
 
     private readonly Option<bool> _fake = new("--fake")
     {
-        Description = "Answers magic numbers by script, for tests of a dialer: no store, no rules, no data. No other number is ever allowed.",
+        Description = "Answer only magic numbers, for tests of a dialer: no store, no rules, no data. No other number is ever allowed.",
     };
 
     private readonly Option<LogFormat?> _log = new("--log")
     {
-        Description = "How to log, on standard error: text, json (an object a line) or none; default: text, with --json none. Numbers are masked.",
+        Description = "Log format on standard error: text, json (one object per line) or none; default: text, with --json none. Numbers are masked.",
         HelpName = "FORMAT",
     };
 
     private readonly Option<string?> _traces = new("--trace-endpoint")
     {
-        Description = "Where spans of sampled requests go by OTLP: by gRPC, or by HTTP where the address has a path. How many: --set TracePerMille=N.",
+        Description = "OTLP address for spans of sampled requests: gRPC, or HTTP if the address has a path. Sampling rate: --set TracePerMille=N.",
         HelpName = "URL",
     };
 
     private readonly Option<string?> _receipts = new("--receipts")
     {
-        Description = "Folder for the receipts of answers, one for each instance; needs --receipt-key.",
+        Description = "Folder for the receipts of answers, one per instance; requires --receipt-key.",
         HelpName = "FOLDER",
     };
 
     private readonly Option<string?> _receiptKey = new("--receipt-key")
     {
-        Description = "File with the private key that receipts are signed with; 'lookup receipt key' makes one.",
+        Description = "File with the private key that signs receipts; 'lookup receipt key' creates one.",
         HelpName = "PATH",
     };
 
     private readonly Option<ReceiptsFor> _receiptsFor = new("--receipts-for")
     {
-        Description = "Which answers get a receipt: all (an answer whose receipt cannot be written is not given), or those asked for with one.",
+        Description = "Answers that get a receipt: all (an answer whose receipt cannot be written is not sent), or only those that request one.",
         HelpName = "WHICH",
     };
 
     private readonly Option<string?> _regimes = new("--regimes")
     {
-        Description = "Folder with the regimes that decide, all of them: one *.json for each country; default: those of the program.",
+        Description = "Folder with the rules that decide: all regime files, one *.json per country; default: the built-in rules.",
         HelpName = "DIR",
     };
 
     private readonly Option<string?> _shadow = new("--shadow-regimes")
     {
-        Description = "Folder with regimes that do not decide: what they would change is counted in the metrics. Of lists one number in --set ShadowListEvery=N is compared.",
+        Description = "Folder with rules that do not decide: metrics count what they would change. In lists, one number in --set ShadowListEvery=N is compared.",
         HelpName = "DIR",
     };
 
@@ -90,7 +90,7 @@ internal sealed class ServeCommand : CliCommand
         : base(
             shell,
             "serve",
-            $"Runs the service until Ctrl-C: gRPC and JSON over HTTP. Without --redis its store is embedded, in the folder of --data (default: {DefaultFolder}).",
+            $"Runs the service until Ctrl-C: gRPC and JSON over HTTP, on redis or an embedded store (default: {DefaultFolder}).",
             "lookup serve --create",
             "lookup serve --data /var/lib/lookup --listen 127.0.0.1:7500 --json-port 7501",
             "lookup serve --redis 127.0.0.1:6379 --key-file /etc/lookup/number.key",
@@ -127,7 +127,7 @@ internal sealed class ServeCommand : CliCommand
         {
             return _store.IsUnset(parsed) && (parsed.GetValue(_receipts) ?? parsed.GetValue(_regimes) ?? parsed.GetValue(_shadow)) is null
                 ? await ServeFakeAsync(parsed, ct)
-                : throw CliException.Usage("--fake answers by script alone: drop --data, --redis, --key-file, --receipts, --regimes and --shadow-regimes, or drop --fake.");
+                : throw CliException.Usage("--fake cannot be combined with --data, --redis, --key-file, --receipts, --regimes or --shadow-regimes.");
         }
 
         if (OpenFileLimit.Fault(OpenFileLimit.NeededByStore) is { } tooFewFiles)
@@ -138,7 +138,7 @@ internal sealed class ServeCommand : CliCommand
         var settings = _store.Get(parsed, DefaultFolder) with { Create = parsed.GetValue(_create) };
         if (settings is { Create: true, Folder: null })
         {
-            throw CliException.Usage("--create is for --data: a redis server is set up with 'lookup init'.");
+            throw CliException.Usage("--create requires --data; create a redis store with 'lookup init'.");
         }
 
         var log = parsed.GetValue(_log) ?? (IsJson(parsed) ? LogFormat.None : LogFormat.Text);
@@ -146,15 +146,15 @@ internal sealed class ServeCommand : CliCommand
         var shadow = parsed.GetValue(_shadow) is { } folder ? RegimeFolder.Load(folder, regimes) : null;
         await using var service = await LocalService.StartAsync(
             ServerOptions(parsed), settings, Shell, log, ct, Receipts(parsed), regimes, shadow);
-        await TellReadyAsync(parsed, service, settings, ct);
+        await WriteReadyAsync(parsed, service, settings, ct);
 
         await Task.Delay(Timeout.InfiniteTimeSpan, ct).ContinueWith(static _ => { }, TaskScheduler.Default);
         await service.StopAsync();
         return ExitCodes.Ok;
     }
 
-    // Which store it is, since when, and how much is in it: a wrong one must be seen.
-    private async Task TellReadyAsync(ParseResult parsed, LocalService service, StoreSettings settings, CancellationToken ct)
+    // Show which store it is, its age and its size, so that a wrong one is noticed.
+    private async Task WriteReadyAsync(ParseResult parsed, LocalService service, StoreSettings settings, CancellationToken ct)
     {
         var store = service.Store.Store;
         var facts = (await store.ProbeAsync(ct)).Facts;
@@ -172,8 +172,8 @@ internal sealed class ServeCommand : CliCommand
         }
 
         Shell.Console.MarkupLine(
-            service.Store.IsNew ? $"[bold yellow]A NEW, EMPTY store was set up in {SafeText.Escape(name)}.[/]"
-            : $"The store {SafeText.Escape(name)} was set up at {since} and has {facts:N0} facts.");
+            service.Store.IsNew ? $"[bold yellow]A NEW, EMPTY store was created in {SafeText.Escape(name)}.[/]"
+            : $"The store {SafeText.Escape(name)} was created at {since} and has {facts:N0} facts.");
         Shell.Console.MarkupLine($"[green]Ready.[/] gRPC at {service.GrpcAddress}, JSON at {service.JsonAddress}. Stop with Ctrl-C.");
     }
 
@@ -203,11 +203,11 @@ internal sealed class ServeCommand : CliCommand
     private ReceiptSettings? Receipts(ParseResult parsed) => (parsed.GetValue(_receipts), parsed.GetValue(_receiptKey)) switch
     {
         (null, null) => parsed.GetResult(_receiptsFor) is { Implicit: false }
-            ? throw CliException.Usage("--receipts-for needs --receipts FOLDER.")
+            ? throw CliException.Usage("--receipts-for requires --receipts FOLDER.")
             : null,
         ({ } folder, { } key) => new ReceiptSettings(folder, key),
-        (null, _) => throw CliException.Usage("--receipt-key needs --receipts FOLDER."),
-        _ => throw CliException.Usage("--receipts needs --receipt-key FILE: make one with 'lookup receipt key FILE'."),
+        (null, _) => throw CliException.Usage("--receipt-key requires --receipts FOLDER."),
+        _ => throw CliException.Usage("--receipts requires --receipt-key FILE: create a key with 'lookup receipt key FILE'."),
     };
 
     private LookupServerOptions ServerOptions(ParseResult parsed)
@@ -219,7 +219,7 @@ internal sealed class ServeCommand : CliCommand
             if (colon <= 0 || !int.TryParse(listen[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) ||
                 port > 65_535 || !IPAddress.TryParse(listen[..colon].Trim('[', ']'), out var address))
             {
-                throw CliException.Usage($"--listen '{listen}' is no IP address and port such as 127.0.0.1:7500.");
+                throw CliException.Usage($"--listen '{listen}' is not an IP address with a port from 0 to 65535; write it like 127.0.0.1:7500.");
             }
 
             options.Address = address.ToString();
@@ -233,7 +233,7 @@ internal sealed class ServeCommand : CliCommand
         {
             options.TraceEndpoint = Uri.TryCreate(traces, UriKind.Absolute, out var endpoint)
                 ? endpoint
-                : throw CliException.Usage($"--trace-endpoint '{traces}' is no address such as http://127.0.0.1:4317.");
+                : throw CliException.Usage($"--trace-endpoint '{traces}' is not an address; write it like http://127.0.0.1:4317.");
         }
 
         options.ReceiptsFor = parsed.GetValue(_receiptsFor);
@@ -242,12 +242,12 @@ internal sealed class ServeCommand : CliCommand
             var equals = text.IndexOf('=', StringComparison.Ordinal);
             if (equals <= 0 || !int.TryParse(text[(equals + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var value))
             {
-                throw CliException.Usage($"--set '{text}' is no name and whole number such as FreshnessBoundMs=300.");
+                throw CliException.Usage($"--set '{text}' is not NAME=VALUE with a whole number; write it like FreshnessBoundMs=300.");
             }
 
             if (!options.TrySet(text[..equals], value))
             {
-                throw CliException.Usage($"--set '{text}': there is no such setting; 'lookup serve --help' lists them.");
+                throw CliException.Usage($"--set '{text}': unknown setting; 'lookup serve --help' lists the settings.");
             }
         }
 

@@ -7,39 +7,39 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup watch: what becomes known of numbers, as it does.</summary>
+/// <summary>lookup watch: streams changes of facts as they are recorded.</summary>
 internal sealed class WatchCommand : CliCommand
 {
-    // Of a number that is masked: enough to find it among a few, too little to call it.
+    // Digits of a masked number: enough to recognise it, too few to call it.
     private const int ShownDigits = 3;
 
     private readonly Option<string[]> _organisations = new("--org")
     {
-        Description = "Organisation whose changes are shown, with those that concern all; may be given again. Without it: all changes.",
+        Description = "Show changes for this organisation and those that apply to all organisations; default: all changes. Repeatable.",
         HelpName = "NAME",
     };
 
     private readonly Option<string?> _from = new("--from")
     {
-        Description = "Go on behind this token of an earlier watch; without it: from now on.",
+        Description = "Resume token of an earlier watch; default: start now.",
         HelpName = "TOKEN",
     };
 
     private readonly Option<bool> _numbers = new("--numbers") { Description = "Show numbers in full. With --json they always are." };
-    private readonly Option<bool> _heartbeats = new("--heartbeats") { Description = "Write the heartbeats too, with --json; each has a token to go on from." };
+    private readonly Option<bool> _heartbeats = new("--heartbeats") { Description = "With --json: also write heartbeats, each with a resume token." };
     private readonly ConnectionOptions _connection;
 
     public WatchCommand(Shell shell)
         : base(
             shell,
             "watch",
-            "Shows what becomes known of numbers, as it becomes known, until it is stopped with Ctrl-C. Says then how to go on from there.",
+            "Streams changes of facts as they are recorded, until Ctrl-C; then prints how to resume.",
             "lookup watch",
             "lookup watch --org acme --org bolt --numbers",
             "lookup watch --org acme --json --heartbeats",
             "lookup watch --from TOKEN --json")
     {
-        ExitCodeHelp = "130 stopped with Ctrl-C; 4 changes were lost: scrub the active lists again and watch without --from; 1 error, also when what reads the output has ended; 2 usage.";
+        ExitCodeHelp = "130 stopped with Ctrl-C; 4 changes were lost: scrub the active lists again and watch without --from; 1 error, or the reader of the output ended; 2 usage.";
         Options.Add(_organisations);
         Options.Add(_from);
         Options.Add(_numbers);
@@ -53,23 +53,23 @@ internal sealed class WatchCommand : CliCommand
         var token = parsed.GetValue(_from) ?? "";
         try
         {
-            bool? standing = null;
-            await foreach (var told in client.WatchAsync(parsed.GetValue(_organisations), token, ct))
+            bool? connected = null;
+            await foreach (var received in client.WatchAsync(parsed.GetValue(_organisations), token, ct))
             {
-                Write(parsed, told, ref standing);
-                token = told.ResumeToken;
+                Write(parsed, received, ref connected);
+                token = received.ResumeToken;
             }
 
             return ExitCodes.Ok;
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            Note(parsed, token.Length == 0 ? "Stopped before anything was heard." : $"Stopped. Go on with: lookup watch --from {token}", token);
+            WriteNote(parsed, token.Length == 0 ? "Stopped before the first event." : $"Stopped. Resume with: lookup watch --from {token}", token);
             return ExitCodes.Interrupted;
         }
         catch (LookupException refused) when (refused.Fields is [{ Field: "organisations[0]" }])
         {
-            throw CliException.Usage($"--org: {refused.Fields[0].Description.Split(';')[0].TrimEnd('.')}: make one with 'lookup org put'.");
+            throw CliException.Usage($"--org: {refused.Fields[0].Description.Split(';')[0].TrimEnd('.')}: create one with 'lookup org put'.");
         }
         catch (ChangesLostException exception)
         {
@@ -77,31 +77,31 @@ internal sealed class WatchCommand : CliCommand
         }
     }
 
-    private void Write(ParseResult parsed, WatchEvent told, ref bool? standing)
+    private void Write(ParseResult parsed, WatchEvent received, ref bool? connected)
     {
-        if (told.Failure is { } failure)
+        if (received.Failure is { } failure)
         {
-            // Once for each time that it is away.
-            if (standing != false)
+            // Report each outage once.
+            if (connected != false)
             {
-                Note(parsed, $"{failure.Message.TrimEnd('.')}. Trying again until it answers.", told.ResumeToken);
+                WriteNote(parsed, $"{failure.Message.TrimEnd('.')}. Retrying until it answers.", received.ResumeToken);
             }
 
-            standing = false;
+            connected = false;
             return;
         }
 
-        if (standing != true)
+        if (connected != true)
         {
-            Note(parsed, "Watching.", told.ResumeToken);
-            standing = true;
+            WriteNote(parsed, "Watching.", received.ResumeToken);
+            connected = true;
         }
 
-        if (told.Change is { } change)
+        if (received.Change is { } change)
         {
             if (IsJson(parsed))
             {
-                Shell.Output.WriteLine(JsonText.Of(new WatchResponse { Change = change, ResumeToken = told.ResumeToken }));
+                Shell.Output.WriteLine(JsonText.Format(new WatchResponse { Change = change, ResumeToken = received.ResumeToken }));
                 Shell.Output.Flush();
             }
             else
@@ -111,13 +111,13 @@ internal sealed class WatchCommand : CliCommand
         }
         else if (IsJson(parsed) && parsed.GetValue(_heartbeats))
         {
-            Shell.Output.WriteLine(JsonText.Of(new WatchResponse
+            Shell.Output.WriteLine(JsonText.Format(new WatchResponse
             {
                 Heartbeat = new Heartbeat
                 {
-                    Freshness = told.Freshness is { } age ? Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(age) : null,
+                    Freshness = received.Freshness is { } age ? Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(age) : null,
                 },
-                ResumeToken = told.ResumeToken,
+                ResumeToken = received.ResumeToken,
             }));
             Shell.Output.Flush();
         }
@@ -133,8 +133,8 @@ internal sealed class WatchCommand : CliCommand
             $"{time}{SafeText.Escape(full ? change.Number : Mask(change.Number))}  {state}{SafeText.Escape(FactPrinter.Describe(fact))}{source}");
     }
 
-    // On standard error: results alone go to the next program.
-    private void Note(ParseResult parsed, string text, string token)
+    // On standard error: standard output carries only changes.
+    private void WriteNote(ParseResult parsed, string text, string token)
     {
         if (IsJson(parsed))
         {

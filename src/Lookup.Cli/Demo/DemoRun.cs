@@ -12,7 +12,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
 {
     private readonly JsonArray _results = [];
 
-    /// <summary>The steps whose answer was not the expected one.</summary>
+    /// <summary>The steps whose answer was not as expected.</summary>
     public List<string> Failures { get; } = [];
 
     public async Task RunAsync(CancellationToken ct)
@@ -48,7 +48,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
                 var result = recorded.Results[i];
                 if (result.Outcome != FactResult.Types.Outcome.Recorded)
                 {
-                    Failures.Add($"step {number}: the fact was not recorded ({string.Join("; ", result.Errors.Select(error => $"{error.Field}: {error.Description}"))})");
+                    Failures.Add($"step {number}: the fact was rejected ({string.Join("; ", result.Errors.Select(error => $"{error.Field}: {error.Description}"))})");
                 }
 
                 if (!json)
@@ -65,7 +65,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
             (step.NextPermitted is null || decision.NextPermittedTime?.Equals(DemoScript.Time(step.NextPermitted)) == true);
         if (!ok)
         {
-            Failures.Add($"step {number}: {Words.Verdicts.Of(step.Verdict)} ({Words.Reasons.Of(step.Reason)}) was expected");
+            Failures.Add($"step {number}: expected {Words.Verdicts.WordFor(step.Verdict)} ({Words.Reasons.WordFor(step.Reason)})");
         }
 
         if (json)
@@ -73,10 +73,10 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
             _results.Add(new JsonObject
             {
                 ["title"] = step.Title,
-                ["expected_verdict"] = Words.Verdicts.Of(step.Verdict),
-                ["expected_reason"] = Words.Reasons.Of(step.Reason),
+                ["expected_verdict"] = Words.Verdicts.WordFor(step.Verdict),
+                ["expected_reason"] = Words.Reasons.WordFor(step.Reason),
                 ["ok"] = ok,
-                ["response"] = JsonNode.Parse(JsonText.Of(response)),
+                ["response"] = JsonNode.Parse(JsonText.Format(response)),
             });
         }
         else
@@ -88,7 +88,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
     private void Write(DemoStep step, Decision decision, bool ok)
     {
         shell.Console.MarkupLine($"   may {DemoScript.Organisation} call {step.Number} with an offer on {step.CallTime}?");
-        shell.Console.MarkupLine($"   {DecisionPrinter.Verdict(decision.Verdict)}{(ok ? "" : $"  [red]but {Words.Verdicts.Of(step.Verdict).ToUpperInvariant()} for {Words.Reasons.Of(step.Reason)} was expected[/]")}");
+        shell.Console.MarkupLine($"   {DecisionPrinter.Verdict(decision.Verdict)}{(ok ? "" : $"  [red]expected {Words.Verdicts.WordFor(step.Verdict).ToUpperInvariant()} ({Words.Reasons.WordFor(step.Reason)})[/]")}");
         foreach (var reason in decision.Reasons)
         {
             shell.Console.Markup("   ");

@@ -4,11 +4,11 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Demo;
 
-/// <summary>One question of the demo, what is recorded before it, and the answer that must come.</summary>
+/// <summary>One step of the demo: facts to record, a question, and the expected answer.</summary>
 internal sealed record DemoStep(
     string Title, string Number, string CallTime, Verdict Verdict, ReasonCode Reason, IReadOnlyList<Fact> Before, string Comment)
 {
-    /// <summary>The next moment at which the call is permitted, where the answer must name one.</summary>
+    /// <summary>The expected next permitted time; null: none is expected.</summary>
     public string? NextPermitted { get; init; }
 
     public CheckRequest Request => new()
@@ -21,8 +21,8 @@ internal sealed record DemoStep(
 }
 
 /// <summary>
-/// What the demo records and asks. All dates are fixed, so that it says the same whenever it runs; the numbers are from
-/// no real subscriber's record.
+/// The steps of the demo. All dates are fixed, so every run prints the same; the numbers are not taken from any real
+/// subscriber's record.
 /// </summary>
 internal static class DemoScript
 {
@@ -42,12 +42,12 @@ internal static class DemoScript
             "A consumer who consented",
             Consenting, "2024-03-12T14:00:00+01:00", Verdict.Allow, ReasonCode.Consent,
             [Consent(Consenting, "2024-03-01T10:00:00+01:00", "2025-03-01T00:00:00+01:00")],
-            "Since July 2021 the Netherlands demand consent, with evidence, for this purpose and organisation."),
+            "Since July 2021 the Netherlands require consent, with evidence, for this organisation and purpose."),
         new(
-            "The same consumer objects: the same call, at once",
+            "The same consumer objects, and the same call is checked again",
             Consenting, "2024-03-12T14:00:00+01:00", Verdict.Deny, ReasonCode.Objection,
             [Fact(Consenting, "2024-03-12T13:59:00+01:00", fact => fact.Objection = new Objection { Organisation = Organisation })],
-            "An objection beats an earlier consent. No list has to be loaded again for it to count."),
+            "An objection overrides an earlier consent. It counts immediately, without reloading any list."),
         new(
             "A consumer on the do-not-call register, in 2015",
             Registered, "2015-03-10T14:00:00+01:00", Verdict.Deny, ReasonCode.Registered,
@@ -58,17 +58,17 @@ internal static class DemoScript
                     RegisteredSince = Time("2014-02-01T00:00:00+01:00"),
                 }),
             ],
-            "Until July 2021 the register decided: who is not on it might be called."),
+            "Until July 2021 the register decided: numbers that were not on it could be called."),
         new(
             "The same number after 1 July 2021",
             Registered, "2022-05-10T14:00:00+02:00", Verdict.Deny, ReasonCode.NoConsent,
             [],
-            "The register is gone. Now the lack of consent decides, whoever was on the register."),
+            "The register no longer exists. Now the missing consent decides."),
         new(
             "The same number, with consent",
             Registered, "2022-05-10T14:00:00+02:00", Verdict.Allow, ReasonCode.Consent,
             [Consent(Registered, "2022-05-01T10:00:00+02:00", "2023-05-01T00:00:00+02:00")],
-            "The old registration no longer stands in the way."),
+            "The old registration no longer matters."),
         new(
             "A legal person",
             Company, "2024-03-12T14:00:00+01:00", Verdict.Allow, ReasonCode.LegalPerson,
@@ -78,15 +78,15 @@ internal static class DemoScript
             "With consent, but on a Sunday",
             Sunday, "2024-03-17T12:00:00+01:00", Verdict.Deny, ReasonCode.OutsideHours,
             [Consent(Sunday, "2024-03-01T10:00:00+01:00", "2025-03-01T00:00:00+01:00")],
-            "The code of conduct keeps Sundays free. The answer names the next moment, so a dialer asks once more and not every minute.")
+            "The code of conduct forbids calls on Sundays. The answer gives the next permitted time, so a dialer need not poll.")
         {
             NextPermitted = "2024-03-18T09:00:00+01:00",
         },
         new(
-            "A country without a regime (Bonaire)",
+            "A country without rules (Bonaire)",
             Bonaire, "2024-03-12T14:00:00+01:00", Verdict.NotCovered, ReasonCode.NoRegime,
             [],
-            "Not knowing the rules is not a permission: only ALLOW permits a call."),
+            "Missing rules are not a permission: only ALLOW permits a call."),
     ];
 
     public static Timestamp Time(string text) =>

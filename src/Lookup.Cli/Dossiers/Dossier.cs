@@ -7,39 +7,35 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Dossiers;
 
-/// <summary>One thing that is known of a number.</summary>
-/// <param name="At">When it was recorded, or answered.</param>
+/// <summary>One entry on record about a number.</summary>
+/// <param name="At">Time at which the fact was recorded or the answer was given.</param>
 /// <param name="Kind">"fact", "answer" or "erasure".</param>
-/// <param name="Title">What it says, in words.</param>
-/// <param name="Lines">The rest, a name and a text each.</param>
-/// <param name="Json">The same for programs.</param>
+/// <param name="Title">The entry in words.</param>
+/// <param name="Lines">Details, as pairs of name and text.</param>
+/// <param name="Json">The entry as JSON.</param>
 internal sealed record DossierEntry(DateTimeOffset At, string Kind, string Title, IReadOnlyList<(string Name, string Text)> Lines, JsonObject Json);
 
-/// <summary>Everything known of a number, in the order in which it came about.</summary>
+/// <summary>Everything on record about a number, in chronological order.</summary>
 /// <param name="Number">The number, in E.164.</param>
-/// <param name="Made">When it was put together.</param>
-/// <param name="Sources">Whom it was asked of.</param>
-/// <param name="Entries">The oldest first.</param>
+/// <param name="Made">Time at which the dossier was made.</param>
+/// <param name="Sources">Addresses and folders that it was read from.</param>
+/// <param name="Entries">The entries, oldest first.</param>
 internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList<string> Sources, IReadOnlyList<DossierEntry> Entries)
 {
-    /// <param name="number">The number, in E.164.</param>
-    /// <param name="made">Now.</param>
-    /// <param name="sources">Whom it was asked of.</param>
-    /// <param name="facts">Its facts.</param>
-    /// <param name="receipts">Its receipts with their ids, each once or more often.</param>
-    public static Dossier Of(
+    /// <summary>Builds a dossier. Receipts with the same id are included once.</summary>
+    public static Dossier Create(
         string number, DateTimeOffset made, IReadOnlyList<string> sources, IEnumerable<KnownFact> facts, IEnumerable<(string Id, Core.Receipts.Receipt Receipt)> receipts) =>
-        new(number, made, sources, [.. facts.Select(Of).Concat(receipts.DistinctBy(r => r.Id).Select(r => Of(r.Id, r.Receipt))).OrderBy(e => e.At)]);
+        new(number, made, sources, [.. facts.Select(Entry).Concat(receipts.DistinctBy(r => r.Id).Select(r => Entry(r.Id, r.Receipt))).OrderBy(e => e.At)]);
 
-    private static DossierEntry Of(KnownFact known)
+    private static DossierEntry Entry(KnownFact known)
     {
         var fact = known.Fact;
         var lines = new List<(string, string)> { ("state", known.Current ? "current" : "earlier"), ("took effect", DecisionPrinter.Time(fact.Effective)) };
         Add("source", fact.Source);
         Add("recorded by", fact.Actor);
-        Add("because", fact.Reason);
+        Add("reason", fact.Reason);
         Add("import", known.ImportId);
-        Add("brought by", known.FromSnapshot ? "comparing snapshots of the register" : "");
+        Add("origin", known.FromSnapshot ? "comparison of register snapshots" : "");
         if (fact.KindCase == Fact.KindOneofCase.Consent)
         {
             Add("captured", fact.Consent.Captured is { } captured ? DecisionPrinter.Time(captured) : "");
@@ -51,10 +47,10 @@ internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList
             Add("user of the number", fact.Consent.Verified ? "checked" : "");
         }
 
-        // It is recorded to the second; one that took effect then did so to the millisecond.
+        // Recording times have a resolution of a second, effective times of a millisecond: prefer the latter within the same second.
         var (recorded, effective) = (known.Recorded.ToDateTimeOffset(), fact.Effective.ToDateTimeOffset());
         return new DossierEntry(
-            effective >= recorded && effective - recorded < TimeSpan.FromSeconds(1) ? effective : recorded, "fact", (fact.Withdrawn ? "withdrawn: " : "") + FactPrinter.Describe(fact), lines, JsonNode.Parse(JsonText.Of(known))!.AsObject());
+            effective >= recorded && effective - recorded < TimeSpan.FromSeconds(1) ? effective : recorded, "fact", (fact.Withdrawn ? "withdrawn: " : "") + FactPrinter.Describe(fact), lines, JsonNode.Parse(JsonText.Format(known))!.AsObject());
 
         void Add(string name, string? text)
         {
@@ -65,7 +61,7 @@ internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList
         }
     }
 
-    private static DossierEntry Of(string id, Core.Receipts.Receipt receipt)
+    private static DossierEntry Entry(string id, Core.Receipts.Receipt receipt)
     {
         var isErasure = receipt.Kind == ReceiptKind.Erasure;
         var lines = ReceiptPrinter.Lines(receipt).Skip(1).Where(l => l.Name != "at").Append(("receipt", id)).ToList();
@@ -75,13 +71,13 @@ internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList
             DateTimeOffset.FromUnixTimeMilliseconds(receipt.Time),
             isErasure ? "erasure" : "answer",
             isErasure
-                ? string.Create(CultureInfo.InvariantCulture, $"the number was erased, with {receipt.Count:N0} receipts")
-                : $"{ReceiptPrinter.Verdict(receipt)}{(receipt.Hypothetical ? " (what if, not a permission to call)" : "")} to {receipt.Organisation}",
+                ? string.Create(CultureInfo.InvariantCulture, $"the number was erased, and {receipt.Count:N0} receipts")
+                : $"{ReceiptPrinter.Verdict(receipt)}{(receipt.Hypothetical ? " (what-if answer, not a permission to call)" : "")} to {receipt.Organisation}",
             lines,
             json);
     }
 
-    /// <summary>For programs.</summary>
+    /// <summary>Formats the dossier as JSON.</summary>
     public string ToJson() => new JsonObject
     {
         ["number"] = Number,

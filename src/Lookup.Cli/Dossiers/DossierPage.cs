@@ -4,7 +4,7 @@ using Lookup.Cli.Options;
 
 namespace Lookup.Cli.Dossiers;
 
-/// <summary>A dossier as one HTML file to read and to print: no script, nothing from elsewhere.</summary>
+/// <summary>Formats a dossier as one printable HTML file without scripts or external resources.</summary>
 internal static class DossierPage
 {
     private const string Style = """
@@ -19,15 +19,15 @@ internal static class DossierPage
         @media print { body { margin: 0; max-width: none; font-size: 9.5pt } }
         """;
 
-    /// <summary>The page.</summary>
-    public static string Of(Dossier dossier)
+    /// <summary>Renders the page.</summary>
+    public static string Render(Dossier dossier)
     {
         var html = new StringBuilder();
         html.Append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">")
             .Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">")
             .Append("<title>Dossier ").Append(Text(dossier.Number)).Append("</title><style>").Append(Style).Append("</style></head>\n<body>\n<header><h1>Dossier ")
             .Append(Text(dossier.Number)).Append("</h1>\n<p>Made ").Append(Time(dossier.Made)).Append(" from ").Append(Text(string.Join(", ", dossier.Sources)))
-            .Append(". ").Append(dossier.Entries.Count == 0 ? "Nothing is known of the number." : $"{dossier.Entries.Count} entries, the oldest first.")
+            .Append(". ").Append(dossier.Entries.Count == 0 ? "Nothing is on record about the number." : $"{dossier.Entries.Count} entries, oldest first.")
             .Append("</p></header>\n<ol>\n");
         foreach (var entry in dossier.Entries)
         {
@@ -41,8 +41,8 @@ internal static class DossierPage
             html.Append("</dl></li>\n");
         }
 
-        return html.Append("</ol>\n<footer><p>Facts stand at the time they were recorded, answers at the time they were given. The proof of an answer: ")
-            .Append("lookup receipt get, with the id of its receipt. Answers within lists are proven by the receipt of the list.</p></footer>\n</body></html>\n").ToString();
+        return html.Append("</ol>\n<footer><p>Facts are listed at the time they were recorded, answers at the time they were given. To get the proof of an answer: ")
+            .Append("lookup receipt get, with the id of its receipt. The receipt of a list proves the answers in the list.</p></footer>\n</body></html>\n").ToString();
     }
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);

@@ -11,10 +11,10 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Hosting;
 
-/// <summary>The fake of the client library behind the faces of the service.</summary>
+/// <summary>Serves the client library's fake over the service's gRPC and JSON endpoints.</summary>
 internal sealed class FakeService : IAsyncDisposable
 {
-    // Longer than a caller's deadline; one without a deadline gets its answer in the end.
+    // Longer than a typical deadline; a caller without one still gets an answer.
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(1);
 
     private readonly LookupHost _host;
@@ -34,9 +34,10 @@ internal sealed class FakeService : IAsyncDisposable
     /// <inheritdoc cref="LookupHost.NewestError"/>
     public Exception? NewestError => _host.NewestError;
 
-    /// <param name="options">Where it listens.</param>
-    /// <param name="ct">Ends the start.</param>
-    /// <param name="fake">What answers; null: the magic numbers alone.</param>
+    /// <summary>Starts the fake service.</summary>
+    /// <param name="options">The addresses to listen on.</param>
+    /// <param name="ct">Cancels the start.</param>
+    /// <param name="fake">Answers the requests; null: answers magic numbers only.</param>
     public static async Task<FakeService> StartAsync(LookupServerOptions options, CancellationToken ct, FakeLookup? fake = null)
     {
         var faults = options.Faults();

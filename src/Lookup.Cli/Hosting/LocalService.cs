@@ -10,18 +10,18 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace Lookup.Cli.Hosting;
 
-/// <summary>How the service logs, on standard error.</summary>
+/// <summary>Format of the service's log on standard error.</summary>
 internal enum LogFormat : byte
 {
-    /// <summary>A line for people.</summary>
+    /// <summary>One line of text per entry.</summary>
     Text,
-    /// <summary>A JSON object on a line.</summary>
+    /// <summary>One JSON object per line.</summary>
     Json,
-    /// <summary>Nothing.</summary>
+    /// <summary>No log.</summary>
     None,
 }
 
-/// <summary>The service in this process, on a store of its own or a redis server.</summary>
+/// <summary>Runs the service in this process, on an embedded store or a redis server.</summary>
 internal sealed class LocalService : IAsyncDisposable
 {
     private readonly OpenStore _store;
@@ -34,7 +34,7 @@ internal sealed class LocalService : IAsyncDisposable
 
     public Uri JsonAddress => _host.JsonAddress;
 
-    /// <summary>The store that it serves.</summary>
+    /// <summary>The service's store.</summary>
     public OpenStore Store => _store;
 
     /// <inheritdoc cref="LookupHost.ErrorCount"/>
@@ -43,14 +43,15 @@ internal sealed class LocalService : IAsyncDisposable
     /// <inheritdoc cref="LookupHost.NewestError"/>
     public Exception? NewestError => _host.NewestError;
 
+    /// <summary>Opens the store and starts the service.</summary>
     /// <param name="options">The service's settings.</param>
-    /// <param name="settings">Its store.</param>
-    /// <param name="shell">For the clock.</param>
-    /// <param name="log">How to log.</param>
-    /// <param name="ct">Stops the start.</param>
-    /// <param name="receipts">Where receipts go; none are kept if null.</param>
-    /// <param name="regimes">The regimes that decide; those of the program if null.</param>
-    /// <param name="shadow">Regimes that are compared with them; none if null.</param>
+    /// <param name="settings">The store to open.</param>
+    /// <param name="shell">Gives the clock.</param>
+    /// <param name="log">The log format.</param>
+    /// <param name="ct">Cancels the start.</param>
+    /// <param name="receipts">Folder and key for receipts; null: no receipts.</param>
+    /// <param name="regimes">The rules that decide; null: the built-in rules.</param>
+    /// <param name="shadow">Rules to compare with; null: none.</param>
     public static async Task<LocalService> StartAsync(
         LookupServerOptions options,
         StoreSettings settings,
@@ -67,7 +68,7 @@ internal sealed class LocalService : IAsyncDisposable
             throw new ServerSettingsException(faults);
         }
 
-        // Before anything is made on the disk.
+        // Check the certificates before anything is written to disk.
         ServerTls.Load(options, shell.Clock);
         var store = await OpenStore.OpenAsync(settings with { ReadLimitMs = options.StoreReadLimitMs }, shell.Clock, ct);
         LookupHost? host = null;
@@ -93,7 +94,7 @@ internal sealed class LocalService : IAsyncDisposable
         }
     }
 
-    /// <summary>Says which port of a service that did not start is taken.</summary>
+    /// <summary>Throws a message that names the port if the service did not start because the port is in use.</summary>
     internal static void ThrowIfTaken(LookupServerOptions options, Exception exception)
     {
         if (exception is IOException { InnerException: AddressInUseException })
@@ -101,11 +102,11 @@ internal sealed class LocalService : IAsyncDisposable
             var (port, option) = exception.Message.Contains($":{options.JsonPort}:", StringComparison.Ordinal)
                 ? (options.JsonPort, "--json-port")
                 : (options.GrpcPort, "--listen");
-            throw new CliException($"Port {port} of {options.Address} is taken: stop what listens there, or choose another with {option}.", inner: exception);
+            throw new CliException($"Port {port} of {options.Address} is in use: stop the program that listens there, or choose another port with {option}.", inner: exception);
         }
     }
 
-    /// <summary>Takes no new calls and ends those in progress.</summary>
+    /// <summary>Stops accepting calls and ends those in progress.</summary>
     public Task StopAsync() => _host.StopAsync();
 
     public async ValueTask DisposeAsync()

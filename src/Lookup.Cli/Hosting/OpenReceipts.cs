@@ -3,10 +3,10 @@ using Lookup.Server.Receipts;
 
 namespace Lookup.Cli.Hosting;
 
-/// <summary>Where receipts go, and the file with the key to sign them.</summary>
+/// <summary>The receipt folder, and the file with the signing key.</summary>
 internal sealed record ReceiptSettings(string Folder, string KeyFile);
 
-/// <summary>A receipt log with its key.</summary>
+/// <summary>An open receipt log with its signing key.</summary>
 internal sealed class OpenReceipts : IDisposable
 {
     private readonly ECDsa _key;

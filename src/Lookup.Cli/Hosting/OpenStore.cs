@@ -8,10 +8,10 @@ using Lookup.Redis.Store;
 
 namespace Lookup.Cli.Hosting;
 
-/// <summary>A store that is open, and the cipher with its keys.</summary>
+/// <summary>An open store and the cipher with its keys.</summary>
 internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncDisposable
 {
-    // It is in this process, so it cannot be away: it is slow at most.
+    // The embedded store runs in this process, so it can be slow but not unreachable.
     private const int EmbeddedReadLimitMs = 1_000;
 
     public IFactStore Store { get; } = store;
@@ -34,7 +34,7 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
         catch (StoreUnavailableException exception) when (exception.Fault is StoreFault.Unreachable or StoreFault.Timeout)
         {
             cipher.Dispose();
-            throw new CliException($"{exception.Message} Look at its address ({RedisOptions(settings).Servers}), its credentials and its log.", inner: exception);
+            throw new CliException($"{exception.Message} Check its address ({RedisOptions(settings).Servers}), its credentials and its log.", inner: exception);
         }
         catch
         {
@@ -43,7 +43,7 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
         }
     }
 
-    /// <summary>Starts an embedded store; a folder that is in use is a sentence, not a fault.</summary>
+    /// <summary>Starts an embedded store; reports a folder that is in use as a <see cref="CliException"/>.</summary>
     public static async Task<EmbeddedStore> StartAsync(EmbeddedOptions options, TimeProvider clock, CancellationToken ct)
     {
         try
@@ -56,13 +56,13 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
         }
     }
 
-    /// <summary>The number keys of a redis store: one, or while it is changed also the new one.</summary>
+    /// <summary>Reads the encryption keys of a redis store: one, or two during key rotation.</summary>
     public static IReadOnlyList<byte[]> Keys(StoreSettings settings) => Keys(settings.KeyFile);
 
-    /// <summary>The number keys of a file, else those of the environment.</summary>
+    /// <summary>Reads the encryption keys from a file, or from the environment if null.</summary>
     public static IReadOnlyList<byte[]> Keys(string? file) => file is null ? EncryptionKeyFile.FromEnvironment() : EncryptionKeyFile.Load(file);
 
-    /// <summary>How a redis store is reached.</summary>
+    /// <summary>Options to connect to a redis store.</summary>
     public static StoreOptions RedisOptions(StoreSettings settings)
     {
         var options = new StoreOptions { ConnectionString = settings.Redis!, WaitReplicas = settings.WaitReplicas, ConnectTimeoutMs = Math.Max(2_000, settings.ReadLimitMs), ReadTimeoutMs = Math.Max(5, settings.ReadLimitMs) };
@@ -72,10 +72,10 @@ internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncD
             .Replace(nameof(StoreOptions.WaitReplicas), "--wait-replicas", StringComparison.Ordinal))));
     }
 
-    /// <summary>Whether it was set up by this start, so that it holds nothing.</summary>
+    /// <summary>Whether this start created the store, so it is empty.</summary>
     public bool IsNew => Store is EmbeddedStore { IsNew: true };
 
-    /// <summary>Disposes of it, and of its files if this start set it up.</summary>
+    /// <summary>Closes the store and, if this start created it, deletes its files.</summary>
     public async ValueTask AbandonAsync()
     {
         (Store as EmbeddedStore)?.Abandon();

@@ -2,12 +2,12 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Cli.Hosting;
 
-/// <summary>Regime files in a folder: all that hold, one *.json for each country.</summary>
+/// <summary>Reads regime files from a folder: the complete set, one *.json per country.</summary>
 internal static class RegimeFolder
 {
-    /// <summary>Reads and compiles them.</summary>
-    /// <param name="folder">The folder; null for the regimes that come with the program.</param>
-    /// <exception cref="CliException">It is not there, or the files are faulty: with every fault.</exception>
+    /// <summary>Reads and compiles the regime files.</summary>
+    /// <param name="folder">The folder; null: the built-in rules.</param>
+    /// <exception cref="CliException">The folder does not exist, or files are invalid; lists every fault.</exception>
     public static RegimeSet Load(string? folder)
     {
         if (folder is null)
@@ -19,8 +19,8 @@ internal static class RegimeFolder
         return Named(folder, () => Compile(files));
     }
 
-    /// <summary>The files of a folder, or those of the program, as they are.</summary>
-    /// <exception cref="CliException">The folder is not there.</exception>
+    /// <summary>Reads the files of a folder, or the built-in ones, without compiling them.</summary>
+    /// <exception cref="CliException">The folder does not exist.</exception>
     public static IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> Files(string? folder)
     {
         if (folder is null)
@@ -30,21 +30,21 @@ internal static class RegimeFolder
 
         return Directory.Exists(folder)
             ? [.. Directory.EnumerateFiles(folder, "*.json").Select(path => KeyValuePair.Create(Path.GetFileName(path), (ReadOnlyMemory<byte>)File.ReadAllBytes(path)))]
-            : throw new CliException($"There is no folder '{folder}'. 'lookup regimes export {folder}' makes one with the regimes of the program.");
+            : throw new CliException($"Folder '{folder}' does not exist; 'lookup regimes export {folder}' creates it with the built-in rules.");
     }
 
-    /// <summary>Compiles files that take the place of the program's.</summary>
-    /// <exception cref="RegimeException">With every fault.</exception>
+    /// <summary>Compiles files that replace the built-in rules.</summary>
+    /// <exception cref="RegimeException">Files are invalid; lists every fault.</exception>
     public static RegimeSet Compile(IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> files)
     {
         var regimes = RegimeSet.Load(files);
-        // What is imported without a service is stored under the program's own regimes.
+        // Imports without a service encode categories by the built-in rules.
         regimes.CheckCategories(RegimeSet.BuiltIn);
         return regimes;
     }
 
-    /// <summary>Reads those that are to follow others, and makes sure that what is stored means the same to both.</summary>
-    /// <exception cref="CliException">As above, or a register's categories have other places.</exception>
+    /// <summary>Reads regime files and checks that stored categories mean the same as under <paramref name="before"/>.</summary>
+    /// <exception cref="CliException">As above, or a register's categories have another order.</exception>
     public static RegimeSet Load(string folder, RegimeSet before)
     {
         var regimes = Load(folder);
@@ -57,7 +57,7 @@ internal static class RegimeFolder
             });
     }
 
-    // Faults of files are those of this folder.
+    // Prefix faults with the folder's name.
     private static RegimeSet Named(string folder, Func<RegimeSet> compile)
     {
         try

@@ -7,12 +7,12 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Impact;
 
-/// <summary>What a new version of the regimes comes to, for people and for machines.</summary>
+/// <summary>Formats the effect of a new version of the rules.</summary>
 internal static class ImpactReport
 {
     private static readonly Verdict[] Verdicts = [Verdict.Allow, Verdict.Deny, Verdict.Unknown, Verdict.NotCovered];
 
-    /// <summary>The counts as JSON.</summary>
+    /// <summary>Formats the counts as JSON.</summary>
     public static JsonObject Json(ImpactTally tally) => new()
     {
         ["lines"] = tally.Compared + tally.Invalid,
@@ -35,7 +35,7 @@ internal static class ImpactReport
             ["to_version"] = version.ToVersion,
         })]),
         ["verdicts"] = new JsonObject(Verdicts.Select(verdict => KeyValuePair.Create(
-            Word(verdict), (JsonNode?)new JsonObject { ["from"] = tally.Of(verdict).Now, ["to"] = tally.Of(verdict).Then }))),
+            Word(verdict), (JsonNode?)new JsonObject { ["from"] = tally.CountOf(verdict).Now, ["to"] = tally.CountOf(verdict).Then }))),
         ["changes"] = new JsonArray([.. tally.Changes.Select(change => new JsonObject
         {
             ["from"] = Word(change.Key.From),
@@ -53,7 +53,7 @@ internal static class ImpactReport
         })]),
     };
 
-    /// <summary>The same for people.</summary>
+    /// <summary>Writes the counts for people.</summary>
     public static void Write(IAnsiConsole console, ImpactTally tally, ListLayout layout)
     {
         foreach (var version in tally.Versions)
@@ -67,21 +67,21 @@ internal static class ImpactReport
         }
 
         console.MarkupLine(tally.Changed == 0
-            ? $"[green]Nothing would change.[/] Numbers compared: {tally.Compared:N0}."
+            ? $"[green]Nothing would change.[/] Compared numbers: {tally.Compared:N0}."
             : $"[bold]{tally.Changed:N0} of {tally.Compared:N0} answers would change ({Share(tally.Changed, tally.Compared)}).[/]");
         var (gained, lost) = tally.Permitted;
         if (gained > 0)
         {
-            console.MarkupLine($"[yellow]{gained:N0} calls that are not permitted now would be.[/]");
+            console.MarkupLine($"[yellow]{gained:N0} calls would become permitted.[/]");
         }
 
         if (lost > 0)
         {
-            console.MarkupLine($"{lost:N0} calls that are permitted now would not be.");
+            console.MarkupLine($"{lost:N0} calls would no longer be permitted.");
         }
 
         console.MarkupLine(string.Join(", ", Verdicts
-            .Select(verdict => (Verdict: verdict, Count: tally.Of(verdict)))
+            .Select(verdict => (Verdict: verdict, Count: tally.CountOf(verdict)))
             .Where(row => row.Count is not (0, 0))
             .Select(row => $"{Word(row.Verdict)} {row.Count.Now:N0} -> {row.Count.Then:N0}")));
         foreach (var (fault, row) in tally.Faults)
@@ -93,16 +93,16 @@ internal static class ImpactReport
 
     private static void WriteTable(IAnsiConsole console, ImpactTally tally)
     {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("now", "then", "because", "regime", "article")
+        var table = new Table().Border(TableBorder.Simple).AddColumns("now", "new", "reason", "regime", "article")
             .AddColumn("lines", column => column.RightAligned())
             .AddColumn("share", column => column.RightAligned())
-            .AddColumn("for example");
+            .AddColumn("examples");
         foreach (var (key, row) in tally.Changes)
         {
             table.AddRow(
                 new Markup(Colored(key.From)),
                 new Markup(Colored(key.To)),
-                new Text($"{Word(key.Reason)} {Word(key.Added)}"),
+                new Text($"{Word(key.Reason)} {(key.Added ? "added" : "removed")}"),
                 new Text(key.Regime),
                 new Text(key.Article),
                 new Text($"{row.Lines:N0}"),
@@ -120,9 +120,10 @@ internal static class ImpactReport
     private static string Colored(Verdict verdict) =>
         $"[{verdict switch { Verdict.Allow => "green", Verdict.Deny => "red", _ => "yellow" }}]{Word(verdict)}[/]";
 
-    private static string Word(bool came) => came ? "came" : "went";
+    // The words of the metric lookup_shadow_differences_total.
+    private static string Word(bool added) => added ? "came" : "went";
 
-    private static string Word(Verdict verdict) => Words.Verdicts.Of((V1.Verdict)verdict);
+    private static string Word(Verdict verdict) => Words.Verdicts.WordFor((V1.Verdict)verdict);
 
-    private static string Word(ReasonCode reason) => Words.Reasons.Of((V1.ReasonCode)reason);
+    private static string Word(ReasonCode reason) => Words.Reasons.WordFor((V1.ReasonCode)reason);
 }

@@ -11,13 +11,13 @@ using Lookup.Server.Store;
 
 namespace Lookup.Cli.Impact;
 
-/// <summary>Takes a list through two versions of the regimes, chunk by chunk: memory does not depend on its length.</summary>
+/// <summary>Decides a list under two versions of the rules, chunk by chunk; memory does not depend on its length.</summary>
 internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, ImpactTally tally, TimeProvider clock)
 {
-    // A store that is well answers a chunk in some milliseconds.
+    // A healthy store answers a chunk in milliseconds.
     private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(30);
 
-    /// <summary>Decides every line; all facts are read exactly, as for a check with --exact.</summary>
+    /// <summary>Decides every line on facts read from the store, as a check with --exact does.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer for every number.</exception>
     public async Task RunAsync(AskedQuestion asked, ListReader reader, ListLayout layout, CancellationToken ct)
     {
@@ -68,7 +68,7 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
         {
             if (batch.Fault(i, freshness) is { } fault)
             {
-                // A table with holes would be taken for one without.
+                // Fail rather than show an incomplete table.
                 throw fault;
             }
 

@@ -6,9 +6,8 @@ using System.Text.Json.Serialization;
 namespace Lookup.Cli.Import;
 
 /// <summary>
-/// How far an import has come: everything up to <see cref="Line"/> is recorded and durable, or listed as refused. Facts
-/// can be recorded again with the same end state, so a checkpoint that is behind costs time only, and one that does not
-/// fit is left aside.
+/// Progress of an import: everything up to <see cref="Line"/> is durably recorded or listed as rejected. Recording a fact
+/// twice leaves the same state, so an old checkpoint only costs time, and one that does not match is ignored.
 /// </summary>
 internal sealed record Checkpoint
 {
@@ -16,10 +15,10 @@ internal sealed record Checkpoint
 
     public int Format { get; init; } = CurrentFormat;
 
-    /// <summary>Hash of what must be the same to go on: the file, the mapping and the target.</summary>
+    /// <summary>Hash of what must be unchanged to resume: the file, the mapping and the target.</summary>
     public string Identity { get; init; } = "";
 
-    /// <summary>The import to go on with.</summary>
+    /// <summary>The import to resume.</summary>
     public string ImportId { get; init; } = "";
 
     public long Line { get; init; }
@@ -36,7 +35,7 @@ internal sealed record Checkpoint
     public static string IdentityOf(params IEnumerable<string> parts) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));
 
-    /// <summary>Reads a checkpoint; null where there is none that can be read.</summary>
+    /// <summary>Reads a checkpoint; null if there is none or it cannot be read.</summary>
     public static Checkpoint? Read(string path)
     {
         try
@@ -50,7 +49,7 @@ internal sealed record Checkpoint
         }
     }
 
-    /// <summary>Writes it so that a kill leaves either the old or the new one.</summary>
+    /// <summary>Replaces the file atomically: a kill leaves either the old or the new one.</summary>
     public void Write(string path)
     {
         var next = path + ".new";

@@ -5,13 +5,13 @@ using SubscriberType = Lookup.V1.SubscriberType;
 namespace Lookup.Cli.Import;
 
 /// <summary>
-/// Says which column holds which field: by the column's name, by --map field=column, with --set field=value where no
-/// column holds it. A column that is neither a field nor left out with --ignore is an error: a misspelt "withdrawn"
-/// must not turn a withdrawal into a consent.
+/// Maps columns to fields: by the column's name, by --map field=column, or by --set field=value for a field without a
+/// column. A column that is neither a field nor ignored with --ignore is an error: a misspelt "withdrawn" must not turn
+/// a withdrawal into a consent.
 /// </summary>
 internal sealed class ColumnMap
 {
-    /// <summary>Begins what <see cref="Where"/> says of a fixed value.</summary>
+    /// <summary>Prefix of <see cref="Where"/> for a fixed value.</summary>
     public const string FixedPrefix = "--set ";
 
     private readonly Dictionary<string, Field> _mapped = new(StringComparer.OrdinalIgnoreCase);
@@ -74,20 +74,20 @@ internal sealed class ColumnMap
         CheckKind();
     }
 
-    /// <summary>The columns whose values make the number one behind the other, as area code and number do; none where one column holds it.</summary>
+    /// <summary>The columns whose values together form the number, such as area code and number; empty if one column holds it.</summary>
     public IReadOnlyList<string> NumberParts { get; } = [];
 
     /// <summary>The fixed values.</summary>
     public IReadOnlyDictionary<Field, string> Fixed => _fixed;
 
-    /// <summary>Whether a column or a fixed value has been found for the field.</summary>
+    /// <summary>Whether the field has a column or a fixed value.</summary>
     public bool Has(Field field) => _columns.ContainsKey(field) || _fixed.ContainsKey(field);
 
-    /// <summary>Where the field comes from, for messages: the column's name, the option, or the field's own name.</summary>
+    /// <summary>Names the origin of a field for messages: the column, the option, or the field itself.</summary>
     public string Where(Field field) =>
         _columns.TryGetValue(field, out var column) ? column : _fixed.ContainsKey(field) ? FixedPrefix + field.Name() : field.Name();
 
-    /// <summary>Finds the field of a column; false with an empty fault: the column is left out.</summary>
+    /// <summary>Finds the field of a column; false with an empty fault means that the column is ignored.</summary>
     public bool TryResolve(string column, out Field field, out string fault)
     {
         fault = "";
@@ -106,8 +106,8 @@ internal sealed class ColumnMap
             if (!_ignoreAll)
             {
                 fault = Fields.Closest(column) is { } closest
-                    ? $"column '{column}' is no field; did you mean '{closest}'? Map it with --map {closest}={Quote(column)}, or leave it out with --ignore {Quote(column)}."
-                    : $"column '{column}' is no field: map it with --map field={Quote(column)}, or leave it out with --ignore {Quote(column)}.";
+                    ? $"column '{column}' is not a field; did you mean '{closest}'? Use --map {closest}={Quote(column)} or --ignore {Quote(column)}."
+                    : $"column '{column}' is not a field: use --map field={Quote(column)} or --ignore {Quote(column)}.";
             }
 
             return false;
@@ -115,7 +115,7 @@ internal sealed class ColumnMap
 
         if (_fixed.ContainsKey(field))
         {
-            fault = $"the field '{field.Name()}' has both the column '{column}' and a fixed value (--set): leave the column out with --ignore {Quote(column)}, or drop --set.";
+            fault = $"the field '{field.Name()}' has both the column '{column}' and a fixed value (--set): ignore the column with --ignore {Quote(column)}, or drop --set.";
             return false;
         }
 
@@ -123,12 +123,12 @@ internal sealed class ColumnMap
         return true;
     }
 
-    /// <summary>What is said of a column whose field another one holds already.</summary>
-    public static string Twice(Field field, string first, string second) => first.Equals(second, StringComparison.OrdinalIgnoreCase)
-        ? $"two columns are called '{second}': rename one."
-        : $"columns '{first}' and '{second}' both hold the field '{field.Name()}': leave one out with --ignore {Quote(second)}.";
+    /// <summary>The message for two columns with the same field.</summary>
+    public static string Duplicate(Field field, string first, string second) => first.Equals(second, StringComparison.OrdinalIgnoreCase)
+        ? $"two columns are named '{second}': rename one."
+        : $"columns '{first}' and '{second}' both map to the field '{field.Name()}': ignore one with --ignore {Quote(second)}.";
 
-    /// <summary>Every name given with --map must be a column of the file.</summary>
+    /// <summary>Throws unless every column named by --map and --ignore is in the file.</summary>
     public void CheckMapped(IReadOnlyCollection<string> columns, string file)
     {
         foreach (var column in _mapped.Keys.Concat(_ignored.Where(name => name != "*")))
@@ -141,8 +141,7 @@ internal sealed class ColumnMap
         }
     }
 
-    /// <summary>With the kind fixed, a file in which no line could have what the kind needs is not begun.</summary>
-    /// <param name="file">Its name.</param>
+    /// <summary>Throws if the kind is fixed and no column can supply a field that it requires.</summary>
     public void CheckNeeds(string file)
     {
         if (!_fixed.TryGetValue(Field.Kind, out var text) || !KindNames.TryParse(text, out var kind))
@@ -155,7 +154,7 @@ internal sealed class ColumnMap
             if (needed.BelongsTo(kind) && !Has(needed))
             {
                 throw CliException.Usage(
-                    $"{file} has no {needed.Name()} in any column, and {KindNames.WithArticle(kind)} needs one: name the column with --map {needed.Name()}=COLUMN, or give every line the same with --set {needed.Name()}=NAME{(kind == FactKind.Objection ? "; '*' stands for all" : "")}.");
+                    $"{file} has no column for the {needed.Name()}, which {KindNames.WithArticle(kind)} requires: use --map {needed.Name()}=COLUMN or --set {needed.Name()}=NAME{(kind == FactKind.Objection ? "; '*' means all" : "")}.");
             }
         }
 
@@ -174,17 +173,17 @@ internal sealed class ColumnMap
         if (permits && !Has(field) && !Has(Field.Effective))
         {
             throw CliException.Usage(
-                $"{file} has no time in any column, and {KindNames.WithArticle(kind)}{(withdrawn == true ? " that is withdrawn" : "")} needs one, since it can permit calls: name the column with --map {field.Name()}=COLUMN, or give every line the same time with --set {field.Name()}=TIME.");
+                $"{file} has no column for the time, which {KindNames.WithArticle(kind)}{(withdrawn == true ? " that is withdrawn" : "")} requires because it can permit calls: use --map {field.Name()}=COLUMN or --set {field.Name()}=TIME.");
         }
     }
 
-    /// <summary>A text that is the same for the same mapping.</summary>
+    /// <summary>Identifies the mapping.</summary>
     public string Fingerprint() =>
         string.Join('\n', _mapped.Select(pair => $"m{pair.Value}={pair.Key}").Order(StringComparer.Ordinal)
             .Concat(_fixed.Select(pair => $"s{pair.Key}={pair.Value}").Order(StringComparer.Ordinal))
             .Concat(_ignored.Select(name => "i" + name).Order(StringComparer.Ordinal)));
 
-    /// <summary>With the kind fixed, a value for a field that the kind lacks is a mistake.</summary>
+    /// <summary>Throws if the kind is fixed and a fixed field does not belong to it.</summary>
     private void CheckKind()
     {
         if (!_fixed.TryGetValue(Field.Kind, out var text))
@@ -194,12 +193,12 @@ internal sealed class ColumnMap
 
         if (!KindNames.TryParse(text, out var kind))
         {
-            throw CliException.Usage($"--set kind: '{text}' is no kind of fact: use one of {KindNames.List}.");
+            throw CliException.Usage($"--set kind: '{text}' is not a kind of fact; use one of {KindNames.List}.");
         }
 
         foreach (var field in _fixed.Keys.Where(field => !field.BelongsTo(kind)))
         {
-            throw CliException.Usage($"--set {field.Name()}: {KindNames.WithArticle(kind)} has no {field.Name()}.");
+            throw CliException.Usage($"--set {field.Name()}: {KindNames.WithArticle(kind)} has no field '{field.Name()}'.");
         }
     }
 
@@ -216,7 +215,7 @@ internal sealed class ColumnMap
         if (!Fields.TryFind(text[..equals], out var field))
         {
             throw CliException.Usage(
-                $"{option} names '{text[..equals]}', which is no field; the fields are: {string.Join(", ", Fields.Names)}.");
+                $"{option} names '{text[..equals]}', which is not a field; the fields are: {string.Join(", ", Fields.Names)}.");
         }
 
         return (field, text[(equals + 1)..].Trim());

@@ -5,8 +5,8 @@ using CsvHelper;
 namespace Lookup.Cli.Import;
 
 /// <summary>
-/// Reads delimited text. A line break inside quotes is refused, so that a quote that is never closed costs one line and
-/// not the rest of the file.
+/// Reads delimited text. Rejects line breaks inside quotes, so that an unclosed quote costs one line and not the rest of
+/// the file.
 /// </summary>
 internal sealed class CsvRecordReader : IRecordReader
 {
@@ -18,12 +18,12 @@ internal sealed class CsvRecordReader : IRecordReader
     private byte[] _raw = [];
     private bool _pending;
 
-    /// <summary>Reads the header; <paramref name="separator"/> null: the one that its line shows.</summary>
+    /// <summary>Reads the header; detects the delimiter from it if <paramref name="separator"/> is null.</summary>
     /// <exception cref="CliException">The header does not fit the mapping.</exception>
     public CsvRecordReader(InputFile input, ColumnMap map, char? separator, bool noHeader)
     {
         _reader = CsvReader.Create(
-            // A byte more than a line may have shows that it was longer.
+            // One byte more than the maximum, to detect longer lines.
             new ShortLineStream(input.Stream, ImportRecord.MaxLine + 1),
             new CsvReaderOptions
             {
@@ -42,7 +42,7 @@ internal sealed class CsvRecordReader : IRecordReader
             {
                 throw new CliException(_malformed.TryPeek(out var bad)
                     ? $"{input.Name}, line {bad.LineNumber}: the header has {Describe(bad.Reason)}."
-                    : $"{input.Name} is empty: there is nothing to import.");
+                    : $"{input.Name} is empty.");
             }
 
             var columns = Enumerable.Range(0, _reader.FieldCount)
@@ -68,10 +68,10 @@ internal sealed class CsvRecordReader : IRecordReader
             _pending = ReadNext();
         }
 
-        // The reader skips malformed lines and goes on to the next good one, so those come first.
+        // The reader skips malformed lines up to the next valid one, so report them first.
         if (_malformed.TryDequeue(out var bad))
         {
-            record.Begin(bad.LineNumber, Encoding.UTF8.GetBytes(bad.RawRecord));
+            record.Reset(bad.LineNumber, Encoding.UTF8.GetBytes(bad.RawRecord));
             record.Faults.Add(new LineFault("", $"the line has {Describe(bad.Reason)}"));
             return true;
         }
@@ -82,13 +82,13 @@ internal sealed class CsvRecordReader : IRecordReader
         }
 
         _pending = false;
-        Take(record);
+        CopyFields(record);
         return true;
     }
 
     public void Dispose() => _reader.Dispose();
 
-    /// <summary>The separator that occurs most often in the first line outside quotes; a comma where there is none.</summary>
+    /// <summary>Returns the separator that occurs most often outside quotes in the first line; a comma if there is none.</summary>
     internal static char DetectSeparator(ReadOnlySpan<byte> head)
     {
         ReadOnlySpan<char> candidates = [',', ';', '\t', '|'];
@@ -130,7 +130,7 @@ internal sealed class CsvRecordReader : IRecordReader
                 if (fault.Length > 0)
                 {
                     throw CliException.Usage(noHeader
-                        ? $"{input.Name}: column {columns[i]} has no field: map it with --map field={columns[i]}, or leave it out with --ignore {columns[i]}."
+                        ? $"{input.Name}: column {columns[i]} is not mapped: use --map field={columns[i]} or --ignore {columns[i]}."
                         : $"{input.Name}, line 1: {fault}");
                 }
 
@@ -139,7 +139,7 @@ internal sealed class CsvRecordReader : IRecordReader
 
             if (!seen.TryAdd(field, columns[i]) && (field != Field.Number || map.NumberParts.Count == 0))
             {
-                throw CliException.Usage($"{input.Name}, line 1: {ColumnMap.Twice(field, seen[field], columns[i])}");
+                throw CliException.Usage($"{input.Name}, line 1: {ColumnMap.Duplicate(field, seen[field], columns[i])}");
             }
 
             fields[i] = field;
@@ -148,19 +148,19 @@ internal sealed class CsvRecordReader : IRecordReader
         var order = map.NumberParts.Select(part => Array.FindIndex(columns, column => column.Equals(part, StringComparison.OrdinalIgnoreCase))).ToList();
         if (!order.SequenceEqual(order.Order()))
         {
-            throw CliException.Usage($"{input.Name}: --map number={string.Join('+', map.NumberParts)} must name the columns in the order of the file.");
+            throw CliException.Usage($"{input.Name}: --map number={string.Join('+', map.NumberParts)} must name the columns in file order.");
         }
 
         if (!map.Has(Field.Number))
         {
             throw CliException.Usage(
-                $"{input.Name}, line 1: no column holds the number: map it with --map number=COLUMN; the columns are: {string.Join(", ", columns)}.");
+                $"{input.Name}, line 1: no column for the number: use --map number=COLUMN; the columns are: {string.Join(", ", columns)}.");
         }
 
         if (!map.Has(Field.Kind))
         {
             throw CliException.Usage(
-                $"{input.Name}, line 1: no column holds the kind of fact: say it with --set kind=KIND ({KindNames.List}), or map a column with --map kind=COLUMN.");
+                $"{input.Name}, line 1: no column for the kind of fact: use --set kind=KIND ({KindNames.List}) or --map kind=COLUMN.");
         }
 
         return fields;
@@ -168,11 +168,11 @@ internal sealed class CsvRecordReader : IRecordReader
 
     private static string Describe(CsvMalformedReason reason) => reason switch
     {
-        CsvMalformedReason.StrayQuote => "a quote inside a value that is not quoted: quote the value and double the quote",
-        CsvMalformedReason.TextAfterClosingQuote => "text after a closing quote: double a quote that belongs to the value",
+        CsvMalformedReason.StrayQuote => "a quote inside an unquoted value: quote the value and double the quote",
+        CsvMalformedReason.TextAfterClosingQuote => "text after a closing quote: double a quote that is part of the value",
         CsvMalformedReason.UnterminatedQuote => "a quote that is never closed",
         CsvMalformedReason.LineBreakInQuotes => "a quote that is not closed on the same line",
-        _ => "a form that cannot be read",
+        _ => "invalid CSV syntax",
     };
 
     private bool ReadNext()
@@ -183,11 +183,11 @@ internal sealed class CsvRecordReader : IRecordReader
         }
         catch (CsvFormatException exception)
         {
-            throw new CliException($"Line {exception.LineNumber} cannot be read as delimited text: the file is damaged or of another format.", inner: exception);
+            throw new CliException($"Line {exception.LineNumber} is not valid CSV: the file is damaged or has another format.", inner: exception);
         }
     }
 
-    private void Take(ImportRecord record)
+    private void CopyFields(ImportRecord record)
     {
         var raw = _reader.RawRecord;
         if (_raw.Length < raw.Length)
@@ -196,7 +196,7 @@ internal sealed class CsvRecordReader : IRecordReader
         }
 
         raw.CopyTo(_raw);
-        record.Begin(_reader.LineNumber, _raw.AsMemory(0, raw.Length));
+        record.Reset(_reader.LineNumber, _raw.AsMemory(0, raw.Length));
         if (raw.Length > ImportRecord.MaxLine)
         {
             record.Faults.Add(new LineFault("", $"the line is longer than {ImportRecord.MaxLine} bytes"));
@@ -205,7 +205,7 @@ internal sealed class CsvRecordReader : IRecordReader
 
         if (!Utf8.IsValid(raw))
         {
-            record.Faults.Add(new LineFault("", "the line is not UTF-8: save the file with that encoding"));
+            record.Faults.Add(new LineFault("", "the line is not UTF-8: save the file as UTF-8"));
             return;
         }
 
@@ -217,7 +217,7 @@ internal sealed class CsvRecordReader : IRecordReader
                 return;
             }
 
-            record.Faults.Add(new LineFault("", $"the line has {_reader.FieldCount} values where the first line has {_fields.Length}"));
+            record.Faults.Add(new LineFault("", $"the line has {_reader.FieldCount} values; the first line has {_fields.Length}"));
             return;
         }
 
@@ -230,7 +230,7 @@ internal sealed class CsvRecordReader : IRecordReader
         }
     }
 
-    /// <summary>The text of a column; a value that repeats from line to line is made once.</summary>
+    /// <summary>Returns the text of a column; reuses the string if the value repeats on the next line.</summary>
     private string Text(int column)
     {
         var bytes = _reader.GetSpan(column);

@@ -8,18 +8,18 @@ using Lookup.Redis.Maintenance;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>Chooses how facts get straight into a store.</summary>
+/// <summary>Chooses how to import facts directly into a store.</summary>
 internal static class DirectTargets
 {
-    /// <summary>Fewer lines are recorded in the ordinary way, during which services go on.</summary>
+    /// <summary>Files with fewer lines are recorded by the normal write path, while services run.</summary>
     public const long FirstLoadLines = 100_000;
 
-    /// <summary>Opens the store, and fills it by a first load where it is on redis, empty, and the file is long.</summary>
+    /// <summary>Opens the store; uses a first load for a long file into an empty redis store.</summary>
     /// <param name="settings">The store.</param>
-    /// <param name="lines">Lines that the file is thought to have; 0: not known.</param>
-    /// <param name="restart">Wipe a first load that was broken off.</param>
+    /// <param name="lines">Estimated lines of the file; 0: unknown.</param>
+    /// <param name="restart">Discard an interrupted first load.</param>
     /// <param name="clock">The clock.</param>
-    /// <param name="ct">Ends the wait.</param>
+    /// <param name="ct">Cancels the wait.</param>
     public static async Task<IImportTarget> OpenAsync(StoreSettings settings, long lines, bool restart, TimeProvider clock, CancellationToken ct)
     {
         if (settings.Redis is { } redis && await TryFirstLoadAsync(redis, settings, lines, restart, clock, ct) is { } load)
@@ -30,14 +30,14 @@ internal static class DirectTargets
         return new StoreTarget(await OpenStore.OpenAsync(settings, clock, ct), RegimeSet.BuiltIn, clock);
     }
 
-    /// <summary>Opens the store; a first load that was broken off is wiped if that is asked for.</summary>
+    /// <summary>Opens the store; with <paramref name="restart"/>, discards an interrupted first load.</summary>
     public static async Task<OpenStore> OpenStoreAsync(StoreSettings settings, bool restart, TimeProvider clock, CancellationToken ct)
     {
         if (settings.Redis is { } redis && await IsLoadingAsync(settings, clock, ct))
         {
             if (!restart)
             {
-                throw BrokenOff();
+                throw FirstLoadInterrupted();
             }
 
             using var cipher = new NumberCipher(OpenStore.Keys(settings));
@@ -49,8 +49,8 @@ internal static class DirectTargets
         return await OpenStore.OpenAsync(settings, clock, ct);
     }
 
-    private static CliException BrokenOff() =>
-        new("A first load into this store is under way, or was broken off: if it was broken off, begin it anew with --restart.");
+    private static CliException FirstLoadInterrupted() =>
+        new("A first load into this store is running or was interrupted; if it was interrupted, start it over with --restart.");
 
     private static async Task<IImportTarget?> TryFirstLoadAsync(
         string redis, StoreSettings settings, long lines, bool restart, TimeProvider clock, CancellationToken ct)
@@ -58,7 +58,7 @@ internal static class DirectTargets
         var loading = await IsLoadingAsync(settings, clock, ct);
         if (loading && !restart)
         {
-            throw BrokenOff();
+            throw FirstLoadInterrupted();
         }
 
         if (!loading && lines < FirstLoadLines)
@@ -69,14 +69,14 @@ internal static class DirectTargets
         var cipher = new NumberCipher(OpenStore.Keys(settings));
         try
         {
-            // An estimate that is short makes the filter less sharp, so some room is left.
+            // Leave headroom: an estimate that is too low raises the filter's false-positive rate.
             var init = new InitOptions { KeyCheck = cipher.KeyCheck, ExpectedFacts = Math.Clamp(lines * 5 / 4, 1_000_000, 1_000_000_000) };
             var load = await FirstLoad.BeginAsync(OpenStore.RedisOptions(settings), init, clock, ct);
             return new FirstLoadTarget(load, cipher, RegimeSet.BuiltIn, clock);
         }
         catch (InvalidOperationException)
         {
-            // The store holds facts.
+            // The store has facts.
             cipher.Dispose();
             return null;
         }
@@ -87,7 +87,7 @@ internal static class DirectTargets
         }
     }
 
-    /// <summary>Whether a first load was broken off. A store that was never set up is refused here.</summary>
+    /// <summary>Whether a first load is unfinished. Throws if the store was never created.</summary>
     private static async Task<bool> IsLoadingAsync(StoreSettings settings, TimeProvider clock, CancellationToken ct)
     {
         try

@@ -4,10 +4,10 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>Checks every fact as the service does, and records nothing.</summary>
+/// <summary>Validates every fact as the service does, and records nothing.</summary>
 internal sealed class DryRunTarget(IRegisterCatalog registers, TimeProvider clock) : IImportTarget
 {
-    // No deployment's key: what is made with it is thrown away.
+    // Not a real key: the pseudonyms are discarded.
     private readonly NumberCipher _cipher = new(new byte[32]);
 
     public string Name => "dry run";

@@ -4,12 +4,12 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>The service's own check of a fact, and what is stored for it.</summary>
+/// <summary>Validates facts as the service does and expands them to stored facts.</summary>
 internal sealed class FactCheck(FactExpander expander)
 {
     private readonly Dictionary<FieldFault, ImportWarning> _warnings = [];
 
-    /// <summary>The warnings since the last time, each once.</summary>
+    /// <summary>Returns the distinct warnings since the last call.</summary>
     public IReadOnlyList<ImportWarning> TakeWarnings()
     {
         ImportWarning[] taken = [.. _warnings.Values];
@@ -17,7 +17,7 @@ internal sealed class FactCheck(FactExpander expander)
         return taken;
     }
 
-    /// <summary>Appends what is stored for a fact, and returns it as understood; null with the refusal otherwise.</summary>
+    /// <summary>Appends the stored facts of a fact and returns the mapped fact; returns null and adds to <paramref name="refused"/> if it is invalid.</summary>
     public Core.Facts.Fact? Expand(V1.Fact source, int index, List<StoredFact> output, List<RefusedFact> refused)
     {
         List<FieldFault>? faults = null;

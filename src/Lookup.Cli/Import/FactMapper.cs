@@ -10,8 +10,8 @@ using Purpose = Lookup.V1.Purpose;
 namespace Lookup.Cli.Import;
 
 /// <summary>
-/// Makes a fact of the contract from texts by field. Checks the form of each text; what the values mean (the number, the
-/// names, the order of the times) is checked where the fact is recorded.
+/// Maps texts by field to a fact of the contract. Validates the syntax of each text; the target validates the meaning of
+/// the values (number, names, order of times).
 /// </summary>
 internal sealed class FactMapper
 {
@@ -23,11 +23,11 @@ internal sealed class FactMapper
     private ImportRecord _record = null!;
     private FactKind _kind;
 
-    /// <param name="where">Names where a field comes from, for the faults.</param>
-    /// <param name="constants">Values of fields that a record leaves empty; each counts for the kinds that have the field.</param>
-    /// <param name="zone">Time zone of times without an offset; null: they are refused.</param>
-    /// <param name="defaultSource">Source of facts that name none; empty: they are refused where they are recorded.</param>
-    /// <param name="clock">Gives the time that "now" stands for; null: no such time is taken.</param>
+    /// <param name="where">Names the origin of a field, for error messages.</param>
+    /// <param name="constants">Values for fields that a record leaves empty; ignored for kinds without the field.</param>
+    /// <param name="zone">Time zone of times without an offset; null: such times are rejected.</param>
+    /// <param name="defaultSource">Source of facts without one; empty: the target rejects them.</param>
+    /// <param name="clock">Gives the time for "now"; null: "now" is not accepted.</param>
     public FactMapper(
         Func<Field, string> where, IReadOnlyDictionary<Field, string> constants, TimeZoneInfo? zone, string defaultSource, TimeProvider? clock = null)
     {
@@ -41,12 +41,12 @@ internal sealed class FactMapper
         }
     }
 
-    /// <summary>The last record should forbid calls, as far as could be read.</summary>
+    /// <summary>Whether the last record should forbid calls, as far as it could be read.</summary>
     public bool IsOptOut => _kind is FactKind.Objection or FactKind.Refusal or FactKind.Registration
         ? Get(Field.Withdrawn)?.ToLowerInvariant() is null or "false" or "no" or "0"
         : _kind == FactKind.Consent && Get(Field.Withdrawn)?.ToLowerInvariant() is "true" or "yes" or "1";
 
-    /// <summary>Makes the fact; null: the record's faults say why not.</summary>
+    /// <summary>Maps a record to a fact; null if the record has faults.</summary>
     public Fact? Map(ImportRecord record)
     {
         (_record, _kind) = (record, FactKind.None);
@@ -81,7 +81,7 @@ internal sealed class FactMapper
         {
             if (field.BelongsTo(_kind) && Get(field) is null)
             {
-                Fault(field, $"the {field.Name()} is missing{(_kind == FactKind.Objection ? "; '*' stands for all" : "")}");
+                Fault(field, $"the {field.Name()} is missing{(_kind == FactKind.Objection ? "; '*' means all" : "")}");
             }
         }
 
@@ -89,7 +89,7 @@ internal sealed class FactMapper
         {
             if (record[field] is not null && !field.BelongsTo(_kind))
             {
-                Fault(field, $"{KindNames.WithArticle(_kind)} has no {field.Name()}: leave it empty");
+                Fault(field, $"{KindNames.WithArticle(_kind)} has no field '{field.Name()}'; leave it empty");
             }
         }
 
@@ -100,13 +100,13 @@ internal sealed class FactMapper
     {
         if (Get(Field.Kind) is not { } text)
         {
-            Fault(Field.Kind, $"the kind is missing: give it in a column or with --set kind=KIND; kinds are {KindNames.List}");
+            Fault(Field.Kind, $"the kind is missing; map a column or use --set kind=KIND: {KindNames.List}");
             return false;
         }
 
         if (!KindNames.TryParse(text, out _kind))
         {
-            Fault(Field.Kind, $"'{text}' is no kind of fact: use one of {KindNames.List}");
+            Fault(Field.Kind, $"'{text}' is not a kind of fact; use one of {KindNames.List}");
             return false;
         }
 
@@ -182,7 +182,7 @@ internal sealed class FactMapper
             }
             else
             {
-                Fault(Field.Purposes, $"'{text}' is no purpose: use {Words.Purposes.List}");
+                Fault(Field.Purposes, $"'{text}' is not a purpose; use one of {Words.Purposes.List}");
             }
         }
 
@@ -218,7 +218,7 @@ internal sealed class FactMapper
             case "true" or "yes" or "1" or "waar" or "ja" or "wahr" or "vrai" or "oui" or "verdadero" or "sí" or "vero" or "sì":
                 return true;
             case var text:
-                Fault(field, $"'{text}' is neither true nor false");
+                Fault(field, $"'{text}' is not a boolean; use true or false");
                 return false;
         }
     }
@@ -256,7 +256,7 @@ internal sealed class FactMapper
             return months;
         }
 
-        Fault(field, $"'{text}' is no whole number of months");
+        Fault(field, $"'{text}' is not a whole number of months");
         return 0;
     }
 
@@ -265,13 +265,13 @@ internal sealed class FactMapper
     {
         if (Get(field) is not { } text)
         {
-            Fault(field, $"the {field.Name()} is missing: use one of {words.List}");
+            Fault(field, $"the {field.Name()} is missing; use one of {words.List}");
             return default;
         }
 
         if (!words.TryParse(text, out var value))
         {
-            Fault(field, $"'{text}' is no {field.Name()}: use one of {words.List}");
+            Fault(field, $"'{text}' is not a valid {field.Name()}; use one of {words.List}");
         }
 
         return value;

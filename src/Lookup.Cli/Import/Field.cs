@@ -3,7 +3,7 @@ using Lookup.Core;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>What a column of an import file can hold. docs/guide/import.md describes each.</summary>
+/// <summary>Fields that a column of an import file can hold, described in docs/guide/import.md.</summary>
 internal enum Field
 {
     Number,
@@ -45,7 +45,7 @@ internal static class Fields
 
     private const int Every = -1;
 
-    // The contract's own names are accepted too, so that what the JSON API takes can be imported.
+    // The contract's names are accepted as well, so that facts in the form of the JSON API can be imported.
     private static readonly (Field Field, string Name, int Kinds, string[] Aliases)[] Table =
     [
         (Field.Number, "number", Every, []),
@@ -57,35 +57,35 @@ internal static class Fields
         (Field.Actor, "actor", Every, []),
         (Field.Reason, "reason", Every, []),
         (Field.Organisation, "organisation",
-            Of(FactKind.Objection, FactKind.Consent, FactKind.Relation, FactKind.Attempt, FactKind.Refusal), []),
-        (Field.Register, "register", Of(FactKind.Registration), []),
-        (Field.Categories, "categories", Of(FactKind.Registration), []),
-        (Field.Purposes, "purposes", Of(FactKind.Consent), []),
+            Kinds(FactKind.Objection, FactKind.Consent, FactKind.Relation, FactKind.Attempt, FactKind.Refusal), []),
+        (Field.Register, "register", Kinds(FactKind.Registration), []),
+        (Field.Categories, "categories", Kinds(FactKind.Registration), []),
+        (Field.Purposes, "purposes", Kinds(FactKind.Consent), []),
         (Field.ProductGroup, "product_group",
-            Of(FactKind.Consent, FactKind.Relation, FactKind.PublishedForOffers, FactKind.Attempt), []),
-        (Field.Relation, "relation", Of(FactKind.Relation), []),
-        (Field.Subscriber, "subscriber", Of(FactKind.Subscriber), ["subscriber.type"]),
-        (Field.Since, "since", Of(FactKind.Registration, FactKind.Consent, FactKind.Relation),
+            Kinds(FactKind.Consent, FactKind.Relation, FactKind.PublishedForOffers, FactKind.Attempt), []),
+        (Field.Relation, "relation", Kinds(FactKind.Relation), []),
+        (Field.Subscriber, "subscriber", Kinds(FactKind.Subscriber), ["subscriber.type"]),
+        (Field.Since, "since", Kinds(FactKind.Registration, FactKind.Consent, FactKind.Relation),
             ["registered_since", "captured"]),
-        (Field.Until, "until", Of(FactKind.Consent, FactKind.Relation), ["expires"]),
-        (Field.Evidence, "evidence", Of(FactKind.Consent), ["evidence.reference"]),
-        (Field.EvidenceSha256, "evidence_sha256", Of(FactKind.Consent), ["evidence.sha256"]),
-        (Field.EvidenceTextVersion, "evidence_text_version", Of(FactKind.Consent), ["evidence.text_version"]),
-        (Field.EvidenceChannel, "evidence_channel", Of(FactKind.Consent), ["evidence.channel"]),
-        (Field.EvidenceLocale, "evidence_locale", Of(FactKind.Consent), ["evidence.locale"]),
-        (Field.Verified, "verified", Of(FactKind.Consent), []),
-        (Field.InLedger, "in_ledger", Of(FactKind.Consent), []),
-        (Field.ObtainedAtSale, "obtained_at_sale", Of(FactKind.Relation), ["number_obtained_at_sale"]),
-        (Field.OptOutOffered, "opt_out_offered", Of(FactKind.Relation), []),
-        (Field.FirstContactMonths, "first_contact_months", Of(FactKind.Consent), []),
-        (Field.Form, "form", Of(FactKind.Consent), []),
-        (Field.Appointment, "appointment", Of(FactKind.Consent), []),
-        (Field.LastTransaction, "last_transaction", Of(FactKind.Relation), []),
+        (Field.Until, "until", Kinds(FactKind.Consent, FactKind.Relation), ["expires"]),
+        (Field.Evidence, "evidence", Kinds(FactKind.Consent), ["evidence.reference"]),
+        (Field.EvidenceSha256, "evidence_sha256", Kinds(FactKind.Consent), ["evidence.sha256"]),
+        (Field.EvidenceTextVersion, "evidence_text_version", Kinds(FactKind.Consent), ["evidence.text_version"]),
+        (Field.EvidenceChannel, "evidence_channel", Kinds(FactKind.Consent), ["evidence.channel"]),
+        (Field.EvidenceLocale, "evidence_locale", Kinds(FactKind.Consent), ["evidence.locale"]),
+        (Field.Verified, "verified", Kinds(FactKind.Consent), []),
+        (Field.InLedger, "in_ledger", Kinds(FactKind.Consent), []),
+        (Field.ObtainedAtSale, "obtained_at_sale", Kinds(FactKind.Relation), ["number_obtained_at_sale"]),
+        (Field.OptOutOffered, "opt_out_offered", Kinds(FactKind.Relation), []),
+        (Field.FirstContactMonths, "first_contact_months", Kinds(FactKind.Consent), []),
+        (Field.Form, "form", Kinds(FactKind.Consent), []),
+        (Field.Appointment, "appointment", Kinds(FactKind.Consent), []),
+        (Field.LastTransaction, "last_transaction", Kinds(FactKind.Relation), []),
     ];
 
     private static readonly Dictionary<string, Field> ByName = BuildNames();
 
-    /// <summary>The fields' own names, in the order of the documentation.</summary>
+    /// <summary>The names of the fields, in the order of the documentation.</summary>
     public static IEnumerable<string> Names => Table.Select(row => row.Name);
 
     public static string Name(this Field field) => Table[(int)field].Name;
@@ -94,8 +94,8 @@ internal static class Fields
     public static bool BelongsTo(this Field field, FactKind kind) => (Table[(int)field].Kinds & (1 << (int)kind)) != 0;
 
     /// <summary>
-    /// Finds a field by its name, in any case and with spaces, hyphens or capitals between the words, or by the
-    /// contract's path of it ("consent.expires").
+    /// Finds a field by its name, in any case and with spaces, hyphens or capitals between the words, or by its path in the
+    /// contract ("consent.expires").
     /// </summary>
     public static bool TryFind(string name, out Field field)
     {
@@ -109,10 +109,10 @@ internal static class Fields
         return dot > 0 && KindNames.TryParse(plain[..dot], out _) && ByName.TryGetValue(plain[(dot + 1)..], out field);
     }
 
-    /// <summary>The field's name that a misspelt name is closest to, or null.</summary>
+    /// <summary>Suggests a field for a misspelt name, or null.</summary>
     public static string? Closest(string name) => Spelling.Closest(Plain(name), Names);
 
-    private static int Of(params ReadOnlySpan<FactKind> kinds)
+    private static int Kinds(params ReadOnlySpan<FactKind> kinds)
     {
         var bits = 0;
         foreach (var kind in kinds)
@@ -159,7 +159,7 @@ internal static class Fields
             }
         }
 
-        // Lowered last: the case is what parts the words above.
+        // Lower the case last: the loop above splits words by it.
         return plain.ToString().ToLowerInvariant();
     }
 }

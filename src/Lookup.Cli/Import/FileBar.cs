@@ -2,20 +2,20 @@ using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>A progress bar over a file that is being read, with the remaining time; for a terminal.</summary>
+/// <summary>A progress bar over a file that is being read, with the remaining time.</summary>
 internal static class FileBar
 {
     private static readonly TimeSpan Refresh = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Whether there is a terminal, and a length to measure by.</summary>
+    /// <summary>Whether the error output is a terminal and the file's length is known.</summary>
     public static bool Fits(Shell shell, InputFile input) =>
         shell.ErrorConsole.Profile.Capabilities.Interactive && input.Length > 0;
 
-    /// <summary>Shows it until the work has ended, well or not.</summary>
-    /// <param name="shell">Where it is shown: its error output.</param>
+    /// <summary>Shows the bar on the error output until the work has ended.</summary>
+    /// <param name="shell">Shows the bar.</param>
     /// <param name="input">The file.</param>
-    /// <param name="describe">What stands before the bar, in markup; asked while the work runs.</param>
-    /// <param name="hasBegun">Whether anything of what was read is done.</param>
+    /// <param name="describe">Returns the bar's label, in markup.</param>
+    /// <param name="hasBegun">Returns whether any line is processed.</param>
     /// <param name="running">The work.</param>
     public static Task ShowAsync(Shell shell, InputFile input, Func<string> describe, Func<bool> hasBegun, Task running) => WorkBar.On(shell)
         .StartAsync(async context =>

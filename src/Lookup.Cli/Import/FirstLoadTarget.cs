@@ -6,7 +6,7 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>Fills an empty redis store around the write script. No service uses the store before all of it is there.</summary>
+/// <summary>Fills an empty redis store without the write script. No service uses the store before the load is complete.</summary>
 internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegisterCatalog registers, TimeProvider clock) : IImportTarget
 {
     public string Name => $"first load {load.Manifest.Epoch:x16}";
@@ -49,7 +49,7 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
         if (result.Collisions > 0)
         {
             throw new CliException(
-                $"{result.Collisions} facts were not stored, because the name of their organisation or group cannot be told apart from another one's: rename it.");
+                $"{result.Collisions} facts were not stored: the hash of their organisation or product group collides with another one; rename it.");
         }
     }
 

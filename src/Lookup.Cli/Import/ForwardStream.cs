@@ -1,6 +1,6 @@
 namespace Lookup.Cli.Import;
 
-/// <summary>A stream that is read once, from begin to end.</summary>
+/// <summary>A stream that is read once, from start to end.</summary>
 internal abstract class ForwardStream : Stream
 {
     public override bool CanRead => true;

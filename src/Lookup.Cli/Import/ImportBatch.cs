@@ -3,13 +3,13 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>A refused line: where, why and what it says.</summary>
+/// <summary>A rejected line: position, reason and content.</summary>
 internal readonly record struct Reject(long Line, string Column, string Reason, string Content);
 
-/// <summary>Some lines of the file on their way to where they are recorded.</summary>
+/// <summary>A batch of lines to record.</summary>
 internal sealed class ImportBatch(ulong sequence)
 {
-    /// <summary>Tag and length of a fact within the message, at most.</summary>
+    /// <summary>Maximum size of a fact's tag and length in the message.</summary>
     private const int MessageOverhead = 4;
 
     private readonly List<(long Line, int Start, int Length)> _lines = [];
@@ -18,22 +18,22 @@ internal sealed class ImportBatch(ulong sequence)
     /// <summary>Position among the batches of this run, from 1.</summary>
     public ulong Sequence { get; } = sequence;
 
-    /// <summary>The facts of the good lines, in order.</summary>
+    /// <summary>The facts of the valid lines, in order.</summary>
     public List<Fact> Facts { get; } = [];
 
-    /// <summary>The lines refused before they were sent.</summary>
+    /// <summary>The lines rejected before sending.</summary>
     public List<Reject> Rejects { get; } = [];
 
-    /// <summary>The last line that the batch covers, good or bad.</summary>
+    /// <summary>The last line that the batch covers, valid or rejected.</summary>
     public long LastLine { get; private set; }
 
     /// <summary>Lines that the batch covers.</summary>
     public int LineCount => Facts.Count + RejectedLines;
 
-    /// <summary>Lines refused before they were sent.</summary>
+    /// <summary>Count of lines rejected before sending.</summary>
     public int RejectedLines { get; private set; }
 
-    /// <summary>Size of the facts as a message, and of the refused lines kept for the reject file.</summary>
+    /// <summary>Size of the facts as a message plus that of the rejected lines.</summary>
     public int Bytes { get; private set; }
 
     public void Add(ImportRecord record, Fact fact)
@@ -45,7 +45,7 @@ internal sealed class ImportBatch(ulong sequence)
         LastLine = record.Line;
     }
 
-    /// <summary>Of the lines refused before they were sent, those that should forbid calls.</summary>
+    /// <summary>Lines rejected before sending that should forbid calls.</summary>
     public int RejectedOptOuts { get; private set; }
 
     public void AddRejected(ImportRecord record, bool isOptOut)
@@ -65,7 +65,7 @@ internal sealed class ImportBatch(ulong sequence)
     /// <summary>The line of a fact.</summary>
     public long LineOf(int index) => _lines[index].Line;
 
-    /// <summary>The reject of a fact that was refused where it should be recorded.</summary>
+    /// <summary>Makes the reject of a fact that the target rejected.</summary>
     public Reject RejectOf(int index, string column, string reason)
     {
         var (line, start, length) = _lines[index];
@@ -73,29 +73,29 @@ internal sealed class ImportBatch(ulong sequence)
     }
 }
 
-/// <summary>What came of a batch, and the import that it belongs to; empty where nothing is recorded.</summary>
+/// <summary>The outcome of a batch, and the id of its import (empty if nothing is recorded).</summary>
 internal readonly record struct BatchOutcome(int Recorded, int Unchanged, IReadOnlyList<RefusedFact> Refused, string ImportId = "")
 {
-    /// <summary>What may not be meant like this, each once.</summary>
+    /// <summary>Distinct warnings.</summary>
     public IReadOnlyList<ImportWarning> Warnings { get; init; } = [];
 }
 
-/// <summary>Where an import goes.</summary>
+/// <summary>The destination of an import.</summary>
 internal interface IImportTarget : IAsyncDisposable
 {
-    /// <summary>Names it for the checkpoint: another target begins anew.</summary>
+    /// <summary>Identifies the target in the checkpoint; a checkpoint of another target is ignored.</summary>
     public string Name { get; }
 
-    /// <summary>An import that was stopped can go on where it was; if not it begins anew.</summary>
+    /// <summary>Whether a stopped import can resume; otherwise it starts over.</summary>
     public bool CanResume { get; }
 
     /// <summary>
-    /// Records the batches and reports each when it is durable, in order, one at a time.
+    /// Records the batches and reports each one when it is durable, in order, one at a time.
     /// </summary>
-    /// <param name="import">What is to be known of the import; with an id, that one is continued.</param>
+    /// <param name="import">Describes the import; an id resumes that import.</param>
     /// <param name="batches">The batches.</param>
-    /// <param name="recorded">Takes what came of each.</param>
-    /// <param name="ct">Stops it.</param>
+    /// <param name="recorded">Receives the outcome of each batch.</param>
+    /// <param name="ct">Stops the import.</param>
     public Task RunAsync(
         ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct);
 }

@@ -3,41 +3,41 @@ using Lookup.Cli.Options;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>How a file of facts is to be read: its format, its columns, and what to do with bad lines.</summary>
+/// <summary>Options for reading a file of facts: format, columns and rejected lines.</summary>
 internal sealed class ImportFileOptions
 {
     private readonly Option<string?> _format = new("--format")
     {
-        Description = "csv or ndjson; default: by the extension, else by the first character.",
+        Description = "csv or ndjson; default: detected from the extension, else from the first character.",
         HelpName = "FORMAT",
     };
 
     private readonly Option<string?> _delimiter = new("--delimiter")
     {
-        Description = "What parts the columns of a CSV file: one character or 'tab'; default: what its first line shows.",
+        Description = "Column delimiter of a CSV file: one character or 'tab'; default: detected from the first line.",
         HelpName = "CHAR",
     };
 
-    private readonly Option<bool> _noHeader = new("--no-header") { Description = "The file has no header; its columns are called 1, 2, 3 and so on." };
+    private readonly Option<bool> _noHeader = new("--no-header") { Description = "The file has no header; its columns are named 1, 2, 3, ..." };
 
-    private readonly Option<string[]> _map = List("--map", "Take a field from a column that has another name. Repeatable.", "FIELD=COLUMN");
-    private readonly Option<string[]> _set = List("--set", "Give a field the same value on every line. Repeatable.", "FIELD=VALUE");
-    private readonly Option<string[]> _ignore = List("--ignore", "Leave a column out; '*': all that are no field. Repeatable.", "COLUMN");
+    private readonly Option<string[]> _map = List("--map", "Read a field from a column with another name. Repeatable.", "FIELD=COLUMN");
+    private readonly Option<string[]> _set = List("--set", "Set a field to the same value on every line. Repeatable.", "FIELD=VALUE");
+    private readonly Option<string[]> _ignore = List("--ignore", "Ignore a column; '*' ignores every column that is not a field. Repeatable.", "COLUMN");
     private readonly Option<string?> _zone = OptionParsing.TimeZone();
     private readonly Option<string?> _rejects = new("--rejects")
     {
-        Description = "Where to list refused lines; default: FILE.rejects.csv.",
+        Description = "File that lists rejected lines; default: FILE.rejects.csv.",
         HelpName = "PATH",
     };
 
     private readonly Option<long> _maxRejects = new("--max-rejects")
     {
-        Description = "Stop when more lines than this are refused, 0 to 1000000000.",
+        Description = "Stop after more than this many rejected lines, 0 to 1000000000.",
         HelpName = "N",
         DefaultValueFactory = _ => 10_000,
     };
 
-    private readonly Option<bool> _restart = new("--restart") { Description = "Begin anew instead of going on where an import that was stopped was." };
+    private readonly Option<bool> _restart = new("--restart") { Description = "Start over instead of resuming a stopped import." };
 
     public ImportFileOptions(Command command)
     {
@@ -48,12 +48,12 @@ internal sealed class ImportFileOptions
         }
     }
 
-    public Argument<string> Path { get; } = new("FILE") { Description = "CSV or NDJSON, with '.gz' compressed; '-' for standard input." };
+    public Argument<string> Path { get; } = new("FILE") { Description = "CSV or NDJSON file, compressed if it ends in '.gz'; '-' for standard input." };
 
     public ColumnMap Map(ParseResult parsed) =>
         new(parsed.GetRequiredValue(_map), parsed.GetRequiredValue(_set), parsed.GetRequiredValue(_ignore));
 
-    /// <summary>The reader of a register's file: a column of numbers, or numbers alone, one a line.</summary>
+    /// <summary>Creates the reader of a register's file: a column of numbers, or one number per line.</summary>
     public IRecordReader RegisterReader(ParseResult parsed, InputFile input, string register, out ColumnMap map)
     {
         var maps = parsed.GetRequiredValue(_map);
@@ -65,7 +65,7 @@ internal sealed class ImportFileOptions
         return Reader(parsed, input, map, bare || parsed.GetValue(_noHeader));
     }
 
-    /// <summary>How many lines may be refused, if the command line says so.</summary>
+    /// <summary>The value of --max-rejects; null if it is not set.</summary>
     public long? MaxRejects(ParseResult parsed) =>
         parsed.GetResult(_maxRejects) is { Implicit: false } ? Settings(parsed).MaxRejects : null;
 
@@ -84,7 +84,7 @@ internal sealed class ImportFileOptions
         }
 
         return noHeader || delimiter is not null
-            ? throw CliException.Usage($"{(noHeader ? "--no-header" : "--delimiter")} is for CSV, and {input.Name} is read as NDJSON: drop it, or say --format csv.")
+            ? throw CliException.Usage($"{(noHeader ? "--no-header" : "--delimiter")} applies only to CSV, but {input.Name} is read as NDJSON: drop it, or add --format csv.")
             : new NdjsonRecordReader(input, map);
     }
 
@@ -100,34 +100,34 @@ internal sealed class ImportFileOptions
         {
             MaxRejects = maxRejects is >= 0 and <= 1_000_000_000
                 ? maxRejects
-                : throw CliException.Usage($"--max-rejects {maxRejects} is outside 0 to 1000000000."),
+                : throw CliException.Usage($"--max-rejects {maxRejects} is out of range: 0 to 1000000000."),
             Restart = Restart(parsed),
             CheckpointPath = input?.Path is { } path ? path + ".checkpoint" : null,
         };
     }
 
-    /// <summary>Everything that says how the file is read, for the checkpoint.</summary>
+    /// <summary>Identifies how the file is read, for the checkpoint.</summary>
     public string Fingerprint(ParseResult parsed, ColumnMap map) =>
         $"{map.Fingerprint()}\n{parsed.GetValue(_format)}\n{parsed.GetValue(_delimiter)}\n{parsed.GetValue(_noHeader)}\n{parsed.GetValue(_zone)}";
 
-    /// <summary>What --format says; null where it says nothing.</summary>
+    /// <summary>Parses --format; null if it is not set.</summary>
     internal static ImportFormat? ParseFormat(string? text) => text?.ToLowerInvariant() switch
     {
         null => null,
         "csv" => ImportFormat.Csv,
         "ndjson" => ImportFormat.Ndjson,
-        var other => throw CliException.Usage($"--format '{other}' is neither csv nor ndjson."),
+        var other => throw CliException.Usage($"--format '{other}' is not valid; use csv or ndjson."),
     };
 
     private char? Delimiter(ParseResult parsed) => ParseDelimiter(parsed.GetValue(_delimiter));
 
-    /// <summary>What --delimiter says; null where it says nothing.</summary>
+    /// <summary>Parses --delimiter; null if it is not set.</summary>
     internal static char? ParseDelimiter(string? text) => text switch
     {
         null => null,
         "tab" or "\\t" or "\t" => '\t',
         { Length: 1 } when text[0] is > ' ' and < (char)127 and not '"' && !char.IsAsciiLetterOrDigit(text[0]) => text[0],
-        _ => throw CliException.Usage($"--delimiter '{text}' is not one sign such as ',' or ';', nor 'tab'."),
+        _ => throw CliException.Usage($"--delimiter '{text}' is not valid; use one character such as ',' or ';', or 'tab'."),
     };
 
     private static Option<string[]> List(string name, string description, string helpName) => new(name)

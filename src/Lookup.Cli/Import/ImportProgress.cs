@@ -2,10 +2,10 @@ using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>A progress bar with rate and remaining time while an import runs, on a terminal.</summary>
+/// <summary>Shows the progress of an import on a terminal.</summary>
 internal static class ImportProgress
 {
-    /// <summary>Shows it until the import has ended, well or not.</summary>
+    /// <summary>Shows the progress until the import has ended.</summary>
     public static Task ShowAsync(Shell shell, InputFile input, Importer importer, Task running)
     {
         var started = shell.Clock.GetTimestamp();
@@ -15,7 +15,7 @@ internal static class ImportProgress
         {
             var totals = importer.Totals;
             var rate = totals.Lines / shell.Clock.GetElapsedTime(started).TotalSeconds;
-            return $"{SafeText.Escape(input.Name)} {totals.Lines:N0} lines, {rate:N0}/s{(totals.Rejected > 0 ? $", [yellow]{totals.Rejected:N0} refused[/]" : "")}";
+            return $"{SafeText.Escape(input.Name)} {totals.Lines:N0} lines, {rate:N0}/s{(totals.Rejected > 0 ? $", [yellow]{totals.Rejected:N0} rejected[/]" : "")}";
         }
     }
 }

@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>What an import did, for people or machines.</summary>
+/// <summary>Writes the results of an import.</summary>
 internal static class ImportSummary
 {
     public static void Write(Shell shell, bool json, string name, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
@@ -18,15 +18,15 @@ internal static class ImportSummary
         var totals = importer.Totals;
         if (totals.ResumedAfter > 0)
         {
-            shell.Console.MarkupLine($"Went on after line {totals.ResumedAfter:N0}, where an earlier import was stopped.");
+            shell.Console.MarkupLine($"Resumed after line {totals.ResumedAfter:N0}.");
         }
 
         var rate = (totals.Lines - importer.LinesBefore) / Math.Max(elapsed.TotalSeconds, 0.001);
         shell.Console.MarkupLine(
             $"{(dryRun ? "Checked" : "Imported")} {SafeText.Escape(name)}: {totals.Lines:N0} lines in {elapsed.TotalSeconds:N1} s ({rate:N0}/s).");
         shell.Console.MarkupLine(dryRun
-            ? $"  {totals.Recorded:N0} would be recorded, {totals.Rejected:N0} refused"
-            : $"  {totals.Recorded:N0} recorded, {totals.Unchanged:N0} known already, {totals.Rejected:N0} refused");
+            ? $"  {totals.Recorded:N0} would be recorded, {totals.Rejected:N0} rejected"
+            : $"  {totals.Recorded:N0} recorded, {totals.Unchanged:N0} unchanged, {totals.Rejected:N0} rejected");
         if (importer.ImportId.Length > 0)
         {
             shell.Console.MarkupLine($"  [grey]import:[/] {importer.ImportId}");
@@ -41,17 +41,17 @@ internal static class ImportSummary
         foreach (var warning in importer.Warnings)
         {
             shell.Console.MarkupLine(
-                $"  [yellow]warning:[/] {SafeText.Escape(warning.Column)}: {SafeText.Escape(warning.Text)} ({Lines(warning.Count)}, the first is line {warning.FirstLine})");
+                $"  [yellow]warning:[/] {SafeText.Escape(warning.Column)}: {SafeText.Escape(warning.Text)} ({Lines(warning.Count)}, first line {warning.FirstLine})");
         }
 
-        if (importer.RefusedOptOuts > 0)
+        if (importer.RejectedOptOutCount > 0)
         {
-            shell.Console.MarkupLine($"  [red]{OptOuts(importer.RefusedOptOuts, dryRun)}[/]");
+            shell.Console.MarkupLine($"  [red]{OptOuts(importer.RejectedOptOutCount, dryRun)}[/]");
         }
 
         if (totals.Rejected > 0)
         {
-            shell.Console.MarkupLine($"  All refused lines are in {SafeText.Escape(rejects.Path)}");
+            shell.Console.MarkupLine($"  All rejected lines are in {SafeText.Escape(rejects.Path)}");
         }
     }
 
@@ -77,7 +77,7 @@ internal static class ImportSummary
             ["recorded"] = totals.Recorded,
             ["unchanged"] = totals.Unchanged,
             ["rejected"] = totals.Rejected,
-            ["rejected_opt_outs"] = importer.RefusedOptOuts,
+            ["rejected_opt_outs"] = importer.RejectedOptOutCount,
             ["warnings"] = new JsonArray([.. importer.Warnings.Select(warning => new JsonObject
             {
                 ["column"] = warning.Column,

@@ -4,7 +4,7 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>How an import is done.</summary>
+/// <summary>Settings of an import.</summary>
 internal sealed record ImportSettings
 {
     /// <summary>Facts in a batch. With <see cref="BatchBytes"/> it keeps a message below 85 kB.</summary>
@@ -12,72 +12,72 @@ internal sealed record ImportSettings
 
     public int BatchBytes { get; init; } = 80_000;
 
-    /// <summary>Batches read ahead of what is being recorded.</summary>
+    /// <summary>Batches to read ahead.</summary>
     public int ReadAhead { get; init; } = 8;
 
-    /// <summary>More refused lines than this end the import: the mapping is probably wrong.</summary>
+    /// <summary>More rejected lines than this stop the import: the mapping is probably wrong.</summary>
     public long MaxRejects { get; init; } = 10_000;
 
-    /// <summary>Where the checkpoint is kept; null: none.</summary>
+    /// <summary>File of the checkpoint; null: none.</summary>
     public string? CheckpointPath { get; init; }
 
-    /// <summary>How long work may be lost by a kill.</summary>
+    /// <summary>Maximum work that a kill can lose.</summary>
     public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Leave a checkpoint aside and begin anew.</summary>
+    /// <summary>Ignore a checkpoint and start over.</summary>
     public bool Restart { get; init; }
 }
 
-/// <summary>What some recorded lines have in common that may not be meant like this.</summary>
+/// <summary>A warning that applies to some recorded lines.</summary>
 internal readonly record struct LineWarning(string Column, string Text, long Count, long FirstLine);
 
-/// <summary>What an import has done so far.</summary>
+/// <summary>Progress of an import.</summary>
 internal readonly record struct ImportTotals(long Lines, long Recorded, long Unchanged, long Rejected, long ResumedAfter);
 
 /// <summary>
-/// Reads a file, maps its lines, and has them recorded; lists what is refused and remembers how far it has come. One
-/// thread reads ahead, bounded; the target reports what is durable, in order.
+/// Reads a file, maps its lines to facts and records them; lists rejected lines and writes checkpoints. One thread reads
+/// ahead, bounded; the target reports durable batches in order.
 /// </summary>
 internal sealed class Importer(
     string name, IRecordReader reader, FactMapper mapper, ColumnMap map, RejectFile rejects, ImportSettings settings, TimeProvider clock)
 {
     private readonly List<Reject> _samples = [];
     private readonly List<LineWarning> _warnings = [];
-    private long _refusedOptOuts;
+    private long _rejectedOptOuts;
     private Checkpoint _state = new();
     private string? _checkpointPath;
     private long? _written;
     private long _lines;
 
-    /// <summary>The first refused lines, for the summary.</summary>
+    /// <summary>The first rejected lines, for the summary.</summary>
     public IReadOnlyList<Reject> Samples => _samples;
 
-    /// <summary>What may not be meant like this, in this run.</summary>
+    /// <summary>Warnings of this run.</summary>
     public IReadOnlyList<LineWarning> Warnings => _warnings;
 
-    /// <summary>Lines refused in this run that should have forbidden calls.</summary>
-    public long RefusedOptOuts => _refusedOptOuts;
+    /// <summary>Lines rejected in this run that should have forbidden calls.</summary>
+    public long RejectedOptOutCount => _rejectedOptOuts;
 
     public ImportTotals Totals => new(Volatile.Read(ref _lines), _state.Recorded, _state.Unchanged, _state.Rejected, ResumedAfter);
 
-    /// <summary>The last line that is recorded and durable, or listed as refused.</summary>
+    /// <summary>The last line that is durably recorded or listed as rejected.</summary>
     public long Line => _state.Line;
 
-    /// <summary>Lines that an earlier run has done.</summary>
+    /// <summary>Lines that earlier runs processed.</summary>
     public long LinesBefore { get; private set; }
 
-    /// <summary>Line after which an earlier run is continued; 0: from the beginning.</summary>
+    /// <summary>Line after which this run resumed; 0: it started at the beginning.</summary>
     public long ResumedAfter { get; private set; }
 
-    /// <summary>Id of the import, once something is recorded; empty where nothing is.</summary>
+    /// <summary>Id of the import; empty until something is recorded.</summary>
     public string ImportId => _state.ImportId;
 
     /// <summary>Imports the whole file.</summary>
-    /// <param name="target">Where it goes.</param>
-    /// <param name="import">What is to be known of the import.</param>
+    /// <param name="target">The destination.</param>
+    /// <param name="import">Describes the import.</param>
     /// <param name="identity">Hash of file, mapping and target.</param>
-    /// <param name="ct">Stops after what is under way; the checkpoint tells where.</param>
-    /// <exception cref="CliException">The file cannot be read on, or too many lines are refused.</exception>
+    /// <param name="ct">Stops after the batches in flight; the checkpoint marks the position.</param>
+    /// <exception cref="CliException">The file is damaged, or too many lines were rejected.</exception>
     public async Task RunAsync(IImportTarget target, ImportDescription import, string identity, CancellationToken ct)
     {
         Resume(target, identity);
@@ -143,7 +143,7 @@ internal sealed class Importer(
                 }
                 else
                 {
-                    RefuseFixed(record);
+                    ThrowIfFixed(record);
                     batch.AddRejected(record, mapper.IsOptOut);
                 }
 
@@ -163,7 +163,7 @@ internal sealed class Importer(
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
         {
-            writer.Complete(new CliException($"{name} ends or is damaged after line {line}: what was before is recorded; get the file anew.", inner: exception));
+            writer.Complete(new CliException($"{name} is truncated or damaged after line {line}: the lines before are recorded. Get a new copy of the file.", inner: exception));
         }
         catch (Exception exception)
         {
@@ -171,8 +171,8 @@ internal sealed class Importer(
         }
     }
 
-    /// <summary>A value that is the same on every line is wrong on every line.</summary>
-    private static void RefuseFixed(ImportRecord record)
+    /// <summary>Throws if a fixed value (--set) is wrong, because it is wrong on every line.</summary>
+    private static void ThrowIfFixed(ImportRecord record)
     {
         foreach (var fault in record.Faults)
         {
@@ -193,9 +193,9 @@ internal sealed class Importer(
 
     private void Recorded(ImportBatch batch, BatchOutcome outcome)
     {
-        var refused = batch.Rejects.Concat(outcome.Refused.SelectMany(fact => Describe(batch, fact))).OrderBy(reject => reject.Line).ToList();
-        rejects.Write(refused);
-        _refusedOptOuts += batch.RejectedOptOuts + outcome.Refused.Count(fact => IsOptOut(batch.Facts[(int)fact.Index]));
+        var rejected = batch.Rejects.Concat(outcome.Refused.SelectMany(fact => Describe(batch, fact))).OrderBy(reject => reject.Line).ToList();
+        rejects.Write(rejected);
+        _rejectedOptOuts += batch.RejectedOptOuts + outcome.Refused.Count(fact => IsOptOut(batch.Facts[(int)fact.Index]));
         foreach (var warning in outcome.Warnings)
         {
             var (field, text) = (warning.Warning.Field, warning.Warning.Description);
@@ -210,7 +210,7 @@ internal sealed class Importer(
             }
         }
 
-        _samples.AddRange(refused.Take(10 - _samples.Count));
+        _samples.AddRange(rejected.Take(10 - _samples.Count));
         _state = _state with
         {
             ImportId = outcome.ImportId.Length > 0 ? outcome.ImportId : _state.ImportId,
@@ -230,7 +230,7 @@ internal sealed class Importer(
         if (_state.Rejected > settings.MaxRejects)
         {
             throw new CliException(
-                $"More than {settings.MaxRejects} lines were refused, so the import was stopped at line {batch.LastLine}: look at {rejects.Path}, correct the mapping or the file, and run it again (--max-rejects raises the limit).");
+                $"Stopped at line {batch.LastLine}: more than {settings.MaxRejects} lines were rejected (--max-rejects). Correct the mapping or the file by {rejects.Path}, and run the command again.");
         }
     }
 

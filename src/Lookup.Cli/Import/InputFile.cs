@@ -11,10 +11,10 @@ internal enum ImportFormat
     Ndjson,
 }
 
-/// <summary>An opened import file, or standard input: decompressed, with its beginning looked at.</summary>
+/// <summary>An opened import file or standard input: decompressed, with its beginning in <see cref="Head"/>.</summary>
 internal sealed class InputFile : IDisposable
 {
-    /// <summary>Most bytes of <see cref="Head"/>.</summary>
+    /// <summary>Maximum bytes of <see cref="Head"/>.</summary>
     public const int HeadSize = 64 * 1024;
 
     private static readonly byte[] ByteOrderMark = [0xef, 0xbb, 0xbf];
@@ -30,7 +30,7 @@ internal sealed class InputFile : IDisposable
         Path = path;
         _file = file;
         _content = content;
-        // Lines that end in CR alone, as old spreadsheets write them, would be one line to every reader.
+        // Old spreadsheets end lines with CR alone, which every reader would treat as one line.
         HasCarriageReturnsAlone = head.AsSpan().Contains((byte)'\r') && !head.AsSpan().Contains((byte)'\n');
         if (HasCarriageReturnsAlone)
         {
@@ -50,13 +50,13 @@ internal sealed class InputFile : IDisposable
     /// <summary>The first bytes of the content.</summary>
     public byte[] Head { get; }
 
-    /// <summary>The whole content; lines that end in CR alone end in LF.</summary>
+    /// <summary>The whole content; line ends of CR alone are replaced by LF.</summary>
     public Stream Stream { get; }
 
     /// <summary>Whether the lines of the file end in CR alone.</summary>
     public bool HasCarriageReturnsAlone { get; }
 
-    /// <summary>The delimiter that a first line "sep=;" names, as Excel writes and reads it; null without such a line.</summary>
+    /// <summary>Returns the delimiter of a first line "sep=;", which Excel writes and reads; null if there is none.</summary>
     public char? SeparatorLine(out int bytes)
     {
         var text = Head.AsSpan();
@@ -68,23 +68,23 @@ internal sealed class InputFile : IDisposable
         return line.Length == 5 && line.StartsWith("sep="u8) && line[4] is (byte)',' or (byte)';' or (byte)'\t' or (byte)'|' ? (char)line[4] : null;
     }
 
-    /// <summary>Length of the file in bytes as stored; 0 where it is not known.</summary>
+    /// <summary>Length of the stored file in bytes; 0 for standard input.</summary>
     public long Length => Path is null ? 0 : _file.Length;
 
     /// <summary>How much of <see cref="Length"/> has been read.</summary>
     public long Position => Path is null ? 0 : _file.Position;
 
-    /// <summary>Lines that the file is thought to have, by its length and its beginning; 0: not known.</summary>
+    /// <summary>Estimates the lines of the file from its length and its beginning; 0 if unknown.</summary>
     public long EstimateLines()
     {
-        // Lists of numbers are compressed to about a fifth.
+        // Lists of numbers compress to about a fifth.
         var bytes = Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? Length * 5 : Length;
         var lines = Head.AsSpan().Count((byte)'\n');
         return Head.Length == 0 ? 0 : bytes * lines / Head.Length;
     }
 
     /// <summary>Opens a file, or standard input for "-".</summary>
-    /// <exception cref="CliException">It is not there, or is not text.</exception>
+    /// <exception cref="CliException">The file does not exist, or is not text.</exception>
     public static InputFile Open(string path, Stream standardInput)
     {
         var isInput = path == "-";
@@ -96,13 +96,13 @@ internal sealed class InputFile : IDisposable
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new CliException($"There is no file '{path}'.", inner: exception);
+            throw new CliException($"File '{path}' does not exist.", inner: exception);
         }
         catch (UnauthorizedAccessException exception)
         {
             throw new CliException(Directory.Exists(path)
                 ? $"'{path}' is a folder: name a file."
-                : $"The file '{path}' may not be read: check its permissions.", inner: exception);
+                : $"File '{path}' cannot be read: check its permissions.", inner: exception);
         }
 
         var compressed = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
@@ -118,7 +118,7 @@ internal sealed class InputFile : IDisposable
         }
     }
 
-    /// <summary>The format by the file's extension; where that says nothing, by the first character.</summary>
+    /// <summary>Detects the format from the file's extension, else from the first character.</summary>
     public ImportFormat DetectFormat()
     {
         var name = Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? Name[..^3] : Name;
@@ -132,7 +132,7 @@ internal sealed class InputFile : IDisposable
         return extension is not (".csv" or ".tsv" or ".txt") && start is [(byte)'{', ..] ? ImportFormat.Ndjson : ImportFormat.Csv;
     }
 
-    /// <summary>Whether the first line begins with a number, so that it is no header.</summary>
+    /// <summary>Whether the first line starts with a number, so it is not a header.</summary>
     public bool BeginsWithNumber()
     {
         var line = Head.AsSpan();
@@ -145,7 +145,7 @@ internal sealed class InputFile : IDisposable
         return value.Length > 0 && value.IndexOfAnyExcept(NumberBytes) < 0;
     }
 
-    /// <summary>SHA-256 of the file as stored, 64 hexadecimal digits; empty for standard input.</summary>
+    /// <summary>SHA-256 of the stored file, 64 hexadecimal digits; empty for standard input.</summary>
     public string Sha256()
     {
         if (Path is null)
@@ -157,7 +157,7 @@ internal sealed class InputFile : IDisposable
         return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 
-    /// <summary>Tells whether it is the same file as before: its length and a hash of its beginning.</summary>
+    /// <summary>Identifies the file by its length and a hash of its beginning.</summary>
     public string Fingerprint() => $"{Length}:{Convert.ToHexStringLower(SHA256.HashData(Head))}";
 
     public void Dispose()
@@ -177,14 +177,14 @@ internal sealed class InputFile : IDisposable
         catch (InvalidDataException exception)
         {
             throw new CliException(compressed
-                ? $"{name} is not gzip: rename it without '.gz', or compress it anew."
+                ? $"{name} is not a valid gzip file: rename it without '.gz', or compress it again."
                 : $"{name} cannot be read.", inner: exception);
         }
 
         Array.Resize(ref head, length);
         var fault = head switch
         {
-            [0x1f, 0x8b, ..] => "is compressed with gzip: give it the extension '.gz', or pipe it through 'gzip -dc'",
+            [0x1f, 0x8b, ..] => "is a gzip file: give it the extension '.gz', or pipe it through 'gzip -dc'",
             [(byte)'P', (byte)'K', 3 or 5 or 7, 4 or 6 or 8, ..] => "is a zip archive or a spreadsheet: unzip it, or save it as CSV",
             [(byte)'%', (byte)'P', (byte)'D', (byte)'F', ..] => "is a PDF: get the list as CSV",
             [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] => "is a Parquet file: convert it to CSV or NDJSON",
@@ -203,12 +203,12 @@ internal sealed class InputFile : IDisposable
                 when text.IndexOf("</"u8) >= 0 || text.IndexOf("/>"u8) >= 0 || text[1] is (byte)'?' or (byte)'!' =>
                 "is XML or HTML: convert it to CSV or NDJSON",
             [(byte)'[', ..] when text[1..].TrimStart(" \t\r\n"u8) is [(byte)'{', ..] =>
-                "is a JSON array: write one object a line instead, for example with jq -c '.[]'",
+                "is a JSON array: write one object per line instead, for example with jq -c '.[]'",
             _ => null,
         };
     }
 
-    /// <summary>The bytes that were looked at, then the rest.</summary>
+    /// <summary>Reads the head, then the rest.</summary>
     private sealed class PrefixedStream(byte[] head, Stream rest, bool replaceReturns) : ForwardStream
     {
         private int _position;

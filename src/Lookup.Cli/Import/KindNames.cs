@@ -2,7 +2,7 @@ using Lookup.Core;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>The kinds of facts as files and options write them: the contract's names.</summary>
+/// <summary>The names of the kinds of facts in files and options, as in the contract.</summary>
 internal static class KindNames
 {
     private static readonly string[] All =
@@ -11,15 +11,15 @@ internal static class KindNames
         "reassignment",
     ];
 
-    /// <summary>The names as a list for messages.</summary>
+    /// <summary>The names, separated by commas, for messages.</summary>
     public static string List { get; } = string.Join(", ", All[1..]);
 
     public static IEnumerable<string> Names => All[1..];
 
-    public static string Of(FactKind kind) => All[(int)kind];
+    public static string NameOf(FactKind kind) => All[(int)kind];
 
     /// <summary>"an objection", for messages.</summary>
-    public static string WithArticle(FactKind kind) => (Of(kind)[0] is 'a' or 'o' ? "an " : "a ") + Of(kind);
+    public static string WithArticle(FactKind kind) => (NameOf(kind)[0] is 'a' or 'o' ? "an " : "a ") + NameOf(kind);
 
     public static bool TryParse(string text, out FactKind kind)
     {

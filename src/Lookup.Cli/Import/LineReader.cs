@@ -1,6 +1,6 @@
 namespace Lookup.Cli.Import;
 
-/// <summary>Splits a stream into lines of bytes, with a limit: what a longer line has beyond it is read over.</summary>
+/// <summary>Splits a stream into lines of bytes and truncates lines beyond a limit.</summary>
 internal sealed class LineReader(Stream stream, int maxLine)
 {
     private readonly byte[] _buffer = new byte[Math.Max(maxLine, 64 * 1024) * 2];
@@ -8,13 +8,13 @@ internal sealed class LineReader(Stream stream, int maxLine)
     private int _end;
     private bool _ended;
 
-    /// <summary>Number of the line read last, from 1.</summary>
+    /// <summary>Number of the last line read, from 1.</summary>
     public long Line { get; private set; }
 
-    /// <summary>The line read last is longer than the limit; what is given is its beginning.</summary>
+    /// <summary>Whether the last line was truncated.</summary>
     public bool TooLong { get; private set; }
 
-    /// <summary>Reads a line without its end; the memory is valid until the next read.</summary>
+    /// <summary>Reads a line without its end; the memory stays valid until the next read.</summary>
     public bool Read(out ReadOnlyMemory<byte> line)
     {
         TooLong = false;

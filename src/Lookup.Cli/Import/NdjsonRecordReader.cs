@@ -6,7 +6,7 @@ using Lookup.Core;
 namespace Lookup.Cli.Import;
 
 /// <summary>
-/// Reads one JSON object a line: flat, with the fields' names, or nested as the JSON API takes facts
+/// Reads one JSON object per line: flat, with field names as members, or nested like facts in the JSON API
 /// (<c>{"number": "...", "consent": {"purposes": ["PURPOSE_COMMERCIAL"]}}</c>).
 /// </summary>
 internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IRecordReader
@@ -26,14 +26,14 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
         }
         while (line.Span.IndexOfAnyExcept((byte)' ', (byte)'\t') < 0);
 
-        record.Begin(_lines.Line, line);
+        record.Reset(_lines.Line, line);
         if (_lines.TooLong)
         {
             record.Faults.Add(new LineFault("", $"the line is longer than {ImportRecord.MaxLine} bytes"));
         }
         else if (!Utf8.IsValid(line.Span))
         {
-            record.Faults.Add(new LineFault("", "the line is not UTF-8: save the file with that encoding"));
+            record.Faults.Add(new LineFault("", "the line is not UTF-8: save the file as UTF-8"));
         }
         else
         {
@@ -45,7 +45,7 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
 
     public void Dispose()
     {
-        // The stream belongs to the input file.
+        // The input file owns the stream.
     }
 
     private void Parse(ImportRecord record, ReadOnlyMemory<byte> line)
@@ -59,23 +59,23 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
                 return;
             }
 
-            Take(record, "", document.RootElement);
+            ReadMembers(record, "", document.RootElement);
         }
         catch (JsonException exception)
         {
             var at = exception.BytePositionInLine is { } position
                 ? string.Create(CultureInfo.InvariantCulture, $" at character {position + 1}")
-                : ": a name occurs twice in the object";
+                : ": the object has a duplicate member";
             record.Faults.Add(new LineFault("", "the line is not valid JSON" + at));
         }
         catch (InvalidOperationException)
         {
-            // Half of a surrogate pair, written as an escape.
-            record.Faults.Add(new LineFault("", "a text of the line is not valid Unicode"));
+            // An escape of half a surrogate pair.
+            record.Faults.Add(new LineFault("", "a string on the line is not valid Unicode"));
         }
     }
 
-    private void Take(ImportRecord record, string path, JsonElement element)
+    private void ReadMembers(ImportRecord record, string path, JsonElement element)
     {
         foreach (var property in element.EnumerateObject())
         {
@@ -85,7 +85,7 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
                 continue;
             }
 
-            if (property.Value.ValueKind == JsonValueKind.Object && TryTakeKind(record, name, property.Value))
+            if (property.Value.ValueKind == JsonValueKind.Object && TryReadKind(record, name, property.Value))
             {
                 continue;
             }
@@ -102,31 +102,31 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
 
             if (field == Field.Evidence && property.Value.ValueKind == JsonValueKind.Object)
             {
-                Take(record, "evidence.", property.Value);
+                ReadMembers(record, "evidence.", property.Value);
                 continue;
             }
 
             if (field == Field.Number && property.Value.ValueKind == JsonValueKind.Number && property.Value.GetRawText().AsSpan().ContainsAnyExceptInRange('0', '9'))
             {
-                record.Faults.Add(new LineFault(name, "the number is a JSON number with a sign, fraction or exponent; write it as a string of digits"));
+                record.Faults.Add(new LineFault(name, "the number is a JSON number with a sign, fraction or exponent; write it as a string"));
             }
             else if (Text(property.Value) is { } text)
             {
                 if (record[field] is not null)
                 {
-                    record.Faults.Add(new LineFault(name, $"the field '{field.Name()}' stands twice on the line"));
+                    record.Faults.Add(new LineFault(name, $"duplicate field '{field.Name()}'"));
                 }
 
                 record[field] = text;
             }
             else
             {
-                record.Faults.Add(new LineFault(name, $"{field.Name()} is {property.Value.ValueKind} where one value or a list of values belongs"));
+                record.Faults.Add(new LineFault(name, $"{field.Name()} must be one value or a list of strings, not {property.Value.ValueKind}"));
             }
         }
     }
 
-    private bool TryTakeKind(ImportRecord record, string name, JsonElement value)
+    private bool TryReadKind(ImportRecord record, string name, JsonElement value)
     {
         if (!KindNames.TryParse(name.Replace("publishedForOffers", "published_for_offers", StringComparison.Ordinal), out var kind))
         {
@@ -135,11 +135,11 @@ internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IReco
 
         if (record[Field.Kind] is not null)
         {
-            record.Faults.Add(new LineFault(name, "the line holds more than one kind of fact"));
+            record.Faults.Add(new LineFault(name, "the line has more than one kind of fact"));
         }
 
-        record[Field.Kind] = KindNames.Of(kind);
-        Take(record, kind == FactKind.Subscriber ? "subscriber." : "", value);
+        record[Field.Kind] = KindNames.NameOf(kind);
+        ReadMembers(record, kind == FactKind.Subscriber ? "subscriber." : "", value);
         return true;
     }
 

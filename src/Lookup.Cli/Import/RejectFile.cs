@@ -3,7 +3,7 @@ using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>The list of refused lines beside the imported file: CSV with line, column, reason and the line itself.</summary>
+/// <summary>The file of rejected lines: CSV with line, column, reason and the line itself.</summary>
 internal sealed class RejectFile(string path) : IDisposable
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
@@ -11,18 +11,18 @@ internal sealed class RejectFile(string path) : IDisposable
 
     public string Path { get; } = path;
 
-    /// <summary>Length in bytes up to which everything is written.</summary>
+    /// <summary>Length in bytes of what is written.</summary>
     public long Length { get; private set; }
 
-    /// <summary>Whether the file of an earlier run has all that a checkpoint covers.</summary>
+    /// <summary>Whether the file of an earlier run has everything that a checkpoint covers.</summary>
     public bool Reaches(long length) => length == 0 || (File.Exists(Path) && new FileInfo(Path).Length >= length);
 
-    /// <summary>Begins anew, or goes on after what a checkpoint covers: what was written beyond it is cut off.</summary>
+    /// <summary>Starts over, or resumes after what a checkpoint covers and truncates the rest.</summary>
     public void Open(long length)
     {
         if (length == 0)
         {
-            // No file until there is something to say, and none of an earlier run.
+            // Delete the file of an earlier run; create one only for a rejected line.
             File.Delete(Path);
             return;
         }

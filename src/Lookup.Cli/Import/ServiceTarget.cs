@@ -8,7 +8,7 @@ namespace Lookup.Cli.Import;
 /// <summary>Imports into a running service.</summary>
 internal sealed class ServiceTarget(LookupClient client) : IImportTarget
 {
-    /// <summary>Batches under way; enough to keep the service busy while one is made durable.</summary>
+    /// <summary>Unacknowledged batches; enough to keep the service busy while one is made durable.</summary>
     private const int Window = 8;
 
     public string Name => $"service {client.Address}";
@@ -18,7 +18,7 @@ internal sealed class ServiceTarget(LookupClient client) : IImportTarget
     public async Task RunAsync(
         ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
     {
-        // In the order of the file, with the batches that have nothing to send.
+        // In file order, including batches without facts to send.
         var pending = Channel.CreateUnbounded<ImportBatch>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var outcomes = new Dictionary<ulong, BatchOutcome>();
         await foreach (var answer in client.ImportFactsAsync(Requests(import, batches, pending.Writer, ct), Window, ct))
@@ -30,7 +30,7 @@ internal sealed class ServiceTarget(LookupClient client) : IImportTarget
         Report(pending.Reader, outcomes, recorded);
         if (pending.Reader.TryPeek(out var left))
         {
-            throw new CliException($"The service at {client.Address} did not acknowledge everything: run the same command again to continue at line {left.LastLine}.");
+            throw new CliException($"The service at {client.Address} did not acknowledge every batch: run the same command again to resume at line {left.LastLine}.");
         }
     }
 

@@ -1,11 +1,11 @@
 namespace Lookup.Cli.Import;
 
-/// <summary>Cuts lines behind so many bytes, for a reader that would hold a line of any length in memory. Line ends stay.</summary>
+/// <summary>Truncates long lines, for a reader that would hold a line of any length in memory. Line ends stay.</summary>
 /// <param name="content">The lines.</param>
-/// <param name="longest">Bytes that are left of a line, without its end.</param>
+/// <param name="longest">Maximum bytes of a line, without its end.</param>
 internal sealed class ShortLineStream(Stream content, int longest) : ForwardStream
 {
-    // Of the line that is being read.
+    // Bytes of the current line so far.
     private long _length;
 
     public override int Read(Span<byte> buffer)

@@ -8,33 +8,33 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>lookup import --register NAME --snapshot DATE: brings a register to a newer snapshot.</summary>
+/// <summary>lookup import --register NAME --snapshot DATE: updates a register to a newer snapshot.</summary>
 internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, ConnectionOptions connection, StoreChoice stores)
 {
     private readonly Option<string?> _register = new("--register")
     {
-        Description = "The file holds all numbers of this register, see 'lookup register list'; with --snapshot.",
+        Description = "Register whose complete content the file holds, see 'lookup register list'; requires --snapshot.",
         HelpName = "NAME",
     };
 
     private readonly Option<string?> _snapshot = new("--snapshot")
     {
-        Description = "Date of the register's content, at its keeper's midnight; with --register.",
+        Description = "Date of the register's content: midnight in its keeper's time zone; requires --register.",
         HelpName = "TIME",
     };
 
     private readonly Option<double> _maxChange = new("--max-change")
     {
-        Description = "Stop when more of the register than this would change, 0 to 100 percent.",
+        Description = "Stop if more than this share of the register would change, 0 to 100 percent.",
         HelpName = "PERCENT",
         DefaultValueFactory = _ => 10,
     };
 
-    private readonly Option<bool> _acceptChange = new("--accept-change") { Description = "Go on though more would change than --max-change says." };
+    private readonly Option<bool> _acceptChange = new("--accept-change") { Description = "Apply the snapshot even if more would change than --max-change allows." };
 
     private readonly Option<long> _expect = new("--expect")
     {
-        Description = "How many numbers the register has, as its keeper states: stop when the file has more or fewer by more than --max-change. The first load of a register needs it, or --accept-change.",
+        Description = "Count of numbers that the register's keeper states, 0 or more: stop if the file's count differs by more than --max-change. The first load of a register requires it, or --accept-change.",
         HelpName = "N",
     };
 
@@ -46,14 +46,14 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         }
     }
 
-    /// <summary>Whether the command line asks for a snapshot.</summary>
+    /// <summary>Whether the command line selects a snapshot import.</summary>
     public bool IsAsked(ParseResult parsed) => parsed.GetValue(_register) is not null || parsed.GetValue(_snapshot) is not null;
 
-    /// <summary>Does it; returns the exit code.</summary>
+    /// <summary>Runs the snapshot import and returns the exit code.</summary>
     public async Task<int> RunAsync(ParseResult parsed, bool dryRun, bool json, CancellationToken ct)
     {
         var register = Register(parsed);
-        var date = parsed.GetTime(_snapshot, file.Zone(parsed)) ?? throw CliException.Usage("--register needs --snapshot DATE, and the reverse.");
+        var date = parsed.GetTime(_snapshot, file.Zone(parsed)) ?? throw CliException.Usage("--register requires --snapshot DATE.");
         var maxChange = parsed.GetWithin(_maxChange, 0, 100, "percent");
         using var input = InputFile.Open(parsed.GetRequiredValue(file.Path), shell.Input);
         using var reader = file.RegisterReader(parsed, input, register.Name, out var map);
@@ -64,7 +64,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
             Register = register.Name,
             SnapshotDate = date,
             MaxChangePercent = maxChange,
-            ExpectedNumbers = parsed.GetValue(_expect) is >= 0 and var expected ? expected : throw CliException.Usage($"--expect {parsed.GetValue(_expect)} is outside 0 and up."),
+            ExpectedNumbers = parsed.GetValue(_expect) is >= 0 and var expected ? expected : throw CliException.Usage($"--expect {parsed.GetValue(_expect)} is out of range: 0 or more."),
             Import = new ImportDescription
             {
                 FileName = input.Path is null ? "" : input.Name,
@@ -82,7 +82,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
 
         if (source.Numbers == 0)
         {
-            throw new CliException($"{input.Name} holds no numbers: nothing was changed.{(source.Invalid > 0 ? $" Look at {rejects.Path}." : "")}");
+            throw new CliException($"{input.Name} has no numbers: nothing was changed.{(source.Invalid > 0 ? $" The rejected lines are in {rejects.Path}." : "")}");
         }
 
         var difference = await target.CompareAsync(input.Sha256(), source.Invalid);
@@ -103,7 +103,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         }
         else if (!dryRun)
         {
-            shell.Console.MarkupLine($"[green]Loaded:[/] {register.Name} counts as of {DecisionPrinter.Time(date)}.");
+            shell.Console.MarkupLine($"[green]Loaded:[/] {register.Name} as of {DecisionPrinter.Time(date)}.");
             shell.Console.MarkupLine($"  [grey]import:[/] {id}");
         }
 
@@ -115,18 +115,18 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         var what = (Server.Imports.ImportMapping.IsExpected(difference.Listed, open, difference.LoadedDate is null), open.ExpectedNumbers) switch
         {
             (true, _) => $"{difference.ChangePercent:0.#} % of the {difference.Loaded:N0} numbers on {register} would change, more than {open.MaxChangePercent:0.#} %",
-            (_, 0) => $"This is the first load of {register}, with {difference.Listed:N0} numbers and nothing to compare it with. Say with --expect how many its keeper states",
+            (_, 0) => $"This is the first load of {register}, with {difference.Listed:N0} numbers and nothing to compare them with. Set --expect to the count that its keeper states",
             _ => $"The file has {difference.Listed:N0} numbers where --expect says {open.ExpectedNumbers:N0}, more than {open.MaxChangePercent:0.#} % apart",
         };
-        return $"{what}: nothing was changed. Look at the file; if it is right, run it again with --accept-change.";
+        return $"{what}: nothing was changed. Check the file; if it is correct, run the command again with --accept-change.";
     }
 
     private RegisterDefinition Register(ParseResult parsed)
     {
-        var name = parsed.GetValue(_register) ?? throw CliException.Usage("--snapshot needs --register NAME, and the reverse.");
+        var name = parsed.GetValue(_register) ?? throw CliException.Usage("--snapshot requires --register NAME.");
         return RegimeSet.BuiltIn.Registers.FirstOrDefault(register => register.Name == name)
             ?? throw CliException.Usage(
-                $"--register '{name}' is no register that a regime knows: use one of {string.Join(", ", RegimeSet.BuiltIn.Registers.Select(register => register.Name))}.");
+                $"--register '{name}' is unknown; use one of {string.Join(", ", RegimeSet.BuiltIn.Registers.Select(register => register.Name))}.");
     }
 
     private async Task<ISnapshotTarget> TargetAsync(ParseResult parsed, RegisterDefinition register, LoadSnapshotOpen open, CancellationToken ct)
@@ -147,7 +147,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
 
         if (open.SnapshotDate.ToDateTimeOffset() > shell.Clock.GetUtcNow())
         {
-            throw CliException.Usage("--snapshot is in the future.");
+            throw CliException.Usage("--snapshot must not be in the future.");
         }
 
         var settings = stores.Get(parsed, defaultFolder: null);
@@ -155,7 +155,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         return new StoreSnapshotTarget(store, settings, register, open, shell.Clock, ct);
     }
 
-    private Task<string> ApplyAsync(ISnapshotTarget target, bool acceptChange, string register) => WorkBar.ShownAsync(
+    private Task<string> ApplyAsync(ISnapshotTarget target, bool acceptChange, string register) => WorkBar.RunAsync(
         shell,
         SafeText.Escape(register),
         share => target.ApplyAsync(acceptChange, progress => share((double)progress.Written / Math.Max(1, progress.Total))));
@@ -168,15 +168,15 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
             ? $"  [grey]loaded:[/] {difference.Loaded:N0} as of {DecisionPrinter.Time(loaded)}"
             : $"  [grey]loaded:[/] {difference.Loaded:N0}, no snapshot yet");
         console.MarkupLine(
-            $"  [grey]difference:[/] {difference.Additions:N0} come onto it, {difference.Removals:N0} leave it, {difference.Changes:N0} have other categories, {difference.Unchanged:N0} stay ({difference.ChangePercent:0.##} % change)");
+            $"  [grey]difference:[/] {difference.Additions:N0} added, {difference.Removals:N0} removed, {difference.Changes:N0} with changed categories, {difference.Unchanged:N0} unchanged ({difference.ChangePercent:0.##} % change)");
         if (difference.Repeated + source.Invalid > 0)
         {
-            console.MarkupLine($"  [grey]lines:[/] {difference.Repeated:N0} repeat a number, {source.Invalid:N0} hold none that can be read");
+            console.MarkupLine($"  [grey]lines:[/] {difference.Repeated:N0} repeat a number, {source.Invalid:N0} have no valid number");
         }
 
         if (difference.ResumesImportId.Length > 0)
         {
-            console.MarkupLine($"  Goes on with {difference.ResumesImportId}, which was broken off.");
+            console.MarkupLine($"  Resumes the interrupted import {difference.ResumesImportId}.");
         }
 
         foreach (var sample in source.Samples)
@@ -187,7 +187,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
 
         if (source.Invalid > 0)
         {
-            console.MarkupLine($"  All refused lines are in {SafeText.Escape(rejects.Path)}");
+            console.MarkupLine($"  All rejected lines are in {SafeText.Escape(rejects.Path)}");
         }
     }
 

@@ -7,29 +7,29 @@ namespace Lookup.Cli.Import;
 /// <summary>Numbers with the same categories.</summary>
 internal sealed record SnapshotChunk(List<ulong> Numbers, IReadOnlyList<string> Categories);
 
-/// <summary>Reads the numbers of a register's file; lines without one are listed as refused.</summary>
+/// <summary>Reads the numbers of a register's file; rejects lines without a valid number.</summary>
 internal sealed class SnapshotSource(IRecordReader reader, ColumnMap map, RegisterDefinition register, RejectFile rejects, long maxRejects)
 {
     /// <summary>Numbers in a chunk.</summary>
     public const int ChunkSize = Client.SnapshotUpload.MaxChunk;
 
-    /// <summary>More different sets of categories than this at a time are flushed early.</summary>
+    /// <summary>Maximum open chunks, one per set of categories; beyond it all are flushed.</summary>
     private const int MaxOpen = 256;
 
     private readonly Dictionary<string, SnapshotChunk> _open = new(StringComparer.Ordinal);
     private readonly List<Reject> _samples = [];
 
-    /// <summary>Lines that hold a number.</summary>
+    /// <summary>Lines with a valid number.</summary>
     public long Numbers { get; private set; }
 
-    /// <summary>Lines that hold none.</summary>
+    /// <summary>Lines without a valid number.</summary>
     public long Invalid { get; private set; }
 
-    /// <summary>The first of them, for the summary.</summary>
+    /// <summary>The first invalid lines, for the summary.</summary>
     public IReadOnlyList<Reject> Samples => _samples;
 
     /// <summary>Reads the file to its end.</summary>
-    /// <exception cref="CliException">It cannot be read on, or too many lines are refused.</exception>
+    /// <exception cref="CliException">The file is damaged, or too many lines were rejected.</exception>
     public IEnumerable<SnapshotChunk> Read()
     {
         rejects.Open(0);
@@ -38,7 +38,7 @@ internal sealed class SnapshotSource(IRecordReader reader, ColumnMap map, Regist
         {
             if (!TryNumber(record, out var number) || !TryChunk(record, out var chunk))
             {
-                Refuse(record);
+                AddReject(record);
                 continue;
             }
 
@@ -69,7 +69,7 @@ internal sealed class SnapshotSource(IRecordReader reader, ColumnMap map, Regist
         if (Invalid > maxRejects)
         {
             throw new CliException(
-                $"{Invalid} lines hold no number that can be read, and {maxRejects} are accepted (--max-rejects): whoever they stand for would no longer be found. Nothing was changed; look at {rejects.Path}.");
+                $"{Invalid} lines have no valid number; --max-rejects allows {maxRejects}. The subscribers on these lines would no longer be protected, so nothing was changed. The rejected lines are in {rejects.Path}.");
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed class SnapshotSource(IRecordReader reader, ColumnMap map, Regist
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
         {
-            throw new CliException($"The file ends or is damaged after line {record.Line}: nothing was changed; get it anew.", inner: exception);
+            throw new CliException($"The file is truncated or damaged after line {record.Line}: nothing was changed. Get a new copy of the file.", inner: exception);
         }
     }
 
@@ -123,12 +123,12 @@ internal sealed class SnapshotSource(IRecordReader reader, ColumnMap map, Regist
         return true;
     }
 
-    private void Refuse(ImportRecord record)
+    private void AddReject(ImportRecord record)
     {
         Invalid++;
         var content = System.Text.Encoding.UTF8.GetString(record.Raw.Span[..Math.Min(record.Raw.Length, ImportRecord.MaxLine)]);
-        var refused = record.Faults.Select(fault => new Reject(record.Line, fault.Column, fault.Reason, content)).ToList();
-        rejects.Write(refused);
-        _samples.AddRange(refused.Take(10 - _samples.Count));
+        var rejected = record.Faults.Select(fault => new Reject(record.Line, fault.Column, fault.Reason, content)).ToList();
+        rejects.Write(rejected);
+        _samples.AddRange(rejected.Take(10 - _samples.Count));
     }
 }

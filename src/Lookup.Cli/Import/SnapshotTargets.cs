@@ -12,16 +12,16 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>Where the snapshot of a register goes.</summary>
+/// <summary>The destination of a register snapshot.</summary>
 internal interface ISnapshotTarget : IAsyncDisposable
 {
     /// <summary>Adds numbers.</summary>
     public Task AddAsync(SnapshotChunk chunk);
 
-    /// <summary>What they would change.</summary>
+    /// <summary>Returns what the added numbers would change.</summary>
     public Task<V1.SnapshotDifference> CompareAsync(string fileSha256, long invalidLines);
 
-    /// <summary>Changes it; returns the id of the import.</summary>
+    /// <summary>Applies the difference; returns the id of the import.</summary>
     public Task<string> ApplyAsync(bool acceptChange, Action<LoadSnapshotProgress> progress);
 }
 
@@ -43,11 +43,11 @@ internal sealed class ServiceSnapshotTarget(LookupClient client, SnapshotUpload 
     }
 }
 
-/// <summary>Loads a snapshot straight into a store; an empty redis store is filled by a first load.</summary>
+/// <summary>Loads a snapshot directly into a store; fills an empty redis store with a first load.</summary>
 internal sealed class StoreSnapshotTarget(
     OpenStore store, StoreSettings settings, RegisterDefinition register, LoadSnapshotOpen open, TimeProvider clock, CancellationToken ct) : ISnapshotTarget
 {
-    // Services beside this tool are taken to have the default bound.
+    // Assumes that running services have the default freshness bound.
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(new LookupServerOptions().FreshnessBoundMs);
 
     private readonly SnapshotLoad _load = new(store.Store, register.Name, open.SnapshotDate.ToDateTimeOffset().ToUnixTimeMilliseconds(), clock);
@@ -122,7 +122,7 @@ internal sealed class StoreSnapshotTarget(
         }
         catch (InvalidOperationException)
         {
-            // It held facts once, or there are some by now.
+            // The store has or had facts.
             return null;
         }
 

@@ -9,7 +9,7 @@ using Outcome = Lookup.V1.FactResult.Types.Outcome;
 
 namespace Lookup.Cli.Import;
 
-/// <summary>Imports straight into a store, without a service, by the same checks and merges.</summary>
+/// <summary>Imports directly into a store, without a service, with the same checks and merges.</summary>
 internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, TimeProvider clock) : IImportTarget
 {
     private readonly FactWriter _writer = new(store.Store, new FactExpander(registers, store.Cipher, clock), clock);
@@ -51,18 +51,18 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
         {
             await session.TouchAsync(ct);
             var (outcomes, _) = await _writer.WriteAsync(batch.Facts, session, Caller.Anyone, ct);
-            var refused = new List<RefusedFact>();
+            var rejected = new List<RefusedFact>();
             var unchanged = 0;
             for (var i = 0; i < outcomes.Length; i++)
             {
                 unchanged += outcomes[i].Outcome == Outcome.Unchanged ? 1 : 0;
                 if (outcomes[i].Outcome == Outcome.Refused)
                 {
-                    refused.Add(new RefusedFact { Index = (uint)i, Errors = { outcomes[i].Errors } });
+                    rejected.Add(new RefusedFact { Index = (uint)i, Errors = { outcomes[i].Errors } });
                 }
             }
 
-            var outcome = new BatchOutcome(outcomes.Length - unchanged - refused.Count, unchanged, refused, session.Id) { Warnings = [.. FactOutcome.Summarise(outcomes)] };
+            var outcome = new BatchOutcome(outcomes.Length - unchanged - rejected.Count, unchanged, rejected, session.Id) { Warnings = [.. FactOutcome.Summarise(outcomes)] };
             session.Count(outcome.Recorded, outcome.Unchanged, outcome.Refused.Count);
             recorded(batch, outcome);
         }

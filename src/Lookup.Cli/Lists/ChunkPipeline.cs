@@ -6,32 +6,32 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>Asks about chunks; answers each in order, with as many verdicts and reasons as it has numbers.</summary>
+/// <summary>Sends chunks; returns an answer to each in order, with one verdict and reason per number.</summary>
 internal delegate IAsyncEnumerable<CheckStreamResponse> AskChunks(
     IAsyncEnumerable<CheckStreamChunk> chunks, int window, CancellationToken ct);
 
-/// <summary>How a list is asked about.</summary>
+/// <summary>Settings of the pipeline.</summary>
 internal sealed record PipelineSettings
 {
-    /// <summary>Chunks that are under way at the service, 1 to 64.</summary>
+    /// <summary>Unanswered chunks at the service, 1 to 64.</summary>
     public int Window { get; init; } = 16;
 
-    /// <summary>Chunks in memory. Those not under way are being read, or wait for their turn to be written.</summary>
+    /// <summary>Chunks in memory. Those not at the service are being read or wait to be written.</summary>
     public int Chunks { get; init; } = 28;
 
-    /// <summary>How often items are asked again about which the store could not be asked, or not as fresh as demanded.</summary>
+    /// <summary>Retries of numbers that the store could not answer, or not as fresh as requested.</summary>
     public int Retries { get; init; } = 3;
 
-    /// <summary>How long the client waits for a service that is away.</summary>
+    /// <summary>Time the client waits for an unreachable service.</summary>
     public TimeSpan Wait { get; init; }
 
-    /// <summary>Pause before the first repetition; each further one doubles it.</summary>
+    /// <summary>Pause before the first retry; it doubles with each further one.</summary>
     public TimeSpan RetryPause { get; init; } = TimeSpan.FromSeconds(1);
 }
 
 /// <summary>
-/// Reading, asking and writing side by side, in the order of the list. Memory is bounded by a fixed number of chunks that
-/// go round: when the last stage is slow the first one waits.
+/// Reads, sends and writes a list concurrently, in order. A fixed set of chunks circulates and bounds memory: if the last
+/// stage is slow, the first one waits.
 /// </summary>
 internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, TimeProvider clock)
 {
@@ -42,14 +42,14 @@ internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, Ti
     private readonly Lock _gate = new();
     private ExceptionDispatchInfo? _failure;
 
-    /// <summary>The store is away and items are being asked again.</summary>
+    /// <summary>Whether the store is unreachable and numbers are being retried.</summary>
     public bool IsWaiting { get; private set; }
 
-    /// <summary>Takes the whole list through.</summary>
-    /// <param name="read">Fills a chunk; false at the end of the list. On one thread.</param>
-    /// <param name="parse">Makes a chunk's request. On any thread.</param>
-    /// <param name="prepare">Makes of the answered chunk what is to be written. On any thread.</param>
-    /// <param name="take">Takes the chunks, one after the other in order.</param>
+    /// <summary>Processes the whole list.</summary>
+    /// <param name="read">Fills a chunk; returns false at the end of the list. Runs on one thread.</param>
+    /// <param name="parse">Builds a chunk's request. Runs on any thread.</param>
+    /// <param name="prepare">Renders the answered chunk. Runs on any thread.</param>
+    /// <param name="take">Receives the chunks, in order, one at a time.</param>
     /// <param name="ct">Stops between chunks.</param>
     public async Task RunAsync(
         Func<ListChunk, CancellationToken, bool> read, Action<ListChunk> parse, Action<ListChunk> prepare, Action<ListChunk> take, CancellationToken ct)
@@ -75,7 +75,7 @@ internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, Ti
                 }
                 catch (Exception exception)
                 {
-                    // The first one is the cause; the others only learn that it is over.
+                    // The first exception is the cause; the others follow from the cancellation.
                     lock (_gate)
                     {
                         _failure ??= ExceptionDispatchInfo.Capture(exception);
@@ -111,16 +111,16 @@ internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, Ti
         {
             if (!_asked.TryDequeue(out var chunk) || chunk.Request.Sequence != answer.Sequence)
             {
-                throw new CliException("The service answered something that was not asked. Nothing of it is used.");
+                throw new CliException("The service answered a chunk that was not sent. Its answers are not used.");
             }
 
-            chunk.Take(answer);
+            chunk.SetAnswer(answer);
             Complete(chunk, prepare);
         }
 
         if (!_asked.IsEmpty)
         {
-            throw new CliException("The service did not answer everything.");
+            throw new CliException("The service did not answer every chunk.");
         }
 
         _ordered.Writer.Complete();
@@ -146,9 +146,9 @@ internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, Ti
 
     private void Complete(ListChunk chunk, Action<ListChunk> prepare)
     {
-        if (settings.Retries > 0 && IsTroubled(chunk))
+        if (settings.Retries > 0 && NeedsRetry(chunk))
         {
-            // Asked again when its turn to be written has come.
+            // Retried when it is this chunk's turn to be written.
             chunk.Answered.SetResult();
             return;
         }
@@ -177,7 +177,7 @@ internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, Ti
             await chunk.Answered.Task.WaitAsync(ct);
             if (!chunk.IsPrepared)
             {
-                await AskAgainAsync(chunk, ct);
+                await RetryAsync(chunk, ct);
                 prepare(chunk);
             }
 
@@ -186,22 +186,22 @@ internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, Ti
         }
     }
 
-    /// <summary>Asks about what the store could not answer, a few times with growing pauses.</summary>
-    private async Task AskAgainAsync(ListChunk chunk, CancellationToken ct)
+    /// <summary>Retries numbers that the store could not answer, with growing pauses.</summary>
+    private async Task RetryAsync(ListChunk chunk, CancellationToken ct)
     {
         IsWaiting = true;
         var pause = settings.RetryPause;
-        for (var attempt = 0; attempt < settings.Retries && IsTroubled(chunk); attempt++)
+        for (var attempt = 0; attempt < settings.Retries && NeedsRetry(chunk); attempt++)
         {
             await Task.Delay(pause, clock, ct);
             pause *= 2;
-            var troubled = Enumerable.Range(0, chunk.Count).Where(i => IsTroubled(chunk, i)).ToList();
-            var again = new CheckStreamChunk { Sequence = 1, Numbers = { troubled.Select(i => chunk.Numbers[i]) } };
+            var retried = Enumerable.Range(0, chunk.Count).Where(i => NeedsRetry(chunk, i)).ToList();
+            var again = new CheckStreamChunk { Sequence = 1, Numbers = { retried.Select(i => chunk.Numbers[i]) } };
             await foreach (var answer in ask(OneAsync(again), 1, ct))
             {
-                for (var i = 0; i < troubled.Count; i++)
+                for (var i = 0; i < retried.Count; i++)
                 {
-                    chunk.Set(troubled[i], answer.Verdicts[i], answer.Reasons[i]);
+                    chunk.Set(retried[i], answer.Verdicts[i], answer.Reasons[i]);
                 }
 
                 chunk.Common = answer.Common ?? chunk.Common;
@@ -217,11 +217,11 @@ internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, Ti
         yield return chunk;
     }
 
-    private static bool IsTroubled(ListChunk chunk)
+    private static bool NeedsRetry(ListChunk chunk)
     {
         for (var i = 0; i < chunk.Count; i++)
         {
-            if (IsTroubled(chunk, i))
+            if (NeedsRetry(chunk, i))
             {
                 return true;
             }
@@ -230,6 +230,6 @@ internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, Ti
         return false;
     }
 
-    private static bool IsTroubled(ListChunk chunk, int record) =>
+    private static bool NeedsRetry(ListChunk chunk, int record) =>
         chunk.Verdicts[record] == Verdict.Unknown && chunk.Reasons[record] is (ReasonCode.StoreUnavailable or ReasonCode.NotFresh);
 }

@@ -10,12 +10,12 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>Makes of an answered chunk what goes into each output, and counts it. Thread-safe.</summary>
+/// <summary>Renders an answered chunk for each output, and counts it. Thread-safe.</summary>
 internal sealed class ChunkRenderer(ListLayout layout, bool addColumns, bool compress)
 {
     private readonly byte[][] _suffixes = new byte[5 * 256][];
 
-    /// <summary>What each output begins with.</summary>
+    /// <summary>Returns the first bytes of an output.</summary>
     public byte[] Preamble(int output)
     {
         byte[] preamble = output == OutputNames.Invalid
@@ -39,7 +39,7 @@ internal sealed class ChunkRenderer(ListLayout layout, bool addColumns, bool com
             }
 
             var (verdict, reason) = (chunk.Verdicts[i], chunk.Reasons[i]);
-            // Only ALLOW permits; whatever a later version of the service may say does not.
+            // Only ALLOW permits; verdicts of a newer service do not.
             var output = verdict switch { Verdict.Allow => OutputNames.Allowed, Verdict.Deny => OutputNames.Denied, _ => OutputNames.Unknown };
             WriteLine(chunk.Outputs[output], chunk, i, verdict, reason);
         }
@@ -102,14 +102,14 @@ internal sealed class ChunkRenderer(ListLayout layout, bool addColumns, bool com
 
     private byte[] MakeSuffix(Verdict verdict, ReasonCode reason, string member)
     {
-        var (verdictWord, reasonWord) = (Words.Verdicts.Of(verdict), Words.Reasons.Of(reason));
+        var (verdictWord, reasonWord) = (Words.Verdicts.WordFor(verdict), Words.Reasons.WordFor(reason));
         var delimiter = (char)layout.Delimiter;
         return Encoding.UTF8.GetBytes(layout.Format == ImportFormat.Ndjson
             ? $",\"{member}\":{{\"verdict\":\"{verdictWord}\",\"reason\":\"{reasonWord}\",\"e164\":\"+"
             : $"{delimiter}{verdictWord}{delimiter}{reasonWord}{delimiter}+");
     }
 
-    /// <summary>A name for the member that the line does not have, for a list that was scrubbed before.</summary>
+    /// <summary>Returns a member name that the line does not have, for a list that was scrubbed before.</summary>
     private static string Unused(ReadOnlySpan<byte> line)
     {
         for (var i = 2; ; i++)
@@ -156,7 +156,7 @@ internal sealed class ChunkRenderer(ListLayout layout, bool addColumns, bool com
         }
     }
 
-    /// <summary>One member of a gzip file: members can be put behind one another, and a run that is continued makes the same ones.</summary>
+    /// <summary>Compresses to one gzip member. Members can be concatenated, and a resumed run produces the same ones.</summary>
     private static byte[] Compress(ReadOnlySpan<byte> bytes)
     {
         using var member = new MemoryStream();

@@ -3,14 +3,14 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>The beginning of one column: does it hold numbers, and is it called so?</summary>
+/// <summary>A sample of one column, to decide from its values and its name whether it holds phone numbers.</summary>
 internal sealed class ColumnSample
 {
     private static readonly string[] Parts = ["phone", "telef", "mobil", "mobiel", "msisdn", "e164", "telnr", "telno"];
     private static readonly string[] Wholes =
         ["number", "nummer", "numero", "numéro", "nr", "tel", "tel1", "cell", "gsm", "handy", "fon", "to", "dnis", "called", "callednumber"];
 
-    // Amounts and dates have fewer.
+    // Amounts and dates have fewer digits.
     private const int MinChangedDigits = 9;
 
     private readonly string? _region;
@@ -39,12 +39,12 @@ internal sealed class ColumnSample
 
     public int Numbers { get; }
 
-    /// <summary>Values that could be numbers if the region were known.</summary>
+    /// <summary>Values that would be valid numbers with a region.</summary>
     public int National { get; }
 
     private bool HoldsNumbers => Numbers > 0 && Numbers * 2 >= Filled;
 
-    private bool IsCalledSo
+    private bool HasPhoneName
     {
         get
         {
@@ -53,14 +53,14 @@ internal sealed class ColumnSample
         }
     }
 
-    /// <summary>The one column that holds the numbers; its name decides between several.</summary>
-    /// <exception cref="CliException">It is not clear.</exception>
+    /// <summary>Returns the column that holds the numbers; if several do, the name decides.</summary>
+    /// <exception cref="CliException">The column is ambiguous.</exception>
     public static int Choose(string file, IReadOnlyList<ColumnSample> columns, string list)
     {
-        const string Hint = "name it with --column";
-        // The first line may be a header or not; its own value counts where nothing else is there.
+        const string Hint = "select it with --column";
+        // The first line may be a header; its value counts only if the column has no other.
         var holding = Enumerable.Range(0, columns.Count).Where(i => columns[i].HoldsNumbers || columns[i].IsOnlyNumber()).ToList();
-        var called = Enumerable.Range(0, columns.Count).Where(i => columns[i].IsCalledSo && !columns[i].IsOnlyNumber()).ToList();
+        var called = Enumerable.Range(0, columns.Count).Where(i => columns[i].HasPhoneName && !columns[i].IsOnlyNumber()).ToList();
         var both = holding.Intersect(called).ToList();
         var chosen = both.Count > 0 ? both : holding;
         if (chosen.Count == 1)
@@ -71,28 +71,28 @@ internal sealed class ColumnSample
         if (chosen.Count > 1)
         {
             throw CliException.Usage(
-                $"{file}: the columns {string.Join(" and ", chosen.Select(i => $"{i + 1} '{columns[i].Name}'"))} hold numbers: name the one to ask about with --column.");
+                $"{file}: the columns {string.Join(" and ", chosen.Select(i => $"{i + 1} '{columns[i].Name}'"))} hold numbers: select one with --column.");
         }
 
         if (columns.Any(column => column.National > 0 && column.National * 2 >= column.Filled) && columns[0]._region is null)
         {
             throw CliException.Usage(
-                $"{file}: no column holds numbers in international form: name the country of national ones with --region, and the column with --column; the columns are {list}.");
+                $"{file}: no column holds numbers in international form; for national numbers set --region, and select the column with --column; the columns are {list}.");
         }
 
-        // A list that holds nothing but its header.
+        // A list with only a header.
         return called.Count == 1 && columns.All(column => column.Filled == 0)
             ? called[0]
-            : throw CliException.Usage($"{file}: it cannot be seen which column holds the number: {Hint}; the columns are {list}.");
+            : throw CliException.Usage($"{file}: no column clearly holds the number: {Hint}; the columns are {list}.");
     }
 
-    /// <summary>A cell that names a column rather than holding a number.</summary>
+    /// <summary>Whether a cell looks like a column name rather than a number.</summary>
     public static bool LooksLikeName(string cell, string? region) =>
         cell.Length > 0 && (char.IsLetter(cell[0]) || cell[0] == '_') && cell.Count(char.IsDigit) < 5 && !IsNumber(cell, region, out _);
 
     private bool IsOnlyNumber() => Filled == 0 && IsNumber(Name, _region, out _);
 
-    // A number that a spreadsheet or a form has changed shows which column holds them; its line is refused with that reason.
+    // A number mangled by a spreadsheet still identifies the column; its line is rejected later with that reason.
     private static bool IsChangedNumber(string text, ListFault fault) =>
         (NumberFault)fault is NumberFault.Fraction or NumberFault.ForeignWithoutPlus or NumberFault.RepeatedCallingCode
         && text.Count(char.IsDigit) >= MinChangedDigits;

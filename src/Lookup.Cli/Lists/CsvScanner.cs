@@ -1,12 +1,12 @@
-// For: finding where a CSV record ends and where its number stands, without making a string.
+// Purpose: find the end of a CSV record and the position of its number without allocating a string.
 //
-// RFC 4180 with two rules on top, because lists are long and quotes are often wrong. A quote only opens a value at the
-// value's beginning; elsewhere it is a character. And a record that runs over several lines is taken only if it is
-// whole: where a quote is never closed, or the columns do not add up, the first line alone is refused and reading goes on
-// at the next one. So a forgotten quote costs a line and not the rest of the file.
+// RFC 4180 plus two rules, because lists are long and quotes are often wrong. A quote opens a quoted value only at the
+// start of the value; elsewhere it is an ordinary character. And a record over several lines is accepted only if it is
+// complete: if a quote is never closed, or the count of columns is wrong, only the first line is rejected and reading
+// continues at the next line. So a forgotten quote costs one line and not the rest of the file.
 namespace Lookup.Cli.Lists;
 
-/// <summary>One record found at the beginning of some bytes.</summary>
+/// <summary>A record at the start of some bytes.</summary>
 internal struct CsvRecord
 {
     /// <summary>Bytes of the record without its line end.</summary>
@@ -15,15 +15,15 @@ internal struct CsvRecord
     /// <summary>Bytes of the record with its line end.</summary>
     public int Total;
 
-    /// <summary>Lines that it runs over.</summary>
+    /// <summary>Lines of the record.</summary>
     public int Lines;
 
-    /// <summary>Where the wanted column begins, behind its opening quote.</summary>
+    /// <summary>Start of the wanted column, after its opening quote.</summary>
     public int FieldStart;
 
     public int FieldLength;
 
-    /// <summary>Columns that it has; only right when there is no fault.</summary>
+    /// <summary>Columns of the record; valid only without a fault.</summary>
     public int Columns;
 
     public ListFault Fault;
@@ -32,13 +32,13 @@ internal struct CsvRecord
 internal static class CsvScanner
 {
     /// <summary>Finds the first record.</summary>
-    /// <param name="data">Bytes from the beginning of a record.</param>
-    /// <param name="last">Nothing follows <paramref name="data"/>.</param>
-    /// <param name="delimiter">What parts the columns.</param>
-    /// <param name="column">The column whose place is wanted, from 0.</param>
+    /// <param name="data">Bytes from the start of a record.</param>
+    /// <param name="last">Whether nothing follows <paramref name="data"/>.</param>
+    /// <param name="delimiter">The column delimiter.</param>
+    /// <param name="column">The column to locate, from 0.</param>
     /// <param name="columns">Columns that a record must have; 0: any.</param>
     /// <param name="record">The record.</param>
-    /// <returns>False when the record goes on behind <paramref name="data"/>.</returns>
+    /// <returns>False if the record continues after <paramref name="data"/>.</returns>
     public static bool TryRead(ReadOnlySpan<byte> data, bool last, byte delimiter, int column, int columns, out CsvRecord record)
     {
         record = default;
@@ -64,7 +64,7 @@ internal static class CsvScanner
         return TryReadQuoted(data, line, last, delimiter, column, columns, ref record);
     }
 
-    /// <summary>The values of one whole record as bytes, quotes taken off.</summary>
+    /// <summary>Returns the values of one complete record as bytes, without quotes.</summary>
     public static List<byte[]> Values(ReadOnlySpan<byte> content, byte delimiter)
     {
         var values = new List<byte[]>();
@@ -179,7 +179,7 @@ internal static class CsvScanner
         }
     }
 
-    /// <summary>Behind the last value: the line must end here.</summary>
+    /// <summary>Checks that the line ends after the last value.</summary>
     private static bool TryEnd(ReadOnlySpan<byte> data, ReadOnlySpan<byte> line, bool last, int position, int columns, ref CsvRecord record)
     {
         var rest = data[position..];

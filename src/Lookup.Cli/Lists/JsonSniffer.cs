@@ -8,22 +8,23 @@ internal static class JsonSniffer
 {
     private const int SampleRecords = 1000;
 
-    /// <summary>Members within members that are looked at.</summary>
+    /// <summary>Maximum depth of nested members to search.</summary>
     private const int MaxDepth = 4;
 
-    /// <exception cref="CliException">It is not clear which member it is.</exception>
+    /// <summary>Detects the member.</summary>
+    /// <exception cref="CliException">The member is ambiguous.</exception>
     public static ListLayout Sniff(string name, ListLayout layout, ReadOnlySpan<byte> text, bool isWhole, LayoutChoice choice)
     {
         if (choice.Delimiter is not null || choice.Header is not null)
         {
             throw CliException.Usage(
-                $"{(choice.Delimiter is null ? "--header and --no-header are" : "--delimiter is")} for CSV, and {name} is read as NDJSON: drop it, or say --format csv.");
+                $"{(choice.Delimiter is null ? "--header and --no-header apply" : "--delimiter applies")} only to CSV, but {name} is read as NDJSON: drop it, or add --format csv.");
         }
 
         var path = choice.Column ?? Find(name, text, isWhole, choice.Region);
         var parts = path.Split('.');
         return parts.Contains("")
-            ? throw CliException.Usage($"--column '{path}' is no member such as 'phone' or 'contact.phone'.")
+            ? throw CliException.Usage($"--column '{path}' is not a member path; write it like 'phone' or 'contact.phone'.")
             : layout with { ColumnName = path, Path = [.. parts.Select(Encoding.UTF8.GetBytes)] };
     }
 
@@ -49,7 +50,7 @@ internal static class JsonSniffer
             }
             catch (Exception exception) when (exception is JsonException or InvalidOperationException)
             {
-                // Such lines are refused one by one later.
+                // The reader rejects such lines later.
             }
         }
 

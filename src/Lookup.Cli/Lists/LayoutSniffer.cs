@@ -3,12 +3,12 @@ using Lookup.Cli.Import;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>What the command line says about how a list is to be read; null: find out.</summary>
+/// <summary>Layout options of the command line; null: detect.</summary>
 internal sealed record LayoutChoice(ImportFormat? Format, char? Delimiter, bool? Header, string? Column, string? Region);
 
 /// <summary>
-/// Finds out how a list is to be read, from its beginning. What is not clear is asked back and never guessed: the wrong
-/// column would permit calls to numbers that nobody asked about.
+/// Detects the layout of a list from its beginning. An ambiguous layout is an error, never a guess: the wrong column would
+/// permit calls to numbers that were not checked.
 /// </summary>
 internal static class LayoutSniffer
 {
@@ -16,7 +16,8 @@ internal static class LayoutSniffer
 
     private static readonly byte[] ByteOrderMark = [0xef, 0xbb, 0xbf];
 
-    /// <exception cref="CliException">It is not clear which column holds the number.</exception>
+    /// <summary>Detects the layout.</summary>
+    /// <exception cref="CliException">The column of the number is ambiguous.</exception>
     public static ListLayout Sniff(InputFile input, LayoutChoice choice)
     {
         var head = input.Head.AsSpan();
@@ -59,13 +60,13 @@ internal static class LayoutSniffer
         {
             return text.TrimStart([(byte)' ', (byte)'\t', (byte)'\r', (byte)'\n']).IsEmpty
                 ? layout
-                : throw new CliException($"{name}: the first line is longer than {InputFile.HeadSize} bytes, or has a quote that is not closed: it cannot be seen what the columns are.");
+                : throw new CliException($"{name}: the first line is longer than {InputFile.HeadSize} bytes, or has an unclosed quote, so the columns cannot be detected.");
         }
 
         if (OddFirstLine(text, isWhole, choice) is { } columnsBelow)
         {
             throw CliException.Usage(
-                $"{name}, line {layout.SkipLines + before.Lines + 1}: '{Encoding.UTF8.GetString(text.Slice(before.Bytes, first.Content)).Trim()}' is one value where the lines below it have {columnsBelow}: remove the line, or say with --delimiter how the columns are parted.");
+                $"{name}, line {layout.SkipLines + before.Lines + 1}: '{Encoding.UTF8.GetString(text.Slice(before.Bytes, first.Content)).Trim()}' is one value, but the lines after it have {columnsBelow}: remove the line, or set --delimiter.");
         }
 
         var names = sample[0];
@@ -99,12 +100,12 @@ internal static class LayoutSniffer
             var found = Enumerable.Range(0, names.Length).Where(i => choice.Header != false && IsName(names[i], wanted)).ToList();
             if (found.Count > 1)
             {
-                throw CliException.Usage($"{name}: the columns {string.Join(" and ", found.Select(i => i + 1))} are both called '{wanted}': name one by its position.");
+                throw CliException.Usage($"{name}: the columns {string.Join(" and ", found.Select(i => i + 1))} are both named '{wanted}': select one by its position.");
             }
 
             return found.Count == 1 ? found[0]
                 : int.TryParse(wanted, out var position) && position >= 1 && position <= names.Length ? position - 1
-                : throw CliException.Usage($"{name}: there is no column '{wanted}': the columns are {List(names)}.");
+                : throw CliException.Usage($"{name} has no column '{wanted}'; the columns are {List(names)}.");
         }
 
         return names.Length == 1 && (columns[0].Numbers > 0 || columns[0].Filled == 0) ? 0 : ColumnSample.Choose(name, columns, List(names));
@@ -140,7 +141,7 @@ internal static class LayoutSniffer
         return sample;
     }
 
-    /// <summary>The delimiter that parts most lines into the same columns; a comma where none does.</summary>
+    /// <summary>Returns the delimiter that splits most lines into the same count of columns; a comma if there is none.</summary>
     private static byte DetectDelimiter(ReadOnlySpan<byte> text, bool isWhole)
     {
         var best = (Delimiter: (byte)',', Columns: 1, Alike: 0);
@@ -163,7 +164,7 @@ internal static class LayoutSniffer
         return best.Delimiter;
     }
 
-    /// <summary>Columns of the lines below a first line that has none, such as the name of an encoding; null where it is like them.</summary>
+    /// <summary>Returns the columns of the other lines if only the first line is a single value, such as a title; otherwise null.</summary>
     private static int? OddFirstLine(ReadOnlySpan<byte> text, bool isWhole, LayoutChoice choice)
     {
         foreach (var delimiter in choice.Delimiter is { } named ? [(byte)named] : ",;\t|"u8.ToArray())

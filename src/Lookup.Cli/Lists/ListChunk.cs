@@ -5,7 +5,7 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>Where a record stands in the bytes of its chunk.</summary>
+/// <summary>The position of a record in the bytes of its chunk.</summary>
 internal struct ListRecord
 {
     public int Start;
@@ -27,22 +27,22 @@ internal struct ListRecord
 }
 
 /// <summary>
-/// Some lines of a list on their way from the file to the outputs. Its bounds depend on the content alone, so that a run
-/// that is continued cuts the file as the first one did. Used again and again; its owner changes from stage to stage.
+/// A chunk of lines on its way from the file to the outputs. Its bounds depend only on the content, so that a resumed run
+/// splits the file as the first run did. Reused; each stage of the pipeline owns it in turn.
 /// </summary>
 internal sealed class ListChunk
 {
-    /// <summary>Most records of a chunk: what the service takes at once.</summary>
+    /// <summary>Maximum records of a chunk, the limit of the service.</summary>
     public const int MaxRecords = 8192;
 
-    /// <summary>A chunk ends with the record that reaches so many bytes.</summary>
+    /// <summary>A chunk ends with the record that reaches this many bytes.</summary>
     public const int MaxBytes = 1 << 20;
 
     private byte[] _bytes = new byte[64 * 1024];
 
     public ListRecord[] Records { get; } = new ListRecord[MaxRecords];
 
-    /// <summary>The number of each record; 0 where it has a fault.</summary>
+    /// <summary>The number of each record; 0 if it has a fault.</summary>
     public ulong[] Numbers { get; } = new ulong[MaxRecords];
 
     public Verdict[] Verdicts { get; } = new Verdict[MaxRecords];
@@ -55,7 +55,7 @@ internal sealed class ListChunk
 
     public bool IsFull => Count == MaxRecords || Length >= MaxBytes;
 
-    /// <summary>Blank lines read over.</summary>
+    /// <summary>Skipped blank lines.</summary>
     public int Blank { get; set; }
 
     /// <summary>Line in the file that <see cref="ListRecord.Line"/> counts from.</summary>
@@ -70,31 +70,31 @@ internal sealed class ListChunk
     /// <summary>SHA-256 of the content up to the end of the chunk.</summary>
     public byte[] EndHash { get; } = new byte[32];
 
-    /// <summary>What is asked.</summary>
+    /// <summary>The request for the chunk.</summary>
     public CheckStreamChunk Request { get; } = new();
 
-    /// <summary>What the answers share; null when nothing was asked.</summary>
+    /// <summary>The part that all answers share; null if no number was sent.</summary>
     public Decision? Common { get; set; }
 
-    /// <summary>The regimes that its numbers came under.</summary>
+    /// <summary>The regimes that decided its numbers.</summary>
     public IReadOnlyList<RegimeVersion> Regimes { get; private set; } = [];
 
-    /// <summary>Done when the numbers are read from the lines.</summary>
+    /// <summary>Completes when the numbers are parsed.</summary>
     public Task Parsed { get; set; } = Task.CompletedTask;
 
-    /// <summary>Done when the answer is here and what is made of it.</summary>
+    /// <summary>Completes when the chunk is answered and, if <see cref="IsPrepared"/>, rendered.</summary>
     public TaskCompletionSource Answered { get; set; } = new();
 
-    /// <summary>What is to be written is made; if not when answered, some items are to be asked again.</summary>
+    /// <summary>Whether the output is rendered; if not when answered, some numbers must be retried.</summary>
     public bool IsPrepared { get; set; }
 
-    /// <summary>What the chunk adds to the counts.</summary>
+    /// <summary>The counts of the chunk.</summary>
     public Tally Tally { get; } = new();
 
-    /// <summary>What the chunk adds to each output.</summary>
+    /// <summary>The bytes to append to each output.</summary>
     public ArrayBufferWriter<byte>[] Outputs { get; } = [.. OutputNames.All.Select(_ => new ArrayBufferWriter<byte>())];
 
-    public void Begin(long firstLine)
+    public void Reset(long firstLine)
     {
         Count = 0;
         Length = 0;
@@ -135,7 +135,7 @@ internal sealed class ListChunk
         Length += bytes.Length;
     }
 
-    /// <summary>Adds a record of which only the number is known.</summary>
+    /// <summary>Adds a record with only a number.</summary>
     public void Add(ulong number, ListFault fault)
     {
         Numbers[Count] = number;
@@ -143,7 +143,7 @@ internal sealed class ListChunk
         Count++;
     }
 
-    /// <summary>Reads the number of a record; 0 with a fault where it holds none.</summary>
+    /// <summary>Parses the number of a record; returns 0 with a fault if it is not valid.</summary>
     public ulong ReadNumber(int record, ListLayout layout, out ListFault fault)
     {
         ref readonly var place = ref Records[record];
@@ -153,7 +153,7 @@ internal sealed class ListChunk
             : NumberReader.Read(_bytes.AsSpan(place.Start + place.FieldStart, place.FieldLength), layout.Region, out fault);
     }
 
-    /// <summary>Reads all numbers.</summary>
+    /// <summary>Parses all numbers.</summary>
     public void ReadNumbers(ListLayout layout)
     {
         for (var i = 0; i < Count; i++)
@@ -162,7 +162,7 @@ internal sealed class ListChunk
         }
     }
 
-    /// <summary>Makes the request of the numbers.</summary>
+    /// <summary>Builds the request from the numbers.</summary>
     public void MakeRequest()
     {
         Array.Clear(Verdicts, 0, Count);
@@ -176,8 +176,8 @@ internal sealed class ListChunk
         }
     }
 
-    /// <summary>Takes the answer to <see cref="Request"/>.</summary>
-    public void Take(CheckStreamResponse answer)
+    /// <summary>Stores the answer to <see cref="Request"/>.</summary>
+    public void SetAnswer(CheckStreamResponse answer)
     {
         Common = answer.Common;
         Regimes = answer.Regimes;
@@ -191,7 +191,7 @@ internal sealed class ListChunk
         }
     }
 
-    /// <summary>Counts every record by what came of it.</summary>
+    /// <summary>Counts every record by its outcome.</summary>
     public void CountAll()
     {
         for (var i = 0; i < Count; i++)

@@ -3,7 +3,7 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>Why a line of a list cannot be asked about. The values below 32 are those of <see cref="NumberFault"/>.</summary>
+/// <summary>Why a line of a list is invalid. Values below 32 are those of <see cref="NumberFault"/>.</summary>
 internal enum ListFault : byte
 {
     None = 0,
@@ -11,13 +11,13 @@ internal enum ListFault : byte
     /// <summary>The line is longer than <see cref="ListReader.MaxLine"/>.</summary>
     LineTooLong = 32,
 
-    /// <summary>A quote that is not closed, or text behind a closing quote.</summary>
+    /// <summary>A quote that is not closed, or text after a closing quote.</summary>
     Quote,
 
-    /// <summary>Another number of columns than the first line.</summary>
+    /// <summary>The line has more or fewer columns than the first line.</summary>
     Columns,
 
-    /// <summary>The bytes that hold the number are not UTF-8.</summary>
+    /// <summary>The bytes of the number are not UTF-8.</summary>
     NotUtf8,
 
     /// <summary>NDJSON: the line is not one JSON object.</summary>
@@ -26,13 +26,13 @@ internal enum ListFault : byte
     /// <summary>NDJSON: the object has no such member.</summary>
     NoMember,
 
-    /// <summary>NDJSON: the member stands twice, and readers differ in which one they take.</summary>
+    /// <summary>NDJSON: the object has the member twice, and parsers differ in which one they use.</summary>
     Twice,
 
-    /// <summary>NDJSON: the member is neither a text nor a number.</summary>
+    /// <summary>NDJSON: the member is neither a string nor a number.</summary>
     NotText,
 
-    /// <summary>The service takes the number for none.</summary>
+    /// <summary>The service rejected the number as invalid.</summary>
     RefusedByService,
 }
 
@@ -42,24 +42,24 @@ internal static class ListFaults
 
     public static ListFault From(NumberFault fault) => (ListFault)fault;
 
-    /// <summary>The fault concerns the number, not the line as a whole.</summary>
+    /// <summary>Whether the fault concerns the number rather than the whole line.</summary>
     public static bool IsOfColumn(this ListFault fault) => (byte)fault < 32 || fault is ListFault.NotUtf8 or ListFault.NoMember or ListFault.Twice or ListFault.NotText or ListFault.RefusedByService;
 
-    /// <summary>One word for counts: "too_short".</summary>
+    /// <summary>The name in counts, for example "too_short".</summary>
     public static string Word(this ListFault fault) => Words[(int)fault];
 
-    /// <summary>A sentence for people, without the line's content.</summary>
+    /// <summary>Describes the fault without the line's content.</summary>
     public static string Describe(this ListFault fault, ListLayout layout) => fault switch
     {
         ListFault.LineTooLong => $"the line is longer than {ListReader.MaxLine} bytes; its beginning is shown",
         ListFault.Quote => "a quote is not closed, or text follows a closing quote: double a quote that is part of a value",
-        ListFault.Columns => $"the line has not {layout.Columns} columns as the first line has",
+        ListFault.Columns => $"the line does not have {layout.Columns} columns like the first line",
         ListFault.NotUtf8 => "the number is not UTF-8 text",
         ListFault.NotJson => "the line is not a JSON object",
-        ListFault.NoMember => $"the object has no '{layout.ColumnName}'",
-        ListFault.Twice => $"'{layout.ColumnName}' stands twice in the object",
-        ListFault.NotText => "the number is neither a text nor a number",
-        ListFault.RefusedByService => "the service takes it for no number",
+        ListFault.NoMember => $"the object has no member '{layout.ColumnName}'",
+        ListFault.Twice => $"duplicate member '{layout.ColumnName}'",
+        ListFault.NotText => "the member must be a string or a number",
+        ListFault.RefusedByService => "the service rejected the number as invalid",
         _ => ((NumberFault)fault).Describe().TrimEnd('.'),
     };
 

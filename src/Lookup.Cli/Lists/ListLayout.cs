@@ -2,12 +2,12 @@ using Lookup.Cli.Import;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>How a list is read: its format, and where on a line the number stands.</summary>
+/// <summary>The format of a list and the position of the number on a line.</summary>
 internal sealed record ListLayout
 {
     public required ImportFormat Format { get; init; }
 
-    /// <summary>CSV: what parts the columns.</summary>
+    /// <summary>CSV: the column delimiter.</summary>
     public byte Delimiter { get; init; } = (byte)',';
 
     /// <summary>CSV: columns of every line.</summary>
@@ -16,7 +16,7 @@ internal sealed record ListLayout
     /// <summary>CSV: column of the number, from 0.</summary>
     public int Column { get; init; }
 
-    /// <summary>NDJSON: names of the members that lead to the number, UTF-8.</summary>
+    /// <summary>NDJSON: path of member names to the number, UTF-8.</summary>
     public byte[][] Path { get; init; } = [];
 
     /// <summary>The column for messages: its name, or its position from 1.</summary>
@@ -24,13 +24,13 @@ internal sealed record ListLayout
 
     public bool HasHeader { get; init; }
 
-    /// <summary>ISO 3166 code for numbers in national form; null: none.</summary>
+    /// <summary>ISO 3166 code for numbers in national form; may be null.</summary>
     public string? Region { get; init; }
 
     /// <summary>Byte order mark of the file; usually empty.</summary>
     public byte[] Mark { get; init; } = [];
 
-    /// <summary>The header line without its end; empty where there is none.</summary>
+    /// <summary>The header line without its end; empty if there is none.</summary>
     public byte[] Header { get; init; } = [];
 
     /// <summary>Bytes before the first record.</summary>
@@ -39,18 +39,18 @@ internal sealed record ListLayout
     /// <summary>Lines before the first record.</summary>
     public int SkipLines { get; init; }
 
-    /// <summary>How the file ends its lines, for a last line that has no end.</summary>
+    /// <summary>The file's line end, for a last line without one.</summary>
     public byte[] NewLine { get; init; } = [(byte)'\n'];
 
-    /// <summary>Names of the columns that are added, such that none is there already.</summary>
+    /// <summary>Names of the added columns, none of which the list already has.</summary>
     public string[] Added { get; init; } = ["verdict", "reason", "e164"];
 
     public bool IsPlain => Format == ImportFormat.Csv && Columns == 1;
 
-    /// <summary>What was taken for what, in words.</summary>
+    /// <summary>Describes the detected layout.</summary>
     public string Describe()
     {
-        var region = Region is null ? "" : $", national forms as of {Region}";
+        var region = Region is null ? "" : $", national numbers of {Region}";
         if (Format == ImportFormat.Ndjson)
         {
             return $"NDJSON, the number is in '{ColumnName}'{region}";
@@ -59,7 +59,7 @@ internal sealed record ListLayout
         var header = HasHeader ? "with a header" : "without a header";
         var delimiter = Delimiter == '\t' ? "tabs" : $"'{(char)Delimiter}'";
         return IsPlain
-            ? $"one number a line, {header}{region}"
+            ? $"one number per line, {header}{region}"
             : $"CSV with {delimiter}, {header}, the number is in column {Column + 1}{(HasHeader ? $" '{ColumnName}'" : "")}{region}";
     }
 }

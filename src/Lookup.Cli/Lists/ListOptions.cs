@@ -5,7 +5,7 @@ using Lookup.Client;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>A list of numbers, how it is read, and how patiently it is asked about; shared by scrub, preview and impact.</summary>
+/// <summary>Options for a list of numbers, its format and retries, shared by scrub, preview and impact.</summary>
 internal sealed class ListOptions
 {
     private const int MaxRetries = 20;
@@ -13,45 +13,46 @@ internal sealed class ListOptions
 
     private readonly Argument<string> _path = new("LIST")
     {
-        Description = "CSV, NDJSON or one number a line, with '.gz' compressed; '-' for standard input.",
+        Description = "CSV, NDJSON or one number per line, compressed if it ends in '.gz'; '-' for standard input.",
     };
 
     private readonly Option<string?> _column = new("--column")
     {
-        Description = "Column of the number: its name or its position from 1; in NDJSON a member such as contact.phone. Default: the one that holds numbers, if it is clear.",
+        Description = "Column of the number: its name or position from 1; in NDJSON a member such as contact.phone; default: the only column that holds numbers.",
         HelpName = "COLUMN",
     };
 
     private readonly Option<string?> _format = new("--format")
     {
-        Description = "csv or ndjson; default: what the file shows.",
+        Description = "csv or ndjson; default: detected from the file.",
         HelpName = "FORMAT",
     };
 
     private readonly Option<string?> _delimiter = new("--delimiter")
     {
-        Description = "What parts the columns of a CSV file: one character or 'tab'; default: what its lines show.",
+        Description = "Column delimiter of a CSV file: one character or 'tab'; default: detected from its lines.",
         HelpName = "CHAR",
     };
 
-    private readonly Option<bool> _header = new("--header") { Description = "The first line is a header; default: what it shows." };
-    private readonly Option<bool> _noHeader = new("--no-header") { Description = "The first line is no header." };
+    private readonly Option<bool> _header = new("--header") { Description = "The first line is a header; default: detected." };
+    private readonly Option<bool> _noHeader = new("--no-header") { Description = "The first line is not a header." };
     private readonly Option<int> _retry = new("--retry")
     {
-        Description = $"Ask again so often about numbers that the store could not be asked about, after 1, 2, 4... s; 0 to {MaxRetries}.",
+        Description = $"Retries for numbers that the store could not answer, after 1, 2, 4, ... s; 0 to {MaxRetries}.",
         HelpName = "TIMES",
         DefaultValueFactory = _ => 3,
     };
 
     private readonly Option<double> _wait = new("--wait")
     {
-        Description = $"Seconds to wait for a service that is away, 0 to {MaxWait}.",
+        Description = $"Seconds to wait for an unreachable service, 0 to {MaxWait}.",
         HelpName = "SECONDS",
         DefaultValueFactory = _ => 60,
     };
 
-    /// <param name="command">Gets the options.</param>
-    /// <param name="asksService">A service is asked about the list; else there is nothing to be patient with.</param>
+    /// <summary>Adds the options to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="asksService">False for commands without a service, which need no --retry and --wait.</param>
     public ListOptions(Command command, bool asksService = true)
     {
         command.Arguments.Add(_path);
@@ -74,7 +75,7 @@ internal sealed class ListOptions
 
         if (region.Length > 0 && !NumberReader.IsRegion(region))
         {
-            throw CliException.Usage($"--region '{region}' is no ISO 3166 code of two letters, like NL.");
+            throw CliException.Usage($"--region '{region}' is not a two-letter ISO 3166 code; write it like NL.");
         }
 
         return new LayoutChoice(
@@ -91,7 +92,7 @@ internal sealed class ListOptions
         Wait = Wait(parsed),
     };
 
-    /// <summary>Makes a connection as patient as the command line says.</summary>
+    /// <summary>Applies --wait to the client's options.</summary>
     public Func<LookupClientOptions, LookupClientOptions> Patience(ParseResult parsed)
     {
         var wait = Wait(parsed);

@@ -4,15 +4,15 @@ using Lookup.Cli.Import;
 namespace Lookup.Cli.Lists;
 
 /// <summary>
-/// Cuts a list into chunks of records. Every byte passes once and is hashed; memory does not depend on the length of the
-/// file or its lines.
+/// Splits a list into chunks of records. Reads and hashes every byte once; memory does not depend on the length of the file
+/// or its lines.
 /// </summary>
 internal sealed class ListReader(Stream content, string name, ListLayout layout) : IDisposable
 {
-    /// <summary>Bytes that a line, or a record with line breaks inside quotes, may have.</summary>
+    /// <summary>Maximum bytes of a line, or of a record with line breaks inside quotes.</summary>
     public const int MaxLine = 1 << 20;
 
-    /// <summary>What is kept of a longer line.</summary>
+    /// <summary>Bytes to keep of a longer line.</summary>
     private const int Beginning = 1024;
 
     private readonly byte[] _buffer = new byte[4 * MaxLine];
@@ -23,14 +23,14 @@ internal sealed class ListReader(Stream content, string name, ListLayout layout)
     private bool _ended;
     private bool _begun;
 
-    /// <summary>Bytes of the content that are read over.</summary>
+    /// <summary>Bytes of the content consumed so far.</summary>
     public long Position { get; private set; }
 
-    /// <summary>Lines that are read over.</summary>
+    /// <summary>Lines consumed so far.</summary>
     public long Line { get; private set; }
 
-    /// <summary>Reads over what an earlier run has done.</summary>
-    /// <returns>False when the content is not what that run had read.</returns>
+    /// <summary>Skips what an earlier run processed.</summary>
+    /// <returns>False if the content has changed since that run.</returns>
     public bool TrySkip(long position, long line, ReadOnlySpan<byte> hash)
     {
         _begun = true;
@@ -61,7 +61,7 @@ internal sealed class ListReader(Stream content, string name, ListLayout layout)
         }
 
         var begin = Position;
-        chunk.Begin(Line + 1);
+        chunk.Reset(Line + 1);
         while (!chunk.IsFull)
         {
             if (!TryReadRecord(chunk))
@@ -100,7 +100,7 @@ internal sealed class ListReader(Stream content, string name, ListLayout layout)
             return false;
         }
 
-        // What is decided must not depend on how much happens to be in the buffer.
+        // The result must not depend on how much of the file is in the buffer.
         const int Window = MaxLine + 2;
         var isCut = data.Length > Window;
         var window = isCut ? data[..Window] : data;
@@ -135,7 +135,7 @@ internal sealed class ListReader(Stream content, string name, ListLayout layout)
 
         if (found.Content > MaxLine || (isCut && found.Total == window.Length && window[^1] != '\n'))
         {
-            TakeBeginning(chunk);
+            AddTruncated(chunk);
             return true;
         }
 
@@ -161,8 +161,8 @@ internal sealed class ListReader(Stream content, string name, ListLayout layout)
         return true;
     }
 
-    /// <summary>A line that is too long: its beginning is kept, the rest is read over.</summary>
-    private void TakeBeginning(ListChunk chunk)
+    /// <summary>Keeps the beginning of a line that is too long and skips the rest.</summary>
+    private void AddTruncated(ListChunk chunk)
     {
         chunk.Add(_buffer.AsSpan(_start, Beginning), new ListRecord
         {
@@ -244,7 +244,7 @@ internal sealed class ListReader(Stream content, string name, ListLayout layout)
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
         {
-            throw new CliException($"{name} ends or is damaged after line {Line}: get the file anew.", inner: exception);
+            throw new CliException($"{name} is truncated or damaged after line {Line}: get a new copy of the file.", inner: exception);
         }
     }
 }

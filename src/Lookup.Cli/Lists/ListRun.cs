@@ -8,10 +8,10 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>A list and the question about it.</summary>
+/// <summary>A list and the question about its numbers.</summary>
 internal sealed record ListQuestion(InputFile Input, ListLayout Layout, CheckStreamOpen Open)
 {
-    /// <summary>The answers are to "what if" and permit nothing.</summary>
+    /// <summary>Whether the answers are what-if answers, which permit nothing.</summary>
     public bool IsHypothetical => Open.WhatIf is not null;
 
     /// <summary>The question and how the list is read, for the manifest.</summary>
@@ -20,11 +20,11 @@ internal sealed record ListQuestion(InputFile Input, ListLayout Layout, CheckStr
         ["list"] = Input.Name,
         ["read_as"] = Layout.Describe(),
         ["column"] = Layout.ColumnName,
-        ["question"] = JsonNode.Parse(JsonText.Of(Open)),
+        ["question"] = JsonNode.Parse(JsonText.Format(Open)),
     };
 
-    /// <summary>SHA-256 of the file as it is stored, in hex.</summary>
-    /// <param name="content">That of the decompressed content.</param>
+    /// <summary>SHA-256 of the stored file, in hex.</summary>
+    /// <param name="content">SHA-256 of the decompressed content.</param>
     public string FileHash(string content)
     {
         if (Input.Path is null || (!Input.HasCarriageReturnsAlone && !Input.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)))
@@ -37,22 +37,22 @@ internal sealed record ListQuestion(InputFile Input, ListLayout Layout, CheckStr
     }
 }
 
-/// <summary>Takes a list through the service into a sink, with progress.</summary>
+/// <summary>Sends a list through the service into a sink and shows progress.</summary>
 internal sealed class ListRun(Shell shell, LookupClient client, PipelineSettings settings)
 {
-    /// <summary>Says on standard error that a list has nothing in it: that it all went well would be misunderstood.</summary>
-    /// <returns>Whether it is so.</returns>
+    /// <summary>Warns on standard error if the list is empty, because silence would look like success.</summary>
+    /// <returns>Whether the list is empty.</returns>
     public static bool WarnIfEmpty(Shell shell, InputFile input, long records)
     {
         if (records == 0)
         {
-            shell.Error.WriteLine($"lookup: {SafeText.Printable(input.Name)} has no lines to ask about.");
+            shell.Error.WriteLine($"lookup: {SafeText.Printable(input.Name)} has no lines to check.");
         }
 
         return records == 0;
     }
 
-    /// <summary>Takes every line of the list; see the other one.</summary>
+    /// <summary>Processes every line of the list.</summary>
     public Task RunAsync(ListQuestion question, ListReader reader, IChunkSink sink, Action<ListChunk> prepare, bool json, CancellationToken ct) =>
         RunAsync(
             question,
@@ -67,21 +67,21 @@ internal sealed class ListRun(Shell shell, LookupClient client, PipelineSettings
             json,
             ct);
 
-    /// <summary>Runs it to the end; what is done when it stops early is saved.</summary>
+    /// <summary>Processes the list; saves the progress if it stops early.</summary>
     /// <param name="question">The list and the question.</param>
-    /// <param name="read">Fills a chunk; false at the end of the list.</param>
-    /// <param name="parse">Makes a chunk's request.</param>
-    /// <param name="sink">Where answered chunks go.</param>
-    /// <param name="prepare">Makes of an answered chunk what the sink takes.</param>
-    /// <param name="json">Machines read the output.</param>
-    /// <param name="ct">Stops it.</param>
+    /// <param name="read">Fills a chunk; returns false at the end of the list.</param>
+    /// <param name="parse">Builds a chunk's request.</param>
+    /// <param name="sink">Receives the answered chunks.</param>
+    /// <param name="prepare">Prepares an answered chunk for the sink.</param>
+    /// <param name="json">Whether --json is set.</param>
+    /// <param name="ct">Stops the run.</param>
     public async Task RunAsync(
         ListQuestion question, Func<ListChunk, CancellationToken, bool> read, Action<ListChunk> parse, IChunkSink sink, Action<ListChunk> prepare, bool json,
         CancellationToken ct)
     {
         var pipeline = new ChunkPipeline(
             (chunks, window, stop) => client.CheckStreamAsync(question.Open, chunks, window, stop), settings, shell.Clock);
-        var running = pipeline.RunAsync(read, parse, prepare, sink.Take, ct);
+        var running = pipeline.RunAsync(read, parse, prepare, sink.Write, ct);
         await ScrubProgress.ShowAsync(shell, question.Input, () => sink.State.Records, () => pipeline.IsWaiting, json, running,
             $"no answer from {client.Address} yet, waiting up to {settings.Wait.TotalSeconds:0.###} s (--wait)");
         try

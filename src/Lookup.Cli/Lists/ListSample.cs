@@ -1,7 +1,7 @@
-// For: a fair sample of a list whose length is not known before its end.
+// Purpose: a uniform sample of a list of unknown length.
 //
-// Reservoir sampling: the first n records are taken, and the k-th after that replaces one of them with probability n / k.
-// Every record then has the same chance, and memory is that of the sample.
+// Reservoir sampling: take the first n records; the k-th record (k > n) replaces one of them with probability n / k.
+// Every record then has the same chance, and memory is bounded by the sample.
 // Reference: J. S. Vitter, "Random Sampling with a Reservoir", ACM TOMS 11(1), 1985, algorithm R.
 namespace Lookup.Cli.Lists;
 
@@ -20,12 +20,7 @@ internal sealed class ListSample
 
     public int Count => _drawn.Count;
 
-    /// <summary>Reads the list and draws.</summary>
-    /// <param name="reader">The list.</param>
-    /// <param name="layout">How it is read.</param>
-    /// <param name="size">Records to draw.</param>
-    /// <param name="seed">The same seed draws the same records.</param>
-    /// <param name="ct">Stops between chunks.</param>
+    /// <summary>Reads the list and draws <paramref name="size"/> records; the same seed draws the same records.</summary>
     public static ListSample Draw(ListReader reader, ListLayout layout, int size, int seed, CancellationToken ct)
     {
         var sample = new ListSample();
@@ -56,10 +51,10 @@ internal sealed class ListSample
         return sample;
     }
 
-    /// <summary>Fills a chunk with drawn records; false when all are given.</summary>
+    /// <summary>Fills a chunk with drawn records; returns false when none are left.</summary>
     public bool Read(ListChunk chunk)
     {
-        chunk.Begin(0);
+        chunk.Reset(0);
         while (!chunk.IsFull && _given < _drawn.Count)
         {
             chunk.Add(_drawn[_given].Number, _drawn[_given].Fault);
@@ -69,7 +64,7 @@ internal sealed class ListSample
         return chunk.Count > 0;
     }
 
-    /// <summary>Half the width of the 95 % confidence interval of a share that was found so often, 0 to 1.</summary>
+    /// <summary>Half the width of the 95 % confidence interval of the share of <paramref name="count"/> records, 0 to 1.</summary>
     public double Margin(long count)
     {
         var share = (double)count / Math.Max(Count, 1);

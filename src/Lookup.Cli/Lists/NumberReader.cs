@@ -5,17 +5,17 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>Reads numbers from bytes: E.164 without making a string, everything else as <see cref="NumberParser"/> does.</summary>
+/// <summary>Parses numbers from bytes: E.164 without allocating a string, everything else with <see cref="NumberParser"/>.</summary>
 internal static class NumberReader
 {
-    /// <summary>A number of so many bytes is none; the parser's limit in characters with room for any script.</summary>
+    /// <summary>Maximum bytes of a number: the parser's limit in characters, at 4 bytes each.</summary>
     private const int MaxBytes = NumberParser.MaxInput * 4;
 
-    /// <summary>Whether a region is one.</summary>
+    /// <summary>Whether the region is known.</summary>
     public static bool IsRegion(string region) =>
         NumberParser.Instance.TryParse("12345", region, out _, out var fault) || fault != NumberFault.UnknownRegion;
 
-    /// <summary>The number in the text of a column; 0 with a fault where it holds none.</summary>
+    /// <summary>Parses the text of a column; returns 0 with a fault if it is not a valid number.</summary>
     public static ulong Read(ReadOnlySpan<byte> text, string? region, out ListFault fault)
     {
         text = text.Trim((byte)' ').Trim((byte)'\t');
@@ -48,7 +48,7 @@ internal static class NumberReader
         return ReadText(text, region, out fault);
     }
 
-    /// <summary>The number in a member of a JSON object.</summary>
+    /// <summary>Parses a member of a JSON object.</summary>
     public static ulong ReadJson(ReadOnlySpan<byte> line, byte[][] path, string? region, out ListFault fault)
     {
         try
@@ -63,7 +63,7 @@ internal static class NumberReader
             var text = reader.ValueSpan;
             if (reader.TokenType == JsonTokenType.Number && text.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
             {
-                // A quantity: its notation says nothing of a calling code, and digits may be lost.
+                // A JSON number: its notation has no calling code, and digits may be lost.
                 fault = ListFaults.From(text.ContainsAny("eE"u8) ? NumberFault.ScientificNotation : text.Contains((byte)'.') ? NumberFault.Fraction : NumberFault.InvalidCharacter);
                 return 0;
             }
@@ -89,7 +89,7 @@ internal static class NumberReader
         }
     }
 
-    /// <summary>Leaves the reader on the value; reads the line to its end, because what is cut off may be another line's number.</summary>
+    /// <summary>Finds the value; reads the line to its end, because a truncated line may hold another line's number.</summary>
     private static ListFault Find(ref Utf8JsonReader reader, byte[][] path)
     {
         reader.Read();
@@ -152,7 +152,7 @@ internal static class NumberReader
         text = text.Trim(" \t\r\n"u8);
         if (text.IndexOfAny((byte)'\r', (byte)'\n') >= 0)
         {
-            // Two lines in one value would be read as one number.
+            // Two lines in one value would parse as one number.
             fault = ListFaults.From(NumberFault.InvalidCharacter);
             return 0;
         }

@@ -4,22 +4,22 @@ using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Lists;
 
-/// <summary>How far a list is, with rate and remaining time: a bar on a terminal, a line now and then in a log.</summary>
+/// <summary>Shows the progress of a list: a bar on a terminal, otherwise a line every few seconds.</summary>
 internal static class ScrubProgress
 {
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
 
-    // A longer silence looks like a hang.
+    // A longer silence would look like a hang.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
 
-    /// <summary>Shows it until the list is done, well or not.</summary>
-    /// <param name="shell">Where it is shown: its error output.</param>
+    /// <summary>Shows the progress on the error output until the work has ended.</summary>
+    /// <param name="shell">Shows the progress.</param>
     /// <param name="input">The list.</param>
-    /// <param name="records">Lines that are done.</param>
-    /// <param name="isWaiting">Whether items are being asked again.</param>
-    /// <param name="json">Machines read the error output: no lines for people.</param>
+    /// <param name="records">Returns the processed lines.</param>
+    /// <param name="isWaiting">Returns whether numbers are being retried.</param>
+    /// <param name="json">Whether --json is set: no lines for people.</param>
     /// <param name="running">The work.</param>
-    /// <param name="silence">What is said where no line is done for two seconds; null: nothing.</param>
+    /// <param name="silence">Note to write when no line was processed for two seconds; null: none.</param>
     public static Task ShowAsync(
         Shell shell, InputFile input, Func<long> records, Func<bool> isWaiting, bool json, Task running, string? silence = null)
     {

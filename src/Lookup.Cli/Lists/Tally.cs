@@ -6,13 +6,13 @@ namespace Lookup.Cli.Lists;
 /// <summary>Counts lines by verdict and reason.</summary>
 internal sealed class Tally
 {
-    /// <summary>The verdict of lines that hold no number that can be asked about.</summary>
+    /// <summary>The verdict of lines without a valid number.</summary>
     public const string Invalid = "invalid";
 
     private const int Reasons = 256;
     private const int InvalidRow = 5;
 
-    // By verdict, the last row for invalid lines; reasons beyond the table are of a newer service and counted with verdict alone.
+    // One row per verdict, the last for invalid lines. Reasons of a newer service beyond the table count as reason 0.
     private readonly long[] _counts = new long[(InvalidRow + 1) * Reasons];
 
     public void Clear() => Array.Clear(_counts);
@@ -35,11 +35,11 @@ internal sealed class Tally
 
     public long Total => _counts.Sum();
 
-    public long Of(Verdict verdict) => Sum((int)verdict);
+    public long CountOf(Verdict verdict) => Sum((int)verdict);
 
-    public long OfInvalid => Sum(InvalidRow);
+    public long InvalidCount => Sum(InvalidRow);
 
-    /// <summary>The counts as "deny" → "registered" → 12, the most frequent first.</summary>
+    /// <summary>The counts by verdict and reason: "deny" → "registered" → 12.</summary>
     public SortedDictionary<string, SortedDictionary<string, long>> ToCounts()
     {
         var counts = new SortedDictionary<string, SortedDictionary<string, long>>(StringComparer.Ordinal);
@@ -72,7 +72,7 @@ internal sealed class Tally
         return tally;
     }
 
-    /// <summary>Verdicts in the order of the contract, invalid lines last; within one the most frequent reason first.</summary>
+    /// <summary>The counts in the order of the contract's verdicts, invalid lines last; within a verdict by count, descending.</summary>
     public IEnumerable<(string Verdict, string Reason, long Count)> Rows() => _counts
         .Select((count, index) => (Row: index / Reasons, Names: Names(index), count))
         .Where(row => row.count > 0)
@@ -85,7 +85,7 @@ internal sealed class Tally
         var (row, reason) = (index / Reasons, index % Reasons);
         return row == InvalidRow
             ? (Invalid, ((ListFault)reason).Word())
-            : (Words.Verdicts.Of((Verdict)row), Words.Reasons.Of((ReasonCode)reason));
+            : (Words.Verdicts.WordFor((Verdict)row), Words.Reasons.WordFor((ReasonCode)reason));
     }
 
     private long Sum(int row) => _counts.AsSpan(row * Reasons, Reasons).ToArray().Sum();

@@ -3,7 +3,7 @@ using Lookup.Client;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>How to reach a running service: --address, --timeout, and what to show to it.</summary>
+/// <summary>Options to reach a running service: --address, --timeout, --api-key and --ca.</summary>
 internal sealed class ConnectionOptions
 {
     public const string DefaultAddress = "http://127.0.0.1:7500";
@@ -13,26 +13,26 @@ internal sealed class ConnectionOptions
 
     private Option<string?> Address { get; } = new("--address")
     {
-        Description = $"Address of the service; else the environment variable {Variable}, else {DefaultAddress}.",
+        Description = $"Address of the service; default: the environment variable {Variable}, else {DefaultAddress}.",
         HelpName = "URL",
     };
 
     private Option<double> Timeout { get; } = new("--timeout")
     {
-        Description = "Seconds that a call may take, 0.001 to 600.",
+        Description = "Time limit for a call in seconds, 0.001 to 600.",
         HelpName = "SECONDS",
         DefaultValueFactory = _ => 5,
     };
 
     private Option<string?> ApiKey { get; } = new("--api-key")
     {
-        Description = $"API key or token to show; better in the environment variable {KeyVariable}, where others on this machine do not see it.",
+        Description = $"API key or token. Prefer the environment variable {KeyVariable}: other users of this machine can see command lines.",
         HelpName = "KEY",
     };
 
     private Option<string?> Ca { get; } = new("--ca")
     {
-        Description = "File with the certificates (PEM) that the service's must be signed by; default: those that the machine trusts.",
+        Description = "PEM file with the CA certificates for the service; default: those that the machine trusts.",
         HelpName = "FILE",
     };
 
@@ -44,10 +44,10 @@ internal sealed class ConnectionOptions
         command.Options.Add(Timeout);
     }
 
-    /// <summary>Further instances, for what each of them keeps by itself.</summary>
+    /// <summary>Creates --also: further instances, each of which stores its own receipts.</summary>
     public static Option<string[]> Also() => new("--also")
     {
-        Description = "Address of a further instance, each of which keeps receipts of its own. Repeatable.",
+        Description = "Address of another instance; each instance stores its own receipts. Repeatable.",
         HelpName = "URL",
         DefaultValueFactory = _ => [],
     };
@@ -55,9 +55,10 @@ internal sealed class ConnectionOptions
     /// <summary>Whether the command line names an address.</summary>
     public bool IsNamed(ParseResult parsed) => parsed.GetValue(Address) is not null;
 
+    /// <summary>Creates a client from the command line.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="configure">Changes what the command line does not say.</param>
-    /// <param name="other">Another instance than the one that --address names.</param>
+    /// <param name="configure">Sets options that have no command-line option.</param>
+    /// <param name="other">Address that replaces --address.</param>
     public LookupClient Connect(ParseResult parsed, Func<LookupClientOptions, LookupClientOptions>? configure = null, string? other = null)
     {
         var text = other ?? parsed.GetValue(Address) ?? Environment.GetEnvironmentVariable(Variable);
@@ -66,11 +67,11 @@ internal sealed class ConnectionOptions
             text = DefaultAddress;
         }
 
-        // "localhost:7500" would be taken for the scheme "localhost".
+        // "localhost:7500" would parse as the scheme "localhost".
         var full = text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text;
         if (!Uri.TryCreate(full, UriKind.Absolute, out var address) || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps))
         {
-            throw CliException.Usage($"--address '{text}' is no address such as {DefaultAddress}.");
+            throw CliException.Usage($"--address '{text}' is not an http:// or https:// address; write it like {DefaultAddress}.");
         }
 
         var seconds = parsed.GetWithin(Timeout, 0.001, 600, "seconds");

@@ -2,18 +2,19 @@ using System.CommandLine;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>A number and the country of one that is not in international form.</summary>
+/// <summary>The number, and the country of a number in national form.</summary>
 internal sealed class NumberOptions
 {
-    private readonly Argument<string> _number = new("NUMBER") { Description = "The number, for example +31612345678." };
+    private readonly Argument<string> _number = new("NUMBER") { Description = "Phone number, for example +31612345678." };
     private readonly Option<string?> _region = new("--region")
     {
-        Description = "Country of a number that is not in international form, for example NL.",
+        Description = "Country of a number in national form, for example NL.",
         HelpName = "REGION",
     };
 
-    /// <param name="command">Gets the options.</param>
-    /// <param name="hasNumber">It is about one number; else about those of a list.</param>
+    /// <summary>Adds the options to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="hasNumber">False for commands that read a list.</param>
     public NumberOptions(Command command, bool hasNumber = true)
     {
         if (hasNumber)

@@ -4,10 +4,10 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>Options whose values are words of the contract or times, with one sentence where they are not.</summary>
+/// <summary>Parses option values: words of the contract, times, time zones and ranges.</summary>
 internal static class OptionParsing
 {
-    /// <summary>An option that takes one word of a set.</summary>
+    /// <summary>Creates an option that accepts one word of a set.</summary>
     public static Option<string?> Word<T>(string name, string description, WordSet<T> words, string helpName)
         where T : struct, System.Enum
     {
@@ -22,7 +22,7 @@ internal static class OptionParsing
 
     public static T Parse<T>(this WordSet<T> words, string option, string text)
         where T : struct, System.Enum =>
-        words.TryParse(text, out var value) ? value : throw CliException.Usage($"{option} '{text}' is none of: {words.List}.");
+        words.TryParse(text, out var value) ? value : throw CliException.Usage($"{option} '{text}' is not valid; use one of {words.List}.");
 
     public static Timestamp? GetTime(this ParseResult parsed, Option<string?> option, TimeZoneInfo? zone = null)
     {
@@ -37,39 +37,39 @@ internal static class OptionParsing
                 $"{option.Name} '{text}' {(parsed.CommandResult.Command.Options.Any(o => o.Name == "--timezone") ? fault : fault.Replace(TimeText.ZoneHint, "", StringComparison.Ordinal))}.");
     }
 
-    /// <summary>A number that must lie in a range, both ends included.</summary>
+    /// <summary>Returns the option's value, which must lie between <paramref name="least"/> and <paramref name="most"/>, both included.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="option">The option.</param>
-    /// <param name="least">The least.</param>
-    /// <param name="most">The greatest.</param>
-    /// <param name="unit">What it counts, for example "seconds"; empty where that is plain.</param>
+    /// <param name="least">The minimum.</param>
+    /// <param name="most">The maximum.</param>
+    /// <param name="unit">The unit for the error message, for example "seconds"; may be empty.</param>
     public static T GetWithin<T>(this ParseResult parsed, Option<T> option, T least, T most, string unit = "")
         where T : struct, IComparable<T>
     {
         var value = parsed.GetValue(option);
-        // A value that is no number comes before all others.
+        // NaN compares below every number.
         return value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0
             ? value
             : throw CliException.Usage(string.Create(
-                CultureInfo.InvariantCulture, $"{option.Name} {value} is outside {least} to {most}{(unit.Length > 0 ? " " : "")}{unit}."));
+                CultureInfo.InvariantCulture, $"{option.Name} {value} is out of range: {least} to {most}{(unit.Length > 0 ? " " : "")}{unit}."));
     }
 
-    /// <summary>Refuses a whole number outside a range, both ends included, where the command line is read.</summary>
+    /// <summary>Rejects an integer outside a range, both ends included, when the command line is parsed.</summary>
     public static void MustBe(this Option<int> option, int least, int most, string what) => option.Validators.Add(result =>
     {
         if (result.Tokens.Count == 1 && (result.GetValueOrDefault<int>() < least || result.GetValueOrDefault<int>() > most))
         {
-            result.AddError($"{option.Name} is {what}, {least} to {most}.");
+            result.AddError($"{option.Name} must be {what}, {least} to {most}.");
         }
     });
 
-    /// <summary>--share: how much of the time work behind running services takes.</summary>
-    /// <param name="standard">In percent.</param>
+    /// <summary>Creates --share: the share of time that background work may use while services run.</summary>
+    /// <param name="standard">The default, in percent.</param>
     public static Option<int> Share(int standard)
     {
         var option = new Option<int>("--share")
         {
-            Description = "Part of the time that it works, in percent, 1 to 100; it rests otherwise, for the sake of checks and writers.",
+            Description = "Share of time to work, in percent, 1 to 100; the rest is left to checks and writes.",
             HelpName = "PERCENT",
             DefaultValueFactory = _ => standard,
         };
@@ -79,7 +79,7 @@ internal static class OptionParsing
 
     public static Option<string?> TimeZone() => new("--timezone")
     {
-        Description = "Time zone of times without an offset, for example Europe/Amsterdam; without it they are refused.",
+        Description = "Time zone of times without an offset, for example Europe/Amsterdam; default: such times are rejected.",
         HelpName = "ZONE",
     };
 
@@ -92,6 +92,6 @@ internal static class OptionParsing
 
         return TimeZoneInfo.TryFindSystemTimeZoneById(id, out var zone)
             ? zone
-            : throw CliException.Usage($"--timezone '{id}' is no time zone such as Europe/Amsterdam or UTC.");
+            : throw CliException.Usage($"--timezone '{id}' is not a known time zone; try Europe/Amsterdam or UTC.");
     }
 }

@@ -2,18 +2,18 @@ using System.CommandLine;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>Where a record comes from, who makes it and why: --source, --actor, --reason.</summary>
+/// <summary>The origin of a record: --source, --actor, --reason.</summary>
 internal sealed class ProvenanceOptions
 {
     private readonly Option<string> _source = new("--source")
     {
-        Description = "Where the record comes from, for example \"web form 12\".",
+        Description = "Origin of the record, for example \"web form 12\".",
         HelpName = "TEXT",
         DefaultValueFactory = _ => "lookup command line",
     };
 
-    private readonly Option<string?> _actor = new("--actor") { Description = "Who records it; default: your user name.", HelpName = "TEXT" };
-    private readonly Option<string?> _reason = new("--reason") { Description = "Why, in words.", HelpName = "TEXT" };
+    private readonly Option<string?> _actor = new("--actor") { Description = "Person who records it; default: your user name.", HelpName = "TEXT" };
+    private readonly Option<string?> _reason = new("--reason") { Description = "Reason, as free text.", HelpName = "TEXT" };
 
     public ProvenanceOptions(Command command)
     {

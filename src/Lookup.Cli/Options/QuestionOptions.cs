@@ -3,39 +3,39 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>The question about a number, shared by all commands that ask.</summary>
+/// <summary>Options for the question about a number, shared by all commands that decide.</summary>
 internal sealed class QuestionOptions
 {
     private readonly NumberOptions _number;
     private readonly Option<string> _organisation = new("--org")
     {
-        Description = "The organisation whose offer it is.",
+        Description = "Organisation on whose behalf the call is made.",
         HelpName = "NAME",
         Required = true,
     };
 
-    private readonly Option<string?> _purpose = OptionParsing.Word("--purpose", "What the call is about", Words.Purposes, "PURPOSE");
-    private readonly Option<string?> _kind = OptionParsing.Word("--kind", "Kind of the call; default marketing", Words.CallKinds, "KIND");
-    private readonly Option<string?> _sector = OptionParsing.Word("--sector", "Sector of an organisation that has no record", Words.Sectors, "SECTOR");
+    private readonly Option<string?> _purpose = OptionParsing.Word("--purpose", "Purpose of the call", Words.Purposes, "PURPOSE");
+    private readonly Option<string?> _kind = OptionParsing.Word("--kind", "Kind of the call; default: marketing", Words.CallKinds, "KIND");
+    private readonly Option<string?> _sector = OptionParsing.Word("--sector", "Sector of an organisation without a record", Words.Sectors, "SECTOR");
     private readonly Option<string?> _subscriber = OptionParsing.Word(
-        "--subscriber", "Who is called, as far as you know", Words.SubscriberTypes, "TYPE");
+        "--subscriber", "Type of the called subscriber, as far as known", Words.SubscriberTypes, "TYPE");
 
-    private readonly Option<string?> _group = new("--group") { Description = "What is offered (product group).", HelpName = "NAME" };
+    private readonly Option<string?> _group = new("--group") { Description = "Product group of the offer.", HelpName = "NAME" };
     private readonly Option<string?> _mode = OptionParsing.Word(
-        "--mode", "How the call is dialled; not stated: taken as predictive", Words.DiallingModes, "MODE");
+        "--mode", "How the call is dialled; default: treated as predictive", Words.DiallingModes, "MODE");
 
     private readonly Option<bool> _automated = new("--automated") { Description = "No human speaks; the same as --mode no_human." };
-    private readonly Option<bool> _withheld = new("--withheld") { Description = "The call would not show the caller's number." };
-    private readonly Option<string?> _caller = new("--caller") { Description = "The number that the call shows, in E.164.", HelpName = "NUMBER" };
+    private readonly Option<bool> _withheld = new("--withheld") { Description = "The call withholds the caller's number." };
+    private readonly Option<string?> _caller = new("--caller") { Description = "Number that the call shows, in E.164.", HelpName = "NUMBER" };
     private readonly Option<string?> _calledRegion = new("--called-region")
     {
-        Description = "Where the called person is, beside the area of the number, for example US-FL.",
+        Description = "Region of the called person, in addition to that of the number, for example US-FL.",
         HelpName = "REGION",
     };
 
     private readonly Option<string?> _requestedAt = new("--requested-at")
     {
-        Description = "With --kind requested: when the subscriber asked for the call.",
+        Description = "With --kind requested: time at which the subscriber requested the call.",
         HelpName = "TIME",
     };
 
@@ -47,22 +47,23 @@ internal sealed class QuestionOptions
 
     private readonly Option<string[]> _without = new("--without")
     {
-        Description = "Leave a layer of rules out: code, policy. Repeatable.",
+        Description = "Layer of rules to leave out: code, policy. Repeatable.",
         HelpName = "LAYER",
         DefaultValueFactory = _ => [],
     };
 
-    private readonly Option<bool> _strict = new("--strict") { Description = "Switch the stricter policies on." };
-    private readonly Option<bool> _exact = new("--exact") { Description = "Read the facts from the store for this answer." };
+    private readonly Option<bool> _strict = new("--strict") { Description = "Apply the stricter policies." };
+    private readonly Option<bool> _exact = new("--exact") { Description = "Read the facts from the store, bypassing filter and cache." };
     private readonly Option<string?> _token = new("--token")
     {
-        Description = "Be at least as fresh as this token of a write or an earlier answer.",
+        Description = "Consistency token of a write or an earlier answer; the answer is at least as fresh.",
         HelpName = "TOKEN",
     };
 
-    /// <param name="command">Gets the options.</param>
-    /// <param name="hasNumber">It is about one number; else about those of a list.</param>
-    /// <param name="asksService">A service is asked; else facts are always read from the store.</param>
+    /// <summary>Adds the options to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="hasNumber">False for commands that read a list.</param>
+    /// <param name="asksService">False for commands that always read facts from the store.</param>
     public QuestionOptions(Command command, bool hasNumber = true, bool asksService = true)
     {
         _number = new NumberOptions(command, hasNumber);
@@ -78,7 +79,7 @@ internal sealed class QuestionOptions
 
     public string Region(ParseResult parsed) => _number.Region(parsed);
 
-    /// <summary>The question about the numbers of a list, which are sent in E.164.</summary>
+    /// <summary>The question for the numbers of a list, which are sent in E.164.</summary>
     public CheckStreamOpen Open(ParseResult parsed) => new()
     {
         Question = Question(parsed),
@@ -95,7 +96,7 @@ internal sealed class QuestionOptions
             throw CliException.Usage($"--purpose is missing: {Words.Purposes.List}.");
         }
 
-        // An earlier service knows only the older of the two fields.
+        // Older services know only Automated.
         var mode = parsed.GetWord(_mode, Words.DiallingModes);
         return new Question
         {

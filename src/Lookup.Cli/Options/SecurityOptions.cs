@@ -3,45 +3,45 @@ using Lookup.Server;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>Whether a service asks for credentials.</summary>
+/// <summary>Whether a service requires credentials.</summary>
 internal enum CredentialRule : byte
 {
-    /// <summary>It does.</summary>
+    /// <summary>Every caller must present a credential.</summary>
     Required,
-    /// <summary>It does not: on loopback addresses only.</summary>
+    /// <summary>No credential is required; loopback addresses only.</summary>
     None,
 }
 
-/// <summary>How a service guards itself.</summary>
+/// <summary>Options for credentials, TLS and tokens of a service.</summary>
 internal sealed class SecurityOptions
 {
     private readonly Option<CredentialRule?> _credentials = new("--credentials")
     {
-        Description = "Whether callers must show a credential: required, or none (on a loopback address only, and the default there without proxy, TLS and tokens).",
+        Description = "Credentials of callers: required, or none (loopback addresses only; the default there without proxy, TLS and tokens).",
         HelpName = "RULE",
     };
 
     private readonly Option<string?> _certificate = new("--tls-cert")
     {
-        Description = "File with the service's certificate and those between it and its authority (PEM). Read again when it changes.",
+        Description = "PEM file with the service's certificate chain. Reloaded when it changes.",
         HelpName = "FILE",
     };
 
-    private readonly Option<string?> _key = new("--tls-key") { Description = "File with the private key of --tls-cert (PEM).", HelpName = "FILE" };
+    private readonly Option<string?> _key = new("--tls-key") { Description = "PEM file with the private key of --tls-cert.", HelpName = "FILE" };
     private readonly Option<string?> _clientCa = new("--client-ca")
     {
-        Description = "File with the certificates (PEM) of the authority that signs client certificates: they are credentials, too.",
+        Description = "PEM file with the CA certificates for client certificates, which are then accepted as credentials.",
         HelpName = "FILE",
     };
 
     private readonly Option<bool> _proxy = new("--behind-proxy")
     {
-        Description = "A proxy that callers trust ends TLS, and nobody else reaches the service: plain text on any address. Credentials are required, on a loopback address too.",
+        Description = "A trusted proxy terminates TLS and only it can reach the service: allow plain text on any address. Credentials are always required.",
     };
 
-    private readonly Option<string?> _issuer = new("--jwt-issuer") { Description = "Issuer of tokens (JWT): they are credentials, too.", HelpName = "URL" };
-    private readonly Option<string?> _audience = new("--jwt-audience") { Description = "What the audience of tokens must be.", HelpName = "TEXT" };
-    private readonly Option<string?> _subject = new("--jwt-subject-claim") { Description = "The claim of a token that says who it is; default: sub.", HelpName = "CLAIM" };
+    private readonly Option<string?> _issuer = new("--jwt-issuer") { Description = "Issuer of tokens (JWT), which are then accepted as credentials.", HelpName = "URL" };
+    private readonly Option<string?> _audience = new("--jwt-audience") { Description = "Required audience of tokens.", HelpName = "TEXT" };
+    private readonly Option<string?> _subject = new("--jwt-subject-claim") { Description = "Token claim that identifies the caller; default: sub.", HelpName = "CLAIM" };
 
     public SecurityOptions(Command command)
     {
@@ -51,7 +51,7 @@ internal sealed class SecurityOptions
         }
     }
 
-    /// <summary>Sets what the command line says.</summary>
+    /// <summary>Applies the command line to the service's options.</summary>
     public void Apply(ParseResult parsed, LookupServerOptions options)
     {
         options.TlsCertificateFile = parsed.GetValue(_certificate);

@@ -1,16 +1,16 @@
 namespace Lookup.Cli.Options;
 
-/// <summary>Finds what a misspelt word was meant to be.</summary>
+/// <summary>Suggests a known word for a misspelt one.</summary>
 internal static class Spelling
 {
-    /// <summary>The known word that differs least, if it differs little: a third of the word, at least one character.</summary>
+    /// <summary>Returns the closest known word within an edit distance of a third of the word (at least 1), or null.</summary>
     public static string? Closest(string word, IEnumerable<string> known)
     {
         var best = known.MinBy(candidate => Distance(word, candidate));
         return best is not null && Distance(word, best) <= Math.Max(1, word.Length / 3) ? best : null;
     }
 
-    /// <summary>Edit distance in which two characters that changed places count as one edit (optimal string alignment).</summary>
+    /// <summary>Edit distance that counts a transposition as one edit (optimal string alignment).</summary>
     private static int Distance(string a, string b)
     {
         var distance = new int[a.Length + 1, b.Length + 1];

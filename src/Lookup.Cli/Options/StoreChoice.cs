@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>Which store is meant: an embedded one in a folder (--data) or a redis server (--redis), and the number key.</summary>
+/// <summary>Options that select a store: an embedded one (--data) or a redis server (--redis), and its encryption key.</summary>
 internal sealed class StoreChoice
 {
     public const string RedisVariable = "LOOKUP_REDIS";
@@ -11,19 +11,19 @@ internal sealed class StoreChoice
 
     private readonly Option<string?> _redis = new("--redis")
     {
-        Description = "A redis server, for example 127.0.0.1:6379; 'env' takes it from the environment variable " + RedisVariable + ", where a password is not seen by others.",
+        Description = "Connection string of a redis store, for example 127.0.0.1:6379; 'env' reads it from the environment variable " + RedisVariable + ", which hides a password from other users.",
         HelpName = "CONNECTION",
     };
 
     private readonly Option<string?> _keyFile = new("--key-file")
     {
-        Description = "File with the number key of a redis store; else the environment variable LOOKUP_NUMBER_KEY. An embedded store keeps its own.",
+        Description = "File with the encryption key of a redis store; default: the environment variable LOOKUP_NUMBER_KEY. An embedded store has its own.",
         HelpName = "PATH",
     };
 
     private readonly Option<int> _waitReplicas = new("--wait-replicas")
     {
-        Description = "Replicas that must have a write to a redis store before it is acknowledged, 0 to 16. Without one, a failover may lose what was acknowledged.",
+        Description = "Replicas that must confirm a write to a redis store before it is acknowledged, 0 to 16; default: 0. With 0, a failover may lose acknowledged writes.",
         HelpName = "N",
     };
 
@@ -35,13 +35,13 @@ internal sealed class StoreChoice
         command.Options.Add(_waitReplicas);
     }
 
-    /// <summary>Neither a folder nor a server is named.</summary>
+    /// <summary>Whether neither --data nor --redis is set.</summary>
     public bool IsEmpty(ParseResult parsed) => parsed.GetValue(_data) is null && parsed.GetValue(_redis) is null;
 
-    /// <summary>Nothing at all is said about a store.</summary>
+    /// <summary>Whether none of --data, --redis and --key-file is set.</summary>
     public bool IsUnset(ParseResult parsed) => IsEmpty(parsed) && parsed.GetValue(_keyFile) is null;
 
-    /// <summary>The store that is named; <paramref name="defaultFolder"/> where none is, if there is such a default.</summary>
+    /// <summary>Returns the selected store, or the one in <paramref name="defaultFolder"/>, if not null.</summary>
     public StoreSettings Get(ParseResult parsed, string? defaultFolder)
     {
         var data = parsed.GetValue(_data);
@@ -58,12 +58,12 @@ internal sealed class StoreChoice
             data ??= defaultFolder ?? throw CliException.Usage("Name a store: --data FOLDER or --redis CONNECTION.");
             if (waitReplicas != 0)
             {
-                throw CliException.Usage("--wait-replicas is for --redis: an embedded store has no replicas.");
+                throw CliException.Usage("--wait-replicas requires --redis: an embedded store has no replicas.");
             }
 
             return keyFile is null
                 ? new StoreSettings(Path.GetFullPath(data), null, null)
-                : throw CliException.Usage("--key-file is for --redis: an embedded store keeps its key in its folder.");
+                : throw CliException.Usage("--key-file requires --redis: an embedded store has its key in its folder.");
         }
 
         if (redis == "env")
@@ -79,15 +79,15 @@ internal sealed class StoreChoice
     }
 }
 
-/// <summary>A store: a folder, or a redis server and where its key is.</summary>
+/// <summary>A store: a folder, or a redis server and the file with its encryption key.</summary>
 internal sealed record StoreSettings(string? Folder, string? Redis, string? KeyFile)
 {
-    /// <summary>Replicas that must have a write before it is acknowledged.</summary>
+    /// <summary>Replicas that must confirm a write before it is acknowledged.</summary>
     public int WaitReplicas { get; init; }
 
-    /// <summary>Sets up a new store where the folder has none.</summary>
+    /// <summary>Create a new store if the folder has none.</summary>
     public bool Create { get; init; }
 
-    /// <summary>Longest wait for a read in milliseconds. A command is patient: nobody dials while it waits.</summary>
+    /// <summary>Timeout of a read in milliseconds. Longer than in the service, since no call depends on it.</summary>
     public int ReadLimitMs { get; init; } = 5_000;
 }

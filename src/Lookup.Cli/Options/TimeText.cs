@@ -3,22 +3,22 @@ using System.Globalization;
 namespace Lookup.Cli.Options;
 
 /// <summary>
-/// Times as users write them: ISO 8601 with an offset, "2024-03-12T14:00:00+01:00" or "...Z"; without an offset, or a
-/// date alone (its midnight), only where a time zone says what is meant.
+/// Parses times as users write them: ISO 8601 with an offset, "2024-03-12T14:00:00+01:00" or "...Z". A time without an
+/// offset, or a date alone (its midnight), requires a time zone.
 /// </summary>
 internal static class TimeText
 {
-    /// <summary>What a time looks like, for messages.</summary>
+    /// <summary>An example for messages.</summary>
     public const string Example = "2024-03-12T14:00:00+01:00";
 
-    /// <summary>What a time without an offset may have in its place, where a command has the option.</summary>
-    public const string ZoneHint = ", or name the time zone with --timezone";
+    /// <summary>Part of the message about a missing offset, for commands that have --timezone.</summary>
+    public const string ZoneHint = ", or set --timezone";
 
-    /// <summary>Reads a time; <paramref name="fault"/> completes a sentence that begins with the text.</summary>
+    /// <summary>Parses a time; <paramref name="fault"/> completes a sentence that starts with the text.</summary>
     public static bool TryParse(string text, TimeZoneInfo? zone, out DateTimeOffset time, out string fault)
     {
         time = default;
-        fault = $"is no time such as {Example}";
+        fault = $"is not a time; write it like {Example}";
         var rest = text.AsSpan().Trim();
         if (!TryDate(ref rest, out var local))
         {
@@ -43,7 +43,7 @@ internal static class TimeText
                 return false;
             }
 
-            // Near the ends of the calendar the offset would leave it.
+            // Near the ends of the calendar the offset would overflow it.
             if (local.Ticks - offset.Ticks is < 0 or > 3155378975999999999)
             {
                 return false;
@@ -55,22 +55,22 @@ internal static class TimeText
 
         if (zone is null)
         {
-            fault = $"has no offset: write it like {Example}{ZoneHint}";
+            fault = $"has no offset; write it like {Example}{ZoneHint}";
             return false;
         }
 
         if (zone.IsInvalidTime(local))
         {
-            fault = $"does not exist in {zone.Id}: the clock was put forward over it";
+            fault = $"does not exist in {zone.Id}: clocks were set forward past it";
             return false;
         }
 
-        // Where the clock was put back a time exists twice; the first is meant.
+        // When clocks are set back a local time occurs twice; use the first.
         time = new DateTimeOffset(local, zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local));
         return true;
     }
 
-    /// <summary>A time in ISO 8601 for output, in UTC unless a zone is given.</summary>
+    /// <summary>Formats a time in ISO 8601 with its own offset.</summary>
     public static string Format(DateTimeOffset time) =>
         time.Millisecond == 0
             ? time.ToString(time.Offset == TimeSpan.Zero ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture)
@@ -131,7 +131,7 @@ internal static class TimeText
             return false;
         }
 
-        // Times are kept to the millisecond.
+        // Times are stored in milliseconds.
         for (var i = 0; i < 3 && i < length; i++)
         {
             ticks += (rest[i + 1] - '0') * (i switch { 0 => 100, 1 => 10, _ => 1 }) * TimeSpan.TicksPerMillisecond;

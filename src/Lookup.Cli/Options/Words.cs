@@ -24,7 +24,7 @@ internal static class Words
     public static readonly WordSet<ReasonCode> Reasons = new("REASON_CODE_");
 }
 
-/// <summary>The words of one enum of the contract. The zero value is not a word: it means "not stated".</summary>
+/// <summary>The words of one enum of the contract. The zero value, "not stated", is not a word.</summary>
 internal sealed class WordSet<T>
     where T : struct, Enum
 {
@@ -53,10 +53,10 @@ internal sealed class WordSet<T>
     /// <summary>All words, in the contract's order.</summary>
     public IReadOnlyList<string> All { get; }
 
-    /// <summary>The words as a list for messages.</summary>
+    /// <summary>The words, separated by commas, for messages.</summary>
     public string List => string.Join(", ", All);
 
     public bool TryParse(string text, out T value) => _byWord.TryGetValue(text.Trim().Replace('-', '_'), out value);
 
-    public string Of(T value) => _byValue.TryGetValue(value, out var word) ? word : value.ToString();
+    public string WordFor(T value) => _byValue.TryGetValue(value, out var word) ? word : value.ToString();
 }

@@ -6,13 +6,13 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Output;
 
-/// <summary>Decisions for people: the verdict first, then why, by which rule, and until when.</summary>
+/// <summary>Prints decisions for people: the verdict, then the reasons, the rules and the times.</summary>
 internal static class DecisionPrinter
 {
     public static void Write(IAnsiConsole console, in CheckResult result)
     {
         var decision = result.Decision!;
-        var not = decision.Hypothetical ? "what if" : result.WhyNot;
+        var not = decision.Hypothetical ? "what-if answer" : result.WhyNot;
         console.MarkupLine($"{Verdict(decision.Verdict)}  {SafeText.Escape(result.Number)}{(not is null ? "" : $"  [grey]({SafeText.Escape(not)}, not a permission to call now)[/]")}");
         foreach (var reason in decision.Reasons)
         {
@@ -30,14 +30,14 @@ internal static class DecisionPrinter
         Line(console, "next permitted", decision.NextPermittedTime, decision.TimeZone);
         if (decision.RetryAfter is { } retry)
         {
-            Line(console, "ask again in", $"{retry.ToTimeSpan().TotalMilliseconds:0} ms");
+            Line(console, "retry after", $"{retry.ToTimeSpan().TotalMilliseconds:0} ms");
         }
     }
 
     public static void WriteReason(IAnsiConsole console, Reason reason)
     {
-        var rule = string.Join(", ", new[] { reason.Layer == Layer.Unspecified ? "" : Words.Layers.Of(reason.Layer), reason.Article }.Where(text => text.Length > 0));
-        console.MarkupLine($"  [bold]{Words.Reasons.Of(reason.Code)}[/]{(rule.Length > 0 ? $" ({SafeText.Escape(rule)})" : "")}{(reason.Text.Length > 0 ? ": " + SafeText.Escape(reason.Text) : "")}");
+        var rule = string.Join(", ", new[] { reason.Layer == Layer.Unspecified ? "" : Words.Layers.WordFor(reason.Layer), reason.Article }.Where(text => text.Length > 0));
+        console.MarkupLine($"  [bold]{Words.Reasons.WordFor(reason.Code)}[/]{(rule.Length > 0 ? $" ({SafeText.Escape(rule)})" : "")}{(reason.Text.Length > 0 ? ": " + SafeText.Escape(reason.Text) : "")}");
         WriteLocal(console, reason);
     }
 
@@ -51,10 +51,10 @@ internal static class DecisionPrinter
 
     public static void WriteSteps(IAnsiConsole console, IEnumerable<TraceStep> steps)
     {
-        console.MarkupLine("[bold]Rules looked at[/]");
+        console.MarkupLine("[bold]Evaluated rules[/]");
         foreach (var step in steps)
         {
-            var rule = string.Join(", ", new[] { step.Layer == Layer.Unspecified ? "" : Words.Layers.Of(step.Layer), step.Article }.Where(text => text.Length > 0));
+            var rule = string.Join(", ", new[] { step.Layer == Layer.Unspecified ? "" : Words.Layers.WordFor(step.Layer), step.Article }.Where(text => text.Length > 0));
             console.MarkupLine($"  {SafeText.Escape(step.Rule)}{(rule.Length > 0 ? $" [grey]({SafeText.Escape(rule)})[/]" : "")}: {Outcome(step.Outcome)}{(step.Detail.Length > 0 ? ". " + SafeText.Escape(step.Detail) : "")}");
         }
     }
@@ -69,7 +69,7 @@ internal static class DecisionPrinter
 
     public static string Time(Timestamp time) => TimeText.Format(time.ToDateTimeOffset());
 
-    /// <summary>A time as the place of the called number has it, with its zone; in UTC where the zone is not known here.</summary>
+    /// <summary>Formats a time in the zone of the called number, with its offset and name; in UTC if this machine does not know the zone.</summary>
     public static string Time(Timestamp time, string zone) =>
         zone.Length > 0 && TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var known)
             ? $"{TimeText.Format(TimeZoneInfo.ConvertTime(time.ToDateTimeOffset(), known))} ({zone})"

@@ -4,12 +4,12 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Output;
 
-/// <summary>Facts for people, one a line.</summary>
+/// <summary>Prints facts for people, one per line.</summary>
 internal static class FactPrinter
 {
     public static void Write(IAnsiConsole console, IReadOnlyCollection<KnownFact> facts)
     {
-        console.MarkupLine(facts.Count == 0 ? "[bold]No facts[/] are known." : "[bold]Facts[/]");
+        console.MarkupLine(facts.Count == 0 ? "[bold]No facts.[/]" : "[bold]Facts[/]");
         foreach (var known in facts)
         {
             var fact = known.Fact;
@@ -28,7 +28,7 @@ internal static class FactPrinter
         }
     }
 
-    /// <summary>What the fact says, in words.</summary>
+    /// <summary>Describes the fact in words.</summary>
     public static string Describe(Fact fact) => fact.KindCase switch
     {
         Fact.KindOneofCase.Registration =>
@@ -36,7 +36,7 @@ internal static class FactPrinter
         Fact.KindOneofCase.Objection => $"objection to {Organisation(fact.Objection.Organisation)}",
         Fact.KindOneofCase.Consent => Describe(fact.Consent),
         Fact.KindOneofCase.Relation => Describe(fact.Relation),
-        Fact.KindOneofCase.Subscriber => $"subscriber is {Words.SubscriberTypes.Of(fact.Subscriber.Type)}",
+        Fact.KindOneofCase.Subscriber => $"subscriber is {Words.SubscriberTypes.WordFor(fact.Subscriber.Type)}",
         Fact.KindOneofCase.PublishedForOffers => "published for offers" + Group(fact.PublishedForOffers.ProductGroup),
         Fact.KindOneofCase.Attempt => $"{(fact.Attempt.ReservedUntil is { } until ? $"call reserved until {TimeText.Format(until.ToDateTimeOffset())}" : "attempt")} by {fact.Attempt.Organisation}{Group(fact.Attempt.ProductGroup)}",
         Fact.KindOneofCase.Refusal => $"refusal to {fact.Refusal.Organisation}",
@@ -45,19 +45,19 @@ internal static class FactPrinter
     };
 
     private static string Describe(Consent consent) =>
-        $"consent to {consent.Organisation} for {string.Join(", ", consent.Purposes.Select(Words.Purposes.Of))}{Group(consent.ProductGroup)}" +
-        (consent.Form == ConsentForm.Unspecified ? "" : ", " + Words.ConsentForms.Of(consent.Form)) +
+        $"consent to {consent.Organisation} for {string.Join(", ", consent.Purposes.Select(Words.Purposes.WordFor))}{Group(consent.ProductGroup)}" +
+        (consent.Form == ConsentForm.Unspecified ? "" : ", " + Words.ConsentForms.WordFor(consent.Form)) +
         (consent.Appointment is { } appointment ? $" at {DecisionPrinter.Time(appointment)}" : "") +
-        (consent.Expires is { } expires ? $", until {DecisionPrinter.Time(expires)}" : ", no end") +
+        (consent.Expires is { } expires ? $", until {DecisionPrinter.Time(expires)}" : ", no expiry") +
         (consent.Evidence is { } evidence ? $", evidence {evidence.Reference}" : ", no evidence");
 
     private static string Describe(Relation relation) =>
-        $"{Words.RelationKinds.Of(relation.Relation_)} of {relation.Organisation}{Group(relation.ProductGroup)}" +
+        $"{Words.RelationKinds.WordFor(relation.Relation_)} of {relation.Organisation}{Group(relation.ProductGroup)}" +
         (relation.Since is { } since ? $", since {DecisionPrinter.Time(since)}" : "") +
         (relation.LastTransaction is { } last ? $", last transaction {DecisionPrinter.Time(last)}" : "") +
         (relation.Until is { } until ? $", until {DecisionPrinter.Time(until)}" : "");
 
-    private static string Group(string group) => group.Length > 0 ? $" about {group}" : "";
+    private static string Group(string group) => group.Length > 0 ? $" for product group {group}" : "";
 
     private static string Organisation(string name) => name == "*" ? "all" : name;
 }

@@ -4,15 +4,15 @@ using Google.Protobuf;
 
 namespace Lookup.Cli.Output;
 
-/// <summary>JSON as machines read it: one object a line.</summary>
+/// <summary>Formats JSON, one object per line.</summary>
 internal static class JsonText
 {
     private static readonly JsonFormatter Formatter =
         new(JsonFormatter.Settings.Default.WithFormatDefaultValues(true).WithPreserveProtoFieldNames(false));
 
-    /// <summary>For what is not a message of the contract. Signs such as "+" are left as they are.</summary>
+    /// <summary>Options for JSON that is not a message of the contract. Characters such as "+" are not escaped.</summary>
     public static JsonSerializerOptions Options { get; } = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>A message of the contract as the JSON API answers it.</summary>
-    public static string Of(IMessage message) => Formatter.Format(message);
+    /// <summary>Formats a message of the contract as the JSON API does.</summary>
+    public static string Format(IMessage message) => Formatter.Format(message);
 }

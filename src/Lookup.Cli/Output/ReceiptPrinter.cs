@@ -7,7 +7,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Output;
 
-/// <summary>Receipts for people and for programs.</summary>
+/// <summary>Formats receipts for people and for programs.</summary>
 internal static class ReceiptPrinter
 {
     public static void Write(IAnsiConsole console, Receipt receipt)
@@ -18,12 +18,12 @@ internal static class ReceiptPrinter
         }
     }
 
-    /// <summary>What a receipt says, a name and a text each.</summary>
+    /// <summary>The content of a receipt, as pairs of name and text.</summary>
     public static IEnumerable<(string Name, string Text)> Lines(Receipt receipt)
     {
         if (receipt.Kind == ReceiptKind.Erasure)
         {
-            yield return ("erased", string.Create(CultureInfo.InvariantCulture, $"the number, with {receipt.Count:N0} receipts of this log"));
+            yield return ("erased", string.Create(CultureInfo.InvariantCulture, $"the number and {receipt.Count:N0} receipts of this log"));
             yield return ("at", Time(receipt.Time));
             if (receipt.AskedBy.Length > 0)
             {
@@ -36,7 +36,7 @@ internal static class ReceiptPrinter
         var isList = receipt.Kind == ReceiptKind.List;
         yield return isList
             ? ("answered", string.Create(CultureInfo.InvariantCulture, $"a list of {receipt.Count:N0} numbers"))
-            : ("answered", Verdict(receipt) + (receipt.Hypothetical ? " (what if, not a permission to call)" : ""));
+            : ("answered", Verdict(receipt) + (receipt.Hypothetical ? " (what-if answer, not a permission to call)" : ""));
         if (!isList)
         {
             yield return ("because", Reasons(receipt));
@@ -45,7 +45,7 @@ internal static class ReceiptPrinter
         yield return ("at", Time(receipt.Time));
         yield return ("for a call at", Time(receipt.CallTime));
         yield return ("of", receipt.Organisation + (receipt.ProductGroup.Length > 0 ? ", offering " + receipt.ProductGroup : ""));
-        yield return ("purpose", $"{Words.Purposes.Of((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.Of((V1.CallKind)receipt.CallKind)} call{Mode(receipt)}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}{(receipt.CallerNumber.Length > 0 ? ", showing " + receipt.CallerNumber : "")}{(receipt.CalledRegion.Length > 0 ? ", to " + receipt.CalledRegion : "")}");
+        yield return ("purpose", $"{Words.Purposes.WordFor((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.WordFor((V1.CallKind)receipt.CallKind)} call{Mode(receipt)}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}{(receipt.CallerNumber.Length > 0 ? ", showing " + receipt.CallerNumber : "")}{(receipt.CalledRegion.Length > 0 ? ", to " + receipt.CalledRegion : "")}");
         if (receipt.AskedBy.Length > 0)
         {
             yield return ("asked by", receipt.AskedBy);
@@ -63,17 +63,17 @@ internal static class ReceiptPrinter
     {
         ["kind"] = receipt.Kind.ToString().ToLowerInvariant(),
         ["verdict"] = receipt.Kind == ReceiptKind.Check ? Verdict(receipt) : null,
-        ["reasons"] = new JsonArray([.. receipt.Reasons.ToArray().Select(r => (JsonNode)Words.Reasons.Of((V1.ReasonCode)r))]),
+        ["reasons"] = new JsonArray([.. receipt.Reasons.ToArray().Select(r => (JsonNode)Words.Reasons.WordFor((V1.ReasonCode)r))]),
         ["time"] = Time(receipt.Time),
         ["call_time"] = Time(receipt.CallTime),
         ["organisation"] = receipt.Organisation,
         ["product_group"] = receipt.ProductGroup,
-        ["purpose"] = Words.Purposes.Of((V1.Purpose)receipt.Purpose),
-        ["call_kind"] = Words.CallKinds.Of((V1.CallKind)receipt.CallKind),
-        ["subscriber"] = Words.SubscriberTypes.Of((V1.SubscriberType)receipt.Subscriber),
-        ["sector"] = Words.Sectors.Of((V1.Sector)receipt.Sector),
+        ["purpose"] = Words.Purposes.WordFor((V1.Purpose)receipt.Purpose),
+        ["call_kind"] = Words.CallKinds.WordFor((V1.CallKind)receipt.CallKind),
+        ["subscriber"] = Words.SubscriberTypes.WordFor((V1.SubscriberType)receipt.Subscriber),
+        ["sector"] = Words.Sectors.WordFor((V1.Sector)receipt.Sector),
         ["automated"] = receipt.Mode == DiallingMode.NoHuman,
-        ["dialling_mode"] = Words.DiallingModes.Of((V1.DiallingMode)receipt.Mode),
+        ["dialling_mode"] = Words.DiallingModes.WordFor((V1.DiallingMode)receipt.Mode),
         ["caller_number_withheld"] = receipt.CallerNumberWithheld,
         ["caller_number"] = receipt.CallerNumber,
         ["called_region"] = receipt.CalledRegion,
@@ -93,7 +93,7 @@ internal static class ReceiptPrinter
     {
         DiallingMode.Unspecified => "",
         DiallingMode.NoHuman => ", automated",
-        _ => $", {Words.DiallingModes.Of((V1.DiallingMode)receipt.Mode)} dialling",
+        _ => $", {Words.DiallingModes.WordFor((V1.DiallingMode)receipt.Mode)} dialling",
     };
 
     private static string NumberPseudonym(Receipt receipt)
@@ -103,9 +103,9 @@ internal static class ReceiptPrinter
         return Convert.ToHexStringLower(key);
     }
 
-    public static string Verdict(Receipt receipt) => Words.Verdicts.Of((V1.Verdict)receipt.Verdict).ToUpperInvariant();
+    public static string Verdict(Receipt receipt) => Words.Verdicts.WordFor((V1.Verdict)receipt.Verdict).ToUpperInvariant();
 
-    public static string Reasons(Receipt receipt) => string.Join(", ", receipt.Reasons.ToArray().Select(r => Words.Reasons.Of((V1.ReasonCode)r)));
+    public static string Reasons(Receipt receipt) => string.Join(", ", receipt.Reasons.ToArray().Select(r => Words.Reasons.WordFor((V1.ReasonCode)r)));
 
     public static string Time(long milliseconds) => TimeText.Format(DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));
 

@@ -5,17 +5,17 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Output;
 
-/// <summary>Makes texts that others wrote harmless for those who read them: on a terminal, and in a spreadsheet.</summary>
+/// <summary>Makes untrusted texts safe to show on a terminal and in a spreadsheet.</summary>
 internal static class SafeText
 {
     private static readonly SearchValues<byte> Number = SearchValues.Create("+0123456789 -()./"u8);
 
-    /// <summary>A text within markup: neither its tags nor its control characters do anything.</summary>
+    /// <summary>Escapes a text for markup: tags and control characters have no effect.</summary>
     public static string Escape(string text) => Markup.Escape(Printable(text).Replace("\n", "\\n", StringComparison.Ordinal));
 
     /// <summary>
-    /// A text for a terminal. Control characters, which move the cursor, set the title or hide what is written, and those that reverse
-    /// the direction of writing are shown by their codes. Line ends stay.
+    /// Makes a text safe for a terminal. Control characters (which can move the cursor, set the title or hide output) and
+    /// characters that change the writing direction are shown as codes. Line ends stay.
     /// </summary>
     public static string Printable(string text)
     {
@@ -41,8 +41,8 @@ internal static class SafeText
     }
 
     /// <summary>
-    /// Whether a spreadsheet may take a cell for a formula. What has nothing but digits and the signs of numbers is none, so that phone
-    /// numbers stay as they are and can be read again.
+    /// Whether a spreadsheet may read a cell as a formula. Digits and the characters of phone numbers alone are not a formula, so
+    /// that phone numbers stay unchanged and can be imported again.
     /// </summary>
     public static bool IsFormula(ReadOnlySpan<byte> cell)
     {
@@ -50,7 +50,7 @@ internal static class SafeText
         return text is [(byte)'=' or (byte)'+' or (byte)'-' or (byte)'@' or (byte)'\t' or (byte)'\r', ..] && text.ContainsAnyExcept(Number);
     }
 
-    /// <summary>A cell of CSV: a formula is made text by a quote in front of it, and the cell is quoted where it has to be.</summary>
+    /// <summary>Formats a CSV cell: prefixes a formula with an apostrophe, and quotes the cell if necessary.</summary>
     public static string Cell(string text)
     {
         text = IsFormula(Encoding.UTF8.GetBytes(text)) ? "'" + text : text;

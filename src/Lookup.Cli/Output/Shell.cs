@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Output;
 
-/// <summary>What a command reads from and writes to.</summary>
+/// <summary>The input and output of a command.</summary>
 internal sealed class Shell
 {
     public Shell(TextWriter output, TextWriter error, Stream input, TimeProvider clock, Stream? rawOutput = null)
@@ -25,20 +25,20 @@ internal sealed class Shell
 
     public Stream Input { get; }
 
-    /// <summary>Standard output for bytes; not to be mixed with <see cref="Output"/>.</summary>
+    /// <summary>Standard output as bytes; do not mix with <see cref="Output"/>.</summary>
     public Stream RawOutput { get; }
 
     public TimeProvider Clock { get; }
 
-    /// <summary>Results with colour, on a terminal; plain elsewhere.</summary>
+    /// <summary>Results, with colour on a terminal.</summary>
     public IAnsiConsole Console { get; }
 
     public IAnsiConsole ErrorConsole { get; }
 
-    /// <summary>Asks every command for JSON.</summary>
+    /// <summary>--json, for every command.</summary>
     public Option<bool> Json { get; } = new("--json")
     {
-        Description = "Write JSON for machines.",
+        Description = "Write JSON.",
         Recursive = true,
     };
 
@@ -54,7 +54,7 @@ internal sealed class Shell
         });
         if (!output.IsTerminal)
         {
-            // Lines are for other programs and are not to be broken.
+            // Other programs read the lines, so do not wrap them.
             console.Profile.Width = 10_000;
         }
 

@@ -2,7 +2,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Lookup.Cli.Output;
 
-/// <summary>Standard output as a stream that fails when its reader is gone. The console's own drops what is written then, and goes on for ever.</summary>
+/// <summary>Standard output as a stream that fails when its reader has ended. The console's own stream silently discards writes then.</summary>
 internal static class StandardOutput
 {
     private const int Handle = 1;
@@ -15,7 +15,7 @@ internal static class StandardOutput
             return Console.OpenStandardOutput();
         }
 
-        // A file has a place of writing that others may share; the console's stream keeps to it.
+        // A file's write position may be shared with other processes; the console's stream respects it.
         var stream = new FileStream(new SafeFileHandle(Handle, ownsHandle: false), FileAccess.Write, bufferSize: 0);
         return stream.CanSeek ? Console.OpenStandardOutput() : stream;
     }

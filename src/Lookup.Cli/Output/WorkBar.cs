@@ -2,19 +2,19 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Output;
 
-/// <summary>A progress bar with the remaining time while work runs, on a terminal's error output.</summary>
+/// <summary>A progress bar with the remaining time, on the error output of a terminal.</summary>
 internal static class WorkBar
 {
-    /// <summary>The bar, empty.</summary>
+    /// <summary>Creates the bar.</summary>
     public static Progress On(Shell shell) => shell.ErrorConsole.Progress()
         .AutoClear(true)
         .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn());
 
-    /// <summary>Does the work, and shows how far it is where there is a terminal.</summary>
-    /// <param name="shell">Where it is shown.</param>
-    /// <param name="what">What is done, in markup.</param>
-    /// <param name="work">The work; it tells the share done, 0 to 1.</param>
-    public static Task<T> ShownAsync<T>(Shell shell, string what, Func<Action<double>, Task<T>> work)
+    /// <summary>Runs the work and shows its progress on a terminal.</summary>
+    /// <param name="shell">Shows the bar.</param>
+    /// <param name="what">The bar's label, in markup.</param>
+    /// <param name="work">The work; it reports its progress, 0 to 1.</param>
+    public static Task<T> RunAsync<T>(Shell shell, string what, Func<Action<double>, Task<T>> work)
     {
         if (!shell.ErrorConsole.Profile.Capabilities.Interactive)
         {

@@ -8,21 +8,21 @@ using Lookup.Server.Mapping;
 
 namespace Lookup.Cli.Regimes;
 
-/// <summary>What a case came to.</summary>
+/// <summary>The outcome of a case.</summary>
 /// <param name="Case">The case.</param>
-/// <param name="Decision">What was decided.</param>
-/// <param name="Faults">What was not as expected, each a sentence; empty where all was.</param>
-/// <param name="Why">The decision in words; empty where all was as expected.</param>
+/// <param name="Decision">The decision.</param>
+/// <param name="Faults">Differences from the expectation, one sentence each.</param>
+/// <param name="Why">The decision in words; empty if there are no differences.</param>
 internal sealed record CaseResult(ExpectedCase Case, Decision Decision, IReadOnlyList<string> Faults, string Why);
 
-/// <summary>Decides expected cases without a service or a store, on facts that are made as the service makes them.</summary>
+/// <summary>Decides expected cases without a service or a store; expands facts as the service does.</summary>
 internal sealed class CaseRun(RegimeSet regimes) : IDisposable
 {
-    // No deployment's key: nothing is stored.
+    // Not a real key: nothing is stored.
     private readonly NumberCipher _cipher = new(new byte[32]);
 
     /// <summary>Decides a case.</summary>
-    /// <exception cref="CliException">Number, question or a fact is not valid: with its place and field.</exception>
+    /// <exception cref="CliException">The number, the question or a fact is invalid; names its place and field.</exception>
     public CaseResult Run(ExpectedCase expected)
     {
         var callTime = expected.CallTime.ToDateTimeOffset();
@@ -35,7 +35,7 @@ internal sealed class CaseRun(RegimeSet regimes) : IDisposable
             regimes, expected.Snapshots.ToDictionary(s => s.Key, s => new[] { s.Value.ToDateTimeOffset().ToUnixTimeMilliseconds() }));
         foreach (var register in expected.Snapshots.Keys.Where(name => !regimes.TryGetRegister(name, out _)))
         {
-            throw new CliException($"{expected.Place}, snapshots.{register}: no regime knows this register.");
+            throw new CliException($"{expected.Place}, snapshots.{register}: unknown register.");
         }
 
         Decision Decide(Layers layers, out Question question, out StoredValue[] values, out Rules? rules)
@@ -61,7 +61,7 @@ internal sealed class CaseRun(RegimeSet regimes) : IDisposable
         var layer = (V1.Layer)decision.ReasonAt(0).Text.Layer;
         if (expected.Layer is { } expectedLayer && layer != expectedLayer)
         {
-            wrong.Add($"expected a reason of layer {Options.Words.Layers.Of(expectedLayer)}, got {Options.Words.Layers.Of(layer)}");
+            wrong.Add($"expected a reason of layer {Options.Words.Layers.WordFor(expectedLayer)}, got {Options.Words.Layers.WordFor(layer)}");
         }
 
         Compare("by law alone", expected.LawAlone, Layers.Law);
@@ -89,7 +89,7 @@ internal sealed class CaseRun(RegimeSet regimes) : IDisposable
             ThrowIfAny(expected, $"facts[{i}].", faults);
         }
 
-        // The facts are recorded after everything that they state, as history is when it is imported.
+        // Record the facts after every time that they state, as an import of history does.
         var recorded = mapped.SelectMany(fact => new[] { fact.Effective, fact.Since, fact.Until })
             .OfType<DateTimeOffset>()
             .Append(expected.CallTime.ToDateTimeOffset())
@@ -139,9 +139,9 @@ internal sealed class CaseRun(RegimeSet regimes) : IDisposable
         }
     }
 
-    private static string Name(V1.Verdict verdict) => Options.Words.Verdicts.Of(verdict).ToUpperInvariant();
+    private static string Name(V1.Verdict verdict) => Options.Words.Verdicts.WordFor(verdict).ToUpperInvariant();
 
-    private static string Name(V1.ReasonCode reason) => Options.Words.Reasons.Of(reason).ToUpperInvariant();
+    private static string Name(V1.ReasonCode reason) => Options.Words.Reasons.WordFor(reason).ToUpperInvariant();
 
     private sealed class FixedTime(DateTimeOffset now) : TimeProvider
     {

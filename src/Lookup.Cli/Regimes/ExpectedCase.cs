@@ -9,23 +9,23 @@ using Lookup.V1;
 namespace Lookup.Cli.Regimes;
 
 /// <summary>
-/// An expected answer: a question at a call time, the facts on record, and what must come of it. Question and facts are in the JSON
-/// form of lookup.v1; the number is that of the case and is put into each fact. A "note" says what the case is about and is not read.
+/// An expected answer: a question at a call time, the facts on record, and the expected decision. Question and facts are in the JSON
+/// form of lookup.v1; each fact gets the number of the case. A "note" describes the case and is ignored.
 /// </summary>
-/// <param name="Id">Its name, unlike all others.</param>
+/// <param name="Id">The unique name.</param>
 /// <param name="Place">File and line.</param>
 /// <param name="Number">The called number.</param>
 /// <param name="CallTime">The call time.</param>
 /// <param name="Question">The question.</param>
-/// <param name="Facts">What is on record.</param>
+/// <param name="Facts">The facts on record.</param>
 /// <param name="Snapshots">Dates of the loaded register snapshots, by register.</param>
-/// <param name="Isolated">Against a running service the case needs a store of its own.</param>
+/// <param name="Isolated">Whether the case requires its own store when it is run against a service.</param>
 /// <param name="Verdict">The verdict.</param>
 /// <param name="Reason">The most binding reason.</param>
-/// <param name="Regime">The row that decides; empty for none.</param>
-/// <param name="Layer">Layer of the reason; null where it does not matter.</param>
-/// <param name="LawAlone">The verdict without codes and policy; null where it does not matter.</param>
-/// <param name="Strict">The verdict with the stricter policies; null where it does not matter.</param>
+/// <param name="Regime">The row that decides; empty: any.</param>
+/// <param name="Layer">Layer of the reason; null: any.</param>
+/// <param name="LawAlone">The verdict without codes and policy; null: any.</param>
+/// <param name="Strict">The verdict with the stricter policies; null: any.</param>
 internal sealed record ExpectedCase(
     string Id,
     string Place,
@@ -53,23 +53,23 @@ internal sealed record ExpectedCase(
     public override string ToString() => Id;
 
     /// <summary>Reads a file, or every *.json and *.jsonl of a folder.</summary>
-    /// <exception cref="CliException">With the file, line and field of what is wrong.</exception>
+    /// <exception cref="CliException">Names the file, line and field of the error.</exception>
     public static IReadOnlyList<ExpectedCase> ReadAll(string path)
     {
         var files = Directory.Exists(path)
             ? Directory.EnumerateFiles(path).Where(file => Path.GetExtension(file) is ".json" or ".jsonl").Order(StringComparer.Ordinal).ToList()
-            : File.Exists(path) ? [path] : throw new CliException($"There is no file or folder '{path}' with cases.");
+            : File.Exists(path) ? [path] : throw new CliException($"File or folder '{path}' does not exist.");
         var cases = files.SelectMany(file => Read(file, File.ReadAllBytes(file))).ToList();
         if (cases.GroupBy(one => one.Id).FirstOrDefault(group => group.Count() > 1) is { } twice)
         {
-            throw new CliException($"{twice.Last().Place}: id \"{twice.Key}\" is that of {twice.First().Place} too; each case needs its own.");
+            throw new CliException($"{twice.Last().Place}: duplicate id \"{twice.Key}\", also in {twice.First().Place}.");
         }
 
-        return cases.Count > 0 ? cases : throw new CliException($"'{path}' holds no case.");
+        return cases.Count > 0 ? cases : throw new CliException($"'{path}' contains no cases.");
     }
 
-    /// <summary>Reads cases: one JSON object after another, or lists of them.</summary>
-    /// <exception cref="CliException">With the file, line and field of what is wrong.</exception>
+    /// <summary>Reads cases: one JSON object after another, or arrays of them.</summary>
+    /// <exception cref="CliException">Names the file, line and field of the error.</exception>
     public static List<ExpectedCase> Read(string file, ReadOnlySpan<byte> utf8)
     {
         var cases = new List<ExpectedCase>();
@@ -92,7 +92,7 @@ internal sealed record ExpectedCase(
         }
         catch (JsonException exception)
         {
-            throw new CliException($"{file} line {exception.LineNumber + 1}: is not JSON: one object a line, or a list of objects, is expected.", inner: exception);
+            throw new CliException($"{file} line {exception.LineNumber + 1}: not JSON; expected one object per line, or an array of objects.", inner: exception);
         }
 
         return cases;
@@ -109,7 +109,7 @@ internal sealed record ExpectedCase(
 
             foreach (var member in json.EnumerateObject().Where(member => !Members.Contains(member.Name)))
             {
-                throw Fault(member.Name, $"is not known; a case has {string.Join(", ", Members)}");
+                throw Fault(member.Name, $"unknown member; a case has {string.Join(", ", Members)}");
             }
 
             var number = Text("number");
@@ -140,7 +140,7 @@ internal sealed record ExpectedCase(
 
             if (list.ValueKind != JsonValueKind.Array)
             {
-                throw Fault("facts", "must be a list of facts");
+                throw Fault("facts", "must be an array of facts");
             }
 
             var facts = list.EnumerateArray().Select((fact, i) => Message<Fact>($"facts[{i}]", fact)).ToList();
@@ -157,10 +157,10 @@ internal sealed record ExpectedCase(
 
             return snapshots.ValueKind == JsonValueKind.Object
                 ? snapshots.EnumerateObject().ToDictionary(one => one.Name, one => Time("snapshots." + one.Name, one.Value.ToString()))
-                : throw Fault("snapshots", "must be an object: register to date");
+                : throw Fault("snapshots", "must be an object that maps registers to dates");
         }
 
-        // Empty as if it were absent.
+        // An empty string counts as absent.
         private string Regime() =>
             json.TryGetProperty("regime", out var regime) && (regime.ValueKind != JsonValueKind.String || !regime.ValueEquals("")) ? Text("regime") : "";
 
@@ -169,7 +169,7 @@ internal sealed record ExpectedCase(
 
         private string Text(string name) => Required(name) is { ValueKind: JsonValueKind.String } value && value.GetString() is { Length: > 0 } text
             ? text
-            : throw Fault(name, "must be a text that is not empty");
+            : throw Fault(name, "must be a non-empty string");
 
         private Timestamp Time(string name, string text) => TimeText.TryParse(text, null, out var time, out var fault)
             ? Timestamp.FromDateTimeOffset(time)
@@ -184,11 +184,11 @@ internal sealed record ExpectedCase(
             }
             catch (Exception exception) when (exception is InvalidProtocolBufferException or InvalidJsonException)
             {
-                throw Fault(name, $"is no {typeof(T).Name} of lookup.v1: {exception.Message.TrimEnd('.')}");
+                throw Fault(name, $"is not a {typeof(T).Name} of lookup.v1: {exception.Message.TrimEnd('.')}");
             }
         }
 
-        // An unknown name is a fault, not a case without an expectation.
+        // An unknown word is an error; it must not silently drop the expectation.
         private T? Word<T>(string name, WordSet<T> words, bool required = false)
             where T : struct, System.Enum
         {
@@ -200,7 +200,7 @@ internal sealed record ExpectedCase(
             var text = Text(name);
             return words.TryParse(text, out var value)
                 ? value
-                : throw Fault(name, $"'{text}' is none of {words.List}");
+                : throw Fault(name, $"'{text}' is not valid; use one of {words.List}");
         }
 
         private CliException Fault(string field, string what) => new($"{place}, {field}: {what}.");

@@ -5,7 +5,7 @@ using Lookup.Cli.Hosting;
 
 namespace Lookup.Cli.Regimes;
 
-/// <summary>A regime file as it is written, for those who read rules. Only files that compile are read.</summary>
+/// <summary>A regime file as JSON, for display. Only files that compile are read.</summary>
 internal sealed class RegimeDocument
 {
     private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
@@ -30,11 +30,11 @@ internal sealed class RegimeDocument
     /// <summary>The sources by key.</summary>
     public JsonObject Sources => Json["sources"]!.AsObject();
 
-    /// <summary>The rows of rules, the oldest first.</summary>
+    /// <summary>The rows of rules, oldest first.</summary>
     public IReadOnlyList<RegimeRow> Rows { get; }
 
-    /// <summary>Reads the files of a folder, or those of the program.</summary>
-    /// <exception cref="CliException">The folder is not there, or the files are faulty: with every fault.</exception>
+    /// <summary>Reads the files of a folder, or the built-in ones.</summary>
+    /// <exception cref="CliException">The folder does not exist, or files are invalid; lists every fault.</exception>
     public static IReadOnlyList<RegimeDocument> ReadAll(string? folder)
     {
         RegimeFolder.Load(folder);
@@ -45,15 +45,15 @@ internal sealed class RegimeDocument
     public static IReadOnlyList<RegimeDocument> ReadFiles(IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> files) =>
         [.. files.OrderBy(file => file.Key, StringComparer.Ordinal).Select(file => new RegimeDocument(file.Key, JsonNode.Parse(file.Value.Span, null, Lenient)!.AsObject()))];
 
-    /// <summary>The objects of a list; none where it is absent.</summary>
+    /// <summary>The objects of an array; empty if it is absent.</summary>
     public static IEnumerable<JsonObject> Objects(JsonObject parent, string member) =>
         parent[member] is JsonArray items ? items.Select(item => item!.AsObject()) : [];
 
-    /// <summary>The texts of a list; none where it is absent.</summary>
+    /// <summary>The strings of an array; empty if it is absent.</summary>
     public static IEnumerable<string> Texts(JsonObject parent, string member) =>
         parent[member] is JsonArray items ? items.Select(item => (string)item!) : [];
 
-    /// <summary>Every object within a node, itself included.</summary>
+    /// <summary>Every object within a node, including the node itself.</summary>
     public static IEnumerable<JsonObject> AllObjects(JsonNode? node) => node switch
     {
         JsonObject json => json.SelectMany(member => AllObjects(member.Value)).Prepend(json),
@@ -61,7 +61,7 @@ internal sealed class RegimeDocument
         _ => [],
     };
 
-    /// <summary>Keys of the sources that the texts within a node name.</summary>
+    /// <summary>Keys of the sources that a node refers to.</summary>
     public static IEnumerable<string> SourcesIn(JsonNode node) =>
         AllObjects(node).Where(json => json["source"] is JsonValue).Select(json => (string)json["source"]!).Distinct();
 
@@ -69,7 +69,7 @@ internal sealed class RegimeDocument
     public DateOnly VerifiedOn(string source) =>
         DateOnly.ParseExact((string)Sources[source]!["verified"]!, "yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    /// <summary>What is not certain about texts within a node and their sources: each sentence with what it is said of.</summary>
+    /// <summary>Open legal questions of a node and its sources: each sentence with its subjects.</summary>
     public IEnumerable<(string Sentence, IReadOnlyList<string> Of)> UncertainIn(JsonNode node) =>
         SourcesIn(node).Where(key => Sources[key]!["uncertain"] is not null)
             .Select(key => (Sentence: (string)Sources[key]!["uncertain"]!, Of: (string)Sources[key]!["title"]!))
@@ -80,7 +80,7 @@ internal sealed class RegimeDocument
             .Select(group => (group.Key, (IReadOnlyList<string>)[.. group.Select(one => one.Of)]));
 }
 
-/// <summary>A row of rules: what holds in one period.</summary>
+/// <summary>A row of rules: the rules of one period.</summary>
 internal sealed record RegimeRow(JsonObject Json)
 {
     public string Id => (string)Json["id"]!;
@@ -88,16 +88,16 @@ internal sealed record RegimeRow(JsonObject Json)
     /// <summary>First day, as "2021-07-01".</summary>
     public string From => (string)Json["from"]!;
 
-    /// <summary>First day on which it does not hold any more; null for none.</summary>
+    /// <summary>The day after the last day; null if there is none.</summary>
     public string? Until => (string?)Json["until"];
 
     /// <summary>The period in words.</summary>
     public string Period => Words(From, Until);
 
-    /// <summary>Whether it holds on a day written as "2021-07-01".</summary>
+    /// <summary>Whether the row applies on a day such as "2021-07-01".</summary>
     public bool HoldsOn(string day) => string.CompareOrdinal(From, day) <= 0 && (Until is null || string.CompareOrdinal(day, Until) < 0);
 
-    /// <summary>A period whose last day is given by the day after it.</summary>
+    /// <summary>Formats a period; <paramref name="until"/> is the day after its last day.</summary>
     public static string Words(string? from, string? until)
     {
         var last = until is null

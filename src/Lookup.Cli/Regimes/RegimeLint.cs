@@ -5,16 +5,16 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Cli.Regimes;
 
-/// <summary>Something in the regime files that is wrong, or that may be.</summary>
-/// <param name="IsFault">It has to be mended; else it may be meant like this.</param>
-/// <param name="Place">File and field, for example "nl.json.sources.tw"; empty where <paramref name="What"/> begins with it.</param>
-/// <param name="What">What is wrong, and how to mend it.</param>
+/// <summary>A finding in the regime files.</summary>
+/// <param name="IsFault">Whether it must be fixed; false: a warning.</param>
+/// <param name="Place">File and field, for example "nl.json.sources.tw"; empty if <paramref name="What"/> starts with it.</param>
+/// <param name="What">The problem and its fix.</param>
 internal sealed record RegimeFinding(bool IsFault, string Place, string What);
 
-/// <summary>Examines files that compile for what compiling cannot see.</summary>
+/// <summary>Finds problems that compilation does not detect.</summary>
 internal static partial class RegimeLint
 {
-    /// <summary>Holidays must be known through the end of this year.</summary>
+    /// <summary>The last year for which calendars must list holidays.</summary>
     public const int LastHolidayYear = 2035;
 
     public static List<RegimeFinding> Examine(IEnumerable<RegimeDocument> files, DateOnly today)
@@ -45,16 +45,16 @@ internal static partial class RegimeLint
             var verified = file.VerifiedOn(key);
             if (!used.Contains(key))
             {
-                findings.Add(new(false, place, "no rule and no calendar names this source: remove it, or name it where it counts"));
+                findings.Add(new(false, place, "no rule or calendar refers to this source: remove it, or refer to it"));
             }
 
             if (verified > today)
             {
-                findings.Add(new(true, place + ".verified", $"{Day(verified)} lies ahead; give the day on which the source was last checked"));
+                findings.Add(new(true, place + ".verified", $"{Day(verified)} is in the future; enter the day on which the source was last checked"));
             }
             else if (verified < RegimeSet.VerifiedSince(today))
             {
-                findings.Add(new(true, place + ".verified", $"{Day(verified)} is more than {RegimeSet.MonthsVerified} months ago; read the source again, correct the rules that rest on it, and give the new date"));
+                findings.Add(new(true, place + ".verified", $"{Day(verified)} is more than {RegimeSet.MonthsVerified} months ago; read the source again, correct the rules that depend on it, and enter the new date"));
             }
         }
     }
@@ -66,7 +66,7 @@ internal static partial class RegimeLint
             var row = file.Rows[i];
             if (i > 0 && file.Rows[i - 1].Until is { } ended && ended != row.From)
             {
-                findings.Add(new(true, $"{file.Name}.regimes[{i}].from", $"no row holds between {ended}, where {file.Rows[i - 1].Id} ends, and {row.From}: calls are NOT_COVERED then"));
+                findings.Add(new(true, $"{file.Name}.regimes[{i}].from", $"no row applies between {ended}, when {file.Rows[i - 1].Id} ends, and {row.From}; calls in this gap are NOT_COVERED"));
             }
 
             var rules = RegimeDocument.Objects(row.Json, "rules").ToList();
@@ -74,7 +74,7 @@ internal static partial class RegimeLint
             {
                 if (!Overlaps(row, rules[r]))
                 {
-                    findings.Add(new(true, $"{file.Name}.regimes[{i}].rules[{r}]", $"is never in force: {RegimeRow.Words((string?)rules[r]["from"], (string?)rules[r]["until"])} lies outside {row.Id}, {row.Period}"));
+                    findings.Add(new(true, $"{file.Name}.regimes[{i}].rules[{r}]", $"is never in force: {RegimeRow.Words((string?)rules[r]["from"], (string?)rules[r]["until"])} is outside {row.Id}, {row.Period}"));
                 }
             }
         }
@@ -94,7 +94,7 @@ internal static partial class RegimeLint
         {
             if (!asked.Contains((string)register["name"]!))
             {
-                findings.Add(new(false, $"{file.Name}.registers[{i}]", $"no rule asks the register \"{(string)register["name"]!}\": its subscribers are called"));
+                findings.Add(new(false, $"{file.Name}.registers[{i}]", $"no rule uses the register \"{(string)register["name"]!}\", so calls to its subscribers are permitted"));
             }
         }
     }
@@ -112,10 +112,10 @@ internal static partial class RegimeLint
             var place = $"{file.Name}.calendars.{name}";
             if (!used.Contains(name))
             {
-                findings.Add(new(false, place, "no rule on hours names this calendar"));
+                findings.Add(new(false, place, "no rule refers to this calendar"));
             }
 
-            // A year counts as known when it has no fewer days than the poorest of the last three: single days of one year do not matter.
+            // A year is complete if it has at least as many days as the poorest of the last three years; one-off holidays do not matter.
             var rules = days!.AsArray().Select(day => Years((string)day!)).ToList();
             int DaysIn(int year) => rules.Count(rule => rule.From <= year && year <= rule.To);
             var usual = Enumerable.Range(today.Year - 2, 3).Min(DaysIn);
@@ -123,7 +123,7 @@ internal static partial class RegimeLint
             {
                 if (DaysIn(year) < usual)
                 {
-                    findings.Add(new(false, place, string.Create(CultureInfo.InvariantCulture, $"has {DaysIn(year)} holidays in {year} and {usual} before: give the dates through {LastHolidayYear}, or calls on those that are missing are permitted")));
+                    findings.Add(new(false, place, string.Create(CultureInfo.InvariantCulture, $"has {DaysIn(year)} holidays in {year}, but {usual} in earlier years: add the dates through {LastHolidayYear}, or calls on missing holidays are permitted")));
                     break;
                 }
             }

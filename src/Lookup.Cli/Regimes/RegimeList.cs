@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Regimes;
 
-/// <summary>The countries that have rules: rows, periods, when their sources were last checked, and what is not certain.</summary>
+/// <summary>Lists the countries with rules: rows, periods, dates on which sources were last checked, and open legal questions.</summary>
 internal static class RegimeList
 {
     public static JsonObject Json(IEnumerable<RegimeDocument> files) => new()
@@ -53,7 +53,7 @@ internal static class RegimeList
         }
     }
 
-    // The oldest counts: the row is as well checked as its worst source.
+    // The oldest date counts: a row is as well checked as its worst source.
     private static string Verified(RegimeDocument file, RegimeRow row) =>
         RegimeDocument.SourcesIn(row.Json).Select(file.VerifiedOn).DefaultIfEmpty().Min().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 }

@@ -7,8 +7,8 @@ using Spectre.Console;
 namespace Lookup.Cli.Regimes;
 
 /// <summary>
-/// The rules of one country in words. Members of a rule are shown by the names that they have in the file where nothing better is
-/// known, so that none is left out.
+/// Shows the rules of one country in words. Members without a label are shown under their name in the file, so that none is
+/// left out.
 /// </summary>
 internal sealed class RegimeShow(RegimeDocument file, string day)
 {
@@ -25,31 +25,31 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         ["windows"] = "hours",
         ["earlyClose"] = "closes earlier on",
         ["holidays"] = "holidays of the calendar",
-        ["max"] = "attempts at most",
+        ["max"] = "maximum attempts",
         ["withinHours"] = "within hours",
-        ["daysBack"] = "on the day of the call and so many days before",
-        ["perSubject"] = "for each product group",
+        ["daysBack"] = "on the day of the call and days before",
+        ["perSubject"] = "per product group",
         ["pauseDays"] = "full days without a call",
-        ["final"] = "for good",
+        ["final"] = "permanent",
         ["requestedDays"] = "a requested call within days",
         ["afterDays"] = "counts after days",
-        ["maxAgeDays"] = "list at most so many days old",
-        ["later"] = "must be newer than what it lifts",
+        ["maxAgeDays"] = "maximum age of the list in days",
+        ["later"] = "must be newer than the fact it overrides",
         ["running"] = "must not have ended",
-        ["monthsFromLast"] = "months from its end, else its begin",
+        ["monthsFromLast"] = "months from its end, else its start",
         ["monthsAfterEnd"] = "months after its end",
         ["monthsFromCapture"] = "months from its capture",
         ["firstContactMonths"] = "first call within months",
     };
 
-    // What the head of a text says, and lists that are shown behind the rest.
+    // Members shown in the heading, and lists shown after the others.
     private static readonly HashSet<string> Apart =
         ["rule", "by", "layer", "article", "text", "local", "source", "uncertain", "from", "until", "unless", "limits", "effects", "snapshot", "rules", "id", "otherwise", "exempt", "prefix"];
 
-    /// <summary>The row that holds on the day; null for none.</summary>
+    /// <summary>The row that applies on the day; null if there is none.</summary>
     public RegimeRow? Row { get; } = file.Rows.FirstOrDefault(row => row.HoldsOn(day));
 
-    /// <summary>The row as its file has it, with sources in place of their keys, and without what has ended before the day.</summary>
+    /// <summary>The row as JSON, with sources in place of their keys and without parts that ended before the day.</summary>
     public JsonObject Json()
     {
         var row = (JsonObject?)Row?.Json.DeepClone();
@@ -84,7 +84,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
 
         if (Row is not { } row)
         {
-            console.MarkupLine("  No row of rules holds on this day: every call is NOT_COVERED.");
+            console.MarkupLine("  No row of rules applies on this day: every call is NOT_COVERED.");
             return;
         }
 
@@ -106,10 +106,10 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
 
         if (json["reassigned"] is JsonObject reassigned)
         {
-            WriteText(console, "what was recorded before the number was reassigned", reassigned, "  ");
+            WriteText(console, "facts recorded before the number was reassigned", reassigned, "  ");
         }
 
-        WriteText(console, "permitted: what no rule forbids", json["otherwise"]!.AsObject(), "  ");
+        WriteText(console, "permitted: calls that no rule forbids", json["otherwise"]!.AsObject(), "  ");
         foreach (var range in RegimeDocument.Objects(file.Json, "ranges"))
         {
             WriteText(console, $"never called: +{(string)range["prefix"]!}...", range, "  ");
@@ -165,7 +165,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
             WriteDefaults(console, json, indent);
         }
 
-        // The source of a rule holds for what is below it too, so it is shown once.
+        // A rule's source also applies to its parts, so it is shown once.
         var source = (string?)json["source"] ?? known;
         if (source is not null && source != known)
         {
@@ -203,7 +203,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         }
     }
 
-    // What a file leaves out says something too.
+    // Show the defaults of absent members.
     private static void WriteDefaults(IAnsiConsole console, JsonObject rule, string indent)
     {
         if (!rule.ContainsKey("subscribers"))
@@ -258,7 +258,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         _ => value.ToString(),
     };
 
-    // "exemptAreas" as "exempt areas".
+    // Converts "exemptAreas" to "exempt areas".
     private static string Plain(string member)
     {
         var words = new StringBuilder();

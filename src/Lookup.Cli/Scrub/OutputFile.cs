@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace Lookup.Cli.Scrub;
 
-/// <summary>How much of an output is done.</summary>
+/// <summary>The progress of an output.</summary>
 internal sealed record OutputState
 {
     public string File { get; init; } = "";
@@ -16,7 +16,7 @@ internal sealed record OutputState
     public string Sha256 { get; init; } = "";
 }
 
-/// <summary>One output, written at its end only and hashed on the way.</summary>
+/// <summary>An append-only output that is hashed as it is written.</summary>
 internal sealed class OutputFile : IDisposable
 {
     private const int Block = 1 << 20;
@@ -34,11 +34,11 @@ internal sealed class OutputFile : IDisposable
 
     public long Length { get; private set; }
 
-    /// <summary>Begins anew.</summary>
+    /// <summary>Creates an empty output, replacing an existing file.</summary>
     public static OutputFile Create(string path) => new(path, Open(path, FileMode.Create));
 
-    /// <summary>Goes on behind what an earlier run has done; what it wrote beyond that is cut off.</summary>
-    /// <exception cref="CliException">The file is not what that run has left.</exception>
+    /// <summary>Resumes after what an earlier run saved; truncates what it wrote beyond that.</summary>
+    /// <exception cref="CliException">The file has changed since that run.</exception>
     public static OutputFile Resume(string path, OutputState state)
     {
         OutputFile output;
@@ -69,10 +69,10 @@ internal sealed class OutputFile : IDisposable
         Length += bytes.Length;
     }
 
-    /// <summary>Returns when what is written would survive a power failure.</summary>
+    /// <summary>Flushes to disk, so that the content survives a power failure.</summary>
     public void Flush() => _stream.Flush(flushToDisk: true);
 
-    /// <summary>SHA-256 of what is written, in hex.</summary>
+    /// <summary>SHA-256 of the content, in hex.</summary>
     public string Hash() => Convert.ToHexStringLower(_hash.GetCurrentHash());
 
     public void Dispose()
@@ -84,7 +84,7 @@ internal sealed class OutputFile : IDisposable
     private static FileStream Open(string path, FileMode mode) => new(path, mode, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
 
     private static CliException Changed(string path, Exception? inner) =>
-        new($"'{path}' is not what the stopped run has left: begin anew with --restart.", inner: inner);
+        new($"'{path}' has changed since the stopped run: start over with --restart.", inner: inner);
 
     private bool TrySkip(OutputState state)
     {

@@ -8,10 +8,10 @@ internal static class OutputNames
 
     public const int Denied = 1;
 
-    /// <summary>The service cannot tell, or the country is not covered.</summary>
+    /// <summary>The service cannot decide, or the country is not covered.</summary>
     public const int Unknown = 2;
 
-    /// <summary>Lines that hold no number that can be asked about.</summary>
+    /// <summary>Lines without a valid number.</summary>
     public const int Invalid = 3;
 
     public static IReadOnlyList<string> All { get; } = ["allowed", "denied", "unknown", "invalid"];

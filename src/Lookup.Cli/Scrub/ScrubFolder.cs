@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Lookup.Cli.Scrub;
 
-/// <summary>The folder of a scrub: its outputs, the checkpoint while it runs, and the manifest when it is done.</summary>
+/// <summary>The folder of a scrub: its outputs, the checkpoint while it runs, and the manifest after it has finished.</summary>
 internal sealed class ScrubFolder : IDisposable
 {
     private readonly string _suffix;
@@ -21,12 +21,12 @@ internal sealed class ScrubFolder : IDisposable
 
     public string CheckpointPath => System.IO.Path.Combine(Path, "checkpoint.json");
 
-    /// <summary>Takes the folder for this run; makes it where there is none.</summary>
+    /// <summary>Creates the folder if necessary, and locks it for this run.</summary>
     /// <param name="path">The folder.</param>
-    /// <param name="extension">Extension of the outputs, ".csv".</param>
-    /// <param name="hypothetical">The outputs permit nothing, and their names say so.</param>
-    /// <param name="compress">The outputs are gzip files.</param>
-    /// <exception cref="CliException">It cannot be written to, or another run has it.</exception>
+    /// <param name="extension">Extension of the outputs, for example ".csv".</param>
+    /// <param name="hypothetical">Whether the outputs are what-if answers; their names then say so.</param>
+    /// <param name="compress">Whether the outputs are gzip files.</param>
+    /// <exception cref="CliException">The folder is not writable, or another run uses it.</exception>
     public static ScrubFolder Open(string path, string extension, bool hypothetical, bool compress)
     {
         path = System.IO.Path.GetFullPath(path);
@@ -36,7 +36,7 @@ internal sealed class ScrubFolder : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new CliException($"The folder '{path}' cannot be made: {exception.Message}", inner: exception);
+            throw new CliException($"Folder '{path}' cannot be created: {exception.Message}", inner: exception);
         }
 
         FileStream locked;
@@ -46,14 +46,14 @@ internal sealed class ScrubFolder : IDisposable
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw new CliException($"The folder '{path}' cannot be written to: check its permissions.", inner: exception);
+            throw new CliException($"Folder '{path}' is not writable: check its permissions.", inner: exception);
         }
         catch (IOException exception)
         {
             throw new CliException(
                 exception.Message.Contains("being used", StringComparison.Ordinal)
                     ? $"Another scrub is writing to '{path}': wait for it, or choose another folder."
-                    : $"The folder '{path}' cannot be written to: {exception.Message}",
+                    : $"Folder '{path}' is not writable: {exception.Message}",
                 inner: exception);
         }
 
@@ -62,14 +62,14 @@ internal sealed class ScrubFolder : IDisposable
 
     public bool Compressed { get; private init; }
 
-    /// <summary>Name of an output's file.</summary>
+    /// <summary>File name of an output.</summary>
     public string NameOf(int output) =>
         OutputNames.All[output] + (output == OutputNames.Invalid ? System.IO.Path.ChangeExtension("." + _suffix, ".csv")[1..] : _suffix) + (Compressed ? ".gz" : "");
 
     public string PathOf(int output) => System.IO.Path.Combine(Path, NameOf(output));
 
-    /// <summary>What an earlier run has left to go on with; null: begin anew.</summary>
-    /// <exception cref="CliException">The folder holds something that must not be written over.</exception>
+    /// <summary>Returns the state of a stopped run to resume; null to start from the beginning.</summary>
+    /// <exception cref="CliException">The folder has content that must not be overwritten.</exception>
     public ScrubState? Find(string identity, bool restart)
     {
         if (restart)
@@ -81,20 +81,20 @@ internal sealed class ScrubFolder : IDisposable
 
         if (File.Exists(ManifestPath))
         {
-            throw new CliException($"'{Path}' holds a finished scrub: choose another folder, or write over it with --restart.");
+            throw new CliException($"'{Path}' contains a finished scrub: choose another folder, or overwrite it with --restart.");
         }
 
         if (ScrubState.Read(CheckpointPath) is { } state)
         {
             return state.Identity == identity ? state : throw new CliException(
-                $"'{Path}' holds a scrub that was stopped, of another file or with another question: repeat that command to go on with it, choose another folder, or write over it with --restart.");
+                $"'{Path}' contains a stopped scrub of another file or question: repeat that command to resume it, choose another folder, or overwrite it with --restart.");
         }
 
         var taken = Enumerable.Range(0, OutputNames.All.Count).Select(PathOf).FirstOrDefault(File.Exists);
-        return taken is null ? null : throw new CliException($"'{taken}' is there already: choose another folder, or write over it with --restart.");
+        return taken is null ? null : throw new CliException($"'{taken}' already exists: choose another folder, or overwrite it with --restart.");
     }
 
-    /// <summary>Makes the finished scrub known; from here on the folder is not written to any more.</summary>
+    /// <summary>Writes the manifest, which marks the scrub as finished, and deletes the checkpoint.</summary>
     public void Finish(ScrubManifest manifest)
     {
         DurableFile.Write(ManifestPath, JsonSerializer.SerializeToUtf8Bytes(manifest, ScrubJson.Readable.ScrubManifest));

@@ -2,38 +2,38 @@ using System.Text.Json.Nodes;
 
 namespace Lookup.Cli.Scrub;
 
-/// <summary>What the manifest says of the input.</summary>
+/// <summary>The input of a scrub, for the manifest.</summary>
 internal sealed record InputRecord
 {
     public string Name { get; init; } = "";
 
     public long Bytes { get; init; }
 
-    /// <summary>SHA-256 of the file as it is stored, in hex.</summary>
+    /// <summary>SHA-256 of the stored file, in hex.</summary>
     public string Sha256 { get; init; } = "";
 
-    /// <summary>Lines of the decompressed content, the header and blank ones included.</summary>
+    /// <summary>Lines of the decompressed content, including header and blank lines.</summary>
     public long Lines { get; init; }
 
-    /// <summary>Lines, or records over several lines, that were asked about or refused.</summary>
+    /// <summary>Records (a quoted one may span lines) that were checked or rejected.</summary>
     public long Records { get; init; }
 
     public long Blank { get; init; }
 }
 
-/// <summary>The record of a finished scrub. Holds no numbers.</summary>
+/// <summary>The manifest of a finished scrub. Contains no phone numbers.</summary>
 internal sealed record ScrubManifest
 {
     public int Format { get; init; } = 1;
 
     public string Tool { get; init; } = "";
 
-    /// <summary>The answers are to "what if" and permit no calls.</summary>
+    /// <summary>Whether the answers are what-if answers, which permit no calls.</summary>
     public bool Hypothetical { get; init; }
 
     public InputRecord Input { get; init; } = new();
 
-    /// <summary>The question, and how the list was read.</summary>
+    /// <summary>The question and the layout of the list.</summary>
     public JsonObject Asked { get; init; } = [];
 
     public SortedDictionary<string, OutputState> Outputs { get; init; } = [];

@@ -2,28 +2,28 @@ using Lookup.Cli.Lists;
 
 namespace Lookup.Cli.Scrub;
 
-/// <summary>Where answered chunks go, in order.</summary>
+/// <summary>Receives answered chunks, in order.</summary>
 internal interface IChunkSink : IDisposable
 {
-    /// <summary>What is done so far.</summary>
+    /// <summary>The progress so far.</summary>
     public ScrubState State { get; }
 
-    /// <summary>Counts of what is done so far, also by an earlier run.</summary>
+    /// <summary>The counts so far, including those of earlier runs.</summary>
     public Tally Tally { get; }
 
-    public void Take(ListChunk chunk);
+    public void Write(ListChunk chunk);
 
-    /// <summary>Makes what is done durable, so that it can be gone on from there.</summary>
+    /// <summary>Makes the progress durable, so that a run can resume from it.</summary>
     public void Save();
 }
 
 /// <summary>
-/// The outputs in a folder. Their order of writing is what makes a run resumable: first the outputs, then, when they are on
-/// the disk, the checkpoint with their lengths.
+/// Writes the outputs to a folder. The order of writes makes a run resumable: first the outputs, then, once they are on
+/// disk, the checkpoint with their lengths.
 /// </summary>
 internal sealed class ScrubOutputs : IChunkSink
 {
-    /// <summary>A checkpoint is written after so many chunks, or so long, whichever comes first: what a kill may cost.</summary>
+    /// <summary>A checkpoint is written after this many chunks or after the interval, whichever comes first; a kill loses no more.</summary>
     private const int CheckpointChunks = 64;
 
     private static readonly TimeSpan CheckpointInterval = TimeSpan.FromSeconds(1);
@@ -37,11 +37,12 @@ internal sealed class ScrubOutputs : IChunkSink
     private int _unsaved;
     private bool _isBroken;
 
-    /// <param name="folder">Where they are.</param>
-    /// <param name="renderer">Knows what each begins with.</param>
-    /// <param name="state">What is done; a new one to begin anew.</param>
-    /// <param name="isResumable">Whether a later run can go on.</param>
-    /// <param name="clock">For the time between checkpoints.</param>
+    /// <summary>Creates or resumes the outputs.</summary>
+    /// <param name="folder">The folder of the outputs.</param>
+    /// <param name="renderer">Gives the first bytes of each output.</param>
+    /// <param name="state">The progress of earlier runs; a new one to start over.</param>
+    /// <param name="isResumable">Whether a later run can resume.</param>
+    /// <param name="clock">Measures the time between checkpoints.</param>
     public ScrubOutputs(ScrubFolder folder, ChunkRenderer renderer, ScrubState state, bool isResumable, TimeProvider clock)
     {
         _folder = folder;
@@ -51,7 +52,7 @@ internal sealed class ScrubOutputs : IChunkSink
         Tally = Tally.FromCounts(state.Counts);
         try
         {
-            // Before the first output is there, so that what a kill leaves is known to be ours.
+            // Written before the first output exists, so that files left by a kill are recognised as this scrub's.
             if (isResumable)
             {
                 state.Write(folder.CheckpointPath);
@@ -73,7 +74,7 @@ internal sealed class ScrubOutputs : IChunkSink
             Dispose();
             if (exception is UnauthorizedAccessException)
             {
-                throw new CliException($"The folder '{folder.Path}' cannot be written to: check its permissions.", inner: exception);
+                throw new CliException($"Folder '{folder.Path}' is not writable: check its permissions.", inner: exception);
             }
 
             throw;
@@ -86,9 +87,9 @@ internal sealed class ScrubOutputs : IChunkSink
 
     public Tally Tally { get; }
 
-    public void Take(ListChunk chunk)
+    public void Write(ListChunk chunk)
     {
-        // Should a write fail half way, the state of before is still true, but not what this object holds.
+        // If a write fails halfway, the saved state stays valid, but this object's does not.
         _isBroken = true;
         try
         {
@@ -100,16 +101,16 @@ internal sealed class ScrubOutputs : IChunkSink
         catch (IOException exception)
         {
             throw new CliException(
-                $"The outputs in '{_folder.Path}' cannot be written: {exception.Message.TrimEnd('.')}. " +
-                (_isResumable ? "Make room and run the same command again; it goes on from there." : "Make room and run it again with --restart."),
+                $"Cannot write the outputs in '{_folder.Path}': {exception.Message.TrimEnd('.')}. " +
+                (_isResumable ? "Free some space and run the same command again to resume." : "Free some space and run the command again with --restart."),
                 inner: exception);
         }
 
         Tally.Add(chunk.Tally);
-        _lines[OutputNames.Allowed] += chunk.Tally.Of(V1.Verdict.Allow);
-        _lines[OutputNames.Denied] += chunk.Tally.Of(V1.Verdict.Deny);
-        _lines[OutputNames.Unknown] += chunk.Tally.Of(V1.Verdict.Unknown) + chunk.Tally.Of(V1.Verdict.NotCovered);
-        _lines[OutputNames.Invalid] += chunk.Tally.OfInvalid;
+        _lines[OutputNames.Allowed] += chunk.Tally.CountOf(V1.Verdict.Allow);
+        _lines[OutputNames.Denied] += chunk.Tally.CountOf(V1.Verdict.Deny);
+        _lines[OutputNames.Unknown] += chunk.Tally.CountOf(V1.Verdict.Unknown) + chunk.Tally.CountOf(V1.Verdict.NotCovered);
+        _lines[OutputNames.Invalid] += chunk.Tally.InvalidCount;
         State = State with
         {
             Position = chunk.EndPosition,
@@ -149,7 +150,7 @@ internal sealed class ScrubOutputs : IChunkSink
         _saved = _clock.GetTimestamp();
     }
 
-    /// <summary>Makes everything durable; the state with what the outputs are.</summary>
+    /// <summary>Flushes everything to disk; returns the final state.</summary>
     public ScrubState Finish()
     {
         foreach (var file in _files)
@@ -186,14 +187,14 @@ internal sealed class ScrubOutputs : IChunkSink
     }
 }
 
-/// <summary>Counts alone, and where the allowed lines are wanted on standard output those.</summary>
+/// <summary>Counts the lines, and writes the allowed ones to a stream if there is one.</summary>
 internal sealed class CountingSink(Stream? allowed) : IChunkSink
 {
     public ScrubState State { get; private set; } = new();
 
     public Tally Tally { get; } = new();
 
-    public void Take(ListChunk chunk)
+    public void Write(ListChunk chunk)
     {
         allowed?.Write(chunk.Outputs[OutputNames.Allowed].WrittenSpan);
         Tally.Add(chunk.Tally);

@@ -5,12 +5,12 @@ using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Scrub;
 
-/// <summary>One of the runs that a scrub took: the first, and one for each time that it was continued.</summary>
+/// <summary>One run of a scrub: the first, or one that resumed it.</summary>
 internal sealed record ScrubRunRecord(DateTimeOffset Began, long AfterLine, string Service);
 
 /// <summary>
-/// How far a scrub has come: everything up to <see cref="Line"/> is in the outputs and durable. What the outputs hold beyond
-/// their lengths here is cut off when the run is continued.
+/// The progress of a scrub: everything up to <see cref="Line"/> is durable in the outputs. A resumed run truncates the
+/// outputs to the lengths recorded here.
 /// </summary>
 internal sealed record ScrubState
 {
@@ -18,16 +18,16 @@ internal sealed record ScrubState
 
     public int Format { get; init; } = CurrentFormat;
 
-    /// <summary>Hash of what must be the same to go on: the file's size and beginning, how it is read, and the question.</summary>
+    /// <summary>Hash of what must be unchanged to resume: the file's size and beginning, its layout, and the question.</summary>
     public string Identity { get; init; } = "";
 
-    /// <summary>The question and how the list is read, for people.</summary>
+    /// <summary>The question and the layout of the list, for people.</summary>
     public JsonObject Asked { get; init; } = [];
 
-    /// <summary>Bytes of the decompressed input that are done.</summary>
+    /// <summary>Processed bytes of the decompressed input.</summary>
     public long Position { get; init; }
 
-    /// <summary>SHA-256 of them, in hex.</summary>
+    /// <summary>SHA-256 of the processed bytes, in hex.</summary>
     public string PositionSha256 { get; init; } = "";
 
     public long Line { get; init; }
@@ -44,14 +44,14 @@ internal sealed record ScrubState
 
     public IReadOnlyList<ScrubRunRecord> Runs { get; init; } = [];
 
-    /// <summary>Reads a checkpoint; null where there is none.</summary>
-    /// <exception cref="CliException">It cannot be read.</exception>
+    /// <summary>Reads a checkpoint; null if there is none.</summary>
+    /// <exception cref="CliException">The checkpoint cannot be read.</exception>
     public static ScrubState? Read(string path)
     {
         try
         {
             var state = JsonSerializer.Deserialize(File.ReadAllBytes(path), ScrubJson.Readable.ScrubState);
-            return state?.Format == CurrentFormat ? state : throw new JsonException("It has another format.");
+            return state?.Format == CurrentFormat ? state : throw new JsonException("Unknown format.");
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -59,28 +59,28 @@ internal sealed record ScrubState
         }
         catch (JsonException exception)
         {
-            throw new CliException($"The checkpoint '{path}' cannot be read: begin anew with --restart.", inner: exception);
+            throw new CliException($"Checkpoint '{path}' cannot be read: start over with --restart.", inner: exception);
         }
     }
 
     public void Write(string path) => DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, ScrubJson.Readable.ScrubState));
 }
 
-/// <summary>What the answers rested on, over all chunks.</summary>
+/// <summary>The basis of the answers, over all chunks.</summary>
 internal sealed record AnswerBasis
 {
     private const int MaxRules = 64;
 
-    /// <summary>Rules that decided, with their version: "NL-2, version 2021-07-01".</summary>
+    /// <summary>Rules that decided, with their version, for example "NL-2, version 2021-07-01".</summary>
     public SortedSet<string> Rules { get; init; } = new(StringComparer.Ordinal);
 
-    /// <summary>Token of the last answer that had one.</summary>
+    /// <summary>The last consistency token.</summary>
     public string ConsistencyToken { get; init; } = "";
 
-    /// <summary>Age of the oldest facts that an answer rested on, in milliseconds.</summary>
+    /// <summary>Age of the oldest facts behind an answer, in milliseconds.</summary>
     public double MaxAgeMs { get; init; }
 
-    /// <summary>First moment at which a regime or a fact on record may change an ALLOW.</summary>
+    /// <summary>Earliest time at which a rule or a fact on record may change an ALLOW.</summary>
     public DateTimeOffset? ValidUntil { get; init; }
 
     public DateTimeOffset? FirstCallTime { get; init; }
@@ -114,10 +114,10 @@ internal sealed record AnswerBasis
     private static DateTimeOffset? Earlier(DateTimeOffset? a, DateTimeOffset? b) => a is null || b < a ? b ?? a : a;
 }
 
-/// <summary>Files that are replaced as a whole.</summary>
+/// <summary>Writes files that are replaced as a whole.</summary>
 internal static class DurableFile
 {
-    /// <summary>Writes it so that a kill or a power failure leaves either the old or the new one.</summary>
+    /// <summary>Replaces the file atomically: a kill or a power failure leaves either the old or the new one.</summary>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
         var next = path + ".new";
@@ -135,7 +135,7 @@ internal static class DurableFile
 [JsonSerializable(typeof(ScrubManifest))]
 internal sealed partial class ScrubJson : JsonSerializerContext
 {
-    /// <summary>As people read it too: signs such as "+" are left as they are.</summary>
+    /// <summary>Options for readable JSON: indented, and characters such as "+" are not escaped.</summary>
     public static ScrubJson Readable { get; } = new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,

@@ -4,13 +4,13 @@ using Spectre.Console;
 
 namespace Lookup.Cli.Scrub;
 
-/// <summary>What a list came to, for people.</summary>
+/// <summary>Writes the results of a list for people.</summary>
 internal static class ScrubSummary
 {
-    /// <summary>The lines by verdict and reason.</summary>
-    /// <param name="console">Where to.</param>
+    /// <summary>Writes the lines by verdict and reason.</summary>
+    /// <param name="console">The console to write to.</param>
     /// <param name="tally">The counts.</param>
-    /// <param name="margin">A sample: the margin of a share that is counted so often; else null.</param>
+    /// <param name="margin">For a sample: returns the margin of error of a count's share; otherwise null.</param>
     public static void WriteTable(IAnsiConsole console, Tally tally, Func<long, double>? margin = null)
     {
         var total = Math.Max(tally.Total, 1);

@@ -8,10 +8,10 @@ namespace Lookup.Client.Streams;
 /// <summary>One call of CheckStream: sends a queue of chunks and reads answers, until either ends.</summary>
 internal sealed class CheckStreamConnection : IAsyncDisposable
 {
-    private const string TakenHeader = "lookup-taken";
+    private const string AcceptedHeader = "lookup-taken";
 
-    // A service that has not told by then that it takes the stream, because it is of before that or slow, is sent the chunks all the same.
-    private static readonly TimeSpan TakenLimit = TimeSpan.FromSeconds(1);
+    // An old or slow service does not send the header in time; then chunks are sent without it.
+    private static readonly TimeSpan AcceptedLimit = TimeSpan.FromSeconds(1);
 
     private readonly LookupClientOptions _options;
     private readonly CancellationToken _stop;
@@ -39,13 +39,13 @@ internal sealed class CheckStreamConnection : IAsyncDisposable
         _sending = SendAsync(open, chunks);
     }
 
-    /// <summary>Chunks handed to this connection.</summary>
+    /// <summary>Chunks sent on this connection.</summary>
     public int Sent { get; private set; }
 
     /// <summary>Chunks answered on this connection.</summary>
     public int Answered { get; private set; }
 
-    /// <summary>Why it has ended; null while it has not, and when the service ended it in good order.</summary>
+    /// <summary>Why the connection ended; null while it is open, and if the service ended it normally.</summary>
     public LookupException? Failure { get; private set; }
 
     public void CountAnswer()
@@ -56,7 +56,7 @@ internal sealed class CheckStreamConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>The next answer; null when there are no more, see <see cref="Failure"/>.</summary>
+    /// <summary>Reads the next answer; null if there are no more, see <see cref="Failure"/>.</summary>
     /// <exception cref="OperationCanceledException">The run was stopped.</exception>
     public async Task<CheckStreamResponse?> ReadAsync()
     {
@@ -100,7 +100,7 @@ internal sealed class CheckStreamConnection : IAsyncDisposable
         try
         {
             await _call.RequestStream.WriteAsync(new CheckStreamRequest { Open = open }, _end.Token);
-            await TakenAsync();
+            await WaitUntilAcceptedAsync();
             await foreach (var chunk in chunks.ReadAllAsync(_end.Token))
             {
                 lock (_gate)
@@ -125,22 +125,22 @@ internal sealed class CheckStreamConnection : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            // The reader would wait for answers to chunks that are never sent.
+            // Otherwise the reader would wait for answers to chunks that were never sent.
             _fault = ExceptionDispatchInfo.Capture(exception);
             await _end.CancelAsync();
         }
     }
 
     /// <summary>
-    /// Waits until the service has taken the stream, so that a refusal finds no chunk on its way: HttpClient can send data of a
-    /// stream after it has reset it, for which a server closes the connection, with every call on it.
+    /// Waits until the service has accepted the stream, so that no chunk is in flight when it rejects one: HttpClient can send data
+    /// after it has reset a stream, and a server then closes the connection with every call on it.
     /// </summary>
-    private async Task TakenAsync()
+    private async Task WaitUntilAcceptedAsync()
     {
-        var waited = Task.Delay(TakenLimit, _end.Token);
+        var waited = Task.Delay(AcceptedLimit, _end.Token);
         var headers = _call.ResponseHeadersAsync;
-        // A refusal has headers, too; its status ends this wait in a moment.
-        if (await Task.WhenAny(headers, waited) == waited || (await headers).GetValue(TakenHeader) is null)
+        // A rejection also has headers; its status then ends this wait.
+        if (await Task.WhenAny(headers, waited) == waited || (await headers).GetValue(AcceptedHeader) is null)
         {
             await waited;
         }
@@ -155,7 +155,7 @@ internal sealed class CheckStreamConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Silence counts only while the caller listens and the service owes something: an answer or the end.</summary>
+    /// <summary>The timeout runs only while the caller reads and the service owes an answer or the end of the stream.</summary>
     private void SetTimer()
     {
         var owed = Sent > Answered || _completed;

@@ -7,13 +7,12 @@ using Lookup.V1;
 namespace Lookup.Client.Streams;
 
 /// <summary>
-/// One list on its way through CheckStream, over as many connections as it takes.
+/// Sends one list through CheckStream, over as many connections as necessary.
 /// </summary>
 /// <remarks>
-/// The idea: a pump pulls a chunk from the caller whenever fewer than <c>window</c> are unanswered, and keeps it until its
-/// answer is here. Each connection gets its own queue, which begins with what the one before left unanswered. The reader is
-/// the caller's own loop: while it does not ask for the next answer, nothing is read, so nothing becomes free, so nothing is
-/// pulled.
+/// A pump pulls a chunk from the caller whenever fewer than <c>window</c> are unanswered, and keeps it until its answer has
+/// arrived. Each connection has its own queue, which starts with the chunks that the previous connection left unanswered. The
+/// caller's own loop is the reader: while it does not read, no slot becomes free and nothing is pulled.
 /// </remarks>
 internal sealed class CheckStreamRun : IDisposable
 {
@@ -24,7 +23,7 @@ internal sealed class CheckStreamRun : IDisposable
     private readonly LookupService.LookupServiceClient _client;
     private readonly CheckStreamOpen _open;
     private readonly IAsyncEnumerable<CheckStreamChunk> _chunks;
-    private readonly SemaphoreSlim _room;
+    private readonly SemaphoreSlim _slots;
     private readonly Lock _gate = new();
     private readonly Queue<CheckStreamChunk> _unanswered = [];
 
@@ -40,7 +39,7 @@ internal sealed class CheckStreamRun : IDisposable
         _client = client;
         _open = open;
         _chunks = chunks;
-        _room = new SemaphoreSlim(window);
+        _slots = new SemaphoreSlim(window);
     }
 
     public async IAsyncEnumerable<CheckStreamResponse> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -51,7 +50,7 @@ internal sealed class CheckStreamRun : IDisposable
         var pause = FirstPause;
         try
         {
-            // Without anything to send there is no need of a connection, and a service that is away is no failure.
+            // Connect only if there is a chunk to send: an unreachable service does not matter for an empty list.
             while (await WaitForWorkAsync(stop.Token, cancellationToken))
             {
                 LookupException failure;
@@ -61,7 +60,7 @@ internal sealed class CheckStreamRun : IDisposable
                     {
                         failingSince = null;
                         pause = FirstPause;
-                        _room.Release();
+                        _slots.Release();
                         yield return answer;
                     }
 
@@ -94,7 +93,7 @@ internal sealed class CheckStreamRun : IDisposable
         }
     }
 
-    public void Dispose() => _room.Dispose();
+    public void Dispose() => _slots.Dispose();
 
     private async Task PumpAsync(CancellationTokenSource stop)
     {
@@ -104,7 +103,7 @@ internal sealed class CheckStreamRun : IDisposable
             await using var source = _chunks.GetAsyncEnumerator(stop.Token);
             while (true)
             {
-                await _room.WaitAsync(stop.Token);
+                await _slots.WaitAsync(stop.Token);
                 if (!await source.MoveNextAsync())
                 {
                     break;
@@ -132,7 +131,7 @@ internal sealed class CheckStreamRun : IDisposable
         }
         catch (Exception exception)
         {
-            // The reader would wait for answers to chunks that are never sent.
+            // Otherwise the reader would wait for answers to chunks that were never sent.
             _fault = ExceptionDispatchInfo.Capture(exception);
             await stop.CancelAsync();
         }
@@ -162,7 +161,7 @@ internal sealed class CheckStreamRun : IDisposable
         }
     }
 
-    /// <summary>The next answer; null when the connection has ended, however it did.</summary>
+    /// <summary>Reads the next answer; null if the connection has ended.</summary>
     private async Task<CheckStreamResponse?> ReadAsync(CheckStreamConnection connection, CancellationToken cancellationToken)
     {
         CheckStreamResponse? answer;
@@ -184,12 +183,12 @@ internal sealed class CheckStreamRun : IDisposable
         {
             if (connection.Answered >= connection.Sent || !_unanswered.TryPeek(out var chunk))
             {
-                throw Broken($"answered chunk {answer.Sequence} before it was asked");
+                throw Broken($"answered chunk {answer.Sequence} before it was sent");
             }
 
             if (answer.Sequence != chunk.Sequence)
             {
-                throw Broken($"answered chunk {answer.Sequence} where chunk {chunk.Sequence} was due");
+                throw Broken($"answered chunk {answer.Sequence} instead of chunk {chunk.Sequence}");
             }
 
             var items = chunk.Numbers.Count + chunk.Texts.Count;
@@ -207,7 +206,7 @@ internal sealed class CheckStreamRun : IDisposable
     }
 
     /// <summary>Prepares the next connection's queue.</summary>
-    /// <returns>False when nothing is unanswered.</returns>
+    /// <returns>False if every chunk is answered.</returns>
     private bool Rewind()
     {
         lock (_gate)
@@ -234,17 +233,17 @@ internal sealed class CheckStreamRun : IDisposable
         return new OperationCanceledException();
     }
 
-    /// <summary>Reading again harms nobody, so whatever the network does to a connection is worth another.</summary>
+    /// <summary>Whether to retry: repeating a read is harmless, so every network failure is retried.</summary>
     private static bool IsWorthAnother(LookupException failure) =>
         failure.IsTransient || failure.Status == StatusCode.Cancelled ||
         (failure.Status is StatusCode.Internal or StatusCode.Unknown &&
             failure.InnerException is RpcException { Status.DebugException: HttpRequestException or IOException });
 
     private LookupException EndedEarly() =>
-        LookupException.Because(StatusCode.Unavailable, $"The service at {_options.Address} ended the stream before it had answered everything.");
+        LookupException.Because(StatusCode.Unavailable, $"The service at {_options.Address} ended the stream before it had answered every chunk.");
 
     private LookupException Broken(string what) =>
-        LookupException.Because(StatusCode.Internal, $"The service at {_options.Address} {what}. Its answers cannot be told apart, so they are not used.");
+        LookupException.Because(StatusCode.Internal, $"The service at {_options.Address} {what}. The answers cannot be assigned to numbers and are not used.");
 
     private static TimeSpan Longer(TimeSpan a, TimeSpan b) => a > b ? a : b;
 

@@ -5,15 +5,15 @@ using Lookup.V1;
 namespace Lookup.Client.Streams;
 
 /// <summary>
-/// Packs numbers into chunks: as integers where all of a chunk are in E.164, else as texts. Remembers what is under way, so
-/// that every number can be given a result whatever happens.
+/// Packs numbers into chunks: as integers if all of a chunk are in E.164, otherwise as texts. Keeps the chunks in flight, so
+/// that every number gets a result even after a failure.
 /// </summary>
 internal sealed class NumberChunks : IAsyncDisposable
 {
-    // Longer than any way to write a number; sent as nothing, it is answered as no number.
+    // Longer than any notation of a number; a longer text is sent as an empty one, which the service answers as invalid.
     private const int LongestText = 64;
 
-    private readonly ConcurrentQueue<Packed> _underWay = [];
+    private readonly ConcurrentQueue<Packed> _inFlight = [];
     private readonly List<string> _collected = [];
     private readonly LookupClientOptions _options;
     private readonly CancellationTokenSource _end;
@@ -28,13 +28,13 @@ internal sealed class NumberChunks : IAsyncDisposable
         _source = numbers.GetAsyncEnumerator(_end.Token);
     }
 
-    /// <summary>Numbers of a chunk that was given out, and when.</summary>
+    /// <summary>The numbers of a chunk in flight, and the moment it was packed.</summary>
     internal sealed record Packed(string[] Numbers, Moment Given);
 
-    /// <summary>The oldest chunk that was given out and not taken back.</summary>
-    public Packed Take() => _underWay.TryDequeue(out var packed) ? packed : throw new InvalidOperationException("Nothing is under way.");
+    /// <summary>Removes and returns the oldest chunk in flight.</summary>
+    public Packed TakeOldest() => _inFlight.TryDequeue(out var packed) ? packed : throw new InvalidOperationException("No chunk is in flight.");
 
-    /// <summary>Gives out chunks: full ones, and what there is when the source makes wait.</summary>
+    /// <summary>Yields chunks: full ones, and partial ones when the source is slow.</summary>
     public async IAsyncEnumerable<CheckStreamChunk> PackAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         var sequence = 0UL;
@@ -70,10 +70,10 @@ internal sealed class NumberChunks : IAsyncDisposable
         }
     }
 
-    /// <summary>Every number without a result: those under way, those collected, and the rest of the source.</summary>
-    public async IAsyncEnumerable<string> RestAsync()
+    /// <summary>Yields every number without a result: those in flight, those collected, and the rest of the source.</summary>
+    public async IAsyncEnumerable<string> UnansweredAsync()
     {
-        while (_underWay.TryDequeue(out var packed))
+        while (_inFlight.TryDequeue(out var packed))
         {
             foreach (var number in packed.Numbers)
             {
@@ -99,7 +99,7 @@ internal sealed class NumberChunks : IAsyncDisposable
         await _end.CancelAsync();
         if (_move is not null)
         {
-            // A source must not be disposed of while it looks for its next number.
+            // An enumerator must not be disposed while MoveNext runs.
             await _move.ContinueWith(static move => _ = move.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
 
@@ -122,7 +122,7 @@ internal sealed class NumberChunks : IAsyncDisposable
             chunk.Numbers.Add(number);
         }
 
-        _underWay.Enqueue(new Packed([.. _collected], Moment.Now(_options.TimeProvider)));
+        _inFlight.Enqueue(new Packed([.. _collected], Moment.Now(_options.TimeProvider)));
         _collected.Clear();
         return chunk;
     }

@@ -3,7 +3,7 @@ using Lookup.V1;
 
 namespace Lookup.Client.Streams;
 
-/// <summary>A list of numbers on its way: one result for each, whatever happens.</summary>
+/// <summary>Checks a list of numbers and yields one result for each, also after a failure.</summary>
 internal sealed class NumberList(LookupClient client, LookupClientOptions options, IAsyncEnumerable<string> numbers, Question question, CheckOptions asked)
 {
     public async IAsyncEnumerable<CheckResult> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -35,12 +35,12 @@ internal sealed class NumberList(LookupClient client, LookupClientOptions option
                 }
 
                 var answer = answers.Current;
-                var chunk = chunks.Take();
-                var validity = answer.Common is null ? null : Validity.Of(answer.Common, Verdict.Allow, chunk.Given);
+                var chunk = chunks.TakeOldest();
+                var validity = answer.Common is null ? null : Validity.From(answer.Common, Verdict.Allow, chunk.Given);
                 for (var i = 0; i < chunk.Numbers.Length; i++)
                 {
                     var number = answer.Numbers.Count > 0 && answer.Numbers[i] != 0 ? E164.ToText(answer.Numbers[i]) : chunk.Numbers[i];
-                    yield return CheckResult.OfList(number, answer.Verdicts[i], answer.Reasons[i], answer.Common, validity);
+                    yield return CheckResult.InList(number, answer.Verdicts[i], answer.Reasons[i], answer.Common, validity);
                 }
             }
         }
@@ -50,7 +50,7 @@ internal sealed class NumberList(LookupClient client, LookupClientOptions option
             yield break;
         }
 
-        await foreach (var number in chunks.RestAsync())
+        await foreach (var number in chunks.UnansweredAsync())
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return CheckResult.Failed(number, failure);

@@ -2,12 +2,12 @@ using Grpc.Core;
 
 namespace Lookup.Client.Streams;
 
-/// <summary>What sending on a stream throws.</summary>
+/// <summary>Classifies exceptions of a stream's writer.</summary>
 internal static class SendFailures
 {
     /// <summary>
-    /// The call has ended, by the service, the network or cancellation. Why it has is what reading from it tells; the writer
-    /// throws whatever it met, down to the socket's exception.
+    /// Whether the call has ended, by the service, the network or cancellation. Only the reader's exception has the reason; the
+    /// writer's can be anything, down to a socket exception.
     /// </summary>
     public static bool IsEndOfCall(Exception exception) =>
         exception is RpcException or InvalidOperationException or OperationCanceledException or IOException or HttpRequestException;

@@ -4,22 +4,22 @@ using Lookup.V1;
 
 namespace Lookup.Client.Streams;
 
-/// <summary>One watch, over as many connections as it takes.</summary>
+/// <summary>Runs one watch, over as many connections as necessary.</summary>
 /// <remarks>
-/// The token of the last event handed out is where the next connection goes on, so nothing is missed, and what was under way is told
+/// The next connection resumes from the token of the last yielded event, so no change is missed and those in flight are delivered
 /// twice. A connection that is silent for longer than a few heartbeats counts as broken; silence counts only while the caller
-/// listens.
+/// reads.
 /// </remarks>
 internal sealed class WatchRun(
     LookupClientOptions options, WatchService.WatchServiceClient client, IEnumerable<string> organisations, string resumeToken)
 {
-    /// <summary>So many heartbeats may be missing.</summary>
+    /// <summary>Heartbeats that may be missing before a connection counts as broken.</summary>
     private const int Missing = 3;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
-    // A service or a network may be held up for a moment; shorter intervals do not make it quicker.
+    // Minimum, since a service or a network can pause for a moment even with short heartbeat intervals.
     private static readonly TimeSpan ShortestSilence = TimeSpan.FromSeconds(2);
 
     private readonly string[] _organisations = [.. organisations];
@@ -44,7 +44,7 @@ internal sealed class WatchRun(
                     {
                         _token = response.ResumeToken;
                         _pause = FirstPause;
-                        yield return WatchEvent.Of(response);
+                        yield return WatchEvent.From(response);
                     }
                 }
             }
@@ -61,7 +61,7 @@ internal sealed class WatchRun(
         }
     }
 
-    /// <summary>The next message, or why there is none.</summary>
+    /// <summary>Reads the next message, or returns the failure.</summary>
     private async Task<(WatchResponse? Response, LookupException? Failure)> NextAsync(
         IAsyncStreamReader<WatchResponse> responses, CancellationTokenSource end, CancellationToken cancellationToken)
     {
@@ -98,11 +98,11 @@ internal sealed class WatchRun(
             cancellationToken.ThrowIfCancellationRequested();
             return (null, exception is RpcException failed && !silent
                 ? ChangesLostException.From(failed, LookupException.From(failed, options.Address))
-                : LookupException.Because(StatusCode.Unavailable, $"The service at {options.Address} was not heard for {_silence.TotalSeconds:0.###} s."));
+                : LookupException.Because(StatusCode.Unavailable, $"The service at {options.Address} sent nothing for {_silence.TotalSeconds:0.###} s."));
         }
     }
 
-    /// <summary>Whatever the network does to a connection is worth another; what the service refuses is not.</summary>
+    /// <summary>Whether to retry: network failures are retried, rejections by the service are not.</summary>
     private static bool IsWorthAnother(LookupException failure) =>
         failure.IsTransient || failure.Status == StatusCode.Cancelled || failure.Status is StatusCode.Internal or StatusCode.Unknown;
 }

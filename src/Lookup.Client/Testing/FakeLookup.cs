@@ -7,22 +7,22 @@ using Lookup.V1;
 namespace Lookup.Client.Testing;
 
 /// <summary>
-/// Stands in for <see cref="LookupClient"/> in tests: answers by script, without a service, data or network. The same results come
-/// out of it, so what a dialer makes of a failure can be tested. Thread safe; script it before it is asked.
+/// Replaces <see cref="LookupClient"/> in tests: answers by script, without a service, data or network. It returns the same results,
+/// so that you can test how a dialer handles failures. Thread-safe; script it before its first use.
 /// </summary>
 /// <remarks>
-/// In this order: an objection or refusal recorded with it denies; then the script, its last line first; then
-/// <see cref="MagicNumbers"/>; then <see cref="Otherwise"/>, at first NOT_COVERED, so that no real number is ever allowed by mistake.
+/// The first match answers: an objection or refusal that was recorded with it (DENY); the script, last line first;
+/// <see cref="MagicNumbers"/>; <see cref="Otherwise"/>, NOT_COVERED by default, so that no real number is allowed by mistake.
 /// </remarks>
 public sealed class FakeLookup : ILookupClient
 {
-    /// <summary>Most checks and facts that are remembered; the oldest leave first.</summary>
+    /// <summary>Maximum checks and facts to keep; the oldest are dropped first.</summary>
     public const int MaxRemembered = 10_000;
 
-    /// <summary>Stands where a real decision names its regime.</summary>
+    /// <summary>Marks fake decisions in place of the regime.</summary>
     public const string Mark = "FAKE";
 
-    /// <summary>A resume token that is always too old: a watch with it ends with <see cref="ChangesLostException"/>.</summary>
+    /// <summary>A resume token that is always too old: a watch from it throws <see cref="ChangesLostException"/>.</summary>
     public const string OldToken = Mark + "-old";
 
     private readonly TimeProvider _clock;
@@ -32,21 +32,21 @@ public sealed class FakeLookup : ILookupClient
     private readonly ConcurrentQueue<Fact> _recorded = [];
     private FakeAnswer _otherwise = FakeAnswer.NotCovered();
 
-    /// <summary>Makes one that knows the magic numbers only.</summary>
-    /// <param name="clock">The clock; the system's if null.</param>
+    /// <summary>Creates a fake that answers only magic numbers.</summary>
+    /// <param name="clock">The clock; null: the system clock.</param>
     public FakeLookup(TimeProvider? clock = null)
     {
         _clock = clock ?? TimeProvider.System;
         _watch = new FakeWatch(_clock);
     }
 
-    /// <summary>What it was asked, the last 10,000, in order.</summary>
+    /// <summary>The last 10,000 checks, in order.</summary>
     public IReadOnlyList<CheckRequest> Asked => [.. _asked];
 
-    /// <summary>What was recorded with it, the last 10,000, in order.</summary>
+    /// <summary>The last 10,000 recorded facts, in order.</summary>
     public IReadOnlyList<Fact> Recorded => [.. _recorded];
 
-    /// <summary>Answers so about a number, written as it is asked for.</summary>
+    /// <summary>Sets the answer for a number, in the notation in which it will be checked.</summary>
     public FakeLookup On(string number, FakeAnswer answer)
     {
         ArgumentNullException.ThrowIfNull(number);
@@ -54,7 +54,7 @@ public sealed class FakeLookup : ILookupClient
         return On((asked, _) => asked == plain, answer);
     }
 
-    /// <summary>Answers so wherever the predicate says yes to a number, without its spaces, and a question.</summary>
+    /// <summary>Sets the answer for every number (without spaces) and question that the predicate matches.</summary>
     public FakeLookup On(Func<string, Question, bool> fits, FakeAnswer answer)
     {
         ArgumentNullException.ThrowIfNull(fits);
@@ -63,7 +63,7 @@ public sealed class FakeLookup : ILookupClient
         return this;
     }
 
-    /// <summary>Answers so about every other number.</summary>
+    /// <summary>Sets the answer for every other number.</summary>
     public FakeLookup Otherwise(FakeAnswer answer)
     {
         ArgumentNullException.ThrowIfNull(answer);
@@ -98,15 +98,15 @@ public sealed class FakeLookup : ILookupClient
         await foreach (var number in numbers.WithCancellation(cancellationToken))
         {
             var result = await CheckAsync(number, question, options, cancellationToken);
-            // In a list a number that is none is an item like others.
+            // In a list, an invalid number is an item like others.
             yield return result.Fields is [{ Field: "number" }]
-                ? CheckResult.OfList(number, Verdict.Unknown, ReasonCode.InvalidNumber, null, null)
+                ? CheckResult.InList(number, Verdict.Unknown, ReasonCode.InvalidNumber, null, null)
                 : result;
         }
     }
 
-    /// <summary>Answers as the service would.</summary>
-    /// <exception cref="LookupException">The script says so, or the number is none.</exception>
+    /// <summary>Answers like the service.</summary>
+    /// <exception cref="LookupException">The script sets a failure, or the number is invalid.</exception>
     public async Task<CheckResponse> CheckAsync(CheckRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -180,19 +180,19 @@ public sealed class FakeLookup : ILookupClient
         return Task.FromResult(response);
     }
 
-    /// <summary>Tells of what is recorded with it, and a heartbeat each second.</summary>
-    /// <exception cref="ChangesLostException">The token is <see cref="OldToken"/>, or none of this fake's.</exception>
+    /// <summary>Streams the facts recorded with it, and a heartbeat every second.</summary>
+    /// <exception cref="ChangesLostException">The token is <see cref="OldToken"/>, or of another fake.</exception>
     public async IAsyncEnumerable<WatchEvent> WatchAsync(
         IEnumerable<string>? organisations = null, string resumeToken = "", [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await foreach (var response in WatchAsync(new WatchRequest { Organisations = { organisations ?? [] }, ResumeToken = resumeToken }, cancellationToken))
         {
-            yield return WatchEvent.Of(response);
+            yield return WatchEvent.From(response);
         }
     }
 
-    /// <summary>Answers as the service would.</summary>
-    /// <exception cref="ChangesLostException">The token is <see cref="OldToken"/>, or none of this fake's.</exception>
+    /// <summary>Answers like the service.</summary>
+    /// <exception cref="ChangesLostException">The token is <see cref="OldToken"/>, or of another fake.</exception>
     public IAsyncEnumerable<WatchResponse> WatchAsync(WatchRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -202,13 +202,13 @@ public sealed class FakeLookup : ILookupClient
     /// <inheritdoc/>
     public void Forget(string number)
     {
-        // Nothing is kept.
+        // The fake caches nothing.
     }
 
     /// <inheritdoc/>
     public void ForgetAll()
     {
-        // Nothing is kept.
+        // The fake caches nothing.
     }
 
     private FakeAnswer AnswerTo(string number, Question question)
@@ -238,8 +238,8 @@ public sealed class FakeLookup : ILookupClient
         return MagicNumbers.Answer(number) ?? (E164.TryParse(number, out _)
             ? _otherwise
             : throw LookupException.Because(
-                StatusCode.InvalidArgument, "number: Fake: E.164 is expected, such as +447700900001.", null,
-                [new FieldError { Field = "number", Description = "Fake: E.164 is expected." }]));
+                StatusCode.InvalidArgument, "number: Fake: expected E.164, such as +447700900001.", null,
+                [new FieldError { Field = "number", Description = "Fake: expected E.164." }]));
     }
 
     private Decision DecisionOf(FakeAnswer answer, WhatIf? whatIf)

@@ -7,7 +7,7 @@ using Lookup.V1;
 
 namespace Lookup.Client.Testing;
 
-/// <summary>The changes of a fake: what was recorded with it, in order. A token is how many came before.</summary>
+/// <summary>The change feed of a fake. A token is the count of earlier changes.</summary>
 internal sealed class FakeWatch(TimeProvider clock)
 {
     private const string Prefix = FakeLookup.Mark + "-";
@@ -97,7 +97,7 @@ internal sealed class FakeWatch(TimeProvider clock)
         }
     }
 
-    // Without a freshness until all that was recorded before has been told, as the service does.
+    // Like the service: no freshness until all earlier changes have been delivered.
     private WatchResponse Heartbeat(long at)
     {
         lock (_gate)

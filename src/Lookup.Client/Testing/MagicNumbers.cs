@@ -5,16 +5,16 @@ using Lookup.V1;
 namespace Lookup.Client.Testing;
 
 /// <summary>
-/// Numbers that a <see cref="FakeLookup"/> and <c>lookup serve --fake</c> answer in a set way.
+/// Numbers with fixed answers of <see cref="FakeLookup"/> and <c>lookup serve --fake</c>.
 /// </summary>
 /// <remarks>
-/// All are +44 7700 900000 to 900999, which the British regulator Ofcom keeps free for use in drama: they are well formed, a
-/// dialer takes them for mobile numbers, and nobody can ever be called on them. The last three digits say what comes: the number
-/// of a reason (<see cref="ReasonCode"/>), 900 and the number of a gRPC status, or one of the special cases.
+/// All are +44 7700 900000 to 900999, which the British regulator Ofcom reserves for drama: they are well formed, look like mobile
+/// numbers to a dialer, and are never assigned. The last three digits select the answer: the number of a reason
+/// (<see cref="ReasonCode"/>), 900 plus the number of a gRPC status, or a special case.
 /// </remarks>
 public static class MagicNumbers
 {
-    /// <summary>What all of them begin with.</summary>
+    /// <summary>Common prefix of all magic numbers.</summary>
     public const string Prefix = "+447700900";
 
     /// <summary>ALLOW: nothing forbids the call.</summary>
@@ -38,19 +38,19 @@ public static class MagicNumbers
     /// <summary>NOT_COVERED: no regime.</summary>
     public const string NotCovered = Prefix + "060";
 
-    /// <summary>UNKNOWN: the store cannot be asked.</summary>
+    /// <summary>UNKNOWN: the store is unavailable.</summary>
     public const string Unknown = Prefix + "080";
 
     /// <summary>ALLOW, after 3 seconds.</summary>
     public const string Slow = Prefix + "530";
 
-    /// <summary>ALLOW, but to a "what if": it permits nothing.</summary>
+    /// <summary>ALLOW as a what-if answer: it permits no call.</summary>
     public const string Hypothetical = Prefix + "700";
 
-    /// <summary>ALLOW, but over when it arrives: it permits nothing.</summary>
+    /// <summary>ALLOW that is expired when it arrives: it permits no call.</summary>
     public const string Expired = Prefix + "701";
 
-    /// <summary>A verdict of a newer service, which nobody knows yet.</summary>
+    /// <summary>A verdict that no version knows.</summary>
     public const string UnheardOf = Prefix + "702";
 
     /// <summary>The call fails with UNAVAILABLE.</summary>
@@ -62,7 +62,7 @@ public static class MagicNumbers
     /// <summary>The call fails with RESOURCE_EXHAUSTED and the advice to wait 2 seconds.</summary>
     public const string Overloaded = Prefix + "908";
 
-    /// <summary>The call is refused with INVALID_ARGUMENT.</summary>
+    /// <summary>The call fails with INVALID_ARGUMENT.</summary>
     public const string Refused = Prefix + "903";
 
     /// <summary>The call fails with INTERNAL.</summary>
@@ -74,13 +74,13 @@ public static class MagicNumbers
 
     private static readonly Verdict NewerVerdict = (Verdict)99;
 
-    /// <summary>The number that is answered with a reason.</summary>
+    /// <summary>Returns the number that is answered with a reason.</summary>
     public static string For(ReasonCode reason) => Number((int)reason);
 
-    /// <summary>The number that fails with a status.</summary>
+    /// <summary>Returns the number that fails with a status.</summary>
     public static string For(StatusCode status) => Number(StatusFirst + (int)status);
 
-    /// <summary>ALLOW after so many tenths of a second, 0 to 99.</summary>
+    /// <summary>Returns the number that is answered with ALLOW after this many tenths of a second, 0 to 99.</summary>
     public static string AllowAfterTenths(int tenths)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tenths);
@@ -88,14 +88,14 @@ public static class MagicNumbers
         return Number(SlowFirst + tenths);
     }
 
-    /// <summary>Every magic number with its answer, ascending; the delays only by their first.</summary>
+    /// <summary>Lists every magic number with its answer, ascending; of the delays only the first.</summary>
     public static IReadOnlyList<(string Number, FakeAnswer Answer)> All { get; } =
     [
         .. Enumerable.Range(0, 1_000).Where(n => n is <= SlowFirst or > SlowLast)
             .Select(n => (Number: Number(n), Answer: Answer(Number(n)))).Where(m => m.Answer is not null).Select(m => (m.Number, m.Answer!)),
     ];
 
-    /// <summary>What is answered about a number; null if it is not magic.</summary>
+    /// <summary>Returns the answer for a number; null if it is not a magic number.</summary>
     public static FakeAnswer? Answer(string number)
     {
         ArgumentNullException.ThrowIfNull(number);

@@ -29,8 +29,8 @@ public sealed class BenchCommandTests(RunningService service) : IClassFixture<Ru
 
     [Theory]
     [InlineData("--rate", "0", "--rate 0 is outside 1 to 20000")]
-    [InlineData("--seconds", "0.1", "--seconds 0.1 is outside 0.5 to 600")]
-    [InlineData("--from-number", "0612345678", "is no number in E.164")]
+    [InlineData("--seconds", "0.1", "--seconds 0.1 is out of range: 0.5 to 600")]
+    [InlineData("--from-number", "0612345678", "is not an E.164 number")]
     public async Task Bench_ValueThatCannotBe_IsRefused(string option, string value, string said)
     {
         var run = await RunAsync(option, value);

@@ -52,29 +52,29 @@ public class CommandLineTests
     [InlineData("check +31612345678 --orgg a", "Unknown option '--orgg'; did you mean '--org'? See 'lookup check --help'.")]
     [InlineData("check +31612345678 --org a --jsno", "Unknown option '--jsno'; did you mean '--json'? See 'lookup check --help'.")]
     [InlineData("check +31612345678 612 --org a --purpose survey", "Unexpected argument '612'. See 'lookup check --help'.")]
-    [InlineData("preview x --org a --purpose survey --sample some", "--sample 'some' is no number. See 'lookup preview --help'.")]
-    [InlineData("record objection +31612345678", "--org: the organisation is missing; '*' stands for all. See 'lookup record --help'.")]
+    [InlineData("preview x --org a --purpose survey --sample some", "--sample 'some' is not a number. See 'lookup preview --help'.")]
+    [InlineData("record objection +31612345678", "--org: the organisation is missing; '*' means all. See 'lookup record --help'.")]
     [InlineData("record registration +31612345678", "--register: the register is missing. See 'lookup record --help'.")]
     [InlineData("doctor --redis redis://127.0.0.1:6379", "--redis is a URL: write host:port,")]
     [InlineData("serve --set MaxCheckStreams=0", "--set MaxCheckStreams: 0 is outside 1 to 1024 streams. See 'lookup serve --help'.")]
-    [InlineData("check 1 --org a --purpose fun", "--purpose 'fun' is none of: commercial, charity, political, survey, service. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose fun", "--purpose 'fun' is not valid; use one of commercial, charity, political, survey, service. See 'lookup check --help'.")]
     [InlineData("check 1 --org a", "--purpose is missing: commercial, charity, political, survey, service. See 'lookup check --help'.")]
-    [InlineData("check 1 --org a --purpose survey --at noon", "--at 'noon' is no time such as 2024-03-12T14:00:00+01:00. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --at noon", "--at 'noon' is not a time; write it like 2024-03-12T14:00:00+01:00. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --at 2024-03-12", "--at '2024-03-12' has no offset: write it like 2024-03-12T14:00:00+01:00. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --without law", "--without law: only code and policy can be left out. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --exact --token x", "--exact and --token exclude each other: drop one. See 'lookup check --help'.")]
-    [InlineData("check 1 --org a --purpose survey --timeout 0", "--timeout 0 is outside 0.001 to 600 seconds. See 'lookup check --help'.")]
-    [InlineData("check 1 --org a --purpose survey --timeout soon", "--timeout 'soon' is no number. See 'lookup check --help'.")]
-    [InlineData("check 1 --org a --purpose survey --address ftp://x", "--address 'ftp://x' is no address such as http://127.0.0.1:7500. See 'lookup check --help'.")]
-    [InlineData("serve --fake --data x", "--fake answers by script alone: drop --data, --redis, --key-file, --receipts, --regimes and --shadow-regimes, or drop --fake. See 'lookup serve --help'.")]
-    [InlineData("serve --fake --redis x", "--fake answers by script alone: drop --data, --redis, --key-file, --receipts, --regimes and --shadow-regimes, or drop --fake. See 'lookup serve --help'.")]
-    [InlineData("serve --fake --shadow-regimes x", "--fake answers by script alone:")]
-    [InlineData("serve --fake --key-file x", "--fake answers by script alone: drop --data, --redis, --key-file, --receipts, --regimes and --shadow-regimes, or drop --fake. See 'lookup serve --help'.")]
-    [InlineData("record complaint 1", "KIND: 'complaint' is no kind of fact: use one of registration,")]
-    [InlineData("record objection 1 --org a --register x", "--register: an objection has no register: leave it empty. See 'lookup record --help'.")]
+    [InlineData("check 1 --org a --purpose survey --timeout 0", "--timeout 0 is out of range: 0.001 to 600 seconds. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --timeout soon", "--timeout 'soon' is not a number. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --address ftp://x", "--address 'ftp://x' is not an http:// or https:// address; write it like http://127.0.0.1:7500. See 'lookup check --help'.")]
+    [InlineData("serve --fake --data x", "--fake cannot be combined with --data, --redis, --key-file, --receipts, --regimes or --shadow-regimes. See 'lookup serve --help'.")]
+    [InlineData("serve --fake --redis x", "--fake cannot be combined with --data, --redis, --key-file, --receipts, --regimes or --shadow-regimes. See 'lookup serve --help'.")]
+    [InlineData("serve --fake --shadow-regimes x", "--fake cannot be combined with --data,")]
+    [InlineData("serve --fake --key-file x", "--fake cannot be combined with --data, --redis, --key-file, --receipts, --regimes or --shadow-regimes. See 'lookup serve --help'.")]
+    [InlineData("record complaint 1", "KIND: 'complaint' is not a kind of fact; use one of registration,")]
+    [InlineData("record objection 1 --org a --register x", "--register: an objection has no field 'register'; leave it empty. See 'lookup record --help'.")]
     [InlineData("record relation 1 --org a", "--relation: the relation is missing: use one of customer,")]
-    [InlineData("record consent 1 --org a --since tomorrow --purposes fun", "--since: 'tomorrow' is no time such as 2024-03-12T14:00:00+01:00; --purposes: 'fun' is no purpose:")]
-    [InlineData("erase +31612345678", "What is erased cannot be brought back: say --yes to go on. See 'lookup erase --help'.")]
+    [InlineData("record consent 1 --org a --since tomorrow --purposes fun", "--since: 'tomorrow' is not a time; write it like 2024-03-12T14:00:00+01:00; --purposes: 'fun' is not a purpose;")]
+    [InlineData("erase +31612345678", "Erasure cannot be undone: confirm it with --yes. See 'lookup erase --help'.")]
     [InlineData("register snapshot nl-bmnr --date 2015-03-01", "--date '2015-03-01' has no offset:")]
     public async Task CommandLine_Wrong_IsOneSentenceAndExitCode2(string line, string expected)
     {
@@ -118,7 +118,7 @@ public class CommandLineTests
 
         Assert.Equal(1, run.ExitCode);
         Assert.Equal(
-            "lookup: There is no service at http://127.0.0.1:1/. Start one with 'lookup serve', or name its address with --address.",
+            "lookup: No service is reachable at http://127.0.0.1:1/. Start one with 'lookup serve', or set its address with --address.",
             run.Error.TrimEnd());
     }
 

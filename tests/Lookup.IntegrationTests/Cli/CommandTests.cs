@@ -25,7 +25,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
 
         Assert.Equal((10, 0, 13, 0, 10), (before.ExitCode, consent.ExitCode, between.ExitCode, objection.ExitCode, after.ExitCode));
         Assert.Contains("no_consent (law, ", before.Output, StringComparison.Ordinal);
-        Assert.StartsWith($"ALLOW  {number}  (what if, not a permission to call now)", between.Output, StringComparison.Ordinal);
+        Assert.StartsWith($"ALLOW  {number}  (what-if answer, not a permission to call now)", between.Output, StringComparison.Ordinal);
         Assert.Contains("objection (", after.Output, StringComparison.Ordinal);
         Assert.Equal("recorded", JsonNode.Parse(objection.Output)!["outcome"]!.GetValue<string>());
         Assert.NotEqual("", JsonNode.Parse(objection.Output)!["consistency_token"]!.GetValue<string>());
@@ -49,7 +49,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
         var run = await RunAsync("record", "registration", "+31612340003", "--register", "nl-nothing");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Equal("lookup: The service refused the fact: --register: No regime knows this register. The opt-out is NOT recorded; this person can still be called.", run.Error.TrimEnd());
+        Assert.Equal("lookup: The service rejected the fact: --register: No regime knows this register. The opt-out is NOT recorded; this person can still be called.", run.Error.TrimEnd());
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
 
         Assert.Equal((13, 13), (run.ExitCode, json.ExitCode));
         Assert.Contains("legal_person (law, ", run.Output, StringComparison.Ordinal);
-        Assert.Contains("Rules looked at\n", run.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains("Evaluated rules\n", run.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
         Assert.Contains("subscriber is legal_person", run.Output, StringComparison.Ordinal);
         Assert.NotEmpty(JsonNode.Parse(json.Output)!["steps"]!.AsArray());
     }
@@ -126,7 +126,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
         var run = await RunAsync("doctor");
 
         Assert.Equal(0, run.ExitCode);
-        Assert.StartsWith("ok    service: It serves at ", run.Output, StringComparison.Ordinal);
+        Assert.StartsWith("ok    service: Serving at ", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
         var run = await CliRun.Async("doctor", "--address", "http://127.0.0.1:1");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("fail  service: There is no service at http://127.0.0.1:1/.", run.Output, StringComparison.Ordinal);
+        Assert.Contains("fail  service: No service is reachable at http://127.0.0.1:1/.", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -171,7 +171,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
     {
         var run = await CliRun.Async("check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--address", service.JsonAddress);
 
-        Assert.Equal((1, $"lookup: The service at {service.JsonAddress} takes JSON over HTTP/1.1 there: name its port for gRPC.\n"), (run.ExitCode, run.Error));
+        Assert.Equal((1, $"lookup: The service at {service.JsonAddress} serves JSON over HTTP/1.1 on this port: use its gRPC port.\n"), (run.ExitCode, run.Error));
     }
 
     [Fact]
@@ -180,7 +180,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
         var run = await RunAsync("import", _folder.Write("optouts.csv", "number\n+31612345678\n"), "--set", "kind=objection");
 
         Assert.Equal(2, run.ExitCode);
-        Assert.StartsWith("lookup: optouts.csv has no organisation in any column, and an objection needs one: name the column with --map", run.Error, StringComparison.Ordinal);
+        Assert.StartsWith("lookup: optouts.csv has no column for the organisation, which an objection requires: use --map", run.Error, StringComparison.Ordinal);
         Assert.Equal("", run.Output);
     }
 

@@ -18,7 +18,7 @@ public class DemoTests
             || line.StartsWith("   DENY", StringComparison.Ordinal) || line.StartsWith("   NOT_COVERED", StringComparison.Ordinal)));
         Assert.Contains("consent (law, ", run.Output, StringComparison.Ordinal);
         Assert.Contains("next permitted: 2024-03-18T09:00:00+01:00 (Europe/Amsterdam)", run.Output, StringComparison.Ordinal);
-        Assert.Contains("Every answer was the expected one.", run.Output, StringComparison.Ordinal);
+        Assert.Contains("Every answer was as expected.", run.Output, StringComparison.Ordinal);
         // Without it there is no store to serve.
         Assert.Contains("  lookup serve --data ./lookup-data --create\n", run.Output, StringComparison.Ordinal);
         var folder = run.Output.Split("embedded store in ")[1].Split('.')[0];

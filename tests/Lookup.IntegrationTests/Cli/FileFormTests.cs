@@ -153,8 +153,8 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
         var (scrub, _) = await ScrubAsync(file);
 
         Assert.Equal((2, 2), (import.ExitCode, scrub.ExitCode));
-        Assert.Contains("column 'UTF-8' is no field", import.Error, StringComparison.Ordinal);
-        Assert.Contains("encoding.csv, line 1: 'UTF-8' is one value where the lines below it have 2", scrub.Error, StringComparison.Ordinal);
+        Assert.Contains("column 'UTF-8' is not a field", import.Error, StringComparison.Ordinal);
+        Assert.Contains("encoding.csv, line 1: 'UTF-8' is one value, but the lines after it have 2", scrub.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -181,7 +181,7 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
         Assert.True(run.ExitCode == 0, run.Error);
         Assert.Equal((3, 0), ((int)JsonNode.Parse(run.Output)!["listed"]!, (int)JsonNode.Parse(run.Output)!["invalid"]!));
         Assert.Equal(2, reversed.ExitCode);
-        Assert.Contains("in the order of the file", reversed.Error, StringComparison.Ordinal);
+        Assert.Contains("in file order", reversed.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed partial class ImportDocumentTests : IDisposable
 
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
         var lines = content.TrimEnd().Split('\n').Length - (name.EndsWith(".csv", StringComparison.Ordinal) ? 1 : 0);
-        Assert.Contains($"{lines} would be recorded, 0 refused", run.Output, StringComparison.Ordinal);
+        Assert.Contains($"{lines} would be recorded, 0 rejected", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -272,7 +272,7 @@ public sealed class ImportReadingTests : IDisposable
 
         var exception = await Assert.ThrowsAsync<CliException>(bench.RunAsync);
 
-        Assert.StartsWith("More than 120 lines were refused, so the import was stopped at line 152:", exception.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Stopped at line 152: more than 120 lines were rejected", exception.Message, StringComparison.Ordinal);
         Assert.Equal(ExitCodes.Error, exception.ExitCode);
     }
 

@@ -53,7 +53,7 @@ public sealed class ImportStoppedTests : IDisposable
         var stopped = await first.EndAsync();
 
         Assert.Equal(130, stopped.ExitCode);
-        Assert.Matches("^lookup: Stopped after line [0-9]+: run the same command again to go on from there.\n$", stopped.Error);
+        Assert.Matches("^lookup: Stopped after line [0-9]+: run the same command again to resume.\n$", stopped.Error);
         Assert.True(File.Exists(path + ".checkpoint"));
 
         var second = await Start(path, service, "--json").EndAsync();
@@ -83,7 +83,7 @@ public sealed class ImportStoppedTests : IDisposable
         Assert.False(File.Exists(path + ".checkpoint"));
         var rejects = await File.ReadAllLinesAsync(path + ".rejects.csv", TestContext.Current.CancellationToken);
         var expected = Enumerable.Range(0, Count).Where(IsBad)
-            .Select(i => $"{i + 2},withdrawn,'perhaps' is neither true nor false,\"'+3165{i:D7},perhaps\"")
+            .Select(i => $"{i + 2},withdrawn,'perhaps' is not a boolean; use true or false,\"'+3165{i:D7},perhaps\"")
             .Prepend("line,column,reason,content");
         Assert.Equal(expected, rejects);
     }

@@ -43,7 +43,7 @@ public sealed class PreviewTests : IDisposable
     {
         var run = await PreviewAsync("--sample", "5000", "--seed", "3");
 
-        Assert.Matches("a.txt: 20,001 lines, 5,000 of them drawn at random \\(seed 3\\). one number a line, without a header.", run.Output);
+        Assert.Matches("a.txt: 20,001 lines, 5,000 of them drawn at random \\(seed 3\\). one number per line, without a header.", run.Output);
         Assert.Matches("allow +consent +[0-9,]+ +[0-9.]+ % ± 1.2", run.Output);
     }
 

@@ -77,11 +77,11 @@ public sealed class RegimesCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("regimes show XX", "COUNTRY 'XX' has no rules; those that have are ")]
-    [InlineData("regimes show NL --at yesterday", "--at 'yesterday' is no date such as 2021-07-01.")]
-    [InlineData("regimes list nowhere", "There is no folder 'nowhere'.")]
-    [InlineData("regimes check nowhere", "There is no folder 'nowhere'.")]
-    [InlineData("regimes test nowhere", "There is no file or folder 'nowhere' with cases.")]
+    [InlineData("regimes show XX", "COUNTRY 'XX' has no rules; use one of ")]
+    [InlineData("regimes show NL --at yesterday", "--at 'yesterday' is not a date; write it like 2021-07-01.")]
+    [InlineData("regimes list nowhere", "Folder 'nowhere' does not exist")]
+    [InlineData("regimes check nowhere", "Folder 'nowhere' does not exist")]
+    [InlineData("regimes test nowhere", "File or folder 'nowhere' does not exist.")]
     public async Task AnyCommand_WithAWrongArgument_NamesIt(string line, string error)
     {
         var run = await CliRun.Async(line.Split(' '));
@@ -113,11 +113,11 @@ public sealed class RegimesCommandTests : IDisposable
             "fault nl.json.sources.tw.verified: 2025-11-29 is more than 12 months ago",
             "fault nl.json.sources.ctm.verified: 2026-12-01 lies ahead",
             "fault nl.json.regimes[0].rules[0]: is never in force",
-            "fault nl.json.regimes[2].from: no row holds between 2026-05-01, where NL-2 ends, and 2026-07-01",
-            "warning nl.json.sources.spare: no rule and no calendar names this source",
-            "warning nl.json.registers[1]: no rule asks the register \"nl-spare\"",
+            "fault nl.json.regimes[2].from: no row applies between 2026-05-01, when NL-2 ends, and 2026-07-01",
+            "warning nl.json.sources.spare: no rule or calendar refers to this source",
+            "warning nl.json.registers[1]: no rule uses the register \"nl-spare\"",
             "warning nl.json.calendars.public: has 9 holidays in 2031 and 10 before",
-            "warning nl.json.calendars.spare: no rule on hours names this calendar",
+            "warning nl.json.calendars.spare: no rule refers to this calendar",
         ];
         var found = Examine(files).ConvertAll(finding => $"{(finding.IsFault ? "fault" : "warning")} {finding.Place}: {finding.What}");
         Assert.Equal(expected.Length, found.Count);
@@ -169,13 +169,13 @@ public sealed class RegimesCommandTests : IDisposable
 
     [Theory]
     [InlineData("""{"id": "a"}""", "line 2, number: is missing.")]
-    [InlineData("""{"id": "a", "nummer": "1"}""", "line 2, nummer: is not known; a case has id,")]
-    [InlineData("\"deny\"", "line 2, verdict: 'maybe' is none of allow, deny,")]
-    [InlineData("\"2024-03-12T14:00:00+01:00\"", "line 2, callTime: 'maybe' is no time such as")]
+    [InlineData("""{"id": "a", "nummer": "1"}""", "line 2, nummer: unknown member; a case has id,")]
+    [InlineData("\"deny\"", "line 2, verdict: 'maybe' is not valid; use one of allow, deny,")]
+    [InlineData("\"2024-03-12T14:00:00+01:00\"", "line 2, callTime: 'maybe' is not a time; write it like")]
     [InlineData("\"+31612345678\"", "line 2, number: ")]
     [InlineData("\"PURPOSE_COMMERCIAL\"", "line 2, question: is no Question of lookup.v1: ")]
-    [InlineData("[]", "line 2, facts: must be a list of facts.")]
-    [InlineData("{\"id\"", "line 2: is not JSON")]
+    [InlineData("[]", "line 2, facts: must be an array of facts.")]
+    [InlineData("{\"id\"", "line 2: not JSON")]
     public async Task Test_FaultyCase_IsNamedByFileLineAndField(string part, string error)
     {
         var faulty = part.StartsWith("{\"id\": ", StringComparison.Ordinal) ? part : part[0] == '{' ? "{{" : Case.Replace(part, "\"maybe\"", StringComparison.Ordinal);

@@ -27,8 +27,8 @@ public sealed class RevertCommandTests(RunningService service) : IClassFixture<R
         var listed = JsonNode.Parse((await RunAsync("imports", "--last", "2", "--json")).Output)!["imports"]!.AsArray().Single(i => i!["importId"]!.GetValue<string>() == id)!;
 
         Assert.Equal((0, 2, 0, 0), (look.ExitCode, unasked.ExitCode, done.ExitCode, again.ExitCode));
-        Assert.Contains("2 facts would go (2 objection), 0 would be set back to what others say, 1 would stay", look.Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
-        Assert.Contains("Calls can be permitted by it: 2 of these facts forbade them (2 objection).", look.Output, StringComparison.Ordinal);
+        Assert.Contains("2 facts would be removed (2 objection), 0 would be restored, 1 would be kept", look.Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
+        Assert.Contains("This can permit calls: 2 of these facts forbade calls (2 objection).", look.Output, StringComparison.Ordinal);
         Assert.Single(before);
         Assert.Contains("2 facts gone (2 objection)", done.Output, StringComparison.Ordinal);
         Assert.Equal("IMPORT_STATE_REVERTED", JsonNode.Parse(again.Output)!["state"]!.GetValue<string>());

@@ -16,12 +16,12 @@ public sealed class ScrubFaultTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData("a.csv", "id,phone,mobile\n1,+31612345670,+31612345671\n", "a.csv: the columns 2 'phone' and 3 'mobile' hold numbers: name the one to ask about with --column.")]
-    [InlineData("a.csv", "x,y\n+31612345670,+31612345671\n+31612345670,+31612345671\n", "a.csv: the columns 1 'x' and 2 'y' hold numbers: name the one to ask about with --column.")]
-    [InlineData("a.csv", "name;city\nJan;Delft\n", "a.csv: it cannot be seen which column holds the number: name it with --column; the columns are 1 'name', 2 'city'.")]
-    [InlineData("a.csv", "name,phone\nJan,0612345678\nPiet,0612345679\n", "a.csv: no column holds numbers in international form: name the country of national ones with --region, and the column with --column; the columns are 1 'name', 2 'phone'.")]
-    [InlineData("a.txt", "0612345678\n0612345679\n", "a.txt: no column holds numbers in international form: name the country of national ones with --region,")]
-    [InlineData("a.ndjson", "{\"a\":\"+31612345670\",\"b\":\"+31612345671\"}", "a.ndjson: the columns 1 'a' and 2 'b' hold numbers: name the one to ask about with --column.")]
+    [InlineData("a.csv", "id,phone,mobile\n1,+31612345670,+31612345671\n", "a.csv: the columns 2 'phone' and 3 'mobile' hold numbers: select one with --column.")]
+    [InlineData("a.csv", "x,y\n+31612345670,+31612345671\n+31612345670,+31612345671\n", "a.csv: the columns 1 'x' and 2 'y' hold numbers: select one with --column.")]
+    [InlineData("a.csv", "name;city\nJan;Delft\n", "a.csv: no column clearly holds the number: select it with --column; the columns are 1 'name', 2 'city'.")]
+    [InlineData("a.csv", "name,phone\nJan,0612345678\nPiet,0612345679\n", "a.csv: no column holds numbers in international form; for national numbers set --region, and select the column with --column; the columns are 1 'name', 2 'phone'.")]
+    [InlineData("a.txt", "0612345678\n0612345679\n", "a.txt: no column holds numbers in international form; for national numbers set --region,")]
+    [InlineData("a.ndjson", "{\"a\":\"+31612345670\",\"b\":\"+31612345671\"}", "a.ndjson: the columns 1 'a' and 2 'b' hold numbers: select one with --column.")]
     public async Task List_WithoutOneClearColumn_IsAskedBack(string name, string content, string expected)
     {
         var run = await CliRun.Async(Command(_folder.Write(name, content), "http://127.0.0.1:1"));
@@ -32,15 +32,15 @@ public sealed class ScrubFaultTests : IDisposable
     }
 
     [Theory]
-    [InlineData("id,phone\n1,+31612345670\n", "--column nr", "there is no column 'nr': the columns are 1 'id', 2 'phone'")]
-    [InlineData("id,phone\n1,+31612345670\n", "--column 3", "there is no column '3'")]
-    [InlineData("phone,Phone\n1,+31612345670\n", "--column phone", "the columns 1 and 2 are both called 'phone'")]
-    [InlineData("+31612345670\n", "--region XX", "--region 'XX' is no ISO 3166 code of two letters, like NL.")]
-    [InlineData("+31612345670\n", "--retry 21", "--retry 21 is outside 0 to 20.")]
-    [InlineData("+31612345670\n", "--wait -1", "--wait -1 is outside 0 to 86400 seconds.")]
+    [InlineData("id,phone\n1,+31612345670\n", "--column nr", "has no column 'nr'; the columns are 1 'id', 2 'phone'")]
+    [InlineData("id,phone\n1,+31612345670\n", "--column 3", "has no column '3'")]
+    [InlineData("phone,Phone\n1,+31612345670\n", "--column phone", "the columns 1 and 2 are both named 'phone'")]
+    [InlineData("+31612345670\n", "--region XX", "--region 'XX' is not a two-letter ISO 3166 code; write it like NL.")]
+    [InlineData("+31612345670\n", "--retry 21", "--retry 21 is out of range: 0 to 20.")]
+    [InlineData("+31612345670\n", "--wait -1", "--wait -1 is out of range: 0 to 86400 seconds.")]
     [InlineData("+31612345670\n", "--header --no-header", "--header and --no-header exclude each other: drop one.")]
-    [InlineData("{\"phone\":\"+31612345670\"}\n", "--header", "--header and --no-header are for CSV, and a.csv is read as NDJSON")]
-    [InlineData("{\"phone\":\"+31612345670\"}\n", "--column a..b", "--column 'a..b' is no member such as 'phone' or 'contact.phone'.")]
+    [InlineData("{\"phone\":\"+31612345670\"}\n", "--header", "--header and --no-header apply only to CSV, but a.csv is read as NDJSON")]
+    [InlineData("{\"phone\":\"+31612345670\"}\n", "--column a..b", "--column 'a..b' is not a member path; write it like 'phone' or 'contact.phone'.")]
     public async Task Option_ThatDoesNotFit_IsRefused(string content, string options, string expected)
     {
         var run = await CliRun.Async([.. Command(_folder.Write("a.csv", content), "http://127.0.0.1:1"), .. options.Split(' ')]);
@@ -79,7 +79,7 @@ public sealed class ScrubFaultTests : IDisposable
         var kept = await File.ReadAllTextAsync(_folder.PathOf("out/manifest.json"), TestContext.Current.CancellationToken);
         var restarted = await CliRun.Async([.. Command(path, service.Address), "--restart"]);
 
-        Assert.Equal((1, $"lookup: '{_folder.PathOf("out")}' holds a finished scrub: choose another folder, or write over it with --restart.\n"), (again.ExitCode, again.Error));
+        Assert.Equal((1, $"lookup: '{_folder.PathOf("out")}' contains a finished scrub: choose another folder, or overwrite it with --restart.\n"), (again.ExitCode, again.Error));
         Assert.Equal(before, kept);
         Assert.Equal((0, ""), (restarted.ExitCode, restarted.Error));
     }
@@ -93,7 +93,7 @@ public sealed class ScrubFaultTests : IDisposable
         var run = await CliRun.Async(Command(_folder.Write("a.csv", "+31612345670\n"), "http://127.0.0.1:1"));
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("denied.csv' is there already", run.Error, StringComparison.Ordinal);
+        Assert.Contains("denied.csv' already exists", run.Error, StringComparison.Ordinal);
         Assert.Equal("mine", await File.ReadAllTextAsync(_folder.PathOf("out/denied.csv"), TestContext.Current.CancellationToken));
     }
 
@@ -105,11 +105,11 @@ public sealed class ScrubFaultTests : IDisposable
         var run = await CliRun.Async("scrub", path, "--out-dir", path + "/out", "--org", "acme", "--purpose", "commercial", "--address", "http://127.0.0.1:1");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.StartsWith($"lookup: The folder '{path}/out' cannot be made: ", run.Error, StringComparison.Ordinal);
+        Assert.StartsWith($"lookup: Folder '{path}/out' cannot be created: ", run.Error, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("size=16m,ro", "cannot be written to")]
+    [InlineData("size=16m,ro", "is not writable")]
     [InlineData("size=3m", "No space left on device")]
     public async Task Disk_ReadOnlyOrFull_IsAnErrorAndNoFinishedScrub(string options, string expected)
     {

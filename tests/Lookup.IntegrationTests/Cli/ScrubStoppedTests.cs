@@ -62,13 +62,13 @@ public sealed class ScrubStoppedTests : IDisposable
         var stopped = await first.EndAsync();
 
         Assert.Equal(130, stopped.ExitCode);
-        Assert.Matches("^lookup: Stopped after line [1-9][0-9]*: run the same command again to go on from there.\n$", stopped.Error);
+        Assert.Matches("^lookup: Stopped after line [1-9][0-9]*: run the same command again to resume.\n$", stopped.Error);
 
         var other = await Start(path, "parts", slow.Address, "--automated").EndAsync();
         var second = await Start(path, "parts", slow.Address, "--json").EndAsync();
 
         Assert.Equal(1, other.ExitCode);
-        Assert.Contains("holds a scrub that was stopped, of another file or with another question", other.Error, StringComparison.Ordinal);
+        Assert.Contains("contains a stopped scrub of another file or question", other.Error, StringComparison.Ordinal);
         Assert.Equal((3, ""), (second.ExitCode, second.Error));
         Assert.True(JsonNode.Parse(second.Output)!["resumed_after_line"]!.GetValue<long>() > 0);
         AssertSame(0);
@@ -99,7 +99,7 @@ public sealed class ScrubStoppedTests : IDisposable
         var second = await Start(path, "parts", slow.Address).EndAsync();
 
         Assert.Equal(1, second.ExitCode);
-        Assert.Contains("begin anew with --restart", second.Error, StringComparison.Ordinal);
+        Assert.Contains("start over with --restart", second.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -161,7 +161,7 @@ public sealed class ScrubTests : IDisposable
         var run = await ScrubAsync(script, Plain("leads.txt", 1));
 
         Assert.Equal(3, run.ExitCode);
-        Assert.Equal("line,column,reason,content\n1,1,the service takes it for no number,+31650000000\n", Latin1("invalid.csv"));
+        Assert.Equal("line,column,reason,content\n1,1,the service rejected the number as invalid,+31650000000\n", Latin1("invalid.csv"));
         Assert.Equal("", Latin1("unknown.txt"));
     }
 
@@ -195,7 +195,7 @@ public sealed class ScrubTests : IDisposable
         var run = await ScrubAsync(path);
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Matches("^lookup: leads.txt.gz ends or is damaged after line [0-9]+: get the file anew.\n$", run.Error);
+        Assert.Matches("^lookup: leads.txt.gz is truncated or damaged after line [0-9]+: get a new copy of the file.\n$", run.Error);
         Assert.False(File.Exists(Out("manifest.json")));
     }
 
@@ -219,7 +219,7 @@ public sealed class ScrubTests : IDisposable
     {
         var run = await ScrubAsync(_folder.Write("leads.csv", content));
 
-        Assert.Equal((3, "lookup: leads.csv has no lines to ask about."), (run.ExitCode, run.Error.TrimEnd()));
+        Assert.Equal((3, "lookup: leads.csv has no lines to check."), (run.ExitCode, run.Error.TrimEnd()));
         Assert.Equal(expected, Latin1("allowed.csv"));
     }
 

@@ -86,7 +86,7 @@ public sealed class ServiceFailureTests : IDisposable
 
         var run = await CliRun.Async("check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--address", service.Address);
 
-        Assert.Equal((1, "lookup: The store cannot be reached. Try again.\n"), (run.ExitCode, run.Error));
+        Assert.Equal((1, "lookup: The store cannot be reached. Retry later.\n"), (run.ExitCode, run.Error));
     }
 
     [Fact]
@@ -105,7 +105,7 @@ public sealed class ServiceFailureTests : IDisposable
             "check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--address", service.Address, "--timeout", "0.2");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("did not answer in time. Try again.", run.Error, StringComparison.Ordinal);
+        Assert.Contains("did not answer in time. Retry later.", run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -190,7 +190,7 @@ public sealed class ServiceFailureTests : IDisposable
         var run = await ImportAsync(path, service.Address);
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Matches("^lookup: a.csv.gz ends or is damaged after line [0-9]+: ", run.Error);
+        Assert.Matches("^lookup: a.csv.gz is truncated or damaged after line [0-9]+: ", run.Error);
     }
 
     private static string Content(int count) =>

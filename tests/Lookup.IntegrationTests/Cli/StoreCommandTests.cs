@@ -63,7 +63,7 @@ public sealed class StoreCommandTests : IDisposable
         var again = await CliRun.Async(["import", path, .. Objections, .. store, "--json"]);
 
         Assert.Equal(1, refused.ExitCode);
-        Assert.Equal("lookup: A first load into this store is under way, or was broken off: if it was broken off, begin it anew with --restart.", refused.Error.TrimEnd());
+        Assert.Equal("lookup: A first load into this store is running or was interrupted; if it was interrupted, start it over with --restart.", refused.Error.TrimEnd());
         Assert.Equal((count, 0), Counts(whole));
         Assert.Equal((0, count), Counts(again));
     }
@@ -83,8 +83,8 @@ public sealed class StoreCommandTests : IDisposable
         var doctor = await CliRun.Async("doctor", "--redis", redis, "--key-file", otherKey);
 
         Assert.Equal((1, 1, 1), (none.ExitCode, wrong.ExitCode, doctor.ExitCode));
-        Assert.Contains("Set it up with 'lookup init', if it should be a new one.", none.Error, StringComparison.Ordinal);
-        Assert.Contains("Name the key that it was set up with, with --key-file; ", wrong.Error, StringComparison.Ordinal);
+        Assert.Contains("If it should be a new store, create it with 'lookup init'.", none.Error, StringComparison.Ordinal);
+        Assert.Contains("Name the key it was created with, using --key-file; ", wrong.Error, StringComparison.Ordinal);
         Assert.Contains("fail  key: ", doctor.Output, StringComparison.Ordinal);
     }
 
@@ -96,7 +96,7 @@ public sealed class StoreCommandTests : IDisposable
         var run = await CliRun.Async(["import", Write(), .. Objections, "--redis", "127.0.0.1:1", "--key-file", _folder.PathOf("other/number.key")]);
 
         Assert.Equal(1, run.ExitCode);
-        Assert.EndsWith("Look at its address (127.0.0.1:1), its credentials and its log.", run.Error.TrimEnd(), StringComparison.Ordinal);
+        Assert.EndsWith("Check its address (127.0.0.1:1), its credentials and its log.", run.Error.TrimEnd(), StringComparison.Ordinal);
         Assert.Single(run.Error.TrimEnd().Split('\n'));
     }
 
@@ -210,7 +210,7 @@ public sealed class StoreCommandTests : IDisposable
         using (var first = ToolProcess.Start("serve", "--data", data, "--listen", "127.0.0.1:0"))
         {
             await first.UntilAsync(() => first.Output.Contains("Ready.", StringComparison.Ordinal));
-            Assert.Contains("A NEW, EMPTY store was set up in", first.Output, StringComparison.Ordinal);
+            Assert.Contains("A NEW, EMPTY store was created in", first.Output, StringComparison.Ordinal);
             first.Interrupt();
             await first.EndAsync();
         }
@@ -241,7 +241,7 @@ public sealed class StoreCommandTests : IDisposable
         Assert.Equal(10, check.ExitCode);
         Assert.Equal(1, taken.ExitCode);
         Assert.False(Directory.Exists(_folder.PathOf("other")));
-        Assert.Equal($"lookup: Port {new Uri(address).Port} of 127.0.0.1 is taken: stop what listens there, or choose another with --listen.\n", taken.Error);
+        Assert.Equal($"lookup: Port {new Uri(address).Port} of 127.0.0.1 is in use: stop the program that listens there, or choose another port with --listen.\n", taken.Error);
         Assert.Equal(0, ended.ExitCode);
         Assert.DoesNotContain("Exception", ended.Error, StringComparison.Ordinal);
     }
@@ -260,17 +260,17 @@ public sealed class StoreCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("serve --listen 127.0.0.1", "--listen '127.0.0.1' is no IP address and port such as 127.0.0.1:7500.")]
-    [InlineData("serve --listen 127.0.0.1:99999", "--listen '127.0.0.1:99999' is no IP address and port such as 127.0.0.1:7500.")]
+    [InlineData("serve --listen 127.0.0.1", "--listen '127.0.0.1' is not an IP address with a port from 0 to 65535; write it like 127.0.0.1:7500.")]
+    [InlineData("serve --listen 127.0.0.1:99999", "--listen '127.0.0.1:99999' is not an IP address with a port from 0 to 65535; write it like 127.0.0.1:7500.")]
     [InlineData("serve --listen 0.0.0.0:7500", "--listen: 0.0.0.0 can be reached from other machines.")]
     [InlineData("serve --json-port 7500", "--json-port: 7500 is also GrpcPort; the two protocols need a port each.")]
     [InlineData("serve --data a --redis b", "--data and --redis exclude each other: drop one.")]
-    [InlineData("serve --data a --key-file k", "--key-file is for --redis: an embedded store keeps its key in its folder.")]
-    [InlineData("serve --data a --wait-replicas 1", "--wait-replicas is for --redis: an embedded store has no replicas.")]
+    [InlineData("serve --data a --key-file k", "--key-file requires --redis: an embedded store has its key in its folder.")]
+    [InlineData("serve --data a --wait-replicas 1", "--wait-replicas requires --redis: an embedded store has no replicas.")]
     [InlineData("init --redis b --key-file k --new-key --wait-replicas 17", "--wait-replicas is 17; it must be 0 to 16.")]
     [InlineData("init", "Name a store: --data FOLDER or --redis CONNECTION.")]
-    [InlineData("init --redis 127.0.0.1:1 --new-key", "--new-key needs --key-file PATH.")]
-    [InlineData("init --data x --new-key", "--new-key is for --redis: a folder gets its key by itself.")]
+    [InlineData("init --redis 127.0.0.1:1 --new-key", "--new-key requires --key-file PATH.")]
+    [InlineData("init --data x --new-key", "--new-key requires --redis: an embedded store creates its own key.")]
     [InlineData("init --data x --partitions 3", "Partitions is 3; it must be a power of two, 1 to 256.")]
     [InlineData("init --data x --expected-facts 0", "ExpectedFacts is 0; it must be 1 to 1,000,000,000.")]
     [InlineData("init --redis , --key-file k --new-key", "--redis names no server.")]

@@ -49,7 +49,7 @@ public class TimeTextTests
     public void Parse_NoTime_IsRefused(string text)
     {
         Assert.False(TimeText.TryParse(text, Amsterdam, out _, out var fault));
-        Assert.Contains("is no time such as", fault, StringComparison.Ordinal);
+        Assert.Contains("is not a time; write it like", fault, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -39,7 +39,7 @@ public sealed partial class WatchCommandTests(RunningService service) : IClassFi
     {
         var run = await CliRun.Async("watch", "--org", "nobody-at-all", "--address", service.Address);
         Assert.Equal(2, run.ExitCode);
-        Assert.Equal("lookup: --org: No organisation of this name has a record or a fact: make one with 'lookup org put'. See 'lookup watch --help'.\n", run.Error);
+        Assert.Equal("lookup: --org: No organisation of this name has a record or a fact: create one with 'lookup org put'. See 'lookup watch --help'.\n", run.Error);
     }
 
     [Fact]

@@ -65,7 +65,7 @@ public sealed class CheckResultTests
         clock.Advance(TimeSpan.FromMilliseconds(500));
         Assert.Equal($"{Number} Allow NothingForbids (permits no call: expired)", expired.ToString());
         Assert.Equal(
-            $"{Number} Allow NothingForbids (permits no call: an answer to \"what if\")", (await CheckAsync(Response(hypothetical), clock)).ToString());
+            $"{Number} Allow NothingForbids (permits no call: what-if answer)", (await CheckAsync(Response(hypothetical), clock)).ToString());
         Assert.DoesNotContain("permits", (await CheckAsync(Response(Decision(Verdict.Deny)), clock)).ToString(), StringComparison.Ordinal);
     }
 

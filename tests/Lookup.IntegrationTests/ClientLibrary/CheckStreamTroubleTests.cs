@@ -385,7 +385,7 @@ public sealed class CheckStreamTroubleTests
         var exception = await Assert.ThrowsAsync<LookupException>(async () => AssertAnswered(1, await CollectAsync(
             client.CheckStreamAsync(Open, OneAndThenNone(), 3, Test))));
 
-        Assert.Contains("before it was asked", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("before it was sent", exception.Message, StringComparison.Ordinal);
 
         async IAsyncEnumerable<CheckStreamChunk> OneAndThenNone([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct = default)
         {

@@ -117,7 +117,7 @@ public sealed class WatchAsyncTests
             if (told.Failure is { } failure)
             {
                 Assert.Equal(StatusCode.Unavailable, failure.Status);
-                Assert.Contains("not heard", failure.Message, StringComparison.Ordinal);
+                Assert.Contains("sent nothing for", failure.Message, StringComparison.Ordinal);
             }
 
             if (_requests.Count == 2)

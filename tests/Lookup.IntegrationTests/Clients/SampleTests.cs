@@ -88,7 +88,7 @@ public sealed partial class SampleTests : IAsyncLifetime
         var later = await CliRun.Async(["check", MagicNumbers.Allow, .. rest, "--at", "2024-03-12T14:00:00+01:00"]);
 
         Assert.Equal((13, 13, 13, 13), (hypothetical.ExitCode, expired.ExitCode, explained.ExitCode, later.ExitCode));
-        Assert.StartsWith($"ALLOW  {MagicNumbers.Hypothetical}  (what if, not a permission to call now)", hypothetical.Output, StringComparison.Ordinal);
+        Assert.StartsWith($"ALLOW  {MagicNumbers.Hypothetical}  (what-if answer, not a permission to call now)", hypothetical.Output, StringComparison.Ordinal);
         Assert.StartsWith($"ALLOW  {MagicNumbers.Expired}  (expired, not a permission to call now)", expired.Output, StringComparison.Ordinal);
     }
 

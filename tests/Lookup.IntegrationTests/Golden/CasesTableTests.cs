@@ -47,7 +47,7 @@ public sealed class CasesTableTests
             text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n| case | call time (UTC) | called | question | on record | answer | regime |\n|---|---|---|---|---|---|---|\n");
             foreach (var one in cases)
             {
-                text.Append(CultureInfo.InvariantCulture, $"| {one.Id} | {one.CallTime.ToDateTimeOffset():yyyy-MM-dd HH:mm} | {one.Number[..Math.Min(6, one.Number.Length)]}… {Called(one)} | {Asked(one)} | {OnRecord(one)} | {Words.Verdicts.Of(one.Verdict)}, {Words.Reasons.Of(one.Reason)} | {one.Regime} |\n");
+                text.Append(CultureInfo.InvariantCulture, $"| {one.Id} | {one.CallTime.ToDateTimeOffset():yyyy-MM-dd HH:mm} | {one.Number[..Math.Min(6, one.Number.Length)]}… {Called(one)} | {Asked(one)} | {OnRecord(one)} | {Words.Verdicts.WordFor(one.Verdict)}, {Words.Reasons.WordFor(one.Reason)} | {one.Regime} |\n");
             }
         }
 
@@ -55,7 +55,7 @@ public sealed class CasesTableTests
     }
 
     private static string Called(ExpectedCase one) =>
-        one.Question.Subscriber == SubscriberType.Unspecified ? "" : Words.SubscriberTypes.Of(one.Question.Subscriber);
+        one.Question.Subscriber == SubscriberType.Unspecified ? "" : Words.SubscriberTypes.WordFor(one.Question.Subscriber);
 
     // Every field that is set, so that a new one is shown without a change here.
     private static string Asked(ExpectedCase one)

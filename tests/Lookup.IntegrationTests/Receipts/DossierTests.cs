@@ -63,7 +63,7 @@ public sealed class DossierTests : IAsyncLifetime
         var text = (await RunAsync("dossier", Number)).Output;
         Assert.Contains("evidence: rec-77", text, StringComparison.Ordinal);
         Assert.Contains("DENY to acme", text, StringComparison.Ordinal);
-        Assert.Contains("nothing is known of it", (await RunAsync("dossier", "+31612345679")).Output, StringComparison.Ordinal);
+        Assert.Contains("nothing on record", (await RunAsync("dossier", "+31612345679")).Output, StringComparison.Ordinal);
     }
 
     [Fact]

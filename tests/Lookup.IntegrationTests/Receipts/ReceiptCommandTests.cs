@@ -60,7 +60,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
         Assert.Equal(0, (await CliRun.Async("receipt", "verify", proof, "--public-key", PublicKey, "--number", Number, "--key-file", key)).ExitCode);
         var other = await CliRun.Async("receipt", "verify", proof, "--public-key", PublicKey, "--number", "+31612345679", "--key-file", key);
         Assert.Equal(1, other.ExitCode);
-        Assert.Contains("not about this number", other.Error, StringComparison.Ordinal);
+        Assert.Contains("the receipt is about another number", other.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -40,7 +40,7 @@ public sealed class KeyRotationServiceTests : IAsyncLifetime
         string[] store = ["--redis", $"127.0.0.1:{_redis.Port}", "--key-file", KeyFile];
         Assert.Equal(0, (await CliRun.Async(["init", .. store, "--new-key", "--partitions", "2"])).ExitCode);
         var alone = await CliRun.Async(Rekey);
-        Assert.Contains("There is one number key alone", alone.Error, StringComparison.Ordinal);
+        Assert.Contains("The key file has only one encryption key", alone.Error, StringComparison.Ordinal);
         Assert.Equal(0, (await CliRun.Async(["rekey", .. store, "--new-key"])).ExitCode);
         var keys = EncryptionKeyFile.Load(KeyFile);
         (_old, _new) = (keys[0], keys[1]);

@@ -125,7 +125,7 @@ public sealed class OutcomeTests(LookupServer server) : IClassFixture<LookupServ
         var run = await CliRun.Async(
             "outcome", number, "--org", "acme", "--result", "refused", "--at", "2024-03-12T13:00:00+01:00", "--source", "dialer 7", "--actor", "", "--address", server.Host.GrpcAddress.ToString());
         Assert.True(run.ExitCode == 0, run.Error);
-        Assert.Contains("nothing changed", run.Output, StringComparison.Ordinal);
+        Assert.Contains("Unchanged: the outcome was already recorded.", run.Output, StringComparison.Ordinal);
     }
 
     private static string NewNumber() => $"+336{Interlocked.Increment(ref _next)}";

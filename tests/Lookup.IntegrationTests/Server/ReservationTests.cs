@@ -202,7 +202,7 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
         {
             var refused = await CliRun.Async("org", "put", "own", "--cap", wrong, "--address", address);
             Assert.Equal(2, refused.ExitCode);
-            Assert.Contains("is no cap such as", refused.Error, StringComparison.Ordinal);
+            Assert.Contains("is not an attempt limit; write it like", refused.Error, StringComparison.Ordinal);
         }
     }
 

@@ -52,8 +52,8 @@ public sealed class ImpactCommandTests : IDisposable
         Assert.Contains("leads.txt: 4 lines.", run.Output, StringComparison.Ordinal);
         Assert.Contains($"NL-2 version {Version} -> NL-2 version next", run.Output, StringComparison.Ordinal);
         Assert.Contains("3 of 3 answers would change (100.0 %)", run.Output, StringComparison.Ordinal);
-        Assert.Contains("2 calls that are not permitted now would be.", run.Output, StringComparison.Ordinal);
-        Assert.Contains("no_consent went", run.Output, StringComparison.Ordinal);
+        Assert.Contains("2 calls would become permitted.", run.Output, StringComparison.Ordinal);
+        Assert.Contains("no_consent removed", run.Output, StringComparison.Ordinal);
         Assert.Contains("line 2: +31612345671", run.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("+31612345672", run.Output, StringComparison.Ordinal);
         Assert.Contains("allow 1 -> 3, deny 2 -> 0", run.Output, StringComparison.Ordinal);
@@ -79,7 +79,7 @@ public sealed class ImpactCommandTests : IDisposable
             Changes(JsonNode.Parse(back.Output)!));
         Assert.Equal((0, 0), (same.ExitCode, Int(JsonNode.Parse(same.Output)!, "changed")));
         Assert.Equal(3, invalid.ExitCode);
-        Assert.Contains("Nothing would change. Numbers compared: 3.", invalid.Output, StringComparison.Ordinal);
+        Assert.Contains("Nothing would change. Compared numbers: 3.", invalid.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class ImpactCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--regimes nowhere", "There is no folder '{0}nowhere'. 'lookup regimes export {0}nowhere' makes one")]
+    [InlineData("--regimes nowhere", "Folder '{0}nowhere' does not exist; 'lookup regimes export {0}nowhere' creates it")]
     [InlineData("--regimes broken", "{0}broken: 1 fault(s) in the regime files:\n  nl.json.regimes[1].rules[4].windows")]
     [InlineData("--regimes empty", "{0}empty: 1 fault(s) in the regime files:\n  there is no regime file")]
     [InlineData("--regimes moved", "{0}moved: 1 fault(s) in the regime files:\n  registers: the categories of \"nl-bmnr\" must begin with")]
@@ -155,7 +155,7 @@ public sealed class ImpactCommandTests : IDisposable
         var run = await CliRun.Async(["impact", _folder.Write("leads.txt", "+31612345670\n"), "--regimes", next, "--data", await StoreAsync(), .. Question]);
 
         Assert.Equal((0, RegimeSet.BuiltInFiles().Count()), (export.ExitCode, Directory.GetFiles(next).Length));
-        Assert.Equal((1, $"lookup: '{next}' is not empty: name a new folder.\n"), (again.ExitCode, again.Error));
+        Assert.Equal((1, $"lookup: Folder '{next}' is not empty: name a new one.\n"), (again.ExitCode, again.Error));
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
     }
 
