@@ -1,4 +1,5 @@
 using System.Net;
+using System.Reflection;
 using Lookup.Core.Access;
 
 namespace Lookup.Server;
@@ -40,51 +41,61 @@ public sealed class LookupServerOptions
     public string JwtSubjectClaim { get; set; } = "sub";
 
     /// <summary>Valid tokens cached until they expire. 16 to 100,000, default 4,096.</summary>
+    [Setting("tokens", 16, 100_000)]
     public int TokenCacheEntries { get; set; } = 4_096;
 
     /// <summary>Maximum age of a token, even if its exp is later. 1 to 525,600 min, default 1,440.</summary>
+    [Setting("min", 1, 525_600)]
     public int MaxTokenMinutes { get; set; } = 1_440;
 
     /// <summary>
     /// Reverting an import with more facts needs dual approval, if credentials are required. 0 to 1,000,000,000 facts, default 10,000;
     /// 0: always.
     /// </summary>
+    [Setting("facts", 0, 1_000_000_000)]
     public int RevertApprovalFacts { get; set; } = 10_000;
 
     /// <summary>
     /// Share of a register's numbers that may be removed, or change their categories, within seven days; beyond it a load needs dual
     /// approval, if credentials are required. 0 to 100 %, default 10.
     /// </summary>
+    [Setting("%", 0, 100)]
     public int RegisterApprovalPercent { get; set; } = 10;
 
     /// <summary>Time in which the second administrator must send the same request. 1 to 10,080 min, default 60.</summary>
+    [Setting("min", 1, 10_080)]
     public int RevertApprovalMinutes { get; set; } = 60;
 
     /// <summary>
     /// New sources (pairs of source and actor) that a credential may use per day (UTC), at all instances together. 0 to
     /// 1,000,000,000 sources, default 100,000; 0: no limit.
     /// </summary>
+    [Setting("sources", 0, 1_000_000_000)]
     public int MaxNewSourcesPerDay { get; set; } = 100_000;
 
     /// <summary>
     /// Maximum concurrent ListReceipts and GetReceiptProof calls. 1 to 64 calls, default 2.
     /// </summary>
+    [Setting("calls", 1, 64)]
     public int MaxReceiptReads { get; set; } = 2;
 
     /// <summary>
     /// Numbers of one block of 1,024 beyond which the enumeration detector reports a credential. 0 to 1,024 numbers, default 256; 0
     /// disables it.
     /// </summary>
+    [Setting("numbers", 0, 1_024)]
     public int EnumerationNumbers { get; set; } = 256;
 
     /// <summary>Whether a credential is required, by all settings together.</summary>
     public bool AsksCredentials => Credentials
         ?? (!IsLoopback || BehindProxy || TlsCertificateFile is not null || JwtIssuer is not null || ClientCaFile is not null);
 
-    /// <summary>Port for gRPC (HTTP/2 with prior knowledge). 0 to 65535, default 7500; 0 picks a free port.</summary>
+    /// <summary>Port for gRPC (HTTP/2 with prior knowledge). 0 to 65,535, default 7,500; 0 picks a free port.</summary>
+    [Setting("port", 0, 65_535)]
     public int GrpcPort { get; set; } = 7500;
 
-    /// <summary>Port for JSON (HTTP/1.1). 0 to 65535, default 7501; 0 picks a free port.</summary>
+    /// <summary>Port for JSON (HTTP/1.1). 0 to 65,535, default 7,501; 0 picks a free port.</summary>
+    [Setting("port", 0, 65_535)]
     public int JsonPort { get; set; } = 7501;
 
     /// <summary>
@@ -96,185 +107,179 @@ public sealed class LookupServerOptions
     /// <summary>
     /// Share of requests that are traced; a request with a sampled parent trace always is. 0 to 1,000 per mille, default 10.
     /// </summary>
+    [Setting("per mille", 0, 1_000)]
     public int TracePerMille { get; set; } = 10;
 
     /// <summary>Which answers get a receipt, if receipts are kept. Default: all except what-if answers.</summary>
     public ReceiptsFor ReceiptsFor { get; set; } = ReceiptsFor.All;
 
     /// <summary>Time limit of a store read if the caller sets no deadline. 1 to 10,000 ms, default 250.</summary>
+    [Setting("ms", 1, 10_000)]
     public int StoreReadLimitMs { get; set; } = 250;
 
     /// <summary>Time limit of a store write if the caller sets no deadline. 10 to 600,000 ms, default 10,000.</summary>
+    [Setting("ms", 10, 600_000)]
     public int StoreWriteLimitMs { get; set; } = 10_000;
 
     /// <summary>Maximum age of the registry and filters a decision uses, and how long an answer may be reused. 50 to 60,000 ms, default 500.</summary>
+    [Setting("ms", 50, 60_000)]
     public int FreshnessBoundMs { get; set; } = 500;
 
     /// <summary>Pause between two reads of the registry. 10 to 10,000 ms, default 100; at most half the freshness bound.</summary>
+    [Setting("ms", 10, 10_000)]
     public int RegistryPollMs { get; set; } = 100;
 
     /// <summary>Pause between two polls of the store's changes. 10 to 10,000 ms, default 100; at most half the freshness bound.</summary>
+    [Setting("ms", 10, 10_000)]
     public int ReplicaPollMs { get; set; } = 100;
 
     /// <summary>Shortest pause between two such polls, however often writers notify. 1 to 1,000 ms, default 20.</summary>
+    [Setting("ms", 1, 1_000)]
     public int ReplicaRestMs { get; set; } = 20;
 
     /// <summary>False-positive rate above which a filter is rebuilt; 0: never. 0 to 1,000 per mille, default 10.</summary>
+    [Setting("per mille", 0, 1_000)]
     public int RebuildFalsePositives { get; set; } = 10;
 
     /// <summary>Pause between two checks of the filters. 1 to 86,400 s, default 30.</summary>
+    [Setting("s", 1, 86_400)]
     public int RebuildCheckSeconds { get; set; } = 30;
 
     /// <summary>Share of the time that a rebuild runs; it pauses otherwise. 1 to 100 %, default 25.</summary>
+    [Setting("%", 1, 100)]
     public int RebuildSharePercent { get; set; } = 25;
 
     /// <summary>
     /// Maximum memory of the fact cache, about 250 bytes per number. 0 to 2,000,000,000 bytes, default 67,108,864; 0 disables it.
     /// </summary>
+    [Setting("bytes", 0, 2_000_000_000)]
     public int RecordCacheBytes { get; set; } = 64 * 1024 * 1024;
 
     /// <summary>
     /// Maximum difference from the clock of the store's server. Beyond it the instance is NOT_SERVING, until the difference is at most
     /// half. 0 to 3,600,000 ms, default 2,000; 0 disables the comparison.
     /// </summary>
+    [Setting("ms", 0, 3_600_000)]
     public int ClockBoundMs { get; set; } = 2_000;
 
     /// <summary>Pause between two probes of the store for the health service. 50 to 60,000 ms, default 500.</summary>
+    [Setting("ms", 50, 60_000)]
     public int HealthProbeMs { get; set; } = 500;
 
     /// <summary>Retry delay for callers after UNAVAILABLE and UNKNOWN. 10 to 60,000 ms, default 200.</summary>
+    [Setting("ms", 10, 60_000)]
     public int RetryAfterMs { get; set; } = 200;
 
     /// <summary>Time for calls in progress to end at shutdown. 0 to 600 s, default 20.</summary>
+    [Setting("s", 0, 600)]
     public int DrainLimitSeconds { get; set; } = 20;
 
     /// <summary>Maximum size of a message or JSON body. 65,536 to 16,777,216 bytes, default 4,194,304.</summary>
+    [Setting("bytes", 65_536, 16 * 1024 * 1024)]
     public int MaxMessageBytes { get; set; } = 4 * 1024 * 1024;
 
     /// <summary>Maximum facts in one RecordFacts request. 1 to 1,000, default 1,000.</summary>
+    [Setting("facts", 1, 1_000)]
     public int MaxRecordFacts { get; set; } = 1_000;
 
     /// <summary>Maximum facts in one batch of ImportFacts. 1 to 5,000, default 5,000.</summary>
+    [Setting("facts", 1, 5_000)]
     public int MaxImportBatch { get; set; } = 5_000;
 
     /// <summary>Maximum concurrent ImportFacts streams. 1 to 1,024, default 16.</summary>
+    [Setting("streams", 1, 1_024)]
     public int MaxImportStreams { get; set; } = 16;
 
     /// <summary>Maximum concurrent CheckStream streams. 1 to 1,024, default 64.</summary>
+    [Setting("streams", 1, 1_024)]
     public int MaxCheckStreams { get; set; } = 64;
 
     /// <summary>Maximum chunks of one stream that are being decided or wait to be sent. 2 to 64, default 4.</summary>
+    [Setting("chunks", 2, 64)]
     public int MaxChunksInFlight { get; set; } = 4;
 
     /// <summary>Maximum chunks of all streams decided at the same time. 1 to 256, default half of the processors.</summary>
+    [Setting("chunks", 1, 256)]
     public int BatchWorkers { get; set; } = Math.Clamp(Environment.ProcessorCount / 2, 1, 256);
 
     /// <summary>Pause of a slot of <see cref="BatchWorkers"/> after each piece of work while single checks arrive. 0 to 1,000 ms, default 2.</summary>
+    [Setting("ms", 0, 1_000)]
     public int BatchRestMs { get; set; } = 2;
 
     /// <summary>How long a chunk may wait for a slot before its stream ends with RESOURCE_EXHAUSTED. 10 to 600,000 ms, default 10,000.</summary>
+    [Setting("ms", 10, 600_000)]
     public int BatchWaitLimitMs { get; set; } = 10_000;
 
     /// <summary>Retry delay for callers after a list stream was rejected. 10 to 600,000 ms, default 1,000.</summary>
+    [Setting("ms", 10, 600_000)]
     public int BatchRetryAfterMs { get; set; } = 1_000;
 
     /// <summary>Time limit of reading the facts of one chunk. 10 to 60,000 ms, default 2,000.</summary>
+    [Setting("ms", 10, 60_000)]
     public int StoreBatchLimitMs { get; set; } = 2_000;
 
     /// <summary>Maximum numbers in a snapshot of a register, 21 to 41 bytes of memory each. 1,000 to 1,000,000,000, default 100,000,000.</summary>
+    [Setting("numbers", 1_000, 1_000_000_000)]
     public int MaxSnapshotNumbers { get; set; } = 100_000_000;
 
     /// <summary>Maximum concurrent Watch streams. 1 to 1,024, default 64.</summary>
+    [Setting("streams", 1, 1_024)]
     public int MaxWatchStreams { get; set; } = 64;
 
     /// <summary>Pause between two heartbeats of a Watch stream. 50 to 60,000 ms, default 1,000.</summary>
+    [Setting("ms", 50, 60_000)]
     public int WatchHeartbeatMs { get; set; } = 1_000;
 
     /// <summary>
     /// Latest changes of each partition kept in memory while a Watch stream is open: how far a stream may fall behind. 16 to
     /// 1,000,000, default 4,096.
     /// </summary>
+    [Setting("changes", 16, 1_000_000)]
     public int WatchBacklog { get; set; } = 4_096;
 
     /// <summary>How long a Watch stream may wait for its caller to read before it ends. 100 to 600,000 ms, default 10,000.</summary>
+    [Setting("ms", 100, 600_000)]
     public int WatchSendLimitMs { get; set; } = 10_000;
 
     /// <summary>ALLOW answers audited by an exact re-check. 0 to 1,000 a second, default 20; 0 disables the audit.</summary>
+    [Setting("1/s", 0, 1_000)]
     public int AllowAuditsPerSecond { get; set; } = 20;
 
     /// <summary>
     /// With shadow regimes, one list number in this many is compared, at random; all single checks are. 1 to 1,000,000 numbers,
     /// default 1,024.
     /// </summary>
+    [Setting("numbers", 1, 1_000_000)]
     public int ShadowListEvery { get; set; } = 1_024;
 
     /// <summary>Maximum concurrent health streams, which need no credential; at most half of them per address. 2 to 65,535, default 256.</summary>
+    [Setting("streams", 2, 65_535)]
     public int MaxHealthWatches { get; set; } = 256;
 
     /// <summary>
     /// How long CheckStream and ImportFacts may wait for their caller to send or to read before they end. 1 to 86,400 s, default 600.
     /// </summary>
+    [Setting("s", 1, 86_400)]
     public int StreamIdleSeconds { get; set; } = 600;
 
     /// <summary>
     /// Maximum connections; at most half of them not yet authenticated, and of those at most an eighth of all per address. 1 to 65,535,
     /// default 1,024.
     /// </summary>
+    [Setting("connections", 1, 65_535)]
     public int MaxConnections { get; set; } = 1_024;
 
     /// <summary>Maximum concurrent calls on one HTTP/2 connection. 1 to 1,000, default 100.</summary>
+    [Setting("streams", 1, 1_000)]
     public int MaxStreamsPerConnection { get; set; } = 100;
 
     /// <summary>Every numeric setting with its unit and range.</summary>
     public static IReadOnlyList<Setting> Settings { get; } =
     [
-        new(nameof(GrpcPort), "port", 0, 65_535, o => o.GrpcPort),
-        new(nameof(JsonPort), "port", 0, 65_535, o => o.JsonPort),
-        new(nameof(StoreReadLimitMs), "ms", 1, 10_000, o => o.StoreReadLimitMs),
-        new(nameof(StoreWriteLimitMs), "ms", 10, 600_000, o => o.StoreWriteLimitMs),
-        new(nameof(FreshnessBoundMs), "ms", 50, 60_000, o => o.FreshnessBoundMs),
-        new(nameof(RegistryPollMs), "ms", 10, 10_000, o => o.RegistryPollMs),
-        new(nameof(ReplicaPollMs), "ms", 10, 10_000, o => o.ReplicaPollMs),
-        new(nameof(ReplicaRestMs), "ms", 1, 1_000, o => o.ReplicaRestMs),
-        new(nameof(RebuildFalsePositives), "per mille", 0, 1_000, o => o.RebuildFalsePositives),
-        new(nameof(RebuildCheckSeconds), "s", 1, 86_400, o => o.RebuildCheckSeconds),
-        new(nameof(RebuildSharePercent), "%", 1, 100, o => o.RebuildSharePercent),
-        new(nameof(RecordCacheBytes), "bytes", 0, 2_000_000_000, o => o.RecordCacheBytes),
-        new(nameof(ClockBoundMs), "ms", 0, 3_600_000, o => o.ClockBoundMs),
-        new(nameof(HealthProbeMs), "ms", 50, 60_000, o => o.HealthProbeMs),
-        new(nameof(RetryAfterMs), "ms", 10, 60_000, o => o.RetryAfterMs),
-        new(nameof(DrainLimitSeconds), "s", 0, 600, o => o.DrainLimitSeconds),
-        new(nameof(MaxMessageBytes), "bytes", 65_536, 16 * 1024 * 1024, o => o.MaxMessageBytes),
-        new(nameof(MaxRecordFacts), "facts", 1, 1_000, o => o.MaxRecordFacts),
-        new(nameof(MaxImportBatch), "facts", 1, 5_000, o => o.MaxImportBatch),
-        new(nameof(MaxImportStreams), "streams", 1, 1_024, o => o.MaxImportStreams),
-        new(nameof(MaxCheckStreams), "streams", 1, 1_024, o => o.MaxCheckStreams),
-        new(nameof(MaxChunksInFlight), "chunks", 2, 64, o => o.MaxChunksInFlight),
-        new(nameof(BatchWorkers), "chunks", 1, 256, o => o.BatchWorkers),
-        new(nameof(BatchRestMs), "ms", 0, 1_000, o => o.BatchRestMs),
-        new(nameof(BatchWaitLimitMs), "ms", 10, 600_000, o => o.BatchWaitLimitMs),
-        new(nameof(BatchRetryAfterMs), "ms", 10, 600_000, o => o.BatchRetryAfterMs),
-        new(nameof(StoreBatchLimitMs), "ms", 10, 60_000, o => o.StoreBatchLimitMs),
-        new(nameof(MaxSnapshotNumbers), "numbers", 1_000, 1_000_000_000, o => o.MaxSnapshotNumbers),
-        new(nameof(MaxWatchStreams), "streams", 1, 1_024, o => o.MaxWatchStreams),
-        new(nameof(WatchHeartbeatMs), "ms", 50, 60_000, o => o.WatchHeartbeatMs),
-        new(nameof(WatchBacklog), "changes", 16, 1_000_000, o => o.WatchBacklog),
-        new(nameof(WatchSendLimitMs), "ms", 100, 600_000, o => o.WatchSendLimitMs),
-        new(nameof(TracePerMille), "per mille", 0, 1_000, o => o.TracePerMille),
-        new(nameof(AllowAuditsPerSecond), "1/s", 0, 1_000, o => o.AllowAuditsPerSecond),
-        new(nameof(ShadowListEvery), "numbers", 1, 1_000_000, o => o.ShadowListEvery),
-        new(nameof(TokenCacheEntries), "tokens", 16, 100_000, o => o.TokenCacheEntries),
-        new(nameof(MaxTokenMinutes), "min", 1, 525_600, o => o.MaxTokenMinutes),
-        new(nameof(RevertApprovalFacts), "facts", 0, 1_000_000_000, o => o.RevertApprovalFacts),
-        new(nameof(RegisterApprovalPercent), "%", 0, 100, o => o.RegisterApprovalPercent),
-        new(nameof(RevertApprovalMinutes), "min", 1, 10_080, o => o.RevertApprovalMinutes),
-        new(nameof(MaxNewSourcesPerDay), "sources", 0, 1_000_000_000, o => o.MaxNewSourcesPerDay),
-        new(nameof(MaxReceiptReads), "calls", 1, 64, o => o.MaxReceiptReads),
-        new(nameof(EnumerationNumbers), "numbers", 0, 1_024, o => o.EnumerationNumbers),
-        new(nameof(MaxHealthWatches), "streams", 2, 65_535, o => o.MaxHealthWatches),
-        new(nameof(StreamIdleSeconds), "s", 1, 86_400, o => o.StreamIdleSeconds),
-        new(nameof(MaxConnections), "connections", 1, 65_535, o => o.MaxConnections),
-        new(nameof(MaxStreamsPerConnection), "streams", 1, 1_000, o => o.MaxStreamsPerConnection),
+        .. from property in typeof(LookupServerOptions).GetProperties()
+           let stated = property.GetCustomAttribute<SettingAttribute>()
+           where stated is not null
+           select new Setting(property, stated.Unit, stated.Min, stated.Max),
     ];
 
     /// <summary>Sets a numeric setting by its name, ignoring case. <see cref="Faults"/> checks its range.</summary>
@@ -287,7 +292,7 @@ public sealed class LookupServerOptions
             return false;
         }
 
-        typeof(LookupServerOptions).GetProperty(setting.Name)!.SetValue(this, value);
+        setting.Write(this, value);
         return true;
     }
 
@@ -401,16 +406,46 @@ public sealed class LookupServerOptions
     }
 
     /// <summary>A numeric setting.</summary>
-    /// <param name="Name">Name of the property.</param>
-    /// <param name="Unit">Unit of the value.</param>
-    /// <param name="Min">Least value allowed.</param>
-    /// <param name="Max">Largest value allowed.</param>
-    /// <param name="Read">Reads the value.</param>
-    public sealed record Setting(string Name, string Unit, int Min, int Max, Func<LookupServerOptions, int> Read)
+    /// <param name="property">The property that holds it.</param>
+    /// <param name="unit">Unit of the value.</param>
+    /// <param name="min">Least value allowed.</param>
+    /// <param name="max">Largest value allowed.</param>
+    public sealed class Setting(PropertyInfo property, string unit, int min, int max)
     {
+        /// <summary>Name of the property.</summary>
+        public string Name => property.Name;
+
+        /// <summary>Unit of the value.</summary>
+        public string Unit => unit;
+
+        /// <summary>Least value allowed.</summary>
+        public int Min => min;
+
+        /// <summary>Largest value allowed.</summary>
+        public int Max => max;
+
         /// <summary>The default value.</summary>
         public int Default => Read(new LookupServerOptions());
+
+        /// <summary>Reads the value.</summary>
+        public int Read(LookupServerOptions options) => (int)property.GetValue(options)!;
+
+        internal void Write(LookupServerOptions options, int value) => property.SetValue(options, value);
     }
+}
+
+/// <summary>States unit and range of a numeric setting.</summary>
+/// <param name="unit">Unit of the value.</param>
+/// <param name="min">Least value allowed.</param>
+/// <param name="max">Largest value allowed.</param>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class SettingAttribute(string unit, int min, int max) : Attribute
+{
+    internal string Unit => unit;
+
+    internal int Min => min;
+
+    internal int Max => max;
 }
 
 /// <summary>Thrown if settings are invalid. The message lists every fault, one per line.</summary>

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
@@ -17,6 +18,9 @@ internal sealed class ServeCommand : CliCommand
 {
     private const string DefaultFolder = "lookup-data";
 
+    // A setting in the environment: LOOKUP__FRESHNESSBOUNDMS=300.
+    private const string Prefix = "LOOKUP__";
+
     private readonly StoreChoice _store;
     private readonly SecurityOptions _guard;
     private readonly Option<bool> _create = new("--create")
@@ -34,7 +38,7 @@ internal sealed class ServeCommand : CliCommand
 
     private readonly Option<string[]> _set = new("--set")
     {
-        Description = "Setting by its name, for example FreshnessBoundMs=300. Repeatable. "
+        Description = "Setting by its name, for example FreshnessBoundMs=300. Repeatable. The environment variable LOOKUP__FRESHNESSBOUNDMS sets the same. "
             + "Names: " + string.Join(", ", LookupServerOptions.Settings.Where(s => s.Unit != "port").Select(s => s.Name)) + ".",
         HelpName = "NAME=VALUE",
     };
@@ -237,20 +241,36 @@ internal sealed class ServeCommand : CliCommand
         }
 
         options.ReceiptsFor = parsed.GetValue(_receiptsFor);
-        foreach (var text in parsed.GetValue(_set) ?? [])
+        foreach (var (variable, value) in Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(e => ((string)e.Key, (string?)e.Value ?? "")))
         {
-            var equals = text.IndexOf('=', StringComparison.Ordinal);
-            if (equals <= 0 || !int.TryParse(text[(equals + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var value))
+            if (variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
             {
-                throw CliException.Usage($"--set '{text}' is not NAME=VALUE with a whole number; write it like FreshnessBoundMs=300.");
-            }
-
-            if (!options.TrySet(text[..equals], value))
-            {
-                throw CliException.Usage($"--set '{text}': unknown setting; 'lookup serve --help' lists the settings.");
+                Set(options, $"environment variable {variable}", variable[Prefix.Length..], value);
             }
         }
 
+        foreach (var text in parsed.GetValue(_set) ?? [])
+        {
+            var name = text.Split('=')[0];
+            Set(options, $"--set '{text}'", name, text[Math.Min(name.Length + 1, text.Length)..]);
+        }
+
         return options;
+    }
+
+    private static void Set(LookupServerOptions options, string source, string name, string value)
+    {
+        if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        {
+            throw CliException.Usage($"{source}: '{value}' is not a whole number; write NAME=VALUE, for example FreshnessBoundMs=300.");
+        }
+
+        if (!options.TrySet(name, number))
+        {
+            var closest = Spelling.Closest(name.ToUpperInvariant(), LookupServerOptions.Settings.Select(s => s.Name.ToUpperInvariant()));
+            var meant = LookupServerOptions.Settings.FirstOrDefault(s => s.Name.Equals(closest, StringComparison.OrdinalIgnoreCase));
+            throw CliException.Usage(
+                $"{source}: '{name}' is not a setting{(meant is null ? "; 'lookup serve --help' lists them." : $"; did you mean {meant.Name}?")}");
+        }
     }
 }
