@@ -3,8 +3,7 @@ using System.Buffers.Binary;
 namespace Lookup.Core.Facts;
 
 /// <summary>
-/// Reads the bytes of a timeline entry by entry and accepts nothing that <see cref="TimelineFormat"/> would not have
-/// written. Never throws.
+/// Reads the bytes of a timeline entry by entry and rejects anything that <see cref="TimelineFormat"/> would not write. Never throws.
 /// </summary>
 internal ref struct TimelineReader
 {
@@ -37,16 +36,16 @@ internal ref struct TimelineReader
             || (Cut && Left != Timeline.MaxEntries);
     }
 
-    /// <summary>Entries are missing between the last and the one before it.</summary>
+    /// <summary>Whether entries between the last and the one before it were dropped.</summary>
     public bool Cut { get; }
 
-    /// <summary>Entries not read yet.</summary>
+    /// <summary>The number of entries not read yet.</summary>
     public int Left { get; private set; }
 
-    /// <summary>All was read and nothing was wrong.</summary>
+    /// <summary>Whether everything was read without a fault.</summary>
     public readonly bool Complete => !_broken && Left == 0 && _rest.IsEmpty;
 
-    /// <summary>Reads the next entry; false at the end or at the first thing wrong.</summary>
+    /// <summary>Reads the next entry; returns false at the end or at the first fault.</summary>
     public bool TryNext(out FactEntry entry)
     {
         entry = default;
@@ -85,7 +84,7 @@ internal ref struct TimelineReader
 
         _broken |= (entry.Marks & ~_marks) != 0;
         _broken |= _isConsent && entry.Since != 0 && entry.Form != ConsentForm.Appointment;
-        // A field that is stored though it has its default, or a second way to say "since".
+        // Rejects a stored field that has its default value, and a second form of "since".
         _broken |= TimelineFormat.FieldsOf(entry) != fields || entry.Since == effective && effective != 0;
         _broken |= entry.LastTransaction != 0 && entry.LastTransaction <= entry.Begin;
         return !_broken;
@@ -131,7 +130,7 @@ internal ref struct TimelineReader
         return value;
     }
 
-    // Only the shortest form of a value counts.
+    // Accepts only the shortest form of a value.
     private uint TakeVarint()
     {
         ulong value = 0;
