@@ -1,8 +1,8 @@
 namespace Lookup.Core.Numbers;
 
 /// <summary>
-/// Compiles the regular expressions of libphonenumber's metadata to sets of digit strings. They consist of digits, <c>\d</c>,
-/// classes, groups, alternatives and repetitions with an upper bound; anything else throws.
+/// Compiles the regular expressions of libphonenumber's metadata to sets of digit strings. Supported are digits, <c>\d</c>, classes,
+/// groups, alternatives and repetitions with an upper bound; anything else throws.
 /// </summary>
 internal ref struct DigitPattern
 {
@@ -16,8 +16,8 @@ internal ref struct DigitPattern
         _sets = sets;
     }
 
-    /// <summary>The strings that the pattern matches as a whole, each followed by a string of <paramref name="rest"/>.</summary>
-    /// <exception cref="FormatException">The pattern contains something that plans are not written with.</exception>
+    /// <summary>Returns the strings that match the whole pattern, each followed by a string of <paramref name="rest"/>.</summary>
+    /// <exception cref="FormatException">The pattern contains an unsupported construct.</exception>
     internal static int Compile(string pattern, DigitSets sets, int rest = DigitSets.Empty)
     {
         var reader = new DigitPattern(pattern, sets);
@@ -30,7 +30,7 @@ internal ref struct DigitPattern
         return Build(parsed, sets, rest);
     }
 
-    // Built from the end: what follows a part is known when the part is built.
+    // Built from the end, since building a part requires what follows it.
     private static int Build(Part part, DigitSets sets, int rest)
     {
         switch (part)
@@ -56,7 +56,7 @@ internal ref struct DigitPattern
                 var repeated = rest;
                 for (var i = repetition.Most; i > 0; i--)
                 {
-                    // Each repetition beyond the least number may be left out.
+                    // Repetitions beyond the minimum are optional.
                     var once = Build(repetition.Of, sets, repeated);
                     repeated = i > repetition.Least ? sets.Union(once, rest) : once;
                 }
@@ -187,7 +187,7 @@ internal ref struct DigitPattern
     }
 
     private readonly FormatException Unexpected() =>
-        new($"The number pattern '{_pattern}' cannot be read at character {_at + 1}.");
+        new($"The number pattern '{_pattern}' is not supported at character {_at + 1}.");
 
     private abstract record Part;
 

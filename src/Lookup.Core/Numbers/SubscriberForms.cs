@@ -1,15 +1,15 @@
 // For: giving one subscriber one value.
 //
-// Some lines are written by several numbers that a network would connect to the same telephone. An objection to one of them
-// counts only if all become the same value. Each form here is none of its country's plan as it stands, so no number of
-// anybody else is changed.
+// Some lines can be written as several numbers that a network would connect to the same telephone. An objection to one of them counts
+// only if all become the same value. No form listed here is itself a number of its country's plan, so no other subscriber's number
+// changes.
 //
-//   Italy          mobile numbers had a 0 in front until 2001 (+39 0333...); fixed lines keep theirs, and often lose it (+39 6...).
+//   Italy          mobile numbers began with 0 until 2001 (+39 0333...); fixed lines keep theirs, and often lose it (+39 6...).
 //   San Marino     +39 0549... and +378 without the 0549 are +378 0549...
 //   France         one national plan with its overseas departments: 0692... is +262 692..., 0508... is +508 without the 508.
 //   Ireland        dials 048 for lines of Northern Ireland, +44 28.
-//   Mexico         a 1 in front of mobile numbers until 2019 (+52 1...), and the prefixes 01, 044 and 045.
-//   Argentina      a 15 behind the area code of mobile numbers within the country is a 9 before it from abroad.
+//   Mexico         mobile numbers had a 1 in front until 2019 (+52 1...), and the prefixes 01, 044 and 045.
+//   Argentina      a 15 after the area code of mobile numbers within the country is a 9 before it from abroad.
 using System.Globalization;
 using PhoneNumbers;
 
@@ -20,10 +20,9 @@ internal static class SubscriberForms
     private static readonly string[] FrenchCodes = ["33", "262", "508", "590", "594", "596"];
     private static readonly string[] MexicanPrefixes = ["044", "045", "01", "1"];
 
-    /// <summary>Finds the number for which another form stands.</summary>
-    /// <param name="digits">Calling code and national number, which are no number as they stand.</param>
-    /// <param name="isNational">The text gave no calling code: the region's did.</param>
-    /// <param name="number">The number.</param>
+    /// <summary>Finds the number behind another form.</summary>
+    /// <param name="digits">Calling code and national number; together not a number of a plan.</param>
+    /// <param name="isNational">Whether the calling code comes from the region and not from the text.</param>
     internal static bool TryFind(string digits, bool isNational, out PhoneNumber number)
     {
         number = default;
@@ -88,7 +87,7 @@ internal static class SubscriberForms
         {
             return true;
         }
-        // Special numbers have the same form in several departments; then none is taken.
+        // Special numbers have the same form in several departments; those are rejected.
         var found = 0;
         foreach (var other in FrenchCodes)
         {
@@ -101,7 +100,7 @@ internal static class SubscriberForms
         return found == 1;
     }
 
-    // The library knows how long each area code is, and so where the 15 can stand.
+    // The library knows the length of each area code, and therefore the position of the 15.
     private static bool OfArgentina(string digits, out PhoneNumber number)
     {
         number = default;
