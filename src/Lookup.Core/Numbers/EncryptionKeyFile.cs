@@ -106,7 +106,7 @@ public static class EncryptionKeyFile
             using var stream = File.OpenRead(path);
             if (stream.Length > MaxFile)
             {
-                throw new EncryptionKeyException($"The key file {path} is too long for a key file.");
+                throw new EncryptionKeyException($"The file {path} is too long for a key file.");
             }
 
             using var reader = new StreamReader(stream, Encoding.ASCII);

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Lookup.Core.Regimes;
 
 /// <summary>
-/// Reads the members of one JSON object and notes every fault with its place instead of stopping at the first: a
-/// member that is missing, of the wrong form or out of range, and one that nobody asked for.
+/// Reads the members of one JSON object and collects every fault with its place instead of stopping at the first: missing members,
+/// members of the wrong form or out of range, and unknown members.
 /// </summary>
 internal sealed class JsonFields
 {
@@ -48,11 +48,11 @@ internal sealed class JsonFields
             return text;
         }
 
-        Fault(member, "must be a text that is not empty");
+        Fault(member, "must be a non-empty text");
         return "";
     }
 
-    /// <summary>Null where the member is absent.</summary>
+    /// <summary>Returns null if the member is absent.</summary>
     internal string? OptionalText(string member) => Has(member) ? Text(member) : null;
 
     internal int Int(string member, int min, int max, int? otherwise = null)
@@ -120,7 +120,7 @@ internal sealed class JsonFields
             }
             else
             {
-                Fault($"{member}[{index}]", "must be a text that is not empty");
+                Fault($"{member}[{index}]", "must be a non-empty text");
             }
 
             index++;
@@ -143,7 +143,7 @@ internal sealed class JsonFields
         return [.. _object.EnumerateObject().Select(p => p.Name)];
     }
 
-    /// <summary>The bits of the named values; all bits where the member is absent.</summary>
+    /// <summary>Returns the bits of the named values; all bits if the member is absent.</summary>
     internal int Set(string member, IReadOnlyDictionary<string, int> values, int otherwise = -1)
     {
         if (!Has(member))
@@ -188,7 +188,7 @@ internal sealed class JsonFields
         return otherwise;
     }
 
-    /// <summary>Notes members that nobody asked for.</summary>
+    /// <summary>Reports members that were not read.</summary>
     internal void Done()
     {
         foreach (var property in _object.EnumerateObject())
