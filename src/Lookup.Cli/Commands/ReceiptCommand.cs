@@ -194,7 +194,7 @@ internal sealed class ReceiptCommand : Command
             }
 
             using var cipher = new NumberCipher(OpenStore.Keys(parsed.GetValue(_numberKey)));
-            if (receipt.Kind != ReceiptKind.Check || !cipher.EncryptByAll(number).Contains(receipt.Number))
+            if (receipt.Kind != ReceiptKind.Check || !cipher.EncryptWithAllKeys(number).Contains(receipt.Number))
             {
                 throw new ReceiptException("The proof holds, but the receipt is not about this number, or the number key is another.");
             }

@@ -106,7 +106,7 @@ public static class Decider
 
         var trace = new ListTrace();
         var decision = new Evaluation<ListTrace>(rules, question, bySlot, snapshots, trace).Run();
-        return new Explanation(decision, trace.Steps, Wording.Whole(decision, question, trace.Steps));
+        return new Explanation(decision, trace.Steps, Wording.Explain(decision, question, trace.Steps));
     }
 
     // Bits of the slots that the rules, the organisation's own rules or a reservation need.

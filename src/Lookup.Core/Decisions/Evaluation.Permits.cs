@@ -44,7 +44,7 @@ internal ref partial struct Evaluation<TTrace>
 
             if (lift == Lift.Yes)
             {
-                Bound(until);
+                LimitValidity(until);
                 if (_permit is null || rule.Type == RuleType.Permission)
                 {
                     (_permitCode, _permit) = (code, permit.Text);
@@ -177,18 +177,18 @@ internal ref partial struct Evaluation<TTrace>
         until = consent.Until;
         foreach (var limit in permit.Limits)
         {
-            if (Binds(limit) && limit.NeedsForm != 0 && (limit.NeedsForm & (1 << (int)consent.Form)) == 0)
+            if (IsBinding(limit) && limit.NeedsForm != 0 && (limit.NeedsForm & (1 << (int)consent.Form)) == 0)
             {
                 return Fail(ref _consentFailure, ReasonCode.ConsentFormInsufficient, limit.Text);
             }
 
             var bindsAge = limit.MonthsFromCapture > 0 && (!limit.OpenEnded || consent.Until == FactEntry.Open);
-            if (Binds(limit) && bindsAge && !IsYoungEnough(limit, consent, ref until))
+            if (IsBinding(limit) && bindsAge && !IsYoungEnough(limit, consent, ref until))
             {
                 return Fail(ref _consentFailure, ReasonCode.ConsentExpired, limit.Text);
             }
 
-            if (Binds(limit) && limit.FirstContactMonths > 0 && !FirstContactInTime(limit, consent, ref until))
+            if (IsBinding(limit) && limit.FirstContactMonths > 0 && !FirstContactInTime(limit, consent, ref until))
             {
                 return Fail(ref _consentFailure, ReasonCode.FirstContactTooLate, limit.Text);
             }
@@ -250,11 +250,11 @@ internal ref partial struct Evaluation<TTrace>
             if ((permit.Relations & (1 << (int)kind)) != 0
                 && Find(Slot.FirstRelation + (kind - RelationKind.Customer), FactKind.Relation, out var relation, out var standing, ref cannotTell)
                 && !relation.Withdrawn
-                && relation.Begin <= _q.CallTime
-                && relation.Begin < permit.BegunBefore
-                && (!permit.Later || Math.Min(relation.Begin, standing) > threshold)
+                && relation.Start <= _q.CallTime
+                && relation.Start < permit.BegunBefore
+                && (!permit.Later || Math.Min(relation.Start, standing) > threshold)
                 && RelationCounts(permit, relation, ref until)
-                && IsOfThisSubscriber(Math.Min(relation.Begin, standing), ref _relationFailure))
+                && IsOfThisSubscriber(Math.Min(relation.Start, standing), ref _relationFailure))
             {
                 return Lift.Yes;
             }
@@ -292,7 +292,7 @@ internal ref partial struct Evaluation<TTrace>
 
         foreach (var limit in permit.Limits)
         {
-            if (Binds(limit) && limit.MonthsAfterEnd > 0 && ended && !Within(limit.MonthsAfterEnd, relation.Until, ref until))
+            if (IsBinding(limit) && limit.MonthsAfterEnd > 0 && ended && !Within(limit.MonthsAfterEnd, relation.Until, ref until))
             {
                 return Fail(ref _relationFailure, ReasonCode.RelationEnded, limit.Text);
             }
@@ -303,9 +303,9 @@ internal ref partial struct Evaluation<TTrace>
 
     // The last transaction known at the call time, otherwise the end or the start.
     private readonly long LastOf(in FactEntry relation, bool ended) =>
-        relation.LastTransaction == 0 ? ended ? relation.Until : relation.Begin
+        relation.LastTransaction == 0 ? ended ? relation.Until : relation.Start
         : relation.LastTransaction <= _q.CallTime ? relation.LastTransaction
-        : relation.Begin;
+        : relation.Start;
 
     // Up to and including the day of the same date that many months later.
     private readonly bool Within(int months, long from, ref long until)
@@ -327,7 +327,7 @@ internal ref partial struct Evaluation<TTrace>
         return cannotTell ? Lift.CannotTell : published ? Lift.Yes : Lift.No;
     }
 
-    private readonly bool Binds(Limit limit) => ((int)_q.Layers & (1 << (int)limit.Text.Layer)) != 0;
+    private readonly bool IsBinding(Limit limit) => ((int)_q.Layers & (1 << (int)limit.Text.Layer)) != 0;
 
     // Keeps the first failure, which belongs to the closest candidate.
     private static bool Fail(ref Reason failure, ReasonCode code, RuleText text)

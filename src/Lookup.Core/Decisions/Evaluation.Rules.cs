@@ -40,11 +40,11 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (_kind == CallKind.Requested && IsRequestedAfter(objected))
         {
-            Trace(rule, "lifted", Say("Objected on {0}, but requested this call later.", stated));
+            Trace(rule, "lifted", WithTime("Objected on {0}, but requested this call later.", stated));
         }
         else
         {
-            ForbidUnless(rule, ReasonCode.Objection, objected, Say("Objected on {0}.", stated));
+            ForbidUnless(rule, ReasonCode.Objection, objected, WithTime("Objected on {0}.", stated));
         }
     }
 
@@ -64,25 +64,25 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (rule.PauseDays == 0)
         {
-            ForbidUnless(rule, ReasonCode.Refusal, standing, Say("Refused all further calls on {0}.", refusal.Effective));
+            ForbidUnless(rule, ReasonCode.Refusal, standing, WithTime("Refused all further calls on {0}.", refusal.Effective));
         }
         else
         {
             _timeRules |= 1UL << index;
-            if (RefusalOver(rule, refusal) > _q.CallTime)
+            if (PauseEnd(rule, refusal) > _q.CallTime)
             {
                 ForbidUnless(
-                    rule, ReasonCode.Refusal, standing, Say("Refused on {0}; the pause still runs.", refusal.Effective), byTime: true);
+                    rule, ReasonCode.Refusal, standing, WithTime("Refused on {0}; the pause still runs.", refusal.Effective), byTime: true);
             }
             else
             {
-                Trace(rule, "nothing found", Say("Refused on {0}; the pause has ended.", refusal.Effective));
+                Trace(rule, "nothing found", WithTime("Refused on {0}; the pause has ended.", refusal.Effective));
             }
         }
     }
 
     // That many full calendar days lie between the day of the refusal and the next call.
-    private readonly long RefusalOver(Rule rule, in FactEntry refusal) =>
+    private readonly long PauseEnd(Rule rule, in FactEntry refusal) =>
         LocalTime.Instant(LocalTime.Day(refusal.Effective, _zone) + rule.PauseDays + 1, 0, _zone);
 
     private void ApplyRegister(Rule rule)
@@ -99,7 +99,7 @@ internal ref partial struct Evaluation<TTrace>
         switch (Lifted(rule, threshold, partial: registered && entry.Categories != 0))
         {
             case Lift.Yes:
-                Trace(rule, "lifted", registered ? Say("Registered on {0}.", entry.Effective) : "The register need not be checked.");
+                Trace(rule, "lifted", registered ? WithTime("Registered on {0}.", entry.Effective) : "The register need not be checked.");
                 return;
             case Lift.CannotTell:
                 return;
@@ -127,20 +127,20 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (rule.SnapshotMaxAgeDays > 0 && _today - LocalTime.Day(snapshot, _zone) > rule.SnapshotMaxAgeDays)
         {
-            Forbid(rule, ReasonCode.RegisterStale, rule.SnapshotText!, Say("The snapshot of {0} is too old.", snapshot));
+            Forbid(rule, ReasonCode.RegisterStale, rule.SnapshotText!, WithTime("The snapshot of {0} is too old.", snapshot));
         }
         else
         {
             if (rule.SnapshotMaxAgeDays > 0)
             {
-                Bound(LocalTime.Instant(LocalTime.Day(snapshot, _zone) + rule.SnapshotMaxAgeDays + 1, 0, _zone));
+                LimitValidity(LocalTime.Instant(LocalTime.Day(snapshot, _zone) + rule.SnapshotMaxAgeDays + 1, 0, _zone));
             }
 
-            Trace(rule, "nothing found", registered ? Say("Registered on {0}, but not for this category of offers.", entry.Effective) : "Not registered.");
+            Trace(rule, "nothing found", registered ? WithTime("Registered on {0}, but the registration does not forbid this call.", entry.Effective) : "Not registered.");
         }
     }
 
-    private static bool FromSnapshot(in FactEntry entry) => (entry.Marks & FactMarks.Snapshot) != 0;
+    private static bool IsFromSnapshot(in FactEntry entry) => (entry.Marks & FactMarks.Snapshot) != 0;
 
     private bool Blocks(Rule rule, in FactEntry entry)
     {
@@ -150,7 +150,7 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         // A snapshot does not show when a number was registered, so no grace period is assumed.
-        var days = FromSnapshot(entry) ? int.MaxValue : Math.Max(0, _today - LocalTime.Day(RegisteredSince(rule, entry), _zone));
+        var days = IsFromSnapshot(entry) ? int.MaxValue : Math.Max(0, _today - LocalTime.Day(RegisteredSince(rule, entry), _zone));
         var blocks = false;
         foreach (var effect in rule.Effects)
         {
@@ -161,12 +161,12 @@ internal ref partial struct Evaluation<TTrace>
 
             if (days >= effect.AfterDays)
             {
-                Forbid(rule, ReasonCode.Registered, effect.Text, Say("Registered since {0}.", entry.Effective));
+                Forbid(rule, ReasonCode.Registered, effect.Text, WithTime("Registered since {0}.", entry.Effective));
                 blocks = true;
             }
             else
             {
-                Bound(LocalTime.Instant(_today - days + effect.AfterDays, 0, _zone));
+                LimitValidity(LocalTime.Instant(_today - days + effect.AfterDays, 0, _zone));
             }
         }
 
@@ -182,7 +182,7 @@ internal ref partial struct Evaluation<TTrace>
         {
             switch (Timeline.TryAsOf(FactKind.Registration, value.Span, since - 1, out var before))
             {
-                case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before) && !FromSnapshot(before):
+                case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before) && !IsFromSnapshot(before):
                     since = before.Effective;
                     break;
                 case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before):
@@ -227,8 +227,8 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private void Bound(long until) => _permitUntil = Math.Min(_permitUntil, until);
+    private void LimitValidity(long until) => _permitUntil = Math.Min(_permitUntil, until);
 
-    private readonly string Say(string format, long at) =>
+    private readonly string WithTime(string format, long at) =>
         _trace.On ? string.Format(null, format, Wording.Time(at, _zone)) : "";
 }

@@ -28,10 +28,10 @@ internal ref partial struct Evaluation<TTrace>
         {
             _timeRules |= 1UL << index;
             _openUntil = Math.Min(_openUntil, openUntil);
-            Trace(rule, "nothing found", Say("{0} is within hours.", _q.CallTime));
+            Trace(rule, "nothing found", WithTime("{0} is within hours.", _q.CallTime));
         }
         else if (ForbidUnless(
-            rule, holiday ? ReasonCode.Holiday : ReasonCode.OutsideHours, long.MinValue, Say("{0} is outside hours.", _q.CallTime), byTime: true)
+            rule, holiday ? ReasonCode.Holiday : ReasonCode.OutsideHours, long.MinValue, WithTime("{0} is outside hours.", _q.CallTime), byTime: true)
             == Lift.No)
         {
             _timeRules |= 1UL << index;
@@ -70,7 +70,7 @@ internal ref partial struct Evaluation<TTrace>
         Span<long> times = stackalloc long[2 * Timeline.MaxEntries];
         Span<long> ends = stackalloc long[2 * Timeline.MaxEntries];
         var made = 0;
-        var isWhole = AddAttempts(attempts, rule, at, times, ends, ref made) & AddAttempts(unlabelled, rule, at, times, ends, ref made);
+        var isComplete = AddAttempts(attempts, rule, at, times, ends, ref made) & AddAttempts(unlabelled, rule, at, times, ends, ref made);
         if (made >= rule.Max)
         {
             ends = ends[..made];
@@ -79,7 +79,7 @@ internal ref partial struct Evaluation<TTrace>
             return Lift.Yes;
         }
 
-        return isWhole ? Lift.No : Lift.CannotTell;
+        return isComplete ? Lift.No : Lift.CannotTell;
     }
 
     /// <summary>Adds the attempts of a timeline that count: their times, and when each stops counting.</summary>
@@ -181,7 +181,7 @@ internal ref partial struct Evaluation<TTrace>
             default:
                 var cannotTell = false;
                 return Find(Slot.Refusal, FactKind.Refusal, out var refusal, out _, ref cannotTell)
-                    ? Math.Max(at, RefusalOver(rule, refusal))
+                    ? Math.Max(at, PauseEnd(rule, refusal))
                     : at;
         }
     }

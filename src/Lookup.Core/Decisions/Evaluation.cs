@@ -101,7 +101,7 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         ApplyOrganisationRules();
-        Conclude();
+        SetVerdict();
         return _decision;
     }
 
@@ -112,7 +112,7 @@ internal ref partial struct Evaluation<TTrace>
         {
             for (var i = 0; i < own.All.Length; i++)
             {
-                if (IsOfKind(own.All[i]))
+                if (AppliesToKind(own.All[i]))
                 {
                     Apply(own.All[i], _rules.All.Length + i);
                 }
@@ -120,7 +120,7 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private readonly bool IsOfKind(Rule rule)
+    private readonly bool AppliesToKind(Rule rule)
     {
         var isOf = (rule.Kinds & (1 << (int)_kind)) != 0;
         if (!isOf)
@@ -139,7 +139,7 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        if (!IsOfKind(rule))
+        if (!AppliesToKind(rule))
         {
             return false;
         }
@@ -215,7 +215,7 @@ internal ref partial struct Evaluation<TTrace>
                     _q.Mode == DiallingMode.NoHuman ? "No human speaks." : "A system dials.");
                 break;
             case RuleType.Banned when rule.RequestedDays > 0 && IsFreshRequest(rule):
-                Trace(rule, "lifted", Say("Requested on {0}.", _q.RequestedAt));
+                Trace(rule, "lifted", WithTime("Requested on {0}.", _q.RequestedAt));
                 break;
             case RuleType.Banned:
                 ForbidUnless(rule, ReasonCode.ProductGroupBanned, long.MinValue, "Offers of this product group are banned.");
@@ -244,7 +244,7 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private void Conclude()
+    private void SetVerdict()
     {
         if (_forbidden)
         {

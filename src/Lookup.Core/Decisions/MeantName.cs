@@ -15,7 +15,7 @@ public static class MeantName
     /// <summary>Returns whether the facts of a timeline count for a question.</summary>
     /// <param name="id">A timeline that <see cref="Decider.Plan"/> listed.</param>
     /// <param name="name">The name that the store holds for its scope.</param>
-    public static bool Is(Rules rules, in Question question, in FactId id, ReadOnlySpan<char> name)
+    public static bool Matches(Rules rules, in Question question, in FactId id, ReadOnlySpan<char> name)
     {
         ArgumentNullException.ThrowIfNull(rules);
         switch (id.Kind)

@@ -36,7 +36,7 @@ public sealed class OwnRules
     private OwnRules(IReadOnlyList<AttemptCap> caps, int pauseDays)
     {
         (Caps, PauseDays) = (caps, pauseDays);
-        All = [.. caps.Select(RuleOf), .. pauseDays > 0 ? [PauseOf(pauseDays)] : Array.Empty<Rule>()];
+        All = [.. caps.Select(CapRule), .. pauseDays > 0 ? [PauseRule(pauseDays)] : Array.Empty<Rule>()];
         Slots = All.Aggregate(0u, (slots, rule) => slots | RegimeSet.SlotsOf(rule));
     }
 
@@ -53,21 +53,21 @@ public sealed class OwnRules
 
     /// <summary>Makes the rules of an organisation; null if it sets none.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
-    public static OwnRules? Of(IReadOnlyList<AttemptCap> caps, int pauseDays)
+    public static OwnRules? Create(IReadOnlyList<AttemptCap> caps, int pauseDays)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(caps.Count, MaxCaps, nameof(caps));
-        Within(pauseDays, 0, MaxDays, nameof(pauseDays));
+        ThrowIfOutside(pauseDays, 0, MaxDays, nameof(pauseDays));
         foreach (var cap in caps)
         {
-            Within(cap.Max, 1, MaxAttempts, nameof(AttemptCap.Max));
-            Within(cap.WithinHours, 0, MaxHours, nameof(AttemptCap.WithinHours));
-            Within(cap.DaysBack, 0, cap.WithinHours > 0 ? 0 : MaxDays, nameof(AttemptCap.DaysBack));
+            ThrowIfOutside(cap.Max, 1, MaxAttempts, nameof(AttemptCap.Max));
+            ThrowIfOutside(cap.WithinHours, 0, MaxHours, nameof(AttemptCap.WithinHours));
+            ThrowIfOutside(cap.DaysBack, 0, cap.WithinHours > 0 ? 0 : MaxDays, nameof(AttemptCap.DaysBack));
         }
 
         return caps.Count == 0 && pauseDays == 0 ? null : new OwnRules(caps, pauseDays);
     }
 
-    private static void Within(int value, int least, int most, string name)
+    private static void ThrowIfOutside(int value, int least, int most, string name)
     {
         if (value < least || value > most)
         {
@@ -75,7 +75,7 @@ public sealed class OwnRules
         }
     }
 
-    private static Rule RuleOf(AttemptCap cap) => new()
+    private static Rule CapRule(AttemptCap cap) => new()
     {
         Type = RuleType.Attempts,
         Text = Text(string.Create(
@@ -87,7 +87,7 @@ public sealed class OwnRules
         PerSubject = cap.PerSubject,
     };
 
-    private static Rule PauseOf(int days) => new()
+    private static Rule PauseRule(int days) => new()
     {
         Type = RuleType.Refusal,
         Text = Text(string.Create(CultureInfo.InvariantCulture, $"The organisation does not call for {days} days after a refusal.")),

@@ -50,15 +50,15 @@ internal static class Wording
         return $"{local.ToString(format, CultureInfo.InvariantCulture)} ({zone.Id})";
     }
 
-    internal static string Whole(in Decision decision, in Question question, IReadOnlyList<TraceStep> steps)
+    internal static string Explain(in Decision decision, in Question question, IReadOnlyList<TraceStep> steps)
     {
         var zone = decision.Rules!.Zones[0];
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{Name(decision.Verdict)} for a call at {Time(question.CallTime, zone)} under {decision.Rules.Id} (version {decision.Rules.Version}).\n");
+        text.Append(CultureInfo.InvariantCulture, $"{VerdictName(decision.Verdict)} for a call at {Time(question.CallTime, zone)} under {decision.Rules.Id} (version {decision.Rules.Version}).\n");
         for (var i = 0; i < decision.ReasonCount; i++)
         {
             var (code, rule) = decision.ReasonAt(i);
-            text.Append(CultureInfo.InvariantCulture, $"- {code}: {rule.Text} [{Source(rule.Layer, rule.Article)}]\n");
+            text.Append(CultureInfo.InvariantCulture, $"- {code}: {rule.Text} [{SourceOf(rule.Layer, rule.Article)}]\n");
             foreach (var (language, local) in rule.Local)
             {
                 text.Append(CultureInfo.InvariantCulture, $"  {language}: {local}\n");
@@ -68,7 +68,7 @@ internal static class Wording
         text.Append("Rules evaluated:\n");
         foreach (var step in steps)
         {
-            text.Append(CultureInfo.InvariantCulture, $"- {step.Rule} [{Source(step.Layer, step.Article)}]: {step.Outcome}. {step.Detail}\n");
+            text.Append(CultureInfo.InvariantCulture, $"- {step.Rule} [{SourceOf(step.Layer, step.Article)}]: {step.Outcome}. {step.Detail}\n");
         }
 
         if (decision.NextPermitted != 0)
@@ -79,9 +79,9 @@ internal static class Wording
         return text.ToString();
     }
 
-    private static string Source(Layer layer, string article) => $"{layer.ToString().ToLowerInvariant()}, {article}";
+    private static string SourceOf(Layer layer, string article) => $"{layer.ToString().ToLowerInvariant()}, {article}";
 
-    private static string Name(Verdict verdict) => verdict switch
+    private static string VerdictName(Verdict verdict) => verdict switch
     {
         Verdict.Allow => "ALLOW",
         Verdict.Deny => "DENY",

@@ -63,10 +63,10 @@ public readonly record struct FactEntry
     public SubscriberType Subscriber { get; init; }
 
     /// <summary>Start of a relation.</summary>
-    public long Begin => Since == 0 ? Effective : Since;
+    public long Start => Since == 0 ? Effective : Since;
 
     /// <summary>The last known moment of a relation, its end aside.</summary>
-    public long Last => Math.Max(LastTransaction, Begin);
+    public long Last => Math.Max(LastTransaction, Start);
 }
 
 /// <summary>Conditions that a consent or relation meets, and the origin of a registration. The values are stored.</summary>

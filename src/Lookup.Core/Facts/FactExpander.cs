@@ -37,7 +37,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         switch (fact.Kind)
         {
             case FactKind.Registration:
-                Add(0, Scope.Of(fact.Register), fact.Register);
+                Add(0, Scope.FromName(fact.Register), fact.Register);
                 break;
             case FactKind.Consent:
                 var purposes = fact.Purposes.Count > 0 ? fact.Purposes.Distinct() : AllPurposes;
@@ -56,22 +56,22 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 break;
             case FactKind.PublishedForOffers:
                 var subject = fact.ProductGroup.Length == 0 ? Scope.AllName : fact.ProductGroup;
-                Add(0, Scope.Of(subject), subject);
+                Add(0, Scope.FromName(subject), subject);
                 break;
             case FactKind.Attempt:
-                Add(0, Scope.Of(fact.Organisation), fact.Organisation);
+                Add(0, Scope.FromName(fact.Organisation), fact.Organisation);
                 if (fact.ProductGroup.Length > 0)
                 {
                     AddForGroup(0);
                 }
                 else
                 {
-                    Add(FactId.Unlabelled, Scope.Of(fact.Organisation), fact.Organisation);
+                    Add(FactId.Unlabelled, Scope.FromName(fact.Organisation), fact.Organisation);
                 }
 
                 break;
             default:
-                Add(0, Scope.Of(fact.Organisation), fact.Organisation);
+                Add(0, Scope.FromName(fact.Organisation), fact.Organisation);
                 break;
         }
 
@@ -83,7 +83,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         return faults.Count == faultsBefore;
 
         void AddForGroup(byte of) => Add(
-            of, Scope.Of(fact.Organisation, fact.ProductGroup), Scope.NameOf(fact.Organisation, fact.ProductGroup));
+            of, Scope.FromName(fact.Organisation, fact.ProductGroup), Scope.NameOf(fact.Organisation, fact.ProductGroup));
 
         void Add(byte of, ulong scope, string name)
         {

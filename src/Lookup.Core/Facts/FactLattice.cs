@@ -34,7 +34,7 @@ internal static class FactLattice
             // An attempt forbids, and a placed attempt forbids for longer than a reserved one.
             Until = kind == FactKind.Attempt ? Math.Max(a.Until, b.Until) : Math.Min(a.Until, b.Until),
             // Two appointments at different times permit neither.
-            Since = kind != FactKind.Consent ? Math.Min(a.Begin, b.Begin) : a.Since == b.Since ? a.Since : 0,
+            Since = kind != FactKind.Consent ? Math.Min(a.Start, b.Start) : a.Since == b.Since ? a.Since : 0,
             Form = RankOf(a.Form) <= RankOf(b.Form) ? a.Form : b.Form,
             LastTransaction = Math.Min(a.Last, b.Last),
             FirstContactMonths = Math.Min(a.FirstContactMonths, b.FirstContactMonths),
@@ -93,7 +93,7 @@ internal static class FactLattice
             {
                 Until = entry.Until,
                 Since = entry.Since == entry.Effective ? 0 : entry.Since,
-                LastTransaction = entry.LastTransaction > entry.Begin ? entry.LastTransaction : 0,
+                LastTransaction = entry.LastTransaction > entry.Start ? entry.LastTransaction : 0,
                 Marks = OfKind(kind, entry.Marks),
             },
             FactKind.Attempt => common with { Until = entry.Until },

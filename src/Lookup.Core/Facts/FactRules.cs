@@ -86,9 +86,9 @@ internal static class FactRules
             faults.Add(new FieldFault("source", "Required: the origin of the record."));
         }
 
-        Text(faults, "source", fact.Source, MaxSource);
-        Text(faults, "actor", fact.Actor, MaxSource);
-        Text(faults, "reason", fact.Reason, MaxReason);
+        CheckText(faults, "source", fact.Source, MaxSource);
+        CheckText(faults, "actor", fact.Actor, MaxSource);
+        CheckText(faults, "reason", fact.Reason, MaxReason);
         CheckTimes(fact, prefix, now, faults);
         CheckNames(fact, prefix, faults);
         switch (fact.Kind)
@@ -143,12 +143,12 @@ internal static class FactRules
         var latest = CanForbid(fact) ? Latest : now + MaxAhead;
         if (fact.Effective is { } effective)
         {
-            Time(faults, "effective", effective, latest);
+            CheckTime(faults, "effective", effective, latest);
         }
 
         if (fact.LacksTime)
         {
-            faults.Add(new FieldFault(TimeFieldOf(fact.Kind, fact.Withdrawn), NoTime(fact)));
+            faults.Add(new FieldFault(TimeFieldOf(fact.Kind, fact.Withdrawn), MissingTimeText(fact)));
         }
 
         if (!HasSince(fact.Kind))
@@ -159,7 +159,7 @@ internal static class FactRules
         var sinceField = TimeFieldOf(fact.Kind, withdrawn: false);
         if (fact.Since is { } since)
         {
-            Time(faults, sinceField, since, latest);
+            CheckTime(faults, sinceField, since, latest);
             if (fact.Effective is { } other && other != since && !fact.Withdrawn && fact.Kind != FactKind.Relation)
             {
                 faults.Add(new FieldFault(
@@ -174,7 +174,7 @@ internal static class FactRules
         }
 
         var untilField = fact.Kind == FactKind.Consent ? "consent.expires" : "relation.until";
-        Time(faults, untilField, until, Latest);
+        CheckTime(faults, untilField, until, Latest);
         var begin = fact.Since ?? (fact.Withdrawn ? DateTimeOffset.MinValue : EffectiveOf(fact, now));
         // A single purchase is a relation that ends when it starts; a consent that does so was never valid.
         if (until < begin || (until == begin && fact.Kind == FactKind.Consent))
@@ -191,7 +191,7 @@ internal static class FactRules
             return;
         }
 
-        Time(faults, Field, last, now + MaxAhead);
+        CheckTime(faults, Field, last, now + MaxAhead);
         if (last < (fact.Since ?? EffectiveOf(fact, now)))
         {
             faults.Add(new FieldFault(Field, "Must not be before the start of the relation."));
@@ -202,7 +202,7 @@ internal static class FactRules
         }
     }
 
-    private static string NoTime(Fact fact) => fact switch
+    private static string MissingTimeText(Fact fact) => fact switch
     {
         { Withdrawn: true } => "Required: withdrawing a fact that forbids can permit calls, so the withdrawal needs the time from which it counts.",
         { Kind: FactKind.Consent } => "Required: when the consent was given.",
@@ -223,13 +223,13 @@ internal static class FactRules
             case FactKind.Reassignment:
                 break;
             default:
-                Name(faults, prefix + ".organisation", fact.Organisation);
+                CheckName(faults, prefix + ".organisation", fact.Organisation);
                 break;
         }
 
         if (HasGroup(fact.Kind) && fact.ProductGroup.Length > 0)
         {
-            Name(faults, prefix + ".product_group", fact.ProductGroup);
+            CheckName(faults, prefix + ".product_group", fact.ProductGroup);
         }
     }
 
@@ -264,15 +264,15 @@ internal static class FactRules
             faults.Add(new FieldFault("consent.evidence.reference", "Required: where the evidence can be found; or leave evidence out."));
         }
 
-        Text(faults, "consent.evidence.reference", evidence.Reference, MaxReference);
+        CheckText(faults, "consent.evidence.reference", evidence.Reference, MaxReference);
         if (evidence.Sha256.Length > 0 && (evidence.Sha256.Length != 64 || !evidence.Sha256.All(char.IsAsciiHexDigit)))
         {
             faults.Add(new FieldFault("consent.evidence.sha256", "Must be 64 hexadecimal digits."));
         }
 
-        Text(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
-        Text(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
-        Text(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
+        CheckText(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
+        CheckText(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
+        CheckText(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
     }
 
     private static void CheckForm(Fact fact, List<FieldFault> faults)
@@ -298,14 +298,14 @@ internal static class FactRules
             faults.Add(new FieldFault(Field, "Allowed only if consent.form is an appointment."));
         }
 
-        Time(faults, Field, appointment, Latest);
+        CheckTime(faults, Field, appointment, Latest);
         if (StatedTimeOf(fact) is { } captured && appointment <= captured && !fact.Withdrawn)
         {
             faults.Add(new FieldFault(Field, "Must be after consent.captured."));
         }
     }
 
-    private static void Time(List<FieldFault> faults, string field, DateTimeOffset time, DateTimeOffset latest)
+    private static void CheckTime(List<FieldFault> faults, string field, DateTimeOffset time, DateTimeOffset latest)
     {
         if (time < Earliest)
         {
@@ -317,7 +317,7 @@ internal static class FactRules
         }
     }
 
-    private static void Name(List<FieldFault> faults, string field, string name)
+    private static void CheckName(List<FieldFault> faults, string field, string name)
     {
         if (name.Length is 0 or > MaxName || name.AsSpan().ContainsAnyExcept(NameCharacters))
         {
@@ -325,7 +325,7 @@ internal static class FactRules
         }
     }
 
-    private static void Text(List<FieldFault> faults, string field, string text, int max)
+    private static void CheckText(List<FieldFault> faults, string field, string text, int max)
     {
         if (text.Length > max)
         {

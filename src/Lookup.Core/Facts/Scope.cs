@@ -38,22 +38,22 @@ public static class Scope
     private static int _known;
 
     /// <summary>Returns the scope of a register or an organisation. Does not allocate for a cached name.</summary>
-    public static ulong Of(string name) =>
-        name == AllName ? All : Known.TryGetValue(name, out var scope) ? scope : Learn(name);
+    public static ulong FromName(string name) =>
+        name == AllName ? All : Known.TryGetValue(name, out var scope) ? scope : HashAndCache(name);
 
     /// <summary>Returns the scope of an organisation's product group; an empty group means the organisation itself.</summary>
-    public static ulong Of(string organisation, string productGroup)
+    public static ulong FromName(string organisation, string productGroup)
     {
         if (productGroup.Length == 0)
         {
-            return Of(organisation);
+            return FromName(organisation);
         }
 
         Span<char> name = stackalloc char[MaxStackName];
         return name.TryWrite($"{organisation}/{productGroup}", out var length)
             && KnownParts.TryGetValue(name[..length], out var scope)
                 ? scope
-                : Learn(NameOf(organisation, productGroup));
+                : HashAndCache(NameOf(organisation, productGroup));
     }
 
     /// <summary>Returns the name under which the store's registry keeps an organisation's product group.</summary>
@@ -68,7 +68,7 @@ public static class Scope
         return end < 0 ? name : name[..end];
     }
 
-    private static ulong Learn(string name)
+    private static ulong HashAndCache(string name)
     {
         var scope = Hash(name);
         if (name.Length > MaxStackName)

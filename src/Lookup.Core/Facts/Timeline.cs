@@ -96,7 +96,7 @@ public static class Timeline
             if (found == AsOf.Absent && next.Effective <= at)
             {
                 // Dropped versions lie between the last two.
-                found = reader.Cut && reader.Left == 0 ? AsOf.Cut : AsOf.Found;
+                found = reader.Cut && reader.EntriesLeft == 0 ? AsOf.Cut : AsOf.Found;
                 entry = next;
             }
         }

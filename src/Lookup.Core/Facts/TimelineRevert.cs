@@ -66,7 +66,7 @@ public sealed class TimelineRevert
     /// <param name="kind">Kind of the timeline.</param>
     /// <param name="claims">The claims of its shared versions by effective time.</param>
     /// <exception cref="InvalidDataException">Timeline or claims cannot be read.</exception>
-    public static TimelineRevert Of(
+    public static TimelineRevert Compute(
         FactKind kind, ReadOnlySpan<byte> value, IReadOnlyDictionary<long, byte[]> claims, IReadOnlySet<uint> sources)
     {
         var entries = new FactEntry[Timeline.MaxEntries];

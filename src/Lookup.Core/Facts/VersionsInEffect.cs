@@ -45,7 +45,7 @@ public static class VersionsInEffect
     public static AsOf TryFind(FactKind kind, ReadOnlySpan<byte> value, in CallMoment moment, out FactEntry entry, out long standing)
     {
         var reader = new TimelineReader(kind, value);
-        if (reader.Left == 1)
+        if (reader.EntriesLeft == 1)
         {
             if (!reader.TryNext(out entry) || !reader.Complete)
             {
@@ -53,10 +53,10 @@ public static class VersionsInEffect
                 return AsOf.Unreadable;
             }
 
-            return TryOnly(kind, ref entry, moment, out standing);
+            return TryFindSingle(kind, ref entry, moment, out standing);
         }
 
-        return TryAmong(kind, ref reader, moment, out entry, out standing);
+        return TryFindAmong(kind, ref reader, moment, out entry, out standing);
     }
 
     /// <summary>Returns whether a version is on the side that forbids: a fact that forbids, or a withdrawn fact that permits.</summary>
@@ -91,7 +91,7 @@ public static class VersionsInEffect
         }
     }
 
-    private static AsOf TryOnly(FactKind kind, ref FactEntry entry, in CallMoment moment, out long standing)
+    private static AsOf TryFindSingle(FactKind kind, ref FactEntry entry, in CallMoment moment, out long standing)
     {
         if (Counts(kind, entry, moment, out standing))
         {
@@ -102,7 +102,7 @@ public static class VersionsInEffect
         return AsOf.Absent;
     }
 
-    private static AsOf TryAmong(FactKind kind, ref TimelineReader reader, in CallMoment moment, out FactEntry entry, out long standing)
+    private static AsOf TryFindAmong(FactKind kind, ref TimelineReader reader, in CallMoment moment, out FactEntry entry, out long standing)
     {
         Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
         (entry, standing) = (default, long.MinValue);
@@ -140,7 +140,7 @@ public static class VersionsInEffect
             }
             else
             {
-                entry = Together(kind, entry, version);
+                entry = Combine(kind, entry, version);
                 standing = Math.Max(standing, at);
             }
         }
@@ -228,7 +228,7 @@ public static class VersionsInEffect
         return recorded - version.Effective is > 0 and <= MaxLateMs + RestOfSecondMs ? recorded : version.Effective;
     }
 
-    private static FactEntry Together(FactKind kind, in FactEntry newer, in FactEntry older) => kind != FactKind.Registration
+    private static FactEntry Combine(FactKind kind, in FactEntry newer, in FactEntry older) => kind != FactKind.Registration
         ? newer
         : newer with
         {

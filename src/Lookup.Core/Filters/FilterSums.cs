@@ -35,7 +35,7 @@ public static class FilterSums
     /// <summary>Computes the sum of a piece, below 2^53.</summary>
     /// <param name="bytes">The stored piece; a multiple of 8 bytes.</param>
     /// <param name="piece">Its index, from 0.</param>
-    public static long Of(ReadOnlySpan<byte> bytes, int piece)
+    public static long Compute(ReadOnlySpan<byte> bytes, int piece)
     {
         var sum = 0L;
         var first = piece * (PieceSize * 8L);

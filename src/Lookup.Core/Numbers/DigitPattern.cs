@@ -21,7 +21,7 @@ internal ref struct DigitPattern
     internal static int Compile(string pattern, DigitSets sets, int rest = DigitSets.Empty)
     {
         var reader = new DigitPattern(pattern, sets);
-        var parsed = reader.Alternatives();
+        var parsed = reader.ParseAlternatives();
         if (reader._at < pattern.Length)
         {
             throw reader.Unexpected();
@@ -67,29 +67,29 @@ internal ref struct DigitPattern
         }
     }
 
-    private Part Alternatives()
+    private Part ParseAlternatives()
     {
-        List<Part> choices = [Parts()];
-        while (Takes('|'))
+        List<Part> choices = [ParseSequence()];
+        while (TryConsume('|'))
         {
-            choices.Add(Parts());
+            choices.Add(ParseSequence());
         }
 
         return choices.Count == 1 ? choices[0] : new Choice(choices);
     }
 
-    private Sequence Parts()
+    private Sequence ParseSequence()
     {
         List<Part> parts = [];
         while (_at < _pattern.Length && _pattern[_at] is not ('|' or ')'))
         {
-            parts.Add(Quantified(One()));
+            parts.Add(ParseQuantifier(ParseElement()));
         }
 
         return new Sequence(parts);
     }
 
-    private Part One()
+    private Part ParseElement()
     {
         var c = _pattern[_at++];
         if (char.IsAsciiDigit(c))
@@ -97,14 +97,14 @@ internal ref struct DigitPattern
             return new OneDigit(1 << (c - '0'));
         }
 
-        if (c == '\\' && Takes('d'))
+        if (c == '\\' && TryConsume('d'))
         {
             return new OneDigit(DigitSets.AllDigits);
         }
 
         if (c == '[')
         {
-            return Class();
+            return ParseClass();
         }
 
         if (c != '(')
@@ -113,28 +113,28 @@ internal ref struct DigitPattern
             throw Unexpected();
         }
 
-        if (Takes('?') && !Takes(':'))
+        if (TryConsume('?') && !TryConsume(':'))
         {
             throw Unexpected();
         }
 
-        var inner = Alternatives();
-        return Takes(')') ? inner : throw Unexpected();
+        var inner = ParseAlternatives();
+        return TryConsume(')') ? inner : throw Unexpected();
     }
 
-    private OneDigit Class()
+    private OneDigit ParseClass()
     {
         var digits = 0;
-        while (!Takes(']'))
+        while (!TryConsume(']'))
         {
-            if (Takes('\\'))
+            if (TryConsume('\\'))
             {
-                digits |= Takes('d') ? DigitSets.AllDigits : throw Unexpected();
+                digits |= TryConsume('d') ? DigitSets.AllDigits : throw Unexpected();
                 continue;
             }
 
-            var first = Digit();
-            var last = Takes('-') ? Digit() : first;
+            var first = ParseDigit();
+            var last = TryConsume('-') ? ParseDigit() : first;
             for (var digit = first; digit <= last; digit++)
             {
                 digits |= 1 << digit;
@@ -144,38 +144,38 @@ internal ref struct DigitPattern
         return new OneDigit(digits);
     }
 
-    private Part Quantified(Part part)
+    private Part ParseQuantifier(Part part)
     {
-        if (Takes('?'))
+        if (TryConsume('?'))
         {
             return new Repetition(part, 0, 1);
         }
 
-        if (!Takes('{'))
+        if (!TryConsume('{'))
         {
             return part;
         }
 
-        var least = Number();
-        var most = Takes(',') ? Number() : least;
-        return Takes('}') && least <= most ? new Repetition(part, least, most) : throw Unexpected();
+        var least = ParseNumber();
+        var most = TryConsume(',') ? ParseNumber() : least;
+        return TryConsume('}') && least <= most ? new Repetition(part, least, most) : throw Unexpected();
     }
 
-    private int Number()
+    private int ParseNumber()
     {
-        var number = Digit();
+        var number = ParseDigit();
         while (_at < _pattern.Length && char.IsAsciiDigit(_pattern[_at]))
         {
-            number = (number * 10) + Digit();
+            number = (number * 10) + ParseDigit();
         }
 
         return number;
     }
 
-    private int Digit() =>
+    private int ParseDigit() =>
         _at < _pattern.Length && char.IsAsciiDigit(_pattern[_at]) ? _pattern[_at++] - '0' : throw Unexpected();
 
-    private bool Takes(char c)
+    private bool TryConsume(char c)
     {
         if (_at == _pattern.Length || _pattern[_at] != c)
         {

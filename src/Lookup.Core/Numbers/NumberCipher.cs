@@ -90,7 +90,7 @@ public sealed class NumberCipher : IDisposable
     public NumberPseudonym Encrypt(PhoneNumber number) => Volatile.Read(ref _inUse).Encrypt(number);
 
     /// <summary>Encrypts one number under each key, in their order.</summary>
-    public NumberPseudonym[] EncryptByAll(PhoneNumber number) => Array.ConvertAll(_all, one => one.Encrypt(number));
+    public NumberPseudonym[] EncryptWithAllKeys(PhoneNumber number) => Array.ConvertAll(_all, one => one.Encrypt(number));
 
     /// <summary>Encrypts many numbers, each as <see cref="PhoneNumber.Value"/>, all under the same key.</summary>
     /// <param name="keys">Receives the pseudonyms; at least as long as <paramref name="numbers"/>.</param>
@@ -134,7 +134,7 @@ public sealed class NumberCipher : IDisposable
     /// <summary>Encrypts the number of a pseudonym under the key of this check value.</summary>
     /// <exception cref="ArgumentException">There is no key with this check value.</exception>
     /// <exception cref="CryptographicException">The pseudonym is not the encryption of a number under one of the keys.</exception>
-    public NumberPseudonym Rekey(NumberPseudonym key, string keyCheck)
+    public NumberPseudonym Reencrypt(NumberPseudonym key, string keyCheck)
     {
         var wanted = Find(keyCheck);
         return wanted.TryDecrypt(key, out _) ? key : wanted.Encrypt(Decrypt(key));

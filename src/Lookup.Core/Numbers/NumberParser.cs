@@ -58,26 +58,26 @@ public sealed class NumberParser
 
         if (text.Length > MaxInput)
         {
-            return Refuse(NumberFault.InputTooLong, out number, out fault);
+            return Reject(NumberFault.InputTooLong, out number, out fault);
         }
 
         var read = new NumberText(stackalloc char[MaxInput], stackalloc NumberText.Group[MaxInput]);
         fault = read.Read(text);
         if (fault != NumberFault.None)
         {
-            return Refuse(fault, out number, out fault);
+            return Reject(fault, out number, out fault);
         }
 
         var region = string.IsNullOrEmpty(defaultRegion) ? null : defaultRegion.ToUpperInvariant();
         if (!TryDigits(read.Digits, region, out number, out fault))
         {
             // A fault about the ending helps more than one about the number of digits.
-            var ending = EndingOf(read, region);
-            return ending == NumberFault.None ? false : Refuse(ending, out number, out fault);
+            var ending = FindEnding(read, region);
+            return ending == NumberFault.None ? false : Reject(ending, out number, out fault);
         }
 
-        fault = Contradiction(read, region, number);
-        return fault == NumberFault.None || Refuse(fault, out number, out fault);
+        fault = FindContradiction(read, region, number);
+        return fault == NumberFault.None || Reject(fault, out number, out fault);
     }
 
     /// <summary>
@@ -99,7 +99,7 @@ public sealed class NumberParser
         return true;
     }
 
-    private static bool Refuse(NumberFault why, out PhoneNumber number, out NumberFault fault)
+    private static bool Reject(NumberFault why, out PhoneNumber number, out NumberFault fault)
     {
         number = default;
         fault = why;
@@ -134,12 +134,12 @@ public sealed class NumberParser
     {
         if (!_regions.Contains(region))
         {
-            return Refuse(NumberFault.UnknownRegion, out number, out fault);
+            return Reject(NumberFault.UnknownRegion, out number, out fault);
         }
 
         if (_short.IsEmergencyNumber(digits, region))
         {
-            return Refuse(NumberFault.EmergencyOrShort, out number, out fault);
+            return Reject(NumberFault.EmergencyOrShort, out number, out fault);
         }
 
         // With a plus that got lost, the digits are a number of this country or another.
@@ -151,13 +151,13 @@ public sealed class NumberParser
             // 447400123456, 0447400123456 and 04917012345678 in Germany: its plan allows all of them, but no line has so many digits.
             if (digits.Length > LongestLine && withPlus && !ofRegion)
             {
-                return Refuse(NumberFault.ForeignWithoutPlus, out number, out fault);
+                return Reject(NumberFault.ForeignWithoutPlus, out number, out fault);
             }
 
             if (digits.Length > LongestLine + 1 && digits[0] == '0' && PhoneNumber.TryParse($"+{digits.AsSpan(1)}", out var behindZero, out _)
                 && behindZero != number && (NumberPlan.CallingCodeOf(behindZero) == code || code is Austria or Germany))
             {
-                return Refuse(NumberFault.Ambiguous, out number, out fault);
+                return Reject(NumberFault.Ambiguous, out number, out fault);
             }
 
             if (!ofRegion || number == international)
@@ -167,7 +167,7 @@ public sealed class NumberParser
             // 4917012345678: a German mobile number, although the plan has an area code 4917 too.
             if (digits.Length <= LongestLine)
             {
-                return Refuse(NumberFault.Ambiguous, out number, out fault);
+                return Reject(NumberFault.Ambiguous, out number, out fault);
             }
         }
 
@@ -179,7 +179,7 @@ public sealed class NumberParser
 
         if (withPlus)
         {
-            return Refuse(NumberFault.ForeignWithoutPlus, out number, out fault);
+            return Reject(NumberFault.ForeignWithoutPlus, out number, out fault);
         }
 
         if (fault == NumberFault.TooShort && IsShort(digits, code, region))
@@ -207,7 +207,7 @@ public sealed class NumberParser
         }
         catch (NumberParseException exception)
         {
-            return Refuse(FaultOf(exception.ErrorType), out number, out fault);
+            return Reject(FaultOf(exception.ErrorType), out number, out fault);
         }
 
         var e164 = _util.Format(parsed, PhoneNumberFormat.E164);
@@ -246,9 +246,9 @@ public sealed class NumberParser
     }
 
     // Finds a fault in the groups of a text whose digits make a number.
-    private NumberFault Contradiction(in NumberText text, string? region, PhoneNumber number)
+    private NumberFault FindContradiction(in NumberText text, string? region, PhoneNumber number)
     {
-        var ending = EndingOf(text, region);
+        var ending = FindEnding(text, region);
         if (ending != NumberFault.None)
         {
             return ending;
@@ -316,7 +316,7 @@ public sealed class NumberParser
     private bool IsNumber(ReadOnlySpan<char> code, ReadOnlySpan<char> national) => TryDigits($"+{code}{national}", null, out _, out _);
 
     // Finds digits at the end that do not belong to the number.
-    private NumberFault EndingOf(in NumberText text, string? region)
+    private NumberFault FindEnding(in NumberText text, string? region)
     {
         var groups = text.Groups;
         if (groups.Length < 2)

@@ -57,7 +57,7 @@ internal sealed class NumberPlanSource
         foreach (var code in util.GetSupportedCallingCodes())
         {
             var trunkZero = HasTrunkZero(util, code);
-            var national = Sets.Union(National(util, code), Added(code));
+            var national = Sets.Union(NationalNumbers(util, code), AdditionsOf(code));
             if (trunkZero)
             {
                 national = Sets.Except(national, Sets.Then(1, Sets.UpTo(PhoneNumber.MaxDigits)));
@@ -76,7 +76,7 @@ internal sealed class NumberPlanSource
             var digits = code < 10 ? 1 : code < 100 ? 2 : 3;
             if (code == France)
             {
-                national = Sets.Except(national, Overseas(util));
+                national = Sets.Except(national, OverseasNumbers(util));
             }
 
             national = Sets.Intersect(national, Sets.UpTo(PhoneNumber.MaxDigits - digits));
@@ -97,14 +97,14 @@ internal sealed class NumberPlanSource
 
     // Follows PhoneNumberUtil.IsValidNumber: a region with leading digits is the only one for numbers that begin with them; among the others,
     // the first that has the number counts.
-    private int National(PhoneNumberUtil util, int code)
+    private int NationalNumbers(PhoneNumberUtil util, int code)
     {
         var numbers = DigitSets.None;
         var claimed = DigitSets.None;
         foreach (var region in util.GetRegionCodesForCountryCode(code))
         {
             var metadata = MetadataOf(util, code, region);
-            var ofRegion = Sets.Except(OfRegion(metadata), claimed);
+            var ofRegion = Sets.Except(NumbersOfRegion(metadata), claimed);
             if (metadata.HasLeadingDigits)
             {
                 var leading = DigitPattern.Compile(metadata.LeadingDigits, Sets, Sets.UpTo(PhoneNumber.MaxDigits));
@@ -116,24 +116,24 @@ internal sealed class NumberPlanSource
         }
 
         // The lengths of the main country apply to all; shorter forms are dialled locally (310-xxxx in Canada).
-        return Sets.Intersect(numbers, OfLengths(MetadataOf(util, code, util.GetRegionCodesForCountryCode(code)[0]).GeneralDesc.PossibleLengthList));
+        return Sets.Intersect(numbers, StringsOfLengths(MetadataOf(util, code, util.GetRegionCodesForCountryCode(code)[0]).GeneralDesc.PossibleLengthList));
     }
 
     private static PhoneMetadata MetadataOf(PhoneNumberUtil util, int code, string region) =>
         region == NonGeographical ? util.GetMetadataForNonGeographicalRegion(code) : util.GetMetadataForRegion(region);
 
-    private int Overseas(PhoneNumberUtil util)
+    private int OverseasNumbers(PhoneNumberUtil util)
     {
         var numbers = DigitPattern.Compile(SaintPierreInFrance, Sets);
         foreach (var code in (ReadOnlySpan<int>)[262, 508, 590, 594, 596])
         {
-            numbers = Sets.Union(numbers, Sets.Intersect(National(util, code), DigitPattern.Compile(OverseasLines, Sets)));
+            numbers = Sets.Union(numbers, Sets.Intersect(NationalNumbers(util, code), DigitPattern.Compile(OverseasLines, Sets)));
         }
 
         return numbers;
     }
 
-    private int OfRegion(PhoneMetadata metadata)
+    private int NumbersOfRegion(PhoneMetadata metadata)
     {
         PhoneNumberDesc[] types =
         [
@@ -145,21 +145,21 @@ internal sealed class NumberPlanSource
         {
             if (type.HasNationalNumberPattern)
             {
-                ofTypes = Sets.Union(ofTypes, Of(type));
+                ofTypes = Sets.Union(ofTypes, NumbersOfType(type));
             }
         }
 
-        return Sets.Intersect(ofTypes, Of(metadata.GeneralDesc));
+        return Sets.Intersect(ofTypes, NumbersOfType(metadata.GeneralDesc));
     }
 
-    private int Of(PhoneNumberDesc type)
+    private int NumbersOfType(PhoneNumberDesc type)
     {
         var numbers = DigitPattern.Compile(type.NationalNumberPattern, Sets);
         var lengths = type.PossibleLengthList;
-        return lengths.Count == 0 ? numbers : Sets.Intersect(numbers, OfLengths(lengths));
+        return lengths.Count == 0 ? numbers : Sets.Intersect(numbers, StringsOfLengths(lengths));
     }
 
-    private int OfLengths(IList<int> lengths)
+    private int StringsOfLengths(IList<int> lengths)
     {
         var numbers = DigitSets.None;
         foreach (var length in lengths)
@@ -176,7 +176,7 @@ internal sealed class NumberPlanSource
         return numbers;
     }
 
-    private int Added(int code)
+    private int AdditionsOf(int code)
     {
         var numbers = DigitSets.None;
         foreach (var (callingCode, pattern) in Additions)

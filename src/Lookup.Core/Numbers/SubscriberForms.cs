@@ -36,15 +36,15 @@ internal static class SubscriberForms
         switch (code)
         {
             case "39":
-                return OfItaly(national, out number);
+                return TryItaly(national, out number);
             case "378":
-                return OfSanMarino(national, out number);
+                return TrySanMarino(national, out number);
             case "353":
-                return national.StartsWith("48", StringComparison.Ordinal) && Take("44", $"28{national[2..]}", out number);
+                return national.StartsWith("48", StringComparison.Ordinal) && TryNumber("44", $"28{national[2..]}", out number);
             case "52":
                 foreach (var prefix in MexicanPrefixes)
                 {
-                    if (national.StartsWith(prefix, StringComparison.Ordinal) && Take(code, national[prefix.Length..], out number))
+                    if (national.StartsWith(prefix, StringComparison.Ordinal) && TryNumber(code, national[prefix.Length..], out number))
                     {
                         return true;
                     }
@@ -52,30 +52,30 @@ internal static class SubscriberForms
 
                 return false;
             case "54":
-                return OfArgentina(digits, out number);
+                return TryArgentina(digits, out number);
             case "33" or "508":
-                return OfFrance(code, national, out number);
+                return TryFrance(code, national, out number);
             default:
-                return isNational && FrenchCodes.Contains(code) && OfFrance(code, national, out number);
+                return isNational && FrenchCodes.Contains(code) && TryFrance(code, national, out number);
         }
     }
 
-    private static bool OfItaly(string national, out PhoneNumber number)
+    private static bool TryItaly(string national, out PhoneNumber number)
     {
         if (national.StartsWith("0549", StringComparison.Ordinal))
         {
-            return Take("378", national, out number);
+            return TryNumber("378", national, out number);
         }
 
-        return national.StartsWith("03", StringComparison.Ordinal) ? Take("39", national[1..], out number)
-            : national.StartsWith("549", StringComparison.Ordinal) && Take("378", "0" + national, out number) ? true
-            : Take("39", "0" + national, out number);
+        return national.StartsWith("03", StringComparison.Ordinal) ? TryNumber("39", national[1..], out number)
+            : national.StartsWith("549", StringComparison.Ordinal) && TryNumber("378", "0" + national, out number) ? true
+            : TryNumber("39", "0" + national, out number);
     }
 
-    private static bool OfSanMarino(string national, out PhoneNumber number) =>
-        Take("378", "0549" + national, out number) || Take("378", "0" + national, out number);
+    private static bool TrySanMarino(string national, out PhoneNumber number) =>
+        TryNumber("378", "0549" + national, out number) || TryNumber("378", "0" + national, out number);
 
-    private static bool OfFrance(string code, string national, out PhoneNumber number)
+    private static bool TryFrance(string code, string national, out PhoneNumber number)
     {
         number = default;
         if (national.Length != 9)
@@ -83,7 +83,7 @@ internal static class SubscriberForms
             return false;
         }
 
-        if (national.StartsWith("508", StringComparison.Ordinal) && Take("508", national[3..], out number))
+        if (national.StartsWith("508", StringComparison.Ordinal) && TryNumber("508", national[3..], out number))
         {
             return true;
         }
@@ -91,7 +91,7 @@ internal static class SubscriberForms
         var found = 0;
         foreach (var other in FrenchCodes)
         {
-            if (other != code && Take(other, national, out var one))
+            if (other != code && TryNumber(other, national, out var one))
             {
                 (number, found) = (one, found + 1);
             }
@@ -101,7 +101,7 @@ internal static class SubscriberForms
     }
 
     // The library knows the length of each area code, and therefore the position of the 15.
-    private static bool OfArgentina(string digits, out PhoneNumber number)
+    private static bool TryArgentina(string digits, out PhoneNumber number)
     {
         number = default;
         var util = PhoneNumberUtil.GetInstance();
@@ -116,6 +116,6 @@ internal static class SubscriberForms
         }
     }
 
-    private static bool Take(string code, string national, out PhoneNumber number) =>
+    private static bool TryNumber(string code, string national, out PhoneNumber number) =>
         PhoneNumber.TryParse($"+{code}{national}", out number, out _);
 }

@@ -27,7 +27,7 @@ public static class ErasedReceipt
     }
 
     /// <summary>Returns whether a receipt is erased, and by which erasure.</summary>
-    public static bool Is(ReadOnlySpan<byte> receipt, out ulong erasure)
+    public static bool IsErased(ReadOnlySpan<byte> receipt, out ulong erasure)
     {
         var erased = receipt.Length > HeadSize && receipt.StartsWith(Magic) && receipt[HeadSize..].IndexOfAnyExcept((byte)0) < 0;
         erasure = erased ? BinaryPrimitives.ReadUInt64BigEndian(receipt[Magic.Length..]) : 0;
@@ -50,7 +50,7 @@ public static class ErasedReceipt
 
     /// <summary>Returns whether the receipt of an erasure covers exactly these receipts.</summary>
     /// <param name="erased">Numbers of erased receipts, ascending.</param>
-    public static bool IsOf(Receipt erasure, IReadOnlyList<ulong> erased)
+    public static bool IsErasureOf(Receipt erasure, IReadOnlyList<ulong> erased)
     {
         ArgumentNullException.ThrowIfNull(erasure);
         ArgumentNullException.ThrowIfNull(erased);

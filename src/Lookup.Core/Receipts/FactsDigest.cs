@@ -20,7 +20,7 @@ public static class FactsDigest
     /// <summary>Computes the digest.</summary>
     /// <param name="ids">The requested facts.</param>
     /// <param name="values">The stored values, parallel to <paramref name="ids"/>.</param>
-    public static ReadOnlyMemory<byte> Of(ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
+    public static ReadOnlyMemory<byte> Compute(ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
     {
         var size = 0;
         for (var i = 0; i < ids.Length; i++)

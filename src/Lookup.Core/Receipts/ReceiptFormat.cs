@@ -78,15 +78,15 @@ public static class ReceiptFormat
         receipt.Digest.Span.CopyTo(to[57..]);
         BinaryPrimitives.WriteUInt64BigEndian(to[89..], receipt.Count);
         var at = FixedSize;
-        Put(to, ref at, receipt.AskedBy);
-        Put(to, ref at, receipt.Organisation);
-        Put(to, ref at, receipt.ProductGroup);
-        Put(to, ref at, receipt.Regime);
-        Put(to, ref at, receipt.RegimeVersion);
+        WriteText(to, ref at, receipt.AskedBy);
+        WriteText(to, ref at, receipt.Organisation);
+        WriteText(to, ref at, receipt.ProductGroup);
+        WriteText(to, ref at, receipt.Regime);
+        WriteText(to, ref at, receipt.RegimeVersion);
         if (hasMore)
         {
-            Put(to, ref at, receipt.CallerNumber);
-            Put(to, ref at, receipt.CalledRegion);
+            WriteText(to, ref at, receipt.CallerNumber);
+            WriteText(to, ref at, receipt.CalledRegion);
         }
 
         to[at++] = (byte)receipt.Reasons.Length;
@@ -115,55 +115,55 @@ public static class ReceiptFormat
     {
         if (from.Length < FixedSize + Texts + 1 || !IsReceipt(from))
         {
-            throw Bad(0, "not a receipt of version 1 or 2");
+            throw Invalid(0, "not a receipt of version 1 or 2");
         }
 
         var flags = from[5];
         if ((flags & ~(HypotheticalFlag | NoHumanFlag | WithheldFlag | ModeMask)) != 0)
         {
-            throw Bad(5, "unknown flag");
+            throw Invalid(5, "unknown flag");
         }
 
         if ((flags & NoHumanFlag) != 0 && (flags & ModeMask) != 0)
         {
-            throw Bad(5, "contradicting dialling modes");
+            throw Invalid(5, "contradicting dialling modes");
         }
 
         var partition = BinaryPrimitives.ReadUInt16BigEndian(from[31..]) - 1;
         if (partition >= NumberPseudonym.MaxPartitions)
         {
-            throw Bad(31, "unknown partition");
+            throw Invalid(31, "unknown partition");
         }
 
         var at = FixedSize;
         var texts = new string[Texts];
         for (var i = 0; i < texts.Length; i++)
         {
-            texts[i] = Take(from, ref at);
+            texts[i] = ReadText(from, ref at);
         }
 
         var (caller, region) = ("", "");
         if (from.StartsWith(MagicOfMore))
         {
-            (caller, region) = (Take(from, ref at), Take(from, ref at));
+            (caller, region) = (ReadText(from, ref at), ReadText(from, ref at));
             if (caller.Length + region.Length == 0)
             {
-                throw Bad(at, "a receipt of version 2 must have a caller's number or a region");
+                throw Invalid(at, "a receipt of version 2 must have a caller's number or a region");
             }
         }
 
-        var reasons = Reasons(from, at);
+        var reasons = ReadReasons(from, at);
         return new Receipt
         {
-            Kind = Known((ReceiptKind)from[4], 4),
+            Kind = Defined((ReceiptKind)from[4], 4),
             Hypothetical = (flags & HypotheticalFlag) != 0,
             Mode = (flags & NoHumanFlag) != 0 ? DiallingMode.NoHuman : (DiallingMode)((flags & ModeMask) >> ModeShift),
             CallerNumberWithheld = (flags & WithheldFlag) != 0,
-            Verdict = Known((Verdict)from[6], 6),
-            Purpose = Known((Purpose)from[7], 7),
-            CallKind = Known((CallKind)from[8], 8),
-            Subscriber = Known((SubscriberType)from[9], 9),
-            Sector = Known((Sector)from[10], 10),
+            Verdict = Defined((Verdict)from[6], 6),
+            Purpose = Defined((Purpose)from[7], 7),
+            CallKind = Defined((CallKind)from[8], 8),
+            Subscriber = Defined((SubscriberType)from[9], 9),
+            Sector = Defined((Sector)from[10], 10),
             Time = BinaryPrimitives.ReadInt64BigEndian(from[11..]),
             CallTime = BinaryPrimitives.ReadInt64BigEndian(from[19..]),
             AgeMs = BinaryPrimitives.ReadUInt32BigEndian(from[27..]),
@@ -185,7 +185,7 @@ public static class ReceiptFormat
 
     private static bool IsReceipt(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Magic) || bytes.StartsWith(MagicOfMore);
 
-    private static void Put(Span<byte> to, ref int at, string text)
+    private static void WriteText(Span<byte> to, ref int at, string text)
     {
         if (text.Length > MaxText || !Utf8.TryGetBytes(text, to.Slice(at + 1, MaxText), out var length))
         {
@@ -196,11 +196,11 @@ public static class ReceiptFormat
         at += 1 + length;
     }
 
-    private static string Take(ReadOnlySpan<byte> from, ref int at)
+    private static string ReadText(ReadOnlySpan<byte> from, ref int at)
     {
         if (at >= from.Length || at + 1 + from[at] > from.Length)
         {
-            throw Bad(at, "a text extends beyond the end");
+            throw Invalid(at, "a text extends beyond the end");
         }
 
         var text = from.Slice(at + 1, from[at]);
@@ -212,29 +212,29 @@ public static class ReceiptFormat
         }
         catch (DecoderFallbackException)
         {
-            throw Bad(at, "a text is not UTF-8");
+            throw Invalid(at, "a text is not UTF-8");
         }
     }
 
-    private static ReasonCode[] Reasons(ReadOnlySpan<byte> from, int at)
+    private static ReasonCode[] ReadReasons(ReadOnlySpan<byte> from, int at)
     {
         if (at >= from.Length || from[at] > Decision.MaxReasons || at + 1 + from[at] != from.Length)
         {
-            throw Bad(at, "the reasons do not end at the end of the receipt");
+            throw Invalid(at, "the reasons do not end at the end of the receipt");
         }
 
         var reasons = new ReasonCode[from[at]];
         for (var i = 0; i < reasons.Length; i++)
         {
-            reasons[i] = Known((ReasonCode)from[at + 1 + i], at + 1 + i);
+            reasons[i] = Defined((ReasonCode)from[at + 1 + i], at + 1 + i);
         }
 
         return reasons;
     }
 
-    private static T Known<T>(T value, int at)
+    private static T Defined<T>(T value, int at)
         where T : struct, Enum =>
-        Enum.IsDefined(value) ? value : throw Bad(at, $"unknown {typeof(T).Name}");
+        Enum.IsDefined(value) ? value : throw Invalid(at, $"unknown {typeof(T).Name}");
 
-    private static ReceiptException Bad(int at, string what) => new($"Receipt, byte {at}: {what}.");
+    private static ReceiptException Invalid(int at, string what) => new($"Receipt, byte {at}: {what}.");
 }

@@ -49,23 +49,23 @@ public sealed record ReceiptProof(byte[] Receipt, ulong Index, IReadOnlyList<byt
         var lines = text[..^1].Split('\n');
         if (lines[0] != Title)
         {
-            throw Bad(0, $"expected \"{Title}\"");
+            throw Invalid(0, $"expected \"{Title}\"");
         }
 
-        var receipt = Hex(lines, 1, "receipt ", null);
-        var index = PlaceAt(lines, 2);
+        var receipt = ReadHex(lines, 1, "receipt ", null);
+        var index = ReadIndex(lines, 2);
         var path = new List<byte[]>();
         var line = 3;
         for (; line < lines.Length && lines[line].StartsWith("path ", StringComparison.Ordinal); line++)
         {
-            path.Add(Hex(lines, line, "path ", MerkleTree.HashSize));
+            path.Add(ReadHex(lines, line, "path ", MerkleTree.HashSize));
         }
 
-        var head = Hex(lines, line, "head ", SignedHead.HeadSize);
-        var signature = Hex(lines, line + 1, "signature ", SignedHead.SignatureSize);
+        var head = ReadHex(lines, line, "head ", SignedHead.HeadSize);
+        var signature = ReadHex(lines, line + 1, "signature ", SignedHead.SignatureSize);
         return line + 2 == lines.Length
             ? new ReceiptProof(receipt, index, path, SignedHead.Read([.. head, .. signature]))
-            : throw Bad(line + 2, "expected the end of the proof");
+            : throw Invalid(line + 2, "expected the end of the proof");
     }
 
     /// <summary>Verifies the signature and the path from the receipt to the signed root.</summary>
@@ -86,7 +86,7 @@ public sealed record ReceiptProof(byte[] Receipt, ulong Index, IReadOnlyList<byt
         return ReceiptFormat.Read(Receipt);
     }
 
-    private static ulong PlaceAt(string[] lines, int line)
+    private static ulong ReadIndex(string[] lines, int line)
     {
         const string Name = "index ";
         if (line < lines.Length && lines[line].StartsWith(Name, StringComparison.Ordinal)
@@ -96,10 +96,10 @@ public sealed record ReceiptProof(byte[] Receipt, ulong Index, IReadOnlyList<byt
             return index;
         }
 
-        throw Bad(line, "expected \"index\" and a whole number");
+        throw Invalid(line, "expected \"index\" and a whole number");
     }
 
-    private static byte[] Hex(string[] lines, int line, string name, int? size)
+    private static byte[] ReadHex(string[] lines, int line, string name, int? size)
     {
         if (line < lines.Length && lines[line].StartsWith(name, StringComparison.Ordinal))
         {
@@ -111,8 +111,8 @@ public sealed record ReceiptProof(byte[] Receipt, ulong Index, IReadOnlyList<byt
             }
         }
 
-        throw Bad(line, $"expected \"{name.Trim()}\" and {(size is null ? "" : $"{2 * size} ")}lower-case hexadecimal digits");
+        throw Invalid(line, $"expected \"{name.Trim()}\" and {(size is null ? "" : $"{2 * size} ")}lower-case hexadecimal digits");
     }
 
-    private static ReceiptException Bad(int line, string what) => new($"Proof, line {line + 1}: {what}.");
+    private static ReceiptException Invalid(int line, string what) => new($"Proof, line {line + 1}: {what}.");
 }

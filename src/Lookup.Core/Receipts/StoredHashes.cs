@@ -14,7 +14,7 @@ public static class StoredHashes
     public static ulong Count(ulong leaves) => (2 * leaves) - (ulong)BitOperations.PopCount(leaves);
 
     /// <summary>Returns the position of the n-th complete subtree of 2^level leaves, from 0.</summary>
-    public static ulong Place(int level, ulong n)
+    public static ulong Position(int level, ulong n)
     {
         // Its last leaf is followed by the subtrees that the leaf completes; this one is the level-th.
         var last = ((n + 1) << level) - 1;
@@ -22,7 +22,7 @@ public static class StoredHashes
     }
 
     /// <summary>Returns the complete subtrees of a tree of this many leaves, the largest first.</summary>
-    public static IEnumerable<(int Level, ulong N)> Whole(ulong leaves)
+    public static IEnumerable<(int Level, ulong N)> CompleteSubtrees(ulong leaves)
     {
         var from = 0UL;
         for (var level = 63; level >= 0; level--)

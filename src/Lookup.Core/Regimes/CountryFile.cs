@@ -25,7 +25,7 @@ internal sealed class CountryFile
         foreach (var area in json.Objects("areas"))
         {
             Areas.Add(new Area(area.Text("name"), ReadZones(area), ReadPrefixes(area, "prefixes")));
-            area.Done();
+            area.RejectUnknown();
         }
 
         if (Areas.All(a => a.Prefixes.Count == 0))
@@ -37,7 +37,7 @@ internal sealed class CountryFile
         {
             var prefix = ReadPrefix(range, "prefix", range.Text("prefix"));
             Ranges.Add((prefix, new Rule { Type = RuleType.Range, Text = _texts.Read(range), Kinds = -1 }));
-            range.Done();
+            range.RejectUnknown();
         }
 
         ReadCalendars(json);
@@ -59,7 +59,7 @@ internal sealed class CountryFile
         Groups = [.. ProductGroups.Select(group => group.Name)];
         CheckGroups(json);
         CheckOrder(json);
-        json.Done();
+        json.RejectUnknown();
     }
 
     internal sealed record Area(string Name, TimeZoneInfo[] Zones, List<string> Prefixes);
@@ -201,7 +201,7 @@ internal sealed class CountryFile
         }
 
         _texts.Source(json, "source");
-        json.Done();
+        json.RejectUnknown();
         return (date is { } day ? LocalTime.DayOf(day) : 0, calendars);
     }
 
@@ -243,7 +243,7 @@ internal sealed class CountryFile
             var register = new RegisterDefinition(all.Count, name, title, item.Flag("optional"), categories, byPurpose);
             all.Add(register);
             _registers[name] = register;
-            item.Done();
+            item.RejectUnknown();
         }
     }
 
@@ -265,7 +265,7 @@ internal sealed class CountryFile
         }
 
         var otherwiseText = otherwise is null ? null : _texts.Read(otherwise);
-        otherwise?.Done();
+        otherwise?.RejectUnknown();
         var exempt = new RuleText?[5];
         if (json.Object("exempt") is { } kinds)
         {
@@ -274,7 +274,7 @@ internal sealed class CountryFile
                 if (RuleReader.Kinds.TryGetValue(kind, out var bit) && kinds.Object(kind) is { } text)
                 {
                     exempt[System.Numerics.BitOperations.TrailingZeroCount(bit)] = _texts.Read(text);
-                    text.Done();
+                    text.RejectUnknown();
                 }
                 else
                 {
@@ -285,7 +285,7 @@ internal sealed class CountryFile
 
         var reassigned = json.Object("reassigned");
         var reassignedText = reassigned is null ? Texts.Reassigned : _texts.Read(reassigned);
-        reassigned?.Done();
+        reassigned?.RejectUnknown();
         var rules = json.Objects("rules").Select(reader.Read).ToArray();
         if (!rules.Any(r => r.Type == RuleType.Objection))
         {
@@ -297,7 +297,7 @@ internal sealed class CountryFile
             json.Fault("rules", $"\"{area}\" is not defined under areas");
         }
 
-        json.Done();
+        json.RejectUnknown();
         return new Regime(
             id,
             from is { } f ? LocalTime.Instant(LocalTime.DayOf(f), 0, zone) : long.MinValue,

@@ -33,7 +33,7 @@ internal sealed class JsonFields
 
     internal string Text(string member, string? otherwise = null)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             if (otherwise is null)
             {
@@ -57,7 +57,7 @@ internal sealed class JsonFields
 
     internal int Int(string member, int min, int max, int? otherwise = null)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             if (otherwise is null)
             {
@@ -78,7 +78,7 @@ internal sealed class JsonFields
 
     internal bool Flag(string member)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             return false;
         }
@@ -93,7 +93,7 @@ internal sealed class JsonFields
 
     internal DateOnly? Date(string member)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             return null;
         }
@@ -136,7 +136,7 @@ internal sealed class JsonFields
     }
 
     internal JsonFields? Object(string member) =>
-        Take(member, out var value) ? new JsonFields(value, $"{_place}.{member}", _faults) : null;
+        TryGet(member, out var value) ? new JsonFields(value, $"{_place}.{member}", _faults) : null;
 
     internal List<string> Names()
     {
@@ -189,7 +189,7 @@ internal sealed class JsonFields
     }
 
     /// <summary>Reports members that were not read.</summary>
-    internal void Done()
+    internal void RejectUnknown()
     {
         foreach (var property in _object.EnumerateObject())
         {
@@ -202,7 +202,7 @@ internal sealed class JsonFields
 
     private JsonElement.ArrayEnumerator Items(string member)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             return default;
         }
@@ -216,7 +216,7 @@ internal sealed class JsonFields
         return default;
     }
 
-    private bool Take(string member, out JsonElement value)
+    private bool TryGet(string member, out JsonElement value)
     {
         _read.Add(member);
         return _object.TryGetProperty(member, out value);

@@ -10,8 +10,8 @@ namespace Lookup.Core.Regimes;
 /// <summary>The rules for the numbers of a list at one call time. Not thread-safe; reusable for the next list.</summary>
 public sealed class ListRules
 {
-    /// <summary>The result of <see cref="PlaceOf"/> for an integer that is not a phone number.</summary>
-    public const int NoNumber = -1;
+    /// <summary>The result of <see cref="IndexOf"/> for an integer that is not a phone number.</summary>
+    public const int NotANumber = -1;
 
     private const int LeadingDigits = RegimeSet.LeadingDigits;
 
@@ -19,7 +19,7 @@ public sealed class ListRules
     private readonly Known[] _known = new Known[(int)Digits.PowersOfTen[LeadingDigits]];
     private readonly List<Rules?> _found = [];
     private readonly Dictionary<Rules, int> _places = [];
-    private int _withoutRules = NoNumber;
+    private int _withoutRules = NotANumber;
     private long _callTime;
     private string _region = "";
     private int _list;
@@ -33,27 +33,27 @@ public sealed class ListRules
     /// <summary>Starts a list.</summary>
     /// <param name="callTime">The call time in Unix milliseconds.</param>
     /// <param name="region">The region that the question names; empty for none.</param>
-    public void Begin(long callTime, string region = "")
+    public void Start(long callTime, string region = "")
     {
         (_callTime, _region) = (callTime, region);
         _list++;
         _found.Clear();
         _places.Clear();
-        _withoutRules = NoNumber;
+        _withoutRules = NotANumber;
     }
 
     /// <summary>Returns the index of a number's rules in <see cref="Found"/>.</summary>
     /// <param name="value">The number as an integer.</param>
-    /// <returns><see cref="NoNumber"/> if it is not a phone number.</returns>
-    public int PlaceOf(ulong value)
+    /// <returns><see cref="NotANumber"/> if it is not a phone number.</returns>
+    public int IndexOf(ulong value)
     {
         if (!NumberPlan.IsNumber(value))
         {
-            return NoNumber;
+            return NotANumber;
         }
 
         ref var known = ref _known[value / Digits.PowersOfTen[Digits.Count(value) - LeadingDigits]];
-        return known.List == _list ? known.Place : Find(value, ref known);
+        return known.List == _list ? known.Index : Find(value, ref known);
     }
 
     private int Find(ulong value, ref Known known)
@@ -71,7 +71,7 @@ public sealed class ListRules
     {
         if (rules is null)
         {
-            if (_withoutRules == NoNumber)
+            if (_withoutRules == NotANumber)
             {
                 _withoutRules = _found.Count;
                 _found.Add(null);
@@ -90,5 +90,5 @@ public sealed class ListRules
         return place;
     }
 
-    private readonly record struct Known(int List, int Place);
+    private readonly record struct Known(int List, int Index);
 }

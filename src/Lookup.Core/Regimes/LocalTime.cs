@@ -31,18 +31,18 @@ internal static class LocalTime
 
     private static long Find(long at, TimeZoneInfo zone, long slot, ref Known known)
     {
-        var (from, until) = (AskZone(slot * SlotMs, zone), AskZone(((slot + 1) * SlotMs) - 1, zone));
+        var (from, until) = (OffsetOfZone(slot * SlotMs, zone), OffsetOfZone(((slot + 1) * SlotMs) - 1, zone));
         // Division rounds towards zero, so slot 0 extends to both sides of 0.
         if (from != until || at < 0)
         {
-            return AskZone(at, zone);
+            return OffsetOfZone(at, zone);
         }
 
         known = new Known { Zone = zone, Slot = slot, Offset = from };
         return from;
     }
 
-    private static long AskZone(long at, TimeZoneInfo zone) =>
+    private static long OffsetOfZone(long at, TimeZoneInfo zone) =>
         zone.GetUtcOffset(DateTimeOffset.FromUnixTimeMilliseconds(at)).Ticks / TimeSpan.TicksPerMillisecond;
 
     /// <summary>Returns the local days since 1970-01-01.</summary>

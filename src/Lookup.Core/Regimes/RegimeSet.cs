@@ -163,7 +163,7 @@ public sealed class RegimeSet : IRegisterCatalog
         var periods = PeriodsOf(number.Value, out settled);
         if (region.Length > 0)
         {
-            periods = _regions.Add(periods, region);
+            periods = _regions.Combine(periods, region);
         }
 
         foreach (var rules in periods)
@@ -249,7 +249,7 @@ public sealed class RegimeSet : IRegisterCatalog
     {
         foreach (var area in file.Areas)
         {
-            Add(area.Prefixes, regions.Keep(file, area, null));
+            Add(area.Prefixes, regions.CompileArea(file, area, null));
         }
 
         Add(file.Excluded, []);
@@ -264,7 +264,7 @@ public sealed class RegimeSet : IRegisterCatalog
                 continue;
             }
 
-            Add([prefix], regions.Keep(file, area.Area, rule));
+            Add([prefix], regions.CompileArea(file, area.Area, rule));
         }
 
         void Add(List<string> prefixes, Rules[] periods)

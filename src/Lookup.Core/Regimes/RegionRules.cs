@@ -46,7 +46,7 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
     }
 
     /// <summary>Compiles the rules of an area and stores their origin.</summary>
-    internal Rules[] Keep(CountryFile file, CountryFile.Area area, Rule? range)
+    internal Rules[] CompileArea(CountryFile file, CountryFile.Area area, Rule? range)
     {
         var periods = compile(file, [area], range);
         _origins[periods] = (file, area, range);
@@ -54,7 +54,7 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
     }
 
     /// <summary>Returns the rules of an area and a region together; only those of the area if the region is of another country or unknown.</summary>
-    internal Rules[] Add(Rules[] periods, string region) =>
+    internal Rules[] Combine(Rules[] periods, string region) =>
         _origins.TryGetValue(periods, out var origin) && _regions.TryGetValue(region, out var named) && named.File == origin.File
             ? _together.GetOrAdd((periods, region), (_, of) => compile(of.File, [of.Area, .. of.Areas], of.Range), (origin.File, origin.Area, named.Areas, origin.Range))
             : periods;

@@ -19,7 +19,7 @@ public sealed class RegisterDefinition
     {
         IsOptional = isOptional;
         (Index, Name, Title, Categories) = (index, name, title, categories);
-        Scope = Facts.Scope.Of(name);
+        Scope = Facts.Scope.FromName(name);
         _bits = categories.Select((c, i) => (c, i)).ToFrozenDictionary(p => p.c, p => 1u << p.i);
         _byPurpose = [.. Enumerable.Range(0, 16).Select(p => byPurpose.GetValueOrDefault((Purpose)p, uint.MaxValue))];
     }

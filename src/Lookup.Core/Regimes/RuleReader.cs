@@ -141,7 +141,7 @@ internal sealed class RuleReader(
             json.Fault("groups", "a ban must name its product groups");
         }
 
-        json.Done();
+        json.RejectUnknown();
         return rule;
     }
 
@@ -185,14 +185,14 @@ internal sealed class RuleReader(
         var effects = json.Objects("effects").Select(effect =>
         {
             var read = new Effect(texts.Read(effect, rule.Text), effect.Int("afterDays", 0, 366));
-            effect.Done();
+            effect.RejectUnknown();
             return read;
         }).ToArray();
         var age = json.Object("snapshot");
         var notLoaded = $"No snapshot of the register {name} is loaded for the call time, so it is unknown whether the number is on it. The rule reads: {rule.Text.Text}";
         var ageText = age is null ? null : texts.Read(age, rule.Text).With(ReasonCode.RegisterNotLoaded, notLoaded);
         var days = age?.Int("maxAgeDays", 1, 366) ?? 0;
-        age?.Done();
+        age?.RejectUnknown();
         return rule with
         {
             Text = rule.Text.With(ReasonCode.RegisterNotLoaded, notLoaded),
@@ -251,7 +251,7 @@ internal sealed class RuleReader(
         }
 
         permit = permit with { Limits = [.. json.Objects("limits").Select(l => ReadLimit(l, by, text))] };
-        json.Done();
+        json.RejectUnknown();
         return permit;
     }
 
@@ -327,7 +327,7 @@ internal sealed class RuleReader(
             json.Fault("limits", "a limit must limit something: monthsFromCapture, firstContactMonths or needsForm of a consent, monthsAfterEnd of a relation");
         }
 
-        json.Done();
+        json.RejectUnknown();
         return limit;
     }
 

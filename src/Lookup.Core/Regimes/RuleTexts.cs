@@ -97,7 +97,7 @@ internal sealed class RuleTexts
         }
 
         var source = new RuleSource(key, json.Text("title"), url, verified ?? DateOnly.MinValue, json.OptionalText("uncertain"));
-        json.Done();
+        json.RejectUnknown();
         return source;
     }
 

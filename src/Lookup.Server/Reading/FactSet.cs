@@ -166,7 +166,7 @@ internal sealed class FactSet : IDisposable
             values[i] = _bySlot[_slots[i]];
         }
 
-        return FactsDigest.Of(Ids.Span, values);
+        return FactsDigest.Compute(Ids.Span, values);
     }
 
     /// <summary>Nothing of it may be looked at any more.</summary>
