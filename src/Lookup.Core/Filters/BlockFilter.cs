@@ -127,15 +127,14 @@ public sealed class BlockFilter
     }
 
     /// <summary>Returns whether a fact may exist; false is certain. Allocates nothing.</summary>
-    public bool MayContain(NumberPseudonym key, FactId id) => Contains(Hash(key, id));
+    public bool MayContain(NumberPseudonym pseudonym, FactId id) => Contains(Hash(pseudonym, id));
 
     /// <summary>Returns which of several facts of a number may exist: bit n represents the n-th. Allocates nothing.</summary>
-    /// <param name="key">The number.</param>
     /// <param name="ids">Up to 32 facts.</param>
-    public uint MayContain(NumberPseudonym key, ReadOnlySpan<FactId> ids)
+    public uint MayContain(NumberPseudonym pseudonym, ReadOnlySpan<FactId> ids)
     {
         Span<ulong> probes = stackalloc ulong[MaxProbes];
-        return MayContain(key, probes[..Probes(ids, probes)], ids.Length);
+        return MayContain(pseudonym, probes[..Probes(ids, probes)], ids.Length);
     }
 
     /// <summary>Prepares facts to be probed for many numbers.</summary>
@@ -155,25 +154,24 @@ public sealed class BlockFilter
     }
 
     /// <summary>Returns which of the facts that <see cref="Probes"/> prepared may exist for a number.</summary>
-    /// <param name="key">The number.</param>
     /// <param name="probes">The prepared probes, a multiple of 8.</param>
     /// <param name="count">The number of facts among them.</param>
-    public uint MayContain(NumberPseudonym key, ReadOnlySpan<ulong> probes, int count)
+    public uint MayContain(NumberPseudonym pseudonym, ReadOnlySpan<ulong> probes, int count)
     {
         var possible = 0u;
         if (_vectors && Vector512.IsHardwareAccelerated && Avx512DQ.IsSupported)
         {
-            ref var block = ref Unsafe.As<byte, uint>(ref Block(key.FilterHash));
+            ref var block = ref Unsafe.As<byte, uint>(ref Block(pseudonym.FilterHash));
             for (var i = 0; i < probes.Length; i += Lanes)
             {
-                possible |= EightAtOnce(ref block, key, Vector512.Create(probes.Slice(i, Lanes))) << i;
+                possible |= EightAtOnce(ref block, pseudonym, Vector512.Create(probes.Slice(i, Lanes))) << i;
             }
         }
         else
         {
             for (var i = 0; i < count; i++)
             {
-                if (Contains(Hash(key, probes[i])))
+                if (Contains(Hash(pseudonym, probes[i])))
                 {
                     possible |= 1u << i;
                 }
@@ -185,9 +183,9 @@ public sealed class BlockFilter
 
     // Tests one word of the block after the other for eight facts; most facts are excluded after the first few.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint EightAtOnce(ref uint block, NumberPseudonym key, Vector512<ulong> probes)
+    private static uint EightAtOnce(ref uint block, NumberPseudonym pseudonym, Vector512<ulong> probes)
     {
-        var x = probes ^ Vector512.Create(key.FilterHash << 24);
+        var x = probes ^ Vector512.Create(pseudonym.FilterHash << 24);
         x ^= x >>> 33;
         x *= Vector512.Create(FirstMultiplier);
         x ^= x >>> 33;
@@ -209,30 +207,28 @@ public sealed class BlockFilter
     }
 
     /// <summary>Prefetches the block of a number, so that probes soon after do not wait for memory.</summary>
-    public void Prefetch(NumberPseudonym key)
+    public void Prefetch(NumberPseudonym pseudonym)
     {
         if (Sse.IsSupported)
         {
-            PrefetchBlock(ref Block(key.FilterHash));
+            PrefetchBlock(ref Block(pseudonym.FilterHash));
         }
     }
 
     private static unsafe void PrefetchBlock(ref byte block) => Sse.Prefetch0(Unsafe.AsPointer(ref block));
 
     /// <summary>Adds a fact. One writer at a time.</summary>
-    public void Add(NumberPseudonym key, FactId id) => Insert(Hash(key, id));
+    public void Add(NumberPseudonym pseudonym, FactId id) => Insert(Hash(pseudonym, id));
 
     /// <summary>Returns the bits of a fact, for a writer that sets them in redis.</summary>
-    /// <param name="key">The number.</param>
-    /// <param name="id">The fact.</param>
     /// <param name="blocks">Blocks of the filter, 1 to <see cref="MaxBlocks"/>.</param>
     /// <param name="blockIndex">The block, from 0.</param>
     /// <param name="offsets">
     /// <see cref="BitsPerProbe"/> bits within the block, 0 to 255, as redis counts: SETBIT at 256 * block + offset.
     /// </param>
-    public static void Bits(NumberPseudonym key, FactId id, int blocks, out int blockIndex, Span<byte> offsets)
+    public static void Bits(NumberPseudonym pseudonym, FactId id, int blocks, out int blockIndex, Span<byte> offsets)
     {
-        var hash = Hash(key, id);
+        var hash = Hash(pseudonym, id);
         blockIndex = BlockOf(hash, blocks);
         for (var word = 0; word < BitsPerProbe; word++)
         {
@@ -242,19 +238,19 @@ public sealed class BlockFilter
     }
 
     /// <summary>The upper half is the number and selects the block; the lower half mixes number and fact and selects the bits.</summary>
-    internal static ulong Hash(NumberPseudonym key, FactId id) => Hash(key, BitsOf(id));
+    internal static ulong Hash(NumberPseudonym pseudonym, FactId id) => Hash(pseudonym, BitsOf(id));
 
     private static ulong BitsOf(FactId id) => ((ulong)id.Kind << 60) | ((ulong)id.Detail << 56) | id.Scope;
 
-    private static ulong Hash(NumberPseudonym key, ulong id)
+    private static ulong Hash(NumberPseudonym pseudonym, ulong id)
     {
-        var x = id ^ (key.FilterHash << 24);
+        var x = id ^ (pseudonym.FilterHash << 24);
         // The finaliser of MurmurHash3: each bit of the id and of the number affects each bit of the result.
         x ^= x >> 33;
         x *= FirstMultiplier;
         x ^= x >> 33;
         x *= SecondMultiplier;
-        return (key.FilterHash & 0xFFFF_FFFF_0000_0000) | (x >> 32);
+        return (pseudonym.FilterHash & 0xFFFF_FFFF_0000_0000) | (x >> 32);
     }
 
     internal bool Contains(ulong hash)

@@ -93,31 +93,31 @@ public sealed class NumberCipher : IDisposable
     public NumberPseudonym[] EncryptWithAllKeys(PhoneNumber number) => Array.ConvertAll(_all, one => one.Encrypt(number));
 
     /// <summary>Encrypts many numbers, each as <see cref="PhoneNumber.Value"/>, all under the same key.</summary>
-    /// <param name="keys">Receives the pseudonyms; at least as long as <paramref name="numbers"/>.</param>
-    /// <exception cref="ArgumentException"><paramref name="keys"/> is shorter.</exception>
-    public void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> keys)
+    /// <param name="pseudonyms">Receives the pseudonyms; at least as long as <paramref name="numbers"/>.</param>
+    /// <exception cref="ArgumentException"><paramref name="pseudonyms"/> is shorter.</exception>
+    public void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> pseudonyms)
     {
-        if (keys.Length < numbers.Length)
+        if (pseudonyms.Length < numbers.Length)
         {
-            throw new ArgumentException("Must be at least as long as the numbers.", nameof(keys));
+            throw new ArgumentException("Must be at least as long as the numbers.", nameof(pseudonyms));
         }
 
-        Volatile.Read(ref _inUse).Encrypt(numbers, keys);
+        Volatile.Read(ref _inUse).Encrypt(numbers, pseudonyms);
     }
 
     /// <summary>Decrypts a pseudonym.</summary>
     /// <returns>False if it is not the encryption of a number under one of the keys.</returns>
-    public bool TryDecrypt(NumberPseudonym key, out PhoneNumber number)
+    public bool TryDecrypt(NumberPseudonym pseudonym, out PhoneNumber number)
     {
         var inUse = Volatile.Read(ref _inUse);
-        if (inUse.TryDecrypt(key, out number))
+        if (inUse.TryDecrypt(pseudonym, out number))
         {
             return true;
         }
 
         foreach (var one in _all)
         {
-            if (one != inUse && one.TryDecrypt(key, out number))
+            if (one != inUse && one.TryDecrypt(pseudonym, out number))
             {
                 return true;
             }
@@ -129,20 +129,20 @@ public sealed class NumberCipher : IDisposable
     /// <summary>Decrypts a pseudonym with the key of this check value.</summary>
     /// <returns>False if it is not the encryption of a number under that key.</returns>
     /// <exception cref="ArgumentException">There is no key with this check value.</exception>
-    public bool TryDecrypt(NumberPseudonym key, string keyCheck, out PhoneNumber number) => Find(keyCheck).TryDecrypt(key, out number);
+    public bool TryDecrypt(NumberPseudonym pseudonym, string keyCheck, out PhoneNumber number) => Find(keyCheck).TryDecrypt(pseudonym, out number);
 
     /// <summary>Encrypts the number of a pseudonym under the key of this check value.</summary>
     /// <exception cref="ArgumentException">There is no key with this check value.</exception>
     /// <exception cref="CryptographicException">The pseudonym is not the encryption of a number under one of the keys.</exception>
-    public NumberPseudonym Reencrypt(NumberPseudonym key, string keyCheck)
+    public NumberPseudonym Reencrypt(NumberPseudonym pseudonym, string keyCheck)
     {
         var wanted = Find(keyCheck);
-        return wanted.TryDecrypt(key, out _) ? key : wanted.Encrypt(Decrypt(key));
+        return wanted.TryDecrypt(pseudonym, out _) ? pseudonym : wanted.Encrypt(Decrypt(pseudonym));
     }
 
     /// <summary>Decrypts a pseudonym.</summary>
     /// <exception cref="CryptographicException">The pseudonym is not the encryption of a number under one of the keys.</exception>
-    public PhoneNumber Decrypt(NumberPseudonym key) => TryDecrypt(key, out var number)
+    public PhoneNumber Decrypt(NumberPseudonym pseudonym) => TryDecrypt(pseudonym, out var number)
         ? number
         : throw new CryptographicException("The stored pseudonym is not the encryption of a number under this encryption key.");
 
@@ -194,7 +194,7 @@ public sealed class NumberCipher : IDisposable
             return NumberPseudonym.Read(buffer);
         }
 
-        internal void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> keys)
+        internal void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> pseudonyms)
         {
             var workspace = _workspaces.Value!;
             var buffer = workspace.Buffer;
@@ -209,19 +209,19 @@ public sealed class NumberCipher : IDisposable
                 workspace.Encryptor.TransformBlock(buffer, 0, count * NumberPseudonym.Size, buffer, 0);
                 for (var i = 0; i < count; i++)
                 {
-                    keys[i] = NumberPseudonym.Read(buffer.AsSpan(i * NumberPseudonym.Size, NumberPseudonym.Size));
+                    pseudonyms[i] = NumberPseudonym.Read(buffer.AsSpan(i * NumberPseudonym.Size, NumberPseudonym.Size));
                 }
 
                 numbers = numbers[count..];
-                keys = keys[count..];
+                pseudonyms = pseudonyms[count..];
             }
         }
 
-        internal bool TryDecrypt(NumberPseudonym key, out PhoneNumber number)
+        internal bool TryDecrypt(NumberPseudonym pseudonym, out PhoneNumber number)
         {
             var workspace = _workspaces.Value!;
             var buffer = workspace.Buffer;
-            key.WriteTo(buffer);
+            pseudonym.WriteTo(buffer);
             workspace.Decryptor.TransformBlock(buffer, 0, NumberPseudonym.Size, buffer, 0);
             var isNumber = BinaryPrimitives.ReadUInt64BigEndian(buffer) == NumberTag;
             number = isNumber ? new PhoneNumber(BinaryPrimitives.ReadUInt64BigEndian(buffer.AsSpan(sizeof(ulong)))) : default;
