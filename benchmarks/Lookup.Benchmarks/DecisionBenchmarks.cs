@@ -36,8 +36,8 @@ public class DecisionBenchmarks
         _question = new Question
         {
             CallTime = at,
-            Organisation = Scope.Of("acme"),
-            OrganisationGroup = Scope.Of("acme"),
+            Organisation = Scope.FromName("acme"),
+            OrganisationGroup = Scope.FromName("acme"),
             Purpose = Purpose.Commercial,
             Subscriber = SubscriberType.Consumer,
             GroupName = ProductGroup,

@@ -38,8 +38,8 @@ public class FactCacheBenchmarks : IDisposable
         {
             CallTime = new DateTimeOffset(2024, 3, 12, 14, 0, 0, TimeSpan.FromHours(1)).ToUnixTimeMilliseconds(),
             OrganisationName = "acme",
-            Organisation = Scope.Of("acme"),
-            OrganisationGroup = Scope.Of("acme"),
+            Organisation = Scope.FromName("acme"),
+            OrganisationGroup = Scope.FromName("acme"),
             Purpose = Purpose.Commercial,
         };
         for (var i = 0; i < Count; i++)

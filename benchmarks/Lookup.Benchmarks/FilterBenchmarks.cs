@@ -13,7 +13,7 @@ public class FilterBenchmarks
     private const int Probes = 4_096;
 
     private readonly NumberPseudonym[] _keys = new NumberPseudonym[Probes];
-    private readonly FactId _id = new(FactKind.Objection, 0, Scope.Of("acme"));
+    private readonly FactId _id = new(FactKind.Objection, 0, Scope.FromName("acme"));
     private BlockFilter _filter = null!;
 
     [Params(1, 32, 512)]

@@ -7,29 +7,29 @@ public enum FactKind : byte
 {
     /// <summary>Not a fact.</summary>
     None = 0,
-    /// <summary>On a do-not-call register; scope: the register.</summary>
+    /// <summary>Listed on a do-not-call register; scope: the register.</summary>
     Registration = 1,
     /// <summary>Objection to calls; scope: an organisation or all.</summary>
     Objection = 2,
     /// <summary>
-    /// Consent; detail: <see cref="Purpose"/>, for appointments with <see cref="FactId.Appointment"/>; scope: organisation and
-    /// product group (or none).
+    /// Consent; detail: <see cref="Purpose"/>, for appointments combined with <see cref="FactId.Appointment"/>; scope: the organisation and
+    /// its product group, if any.
     /// </summary>
     Consent = 3,
     /// <summary>Relation; detail: <see cref="RelationKind"/>; scope: organisation and product group.</summary>
     Relation = 4,
     /// <summary>Type of the subscriber; scope: all.</summary>
     Subscriber = 5,
-    /// <summary>Made public to be called with offers; scope: product group or none.</summary>
+    /// <summary>Published to receive offers; scope: the product group, if any.</summary>
     PublishedForOffers = 6,
     /// <summary>
-    /// A call was placed; scope: organisation, and again organisation and product group, or without one the organisation with detail
-    /// <see cref="FactId.Unlabelled"/>.
+    /// A placed call. Stored twice: with scope organisation, and with scope organisation and product group; without a group, the second has
+    /// scope organisation and detail <see cref="FactId.Unlabelled"/>.
     /// </summary>
     Attempt = 7,
-    /// <summary>Refused in a call; scope: an organisation.</summary>
+    /// <summary>Refused during a call; scope: an organisation.</summary>
     Refusal = 8,
-    /// <summary>The number was given to another subscriber, or permanently disconnected; scope: all.</summary>
+    /// <summary>The number was assigned to another subscriber or permanently disconnected; scope: all.</summary>
     Reassignment = 9,
 }
 
@@ -38,15 +38,15 @@ public enum Purpose : byte
 {
     /// <summary>Not stated.</summary>
     None = 0,
-    /// <summary>Selling.</summary>
+    /// <summary>Sales.</summary>
     Commercial = 1,
-    /// <summary>Asking for gifts.</summary>
+    /// <summary>Fundraising.</summary>
     Charity = 2,
     /// <summary>For a party or a cause.</summary>
     Political = 3,
     /// <summary>Research.</summary>
     Survey = 4,
-    /// <summary>About a running contract.</summary>
+    /// <summary>About an existing contract.</summary>
     Service = 5,
 }
 
@@ -57,13 +57,13 @@ public enum RelationKind : byte
     None = 0,
     /// <summary>Bought something.</summary>
     Customer = 1,
-    /// <summary>Gave something.</summary>
+    /// <summary>Donated.</summary>
     Donor = 2,
-    /// <summary>Works for it without pay.</summary>
+    /// <summary>Works for the organisation without pay.</summary>
     Volunteer = 3,
     /// <summary>Attended an event.</summary>
     Attendee = 4,
-    /// <summary>Asked or applied, without a purchase.</summary>
+    /// <summary>Inquired or applied, without a purchase.</summary>
     Inquiry = 5,
 }
 
@@ -82,7 +82,7 @@ public enum ConsentForm : byte
     Appointment = 4,
 }
 
-/// <summary>Who is called. The values are those of lookup.v1.SubscriberType and are stored.</summary>
+/// <summary>Type of the subscriber. The values are those of lookup.v1.SubscriberType and are stored.</summary>
 public enum SubscriberType : byte
 {
     /// <summary>Not known; protected like a consumer.</summary>
@@ -98,13 +98,13 @@ public enum SubscriberType : byte
 /// <summary>Kind of a call. The values are those of lookup.v1.CallKind.</summary>
 public enum CallKind : byte
 {
-    /// <summary>Taken as marketing.</summary>
+    /// <summary>Not stated; treated as marketing.</summary>
     Unspecified = 0,
     /// <summary>An offer.</summary>
     Marketing = 1,
-    /// <summary>Asked for by the subscriber.</summary>
+    /// <summary>Requested by the subscriber.</summary>
     Requested = 2,
-    /// <summary>About a running contract, without promotion.</summary>
+    /// <summary>About an existing contract, without promotion.</summary>
     Service = 3,
     /// <summary>Research, without promotion.</summary>
     Research = 4,
@@ -113,22 +113,22 @@ public enum CallKind : byte
 /// <summary>Sector of an organisation. The values are those of lookup.v1.Sector.</summary>
 public enum Sector : byte
 {
-    /// <summary>Taken as other.</summary>
+    /// <summary>Not stated; treated as other.</summary>
     Unspecified = 0,
-    /// <summary>Any other.</summary>
+    /// <summary>Any other sector.</summary>
     Other = 1,
-    /// <summary>Charity, other ideal organisation or political party.</summary>
+    /// <summary>Charity, other non-profit organisation or political party.</summary>
     IdealOrCharity = 2,
     /// <summary>Charity lottery.</summary>
     CharityLottery = 3,
-    /// <summary>Publisher of papers or magazines.</summary>
+    /// <summary>Publisher of newspapers or magazines.</summary>
     PressPublisher = 4,
 }
 
 /// <summary>How a call is dialled, from the least to the most automated. The values are those of lookup.v1.DiallingMode.</summary>
 public enum DiallingMode : byte
 {
-    /// <summary>Not stated; taken as predictive, as policy.</summary>
+    /// <summary>Not stated; treated as predictive, as policy.</summary>
     Unspecified = 0,
     /// <summary>A person dials or taps each number.</summary>
     Manual = 1,
@@ -136,7 +136,7 @@ public enum DiallingMode : byte
     Preview = 2,
     /// <summary>A system selects the numbers and dials them.</summary>
     Predictive = 3,
-    /// <summary>No human speaks.</summary>
+    /// <summary>No human takes part.</summary>
     NoHuman = 4,
 }
 
@@ -167,7 +167,7 @@ public enum Layers : byte
     Policy = 1 << Layer.Policy,
     /// <summary>Stricter policy.</summary>
     Strict = 1 << Layer.Strict,
-    /// <summary>What binds an organisation unless it says otherwise.</summary>
+    /// <summary>The layers that bind an organisation by default.</summary>
     Default = Law | Code | Policy,
 }
 
@@ -180,15 +180,13 @@ public enum Verdict : byte
     Allow = 1,
     /// <summary>Forbidden.</summary>
     Deny = 2,
-    /// <summary>Cannot tell.</summary>
+    /// <summary>Cannot be determined.</summary>
     Unknown = 3,
-    /// <summary>No regime or no loaded register.</summary>
+    /// <summary>No regime applies, or a register is not loaded.</summary>
     NotCovered = 4,
 }
 
-/// <summary>
-/// Why. The values are those of lookup.v1.ReasonCode, which documents each, and are stable.
-/// </summary>
+/// <summary>Reasons for a verdict. The values are those of lookup.v1.ReasonCode, which documents each, and are stable.</summary>
 #pragma warning disable CS1591 // Documented in the contract.
 public enum ReasonCode : byte
 {

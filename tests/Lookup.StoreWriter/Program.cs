@@ -39,7 +39,7 @@ await Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(async 
     {
         var facts = Enumerable.Range(count, 10).Select(i => new StoredFact(
             store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)((writer * 1_000_000) + i))),
-            new FactId(FactKind.Objection, 0, Scope.Of("acme")),
+            new FactId(FactKind.Objection, 0, Scope.FromName("acme")),
             new FactEntry { Effective = 1_780_000_000_000, Recorded = 1_780_000_000, Source = 1 },
             "acme",
             null)).ToArray();

@@ -26,9 +26,9 @@ internal static class SessionFacts
     private const string Organisation = "acme";
     private const string Eraser = "erased";
 
-    private static readonly FactId ObjectionId = new(FactKind.Objection, 0, Scope.Of(Organisation));
-    private static readonly FactId ConsentId = new(FactKind.Consent, 1, Scope.Of(Organisation));
-    private static readonly FactId ErasedId = new(FactKind.Objection, 0, Scope.Of(Eraser));
+    private static readonly FactId ObjectionId = new(FactKind.Objection, 0, Scope.FromName(Organisation));
+    private static readonly FactId ConsentId = new(FactKind.Consent, 1, Scope.FromName(Organisation));
+    private static readonly FactId ErasedId = new(FactKind.Objection, 0, Scope.FromName(Eraser));
     private static readonly FactEntry Objected = new() { Effective = Time, Recorded = 1_780_000_000, Source = 1 };
     private static readonly FactEntry Granted = new() { Effective = Time + 1, Recorded = 1_780_000_001, Source = 1 };
     private static readonly FactEntry Withdrawn = new() { Effective = Time + 2, Recorded = 1_780_000_002, Source = 1, Withdrawn = true };

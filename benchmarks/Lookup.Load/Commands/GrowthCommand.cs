@@ -178,7 +178,7 @@ internal sealed class GrowthCommand : LoadCommand
         const int Batch = 8_192;
         const int Probes = 4_000_000;
         using var cipher = new NumberCipher(Enumerable.Range(0, 32).Select(i => (byte)(7 * i)).ToArray());
-        var id = new FactId(FactKind.Registration, 0, Scope.Of("us-dnc"));
+        var id = new FactId(FactKind.Registration, 0, Scope.FromName("us-dnc"));
         var filters = Enumerable.Range(0, Partitions).Select(_ => new BlockFilter(BlockFilter.BlocksFor(facts / Partitions))).ToArray();
         var (numbers, keys) = (new ulong[Batch], new NumberPseudonym[Batch]);
         var clock = Stopwatch.StartNew();

@@ -164,7 +164,7 @@ internal sealed class DossierCommand : CliCommand
 
         var kept = new ReceiptFolder(folder);
         var log = kept.NewestHead() is { } head ? Convert.ToHexStringLower(head.LogId) : "";
-        receipts.AddRange(kept.ReceiptsOf(cipher.EncryptByAll(parsedNumber), 0, ct).Select(r => ($"{log}-{r.Index}", ReceiptFormat.Read(r.Content))));
+        receipts.AddRange(kept.ReceiptsOf(cipher.EncryptWithAllKeys(parsedNumber), 0, ct).Select(r => ($"{log}-{r.Index}", ReceiptFormat.Read(r.Content))));
     }
 
     private void Write(Dossier dossier)

@@ -194,7 +194,7 @@ internal sealed class ReceiptCommand : Command
             }
 
             using var cipher = new NumberCipher(OpenStore.Keys(parsed.GetValue(_numberKey)));
-            if (receipt.Kind != ReceiptKind.Check || !cipher.EncryptByAll(number).Contains(receipt.Number))
+            if (receipt.Kind != ReceiptKind.Check || !cipher.EncryptWithAllKeys(number).Contains(receipt.Number))
             {
                 throw new ReceiptException("The proof is valid, but the receipt is about another number, or this is another encryption key.");
             }

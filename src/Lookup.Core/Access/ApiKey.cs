@@ -3,12 +3,12 @@ using System.Security.Cryptography;
 namespace Lookup.Core.Access;
 
 /// <summary>
-/// The text form of an API key, "lk_", the credential's id, "_", and a secret of 64 hexadecimal digits; and the salted hash
-/// that is kept of it. The secret has 256 random bits, so one round of SHA-256 is as strong as many.
+/// The text form of an API key ("lk_", the credential's id, "_", and a secret of 64 hexadecimal digits) and its stored salted hash. The
+/// secret has 256 random bits, so one round of SHA-256 is as strong as many.
 /// </summary>
 public static class ApiKey
 {
-    /// <summary>What every key begins with.</summary>
+    /// <summary>The prefix of every key.</summary>
     public const string Prefix = "lk_";
 
     /// <summary>Length of a salt in bytes.</summary>
@@ -20,11 +20,8 @@ public static class ApiKey
     private const int SecretSize = 32;
     private const int SecretDigits = 2 * SecretSize;
 
-    /// <summary>Makes a key.</summary>
-    /// <param name="id">The credential's id.</param>
-    /// <param name="salt">The salt of its hash.</param>
-    /// <param name="hash">The hash.</param>
-    /// <returns>The key; nothing else can tell it again.</returns>
+    /// <summary>Generates a key, and the salt and hash to store.</summary>
+    /// <returns>The key, which is not stored and cannot be retrieved again.</returns>
     public static string Create(string id, out byte[] salt, out byte[] hash)
     {
         var secret = RandomNumberGenerator.GetBytes(SecretSize);
@@ -34,8 +31,8 @@ public static class ApiKey
         return $"{Prefix}{id}_{Convert.ToHexStringLower(secret)}";
     }
 
-    /// <summary>Takes a key apart, without looking at whether it is right.</summary>
-    /// <returns>False if the text has not the form of a key.</returns>
+    /// <summary>Splits a key into id and secret without verifying it.</summary>
+    /// <returns>False if the text does not have the form of a key.</returns>
     public static bool TrySplit(ReadOnlySpan<char> text, out ReadOnlySpan<char> id, out ReadOnlySpan<char> secret)
     {
         id = secret = default;
@@ -50,7 +47,7 @@ public static class ApiKey
         return true;
     }
 
-    /// <summary>Whether a secret is the one that a hash was made of; takes the same time for every wrong one.</summary>
+    /// <summary>Returns whether a secret has this hash. The comparison takes constant time.</summary>
     public static bool Matches(ReadOnlySpan<char> secret, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> hash)
     {
         Span<byte> bytes = stackalloc byte[SecretSize];

@@ -1,13 +1,13 @@
 namespace Lookup.Core.Access;
 
-/// <summary>What a credential may do; none includes another. The values are stored.</summary>
+/// <summary>Permissions of a credential; none includes another. The values are stored.</summary>
 [Flags]
 public enum Roles : byte
 {
     /// <summary>Nothing.</summary>
     None = 0,
 
-    /// <summary>Ask whether numbers may be called, and what is known of them.</summary>
+    /// <summary>Check numbers and read their facts.</summary>
     Check = 1,
 
     /// <summary>Record facts.</summary>
@@ -22,6 +22,6 @@ public enum Roles : byte
     /// <summary>The operations page and metrics.</summary>
     Observe = 16,
 
-    /// <summary>All of them.</summary>
+    /// <summary>All roles.</summary>
     All = Check | Write | Watch | Admin | Observe,
 }

@@ -1,13 +1,13 @@
 // For: ages that include the time during which the machine was suspended.
 //
-// The timestamps of TimeProvider.System come from CLOCK_MONOTONIC, which stands still while Linux is suspended. What was known
-// before would look as fresh afterwards as if nothing had happened. CLOCK_BOOTTIME counts that time too, and costs the same.
-// Windows counts it anyway. A virtual machine that is paused from outside may not notice at all: see ClockGap.cs.
+// The timestamps of TimeProvider.System come from CLOCK_MONOTONIC, which stops while Linux is suspended: old data would look fresh
+// afterwards. CLOCK_BOOTTIME includes that time, at the same cost. Windows always includes it. A virtual machine that its host pauses may
+// not notice at all: see ClockGap.cs.
 using System.Runtime.InteropServices;
 
 namespace Lookup.Core.Clocks;
 
-/// <summary>The system's clock, with timestamps that go on while the machine is suspended.</summary>
+/// <summary>The system's clock with timestamps that advance while the machine is suspended.</summary>
 public sealed partial class BootTimeClock : TimeProvider
 {
     private const int BootTime = 7;
@@ -17,10 +17,10 @@ public sealed partial class BootTimeClock : TimeProvider
     {
     }
 
-    /// <summary>This clock on Linux; elsewhere the system's.</summary>
+    /// <summary>This clock on Linux; the system's clock elsewhere.</summary>
     public static TimeProvider Instance { get; } = OperatingSystem.IsLinux() && GetTime(BootTime, out _) == 0 ? new BootTimeClock() : System;
 
-    /// <summary>Nanoseconds.</summary>
+    /// <summary>Nanoseconds per second.</summary>
     public override long TimestampFrequency => PerSecond;
 
     /// <inheritdoc/>
@@ -30,7 +30,7 @@ public sealed partial class BootTimeClock : TimeProvider
         return (time.Seconds * PerSecond) + time.Nanoseconds;
     }
 
-    /// <summary>The provider for timers that go with a clock. Only those of the system's can be reset and used again.</summary>
+    /// <summary>Returns the provider for timers that belong to a clock. Only timers of the system's clock can be reset and reused.</summary>
     public static TimeProvider TimersOf(TimeProvider clock) => clock is BootTimeClock ? System : clock;
 
     [LibraryImport("libc", EntryPoint = "clock_gettime")]

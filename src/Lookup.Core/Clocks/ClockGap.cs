@@ -1,19 +1,19 @@
 namespace Lookup.Core.Clocks;
 
 /// <summary>
-/// Finds time that a process missed: its timestamps stood still while the wall clock went on, or was set forward when the
-/// machine was resumed. One caller at a time.
+/// Detects time that a process missed: its timestamps stopped while the wall clock advanced, or the wall clock was set forward when the
+/// machine resumed. One caller at a time.
 /// </summary>
-/// <param name="clock">Has both.</param>
+/// <param name="clock">Provides timestamps and the wall clock.</param>
 public sealed class ClockGap(TimeProvider clock)
 {
-    /// <summary>Differences up to this come from rounding, and from clocks that are slowly set right.</summary>
+    /// <summary>Smaller differences come from rounding and from clocks that are being adjusted.</summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(50);
 
     private long _timestamp = clock.GetTimestamp();
     private DateTimeOffset _wall = clock.GetUtcNow();
 
-    /// <summary>Time that was missed since the last call; zero for none.</summary>
+    /// <summary>Returns the time missed since the last call; zero for none.</summary>
     public TimeSpan Missed()
     {
         var (timestamp, wall) = (clock.GetTimestamp(), clock.GetUtcNow());
@@ -22,6 +22,6 @@ public sealed class ClockGap(TimeProvider clock)
         return missed;
     }
 
-    /// <summary>How much more time went by elsewhere than here; zero within the tolerance.</summary>
+    /// <summary>Returns how much more time passed elsewhere than here; zero within the tolerance.</summary>
     public static TimeSpan Missed(TimeSpan elsewhere, TimeSpan here) => elsewhere - here > Tolerance ? elsewhere - here : TimeSpan.Zero;
 }

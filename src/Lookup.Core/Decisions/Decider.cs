@@ -4,30 +4,28 @@ using Lookup.Core.Regimes;
 namespace Lookup.Core.Decisions;
 
 /// <summary>
-/// Decides whether a call is permitted: a pure function of rules, question and facts. No clock, no I/O, and no
-/// allocation but for the explanation.
+/// Decides whether a call is permitted: a pure function of rules, question and facts. It reads no clock, does no I/O and allocates
+/// nothing except for the explanation.
 /// <para>
-/// First <see cref="Plan"/> names the timelines to read, then <see cref="Decide"/> decides on what was read. Each rule
-/// of the regime can only forbid; what is on record can only lift a rule that says so. So an added objection, or a
-/// fact that is missing or cannot be read, never turns a call into a permitted one.
+/// First <see cref="Plan"/> names the timelines to read, then <see cref="Decide"/> decides on what was read. Each rule of the regime
+/// can only forbid, and a fact can only lift a rule that names it. Therefore an added objection, or a fact that is missing or cannot
+/// be read, never turns a verdict into ALLOW.
 /// </para>
 /// </summary>
 public static class Decider
 {
-    /// <summary>Number of slots; the length of what <see cref="Decide"/> takes.</summary>
+    /// <summary>The number of slots: the length of the spans that <see cref="Plan"/> and <see cref="Decide"/> use.</summary>
     public const int Slots = Slot.Count;
 
     private const uint Attempts = (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled);
 
     private static readonly RuleText NoRegime =
-        new(Layer.Policy, Decision.OwnPolicy, "No regime is loaded for this country and time; what is not covered is not permitted.");
+        new(Layer.Policy, Decision.OwnPolicy, "No regime is loaded for this country and time; calls that are not covered are not permitted.");
 
-    /// <summary>Names the timelines that the decision needs.</summary>
-    /// <param name="rules">The rules that hold.</param>
-    /// <param name="question">The question.</param>
-    /// <param name="ids">Takes the ids, at least <see cref="Slots"/> long.</param>
-    /// <param name="slots">Takes the slot of each id, at least <see cref="Slots"/> long.</param>
-    /// <returns>How many there are.</returns>
+    /// <summary>Lists the timelines that the decision needs.</summary>
+    /// <param name="ids">Receives the ids; at least <see cref="Slots"/> long.</param>
+    /// <param name="slots">Receives the slot of each id; at least <see cref="Slots"/> long.</param>
+    /// <returns>The number of ids written.</returns>
     public static int Plan(Rules rules, in Question question, Span<FactId> ids, Span<byte> slots)
     {
         var count = 0;
@@ -35,7 +33,7 @@ public static class Decider
         var wanted = Wanted(rules, question);
         for (var slot = 0; slot < Slot.Count; slot++)
         {
-            // Without a group, attempts without one are among those of the organisation; a reservation is written to both.
+            // Without a group, the organisation's timeline already holds the attempts without one; a reservation is written to both.
             var twin = slot is Slot.ConsentGroup or Slot.PublishedGroup or Slot.AttemptsGroup or Slot.AppointmentGroup
                 || (slot == Slot.AttemptsUnlabelled && !question.Reserves);
             if ((wanted & (1u << slot)) == 0 || (twin && !grouped))
@@ -50,15 +48,15 @@ public static class Decider
         return count;
     }
 
-    /// <summary>Hands what was read for one version of the rules on to another version of them.</summary>
-    /// <param name="from">The rules that it was read for, or null where none held.</param>
+    /// <summary>Reuses values read for one version of the rules for another version of them.</summary>
+    /// <param name="from">The rules that the values were read for; null if there were none.</param>
     /// <param name="to">The other rules.</param>
     /// <param name="question">The question, the same for both.</param>
-    /// <param name="bySlot">What was read, as for <see cref="Decide"/>.</param>
-    /// <param name="toBySlot">Takes it for the other rules; <see cref="Slots"/> values, all none.</param>
-    /// <param name="ids">Takes the timelines that the other rules need and that were not read, as <see cref="Plan"/> does.</param>
-    /// <param name="slots">Takes their slots.</param>
-    /// <returns>How many were not read.</returns>
+    /// <param name="bySlot">The values read, as for <see cref="Decide"/>.</param>
+    /// <param name="toBySlot">Receives the values for the other rules; <see cref="Slots"/> long and empty.</param>
+    /// <param name="ids">Receives the timelines that the other rules need and that were not read, as <see cref="Plan"/> does.</param>
+    /// <param name="slots">Receives their slots.</param>
+    /// <returns>The number of timelines that were not read.</returns>
     public static int Carry(
         Rules? from,
         Rules to,
@@ -87,18 +85,17 @@ public static class Decider
         return missing;
     }
 
-    /// <summary>Decides.</summary>
-    /// <param name="rules">The rules that hold, or null where there are none.</param>
-    /// <param name="question">The question.</param>
-    /// <param name="bySlot">By slot: the stored timeline, or null where there is none.</param>
-    /// <param name="snapshots">The loaded registers.</param>
+    /// <summary>Decides whether the call is permitted.</summary>
+    /// <param name="rules">The rules that apply; null if no regime is loaded.</param>
+    /// <param name="bySlot">The stored timelines by slot; null values where nothing is stored.</param>
+    /// <param name="snapshots">The loaded register snapshots.</param>
     public static Decision Decide(
         Rules? rules, in Question question, ReadOnlySpan<StoredValue> bySlot, RegisterSnapshots snapshots) =>
         rules is null
             ? Decision.Without(Verdict.NotCovered, ReasonCode.NoRegime, NoRegime.Text)
             : new Evaluation<NoTrace>(rules, question, bySlot, snapshots, default).Run();
 
-    /// <summary>Decides as <see cref="Decide"/> does and tells each step.</summary>
+    /// <summary>Decides as <see cref="Decide"/> does and explains each step.</summary>
     public static Explanation Explain(
         Rules? rules, in Question question, ReadOnlySpan<StoredValue> bySlot, RegisterSnapshots snapshots)
     {
@@ -109,14 +106,14 @@ public static class Decider
 
         var trace = new ListTrace();
         var decision = new Evaluation<ListTrace>(rules, question, bySlot, snapshots, trace).Run();
-        return new Explanation(decision, trace.Steps, Wording.Whole(decision, question, trace.Steps));
+        return new Explanation(decision, trace.Steps, Wording.Explain(decision, question, trace.Steps));
     }
 
-    // Bits of the slots that are looked at.
+    // Bits of the slots that the rules, the organisation's own rules or a reservation need.
     private static uint Wanted(Rules rules, in Question question) =>
         rules.Slots | (question.Own?.Slots ?? 0) | (question.Reserves ? Attempts : 0);
 
-    /// <summary>Where a timeline stands among those of other rules; -1: they do not look at it.</summary>
+    /// <summary>Returns the slot of a timeline under other rules; -1 if those rules do not use it.</summary>
     private static int SlotOf(Rules? rules, in Question question, in FactId id, int slot)
     {
         if (rules is null)
@@ -129,7 +126,7 @@ public static class Decider
             return (Wanted(rules, question) & (1u << slot)) != 0 ? slot : -1;
         }
 
-        // Which place a register has differs from rules to rules.
+        // The slot of a register depends on the rules.
         for (var i = 0; i < rules.Registers.Length; i++)
         {
             if (rules.Registers[i].Scope == id.Scope)

@@ -3,18 +3,16 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Core.Decisions;
 
-/// <summary>One reason with the rule behind it.</summary>
-/// <param name="Code">What it is.</param>
-/// <param name="Text">The rule.</param>
+/// <summary>A reason and the rule behind it.</summary>
 public readonly record struct Reason(ReasonCode Code, RuleText Text);
 
-/// <summary>What was decided. A value: deciding allocates nothing.</summary>
+/// <summary>The result of a decision. A value type: deciding allocates nothing.</summary>
 public struct Decision
 {
-    /// <summary>The most reasons that a decision carries.</summary>
+    /// <summary>The largest number of reasons in a decision.</summary>
     public const int MaxReasons = 8;
 
-    /// <summary>The article of what no law or code says.</summary>
+    /// <summary>The article of rules that rest on no law or code.</summary>
     public const string OwnPolicy = "own policy";
 
     private ReasonList _reasons;
@@ -22,25 +20,27 @@ public struct Decision
     /// <summary>The verdict.</summary>
     public Verdict Verdict { get; internal set; }
 
-    /// <summary>How many reasons there are, 1 to <see cref="MaxReasons"/>.</summary>
+    /// <summary>The number of reasons, 1 to <see cref="MaxReasons"/>.</summary>
     public int ReasonCount { get; private set; }
 
-    /// <summary>The rules that decided; null where no regime holds.</summary>
+    /// <summary>The rules that decided; null if no regime applies.</summary>
     public Rules? Rules { get; internal set; }
 
-    /// <summary>ALLOW: until when (Unix ms) regime and facts keep it, if nothing new is recorded; else 0.</summary>
+    /// <summary>
+    /// ALLOW: the time (Unix ms) up to which regime and facts keep permitting the call unless something new is recorded; else 0.
+    /// </summary>
     public long ValidUntil { get; internal set; }
 
-    /// <summary>DENY by hours, caps or pauses alone: the next permitted moment (Unix ms); else 0.</summary>
+    /// <summary>DENY only because of hours, caps or pauses: the next permitted time (Unix ms); else 0.</summary>
     public long NextPermitted { get; internal set; }
 
-    /// <summary>A reason, the most binding first.</summary>
+    /// <summary>Returns a reason; index 0 is the most binding one.</summary>
     public readonly Reason ReasonAt(int index) => _reasons[index];
 
-    /// <summary>The most binding reason.</summary>
+    /// <summary>The code of the most binding reason.</summary>
     public readonly ReasonCode Primary => _reasons[0].Code;
 
-    /// <summary>A decision that rests on no rule, for example that the store could not be asked.</summary>
+    /// <summary>Makes a decision that rests on no rule, for example because the store is unavailable.</summary>
     public static Decision Without(Verdict verdict, ReasonCode code, string text, Rules? rules = null)
     {
         var decision = new Decision { Verdict = verdict, Rules = rules };
@@ -48,7 +48,7 @@ public struct Decision
         return decision;
     }
 
-    /// <summary>Adds a reason behind those of layers that bind as much or more; the least binding falls off at the end.</summary>
+    /// <summary>Inserts a reason after those of layers that bind as much or more; when full, drops the least binding one.</summary>
     internal void Add(ReasonCode code, RuleText text)
     {
         var at = ReasonCount;
@@ -59,7 +59,7 @@ public struct Decision
 
         for (var i = 0; i < ReasonCount; i++)
         {
-            // The same reason of a less binding layer adds nothing.
+            // The same reason in a less binding layer adds nothing.
             if (_reasons[i].Code == code && i < at)
             {
                 return;

@@ -1,17 +1,17 @@
 namespace Lookup.Core.Decisions;
 
-/// <summary>What differs between two decisions of one question under two versions of the rules.</summary>
-/// <param name="From">The verdict of the first.</param>
-/// <param name="To">The verdict of the second.</param>
-/// <param name="Reason">The reason that tells them apart: the most binding one of those that only one of them has.</param>
-/// <param name="Added">The second has it; else the first had it.</param>
+/// <summary>The difference between two decisions about one question under two versions of the rules.</summary>
+/// <param name="From">The verdict of the first decision.</param>
+/// <param name="To">The verdict of the second decision.</param>
+/// <param name="Reason">The most binding reason that only one of the decisions has.</param>
+/// <param name="Added">True if the second decision has the reason; false if the first has it.</param>
 public readonly record struct DecisionChange(Verdict From, Verdict To, Reason Reason, bool Added)
 {
     /// <summary>
-    /// Compares verdicts and the codes of all reasons. Where the second forbids less, the reason is one that went, where there is
-    /// one; else it is one that came. Articles, versions and times are not compared.
+    /// Compares verdicts and the codes of all reasons, not articles, versions or times. If the second decision forbids less, it reports a
+    /// removed reason where there is one, otherwise an added one.
     /// </summary>
-    /// <returns>Null where nothing differs.</returns>
+    /// <returns>Null if the decisions are equal.</returns>
     public static DecisionChange? Between(in Decision from, in Decision to)
     {
         var came = OnlyIn(to, from);
@@ -21,7 +21,7 @@ public readonly record struct DecisionChange(Verdict From, Verdict To, Reason Re
             return null;
         }
 
-        // Without rules nothing is forbidden, and nothing permitted either: that there are none is what matters.
+        // Where only one side has rules, their absence is the difference that matters.
         var loosens = Strictness(to.Verdict) < Strictness(from.Verdict) && to.Primary != ReasonCode.NoRegime;
         return loosens && went is { } gone ? new DecisionChange(from.Verdict, to.Verdict, gone, Added: false)
             : came is { } added ? new DecisionChange(from.Verdict, to.Verdict, added, Added: true)
@@ -55,7 +55,7 @@ public readonly record struct DecisionChange(Verdict From, Verdict To, Reason Re
         return false;
     }
 
-    // As a decision ranks them: DENY before UNKNOWN before NOT_COVERED before ALLOW.
+    // The order in which a decision ranks verdicts: DENY before UNKNOWN before NOT_COVERED before ALLOW.
     private static int Strictness(Verdict verdict) => verdict switch
     {
         Verdict.Allow => 0,

@@ -3,7 +3,7 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Core.Decisions;
 
-/// <summary>Whether something on record lifts a rule.</summary>
+/// <summary>Whether a fact lifts a rule.</summary>
 internal enum Lift : byte
 {
     No,
@@ -11,10 +11,10 @@ internal enum Lift : byte
     CannotTell,
 }
 
-/// <content>What lifts a rule: consents, relations, publication.</content>
+/// <content>The facts that lift a rule: consents, relations, publication.</content>
 internal ref partial struct Evaluation<TTrace>
 {
-    // No law says how near to the agreed time a call must be; this is policy, and part of what an appointment means.
+    // No law says how close to the agreed time a call must be. This is policy, and part of what an appointment means.
     private const long AppointmentEarlyMs = 15 * LocalTime.MinuteMs;
     private const long AppointmentLateMs = 15 * LocalTime.MinuteMs;
 
@@ -44,7 +44,7 @@ internal ref partial struct Evaluation<TTrace>
 
             if (lift == Lift.Yes)
             {
-                Bound(until);
+                LimitValidity(until);
                 if (_permit is null || rule.Type == RuleType.Permission)
                 {
                     (_permitCode, _permit) = (code, permit.Text);
@@ -58,7 +58,7 @@ internal ref partial struct Evaluation<TTrace>
 
         if (cannotTell)
         {
-            Undetermined(rule, "The history of what could lift this does not reach back to the call time, or cannot be read.");
+            Undetermined(rule, "A fact that could lift this rule cannot be read, or its history does not reach back to the call time.");
             return Lift.CannotTell;
         }
 
@@ -76,7 +76,7 @@ internal ref partial struct Evaluation<TTrace>
             return Lift.CannotTell;
         }
 
-        // Taking back the consent to everything takes back the older ones to a product group with it.
+        // Withdrawing the general consent also withdraws older consents for a product group.
         var takenBack = hasAny && any.Withdrawn ? anyStanding : long.MinValue;
         return (hasGroup && ConsentCounts(permit, group, groupStanding, groupStanding <= takenBack, permit.Later && groupStanding <= threshold, ref until))
             || (hasAny && ConsentCounts(permit, any, anyStanding, false, permit.Later && anyStanding <= threshold, ref until))
@@ -115,7 +115,7 @@ internal ref partial struct Evaluation<TTrace>
             || Fail(ref _consentFailure, ReasonCode.OutsideAppointment, permit.Text);
     }
 
-    // The consent in general may have been given again since: that does not give the older appointments again.
+    // Giving the general consent again does not restore appointments from before its withdrawal.
     private bool WasTakenBack(int slot, long standing, ref bool cannotTell)
     {
         var value = _bySlot[slot];
@@ -130,14 +130,14 @@ internal ref partial struct Evaluation<TTrace>
         cannotTell |= count < 0;
         for (var i = 0; i < count; i++)
         {
-            // Each version that takes back stands at its latest.
+            // A withdrawal counts from the later of its effective time and its recording.
             if (entries[i].Withdrawn && Math.Max(entries[i].Effective, (entries[i].Recorded * 1_000L) + 999) >= standing)
             {
                 return true;
             }
         }
 
-        // What was cut lies between the two oldest kept.
+        // Dropped versions lie between the two oldest that are kept.
         cannotTell |= cut && entries[count - 2].Effective >= standing;
         return false;
     }
@@ -177,18 +177,18 @@ internal ref partial struct Evaluation<TTrace>
         until = consent.Until;
         foreach (var limit in permit.Limits)
         {
-            if (Binds(limit) && limit.NeedsForm != 0 && (limit.NeedsForm & (1 << (int)consent.Form)) == 0)
+            if (IsBinding(limit) && limit.NeedsForm != 0 && (limit.NeedsForm & (1 << (int)consent.Form)) == 0)
             {
                 return Fail(ref _consentFailure, ReasonCode.ConsentFormInsufficient, limit.Text);
             }
 
             var bindsAge = limit.MonthsFromCapture > 0 && (!limit.OpenEnded || consent.Until == FactEntry.Open);
-            if (Binds(limit) && bindsAge && !IsYoungEnough(limit, consent, ref until))
+            if (IsBinding(limit) && bindsAge && !IsYoungEnough(limit, consent, ref until))
             {
                 return Fail(ref _consentFailure, ReasonCode.ConsentExpired, limit.Text);
             }
 
-            if (Binds(limit) && limit.FirstContactMonths > 0 && !FirstContactInTime(limit, consent, ref until))
+            if (IsBinding(limit) && limit.FirstContactMonths > 0 && !FirstContactInTime(limit, consent, ref until))
             {
                 return Fail(ref _consentFailure, ReasonCode.FirstContactTooLate, limit.Text);
             }
@@ -197,7 +197,7 @@ internal ref partial struct Evaluation<TTrace>
         return IsOfThisSubscriber(standing, ref _consentFailure);
     }
 
-    // Looked at last: what does not count for another reason is not voided.
+    // Checked last: a consent that does not count for another reason is not reported as voided by the reassignment.
     private bool IsOfThisSubscriber(long standing, ref Reason failure)
     {
         if (standing > _reassigned)
@@ -209,7 +209,7 @@ internal ref partial struct Evaluation<TTrace>
         return Fail(ref failure, ReasonCode.NumberReassigned, _rules.Reassigned);
     }
 
-    // Half-open, as validity is everywhere: on the day of the same date it counts no more.
+    // Half-open like every validity: the consent no longer counts on the day of the same date.
     private readonly bool IsYoungEnough(Limit limit, in FactEntry consent, ref long until)
     {
         var firstDayAfter = LocalTime.AddMonths(LocalTime.Day(consent.Effective, _zone), limit.MonthsFromCapture);
@@ -228,7 +228,7 @@ internal ref partial struct Evaluation<TTrace>
             var count = Timeline.Read(FactKind.Attempt, value.Span, entries, out _);
             for (var i = 0; i < count; i++)
             {
-                // A call that is only reserved is no contact yet.
+                // A reserved call that was not reported as placed is no contact yet.
                 var at = entries[i].Effective;
                 if (at >= consent.Effective && at <= _q.CallTime && !entries[i].Withdrawn && entries[i].Until == FactEntry.Open && LocalTime.Day(at, _zone) <= lastDay)
                 {
@@ -250,11 +250,11 @@ internal ref partial struct Evaluation<TTrace>
             if ((permit.Relations & (1 << (int)kind)) != 0
                 && Find(Slot.FirstRelation + (kind - RelationKind.Customer), FactKind.Relation, out var relation, out var standing, ref cannotTell)
                 && !relation.Withdrawn
-                && relation.Begin <= _q.CallTime
-                && relation.Begin < permit.BegunBefore
-                && (!permit.Later || Math.Min(relation.Begin, standing) > threshold)
+                && relation.Start <= _q.CallTime
+                && relation.Start < permit.BegunBefore
+                && (!permit.Later || Math.Min(relation.Start, standing) > threshold)
                 && RelationCounts(permit, relation, ref until)
-                && IsOfThisSubscriber(Math.Min(relation.Begin, standing), ref _relationFailure))
+                && IsOfThisSubscriber(Math.Min(relation.Start, standing), ref _relationFailure))
             {
                 return Lift.Yes;
             }
@@ -292,7 +292,7 @@ internal ref partial struct Evaluation<TTrace>
 
         foreach (var limit in permit.Limits)
         {
-            if (Binds(limit) && limit.MonthsAfterEnd > 0 && ended && !Within(limit.MonthsAfterEnd, relation.Until, ref until))
+            if (IsBinding(limit) && limit.MonthsAfterEnd > 0 && ended && !Within(limit.MonthsAfterEnd, relation.Until, ref until))
             {
                 return Fail(ref _relationFailure, ReasonCode.RelationEnded, limit.Text);
             }
@@ -301,13 +301,13 @@ internal ref partial struct Evaluation<TTrace>
         return true;
     }
 
-    // The last transaction that is known at the call, else the end or the begin.
+    // The last transaction known at the call time, otherwise the end or the start.
     private readonly long LastOf(in FactEntry relation, bool ended) =>
-        relation.LastTransaction == 0 ? ended ? relation.Until : relation.Begin
+        relation.LastTransaction == 0 ? ended ? relation.Until : relation.Start
         : relation.LastTransaction <= _q.CallTime ? relation.LastTransaction
-        : relation.Begin;
+        : relation.Start;
 
-    // Up to and with the day of the same date so many months later.
+    // Up to and including the day of the same date that many months later.
     private readonly bool Within(int months, long from, ref long until)
     {
         var lastDay = LocalTime.AddMonths(LocalTime.Day(from, _zone), months);
@@ -327,9 +327,9 @@ internal ref partial struct Evaluation<TTrace>
         return cannotTell ? Lift.CannotTell : published ? Lift.Yes : Lift.No;
     }
 
-    private readonly bool Binds(Limit limit) => ((int)_q.Layers & (1 << (int)limit.Text.Layer)) != 0;
+    private readonly bool IsBinding(Limit limit) => ((int)_q.Layers & (1 << (int)limit.Text.Layer)) != 0;
 
-    // The first failure is that of the closest candidate.
+    // Keeps the first failure, which belongs to the closest candidate.
     private static bool Fail(ref Reason failure, ReasonCode code, RuleText text)
     {
         if (failure.Code == ReasonCode.None)

@@ -3,7 +3,7 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Core.Decisions;
 
-/// <content>The rules that look at facts.</content>
+/// <content>The rules that read facts.</content>
 internal ref partial struct Evaluation<TTrace>
 {
     private readonly bool IsFreshRequest(Rule rule) =>
@@ -11,7 +11,7 @@ internal ref partial struct Evaluation<TTrace>
         && IsRequestedAfter(0)
         && _today - LocalTime.Day(_q.RequestedAt, _zone) <= rule.RequestedDays;
 
-    // A request of an earlier subscriber asks for nothing.
+    // A request by an earlier subscriber does not count.
     private readonly bool IsRequestedAfter(long time) =>
         _q.RequestedAt > Math.Max(time, _reassigned) && _q.RequestedAt <= _q.CallTime && !_reassignmentUnknown;
 
@@ -32,7 +32,7 @@ internal ref partial struct Evaluation<TTrace>
 
         if (cannotTell)
         {
-            Undetermined(rule, "The history of objections does not reach back to the call time, or cannot be read.");
+            Undetermined(rule, "The objections cannot be read, or their history does not reach back to the call time.");
         }
         else if (objected == long.MinValue)
         {
@@ -40,11 +40,11 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (_kind == CallKind.Requested && IsRequestedAfter(objected))
         {
-            Trace(rule, "lifted", Say("Objected on {0}, but asked for this call later.", stated));
+            Trace(rule, "lifted", WithTime("Objected on {0}, but requested this call later.", stated));
         }
         else
         {
-            ForbidUnless(rule, ReasonCode.Objection, objected, Say("Objected on {0}.", stated));
+            ForbidUnless(rule, ReasonCode.Objection, objected, WithTime("Objected on {0}.", stated));
         }
     }
 
@@ -55,7 +55,7 @@ internal ref partial struct Evaluation<TTrace>
         {
             if (cannotTell)
             {
-                Undetermined(rule, "The history of refusals does not reach back to the call time, or cannot be read.");
+                Undetermined(rule, "The refusals cannot be read, or their history does not reach back to the call time.");
             }
             else
             {
@@ -64,42 +64,42 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (rule.PauseDays == 0)
         {
-            ForbidUnless(rule, ReasonCode.Refusal, standing, Say("Refused for good on {0}.", refusal.Effective));
+            ForbidUnless(rule, ReasonCode.Refusal, standing, WithTime("Refused all further calls on {0}.", refusal.Effective));
         }
         else
         {
             _timeRules |= 1UL << index;
-            if (RefusalOver(rule, refusal) > _q.CallTime)
+            if (PauseEnd(rule, refusal) > _q.CallTime)
             {
                 ForbidUnless(
-                    rule, ReasonCode.Refusal, standing, Say("Refused on {0}; the pause is not over.", refusal.Effective), byTime: true);
+                    rule, ReasonCode.Refusal, standing, WithTime("Refused on {0}; the pause still runs.", refusal.Effective), byTime: true);
             }
             else
             {
-                Trace(rule, "nothing found", Say("Refused on {0}; the pause is over.", refusal.Effective));
+                Trace(rule, "nothing found", WithTime("Refused on {0}; the pause has ended.", refusal.Effective));
             }
         }
     }
 
-    // So many full calendar days lie between the day of the refusal and the next call.
-    private readonly long RefusalOver(Rule rule, in FactEntry refusal) =>
+    // That many full calendar days lie between the day of the refusal and the next call.
+    private readonly long PauseEnd(Rule rule, in FactEntry refusal) =>
         LocalTime.Instant(LocalTime.Day(refusal.Effective, _zone) + rule.PauseDays + 1, 0, _zone);
 
     private void ApplyRegister(Rule rule)
     {
         var cannotTell = false;
         var loaded = _snapshots.TryNewest(rule.Register!.Index, _q.CallTime, out var snapshot);
-        // What a snapshot takes back permits only once that snapshot is loaded.
+        // A removal found by comparing snapshots permits only once the newer snapshot is loaded.
         var found = Find(
             Slot.FirstRegister + rule.RegisterSlot, FactKind.Registration, out var entry, out var standing, ref cannotTell,
             loaded ? snapshot : long.MinValue);
         var registered = found && !entry.Withdrawn;
-        // A registration that is not known yet, or of unknown date, may be newer than any consent.
+        // A registration that is not known yet, or whose date is unknown, may be newer than any consent.
         var threshold = registered ? standing : long.MaxValue;
         switch (Lifted(rule, threshold, partial: registered && entry.Categories != 0))
         {
             case Lift.Yes:
-                Trace(rule, "lifted", registered ? Say("Registered on {0}.", entry.Effective) : "Need not be asked.");
+                Trace(rule, "lifted", registered ? WithTime("Registered on {0}.", entry.Effective) : "The register need not be checked.");
                 return;
             case Lift.CannotTell:
                 return;
@@ -107,7 +107,7 @@ internal ref partial struct Evaluation<TTrace>
 
         if (cannotTell)
         {
-            Undetermined(rule, "The history of the registration does not reach back to the call time, or cannot be read.");
+            Undetermined(rule, "The registration cannot be read, or its history does not reach back to the call time.");
             return;
         }
 
@@ -127,20 +127,20 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (rule.SnapshotMaxAgeDays > 0 && _today - LocalTime.Day(snapshot, _zone) > rule.SnapshotMaxAgeDays)
         {
-            Forbid(rule, ReasonCode.RegisterStale, rule.SnapshotText!, Say("The snapshot is of {0}, too old.", snapshot));
+            Forbid(rule, ReasonCode.RegisterStale, rule.SnapshotText!, WithTime("The snapshot of {0} is too old.", snapshot));
         }
         else
         {
             if (rule.SnapshotMaxAgeDays > 0)
             {
-                Bound(LocalTime.Instant(LocalTime.Day(snapshot, _zone) + rule.SnapshotMaxAgeDays + 1, 0, _zone));
+                LimitValidity(LocalTime.Instant(LocalTime.Day(snapshot, _zone) + rule.SnapshotMaxAgeDays + 1, 0, _zone));
             }
 
-            Trace(rule, "nothing found", registered ? Say("Registered on {0}, not against this call.", entry.Effective) : "Not registered.");
+            Trace(rule, "nothing found", registered ? WithTime("Registered on {0}, but the registration does not forbid this call.", entry.Effective) : "Not registered.");
         }
     }
 
-    private static bool FromSnapshot(in FactEntry entry) => (entry.Marks & FactMarks.Snapshot) != 0;
+    private static bool IsFromSnapshot(in FactEntry entry) => (entry.Marks & FactMarks.Snapshot) != 0;
 
     private bool Blocks(Rule rule, in FactEntry entry)
     {
@@ -149,8 +149,8 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        // A snapshot does not tell since when a number has been registered, so no grace is counted on.
-        var days = FromSnapshot(entry) ? int.MaxValue : Math.Max(0, _today - LocalTime.Day(RegisteredSince(rule, entry), _zone));
+        // A snapshot does not show when a number was registered, so no grace period is assumed.
+        var days = IsFromSnapshot(entry) ? int.MaxValue : Math.Max(0, _today - LocalTime.Day(RegisteredSince(rule, entry), _zone));
         var blocks = false;
         foreach (var effect in rule.Effects)
         {
@@ -161,19 +161,19 @@ internal ref partial struct Evaluation<TTrace>
 
             if (days >= effect.AfterDays)
             {
-                Forbid(rule, ReasonCode.Registered, effect.Text, Say("On the register since {0}.", entry.Effective));
+                Forbid(rule, ReasonCode.Registered, effect.Text, WithTime("Registered since {0}.", entry.Effective));
                 blocks = true;
             }
             else
             {
-                Bound(LocalTime.Instant(_today - days + effect.AfterDays, 0, _zone));
+                LimitValidity(LocalTime.Instant(_today - days + effect.AfterDays, 0, _zone));
             }
         }
 
         return blocks;
     }
 
-    // A registration that is made again does not begin its grace again.
+    // Registering again does not start a new grace period.
     private readonly long RegisteredSince(Rule rule, in FactEntry entry)
     {
         var value = _bySlot[Slot.FirstRegister + rule.RegisterSlot];
@@ -182,7 +182,7 @@ internal ref partial struct Evaluation<TTrace>
         {
             switch (Timeline.TryAsOf(FactKind.Registration, value.Span, since - 1, out var before))
             {
-                case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before) && !FromSnapshot(before):
+                case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before) && !IsFromSnapshot(before):
                     since = before.Effective;
                     break;
                 case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before):
@@ -212,7 +212,7 @@ internal ref partial struct Evaluation<TTrace>
 
         if (_consentFailure.Code == ReasonCode.None && _relationFailure.Code == ReasonCode.None)
         {
-            Forbid(rule, ReasonCode.NoConsent, rule.Text, "Neither consent nor anything else that permits.");
+            Forbid(rule, ReasonCode.NoConsent, rule.Text, "There is no consent and nothing else that permits the call.");
             return;
         }
 
@@ -227,8 +227,8 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private void Bound(long until) => _permitUntil = Math.Min(_permitUntil, until);
+    private void LimitValidity(long until) => _permitUntil = Math.Min(_permitUntil, until);
 
-    private readonly string Say(string format, long at) =>
+    private readonly string WithTime(string format, long at) =>
         _trace.On ? string.Format(null, format, Wording.Time(at, _zone)) : "";
 }

@@ -3,7 +3,7 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Core.Decisions;
 
-/// <content>The rules of time: hours, attempts, and the next moment at which they are content.</content>
+/// <content>The rules on time (hours, attempts), and the next time that they permit.</content>
 internal ref partial struct Evaluation<TTrace>
 {
     private void ApplyHours(Rule rule, int index)
@@ -28,10 +28,10 @@ internal ref partial struct Evaluation<TTrace>
         {
             _timeRules |= 1UL << index;
             _openUntil = Math.Min(_openUntil, openUntil);
-            Trace(rule, "nothing found", Say("{0} is within hours.", _q.CallTime));
+            Trace(rule, "nothing found", WithTime("{0} is within hours.", _q.CallTime));
         }
         else if (ForbidUnless(
-            rule, holiday ? ReasonCode.Holiday : ReasonCode.OutsideHours, long.MinValue, Say("{0} is outside hours.", _q.CallTime), byTime: true)
+            rule, holiday ? ReasonCode.Holiday : ReasonCode.OutsideHours, long.MinValue, WithTime("{0} is outside hours.", _q.CallTime), byTime: true)
             == Lift.No)
         {
             _timeRules |= 1UL << index;
@@ -44,13 +44,13 @@ internal ref partial struct Evaluation<TTrace>
         switch (AttemptsFull(rule, _q.CallTime, out _))
         {
             case Lift.Yes:
-                ForbidUnless(rule, ReasonCode.TooManyAttempts, long.MinValue, "As many attempts as allowed were made.", byTime: true);
+                ForbidUnless(rule, ReasonCode.TooManyAttempts, long.MinValue, "The allowed number of attempts has been made.", byTime: true);
                 break;
             case Lift.CannotTell:
-                Undetermined(rule, "The history of attempts does not reach back to the call time, or cannot be read.");
+                Undetermined(rule, "The attempts cannot be read, or their history does not reach back to the call time.");
                 break;
             default:
-                Trace(rule, "nothing found", "Fewer attempts than allowed.");
+                Trace(rule, "nothing found", "Fewer attempts were made than are allowed.");
                 break;
         }
     }
@@ -60,7 +60,7 @@ internal ref partial struct Evaluation<TTrace>
         free = at;
         var grouped = rule.PerSubject && _q.OrganisationGroup != _q.Organisation;
         var attempts = _bySlot[grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
-        // Attempts without a product group count in every one.
+        // Attempts without a product group count for every group.
         var unlabelled = grouped ? _bySlot[Slot.AttemptsUnlabelled] : default;
         if (attempts.IsNull && unlabelled.IsNull)
         {
@@ -70,7 +70,7 @@ internal ref partial struct Evaluation<TTrace>
         Span<long> times = stackalloc long[2 * Timeline.MaxEntries];
         Span<long> ends = stackalloc long[2 * Timeline.MaxEntries];
         var made = 0;
-        var isWhole = AddAttempts(attempts, rule, at, times, ends, ref made) & AddAttempts(unlabelled, rule, at, times, ends, ref made);
+        var isComplete = AddAttempts(attempts, rule, at, times, ends, ref made) & AddAttempts(unlabelled, rule, at, times, ends, ref made);
         if (made >= rule.Max)
         {
             ends = ends[..made];
@@ -79,11 +79,11 @@ internal ref partial struct Evaluation<TTrace>
             return Lift.Yes;
         }
 
-        return isWhole ? Lift.No : Lift.CannotTell;
+        return isComplete ? Lift.No : Lift.CannotTell;
     }
 
-    /// <summary>Adds the attempts of a timeline that count, by their time and the end of their counting.</summary>
-    /// <returns>False where it may have more of them.</returns>
+    /// <summary>Adds the attempts of a timeline that count: their times, and when each stops counting.</summary>
+    /// <returns>False if the timeline may hold more of them.</returns>
     private bool AddAttempts(StoredValue value, Rule rule, long at, scoped Span<long> times, scoped Span<long> ends, ref int made)
     {
         if (value.IsNull)
@@ -108,7 +108,7 @@ internal ref partial struct Evaluation<TTrace>
                 continue;
             }
 
-            // The same call, reserved with its group and reported without it, is one.
+            // One call that was reserved with its group and reported without it counts once.
             var end = CountsUntil(rule, attempt);
             if (times[..made].IndexOf(attempt.Effective) is >= 0 and var same)
             {
@@ -120,7 +120,7 @@ internal ref partial struct Evaluation<TTrace>
             made++;
         }
 
-        // What was cut lies between the two oldest kept.
+        // Dropped versions lie between the two oldest that are kept.
         return !cut || !Counts(rule, entries[count - 2].Effective, at);
     }
 
@@ -134,7 +134,7 @@ internal ref partial struct Evaluation<TTrace>
             ? attempt.Effective + (rule.WithinHours * 60 * LocalTime.MinuteMs)
             : LocalTime.Instant(LocalTime.Day(attempt.Effective, _zone) + rule.DaysBack + 1, 0, _zone));
 
-    /// <summary>The first moment at which all rules of time are content, if what permits lasts that long; else 0.</summary>
+    /// <summary>Returns the first time that all rules on time permit, if the permission lasts until then; else 0.</summary>
     private long NextPermitted()
     {
         const int MaxRounds = 16;
@@ -181,7 +181,7 @@ internal ref partial struct Evaluation<TTrace>
             default:
                 var cannotTell = false;
                 return Find(Slot.Refusal, FactKind.Refusal, out var refusal, out _, ref cannotTell)
-                    ? Math.Max(at, RefusalOver(rule, refusal))
+                    ? Math.Max(at, PauseEnd(rule, refusal))
                     : at;
         }
     }

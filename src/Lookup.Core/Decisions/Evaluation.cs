@@ -4,8 +4,8 @@ using Lookup.Core.Regimes;
 namespace Lookup.Core.Decisions;
 
 /// <summary>
-/// One run through the rules. Every rule that applies is looked at, since all reasons may be asked for; the strongest
-/// outcome is the verdict: DENY before UNKNOWN before NOT_COVERED before ALLOW.
+/// One evaluation of the rules. It evaluates every rule that applies, since the answer lists all reasons. The strictest outcome is the
+/// verdict: DENY before UNKNOWN before NOT_COVERED before ALLOW.
 /// </summary>
 internal ref partial struct Evaluation<TTrace>
     where TTrace : struct, ITrace
@@ -18,16 +18,16 @@ internal ref partial struct Evaluation<TTrace>
     private readonly CallKind _kind;
     private readonly SubscriberType _subscriber;
 
-    // What the subscriber may be, as bits: a rule binds for any of them, a permit holds for all of them.
+    // The possible types of the subscriber, as bits: a rule binds if it covers any of them, a permit counts only if it covers all.
     private readonly int _subscribers;
     private readonly long _reassigned;
     private readonly bool _reassignmentUnknown;
     private readonly int _sector;
 
-    // The sectors that the organisation may be of, as bits.
+    // The possible sectors of the organisation, as bits.
     private readonly int _sectors;
 
-    // The product groups of the country that the question's group means, and that it names exactly, as bits.
+    // The product groups of the country that the question's group matches, and those that it names exactly, as bits.
     private readonly ulong _groups;
     private readonly ulong _exactGroups;
     private readonly TimeZoneInfo _zone;
@@ -39,21 +39,21 @@ internal ref partial struct Evaluation<TTrace>
     private ReasonCode _cannotTell;
     private bool _unreadable;
 
-    // Something would lift the rule, had the number not been reassigned since.
+    // A fact would lift the rule if the number had not been reassigned since.
     private bool _voided;
 
-    // A rule on product groups would bind if the question meant its group, and it names none of the country's.
+    // A rule on product groups might apply: the question names none of the country's groups.
     private bool _unnamed;
     private RuleText? _notCovered;
     private RuleText? _legalPerson;
     private ReasonCode _permitCode;
     private RuleText? _permit;
 
-    // Why the closest consent and relation did not count.
+    // Why the closest consent and relation do not count.
     private Reason _consentFailure;
     private Reason _relationFailure;
 
-    // Until when what permits keeps permitting, hours and caps aside.
+    // The time up to which the permission lasts, hours and caps aside.
     private long _permitUntil;
     private long _openUntil;
     private ulong _timeRules;
@@ -75,7 +75,7 @@ internal ref partial struct Evaluation<TTrace>
 
         _groups = rules.Groups.Length == 0 ? 0 : ProductGroup.BitsOf(rules.Groups, question.GroupName, out _exactGroups);
 
-        // A service or research call that also promotes is a marketing call.
+        // A service or research call that also promotes counts as a marketing call.
         var promotes = question.Purpose is Purpose.Commercial or Purpose.Charity or Purpose.Political;
         _kind = question.Kind switch
         {
@@ -101,18 +101,18 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         ApplyOrganisationRules();
-        Conclude();
+        SetVerdict();
         return _decision;
     }
 
-    // What an organisation sets itself binds it whatever layers it switched off.
+    // An organisation's own rules bind it whichever layers it switched off.
     private void ApplyOrganisationRules()
     {
         if (_q.Own is { } own)
         {
             for (var i = 0; i < own.All.Length; i++)
             {
-                if (IsOfKind(own.All[i]))
+                if (AppliesToKind(own.All[i]))
                 {
                     Apply(own.All[i], _rules.All.Length + i);
                 }
@@ -120,12 +120,12 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private readonly bool IsOfKind(Rule rule)
+    private readonly bool AppliesToKind(Rule rule)
     {
         var isOf = (rule.Kinds & (1 << (int)_kind)) != 0;
         if (!isOf)
         {
-            Trace(rule, "does not apply", "Not for this kind of call.");
+            Trace(rule, "does not apply", "The rule does not cover this kind of call.");
         }
 
         return isOf;
@@ -139,7 +139,7 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        if (!IsOfKind(rule))
+        if (!AppliesToKind(rule))
         {
             return false;
         }
@@ -151,25 +151,25 @@ internal ref partial struct Evaluation<TTrace>
                 _legalPerson = rule.Text;
             }
 
-            Trace(rule, "does not apply", "Not for this kind of subscriber.");
+            Trace(rule, "does not apply", "The rule does not cover this kind of subscriber.");
             return false;
         }
 
         if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & _sectors) == 0 || (rule.ExemptGroupBits & _exactGroups) != 0)
         {
-            Trace(rule, "does not apply", "Not for this purpose, sector or product group.");
+            Trace(rule, "does not apply", "The rule does not cover this purpose, sector or product group.");
             return false;
         }
 
         if ((rule.Modes & (1 << (int)_q.Mode)) == 0)
         {
-            Trace(rule, "does not apply", "Not for this way of dialling.");
+            Trace(rule, "does not apply", "The rule does not cover this dialling mode.");
             return false;
         }
 
         if (rule.GroupBits != 0 && (rule.GroupBits & _groups) == 0)
         {
-            Trace(rule, "does not apply", "Not for this product group.");
+            Trace(rule, "does not apply", "The rule does not cover this product group.");
             if (_groups == 0)
             {
                 ApplyToUnnamed(rule);
@@ -181,7 +181,8 @@ internal ref partial struct Evaluation<TTrace>
         return true;
     }
 
-    // A question that names no group of the country may mean any of them: the answer says so, and the stricter policies forbid what the rule forbids.
+    // A question that names none of the country's groups may mean any of them: the answer says so, and with the strict layer the rule
+    // forbids the call.
     private void ApplyToUnnamed(Rule rule)
     {
         _unnamed = true;
@@ -190,7 +191,7 @@ internal ref partial struct Evaluation<TTrace>
             && !(rule.RequestedDays > 0 && IsFreshRequest(rule))
             && Lifted(rule, long.MinValue, partial: false) == Lift.No)
         {
-            Forbid(rule, ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup, "The offer may be of this product group.");
+            Forbid(rule, ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup, "The offer may belong to this product group.");
         }
     }
 
@@ -200,7 +201,7 @@ internal ref partial struct Evaluation<TTrace>
         switch (rule.Type)
         {
             case RuleType.Range:
-                Forbid(rule, ReasonCode.ForbiddenRange, rule.Text, "The number lies in a range that is never called.");
+                Forbid(rule, ReasonCode.ForbiddenRange, rule.Text, "The number is in a range that must not be called.");
                 break;
             case RuleType.Withheld when _q.CallerNumberWithheld:
                 Forbid(rule, ReasonCode.CallerNumberWithheld, rule.Text, "The caller's number would not be shown.");
@@ -214,7 +215,7 @@ internal ref partial struct Evaluation<TTrace>
                     _q.Mode == DiallingMode.NoHuman ? "No human speaks." : "A system dials.");
                 break;
             case RuleType.Banned when rule.RequestedDays > 0 && IsFreshRequest(rule):
-                Trace(rule, "lifted", Say("Asked for on {0}.", _q.RequestedAt));
+                Trace(rule, "lifted", WithTime("Requested on {0}.", _q.RequestedAt));
                 break;
             case RuleType.Banned:
                 ForbidUnless(rule, ReasonCode.ProductGroupBanned, long.MinValue, "Offers of this product group are banned.");
@@ -243,7 +244,7 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    private void Conclude()
+    private void SetVerdict()
     {
         if (_forbidden)
         {
@@ -334,14 +335,13 @@ internal ref partial struct Evaluation<TTrace>
         return lift;
     }
 
-    /// <summary>Reads the version of a fact that is in effect for the call.</summary>
-    /// <param name="slot">Where the fact is.</param>
-    /// <param name="kind">Its kind.</param>
+    /// <summary>Finds the version of a fact that is in effect for the call.</summary>
+    /// <param name="slot">The slot of the fact.</param>
     /// <param name="entry">The version.</param>
     /// <param name="standing">The time at which it is compared with other facts, in Unix milliseconds.</param>
-    /// <param name="cannotTell">Set if it cannot be determined.</param>
-    /// <param name="loaded">Registrations: date of the newest loaded snapshot.</param>
-    /// <returns>False if there is none, or if it cannot be determined.</returns>
+    /// <param name="cannotTell">Set to true if the version cannot be determined.</param>
+    /// <param name="loaded">Registrations: the date of the newest loaded snapshot.</param>
+    /// <returns>False if there is no such version, or if it cannot be determined.</returns>
     private bool Find(
         int slot, FactKind kind, out FactEntry entry, out long standing, ref bool cannotTell, long loaded = long.MaxValue)
     {
@@ -374,7 +374,7 @@ internal ref partial struct Evaluation<TTrace>
         Trace(rule, "cannot tell", detail);
     }
 
-    // When the number was given to another subscriber; what stands at or before that does not count.
+    // When the number went to another subscriber; facts from that time or before do not count.
     private long ReassignedAt(ref bool unknown)
     {
         if (((int)_q.Layers & (1 << (int)_rules.Reassigned.Layer)) == 0)
@@ -398,7 +398,7 @@ internal ref partial struct Evaluation<TTrace>
             return SubscriberType.Unknown;
         }
 
-        // The statement and the record: the one that protects more counts.
+        // Of the stated and the recorded type, the one that protects more counts.
         var type = (stated, known) switch
         {
             (SubscriberType.Unknown, _) => known,
@@ -410,7 +410,7 @@ internal ref partial struct Evaluation<TTrace>
         possible = 1 << (int)type;
         if (standing <= _reassigned || _reassignmentUnknown)
         {
-            // The record is of an earlier subscriber, or may be: it still protects, and lifts nothing.
+            // The record belongs, or may belong, to an earlier subscriber: it still protects, and lifts nothing.
             possible |= 1 << (int)stated;
         }
 

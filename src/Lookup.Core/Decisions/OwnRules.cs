@@ -4,23 +4,25 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Core.Decisions;
 
-/// <summary>A cap that an organisation sets itself: no more attempts in a window than this.</summary>
-/// <param name="Max">Attempts, 1 to <see cref="OwnRules.MaxAttempts"/>.</param>
-/// <param name="WithinHours">Length of a window that ends at the call, in hours, 1 to 8,784; 0 where days are given.</param>
-/// <param name="DaysBack">The day of the call and so many before it, 0 to 366, as days are where the number is; 0 where hours are given.</param>
-/// <param name="PerSubject">Counts the attempts of the call's product group alone.</param>
+/// <summary>A cap on attempts that an organisation sets for itself.</summary>
+/// <param name="Max">The most attempts, 1 to <see cref="OwnRules.MaxAttempts"/>.</param>
+/// <param name="WithinHours">Length in hours of the window that ends at the call, 1 to 8,784; 0 if the cap counts days.</param>
+/// <param name="DaysBack">
+/// The window is the day of the call and this many days before it, 0 to 366, in the zone of the called number; 0 if the cap counts hours.
+/// </param>
+/// <param name="PerSubject">Counts only the attempts of the call's product group.</param>
 public sealed record AttemptCap(int Max, int WithinHours, int DaysBack, bool PerSubject);
 
 /// <summary>
-/// What an organisation sets itself beyond the regimes: they bind it whatever layers it switched off, and are looked at behind the
-/// regime's rules. They can only forbid. Immutable.
+/// Rules that an organisation sets for itself beyond the regimes. They bind it whichever layers it switched off, are evaluated after
+/// the regime's rules and can only forbid. Immutable.
 /// </summary>
 public sealed class OwnRules
 {
-    /// <summary>The most attempts that a cap can allow: the history keeps as many for certain.</summary>
+    /// <summary>The largest cap: the number of attempts that the stored history always keeps.</summary>
     public const int MaxAttempts = Timeline.MaxEntries - 1;
 
-    /// <summary>The most caps of an organisation.</summary>
+    /// <summary>The most caps that an organisation can have.</summary>
     public const int MaxCaps = 4;
 
     /// <summary>The longest window, in hours.</summary>
@@ -34,7 +36,7 @@ public sealed class OwnRules
     private OwnRules(IReadOnlyList<AttemptCap> caps, int pauseDays)
     {
         (Caps, PauseDays) = (caps, pauseDays);
-        All = [.. caps.Select(RuleOf), .. pauseDays > 0 ? [PauseOf(pauseDays)] : Array.Empty<Rule>()];
+        All = [.. caps.Select(CapRule), .. pauseDays > 0 ? [PauseRule(pauseDays)] : Array.Empty<Rule>()];
         Slots = All.Aggregate(0u, (slots, rule) => slots | RegimeSet.SlotsOf(rule));
     }
 
@@ -46,34 +48,34 @@ public sealed class OwnRules
 
     internal Rule[] All { get; }
 
-    /// <summary>Bits of the fact slots that they look at.</summary>
+    /// <summary>Bits of the fact slots that these rules need.</summary>
     internal uint Slots { get; }
 
-    /// <summary>Rules of an organisation; null where it has none.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A value is out of its range.</exception>
-    public static OwnRules? Of(IReadOnlyList<AttemptCap> caps, int pauseDays)
+    /// <summary>Makes the rules of an organisation; null if it sets none.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
+    public static OwnRules? Create(IReadOnlyList<AttemptCap> caps, int pauseDays)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(caps.Count, MaxCaps, nameof(caps));
-        Within(pauseDays, 0, MaxDays, nameof(pauseDays));
+        ThrowIfOutside(pauseDays, 0, MaxDays, nameof(pauseDays));
         foreach (var cap in caps)
         {
-            Within(cap.Max, 1, MaxAttempts, nameof(AttemptCap.Max));
-            Within(cap.WithinHours, 0, MaxHours, nameof(AttemptCap.WithinHours));
-            Within(cap.DaysBack, 0, cap.WithinHours > 0 ? 0 : MaxDays, nameof(AttemptCap.DaysBack));
+            ThrowIfOutside(cap.Max, 1, MaxAttempts, nameof(AttemptCap.Max));
+            ThrowIfOutside(cap.WithinHours, 0, MaxHours, nameof(AttemptCap.WithinHours));
+            ThrowIfOutside(cap.DaysBack, 0, cap.WithinHours > 0 ? 0 : MaxDays, nameof(AttemptCap.DaysBack));
         }
 
         return caps.Count == 0 && pauseDays == 0 ? null : new OwnRules(caps, pauseDays);
     }
 
-    private static void Within(int value, int least, int most, string name)
+    private static void ThrowIfOutside(int value, int least, int most, string name)
     {
         if (value < least || value > most)
         {
-            throw new ArgumentOutOfRangeException(name, value, string.Create(CultureInfo.InvariantCulture, $"{least} to {most} is expected."));
+            throw new ArgumentOutOfRangeException(name, value, string.Create(CultureInfo.InvariantCulture, $"Must be from {least} to {most}."));
         }
     }
 
-    private static Rule RuleOf(AttemptCap cap) => new()
+    private static Rule CapRule(AttemptCap cap) => new()
     {
         Type = RuleType.Attempts,
         Text = Text(string.Create(
@@ -85,7 +87,7 @@ public sealed class OwnRules
         PerSubject = cap.PerSubject,
     };
 
-    private static Rule PauseOf(int days) => new()
+    private static Rule PauseRule(int days) => new()
     {
         Type = RuleType.Refusal,
         Text = Text(string.Create(CultureInfo.InvariantCulture, $"The organisation does not call for {days} days after a refusal.")),

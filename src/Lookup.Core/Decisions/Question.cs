@@ -2,7 +2,7 @@ using Lookup.Core.Facts;
 
 namespace Lookup.Core.Decisions;
 
-/// <summary>What is asked about a number, resolved: organisation and layers from its record, scopes hashed.</summary>
+/// <summary>A question about a number, resolved: organisation and layers from its record, names hashed to scopes.</summary>
 public readonly record struct Question
 {
     /// <summary>Makes a question with the default layers.</summary>
@@ -14,24 +14,24 @@ public readonly record struct Question
     public required long CallTime { get; init; }
 
     /// <summary>
-    /// The caller named the call time. Else the call is placed now, and every stored fact that forbids counts; see
+    /// Whether the caller named the call time. If not, the call is placed now, and every stored fact that forbids counts; see
     /// <see cref="VersionsInEffect"/>.
     /// </summary>
     public bool IsTimeNamed { get; init; }
 
-    /// <summary>Name of the organisation: facts recorded under another name with the same scope do not count.</summary>
+    /// <summary>Name of the organisation. Facts recorded under another name with the same scope do not count.</summary>
     public string OrganisationName { get; init; } = "";
 
     /// <summary>Scope of the organisation.</summary>
     public required ulong Organisation { get; init; }
 
-    /// <summary>Scope of the organisation and product group; equal to <see cref="Organisation"/> without a group.</summary>
+    /// <summary>Scope of the organisation and product group; equals <see cref="Organisation"/> without a group.</summary>
     public required ulong OrganisationGroup { get; init; }
 
-    /// <summary>Scope of the product group alone; 0 without one.</summary>
+    /// <summary>Scope of the product group alone; 0 without a group.</summary>
     public ulong Group { get; init; }
 
-    /// <summary>Name of the product group, for register categories and bans; empty without one.</summary>
+    /// <summary>Name of the product group, for register categories and bans; empty without a group.</summary>
     public string GroupName { get; init; } = "";
 
     /// <summary>Sector of the organisation.</summary>
@@ -46,27 +46,27 @@ public readonly record struct Question
     /// <summary>How the call is dialled.</summary>
     public DiallingMode Mode { get; init; }
 
-    /// <summary>The caller's number is not shown.</summary>
+    /// <summary>Whether the call hides the caller's number.</summary>
     public bool CallerNumberWithheld { get; init; }
 
     /// <summary>The number that the call shows, as an integer in E.164; 0 if not stated.</summary>
     public ulong CallerNumber { get; init; }
 
-    /// <summary>Where the called person is, for example "US-FL", beside the area of the number; empty if not stated.</summary>
+    /// <summary>Region of the called person, for example "US-FL", in addition to the area of the number; empty if not stated.</summary>
     public string Region { get; init; } = "";
 
-    /// <summary>Who is called, as far as the caller knows.</summary>
+    /// <summary>The type of the subscriber, as far as the caller knows it.</summary>
     public SubscriberType Subscriber { get; init; }
 
-    /// <summary>Requested calls: when it was asked for, in Unix milliseconds; 0 if not stated.</summary>
+    /// <summary>Requested calls: when the subscriber requested it, in Unix milliseconds; 0 if not stated.</summary>
     public long RequestedAt { get; init; }
 
     /// <summary>Layers that bind the organisation.</summary>
     public Layers Layers { get; init; } = Layers.Default;
 
-    /// <summary>What the organisation sets itself; null for nothing.</summary>
+    /// <summary>The organisation's own rules; null for none.</summary>
     public OwnRules? Own { get; init; }
 
-    /// <summary>The call is to be counted if it is permitted, so its attempts are needed whatever rules there are.</summary>
+    /// <summary>Whether an ALLOW reserves an attempt, so that the attempts are needed whichever rules apply.</summary>
     public bool Reserves { get; init; }
 }

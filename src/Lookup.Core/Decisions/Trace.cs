@@ -2,21 +2,18 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Core.Decisions;
 
-/// <summary>One rule that was looked at.</summary>
-/// <param name="Rule">Name of the rule, for example "register".</param>
-/// <param name="Layer">Its layer.</param>
-/// <param name="Article">Its article.</param>
+/// <summary>One evaluated rule.</summary>
+/// <param name="Rule">Name of the rule's type, for example "register".</param>
 /// <param name="Outcome">"forbids", "lifted", "does not apply", "switched off", "nothing found", "cannot tell", ...</param>
-/// <param name="Detail">What it rested on, in words.</param>
+/// <param name="Detail">The facts behind the outcome, in words.</param>
 public sealed record TraceStep(string Rule, Layer Layer, string Article, string Outcome, string Detail);
 
-/// <summary>A decision with the way to it.</summary>
-/// <param name="Decision">The decision.</param>
-/// <param name="Steps">The rules looked at, in order.</param>
-/// <param name="Text">The whole in words.</param>
+/// <summary>A decision and the steps that led to it.</summary>
+/// <param name="Steps">The evaluated rules, in order.</param>
+/// <param name="Text">Decision, reasons and steps in words.</param>
 public sealed record Explanation(Decision Decision, IReadOnlyList<TraceStep> Steps, string Text);
 
-/// <summary>Where the evaluation tells its steps; the one that tells nobody is compiled away.</summary>
+/// <summary>Receives the steps of an evaluation. With <see cref="NoTrace"/> the compiler removes the calls.</summary>
 internal interface ITrace
 {
     public bool On { get; }

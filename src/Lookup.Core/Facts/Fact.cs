@@ -3,8 +3,8 @@ using Lookup.Core.Numbers;
 namespace Lookup.Core.Facts;
 
 /// <summary>
-/// One record about a number as users state it, in names and texts. Which fields count depends on the kind; those of
-/// other kinds are ignored. <see cref="FactExpander"/> checks it and turns it into what is stored.
+/// A record about a number as users state it, with names and texts. Fields that do not belong to the kind are ignored.
+/// <see cref="FactExpander"/> checks it and turns it into stored facts.
 /// </summary>
 public sealed record Fact
 {
@@ -15,27 +15,27 @@ public sealed record Fact
     public required FactKind Kind { get; init; }
 
     /// <summary>
-    /// When it took effect: from 1990 to five minutes from now; for what forbids, to 2200. Null: <see cref="Since"/>, but not
-    /// for a withdrawal. What can permit a call needs one of them. What forbids needs none and then takes effect when it is recorded.
+    /// When it takes effect, from 1990 to five minutes from now; facts that forbid may state a time up to 2200. Null means
+    /// <see cref="Since"/>, except for a withdrawal. Facts that can permit a call need one of the two; others take effect when recorded.
     /// </summary>
     public DateTimeOffset? Effective { get; init; }
 
-    /// <summary>The fact is taken back as of <see cref="Effective"/>.</summary>
+    /// <summary>Whether the fact is withdrawn as of <see cref="Effective"/>.</summary>
     public bool Withdrawn { get; init; }
 
     /// <summary>
-    /// It can permit a call and states no time, so it is refused: recorded again, it would otherwise count as newer than the
-    /// objections that were recorded meanwhile.
+    /// Whether the fact can permit a call but states no time, and is therefore rejected: recorded again, it would count as newer than
+    /// objections recorded in between.
     /// </summary>
     public bool LacksTime => FactRules.CanPermit(this) && FactRules.StatedTimeOf(this) is null;
 
-    /// <summary>Where the record comes from; 1 to 256 characters.</summary>
+    /// <summary>The origin of the record; 1 to 256 characters.</summary>
     public required string Source { get; init; }
 
-    /// <summary>Who recorded it; up to 256 characters.</summary>
+    /// <summary>The person or system that recorded it; up to 256 characters.</summary>
     public string Actor { get; init; } = "";
 
-    /// <summary>Why; up to 1,024 characters.</summary>
+    /// <summary>The reason for recording it; up to 1,024 characters.</summary>
     public string Reason { get; init; } = "";
 
     /// <summary>Objection ("*" for all), consent, relation, attempt, refusal: name of the organisation.</summary>
@@ -44,10 +44,10 @@ public sealed record Fact
     /// <summary>Registration: name of the register.</summary>
     public string Register { get; init; } = "";
 
-    /// <summary>Registration: blocked categories in the register's words; none: all.</summary>
+    /// <summary>Registration: blocked categories as the register names them; empty blocks all.</summary>
     public IReadOnlyList<string> Categories { get; init; } = [];
 
-    /// <summary>Consent: what for; a withdrawal without purposes takes all of them back.</summary>
+    /// <summary>Consent: its purposes. A withdrawal without purposes withdraws all of them.</summary>
     public IReadOnlyList<Purpose> Purposes { get; init; } = [];
 
     /// <summary>Consent, relation, published for offers, attempt: the product group, or empty.</summary>
@@ -59,34 +59,36 @@ public sealed record Fact
     /// <summary>Subscriber: the type.</summary>
     public SubscriberType Subscriber { get; init; }
 
-    /// <summary>Registration: registered since. Consent: captured. Relation: since.</summary>
+    /// <summary>Registration: when it was made. Consent: when it was captured. Relation: when it started.</summary>
     public DateTimeOffset? Since { get; init; }
 
-    /// <summary>Consent: expires. Relation: ended. Null: open.</summary>
+    /// <summary>Consent: when it expires. Relation: when it ended. Null: no end.</summary>
     public DateTimeOffset? Until { get; init; }
 
-    /// <summary>Relation: the last transaction, from <see cref="Since"/> to <see cref="Until"/>. Null: none after the begin is known.</summary>
+    /// <summary>
+    /// Relation: the last transaction, from <see cref="Since"/> to <see cref="Until"/>. Null: no transaction after the start is known.
+    /// </summary>
     public DateTimeOffset? LastTransaction { get; init; }
 
-    /// <summary>Consent: what shows it. Without it the consent is kept but does not count.</summary>
+    /// <summary>Consent: its proof. Without evidence the consent is stored but does not count.</summary>
     public Evidence? Evidence { get; init; }
 
-    /// <summary>Consent: checked that it comes from the number's user.</summary>
+    /// <summary>Consent: whether it was verified that the user of the number gave it.</summary>
     public bool Verified { get; init; }
 
-    /// <summary>Consent: stands in the prescribed register of consents.</summary>
+    /// <summary>Consent: whether it is in the prescribed register of consents.</summary>
     public bool InLedger { get; init; }
 
-    /// <summary>Relation: the number was obtained in the sale, gift or event.</summary>
+    /// <summary>Relation: whether the number was obtained in the sale, gift or event.</summary>
     public bool ObtainedAtSale { get; init; }
 
-    /// <summary>Relation: a way to refuse calls was offered at collection.</summary>
+    /// <summary>Relation: whether the subscriber could refuse calls when the number was collected.</summary>
     public bool OptOutOffered { get; init; }
 
-    /// <summary>Consent: named term for the first contact in months, 0 to 120; 0 for none.</summary>
+    /// <summary>Consent: the stated term for the first contact in months, 1 to 120; 0 for none.</summary>
     public int FirstContactMonths { get; init; }
 
-    /// <summary>Consent: its form. A withdrawal of an appointment takes back only that, any other takes back all.</summary>
+    /// <summary>Consent: its form. Withdrawing an appointment withdraws only appointments; any other withdrawal withdraws all forms.</summary>
     public ConsentForm Form { get; init; }
 
     /// <summary>Consent that is an appointment: the agreed time, after <see cref="Since"/>; null for other forms.</summary>
@@ -102,28 +104,26 @@ public sealed record Fact
 public sealed record Evidence(
     string Reference, string Sha256 = "", string TextVersion = "", string Channel = "", string Locale = "");
 
-/// <summary>A field that is wrong, and why.</summary>
+/// <summary>An invalid field and the reason.</summary>
 /// <param name="Field">Path as in lookup.v1.Fact, for example "consent.purposes".</param>
-/// <param name="Description">A sentence for the one who sent it.</param>
+/// <param name="Description">A sentence for the sender.</param>
 public readonly record struct FieldFault(string Field, string Description);
 
-/// <summary>A fact as it is stored.</summary>
+/// <summary>A fact in its stored form.</summary>
 /// <param name="Key">Pseudonym of the number.</param>
-/// <param name="Id">Which timeline of the number.</param>
+/// <param name="Id">The timeline of the number that it belongs to.</param>
 /// <param name="Entry">The version.</param>
-/// <param name="ScopeName">The name behind the scope of <paramref name="Id"/>, for the registry of names.</param>
+/// <param name="ScopeName">The name that was hashed to the scope of <paramref name="Id"/>, for the registry of names.</param>
 /// <param name="Detail">Texts that decisions never read, see <see cref="FactDetail"/>; null for none.</param>
 public readonly record struct StoredFact(NumberPseudonym Key, FactId Id, FactEntry Entry, string ScopeName, string? Detail);
 
-/// <summary>Knows the registers and their categories.</summary>
+/// <summary>Looks up registers and their categories.</summary>
 public interface IRegisterCatalog
 {
     /// <summary>Finds a register by name.</summary>
-    /// <param name="name">Name of the register.</param>
     /// <param name="categories">Its categories, at most 32; the position of each is its bit in stored facts.</param>
     public bool TryGetRegister(string name, out IReadOnlyList<string> categories);
 
-    /// <summary>The register that has a scope; null where none has it.</summary>
-    /// <param name="scope">The scope.</param>
+    /// <summary>Returns the name of the register with this scope; null if there is none.</summary>
     public string? RegisterOf(ulong scope) => null;
 }

@@ -1,34 +1,33 @@
-// For: taking an import back, exactly.
+// For: reverting an import exactly.
 //
-// A join cannot be undone: of two registrations on the same day what is left is one that blocks both kinds of offers,
-// and nothing in it says which came from whom. So where a second source asserts a version that an import asserted, or the
-// reverse, what each of them asserts is kept beside the timeline, the version is marked as shared, and without one of
-// them it is the join of the others. Versions that only one source asserts need nothing: their source is theirs.
+// A join cannot be undone: two registrations on the same day become one that blocks both kinds of offers, and nothing in it shows which
+// source contributed what. Therefore, when a second source asserts a version that an import asserted, or the reverse, what each source
+// asserts is stored next to the timeline and the version is marked as shared. Without one of the sources, the version is the join of the
+// others. A version that only one source asserts needs no claims: its own source field names the claimant.
 //
-// Sources that are no imports count as one, because nothing can take them back. Claims are a set with one element for
-// each claimant, and adding is a join, so they commute and repeat as facts do. Beyond so many claimants the next ones
-// join those that are never taken back.
+// All sources that are not imports count as one claimant, because only imports can be reverted. Claims are a set with one element per
+// claimant, and adding is a join, so claims commute and are idempotent like facts. Beyond the limit of claimants, further ones join the
+// claim that is never reverted.
 //
-// Bytes: for each claim, ordered by source, its length and the timeline with it as the only version.
+// Bytes: for each claim, ordered by source, its length and a timeline with the claim as its only version.
 namespace Lookup.Core.Facts;
 
 /// <summary>What each of several sources asserts about one version of a fact. The stored form is opaque.</summary>
 public static class FactClaims
 {
-    /// <summary>Most claims that are kept apart.</summary>
+    /// <summary>The most claims that are stored separately.</summary>
     public const int MaxClaims = 16;
 
     /// <summary>Adds what a source asserts.</summary>
-    /// <param name="kind">Kind of the fact.</param>
-    /// <param name="claims">The claims until now; empty for none.</param>
-    /// <param name="present">The version as it is in the timeline.</param>
-    /// <param name="claim">What is asserted about it, with the same effective time.</param>
-    /// <returns>The claims, <paramref name="present"/> among them if they were none.</returns>
+    /// <param name="claims">The existing claims; empty for none.</param>
+    /// <param name="present">The version in the timeline.</param>
+    /// <param name="claim">What the source asserts, with the same effective time.</param>
+    /// <returns>The claims, including <paramref name="present"/> if there were none.</returns>
     /// <exception cref="InvalidDataException">The claims cannot be read.</exception>
     public static byte[] Add(FactKind kind, ReadOnlySpan<byte> claims, in FactEntry present, in FactEntry claim)
     {
         var all = Read(kind, claims);
-        // Where a store lost the end of a write, the claim of what is there may be missing.
+        // A store that lost the end of a write may lack the claim of the version that is present.
         if (IndexOf(all, present.Source) < 0)
         {
             all.Add(FactLattice.Normalise(kind, present) with { Shared = false });

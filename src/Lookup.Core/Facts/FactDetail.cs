@@ -6,7 +6,7 @@ namespace Lookup.Core.Facts;
 /// <summary>The texts of a fact that decisions never read, as one JSON object.</summary>
 public static class FactDetail
 {
-    /// <summary>The texts of a fact; null if it has none.</summary>
+    /// <summary>Serialises the texts of a fact; null if it has none.</summary>
     public static string? Write(string reason, Evidence? evidence)
     {
         if (reason.Length == 0 && evidence is null)
@@ -36,8 +36,8 @@ public static class FactDetail
         return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
     }
 
-    /// <summary>Reads what <see cref="Write"/> made. Members that it does not know are passed over.</summary>
-    /// <returns>False if the text is no such object.</returns>
+    /// <summary>Reads what <see cref="Write"/> made. Unknown members are ignored.</summary>
+    /// <returns>False if the text is not such an object.</returns>
     public static bool TryRead(string? detail, out string reason, out Evidence? evidence)
     {
         reason = "";

@@ -1,12 +1,12 @@
 namespace Lookup.Core.Facts;
 
 /// <summary>
-/// One version of a fact. The fields beyond the common ones belong to the kinds named; elsewhere they keep their
-/// defaults. Times are Unix milliseconds unless said otherwise, 0 to 2^47.
+/// One version of a fact. Fields marked with kinds belong to those kinds and keep their defaults elsewhere. Times are Unix milliseconds,
+/// 0 to 2^47, unless stated otherwise.
 /// </summary>
 public readonly record struct FactEntry
 {
-    /// <summary>"Until" of something that has no end.</summary>
+    /// <summary><see cref="Until"/> of a fact without an end.</summary>
     public const long Open = long.MaxValue;
 
     /// <summary>Makes an open entry.</summary>
@@ -20,40 +20,40 @@ public readonly record struct FactEntry
     /// <summary>When it was recorded, in Unix seconds.</summary>
     public uint Recorded { get; init; }
 
-    /// <summary>Number of its source in the store's registry of sources.</summary>
+    /// <summary>The number of its source in the store's registry of sources.</summary>
     public uint Source { get; init; }
 
     /// <summary>
-    /// Several sources assert this version and one of them is an import: what each asserts is kept as
-    /// <see cref="FactClaims"/>, so that an import can be reverted.
+    /// Whether several sources assert this version, one of them an import: <see cref="FactClaims"/> then stores what each asserts, so that
+    /// the import can be reverted.
     /// </summary>
     public bool Shared { get; init; }
 
-    /// <summary>As of <see cref="Effective"/> the fact no longer holds.</summary>
+    /// <summary>Whether the fact no longer holds as of <see cref="Effective"/>.</summary>
     public bool Withdrawn { get; init; }
 
     /// <summary>
-    /// Consent: expires at this instant. Relation: ended at this instant. Attempt: the call is reserved, and counts up to this
-    /// instant if it is not told by then that it was placed.
+    /// Consent: when it expires. Relation: when it ended. Attempt: set if the call is only reserved; it counts until this time unless it is
+    /// reported as placed by then.
     /// </summary>
     public long Until { get; init; } = Open;
 
     /// <summary>
-    /// Relation: begin; 0 stands for <see cref="Effective"/>. Consent that is an appointment: the agreed time; 0 for one that
-    /// permits nothing. Elsewhere unused.
+    /// Relation: its start; 0 means <see cref="Effective"/>. Appointment: the agreed time; 0 for one that permits nothing. Unused
+    /// elsewhere.
     /// </summary>
     public long Since { get; init; }
 
-    /// <summary>Relation: the last transaction, if it is later than the begin; 0 for none.</summary>
+    /// <summary>Relation: the last transaction, if it is later than the start; 0 for none.</summary>
     public long LastTransaction { get; init; }
 
-    /// <summary>Registration: bits of the blocked categories in the register's order; 0 blocks all.</summary>
+    /// <summary>Registration: bits of the blocked categories in the order of the register; 0 blocks all.</summary>
     public uint Categories { get; init; }
 
-    /// <summary>Consent and relation: conditions that are met. Registration: whether a snapshot brought it.</summary>
+    /// <summary>Consent and relation: the conditions that are met. Registration: whether it comes from a snapshot.</summary>
     public FactMarks Marks { get; init; }
 
-    /// <summary>Consent: named term for the first contact in months, 0 to 120; 0 for none.</summary>
+    /// <summary>Consent: the stated term for the first contact in months, 1 to 120; 0 for none.</summary>
     public byte FirstContactMonths { get; init; }
 
     /// <summary>Consent: its form.</summary>
@@ -62,32 +62,32 @@ public readonly record struct FactEntry
     /// <summary>Subscriber: the type.</summary>
     public SubscriberType Subscriber { get; init; }
 
-    /// <summary>Begin of a relation.</summary>
-    public long Begin => Since == 0 ? Effective : Since;
+    /// <summary>Start of a relation.</summary>
+    public long Start => Since == 0 ? Effective : Since;
 
-    /// <summary>The last moment of a relation that is known, its end aside.</summary>
-    public long Last => Math.Max(LastTransaction, Begin);
+    /// <summary>The last known moment of a relation, its end aside.</summary>
+    public long Last => Math.Max(LastTransaction, Start);
 }
 
-/// <summary>Conditions that a consent or a relation meets, and how a registration came. The values are stored.</summary>
+/// <summary>Conditions that a consent or relation meets, and the origin of a registration. The values are stored.</summary>
 [Flags]
 public enum FactMarks : byte
 {
     /// <summary>None.</summary>
     None = 0,
-    /// <summary>Consent: evidence is referred to.</summary>
+    /// <summary>Consent: it refers to evidence.</summary>
     Evidence = 1,
-    /// <summary>Consent: checked that it comes from the number's user.</summary>
+    /// <summary>Consent: it was verified that the user of the number gave it.</summary>
     Verified = 2,
-    /// <summary>Consent: stands in the prescribed register of consents.</summary>
+    /// <summary>Consent: it is in the prescribed register of consents.</summary>
     InLedger = 4,
     /// <summary>Relation: the number was obtained in the sale, gift or event.</summary>
     ObtainedAtSale = 8,
-    /// <summary>Relation: a way to refuse calls was offered at collection.</summary>
+    /// <summary>Relation: the subscriber could refuse calls when the number was collected.</summary>
     OptOutOffered = 16,
     /// <summary>
-    /// Registration: found by comparing two snapshots of the register, effective at the date of the newer one. The day of
-    /// the registration is not known, and what it takes back counts only once that snapshot is loaded as a whole.
+    /// Registration: found by comparing two snapshots of the register; effective at the date of the newer one. The day of the registration
+    /// is unknown, and a removal counts only once the newer snapshot is fully loaded.
     /// </summary>
     Snapshot = 32,
 }

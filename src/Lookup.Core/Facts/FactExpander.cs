@@ -3,24 +3,22 @@ using Lookup.Core.Numbers;
 namespace Lookup.Core.Facts;
 
 /// <summary>
-/// Turns a fact as users state it into the facts that are stored: names become scopes, a consent for several purposes
-/// becomes one fact for each, an attempt counts for the organisation and for the subject, or without one for
-/// every subject. Thread-safe.
+/// Turns a fact as users state it into stored facts: names become scopes, a consent for several purposes becomes one fact per purpose, and
+/// an attempt counts for the organisation and for its product group, or without a group for every group. Thread-safe.
 /// </summary>
 /// <param name="registers">The known registers.</param>
-/// <param name="cipher">Makes the number's pseudonym.</param>
-/// <param name="clock">Gives the time of recording.</param>
+/// <param name="cipher">Encrypts the number to its pseudonym.</param>
+/// <param name="clock">Provides the time of recording.</param>
 public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher, TimeProvider clock)
 {
     private static readonly Purpose[] AllPurposes =
         [Purpose.Commercial, Purpose.Charity, Purpose.Political, Purpose.Survey, Purpose.Service];
 
-    /// <summary>Checks a fact and appends what it stands for.</summary>
-    /// <param name="fact">The fact.</param>
-    /// <param name="source">Number of its source in the store's registry of sources.</param>
-    /// <param name="output">Stored facts are appended; nothing if the fact is refused.</param>
-    /// <param name="faults">Everything that is wrong with it is appended.</param>
-    /// <returns>Whether nothing was wrong.</returns>
+    /// <summary>Checks a fact and appends its stored facts.</summary>
+    /// <param name="source">The number of its source in the store's registry of sources.</param>
+    /// <param name="output">Receives the stored facts; nothing if the fact is rejected.</param>
+    /// <param name="faults">Receives every fault of the fact.</param>
+    /// <returns>True if there was no fault.</returns>
     public bool TryExpand(Fact fact, uint source, List<StoredFact> output, List<FieldFault> faults)
     {
         var now = clock.GetUtcNow();
@@ -39,7 +37,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         switch (fact.Kind)
         {
             case FactKind.Registration:
-                Add(0, Scope.Of(fact.Register), fact.Register);
+                Add(0, Scope.FromName(fact.Register), fact.Register);
                 break;
             case FactKind.Consent:
                 var purposes = fact.Purposes.Count > 0 ? fact.Purposes.Distinct() : AllPurposes;
@@ -58,22 +56,22 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 break;
             case FactKind.PublishedForOffers:
                 var subject = fact.ProductGroup.Length == 0 ? Scope.AllName : fact.ProductGroup;
-                Add(0, Scope.Of(subject), subject);
+                Add(0, Scope.FromName(subject), subject);
                 break;
             case FactKind.Attempt:
-                Add(0, Scope.Of(fact.Organisation), fact.Organisation);
+                Add(0, Scope.FromName(fact.Organisation), fact.Organisation);
                 if (fact.ProductGroup.Length > 0)
                 {
                     AddForGroup(0);
                 }
                 else
                 {
-                    Add(FactId.Unlabelled, Scope.Of(fact.Organisation), fact.Organisation);
+                    Add(FactId.Unlabelled, Scope.FromName(fact.Organisation), fact.Organisation);
                 }
 
                 break;
             default:
-                Add(0, Scope.Of(fact.Organisation), fact.Organisation);
+                Add(0, Scope.FromName(fact.Organisation), fact.Organisation);
                 break;
         }
 
@@ -85,35 +83,34 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
         return faults.Count == faultsBefore;
 
         void AddForGroup(byte of) => Add(
-            of, Scope.Of(fact.Organisation, fact.ProductGroup), Scope.NameOf(fact.Organisation, fact.ProductGroup));
+            of, Scope.FromName(fact.Organisation, fact.ProductGroup), Scope.NameOf(fact.Organisation, fact.ProductGroup));
 
         void Add(byte of, ulong scope, string name)
         {
-            // The first name of a scope keeps it, and no register may find its own taken.
+            // The first name stored for a scope keeps it, and no register may find its scope taken.
             if (registers.RegisterOf(scope) is { } register && register != name)
             {
-                faults.Add(new FieldFault(FactRules.ScopeField(fact), $"This name has the same hash as that of the register {register}; use another name."));
+                faults.Add(new FieldFault(FactRules.ScopeField(fact), $"This name has the same hash as the register {register}; use another name."));
             }
 
             output.Add(new StoredFact(key, new FactId(fact.Kind, of, scope), entry, name, detail));
         }
     }
 
-    /// <summary>What of a fact that can be recorded may not be meant like this; null for nothing.</summary>
-    /// <param name="fact">The fact.</param>
+    /// <summary>Returns warnings for a valid fact that is probably a mistake; null for none.</summary>
     public List<FieldFault>? Warnings(Fact fact) => FactRules.Warnings(fact, clock.GetUtcNow());
 
     private uint Categories(Fact fact, List<FieldFault> faults)
     {
         if (!registers.TryGetRegister(fact.Register, out var known))
         {
-            faults.Add(new FieldFault("registration.register", "No regime knows this register."));
+            faults.Add(new FieldFault("registration.register", "No regime defines this register."));
             return 0;
         }
 
         if (fact.Categories.Count > FactRules.MaxList)
         {
-            faults.Add(new FieldFault("registration.categories", $"More than {FactRules.MaxList}."));
+            faults.Add(new FieldFault("registration.categories", $"At most {FactRules.MaxList} categories."));
             return 0;
         }
 
@@ -157,7 +154,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
             Source = source,
             Withdrawn = fact.Withdrawn,
         };
-        // A withdrawal takes back the whole fact, so what the fact said does not count.
+        // A withdrawal ends the whole fact, so its other fields do not count.
         if (fact.Withdrawn)
         {
             return entry;

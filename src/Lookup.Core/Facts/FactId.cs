@@ -1,8 +1,8 @@
 namespace Lookup.Core.Facts;
 
 /// <summary>
-/// Names one timeline of a number: what kind of fact, its detail (the purpose of a consent, the kind of a relation,
-/// else 0) and its scope. Two facts with the same number and id are versions of each other.
+/// Names one timeline of a number: the kind of fact, its detail (the purpose of a consent, the kind of a relation, otherwise 0) and its
+/// scope. Two facts with the same number and id are versions of each other.
 /// </summary>
 /// <param name="Kind">Kind of the fact.</param>
 /// <param name="Detail">0 to 15.</param>
@@ -13,14 +13,14 @@ public readonly record struct FactId(FactKind Kind, byte Detail, ulong Scope)
     public const int Size = 1 + Facts.Scope.Size;
 
     /// <summary>
-    /// Bit of the detail of a consent: its appointments. They have a timeline of their own, so that a consent to one call does
-    /// not replace a consent to all.
+    /// The bit in the detail of a consent that marks appointments. Appointments have their own timeline, so that a consent to one call
+    /// does not replace a general one.
     /// </summary>
     public const byte Appointment = 8;
 
     /// <summary>
-    /// Detail of the attempts that name no product group: they are kept beside all attempts of the organisation, which have detail 0, because
-    /// they count in every group.
+    /// The detail of attempts without a product group. They are stored in addition to the timeline of all attempts of the organisation,
+    /// which has detail 0, because they count for every group.
     /// </summary>
     public const byte Unlabelled = 1;
 

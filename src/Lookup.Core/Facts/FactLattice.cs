@@ -1,11 +1,11 @@
-// For: making one version of two that claim the same effective time.
+// For: joining two versions that claim the same effective time.
 //
-// Each kind is a lattice whose upper side forbids more, and the join of two versions is their least upper bound: it
-// forbids whatever either forbids and permits only what both permit. That is stricter than letting one of them win:
-// of two registrations on the same day, one for energy and one for telephony, both count; of two consents, one without
-// evidence and one that expires earlier, what is left has no evidence and expires earlier. First the side decides
-// (withdrawn or not; a consumer or not), then each field on its own; where it came from is that of the version recorded first. An
-// ordinal sum and products of semilattices are semilattices, so joins are commutative, associative and idempotent.
+// Each kind is a lattice whose upper side forbids more, and the join of two versions is their least upper bound: it forbids whatever
+// either forbids and permits only what both permit. That is stricter than letting one version win. Of two registrations on the same
+// day, one for energy and one for telephony, both count; of two consents, one without evidence and one that expires earlier, the join
+// has no evidence and expires earlier. The side decides first (withdrawn or not, consumer or not), then each field on its own; source
+// and recording time come from the version recorded first. An ordinal sum and products of semilattices are semilattices, so joins are
+// commutative, associative and idempotent.
 //
 // Reference: B. A. Davey, H. A. Priestley, "Introduction to Lattices and Order", chapters 1 and 2.
 namespace Lookup.Core.Facts;
@@ -14,7 +14,7 @@ internal static class FactLattice
 {
     public static FactEntry Join(FactKind kind, in FactEntry a, in FactEntry b)
     {
-        // Once a join has two claimants, so has every join with it.
+        // A join with a shared version is shared as well.
         var shared = a.Shared || b.Shared || !FactSource.IsSameClaimant(a.Source, b.Source);
         if (SideOf(kind, a).CompareTo(SideOf(kind, b)) is not 0 and var order)
         {
@@ -27,14 +27,14 @@ internal static class FactLattice
             Recorded = first.Recorded,
             Source = first.Source,
             Shared = shared,
-            // No categories: all are blocked.
+            // No categories means all are blocked.
             Categories = a.Categories == 0 || b.Categories == 0 ? 0 : a.Categories | b.Categories,
-            // Conditions permit, and are met by both; that a snapshot brought it makes it stricter.
+            // Conditions permit, so only those that both meet remain. The snapshot mark makes a registration stricter, so it remains.
             Marks = kind == FactKind.Registration ? a.Marks | b.Marks : a.Marks & b.Marks,
-            // An attempt forbids, and one that was placed forbids for longer than one that is reserved.
+            // An attempt forbids, and a placed attempt forbids for longer than a reserved one.
             Until = kind == FactKind.Attempt ? Math.Max(a.Until, b.Until) : Math.Min(a.Until, b.Until),
             // Two appointments at different times permit neither.
-            Since = kind != FactKind.Consent ? Math.Min(a.Begin, b.Begin) : a.Since == b.Since ? a.Since : 0,
+            Since = kind != FactKind.Consent ? Math.Min(a.Start, b.Start) : a.Since == b.Since ? a.Since : 0,
             Form = RankOf(a.Form) <= RankOf(b.Form) ? a.Form : b.Form,
             LastTransaction = Math.Min(a.Last, b.Last),
             FirstContactMonths = Math.Min(a.FirstContactMonths, b.FirstContactMonths),
@@ -43,8 +43,8 @@ internal static class FactLattice
         });
     }
 
-    // Forms by what they satisfy. A rule that accepts one accepts those above it, and none needs a spoken consent, so the least
-    // form permits what any other does, but for an appointment, which permits one call.
+    // Forms ordered by what they satisfy. A rule that accepts a form accepts those above it, and no rule requires a spoken consent, so the
+    // lowest form permits only what every other form permits. The exception is an appointment, which permits one call.
     private static int RankOf(ConsentForm form) => form switch
     {
         ConsentForm.Appointment => 0,
@@ -54,20 +54,20 @@ internal static class FactLattice
         _ => 4,
     };
 
-    // The side that forbids more is greater. A consumer is protected more than a subscriber of whom nothing is known.
+    // The greater side forbids more. A consumer is protected more than a subscriber of unknown type.
     private static int SideOf(FactKind kind, in FactEntry entry) =>
         entry.Withdrawn == WithdrawalForbids(kind) ? 1
         : kind == FactKind.Subscriber && entry.Subscriber <= SubscriberType.Consumer ? 2
         : 0;
 
-    /// <summary>Whether taking the fact back forbids more than the fact.</summary>
+    /// <summary>Returns whether withdrawing the fact forbids more than the fact itself.</summary>
     public static bool WithdrawalForbids(FactKind kind) => kind switch
     {
         FactKind.Registration or FactKind.Objection or FactKind.Attempt or FactKind.Refusal or FactKind.Reassignment => false,
         _ => true,
     };
 
-    /// <summary>The entry with only what belongs to its kind, so that equal facts are equal entries.</summary>
+    /// <summary>Returns the entry with only the fields of its kind, so that equal facts are equal entries.</summary>
     public static FactEntry Normalise(FactKind kind, in FactEntry entry)
     {
         var common = new FactEntry
@@ -93,7 +93,7 @@ internal static class FactLattice
             {
                 Until = entry.Until,
                 Since = entry.Since == entry.Effective ? 0 : entry.Since,
-                LastTransaction = entry.LastTransaction > entry.Begin ? entry.LastTransaction : 0,
+                LastTransaction = entry.LastTransaction > entry.Start ? entry.LastTransaction : 0,
                 Marks = OfKind(kind, entry.Marks),
             },
             FactKind.Attempt => common with { Until = entry.Until },
@@ -102,7 +102,7 @@ internal static class FactLattice
         };
     }
 
-    // What is no mark at all is left for the format to refuse.
+    // Undefined bits are left for the format to reject.
     private static FactMarks OfKind(FactKind kind, FactMarks marks) =>
         marks & (TimelineFormat.MarksOf(kind) | ~TimelineFormat.AllMarks);
 }

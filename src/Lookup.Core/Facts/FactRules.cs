@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Lookup.Core.Facts;
 
-/// <summary>What a fact must look like to be stored, whatever the store and the regimes know.</summary>
+/// <summary>The conditions for storing a fact that depend neither on the store nor on the regimes.</summary>
 internal static class FactRules
 {
     public const int MaxName = 64;
@@ -13,33 +13,33 @@ internal static class FactRules
     public const int MaxMonths = 120;
     public const int MaxList = 64;
 
-    /// <summary>Clocks differ a little. What permits and lies further ahead is refused; what forbids never is.</summary>
+    /// <summary>Tolerance for clocks. A fact that permits is rejected if its time is further ahead; one that forbids never is.</summary>
     public static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(5);
 
-    /// <summary>Clocks that are synchronised differ by less.</summary>
+    /// <summary>Synchronised clocks differ by less than this.</summary>
     private static readonly TimeSpan ClockNoise = TimeSpan.FromSeconds(1);
 
-    /// <summary>A time before this is a mistake in units.</summary>
+    /// <summary>A time before this is taken for a mistake in units.</summary>
     public static readonly DateTimeOffset Earliest = new(1990, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    /// <summary>An end after this is a mistake in units.</summary>
+    /// <summary>An end after this is taken for a mistake in units.</summary>
     public static readonly DateTimeOffset Latest = new(2200, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-");
 
     public static DateTimeOffset EffectiveOf(Fact fact, DateTimeOffset now) => StatedTimeOf(fact) ?? now;
 
-    /// <summary>Whether the fact can permit a call: what permits, what protects less, and the withdrawal of what forbids.</summary>
+    /// <summary>Whether the fact can permit a call: it permits, protects less, or withdraws a fact that forbids.</summary>
     public static bool CanPermit(Fact fact) => fact.Kind switch
     {
         FactKind.Consent or FactKind.Relation or FactKind.PublishedForOffers => !fact.Withdrawn,
         FactKind.Subscriber => fact.Withdrawn || fact.Subscriber > SubscriberType.Consumer,
-        // One that blocks some offers takes the place of one that blocked all.
+        // A registration for some categories replaces one for all of them.
         FactKind.Registration => fact.Withdrawn || fact.Categories.Count > 0,
         _ => fact.Withdrawn,
     };
 
-    /// <summary>Whether the fact can forbid a call. Some registrations and subscribers can do both.</summary>
+    /// <summary>Whether the fact can forbid a call. Some registrations and subscriber types can do both.</summary>
     public static bool CanForbid(Fact fact) => fact.Kind switch
     {
         FactKind.Registration => !fact.Withdrawn,
@@ -47,13 +47,12 @@ internal static class FactRules
         _ => !CanPermit(fact),
     };
 
-    /// <summary>The time that the fact states, null if it states none.</summary>
+    /// <summary>The time that the fact states; null if it states none.</summary>
     public static DateTimeOffset? StatedTimeOf(Fact fact) =>
         fact.Effective ?? (fact.Withdrawn || !HasSince(fact.Kind) ? null : fact.Since);
 
     /// <summary>
-    /// When it ends. An end that lies up to five minutes ahead was probably stated by a clock that is ahead, so it is the
-    /// moment of recording.
+    /// When the fact ends. An end up to five minutes ahead was probably stated by a fast clock and becomes the time of recording.
     /// </summary>
     public static DateTimeOffset? UntilOf(Fact fact, DateTimeOffset now) =>
         fact.Until is { } until && until > now && until <= now + MaxAhead ? now : fact.Until;
@@ -73,23 +72,23 @@ internal static class FactRules
         var prefix = Prefix(fact.Kind);
         if (prefix.Length == 0)
         {
-            faults.Add(new FieldFault("kind", "Say which kind of fact it is."));
+            faults.Add(new FieldFault("kind", "Required: the kind of the fact."));
             return;
         }
 
         if (fact.Number.Value == 0)
         {
-            faults.Add(new FieldFault("number", "The number is missing."));
+            faults.Add(new FieldFault("number", "Required: the phone number."));
         }
 
         if (string.IsNullOrWhiteSpace(fact.Source))
         {
-            faults.Add(new FieldFault("source", "Say where the record comes from."));
+            faults.Add(new FieldFault("source", "Required: the origin of the record."));
         }
 
-        Text(faults, "source", fact.Source, MaxSource);
-        Text(faults, "actor", fact.Actor, MaxSource);
-        Text(faults, "reason", fact.Reason, MaxReason);
+        CheckText(faults, "source", fact.Source, MaxSource);
+        CheckText(faults, "actor", fact.Actor, MaxSource);
+        CheckText(faults, "reason", fact.Reason, MaxReason);
         CheckTimes(fact, prefix, now, faults);
         CheckNames(fact, prefix, faults);
         switch (fact.Kind)
@@ -97,23 +96,23 @@ internal static class FactRules
             case FactKind.Registration when fact.Withdrawn && fact.Categories.Count > 0:
                 faults.Add(new FieldFault(
                     "registration.categories",
-                    "A withdrawal takes back the whole registration; to keep some categories, record a registration with those."));
+                    "A withdrawal ends the whole registration, so it must not list categories; to keep some, record a registration with those."));
                 break;
             case FactKind.Consent:
                 CheckConsent(fact, faults);
                 CheckForm(fact, faults);
                 break;
             case FactKind.Relation when fact.Relation is RelationKind.None or > RelationKind.Inquiry:
-                faults.Add(new FieldFault("relation.relation", "Say which kind of relation it is."));
+                faults.Add(new FieldFault("relation.relation", "Required: the kind of the relation."));
                 break;
             case FactKind.Subscriber when !fact.Withdrawn
                 && fact.Subscriber is SubscriberType.Unknown or > SubscriberType.LegalPerson:
-                faults.Add(new FieldFault("subscriber.type", "Say which type of subscriber it is."));
+                faults.Add(new FieldFault("subscriber.type", "Required: the type of the subscriber."));
                 break;
         }
     }
 
-    /// <summary>What may not be meant like this; null for nothing.</summary>
+    /// <summary>Returns warnings for a valid fact that is probably a mistake; null for none.</summary>
     public static List<FieldFault>? Warnings(Fact fact, DateTimeOffset now)
     {
         List<FieldFault>? warnings = null;
@@ -121,7 +120,7 @@ internal static class FactRules
         {
             (warnings ??= []).Add(new FieldFault(
                 fact.Effective is null ? TimeFieldOf(fact.Kind, fact.Withdrawn) : "effective",
-                "The time lies ahead: what forbids counts at once. Check the clock and the time zone."));
+                "The time is in the future, but a fact that forbids counts as soon as it is recorded. Check the clock and the time zone."));
         }
 
         if (fact is { Kind: FactKind.Consent, Withdrawn: false, Evidence: null })
@@ -132,11 +131,11 @@ internal static class FactRules
         return warnings;
     }
 
-    /// <summary>The field that names what a fact is about.</summary>
+    /// <summary>The field that names the scope of a fact.</summary>
     public static string ScopeField(Fact fact) =>
         Prefix(fact.Kind) + (fact.Kind == FactKind.Registration ? ".register" : fact.ProductGroup.Length > 0 ? ".product_group" : ".organisation");
 
-    /// <summary>A text of a caller, short enough to repeat it in a message.</summary>
+    /// <summary>Shortens a text of a caller so that a message can quote it.</summary>
     public static string Quote(string text) => text.Length <= MaxName ? text : text[..MaxName] + "...";
 
     private static void CheckTimes(Fact fact, string prefix, DateTimeOffset now, List<FieldFault> faults)
@@ -144,12 +143,12 @@ internal static class FactRules
         var latest = CanForbid(fact) ? Latest : now + MaxAhead;
         if (fact.Effective is { } effective)
         {
-            Time(faults, "effective", effective, latest);
+            CheckTime(faults, "effective", effective, latest);
         }
 
         if (fact.LacksTime)
         {
-            faults.Add(new FieldFault(TimeFieldOf(fact.Kind, fact.Withdrawn), NoTime(fact)));
+            faults.Add(new FieldFault(TimeFieldOf(fact.Kind, fact.Withdrawn), MissingTimeText(fact)));
         }
 
         if (!HasSince(fact.Kind))
@@ -160,11 +159,11 @@ internal static class FactRules
         var sinceField = TimeFieldOf(fact.Kind, withdrawn: false);
         if (fact.Since is { } since)
         {
-            Time(faults, sinceField, since, latest);
+            CheckTime(faults, sinceField, since, latest);
             if (fact.Effective is { } other && other != since && !fact.Withdrawn && fact.Kind != FactKind.Relation)
             {
                 faults.Add(new FieldFault(
-                    "effective", $"It takes effect at {sinceField}; leave effective out, or state the same time."));
+                    "effective", $"Must equal {sinceField}, when the fact takes effect; or leave effective out."));
             }
         }
 
@@ -175,12 +174,12 @@ internal static class FactRules
         }
 
         var untilField = fact.Kind == FactKind.Consent ? "consent.expires" : "relation.until";
-        Time(faults, untilField, until, Latest);
+        CheckTime(faults, untilField, until, Latest);
         var begin = fact.Since ?? (fact.Withdrawn ? DateTimeOffset.MinValue : EffectiveOf(fact, now));
-        // A single purchase is a relation that ends when it begins; a consent that does so never held.
+        // A single purchase is a relation that ends when it starts; a consent that does so was never valid.
         if (until < begin || (until == begin && fact.Kind == FactKind.Consent))
         {
-            faults.Add(new FieldFault(untilField, $"It is not after {(fact.Since is null ? "effective" : sinceField)}."));
+            faults.Add(new FieldFault(untilField, $"Must {(fact.Kind == FactKind.Consent ? "be after" : "not be before")} {(fact.Since is null ? "effective" : sinceField)}."));
         }
     }
 
@@ -192,25 +191,25 @@ internal static class FactRules
             return;
         }
 
-        Time(faults, Field, last, now + MaxAhead);
+        CheckTime(faults, Field, last, now + MaxAhead);
         if (last < (fact.Since ?? EffectiveOf(fact, now)))
         {
-            faults.Add(new FieldFault(Field, "Before the relation began; it must lie within the relation."));
+            faults.Add(new FieldFault(Field, "Must not be before the start of the relation."));
         }
         else if (last > fact.Until)
         {
-            faults.Add(new FieldFault(Field, "After relation.until; it must lie within the relation."));
+            faults.Add(new FieldFault(Field, "Must not be after relation.until."));
         }
     }
 
-    private static string NoTime(Fact fact) => fact switch
+    private static string MissingTimeText(Fact fact) => fact switch
     {
-        { Withdrawn: true } => "Required: the withdrawal of what forbids can permit calls, so it needs the time from which it holds.",
-        { Kind: FactKind.Consent } => "Required: say when the consent was given.",
-        { Kind: FactKind.Relation } => "Required: say since when the relation exists.",
-        { Kind: FactKind.Registration } => "Required: a registration that blocks only some categories can permit calls, so it needs the time since when it holds.",
-        { Kind: FactKind.Subscriber } => "Required: a subscriber that is not a consumer can permit calls, so it needs the time since when this holds.",
-        _ => "Required: say since when the number is published for offers.",
+        { Withdrawn: true } => "Required: withdrawing a fact that forbids can permit calls, so the withdrawal needs the time from which it counts.",
+        { Kind: FactKind.Consent } => "Required: when the consent was given.",
+        { Kind: FactKind.Relation } => "Required: when the relation started.",
+        { Kind: FactKind.Registration } => "Required: a registration that blocks only some categories can permit calls, so it needs the time from which it counts.",
+        { Kind: FactKind.Subscriber } => "Required: a subscriber type other than consumer can permit calls, so it needs the time from which it counts.",
+        _ => "Required: when the number was published for offers.",
     };
 
     private static void CheckNames(Fact fact, string prefix, List<FieldFault> faults)
@@ -224,13 +223,13 @@ internal static class FactRules
             case FactKind.Reassignment:
                 break;
             default:
-                Name(faults, prefix + ".organisation", fact.Organisation);
+                CheckName(faults, prefix + ".organisation", fact.Organisation);
                 break;
         }
 
         if (HasGroup(fact.Kind) && fact.ProductGroup.Length > 0)
         {
-            Name(faults, prefix + ".product_group", fact.ProductGroup);
+            CheckName(faults, prefix + ".product_group", fact.ProductGroup);
         }
     }
 
@@ -238,21 +237,21 @@ internal static class FactRules
     {
         if (fact.Purposes.Count == 0 && !fact.Withdrawn)
         {
-            faults.Add(new FieldFault("consent.purposes", "Say what the consent is for."));
+            faults.Add(new FieldFault("consent.purposes", "Required: the purposes of the consent."));
         }
 
         if (fact.Purposes.Count > MaxList)
         {
-            faults.Add(new FieldFault("consent.purposes", $"More than {MaxList}."));
+            faults.Add(new FieldFault("consent.purposes", $"At most {MaxList} purposes."));
         }
         else if (fact.Purposes.Any(purpose => purpose is Purpose.None or > Purpose.Service))
         {
-            faults.Add(new FieldFault("consent.purposes", "One of the purposes is not known."));
+            faults.Add(new FieldFault("consent.purposes", "Contains an unknown purpose."));
         }
 
         if (fact.FirstContactMonths is < 0 or > MaxMonths)
         {
-            faults.Add(new FieldFault("consent.first_contact_months", $"From 0 to {MaxMonths}."));
+            faults.Add(new FieldFault("consent.first_contact_months", $"Must be from 0 to {MaxMonths}."));
         }
 
         if (fact.Evidence is not { } evidence)
@@ -262,18 +261,18 @@ internal static class FactRules
 
         if (string.IsNullOrWhiteSpace(evidence.Reference))
         {
-            faults.Add(new FieldFault("consent.evidence.reference", "Say where the evidence can be found, or leave evidence out."));
+            faults.Add(new FieldFault("consent.evidence.reference", "Required: where the evidence can be found; or leave evidence out."));
         }
 
-        Text(faults, "consent.evidence.reference", evidence.Reference, MaxReference);
+        CheckText(faults, "consent.evidence.reference", evidence.Reference, MaxReference);
         if (evidence.Sha256.Length > 0 && (evidence.Sha256.Length != 64 || !evidence.Sha256.All(char.IsAsciiHexDigit)))
         {
-            faults.Add(new FieldFault("consent.evidence.sha256", "Not 64 hexadecimal digits."));
+            faults.Add(new FieldFault("consent.evidence.sha256", "Must be 64 hexadecimal digits."));
         }
 
-        Text(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
-        Text(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
-        Text(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
+        CheckText(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
+        CheckText(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
+        CheckText(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
     }
 
     private static void CheckForm(Fact fact, List<FieldFault> faults)
@@ -281,7 +280,7 @@ internal static class FactRules
         const string Field = "consent.appointment";
         if (fact.Form > ConsentForm.Appointment)
         {
-            faults.Add(new FieldFault("consent.form", "This form is not known."));
+            faults.Add(new FieldFault("consent.form", "Unknown form of consent."));
         }
 
         if (fact.Appointment is not { } appointment)
@@ -296,41 +295,41 @@ internal static class FactRules
 
         if (fact.Form != ConsentForm.Appointment)
         {
-            faults.Add(new FieldFault(Field, "Only a consent with the form of an appointment has one; set consent.form."));
+            faults.Add(new FieldFault(Field, "Allowed only if consent.form is an appointment."));
         }
 
-        Time(faults, Field, appointment, Latest);
+        CheckTime(faults, Field, appointment, Latest);
         if (StatedTimeOf(fact) is { } captured && appointment <= captured && !fact.Withdrawn)
         {
-            faults.Add(new FieldFault(Field, "It is not after consent.captured."));
+            faults.Add(new FieldFault(Field, "Must be after consent.captured."));
         }
     }
 
-    private static void Time(List<FieldFault> faults, string field, DateTimeOffset time, DateTimeOffset latest)
+    private static void CheckTime(List<FieldFault> faults, string field, DateTimeOffset time, DateTimeOffset latest)
     {
         if (time < Earliest)
         {
-            faults.Add(new FieldFault(field, $"Before {Earliest:yyyy-MM-dd}."));
+            faults.Add(new FieldFault(field, $"Must not be before {Earliest:yyyy-MM-dd}."));
         }
         else if (time > latest)
         {
-            faults.Add(new FieldFault(field, latest == Latest ? $"After {Latest:yyyy-MM-dd}." : "In the future."));
+            faults.Add(new FieldFault(field, latest == Latest ? $"Must not be after {Latest:yyyy-MM-dd}." : "Must not be in the future."));
         }
     }
 
-    private static void Name(List<FieldFault> faults, string field, string name)
+    private static void CheckName(List<FieldFault> faults, string field, string name)
     {
         if (name.Length is 0 or > MaxName || name.AsSpan().ContainsAnyExcept(NameCharacters))
         {
-            faults.Add(new FieldFault(field, $"A name has 1 to {MaxName} characters of a-z, 0-9, '.', '_' and '-'."));
+            faults.Add(new FieldFault(field, $"Must have 1 to {MaxName} characters of a-z, 0-9, '.', '_' and '-'."));
         }
     }
 
-    private static void Text(List<FieldFault> faults, string field, string text, int max)
+    private static void CheckText(List<FieldFault> faults, string field, string text, int max)
     {
         if (text.Length > max)
         {
-            faults.Add(new FieldFault(field, $"Longer than {max} characters."));
+            faults.Add(new FieldFault(field, $"Must have at most {max} characters."));
         }
         else if (PlainText.Fault(text) is { } fault)
         {

@@ -1,12 +1,12 @@
-// For: the last allowed call of a cap, placed by one of two dialers that ask at the same moment.
+// For: the last allowed call under a cap, when two dialers check at the same moment.
 //
-// A reservation is an attempt that is written before the call, with an end: up to then it counts like any other; if it is
-// told by then that the call was placed, it becomes one. It is written only if the attempts are still those that the decision
-// saw, so of two that saw the same one is refused and decides anew. No two attempts have the same time, since those with the same
-// time are one: a reservation is later than all that are there, which also rules out that one ahead by its clock is not seen.
+// A reservation is an attempt that is written before the call, with an end. Until then it counts like any other attempt; if the call is
+// reported as placed by then, it becomes one. It is written only if the stored attempts are still those that the decision used. So of two
+// callers that saw the same attempts, one is rejected and decides again. Attempts with the same time are one attempt, so a reservation
+// gets a later time than all that are stored; this also prevents missing an attempt recorded by a fast clock.
 namespace Lookup.Core.Facts;
 
-/// <summary>Calls that are counted before they are placed.</summary>
+/// <summary>Calls that count before they are placed.</summary>
 public static class Reservation
 {
     /// <summary>The shortest time before a reservation expires, in milliseconds.</summary>
@@ -15,26 +15,26 @@ public static class Reservation
     /// <summary>The longest time before a reservation expires, in milliseconds.</summary>
     public const long MaxMs = 60 * 60 * 1_000;
 
-    /// <summary>The time before a reservation expires where none is asked for, in milliseconds.</summary>
+    /// <summary>The time before a reservation expires if the caller states none, in milliseconds.</summary>
     public const long DefaultMs = 2 * 60 * 1_000;
 
     /// <summary>
-    /// It counts for so many milliseconds longer than the dialer was told, for clocks that differ: the dialer must not dial any more
-    /// before another may.
+    /// How much longer a reservation counts than the dialer was told, in milliseconds. It covers differences between clocks: the dialer
+    /// must stop dialling before another may start.
     /// </summary>
     public const long GraceMs = 5_000;
 
-    /// <summary>Whether an attempt still counts at a time, as far as its reservation goes.</summary>
+    /// <summary>Returns whether an attempt still counts at a time, as far as its reservation decides.</summary>
     public static bool Counts(in FactEntry attempt, long at) => at < CountsUntil(attempt);
 
-    /// <summary>First instant at which it no longer counts; <see cref="FactEntry.Open"/> where it was placed.</summary>
+    /// <summary>Returns when it stops counting; <see cref="FactEntry.Open"/> for a placed call.</summary>
     public static long CountsUntil(in FactEntry attempt) => attempt.Until == FactEntry.Open ? FactEntry.Open : attempt.Until + GraceMs;
 
-    /// <summary>The earliest time that a reservation can have: later than every attempt that is there.</summary>
+    /// <summary>Finds the earliest time for a reservation: later than every stored attempt.</summary>
     /// <param name="value">The stored attempts.</param>
     /// <param name="now">Unix milliseconds.</param>
-    /// <param name="time">The time, at least <paramref name="now"/>.</param>
-    /// <returns>False where the value cannot be read.</returns>
+    /// <param name="time">The time; at least <paramref name="now"/>.</param>
+    /// <returns>False if the value cannot be read.</returns>
     public static bool TryTimeAfter(ReadOnlySpan<byte> value, long now, out long time)
     {
         Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
@@ -48,9 +48,9 @@ public static class Reservation
         return true;
     }
 
-    /// <summary>The attempts with one more. Reservations that are over make room for it.</summary>
+    /// <summary>Adds an attempt to the stored ones. It replaces expired reservations.</summary>
     /// <param name="value">The stored attempts; empty for none.</param>
-    /// <param name="reserved">The new one, later than all of them.</param>
+    /// <param name="reserved">The new attempt, later than all stored ones.</param>
     /// <exception cref="InvalidDataException">The value cannot be read.</exception>
     public static byte[] Add(ReadOnlySpan<byte> value, in FactEntry reserved)
     {
@@ -58,7 +58,7 @@ public static class Reservation
         var there = all[1..];
         var count = Timeline.ReadOrThrow(FactKind.Attempt, value, there, out var cut);
         all[0] = FactLattice.Normalise(FactKind.Attempt, reserved);
-        // A value that was cut stays full, and what was cut lies between its two oldest.
+        // A cut value stays full; the dropped versions lie between its two oldest.
         var (kept, spare) = (1, cut ? 1 : count);
         for (var i = 0; i < count; i++)
         {

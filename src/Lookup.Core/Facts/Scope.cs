@@ -5,10 +5,10 @@ using System.Text;
 namespace Lookup.Core.Facts;
 
 /// <summary>
-/// What a fact is about besides the number (an organisation, a register, a product group), as a 48-bit hash of its
-/// name: the first six bytes of SHA-256. Names are hashed, not numbered, so that an instance can ask about an
-/// organisation that it has never heard of without a round trip. The store's name registry keeps one name for each scope: another one with
-/// the same scope is refused, and facts count only for the name that they were recorded under.
+/// The subject of a fact other than the number (an organisation, a register, a product group), as a 48-bit hash of its name: the first
+/// six bytes of SHA-256. Names are hashed rather than numbered, so that an instance can read facts of an organisation that it has never
+/// seen without a round trip. The store's registry keeps one name per scope: another name with the same scope is rejected, and facts
+/// count only for the name that they were recorded under.
 /// </summary>
 public static class Scope
 {
@@ -18,17 +18,17 @@ public static class Scope
     /// <summary>The name of the scope "all" in requests and files.</summary>
     public const string AllName = "*";
 
-    /// <summary>Stands between an organisation and its product group; no name holds it.</summary>
+    /// <summary>Separates an organisation from its product group; names cannot contain it.</summary>
     public const char GroupSeparator = '/';
 
     /// <summary>Length of a stored scope in bytes.</summary>
     public const int Size = 6;
 
-    // Few names are asked about again and again, and a hash costs as much as the rest of a check. When it is full, as
-    // after a flood of made-up names, it starts anew.
+    // A few names are used again and again, and a hash costs as much as the rest of a check. The cache is cleared when it is full, for
+    // example after a flood of invented names.
     private const int MaxKnown = 4096;
 
-    // Two names of 64 characters and the stroke between them.
+    // Two names of 64 characters and the separator.
     private const int MaxStackName = 129;
 
     private static readonly ConcurrentDictionary<string, ulong> Known = new(StringComparer.Ordinal);
@@ -37,30 +37,30 @@ public static class Scope
 
     private static int _known;
 
-    /// <summary>The scope of a register or an organisation. Allocates nothing for a name seen before.</summary>
-    public static ulong Of(string name) =>
-        name == AllName ? All : Known.TryGetValue(name, out var scope) ? scope : Learn(name);
+    /// <summary>Returns the scope of a register or an organisation. Does not allocate for a cached name.</summary>
+    public static ulong FromName(string name) =>
+        name == AllName ? All : Known.TryGetValue(name, out var scope) ? scope : HashAndCache(name);
 
-    /// <summary>The scope of an organisation's product group; an empty group is the organisation itself.</summary>
-    public static ulong Of(string organisation, string productGroup)
+    /// <summary>Returns the scope of an organisation's product group; an empty group means the organisation itself.</summary>
+    public static ulong FromName(string organisation, string productGroup)
     {
         if (productGroup.Length == 0)
         {
-            return Of(organisation);
+            return FromName(organisation);
         }
 
         Span<char> name = stackalloc char[MaxStackName];
         return name.TryWrite($"{organisation}/{productGroup}", out var length)
             && KnownParts.TryGetValue(name[..length], out var scope)
                 ? scope
-                : Learn(NameOf(organisation, productGroup));
+                : HashAndCache(NameOf(organisation, productGroup));
     }
 
-    /// <summary>The name under which the store's registry keeps an organisation's product group.</summary>
+    /// <summary>Returns the name under which the store's registry keeps an organisation's product group.</summary>
     public static string NameOf(string organisation, string productGroup) =>
         productGroup.Length == 0 ? organisation : organisation + GroupSeparator + productGroup;
 
-    /// <summary>The organisation of a name that <see cref="NameOf"/> made.</summary>
+    /// <summary>Returns the organisation in a name that <see cref="NameOf"/> made.</summary>
     public static string OrganisationOf(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -68,7 +68,7 @@ public static class Scope
         return end < 0 ? name : name[..end];
     }
 
-    private static ulong Learn(string name)
+    private static ulong HashAndCache(string name)
     {
         var scope = Hash(name);
         if (name.Length > MaxStackName)

@@ -1,55 +1,54 @@
-// For: the stored value of one fact of one number: its versions over time.
+// For: the stored value of one fact of one number, which is its versions over time.
 //
-// A decision as of an earlier time, and facts that take effect later, need more than the latest version. So a value
-// keeps up to eight versions, one per effective time, the newest first. Merging is the union of two sets of versions;
-// versions with the same effective time become one that forbids at least as much as either (FactLattice). When there
-// are more than eight, the newest seven and the oldest stay and the value is marked as cut: what was between them is
-// not known any more, and is reported as such, never as absent.
+// Decisions as of an earlier time, and facts that take effect later, need more than the latest version. So a value keeps up to eight
+// versions, one per effective time, newest first. Merging is the union of two sets of versions; versions with the same effective time
+// become one that forbids at least as much as either (FactLattice). With more than eight, the newest seven and the oldest remain and the
+// value is marked as cut: the versions between them are lost, and are reported as lost, never as absent.
 //
-// Merging is commutative, associative and idempotent, cuts included. Union and join are; and a version is dropped
-// only when seven newer ones and an older one are known, which stays so whatever is merged later, so it could not
-// have come back.
+// Merging is commutative, associative and idempotent, including cuts. Union and join are; and a version is dropped only when seven newer
+// ones and an older one are known, which no later merge changes, so it could not have come back.
 //
-// Bytes (version 1), each fact having exactly one form, so that equal bytes mean equal facts and the reverse:
+// Bytes (version 1). Each fact has exactly one form, so equal bytes mean equal facts and the reverse:
 //   header   bits 0-3 number of entries 1..8; bits 4-6 format version; bit 7 cut
 //   entry    flags (Fields); effective, 6 bytes; recorded, 4 bytes; source, varint; then what the flags name:
-//            until 6, since 6, categories varint (of a relation the last transaction, 6), marks 1, months 1, type 1 (of a subscriber, or the form of a consent); "withdrawn" and "shared" have no bytes
-// Integers are big-endian, varints little groups first as in protobuf.
+//            until 6, since 6, categories varint (relations: the last transaction, 6), marks 1, months 1, type 1 (of a subscriber, or the
+//            form of a consent); "withdrawn" and "shared" have no bytes
+// Integers are big-endian; varints have the least significant group first, as in protobuf.
 //
 // Reference: M. Shapiro et al., "Conflict-free replicated data types" (2011), state-based objects.
 namespace Lookup.Core.Facts;
 
-/// <summary>What a timeline says about a time.</summary>
+/// <summary>What a timeline contains for a point in time.</summary>
 public enum AsOf : byte
 {
-    /// <summary>Nothing was in effect.</summary>
+    /// <summary>No version was in effect.</summary>
     Absent,
-    /// <summary>An entry was in effect; it may be a withdrawal.</summary>
+    /// <summary>A version was in effect; it may be a withdrawal.</summary>
     Found,
-    /// <summary>The entry in effect then is no longer kept: there may have been one, and what it said is not known.</summary>
+    /// <summary>The version in effect at that time was dropped; whether there was one, and its content, are unknown.</summary>
     Cut,
-    /// <summary>The value cannot be read: damaged, or written by a newer version. Never to be taken as absent.</summary>
+    /// <summary>The value cannot be read: damaged, or written by a newer program version. Never treat it as absent.</summary>
     Unreadable,
 }
 
 /// <summary>Makes, merges and reads the stored values of facts.</summary>
 public static class Timeline
 {
-    /// <summary>Most entries of a value.</summary>
+    /// <summary>The most versions in a value.</summary>
     public const int MaxEntries = 8;
 
-    /// <summary>Most bytes of a value.</summary>
+    /// <summary>The largest size of a value in bytes.</summary>
     public const int MaxSize = 1 + (MaxEntries * TimelineFormat.MaxEntrySize);
 
-    /// <summary>The value of a fact with one version. What does not belong to the kind is left out.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The kind is none, or a field is out of its range.</exception>
+    /// <summary>Makes the value of a fact with one version. Fields that do not belong to the kind are left out.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The kind is undefined, or a field is out of range.</exception>
     public static byte[] Single(FactKind kind, in FactEntry entry)
     {
         var normal = FactLattice.Normalise(kind, entry);
         return TimelineFormat.Write(kind, new ReadOnlySpan<FactEntry>(in normal), cut: false);
     }
 
-    /// <summary>Both values in one. Either may be empty for "nothing yet", not both.</summary>
+    /// <summary>Merges two values. Either may be empty for "nothing stored yet", but not both.</summary>
     /// <exception cref="InvalidDataException">One of them cannot be read.</exception>
     public static byte[] Merge(FactKind kind, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
     {
@@ -59,7 +58,7 @@ public static class Timeline
         right = right[..ReadOrThrow(kind, b, right, out var rightCut)];
         if (left.IsEmpty && right.IsEmpty)
         {
-            throw new InvalidDataException("Nothing to merge.");
+            throw new InvalidDataException("Both values are empty.");
         }
 
         Span<FactEntry> merged = stackalloc FactEntry[2 * MaxEntries];
@@ -82,11 +81,11 @@ public static class Timeline
         return TimelineFormat.Write(kind, merged[..count], cut);
     }
 
-    /// <summary>Finds the entry in effect at a time. Allocates nothing.</summary>
+    /// <summary>Finds the version in effect at a time. Allocates nothing.</summary>
     /// <param name="kind">The kind that the value was stored under.</param>
-    /// <param name="value">The value. An empty one is unreadable: that there is none is for the caller to see.</param>
+    /// <param name="value">The value. An empty one is unreadable; the caller handles a missing one.</param>
     /// <param name="at">Unix milliseconds.</param>
-    /// <param name="entry">The latest entry with an effective time at or before <paramref name="at"/>.</param>
+    /// <param name="entry">The latest version with an effective time at or before <paramref name="at"/>.</param>
     public static AsOf TryAsOf(FactKind kind, ReadOnlySpan<byte> value, long at, out FactEntry entry)
     {
         entry = default;
@@ -96,8 +95,8 @@ public static class Timeline
         {
             if (found == AsOf.Absent && next.Effective <= at)
             {
-                // A cut lies between the last two.
-                found = reader.Cut && reader.Left == 0 ? AsOf.Cut : AsOf.Found;
+                // Dropped versions lie between the last two.
+                found = reader.Cut && reader.EntriesLeft == 0 ? AsOf.Cut : AsOf.Found;
                 entry = next;
             }
         }
@@ -116,7 +115,7 @@ public static class Timeline
     }
 
     /// <summary>Finds the version with exactly this effective time.</summary>
-    /// <returns>False where there is none, or the value is empty or cannot be read.</returns>
+    /// <returns>False if there is none, or if the value is empty or cannot be read.</returns>
     public static bool TryAt(FactKind kind, ReadOnlySpan<byte> value, long effective, out FactEntry entry)
     {
         var reader = new TimelineReader(kind, value);
@@ -132,12 +131,11 @@ public static class Timeline
         return false;
     }
 
-    /// <summary>Reads all entries, the newest first. Allocates nothing.</summary>
+    /// <summary>Reads all versions, newest first. Allocates nothing.</summary>
     /// <param name="kind">The kind that the value was stored under.</param>
-    /// <param name="value">The value.</param>
     /// <param name="entries">At least <see cref="MaxEntries"/> long.</param>
-    /// <param name="cut">Entries between the last and the one before it are no longer kept.</param>
-    /// <returns>How many; -1 if the value cannot be read.</returns>
+    /// <param name="cut">Whether versions between the last and the one before it were dropped.</param>
+    /// <returns>The number of versions; -1 if the value cannot be read.</returns>
     public static int Read(FactKind kind, ReadOnlySpan<byte> value, Span<FactEntry> entries, out bool cut)
     {
         var reader = new TimelineReader(kind, value);
@@ -151,7 +149,7 @@ public static class Timeline
         return reader.Complete ? count : -1;
     }
 
-    /// <summary>Reads all entries as <see cref="Read"/> does; none of an empty value.</summary>
+    /// <summary>Reads all versions as <see cref="Read"/> does; 0 for an empty value.</summary>
     /// <exception cref="InvalidDataException">The value cannot be read.</exception>
     internal static int ReadOrThrow(FactKind kind, ReadOnlySpan<byte> value, Span<FactEntry> entries, out bool cut)
     {
@@ -164,6 +162,6 @@ public static class Timeline
         var count = Read(kind, value, entries, out cut);
         return count >= 0
             ? count
-            : throw new InvalidDataException("A stored fact cannot be read: damaged, or of a newer version.");
+            : throw new InvalidDataException("A stored fact cannot be read: it is damaged or was written by a newer program version.");
     }
 }

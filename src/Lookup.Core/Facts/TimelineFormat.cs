@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Lookup.Core.Facts;
 
-/// <summary>Which fields of an entry are stored. The values are stored.</summary>
+/// <summary>The fields of an entry that are present. The values are stored.</summary>
 [Flags]
 internal enum Fields : byte
 {
@@ -17,11 +17,11 @@ internal enum Fields : byte
     Type = 64,
     Shared = 128,
 
-    /// <summary>Of a relation, which has no categories. Versions that do not know it cannot read the value, so it permits nothing there.</summary>
+    /// <summary>Relations only, which have no categories. Older program versions cannot read such a value, so it permits nothing there.</summary>
     LastTransaction = Categories,
 }
 
-/// <summary>The bytes of a timeline, see Timeline.cs.</summary>
+/// <summary>Writes the bytes of a timeline, see Timeline.cs.</summary>
 internal static class TimelineFormat
 {
     public const int Version = 1;
@@ -40,13 +40,13 @@ internal static class TimelineFormat
     public const int MaxMonths = 120;
     public const FactMarks AllMarks = (FactMarks)63;
 
-    /// <summary>Marks that entries of the kind can have.</summary>
+    /// <summary>The marks that entries of the kind can have.</summary>
     public static FactMarks MarksOf(FactKind kind) =>
         kind == FactKind.Registration ? FactMarks.Snapshot : AllMarks & ~FactMarks.Snapshot;
 
     private const Fields Common = Fields.Withdrawn | Fields.Shared;
 
-    /// <summary>Fields that entries of the kind can have; throws for a kind that is none.</summary>
+    /// <summary>The fields that entries of the kind can have; throws for an undefined kind.</summary>
     public static Fields Allowed(FactKind kind) => kind switch
     {
         FactKind.Registration => Common | Fields.Categories | Fields.Marks,
@@ -58,12 +58,12 @@ internal static class TimelineFormat
         _ => Fields.None,
     };
 
-    /// <summary>Writes entries that are normal for the kind, the newest first.</summary>
+    /// <summary>Writes entries that are normalised for the kind, newest first.</summary>
     public static byte[] Write(FactKind kind, ReadOnlySpan<FactEntry> entries, bool cut)
     {
         if (Allowed(kind) == Fields.None)
         {
-            throw new ArgumentOutOfRangeException(nameof(kind), kind, "No kind of fact.");
+            throw new ArgumentOutOfRangeException(nameof(kind), kind, "Undefined kind of fact.");
         }
 
         Span<byte> buffer = stackalloc byte[Timeline.MaxSize];
@@ -141,7 +141,7 @@ internal static class TimelineFormat
     {
         if (time is < 0 or > MaxTime)
         {
-            throw new ArgumentOutOfRangeException(field, time, "Times are Unix milliseconds, 0 to 2^47.");
+            throw new ArgumentOutOfRangeException(field, time, "Must be Unix milliseconds from 0 to 2^47.");
         }
 
         BinaryPrimitives.WriteUInt16BigEndian(to[at..], (ushort)(time >> 32));

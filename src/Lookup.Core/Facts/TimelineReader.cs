@@ -3,8 +3,7 @@ using System.Buffers.Binary;
 namespace Lookup.Core.Facts;
 
 /// <summary>
-/// Reads the bytes of a timeline entry by entry and accepts nothing that <see cref="TimelineFormat"/> would not have
-/// written. Never throws.
+/// Reads the bytes of a timeline entry by entry and rejects anything that <see cref="TimelineFormat"/> would not write. Never throws.
 /// </summary>
 internal ref struct TimelineReader
 {
@@ -12,9 +11,9 @@ internal ref struct TimelineReader
     private readonly FactMarks _marks;
     private readonly bool _isConsent;
     private readonly bool _isRelation;
-    private ReadOnlySpan<byte> _rest;
+    private ReadOnlySpan<byte> _remaining;
     private long _before = long.MaxValue;
-    private bool _broken;
+    private bool _invalid;
 
     public TimelineReader(FactKind kind, ReadOnlySpan<byte> value)
     {
@@ -24,131 +23,131 @@ internal ref struct TimelineReader
         _isRelation = kind == FactKind.Relation;
         if (value.IsEmpty || _allowed == Fields.None)
         {
-            _broken = true;
+            _invalid = true;
             return;
         }
 
         var header = value[0];
-        _rest = value[1..];
+        _remaining = value[1..];
         Cut = (header & TimelineFormat.CutBit) != 0;
-        Left = header & TimelineFormat.CountMask;
-        _broken = ((header >> TimelineFormat.VersionShift) & TimelineFormat.VersionMask) != TimelineFormat.Version
-            || Left is 0 or > Timeline.MaxEntries
-            || (Cut && Left != Timeline.MaxEntries);
+        EntriesLeft = header & TimelineFormat.CountMask;
+        _invalid = ((header >> TimelineFormat.VersionShift) & TimelineFormat.VersionMask) != TimelineFormat.Version
+            || EntriesLeft is 0 or > Timeline.MaxEntries
+            || (Cut && EntriesLeft != Timeline.MaxEntries);
     }
 
-    /// <summary>Entries are missing between the last and the one before it.</summary>
+    /// <summary>Whether entries between the last and the one before it were dropped.</summary>
     public bool Cut { get; }
 
-    /// <summary>Entries not read yet.</summary>
-    public int Left { get; private set; }
+    /// <summary>The number of entries not read yet.</summary>
+    public int EntriesLeft { get; private set; }
 
-    /// <summary>All was read and nothing was wrong.</summary>
-    public readonly bool Complete => !_broken && Left == 0 && _rest.IsEmpty;
+    /// <summary>Whether everything was read without a fault.</summary>
+    public readonly bool Complete => !_invalid && EntriesLeft == 0 && _remaining.IsEmpty;
 
-    /// <summary>Reads the next entry; false at the end or at the first thing wrong.</summary>
+    /// <summary>Reads the next entry; returns false at the end or at the first fault.</summary>
     public bool TryNext(out FactEntry entry)
     {
         entry = default;
-        if (_broken || Left == 0)
+        if (_invalid || EntriesLeft == 0)
         {
             return false;
         }
 
-        Left--;
+        EntriesLeft--;
 
-        var fields = (Fields)TakeByte(byte.MaxValue);
-        _broken |= (fields & ~_allowed) != 0;
-        var effective = TakeTime();
-        _broken |= effective >= _before;
+        var fields = (Fields)ReadByte(byte.MaxValue);
+        _invalid |= (fields & ~_allowed) != 0;
+        var effective = ReadTime();
+        _invalid |= effective >= _before;
         _before = effective;
         entry = new FactEntry
         {
             Effective = effective,
             Withdrawn = (fields & Fields.Withdrawn) != 0,
             Shared = (fields & Fields.Shared) != 0,
-            Recorded = TakeUInt32(),
-            Source = TakeVarint(),
-            Until = (fields & Fields.Until) != 0 ? TakeTime() : FactEntry.Open,
-            Since = (fields & Fields.Since) != 0 ? TakeTime() : 0,
-            LastTransaction = _isRelation && (fields & Fields.LastTransaction) != 0 ? TakeTime() : 0,
-            Categories = !_isRelation && (fields & Fields.Categories) != 0 ? TakeVarint() : 0,
-            Marks = (fields & Fields.Marks) != 0 ? (FactMarks)TakeByte((byte)TimelineFormat.AllMarks) : 0,
-            FirstContactMonths = (fields & Fields.Months) != 0 ? TakeByte(TimelineFormat.MaxMonths) : (byte)0,
+            Recorded = ReadUInt32(),
+            Source = ReadVarint(),
+            Until = (fields & Fields.Until) != 0 ? ReadTime() : FactEntry.Open,
+            Since = (fields & Fields.Since) != 0 ? ReadTime() : 0,
+            LastTransaction = _isRelation && (fields & Fields.LastTransaction) != 0 ? ReadTime() : 0,
+            Categories = !_isRelation && (fields & Fields.Categories) != 0 ? ReadVarint() : 0,
+            Marks = (fields & Fields.Marks) != 0 ? (FactMarks)ReadByte((byte)TimelineFormat.AllMarks) : 0,
+            FirstContactMonths = (fields & Fields.Months) != 0 ? ReadByte(TimelineFormat.MaxMonths) : (byte)0,
         };
         if ((fields & Fields.Type) != 0)
         {
             entry = _isConsent
-                ? entry with { Form = (ConsentForm)TakeByte((byte)ConsentForm.Appointment) }
-                : entry with { Subscriber = (SubscriberType)TakeByte((byte)SubscriberType.LegalPerson) };
+                ? entry with { Form = (ConsentForm)ReadByte((byte)ConsentForm.Appointment) }
+                : entry with { Subscriber = (SubscriberType)ReadByte((byte)SubscriberType.LegalPerson) };
         }
 
-        _broken |= (entry.Marks & ~_marks) != 0;
-        _broken |= _isConsent && entry.Since != 0 && entry.Form != ConsentForm.Appointment;
-        // A field that is stored though it has its default, or a second way to say "since".
-        _broken |= TimelineFormat.FieldsOf(entry) != fields || entry.Since == effective && effective != 0;
-        _broken |= entry.LastTransaction != 0 && entry.LastTransaction <= entry.Begin;
-        return !_broken;
+        _invalid |= (entry.Marks & ~_marks) != 0;
+        _invalid |= _isConsent && entry.Since != 0 && entry.Form != ConsentForm.Appointment;
+        // Rejects a stored field that has its default value, and a second form of "since".
+        _invalid |= TimelineFormat.FieldsOf(entry) != fields || entry.Since == effective && effective != 0;
+        _invalid |= entry.LastTransaction != 0 && entry.LastTransaction <= entry.Start;
+        return !_invalid;
     }
 
-    private byte TakeByte(byte max)
+    private byte ReadByte(byte max)
     {
-        if (_rest.IsEmpty || _rest[0] > max)
+        if (_remaining.IsEmpty || _remaining[0] > max)
         {
-            _broken = true;
+            _invalid = true;
             return 0;
         }
 
-        var value = _rest[0];
-        _rest = _rest[1..];
+        var value = _remaining[0];
+        _remaining = _remaining[1..];
         return value;
     }
 
-    private uint TakeUInt32()
+    private uint ReadUInt32()
     {
-        if (!BinaryPrimitives.TryReadUInt32BigEndian(_rest, out var value))
+        if (!BinaryPrimitives.TryReadUInt32BigEndian(_remaining, out var value))
         {
-            _broken = true;
+            _invalid = true;
             return 0;
         }
 
-        _rest = _rest[sizeof(uint)..];
+        _remaining = _remaining[sizeof(uint)..];
         return value;
     }
 
-    private long TakeTime()
+    private long ReadTime()
     {
-        if (_rest.Length < TimelineFormat.TimeSize)
+        if (_remaining.Length < TimelineFormat.TimeSize)
         {
-            _broken = true;
+            _invalid = true;
             return 0;
         }
 
-        var value = ((long)BinaryPrimitives.ReadUInt16BigEndian(_rest) << 32)
-            | BinaryPrimitives.ReadUInt32BigEndian(_rest[sizeof(ushort)..]);
-        _rest = _rest[TimelineFormat.TimeSize..];
-        _broken |= value > TimelineFormat.MaxTime;
+        var value = ((long)BinaryPrimitives.ReadUInt16BigEndian(_remaining) << 32)
+            | BinaryPrimitives.ReadUInt32BigEndian(_remaining[sizeof(ushort)..]);
+        _remaining = _remaining[TimelineFormat.TimeSize..];
+        _invalid |= value > TimelineFormat.MaxTime;
         return value;
     }
 
-    // Only the shortest form of a value counts.
-    private uint TakeVarint()
+    // Accepts only the shortest form of a value.
+    private uint ReadVarint()
     {
         ulong value = 0;
-        for (var i = 0; i < TimelineFormat.MaxVarint && i < _rest.Length; i++)
+        for (var i = 0; i < TimelineFormat.MaxVarint && i < _remaining.Length; i++)
         {
-            value |= (ulong)(_rest[i] & 0x7F) << (7 * i);
-            if (_rest[i] >= 0x80)
+            value |= (ulong)(_remaining[i] & 0x7F) << (7 * i);
+            if (_remaining[i] >= 0x80)
             {
                 continue;
             }
 
-            _broken |= value > uint.MaxValue || (i > 0 && _rest[i] == 0);
-            _rest = _rest[(i + 1)..];
+            _invalid |= value > uint.MaxValue || (i > 0 && _remaining[i] == 0);
+            _remaining = _remaining[(i + 1)..];
             return (uint)value;
         }
 
-        _broken = true;
+        _invalid = true;
         return 0;
     }
 }

@@ -1,28 +1,28 @@
 namespace Lookup.Core.Facts;
 
-/// <summary>What became of a version when sources were taken out.</summary>
+/// <summary>The result for a version when its sources are removed.</summary>
 public enum RevertStep : byte
 {
-    /// <summary>It is gone: only they asserted it.</summary>
+    /// <summary>Removed: only these sources asserted it.</summary>
     Gone,
-    /// <summary>It is what the others assert.</summary>
+    /// <summary>Replaced by what the other sources assert.</summary>
     SetBack,
-    /// <summary>The others assert the same, so it stays.</summary>
+    /// <summary>Unchanged: the other sources assert the same.</summary>
     Passed,
-    /// <summary>What held without it is not known any more, so it stays on the side that forbids.</summary>
+    /// <summary>Kept on the side that forbids: what applied without it is no longer known.</summary>
     KeptStrict,
 }
 
 /// <summary>A change of the claims of one version.</summary>
-/// <param name="Effective">Which version, in Unix milliseconds.</param>
+/// <param name="Effective">Effective time of the version, in Unix milliseconds.</param>
 /// <param name="Before">The claims before; empty for none.</param>
 /// <param name="After">The claims after; empty for none.</param>
-/// <param name="Last">Once the version is written too, they are no longer needed.</param>
+/// <param name="Last">The claims are no longer needed once the version is written too.</param>
 public readonly record struct ClaimChange(long Effective, byte[] Before, byte[] After, bool Last = false);
 
 /// <summary>
-/// A timeline without what some sources asserted: what it would be had they never been there, for timelines that were
-/// never cut. In one that was cut, versions that only they asserted stay on the side that forbids.
+/// Removes what some sources asserted from a timeline. A timeline that was never cut becomes what it would be without those sources. In a
+/// cut one, versions that only they asserted stay on the side that forbids.
 /// </summary>
 public sealed class TimelineRevert
 {
@@ -32,19 +32,19 @@ public sealed class TimelineRevert
 
     private TimelineRevert(byte[] value) => Value = value;
 
-    /// <summary>The timeline; empty where nothing is left.</summary>
+    /// <summary>The resulting timeline; empty if nothing is left.</summary>
     public byte[] Value { get; private set; }
 
-    /// <summary>Changed claims.</summary>
+    /// <summary>The changed claims.</summary>
     public IReadOnlyList<ClaimChange> Claims => _claims;
 
-    /// <summary>What became of each version concerned, and whether a call can become permitted by it.</summary>
+    /// <summary>The result for each affected version, and whether it can make a call permitted.</summary>
     public IReadOnlyList<(RevertStep Step, bool MayPermit)> Steps => _steps;
 
-    /// <summary>Effective times of the versions that are gone.</summary>
+    /// <summary>Effective times of the removed versions.</summary>
     public IReadOnlyList<long> Gone => _gone;
 
-    /// <summary>Whether a timeline can be concerned: a version is theirs, or is shared.</summary>
+    /// <summary>Returns whether a timeline may be affected: one of its versions comes from these sources or is shared.</summary>
     /// <exception cref="InvalidDataException">The value cannot be read.</exception>
     public static bool Concerns(FactKind kind, ReadOnlySpan<byte> value, IReadOnlySet<uint> sources, List<long> shared)
     {
@@ -62,13 +62,11 @@ public sealed class TimelineRevert
         return reader.Complete ? concerned : throw Unreadable();
     }
 
-    /// <summary>Takes sources out.</summary>
+    /// <summary>Removes sources from a timeline.</summary>
     /// <param name="kind">Kind of the timeline.</param>
-    /// <param name="value">The timeline.</param>
     /// <param name="claims">The claims of its shared versions by effective time.</param>
-    /// <param name="sources">The sources.</param>
     /// <exception cref="InvalidDataException">Timeline or claims cannot be read.</exception>
-    public static TimelineRevert Of(
+    public static TimelineRevert Compute(
         FactKind kind, ReadOnlySpan<byte> value, IReadOnlyDictionary<long, byte[]> claims, IReadOnlySet<uint> sources)
     {
         var entries = new FactEntry[Timeline.MaxEntries];
@@ -107,7 +105,7 @@ public sealed class TimelineRevert
         var before = claims.GetValueOrDefault(entry.Effective) ?? [];
         var all = FactClaims.Read(kind, before);
         var others = all.FindAll(claim => !sources.Contains(claim.Source));
-        // Without claims, which only a store that lost the end of a write has, its source is the one that is known.
+        // Claims are missing only where a store lost the end of a write; then the version's source is the only known one.
         if (others.Count == 0)
         {
             return all.Count > 0 || sources.Contains(entry.Source) ? Drop(kind, entry, before, cut) : entry;
@@ -150,5 +148,5 @@ public sealed class TimelineRevert
         return null;
     }
 
-    private static InvalidDataException Unreadable() => new("A stored fact cannot be read: damaged, or of a newer version.");
+    private static InvalidDataException Unreadable() => new("A stored fact cannot be read: it is damaged or was written by a newer program version.");
 }

@@ -1,44 +1,42 @@
-// For: which versions of a fact decide about a call, although clocks differ and facts are recorded late.
+// For: deciding which versions of a fact count for a call, although clocks differ and facts are recorded late.
 //
-// A version has two times: when it took effect, which a person, a dialer or another system states, and when it was
-// recorded. A clock that runs ahead or behind makes the first one wrong. Therefore a version that forbids is taken at
-// its latest and one that permits at its earliest:
-//   - For a call placed now, a stored version that forbids counts however far ahead its effective time lies: it was
-//     acknowledged, so it holds. For a call time that the caller names, it counts from the earlier of its two times.
-//     A version that permits counts from its effective time on, in both cases.
-//   - In the order of versions, one that permits never stands later than its recording. One that forbids and was
-//     recorded up to five minutes after its effective time stands at its recording, since the clock that stated the
-//     effective time may have been behind.
-//   - A version replaces those that stand before it. What forbids and is not replaced counts, together.
-// Recording times are whole seconds, so "the recording" is the end of that second for what forbids and permits alike,
-// and of two that stand at the same time the one that forbids wins.
+// A version has two times: when it took effect, which a person, a dialer or another system states, and when it was recorded. A clock that
+// is fast or slow makes the first one wrong. Therefore a version that forbids is placed as late as its times allow, and one that permits
+// as early as they allow:
+//   - For a call placed now, a stored version that forbids counts however far in the future its effective time is: it was acknowledged,
+//     so it applies. For a call time that the caller names, it counts from the earlier of its two times. A version that permits counts
+//     from its effective time in both cases.
+//   - In the order of versions, one that permits is never placed after its recording. One that forbids and was recorded up to five
+//     minutes after its effective time is placed at its recording, since the clock that stated the effective time may have been slow.
+//   - A version replaces those placed before it. All versions that forbid and are not replaced count together. Recording times are whole
+//     seconds, so "the recording" is the end of that second for both sides, and of two versions placed at the same time the one that
+//     forbids wins.
 //
-// Earlier versions of the service imported consents without a time and recorded them as captured at the moment of each
-// import. Such a version is recognised by its source, an import, and by being recorded in the second in which it took
-// effect. It still permits, but it stands before everything that forbids.
+// Earlier program versions imported consents without a time and recorded them as captured at the moment of each import. Such a version is
+// recognised by its source, an import, and by being recorded in the second in which it took effect. It still permits, but it is placed
+// before everything that forbids.
 namespace Lookup.Core.Facts;
 
-/// <summary>The time of a call that is decided about.</summary>
+/// <summary>The time of the call that a decision is about.</summary>
 /// <param name="At">Unix milliseconds.</param>
-/// <param name="IsNamed">The caller named the time; else the call is placed now.</param>
+/// <param name="IsNamed">Whether the caller named the time; otherwise the call is placed now.</param>
 /// <param name="Loaded">
-/// Registrations: date of the newest snapshot of the register that is loaded, in Unix milliseconds. What newer snapshots take
-/// back does not count.
+/// Registrations: the date of the newest loaded snapshot of the register, in Unix milliseconds. Removals by newer snapshots do not count.
 /// </param>
 public readonly record struct CallMoment(long At, bool IsNamed, long Loaded = long.MaxValue);
 
-/// <summary>Finds the versions of a fact that decide about a call.</summary>
+/// <summary>Finds the versions of a fact that count for a call.</summary>
 public static class VersionsInEffect
 {
-    /// <summary>Up to how long after its effective time a version that forbids stands at its recording, in milliseconds.</summary>
+    /// <summary>A version that forbids is placed at its recording if that is at most this much after its effective time, in ms.</summary>
     public const long MaxLateMs = 5 * 60 * 1_000;
 
-    // Recording times are whole seconds; what is meant is the end of the second.
+    // Recording times are whole seconds; the end of the second is meant.
     private const long RestOfSecondMs = 999;
 
-    /// <summary>Finds what decides. Allocates nothing.</summary>
+    /// <summary>Finds the version that decides. Allocates nothing.</summary>
     /// <param name="kind">The kind that the value was stored under.</param>
-    /// <param name="value">The value. An empty one is unreadable: that there is none is for the caller to see.</param>
+    /// <param name="value">The value. An empty one is unreadable; the caller handles a missing one.</param>
     /// <param name="moment">The time of the call.</param>
     /// <param name="entry">
     /// The version in effect. Where several registrations forbid together: the first of them, with the categories of all.
@@ -47,7 +45,7 @@ public static class VersionsInEffect
     public static AsOf TryFind(FactKind kind, ReadOnlySpan<byte> value, in CallMoment moment, out FactEntry entry, out long standing)
     {
         var reader = new TimelineReader(kind, value);
-        if (reader.Left == 1)
+        if (reader.EntriesLeft == 1)
         {
             if (!reader.TryNext(out entry) || !reader.Complete)
             {
@@ -55,26 +53,26 @@ public static class VersionsInEffect
                 return AsOf.Unreadable;
             }
 
-            return TryOnly(kind, ref entry, moment, out standing);
+            return TryFindSingle(kind, ref entry, moment, out standing);
         }
 
-        return TryAmong(kind, ref reader, moment, out entry, out standing);
+        return TryFindAmong(kind, ref reader, moment, out entry, out standing);
     }
 
-    /// <summary>Whether a version is on the side that forbids: a withdrawal of what permits, or what forbids and is not withdrawn.</summary>
+    /// <summary>Returns whether a version is on the side that forbids: a fact that forbids, or a withdrawn fact that permits.</summary>
     public static bool Forbids(FactKind kind, in FactEntry entry) => kind == FactKind.Subscriber
         ? !entry.Withdrawn && entry.Subscriber <= SubscriberType.Consumer
         : entry.Withdrawn == FactLattice.WithdrawalForbids(kind);
 
-    /// <summary>Whether a version that forbids counts for a call, as far as its times go.</summary>
+    /// <summary>Returns whether the times of a version that forbids let it count for a call.</summary>
     public static bool CountsEarly(in FactEntry entry, in CallMoment moment) =>
         !moment.IsNamed || Math.Min(entry.Effective, entry.Recorded * 1_000L) <= moment.At;
 
-    /// <summary>Which of the versions of a timeline decide, for showing them.</summary>
+    /// <summary>Marks the versions of a timeline that decide, for display.</summary>
     /// <param name="kind">Kind of the timeline.</param>
-    /// <param name="entries">All its versions, the newest first.</param>
+    /// <param name="entries">All versions, newest first.</param>
     /// <param name="moment">The time of the call.</param>
-    /// <param name="decides">Takes the answer for each.</param>
+    /// <param name="decides">Receives the result for each version.</param>
     public static void Mark(FactKind kind, ReadOnlySpan<FactEntry> entries, in CallMoment moment, Span<bool> decides)
     {
         var replaced = ReplacedBefore(kind, entries, moment);
@@ -93,7 +91,7 @@ public static class VersionsInEffect
         }
     }
 
-    private static AsOf TryOnly(FactKind kind, ref FactEntry entry, in CallMoment moment, out long standing)
+    private static AsOf TryFindSingle(FactKind kind, ref FactEntry entry, in CallMoment moment, out long standing)
     {
         if (Counts(kind, entry, moment, out standing))
         {
@@ -104,7 +102,7 @@ public static class VersionsInEffect
         return AsOf.Absent;
     }
 
-    private static AsOf TryAmong(FactKind kind, ref TimelineReader reader, in CallMoment moment, out FactEntry entry, out long standing)
+    private static AsOf TryFindAmong(FactKind kind, ref TimelineReader reader, in CallMoment moment, out FactEntry entry, out long standing)
     {
         Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
         (entry, standing) = (default, long.MinValue);
@@ -142,7 +140,7 @@ public static class VersionsInEffect
             }
             else
             {
-                entry = Together(kind, entry, version);
+                entry = Combine(kind, entry, version);
                 standing = Math.Max(standing, at);
             }
         }
@@ -157,7 +155,7 @@ public static class VersionsInEffect
             : AsOf.Absent;
     }
 
-    // What was cut lies between the last two. Something of it may have forbidden unless a kept version has replaced all of it.
+    // Dropped versions lie between the last two. One of them may have forbidden, unless a kept version has replaced them all.
     private static AsOf WithCut(
         ReadOnlySpan<FactEntry> entries, long replaced, bool found, bool forbids, in CallMoment moment, ref FactEntry entry, ref long standing)
     {
@@ -184,7 +182,7 @@ public static class VersionsInEffect
         return AsOf.Cut;
     }
 
-    // Versions that stand before this time are replaced.
+    // Versions placed before this time are replaced.
     private static long ReplacedBefore(FactKind kind, ReadOnlySpan<FactEntry> entries, in CallMoment moment)
     {
         var replaced = long.MinValue;
@@ -217,7 +215,7 @@ public static class VersionsInEffect
     private static long Earliest(in FactEntry version)
     {
         var recorded = version.Recorded * 1_000L;
-        // Recorded in the second in which it took effect, by an import: it had no time.
+        // Recorded by an import in the second in which it took effect: the consent had no time.
         return version.Effective - recorded is >= 0 and <= RestOfSecondMs
             && FactSource.IsImport(version.Source) && (version.Marks & FactMarks.Snapshot) == 0
             ? 0
@@ -230,7 +228,7 @@ public static class VersionsInEffect
         return recorded - version.Effective is > 0 and <= MaxLateMs + RestOfSecondMs ? recorded : version.Effective;
     }
 
-    private static FactEntry Together(FactKind kind, in FactEntry newer, in FactEntry older) => kind != FactKind.Registration
+    private static FactEntry Combine(FactKind kind, in FactEntry newer, in FactEntry older) => kind != FactKind.Registration
         ? newer
         : newer with
         {
@@ -239,7 +237,7 @@ public static class VersionsInEffect
             Marks = newer.Marks | older.Marks,
         };
 
-    // A record that protects less may be taken back, or replaced by one that protects more, by a version that is ahead.
+    // A future version may withdraw a record that protects less, or replace it by one that protects more.
     private static void ProtectEarly(ReadOnlySpan<FactEntry> entries, long now, ref FactEntry entry)
     {
         foreach (ref readonly var version in entries)

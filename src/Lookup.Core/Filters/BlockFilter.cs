@@ -1,18 +1,18 @@
-// For: answering "surely no such fact" without asking the store. Most numbers have no facts, so most checks end here.
+// For: answering "this fact does not exist" without reading the store. Most numbers have no facts, so most checks end here.
 //
-// A split-block Bloom filter: an array of 256-bit blocks, each eight words of 32 bits. A fact chooses one block and
-// sets one bit in each of its words, so a probe touches one cache line and is a handful of vector instructions: eight
-// products with odd salts, whose top five bits are the bit of each word. The price against a Bloom filter with free
-// bits is a somewhat higher rate of false positives, about 0.2 % at 20 bits a fact.
+// A split-block Bloom filter: an array of 256-bit blocks, each eight words of 32 bits. A fact selects one block and sets one bit in each of
+// its words, so a probe touches one cache line and takes a few vector instructions: eight products with odd salts, whose top five bits
+// select the bit of each word. Compared with a Bloom filter with free bits, the rate of false positives is somewhat higher, about 0.2 % at
+// 20 bits per fact.
 //
-// The block depends on the number alone, the bits on number and fact: every probe about a number reads the same block.
-// The number's part of the hash is its ciphertext, which is uniform; the fact's id is mixed in.
+// The block depends only on the number, the bits on number and fact: every probe for a number reads the same block. The number's part of
+// the hash is its ciphertext, which is uniform; the id of the fact is mixed in.
 //
-// Bits are only ever set. A reader beside a writer sees an added fact early, late or in part (which reads as absent),
-// so whoever needs order publishes it: the replica moves its version only after adding.
+// Bits are only ever set. While a writer runs, a reader sees an added fact early, late or partly (which reads as absent). Where order
+// matters it must be published: the replica advances its version only after adding.
 //
-// Stored as the bytes of its blocks, words little-endian, as in Parquet. Redis counts bits from the top of each byte,
-// which Bits below follows.
+// Stored as the bytes of its blocks with little-endian words, as in Parquet. Redis counts bits from the top of each byte; Bits below
+// converts.
 //
 // References: apache/parquet-format, BloomFilter.md; F. Putze, P. Sanders, J. Singler, "Cache-, Hash- and
 // Space-Efficient Bloom Filters" (2007); J. Apple, "Split block Bloom filters", arXiv:2101.01719.
@@ -26,21 +26,19 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Core.Filters;
 
-/// <summary>
-/// Tells of a fact that it is surely not known, or maybe known. Any number of readers may run beside one writer.
-/// </summary>
+/// <summary>Tells whether a fact certainly does not exist or may exist. Allows any number of readers and one writer in parallel.</summary>
 public sealed class BlockFilter
 {
     /// <summary>Bytes of a block.</summary>
     public const int BlockSize = 32;
 
-    /// <summary>Most blocks: 512 MiB, the longest string that redis keeps.</summary>
+    /// <summary>The most blocks: 512 MiB, the longest string in redis.</summary>
     public const int MaxBlocks = 1 << 24;
 
     /// <summary>Bits that a fact sets, one in each word.</summary>
     public const int BitsPerProbe = 8;
 
-    /// <summary>Most facts that can be asked for at once.</summary>
+    /// <summary>The most facts in one call.</summary>
     public const int MaxProbes = 32;
 
     private const int CacheLine = 64;
@@ -51,7 +49,7 @@ public sealed class BlockFilter
     private static readonly uint[] Salts =
         [0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31];
 
-    // Pinned, with the first block at the begin of a cache line.
+    // Pinned; the first block starts at a cache line.
     private readonly byte[] _memory;
     private readonly int _start;
     private readonly bool _vectors;
@@ -63,7 +61,7 @@ public sealed class BlockFilter
     {
     }
 
-    /// <summary>The same with a switch for the vector path, where the processor has one.</summary>
+    /// <summary>Makes an empty filter, with a switch for the vector path.</summary>
     internal BlockFilter(int blocks, bool vectors)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(blocks, 1);
@@ -77,10 +75,10 @@ public sealed class BlockFilter
     /// <summary>Number of blocks.</summary>
     public int Blocks { get; }
 
-    /// <summary>The blocks as they are stored.</summary>
+    /// <summary>The blocks in their stored form.</summary>
     public ReadOnlySpan<byte> Bytes => _memory.AsSpan(_start, Blocks * BlockSize);
 
-    /// <summary>Part of all bits that are set, 0 to 1. Reads the whole filter. Above 0.5 it should be rebuilt.</summary>
+    /// <summary>The fraction of bits that are set, 0 to 1. Reads the whole filter. Rebuild it above 0.5.</summary>
     public double Fill
     {
         get
@@ -96,14 +94,14 @@ public sealed class BlockFilter
     }
 
     /// <summary>Makes a filter from a copy of stored blocks.</summary>
-    /// <exception cref="ArgumentException">The length is not that of 1 to <see cref="MaxBlocks"/> blocks.</exception>
+    /// <exception cref="ArgumentException">The length is not a multiple of <see cref="BlockSize"/> up to <see cref="MaxBlocks"/> blocks.</exception>
     public static BlockFilter FromBytes(ReadOnlyMemory<byte> bytes) => FromBytes(bytes, vectors: true);
 
     internal static BlockFilter FromBytes(ReadOnlyMemory<byte> bytes, bool vectors)
     {
         if (bytes.IsEmpty || bytes.Length % BlockSize != 0 || bytes.Length / BlockSize > MaxBlocks)
         {
-            throw new ArgumentException($"{bytes.Length} bytes are no filter of blocks of {BlockSize}.", nameof(bytes));
+            throw new ArgumentException($"{bytes.Length} bytes are not a filter: expected 1 to {MaxBlocks} blocks of {BlockSize} bytes.", nameof(bytes));
         }
 
         var filter = new BlockFilter(bytes.Length / BlockSize, vectors);
@@ -111,7 +109,7 @@ public sealed class BlockFilter
         return filter;
     }
 
-    /// <summary>Blocks for a number of facts.</summary>
+    /// <summary>Returns the blocks needed for a number of facts.</summary>
     /// <param name="facts">Expected facts; 0 counts as 1.</param>
     /// <param name="bitsPerFact">1 to 64; 20 gives about 0.2 % false positives.</param>
     /// <exception cref="ArgumentOutOfRangeException">More than <see cref="MaxBlocks"/>: use more partitions.</exception>
@@ -120,7 +118,7 @@ public sealed class BlockFilter
         ArgumentOutOfRangeException.ThrowIfNegative(facts);
         if (bitsPerFact is not (>= 1 and <= 64))
         {
-            throw new ArgumentOutOfRangeException(nameof(bitsPerFact), bitsPerFact, "Bits for each fact: 1 to 64.");
+            throw new ArgumentOutOfRangeException(nameof(bitsPerFact), bitsPerFact, "Must be from 1 to 64 bits per fact.");
         }
 
         var blocks = Math.Ceiling(Math.Max(facts, 1) * bitsPerFact / (BlockSize * 8));
@@ -128,22 +126,21 @@ public sealed class BlockFilter
         return (int)blocks;
     }
 
-    /// <summary>Whether a fact may be known; false is certain. Allocates nothing.</summary>
-    public bool MayContain(NumberPseudonym key, FactId id) => Contains(Hash(key, id));
+    /// <summary>Returns whether a fact may exist; false is certain. Allocates nothing.</summary>
+    public bool MayContain(NumberPseudonym pseudonym, FactId id) => Contains(Hash(pseudonym, id));
 
-    /// <summary>Which of several facts about a number may be known: bit n stands for the n-th. Allocates nothing.</summary>
-    /// <param name="key">The number.</param>
+    /// <summary>Returns which of several facts of a number may exist: bit n represents the n-th. Allocates nothing.</summary>
     /// <param name="ids">Up to 32 facts.</param>
-    public uint MayContain(NumberPseudonym key, ReadOnlySpan<FactId> ids)
+    public uint MayContain(NumberPseudonym pseudonym, ReadOnlySpan<FactId> ids)
     {
         Span<ulong> probes = stackalloc ulong[MaxProbes];
-        return MayContain(key, probes[..Probes(ids, probes)], ids.Length);
+        return MayContain(pseudonym, probes[..Probes(ids, probes)], ids.Length);
     }
 
-    /// <summary>Prepares facts that are to be asked for about many numbers.</summary>
+    /// <summary>Prepares facts to be probed for many numbers.</summary>
     /// <param name="ids">Up to <see cref="MaxProbes"/> facts.</param>
-    /// <param name="probes">Takes the probes; as long as <paramref name="ids"/>, rounded up to a multiple of 8.</param>
-    /// <returns>How many were written, a multiple of 8.</returns>
+    /// <param name="probes">Receives the probes; as long as <paramref name="ids"/>, rounded up to a multiple of 8.</param>
+    /// <returns>The number of probes written, a multiple of 8.</returns>
     public static int Probes(ReadOnlySpan<FactId> ids, Span<ulong> probes)
     {
         var count = (ids.Length + Lanes - 1) & ~(Lanes - 1);
@@ -156,26 +153,25 @@ public sealed class BlockFilter
         return count;
     }
 
-    /// <summary>As the one with ids, for facts that <see cref="Probes"/> prepared.</summary>
-    /// <param name="key">The number.</param>
-    /// <param name="probes">A multiple of 8.</param>
-    /// <param name="count">How many of them count.</param>
-    public uint MayContain(NumberPseudonym key, ReadOnlySpan<ulong> probes, int count)
+    /// <summary>Returns which of the facts that <see cref="Probes"/> prepared may exist for a number.</summary>
+    /// <param name="probes">The prepared probes, a multiple of 8.</param>
+    /// <param name="count">The number of facts among them.</param>
+    public uint MayContain(NumberPseudonym pseudonym, ReadOnlySpan<ulong> probes, int count)
     {
         var possible = 0u;
         if (_vectors && Vector512.IsHardwareAccelerated && Avx512DQ.IsSupported)
         {
-            ref var block = ref Unsafe.As<byte, uint>(ref Block(key.FilterHash));
+            ref var block = ref Unsafe.As<byte, uint>(ref Block(pseudonym.FilterHash));
             for (var i = 0; i < probes.Length; i += Lanes)
             {
-                possible |= EightAtOnce(ref block, key, Vector512.Create(probes.Slice(i, Lanes))) << i;
+                possible |= EightAtOnce(ref block, pseudonym, Vector512.Create(probes.Slice(i, Lanes))) << i;
             }
         }
         else
         {
             for (var i = 0; i < count; i++)
             {
-                if (Contains(Hash(key, probes[i])))
+                if (Contains(Hash(pseudonym, probes[i])))
                 {
                     possible |= 1u << i;
                 }
@@ -185,11 +181,11 @@ public sealed class BlockFilter
         return possible & (uint)((1UL << count) - 1);
     }
 
-    // One word of the block after the other is looked at for eight facts; most are out after the first few.
+    // Tests one word of the block after the other for eight facts; most facts are excluded after the first few.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint EightAtOnce(ref uint block, NumberPseudonym key, Vector512<ulong> probes)
+    private static uint EightAtOnce(ref uint block, NumberPseudonym pseudonym, Vector512<ulong> probes)
     {
-        var x = probes ^ Vector512.Create(key.FilterHash << 24);
+        var x = probes ^ Vector512.Create(pseudonym.FilterHash << 24);
         x ^= x >>> 33;
         x *= Vector512.Create(FirstMultiplier);
         x ^= x >>> 33;
@@ -210,31 +206,29 @@ public sealed class BlockFilter
         return (set << 31).ExtractMostSignificantBits();
     }
 
-    /// <summary>Brings the block of a number into the cache, so that probes soon after do not wait for memory.</summary>
-    public void Prefetch(NumberPseudonym key)
+    /// <summary>Prefetches the block of a number, so that probes soon after do not wait for memory.</summary>
+    public void Prefetch(NumberPseudonym pseudonym)
     {
         if (Sse.IsSupported)
         {
-            PrefetchBlock(ref Block(key.FilterHash));
+            PrefetchBlock(ref Block(pseudonym.FilterHash));
         }
     }
 
     private static unsafe void PrefetchBlock(ref byte block) => Sse.Prefetch0(Unsafe.AsPointer(ref block));
 
-    /// <summary>Makes a fact known. One writer at a time.</summary>
-    public void Add(NumberPseudonym key, FactId id) => Insert(Hash(key, id));
+    /// <summary>Adds a fact. One writer at a time.</summary>
+    public void Add(NumberPseudonym pseudonym, FactId id) => Insert(Hash(pseudonym, id));
 
-    /// <summary>The bits of a fact, for a writer that sets them in redis.</summary>
-    /// <param name="key">The number.</param>
-    /// <param name="id">The fact.</param>
+    /// <summary>Returns the bits of a fact, for a writer that sets them in redis.</summary>
     /// <param name="blocks">Blocks of the filter, 1 to <see cref="MaxBlocks"/>.</param>
     /// <param name="blockIndex">The block, from 0.</param>
     /// <param name="offsets">
     /// <see cref="BitsPerProbe"/> bits within the block, 0 to 255, as redis counts: SETBIT at 256 * block + offset.
     /// </param>
-    public static void Bits(NumberPseudonym key, FactId id, int blocks, out int blockIndex, Span<byte> offsets)
+    public static void Bits(NumberPseudonym pseudonym, FactId id, int blocks, out int blockIndex, Span<byte> offsets)
     {
-        var hash = Hash(key, id);
+        var hash = Hash(pseudonym, id);
         blockIndex = BlockOf(hash, blocks);
         for (var word = 0; word < BitsPerProbe; word++)
         {
@@ -243,20 +237,20 @@ public sealed class BlockFilter
         }
     }
 
-    /// <summary>High half: the number, chooses the block. Low half: number and fact, choose the bits.</summary>
-    internal static ulong Hash(NumberPseudonym key, FactId id) => Hash(key, BitsOf(id));
+    /// <summary>The upper half is the number and selects the block; the lower half mixes number and fact and selects the bits.</summary>
+    internal static ulong Hash(NumberPseudonym pseudonym, FactId id) => Hash(pseudonym, BitsOf(id));
 
     private static ulong BitsOf(FactId id) => ((ulong)id.Kind << 60) | ((ulong)id.Detail << 56) | id.Scope;
 
-    private static ulong Hash(NumberPseudonym key, ulong id)
+    private static ulong Hash(NumberPseudonym pseudonym, ulong id)
     {
-        var x = id ^ (key.FilterHash << 24);
-        // The finaliser of MurmurHash3: each bit of the id and of the number moves each bit of the result.
+        var x = id ^ (pseudonym.FilterHash << 24);
+        // The finaliser of MurmurHash3: each bit of the id and of the number affects each bit of the result.
         x ^= x >> 33;
         x *= FirstMultiplier;
         x ^= x >> 33;
         x *= SecondMultiplier;
-        return (key.FilterHash & 0xFFFF_FFFF_0000_0000) | (x >> 32);
+        return (pseudonym.FilterHash & 0xFFFF_FFFF_0000_0000) | (x >> 32);
     }
 
     internal bool Contains(ulong hash)

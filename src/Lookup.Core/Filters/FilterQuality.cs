@@ -3,16 +3,15 @@ using System.Runtime.InteropServices;
 
 namespace Lookup.Core.Filters;
 
-/// <summary>How often a filter takes a fact for known that is not.</summary>
+/// <summary>Rates of false positives of a filter.</summary>
 public static class FilterQuality
 {
     private const int WordBits = 32;
 
-    /// <summary>Part of the unknown facts that a filter takes for known, 0 to 1, by its bits. Reads the whole filter.</summary>
-    /// <param name="filter">The filter.</param>
+    /// <summary>Computes the rate of false positives from the bits of a filter, 0 to 1. Reads the whole filter.</summary>
     public static double FalsePositives(BlockFilter filter)
     {
-        // A probe meets one bit of each word of a block; it is taken for known if all of them are set.
+        // A probe tests one bit in each word of a block; it is a false positive if all of them are set.
         var words = MemoryMarshal.Cast<byte, uint>(filter.Bytes);
         var sum = 0.0;
         for (var block = 0; block < words.Length; block += BlockFilter.BitsPerProbe)
@@ -29,7 +28,7 @@ public static class FilterQuality
         return sum / filter.Blocks;
     }
 
-    /// <summary>The same for a filter that is made for a number of facts, each of another number. 0 to 1.</summary>
+    /// <summary>Computes the expected rate of false positives for a number of facts, each of a different number, 0 to 1.</summary>
     /// <param name="facts">0 or more.</param>
     /// <param name="blocks">1 to <see cref="BlockFilter.MaxBlocks"/>.</param>
     public static double Expected(long facts, int blocks)
@@ -40,7 +39,7 @@ public static class FilterQuality
         {
             return 0;
         }
-        // Facts in a block are Poisson distributed; each sets one of the bits of each word.
+        // Facts per block are Poisson distributed; each sets one bit in each word.
         var mean = facts / (double)blocks;
         var last = mean + (10 * Math.Sqrt(mean)) + 20;
         var logarithm = -mean;

@@ -1,8 +1,8 @@
 namespace Lookup.Core.Numbers;
 
 /// <summary>
-/// Compiles the regular expressions of libphonenumber's metadata to sets of digit strings. They consist of digits, <c>\d</c>,
-/// classes, groups, alternatives and repetitions with an upper bound; anything else throws.
+/// Compiles the regular expressions of libphonenumber's metadata to sets of digit strings. Supported are digits, <c>\d</c>, classes,
+/// groups, alternatives and repetitions with an upper bound; anything else throws.
 /// </summary>
 internal ref struct DigitPattern
 {
@@ -16,12 +16,12 @@ internal ref struct DigitPattern
         _sets = sets;
     }
 
-    /// <summary>The strings that the pattern matches as a whole, each followed by a string of <paramref name="rest"/>.</summary>
-    /// <exception cref="FormatException">The pattern contains something that plans are not written with.</exception>
+    /// <summary>Returns the strings that match the whole pattern, each followed by a string of <paramref name="rest"/>.</summary>
+    /// <exception cref="FormatException">The pattern contains an unsupported construct.</exception>
     internal static int Compile(string pattern, DigitSets sets, int rest = DigitSets.Empty)
     {
         var reader = new DigitPattern(pattern, sets);
-        var parsed = reader.Alternatives();
+        var parsed = reader.ParseAlternatives();
         if (reader._at < pattern.Length)
         {
             throw reader.Unexpected();
@@ -30,7 +30,7 @@ internal ref struct DigitPattern
         return Build(parsed, sets, rest);
     }
 
-    // Built from the end: what follows a part is known when the part is built.
+    // Built from the end, since building a part requires what follows it.
     private static int Build(Part part, DigitSets sets, int rest)
     {
         switch (part)
@@ -56,7 +56,7 @@ internal ref struct DigitPattern
                 var repeated = rest;
                 for (var i = repetition.Most; i > 0; i--)
                 {
-                    // Each repetition beyond the least number may be left out.
+                    // Repetitions beyond the minimum are optional.
                     var once = Build(repetition.Of, sets, repeated);
                     repeated = i > repetition.Least ? sets.Union(once, rest) : once;
                 }
@@ -67,29 +67,29 @@ internal ref struct DigitPattern
         }
     }
 
-    private Part Alternatives()
+    private Part ParseAlternatives()
     {
-        List<Part> choices = [Parts()];
-        while (Takes('|'))
+        List<Part> choices = [ParseSequence()];
+        while (TryConsume('|'))
         {
-            choices.Add(Parts());
+            choices.Add(ParseSequence());
         }
 
         return choices.Count == 1 ? choices[0] : new Choice(choices);
     }
 
-    private Sequence Parts()
+    private Sequence ParseSequence()
     {
         List<Part> parts = [];
         while (_at < _pattern.Length && _pattern[_at] is not ('|' or ')'))
         {
-            parts.Add(Quantified(One()));
+            parts.Add(ParseQuantifier(ParseElement()));
         }
 
         return new Sequence(parts);
     }
 
-    private Part One()
+    private Part ParseElement()
     {
         var c = _pattern[_at++];
         if (char.IsAsciiDigit(c))
@@ -97,14 +97,14 @@ internal ref struct DigitPattern
             return new OneDigit(1 << (c - '0'));
         }
 
-        if (c == '\\' && Takes('d'))
+        if (c == '\\' && TryConsume('d'))
         {
             return new OneDigit(DigitSets.AllDigits);
         }
 
         if (c == '[')
         {
-            return Class();
+            return ParseClass();
         }
 
         if (c != '(')
@@ -113,28 +113,28 @@ internal ref struct DigitPattern
             throw Unexpected();
         }
 
-        if (Takes('?') && !Takes(':'))
+        if (TryConsume('?') && !TryConsume(':'))
         {
             throw Unexpected();
         }
 
-        var inner = Alternatives();
-        return Takes(')') ? inner : throw Unexpected();
+        var inner = ParseAlternatives();
+        return TryConsume(')') ? inner : throw Unexpected();
     }
 
-    private OneDigit Class()
+    private OneDigit ParseClass()
     {
         var digits = 0;
-        while (!Takes(']'))
+        while (!TryConsume(']'))
         {
-            if (Takes('\\'))
+            if (TryConsume('\\'))
             {
-                digits |= Takes('d') ? DigitSets.AllDigits : throw Unexpected();
+                digits |= TryConsume('d') ? DigitSets.AllDigits : throw Unexpected();
                 continue;
             }
 
-            var first = Digit();
-            var last = Takes('-') ? Digit() : first;
+            var first = ParseDigit();
+            var last = TryConsume('-') ? ParseDigit() : first;
             for (var digit = first; digit <= last; digit++)
             {
                 digits |= 1 << digit;
@@ -144,38 +144,38 @@ internal ref struct DigitPattern
         return new OneDigit(digits);
     }
 
-    private Part Quantified(Part part)
+    private Part ParseQuantifier(Part part)
     {
-        if (Takes('?'))
+        if (TryConsume('?'))
         {
             return new Repetition(part, 0, 1);
         }
 
-        if (!Takes('{'))
+        if (!TryConsume('{'))
         {
             return part;
         }
 
-        var least = Number();
-        var most = Takes(',') ? Number() : least;
-        return Takes('}') && least <= most ? new Repetition(part, least, most) : throw Unexpected();
+        var least = ParseNumber();
+        var most = TryConsume(',') ? ParseNumber() : least;
+        return TryConsume('}') && least <= most ? new Repetition(part, least, most) : throw Unexpected();
     }
 
-    private int Number()
+    private int ParseNumber()
     {
-        var number = Digit();
+        var number = ParseDigit();
         while (_at < _pattern.Length && char.IsAsciiDigit(_pattern[_at]))
         {
-            number = (number * 10) + Digit();
+            number = (number * 10) + ParseDigit();
         }
 
         return number;
     }
 
-    private int Digit() =>
+    private int ParseDigit() =>
         _at < _pattern.Length && char.IsAsciiDigit(_pattern[_at]) ? _pattern[_at++] - '0' : throw Unexpected();
 
-    private bool Takes(char c)
+    private bool TryConsume(char c)
     {
         if (_at == _pattern.Length || _pattern[_at] != c)
         {
@@ -187,7 +187,7 @@ internal ref struct DigitPattern
     }
 
     private readonly FormatException Unexpected() =>
-        new($"The number pattern '{_pattern}' cannot be read at character {_at + 1}.");
+        new($"The number pattern '{_pattern}' is not supported at character {_at + 1}.");
 
     private abstract record Part;
 

@@ -1,9 +1,8 @@
 // For: compiling the patterns of numbering plans to a table that is walked digit by digit.
 //
-// A plan is a finite set of strings of digits. Each set is a node: whether the empty string is in it, and for each first digit
-// the set of the rests. A node is made once for the same content, so equal sets are the same node, and the nodes of a set
-// are its minimal automaton without any further step. Union, intersection and difference walk two nodes at once and
-// remember each pair they have met.
+// A plan is a finite set of digit strings. Each set is a node: whether it contains the empty string, and for each first digit the set of
+// the remainders. Each distinct content has one node, so equal sets are the same node, and the nodes of a set form its minimal automaton
+// without a further step. Union, intersection and difference walk two nodes in parallel and remember each pair of nodes.
 //
 // Reference: Daciuk, Mihov, Watson, Watson, "Incremental Construction of Minimal Acyclic Finite-State Automata",
 // Computational Linguistics 26(1), 2000; Bryant, "Graph-Based Algorithms for Boolean Function Manipulation", 1986.
@@ -14,18 +13,18 @@ namespace Lookup.Core.Numbers;
 /// <summary>Finite sets of strings of decimal digits, each named by an integer. Not thread-safe.</summary>
 internal sealed class DigitSets
 {
-    /// <summary>The set without any string.</summary>
+    /// <summary>The set without strings.</summary>
     internal const int None = 0;
 
-    /// <summary>The set of the empty string.</summary>
+    /// <summary>The set that contains only the empty string.</summary>
     internal const int Empty = 1;
 
-    /// <summary>A bit for each digit.</summary>
+    /// <summary>One bit per digit.</summary>
     internal const int AllDigits = (1 << Ten) - 1;
 
     private const int Ten = 10;
 
-    // A node is eleven integers: the ten rests, and 1 if the empty string is in the set.
+    // A node is eleven integers: the ten sets of remainders, and 1 if the empty string is in the set.
     private const int Size = Ten + 1;
 
     private readonly Dictionary<long, int> _combined = [];
@@ -49,15 +48,14 @@ internal sealed class DigitSets
         Difference,
     }
 
-    /// <summary>Whether the empty string is in the set.</summary>
+    /// <summary>Returns whether the set contains the empty string.</summary>
     internal bool HasEmpty(int set) => _nodes[(set * Size) + Ten] != 0;
 
-    /// <summary>The rests of the strings that begin with a digit.</summary>
+    /// <summary>Returns the remainders of the strings that begin with a digit.</summary>
     internal int After(int set, int digit) => _nodes[(set * Size) + digit];
 
-    /// <summary>One of the digits, then a string of the set.</summary>
-    /// <param name="digits">A bit for each digit.</param>
-    /// <param name="rest">The set.</param>
+    /// <summary>Returns the strings of a set, each preceded by one of the digits.</summary>
+    /// <param name="digits">One bit per digit.</param>
     internal int Then(int digits, int rest)
     {
         Span<int> node = stackalloc int[Size];
@@ -70,7 +68,7 @@ internal sealed class DigitSets
         return Add(node);
     }
 
-    /// <summary>All strings of up to so many digits.</summary>
+    /// <summary>Returns all strings of up to this many digits.</summary>
     internal int UpTo(int digits)
     {
         Span<int> node = stackalloc int[Size];
@@ -85,16 +83,16 @@ internal sealed class DigitSets
         return set;
     }
 
-    /// <summary>The strings that are in either set.</summary>
+    /// <summary>Returns the strings in either set.</summary>
     internal int Union(int a, int b) => Combine(Operation.Union, a, b);
 
-    /// <summary>The strings that are in both sets.</summary>
+    /// <summary>Returns the strings in both sets.</summary>
     internal int Intersect(int a, int b) => Combine(Operation.Intersection, a, b);
 
-    /// <summary>The strings of the first set that are not in the second.</summary>
+    /// <summary>Returns the strings of the first set that are not in the second.</summary>
     internal int Except(int a, int b) => Combine(Operation.Difference, a, b);
 
-    // Runs at the start, before any code is warm: optimised at once, or the plans of all countries take ten times as long.
+    // Runs at startup, before the code is warm. Without full optimisation the plans of all countries take ten times as long.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Combine(Operation operation, int a, int b)
     {
@@ -142,7 +140,7 @@ internal sealed class DigitSets
         return set;
     }
 
-    // The set with this content: open addressing, at most half full; a bucket is the set plus one.
+    // Returns the set with this content. Open addressing, at most half full; a bucket holds the set plus one.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Add(ReadOnlySpan<int> node)
     {

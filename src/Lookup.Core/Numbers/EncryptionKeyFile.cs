@@ -4,40 +4,40 @@ using System.Text;
 
 namespace Lookup.Core.Numbers;
 
-/// <summary>A secret key is missing, malformed or kept where others can read it. The message never shows it.</summary>
+/// <summary>An encryption key is missing, malformed, or in a file that others can access. The message never contains it.</summary>
 public sealed class EncryptionKeyException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
-/// Keeps the secret keys of <see cref="NumberCipher"/>: each 32 bytes as 64 hexadecimal digits or as base64, one a line, in a
-/// file that only its owner, and at most a group, can read or in an environment variable. One key is the usual case; while
-/// the number key is changed there are two, the new one last. Whoever loses them loses every stored fact; whoever else has one
-/// can list the numbers stored under it.
+/// Stores the encryption keys of <see cref="NumberCipher"/>: each 32 bytes as 64 hexadecimal digits or base64, one per line, in an
+/// environment variable or in a file that only its owner, and at most a group, can read. Usually there is one key; during a key rotation
+/// there are two, the new one last. Losing the keys makes every stored fact unreadable; anyone who obtains one can list the numbers
+/// stored under it.
 /// </summary>
 public static class EncryptionKeyFile
 {
-    /// <summary>The environment variable that is read unless another is named.</summary>
+    /// <summary>The environment variable to read unless another is named.</summary>
     public const string DefaultVariable = "LOOKUP_NUMBER_KEY";
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    // A group may read it: service managers and Kubernetes hand out secrets as files of root that a group can read.
+    // A group may read the file: service managers and Kubernetes mount secrets as files of root that a group can read.
     private const UnixFileMode Others =
         UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
-    /// <summary>Most keys in a file or variable.</summary>
+    /// <summary>The most keys in a file or variable.</summary>
     public const int MaxKeys = 16;
 
-    // Hex with spaces around it is the longest form; a file beyond this is not one of keys.
+    // Hexadecimal digits with spaces around them are the longest form; a longer file does not hold keys.
     private const int MaxFile = 2048;
 
-    /// <summary>Makes a new key and writes it to a new file with permissions 0600.</summary>
+    /// <summary>Generates a key and writes it to a new file with permissions 0600.</summary>
     /// <returns>The key.</returns>
     /// <exception cref="EncryptionKeyException">The file exists or cannot be written.</exception>
     public static byte[] Create(string path)
     {
         var key = RandomNumberGenerator.GetBytes(NumberCipher.KeySize);
-        // Not under its name before it is whole: a part of a key is none, and would be taken for one that is there.
+        // Written under a temporary name first: a partial file would be taken for an existing key.
         var written = $"{path}.{Guid.NewGuid():n}";
         try
         {
@@ -53,7 +53,7 @@ public static class EncryptionKeyFile
 
             throw new EncryptionKeyException(
                 File.Exists(path)
-                    ? $"The key file {path} exists already; a key is never replaced."
+                    ? $"The key file {path} already exists; an encryption key is never overwritten."
                     : $"The key file {path} cannot be written: {exception.Message}",
                 exception);
         }
@@ -61,7 +61,7 @@ public static class EncryptionKeyFile
         return key;
     }
 
-    /// <summary>Makes a new key and adds it to a file as the last line. The file has it whole or not at all.</summary>
+    /// <summary>Generates a key and appends it to a file atomically.</summary>
     /// <returns>All keys of the file.</returns>
     /// <exception cref="EncryptionKeyException">The file cannot be read or written, or is full.</exception>
     public static IReadOnlyList<byte[]> Add(string path)
@@ -69,7 +69,7 @@ public static class EncryptionKeyFile
         var keys = Load(path);
         if (keys.Count == MaxKeys)
         {
-            throw new EncryptionKeyException($"The key file {path} has {MaxKeys} keys already; remove lines that nothing needs any more.");
+            throw new EncryptionKeyException($"The key file {path} already has {MaxKeys} keys; remove the lines of keys that are no longer used.");
         }
 
         byte[] key = RandomNumberGenerator.GetBytes(NumberCipher.KeySize);
@@ -91,7 +91,7 @@ public static class EncryptionKeyFile
 
     /// <summary>Reads the keys of a file, at least one.</summary>
     /// <exception cref="EncryptionKeyException">
-    /// It cannot be read, others than its owner and its group's readers have access to it, or a line of it is no key.
+    /// It cannot be read, users other than its owner and readers in its group have access to it, or a line is not a key.
     /// </exception>
     public static IReadOnlyList<byte[]> Load(string path)
     {
@@ -100,13 +100,13 @@ public static class EncryptionKeyFile
         {
             if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & Others) != 0)
             {
-                throw new EncryptionKeyException($"Others can access the key file {path}; run: chmod 600 {path}");
+                throw new EncryptionKeyException($"Other users can access the key file {path}; run: chmod 600 {path}");
             }
 
             using var stream = File.OpenRead(path);
             if (stream.Length > MaxFile)
             {
-                throw new EncryptionKeyException($"The key file {path} is too long to be a key.");
+                throw new EncryptionKeyException($"The file {path} is too long for a key file.");
             }
 
             using var reader = new StreamReader(stream, Encoding.ASCII);
@@ -117,7 +117,7 @@ public static class EncryptionKeyFile
             throw new EncryptionKeyException(
                 File.Exists(path)
                     ? $"The key file {path} cannot be read."
-                    : $"There is no key file {path}.",
+                    : $"The key file {path} does not exist.",
                 exception);
         }
 
@@ -125,13 +125,13 @@ public static class EncryptionKeyFile
     }
 
     /// <summary>Reads the keys of an environment variable, at least one.</summary>
-    /// <exception cref="EncryptionKeyException">It is not set or holds something that is no key.</exception>
+    /// <exception cref="EncryptionKeyException">It is not set, or a line is not a key.</exception>
     public static IReadOnlyList<byte[]> FromEnvironment(string variable = DefaultVariable)
     {
         var text = Environment.GetEnvironmentVariable(variable);
         if (string.IsNullOrWhiteSpace(text))
         {
-            throw new EncryptionKeyException($"There is no number key: the environment variable {variable} is not set, and no key file is named.");
+            throw new EncryptionKeyException($"No encryption key: the environment variable {variable} is not set, and no key file is named.");
         }
 
         return Parse(text, $"The environment variable {variable}");
@@ -149,7 +149,7 @@ public static class EncryptionKeyFile
 
             if (!TryParse(line, out var key))
             {
-                throw new EncryptionKeyException(keys.Count == 0 ? $"{name} holds no key: {Form}" : $"{name}, line {keys.Count + 1} is no key: {Form}");
+                throw new EncryptionKeyException(keys.Count == 0 ? $"{name} holds no key: {Form}" : $"{name}, line {keys.Count + 1} is not a key: {Form}");
             }
 
             keys.Add(key);
@@ -173,7 +173,7 @@ public static class EncryptionKeyFile
 
     private static string Form => $"expected {NumberCipher.KeySize} bytes as hexadecimal digits or base64.";
 
-    /// <summary>Reads a key as text; white space around it does not count.</summary>
+    /// <summary>Parses a key; white space around it is ignored.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out byte[] key)
     {
         text = text.Trim();

@@ -1,17 +1,16 @@
-// For: turning numbers into the pseudonyms under which they are stored, and back.
+// For: encrypting numbers to the pseudonyms under which they are stored, and decrypting them.
 //
-// A number is one 16-byte block, 8 fixed bytes and the number as 8 bytes big-endian, encrypted with AES-256 under the
-// deployment's key. AES is a permutation of blocks: no two numbers share a key, no collision has to be handled, and
-// the holder of the key can list what is stored. ECB is right here and only here: each block is a message of its own
-// and equal numbers must give equal keys. A plain hash would not do: there are so few numbers that all can be tried.
-// The fixed bytes let Decrypt notice a block that is no number or was made with another key.
+// A number is one 16-byte block, 8 fixed bytes and the number as 8 bytes big-endian, encrypted with AES-256 under the encryption key of
+// the deployment. AES is a permutation of blocks: no two numbers share a pseudonym, there are no collisions to handle, and the holder of
+// the key can list what is stored. ECB is right here and only here: each block is a message by itself, and equal numbers must have equal
+// pseudonyms. A plain hash would not protect anything: there are so few numbers that all can be tried. The fixed bytes let Decrypt detect
+// a block that is not a number or was encrypted with another key.
 //
-// Setting a key up costs far more than encrypting a block, and the one-shot Aes.EncryptEcb does it for each call. So
-// each thread keeps its transforms, and a buffer, because transforms take arrays.
+// Setting up a key costs far more than encrypting a block, and the one-shot Aes.EncryptEcb sets it up in each call. Therefore each thread
+// keeps its transforms, and a buffer, because transforms take arrays.
 //
-// A deployment can hold several keys, while its number key is changed, and for what was written under one that it had
-// before. One of them is in use: numbers are encrypted under it. All of them decrypt, since a block shows by its fixed bytes
-// which one made it.
+// A deployment can hold several keys: during a key rotation, and for data written under an earlier key. One of them is in use: it encrypts.
+// All of them decrypt, since the fixed bytes of a block show which key encrypted it.
 //
 // Reference: FIPS 197; NIST SP 800-38A, 6.1 (ECB); GDPR art. 4(5) on pseudonymisation.
 using System.Buffers.Binary;
@@ -20,13 +19,13 @@ using System.Text;
 
 namespace Lookup.Core.Numbers;
 
-/// <summary>Encrypts numbers to the keys under which they are stored. Thread-safe.</summary>
+/// <summary>Encrypts numbers to the pseudonyms under which they are stored. Thread-safe.</summary>
 public sealed class NumberCipher : IDisposable
 {
-    /// <summary>Length of a secret key in bytes.</summary>
+    /// <summary>Length of an encryption key in bytes.</summary>
     public const int KeySize = 32;
 
-    // Numbers of a batch that are encrypted by one call: 16 kB for each thread, which stay in the cache.
+    // Numbers encrypted by one call of a batch: 16 kB per thread, which stay in the cache.
     private const int Chunk = 1024;
 
     // "LOOKUP#1", the first half of every number's block.
@@ -36,7 +35,7 @@ public sealed class NumberCipher : IDisposable
     private OneKey _inUse;
     private int _keyGeneration;
 
-    /// <summary>Makes a cipher with a copy of the key.</summary>
+    /// <summary>Makes a cipher with a copy of a key.</summary>
     /// <param name="key">32 secret bytes, see <see cref="EncryptionKeyFile"/>.</param>
     /// <exception cref="ArgumentException">The key does not have 32 bytes.</exception>
     public NumberCipher(ReadOnlySpan<byte> key)
@@ -45,9 +44,9 @@ public sealed class NumberCipher : IDisposable
         _inUse = _all[0];
     }
 
-    /// <summary>Makes a cipher with copies of several keys, of which the first is in use until <see cref="Use"/> says otherwise.</summary>
-    /// <param name="keys">32 secret bytes each, at least one; repeated ones count once.</param>
-    /// <exception cref="ArgumentException">A key does not have 32 bytes, or there is none.</exception>
+    /// <summary>Makes a cipher with copies of several keys; the first is in use until <see cref="Use"/> selects another.</summary>
+    /// <param name="keys">32 secret bytes each, at least one key; duplicates count once.</param>
+    /// <exception cref="ArgumentException">A key does not have 32 bytes, or there is no key.</exception>
     public NumberCipher(IReadOnlyList<byte[]> keys)
     {
         ArgumentOutOfRangeException.ThrowIfZero(keys.Count, nameof(keys));
@@ -56,25 +55,25 @@ public sealed class NumberCipher : IDisposable
     }
 
     /// <summary>
-    /// Tells whether two keys are the same: 16 hexadecimal digits, half of the encryption of a block that is no
-    /// number. It reveals neither the key nor anything about a number's pseudonym. Of the key in use.
+    /// Identifies the key in use: 16 hexadecimal digits, half of the encryption of a block that is not a number. It reveals neither the key
+    /// nor anything about the pseudonym of a number.
     /// </summary>
     public string KeyCheck => Volatile.Read(ref _inUse).Check;
 
-    /// <summary>How many keys it has.</summary>
+    /// <summary>The number of keys.</summary>
     public int Count => _all.Length;
 
     /// <summary>The check values of all keys, in their order.</summary>
     public IReadOnlyList<string> KeyChecks => [.. _all.Select(one => one.Check)];
 
-    /// <summary>Grows each time that another key comes into use: what was encrypted at another turn may be under another key.</summary>
+    /// <summary>Increases whenever another key comes into use. Pseudonyms of different generations may be under different keys.</summary>
     public int KeyGeneration => Volatile.Read(ref _keyGeneration);
 
-    /// <summary>Whether it has a key with this check value.</summary>
+    /// <summary>Returns whether the cipher has a key with this check value.</summary>
     public bool Holds(string keyCheck) => Array.Exists(_all, one => one.Check == keyCheck);
 
-    /// <summary>Encrypts under another of its keys from now on.</summary>
-    /// <exception cref="ArgumentException">It does not have a key with this check value.</exception>
+    /// <summary>Selects the key that encrypts from now on.</summary>
+    /// <exception cref="ArgumentException">There is no key with this check value.</exception>
     public void Use(string keyCheck)
     {
         var wanted = Find(keyCheck);
@@ -82,7 +81,7 @@ public sealed class NumberCipher : IDisposable
         {
             return;
         }
-        // In this order: who finds the turn unchanged after encrypting has encrypted under the key of that turn.
+        // The order matters: a caller that finds the generation unchanged after encrypting has used the key of that generation.
         Volatile.Write(ref _inUse, wanted);
         Interlocked.Increment(ref _keyGeneration);
     }
@@ -90,36 +89,35 @@ public sealed class NumberCipher : IDisposable
     /// <summary>Encrypts one number. Allocates nothing after a thread's first call.</summary>
     public NumberPseudonym Encrypt(PhoneNumber number) => Volatile.Read(ref _inUse).Encrypt(number);
 
-    /// <summary>Encrypts one number under each of the keys, in their order.</summary>
-    public NumberPseudonym[] EncryptByAll(PhoneNumber number) => Array.ConvertAll(_all, one => one.Encrypt(number));
+    /// <summary>Encrypts one number under each key, in their order.</summary>
+    public NumberPseudonym[] EncryptWithAllKeys(PhoneNumber number) => Array.ConvertAll(_all, one => one.Encrypt(number));
 
-    /// <summary>Encrypts many numbers, each as <see cref="PhoneNumber.Value"/>, all of them under the same key.</summary>
-    /// <param name="numbers">Any count.</param>
-    /// <param name="keys">At least as long; the first elements are written.</param>
-    /// <exception cref="ArgumentException">It is shorter.</exception>
-    public void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> keys)
+    /// <summary>Encrypts many numbers, each as <see cref="PhoneNumber.Value"/>, all under the same key.</summary>
+    /// <param name="pseudonyms">Receives the pseudonyms; at least as long as <paramref name="numbers"/>.</param>
+    /// <exception cref="ArgumentException"><paramref name="pseudonyms"/> is shorter.</exception>
+    public void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> pseudonyms)
     {
-        if (keys.Length < numbers.Length)
+        if (pseudonyms.Length < numbers.Length)
         {
-            throw new ArgumentException("Fewer keys than numbers.", nameof(keys));
+            throw new ArgumentException("Must be at least as long as the numbers.", nameof(pseudonyms));
         }
 
-        Volatile.Read(ref _inUse).Encrypt(numbers, keys);
+        Volatile.Read(ref _inUse).Encrypt(numbers, pseudonyms);
     }
 
-    /// <summary>Finds the number of a key.</summary>
-    /// <returns>False if the key was not made from a number with one of the secret keys.</returns>
-    public bool TryDecrypt(NumberPseudonym key, out PhoneNumber number)
+    /// <summary>Decrypts a pseudonym.</summary>
+    /// <returns>False if it is not the encryption of a number under one of the keys.</returns>
+    public bool TryDecrypt(NumberPseudonym pseudonym, out PhoneNumber number)
     {
         var inUse = Volatile.Read(ref _inUse);
-        if (inUse.TryDecrypt(key, out number))
+        if (inUse.TryDecrypt(pseudonym, out number))
         {
             return true;
         }
 
         foreach (var one in _all)
         {
-            if (one != inUse && one.TryDecrypt(key, out number))
+            if (one != inUse && one.TryDecrypt(pseudonym, out number))
             {
                 return true;
             }
@@ -128,27 +126,27 @@ public sealed class NumberCipher : IDisposable
         return false;
     }
 
-    /// <summary>Finds the number of a key that was made with the secret key of this check value.</summary>
-    /// <returns>False if it was made otherwise.</returns>
+    /// <summary>Decrypts a pseudonym with the key of this check value.</summary>
+    /// <returns>False if it is not the encryption of a number under that key.</returns>
     /// <exception cref="ArgumentException">There is no key with this check value.</exception>
-    public bool TryDecrypt(NumberPseudonym key, string keyCheck, out PhoneNumber number) => Find(keyCheck).TryDecrypt(key, out number);
+    public bool TryDecrypt(NumberPseudonym pseudonym, string keyCheck, out PhoneNumber number) => Find(keyCheck).TryDecrypt(pseudonym, out number);
 
-    /// <summary>The same number under the secret key of this check value.</summary>
+    /// <summary>Encrypts the number of a pseudonym under the key of this check value.</summary>
     /// <exception cref="ArgumentException">There is no key with this check value.</exception>
-    /// <exception cref="CryptographicException">The key was not made from a number with one of the secret keys.</exception>
-    public NumberPseudonym Rekey(NumberPseudonym key, string keyCheck)
+    /// <exception cref="CryptographicException">The pseudonym is not the encryption of a number under one of the keys.</exception>
+    public NumberPseudonym Reencrypt(NumberPseudonym pseudonym, string keyCheck)
     {
         var wanted = Find(keyCheck);
-        return wanted.TryDecrypt(key, out _) ? key : wanted.Encrypt(Decrypt(key));
+        return wanted.TryDecrypt(pseudonym, out _) ? pseudonym : wanted.Encrypt(Decrypt(pseudonym));
     }
 
-    /// <summary>Finds the number of a key.</summary>
-    /// <exception cref="CryptographicException">The key was not made from a number with one of the secret keys.</exception>
-    public PhoneNumber Decrypt(NumberPseudonym key) => TryDecrypt(key, out var number)
+    /// <summary>Decrypts a pseudonym.</summary>
+    /// <exception cref="CryptographicException">The pseudonym is not the encryption of a number under one of the keys.</exception>
+    public PhoneNumber Decrypt(NumberPseudonym pseudonym) => TryDecrypt(pseudonym, out var number)
         ? number
-        : throw new CryptographicException("The stored key is not the encryption of a number under this key.");
+        : throw new CryptographicException("The stored pseudonym is not the encryption of a number under this encryption key.");
 
-    /// <summary>Wipes the keys. What threads keep goes with the threads or with this object.</summary>
+    /// <summary>Wipes the keys. The transforms of each thread are disposed with the thread or with this object.</summary>
     public void Dispose()
     {
         foreach (var one in _all)
@@ -175,7 +173,7 @@ public sealed class NumberCipher : IDisposable
         {
             if (key.Length != KeySize)
             {
-                throw new ArgumentException($"A key has {KeySize} bytes, not {key.Length}.", nameof(key));
+                throw new ArgumentException($"An encryption key must have {KeySize} bytes, not {key.Length}.", nameof(key));
             }
 
             _key = key.ToArray();
@@ -196,7 +194,7 @@ public sealed class NumberCipher : IDisposable
             return NumberPseudonym.Read(buffer);
         }
 
-        internal void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> keys)
+        internal void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> pseudonyms)
         {
             var workspace = _workspaces.Value!;
             var buffer = workspace.Buffer;
@@ -211,19 +209,19 @@ public sealed class NumberCipher : IDisposable
                 workspace.Encryptor.TransformBlock(buffer, 0, count * NumberPseudonym.Size, buffer, 0);
                 for (var i = 0; i < count; i++)
                 {
-                    keys[i] = NumberPseudonym.Read(buffer.AsSpan(i * NumberPseudonym.Size, NumberPseudonym.Size));
+                    pseudonyms[i] = NumberPseudonym.Read(buffer.AsSpan(i * NumberPseudonym.Size, NumberPseudonym.Size));
                 }
 
                 numbers = numbers[count..];
-                keys = keys[count..];
+                pseudonyms = pseudonyms[count..];
             }
         }
 
-        internal bool TryDecrypt(NumberPseudonym key, out PhoneNumber number)
+        internal bool TryDecrypt(NumberPseudonym pseudonym, out PhoneNumber number)
         {
             var workspace = _workspaces.Value!;
             var buffer = workspace.Buffer;
-            key.WriteTo(buffer);
+            pseudonym.WriteTo(buffer);
             workspace.Decryptor.TransformBlock(buffer, 0, NumberPseudonym.Size, buffer, 0);
             var isNumber = BinaryPrimitives.ReadUInt64BigEndian(buffer) == NumberTag;
             number = isNumber ? new PhoneNumber(BinaryPrimitives.ReadUInt64BigEndian(buffer.AsSpan(sizeof(ulong)))) : default;

@@ -1,18 +1,17 @@
-// For: taking numbers as people and files write them.
+// For: reading phone numbers as people and files write them.
 //
-// What is already a plus and digits never reaches libphonenumber. Neither does what becomes that when spaces and the
-// usual punctuation are left out. The rest, national forms and international ones with a trunk 0, libphonenumber
-// reads, and its answer passes the same check as every number. Nothing is guessed: a number that was guessed wrong loses
-// an objection, or permits a call to somebody else. So a text is refused
+// Texts of a plus and digits, also after removing spaces and the usual punctuation, never reach libphonenumber. It reads the others,
+// national forms and international ones with a trunk 0, and its result passes the same check as every number. The parser never guesses: a
+// wrong guess loses an objection or permits a call to someone else. Therefore it rejects a text
 //
-// - that holds anything else (letters: vanity numbers, extensions, remarks),
+// - that contains anything else (letters: vanity numbers, extensions, remarks),
 // - that is a date,
-// - that holds more than one number: decimals of a spreadsheet (.0), a second ending (/8, (2)), a calling code twice; in countries
-//   whose numbers have several lengths these digits would make another number, which exists,
-// - that fits two numbers: without plus and trunk 0, digits can be the region's or begin with a calling code. Of two numbers
-//   of the region neither is taken. A number of the region is taken even where a foreign one without its plus looks the same.
+// - that contains more than one number: decimals of a spreadsheet (.0), a second ending (/8, (2)), a repeated calling code; in countries
+//   whose numbers have several lengths, these digits would make another, existing number,
+// - that fits two numbers: without plus and trunk 0, digits can belong to the region or begin with a calling code. It also rejects a text
+//   that fits two numbers of the region. It accepts a number of the region even if a foreign one without its plus looks the same.
 //
-// docs/guide/scrub.md says what a text cannot decide.
+// docs/guide/scrub.md lists what a text cannot decide.
 using System.Globalization;
 using PhoneNumbers;
 
@@ -24,14 +23,14 @@ public sealed class NumberParser
     /// <summary>Longest input in characters.</summary>
     public const int MaxInput = 64;
 
-    // Most digits of a national number that is assigned to a line; plans allow more.
+    // The most digits of a national number that is assigned to a line; plans allow more.
     private const int LongestLine = 11;
 
     private const int Austria = 43;
     private const int Germany = 49;
     private const int Luxembourg = 352;
 
-    // Shortest text that can be a second number behind the first, with its trunk 0.
+    // Length of the shortest text that can be a second number after the first, with its trunk 0.
     private const int SecondNumber = 8;
 
     private readonly PhoneNumberUtil _util = PhoneNumberUtil.GetInstance();
@@ -40,7 +39,7 @@ public sealed class NumberParser
 
     private NumberParser() => _regions = _util.GetSupportedRegions();
 
-    /// <summary>The parser.</summary>
+    /// <summary>The only instance.</summary>
     public static NumberParser Instance { get; } = new();
 
     /// <summary>Reads a number.</summary>
@@ -49,8 +48,7 @@ public sealed class NumberParser
     /// ("06 12345678", "0031 6 12345678"). Digits of any script count as digits.
     /// </param>
     /// <param name="defaultRegion">ISO 3166 code of two letters in either case; null or empty for none.</param>
-    /// <param name="number">The number.</param>
-    /// <param name="fault">Why it is none.</param>
+    /// <param name="fault">Why the text is not a number.</param>
     public bool TryParse(ReadOnlySpan<char> text, string? defaultRegion, out PhoneNumber number, out NumberFault fault)
     {
         if (PhoneNumber.TryParse(text, out number, out fault))
@@ -60,34 +58,33 @@ public sealed class NumberParser
 
         if (text.Length > MaxInput)
         {
-            return Refuse(NumberFault.InputTooLong, out number, out fault);
+            return Reject(NumberFault.InputTooLong, out number, out fault);
         }
 
         var read = new NumberText(stackalloc char[MaxInput], stackalloc NumberText.Group[MaxInput]);
         fault = read.Read(text);
         if (fault != NumberFault.None)
         {
-            return Refuse(fault, out number, out fault);
+            return Reject(fault, out number, out fault);
         }
 
         var region = string.IsNullOrEmpty(defaultRegion) ? null : defaultRegion.ToUpperInvariant();
         if (!TryDigits(read.Digits, region, out number, out fault))
         {
-            // A reason that names the ending helps more than one that counts digits.
-            var ending = EndingOf(read, region);
-            return ending == NumberFault.None ? false : Refuse(ending, out number, out fault);
+            // A fault about the ending helps more than one about the number of digits.
+            var ending = FindEnding(read, region);
+            return ending == NumberFault.None ? false : Reject(ending, out number, out fault);
         }
 
-        fault = Contradiction(read, region, number);
-        return fault == NumberFault.None || Refuse(fault, out number, out fault);
+        fault = FindContradiction(read, region, number);
+        return fault == NumberFault.None || Reject(fault, out number, out fault);
     }
 
     /// <summary>
-    /// Takes an integer in E.164 as it stands, though it may be no number of a plan: facts may be stored under it, because an
-    /// earlier version took it, or because the plan has given it up. For reading and erasing what is stored; never for a check.
+    /// Reads an integer in E.164 without checking it against a plan. Facts may be stored under such an integer, because an earlier version
+    /// accepted it or the plan has dropped it. Only for reading and erasing stored facts; never for a check.
     /// </summary>
     /// <param name="text">A plus and 4 to 15 digits, the first of them a known calling code.</param>
-    /// <param name="number">The number.</param>
     public static bool TryParseStored(ReadOnlySpan<char> text, out PhoneNumber number)
     {
         number = default;
@@ -102,14 +99,14 @@ public sealed class NumberParser
         return true;
     }
 
-    private static bool Refuse(NumberFault why, out PhoneNumber number, out NumberFault fault)
+    private static bool Reject(NumberFault why, out PhoneNumber number, out NumberFault fault)
     {
         number = default;
         fault = why;
         return false;
     }
 
-    // Reads digits, a plus before them or not.
+    // Reads digits with or without a plus before them.
     private bool TryDigits(ReadOnlySpan<char> digits, string? region, out PhoneNumber number, out NumberFault fault)
     {
         if (PhoneNumber.TryParse(digits, out number, out fault))
@@ -119,7 +116,7 @@ public sealed class NumberParser
 
         if (digits.Length > 0 && digits[0] == '+')
         {
-            // The library takes a trunk 0 away; whatever else it would mend is refused.
+            // The library removes a trunk 0; all its other corrections are rejected.
             return fault == NumberFault.TrunkZero
                 ? TryLibrary(digits.ToString(), null, out number, out fault)
                 : TryForms(digits[1..].ToString(), isNational: false, ref number, ref fault);
@@ -137,30 +134,30 @@ public sealed class NumberParser
     {
         if (!_regions.Contains(region))
         {
-            return Refuse(NumberFault.UnknownRegion, out number, out fault);
+            return Reject(NumberFault.UnknownRegion, out number, out fault);
         }
 
         if (_short.IsEmergencyNumber(digits, region))
         {
-            return Refuse(NumberFault.EmergencyOrShort, out number, out fault);
+            return Reject(NumberFault.EmergencyOrShort, out number, out fault);
         }
 
-        // With a plus that got lost it is a number, of this country or another.
+        // With a plus that got lost, the digits are a number of this country or another.
         var withPlus = PhoneNumber.TryParse("+" + digits, out var international, out _);
         var code = _util.GetCountryCodeForRegion(region);
         var ofRegion = withPlus && NumberPlan.CallingCodeOf(international) == code;
         if (TryLibrary(digits, region, out number, out fault, form: !withPlus))
         {
-            // 447400123456, 0447400123456 and 04917012345678 in Germany: its plan allows all, but no line has so many digits.
+            // 447400123456, 0447400123456 and 04917012345678 in Germany: its plan allows all of them, but no line has so many digits.
             if (digits.Length > LongestLine && withPlus && !ofRegion)
             {
-                return Refuse(NumberFault.ForeignWithoutPlus, out number, out fault);
+                return Reject(NumberFault.ForeignWithoutPlus, out number, out fault);
             }
 
             if (digits.Length > LongestLine + 1 && digits[0] == '0' && PhoneNumber.TryParse($"+{digits.AsSpan(1)}", out var behindZero, out _)
                 && behindZero != number && (NumberPlan.CallingCodeOf(behindZero) == code || code is Austria or Germany))
             {
-                return Refuse(NumberFault.Ambiguous, out number, out fault);
+                return Reject(NumberFault.Ambiguous, out number, out fault);
             }
 
             if (!ofRegion || number == international)
@@ -170,7 +167,7 @@ public sealed class NumberParser
             // 4917012345678: a German mobile number, although the plan has an area code 4917 too.
             if (digits.Length <= LongestLine)
             {
-                return Refuse(NumberFault.Ambiguous, out number, out fault);
+                return Reject(NumberFault.Ambiguous, out number, out fault);
             }
         }
 
@@ -182,7 +179,7 @@ public sealed class NumberParser
 
         if (withPlus)
         {
-            return Refuse(NumberFault.ForeignWithoutPlus, out number, out fault);
+            return Reject(NumberFault.ForeignWithoutPlus, out number, out fault);
         }
 
         if (fault == NumberFault.TooShort && IsShort(digits, code, region))
@@ -210,7 +207,7 @@ public sealed class NumberParser
         }
         catch (NumberParseException exception)
         {
-            return Refuse(FaultOf(exception.ErrorType), out number, out fault);
+            return Reject(FaultOf(exception.ErrorType), out number, out fault);
         }
 
         var e164 = _util.Format(parsed, PhoneNumberFormat.E164);
@@ -224,7 +221,7 @@ public sealed class NumberParser
 
     private static bool TryForms(string digits, bool isNational, ref PhoneNumber number, ref NumberFault fault)
     {
-        // In France the numbers of Saint-Pierre begin with its calling code.
+        // In France, numbers of Saint-Pierre begin with its calling code.
         if (!digits.StartsWith("508", StringComparison.Ordinal) && HasCodeTwice(digits))
         {
             fault = NumberFault.RepeatedCallingCode;
@@ -240,7 +237,7 @@ public sealed class NumberParser
         return true;
     }
 
-    // Digits that are no number, but would be one without a calling code that stands twice.
+    // Digits that are not a number, but become one without the repeated calling code.
     private static bool HasCodeTwice(ReadOnlySpan<char> digits)
     {
         var length = Digits.Count((ulong)NumberPlan.CallingCodeOf(digits));
@@ -248,10 +245,10 @@ public sealed class NumberParser
         return rest.StartsWith(digits[..length]) && PhoneNumber.TryParse($"+{rest}", out _, out _);
     }
 
-    // What the groups of a text say against the number that its digits make.
-    private NumberFault Contradiction(in NumberText text, string? region, PhoneNumber number)
+    // Finds a fault in the groups of a text whose digits make a number.
+    private NumberFault FindContradiction(in NumberText text, string? region, PhoneNumber number)
     {
-        var ending = EndingOf(text, region);
+        var ending = FindEnding(text, region);
         if (ending != NumberFault.None)
         {
             return ending;
@@ -267,7 +264,7 @@ public sealed class NumberParser
             var group = text.DigitsOf(i);
             if (groups[i].Parentheses != 0 && group is "0")
             {
-                // +31 6 (0) 1234...: a trunk 0 stands right behind the calling code, and must not make another number.
+                // +31 6 (0) 1234...: a trunk 0 directly follows the calling code, and must not make another number.
                 if (!IsCallingCode(before))
                 {
                     return NumberFault.TrunkZero;
@@ -296,7 +293,7 @@ public sealed class NumberParser
             && IsNumber(code, text.Digits[groups[1].Start..]) ? NumberFault.RepeatedCallingCode : NumberFault.None;
     }
 
-    // A calling code, alone or behind the digits that are dialled before it.
+    // A calling code, alone or after a dialling prefix.
     private static bool IsCallingCode(ReadOnlySpan<char> digits)
     {
         for (; digits.Length > 0; digits = digits[1..])
@@ -315,11 +312,11 @@ public sealed class NumberParser
         return false;
     }
 
-    // Whether digits are a number behind a calling code, with the trunk 0 of the country or without.
+    // Whether digits after a calling code are a number, with or without the trunk 0 of the country.
     private bool IsNumber(ReadOnlySpan<char> code, ReadOnlySpan<char> national) => TryDigits($"+{code}{national}", null, out _, out _);
 
-    // Digits at the end that are no part of the number.
-    private NumberFault EndingOf(in NumberText text, string? region)
+    // Finds digits at the end that do not belong to the number.
+    private NumberFault FindEnding(in NumberText text, string? region)
     {
         var groups = text.Groups;
         if (groups.Length < 2)
@@ -365,7 +362,7 @@ public sealed class NumberParser
         {
             return NumberFault.SecondNumber;
         }
-        // 01/23/45/67/89: slashes all the way are separators.
+        // 01/23/45/67/89: a slash between all groups is a separator.
         if (slash > 0 && ((slashes == 1 && text.Digits.Length - groups[slash].Start <= 2) || IsNumber(text, groups[slash].Start, region)))
         {
             return NumberFault.SecondNumber;
@@ -375,7 +372,7 @@ public sealed class NumberParser
             && !HasDirectDial(text, last.Start, region) ? NumberFault.SecondNumber : NumberFault.None;
     }
 
-    // 03.12.2024, 2024-03-12: a cell of another column. Where numbers have many lengths, its digits are a number.
+    // 03.12.2024, 2024-03-12: a value of another column. In plans with many lengths, its digits are a number.
     private static bool IsDate(in NumberText text)
     {
         var groups = text.Groups;
@@ -401,7 +398,7 @@ public sealed class NumberParser
 
     private bool IsNumber(in NumberText text, int end, string? region) => TryDigits(text.Digits[..end], region, out _, out _);
 
-    // Austria, Germany and Luxembourg write a hyphen before the digits of an extension that can be dialled from outside.
+    // Austria, Germany and Luxembourg write a hyphen before the digits of a direct-dial extension.
     private bool HasDirectDial(in NumberText text, int end, string? region) =>
         TryDigits(text.Digits[..end], region, out var number, out _) && NumberPlan.CallingCodeOf(number) is Austria or Germany or Luxembourg;
 

@@ -1,24 +1,24 @@
-// For: telling in a few nanoseconds whether an integer is a number of its country's plan.
+// For: deciding in a few nanoseconds whether an integer is a number of its country's plan.
 //
-// Calling codes are prefix-free and at most three digits long, and libphonenumber describes the national numbers of each by
-// patterns. NumberPlanSource compiles all of them to one set of digit strings, and this table is that set's minimal automaton.
-// The first three digits are one step. Each further digit is one step, until nothing but the length matters any more, which
-// is so after the first digits of most numbers: the step then leads to a mask of the lengths that may follow.
+// Calling codes are prefix-free and at most three digits long, and libphonenumber describes the national numbers of each by patterns.
+// NumberPlanSource compiles all of them to one set of digit strings, and this table is the minimal automaton of that set. The first three
+// digits are one step. Each further digit is one step until only the length matters, which for most numbers is after a few digits: the
+// step then leads to a mask of the lengths that may follow.
 //
-// Digits are taken from the front without division: the number as a fraction of 10^15, scaled to 64 bits, gives its next
-// digits as the high half of a product. The scale is rounded up, the error after 15 digits is below 0.0003 of the last digit.
+// Digits are read from the front without division: the number as a fraction of 10^15, scaled to 64 bits, yields its next digits as the
+// high half of a product. The scale is rounded up; the error after 15 digits is below 0.0003 of the last digit.
 //
-// Where a country dials 0 before national numbers, the 0 is often left in by mistake: +31 06... Networks differ in
-// what they make of it. Were it taken as a number of its own, an objection stored without the 0 would not be found;
-// so such numbers are refused here. This also refuses a few real numbers that begin with 0 in such a country (Japan,
-// Rwanda, Uruguay: free numbers of companies). Italy and others without a trunk 0 keep theirs.
+// Where a country dials 0 before national numbers, the 0 is often left in by mistake: +31 06... Networks treat it differently. If it
+// were a separate number, an objection stored without the 0 would not be found, so such numbers are rejected here. This also rejects a few
+// real numbers that begin with 0 in such a country (Japan, Rwanda, Uruguay: toll-free numbers). Italy and others without a trunk 0 keep
+// theirs.
 //
 // Reference: ITU-T E.164; https://github.com/google/libphonenumber, FALSEHOODS.md and the FAQ on valid numbers.
 namespace Lookup.Core.Numbers;
 
 internal static class NumberPlan
 {
-    // First digits that are one step: the longest calling code.
+    // The number of first digits that are one step: the longest calling code.
     private const int Head = 3;
     private const int Heads = 1000;
 
@@ -26,10 +26,10 @@ internal static class NumberPlan
     private const int FractionShift = 113 - 64;
     private const ulong Fraction = 10_384_593_717_069_655_258;
 
-    // Entries of a state: one for each digit, and whether a number may end here.
+    // Entries of a state: one per digit, and whether a number may end here.
     private const int End = 10;
 
-    // Of each head and each state and digit, what follows: a state, or the complement of a mask of the lengths of the rest.
+    // What follows each head, or each state and digit: a state, or the complement of a mask of the remaining lengths.
     private static readonly int[] ByHead = new int[Heads];
     private static readonly int[] ByDigit;
     private static readonly CallingCode[] Codes;
@@ -41,17 +41,17 @@ internal static class NumberPlan
         ByDigit = new Table(source.Sets).Fill(source.Numbers, ByHead);
     }
 
-    /// <summary>Whether it is a number of a plan, and why not. Allocates nothing.</summary>
+    /// <summary>Returns why an integer is not a number of a plan, or None. Allocates nothing.</summary>
     public static NumberFault Check(ulong number)
     {
         var digits = Digits.Count(number);
         return IsNumber(number, digits) ? NumberFault.None : Explain(number, digits);
     }
 
-    /// <summary>Whether it is a number of a plan. One that is has at least four digits. Allocates nothing.</summary>
+    /// <summary>Returns whether an integer is a number of a plan. Such a number has at least four digits. Allocates nothing.</summary>
     public static bool IsNumber(ulong number) => IsNumber(number, Digits.Count(number));
 
-    /// <summary>The calling code with which digits begin; 0 for none.</summary>
+    /// <summary>Returns the calling code at the start of the digits; 0 for none.</summary>
     public static int CallingCodeOf(ReadOnlySpan<char> digits)
     {
         var head = 0;
@@ -63,7 +63,7 @@ internal static class NumberPlan
         return Codes[head] is var code && code.Digits <= digits.Length ? code.Code : 0;
     }
 
-    /// <summary>The calling code of a number.</summary>
+    /// <summary>Returns the calling code of a number.</summary>
     public static int CallingCodeOf(PhoneNumber number) =>
         Codes[number.Value / Digits.PowersOfTen[Digits.Count(number.Value) - Head]].Code;
 
@@ -123,17 +123,17 @@ internal static class NumberPlan
             : NumberFault.ImpossibleLength;
     }
 
-    /// <summary>What is known of a calling code, for each first three digits of a number.</summary>
+    /// <summary>The calling code for each first three digits of a number.</summary>
     /// <param name="Code">The calling code; 0 for none.</param>
-    /// <param name="Lengths">A bit for each length of its national numbers.</param>
+    /// <param name="Lengths">One bit per length of its national numbers.</param>
     /// <param name="TrunkZero">Whether a 0 is dialled before national numbers.</param>
     internal readonly record struct CallingCode(short Code, ushort Lengths, bool TrunkZero)
     {
-        /// <summary>How many digits the code has.</summary>
+        /// <summary>The number of digits of the code.</summary>
         public int Digits => Code < 10 ? 1 : Code < 100 ? 2 : 3;
     }
 
-    // Numbers the sets from which strings of several kinds follow, and writes their steps.
+    // Assigns a state to each set that several kinds of strings can follow, and writes its steps.
     private sealed class Table(DigitSets sets)
     {
         private readonly Dictionary<int, int> _steps = [];
@@ -178,7 +178,7 @@ internal static class NumberPlan
             return step;
         }
 
-        // The lengths of the strings, where each string of such a length is in the set; otherwise -1.
+        // Returns the lengths of the strings if every string of such a length is in the set; otherwise -1.
         private int LengthsOnly(int set)
         {
             if (set == DigitSets.None)

@@ -4,29 +4,30 @@ using PhoneNumbers;
 namespace Lookup.Core.Numbers;
 
 /// <summary>
-/// The numbering plans of all calling codes as one set of digit strings, from libphonenumber's metadata. A number is in it if the
-/// library says that it is valid and can be dialled from anywhere, with these exceptions: voice mailboxes, which are nobody's telephone, a trunk 0 behind the
-/// calling code, San Marino by Italy's code, overseas France by France's and Northern Ireland by Ireland's are left out; <see cref="Additions"/> are put in.
+/// The numbering plans of all calling codes as one set of digit strings, from libphonenumber's metadata. It contains each number that the
+/// library considers valid and reachable from anywhere. Left out are voice mailboxes, which belong to no telephone; a trunk 0 after the
+/// calling code; and San Marino under Italy's code, overseas France under France's and Northern Ireland under Ireland's.
+/// <see cref="Additions"/> are added.
 /// </summary>
 internal sealed class NumberPlanSource
 {
-    // The library's region of calling codes that belong to no country.
+    // The region that the library uses for calling codes of no country.
     private const string NonGeographical = "001";
 
-    // San Marino's lines can be called as +39 0549... and as +378 0549...: the latter is their value.
+    // San Marino's lines can be called as +39 0549... and as +378 0549...; the second is their value.
     private const int Italy = 39;
     private const string SanMarinoInItaly = "0549";
 
-    // In Ireland, lines of Northern Ireland are called as 048...; +44 28... is their value.
+    // In Ireland, lines of Northern Ireland are called as 048...; their value is +44 28...
     private const int Ireland = 353;
     private const string NorthernIrelandInIreland = "48";
 
-    // Lines and mobile numbers overseas are called by codes of their own. Those of Saint-Pierre begin with its code in France.
+    // Overseas lines and mobile numbers have calling codes of their own. In France, those of Saint-Pierre begin with its code.
     private const int France = 33;
     private const string SaintPierreInFrance = @"508[2-9]\d{5}";
     private const string OverseasLines = @"[2567]\d{8}";
 
-    /// <summary>Numbers that exist, or are set aside for fiction and tests, but are not in the metadata: calling code and pattern.</summary>
+    /// <summary>Numbers that exist, or are reserved for fiction and tests, but are missing in the metadata: calling code and pattern.</summary>
     internal static readonly (int CallingCode, string Pattern)[] Additions =
     [
         // Area codes of the United States in service (nationalnanpa.com).
@@ -41,22 +42,22 @@ internal sealed class NumberPlanSource
         (1, @"837[2-9]\d{6}"),
         (1, @"861[2-9]\d{6}"),
         (1, @"924[2-9]\d{6}"),
-        // Ofcom, "Telephone numbers for use in TV and radio drama programmes"; the metadata knows the other ranges.
+        // Ofcom, "Telephone numbers for use in TV and radio drama programmes"; the metadata has the other ranges.
         (44, @"1632960\d{3}"),
         (44, @"7700900\d{3}"),
-        // Arcep: numbers for audiovisual works; likewise.
+        // Arcep: numbers for audiovisual works; the metadata has the other ranges.
         (33, @"63998\d{4}"),
     ];
 
     /// <summary>Compiles the metadata.</summary>
-    /// <exception cref="FormatException">A pattern cannot be read.</exception>
+    /// <exception cref="FormatException">A pattern is not supported.</exception>
     internal NumberPlanSource()
     {
         var util = PhoneNumberUtil.GetInstance();
         foreach (var code in util.GetSupportedCallingCodes())
         {
             var trunkZero = HasTrunkZero(util, code);
-            var national = Sets.Union(National(util, code), Added(code));
+            var national = Sets.Union(NationalNumbers(util, code), AdditionsOf(code));
             if (trunkZero)
             {
                 national = Sets.Except(national, Sets.Then(1, Sets.UpTo(PhoneNumber.MaxDigits)));
@@ -75,7 +76,7 @@ internal sealed class NumberPlanSource
             var digits = code < 10 ? 1 : code < 100 ? 2 : 3;
             if (code == France)
             {
-                national = Sets.Except(national, Overseas(util));
+                national = Sets.Except(national, OverseasNumbers(util));
             }
 
             national = Sets.Intersect(national, Sets.UpTo(PhoneNumber.MaxDigits - digits));
@@ -85,25 +86,25 @@ internal sealed class NumberPlanSource
         }
     }
 
-    /// <summary>Holds <see cref="Numbers"/>.</summary>
+    /// <summary>The sets that <see cref="Numbers"/> refers to.</summary>
     internal DigitSets Sets { get; } = new();
 
     /// <summary>The numbers, each as calling code and national number.</summary>
     internal int Numbers { get; } = DigitSets.None;
 
-    /// <summary>The calling code of each first three digits.</summary>
+    /// <summary>The calling code for each first three digits.</summary>
     internal NumberPlan.CallingCode[] Codes { get; } = new NumberPlan.CallingCode[1000];
 
-    // As PhoneNumberUtil.IsValidNumber: a region that has leading digits is the only one for numbers that begin so; of the
-    // others the first one that knows the number.
-    private int National(PhoneNumberUtil util, int code)
+    // Follows PhoneNumberUtil.IsValidNumber: a region with leading digits is the only one for numbers that begin with them; among the others,
+    // the first that has the number counts.
+    private int NationalNumbers(PhoneNumberUtil util, int code)
     {
         var numbers = DigitSets.None;
         var claimed = DigitSets.None;
         foreach (var region in util.GetRegionCodesForCountryCode(code))
         {
             var metadata = MetadataOf(util, code, region);
-            var ofRegion = Sets.Except(OfRegion(metadata), claimed);
+            var ofRegion = Sets.Except(NumbersOfRegion(metadata), claimed);
             if (metadata.HasLeadingDigits)
             {
                 var leading = DigitPattern.Compile(metadata.LeadingDigits, Sets, Sets.UpTo(PhoneNumber.MaxDigits));
@@ -114,25 +115,25 @@ internal sealed class NumberPlanSource
             numbers = Sets.Union(numbers, ofRegion);
         }
 
-        // The lengths of the main country hold for all; others are dialled locally (310-xxxx in Canada).
-        return Sets.Intersect(numbers, OfLengths(MetadataOf(util, code, util.GetRegionCodesForCountryCode(code)[0]).GeneralDesc.PossibleLengthList));
+        // The lengths of the main country apply to all; shorter forms are dialled locally (310-xxxx in Canada).
+        return Sets.Intersect(numbers, StringsOfLengths(MetadataOf(util, code, util.GetRegionCodesForCountryCode(code)[0]).GeneralDesc.PossibleLengthList));
     }
 
     private static PhoneMetadata MetadataOf(PhoneNumberUtil util, int code, string region) =>
         region == NonGeographical ? util.GetMetadataForNonGeographicalRegion(code) : util.GetMetadataForRegion(region);
 
-    private int Overseas(PhoneNumberUtil util)
+    private int OverseasNumbers(PhoneNumberUtil util)
     {
         var numbers = DigitPattern.Compile(SaintPierreInFrance, Sets);
         foreach (var code in (ReadOnlySpan<int>)[262, 508, 590, 594, 596])
         {
-            numbers = Sets.Union(numbers, Sets.Intersect(National(util, code), DigitPattern.Compile(OverseasLines, Sets)));
+            numbers = Sets.Union(numbers, Sets.Intersect(NationalNumbers(util, code), DigitPattern.Compile(OverseasLines, Sets)));
         }
 
         return numbers;
     }
 
-    private int OfRegion(PhoneMetadata metadata)
+    private int NumbersOfRegion(PhoneMetadata metadata)
     {
         PhoneNumberDesc[] types =
         [
@@ -144,21 +145,21 @@ internal sealed class NumberPlanSource
         {
             if (type.HasNationalNumberPattern)
             {
-                ofTypes = Sets.Union(ofTypes, Of(type));
+                ofTypes = Sets.Union(ofTypes, NumbersOfType(type));
             }
         }
 
-        return Sets.Intersect(ofTypes, Of(metadata.GeneralDesc));
+        return Sets.Intersect(ofTypes, NumbersOfType(metadata.GeneralDesc));
     }
 
-    private int Of(PhoneNumberDesc type)
+    private int NumbersOfType(PhoneNumberDesc type)
     {
         var numbers = DigitPattern.Compile(type.NationalNumberPattern, Sets);
         var lengths = type.PossibleLengthList;
-        return lengths.Count == 0 ? numbers : Sets.Intersect(numbers, OfLengths(lengths));
+        return lengths.Count == 0 ? numbers : Sets.Intersect(numbers, StringsOfLengths(lengths));
     }
 
-    private int OfLengths(IList<int> lengths)
+    private int StringsOfLengths(IList<int> lengths)
     {
         var numbers = DigitSets.None;
         foreach (var length in lengths)
@@ -175,7 +176,7 @@ internal sealed class NumberPlanSource
         return numbers;
     }
 
-    private int Added(int code)
+    private int AdditionsOf(int code)
     {
         var numbers = DigitSets.None;
         foreach (var (callingCode, pattern) in Additions)
@@ -206,8 +207,8 @@ internal sealed class NumberPlanSource
         return (ushort)lengths;
     }
 
-    // The prefix for parsing is a regular expression, and making those of all countries takes longer than all else here.
-    // Where 0 is its first alternative, it is dialled without being the prefix that numbers are shown with (Belarus).
+    // The prefix for parsing is a regular expression, and compiling those of all countries takes longer than everything else here. Where 0 is
+    // its first alternative, it is dialled although numbers are displayed with another prefix (Belarus).
     private static bool HasTrunkZero(PhoneNumberUtil util, int code)
     {
         foreach (var region in util.GetRegionCodesForCountryCode(code))

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Lookup.Core.Numbers;
 
 /// <summary>
-/// The digits of a text and how they were grouped. Separators are all that libphonenumber accepts, white space and invisible
-/// characters; everything else is a fault.
+/// The digits of a text and their grouping. Separators are those that libphonenumber accepts, white space and invisible characters;
+/// every other character is a fault.
 /// </summary>
 internal ref struct NumberText
 {
@@ -13,7 +13,7 @@ internal ref struct NumberText
     private const char RightToLeftOverride = '\u202E';
     private const char SoftHyphen = '\u00AD';
 
-    // As VALID_PUNCTUATION of libphonenumber, without its x, which is more often an extension or a wildcard.
+    // VALID_PUNCTUATION of libphonenumber without its x, which is more often an extension or a wildcard.
     private static readonly SearchValues<char> Dots = SearchValues.Create(".\uFF0E");
     private static readonly SearchValues<char> Slashes = SearchValues.Create("/\uFF0F~\u2053\u223C\uFF5E");
     private static readonly SearchValues<char> Hyphens = SearchValues.Create("-\u2212\u30FC");
@@ -28,14 +28,14 @@ internal ref struct NumberText
     private int _length;
     private int _count;
 
-    /// <summary>Takes the room for a text of as many characters.</summary>
+    /// <summary>Uses buffers as long as the text.</summary>
     internal NumberText(Span<char> digits, Span<Group> groups)
     {
         _digits = digits;
         _groups = groups;
     }
 
-    /// <summary>What stands before a group of digits; the last character that is not white space decides.</summary>
+    /// <summary>The separator before a group of digits; the last character that is not white space decides.</summary>
     internal enum Separator : byte
     {
         None,
@@ -46,13 +46,13 @@ internal ref struct NumberText
         LineBreak,
     }
 
-    /// <summary>A plus if there is one, and digits 0 to 9.</summary>
+    /// <summary>A plus if the text has one, and digits 0 to 9.</summary>
     internal readonly ReadOnlySpan<char> Digits => _digits[.._length];
 
-    /// <summary>The digits, in the groups that separators make.</summary>
+    /// <summary>The groups that separators divide the digits into.</summary>
     internal readonly ReadOnlySpan<Group> Groups => _groups[.._count];
 
-    /// <summary>The digits of a group.</summary>
+    /// <summary>Returns the digits of a group.</summary>
     internal readonly ReadOnlySpan<char> DigitsOf(int group) => _digits[_groups[group].Start..EndOf(group)];
 
     private readonly int EndOf(int group) => group + 1 < _count ? _groups[group + 1].Start : _length;
@@ -61,7 +61,7 @@ internal ref struct NumberText
     internal NumberFault Read(ReadOnlySpan<char> text)
     {
         text = text.Trim();
-        // The mark of text in spreadsheets, which comes along when they are saved.
+        // Spreadsheets mark text with an apostrophe and save it with the value.
         if (text.Length > 0 && text[0] == '\'')
         {
             text = text[1..];
@@ -128,12 +128,12 @@ internal ref struct NumberText
         : Hyphens.Contains(c) || CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.DashPunctuation ? Separator.Hyphen
         : Separator.None;
 
-    // Marks of writing direction and joiners come along when numbers are copied from pages. One of them shows the digits in reverse.
+    // Writing-direction marks and joiners are copied along from web pages. The excluded one displays the digits in reverse.
     private static bool IsInvisible(char c) =>
         c != RightToLeftOverride && (c == SoftHyphen || (c >= LeftToRightMark && CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.Format)
         || c is '\u200B' or '\u200C' or '\u200D');
 
-    // The reason that helps most: what spreadsheets and dialers write has a name of its own.
+    // Prefers the most helpful fault: what spreadsheets and dialers write has its own.
     private static NumberFault FaultOf(ReadOnlySpan<char> text, char c) =>
         IsScientific(text) ? NumberFault.ScientificNotation
         : IsPattern(text) ? NumberFault.Pattern
@@ -157,9 +157,9 @@ internal ref struct NumberText
         return digits > 0 && digits < text.Length && !text[..digits].ContainsAnyExcept(BeforeWildcards);
     }
 
-    /// <summary>Digits that stand together.</summary>
-    /// <param name="Start">Place of the first one among <see cref="NumberText.Digits"/>.</param>
-    /// <param name="Before">What stands before them.</param>
-    /// <param name="Parentheses">In which pair of parentheses or brackets they stand, from 1; 0 for none.</param>
+    /// <summary>A group of digits without a separator between them.</summary>
+    /// <param name="Start">Index of the first digit in <see cref="NumberText.Digits"/>.</param>
+    /// <param name="Before">The separator before the group.</param>
+    /// <param name="Parentheses">The pair of parentheses or brackets around the group, counted from 1; 0 for none.</param>
     internal readonly record struct Group(byte Start, Separator Before, byte Parentheses);
 }

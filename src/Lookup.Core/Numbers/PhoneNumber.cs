@@ -3,18 +3,18 @@ using System.Globalization;
 namespace Lookup.Core.Numbers;
 
 /// <summary>
-/// A telephone number in E.164: calling code and national number as one integer, up to 15 digits, without the plus.
-/// A value that <see cref="TryParse"/> or <see cref="TryFrom"/> made is a number of its country's plan; whether it is assigned
-/// to anyone is not known. One subscriber has one value: spellings that a network would take as the same number are
-/// refused or, by <see cref="NumberParser"/>, normalised.
+/// A phone number in E.164: calling code and national number as one integer, up to 15 digits, without the plus. A value from
+/// <see cref="TryParse"/> or <see cref="TryFrom"/> is a number of its country's plan; whether it is assigned is not known. One subscriber
+/// has one value: other forms that a network would connect to the same telephone are rejected or, by <see cref="NumberParser"/>,
+/// normalised.
 /// </summary>
 /// <param name="Value">The digits as an integer, for example 31612345678.</param>
 public readonly record struct PhoneNumber(ulong Value)
 {
-    /// <summary>Most digits that a number has.</summary>
+    /// <summary>The most digits of a phone number.</summary>
     public const int MaxDigits = 15;
 
-    // Of a value that is no number.
+    // Digits of the largest integer, which is not a phone number.
     private const int MaxValueDigits = 20;
 
     private const string Hidden = "*****";
@@ -31,8 +31,8 @@ public readonly record struct PhoneNumber(ulong Value)
         }
     }
 
-    /// <summary>Reads a number that is written in E.164: a plus and digits, nothing else. Allocates nothing.</summary>
-    /// <returns>False for anything else; <paramref name="fault"/> says why.</returns>
+    /// <summary>Parses a number in E.164: a plus and digits, nothing else. Allocates nothing.</summary>
+    /// <returns>False for any other text; <paramref name="fault"/> is the reason.</returns>
     public static bool TryParse(ReadOnlySpan<char> e164, out PhoneNumber number, out NumberFault fault)
     {
         number = default;
@@ -83,8 +83,8 @@ public readonly record struct PhoneNumber(ulong Value)
         return TryFrom(value, out number, out fault);
     }
 
-    /// <summary>Takes a number as an integer, for example 31612345678. Allocates nothing.</summary>
-    /// <returns>False if it is a number of no country's plan; <paramref name="fault"/> says why.</returns>
+    /// <summary>Makes a number from an integer such as 31612345678. Allocates nothing.</summary>
+    /// <returns>False if no country's plan contains it; <paramref name="fault"/> is the reason.</returns>
     public static bool TryFrom(ulong digits, out PhoneNumber number, out NumberFault fault)
     {
         fault = NumberPlan.Check(digits);
@@ -92,7 +92,7 @@ public readonly record struct PhoneNumber(ulong Value)
         return fault == NumberFault.None;
     }
 
-    /// <summary>The number in E.164, "+31612345678".</summary>
+    /// <summary>Returns the number in E.164, "+31612345678".</summary>
     public override string ToString()
     {
         Span<char> text = stackalloc char[1 + MaxValueDigits];

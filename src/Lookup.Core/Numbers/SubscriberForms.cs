@@ -1,15 +1,15 @@
 // For: giving one subscriber one value.
 //
-// Some lines are written by several numbers that a network would connect to the same telephone. An objection to one of them
-// counts only if all become the same value. Each form here is none of its country's plan as it stands, so no number of
-// anybody else is changed.
+// Some lines can be written as several numbers that a network would connect to the same telephone. An objection to one of them counts
+// only if all become the same value. No form listed here is itself a number of its country's plan, so no other subscriber's number
+// changes.
 //
-//   Italy          mobile numbers had a 0 in front until 2001 (+39 0333...); fixed lines keep theirs, and often lose it (+39 6...).
+//   Italy          mobile numbers began with 0 until 2001 (+39 0333...); fixed lines keep theirs, and often lose it (+39 6...).
 //   San Marino     +39 0549... and +378 without the 0549 are +378 0549...
 //   France         one national plan with its overseas departments: 0692... is +262 692..., 0508... is +508 without the 508.
 //   Ireland        dials 048 for lines of Northern Ireland, +44 28.
-//   Mexico         a 1 in front of mobile numbers until 2019 (+52 1...), and the prefixes 01, 044 and 045.
-//   Argentina      a 15 behind the area code of mobile numbers within the country is a 9 before it from abroad.
+//   Mexico         mobile numbers had a 1 in front until 2019 (+52 1...), and the prefixes 01, 044 and 045.
+//   Argentina      a 15 after the area code of mobile numbers within the country is a 9 before it from abroad.
 using System.Globalization;
 using PhoneNumbers;
 
@@ -20,10 +20,9 @@ internal static class SubscriberForms
     private static readonly string[] FrenchCodes = ["33", "262", "508", "590", "594", "596"];
     private static readonly string[] MexicanPrefixes = ["044", "045", "01", "1"];
 
-    /// <summary>Finds the number for which another form stands.</summary>
-    /// <param name="digits">Calling code and national number, which are no number as they stand.</param>
-    /// <param name="isNational">The text gave no calling code: the region's did.</param>
-    /// <param name="number">The number.</param>
+    /// <summary>Finds the number behind another form.</summary>
+    /// <param name="digits">Calling code and national number; together not a number of a plan.</param>
+    /// <param name="isNational">Whether the calling code comes from the region and not from the text.</param>
     internal static bool TryFind(string digits, bool isNational, out PhoneNumber number)
     {
         number = default;
@@ -37,15 +36,15 @@ internal static class SubscriberForms
         switch (code)
         {
             case "39":
-                return OfItaly(national, out number);
+                return TryItaly(national, out number);
             case "378":
-                return OfSanMarino(national, out number);
+                return TrySanMarino(national, out number);
             case "353":
-                return national.StartsWith("48", StringComparison.Ordinal) && Take("44", $"28{national[2..]}", out number);
+                return national.StartsWith("48", StringComparison.Ordinal) && TryNumber("44", $"28{national[2..]}", out number);
             case "52":
                 foreach (var prefix in MexicanPrefixes)
                 {
-                    if (national.StartsWith(prefix, StringComparison.Ordinal) && Take(code, national[prefix.Length..], out number))
+                    if (national.StartsWith(prefix, StringComparison.Ordinal) && TryNumber(code, national[prefix.Length..], out number))
                     {
                         return true;
                     }
@@ -53,30 +52,30 @@ internal static class SubscriberForms
 
                 return false;
             case "54":
-                return OfArgentina(digits, out number);
+                return TryArgentina(digits, out number);
             case "33" or "508":
-                return OfFrance(code, national, out number);
+                return TryFrance(code, national, out number);
             default:
-                return isNational && FrenchCodes.Contains(code) && OfFrance(code, national, out number);
+                return isNational && FrenchCodes.Contains(code) && TryFrance(code, national, out number);
         }
     }
 
-    private static bool OfItaly(string national, out PhoneNumber number)
+    private static bool TryItaly(string national, out PhoneNumber number)
     {
         if (national.StartsWith("0549", StringComparison.Ordinal))
         {
-            return Take("378", national, out number);
+            return TryNumber("378", national, out number);
         }
 
-        return national.StartsWith("03", StringComparison.Ordinal) ? Take("39", national[1..], out number)
-            : national.StartsWith("549", StringComparison.Ordinal) && Take("378", "0" + national, out number) ? true
-            : Take("39", "0" + national, out number);
+        return national.StartsWith("03", StringComparison.Ordinal) ? TryNumber("39", national[1..], out number)
+            : national.StartsWith("549", StringComparison.Ordinal) && TryNumber("378", "0" + national, out number) ? true
+            : TryNumber("39", "0" + national, out number);
     }
 
-    private static bool OfSanMarino(string national, out PhoneNumber number) =>
-        Take("378", "0549" + national, out number) || Take("378", "0" + national, out number);
+    private static bool TrySanMarino(string national, out PhoneNumber number) =>
+        TryNumber("378", "0549" + national, out number) || TryNumber("378", "0" + national, out number);
 
-    private static bool OfFrance(string code, string national, out PhoneNumber number)
+    private static bool TryFrance(string code, string national, out PhoneNumber number)
     {
         number = default;
         if (national.Length != 9)
@@ -84,15 +83,15 @@ internal static class SubscriberForms
             return false;
         }
 
-        if (national.StartsWith("508", StringComparison.Ordinal) && Take("508", national[3..], out number))
+        if (national.StartsWith("508", StringComparison.Ordinal) && TryNumber("508", national[3..], out number))
         {
             return true;
         }
-        // Special numbers have the same form in several departments; then none is taken.
+        // Special numbers have the same form in several departments; those are rejected.
         var found = 0;
         foreach (var other in FrenchCodes)
         {
-            if (other != code && Take(other, national, out var one))
+            if (other != code && TryNumber(other, national, out var one))
             {
                 (number, found) = (one, found + 1);
             }
@@ -101,8 +100,8 @@ internal static class SubscriberForms
         return found == 1;
     }
 
-    // The library knows how long each area code is, and so where the 15 can stand.
-    private static bool OfArgentina(string digits, out PhoneNumber number)
+    // The library knows the length of each area code, and therefore the position of the 15.
+    private static bool TryArgentina(string digits, out PhoneNumber number)
     {
         number = default;
         var util = PhoneNumberUtil.GetInstance();
@@ -117,6 +116,6 @@ internal static class SubscriberForms
         }
     }
 
-    private static bool Take(string code, string national, out PhoneNumber number) =>
+    private static bool TryNumber(string code, string national, out PhoneNumber number) =>
         PhoneNumber.TryParse($"+{code}{national}", out number, out _);
 }

@@ -1,15 +1,15 @@
-// For: receipts of somebody who must be forgotten, in a log from which nothing can be taken.
+// For: erasing receipts about a person from a log that is append-only.
 //
-// The tree needs only the hash of a receipt. So the content is overwritten with "LRD1", the number of the erasure's own receipt in
-// the log (8 bytes, big-endian) and zeros, and the stored hash stands for it from then on. The erasure's receipt holds how many were
-// overwritten and SHA-256 over their numbers (8 bytes each, big-endian, ascending): what was overwritten without one, or beside
-// what it says, is told by an audit.
+// The tree needs only the hash of a receipt. An erasure overwrites the content with "LRD1", the number of its own receipt in the log
+// (8 bytes, big-endian) and zeros; the stored hash represents the content from then on. The receipt of the erasure holds the number of
+// overwritten receipts and SHA-256 over their numbers (8 bytes each, big-endian, ascending), so an audit detects receipts that were
+// overwritten without an erasure or that do not match it.
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 
 namespace Lookup.Core.Receipts;
 
-/// <summary>What stands where a receipt was erased.</summary>
+/// <summary>Replaces an erased receipt.</summary>
 public static class ErasedReceipt
 {
     private const int HeadSize = 12;
@@ -17,8 +17,8 @@ public static class ErasedReceipt
     private static ReadOnlySpan<byte> Magic => "LRD1"u8;
 
     /// <summary>Overwrites a receipt.</summary>
-    /// <param name="receipt">Its bytes; each receipt is longer than what is written.</param>
-    /// <param name="erasure">Number of the erasure's receipt.</param>
+    /// <param name="receipt">Its bytes; every receipt is longer than the replacement.</param>
+    /// <param name="erasure">Number of the receipt of the erasure.</param>
     public static void Write(Span<byte> receipt, ulong erasure)
     {
         receipt.Clear();
@@ -26,15 +26,15 @@ public static class ErasedReceipt
         BinaryPrimitives.WriteUInt64BigEndian(receipt[Magic.Length..], erasure);
     }
 
-    /// <summary>Whether a receipt is erased, and by which.</summary>
-    public static bool Is(ReadOnlySpan<byte> receipt, out ulong erasure)
+    /// <summary>Returns whether a receipt is erased, and by which erasure.</summary>
+    public static bool IsErased(ReadOnlySpan<byte> receipt, out ulong erasure)
     {
         var erased = receipt.Length > HeadSize && receipt.StartsWith(Magic) && receipt[HeadSize..].IndexOfAnyExcept((byte)0) < 0;
         erasure = erased ? BinaryPrimitives.ReadUInt64BigEndian(receipt[Magic.Length..]) : 0;
         return erased;
     }
 
-    /// <summary>The digest of the erasure's receipt.</summary>
+    /// <summary>Computes the digest in the receipt of the erasure.</summary>
     /// <param name="erased">Numbers of the erased receipts, ascending.</param>
     public static byte[] Digest(IReadOnlyList<ulong> erased)
     {
@@ -48,10 +48,9 @@ public static class ErasedReceipt
         return SHA256.HashData(bytes);
     }
 
-    /// <summary>Whether an erasure's receipt is for just these.</summary>
-    /// <param name="erasure">The receipt.</param>
+    /// <summary>Returns whether the receipt of an erasure covers exactly these receipts.</summary>
     /// <param name="erased">Numbers of erased receipts, ascending.</param>
-    public static bool IsOf(Receipt erasure, IReadOnlyList<ulong> erased)
+    public static bool IsErasureOf(Receipt erasure, IReadOnlyList<ulong> erased)
     {
         ArgumentNullException.ThrowIfNull(erasure);
         ArgumentNullException.ThrowIfNull(erased);

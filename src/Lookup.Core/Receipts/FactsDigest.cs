@@ -6,21 +6,21 @@ using Lookup.Core.Facts;
 namespace Lookup.Core.Receipts;
 
 /// <summary>
-/// SHA-256 over the stored facts that a decision rested on, in the order in which they were asked for: for each its
-/// stored id, 4 bytes length (big-endian) and the value as stored. Facts that are not there are left out.
+/// SHA-256 over the stored facts that a decision used, in the order of the request: for each fact its stored id, 4 bytes length
+/// (big-endian) and the stored value. Missing facts are left out.
 /// </summary>
 public static class FactsDigest
 {
     /// <summary>Length in bytes.</summary>
     public const int Size = SHA256.HashSizeInBytes;
 
-    /// <summary>The digest where no fact was there: SHA-256 of nothing.</summary>
+    /// <summary>The digest without facts: SHA-256 of nothing.</summary>
     public static ReadOnlyMemory<byte> Nothing { get; } = SHA256.HashData([]);
 
-    /// <summary>Computes it.</summary>
-    /// <param name="ids">What was asked for.</param>
-    /// <param name="values">What was there, parallel to <paramref name="ids"/>.</param>
-    public static ReadOnlyMemory<byte> Of(ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
+    /// <summary>Computes the digest.</summary>
+    /// <param name="ids">The requested facts.</param>
+    /// <param name="values">The stored values, parallel to <paramref name="ids"/>.</param>
+    public static ReadOnlyMemory<byte> Compute(ReadOnlySpan<FactId> ids, ReadOnlySpan<StoredValue> values)
     {
         var size = 0;
         for (var i = 0; i < ids.Length; i++)

@@ -5,13 +5,13 @@ using System.Security.Cryptography;
 namespace Lookup.Core.Receipts;
 
 /// <summary>
-/// The chain over the answers of a list: what its receipt proves. It begins as SHA-256 of the salt; each chunk makes it SHA-256
-/// of what it was, 8 bytes sequence, 8 bytes count (both big-endian), then 8 bytes for each number (little-endian): see
+/// The hash chain over the answers of a list, which its receipt proves. It starts as SHA-256 of the salt; each chunk replaces it by SHA-256
+/// of the previous value, 8 bytes sequence, 8 bytes count (both big-endian), then 8 bytes per number (little-endian), see
 /// <see cref="Item"/>.
 /// </summary>
 /// <remarks>
-/// Only who has the list, the answers and the salt can make it again. The salt is random and not in the receipt, so nobody can
-/// find the number of a short list by trying all. Hashing is most of what the receipt of a list costs: hence a single word each.
+/// Recomputing the chain requires the list, the answers and the salt. The salt is random and not in the receipt, so the number in a short
+/// list cannot be found by trying all numbers. Hashing is most of the cost of a list's receipt, hence a single word per number.
 /// </remarks>
 public sealed class ListChain
 {
@@ -25,7 +25,7 @@ public sealed class ListChain
     private readonly byte[] _value = new byte[SHA256.HashSizeInBytes];
     private byte[] _buffer = [];
 
-    /// <summary>Begins a chain.</summary>
+    /// <summary>Starts a chain.</summary>
     public ListChain(ReadOnlySpan<byte> salt)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(salt.Length, SaltSize);
@@ -35,20 +35,19 @@ public sealed class ListChain
     /// <summary>The chain over all chunks so far.</summary>
     public ReadOnlySpan<byte> Value => _value;
 
-    /// <summary>Numbers so far.</summary>
+    /// <summary>The count of numbers so far.</summary>
     public ulong Count { get; private set; }
 
-    /// <summary>A number and its answer: the number times 16,384, the verdict times 1,024, and the reason, added.</summary>
-    /// <param name="number">E.164 as an integer, at most 15 digits; 0 where it is no number.</param>
-    /// <param name="verdict">The verdict.</param>
+    /// <summary>Encodes a number and its answer: number × 16,384 + verdict × 1,024 + reason.</summary>
+    /// <param name="number">E.164 as an integer, at most 15 digits; 0 for an invalid number.</param>
     /// <param name="reason">The most binding reason.</param>
     public static ulong Item(ulong number, Verdict verdict, ReasonCode reason) =>
         (number << NumberShift) | ((ulong)verdict << VerdictShift) | (ulong)reason;
 
     /// <summary>Adds a chunk.</summary>
-    /// <param name="sequence">Its sequence.</param>
-    /// <param name="count">Its numbers.</param>
-    /// <param name="write">Writes an <see cref="Item"/> for each.</param>
+    /// <param name="sequence">The sequence number of the chunk.</param>
+    /// <param name="count">The count of its numbers.</param>
+    /// <param name="write">Writes an <see cref="Item"/> for each number.</param>
     public void Add(ulong sequence, int count, Action<Span<ulong>> write)
     {
         ArgumentNullException.ThrowIfNull(write);

@@ -5,10 +5,12 @@ namespace Lookup.Core.Receipts;
 /// <summary>Proofs over a <see cref="MerkleTree"/>: RFC 6962 section 2.1.1; checked as in RFC 9162 section 2.1.3.2.</summary>
 public static class MerkleProofs
 {
-    /// <summary>The hashes that lead from a leaf to the root, the nearest first.</summary>
-    /// <param name="index">The leaf.</param>
-    /// <param name="size">Leaves of the tree.</param>
-    /// <param name="node">Hash of the n-th whole subtree of 2^level leaves, for example from a file; see <see cref="StoredHashes"/>.</param>
+    /// <summary>Returns the hashes that lead from a leaf to the root, the nearest first.</summary>
+    /// <param name="index">Index of the leaf.</param>
+    /// <param name="size">Number of leaves of the tree.</param>
+    /// <param name="node">
+    /// Returns the hash of the n-th complete subtree of 2^level leaves, for example from a file; see <see cref="StoredHashes"/>.
+    /// </param>
     public static IReadOnlyList<byte[]> Inclusion(ulong index, ulong size, Func<int, ulong, byte[]> node)
     {
         ArgumentNullException.ThrowIfNull(node);
@@ -34,7 +36,7 @@ public static class MerkleProofs
         return path;
     }
 
-    /// <summary>Whether the path leads from the leaf at this place of a tree of this size to its root.</summary>
+    /// <summary>Returns whether the path leads from the leaf at this index of a tree of this size to its root.</summary>
     public static bool IsIncluded(ReadOnlySpan<byte> leafHash, ulong index, ulong size, IReadOnlyList<byte[]> path, ReadOnlySpan<byte> root)
     {
         if (index >= size)
@@ -69,7 +71,7 @@ public static class MerkleProofs
         return last == 0 && root.SequenceEqual(hash);
     }
 
-    // Where the left side ends it is whole, and so aligned; what is on its right begins with the largest that fits.
+    // The left side is complete and therefore aligned; the right side starts with the largest subtree that fits.
     private static byte[] Root(ulong from, ulong count, Func<int, ulong, byte[]> node)
     {
         if (BitOperations.IsPow2(count))

@@ -1,14 +1,14 @@
-// For: proving that a receipt is in the log, and that the log of today is the log of yesterday with more behind it.
+// For: proving that a receipt is in the log, and that the current log extends an earlier one.
 //
 // The tree of RFC 6962 section 2.1 (the same in RFC 9162): a leaf is SHA-256(0 || entry), a node SHA-256(1 || left || right),
-// and the left side of a tree of n leaves is the largest power of two below n. A writer needs only the roots of the whole
-// left subtrees, one for each bit that is set in the size; that is what an instance holds.
+// and the left side of a tree of n leaves is the largest power of two below n. A writer needs only the roots of the complete left subtrees,
+// one per bit set in the size; an instance holds exactly those.
 using System.Numerics;
 using System.Security.Cryptography;
 
 namespace Lookup.Core.Receipts;
 
-/// <summary>A Merkle tree that grows. Holds one hash for each bit set in its size.</summary>
+/// <summary>A growing Merkle tree. Holds one hash per bit set in its size.</summary>
 public sealed class MerkleTree
 {
     /// <summary>Length of a hash in bytes.</summary>
@@ -16,32 +16,31 @@ public sealed class MerkleTree
 
     private readonly List<byte[]> _whole = [];
 
-    /// <summary>An empty tree.</summary>
+    /// <summary>Makes an empty tree.</summary>
     public MerkleTree()
     {
     }
 
-    /// <summary>A tree of which only the roots of its whole subtrees are known, the largest first.</summary>
-    /// <exception cref="ArgumentException">There are not as many as the size has bits set.</exception>
+    /// <summary>Restores a tree from the roots of its complete subtrees, the largest first.</summary>
+    /// <exception cref="ArgumentException">The number of roots differs from the number of bits set in the size.</exception>
     public MerkleTree(ulong size, IEnumerable<byte[]> whole)
     {
         _whole.AddRange(whole);
         Size = size;
         if (_whole.Count != BitOperations.PopCount(size))
         {
-            throw new ArgumentException($"A tree of {size} leaves has {BitOperations.PopCount(size)} whole subtrees.", nameof(whole));
+            throw new ArgumentException($"A tree of {size} leaves has {BitOperations.PopCount(size)} complete subtrees.", nameof(whole));
         }
     }
 
     /// <summary>Number of leaves.</summary>
     public ulong Size { get; private set; }
 
-    /// <summary>Roots of the whole subtrees, the largest first.</summary>
+    /// <summary>Roots of the complete subtrees, the largest first.</summary>
     public IReadOnlyList<byte[]> Whole => _whole;
 
     /// <summary>Adds the hash of a leaf.</summary>
-    /// <param name="leafHash">The hash.</param>
-    /// <param name="made">Gets it and what it completes, in the order of <see cref="StoredHashes"/>.</param>
+    /// <param name="made">Receives this hash and those of the subtrees that it completes, in the order of <see cref="StoredHashes"/>.</param>
     public void Add(byte[] leafHash, ICollection<byte[]>? made = null)
     {
         var hash = leafHash;
@@ -57,7 +56,7 @@ public sealed class MerkleTree
         Size++;
     }
 
-    /// <summary>The root; of an empty tree SHA-256 of nothing.</summary>
+    /// <summary>Computes the root; SHA-256 of nothing for an empty tree.</summary>
     public byte[] Root()
     {
         if (Size == 0)
@@ -74,7 +73,7 @@ public sealed class MerkleTree
         return root;
     }
 
-    /// <summary>Hash of a leaf.</summary>
+    /// <summary>Computes the hash of a leaf.</summary>
     public static byte[] Leaf(ReadOnlySpan<byte> entry)
     {
         Span<byte> buffer = entry.Length < 2_048 ? stackalloc byte[entry.Length + 1] : new byte[entry.Length + 1];
@@ -83,7 +82,7 @@ public sealed class MerkleTree
         return SHA256.HashData(buffer);
     }
 
-    /// <summary>Hash of a node.</summary>
+    /// <summary>Computes the hash of a node.</summary>
     public static byte[] Node(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
     {
         Span<byte> buffer = stackalloc byte[1 + (2 * HashSize)];

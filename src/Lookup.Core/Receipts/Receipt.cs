@@ -2,39 +2,39 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Core.Receipts;
 
-/// <summary>What a receipt is for.</summary>
+/// <summary>The subject of a receipt.</summary>
 public enum ReceiptKind : byte
 {
     /// <summary>One answer.</summary>
     Check = 1,
     /// <summary>All answers of one stream.</summary>
     List = 2,
-    /// <summary>The erasure of a number, with that of its receipts in the same log.</summary>
+    /// <summary>The erasure of a number together with its receipts in the same log.</summary>
     Erasure = 3,
 }
 
 /// <summary>
-/// What was answered and on what it rested. The number stands in it only as the key under which it is stored, so a receipt
-/// says nothing about anybody to those who have no number key.
+/// An answer and what it rests on. It contains the number only as its pseudonym, so without the encryption key a receipt reveals nothing
+/// about a person.
 /// </summary>
 public sealed record Receipt
 {
-    /// <summary>One answer or a list.</summary>
+    /// <summary>One answer, a list or an erasure.</summary>
     public ReceiptKind Kind { get; init; } = ReceiptKind.Check;
 
-    /// <summary>The request supposed another time or other rules; no permission to call.</summary>
+    /// <summary>Whether the request assumed another time or other rules; not a permission to call.</summary>
     public bool Hypothetical { get; init; }
 
-    /// <summary>How the call would be dialled, as the question said.</summary>
+    /// <summary>The dialling mode in the question.</summary>
     public DiallingMode Mode { get; init; }
 
-    /// <summary>The question said that the caller's number is not shown.</summary>
+    /// <summary>Whether the question said that the call hides the caller's number.</summary>
     public bool CallerNumberWithheld { get; init; }
 
-    /// <summary>The number that the call would show, "+" and digits; empty where the question stated none.</summary>
+    /// <summary>The caller number in the question, "+" and digits; empty if not stated.</summary>
     public string CallerNumber { get; init; } = "";
 
-    /// <summary>Where the called person is, as the question said; empty where it said nothing.</summary>
+    /// <summary>The region of the called person in the question; empty if not stated.</summary>
     public string CalledRegion { get; init; } = "";
 
     /// <summary>The verdict; only for one answer.</summary>
@@ -46,40 +46,40 @@ public sealed record Receipt
     /// <summary>Kind of the call.</summary>
     public CallKind CallKind { get; init; }
 
-    /// <summary>Who is called, as far as the caller knew.</summary>
+    /// <summary>Type of the subscriber in the question.</summary>
     public SubscriberType Subscriber { get; init; }
 
-    /// <summary>Sector that was decided for.</summary>
+    /// <summary>Sector that the decision used.</summary>
     public Sector Sector { get; init; }
 
-    /// <summary>When it was answered, in Unix milliseconds. Of a list: when its last chunk was.</summary>
+    /// <summary>Time of the answer, in Unix milliseconds. Of a list: time of its last chunk.</summary>
     public long Time { get; init; }
 
-    /// <summary>The call time decided for, in Unix milliseconds. Of a list: that of its first chunk.</summary>
+    /// <summary>Call time of the decision, in Unix milliseconds. Of a list: that of its first chunk.</summary>
     public long CallTime { get; init; }
 
     /// <summary>Age of the facts, in milliseconds, rounded up.</summary>
     public uint AgeMs { get; init; }
 
-    /// <summary>Partition of the store that the facts are of, 0 to 255; -1 where no facts were needed, and for a list.</summary>
+    /// <summary>Partition of the facts, 0 to 255; -1 if no facts were needed, and for a list.</summary>
     public int Partition { get; init; } = -1;
 
-    /// <summary>Version of that partition.</summary>
+    /// <summary>Partition version.</summary>
     public ulong Version { get; init; }
 
-    /// <summary>Key of the number; zero for a list.</summary>
+    /// <summary>Pseudonym of the number; zero for a list.</summary>
     public NumberPseudonym Number { get; init; }
 
     /// <summary>
-    /// What was read, see <see cref="FactsDigest"/>; of a list its chain, see <see cref="ListChain"/>; of an erasure see
+    /// Of an answer: the facts, see <see cref="FactsDigest"/>. Of a list: its chain, see <see cref="ListChain"/>. Of an erasure: see
     /// <see cref="ErasedReceipt"/>.
     /// </summary>
     public ReadOnlyMemory<byte> Digest { get; init; } = FactsDigest.Nothing;
 
-    /// <summary>How many numbers were answered, 1 unless it is a list; of an erasure: receipts erased with it.</summary>
+    /// <summary>The count of answered numbers, 1 unless it is a list; of an erasure: the receipts erased with it.</summary>
     public ulong Count { get; init; } = 1;
 
-    /// <summary>Credential that asked; empty where the service asks for none. At most 255 bytes of UTF-8, as all texts.</summary>
+    /// <summary>Credential of the caller; empty if the service requires none. At most 255 bytes of UTF-8, like all texts.</summary>
     public string AskedBy { get; init; } = "";
 
     /// <summary>The organisation.</summary>
@@ -88,10 +88,10 @@ public sealed record Receipt
     /// <summary>The product group; empty without one.</summary>
     public string ProductGroup { get; init; } = "";
 
-    /// <summary>The regime, for example "NL-2"; empty where none holds, and for a list.</summary>
+    /// <summary>The regime, for example "NL-2"; empty if none applies, and for a list.</summary>
     public string Regime { get; init; } = "";
 
-    /// <summary>Version of the regime's text.</summary>
+    /// <summary>Version of the regime file.</summary>
     public string RegimeVersion { get; init; } = "";
 
     /// <summary>All reasons, the most binding first; none for a list.</summary>

@@ -1,12 +1,12 @@
-// For: the one byte form of a receipt, which is what the log hashes. Whatever is not exactly this form is refused, so two
-// different byte strings never read as the same receipt.
+// For: the only byte form of a receipt, which the log hashes. Every other form is rejected, so two different byte strings never read as
+// the same receipt.
 //
-// Big-endian. 4 "LRC1", 1 kind, 1 flags (1 hypothetical, 2 no human speaks, 4 caller's number withheld; 8 and 16: dialling
-// mode, 0 where it was not stated or no human speaks), 1 verdict, 1 purpose,
-// 1 kind of call, 1 subscriber, 1 sector, 8 time, 8 call time, 4 age, 2 partition + 1, 8 version, 16 number key, 32 digest,
-// 8 count; then five texts, each a byte of length and UTF-8: asked by, organisation, product group, regime, its version;
-// then a byte of count and a byte for each reason. "LRC2" stands for a receipt with a sixth and a seventh text, the caller's
-// number and the called region; where both are empty it is "LRC1".
+// Big-endian. 4 "LRC1", 1 kind, 1 flags (1 hypothetical, 2 no human takes part, 4 caller's number withheld; 8 and 16: dialling mode, 0 if
+// it was not stated or no human takes part), 1 verdict, 1 purpose,
+// 1 kind of call, 1 subscriber, 1 sector, 8 time, 8 call time, 4 age, 2 partition + 1, 8 version, 16 pseudonym, 32 digest, 8 count; then
+// five texts, each a byte of length and UTF-8: credential, organisation, product group, regime, its version; then a byte of count and a
+// byte per reason. "LRC2" marks a receipt with a sixth and a seventh text, the caller's number and the called region; if both are empty
+// it is "LRC1".
 using System.Buffers.Binary;
 using System.Text;
 using Lookup.Core.Decisions;
@@ -20,7 +20,7 @@ public static class ReceiptFormat
     /// <summary>Bytes before the texts.</summary>
     public const int FixedSize = 97;
 
-    /// <summary>Texts in a receipt.</summary>
+    /// <summary>The number of texts.</summary>
     public const int Texts = 5;
 
     /// <summary>Longest text in bytes of UTF-8.</summary>
@@ -51,7 +51,7 @@ public static class ReceiptFormat
         return to[..Write(receipt, to)].ToArray();
     }
 
-    /// <summary>Writes a receipt to a place of at least <see cref="MaxSize"/> bytes.</summary>
+    /// <summary>Writes a receipt to a buffer of at least <see cref="MaxSize"/> bytes.</summary>
     /// <returns>Bytes written.</returns>
     /// <exception cref="ArgumentException">A text is too long, or there are too many reasons.</exception>
     public static int Write(Receipt receipt, Span<byte> to)
@@ -78,15 +78,15 @@ public static class ReceiptFormat
         receipt.Digest.Span.CopyTo(to[57..]);
         BinaryPrimitives.WriteUInt64BigEndian(to[89..], receipt.Count);
         var at = FixedSize;
-        Put(to, ref at, receipt.AskedBy);
-        Put(to, ref at, receipt.Organisation);
-        Put(to, ref at, receipt.ProductGroup);
-        Put(to, ref at, receipt.Regime);
-        Put(to, ref at, receipt.RegimeVersion);
+        WriteText(to, ref at, receipt.AskedBy);
+        WriteText(to, ref at, receipt.Organisation);
+        WriteText(to, ref at, receipt.ProductGroup);
+        WriteText(to, ref at, receipt.Regime);
+        WriteText(to, ref at, receipt.RegimeVersion);
         if (hasMore)
         {
-            Put(to, ref at, receipt.CallerNumber);
-            Put(to, ref at, receipt.CalledRegion);
+            WriteText(to, ref at, receipt.CallerNumber);
+            WriteText(to, ref at, receipt.CalledRegion);
         }
 
         to[at++] = (byte)receipt.Reasons.Length;
@@ -98,10 +98,10 @@ public static class ReceiptFormat
         return at;
     }
 
-    /// <summary>Whether it is about a number: a single answer or the number's erasure; for looking through many.</summary>
+    /// <summary>Returns whether a receipt is about a number (an answer or an erasure), without reading all of it.</summary>
     public static bool IsAbout(ReadOnlySpan<byte> receipt, NumberPseudonym number) => TryReadNumber(receipt, out var own) && own == number;
 
-    /// <summary>Reads the number that it is about, a single answer's or an erasure's; false where it is about none.</summary>
+    /// <summary>Reads the number of an answer or erasure; returns false for a list.</summary>
     public static bool TryReadNumber(ReadOnlySpan<byte> receipt, out NumberPseudonym number)
     {
         var has = receipt.Length > FixedSize && IsReceipt(receipt) && receipt[4] != (byte)ReceiptKind.List;
@@ -109,61 +109,61 @@ public static class ReceiptFormat
         return has;
     }
 
-    /// <summary>Reads a receipt; all bytes belong to it.</summary>
-    /// <exception cref="ReceiptException">It is none; the message names the byte.</exception>
+    /// <summary>Reads a receipt that takes up all bytes.</summary>
+    /// <exception cref="ReceiptException">It is not a receipt; the message names the byte.</exception>
     public static Receipt Read(ReadOnlySpan<byte> from)
     {
         if (from.Length < FixedSize + Texts + 1 || !IsReceipt(from))
         {
-            throw Bad(0, "this is no receipt of version 1 or 2");
+            throw Invalid(0, "not a receipt of version 1 or 2");
         }
 
         var flags = from[5];
         if ((flags & ~(HypotheticalFlag | NoHumanFlag | WithheldFlag | ModeMask)) != 0)
         {
-            throw Bad(5, "an unknown flag is set");
+            throw Invalid(5, "unknown flag");
         }
 
         if ((flags & NoHumanFlag) != 0 && (flags & ModeMask) != 0)
         {
-            throw Bad(5, "two dialling modes are set");
+            throw Invalid(5, "contradicting dialling modes");
         }
 
         var partition = BinaryPrimitives.ReadUInt16BigEndian(from[31..]) - 1;
         if (partition >= NumberPseudonym.MaxPartitions)
         {
-            throw Bad(31, "there is no such partition");
+            throw Invalid(31, "unknown partition");
         }
 
         var at = FixedSize;
         var texts = new string[Texts];
         for (var i = 0; i < texts.Length; i++)
         {
-            texts[i] = Take(from, ref at);
+            texts[i] = ReadText(from, ref at);
         }
 
         var (caller, region) = ("", "");
         if (from.StartsWith(MagicOfMore))
         {
-            (caller, region) = (Take(from, ref at), Take(from, ref at));
+            (caller, region) = (ReadText(from, ref at), ReadText(from, ref at));
             if (caller.Length + region.Length == 0)
             {
-                throw Bad(at, "a receipt without caller's number and region is of version 1");
+                throw Invalid(at, "a receipt of version 2 must have a caller's number or a region");
             }
         }
 
-        var reasons = Reasons(from, at);
+        var reasons = ReadReasons(from, at);
         return new Receipt
         {
-            Kind = Known((ReceiptKind)from[4], 4),
+            Kind = Defined((ReceiptKind)from[4], 4),
             Hypothetical = (flags & HypotheticalFlag) != 0,
             Mode = (flags & NoHumanFlag) != 0 ? DiallingMode.NoHuman : (DiallingMode)((flags & ModeMask) >> ModeShift),
             CallerNumberWithheld = (flags & WithheldFlag) != 0,
-            Verdict = Known((Verdict)from[6], 6),
-            Purpose = Known((Purpose)from[7], 7),
-            CallKind = Known((CallKind)from[8], 8),
-            Subscriber = Known((SubscriberType)from[9], 9),
-            Sector = Known((Sector)from[10], 10),
+            Verdict = Defined((Verdict)from[6], 6),
+            Purpose = Defined((Purpose)from[7], 7),
+            CallKind = Defined((CallKind)from[8], 8),
+            Subscriber = Defined((SubscriberType)from[9], 9),
+            Sector = Defined((Sector)from[10], 10),
             Time = BinaryPrimitives.ReadInt64BigEndian(from[11..]),
             CallTime = BinaryPrimitives.ReadInt64BigEndian(from[19..]),
             AgeMs = BinaryPrimitives.ReadUInt32BigEndian(from[27..]),
@@ -185,22 +185,22 @@ public static class ReceiptFormat
 
     private static bool IsReceipt(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Magic) || bytes.StartsWith(MagicOfMore);
 
-    private static void Put(Span<byte> to, ref int at, string text)
+    private static void WriteText(Span<byte> to, ref int at, string text)
     {
         if (text.Length > MaxText || !Utf8.TryGetBytes(text, to.Slice(at + 1, MaxText), out var length))
         {
-            throw new ArgumentException($"A text of a receipt is longer than {MaxText} bytes.", nameof(text));
+            throw new ArgumentException($"Must have at most {MaxText} bytes of UTF-8.", nameof(text));
         }
 
         to[at] = (byte)length;
         at += 1 + length;
     }
 
-    private static string Take(ReadOnlySpan<byte> from, ref int at)
+    private static string ReadText(ReadOnlySpan<byte> from, ref int at)
     {
         if (at >= from.Length || at + 1 + from[at] > from.Length)
         {
-            throw Bad(at, "a text goes beyond the end");
+            throw Invalid(at, "a text extends beyond the end");
         }
 
         var text = from.Slice(at + 1, from[at]);
@@ -212,29 +212,29 @@ public static class ReceiptFormat
         }
         catch (DecoderFallbackException)
         {
-            throw Bad(at, "a text is not UTF-8");
+            throw Invalid(at, "a text is not UTF-8");
         }
     }
 
-    private static ReasonCode[] Reasons(ReadOnlySpan<byte> from, int at)
+    private static ReasonCode[] ReadReasons(ReadOnlySpan<byte> from, int at)
     {
         if (at >= from.Length || from[at] > Decision.MaxReasons || at + 1 + from[at] != from.Length)
         {
-            throw Bad(at, "the reasons do not end where the receipt does");
+            throw Invalid(at, "the reasons do not end at the end of the receipt");
         }
 
         var reasons = new ReasonCode[from[at]];
         for (var i = 0; i < reasons.Length; i++)
         {
-            reasons[i] = Known((ReasonCode)from[at + 1 + i], at + 1 + i);
+            reasons[i] = Defined((ReasonCode)from[at + 1 + i], at + 1 + i);
         }
 
         return reasons;
     }
 
-    private static T Known<T>(T value, int at)
+    private static T Defined<T>(T value, int at)
         where T : struct, Enum =>
-        Enum.IsDefined(value) ? value : throw Bad(at, $"there is no such {typeof(T).Name}");
+        Enum.IsDefined(value) ? value : throw Invalid(at, $"unknown {typeof(T).Name}");
 
-    private static ReceiptException Bad(int at, string what) => new($"Receipt, byte {at}: {what}.");
+    private static ReceiptException Invalid(int at, string what) => new($"Receipt, byte {at}: {what}.");
 }

@@ -6,9 +6,9 @@ using System.Text;
 namespace Lookup.Core.Receipts;
 
 /// <summary>
-/// A receipt with all that shows that it is in a log: one file of text for whoever has the public key. Its only form: the line
-/// "lookup receipt proof 1", then "receipt", "index", "path" (one for each hash), "head" and "signature", each with a space
-/// and lower-case hexadecimal digits (the index in decimal), each line ended by a line feed.
+/// A receipt and the proof that it is in a log, as one text file that anyone with the public key can verify. Its only form: the line
+/// "lookup receipt proof 1", then "receipt", "index", "path" (one per hash), "head" and "signature", each followed by a space and
+/// lower-case hexadecimal digits (the index in decimal); each line ends with a line feed.
 /// </summary>
 public sealed record ReceiptProof(byte[] Receipt, ulong Index, IReadOnlyList<byte[]> Path, SignedHead Head)
 {
@@ -19,7 +19,7 @@ public sealed record ReceiptProof(byte[] Receipt, ulong Index, IReadOnlyList<byt
 
     private const string Title = "lookup receipt proof 1";
 
-    /// <summary>The file's text.</summary>
+    /// <summary>Returns the text of the file.</summary>
     public string Write()
     {
         var text = new StringBuilder();
@@ -36,57 +36,57 @@ public sealed record ReceiptProof(byte[] Receipt, ulong Index, IReadOnlyList<byt
         return text.ToString();
     }
 
-    /// <summary>Reads a proof, without asking whether it holds.</summary>
-    /// <exception cref="ReceiptException">It is none; the message names the line.</exception>
+    /// <summary>Reads a proof without verifying it.</summary>
+    /// <exception cref="ReceiptException">It is not a proof; the message names the line.</exception>
     public static ReceiptProof Read(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text.Length > MaxLength || !text.EndsWith('\n'))
         {
-            throw new ReceiptException($"A proof has at most {MaxLength} characters and ends with a line feed.");
+            throw new ReceiptException($"A proof must have at most {MaxLength} characters and end with a line feed.");
         }
 
         var lines = text[..^1].Split('\n');
         if (lines[0] != Title)
         {
-            throw Bad(0, $"\"{Title}\" is expected");
+            throw Invalid(0, $"expected \"{Title}\"");
         }
 
-        var receipt = Hex(lines, 1, "receipt ", null);
-        var index = PlaceAt(lines, 2);
+        var receipt = ReadHex(lines, 1, "receipt ", null);
+        var index = ReadIndex(lines, 2);
         var path = new List<byte[]>();
         var line = 3;
         for (; line < lines.Length && lines[line].StartsWith("path ", StringComparison.Ordinal); line++)
         {
-            path.Add(Hex(lines, line, "path ", MerkleTree.HashSize));
+            path.Add(ReadHex(lines, line, "path ", MerkleTree.HashSize));
         }
 
-        var head = Hex(lines, line, "head ", SignedHead.HeadSize);
-        var signature = Hex(lines, line + 1, "signature ", SignedHead.SignatureSize);
+        var head = ReadHex(lines, line, "head ", SignedHead.HeadSize);
+        var signature = ReadHex(lines, line + 1, "signature ", SignedHead.SignatureSize);
         return line + 2 == lines.Length
             ? new ReceiptProof(receipt, index, path, SignedHead.Read([.. head, .. signature]))
-            : throw Bad(line + 2, "nothing is expected here");
+            : throw Invalid(line + 2, "expected the end of the proof");
     }
 
-    /// <summary>Checks the signature and the way from the receipt to the signed root.</summary>
-    /// <returns>The receipt, proven.</returns>
-    /// <exception cref="ReceiptException">It does not hold; the message tells what of it.</exception>
+    /// <summary>Verifies the signature and the path from the receipt to the signed root.</summary>
+    /// <returns>The verified receipt.</returns>
+    /// <exception cref="ReceiptException">The proof is invalid; the message names the failed check.</exception>
     public Receipt Verify(ECDsa publicKey)
     {
         if (!Head.IsSignedBy(publicKey))
         {
-            throw new ReceiptException("The signed head is not signed with this key.");
+            throw new ReceiptException("The head was not signed with this key.");
         }
 
         if (!MerkleProofs.IsIncluded(MerkleTree.Leaf(Receipt), Index, Head.TreeSize, Path, Head.Root))
         {
-            throw new ReceiptException($"The receipt is not number {Index} of the log that the head was signed for.");
+            throw new ReceiptException($"The receipt is not number {Index} in the log of the signed head.");
         }
 
         return ReceiptFormat.Read(Receipt);
     }
 
-    private static ulong PlaceAt(string[] lines, int line)
+    private static ulong ReadIndex(string[] lines, int line)
     {
         const string Name = "index ";
         if (line < lines.Length && lines[line].StartsWith(Name, StringComparison.Ordinal)
@@ -96,10 +96,10 @@ public sealed record ReceiptProof(byte[] Receipt, ulong Index, IReadOnlyList<byt
             return index;
         }
 
-        throw Bad(line, "\"index\" and a whole number are expected");
+        throw Invalid(line, "expected \"index\" and a whole number");
     }
 
-    private static byte[] Hex(string[] lines, int line, string name, int? size)
+    private static byte[] ReadHex(string[] lines, int line, string name, int? size)
     {
         if (line < lines.Length && lines[line].StartsWith(name, StringComparison.Ordinal))
         {
@@ -111,8 +111,8 @@ public sealed record ReceiptProof(byte[] Receipt, ulong Index, IReadOnlyList<byt
             }
         }
 
-        throw Bad(line, $"\"{name.Trim()}\" and {(size is null ? "" : $"{2 * size} ")}lower-case hexadecimal digits are expected");
+        throw Invalid(line, $"expected \"{name.Trim()}\" and {(size is null ? "" : $"{2 * size} ")}lower-case hexadecimal digits");
     }
 
-    private static ReceiptException Bad(int line, string what) => new($"Proof, line {line + 1}: {what}.");
+    private static ReceiptException Invalid(int line, string what) => new($"Proof, line {line + 1}: {what}.");
 }

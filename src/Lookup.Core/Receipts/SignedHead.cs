@@ -4,18 +4,18 @@ using System.Security.Cryptography;
 namespace Lookup.Core.Receipts;
 
 /// <summary>
-/// What an instance swears to about its log: size, time and root. 68 bytes, big-endian: 4 "LTH1", 16 log id, 8 size, 8 time
-/// (Unix milliseconds), 32 root; then 64 bytes ECDSA P-256 with SHA-256 over them (r and s, 32 bytes each).
+/// The signed state of an instance's log: size, time and root. 68 bytes, big-endian: 4 "LTH1", 16 log id, 8 size, 8 time (Unix
+/// milliseconds), 32 root; then 64 bytes ECDSA P-256 with SHA-256 over them (r and s, 32 bytes each).
 /// </summary>
 public sealed class SignedHead
 {
-    /// <summary>Bytes that are signed.</summary>
+    /// <summary>Length of the signed bytes.</summary>
     public const int HeadSize = 68;
 
     /// <summary>Bytes of the signature.</summary>
     public const int SignatureSize = 64;
 
-    /// <summary>Bytes of both.</summary>
+    /// <summary>Bytes of head and signature.</summary>
     public const int Size = HeadSize + SignatureSize;
 
     /// <summary>Bytes of a log's id.</summary>
@@ -31,7 +31,7 @@ public sealed class SignedHead
     /// <summary>Head and signature.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
-    /// <summary>What is signed.</summary>
+    /// <summary>The signed bytes.</summary>
     public ReadOnlySpan<byte> Head => _bytes.AsSpan(0, HeadSize);
 
     /// <summary>The signature.</summary>
@@ -40,7 +40,7 @@ public sealed class SignedHead
     /// <summary>Id of the log.</summary>
     public ReadOnlySpan<byte> LogId => _bytes.AsSpan(4, LogIdSize);
 
-    /// <summary>Receipts in the log.</summary>
+    /// <summary>The number of receipts in the log.</summary>
     public ulong TreeSize => BinaryPrimitives.ReadUInt64BigEndian(_bytes.AsSpan(20));
 
     /// <summary>When it was signed, in Unix milliseconds.</summary>
@@ -51,7 +51,7 @@ public sealed class SignedHead
 
     private static ReadOnlySpan<byte> Magic => "LTH1"u8;
 
-    /// <summary>Signs.</summary>
+    /// <summary>Signs a state of the log.</summary>
     public static SignedHead Sign(ECDsa key, ReadOnlySpan<byte> logId, ulong size, long time, ReadOnlySpan<byte> root)
     {
         ArgumentNullException.ThrowIfNull(key);
@@ -65,13 +65,13 @@ public sealed class SignedHead
         return new SignedHead(bytes);
     }
 
-    /// <summary>Reads head and signature, without asking whether the signature is good.</summary>
-    /// <exception cref="ReceiptException">It is no head.</exception>
+    /// <summary>Reads head and signature without verifying the signature.</summary>
+    /// <exception cref="ReceiptException">It is not a signed head.</exception>
     public static SignedHead Read(ReadOnlySpan<byte> bytes) => bytes.Length == Size && bytes.StartsWith(Magic)
         ? new SignedHead(bytes.ToArray())
-        : throw new ReceiptException("This is no signed head of version 1.");
+        : throw new ReceiptException("Not a signed head of version 1.");
 
-    /// <summary>Whether the key signed it.</summary>
+    /// <summary>Returns whether the key signed the head.</summary>
     public bool IsSignedBy(ECDsa key)
     {
         ArgumentNullException.ThrowIfNull(key);

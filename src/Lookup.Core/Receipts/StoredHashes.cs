@@ -1,28 +1,28 @@
-// For: a file of all hashes of a growing Merkle tree that is only ever appended to, in which each can be found by counting.
+// For: an append-only file of all hashes of a growing Merkle tree, in which the position of each can be computed.
 //
-// A leaf's hash is followed by those of the whole subtrees that it completes, the smallest first. So the n-th whole subtree of
-// 2^level leaves comes right after its right child, and a tree of n leaves has written 2n hashes less one for each bit set in n.
+// A leaf's hash is followed by those of the complete subtrees that it ends, the smallest first. So the n-th complete subtree of 2^level
+// leaves directly follows its right child, and a tree of n leaves has written 2n hashes minus one per bit set in n.
 // The same order is used by Go's checksum database: https://research.swtch.com/tlog
 using System.Numerics;
 
 namespace Lookup.Core.Receipts;
 
-/// <summary>Places of a Merkle tree's hashes in the order in which they come about.</summary>
+/// <summary>Positions of a Merkle tree's hashes in the order in which they are computed.</summary>
 public static class StoredHashes
 {
-    /// <summary>Hashes that a tree of so many leaves has written.</summary>
+    /// <summary>Returns the number of hashes that a tree of this many leaves has written.</summary>
     public static ulong Count(ulong leaves) => (2 * leaves) - (ulong)BitOperations.PopCount(leaves);
 
-    /// <summary>Place of the n-th whole subtree of 2^level leaves, from 0.</summary>
-    public static ulong Place(int level, ulong n)
+    /// <summary>Returns the position of the n-th complete subtree of 2^level leaves, from 0.</summary>
+    public static ulong Position(int level, ulong n)
     {
-        // Its last leaf is followed by the subtrees that it completes, this one as the level-th.
+        // Its last leaf is followed by the subtrees that the leaf completes; this one is the level-th.
         var last = ((n + 1) << level) - 1;
         return Count(last) + (ulong)level;
     }
 
-    /// <summary>The roots of the whole subtrees that a tree of so many leaves is made of, the largest first.</summary>
-    public static IEnumerable<(int Level, ulong N)> Whole(ulong leaves)
+    /// <summary>Returns the complete subtrees of a tree of this many leaves, the largest first.</summary>
+    public static IEnumerable<(int Level, ulong N)> CompleteSubtrees(ulong leaves)
     {
         var from = 0UL;
         for (var level = 63; level >= 0; level--)

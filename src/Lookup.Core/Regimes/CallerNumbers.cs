@@ -2,16 +2,16 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Core.Regimes;
 
-/// <summary>The numbers that a call may show.</summary>
-/// <param name="prefixes">It must begin with one of these; none: with any.</param>
-/// <param name="notPrefixes">It must begin with none of these.</param>
-/// <param name="unlessStated">It is the question that states no number which is forbidden.</param>
+/// <summary>The caller numbers that a call may show.</summary>
+/// <param name="prefixes">The number must begin with one of these; empty allows all.</param>
+/// <param name="notPrefixes">The number must not begin with any of these.</param>
+/// <param name="unlessStated">Forbids only questions that state no number.</param>
 internal sealed class CallerNumbers(ulong[] prefixes, ulong[] notPrefixes, bool unlessStated = false)
 {
-    /// <summary>The rule for a call that states no number.</summary>
+    /// <summary>The rule for questions that state no number.</summary>
     internal CallerNumbers UnlessStated => new(prefixes, notPrefixes, unlessStated: true);
 
-    /// <summary>Whether a call may not show this number; 0 for one that is not stated. Allocates nothing.</summary>
+    /// <summary>Returns whether a call may not show this number; 0 if it is not stated. Allocates nothing.</summary>
     internal bool Forbids(ulong number) => unlessStated || number == 0
         ? unlessStated && number == 0
         : (prefixes.Length > 0 && !IsAmong(prefixes, number)) || IsAmong(notPrefixes, number);

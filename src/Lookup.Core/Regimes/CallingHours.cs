@@ -1,23 +1,23 @@
 namespace Lookup.Core.Regimes;
 
 /// <summary>
-/// Calling hours of a week in the local time of the called number: half-open windows [open, close) in minutes of the
-/// day, none on a day without windows, holidays and the days before them as kinds of day, and days that close early.
+/// Weekly calling hours in the local time of the called number: half-open windows [open, close) in minutes of the day. A day without
+/// windows is closed. Holidays and the days before them are kinds of day, and single days can close early.
 /// </summary>
 internal sealed class CallingHours(
     CallingHours.Window[][] byDay, CallingHours.Window[]? eve, HolidayCalendar holidays, Dictionary<int, int> earlyClose)
 {
-    /// <summary>Position of a holiday's windows, behind those of Sunday to Saturday.</summary>
+    /// <summary>Index of the windows of a holiday, after those of Sunday to Saturday.</summary>
     internal const int Holiday = 7;
 
-    /// <summary>Position of the windows of the day before a holiday.</summary>
+    /// <summary>Index of the windows of the day before a holiday.</summary>
     internal const int Eve = 8;
 
     private const int SearchDays = 21;
 
     internal readonly record struct Window(int Open, int Close);
 
-    /// <summary>Whether a call may be placed; until when (Unix ms) if so; whether it is a holiday.</summary>
+    /// <summary>Returns whether calls are permitted at a time, and if so until when (Unix ms); also whether the day is a holiday.</summary>
     internal bool IsOpen(long at, TimeZoneInfo zone, out long until, out bool holiday)
     {
         var day = LocalTime.Day(at, zone);
@@ -36,7 +36,7 @@ internal sealed class CallingHours(
         return false;
     }
 
-    /// <summary>The first moment at or after a time at which calls are open; 0 if there is none within three weeks.</summary>
+    /// <summary>Returns the first time at or after the given one at which calls are permitted; 0 if there is none within three weeks.</summary>
     internal long NextOpen(long at, TimeZoneInfo zone)
     {
         if (IsOpen(at, zone, out _, out _))
@@ -73,7 +73,7 @@ internal sealed class CallingHours(
         // 1970-01-01 was a Thursday.
         var windows = byDay[holiday ? Holiday : (((day + 4) % 7) + 7) % 7];
 
-        // A day that is closed anyway stays closed.
+        // A closed day stays closed, also before a holiday.
         return eve is not null && !holiday && windows.Length > 0 && holidays.Contains(day + 1) ? eve : windows;
     }
 }

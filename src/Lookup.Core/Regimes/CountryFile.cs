@@ -3,7 +3,7 @@ using Lookup.Core.Decisions;
 
 namespace Lookup.Core.Regimes;
 
-/// <summary>What one regime file says, checked but not yet compiled.</summary>
+/// <summary>The content of one regime file, checked but not yet compiled.</summary>
 internal sealed class CountryFile
 {
     private readonly List<string> _faults;
@@ -25,19 +25,19 @@ internal sealed class CountryFile
         foreach (var area in json.Objects("areas"))
         {
             Areas.Add(new Area(area.Text("name"), ReadZones(area), ReadPrefixes(area, "prefixes")));
-            area.Done();
+            area.RejectUnknown();
         }
 
         if (Areas.All(a => a.Prefixes.Count == 0))
         {
-            json.Fault("prefixes", "the file names no calling code, neither here nor in areas");
+            json.Fault("prefixes", "are missing: name a calling code here or in areas");
         }
 
         foreach (var range in json.Objects("ranges"))
         {
             var prefix = ReadPrefix(range, "prefix", range.Text("prefix"));
             Ranges.Add((prefix, new Rule { Type = RuleType.Range, Text = _texts.Read(range), Kinds = -1 }));
-            range.Done();
+            range.RejectUnknown();
         }
 
         ReadCalendars(json);
@@ -59,7 +59,7 @@ internal sealed class CountryFile
         Groups = [.. ProductGroups.Select(group => group.Name)];
         CheckGroups(json);
         CheckOrder(json);
-        json.Done();
+        json.RejectUnknown();
     }
 
     internal sealed record Area(string Name, TimeZoneInfo[] Zones, List<string> Prefixes);
@@ -99,13 +99,13 @@ internal sealed class CountryFile
         }
         catch (JsonException e)
         {
-            faults.Add($"{name}: is not JSON, line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1} of it");
+            faults.Add($"{name}: is not valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}");
             return null;
         }
         catch (InvalidOperationException)
         {
-            // What the parser leaves to whoever asks for a text: bytes that are no UTF-8, and halves of surrogate pairs.
-            faults.Add($"{name}: a text in it is not Unicode");
+            // The parser reports invalid UTF-8 and unpaired surrogates only when a text is read.
+            faults.Add($"{name}: contains a text that is not valid Unicode");
             return null;
         }
     }
@@ -121,7 +121,7 @@ internal sealed class CountryFile
             }
             else
             {
-                json.Fault("zones", $"\"{id}\" is not a time zone that this machine knows");
+                json.Fault("zones", $"\"{id}\" is not a time zone on this machine");
             }
         }
 
@@ -180,7 +180,7 @@ internal sealed class CountryFile
         }
     }
 
-    // A day that was decreed once: a day of mourning, an emergency, a holiday that was moved or added. It has a source of its own.
+    // A day decreed once: a day of mourning, an emergency, a holiday that was moved or added. It has its own source.
     private (int Day, List<string> Calendars) ReadDecreed(JsonFields json, IEnumerable<string> known)
     {
         var date = json.Date("date");
@@ -201,7 +201,7 @@ internal sealed class CountryFile
         }
 
         _texts.Source(json, "source");
-        json.Done();
+        json.RejectUnknown();
         return (date is { } day ? LocalTime.DayOf(day) : 0, calendars);
     }
 
@@ -236,14 +236,14 @@ internal sealed class CountryFile
 
             if (all.Any(r => r.Name == name))
             {
-                item.Fault("name", $"the register \"{name}\" is defined twice");
+                item.Fault("name", $"the register \"{name}\" is a duplicate");
                 continue;
             }
 
             var register = new RegisterDefinition(all.Count, name, title, item.Flag("optional"), categories, byPurpose);
             all.Add(register);
             _registers[name] = register;
-            item.Done();
+            item.RejectUnknown();
         }
     }
 
@@ -261,11 +261,11 @@ internal sealed class CountryFile
         var otherwise = json.Object("otherwise");
         if (otherwise is null)
         {
-            json.Fault("otherwise", "is missing: why a call is permitted that no rule forbids");
+            json.Fault("otherwise", "is missing: explain why a call that no rule forbids is permitted");
         }
 
         var otherwiseText = otherwise is null ? null : _texts.Read(otherwise);
-        otherwise?.Done();
+        otherwise?.RejectUnknown();
         var exempt = new RuleText?[5];
         if (json.Object("exempt") is { } kinds)
         {
@@ -274,7 +274,7 @@ internal sealed class CountryFile
                 if (RuleReader.Kinds.TryGetValue(kind, out var bit) && kinds.Object(kind) is { } text)
                 {
                     exempt[System.Numerics.BitOperations.TrailingZeroCount(bit)] = _texts.Read(text);
-                    text.Done();
+                    text.RejectUnknown();
                 }
                 else
                 {
@@ -285,11 +285,11 @@ internal sealed class CountryFile
 
         var reassigned = json.Object("reassigned");
         var reassignedText = reassigned is null ? Texts.Reassigned : _texts.Read(reassigned);
-        reassigned?.Done();
+        reassigned?.RejectUnknown();
         var rules = json.Objects("rules").Select(reader.Read).ToArray();
         if (!rules.Any(r => r.Type == RuleType.Objection))
         {
-            json.Fault("rules", "a regime without a rule on objections would call those who objected");
+            json.Fault("rules", "must have a rule on objections; without one, numbers that objected would be called");
         }
 
         foreach (var area in rules.SelectMany(r => r.Areas.Concat(r.ExemptAreas)).Where(a => Areas.All(known => known.Name != a)).Distinct())
@@ -297,7 +297,7 @@ internal sealed class CountryFile
             json.Fault("rules", $"\"{area}\" is not defined under areas");
         }
 
-        json.Done();
+        json.RejectUnknown();
         return new Regime(
             id,
             from is { } f ? LocalTime.Instant(LocalTime.DayOf(f), 0, zone) : long.MinValue,
@@ -308,22 +308,22 @@ internal sealed class CountryFile
             rules);
     }
 
-    /// <summary>Groups as bits in the order of <see cref="Groups"/>.</summary>
+    /// <summary>Returns groups as bits in the order of <see cref="Groups"/>.</summary>
     internal ulong BitsOf(string[] groups) => groups.Aggregate(0UL, (bits, name) => bits | (1UL << Array.IndexOf(Groups, name)));
 
-    // A question that means one must not be taken to mean the other too.
+    // A question that names one of two similar groups must not match the other one.
     private void CheckGroups(JsonFields json)
     {
         if (Groups.Length > ProductGroup.MaxGroups)
         {
-            json.Fault("regimes", $"the rules may name {ProductGroup.MaxGroups} product groups at most");
+            json.Fault("regimes", $"the rules may name at most {ProductGroup.MaxGroups} product groups");
         }
 
         foreach (var (i, name) in Groups.Index())
         {
             if (Array.Find(Groups[..i], other => ProductGroup.IsLike(other, name)) is { } like)
             {
-                json.Fault("regimes", $"the product groups \"{like}\" and \"{name}\" are one name spelt twice");
+                json.Fault("regimes", $"the product groups \"{like}\" and \"{name}\" are two spellings of one name");
             }
         }
     }
@@ -334,7 +334,7 @@ internal sealed class CountryFile
         {
             if (Regimes[i].From >= Regimes[i].Until || (i > 0 && Regimes[i].From < Regimes[i - 1].Until))
             {
-                json.Fault($"regimes[{i}]", "must end after it begins, and begin when the one before it has ended");
+                json.Fault($"regimes[{i}]", "must end after it starts, and start when the previous one has ended");
             }
         }
     }

@@ -5,12 +5,10 @@ using System.Text.RegularExpressions;
 namespace Lookup.Core.Regimes;
 
 /// <summary>
-/// Days on which a country's calling hours are those of a holiday. Rules: "12-25" (a date), "easter+39" (days from
-/// Easter Sunday), "mon#1-05" (first Monday of May; -1 is the last; "+1" is the day after it), "kings_day" (the Dutch
-/// one, and Queen's Day before 2014). Each may say where it is kept when it falls in a weekend: "/sub" on the next
-/// working day that is not listed before it, "/obs" on the Friday before a Saturday and the Monday after a Sunday,
-/// "/mon" on the Monday after a Sunday. An optional "@2013-" or "@-2013" limits the years. Easter after Meeus, Jones
-/// and Butcher.
+/// Days on which the calling hours of a holiday apply. Rules: "12-25" (a date), "easter+39" (days from Easter Sunday), "mon#1-05" (first
+/// Monday of May; -1 is the last; "+1" is the day after it), "kings_day" (the Dutch one, and Queen's Day before 2014). A suffix moves a
+/// holiday on a weekend: "/sub" to the next working day that is not listed before it, "/obs" from Saturday to Friday and from Sunday to
+/// Monday, "/mon" from Sunday to Monday. An optional "@2013-" or "@-2013" limits the years. Easter after Meeus, Jones and Butcher.
 /// </summary>
 internal sealed partial class HolidayCalendar
 {
@@ -23,10 +21,10 @@ internal sealed partial class HolidayCalendar
 
     internal static HolidayCalendar None { get; } = new(FrozenSet<int>.Empty);
 
-    /// <summary>Whether a day (days since 1970-01-01) is a holiday.</summary>
+    /// <summary>Returns whether a day (days since 1970-01-01) is a holiday.</summary>
     internal bool Contains(int day) => _days.Contains(day);
 
-    /// <summary>The same with days that were decreed once (days since 1970-01-01).</summary>
+    /// <summary>Returns a calendar with additional days that were decreed once (days since 1970-01-01).</summary>
     internal HolidayCalendar With(IReadOnlyCollection<int> decreed) => decreed.Count == 0 ? this : new(_days.Concat(decreed).ToFrozenSet());
 
     internal static bool TryCompile(IReadOnlyList<string> rules, out HolidayCalendar calendar, out string fault)
@@ -37,7 +35,7 @@ internal sealed partial class HolidayCalendar
             var match = Grammar().Match(rule);
             if (!match.Success)
             {
-                (calendar, fault) = (None, $"\"{rule}\" is no holiday rule; expected for example \"12-25\", \"easter+1\", \"mon#1-05\" or \"kings_day\"");
+                (calendar, fault) = (None, $"\"{rule}\" is not a holiday rule; expected for example \"12-25\", \"easter+1\", \"mon#1-05\" or \"kings_day\"");
                 return false;
             }
 

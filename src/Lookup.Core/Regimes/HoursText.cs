@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Lookup.Core.Regimes;
 
-/// <summary>Days and times of day as regime files write them.</summary>
+/// <summary>Parses days and times of day in regime files.</summary>
 internal static class HoursText
 {
     /// <summary>Days of the week in the order of DayOfWeek.</summary>
     internal static readonly string[] Weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-    /// <summary>Indexes (Sunday 0, holiday 7, eve 8) of "sat", "mon-fri", "holiday" or "eve"; empty for any other text.</summary>
+    /// <summary>Returns the indexes (Sunday 0, holiday 7, eve 8) for "sat", "mon-fri", "holiday" or "eve"; empty for any other text.</summary>
     internal static List<int> Days(string text)
     {
         if (text == "holiday")
@@ -38,7 +38,7 @@ internal static class HoursText
         return days;
     }
 
-    /// <summary>Minutes of the day of "18:30"; "24:00" is the end of the day.</summary>
+    /// <summary>Parses "18:30" to minutes of the day; "24:00" is the end of the day.</summary>
     internal static bool TryMinute(string text, out int minute)
     {
         minute = 0;

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Lookup.Core.Regimes;
 
 /// <summary>
-/// Reads the members of one JSON object and notes every fault with its place instead of stopping at the first: a
-/// member that is missing, of the wrong form or out of range, and one that nobody asked for.
+/// Reads the members of one JSON object and collects every fault with its place instead of stopping at the first: missing members,
+/// members of the wrong form or out of range, and unknown members.
 /// </summary>
 internal sealed class JsonFields
 {
@@ -33,7 +33,7 @@ internal sealed class JsonFields
 
     internal string Text(string member, string? otherwise = null)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             if (otherwise is null)
             {
@@ -48,16 +48,16 @@ internal sealed class JsonFields
             return text;
         }
 
-        Fault(member, "must be a text that is not empty");
+        Fault(member, "must be a non-empty text");
         return "";
     }
 
-    /// <summary>Null where the member is absent.</summary>
+    /// <summary>Returns null if the member is absent.</summary>
     internal string? OptionalText(string member) => Has(member) ? Text(member) : null;
 
     internal int Int(string member, int min, int max, int? otherwise = null)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             if (otherwise is null)
             {
@@ -78,7 +78,7 @@ internal sealed class JsonFields
 
     internal bool Flag(string member)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             return false;
         }
@@ -93,7 +93,7 @@ internal sealed class JsonFields
 
     internal DateOnly? Date(string member)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             return null;
         }
@@ -120,7 +120,7 @@ internal sealed class JsonFields
             }
             else
             {
-                Fault($"{member}[{index}]", "must be a text that is not empty");
+                Fault($"{member}[{index}]", "must be a non-empty text");
             }
 
             index++;
@@ -136,14 +136,14 @@ internal sealed class JsonFields
     }
 
     internal JsonFields? Object(string member) =>
-        Take(member, out var value) ? new JsonFields(value, $"{_place}.{member}", _faults) : null;
+        TryGet(member, out var value) ? new JsonFields(value, $"{_place}.{member}", _faults) : null;
 
     internal List<string> Names()
     {
         return [.. _object.EnumerateObject().Select(p => p.Name)];
     }
 
-    /// <summary>The bits of the named values; all bits where the member is absent.</summary>
+    /// <summary>Returns the bits of the named values; all bits if the member is absent.</summary>
     internal int Set(string member, IReadOnlyDictionary<string, int> values, int otherwise = -1)
     {
         if (!Has(member))
@@ -188,8 +188,8 @@ internal sealed class JsonFields
         return otherwise;
     }
 
-    /// <summary>Notes members that nobody asked for.</summary>
-    internal void Done()
+    /// <summary>Reports members that were not read.</summary>
+    internal void RejectUnknown()
     {
         foreach (var property in _object.EnumerateObject())
         {
@@ -202,7 +202,7 @@ internal sealed class JsonFields
 
     private JsonElement.ArrayEnumerator Items(string member)
     {
-        if (!Take(member, out var value))
+        if (!TryGet(member, out var value))
         {
             return default;
         }
@@ -216,7 +216,7 @@ internal sealed class JsonFields
         return default;
     }
 
-    private bool Take(string member, out JsonElement value)
+    private bool TryGet(string member, out JsonElement value)
     {
         _read.Add(member);
         return _object.TryGetProperty(member, out value);

@@ -1,17 +1,17 @@
 // For: finding the rules of millions of numbers in a few nanoseconds each.
 //
-// Lists keep to few countries, and nearly always the first four digits of a number settle which rules it comes under. So that
-// answer is kept by those digits for the length of a chunk; only prefixes longer than four digits are looked up number by
-// number. Whether it is a number at all, NumberPlan decides for each.
+// Lists contain numbers of few countries, and nearly always the first four digits of a number determine its rules. The result is therefore
+// cached by those digits for one chunk; only prefixes longer than four digits are looked up per number. NumberPlan decides for each number
+// whether it is one.
 using Lookup.Core.Numbers;
 
 namespace Lookup.Core.Regimes;
 
-/// <summary>The rules that the numbers of a list come under at one call time. Not thread-safe; used again for the next list.</summary>
+/// <summary>The rules for the numbers of a list at one call time. Not thread-safe; reusable for the next list.</summary>
 public sealed class ListRules
 {
-    /// <summary>What <see cref="PlaceOf"/> gives for an integer that is no number.</summary>
-    public const int NoNumber = -1;
+    /// <summary>The result of <see cref="IndexOf"/> for an integer that is not a phone number.</summary>
+    public const int NotANumber = -1;
 
     private const int LeadingDigits = RegimeSet.LeadingDigits;
 
@@ -19,41 +19,41 @@ public sealed class ListRules
     private readonly Known[] _known = new Known[(int)Digits.PowersOfTen[LeadingDigits]];
     private readonly List<Rules?> _found = [];
     private readonly Dictionary<Rules, int> _places = [];
-    private int _withoutRules = NoNumber;
+    private int _withoutRules = NotANumber;
     private long _callTime;
     private string _region = "";
     private int _list;
 
-    /// <summary>Makes one for these regimes.</summary>
+    /// <summary>Makes an instance for these regimes.</summary>
     public ListRules(RegimeSet regimes) => _regimes = regimes;
 
-    /// <summary>The rules found, each once; null for numbers without any.</summary>
+    /// <summary>The rules found, each once; null for numbers without rules.</summary>
     public IReadOnlyList<Rules?> Found => _found;
 
-    /// <summary>Begins a list.</summary>
+    /// <summary>Starts a list.</summary>
     /// <param name="callTime">The call time in Unix milliseconds.</param>
     /// <param name="region">The region that the question names; empty for none.</param>
-    public void Begin(long callTime, string region = "")
+    public void Start(long callTime, string region = "")
     {
         (_callTime, _region) = (callTime, region);
         _list++;
         _found.Clear();
         _places.Clear();
-        _withoutRules = NoNumber;
+        _withoutRules = NotANumber;
     }
 
-    /// <summary>Place among <see cref="Found"/> of the rules for a number.</summary>
+    /// <summary>Returns the index of a number's rules in <see cref="Found"/>.</summary>
     /// <param name="value">The number as an integer.</param>
-    /// <returns><see cref="NoNumber"/> if it is none.</returns>
-    public int PlaceOf(ulong value)
+    /// <returns><see cref="NotANumber"/> if it is not a phone number.</returns>
+    public int IndexOf(ulong value)
     {
         if (!NumberPlan.IsNumber(value))
         {
-            return NoNumber;
+            return NotANumber;
         }
 
         ref var known = ref _known[value / Digits.PowersOfTen[Digits.Count(value) - LeadingDigits]];
-        return known.List == _list ? known.Place : Find(value, ref known);
+        return known.List == _list ? known.Index : Find(value, ref known);
     }
 
     private int Find(ulong value, ref Known known)
@@ -71,7 +71,7 @@ public sealed class ListRules
     {
         if (rules is null)
         {
-            if (_withoutRules == NoNumber)
+            if (_withoutRules == NotANumber)
             {
                 _withoutRules = _found.Count;
                 _found.Add(null);
@@ -90,5 +90,5 @@ public sealed class ListRules
         return place;
     }
 
-    private readonly record struct Known(int List, int Place);
+    private readonly record struct Known(int List, int Index);
 }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Lookup.Core.Regimes;
 
-/// <summary>Unix milliseconds to the local calendar of a zone and back.</summary>
+/// <summary>Converts between Unix milliseconds and the local calendar of a zone.</summary>
 internal static class LocalTime
 {
     internal const long DayMs = 86_400_000;
@@ -10,7 +10,7 @@ internal static class LocalTime
 
     private const long SlotMs = 15 * MinuteMs;
 
-    // Each thread keeps the offsets of a few zones; a power of two.
+    // Each thread caches the offsets of a few zones; a power of two.
     private const int Kept = 8;
 
     private static readonly int Epoch = new DateOnly(1970, 1, 1).DayNumber;
@@ -19,8 +19,8 @@ internal static class LocalTime
     private static Known[]? s_known;
 
     /// <summary>
-    /// Milliseconds to add to a time for the local time. No zone changes its clocks twice within a quarter of an hour, so
-    /// where both ends of one have the same offset, so has all of it.
+    /// Returns the milliseconds to add to a time to get local time. No zone changes its clocks twice within a quarter of an hour, so if both
+    /// ends of one have the same offset, so does all of it.
     /// </summary>
     internal static long OffsetAt(long at, TimeZoneInfo zone)
     {
@@ -31,24 +31,24 @@ internal static class LocalTime
 
     private static long Find(long at, TimeZoneInfo zone, long slot, ref Known known)
     {
-        var (from, until) = (AskZone(slot * SlotMs, zone), AskZone(((slot + 1) * SlotMs) - 1, zone));
-        // Division rounds towards zero: the slot of 0 reaches to both sides of it.
+        var (from, until) = (OffsetOfZone(slot * SlotMs, zone), OffsetOfZone(((slot + 1) * SlotMs) - 1, zone));
+        // Division rounds towards zero, so slot 0 extends to both sides of 0.
         if (from != until || at < 0)
         {
-            return AskZone(at, zone);
+            return OffsetOfZone(at, zone);
         }
 
         known = new Known { Zone = zone, Slot = slot, Offset = from };
         return from;
     }
 
-    private static long AskZone(long at, TimeZoneInfo zone) =>
+    private static long OffsetOfZone(long at, TimeZoneInfo zone) =>
         zone.GetUtcOffset(DateTimeOffset.FromUnixTimeMilliseconds(at)).Ticks / TimeSpan.TicksPerMillisecond;
 
-    /// <summary>Local days since 1970-01-01.</summary>
+    /// <summary>Returns the local days since 1970-01-01.</summary>
     internal static int Day(long at, TimeZoneInfo zone) => (int)Math.Floor((double)(at + OffsetAt(at, zone)) / DayMs);
 
-    /// <summary>The instant of a local day's minute; in a clock change the earlier offset counts.</summary>
+    /// <summary>Returns the time of a minute of a local day; during a clock change the earlier offset counts.</summary>
     internal static long Instant(int day, int minute, TimeZoneInfo zone)
     {
         var local = (day * DayMs) + (minute * MinuteMs);
@@ -59,7 +59,7 @@ internal static class LocalTime
 
     internal static int DayOf(DateOnly date) => date.DayNumber - Epoch;
 
-    /// <summary>The same day of the month so many months later, or that month's last day.</summary>
+    /// <summary>Returns the same day of the month this many months later, or the last day of that month.</summary>
     internal static int AddMonths(int day, int months) => DayOf(Date(day).AddMonths(months));
 
     private struct Known

@@ -1,6 +1,6 @@
 namespace Lookup.Core.Regimes;
 
-/// <summary>A product group that rules of a country name: questions about such an offer must name it with the same word.</summary>
+/// <summary>A product group that rules of a country name; questions about such an offer must use the same name.</summary>
 /// <param name="Country">Code of the country, for example "FR".</param>
 /// <param name="Name">Its name, for example "energy_renovation".</param>
 /// <param name="Rule">The first rule that names it.</param>
@@ -9,10 +9,10 @@ public sealed record ProductGroup(string Country, string Name, RuleText Rule)
     /// <summary>The most groups of a country: they are bits of one word.</summary>
     internal const int MaxGroups = 64;
 
-    /// <summary>The groups that a name means, as bits. Allocates nothing.</summary>
+    /// <summary>Returns the groups that a name matches, as bits. Allocates nothing.</summary>
     /// <param name="groups">The groups of a country.</param>
     /// <param name="name">The name in a question; empty for none.</param>
-    /// <param name="exact">Those of them that have exactly this name.</param>
+    /// <param name="exact">The groups with exactly this name.</param>
     internal static ulong BitsOf(string[] groups, string name, out ulong exact)
     {
         var bits = 0UL;
@@ -38,7 +38,7 @@ public sealed record ProductGroup(string Country, string Name, RuleText Rule)
         return bits;
     }
 
-    /// <summary>Whether two names differ only in case, in hyphens, underscores and dots, or in a final s.</summary>
+    /// <summary>Returns whether two names differ only in case, in hyphens, underscores and dots, or in a final s.</summary>
     internal static bool IsLike(string one, string other)
     {
         var (i, k) = (0, 0);
@@ -57,7 +57,7 @@ public sealed record ProductGroup(string Country, string Name, RuleText Rule)
         }
     }
 
-    // The next letter or digit in lower case; 0 at the end.
+    // Returns the next letter or digit in lower case; 0 at the end.
     private static char Next(string text, ref int at)
     {
         while (at < text.Length && text[at] is '-' or '_' or '.')

@@ -1,6 +1,6 @@
 namespace Lookup.Core.Regimes;
 
-/// <summary>The regime files cannot be used. The message lists every fault, one a line: file, place, what is wrong.</summary>
+/// <summary>The regime files are invalid. The message lists every fault, one per line: file, place, fault.</summary>
 public sealed class RegimeException(IReadOnlyList<string> faults)
     : Exception($"{faults.Count} fault(s) in the regime files:\n  " + string.Join("\n  ", faults))
 {

@@ -8,20 +8,20 @@ using Lookup.Core.Numbers;
 namespace Lookup.Core.Regimes;
 
 /// <summary>
-/// The regimes of all countries, compiled from their files into tables: the longest matching prefix of the number names
-/// the area, the call time the period, and the rules of both are ready to run. Immutable.
+/// The regimes of all countries, compiled from their files into tables: the longest matching prefix of the number selects the area, the
+/// call time the period, and the result is the compiled rules of both. Immutable.
 /// </summary>
 public sealed class RegimeSet : IRegisterCatalog
 {
-    /// <summary>A source that was not checked for so many months may have changed.</summary>
+    /// <summary>A source that was not checked for this many months may have changed.</summary>
     public const int MonthsVerified = 12;
 
     internal const int MaxPrefix = 9;
 
-    // The rules at work in one period are kept as bits of one word.
+    // The active rules of one period must fit into the bits of one word.
     internal const int MaxRules = 60;
 
-    // The first digits of a number settle most searches by one look into a table.
+    // The first digits of a number usually settle a search with one table lookup.
     internal const int LeadingDigits = 4;
 
     private readonly FrozenDictionary<ulong, Rules[]> _byPrefix;
@@ -38,24 +38,24 @@ public sealed class RegimeSet : IRegisterCatalog
         Registers = registers;
     }
 
-    /// <summary>The regimes that come with the program.</summary>
-    /// <exception cref="RegimeException">They are faulty.</exception>
+    /// <summary>The regimes that are built into the program.</summary>
+    /// <exception cref="RegimeException">They are invalid.</exception>
     public static RegimeSet BuiltIn { get; } = Load(BuiltInFiles());
 
-    /// <summary>The registers that the regimes ask.</summary>
+    /// <summary>The registers that the regimes use.</summary>
     public IReadOnlyList<RegisterDefinition> Registers { get; }
 
     /// <summary>The product groups that the rules of each country name.</summary>
     public IReadOnlyList<ProductGroup> ProductGroups { get; private init; } = [];
 
-    /// <summary>The sources of all rules, with the country.</summary>
+    /// <summary>The sources of all rules, with their country.</summary>
     public IReadOnlyList<(string Country, RuleSource Source)> Sources { get; private init; } = [];
 
-    /// <summary>The first day on which a check of a source still counts on the given day.</summary>
+    /// <summary>Returns the first day on which a check of a source still counts on the given day.</summary>
     public static DateOnly VerifiedSince(DateOnly today) => today.AddMonths(-MonthsVerified);
 
-    /// <summary>Sources that were last checked more than <see cref="MonthsVerified"/> months before a time, in one sentence.</summary>
-    /// <returns>Null where there are none.</returns>
+    /// <summary>Names the sources whose last check is more than <see cref="MonthsVerified"/> months before a time, in one sentence.</summary>
+    /// <returns>Null if there are none.</returns>
     public string? DescribeUnverified(DateTimeOffset now)
     {
         var since = VerifiedSince(DateOnly.FromDateTime(now.UtcDateTime));
@@ -68,8 +68,8 @@ public sealed class RegimeSet : IRegisterCatalog
     }
 
     /// <summary>Compiles regime files.</summary>
-    /// <param name="files">Name and UTF-8 JSON of each, see docs/guide/regimes.md.</param>
-    /// <exception cref="RegimeException">With every fault of every file.</exception>
+    /// <param name="files">Name and UTF-8 JSON of each file, see docs/guide/regimes.md.</param>
+    /// <exception cref="RegimeException">A file is invalid; the exception lists every fault of every file.</exception>
     public static RegimeSet Load(IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> files)
     {
         var faults = new List<string>();
@@ -80,7 +80,7 @@ public sealed class RegimeSet : IRegisterCatalog
             .ToList();
         if (countries.Count == 0)
         {
-            faults.Add("there is no regime file");
+            faults.Add("no regime file was given");
         }
 
         var byPrefix = new Dictionary<string, Rules[]>();
@@ -103,7 +103,7 @@ public sealed class RegimeSet : IRegisterCatalog
             : throw new RegimeException(faults);
     }
 
-    /// <summary>The regime files that come with the program.</summary>
+    /// <summary>Returns the regime files that are built into the program.</summary>
     public static IEnumerable<KeyValuePair<string, ReadOnlyMemory<byte>>> BuiltInFiles()
     {
         var assembly = typeof(RegimeSet).Assembly;
@@ -117,11 +117,11 @@ public sealed class RegimeSet : IRegisterCatalog
     }
 
     /// <summary>
-    /// Makes sure that registrations stored under other regimes mean the same under these: a registration keeps the places of
-    /// its categories, not their names.
+    /// Checks that registrations stored under other regimes keep their meaning under these: a registration stores the positions of its
+    /// categories, not their names.
     /// </summary>
     /// <param name="others">The regimes that the registrations were stored under.</param>
-    /// <exception cref="RegimeException">With every register whose categories do not begin with those of before.</exception>
+    /// <exception cref="RegimeException">The categories of a register do not begin with the previous ones; lists every such register.</exception>
     public void CheckCategories(RegimeSet others)
     {
         var faults = new List<string>();
@@ -131,7 +131,7 @@ public sealed class RegimeSet : IRegisterCatalog
                 && !now.Categories.Take(before.Categories.Count).SequenceEqual(before.Categories))
             {
                 faults.Add(
-                    $"registers: the categories of \"{before.Name}\" must begin with {string.Join(", ", before.Categories)}, in this order: what is stored refers to their places; new ones go to the end");
+                    $"registers: the categories of \"{before.Name}\" must begin with {string.Join(", ", before.Categories)}, in this order, because stored registrations refer to their positions; add new ones at the end");
             }
         }
 
@@ -144,28 +144,26 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>The regions that a question can name, for example "US-FL".</summary>
     public IReadOnlyCollection<string> Regions => _regions.Names;
 
-    /// <summary>Whether a question can name this region.</summary>
+    /// <summary>Returns whether a question can name this region.</summary>
     public bool HasRegion(string region) => _regions.Has(region);
 
-    /// <summary>The rules for a question about a number.</summary>
-    /// <param name="number">The called number.</param>
-    /// <param name="question">The question: its call time, and its region beside the area of the number.</param>
-    /// <returns>Null where no regime is loaded for the country and time.</returns>
+    /// <summary>Finds the rules for a question about a number.</summary>
+    /// <param name="question">The question with its call time and, in addition to the area of the number, its region.</param>
+    /// <returns>Null if no regime is loaded for the country and time.</returns>
     public Rules? Find(PhoneNumber number, in Question question) => Find(number, question.CallTime, question.Region, out _);
 
-    /// <summary>The rules for a call.</summary>
-    /// <param name="number">The called number.</param>
+    /// <summary>Finds the rules for a call.</summary>
     /// <param name="callTime">The call time in Unix milliseconds.</param>
-    /// <returns>Null where no regime is loaded for the country and time.</returns>
+    /// <returns>Null if no regime is loaded for the country and time.</returns>
     public Rules? Find(PhoneNumber number, long callTime) => Find(number, callTime, "", out _);
 
-    /// <summary>The same, and whether all numbers with the same leading digits have the same rules.</summary>
+    /// <summary>Finds the rules, and reports whether all numbers with the same leading digits have the same ones.</summary>
     internal Rules? Find(PhoneNumber number, long callTime, string region, out bool settled)
     {
         var periods = PeriodsOf(number.Value, out settled);
         if (region.Length > 0)
         {
-            periods = _regions.Add(periods, region);
+            periods = _regions.Combine(periods, region);
         }
 
         foreach (var rules in periods)
@@ -216,7 +214,7 @@ public sealed class RegimeSet : IRegisterCatalog
                 continue;
             }
 
-            // Longer prefixes come later and write over what shorter ones wrote.
+            // Longer prefixes come later and overwrite shorter ones.
             var width = (int)Digits.PowersOfTen[LeadingDigits - prefix.Length];
             table.AsSpan(int.Parse(prefix, CultureInfo.InvariantCulture) * width, width).Fill(new Leading(periods, 0));
         }
@@ -251,7 +249,7 @@ public sealed class RegimeSet : IRegisterCatalog
     {
         foreach (var area in file.Areas)
         {
-            Add(area.Prefixes, regions.Keep(file, area, null));
+            Add(area.Prefixes, regions.CompileArea(file, area, null));
         }
 
         Add(file.Excluded, []);
@@ -262,11 +260,11 @@ public sealed class RegimeSet : IRegisterCatalog
                 .MaxBy(m => m.Match?.Length ?? 0);
             if (area.Match is null)
             {
-                faults.Add($"{name}.ranges: \"{prefix}\" does not lie within the file's prefixes");
+                faults.Add($"{name}.ranges: \"{prefix}\" is not within the file's prefixes");
                 continue;
             }
 
-            Add([prefix], regions.Keep(file, area.Area, rule));
+            Add([prefix], regions.CompileArea(file, area.Area, rule));
         }
 
         void Add(List<string> prefixes, Rules[] periods)
@@ -275,13 +273,13 @@ public sealed class RegimeSet : IRegisterCatalog
             {
                 if (!byPrefix.TryAdd(prefix, periods))
                 {
-                    faults.Add($"{name}: the prefix \"{prefix}\" is given twice");
+                    faults.Add($"{name}: the prefix \"{prefix}\" is a duplicate");
                 }
             }
         }
     }
 
-    // A rule applies where one of the areas is among its own and not exempt.
+    // A rule applies if one of the areas is among its own and not exempt.
     private static Rules[] PeriodsOf(CountryFile file, IReadOnlyList<CountryFile.Area> areas, Rule? range)
     {
         TimeZoneInfo[] zones = [.. areas.SelectMany(a => a.Zones).Distinct()];
@@ -296,7 +294,7 @@ public sealed class RegimeSet : IRegisterCatalog
                 rules.Insert(0, range);
             }
 
-            // A rule or limit with a period of its own splits the regime into periods within which nothing changes.
+            // A rule or limit with its own period splits the regime into periods within which nothing changes.
             var limits = rules.SelectMany(r => r.Unless).SelectMany(p => p.Limits).ToList();
             var bounds = rules.SelectMany(r => new[] { r.From, r.Until })
                 .Concat(limits.SelectMany(l => new[] { l.From, l.Until }))
@@ -354,12 +352,12 @@ public sealed class RegimeSet : IRegisterCatalog
 
         if (registers.Count > Slot.MaxRegisters)
         {
-            throw new RegimeException([$"{file.Country}: {id} asks more than {Slot.MaxRegisters} registers"]);
+            throw new RegimeException([$"{file.Country}: {id} uses more than {Slot.MaxRegisters} registers"]);
         }
 
         if (active.Count > MaxRules)
         {
-            throw new RegimeException([$"{file.Country}: {id} has {active.Count} rules at work at one time; at most {MaxRules} are possible"]);
+            throw new RegimeException([$"{file.Country}: {id} has {active.Count} rules in effect at one time; the maximum is {MaxRules}"]);
         }
 
         return new Rules
@@ -381,8 +379,8 @@ public sealed class RegimeSet : IRegisterCatalog
     }
 
     /// <summary>
-    /// What a rule for some dialling modes says of a call whose mode is not stated: that it is taken as predictive, which no
-    /// law says, so as policy. Null where the rule does not bind those, or binds every call.
+    /// Returns the rule that a rule for some dialling modes implies for a call whose mode is not stated: no law says that it counts as
+    /// predictive, so this is policy. Null if the rule does not bind predictive calls, or binds every call.
     /// </summary>
     private static Rule? WhereModeIsNotStated(Rule rule) =>
         rule.Modes == -1 || (rule.Modes & (1 << (int)DiallingMode.Predictive)) == 0
@@ -393,13 +391,13 @@ public sealed class RegimeSet : IRegisterCatalog
                 Text = rule.Text with
                 {
                     Layer = (Layer)Math.Max((int)rule.Text.Layer, (int)Layer.Policy),
-                    Text = rule.Text.Text + " How the call is dialled was not stated, so it is taken as dialled by a system.",
+                    Text = rule.Text.Text + " The dialling mode was not stated, so the call is treated as dialled by a system.",
                 },
             };
 
     /// <summary>
-    /// What a rule on caller numbers says of a call that states none: as a stricter policy, that it must. It binds whatever the
-    /// dialling mode. Null for other rules.
+    /// Returns the rule that a rule on caller numbers implies for a call that states none: with the strict layer it must state one, whatever
+    /// the dialling mode. Null for other rules.
     /// </summary>
     private static Rule? WhereCallerIsNotStated(Rule rule) =>
         rule.Callers is null
@@ -411,7 +409,7 @@ public sealed class RegimeSet : IRegisterCatalog
                 Text = rule.Text with
                 {
                     Layer = Layer.Strict,
-                    Text = rule.Text.Text + " The caller's number was not stated, so it is not known whether it may be shown.",
+                    Text = rule.Text.Text + " The caller's number was not stated, so it is unknown whether it may be shown.",
                 },
             };
 
@@ -429,7 +427,7 @@ public sealed class RegimeSet : IRegisterCatalog
         {
             slots |= permit.By switch
             {
-                // A withdrawal of the consent in general takes back appointments too.
+                // Withdrawing the general consent also withdraws appointments.
                 PermitBy.Consent when permit.IsAppointment =>
                     (1u << Slot.AppointmentGroup) | (1u << Slot.AppointmentAny) | (1u << Slot.ConsentGroup) | (1u << Slot.ConsentAny),
                 PermitBy.Consent => (1u << Slot.ConsentGroup) | (1u << Slot.ConsentAny),
@@ -445,8 +443,8 @@ public sealed class RegimeSet : IRegisterCatalog
         return slots;
     }
 
-    /// <summary>What the leading digits of a number tell.</summary>
-    /// <param name="Periods">Of the longest prefix within them.</param>
-    /// <param name="LongerPrefixes">Lengths of the longer prefixes that begin with them, as bits.</param>
+    /// <summary>The periods that the leading digits of a number select.</summary>
+    /// <param name="Periods">The periods of the longest prefix within these digits.</param>
+    /// <param name="LongerPrefixes">Lengths of the longer prefixes that begin with these digits, as bits.</param>
     private readonly record struct Leading(Rules[] Periods, uint LongerPrefixes);
 }

@@ -3,9 +3,8 @@ using System.Collections.Concurrent;
 namespace Lookup.Core.Regimes;
 
 /// <summary>
-/// The rules of numbers whose question names a region beside the area of the number: those of both together. There are too
-/// many pairs to compile at load, and few are asked for, so a pair is compiled when it is first asked for. Thread-safe once all
-/// files are added.
+/// The rules for numbers whose question names a region in addition to the area of the number: those of both together. There are too many
+/// pairs to compile when the files are loaded, and few are used, so a pair is compiled on first use. Thread-safe once all files are added.
 /// </summary>
 internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Area>, Rule?, Rules[]> compile)
 {
@@ -26,7 +25,7 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
             _regions[$"{file.Country}-{region.Key}"] = (file, [.. region]);
         }
 
-        // What cannot be compiled together must be known now, not at the first question.
+        // Pairs that cannot be compiled must be reported now, not at the first question.
         foreach (var regime in file.Regimes)
         {
             foreach (var pair in named.SelectMany(a => named.Select(b => new[] { a.Key, b.Key })))
@@ -34,10 +33,10 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
                 var rules = regime.Rules.Where(r => pair.Any(r.BindsIn)).ToList();
                 if (rules.Select(r => r.Register).OfType<RegisterDefinition>().Distinct().Count() > Slot.MaxRegisters)
                 {
-                    faults.Add($"{file.Country}: {regime.Id} asks more than {Slot.MaxRegisters} registers in {pair[0]} and {pair[1]} together");
+                    faults.Add($"{file.Country}: {regime.Id} uses more than {Slot.MaxRegisters} registers in {pair[0]} and {pair[1]} together");
                 }
 
-                // A rule for some dialling modes, or on caller numbers, becomes two.
+                // A rule for some dialling modes or on caller numbers becomes two rules.
                 if (rules.Sum(r => 1 + (r.Modes != -1 ? 1 : 0) + (r.Callers is not null ? 1 : 0)) > RegimeSet.MaxRules)
                 {
                     faults.Add($"{file.Country}: {regime.Id} has more than {RegimeSet.MaxRules} rules in {pair[0]} and {pair[1]} together");
@@ -46,16 +45,16 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
         }
     }
 
-    /// <summary>Compiles the rules of an area and remembers what they are of.</summary>
-    internal Rules[] Keep(CountryFile file, CountryFile.Area area, Rule? range)
+    /// <summary>Compiles the rules of an area and stores their origin.</summary>
+    internal Rules[] CompileArea(CountryFile file, CountryFile.Area area, Rule? range)
     {
         var periods = compile(file, [area], range);
         _origins[periods] = (file, area, range);
         return periods;
     }
 
-    /// <summary>The rules of an area and of a region; those of the area where the region is of another country or not known.</summary>
-    internal Rules[] Add(Rules[] periods, string region) =>
+    /// <summary>Returns the rules of an area and a region together; only those of the area if the region is of another country or unknown.</summary>
+    internal Rules[] Combine(Rules[] periods, string region) =>
         _origins.TryGetValue(periods, out var origin) && _regions.TryGetValue(region, out var named) && named.File == origin.File
             ? _together.GetOrAdd((periods, region), (_, of) => compile(of.File, [of.Area, .. of.Areas], of.Range), (origin.File, origin.Area, named.Areas, origin.Range))
             : periods;

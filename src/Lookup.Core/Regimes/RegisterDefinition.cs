@@ -3,12 +3,12 @@ using System.Collections.Frozen;
 namespace Lookup.Core.Regimes;
 
 /// <summary>
-/// A do-not-call register as a regime file defines it. A registration may be limited to categories of offers, kept as
-/// bits in the order of <see cref="Categories"/>.
+/// A do-not-call register as a regime file defines it. A registration may be limited to categories of offers, stored as bits in the order
+/// of <see cref="Categories"/>.
 /// </summary>
 public sealed class RegisterDefinition
 {
-    /// <summary>The most categories a register may have: they are bits of one 32-bit word.</summary>
+    /// <summary>The most categories of a register: they are bits of one 32-bit word.</summary>
     public const int MaxCategories = 32;
 
     private readonly FrozenDictionary<string, uint> _bits;
@@ -19,35 +19,35 @@ public sealed class RegisterDefinition
     {
         IsOptional = isOptional;
         (Index, Name, Title, Categories) = (index, name, title, categories);
-        Scope = Facts.Scope.Of(name);
+        Scope = Facts.Scope.FromName(name);
         _bits = categories.Select((c, i) => (c, i)).ToFrozenDictionary(p => p.c, p => 1u << p.i);
         _byPurpose = [.. Enumerable.Range(0, 16).Select(p => byPurpose.GetValueOrDefault((Purpose)p, uint.MaxValue))];
     }
 
-    /// <summary>Position among the registers of the regime set.</summary>
+    /// <summary>Index among the registers of the regime set.</summary>
     public int Index { get; }
 
     /// <summary>Name, for example "nl-bmnr".</summary>
     public string Name { get; }
 
-    /// <summary>Title in words.</summary>
+    /// <summary>Title for people.</summary>
     public string Title { get; }
 
     /// <summary>
-    /// Calls are decided without it until a snapshot of it is loaded, but for organisations that are bound to the stricter policies. What is
-    /// recorded of it forbids in any case.
+    /// Whether calls are decided without the register until a snapshot of it is loaded, except for organisations bound by the strict layer.
+    /// Recorded registrations forbid in any case.
     /// </summary>
     public bool IsOptional { get; }
 
-    /// <summary>Categories of offers that can be blocked one by one; empty if a registration always blocks all.</summary>
+    /// <summary>The categories of offers that can be blocked separately; empty if a registration always blocks all.</summary>
     public IReadOnlyList<string> Categories { get; }
 
     /// <summary>Scope of its registrations.</summary>
     public ulong Scope { get; }
 
     /// <summary>
-    /// The categories that an offer can belong to: that of its product group where the register has one of that name,
-    /// else all that its purpose can mean, so that doubt blocks.
+    /// Returns the categories that an offer can belong to: the one with the name of its product group if the register has it, otherwise all
+    /// that its purpose can mean, so that doubt blocks.
     /// </summary>
     public uint OfferMask(Purpose purpose, string productGroup) =>
         _bits.TryGetValue(productGroup, out var bit) ? bit : _byPurpose[(int)purpose];

@@ -31,7 +31,7 @@ internal sealed class RuleReader(
         ["legal_person"] = 1 << (int)SubscriberType.LegalPerson,
         ["unknown"] = 1 << (int)SubscriberType.Unknown,
 
-        // Who is not known is protected like a natural person.
+        // A subscriber of unknown type is protected like a natural person.
         ["natural_person"] = (1 << (int)SubscriberType.Consumer) | (1 << (int)SubscriberType.SoleTrader) | (1 << (int)SubscriberType.Unknown),
     };
 
@@ -74,7 +74,7 @@ internal sealed class RuleReader(
         ["opt_out_offered"] = (int)FactMarks.OptOutOffered,
     };
 
-    // In the order of what they satisfy: a set holds a form and all behind it. An appointment stands alone.
+    // In the order of what they satisfy: a set holds a form and all after it. An appointment stands alone.
     private static readonly Dictionary<string, int> FormSets = new()
     {
         ["oral_recorded"] = 1 << (int)ConsentForm.OralRecorded,
@@ -119,7 +119,7 @@ internal sealed class RuleReader(
             Subscribers = json.Set("subscribers", SubscriberSets),
             Kinds = json.Set("kinds", KindSets, 1 << (int)CallKind.Marketing),
             Purposes = json.Set("purposes", PurposeSets) & ~json.Set("exemptPurposes", PurposeSets, 0),
-            // A rule that binds some sectors binds an organisation whose sector is not known.
+            // A rule that binds some sectors also binds an organisation of unknown sector.
             Sectors = (json.Set("sectors", SectorSets) | (1 << (int)Sector.Unspecified)) & ~json.Set("exemptSectors", SectorSets, 0),
             Modes = ReadModes(json, type),
             Groups = [.. json.Texts("groups")],
@@ -141,11 +141,11 @@ internal sealed class RuleReader(
             json.Fault("groups", "a ban must name its product groups");
         }
 
-        json.Done();
+        json.RejectUnknown();
         return rule;
     }
 
-    // A rule that binds a mode binds those that are more automated too, so a more automated call is never permitted more.
+    // A rule that binds a mode must bind those that are more automated too, so that more automation never permits more.
     private static int ReadModes(JsonFields json, RuleType type)
     {
         const int NoHuman = 1 << (int)DiallingMode.NoHuman;
@@ -153,7 +153,7 @@ internal sealed class RuleReader(
         var modes = json.Set("modes", ModeSets, type == RuleType.Automated ? NoHuman : All);
         if (modes == 0 || modes != (All & -(modes & -modes)))
         {
-            json.Fault("modes", "must name a mode and, with it, each that is more automated; the order is manual, preview, predictive, no_human");
+            json.Fault("modes", "must name a mode together with each more automated one; the order is manual, preview, predictive, no_human");
         }
 
         return modes == All ? -1 : modes;
@@ -165,7 +165,7 @@ internal sealed class RuleReader(
         var notPrefixes = Prefixes(json, "notPrefixes");
         if (prefixes.Length + notPrefixes.Length == 0)
         {
-            json.Fault("prefixes", "is missing: name the prefixes that a caller's number must have, or notPrefixes that it must not have");
+            json.Fault("prefixes", "is missing: name the prefixes of permitted caller numbers, or notPrefixes of forbidden ones");
         }
 
         return new CallerNumbers(prefixes, notPrefixes);
@@ -185,14 +185,14 @@ internal sealed class RuleReader(
         var effects = json.Objects("effects").Select(effect =>
         {
             var read = new Effect(texts.Read(effect, rule.Text), effect.Int("afterDays", 0, 366));
-            effect.Done();
+            effect.RejectUnknown();
             return read;
         }).ToArray();
         var age = json.Object("snapshot");
-        var notLoaded = $"No snapshot of the register {name} is loaded for the call time, so it is not known whether the number is on it. The rule reads: {rule.Text.Text}";
+        var notLoaded = $"No snapshot of the register {name} is loaded for the call time, so it is unknown whether the number is on it. The rule reads: {rule.Text.Text}";
         var ageText = age is null ? null : texts.Read(age, rule.Text).With(ReasonCode.RegisterNotLoaded, notLoaded);
         var days = age?.Int("maxAgeDays", 1, 366) ?? 0;
-        age?.Done();
+        age?.RejectUnknown();
         return rule with
         {
             Text = rule.Text.With(ReasonCode.RegisterNotLoaded, notLoaded),
@@ -205,7 +205,7 @@ internal sealed class RuleReader(
 
     private static Rule ReadAttempts(Rule rule, JsonFields json)
     {
-        // The history keeps the newest seven attempts for certain.
+        // The stored history always keeps the newest seven attempts.
         var max = json.Int("max", 1, Timeline.MaxEntries - 1);
         var hours = json.Int("withinHours", 1, 24 * 366, 0);
         var days = json.Int("daysBack", 0, 366, -1);
@@ -251,11 +251,11 @@ internal sealed class RuleReader(
         }
 
         permit = permit with { Limits = [.. json.Objects("limits").Select(l => ReadLimit(l, by, text))] };
-        json.Done();
+        json.RejectUnknown();
         return permit;
     }
 
-    // Of two consents that are one fact, the lesser form stays. So what accepts a form accepts those that are more.
+    // When two consents become one fact, the lower form remains. So a rule that accepts a form must accept the higher ones.
     private static int ReadForms(JsonFields json, int otherwise)
     {
         var forms = json.Set("needsForm", FormSets, otherwise);
@@ -272,13 +272,13 @@ internal sealed class RuleReader(
 
         if (forms == 0 || forms != higher)
         {
-            json.Fault("needsForm", "must be \"appointment\" alone, or a form and, with it, each that is more; the order is oral_recorded, not_stated, written, signed");
+            json.Fault("needsForm", "must be \"appointment\" alone, or a form together with each higher one; the order is oral_recorded, not_stated, written, signed");
         }
 
         return forms;
     }
 
-    // A permit that does not count is a reason too, and its own words would seem to permit.
+    // A permit that does not count is a reason as well, but its own words would seem to permit the call.
     private static RuleText Explained(PermitBy by, RuleText permit)
     {
         var exception = $"The exception reads: {permit.Text}";
@@ -289,12 +289,12 @@ internal sealed class RuleReader(
                 .With(ReasonCode.ConsentExpired, $"A consent is on record, but it had expired at the call time. {exception}")
                 .With(ReasonCode.ConsentWithoutEvidence, $"A consent is on record, but without evidence, so the organisation could not show it. {exception}")
                 .With(ReasonCode.ConsentNotInLedger, $"A consent is on record, but not in the prescribed register of consents. {exception}")
-                .With(ReasonCode.ConsentFormInsufficient, $"A consent is on record, but not in the form that is needed, or its form is not stated. {exception}")
+                .With(ReasonCode.ConsentFormInsufficient, $"A consent is on record, but its form is not stated or not the required one. {exception}")
                 .With(ReasonCode.OutsideAppointment, $"The consent on record is an appointment for another time. {exception}"),
             PermitBy.Relation => permit
-                .With(ReasonCode.RelationEnded, $"A relation is on record, but it had ended, or its term was over at the call time. {exception}")
-                .With(ReasonCode.RelationConditionMissing, $"A relation is on record, but a condition is missing. {exception}")
-                .With(ReasonCode.RelationNotForSector, $"A relation is on record, but it permits no calls in the sector of this organisation. {exception}"),
+                .With(ReasonCode.RelationEnded, $"A relation is on record, but it or its term had ended at the call time. {exception}")
+                .With(ReasonCode.RelationConditionMissing, $"A relation is on record, but it does not meet a condition. {exception}")
+                .With(ReasonCode.RelationNotForSector, $"A relation is on record, but it permits no calls by organisations of this sector. {exception}"),
             _ => permit,
         };
     }
@@ -314,7 +314,7 @@ internal sealed class RuleReader(
         };
         if (limit.OpenEnded && limit.MonthsFromCapture == 0)
         {
-            json.Fault("openEnded", "narrows monthsFromCapture, which is not given");
+            json.Fault("openEnded", "requires monthsFromCapture");
         }
 
         var limitsConsent = limit.MonthsFromCapture > 0 || limit.FirstContactMonths > 0 || limit.NeedsForm != 0;
@@ -327,7 +327,7 @@ internal sealed class RuleReader(
             json.Fault("limits", "a limit must limit something: monthsFromCapture, firstContactMonths or needsForm of a consent, monthsAfterEnd of a relation");
         }
 
-        json.Done();
+        json.RejectUnknown();
         return limit;
     }
 
@@ -364,12 +364,12 @@ internal sealed class RuleReader(
 
         if (days.Take(CallingHours.Holiday).Any(d => d is null) || (calendar != "none" && days[CallingHours.Holiday] is null))
         {
-            json.Fault("windows", "every day from mon to sun, and holiday where there is a calendar, must be given; [] for none");
+            json.Fault("windows", "must list every day from mon to sun, and holiday if there is a calendar; [] closes a day");
         }
 
         if (calendar == "none" && days[CallingHours.Eve] is not null)
         {
-            json.Fault("windows", "eve is the day before a holiday, so it needs a calendar under holidays");
+            json.Fault("windows", "eve is the day before a holiday and requires a calendar under holidays");
         }
 
         var early = new Dictionary<int, int>();

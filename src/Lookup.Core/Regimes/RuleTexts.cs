@@ -2,7 +2,7 @@ using System.Collections.ObjectModel;
 
 namespace Lookup.Core.Regimes;
 
-/// <summary>Reads the sources of a regime file and the texts that name them.</summary>
+/// <summary>Reads the sources of a regime file and the texts that refer to them.</summary>
 internal sealed class RuleTexts
 {
     private static readonly Dictionary<string, Layer> LayerNames = new()
@@ -19,7 +19,7 @@ internal sealed class RuleTexts
     {
         if (file.Object("sources") is not { } sources)
         {
-            file.Fault("sources", "is missing: the texts that the rules rest on");
+            file.Fault("sources", "is missing: list the laws and codes that the rules rest on");
             return;
         }
 
@@ -34,7 +34,7 @@ internal sealed class RuleTexts
 
     internal IEnumerable<RuleSource> Sources => _sources.Values;
 
-    /// <summary>The source that a member names.</summary>
+    /// <summary>Returns the source that a member names.</summary>
     internal RuleSource? Source(JsonFields json, string member)
     {
         var key = json.Text(member);
@@ -46,12 +46,12 @@ internal sealed class RuleTexts
         return _sources.GetValueOrDefault(key);
     }
 
-    /// <summary>Reads a text; layer, article and text come from the text around it where they are not given.</summary>
+    /// <summary>Reads a text; layer, article and text default to those of the enclosing text.</summary>
     internal RuleText Read(JsonFields json, RuleText? around = null)
     {
         var layer = json.Choice("layer", LayerNames, around?.Layer ?? Layer.Law, around is null);
 
-        // Another article may be in another source, so it names its own.
+        // Another article may have another source, so it names its own.
         var inherited = json.Has("article") ? null : around?.Source;
         return new RuleText(layer, json.Text("article", around?.Article), json.Text("text", around?.Text))
         {
@@ -87,17 +87,17 @@ internal sealed class RuleTexts
         var url = json.Text("url");
         if (url.Length > 0 && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttps))
         {
-            json.Fault("url", $"\"{url}\" is not an address that starts with https://");
+            json.Fault("url", $"\"{url}\" is not a valid https:// address");
         }
 
         var verified = json.Date("verified");
         if (verified is null && !json.Has("verified"))
         {
-            json.Fault("verified", "is missing: the day on which the source was last checked");
+            json.Fault("verified", "is missing: state the day of the last check of the source");
         }
 
         var source = new RuleSource(key, json.Text("title"), url, verified ?? DateOnly.MinValue, json.OptionalText("uncertain"));
-        json.Done();
+        json.RejectUnknown();
         return source;
     }
 
@@ -110,7 +110,7 @@ internal sealed class RuleTexts
 
         if (inherited is null && layer is Layer.Law or Layer.Code)
         {
-            json.Fault("source", "is missing: a rule of layer law or code names one of the file's sources");
+            json.Fault("source", "is missing: a rule of layer law or code must name one of the file's sources");
         }
 
         return inherited;

@@ -1,21 +1,21 @@
 namespace Lookup.Core.Regimes;
 
-/// <summary>Places of the timelines that a decision can look at.</summary>
+/// <summary>Indexes of the timelines that a decision can use.</summary>
 internal static class Slot
 {
     internal const int ObjectionOwn = 0;
     internal const int ObjectionAll = 1;
 
-    /// <summary>Three: the register of the country, that of the number's area, and that of the region which the question names.</summary>
+    /// <summary>First of three: the registers of the country, of the number's area, and of the region that the question names.</summary>
     internal const int FirstRegister = 2;
     internal const int ConsentGroup = 5;
 
-    /// <summary>The most registers that one regime can ask.</summary>
+    /// <summary>The most registers that one regime can use.</summary>
     internal const int MaxRegisters = ConsentGroup - FirstRegister;
 
     internal const int ConsentAny = 6;
 
-    /// <summary>Relations stand in the order of RelationKind, from Customer.</summary>
+    /// <summary>Relations in the order of RelationKind, from Customer.</summary>
     internal const int FirstRelation = 7;
     internal const int Subscriber = 12;
     internal const int PublishedGroup = 13;

@@ -140,7 +140,7 @@ internal sealed class FilterBuild(
                 var answer = await ScriptAsync(
                     Script.FilterPiece,
                     [_meta, key, Keys.Sums(partition, number)],
-                    [keys.Taken, both.Text, steps, start, there, fresh, piece, FilterSums.Of(fresh, piece)],
+                    [keys.Taken, both.Text, steps, start, there, fresh, piece, FilterSums.Compute(fresh, piece)],
                     cancellation);
                 done = (int)answer[1] == 1;
                 there = done ? there : (byte[]?)answer[2];

@@ -47,7 +47,7 @@ internal sealed class StoredFilters(RedisTopology link, PartitionStates partitio
             for (var i = piece; i <= last; i++)
             {
                 var from = (i - piece) * FilterSums.PieceSize;
-                if (FilterSums.Of(part.AsSpan(from, Math.Min(FilterSums.PieceSize, part.Length - from)), i) != (long)read[6 + i - piece])
+                if (FilterSums.Compute(part.AsSpan(from, Math.Min(FilterSums.PieceSize, part.Length - from)), i) != (long)read[6 + i - piece])
                 {
                     fit = Worse(fit, FilterFit.Damaged);
                 }

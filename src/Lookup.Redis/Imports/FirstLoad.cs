@@ -235,7 +235,7 @@ public sealed class FirstLoad : IAsyncDisposable
         {
             var start = piece * FilterSums.PieceSize;
             var length = Math.Min(FilterSums.PieceSize, filter.Bytes.Length - start);
-            sums[piece] = new HashEntry(piece, FilterSums.Of(filter.Bytes.Slice(start, length), piece));
+            sums[piece] = new HashEntry(piece, FilterSums.Compute(filter.Bytes.Slice(start, length), piece));
         }
 
         await _link.WriteAsync(

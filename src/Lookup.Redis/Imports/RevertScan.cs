@@ -75,7 +75,7 @@ internal sealed class RevertScan(
             for (var i = 0; i < concerned.Count; i++)
             {
                 var (key, id, value, _) = concerned[i];
-                var after = TimelineRevert.Of(id.Kind, value, claims.Length == 0 ? new Dictionary<long, byte[]>() : claims[i], sources);
+                var after = TimelineRevert.Compute(id.Kind, value, claims.Length == 0 ? new Dictionary<long, byte[]>() : claims[i], sources);
                 if (after.Steps.Count > 0)
                 {
                     items.Add(new RevertItem(key, id, value, after));

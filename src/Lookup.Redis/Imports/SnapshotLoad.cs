@@ -61,7 +61,7 @@ public sealed class SnapshotLoad
         _register = register;
         _date = date;
         _clock = clock;
-        _id = new FactId(FactKind.Registration, 0, Scope.Of(register));
+        _id = new FactId(FactKind.Registration, 0, Scope.FromName(register));
         _numbers = new SnapshotNumbers(store.Manifest.Partitions);
     }
 

@@ -62,7 +62,7 @@ internal sealed class KeyCopy(
                 var key = NumberPseudonym.FromField(first + i, field);
                 if (cipher.TryDecrypt(key, stage.Key, out var number))
                 {
-                    items.Add(new Item(key, cipher.Rekey(key, stage.Next), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize))));
+                    items.Add(new Item(key, cipher.Reencrypt(key, stage.Next), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize))));
                 }
                 else if (!cipher.TryDecrypt(key, out number))
                 {

@@ -36,7 +36,7 @@ internal static class StoredOrganisationFormat
         try
         {
             var parts = text.Split('/');
-            return OwnRules.Of([.. parts.Skip(1).Select(ReadCap)], int.Parse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture));
+            return OwnRules.Create([.. parts.Skip(1).Select(ReadCap)], int.Parse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture));
         }
         catch (Exception e) when (e is FormatException or OverflowException or ArgumentOutOfRangeException)
         {

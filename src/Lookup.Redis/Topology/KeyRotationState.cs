@@ -163,7 +163,7 @@ internal sealed class KeyRotationState
     }
 
     /// <summary>A number's key, whichever of the keys made it, as it is under one of them.</summary>
-    internal NumberPseudonym Under(NumberPseudonym key, string keyCheck) => IsOnlyKey ? key : _cipher!.Rekey(key, keyCheck);
+    internal NumberPseudonym Under(NumberPseudonym key, string keyCheck) => IsOnlyKey ? key : _cipher!.Reencrypt(key, keyCheck);
 
     /// <summary>Whether a stored key is one of those that are read now.</summary>
     internal bool IsRead(NumberPseudonym key) => IsOnlyKey || _cipher!.TryDecrypt(key, Current.Stage.Reading, out _);

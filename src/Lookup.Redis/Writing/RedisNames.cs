@@ -59,7 +59,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
     /// <summary>Registers a name, and gives the one that its scope has.</summary>
     internal async Task<string> ClaimAsync(string name, CancellationToken cancellation)
     {
-        var scope = Scope.Of(name);
+        var scope = Scope.FromName(name);
         var names = new Dictionary<ulong, string>();
         await RegisterAsync(new Dictionary<ulong, string> { [scope] = name }, names, cancellation);
         return names[scope];

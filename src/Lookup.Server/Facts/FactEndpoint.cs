@@ -242,7 +242,7 @@ internal sealed class FactEndpoint(
                 if (receipts.Log is not null)
                 {
                     var askedBy = context.GetHttpContext().CallerId();
-                    (response.Receipt, var count) = await Task.Run(() => receipts.Erase(suppression.Key, cipher.EncryptByAll(cipher.Decrypt(suppression.Key)), askedBy), CancellationToken.None);
+                    (response.Receipt, var count) = await Task.Run(() => receipts.Erase(suppression.Key, cipher.EncryptWithAllKeys(cipher.Decrypt(suppression.Key)), askedBy), CancellationToken.None);
                     response.ErasedReceipts += (uint)count;
                 }
             }

@@ -126,7 +126,7 @@ internal sealed class FactWriter(
         {
             try
             {
-                isUnknown = await store.NameAsync(Scope.Of(name), cancellation) is null
+                isUnknown = await store.NameAsync(Scope.FromName(name), cancellation) is null
                     && (registry is null || (await registry.CurrentAsync(cancellation)).Find(name) is null);
             }
             catch (StoreUnavailableException)

@@ -90,7 +90,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         Reads.Clear();
         Basis.Clear();
         Array.Clear(_lost);
-        _rules.Begin(0);
+        _rules.Start(0);
         BeginAnswers();
     }
 
@@ -114,10 +114,10 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     /// <param name="registers">The loaded registers.</param>
     internal void Screen(in Question question, RegisterSnapshots registers)
     {
-        _rules.Begin(question.CallTime, question.Region);
+        _rules.Start(question.CallTime, question.Region);
         for (var i = 0; i < Count; i++)
         {
-            _plans[i] = _rules.PlaceOf(_numbers[i]);
+            _plans[i] = _rules.IndexOf(_numbers[i]);
         }
 
         for (var p = 0; p < filters.Partitions; p++)

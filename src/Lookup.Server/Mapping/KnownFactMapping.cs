@@ -51,7 +51,7 @@ internal static class KnownFactMapping
                     Organisation = organisation,
                     ProductGroup = group,
                     Relation_ = (V1.RelationKind)id.Detail,
-                    Since = FieldFaults.ToTimestamp(entry.Begin),
+                    Since = FieldFaults.ToTimestamp(entry.Start),
                     Until = Until(entry),
                     LastTransaction = entry.LastTransaction == 0 ? null : FieldFaults.ToTimestamp(entry.LastTransaction),
                     NumberObtainedAtSale = entry.Marks.HasFlag(FactMarks.ObtainedAtSale),

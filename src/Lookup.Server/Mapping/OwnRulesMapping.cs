@@ -40,7 +40,7 @@ internal static class OwnRulesMapping
 
         return (faults?.Count ?? 0) != before
             ? null
-            : OwnRules.Of(
+            : OwnRules.Create(
                 [.. source.AttemptCaps.Select(c => new AttemptCap((int)c.Max, (int)c.WithinHours, (int)c.DaysBack, c.PerProductGroup))],
                 (int)source.PauseAfterRefusalDays);
     }

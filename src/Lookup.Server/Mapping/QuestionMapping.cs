@@ -82,15 +82,15 @@ internal static class QuestionMapping
         }
 
         var grouped = source.ProductGroup.Length != 0;
-        var scope = Scope.Of(source.Organisation);
+        var scope = Scope.FromName(source.Organisation);
         return new AskedQuestion(source.Organisation, without, whatIf is { Strict: true }, new Question
         {
             CallTime = callTime,
             IsTimeNamed = whatIf?.CallTime is not null,
             OrganisationName = source.Organisation,
             Organisation = scope,
-            OrganisationGroup = grouped ? Scope.Of(source.Organisation, source.ProductGroup) : scope,
-            Group = grouped ? Scope.Of(source.ProductGroup) : 0,
+            OrganisationGroup = grouped ? Scope.FromName(source.Organisation, source.ProductGroup) : scope,
+            Group = grouped ? Scope.FromName(source.ProductGroup) : 0,
             GroupName = source.ProductGroup,
             Sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector,
             Purpose = source.Purpose == V1.Purpose.Unspecified ? PurposeOf(kind) : (Purpose)source.Purpose,

@@ -166,7 +166,7 @@ internal sealed class FactSet : IDisposable
             values[i] = _bySlot[_slots[i]];
         }
 
-        return FactsDigest.Of(Ids.Span, values);
+        return FactsDigest.Compute(Ids.Span, values);
     }
 
     /// <summary>Returns the set to the pool; do not use it afterwards.</summary>

@@ -34,7 +34,7 @@ internal sealed class ScopeNames(IFactStore store, ServiceMetrics? metrics = nul
     /// <summary>Returns whether a timeline has the name that the question means; null if the name is not in memory yet.</summary>
     internal bool? IsMeant(Rules rules, in Question question, in FactId id) =>
         id.Scope == Scope.All ? true
-        : _names.TryGetValue(id.Scope, out var name) ? MeantName.Is(rules, question, id, name)
+        : _names.TryGetValue(id.Scope, out var name) ? MeantName.Matches(rules, question, id, name)
         : null;
 
     /// <summary>Reads the name of a scope from the store, so that <see cref="IsMeant"/> knows it unless the store has none.</summary>

@@ -45,7 +45,7 @@ internal sealed class ErasureScan
         foreach (var (index, erasure) in _erasures)
         {
             var done = _overwritten.GetValueOrDefault(index, []);
-            if (ErasedReceipt.IsOf(erasure, done))
+            if (ErasedReceipt.IsErasureOf(erasure, done))
             {
                 continue;
             }
@@ -57,7 +57,7 @@ internal sealed class ErasureScan
                     .Where(receipt => receipt.Index < index && receipt.Content[4] == (byte)ReceiptKind.Check)
                     .Select(receipt => receipt.Index).Concat(done).Order().Take(checked((int)erasure.Count)),
             ];
-            if (ErasedReceipt.IsOf(erasure, meant))
+            if (ErasedReceipt.IsErasureOf(erasure, meant))
             {
                 _folder.Erase([.. meant.Except(done)], index);
             }
@@ -67,7 +67,7 @@ internal sealed class ErasureScan
     private void Look(ReceiptSegmentFile segment, in StoredReceipt receipt)
     {
         var (index, content) = (receipt.Index, receipt.Content);
-        if (ErasedReceipt.Is(content, out var erasure))
+        if (ErasedReceipt.IsErased(content, out var erasure))
         {
             if (!_overwritten.TryGetValue(erasure, out var list))
             {

@@ -182,7 +182,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
 
         internal bool Look(ulong index, byte[] content)
         {
-            if (ErasedReceipt.Is(content, out var erasure))
+            if (ErasedReceipt.IsErased(content, out var erasure))
             {
                 if (!_erased.TryGetValue(erasure, out var list))
                 {
@@ -218,7 +218,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             foreach (var (erasure, receipt) in _receipts)
             {
                 var erased = _erased.GetValueOrDefault(erasure, []);
-                if (!ErasedReceipt.IsOf(receipt, erased) && !IsUnderWay(erasure, receipt, erased) && !IsDoneByLaterOnes(erasure, receipt, erased))
+                if (!ErasedReceipt.IsErasureOf(receipt, erased) && !IsUnderWay(erasure, receipt, erased) && !IsDoneByLaterOnes(erasure, receipt, erased))
                 {
                     throw new ReceiptException($"{erased.Count} receipts were overwritten for erasure {erasure}, which was for {receipt.Count}, or for others.");
                 }
@@ -231,7 +231,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
         private bool IsUnderWay(ulong erasure, Receipt receipt, List<ulong> erased)
         {
             ulong[] meant = _underWay.Contains(erasure) ? [.. underWay!.Places.Select(place => place.Index)] : [];
-            return meant.Length > 0 && ErasedReceipt.IsOf(receipt, meant) && !erased.Except(meant).Any();
+            return meant.Length > 0 && ErasedReceipt.IsErasureOf(receipt, meant) && !erased.Except(meant).Any();
         }
 
         // An earlier version left it incomplete, and a later erasure of the same number covered its receipts. It must account for
@@ -241,7 +241,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             var all = _receipts.Where(other => other.Key >= erasure && other.Value.Number == receipt.Number)
                 .SelectMany(other => _erased.GetValueOrDefault(other.Key, []));
             ulong[] meant = [.. all.Where(index => index < erasure).Order().Take(checked((int)receipt.Count))];
-            return ErasedReceipt.IsOf(receipt, meant) && !erased.Except(meant).Any();
+            return ErasedReceipt.IsErasureOf(receipt, meant) && !erased.Except(meant).Any();
         }
     }
 }

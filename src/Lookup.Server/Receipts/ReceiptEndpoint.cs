@@ -62,7 +62,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         }
 
         FieldFaults.ThrowIfAny(faults);
-        NumberPseudonym[] key = [.. numbers.SelectMany(cipher.EncryptByAll)];
+        NumberPseudonym[] key = [.. numbers.SelectMany(cipher.EncryptWithAllKeys)];
         var caller = access.CallerOf(context);
         // An erasure is shown to everybody, so whoever lists receipts learns of those.
         access.DetectEnumeration(caller, numbers[0].Value);

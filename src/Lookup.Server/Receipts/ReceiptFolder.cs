@@ -88,7 +88,7 @@ public sealed class ReceiptFolder(string path)
 
         var content = new ReceiptSegmentFile(SegmentPathOf(index)).Find(index, cancellation)?.Content
             ?? throw new ReceiptException($"{Path}: receipt {index} is signed, and not there.");
-        if (ErasedReceipt.Is(content, out var erasure))
+        if (ErasedReceipt.IsErased(content, out var erasure))
         {
             throw new ReceiptErasedException(erasure);
         }
@@ -97,7 +97,7 @@ public sealed class ReceiptFolder(string path)
         return new ReceiptProof(
             content,
             index,
-            MerkleProofs.Inclusion(index, head.TreeSize, (level, n) => ReadHash(hashes, StoredHashes.Place(level, n))),
+            MerkleProofs.Inclusion(index, head.TreeSize, (level, n) => ReadHash(hashes, StoredHashes.Position(level, n))),
             head);
     }
 
@@ -233,7 +233,7 @@ public sealed class ReceiptFolder(string path)
         }
 
         using var hashes = Open(Hashes);
-        return new MerkleTree(size, [.. StoredHashes.Whole(size).Select(w => ReadHash(hashes, StoredHashes.Place(w.Level, w.N)))]);
+        return new MerkleTree(size, [.. StoredHashes.CompleteSubtrees(size).Select(w => ReadHash(hashes, StoredHashes.Position(w.Level, w.N)))]);
     }
 
     /// <summary>The files of receipts, in order.</summary>
@@ -309,7 +309,7 @@ public sealed class ReceiptFolder(string path)
     }
 
     /// <summary>The stored hash of a leaf.</summary>
-    internal static byte[] LeafOf(FileStream hashes, ulong index) => ReadHash(hashes, StoredHashes.Place(0, index));
+    internal static byte[] LeafOf(FileStream hashes, ulong index) => ReadHash(hashes, StoredHashes.Position(0, index));
 
     private static byte[] ReadHash(FileStream hashes, ulong place) =>
         Take(hashes, checked((long)place * MerkleTree.HashSize), MerkleTree.HashSize);

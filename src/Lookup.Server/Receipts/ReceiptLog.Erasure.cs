@@ -132,7 +132,7 @@ public sealed partial class ReceiptLog
 
         var isLeft = File.Exists(_folder.Erasing);
         if (isLeft && ErasureIntent.TryReadOld(_folder.Erasing) is { } old
-            && newest.Find(one => one.Index == old.Erasure).Receipt is { } receipt && ErasedReceipt.IsOf(receipt, old.Erased))
+            && newest.Find(one => one.Index == old.Erasure).Receipt is { } receipt && ErasedReceipt.IsErasureOf(receipt, old.Erased))
         {
             _folder.Erase(old.Erased, old.Erasure);
         }

@@ -41,7 +41,7 @@ internal static class ReceiptRecovery
                     tree.Add(MerkleTree.Leaf(receipt.Content), made);
                 }
 
-                if (receipt.Content[4] == (byte)ReceiptKind.Erasure && !ErasedReceipt.Is(receipt.Content, out _))
+                if (receipt.Content[4] == (byte)ReceiptKind.Erasure && !ErasedReceipt.IsErased(receipt.Content, out _))
                 {
                     erasures.Add((receipt.Index, ReceiptFormat.Read(receipt.Content)));
                 }

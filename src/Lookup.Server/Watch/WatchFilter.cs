@@ -49,7 +49,7 @@ internal sealed class WatchFilter
             {
                 FieldFaults.Add(ref faults, $"organisations[{i}]", FieldFaults.NameRule);
             }
-            else if (registry.Find(name) is null && await store.NameAsync(Scope.Of(name), cancellation) != name)
+            else if (registry.Find(name) is null && await store.NameAsync(Scope.FromName(name), cancellation) != name)
             {
                 FieldFaults.Add(ref faults, $"organisations[{i}]", "No organisation of this name has a record or a fact; PutOrganisation creates a record.");
             }

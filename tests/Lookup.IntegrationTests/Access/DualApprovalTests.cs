@@ -240,7 +240,7 @@ public sealed class DualApprovalTests : IAsyncLifetime
             name,
             Core.Sector.Other,
             Core.Layers.Default | Core.Layers.Strict,
-            Core.Decisions.OwnRules.Of([new Core.Decisions.AttemptCap(2, 24, 0, false)], 30));
+            Core.Decisions.OwnRules.Create([new Core.Decisions.AttemptCap(2, 24, 0, false)], 30));
     }
 
     [Fact]

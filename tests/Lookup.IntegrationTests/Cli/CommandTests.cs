@@ -49,7 +49,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
         var run = await RunAsync("record", "registration", "+31612340003", "--register", "nl-nothing");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Equal("lookup: The service rejected the fact: --register: No regime knows this register. The opt-out is NOT recorded; this person can still be called.", run.Error.TrimEnd());
+        Assert.Equal("lookup: The service rejected the fact: --register: No regime defines this register. The opt-out is NOT recorded; this person can still be called.", run.Error.TrimEnd());
     }
 
     [Fact]

@@ -81,7 +81,7 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number,reason\n+31612345678,\n+31612345679,a,b\n", Objection, 3, "", "the line has 3 values; the first line has 2")]
     [InlineData("number,reason\n+31612345678,\n+31612345679,\"never closed\n", Objection, 3, "", "the line has a quote that is not closed on the same line")]
     [InlineData("number,reason\n+31612345678,\n+31612345679,say \"no\"\n", Objection, 3, "", "the line has a quote inside an unquoted value")]
-    [InlineData("number,since\n+31612345678,2024-01-01\n+31612345679,\n", "--set kind=consent --set organisation=acme --set purposes=survey --timezone UTC", 3, "since", "Required: say when the consent was given.")]
+    [InlineData("number,since\n+31612345678,2024-01-01\n+31612345679,\n", "--set kind=consent --set organisation=acme --set purposes=survey --timezone UTC", 3, "since", "Required: when the consent was given.")]
     [InlineData("number,source\n+31612345678,form\n+31612345679,LONG\n", Objection, 3, "source", "")]
     public async Task Csv_OneBadLine_IsListedAndTheOthersCount(string content, string options, int line, string column, string reason)
     {

@@ -60,8 +60,8 @@ public sealed class RestoreTests : IDisposable
             var none = await CliRun.Async(redis);
 
             IsRefused(command, wrong, "The store was set up with another number key", "--key-file");
-            IsRefused(command, absent, "There is no key file", "lost.key");
-            IsRefused(command, none, "There is no number key", "LOOKUP_NUMBER_KEY");
+            IsRefused(command, absent, "lost.key does not exist", "The key file");
+            IsRefused(command, none, "No encryption key", "LOOKUP_NUMBER_KEY");
         }
 
         // Nothing of that changed it.
@@ -93,7 +93,7 @@ public sealed class RestoreTests : IDisposable
             var wrong = await CliRun.Async([.. command, "--data", copy]);
             File.Delete(keyFile);
 
-            IsRefused(command, none, "There is no key file", "number.key");
+            IsRefused(command, none, "number.key does not exist", "The key file");
             IsRefused(command, wrong, "The store was set up with another number key", "number.key");
         }
 

@@ -50,10 +50,10 @@ public sealed class ScrubTests : IDisposable
         Assert.Equal(
             """
             line,column,reason,content
-            10,Phone,The number does not begin with + and a country calling code; add them or give the region,"6,x,0612345678"
+            10,Phone,Not an international phone number: add + and the country calling code or state the region,"6,x,0612345678"
             11,,the line has not 3 columns as the first line has,"7,x"
             12,,"a quote is not closed, or text follows a closing quote: double a quote that is part of a value","8,""x,+31612345670"
-            13,Phone,"The number contains letters; write digits only, without an extension","9,x,call me"
+            13,Phone,"Not a phone number: contains letters; write digits only, without an extension","9,x,call me"
 
             """,
             Latin1("invalid.csv"));

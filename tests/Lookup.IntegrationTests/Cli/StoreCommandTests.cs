@@ -29,7 +29,7 @@ public sealed class StoreCommandTests : IDisposable
         var doctor = await CliRun.Async(["doctor", .. store, "--json"]);
         var replicated = await CliRun.Async(["doctor", .. store, "--wait-replicas", "1"]);
 
-        Assert.Equal((1, $"lookup: There is no key file {_folder.PathOf("number.key")}."), (before.ExitCode, before.Error.TrimEnd()));
+        Assert.Equal((1, $"lookup: The key file {_folder.PathOf("number.key")} does not exist."), (before.ExitCode, before.Error.TrimEnd()));
         Assert.Equal((0, ""), (init.ExitCode, init.Error));
         Assert.Equal((1, "lookup: The server holds a store already."), (again.ExitCode, again.Error.TrimEnd()));
         Assert.Equal((0, ""), (first.ExitCode, first.Error));

@@ -318,7 +318,7 @@ public sealed class KeyRotationServiceTests : IAsyncLifetime
         // Offline, from the folder.
         using var keys = new NumberCipher([_old, _new]);
         PhoneNumber.TryFrom(ulong.Parse(number[1..], System.Globalization.CultureInfo.InvariantCulture), out var parsed, out _);
-        Assert.Equal(2, new ReceiptFolder(_temp.PathOf("receipts")).ReceiptsOf(keys.EncryptByAll(parsed), 0, Token).Count());
+        Assert.Equal(2, new ReceiptFolder(_temp.PathOf("receipts")).ReceiptsOf(keys.EncryptWithAllKeys(parsed), 0, Token).Count());
         using (var log = ReceiptLog.Open(_temp.PathOf("receipts"), signing, TimeProvider.System, 8_192))
         {
             // Without the old key, half of them: they cannot be told from those of other numbers.

@@ -27,7 +27,7 @@ public sealed class ScopeCollisionTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Assert.Equal(Core.Facts.Scope.Of(Victim), Core.Facts.Scope.Of("acme", Group));
+        Assert.Equal(Core.Facts.Scope.FromName(Victim), Core.Facts.Scope.FromName("acme", Group));
         _guarded = await GuardedServer.StartAsync(configure: options => options.ShadowListEvery = 1);
         _all = await _guarded.KeyAsync("all", Roles.Check | Roles.Write | Roles.Watch, "*");
         _acme = await _guarded.KeyAsync("acme", Roles.Check | Roles.Write | Roles.Watch, "acme");

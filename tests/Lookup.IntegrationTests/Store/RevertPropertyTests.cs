@@ -141,10 +141,10 @@ public sealed class RevertPropertyTests
         {
             if (Value.Length == 0)
             {
-                return TimelineRevert.Of(_kind, Timeline.Single(_kind, new FactEntry { Source = source + 1 }), _claims, new HashSet<uint>());
+                return TimelineRevert.Compute(_kind, Timeline.Single(_kind, new FactEntry { Source = source + 1 }), _claims, new HashSet<uint>());
             }
 
-            var revert = TimelineRevert.Of(_kind, Value, _claims, new HashSet<uint> { source });
+            var revert = TimelineRevert.Compute(_kind, Value, _claims, new HashSet<uint> { source });
             Value = revert.Value;
             foreach (var claim in revert.Claims)
             {

@@ -229,7 +229,7 @@ public sealed class RevertTests
             FirstContactMonths = (byte)random.Next(3),
             Subscriber = (SubscriberType)random.Next(4),
         };
-        return new StoredFact(Sample.Key(random.Next(Numbers)), new FactId(kind, 0, Scope.Of("acme")), entry, "acme", null);
+        return new StoredFact(Sample.Key(random.Next(Numbers)), new FactId(kind, 0, Scope.FromName("acme")), entry, "acme", null);
     }
 
     private static bool Same(IReadOnlyList<StoredTimeline> a, IReadOnlyList<StoredTimeline> b) =>
@@ -242,7 +242,7 @@ public sealed class RevertTests
         {
             await store.Imports.ScanAsync(
                 p,
-                new FactId(FactKind.Registration, 0, Scope.Of("nl-bmnr")),
+                new FactId(FactKind.Registration, 0, Scope.FromName("nl-bmnr")),
                 (key, value) => values.Add(key.ToString(), Convert.ToHexString(value)),
                 Token);
         }

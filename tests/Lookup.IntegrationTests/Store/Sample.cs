@@ -21,7 +21,7 @@ internal static class Sample
             organisation,
             detail);
 
-    internal static FactId ObjectionId(string organisation = "acme") => new(FactKind.Objection, 0, Scope.Of(organisation));
+    internal static FactId ObjectionId(string organisation = "acme") => new(FactKind.Objection, 0, Scope.FromName(organisation));
 
     internal static int Entries(FactId id, byte[]? value) =>
         value is null ? 0 : Timeline.Read(id.Kind, value, new FactEntry[Timeline.MaxEntries], out _);

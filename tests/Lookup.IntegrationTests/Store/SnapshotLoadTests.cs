@@ -13,7 +13,7 @@ public sealed class SnapshotLoadTests
     private const long First = Sample.Now - (20 * Day);
     private const long Second = Sample.Now - (10 * Day);
 
-    private static readonly FactId Id = new(FactKind.Registration, 0, Scope.Of(Register));
+    private static readonly FactId Id = new(FactKind.Registration, 0, Scope.FromName(Register));
 
     public static TheoryData<string> Kinds => AnyStore.Both;
 

@@ -150,8 +150,8 @@ public abstract partial class StoreContract : IAsyncLifetime
         var result = await Store.WriteAsync([forged, Sample.Objection(3)], Token);
         Assert.Equal([WriteOutcome.NameCollision, WriteOutcome.Recorded], result.Outcomes);
         Assert.Null((await Store.ReadAsync(Sample.Key(2), new[] { good.Id }, Token)).Values[0]);
-        Assert.Equal("acme", await Store.NameAsync(Scope.Of("acme"), Token));
-        Assert.Null(await Store.NameAsync(Scope.Of("unheard-of"), Token));
+        Assert.Equal("acme", await Store.NameAsync(Scope.FromName("acme"), Token));
+        Assert.Null(await Store.NameAsync(Scope.FromName("unheard-of"), Token));
     }
 
     [Fact]

@@ -107,7 +107,7 @@ public sealed class DeciderPropertyTests
             (make, at) =>
             {
                 var before = make().Decide().Verdict;
-                var after = make().Record(FactKind.Objection, 0, Scope.Of("o"), new FactEntry { Effective = at }).Decide().Verdict;
+                var after = make().Record(FactKind.Objection, 0, Scope.FromName("o"), new FactEntry { Effective = at }).Decide().Verdict;
                 return before == Verdict.Allow || after != Verdict.Allow;
             },
             iter: 20_000);
@@ -124,12 +124,12 @@ public sealed class DeciderPropertyTests
                 _ = kind switch
                 {
                     0 => after.Record(FactKind.Objection, 0, Scope.All, entry),
-                    1 => after.Record(FactKind.Refusal, 0, Scope.Of("o"), entry),
-                    2 => after.Record(FactKind.Consent, (byte)after.Purpose, Scope.Of("o", Groups[group]), entry with { Withdrawn = true }),
+                    1 => after.Record(FactKind.Refusal, 0, Scope.FromName("o"), entry),
+                    2 => after.Record(FactKind.Consent, (byte)after.Purpose, Scope.FromName("o", Groups[group]), entry with { Withdrawn = true }),
                     3 => after.Record(FactKind.PublishedForOffers, 0, Scope.All, entry with { Withdrawn = true }),
-                    4 => after.Record(FactKind.Consent, (byte)((byte)after.Purpose | FactId.Appointment), Scope.Of("o", Groups[group]), entry with { Withdrawn = true }),
+                    4 => after.Record(FactKind.Consent, (byte)((byte)after.Purpose | FactId.Appointment), Scope.FromName("o", Groups[group]), entry with { Withdrawn = true }),
                     5 => after.Record(FactKind.Reassignment, 0, Scope.All, entry),
-                    _ => after.Record(FactKind.Registration, 0, Scope.Of(Registers[kind - 6]), entry),
+                    _ => after.Record(FactKind.Registration, 0, Scope.FromName(Registers[kind - 6]), entry),
                 };
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
@@ -143,8 +143,8 @@ public sealed class DeciderPropertyTests
             {
                 var before = make().Decide().Verdict;
                 var after = make();
-                after.Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = at });
-                after.Record(FactKind.Attempt, FactId.Unlabelled, Scope.Of("o"), new FactEntry { Effective = at });
+                after.Record(FactKind.Attempt, 0, Scope.FromName("o"), new FactEntry { Effective = at });
+                after.Record(FactKind.Attempt, FactId.Unlabelled, Scope.FromName("o"), new FactEntry { Effective = at });
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
             iter: 20_000);
@@ -156,7 +156,7 @@ public sealed class DeciderPropertyTests
             {
                 var situation = make();
                 situation.Kind = CallKind.Marketing;
-                situation.Record(FactKind.Objection, 0, Scope.Of("o"), new FactEntry { Effective = situation.CallTime });
+                situation.Record(FactKind.Objection, 0, Scope.FromName("o"), new FactEntry { Effective = situation.CallTime });
                 var protectedBy = situation.Decide();
 
                 // The old Dutch law left legal persons out, but policy keeps their objections.
@@ -242,11 +242,11 @@ public sealed class DeciderPropertyTests
                     var situation = make();
                     var entry = new FactEntry { Effective = situation.CallTime - 86_400_000, Marks = FactMarks.Evidence };
                     var kept = entry with { Form = ConsentForm.Appointment, Since = situation.CallTime + (minutes * 60_000) };
-                    situation.Record(FactKind.Consent, (byte)((byte)situation.Purpose | FactId.Appointment), Scope.Of("o"), kept);
+                    situation.Record(FactKind.Consent, (byte)((byte)situation.Purpose | FactId.Appointment), Scope.FromName("o"), kept);
                     if (takenBack)
                     {
                         var later = entry with { Effective = entry.Effective + 3_600_000, Withdrawn = true };
-                        situation.Record(FactKind.Consent, (byte)((byte)situation.Purpose | (how == 0 ? FactId.Appointment : 0)), Scope.Of("o"), later);
+                        situation.Record(FactKind.Consent, (byte)((byte)situation.Purpose | (how == 0 ? FactId.Appointment : 0)), Scope.FromName("o"), later);
                     }
 
                     return situation;
@@ -317,7 +317,7 @@ public sealed class DeciderPropertyTests
     {
         var situation = make();
         situation.Layers = layers;
-        situation.Record(FactKind.Consent, (byte)situation.Purpose, Scope.Of("o"), new FactEntry
+        situation.Record(FactKind.Consent, (byte)situation.Purpose, Scope.FromName("o"), new FactEntry
         {
             Effective = situation.CallTime - (5 * 86_400_000L),
             Marks = FactMarks.Evidence,
@@ -335,14 +335,14 @@ public sealed class DeciderPropertyTests
 
     private static (FactKind, byte, ulong, FactEntry) Fact(FactKind kind, byte detail, int scope, FactEntry entry) => kind switch
     {
-        FactKind.Registration => (kind, 0, Scope.Of(Registers[scope]), entry),
-        FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.Of(scope == 1 ? "x" : "o"), entry),
-        FactKind.Consent when entry.Form == ConsentForm.Appointment => (kind, (byte)(detail | FactId.Appointment), Scope.Of("o", Groups[scope % Groups.Length]), entry),
-        FactKind.Consent or FactKind.Relation => (kind, detail, Scope.Of("o", Groups[scope % Groups.Length]), entry),
-        FactKind.PublishedForOffers => (kind, 0, scope % 2 == 0 ? Scope.All : Scope.Of(Groups[scope % Groups.Length]), entry),
-        FactKind.Attempt when scope == 7 => (kind, FactId.Unlabelled, Scope.Of("o"), entry),
-        FactKind.Attempt => (kind, 0, Scope.Of("o", Groups[scope % Groups.Length]), entry),
-        FactKind.Refusal => (kind, 0, Scope.Of("o"), entry),
+        FactKind.Registration => (kind, 0, Scope.FromName(Registers[scope]), entry),
+        FactKind.Objection => (kind, 0, scope == 0 ? Scope.All : Scope.FromName(scope == 1 ? "x" : "o"), entry),
+        FactKind.Consent when entry.Form == ConsentForm.Appointment => (kind, (byte)(detail | FactId.Appointment), Scope.FromName("o", Groups[scope % Groups.Length]), entry),
+        FactKind.Consent or FactKind.Relation => (kind, detail, Scope.FromName("o", Groups[scope % Groups.Length]), entry),
+        FactKind.PublishedForOffers => (kind, 0, scope % 2 == 0 ? Scope.All : Scope.FromName(Groups[scope % Groups.Length]), entry),
+        FactKind.Attempt when scope == 7 => (kind, FactId.Unlabelled, Scope.FromName("o"), entry),
+        FactKind.Attempt => (kind, 0, Scope.FromName("o", Groups[scope % Groups.Length]), entry),
+        FactKind.Refusal => (kind, 0, Scope.FromName("o"), entry),
         FactKind.Reassignment => (kind, 0, Scope.All, entry),
         _ => (FactKind.Subscriber, 0, Scope.All, entry),
     };

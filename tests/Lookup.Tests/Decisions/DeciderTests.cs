@@ -73,7 +73,7 @@ public sealed class DeciderTests
         var situation = new Situation("+442071234567", "2025-03-11T14:00:00Z").Registered("uk-tps", "2024-01-01").Registered("uk-tps", "2025-03-10");
         if (takenBack)
         {
-            situation.Record(FactKind.Registration, 0, Scope.Of("uk-tps"), new FactEntry { Effective = Situation.At("2024-06-01"), Withdrawn = true });
+            situation.Record(FactKind.Registration, 0, Scope.FromName("uk-tps"), new FactEntry { Effective = Situation.At("2024-06-01"), Withdrawn = true });
         }
 
         Expect(situation, verdict, reason);

@@ -22,7 +22,7 @@ public sealed class LastTransactionTests
         var situation = new Situation(Us, call) { Group = "energy" }.Registered("us-dnc", "2010-01-01").Record(
             FactKind.Relation,
             (byte)RelationKind.Customer,
-            Scope.Of("o", "energy"),
+            Scope.FromName("o", "energy"),
             new FactEntry
             {
                 Effective = Situation.At("2020-01-01"),

@@ -26,9 +26,9 @@ public sealed class MeantNameTests
             {
                 CallTime = Noon,
                 OrganisationName = "acme",
-                Organisation = Scope.Of("acme"),
-                OrganisationGroup = Scope.Of("acme", group),
-                Group = group.Length == 0 ? 0 : Scope.Of(group),
+                Organisation = Scope.FromName("acme"),
+                OrganisationGroup = Scope.FromName("acme", group),
+                Group = group.Length == 0 ? 0 : Scope.FromName(group),
                 GroupName = group,
                 Purpose = Purpose.Commercial,
                 Reserves = true,
@@ -44,8 +44,8 @@ public sealed class MeantNameTests
                 }
 
                 var names = ((string[])["acme", "acme/tv", "tv", "rival", "acme/", "acmex", "acme/tvx", "xacme/tv", "", .. registers])
-                    .Where(name => MeantName.Is(rules, question, ids[i], name)).ToList();
-                Assert.Equal(ids[i].Scope, Scope.Of(Assert.Single(names)));
+                    .Where(name => MeantName.Matches(rules, question, ids[i], name)).ToList();
+                Assert.Equal(ids[i].Scope, Scope.FromName(Assert.Single(names)));
             }
         }
     }
@@ -55,7 +55,7 @@ public sealed class MeantNameTests
     {
         PhoneNumber.TryFrom(31612345678, out var number, out _);
         var rules = RegimeSet.BuiltIn.Find(number, Noon)!;
-        var question = new Question { CallTime = Noon, OrganisationName = "acme", Organisation = Scope.Of("acme"), OrganisationGroup = Scope.Of("acme"), Purpose = Purpose.Commercial };
+        var question = new Question { CallTime = Noon, OrganisationName = "acme", Organisation = Scope.FromName("acme"), OrganisationGroup = Scope.FromName("acme"), Purpose = Purpose.Commercial };
         var (ids, slots, bySlot) = (new FactId[Decider.Slots], new byte[Decider.Slots], new StoredValue[Decider.Slots]);
         var count = Decider.Plan(rules, question, ids, slots);
         var snapshots = new RegisterSnapshots(RegimeSet.BuiltIn, new Dictionary<string, long[]>());

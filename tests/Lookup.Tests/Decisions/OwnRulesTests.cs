@@ -19,7 +19,7 @@ public class OwnRulesTests
     public void Cap_Full_DeniesUntilOneLeavesTheWindow(int max, int hours, int days, string? next)
     {
         var situation = Free().Attempt("2025-03-13T20:00:00Z").Attempt("2025-03-14T09:00:00Z").Attempt("2025-03-14T10:00:00Z");
-        situation.Own = OwnRules.Of([new AttemptCap(max, hours, days, PerSubject: false)], 0);
+        situation.Own = OwnRules.Create([new AttemptCap(max, hours, days, PerSubject: false)], 0);
         var decision = situation.Decide();
         Assert.Equal(next is null ? Verdict.Allow : Verdict.Deny, decision.Verdict);
         if (next is not null)
@@ -34,7 +34,7 @@ public class OwnRulesTests
     {
         var situation = Free().Attempt("2025-03-14T10:00:00Z");
         situation.Layers = Layers.Law;
-        situation.Own = OwnRules.Of([new AttemptCap(1, 24, 0, PerSubject: false)], 0);
+        situation.Own = OwnRules.Create([new AttemptCap(1, 24, 0, PerSubject: false)], 0);
         Assert.Equal(ReasonCode.TooManyAttempts, situation.Decide().Primary);
     }
 
@@ -42,7 +42,7 @@ public class OwnRulesTests
     public void Cap_PerSubject_CountsTheGroupOfTheCallAlone()
     {
         var situation = Free().Attempt("2025-03-14T10:00:00Z", "energy");
-        situation.Own = OwnRules.Of([new AttemptCap(1, 24, 0, PerSubject: true)], 0);
+        situation.Own = OwnRules.Create([new AttemptCap(1, 24, 0, PerSubject: true)], 0);
         situation.Group = "energy";
         Assert.Equal(ReasonCode.TooManyAttempts, situation.Decide().Primary);
         situation.Group = "telecom";
@@ -53,11 +53,11 @@ public class OwnRulesTests
     public void Pause_AfterARefusal_LastsSoManyFullDays()
     {
         var situation = Free().Refusal("2025-03-12T10:00:00Z");
-        situation.Own = OwnRules.Of([], 3);
+        situation.Own = OwnRules.Create([], 3);
         var decision = situation.Decide();
         Assert.Equal(ReasonCode.Refusal, decision.Primary);
         Assert.Equal(Situation.At("2025-03-17T08:00:00Z"), decision.NextPermitted);
-        situation.Own = OwnRules.Of([], 1);
+        situation.Own = OwnRules.Create([], 1);
         Assert.Equal(Verdict.Allow, situation.Decide().Verdict);
     }
 
@@ -69,7 +69,7 @@ public class OwnRulesTests
     public void Reservation_CountsUntilItIsOverByTheGrace(string until, Verdict verdict, string? next)
     {
         var situation = Free().Attempt("2025-03-14T09:00:00Z").Reserved("2025-03-14T10:58:00Z", until);
-        situation.Own = OwnRules.Of([new AttemptCap(2, 24, 0, PerSubject: false)], 0);
+        situation.Own = OwnRules.Create([new AttemptCap(2, 24, 0, PerSubject: false)], 0);
         var decision = situation.Decide();
         Assert.Equal(verdict, decision.Verdict);
         if (next is not null)
@@ -82,7 +82,7 @@ public class OwnRulesTests
     public void Reservation_ThatWasPlaced_CountsLikeAnyOther()
     {
         var situation = Free().Reserved("2025-03-14T10:50:00Z", "2025-03-14T10:52:00Z").Attempt("2025-03-14T10:50:00Z");
-        situation.Own = OwnRules.Of([new AttemptCap(1, 24, 0, PerSubject: false)], 0);
+        situation.Own = OwnRules.Create([new AttemptCap(1, 24, 0, PerSubject: false)], 0);
         Assert.Equal(ReasonCode.TooManyAttempts, situation.Decide().Primary);
     }
 
@@ -102,10 +102,10 @@ public class OwnRulesTests
     [InlineData(1, 0, 367)]
     [InlineData(1, -1, 0)]
     public void Of_OutOfRange_Throws(int max, int hours, int days) =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => OwnRules.Of([new AttemptCap(max, hours, days, PerSubject: false)], 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => OwnRules.Create([new AttemptCap(max, hours, days, PerSubject: false)], 0));
 
     [Fact]
-    public void Of_Nothing_IsNull() => Assert.Null(OwnRules.Of([], 0));
+    public void Create_Nothing_IsNull() => Assert.Null(OwnRules.Create([], 0));
 
     private static Situation Free() => new(Uk, CallTime);
 }

@@ -30,7 +30,7 @@ public sealed class ReasonTextTests
         Expect(new Situation(Nl, At).Consent("2024-01-01").Consent("2024-02-01", withdrawn: true), ReasonCode.ConsentWithdrawn, "it was withdrawn");
         Expect(new Situation(Nl, At).Consent("2024-01-01", until: "2024-02-01"), ReasonCode.ConsentExpired, "it had expired");
         Expect(new Situation(Nl, At).Consent("2024-01-01", evidence: false), ReasonCode.ConsentWithoutEvidence, "without evidence");
-        Expect(new Situation(Nl, At).Relation(RelationKind.Customer, "2022-01-01", marks: FactMarks.ObtainedAtSale), ReasonCode.RelationConditionMissing, "a condition is missing");
+        Expect(new Situation(Nl, At).Relation(RelationKind.Customer, "2022-01-01", marks: FactMarks.ObtainedAtSale), ReasonCode.RelationConditionMissing, "does not meet a condition");
     }
 
     [Fact]

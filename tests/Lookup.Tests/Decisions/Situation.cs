@@ -61,9 +61,9 @@ internal sealed class Situation
     {
         CallTime = CallTime,
         IsTimeNamed = IsTimeNamed,
-        Organisation = Scope.Of("o"),
-        OrganisationGroup = Scope.Of("o", Group),
-        Group = Group.Length == 0 ? 0 : Scope.Of(Group),
+        Organisation = Scope.FromName("o"),
+        OrganisationGroup = Scope.FromName("o", Group),
+        Group = Group.Length == 0 ? 0 : Scope.FromName(Group),
         GroupName = Group,
         Purpose = Purpose,
         Kind = Kind,
@@ -102,10 +102,10 @@ internal sealed class Situation
     }
 
     internal Situation Objection(string at, bool withdrawn = false, string organisation = "o") =>
-        Record(FactKind.Objection, 0, Scope.Of(organisation), new FactEntry { Effective = At(at), Withdrawn = withdrawn });
+        Record(FactKind.Objection, 0, Scope.FromName(organisation), new FactEntry { Effective = At(at), Withdrawn = withdrawn });
 
     internal Situation Consent(string at, string? until = null, bool evidence = true, bool withdrawn = false, string group = "", byte months = 0, bool ledger = false, Purpose purpose = Purpose.Commercial, ConsentForm form = ConsentForm.Unspecified) =>
-        Record(FactKind.Consent, (byte)purpose, Scope.Of("o", group), new FactEntry
+        Record(FactKind.Consent, (byte)purpose, Scope.FromName("o", group), new FactEntry
         {
             Effective = At(at),
             Until = until is null ? FactEntry.Open : At(until),
@@ -116,7 +116,7 @@ internal sealed class Situation
         });
 
     internal Situation Appointment(string captured, string at, bool withdrawn = false, string group = "") =>
-        Record(FactKind.Consent, (byte)Purpose.Commercial | FactId.Appointment, Scope.Of("o", group), new FactEntry
+        Record(FactKind.Consent, (byte)Purpose.Commercial | FactId.Appointment, Scope.FromName("o", group), new FactEntry
         {
             Effective = At(captured),
             Since = At(at),
@@ -128,7 +128,7 @@ internal sealed class Situation
     internal Situation Relation(
         RelationKind kind, string since, string? until = null, string? group = null,
         FactMarks marks = FactMarks.ObtainedAtSale | FactMarks.OptOutOffered) =>
-        Record(FactKind.Relation, (byte)kind, Scope.Of("o", group ?? Group), new FactEntry
+        Record(FactKind.Relation, (byte)kind, Scope.FromName("o", group ?? Group), new FactEntry
         {
             Effective = At(since),
             Until = until is null ? FactEntry.Open : At(until),
@@ -136,22 +136,22 @@ internal sealed class Situation
         });
 
     internal Situation Registered(string register, string since, uint categories = 0) =>
-        Record(FactKind.Registration, 0, Scope.Of(register), new FactEntry { Effective = At(since), Categories = categories });
+        Record(FactKind.Registration, 0, Scope.FromName(register), new FactEntry { Effective = At(since), Categories = categories });
 
     internal Situation Attempt(string at, string group = "")
     {
-        Record(FactKind.Attempt, 0, Scope.Of("o"), new FactEntry { Effective = At(at) });
-        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.Of("o", group), new FactEntry { Effective = At(at) });
+        Record(FactKind.Attempt, 0, Scope.FromName("o"), new FactEntry { Effective = At(at) });
+        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.FromName("o", group), new FactEntry { Effective = At(at) });
     }
 
     internal Situation Reserved(string at, string until, string group = "")
     {
         var entry = new FactEntry { Effective = At(at), Until = At(until) };
-        Record(FactKind.Attempt, 0, Scope.Of("o"), entry);
-        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.Of("o", group), entry);
+        Record(FactKind.Attempt, 0, Scope.FromName("o"), entry);
+        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.FromName("o", group), entry);
     }
 
-    internal Situation Refusal(string at) => Record(FactKind.Refusal, 0, Scope.Of("o"), new FactEntry { Effective = At(at) });
+    internal Situation Refusal(string at) => Record(FactKind.Refusal, 0, Scope.FromName("o"), new FactEntry { Effective = At(at) });
 
     internal Situation Reassigned(string at, bool withdrawn = false) =>
         Record(FactKind.Reassignment, 0, Scope.All, new FactEntry { Effective = At(at), Withdrawn = withdrawn });

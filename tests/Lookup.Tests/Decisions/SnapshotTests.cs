@@ -71,7 +71,7 @@ public class SnapshotTests
     public void Removal_ByHand_CountsAtOnce()
     {
         var situation = Nl().Registered("nl-bmnr", "2014-01-01").Snapshot("nl-bmnr", Old);
-        situation.Record(FactKind.Registration, 0, Scope.Of("nl-bmnr"), new FactEntry { Effective = Situation.At(New), Withdrawn = true });
+        situation.Record(FactKind.Registration, 0, Scope.FromName("nl-bmnr"), new FactEntry { Effective = Situation.At(New), Withdrawn = true });
         Assert.Equal(Verdict.Allow, situation.Decide().Verdict);
     }
 
@@ -80,7 +80,7 @@ public class SnapshotTests
     {
         var situation = new Situation("+442071234567", "2024-03-12T14:00:00Z");
         situation.Record(
-            FactKind.Registration, 0, Scope.Of("uk-tps"), new FactEntry { Effective = Situation.At("2024-03-10"), Marks = FactMarks.Snapshot });
+            FactKind.Registration, 0, Scope.FromName("uk-tps"), new FactEntry { Effective = Situation.At("2024-03-10"), Marks = FactMarks.Snapshot });
         var decision = situation.Snapshot("uk-tps", "2024-03-01").Decide();
         Assert.Equal((Verdict.Deny, ReasonCode.Registered), (decision.Verdict, decision.Primary));
 
@@ -120,13 +120,13 @@ public class SnapshotTests
             var now = Nl().Snapshot("nl-bmnr", date);
             foreach (var entry in before)
             {
-                old.Record(FactKind.Registration, 0, Scope.Of("nl-bmnr"), entry);
-                now.Record(FactKind.Registration, 0, Scope.Of("nl-bmnr"), entry);
+                old.Record(FactKind.Registration, 0, Scope.FromName("nl-bmnr"), entry);
+                now.Record(FactKind.Registration, 0, Scope.FromName("nl-bmnr"), entry);
             }
 
             foreach (var entry in pending)
             {
-                now.Record(FactKind.Registration, 0, Scope.Of("nl-bmnr"), entry);
+                now.Record(FactKind.Registration, 0, Scope.FromName("nl-bmnr"), entry);
             }
 
             foreach (var group in new[] { "", RegimeSet.BuiltIn.Registers.Single(r => r.Name == "nl-bmnr").Categories[0] })
@@ -153,6 +153,6 @@ public class SnapshotTests
     private static void FromSnapshot(Situation situation, string date, bool withdrawn = false, uint categories = 0) => situation.Record(
         FactKind.Registration,
         0,
-        Scope.Of("nl-bmnr"),
+        Scope.FromName("nl-bmnr"),
         new FactEntry { Effective = Situation.At(date), Withdrawn = withdrawn, Categories = categories, Marks = FactMarks.Snapshot });
 }

@@ -55,8 +55,8 @@ public sealed class UnlabelledAttemptTests
         Span<FactId> ids = stackalloc FactId[Decider.Slots];
         var count = Decider.Plan(new Situation(Florida, Call).Ready().Rules!, question, ids, stackalloc byte[Decider.Slots]);
         var attempts = ids[..count].ToArray().Where(id => id.Kind == FactKind.Attempt).ToList();
-        Assert.Contains(new FactId(FactKind.Attempt, 0, Scope.Of("o")), attempts);
-        Assert.Contains(group.Length == 0 ? new FactId(FactKind.Attempt, FactId.Unlabelled, Scope.Of("o")) : new FactId(FactKind.Attempt, 0, Scope.Of("o", group)), attempts);
+        Assert.Contains(new FactId(FactKind.Attempt, 0, Scope.FromName("o")), attempts);
+        Assert.Contains(group.Length == 0 ? new FactId(FactKind.Attempt, FactId.Unlabelled, Scope.FromName("o")) : new FactId(FactKind.Attempt, 0, Scope.FromName("o", group)), attempts);
         Assert.Equal(group.Length == 0 ? expected - 1 : expected, attempts.Count);
     }
 }

@@ -11,7 +11,7 @@ public class UnreadableRegistrationTests
     {
         var situation = new Situation("+393471234567", "2024-04-19T12:00:00Z").Consent("2024-01-01T12:00:00Z");
         Assert.Equal(Verdict.Allow, situation.Decide().Verdict);
-        situation.Stored(new FactId(FactKind.Registration, 0, Scope.Of("it-rpo")), [0x7f, 1, 2, 3]);
+        situation.Stored(new FactId(FactKind.Registration, 0, Scope.FromName("it-rpo")), [0x7f, 1, 2, 3]);
         Assert.Equal(Verdict.Unknown, situation.Decide().Verdict);
         Assert.Equal(ReasonCode.RecordUnreadable, situation.Decide().Primary);
     }

@@ -43,7 +43,7 @@ public sealed class FactExpanderTests : IDisposable
     {
         var stored = Assert.Single(Expand(Objection with { Reason = "said so" }));
         Assert.Equal(_cipher.Encrypt(Number), stored.Key);
-        Assert.Equal(new FactId(FactKind.Objection, 0, Scope.Of("acme")), stored.Id);
+        Assert.Equal(new FactId(FactKind.Objection, 0, Scope.FromName("acme")), stored.Id);
         Assert.Equal("acme", stored.ScopeName);
         Assert.Equal(
             new FactEntry { Effective = TimelineSamples.Noon, Recorded = (uint)(TimelineSamples.Noon / 1000), Source = 7 },
@@ -71,7 +71,7 @@ public sealed class FactExpanderTests : IDisposable
             Verified = true,
             OptOutOffered = true,
         });
-        var scope = Scope.Of("acme", "energy");
+        var scope = Scope.FromName("acme", "energy");
         Assert.Equal(
             [new FactId(FactKind.Consent, (byte)Purpose.Commercial, scope), new FactId(FactKind.Consent, (byte)Purpose.Survey, scope)],
             stored.Select(fact => fact.Id));
@@ -121,7 +121,7 @@ public sealed class FactExpanderTests : IDisposable
     public void TryExpand_Relation_KeepsSinceOnlyWhereItDiffers()
     {
         var plain = Assert.Single(Expand(Relation with { ObtainedAtSale = true, OptOutOffered = true, Verified = true }));
-        Assert.Equal(new FactId(FactKind.Relation, (byte)RelationKind.Customer, Scope.Of("acme")), plain.Id);
+        Assert.Equal(new FactId(FactKind.Relation, (byte)RelationKind.Customer, Scope.FromName("acme")), plain.Id);
         Assert.Equal(Now.AddYears(-2).ToUnixTimeMilliseconds(), plain.Entry.Effective);
         Assert.Equal(0, plain.Entry.Since);
         Assert.Equal(FactMarks.ObtainedAtSale | FactMarks.OptOutOffered, plain.Entry.Marks);
@@ -136,7 +136,7 @@ public sealed class FactExpanderTests : IDisposable
     public void TryExpand_Registration_TurnsCategoriesIntoBits()
     {
         var all = Assert.Single(Expand(Registration));
-        Assert.Equal(new FactId(FactKind.Registration, 0, Scope.Of("nl-bmnr")), all.Id);
+        Assert.Equal(new FactId(FactKind.Registration, 0, Scope.FromName("nl-bmnr")), all.Id);
         Assert.Equal(0u, all.Entry.Categories);
         Assert.Equal(Now.AddYears(-3).ToUnixTimeMilliseconds(), all.Entry.Effective);
         Assert.Equal(0b101u, Assert.Single(Expand(Registration with { Categories = ["finance", "energy"] })).Entry.Categories);
@@ -147,12 +147,12 @@ public sealed class FactExpanderTests : IDisposable
     {
         var attempt = Of(FactKind.Attempt) with { Organisation = "acme" };
         Assert.Equal(
-            [new FactId(FactKind.Attempt, 0, Scope.Of("acme")), new FactId(FactKind.Attempt, FactId.Unlabelled, Scope.Of("acme"))],
+            [new FactId(FactKind.Attempt, 0, Scope.FromName("acme")), new FactId(FactKind.Attempt, FactId.Unlabelled, Scope.FromName("acme"))],
             Expand(attempt).Select(fact => fact.Id));
         Assert.All(Expand(attempt), fact => Assert.Equal("acme", fact.ScopeName));
         var stored = Expand(attempt with { ProductGroup = "energy" });
         Assert.Equal(["acme", "acme/energy"], stored.Select(fact => fact.ScopeName));
-        Assert.Equal([Scope.Of("acme"), Scope.Of("acme", "energy")], stored.Select(fact => fact.Id.Scope));
+        Assert.Equal([Scope.FromName("acme"), Scope.FromName("acme", "energy")], stored.Select(fact => fact.Id.Scope));
     }
 
     [Fact]
@@ -166,10 +166,10 @@ public sealed class FactExpanderTests : IDisposable
     [Fact]
     public void TryExpand_OtherKinds_HaveTheirScopes()
     {
-        Assert.Equal(new FactId(FactKind.Refusal, 0, Scope.Of("acme")), Assert.Single(Expand(Of(FactKind.Refusal) with { Organisation = "acme" })).Id);
+        Assert.Equal(new FactId(FactKind.Refusal, 0, Scope.FromName("acme")), Assert.Single(Expand(Of(FactKind.Refusal) with { Organisation = "acme" })).Id);
         Assert.Equal(new FactId(FactKind.PublishedForOffers, 0, Scope.All), Assert.Single(Expand(Of(FactKind.PublishedForOffers) with { Effective = Now })).Id);
         var published = Assert.Single(Expand(Of(FactKind.PublishedForOffers) with { ProductGroup = "roofs", Effective = Now }));
-        Assert.Equal((Scope.Of("roofs"), "roofs"), (published.Id.Scope, published.ScopeName));
+        Assert.Equal((Scope.FromName("roofs"), "roofs"), (published.Id.Scope, published.ScopeName));
         var subscriber = Assert.Single(Expand(Of(FactKind.Subscriber) with { Subscriber = SubscriberType.SoleTrader, Effective = Now }));
         Assert.Equal((Scope.All, SubscriberType.SoleTrader), (subscriber.Id.Scope, subscriber.Entry.Subscriber));
     }
@@ -392,7 +392,7 @@ public sealed class FactExpanderTests : IDisposable
     public void TryExpand_NameWithTheScopeOfARegister_IsRefused()
     {
         // No such pair is known: a catalog whose register has the scope of another name stands in for one.
-        var expander = new FactExpander(new Registers { Taken = Scope.Of("acme", "tv") }, _cipher, new FixedClock());
+        var expander = new FactExpander(new Registers { Taken = Scope.FromName("acme", "tv") }, _cipher, new FixedClock());
         Assert.Empty(Faults(Consent));
         Assert.Equal("consent.product_group", Assert.Single(Faults(Consent with { ProductGroup = "tv" })));
         Assert.Equal("attempt.product_group", Assert.Single(Faults(Of(FactKind.Attempt) with { Organisation = "acme", ProductGroup = "tv" })));

@@ -8,7 +8,7 @@ namespace Lookup.Tests.Facts;
 public class ScopeTests
 {
     [Fact]
-    public void Of_AllName_IsAll() => Assert.Equal(Scope.All, Scope.Of("*"));
+    public void Of_AllName_IsAll() => Assert.Equal(Scope.All, Scope.FromName("*"));
 
     // More names than are kept, so names both seen before and not.
     [Fact]
@@ -18,8 +18,8 @@ public class ScopeTests
         {
             for (var i = 0; i < 10_000; i++)
             {
-                Assert.Equal(Expected($"name-{i}"), Scope.Of($"name-{i}"));
-                Assert.Equal(Expected($"name-{i}/group"), Scope.Of($"name-{i}", "group"));
+                Assert.Equal(Expected($"name-{i}"), Scope.FromName($"name-{i}"));
+                Assert.Equal(Expected($"name-{i}/group"), Scope.FromName($"name-{i}", "group"));
             }
         }
     }
@@ -29,8 +29,8 @@ public class ScopeTests
         Gen.Select(Gen.String[Gen.Char['a', 'z'], 1, 200], Gen.String[Gen.Char['a', 'z'], 0, 200]).Sample((organisation, group) =>
         {
             var expected = Expected(Scope.NameOf(organisation, group));
-            Assert.Equal(expected, Scope.Of(organisation, group));
-            Assert.Equal(expected, Scope.Of(organisation, group));
+            Assert.Equal(expected, Scope.FromName(organisation, group));
+            Assert.Equal(expected, Scope.FromName(organisation, group));
         });
 
     private static ulong Expected(string name) =>

@@ -128,7 +128,7 @@ public class TimelineLatticeTests
                 Assert.Equal(joined.Marks, kind is FactKind.Registration ? joined.Marks | single.Marks : joined.Marks & single.Marks);
                 Assert.True(joined.FirstContactMonths <= single.FirstContactMonths);
                 Assert.True(joined.Subscriber <= single.Subscriber);
-                Assert.True(joined.Begin <= single.Begin || kind == FactKind.Consent);
+                Assert.True(joined.Start <= single.Start || kind == FactKind.Consent);
                 Assert.True(Permits(single.Form).IsSupersetOf(Permits(joined.Form)));
                 Assert.True(kind != FactKind.Consent || joined.Form != ConsentForm.Appointment || joined.Since == 0 || joined.Since == single.Since);
                 Assert.True(joined.Categories == 0 || (single.Categories != 0 && (joined.Categories & single.Categories) == single.Categories));

@@ -60,7 +60,7 @@ public class TimelineTests
                 Until = kind is FactKind.Consent or FactKind.Relation or FactKind.Attempt ? entry.Until : FactEntry.Open,
                 Since = (kind is FactKind.Relation || (kind is FactKind.Consent && entry.Form == ConsentForm.Appointment)) && entry.Since != entry.Effective ? entry.Since : 0,
                 Form = kind is FactKind.Consent ? entry.Form : ConsentForm.Unspecified,
-                LastTransaction = kind is FactKind.Relation && entry.LastTransaction > entry.Begin ? entry.LastTransaction : 0,
+                LastTransaction = kind is FactKind.Relation && entry.LastTransaction > entry.Start ? entry.LastTransaction : 0,
                 Categories = kind is FactKind.Registration ? entry.Categories : 0,
                 Marks = kind is FactKind.Consent or FactKind.Relation ? entry.Marks & ~FactMarks.Snapshot : kind is FactKind.Registration ? entry.Marks & FactMarks.Snapshot : 0,
                 FirstContactMonths = kind is FactKind.Consent ? entry.FirstContactMonths : (byte)0,

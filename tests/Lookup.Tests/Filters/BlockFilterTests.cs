@@ -101,7 +101,7 @@ public class BlockFilterTests
     public void Bits_KnownFact_AreTheStoredOnes()
     {
         var offsets = new byte[BlockFilter.BitsPerProbe];
-        var id = new FactId(FactKind.Objection, 0, Scope.Of("acme"));
+        var id = new FactId(FactKind.Objection, 0, Scope.FromName("acme"));
         BlockFilter.Bits(new NumberPseudonym(1, 0x8000_0000_1234_5678), id, 1000, out var block, offsets);
         Assert.Equal(500, block);
         Assert.Equal("7 48 74 124 157 161 212 247", string.Join(' ', offsets));
@@ -128,7 +128,7 @@ public class BlockFilterTests
         var keys = new NumberPseudonym[2 * Numbers];
         cipher.Encrypt([.. Enumerable.Range(0, keys.Length).Select(i => 31650000000UL + (ulong)i)], keys);
         var filter = new BlockFilter(BlockFilter.BlocksFor(Numbers * factsOfEach));
-        var ids = Enumerable.Range(0, factsOfEach).Select(i => new FactId(FactKind.Consent, (byte)(i + 1), Scope.Of("acme"))).ToArray();
+        var ids = Enumerable.Range(0, factsOfEach).Select(i => new FactId(FactKind.Consent, (byte)(i + 1), Scope.FromName("acme"))).ToArray();
         foreach (var key in keys[..Numbers])
         {
             Array.ForEach(ids, id => filter.Add(key, id));

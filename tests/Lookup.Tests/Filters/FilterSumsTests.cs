@@ -36,7 +36,7 @@ public sealed class FilterSumsTests
         Assert.Equal(3, sums.Length);
         for (var piece = 0; piece < sums.Length; piece++)
         {
-            Assert.Equal(sums[piece], FilterSums.Of(Piece(filter.Bytes, piece), piece));
+            Assert.Equal(sums[piece], FilterSums.Compute(Piece(filter.Bytes, piece), piece));
             Assert.InRange(sums[piece], 1, 1L << 52);
         }
     }
@@ -51,7 +51,7 @@ public sealed class FilterSumsTests
             bytes[i] = (byte)(random.Next(256) & random.Next(256));
         }
 
-        var sum = FilterSums.Of(bytes, 0);
+        var sum = FilterSums.Compute(bytes, 0);
         for (var round = 0; round < 2_000; round++)
         {
             var changed = (byte[])bytes.Clone();
@@ -73,7 +73,7 @@ public sealed class FilterSumsTests
                     break;
             }
 
-            Assert.Equal(changed.AsSpan().SequenceEqual(bytes), FilterSums.Of(changed, 0) == sum);
+            Assert.Equal(changed.AsSpan().SequenceEqual(bytes), FilterSums.Compute(changed, 0) == sum);
         }
     }
 
@@ -82,7 +82,7 @@ public sealed class FilterSumsTests
     {
         var bytes = new byte[FilterSums.PieceSize];
         bytes[17] = 0x69;
-        Assert.NotEqual(FilterSums.Of(bytes, 0), FilterSums.Of(bytes, 1));
+        Assert.NotEqual(FilterSums.Compute(bytes, 0), FilterSums.Compute(bytes, 1));
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class FilterSumsTests
     {
         var bytes = new byte[FilterSums.PieceSize];
         bytes.AsSpan().Fill(0xFF);
-        Assert.InRange(FilterSums.Of(bytes, (BlockFilter.MaxBlocks / (FilterSums.PieceSize / BlockFilter.BlockSize)) - 1), 1, (1L << 53) - 1);
+        Assert.InRange(FilterSums.Compute(bytes, (BlockFilter.MaxBlocks / (FilterSums.PieceSize / BlockFilter.BlockSize)) - 1), 1, (1L << 53) - 1);
     }
 
     [Theory]

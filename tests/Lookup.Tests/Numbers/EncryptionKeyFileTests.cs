@@ -31,7 +31,7 @@ public sealed class EncryptionKeyFileTests : IDisposable
     {
         var key = EncryptionKeyFile.Create(FilePath);
         var exception = Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Create(FilePath));
-        Assert.Contains("exists already", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("already exists", exception.Message, StringComparison.Ordinal);
         Assert.Equal([key], EncryptionKeyFile.Load(FilePath));
     }
 
@@ -143,7 +143,7 @@ public sealed class EncryptionKeyFileTests : IDisposable
             EncryptionKeyFile.Add(FilePath);
         }
 
-        Assert.Contains("remove lines", Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Add(FilePath)).Message, StringComparison.Ordinal);
+        Assert.Contains("remove the lines", Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Add(FilePath)).Message, StringComparison.Ordinal);
         Assert.Equal(EncryptionKeyFile.MaxKeys, EncryptionKeyFile.Load(FilePath).Count);
     }
 

@@ -107,12 +107,12 @@ public sealed class NumberCipherTests : IDisposable
         Assert.NotEqual(turn, both.KeyGeneration);
         Assert.Equal((alone.KeyCheck, alone.Encrypt(number)), (both.KeyCheck, both.Encrypt(number)));
         Assert.Equal((number, number), (both.Decrypt(before), both.Decrypt(alone.Encrypt(number))));
-        Assert.Equal(alone.Encrypt(number), both.Rekey(before, alone.KeyCheck));
-        Assert.Equal(before, both.Rekey(before, _cipher.KeyCheck));
-        Assert.Equal([before, alone.Encrypt(number)], both.EncryptByAll(number));
+        Assert.Equal(alone.Encrypt(number), both.Reencrypt(before, alone.KeyCheck));
+        Assert.Equal(before, both.Reencrypt(before, _cipher.KeyCheck));
+        Assert.Equal([before, alone.Encrypt(number)], both.EncryptWithAllKeys(number));
         Assert.False(both.TryDecrypt(before, alone.KeyCheck, out _));
         Assert.Throws<ArgumentException>(() => both.Use("0000000000000000"));
-        Assert.Throws<CryptographicException>(() => both.Rekey(new NumberPseudonym(1, 2), alone.KeyCheck));
+        Assert.Throws<CryptographicException>(() => both.Reencrypt(new NumberPseudonym(1, 2), alone.KeyCheck));
     }
 
     [Fact]

@@ -74,7 +74,7 @@ public class MerkleTreeTests
         {
             var leaves = Leaves(at.Size);
             var (tree, stored) = Grown(leaves);
-            var whole = StoredHashes.Whole((ulong)at.Index).Select(w => stored[(int)StoredHashes.Place(w.Level, w.N)]);
+            var whole = StoredHashes.CompleteSubtrees((ulong)at.Index).Select(w => stored[(int)StoredHashes.Position(w.Level, w.N)]);
             var resumed = new MerkleTree((ulong)at.Index, whole);
             foreach (var leaf in leaves[at.Index..])
             {
@@ -96,7 +96,7 @@ public class MerkleTreeTests
     }
 
     internal static IReadOnlyList<byte[]> Path(int index, int size, List<byte[]> stored) =>
-        MerkleProofs.Inclusion((ulong)index, (ulong)size, (level, n) => stored[(int)StoredHashes.Place(level, n)]);
+        MerkleProofs.Inclusion((ulong)index, (ulong)size, (level, n) => stored[(int)StoredHashes.Position(level, n)]);
 
     private static byte[][] Leaves(int count) => [.. Enumerable.Range(0, count).Select(i => MerkleTree.Leaf(BitConverter.GetBytes(i)))];
 }

@@ -153,14 +153,14 @@ public class ReceiptProofTests
     {
         FactId[] ids = [new(FactKind.Objection, 0, 1), new(FactKind.Objection, 0, 2)];
         StoredValue[] values = [new byte[] { 1, 2 }, default];
-        var digest = FactsDigest.Of(ids, values).ToArray();
-        Assert.NotEqual(digest, FactsDigest.Of(ids, [new byte[] { 1, 3 }, default]).ToArray());
-        Assert.NotEqual(digest, FactsDigest.Of(ids, [default, new byte[] { 1, 2 }]).ToArray());
+        var digest = FactsDigest.Compute(ids, values).ToArray();
+        Assert.NotEqual(digest, FactsDigest.Compute(ids, [new byte[] { 1, 3 }, default]).ToArray());
+        Assert.NotEqual(digest, FactsDigest.Compute(ids, [default, new byte[] { 1, 2 }]).ToArray());
         FactId[] consents = [new(FactKind.Consent, 1, 1), new(FactKind.Consent, 2, 1)];
         Assert.NotEqual(
-            FactsDigest.Of(consents, [new byte[] { 1 }, default]).ToArray(),
-            FactsDigest.Of(consents, [default, new byte[] { 1 }]).ToArray());
-        Assert.Equal(FactsDigest.Nothing.ToArray(), FactsDigest.Of(ids, [default, default]).ToArray());
+            FactsDigest.Compute(consents, [new byte[] { 1 }, default]).ToArray(),
+            FactsDigest.Compute(consents, [default, new byte[] { 1 }]).ToArray());
+        Assert.Equal(FactsDigest.Nothing.ToArray(), FactsDigest.Compute(ids, [default, default]).ToArray());
     }
 
     [Fact]

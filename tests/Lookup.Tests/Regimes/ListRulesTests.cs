@@ -6,7 +6,7 @@ namespace Lookup.Tests.Regimes;
 public sealed class ListRulesTests
 {
     [Fact]
-    public void PlaceOf_RandomNumbers_AgreesWithFindAndTryFrom()
+    public void IndexOf_RandomNumbers_AgreesWithFindAndTryFrom()
     {
         var seed = Environment.TickCount;
         TestContext.Current.TestOutputHelper!.WriteLine($"seed {seed}");
@@ -16,7 +16,7 @@ public sealed class ListRulesTests
         foreach (var year in (int[])[2008, 2015, 2024, 2026])
         {
             var at = new DateTimeOffset(year, 3, 12, 14, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
-            rules.Begin(at);
+            rules.Start(at);
             for (var i = 0; i < 50_000; i++)
             {
                 var value = codes[random.Next(codes.Length)];
@@ -25,14 +25,14 @@ public sealed class ListRulesTests
                     value = (value * 10) + (ulong)random.Next(10);
                 }
 
-                var place = rules.PlaceOf(value);
+                var place = rules.IndexOf(value);
                 if (PhoneNumber.TryFrom(value, out var number, out _))
                 {
                     Assert.Same(RegimeSet.BuiltIn.Find(number, at), rules.Found[place]);
                 }
                 else
                 {
-                    Assert.Equal(ListRules.NoNumber, place);
+                    Assert.Equal(ListRules.NotANumber, place);
                 }
             }
         }
@@ -44,10 +44,10 @@ public sealed class ListRulesTests
     [InlineData(999UL)]
     [InlineData(1_000_000_000_000_000UL)]
     [InlineData(ulong.MaxValue)]
-    public void PlaceOf_NoNumber_SaysSo(ulong value)
+    public void IndexOf_NoNumber_SaysSo(ulong value)
     {
         var rules = new ListRules(RegimeSet.BuiltIn);
-        rules.Begin(0);
-        Assert.Equal(ListRules.NoNumber, rules.PlaceOf(value));
+        rules.Start(0);
+        Assert.Equal(ListRules.NotANumber, rules.IndexOf(value));
     }
 }

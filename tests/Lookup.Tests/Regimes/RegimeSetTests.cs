@@ -84,9 +84,9 @@ public sealed class RegimeSetTests
         {
             "xx.json.zones: \"Mars/Olympus\"", "xx.json.prefixes: \"31x\"", "xx.json.colour: is not known", "xx.json.calendars.public: \"easter*1\"",
             "xx.json.regimes[0].from: must be a date", "rules[0].layer: \"lore\"", "rules[0].windows.mon-fri: \"22:00-09:00\"",
-            "rules[0].windows: every day", "rules[1].register: \"nowhere\"", "rules[2].max: must be a whole number from 1 to 7",
-            "rules[2].withinHours: give either", "rules[3].unless[0].by: \"magic\"", "xx.json.regimes[0].rules: a regime without a rule on objections",
-            "yy.json: is not JSON, line 2, byte",
+            "rules[0].windows: must list every day", "rules[1].register: \"nowhere\"", "rules[2].max: must be a whole number from 1 to 7",
+            "rules[2].withinHours: give either", "rules[3].unless[0].by: \"magic\"", "xx.json.regimes[0].rules: must have a rule on objections",
+            "yy.json: is not valid JSON at line 2, byte",
         })
         {
             Assert.Contains(expected, e.Message, StringComparison.Ordinal);
@@ -100,7 +100,7 @@ public sealed class RegimeSetTests
     {
         byte[] file = [.. "{\"country\": \""u8, .. text, .. "\", \"title\": \"x\"}"u8];
         var e = Assert.Throws<RegimeException>(() => RegimeSet.Load([KeyValuePair.Create("odd.json", (ReadOnlyMemory<byte>)file)]));
-        Assert.Contains(e.Faults, f => f.StartsWith("odd.json: ", StringComparison.Ordinal) && f.Contains("not Unicode", StringComparison.Ordinal));
+        Assert.Contains(e.Faults, f => f.StartsWith("odd.json: ", StringComparison.Ordinal) && f.Contains("not valid Unicode", StringComparison.Ordinal));
     }
 
     // A limit that the permit does not look at would permit what it means to forbid.
@@ -127,9 +127,9 @@ public sealed class RegimeSetTests
     [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "exemptAreas": ["nowhere"] }""", "rules: \"nowhere\" is not defined under areas")]
     [InlineData("""{ "rule": "callerNumber", "layer": "law", "article": "1", "source": "act", "text": "t" }""", "prefixes: is missing")]
     [InlineData("""{ "rule": "callerNumber", "layer": "law", "article": "1", "source": "act", "text": "t", "notPrefixes": ["06"] }""", "notPrefixes: \"06\" is not a prefix")]
-    [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["predictive"] }""", "modes: must name a mode and, with it")]
-    [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["preview", "no_human"] }""", "modes: must name a mode and, with it")]
-    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": [] }""", "modes: must name a mode and, with it")]
+    [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["predictive"] }""", "modes: must name a mode together with")]
+    [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["preview", "no_human"] }""", "modes: must name a mode together with")]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": [] }""", "modes: must name a mode together with")]
     public void Load_RuleThatNamesWhatIsNotThere_IsAFault(string rule, string fault)
     {
         var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(rule))));
@@ -153,8 +153,8 @@ public sealed class RegimeSetTests
     public void Load_PolicyAndTextOfTheSameArticle_NeedNoSource(string rule) => Load(("xx.json", File(rule)));
 
     [Theory]
-    [InlineData(""" "url": "http://example.org/act", "verified": "2026-11-30" """, "sources.act.url: \"http://example.org/act\" is not an address")]
-    [InlineData(""" "url": "act.html", "verified": "2026-11-30" """, "sources.act.url: \"act.html\" is not an address")]
+    [InlineData(""" "url": "http://example.org/act", "verified": "2026-11-30" """, "sources.act.url: \"http://example.org/act\" is not a valid https:// address")]
+    [InlineData(""" "url": "act.html", "verified": "2026-11-30" """, "sources.act.url: \"act.html\" is not a valid https:// address")]
     [InlineData(""" "url": "https://example.org/act" """, "sources.act.verified: is missing")]
     public void Load_SourceWithoutLinkOrDate_IsAFault(string members, string fault)
     {
@@ -166,7 +166,7 @@ public sealed class RegimeSetTests
 
     [Theory]
     [InlineData("""{ "NL": "x" }""", "local.NL: is not a language tag")]
-    [InlineData("""{ "nl": "" }""", "local.nl: must be a text")]
+    [InlineData("""{ "nl": "" }""", "local.nl: must be a non-empty text")]
     public void Load_LocalTextThatIsNone_IsAFault(string local, string fault)
     {
         var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(
@@ -192,7 +192,7 @@ public sealed class RegimeSetTests
         var nl = RegimeSet.BuiltInFiles().Single(f => f.Key == "nl.json");
         var copy = Encoding.UTF8.GetString(nl.Value.Span).Replace("nl-bmnr", "nl-other", StringComparison.Ordinal);
         var e = Assert.Throws<RegimeException>(() => RegimeSet.Load([nl, KeyValuePair.Create("nl2.json", (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(copy))]));
-        Assert.Contains("nl2.json: the prefix \"31\" is given twice", e.Message, StringComparison.Ordinal);
+        Assert.Contains("nl2.json: the prefix \"31\" is a duplicate", e.Message, StringComparison.Ordinal);
     }
 
     private static string File(string rule) => $$"""
