@@ -3,20 +3,22 @@ using RocksDbSharp;
 
 namespace Lookup.Embedded.Engine;
 
-/// <summary>Reads and changes the values of Redis; what was changed is seen by later reads, and by others after the commit.</summary>
+/// <summary>
+/// Reads and changes the values of Redis. Later reads of this view see the changes; others see them after the commit.
+/// </summary>
 internal sealed class WriteView : ReadView, IDisposable
 {
-    // So that no command takes long.
+    // Limits the time of a single command.
     private const int MaxExpired = 16;
 
     private readonly RocksDb _database;
     private readonly ReadOptions _options = new ReadOptions().SetVerifyChecksums(true);
     private readonly WriteBatchWithIndex _batch = new(reservedBytes: 0, overwriteKeys: true);
 
-    // A batch keeps all versions of an entry, so what changes with each element of a list is put into it once.
+    // A batch keeps all versions of an entry, so the ends of a list, which change with each element, are added to it once.
     private readonly List<(byte[] Name, long First, long End)> _ends = [];
 
-    // The store's scripts look at a field before they set it.
+    // The store's scripts read a field before they set it.
     private byte[] _lastField = [];
     private bool _lastWasThere;
 
@@ -26,10 +28,10 @@ internal sealed class WriteView : ReadView, IDisposable
         _database = database;
     }
 
-    /// <summary>Whether there is something to commit.</summary>
+    /// <summary>True if there is anything to commit.</summary>
     internal bool HasChanges => _batch.Count() > 0 || _ends.Count > 0;
 
-    /// <summary>Forgets what was changed.</summary>
+    /// <summary>Discards the changes.</summary>
     internal void Clear()
     {
         _batch.Clear();
@@ -70,7 +72,7 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     /// <summary>Sets a field of a hash.</summary>
-    /// <returns>Whether it is new.</returns>
+    /// <returns>True if it is new.</returns>
     internal bool HashSet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field, ReadOnlySpan<byte> value)
     {
         var key = Names.Of(EngineKey.Hash, name, field);
@@ -81,7 +83,7 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     /// <summary>Removes a field of a hash.</summary>
-    /// <returns>Whether it was there.</returns>
+    /// <returns>True if it existed.</returns>
     internal bool HashDelete(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field)
     {
         var key = Names.Of(EngineKey.Hash, name, field);
@@ -97,7 +99,7 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     /// <summary>Removes a value of any kind.</summary>
-    /// <returns>Whether it was there.</returns>
+    /// <returns>True if it existed.</returns>
     internal bool Delete(ReadOnlySpan<byte> name)
     {
         var wasThere = Exists(name);
@@ -128,7 +130,7 @@ internal sealed class WriteView : ReadView, IDisposable
     /// <summary>Replaces a string.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="value">Its bytes.</param>
-    /// <param name="expires">When it goes, in Unix milliseconds; 0: never.</param>
+    /// <param name="expires">When it expires, in Unix milliseconds; 0: never.</param>
     internal void StringSet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, long expires)
     {
         Delete(name);
@@ -136,11 +138,11 @@ internal sealed class WriteView : ReadView, IDisposable
         PutBytes(name, 0, value);
     }
 
-    /// <summary>Lets a string that is there go at a time.</summary>
+    /// <summary>Sets when an existing string expires.</summary>
     internal void StringExpire(ReadOnlySpan<byte> name, long expires) => PutHead(name, StringLength(name), expires);
 
     /// <summary>Adds a member to a set.</summary>
-    /// <returns>Whether it is new.</returns>
+    /// <returns>True if it is new.</returns>
     internal bool SetAdd(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
     {
         var key = Names.Of(EngineKey.Member, name, member);
@@ -150,7 +152,7 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     /// <summary>Adds a member to a sorted set, or changes its score.</summary>
-    /// <returns>Whether it is new.</returns>
+    /// <returns>True if it is new.</returns>
     internal bool SortedAdd(ReadOnlySpan<byte> name, double score, ReadOnlySpan<byte> member)
     {
         var isNew = !RemoveScore(name, member);
@@ -161,7 +163,7 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     /// <summary>Removes a member of a sorted set.</summary>
-    /// <returns>Whether it was there.</returns>
+    /// <returns>True if it existed.</returns>
     internal bool SortedRemove(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
     {
         var wasThere = RemoveScore(name, member);
@@ -169,7 +171,7 @@ internal sealed class WriteView : ReadView, IDisposable
         return wasThere;
     }
 
-    /// <summary>Lets a hash, set or sorted set expire at a time. It is removed by the first later call of this method.</summary>
+    /// <summary>Sets when a hash, set or sorted set expires. The first later call of this method removes it.</summary>
     internal void Expire(ReadOnlySpan<byte> name, long expires)
     {
         Persist(name);
@@ -194,8 +196,8 @@ internal sealed class WriteView : ReadView, IDisposable
         expired.ForEach(one => Delete(one));
     }
 
-    /// <summary>Takes back what <see cref="Expire"/> set.</summary>
-    /// <returns>Whether it was set.</returns>
+    /// <summary>Cancels <see cref="Expire"/>.</summary>
+    /// <returns>True if an expiry was set.</returns>
     internal bool Persist(ReadOnlySpan<byte> name)
     {
         if (Get(Names.Of(EngineKey.Expiry, name)) is not { } time)
@@ -208,7 +210,7 @@ internal sealed class WriteView : ReadView, IDisposable
         return true;
     }
 
-    /// <summary>Overwrites bytes of a string, which is made or made longer with zeros where needed.</summary>
+    /// <summary>Overwrites bytes of a string, which is created or extended with zeros as needed.</summary>
     /// <returns>Its length.</returns>
     internal long StringSetRange(ReadOnlySpan<byte> name, long offset, ReadOnlySpan<byte> bytes)
     {
@@ -228,10 +230,10 @@ internal sealed class WriteView : ReadView, IDisposable
         return Math.Max(length, offset + bytes.Length);
     }
 
-    /// <summary>Sets bits of a string, the most significant of a byte first.</summary>
+    /// <summary>Sets bits of a string, the most significant bit of a byte first.</summary>
     /// <param name="name">Its name.</param>
-    /// <param name="changes">Which, and to what.</param>
-    /// <param name="before">Takes what each of them was.</param>
+    /// <param name="changes">Offset and new value of each bit.</param>
+    /// <param name="before">Receives the previous values.</param>
     internal void StringSetBits(ReadOnlySpan<byte> name, ReadOnlySpan<(long Offset, bool Value)> changes, Span<bool> before)
     {
         if (changes.IsEmpty)
@@ -287,7 +289,7 @@ internal sealed class WriteView : ReadView, IDisposable
         return end + 1 - first;
     }
 
-    /// <summary>Removes the first element of a list; null where it has none.</summary>
+    /// <summary>Removes the first element of a list and returns it; null if the list is empty.</summary>
     internal byte[]? ListPop(ReadOnlySpan<byte> name)
     {
         var (first, end) = ListEnds(name);
@@ -302,7 +304,7 @@ internal sealed class WriteView : ReadView, IDisposable
         return element;
     }
 
-    /// <summary>Keeps only a range of a list, both ends included; negative ones count from its end.</summary>
+    /// <summary>Keeps only a range of a list, including both ends; negative indexes count from its end.</summary>
     internal void ListTrim(ReadOnlySpan<byte> name, long start, long stop)
     {
         var (first, end) = ListEnds(name);
@@ -358,7 +360,7 @@ internal sealed class WriteView : ReadView, IDisposable
         return true;
     }
 
-    // What lost its last element is gone, and what is made under its name later is another value, which does not expire.
+    // A value that lost its last element no longer exists; one created under its name later is another value without an expiry.
     private void PersistEmpty(ReadOnlySpan<byte> name)
     {
         if (Get(Names.Of(EngineKey.Expiry, name)) is not null && !Exists(name))
@@ -369,7 +371,7 @@ internal sealed class WriteView : ReadView, IDisposable
 
     private void DeleteAll(byte[] prefix)
     {
-        // Deleting while it iterates would move the iterator.
+        // Deleting during the iteration would move the iterator.
         var keys = new List<byte[]>();
         Scan(prefix, (key, _) =>
         {
@@ -379,7 +381,7 @@ internal sealed class WriteView : ReadView, IDisposable
         keys.ForEach(key => _batch.Delete(key));
     }
 
-    // A string that expired is a new one: of the old one nothing may shine through.
+    // An expired string must be replaced completely: none of its old bytes may reappear.
     private void PrepareLength(ReadOnlySpan<byte> name, long length, long atLeast)
     {
         if (length < 0)

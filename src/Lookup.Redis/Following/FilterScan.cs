@@ -6,17 +6,17 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Following;
 
-/// <summary>Makes a filter in memory from the facts of a partition, while the store is read and written.</summary>
+/// <summary>Builds a filter in memory from the facts of a partition while the store is read and written.</summary>
 internal sealed class FilterScan(RedisTopology link, PartitionStates partitions, KeyRotationState keys, int partition, double workShare)
 {
-    /// <summary>Buckets read at a time: a server is held for a fraction of a millisecond.</summary>
+    /// <summary>Buckets per read; takes the server a fraction of a millisecond.</summary>
     private const int Buckets = 64;
 
     /// <summary>Reads all buckets.</summary>
     /// <param name="blocks">Size of the filter.</param>
-    /// <param name="done">Called with the number of the first bucket of each chunk once that is read.</param>
-    /// <param name="cancellation">Ends it.</param>
-    /// <returns>A filter with all facts that were stored before this call, and not removed since.</returns>
+    /// <param name="done">Called with the number of the first bucket of each chunk after it is read.</param>
+    /// <param name="cancellation">Stops the scan.</param>
+    /// <returns>A filter with all facts that were stored before this call and not removed since.</returns>
     /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
     internal async Task<BlockFilter> RunAsync(int blocks, Action<int> done, CancellationToken cancellation)
     {
@@ -59,7 +59,7 @@ internal sealed class FilterScan(RedisTopology link, PartitionStates partitions,
         return filter;
     }
 
-    /// <summary>Rests for as long as keeps the work since a moment at a share of the time.</summary>
+    /// <summary>Pauses so that the work since a moment takes at most a share of the time.</summary>
     internal static Task RestAsync(TimeProvider clock, long begin, double workShare, CancellationToken cancellation)
     {
         var rest = clock.GetElapsedTime(begin) * ((1 / workShare) - 1);

@@ -51,12 +51,12 @@ internal sealed class RedisFilters(RedisTopology link, PartitionStates partition
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(partition, partitions.Count);
         if (options.WorkShare is not (>= LeastShare and <= 1))
         {
-            throw new ArgumentOutOfRangeException(nameof(options), options.WorkShare, "The share of the time to work: 0.01 to 1.");
+            throw new ArgumentOutOfRangeException(nameof(options), options.WorkShare, "The share of the time to work must be 0.01 to 1.");
         }
 
         if (options.Wait < TimeSpan.Zero || options.Wait > MostWait)
         {
-            throw new ArgumentOutOfRangeException(nameof(options), options.Wait, "The wait for another builder: 0 to 24 h.");
+            throw new ArgumentOutOfRangeException(nameof(options), options.Wait, "The wait for another builder must be 0 to 24 h.");
         }
 
         await using var place = await BuilderPlace.TakeAsync(link, Keys.Builder, options.Wait, cancellation);

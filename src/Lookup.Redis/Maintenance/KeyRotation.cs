@@ -1,22 +1,22 @@
-// For: storing everything under a new number key while services read and write, and then taking the old one away.
+// For: storing everything under a new encryption key while services read and write, and then removing the old one.
 //
-// KeyRotationState.cs says what the stages are and why processes at neighbouring ones agree. This goes through them:
+// KeyRotationState.cs says what the phases are and why processes in adjacent ones are compatible. The rotation has five steps:
 //
-//   1 The manifest goes to "copying", then every partition. From then on whatever is written at all is written under the old
-//     key and then under the new one.
-//   2 Everything under the old key is copied, twice: the second time finds what the first could not copy in peace (KeyCopy.cs).
-//   3 After the longest freshness bound, so that every filter that may be asked knows the copies, the manifest and then every
-//     partition go to "copied". From then on nobody reads by the old key.
-//   4 After that bound once more, so that nobody answers from what he read by the old key before, the manifest and every partition go
-//     to "the new key alone". From then on nobody writes the old key.
-//   5 What is under the old key is removed (KeyCleaning.cs).
+//   1 The manifest, then every partition, enters "copying". From then on every write goes to the old key and then to the new
+//     one.
+//   2 Everything under the old key is copied, twice: the second pass finds what changed during the first (KeyCopy.cs).
+//   3 After the longest freshness bound, so that every filter in use knows the copies, the manifest and then every partition
+//     enter "copied". From then on no process reads by the old key.
+//   4 After that bound once more, so that no process answers from what it read by the old key before, the manifest and every
+//     partition enter "the new key alone". From then on no process writes the old key.
+//   5 Data under the old key is removed (KeyCleaning.cs).
 //
-// Before the partitions follow the manifest, processes get a moment to notice, so that nothing is refused; those that did not
-// notice are refused by the partitions, whatever the reason. All of it is in the store, so it goes on where it was broken off.
-// Every step is a compare and set by the stage, so one that was overtaken while it slept changes nothing.
+// Before the partitions follow the manifest, processes get a moment to notice, so that no call is rejected; partitions reject
+// processes that did not notice. All progress is in the store, so an interrupted rotation continues where it stopped. Every
+// step is a compare and set by the phase, so a process that was overtaken while suspended changes nothing.
 //
-// A revert of an import would be undone where its timelines are copied behind it, so none runs meanwhile; one that was broken off
-// before begins at the first bucket again, because numbers are in other buckets now.
+// A revert of an import would be undone if its timelines were copied after it, so no revert runs during a rotation; a revert
+// that was interrupted before starts again at the first bucket, because numbers are in other buckets now.
 using System.Globalization;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Following;
@@ -26,40 +26,45 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Maintenance;
 
-/// <summary>The number key cannot be changed as asked. The message says why and what to do, and is fit for callers.</summary>
+/// <summary>
+/// Thrown when the encryption key cannot be rotated as requested. The message says why and how to fix it, and is safe to show to
+/// callers.
+/// </summary>
 public sealed class KeyRotationException(string message) : Exception(message);
 
-/// <summary>Where a change of the number key is.</summary>
+/// <summary>A step of the key rotation.</summary>
 public enum KeyRotationStep : byte
 {
-    /// <summary>Instances go on to write under both keys.</summary>
+    /// <summary>Instances start to write under both keys.</summary>
     Beginning = 0,
     /// <summary>Facts are copied.</summary>
     Copying,
-    /// <summary>They are compared, and copied where they differ.</summary>
+    /// <summary>Facts are compared, and copied where they differ.</summary>
     Comparing,
-    /// <summary>Instances go on to read by the new key.</summary>
+    /// <summary>Instances switch to reading by the new key.</summary>
     Switching,
-    /// <summary>What is under the old key is removed.</summary>
+    /// <summary>Data under the old key is removed.</summary>
     Removing,
 }
 
-/// <summary>How the number key is changed.</summary>
+/// <summary>Settings of a key rotation.</summary>
 public sealed record KeyRotationOptions
 {
     /// <summary>
-    /// Longest freshness bound of any instance, 0.05 to 60 s. Twice it is waited for so long; with less, an instance may
-    /// answer without a fact.
+    /// Longest freshness bound of any instance, 0.05 to 60 s; the rotation waits for it twice. A value below an instance's bound
+    /// can make that instance miss a fact.
     /// </summary>
     public TimeSpan Bound { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Time that instances get to notice a step, 0 to 60 s. One that needs longer refuses calls until it has noticed.</summary>
+    /// <summary>Time that instances get to notice a step, 0 to 60 s. A slower instance rejects calls until it has noticed.</summary>
     public TimeSpan Notice { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Part of the time that it works, 0.01 to 1; it rests otherwise, so that it holds checks and writers up little.</summary>
+    /// <summary>
+    /// Share of the time that the rotation works, 0.01 to 1; pauses in between keep the delay of checks and writers small.
+    /// </summary>
     public double WorkShare { get; init; } = 0.5;
 
-    /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
+    /// <summary>Returns a sentence per invalid value; empty if all are valid.</summary>
     public IReadOnlyList<string> Validate()
     {
         var faults = new List<string>();
@@ -82,13 +87,13 @@ public sealed record KeyRotationOptions
     }
 }
 
-/// <summary>What a change of the number key did, as far as this run did it.</summary>
+/// <summary>Result of this run of a key rotation.</summary>
 /// <param name="Copied">Timelines stored under the new key.</param>
 /// <param name="Compared">Of these, timelines that the comparison found different, mostly because they were being written.</param>
-/// <param name="Removed">Timelines under the old key that were removed.</param>
+/// <param name="Removed">Timelines removed under the old key.</param>
 public sealed record KeyRotationResult(long Copied, long Compared, long Removed);
 
-/// <summary>Changes the number key of a store.</summary>
+/// <summary>Rotates the encryption key of a store.</summary>
 internal sealed class KeyRotation(
     RedisTopology link,
     KeyRotationState keys,
@@ -100,21 +105,21 @@ internal sealed class KeyRotation(
     KeyRotationOptions options,
     Action<KeyRotationStep, double> progress)
 {
-    /// <summary>Field of the manifest that says how far it is: step, partition and bucket; not there where nothing is left to be done.</summary>
+    /// <summary>Field of the manifest with the progress: step, partition and bucket; absent if no work remains.</summary>
     private const string PlaceField = "rekey";
 
-    // One that died keeps its place for 15 s.
+    // A crashed rotation holds its lock for 15 s.
     private static readonly TimeSpan PlaceWait = TimeSpan.FromSeconds(20);
 
     private readonly string _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
 
-    /// <summary>What is left to be done, a sentence; null where nothing is.</summary>
+    /// <summary>Returns a sentence about the remaining work; null if there is none.</summary>
     internal static async Task<string?> LeftAsync(RedisTopology link, KeyRotationPhase stage, CancellationToken cancellation)
     {
         var place = await PlaceAsync(link, cancellation);
-        return stage.IsCopying ? "The number key is being changed: facts are being copied, and read by the old key."
-            : stage.IsCopied ? "The number key is being changed: facts are read by the new key, and written under both."
-            : place is not null ? "The number key was changed, and what is under the old one is not removed yet."
+        return stage.IsCopying ? "The encryption key is being rotated: facts are being copied, and read by the old key."
+            : stage.IsCopied ? "The encryption key is being rotated: facts are read by the new key, and written under both."
+            : place is not null ? "The encryption key was rotated, and data under the old key is not removed yet."
             : null;
     }
 
@@ -128,11 +133,11 @@ internal sealed class KeyRotation(
 
         if (keys.Cipher is not { } cipher || !cipher.Holds(keyCheck))
         {
-            throw new KeyRotationException("The store was not opened with the new number key.");
+            throw new KeyRotationException("The store was not opened with the new encryption key.");
         }
 
         await using var place = await BuilderPlace.TakeAsync(link, Keys.Rekeyer, PlaceWait, cancellation)
-            ?? throw new KeyRotationException("Another process is changing the number key.");
+            ?? throw new KeyRotationException("Another process is rotating the encryption key.");
         try
         {
             return await RunAsync(keyCheck, cipher, place.Lost);
@@ -156,7 +161,7 @@ internal sealed class KeyRotation(
         var stage = now.Stage;
         if (stage.IsBoth && stage.Next != keyCheck)
         {
-            throw new KeyRotationException("The number key is being changed to another one than the last of those named: go on with that one first.");
+            throw new KeyRotationException("A rotation to another encryption key than the last one named is in progress: finish that rotation first.");
         }
 
         var left = await PlaceAsync(link, cancellation) is not null;
@@ -203,7 +208,7 @@ internal sealed class KeyRotation(
         await FollowAsync(stage, cancellation);
         var removed = await RemoveAsync(new KeyCleaning(link, stage, cipher, _epoch), stage, cancellation);
         await SetAsync(stage, stage, "", cancellation);
-        // Where it was an earlier change that was not ended, the one that is asked for begins now.
+        // If that was an earlier, interrupted rotation, the requested one starts now.
         return stage.Key == keyCheck
             ? new KeyRotationResult(copied, compared, removed)
             : await RunAsync(keyCheck, cipher, cancellation);
@@ -237,7 +242,7 @@ internal sealed class KeyRotation(
         return removed;
     }
 
-    // Goes through all buckets, chunk by chunk, and keeps in the store how far it is.
+    // Processes all buckets, chunk by chunk, and stores the progress.
     private async Task<long> ScanAsync(
         KeyRotationPhase stage, KeyRotationStep step, int partition, int bucket, Func<int, int, HashEntry[][], CancellationToken, Task<long>> work, CancellationToken cancellation)
     {
@@ -271,7 +276,7 @@ internal sealed class KeyRotation(
         return done;
     }
 
-    // The manifest first: by it processes go on.
+    // The manifest comes first: processes follow it.
     private async Task<KeyRotationPhase> GoOnAsync(KeyRotationPhase from, KeyRotationPhase to, string place, CancellationToken cancellation)
     {
         await SetAsync(from, to, place, cancellation);
@@ -281,7 +286,7 @@ internal sealed class KeyRotation(
 
     private async Task SetAsync(KeyRotationPhase from, KeyRotationPhase to, string place, CancellationToken cancellation)
     {
-        // A store whose key was never changed does not say so.
+        // A store whose key was never rotated has no such field.
         var before = from.Number == 0 ? "" : from.ToString();
         var answer = await link.ScriptAsync(
             Keys.Shared,
@@ -295,7 +300,7 @@ internal sealed class KeyRotation(
         }
     }
 
-    // Then the partitions, which refuse who has not.
+    // Then the partitions, which reject processes that have not followed.
     private async Task FollowAsync(KeyRotationPhase stage, CancellationToken cancellation)
     {
         await Task.Delay(options.Notice, link.Clock, cancellation);
@@ -347,5 +352,5 @@ internal sealed class KeyRotation(
             : throw RedisFaults.Damaged();
     }
 
-    private static KeyRotationException Overtaken() => new("Another process goes on with the change of the number key.");
+    private static KeyRotationException Overtaken() => new("Another process continues the rotation of the encryption key.");
 }

@@ -4,8 +4,8 @@ using Lookup.Redis.Topology;
 namespace Lookup.Redis.Reading;
 
 /// <summary>
-/// Reads batches, each part from the server that has it. Where a server says that another one has it, it is asked anew
-/// who does, and the part is read once more within the time of a read.
+/// Reads batches, each part from the server that has it. If a server redirects to another one, the servers are discovered again,
+/// and the part is read once more within the time limit of a read.
 /// </summary>
 internal sealed class BatchReader(RedisTopology link, PartitionStates partitions, Fences fences, KeyRotationState keys, LostFacts losses) : IDisposable
 {

@@ -12,7 +12,7 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
 
-/// <summary>The store on a redis server, or on one that speaks its language. Opened by <see cref="StoreAdmin"/>.</summary>
+/// <summary>The store on a redis server, or a server that speaks its protocol. <see cref="StoreAdmin"/> opens it.</summary>
 internal sealed class RedisStore : IFactStore
 {
     private static readonly RedisValue[] MetaFields = ["e", "v"];
@@ -178,7 +178,7 @@ internal sealed class RedisStore : IFactStore
     {
         if (suppression.Key != key)
         {
-            throw new ArgumentException("What stays must be about the same number.", nameof(suppression));
+            throw new ArgumentException("The suppression must be about the same number.", nameof(suppression));
         }
 
         var result = await AtStageAsync(state => EraseAsync(suppression, state, cancellation), cancellation);
@@ -286,7 +286,7 @@ internal sealed class RedisStore : IFactStore
             }
             catch (StoreUnavailableException e) when (e.IsElsewhere && floors.Length > 1)
             {
-                // The others go on; calls to this one say so themselves.
+                // The other partitions stay usable; calls to this one report the fault themselves.
                 return null;
             }
         }));
@@ -326,7 +326,7 @@ internal sealed class RedisStore : IFactStore
         return _link.DisposeAsync();
     }
 
-    // Under the old key first: what is copied meanwhile is read there, see KeyRotation.cs.
+    // Write under the old key first: while facts are copied, reads use it, see KeyRotation.cs.
     private async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, KeyState state, CancellationToken cancellation)
     {
         var result = await _writer.WriteAsync(Under(state.Stage.Key), state.Taken, cancellation);
@@ -341,9 +341,10 @@ internal sealed class RedisStore : IFactStore
         List<StoredFact> Under(string keyCheck) => [.. facts.Select(fact => fact with { Key = _keys.Under(fact.Key, keyCheck) })];
     }
 
-    // Who decides by the old key and who decides by the new one must not both win, nor, later, who writes the new one alone. So the
-    // old key decides first, for all; and where some may write the new one alone, the new one as well. Who won under the old key
-    // only is counted there, so he is counted under the new one, too.
+    // A writer that decides by the old key and one that decides by the new key must not both win, and neither may later conflict
+    // with a writer that uses the new key alone. So the old key decides first, for all; where writers may use the new key alone,
+    // the new key decides as well. A writer that won under the old key only is already counted there, so it is counted under the
+    // new key too.
     private async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, KeyState state, CancellationToken cancellation)
     {
         var token = await _writer.TryReplaceAsync(Under(state.Stage.Key), state.Taken, cancellation);
@@ -383,7 +384,7 @@ internal sealed class RedisStore : IFactStore
         }
     }
 
-    // What is written goes by one stage of the number key from begin to end. Where the store has gone on, it is written anew.
+    // A write uses one phase of the key rotation throughout. If the store has advanced meanwhile, the write is repeated.
     private async Task<T> AtStageAsync<T>(Func<KeyState, Task<T>> write, CancellationToken cancellation)
     {
         while (true)
@@ -405,7 +406,8 @@ internal sealed class RedisStore : IFactStore
         }
     }
 
-    // The version before the read says what it holds at least, the epoch after it that the store was still there.
+    // The version before the read is a lower bound of what it contains; the epoch after it proves that the store was still the
+    // same.
     private async Task<T> CheckedAsync<T>(int partition, Func<IDatabase, Task<T>> read, CancellationToken cancellation)
     {
         var floor = _partitions.Floor(partition);

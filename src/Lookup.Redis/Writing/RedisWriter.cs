@@ -10,27 +10,26 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Writing;
 
 /// <summary>
-/// Writes facts: merges here, and lets the script compare and set, so that there is one implementation of merging.
-/// A timeline is first sent as if it were new; where there is one already, the script answers with it, and what was
-/// merged with it is sent again.
+/// Writes facts. The client merges, and the script compares and sets, so there is one implementation of merging. A timeline is
+/// first sent as if it were new; if there is one already, the script returns it, and the merged value is sent again.
 /// </summary>
 internal sealed class RedisWriter(
     RedisTopology link, StoreManifest manifest, PartitionStates partitions, RedisNames names)
 {
-    /// <summary>Timelines in one call of the script; it holds the server for about a millisecond.</summary>
+    /// <summary>Timelines per script call; takes the server about a millisecond.</summary>
     internal const int MaxBatch = 256;
 
-    /// <summary>Calls under way for one batch of facts.</summary>
+    /// <summary>Concurrent script calls for one batch of facts.</summary>
     private const int MaxCalls = 16;
 
-    // Another writer must win a race for the same timeline each time for a round to be in vain.
+    // A round fails only if another writer wins the race for the same timeline.
     private const int MaxRounds = 64;
 
     private readonly RedisValue _channel = ChangeNotifier.ChannelOf(link, manifest);
 
     /// <param name="facts">The facts.</param>
     /// <param name="taken">
-    /// The epochs that partitions may have: those of the stage of the number key by which the keys of the facts were made.
+    /// The accepted epochs of partitions: those of the key rotation phase in which the facts' pseudonyms were made.
     /// </param>
     /// <param name="cancellation">Ends the wait.</param>
     internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, RedisValue taken, CancellationToken cancellation)
@@ -44,7 +43,7 @@ internal sealed class RedisWriter(
         {
             if (round == MaxRounds)
             {
-                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; send them again.");
+                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers changed the same facts; send them again.");
             }
 
             pending = await RoundAsync(pending, cancellation);
@@ -105,15 +104,15 @@ internal sealed class RedisWriter(
     {
         if (suppression.Key != key)
         {
-            throw new ArgumentException("What stays must be about the same number.", nameof(suppression));
+            throw new ArgumentException("The suppression must be about the same number.", nameof(suppression));
         }
 
         var outcome = new WriteOutcome[1];
         await names.RegisterAsync([suppression], outcome, cancellation);
         var partition = key.Partition(partitions.Count);
         var detail = suppression.Detail;
-        // What goes may have forbidden calls before this moment, and who decides for an earlier one, because the call is under
-        // way or the clock is behind, must not find the number free. So what stays is in effect at all times.
+        // What is removed may have forbidden calls before this moment, and a decision for an earlier moment (a call in progress,
+        // a slow clock) must not find the number free. So the suppression is in effect at all times.
         var kind = suppression.Id.Kind;
         var stays = Timeline.Merge(
             kind, Timeline.Single(kind, suppression.Entry), Timeline.Single(kind, suppression.Entry with { Effective = 0 }));
@@ -158,7 +157,7 @@ internal sealed class RedisWriter(
         throw RedisFaults.Timeout();
     }
 
-    // The last timeline that a script stored is the change with the version that it answers.
+    // The last timeline that a script stored is the change with the version that it returns.
     private uint Note(int partition, ulong version, PendingTimeline[] batch, RedisResult[] answer)
     {
         var last = Array.FindLastIndex(answer, result => result.Resp2Type == ResultType.Integer && (int)result == 1) - 2;
@@ -255,7 +254,7 @@ internal sealed class RedisWriter(
         }
     }
 
-    // Merges with what is there; returns what is to be sent again.
+    // Merges with the stored values; returns what must be sent again.
     private async Task<List<PendingTimeline>> MergeAsync(
         int partition, List<(PendingTimeline Timeline, byte[] Stored)> there, WriteOutcome[] outcomes, CancellationToken cancellation)
     {
@@ -343,7 +342,7 @@ internal sealed class RedisWriter(
 
             if (timeline.Details.Count > 0)
             {
-                // The script finds it by position; one bucket's details and claims may stand in the list more than once.
+                // The script finds it by position; the details and claims of one bucket may be listed more than once.
                 keys.Add(Keys.Details(partition, bucket));
                 foreach (var (effective, text) in timeline.Details)
                 {
@@ -369,7 +368,7 @@ internal sealed class RedisWriter(
         return ([.. keys], [.. arguments]);
     }
 
-    /// <summary>The keys of filters as the scripts take them.</summary>
+    /// <summary>Adds the keys of the filters in the order that the scripts expect.</summary>
     internal static void AddFilters(List<RedisKey> keys, int partition, FilterGenerations generations)
     {
         foreach (var generation in generations.All)
@@ -379,7 +378,7 @@ internal sealed class RedisWriter(
         }
     }
 
-    /// <summary>The bits of a fact as the scripts take them: eight offsets, and their weights in one string.</summary>
+    /// <summary>Adds the bits of a fact in the form that the scripts expect: eight offsets, and their weights in one string.</summary>
     internal static void AddBits(List<RedisValue> arguments, NumberPseudonym key, FactId id, int blocks)
     {
         Span<byte> offsets = stackalloc byte[BlockFilter.BitsPerProbe];
@@ -395,7 +394,10 @@ internal sealed class RedisWriter(
         arguments.Add(weights);
     }
 
-    /// <summary>The generations that writes must reach: those that are known, else those of the partition, which must have an epoch that is taken.</summary>
+    /// <summary>
+    /// Returns the filter generations in which writes must set bits: the known ones, or those of the partition, which must have
+    /// an accepted epoch.
+    /// </summary>
     internal static async ValueTask<FilterGenerations> GenerationsAsync(
         RedisTopology link, PartitionStates partitions, int partition, RedisValue taken, CancellationToken cancellation)
     {
