@@ -125,7 +125,7 @@ internal sealed class DataFolder : IDisposable
                 File.SetUnixFileMode(full, OwnerOnly);
             }
 
-            folderLock = FolderLock.TryTake(full) ?? throw new InvalidOperationException(InUse(full));
+            folderLock = FolderLock.TryAcquire(full) ?? throw new InvalidOperationException(InUse(full));
             lockFile = new FileStream(System.IO.Path.Combine(full, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             return new DataFolder(full, SocketFolderIn(full), folderLock, lockFile, temporary: path is null, isMade);
         }
@@ -146,7 +146,7 @@ internal sealed class DataFolder : IDisposable
     }
 
     /// <summary>Puts the converted files in place, and removes the old ones.</summary>
-    internal void TakeConverted()
+    internal void InstallConverted()
     {
         Directory.Move(ConvertedFolder, StoreFolder);
         RemoveOld();

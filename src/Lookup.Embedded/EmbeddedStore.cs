@@ -142,7 +142,7 @@ public sealed class EmbeddedStore : IFactStore
             folder.RemoveOld();
             if (folder.IsMarked && !StoreEngine.IsThere(folder.StoreFolder))
             {
-                throw new StoreUnavailableException(StoreFault.NotInitialised, EngineFaults.OfGone(folder.StoreFolder).Message);
+                throw new StoreUnavailableException(StoreFault.NotInitialised, EngineFaults.ForMissingStore(folder.StoreFolder).Message);
             }
 
             server = await Task.Run(() => EmbeddedServer.Start(options, folder, clock, log), cancellation);

@@ -21,7 +21,7 @@ internal sealed partial class FolderLock : IDisposable
     /// Locks a folder; returns null if another process holds the lock. On systems that cannot lock folders, the locks on its
     /// files must suffice.
     /// </summary>
-    internal static FolderLock? TryTake(string folder)
+    internal static FolderLock? TryAcquire(string folder)
     {
         if (!OperatingSystem.IsLinux())
         {

@@ -102,7 +102,7 @@ internal static class Keys
     internal static RedisKey Meta(int partition) => Plain(partition, (byte)'m');
 
     /// <summary>Returns a key that never exists, in the slot of a partition or of <see cref="Shared"/>.</summary>
-    internal static RedisKey Nothing(int partition) => partition == Shared ? "{lookup}:w" : Plain(partition, (byte)'w');
+    internal static RedisKey Absent(int partition) => partition == Shared ? "{lookup}:w" : Plain(partition, (byte)'w');
 
     internal static RedisKey Feed(int partition) => Plain(partition, (byte)'f');
 

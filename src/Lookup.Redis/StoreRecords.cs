@@ -14,7 +14,7 @@ namespace Lookup.Redis;
 public sealed record StoreManifest(ulong Epoch, int Partitions, string KeyCheck, long Created)
 {
     /// <summary>Phase of the key rotation when the store was opened.</summary>
-    internal KeyRotationPhase Stage { get; init; } = new(0, KeyCheck, "");
+    internal KeyRotationPhase Phase { get; init; } = new(0, KeyCheck, "");
 }
 
 /// <summary>Counts the servers of a store.</summary>

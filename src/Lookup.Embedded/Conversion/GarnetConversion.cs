@@ -55,7 +55,7 @@ internal static class GarnetConversion
                 e);
         }
 
-        folder.TakeConverted();
+        folder.InstallConverted();
         EngineLog.Converted(log, folder.OldStoreFolder);
     }
 

@@ -9,7 +9,7 @@ internal static partial class EngineFaults
     private const string Restore = "Restore the data folder from a backup.";
 
     /// <summary>Converts an error that prevented a store from opening.</summary>
-    internal static EngineFault OfOpening(Exception e, string folder)
+    internal static EngineFault FromOpenError(Exception e, string folder)
     {
         if (IsFull(e.Message))
         {
@@ -31,11 +31,11 @@ internal static partial class EngineFaults
     }
 
     /// <summary>Returns the fault of a folder whose store is missing.</summary>
-    internal static EngineFault OfGone(string folder) => new(
+    internal static EngineFault ForMissingStore(string folder) => new(
         EngineFault.Damaged, $"The file {Path.Combine(folder, StoreEngine.FirstFile)} is missing, and with it the store, which is therefore not treated as empty. {Restore}");
 
     /// <summary>Returns the fault of a store that lacks durable changes.</summary>
-    internal static EngineFault OfMissing(ulong changes, string folder, string newestLog) => new(
+    internal static EngineFault ForMissingChanges(ulong changes, string folder, string newestLog) => new(
         EngineFault.Damaged,
         string.Create(CultureInfo.InvariantCulture, $"The store is damaged: its files in {folder} were truncated or are older than its commit mark, and the newest {changes} changes are missing ({newestLog}). {Restore}"));
 
@@ -47,7 +47,7 @@ internal static partial class EngineFaults
     }
 
     /// <summary>Converts an error that prevented a write.</summary>
-    internal static EngineFault OfWriting(Exception e) => e.Message.StartsWith("Corruption", StringComparison.Ordinal)
+    internal static EngineFault FromWriteError(Exception e) => e.Message.StartsWith("Corruption", StringComparison.Ordinal)
         ? new EngineFault(EngineFault.Damaged, $"The store is damaged: {Plain(e.Message)}. {Restore}", e)
         : new EngineFault(
             EngineFault.ReadOnly,
@@ -57,7 +57,7 @@ internal static partial class EngineFaults
             e);
 
     /// <summary>Converts an error that prevented a read.</summary>
-    internal static EngineFault OfReading(Exception e) =>
+    internal static EngineFault FromReadError(Exception e) =>
         new(EngineFault.Damaged, $"The store is damaged: {Plain(e.Message)}. {Restore}", e);
 
     private static bool IsFull(string message) => message.Contains("No space left", StringComparison.Ordinal) || message.Contains("NoSpace", StringComparison.Ordinal);

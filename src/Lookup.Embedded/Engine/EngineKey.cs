@@ -13,7 +13,7 @@
 //   't'  no rest               when a hash, set or sorted set expires, in Unix milliseconds (8 bytes)
 //   'x'  no name; rest: time, name  the same, ordered by time
 //
-// Numbers are big-endian, so entries are in the order of the numbers; the same holds for scores, see OfScore. These are stored
+// Numbers are big-endian, so entries are in the order of the numbers; the same holds for scores, see EncodeScore. These are stored
 // bytes: they do not change.
 using System.Buffers.Binary;
 
@@ -44,9 +44,9 @@ internal sealed class EngineKey
 
     private byte[] _buffer = new byte[256];
 
-    internal ReadOnlySpan<byte> Of(byte kind, ReadOnlySpan<byte> name) => Of(kind, name, []);
+    internal ReadOnlySpan<byte> Build(byte kind, ReadOnlySpan<byte> name) => Build(kind, name, []);
 
-    internal ReadOnlySpan<byte> Of(byte kind, ReadOnlySpan<byte> name, scoped ReadOnlySpan<byte> rest)
+    internal ReadOnlySpan<byte> Build(byte kind, ReadOnlySpan<byte> name, scoped ReadOnlySpan<byte> rest)
     {
         if (name.Length > MaxName)
         {
@@ -66,22 +66,22 @@ internal sealed class EngineKey
         return _buffer.AsSpan(0, length);
     }
 
-    internal ReadOnlySpan<byte> OfPiece(ReadOnlySpan<byte> name, long piece)
+    internal ReadOnlySpan<byte> BuildPiece(ReadOnlySpan<byte> name, long piece)
     {
         Span<byte> rest = stackalloc byte[sizeof(uint)];
         BinaryPrimitives.WriteUInt32BigEndian(rest, checked((uint)piece));
-        return Of(Piece, name, rest);
+        return Build(Piece, name, rest);
     }
 
-    internal ReadOnlySpan<byte> OfElement(ReadOnlySpan<byte> name, long index)
+    internal ReadOnlySpan<byte> BuildElement(ReadOnlySpan<byte> name, long index)
     {
         Span<byte> rest = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(rest, index);
-        return Of(Element, name, rest);
+        return Build(Element, name, rest);
     }
 
     /// <summary>Encodes a score in eight bytes that sort as the scores do.</summary>
-    internal static byte[] OfScore(double score)
+    internal static byte[] EncodeScore(double score)
     {
         var bits = BitConverter.DoubleToInt64Bits(score);
         var bytes = new byte[sizeof(long)];
@@ -89,8 +89,8 @@ internal sealed class EngineKey
         return bytes;
     }
 
-    /// <summary>Decodes the result of <see cref="OfScore"/>.</summary>
-    internal static double ScoreOf(ReadOnlySpan<byte> bytes)
+    /// <summary>Decodes the result of <see cref="EncodeScore"/>.</summary>
+    internal static double DecodeScore(ReadOnlySpan<byte> bytes)
     {
         var bits = BinaryPrimitives.ReadInt64BigEndian(bytes);
         return BitConverter.Int64BitsToDouble(bits < 0 ? bits ^ long.MinValue : ~bits);

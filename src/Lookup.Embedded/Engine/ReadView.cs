@@ -18,7 +18,7 @@ internal abstract class ReadView
     /// <summary>The current time in Unix milliseconds.</summary>
     internal long Now => Clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    internal virtual byte[]? HashGet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field) => Get(Names.Of(EngineKey.Hash, name, field));
+    internal virtual byte[]? HashGet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field) => Get(Names.Build(EngineKey.Hash, name, field));
 
     /// <summary>Calls back with each field of a hash and its value, in the order of the fields.</summary>
     internal void HashEach(ReadOnlySpan<byte> name, FieldAction each) => Each(EngineKey.Hash, name, each);
@@ -38,13 +38,13 @@ internal abstract class ReadView
     internal List<(double Score, byte[] Member)> SortedAll(ReadOnlySpan<byte> name)
     {
         var all = new List<(double, byte[])>();
-        Each(EngineKey.Ordered, name, (rest, _) => all.Add((EngineKey.ScoreOf(rest), rest[sizeof(long)..].ToArray())));
+        Each(EngineKey.Ordered, name, (rest, _) => all.Add((EngineKey.DecodeScore(rest), rest[sizeof(long)..].ToArray())));
         return all;
     }
 
     private void Each(byte kind, ReadOnlySpan<byte> name, FieldAction each)
     {
-        var prefix = Names.Of(kind, name).ToArray();
+        var prefix = Names.Build(kind, name).ToArray();
         Scan(prefix, (key, value) =>
         {
             each(key[prefix.Length..], value);
@@ -62,7 +62,7 @@ internal abstract class ReadView
         var found = false;
         foreach (var kind in (ReadOnlySpan<byte>)[EngineKey.Hash, EngineKey.Member, EngineKey.Scored])
         {
-            Scan(Names.Of(kind, name).ToArray(), (_, _) =>
+            Scan(Names.Build(kind, name).ToArray(), (_, _) =>
             {
                 found = true;
                 return false;
@@ -75,7 +75,7 @@ internal abstract class ReadView
     /// <summary>Returns the length of a string in bytes; -1 if it does not exist.</summary>
     internal long StringLength(ReadOnlySpan<byte> name)
     {
-        var head = Get(Names.Of(EngineKey.String, name));
+        var head = Get(Names.Build(EngineKey.String, name));
         if (head is null)
         {
             return -1;
@@ -104,8 +104,8 @@ internal abstract class ReadView
             return bytes;
         }
 
-        var prefix = Names.Of(EngineKey.Piece, name).ToArray();
-        var from = Names.OfPiece(name, start / EngineKey.PieceSize).ToArray();
+        var prefix = Names.Build(EngineKey.Piece, name).ToArray();
+        var from = Names.BuildPiece(name, start / EngineKey.PieceSize).ToArray();
         Scan(prefix, from, (key, value) =>
         {
             // Position of the piece's first byte; the first piece may start before the range.
@@ -148,7 +148,7 @@ internal abstract class ReadView
         }
 
         var left = to - from + 1;
-        Scan(Names.Of(EngineKey.Element, name).ToArray(), Names.OfElement(name, first + from).ToArray(), (_, value) =>
+        Scan(Names.Build(EngineKey.Element, name).ToArray(), Names.BuildElement(name, first + from).ToArray(), (_, value) =>
         {
             elements.Add(value.ToArray());
             return --left > 0;
@@ -189,11 +189,11 @@ internal abstract class ReadView
     }
 
     private protected byte[] Element(ReadOnlySpan<byte> name, long at) =>
-        Get(Names.OfElement(name, at)) ?? throw new EngineFault(EngineFault.Damaged, "A list of the store lacks elements.");
+        Get(Names.BuildElement(name, at)) ?? throw new EngineFault(EngineFault.Damaged, "A list of the store lacks elements.");
 
     /// <summary>Returns the index of a list's first element, and of the one after its last.</summary>
     private protected virtual (long First, long End) ListEnds(ReadOnlySpan<byte> name) =>
-        Get(Names.Of(EngineKey.List, name)) is { } head
+        Get(Names.Build(EngineKey.List, name)) is { } head
             ? (BinaryPrimitives.ReadInt64BigEndian(head), BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(sizeof(long))))
             : (0, 0);
 

@@ -73,7 +73,7 @@ internal sealed class StoreEngine : IDisposable
                 mark = CommitMark.IsThere(folder) || IsThere(folder) ? CommitMark.Open(folder) : CommitMark.Create(folder);
                 if (mark.Change > 0 && !IsThere(folder))
                 {
-                    throw EngineFaults.OfGone(folder);
+                    throw EngineFaults.ForMissingStore(folder);
                 }
             }
 
@@ -92,7 +92,7 @@ internal sealed class StoreEngine : IDisposable
         {
             database?.Dispose();
             mark?.Dispose();
-            throw e is RocksDbException ? EngineFaults.OfOpening(e, folder!) : e;
+            throw e is RocksDbException ? EngineFaults.FromOpenError(e, folder!) : e;
         }
     }
 
@@ -132,7 +132,7 @@ internal sealed class StoreEngine : IDisposable
             }
             catch (RocksDbException e)
             {
-                throw RefuseWrites(EngineFaults.OfWriting(e));
+                throw RefuseWrites(EngineFaults.FromWriteError(e));
             }
             finally
             {
@@ -220,7 +220,7 @@ internal sealed class StoreEngine : IDisposable
         var has = database.GetLatestSequenceNumber();
         if (has < mark.Change)
         {
-            throw EngineFaults.OfMissing(mark.Change - has, folder, newestLog);
+            throw EngineFaults.ForMissingChanges(mark.Change - has, folder, newestLog);
         }
 
         Native.Instance.rocksdb_verify_checksum(database.Handle);
@@ -245,7 +245,7 @@ internal sealed class StoreEngine : IDisposable
         catch (Exception e) when (e is RocksDbException or IOException)
         {
             // After a failed sync the contents of the disk are unknown.
-            throw RefuseWrites(EngineFaults.OfWriting(e));
+            throw RefuseWrites(EngineFaults.FromWriteError(e));
         }
     }
 

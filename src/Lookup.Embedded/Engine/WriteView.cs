@@ -43,7 +43,7 @@ internal sealed class WriteView : ReadView, IDisposable
     {
         foreach (var (name, first, end) in _ends)
         {
-            var key = Names.Of(EngineKey.List, name);
+            var key = Names.Build(EngineKey.List, name);
             if (first == end)
             {
                 _batch.Delete(key);
@@ -59,7 +59,7 @@ internal sealed class WriteView : ReadView, IDisposable
 
     internal override byte[]? HashGet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field)
     {
-        var key = Names.Of(EngineKey.Hash, name, field);
+        var key = Names.Build(EngineKey.Hash, name, field);
         var value = Get(key);
         if (_lastField.Length != key.Length)
         {
@@ -75,7 +75,7 @@ internal sealed class WriteView : ReadView, IDisposable
     /// <returns>True if it is new.</returns>
     internal bool HashSet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field, ReadOnlySpan<byte> value)
     {
-        var key = Names.Of(EngineKey.Hash, name, field);
+        var key = Names.Build(EngineKey.Hash, name, field);
         var isNew = key.SequenceEqual(_lastField) ? !_lastWasThere : Get(key) is null;
         _lastField = [];
         _batch.Put(key, value);
@@ -86,7 +86,7 @@ internal sealed class WriteView : ReadView, IDisposable
     /// <returns>True if it existed.</returns>
     internal bool HashDelete(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field)
     {
-        var key = Names.Of(EngineKey.Hash, name, field);
+        var key = Names.Build(EngineKey.Hash, name, field);
         if (Get(key) is null)
         {
             return false;
@@ -105,11 +105,11 @@ internal sealed class WriteView : ReadView, IDisposable
         var wasThere = Exists(name);
         foreach (var kind in (ReadOnlySpan<byte>)[EngineKey.Hash, EngineKey.Piece, EngineKey.Element, EngineKey.Member, EngineKey.Scored, EngineKey.Ordered])
         {
-            DeleteAll(Names.Of(kind, name).ToArray());
+            DeleteAll(Names.Build(kind, name).ToArray());
         }
 
         Persist(name);
-        _batch.Delete(Names.Of(EngineKey.String, name));
+        _batch.Delete(Names.Build(EngineKey.String, name));
         SetEnds(name, 0, 0);
         _lastField = [];
         return wasThere;
@@ -145,7 +145,7 @@ internal sealed class WriteView : ReadView, IDisposable
     /// <returns>True if it is new.</returns>
     internal bool SetAdd(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
     {
-        var key = Names.Of(EngineKey.Member, name, member);
+        var key = Names.Build(EngineKey.Member, name, member);
         var isNew = Get(key) is null;
         _batch.Put(key, []);
         return isNew;
@@ -156,9 +156,9 @@ internal sealed class WriteView : ReadView, IDisposable
     internal bool SortedAdd(ReadOnlySpan<byte> name, double score, ReadOnlySpan<byte> member)
     {
         var isNew = !RemoveScore(name, member);
-        var bytes = EngineKey.OfScore(score);
-        _batch.Put(Names.Of(EngineKey.Scored, name, member), bytes);
-        _batch.Put(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]), []);
+        var bytes = EngineKey.EncodeScore(score);
+        _batch.Put(Names.Build(EngineKey.Scored, name, member), bytes);
+        _batch.Put(Names.Build(EngineKey.Ordered, name, [.. bytes, .. member]), []);
         return isNew;
     }
 
@@ -177,11 +177,11 @@ internal sealed class WriteView : ReadView, IDisposable
         Persist(name);
         var time = new byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(time, expires);
-        _batch.Put(Names.Of(EngineKey.Expiry, name), time);
-        _batch.Put(Names.Of(EngineKey.Expiring, [], [.. time, .. name]), []);
+        _batch.Put(Names.Build(EngineKey.Expiry, name), time);
+        _batch.Put(Names.Build(EngineKey.Expiring, [], [.. time, .. name]), []);
 
         var expired = new List<byte[]>();
-        var prefix = Names.Of(EngineKey.Expiring, []).ToArray();
+        var prefix = Names.Build(EngineKey.Expiring, []).ToArray();
         Scan(prefix, (key, _) =>
         {
             var rest = key[prefix.Length..];
@@ -200,13 +200,13 @@ internal sealed class WriteView : ReadView, IDisposable
     /// <returns>True if an expiry was set.</returns>
     internal bool Persist(ReadOnlySpan<byte> name)
     {
-        if (Get(Names.Of(EngineKey.Expiry, name)) is not { } time)
+        if (Get(Names.Build(EngineKey.Expiry, name)) is not { } time)
         {
             return false;
         }
 
-        _batch.Delete(Names.Of(EngineKey.Expiry, name));
-        _batch.Delete(Names.Of(EngineKey.Expiring, [], [.. time, .. name]));
+        _batch.Delete(Names.Build(EngineKey.Expiry, name));
+        _batch.Delete(Names.Build(EngineKey.Expiring, [], [.. time, .. name]));
         return true;
     }
 
@@ -263,11 +263,11 @@ internal sealed class WriteView : ReadView, IDisposable
             {
                 if (current >= 0)
                 {
-                    _batch.Put(Names.OfPiece(name, current), piece);
+                    _batch.Put(Names.BuildPiece(name, current), piece);
                 }
 
                 current = at / EngineKey.PieceSize;
-                piece = Get(Names.OfPiece(name, current)) ?? new byte[EngineKey.PieceSize];
+                piece = Get(Names.BuildPiece(name, current)) ?? new byte[EngineKey.PieceSize];
             }
 
             ref var one = ref piece[at % EngineKey.PieceSize];
@@ -276,7 +276,7 @@ internal sealed class WriteView : ReadView, IDisposable
             one = changes[i].Value ? (byte)(one | mask) : (byte)(one & ~mask);
         }
 
-        _batch.Put(Names.OfPiece(name, current), piece);
+        _batch.Put(Names.BuildPiece(name, current), piece);
     }
 
     /// <summary>Appends to a list.</summary>
@@ -284,7 +284,7 @@ internal sealed class WriteView : ReadView, IDisposable
     internal long ListPush(ReadOnlySpan<byte> name, ReadOnlySpan<byte> element)
     {
         var (first, end) = ListEnds(name);
-        _batch.Put(Names.OfElement(name, end), element);
+        _batch.Put(Names.BuildElement(name, end), element);
         SetEnds(name, first, end + 1);
         return end + 1 - first;
     }
@@ -299,7 +299,7 @@ internal sealed class WriteView : ReadView, IDisposable
         }
 
         var element = Element(name, first);
-        _batch.Delete(Names.OfElement(name, first));
+        _batch.Delete(Names.BuildElement(name, first));
         SetEnds(name, first + 1, end);
         return element;
     }
@@ -313,7 +313,7 @@ internal sealed class WriteView : ReadView, IDisposable
         {
             if (i < first + from || i > first + to)
             {
-                _batch.Delete(Names.OfElement(name, i));
+                _batch.Delete(Names.BuildElement(name, i));
             }
         }
 
@@ -350,20 +350,20 @@ internal sealed class WriteView : ReadView, IDisposable
 
     private bool RemoveScore(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
     {
-        if (Get(Names.Of(EngineKey.Scored, name, member)) is not { } bytes)
+        if (Get(Names.Build(EngineKey.Scored, name, member)) is not { } bytes)
         {
             return false;
         }
 
-        _batch.Delete(Names.Of(EngineKey.Scored, name, member));
-        _batch.Delete(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]));
+        _batch.Delete(Names.Build(EngineKey.Scored, name, member));
+        _batch.Delete(Names.Build(EngineKey.Ordered, name, [.. bytes, .. member]));
         return true;
     }
 
     // A value that lost its last element no longer exists; one created under its name later is another value without an expiry.
     private void PersistEmpty(ReadOnlySpan<byte> name)
     {
-        if (Get(Names.Of(EngineKey.Expiry, name)) is not null && !Exists(name))
+        if (Get(Names.Build(EngineKey.Expiry, name)) is not null && !Exists(name))
         {
             Persist(name);
         }
@@ -396,9 +396,9 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     private long ExpiryOf(ReadOnlySpan<byte> name) =>
-        Get(Names.Of(EngineKey.String, name)) is { } head ? BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(sizeof(long))) : 0;
+        Get(Names.Build(EngineKey.String, name)) is { } head ? BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(sizeof(long))) : 0;
 
-    private void PutHead(ReadOnlySpan<byte> name, long length, long expires) => PutNumbers(Names.Of(EngineKey.String, name), length, expires);
+    private void PutHead(ReadOnlySpan<byte> name, long length, long expires) => PutNumbers(Names.Build(EngineKey.String, name), length, expires);
 
     private void PutBytes(ReadOnlySpan<byte> name, long offset, ReadOnlySpan<byte> bytes)
     {
@@ -407,9 +407,9 @@ internal sealed class WriteView : ReadView, IDisposable
             var number = offset / EngineKey.PieceSize;
             var within = (int)(offset % EngineKey.PieceSize);
             var count = Math.Min(bytes.Length, EngineKey.PieceSize - within);
-            var piece = count < EngineKey.PieceSize && Get(Names.OfPiece(name, number)) is { } there ? there : new byte[EngineKey.PieceSize];
+            var piece = count < EngineKey.PieceSize && Get(Names.BuildPiece(name, number)) is { } there ? there : new byte[EngineKey.PieceSize];
             bytes[..count].CopyTo(piece.AsSpan(within));
-            _batch.Put(Names.OfPiece(name, number), piece);
+            _batch.Put(Names.BuildPiece(name, number), piece);
             offset += count;
             bytes = bytes[count..];
         }

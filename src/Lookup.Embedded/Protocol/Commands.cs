@@ -255,7 +255,7 @@ internal static class Commands
     {
         if (value is null)
         {
-            reply.Nothing();
+            reply.Null();
         }
         else
         {
@@ -388,7 +388,7 @@ internal static class Commands
 
         if (onlyNew && view.Exists(command[1]))
         {
-            reply.Nothing();
+            reply.Null();
             return;
         }
 

@@ -13,7 +13,7 @@ internal interface IReply
     internal void Bytes(ReadOnlySpan<byte> value);
 
     /// <summary>Writes the null string.</summary>
-    internal void Nothing();
+    internal void Null();
 
     /// <summary>Starts an array of this many elements, which follow.</summary>
     internal void Array(int count);

@@ -130,9 +130,9 @@ internal sealed class LuaScripts : IDisposable
     {
         try
         {
-            Take();
+            ReadArguments();
             _lua.SetTop(0);
-            _reply.Begin();
+            _reply.Reset();
             if (!Commands.TryRead(_view!, _command, _reply) && !Commands.TryWrite(_view!, _command, _reply))
             {
                 throw new CommandFault($"ERR Unknown command called from script: {_command.Name}");
@@ -166,7 +166,7 @@ internal sealed class LuaScripts : IDisposable
         return 1;
     }
 
-    private unsafe void Take()
+    private unsafe void ReadArguments()
     {
         _command.Reset(_arguments);
         var state = _lua.Handle;
@@ -250,7 +250,7 @@ internal sealed class LuaScripts : IDisposable
 
                 break;
             default:
-                reply.Nothing();
+                reply.Null();
                 break;
         }
     }
@@ -278,7 +278,7 @@ internal sealed class LuaScripts : IDisposable
         private int _left;
         private int _next;
 
-        internal void Begin() => _left = 0;
+        internal void Reset() => _left = 0;
 
         public void Status(string text)
         {
@@ -300,7 +300,7 @@ internal sealed class LuaScripts : IDisposable
             Placed();
         }
 
-        public void Nothing()
+        public void Null()
         {
             lua.PushBoolean(false);
             Placed();

@@ -48,7 +48,7 @@ internal sealed class RespReply : IReply
         _buffer.Write("\r\n"u8);
     }
 
-    public void Nothing() => _buffer.Write("$-1\r\n"u8);
+    public void Null() => _buffer.Write("$-1\r\n"u8);
 
     public void Array(int count) => Head((byte)'*', count);
 

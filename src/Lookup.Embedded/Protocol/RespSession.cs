@@ -103,7 +103,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         }
         catch (RocksDbException e)
         {
-            _reply.Replace(mark, $"{EngineFault.Damaged} {EngineFaults.OfReading(e).Message}");
+            _reply.Replace(mark, $"{EngineFault.Damaged} {EngineFaults.FromReadError(e).Message}");
         }
         catch (OverflowException)
         {

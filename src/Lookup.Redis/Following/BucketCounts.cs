@@ -41,11 +41,11 @@ internal sealed class BucketCounts(RedisTopology link, PartitionStates partition
             var begin = link.Clock.GetTimestamp();
             RedisKey[] names = [_meta, _counts, .. Enumerable.Range(first, Chunk).Select(bucket => Keys.Bucket(partition, bucket))];
             await ScriptAsync(Script.CountsSet, names, [Size, first], cancellation);
-            await FilterScan.RestAsync(link.Clock, begin, workShare, cancellation);
+            await FilterScan.PauseAsync(link.Clock, begin, workShare, cancellation);
         }
 
         // {1}: an older version of the service wrote while the buckets were counted. The next rebuild tries again.
-        var sums = await link.ScriptAsync(partition, Script.CountsEnd, [_meta, _counts], [keys.Taken, Size, acceptLoss ? 1 : 0], cancellation);
+        var sums = await link.ScriptAsync(partition, Script.CountsEnd, [_meta, _counts], [keys.AcceptedEpochs, Size, acceptLoss ? 1 : 0], cancellation);
         RedisNames.CheckEpoch(sums);
         if ((int)sums[0] == Script.OtherGenerations)
         {
@@ -106,7 +106,7 @@ internal sealed class BucketCounts(RedisTopology link, PartitionStates partition
 
     private async Task<RedisResult[]> ScriptAsync(string script, RedisKey[] names, RedisValue[] arguments, CancellationToken cancellation)
     {
-        var answer = await link.ScriptAsync(partition, script, names, [keys.Taken, .. arguments], cancellation);
+        var answer = await link.ScriptAsync(partition, script, names, [keys.AcceptedEpochs, .. arguments], cancellation);
         RedisNames.CheckEpoch(answer);
         return (int)answer[0] == Script.OtherGenerations ? throw RedisFaults.Overtaken() : answer;
     }

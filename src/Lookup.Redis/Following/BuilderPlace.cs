@@ -31,7 +31,7 @@ internal sealed class BuilderPlace : IAsyncDisposable
     internal CancellationToken Lost => _lost.Token;
 
     /// <summary>Acquires the lock; returns null if another process still holds it after the wait.</summary>
-    internal static async Task<BuilderPlace?> TakeAsync(RedisTopology link, RedisKey key, TimeSpan wait, CancellationToken cancellation)
+    internal static async Task<BuilderPlace?> AcquireAsync(RedisTopology link, RedisKey key, TimeSpan wait, CancellationToken cancellation)
     {
         RedisValue token = $"{Environment.MachineName} {Environment.ProcessId} {Guid.NewGuid():n}";
         var begin = link.Clock.GetTimestamp();

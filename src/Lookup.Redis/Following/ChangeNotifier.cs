@@ -47,7 +47,7 @@ internal sealed class ChangeNotifier(RedisTopology link, StoreManifest manifest)
     {
         lock (_lock)
         {
-            var server = link.TryOf(Keys.Shared);
+            var server = link.FindServer(Keys.Shared);
             if (server is null || server == _server || _heard.Length == 0)
             {
                 return;

@@ -91,10 +91,10 @@ internal sealed class Fences : IDisposable
     /// <returns>The server's replication history.</returns>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
     internal Task<string> RaiseAsync(ServerLink server, int[] places, CancellationToken cancellation) =>
-        _servers.Of(server).RaiseAsync(places, cancellation);
+        _servers.Get(server).RaiseAsync(places, cancellation);
 
     /// <summary>Returns the freshness of a read that found this content of <see cref="Field"/> before its values.</summary>
-    internal Proof Of(int place, ReadOnlySpan<byte> found)
+    internal Proof GetProof(int place, ReadOnlySpan<byte> found)
     {
         if (!Utf8Parser.TryParse(found, out long newer, out var length) || length >= found.Length
             || !Utf8Parser.TryParse(found[(length + 1)..], out long older, out _))
@@ -105,7 +105,7 @@ internal sealed class Fences : IDisposable
         return _stamps[place - Keys.Shared].Find(newer, older);
     }
 
-    internal Proof Of(int place, RedisValue found) => Of(place, ((ReadOnlyMemory<byte>)found).Span);
+    internal Proof GetProof(int place, RedisValue found) => GetProof(place, ((ReadOnlyMemory<byte>)found).Span);
 
     /// <summary>Returns the stamp for a fence that is sent now.</summary>
     internal long Next()

@@ -62,7 +62,7 @@ internal sealed class FilterBuild(
 
         var generations = FilterGenerations.Parse(meta[2]!);
         var last = Math.Max(meta[4].TryParse(out int given) ? given : 0, generations.All.Max(g => g.Number));
-        return (PartitionFilter.Of(partition, generations, facts, meta[5]), generations, last);
+        return (PartitionFilter.FromMeta(partition, generations, facts, meta[5]), generations, last);
     }
 
     internal async Task<PartitionFilter> RunAsync(CancellationToken cancellation)
@@ -77,14 +77,14 @@ internal sealed class FilterBuild(
         var fresh = new FilterGeneration(last + 1, options.BlocksFor(old.Facts, old.Blocks));
         var kept = before.All[0];
         // The same step drops what a crashed builder left.
-        var both = FilterGenerations.Of(kept, fresh);
+        var both = FilterGenerations.Create(kept, fresh);
         try
         {
             var history = await feed.HistoryAsync(partition, cancellation);
             await ScriptAsync(
                 Script.FilterBegin,
                 [_meta, Keys.Filter(partition, fresh.Number), Keys.Sums(partition, fresh.Number)],
-                [keys.Taken, before.Text, both.Text, fresh.Number, (fresh.Blocks * (long)BlockFilter.BlockSize) - 1],
+                [keys.AcceptedEpochs, before.Text, both.Text, fresh.Number, (fresh.Blocks * (long)BlockFilter.BlockSize) - 1],
                 cancellation);
             partitions.SetGenerations(partition, both);
             await RemoveAsync(both, last, cancellation);
@@ -96,11 +96,11 @@ internal sealed class FilterBuild(
                 throw RedisFaults.Overtaken();
             }
 
-            var alone = FilterGenerations.Of(fresh);
+            var alone = FilterGenerations.Create(fresh);
             await ScriptAsync(
                 Script.FilterEnd,
                 [_meta],
-                [keys.Taken, both.Text, steps, alone.Text, link.Clock.GetUtcNow().ToUnixTimeMilliseconds(), Keys.SumsField(kept.Number)],
+                [keys.AcceptedEpochs, both.Text, steps, alone.Text, link.Clock.GetUtcNow().ToUnixTimeMilliseconds(), Keys.SumsField(kept.Number)],
                 cancellation);
             partitions.SetGenerations(partition, alone);
             progress(1);
@@ -140,7 +140,7 @@ internal sealed class FilterBuild(
                 var answer = await ScriptAsync(
                     Script.FilterPiece,
                     [_meta, key, Keys.Sums(partition, number)],
-                    [keys.Taken, both.Text, steps, start, there, fresh, piece, FilterSums.Of(fresh, piece)],
+                    [keys.AcceptedEpochs, both.Text, steps, start, there, fresh, piece, FilterSums.Of(fresh, piece)],
                     cancellation);
                 done = (int)answer[1] == 1;
                 there = done ? there : (byte[]?)answer[2];
@@ -148,7 +148,7 @@ internal sealed class FilterBuild(
 
             steps++;
             progress(ReadShare + ((1 - ReadShare) * start / filter.Bytes.Length));
-            await FilterScan.RestAsync(link.Clock, begin, options.WorkShare, cancellation);
+            await FilterScan.PauseAsync(link.Clock, begin, options.WorkShare, cancellation);
         }
 
         return steps;
@@ -198,8 +198,8 @@ internal sealed class FilterBuild(
         using var limit = new CancellationTokenSource(GiveUpLimit, link.Clock);
         try
         {
-            var alone = FilterGenerations.Of(kept);
-            await ScriptAsync(Script.FilterEnd, [_meta], [keys.Taken, both.Text, "", alone.Text, "", Keys.SumsField(number)], limit.Token);
+            var alone = FilterGenerations.Create(kept);
+            await ScriptAsync(Script.FilterEnd, [_meta], [keys.AcceptedEpochs, both.Text, "", alone.Text, "", Keys.SumsField(number)], limit.Token);
             partitions.SetGenerations(partition, alone);
             await link.WriteAsync(
                 partition, db => db.KeyDeleteAsync([Keys.Filter(partition, number), Keys.Sums(partition, number)]), limit.Token);

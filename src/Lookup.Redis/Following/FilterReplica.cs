@@ -222,7 +222,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             {
                 var behind = Missed(p, polls[p], sent, received);
                 missed += behind;
-                Take(p, polls[p], known[p], asOf - Timestamps(behind));
+                ApplyPoll(p, polls[p], known[p], asOf - Timestamps(behind));
             }
 
             return missed > TimeSpan.Zero;
@@ -271,7 +271,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
     // A store that is away returns unchanged. Any other fault means that it must not be used.
     private static bool IsAway(StoreUnavailableException e) => e.Fault is StoreFault.Unreachable or StoreFault.Timeout or StoreFault.Full;
 
-    private void Take(int partition, in FeedPoll poll, ulong? known, long sent)
+    private void ApplyPoll(int partition, in FeedPoll poll, ulong? known, long sent)
     {
         lock (_writers[partition])
         {
@@ -349,7 +349,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             {
                 if (since.TryAddTo(loaded))
                 {
-                    Use(partition, loaded, sent - Timestamps(gap.Missed()));
+                    ApplyLoaded(partition, loaded, sent - Timestamps(gap.Missed()));
                 }
             }
         }
@@ -366,7 +366,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         }
     }
 
-    private void Use(int partition, LoadedFilter loaded, long sent)
+    private void ApplyLoaded(int partition, LoadedFilter loaded, long sent)
     {
         var state = _partitions[partition];
         if (state.Filter is not null)

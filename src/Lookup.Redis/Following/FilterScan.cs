@@ -53,14 +53,14 @@ internal sealed class FilterScan(RedisTopology link, PartitionStates partitions,
             }
 
             done(first);
-            await RestAsync(link.Clock, begin, workShare, cancellation);
+            await PauseAsync(link.Clock, begin, workShare, cancellation);
         }
 
         return filter;
     }
 
     /// <summary>Pauses so that the work since a moment takes at most a share of the time.</summary>
-    internal static Task RestAsync(TimeProvider clock, long begin, double workShare, CancellationToken cancellation)
+    internal static Task PauseAsync(TimeProvider clock, long begin, double workShare, CancellationToken cancellation)
     {
         var rest = clock.GetElapsedTime(begin) * ((1 / workShare) - 1);
         return rest < TimeSpan.FromMilliseconds(1) ? Task.CompletedTask : Task.Delay(rest, clock, cancellation);

@@ -25,7 +25,7 @@ public sealed record PartitionFilter(int Partition, int Generation, int Blocks, 
     public bool HasLost { get; init; }
 
     /// <summary>Creates the state from the partition's meta; the first generation is the active one.</summary>
-    internal static PartitionFilter Of(int partition, FilterGenerations generations, long facts, RedisValue built) => new(
+    internal static PartitionFilter FromMeta(int partition, FilterGenerations generations, long facts, RedisValue built) => new(
         partition,
         generations.All[0].Number,
         generations.All[0].Blocks,

@@ -99,7 +99,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     }
 
     /// <summary>Records a version that the store answered.</summary>
-    internal void Seen(int partition, ulong version, ulong floor)
+    internal void RecordVersion(int partition, ulong version, ulong floor)
     {
         if (version < floor)
         {
@@ -138,7 +138,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
 
     /// <summary>Records a change that survives the loss of one server.</summary>
     /// <exception cref="StoreUnavailableException">Its version belonged to another change before.</exception>
-    internal void Note(int partition, ulong version, uint mark)
+    internal void RecordChange(int partition, ulong version, uint mark)
     {
         if (!_histories[partition].TryAdd(version, mark))
         {
@@ -155,7 +155,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     /// <exception cref="StoreUnavailableException">The store must not be used.</exception>
     internal ulong Check(int partition, KeyRotationState keys, RedisValue epoch, RedisValue version, ulong floor)
     {
-        if (!keys.Takes(epoch))
+        if (!keys.Accepts(epoch))
         {
             throw RedisFaults.Epoch(epoch);
         }
@@ -176,7 +176,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     /// <param name="version">The version after the write.</param>
     /// <returns>False if the script wrote nothing because the generations differ; they are known now, so send it again.</returns>
     /// <exception cref="StoreUnavailableException">The store must not be used.</exception>
-    internal bool TryTake(int partition, RedisResult[] answer, ulong floor, out ulong version)
+    internal bool TryProcessAnswer(int partition, RedisResult[] answer, ulong floor, out ulong version)
     {
         version = 0;
         RedisNames.CheckEpoch(answer);

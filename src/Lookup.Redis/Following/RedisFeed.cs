@@ -101,7 +101,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         {
             if (e.MayBeElsewhere)
             {
-                _ = link.FindAgainAsync();
+                _ = link.RediscoverAsync();
             }
 
             foreach (var p in own)
@@ -164,7 +164,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
 
         foreach (var change in changes)
         {
-            partitions.Note(partition, change.Version, ChangeMark.Of(change));
+            partitions.RecordChange(partition, change.Version, ChangeMark.Of(change));
         }
     }
 
@@ -191,7 +191,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
             var fault = RedisFaults.Map(e);
             if (fault.IsElsewhere)
             {
-                _ = link.FindAgainAsync();
+                _ = link.RediscoverAsync();
             }
 
             return new FeedPoll(0, 0, null, Fault: fault);
@@ -221,7 +221,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         }
 
         var now = fences.IsOn
-            ? await fences.RaiseAsync(link.Of(partition), [partition], cancellation)
+            ? await fences.RaiseAsync(link.GetServer(partition), [partition], cancellation)
             : await HistoryAsync(partition, cancellation);
         if (now != history)
         {
@@ -229,7 +229,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         }
 
         partitions.Confirm(partition, version);
-        await ContinueAsync(link.Of(partition), partition, version, [.. newest.Select(entry => Parse(entry))], history, cancellation);
+        await ContinueAsync(link.GetServer(partition), partition, version, [.. newest.Select(entry => Parse(entry))], history, cancellation);
         return new LoadedFilter(filter, version, generation.Number, history);
     }
 
@@ -249,7 +249,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
     /// <summary>Returns the replication history of the partition's server; another history may lack what was read before.</summary>
     internal async Task<string> HistoryAsync(int partition, CancellationToken cancellation)
     {
-        var server = link.Of(partition);
+        var server = link.GetServer(partition);
         return History(await server.ReadAsync(db => server.InfoAsync(db, "replication"), cancellation));
     }
 

@@ -115,7 +115,7 @@ internal sealed class ServerFence : IDisposable
             frame.AppendBulk("1"u8);
             frame.AppendBulk((isShared ? (byte[])Keys.Manifest! : Keys.Meta(place))!);
             Text(isShared ? "epoch" : "e");
-            Text(isShared ? _fences.Epoch : (string)_fences.KeyRotationState.Taken!);
+            Text(isShared ? _fences.Epoch : (string)_fences.KeyRotationState.AcceptedEpochs!);
             Text(isShared ? "registry" : "v");
             Text(_fences.Field);
             Number(stamp);

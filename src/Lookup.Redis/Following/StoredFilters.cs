@@ -59,7 +59,7 @@ internal sealed class StoredFilters(RedisTopology link, PartitionStates partitio
 
     /// <summary>Checks a filter's length and whether it has checksums, without reading it.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer, or the filter was replaced during the read.</exception>
-    internal async Task<FilterFit> LookAsync(int partition, FilterGeneration generation, CancellationToken cancellation)
+    internal async Task<FilterFit> CheckAsync(int partition, FilterGeneration generation, CancellationToken cancellation)
     {
         var floor = partitions.FloorToExamine(partition);
         var read = await SendAsync(partition, generation, [generation.Number], cancellation);

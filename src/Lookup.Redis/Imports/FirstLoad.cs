@@ -87,7 +87,7 @@ public sealed class FirstLoad : IAsyncDisposable
             }
 
             var (manifest, state) = StoreManifestFormat.Read(values);
-            if (manifest.Stage.Number > 0)
+            if (manifest.Phase.Number > 0)
             {
                 throw new InvalidOperationException("The store's encryption key was rotated, so a first load is not possible: import as into a store with facts.");
             }
@@ -125,7 +125,7 @@ public sealed class FirstLoad : IAsyncDisposable
                                 new("e", StoreManifestFormat.LoadingEpoch),
                                 new("v", 0),
                                 new("n", 0),
-                                new("g", FilterGenerations.Of(new FilterGeneration(1, blocks)).Text),
+                                new("g", FilterGenerations.Create(new FilterGeneration(1, blocks)).Text),
                             ]);
                         return true;
                     },
@@ -275,7 +275,7 @@ public sealed class FirstLoad : IAsyncDisposable
             var loads = new LoadConnection[partitions];
             for (var p = 0; p < partitions; p++)
             {
-                var server = link.Of(p);
+                var server = link.GetServer(p);
                 if (!opened.TryGetValue(server, out var load))
                 {
                     opened.Add(server, load = await LoadConnection.ConnectAsync(link.Options, server.Server, link.Clock, cancellation));
@@ -316,7 +316,7 @@ public sealed class FirstLoad : IAsyncDisposable
 
         foreach (var chunk in _deferred.Chunk(8_192))
         {
-            await _writer.WriteAsync(chunk, _keys.Taken, cancellation);
+            await _writer.WriteAsync(chunk, _keys.AcceptedEpochs, cancellation);
         }
 
         _merged += _deferred.Count;

@@ -37,7 +37,7 @@ internal sealed class ImportRevert(
     KeyRotationState keys)
 {
     // The accepted epochs at the start: the revert ends if the key rotation advances.
-    private RedisValue _taken;
+    private RedisValue _acceptedEpochs;
 
     // Interval at which the progress is saved.
     private static readonly TimeSpan SavePause = TimeSpan.FromSeconds(1);
@@ -58,12 +58,12 @@ internal sealed class ImportRevert(
 
         var state = keys.Current;
         // Timelines copied to the new key at the wrong moment would reappear.
-        if (state.Stage.IsBoth)
+        if (state.Phase.IsBoth)
         {
             throw new ImportException("The store's encryption key is being rotated: revert the import after 'lookup rekey' has ended.");
         }
 
-        _taken = state.Taken;
+        _acceptedEpochs = state.AcceptedEpochs;
         await CheckAsync(import, clock, cancellation);
         var revert = import.Revert ?? new StoredRevert
         {
@@ -122,7 +122,7 @@ internal sealed class ImportRevert(
         var revert = import.Revert!;
         var tally = new RevertTally(revert.Counts);
         var sources = await names.SourcesOfAsync(import, cancellation);
-        var scan = new RevertScan(link, manifest, partitions, sources, _taken);
+        var scan = new RevertScan(link, manifest, partitions, sources, _acceptedEpochs);
         var saved = clock.GetTimestamp();
         for (var p = revert.Partition; p < manifest.Partitions && sources.Count > 0; p++)
         {

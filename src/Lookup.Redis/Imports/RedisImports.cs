@@ -120,7 +120,7 @@ internal sealed class RedisImports(
 
         // If the store was flushed during the scan, it would look as if nothing were stored.
         var meta = await link.WriteAsync(partition, db => db.HashGetAsync(Keys.Meta(partition), "e", CommandFlags.DemandMaster), cancellation);
-        if (!keys.Takes(meta))
+        if (!keys.Accepts(meta))
         {
             throw RedisFaults.Epoch(meta);
         }

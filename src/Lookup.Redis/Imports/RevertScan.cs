@@ -125,7 +125,7 @@ internal sealed class RevertScan(
         var answer = await link.ScriptAsync(partition, Script.Revert, [.. keys], [.. arguments], cancellation);
         RedisNames.CheckEpoch(answer);
         var version = ulong.Parse((string)answer[1]!, System.Globalization.CultureInfo.InvariantCulture);
-        partitions.Seen(partition, version, floor);
+        partitions.RecordVersion(partition, version, floor);
         partitions.Confirm(partition, version);
         var refused = new List<RevertItem>();
         lock (tally)

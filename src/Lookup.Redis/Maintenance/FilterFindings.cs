@@ -20,7 +20,7 @@ public static class FilterFindings
         for (var p = 0; p < store.Manifest.Partitions; p++)
         {
             var filter = await store.Filters.ExamineAsync(p, cancellation);
-            if (Of(p, filter.Fit) is { } unfit)
+            if (FromFit(p, filter.Fit) is { } unfit)
             {
                 findings.Add(unfit);
             }
@@ -32,7 +32,7 @@ public static class FilterFindings
     }
 
     /// <summary>Returns the finding about a filter's length and checksums; null if they are right.</summary>
-    internal static Finding? Of(int partition, FilterFit fit) => fit switch
+    internal static Finding? FromFit(int partition, FilterFit fit) => fit switch
     {
         FilterFit.Sound => null,
         FilterFit.Unchecked => new Finding(

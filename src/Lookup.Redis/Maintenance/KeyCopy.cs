@@ -26,7 +26,7 @@ namespace Lookup.Redis.Maintenance;
 /// <summary>Copies timelines from the old encryption key to the new one.</summary>
 internal sealed class KeyCopy(
     RedisTopology link,
-    KeyRotationPhase stage,
+    KeyRotationPhase phase,
     NumberCipher cipher,
     PartitionStates partitions,
     Fences fences,
@@ -43,7 +43,7 @@ internal sealed class KeyCopy(
     private readonly RedisValue _channel = ChangeNotifier.ChannelOf(link, manifest);
 
     // Exactly this phase: after it, nothing may be copied any more.
-    private readonly KeyRotationState _keys = KeyRotationState.Fixed(KeyRotationState.Epoch(epoch, stage.Number));
+    private readonly KeyRotationState _keys = KeyRotationState.Fixed(KeyRotationState.Epoch(epoch, phase.Number));
 
     /// <summary>Copies a chunk of buckets; returns the number of timelines that differed.</summary>
     internal async Task<long> CopyAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
@@ -60,9 +60,9 @@ internal sealed class KeyCopy(
                 }
 
                 var key = NumberPseudonym.FromField(first + i, field);
-                if (cipher.TryDecrypt(key, stage.Key, out var number))
+                if (cipher.TryDecrypt(key, phase.Key, out var number))
                 {
-                    items.Add(new Item(key, cipher.Rekey(key, stage.Next), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize))));
+                    items.Add(new Item(key, cipher.Rekey(key, phase.Next), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize))));
                 }
                 else if (!cipher.TryDecrypt(key, out number))
                 {
@@ -128,7 +128,7 @@ internal sealed class KeyCopy(
             items[i].Expected = (byte[]?)read.Values[i] ?? [];
             var erased = (await meta!)[i + 2];
             items[i].Erased = erased.IsNull ? "0" : erased;
-            items[i].ExpectedClaims = Of(read.Claims[items[i].Next.Bucket], Keys.Field(items[i].Next, items[i].Id));
+            items[i].ExpectedClaims = ByEffectiveTime(read.Claims[items[i].Next.Bucket], Keys.Field(items[i].Next, items[i].Id));
         }
     }
 
@@ -161,7 +161,7 @@ internal sealed class KeyCopy(
             cancellation);
         partitions.Check(partition, _keys, (await meta!)[0], (await meta!)[1], floor);
         var now = fences.IsOn
-            ? await fences.RaiseAsync(link.Of(partition), [partition], cancellation)
+            ? await fences.RaiseAsync(link.GetServer(partition), [partition], cancellation)
             : await feed.HistoryAsync(partition, cancellation);
         if (now != history)
         {
@@ -181,8 +181,8 @@ internal sealed class KeyCopy(
                 }
             }
 
-            item.Texts = Of(texts, field);
-            item.Claims = Of(claims, field);
+            item.Texts = ByEffectiveTime(texts, field);
+            item.Claims = ByEffectiveTime(claims, field);
         }
     }
 
@@ -194,11 +194,11 @@ internal sealed class KeyCopy(
         do
         {
             floor = partitions.Floor(partition);
-            var generations = await RedisWriter.GenerationsAsync(link, partitions, partition, _keys.Taken, cancellation);
+            var generations = await RedisWriter.GenerationsAsync(link, partitions, partition, _keys.AcceptedEpochs, cancellation);
             var (names, arguments) = Arguments(partition, batch, generations);
             answer = await link.ScriptAsync(partition, Script.Copy, names, arguments, cancellation);
         }
-        while (!partitions.TryTake(partition, answer, floor, out _));
+        while (!partitions.TryProcessAnswer(partition, answer, floor, out _));
 
         long changed = 0;
         for (var i = 0; i < batch.Length; i++)
@@ -223,7 +223,7 @@ internal sealed class KeyCopy(
         RedisWriter.AddFilters(names, partition, generations);
         var arguments = new List<RedisValue>
         {
-            _keys.Taken, generations.Text, link.Options.FeedLength, _channel, generations.All.Length,
+            _keys.AcceptedEpochs, generations.Text, link.Options.FeedLength, _channel, generations.All.Length,
         };
         foreach (var item in batch)
         {
@@ -271,7 +271,7 @@ internal sealed class KeyCopy(
     }
 
     // The entries of one timeline by effective time.
-    private static Dictionary<long, RedisValue> Of(HashEntry[] entries, byte[] field)
+    private static Dictionary<long, RedisValue> ByEffectiveTime(HashEntry[] entries, byte[] field)
     {
         var found = new Dictionary<long, RedisValue>();
         foreach (var entry in entries)

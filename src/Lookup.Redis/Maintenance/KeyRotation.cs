@@ -114,11 +114,11 @@ internal sealed class KeyRotation(
     private readonly string _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
 
     /// <summary>Returns a sentence about the remaining work; null if there is none.</summary>
-    internal static async Task<string?> LeftAsync(RedisTopology link, KeyRotationPhase stage, CancellationToken cancellation)
+    internal static async Task<string?> LeftAsync(RedisTopology link, KeyRotationPhase phase, CancellationToken cancellation)
     {
         var place = await PlaceAsync(link, cancellation);
-        return stage.IsCopying ? "The encryption key is being rotated: facts are being copied, and read by the old key."
-            : stage.IsCopied ? "The encryption key is being rotated: facts are read by the new key, and written under both."
+        return phase.IsCopying ? "The encryption key is being rotated: facts are being copied, and read by the old key."
+            : phase.IsCopied ? "The encryption key is being rotated: facts are read by the new key, and written under both."
             : place is not null ? "The encryption key was rotated, and data under the old key is not removed yet."
             : null;
     }
@@ -136,7 +136,7 @@ internal sealed class KeyRotation(
             throw new KeyRotationException("The store was not opened with the new encryption key.");
         }
 
-        await using var place = await BuilderPlace.TakeAsync(link, Keys.Rekeyer, PlaceWait, cancellation)
+        await using var place = await BuilderPlace.AcquireAsync(link, Keys.Rekeyer, PlaceWait, cancellation)
             ?? throw new KeyRotationException("Another process is rotating the encryption key.");
         try
         {
@@ -150,16 +150,16 @@ internal sealed class KeyRotation(
 
     private async Task<KeyRotationResult> RunAsync(string keyCheck, NumberCipher cipher, CancellationToken cancellation)
     {
-        var known = keys.Current.Stage.Number;
+        var known = keys.Current.Phase.Number;
         var (now, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
         if (state != StoreManifestFormat.Ready)
         {
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
         }
 
-        keys.Follow(now.Stage, known);
-        var stage = now.Stage;
-        if (stage.IsBoth && stage.Next != keyCheck)
+        keys.Advance(now.Phase, known);
+        var phase = now.Phase;
+        if (phase.IsBoth && phase.Next != keyCheck)
         {
             throw new KeyRotationException("A rotation to another encryption key than the last one named is in progress: finish that rotation first.");
         }
@@ -167,35 +167,35 @@ internal sealed class KeyRotation(
         var left = await PlaceAsync(link, cancellation) is not null;
         long copied = 0;
         long compared = 0;
-        if (!stage.IsBoth && stage.Key != keyCheck && !left)
+        if (!phase.IsBoth && phase.Key != keyCheck && !left)
         {
-            stage = await GoOnAsync(stage, new KeyRotationPhase(stage.Number + 1, stage.Key, keyCheck), Step(KeyRotationStep.Copying), cancellation);
+            phase = await AdvanceAsync(phase, new KeyRotationPhase(phase.Number + 1, phase.Key, keyCheck), Step(KeyRotationStep.Copying), cancellation);
         }
 
-        if (stage.IsCopying)
+        if (phase.IsCopying)
         {
             progress(KeyRotationStep.Beginning, 0);
-            await FollowAsync(stage, cancellation);
-            var copy = new KeyCopy(link, stage, cipher, partitions, fences, feed, manifest, _epoch);
+            await AdvancePartitionsAsync(phase, cancellation);
+            var copy = new KeyCopy(link, phase, cipher, partitions, fences, feed, manifest, _epoch);
             foreach (var step in (KeyRotationStep[])[KeyRotationStep.Copying, KeyRotationStep.Comparing])
             {
-                var changed = await CopyAsync(copy, stage, step, cancellation);
+                var changed = await CopyAsync(copy, phase, step, cancellation);
                 copied += changed;
                 compared = step == KeyRotationStep.Comparing ? changed : 0;
             }
 
             progress(KeyRotationStep.Switching, 0);
             await Task.Delay(options.Bound, link.Clock, cancellation);
-            stage = await GoOnAsync(stage, stage with { Number = stage.Number + 1 }, Step(KeyRotationStep.Switching), cancellation);
+            phase = await AdvanceAsync(phase, phase with { Number = phase.Number + 1 }, Step(KeyRotationStep.Switching), cancellation);
         }
 
-        if (stage.IsCopied)
+        if (phase.IsCopied)
         {
             progress(KeyRotationStep.Switching, 0.5);
-            await FollowAsync(stage, cancellation);
+            await AdvancePartitionsAsync(phase, cancellation);
             await Task.Delay(options.Bound, link.Clock, cancellation);
             await ForgetPlacesOfRevertsAsync(cancellation);
-            stage = await GoOnAsync(stage, new KeyRotationPhase(stage.Number + 1, stage.Next, ""), Step(KeyRotationStep.Removing), cancellation);
+            phase = await AdvanceAsync(phase, new KeyRotationPhase(phase.Number + 1, phase.Next, ""), Step(KeyRotationStep.Removing), cancellation);
             left = true;
         }
 
@@ -205,16 +205,16 @@ internal sealed class KeyRotation(
         }
 
         progress(KeyRotationStep.Removing, 0);
-        await FollowAsync(stage, cancellation);
-        var removed = await RemoveAsync(new KeyCleaning(link, stage, cipher, _epoch), stage, cancellation);
-        await SetAsync(stage, stage, "", cancellation);
+        await AdvancePartitionsAsync(phase, cancellation);
+        var removed = await RemoveAsync(new KeyCleaning(link, phase, cipher, _epoch), phase, cancellation);
+        await SetAsync(phase, phase, "", cancellation);
         // If that was an earlier, interrupted rotation, the requested one starts now.
-        return stage.Key == keyCheck
+        return phase.Key == keyCheck
             ? new KeyRotationResult(copied, compared, removed)
             : await RunAsync(keyCheck, cipher, cancellation);
     }
 
-    private async Task<long> CopyAsync(KeyCopy copy, KeyRotationPhase stage, KeyRotationStep step, CancellationToken cancellation)
+    private async Task<long> CopyAsync(KeyCopy copy, KeyRotationPhase phase, KeyRotationStep step, CancellationToken cancellation)
     {
         var (at, partition, bucket) = Parse(await PlaceAsync(link, cancellation));
         if (at > step)
@@ -227,13 +227,13 @@ internal sealed class KeyRotation(
             (partition, bucket) = (0, 0);
         }
 
-        return await ScanAsync(stage, step, partition, bucket, copy.CopyAsync, cancellation);
+        return await ScanAsync(phase, step, partition, bucket, copy.CopyAsync, cancellation);
     }
 
-    private async Task<long> RemoveAsync(KeyCleaning cleaning, KeyRotationPhase stage, CancellationToken cancellation)
+    private async Task<long> RemoveAsync(KeyCleaning cleaning, KeyRotationPhase phase, CancellationToken cancellation)
     {
         var (_, partition, bucket) = Parse(await PlaceAsync(link, cancellation));
-        var removed = await ScanAsync(stage, KeyRotationStep.Removing, partition, bucket, cleaning.RemoveAsync, cancellation);
+        var removed = await ScanAsync(phase, KeyRotationStep.Removing, partition, bucket, cleaning.RemoveAsync, cancellation);
         for (var p = 0; p < manifest.Partitions; p++)
         {
             await cleaning.TrimAsync(p, cancellation);
@@ -244,7 +244,7 @@ internal sealed class KeyRotation(
 
     // Processes all buckets, chunk by chunk, and stores the progress.
     private async Task<long> ScanAsync(
-        KeyRotationPhase stage, KeyRotationStep step, int partition, int bucket, Func<int, int, HashEntry[][], CancellationToken, Task<long>> work, CancellationToken cancellation)
+        KeyRotationPhase phase, KeyRotationStep step, int partition, int bucket, Func<int, int, HashEntry[][], CancellationToken, Task<long>> work, CancellationToken cancellation)
     {
         long done = 0;
         var saved = link.Clock.GetTimestamp();
@@ -258,7 +258,7 @@ internal sealed class KeyRotation(
                 progress(step, (p + (next / (double)NumberPseudonym.Buckets)) / manifest.Partitions);
                 if (link.Clock.GetElapsedTime(saved) > TimeSpan.FromSeconds(1))
                 {
-                    await SetAsync(stage, stage, Step(step, p, next), cancellation);
+                    await SetAsync(phase, phase, Step(step, p, next), cancellation);
                     saved = link.Clock.GetTimestamp();
                 }
 
@@ -272,15 +272,15 @@ internal sealed class KeyRotation(
             }
         }
 
-        await SetAsync(stage, stage, Step(step, manifest.Partitions, 0), cancellation);
+        await SetAsync(phase, phase, Step(step, manifest.Partitions, 0), cancellation);
         return done;
     }
 
     // The manifest comes first: processes follow it.
-    private async Task<KeyRotationPhase> GoOnAsync(KeyRotationPhase from, KeyRotationPhase to, string place, CancellationToken cancellation)
+    private async Task<KeyRotationPhase> AdvanceAsync(KeyRotationPhase from, KeyRotationPhase to, string place, CancellationToken cancellation)
     {
         await SetAsync(from, to, place, cancellation);
-        keys.Follow(to, from.Number);
+        keys.Advance(to, from.Number);
         return to;
     }
 
@@ -301,10 +301,10 @@ internal sealed class KeyRotation(
     }
 
     // Then the partitions, which reject processes that have not followed.
-    private async Task FollowAsync(KeyRotationPhase stage, CancellationToken cancellation)
+    private async Task AdvancePartitionsAsync(KeyRotationPhase phase, CancellationToken cancellation)
     {
         await Task.Delay(options.Notice, link.Clock, cancellation);
-        var (before, now) = (KeyRotationState.Epoch(_epoch, stage.Number - 1), KeyRotationState.Epoch(_epoch, stage.Number));
+        var (before, now) = (KeyRotationState.Epoch(_epoch, phase.Number - 1), KeyRotationState.Epoch(_epoch, phase.Number));
         for (var p = 0; p < manifest.Partitions; p++)
         {
             var answer = await link.ScriptAsync(p, Script.Stage, [Keys.Meta(p)], ["e", KeyRotationState.List(before, now), "e", now], cancellation);

@@ -167,7 +167,7 @@ public static class StoreAdmin
                             new("e", StoreManifestFormat.Epoch(manifest.Epoch)),
                             new("v", 0),
                             new("n", 0),
-                            new("g", FilterGenerations.Of(new FilterGeneration(1, blocks)).Text),
+                            new("g", FilterGenerations.Create(new FilterGeneration(1, blocks)).Text),
                             new(Keys.SumsField(1), 0),
                             new("c", 0),
                             new("o", 1),
@@ -187,7 +187,7 @@ public static class StoreAdmin
         try
         {
             var (manifest, state) = StoreManifestFormat.Read(await ManifestAsync(link, cancellation));
-            var keys = new KeyRotationState(manifest.Epoch, manifest.Stage, cipher, keyCheck);
+            var keys = new KeyRotationState(manifest.Epoch, manifest.Phase, cipher, keyCheck);
             if (state == StoreManifestFormat.Initialising)
             {
                 throw RedisFaults.NotInitialised();

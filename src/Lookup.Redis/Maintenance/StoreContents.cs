@@ -18,7 +18,7 @@ internal static class StoreContents
         RedisTopology link, StoreManifest manifest, CancellationToken cancellation)
     {
         var findings = new List<Finding>();
-        var keys = new KeyRotationState(manifest.Epoch, manifest.Stage);
+        var keys = new KeyRotationState(manifest.Epoch, manifest.Phase);
         var partitions = new PartitionStates(manifest.Partitions);
         var stored = new StoredFilters(link, partitions, keys);
         long facts = 0;
@@ -27,7 +27,7 @@ internal static class StoreContents
         {
             cancellation.ThrowIfCancellationRequested();
             var meta = await MetaAsync(link, p, cancellation);
-            if (!keys.Takes(meta[0]) || meta[1].IsNull || meta[2].IsNull || meta[3].IsNull)
+            if (!keys.Accepts(meta[0]) || meta[1].IsNull || meta[2].IsNull || meta[3].IsNull)
             {
                 findings.Add(new Finding(FindingLevel.Fail, "partition", $"Partition {p} is missing or belongs to another store.", "Restore the store from a backup, or set it up again."));
                 continue;
@@ -37,14 +37,14 @@ internal static class StoreContents
             // The first one is active; a second one is still being built and does not have every fact.
             var filter = await stored.ReadAsync(p, generations.All[0], cancellation);
             var answering = filter.Filter;
-            if (FilterFindings.Of(p, filter.Fit) is { } unfit)
+            if (FilterFindings.FromFit(p, filter.Fit) is { } unfit)
             {
                 findings.Add(unfit);
             }
 
             foreach (var building in generations.All.Skip(1))
             {
-                if (FilterFindings.Of(p, await stored.LookAsync(p, building, cancellation)) is { Level: FindingLevel.Fail } broken)
+                if (FilterFindings.FromFit(p, await stored.CheckAsync(p, building, cancellation)) is { Level: FindingLevel.Fail } broken)
                 {
                     findings.Add(broken);
                 }
@@ -53,7 +53,7 @@ internal static class StoreContents
             var said = (long)meta[3];
             if (answering is not null)
             {
-                all.Add((PartitionFilter.Of(p, generations, said, meta[4]), answering));
+                all.Add((PartitionFilter.FromMeta(p, generations, said, meta[4]), answering));
             }
 
             facts += said;

@@ -179,12 +179,12 @@ internal static class StoreDoctor
                 : new Finding(FindingLevel.Fail, "state", $"{state}: a setup or a first load is in progress or was interrupted.", "Run it again."));
             if (keyChecks is not null)
             {
-                findings.Add(keyChecks.Contains(manifest.Stage.Key) && (!manifest.Stage.IsBoth || keyChecks.Contains(manifest.Stage.Next))
+                findings.Add(keyChecks.Contains(manifest.Phase.Key) && (!manifest.Phase.IsBoth || keyChecks.Contains(manifest.Phase.Next))
                     ? new Finding(FindingLevel.Ok, "key", "The encryption key is the store's.")
-                    : new Finding(FindingLevel.Fail, "key", RedisFaults.Key(manifest.Stage).Message, "Use the store's key; without it the store is worthless."));
+                    : new Finding(FindingLevel.Fail, "key", RedisFaults.Key(manifest.Phase).Message, "Use the store's key; without it the store is worthless."));
             }
 
-            if (await KeyRotation.LeftAsync(link, manifest.Stage, cancellation) is { } left)
+            if (await KeyRotation.LeftAsync(link, manifest.Phase, cancellation) is { } left)
             {
                 findings.Add(new Finding(FindingLevel.Warn, "rekey", left, "Continue with 'lookup rekey'."));
             }

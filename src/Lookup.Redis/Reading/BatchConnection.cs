@@ -129,7 +129,7 @@ internal sealed class BatchConnection : IDisposable
             if (_start != _end)
             {
                 // Out of step: any of the answers may belong to another command.
-                batch.Begin(own);
+                batch.RestartRead(own);
                 throw RedisFaults.Damaged();
             }
 
@@ -399,7 +399,7 @@ internal sealed class BatchConnection : IDisposable
 
         try
         {
-            if (hasNoEpoch || !_keys.Current.Takes(epoch))
+            if (hasNoEpoch || !_keys.Current.Accepts(epoch))
             {
                 throw RedisFaults.Epoch(hasNoEpoch ? default : (StackExchange.Redis.RedisValue)epoch.ToArray());
             }
@@ -414,11 +414,11 @@ internal sealed class BatchConnection : IDisposable
                 throw RedisFaults.Changed();
             }
 
-            _partitions.Seen(_chunk.Partition, number, _next < 0 ? _floors[_chunk.Partition] : _version);
+            _partitions.RecordVersion(_chunk.Partition, number, _next < 0 ? _floors[_chunk.Partition] : _version);
             if (_next < 0)
             {
                 _version = number;
-                _proof = _fences is null ? new Proof(_begun, number) : _fences.Of(_chunk.Partition, stamps);
+                _proof = _fences is null ? new Proof(_begun, number) : _fences.GetProof(_chunk.Partition, stamps);
             }
         }
         catch (StoreUnavailableException e)

@@ -13,7 +13,7 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
     internal async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
     {
-        batch.Begin(partitions.Count);
+        batch.StartRead(partitions.Count);
         cancellation.ThrowIfCancellationRequested();
         if (batch.Count == 0)
         {
@@ -35,7 +35,7 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
             return;
         }
 
-        var finding = link.FindAgainAsync();
+        var finding = link.RediscoverAsync();
         var again = Concerned(batch, static fault => fault is { IsElsewhere: true });
         var left = TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs) - link.Clock.GetElapsedTime(begin);
         if (again.Length == 0 || left <= TimeSpan.Zero)
@@ -45,7 +45,7 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
         await finding.WaitAsync(left, link.Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellation.ThrowIfCancellationRequested();
-        batch.Begin(again);
+        batch.RestartRead(again);
         await ReadOnceAsync(batch, again, cancellation);
     }
 
@@ -72,20 +72,20 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
     private Task ReadOnceAsync(ReadBatch batch, int[] concerned, CancellationToken cancellation)
     {
-        var first = link.TryOf(concerned[0]);
-        if (first is not null && Array.TrueForAll(concerned, p => link.TryOf(p) == first))
+        var first = link.FindServer(concerned[0]);
+        if (first is not null && Array.TrueForAll(concerned, p => link.FindServer(p) == first))
         {
-            return _pools.Of(first).ReadAsync(batch, concerned, cancellation);
+            return _pools.Get(first).ReadAsync(batch, concerned, cancellation);
         }
 
         return Task.WhenAll(concerned.GroupBy(link.TryOf).Select(group =>
         {
             if (group.Key is not null)
             {
-                return _pools.Of(group.Key).ReadAsync(batch, [.. group], cancellation);
+                return _pools.Get(group.Key).ReadAsync(batch, [.. group], cancellation);
             }
 
-            batch.SetFaultOfTheRest([.. group], RedisFaults.NoServer());
+            batch.SetFaultOfUnanswered([.. group], RedisFaults.NoServer());
             return Task.CompletedTask;
         }));
     }

@@ -144,7 +144,7 @@ public sealed class ReadBatch
 
     /// <summary>Copies the result of an item into new arrays.</summary>
     /// <exception cref="InvalidOperationException">The item was not answered.</exception>
-    internal StoreRead Take(int item)
+    internal StoreRead ToStoreRead(int item)
     {
         CheckAnswered(item);
         var first = First(item);
@@ -162,7 +162,7 @@ public sealed class ReadBatch
     }
 
     /// <summary>Starts a read: discards earlier answers and groups the items by partition.</summary>
-    internal void Begin(int partitions)
+    internal void StartRead(int partitions)
     {
         Used = 0;
         if (_groups.Length != partitions + 1)
@@ -200,7 +200,7 @@ public sealed class ReadBatch
     }
 
     /// <summary>Starts to read some partitions again: discards the answers for their items.</summary>
-    internal void Begin(ReadOnlySpan<int> partitions)
+    internal void RestartRead(ReadOnlySpan<int> partitions)
     {
         foreach (var p in partitions)
         {
@@ -261,7 +261,7 @@ public sealed class ReadBatch
     }
 
     /// <summary>Sets the fault of every item of some partitions that has neither an answer nor a fault.</summary>
-    internal void SetFaultOfTheRest(ReadOnlySpan<int> partitions, StoreUnavailableException fault)
+    internal void SetFaultOfUnanswered(ReadOnlySpan<int> partitions, StoreUnavailableException fault)
     {
         foreach (var p in partitions)
         {

@@ -33,7 +33,7 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
     /// <exception cref="StoreUnavailableException">The store cannot answer.</exception>
     internal Task<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlySpan<FactId> ids, CancellationToken cancellation)
     {
-        var line = link.TryOf(key.Partition(partitions.Count)) is { } server ? _lines.GetOrAdd(server, static _ => new Line()) : _nowhere;
+        var line = link.FindServer(key.Partition(partitions.Count)) is { } server ? _lines.GetOrAdd(server, static _ => new Line()) : _nowhere;
         var waiting = new Waiting(cancellation);
         if (line.Enter(key, ids, waiting))
         {
@@ -174,7 +174,7 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
                 }
                 else
                 {
-                    _waiting[item].Answer(_batch.Take(item));
+                    _waiting[item].Answer(_batch.ToStoreRead(item));
                 }
             }
 

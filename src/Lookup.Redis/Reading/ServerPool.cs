@@ -30,7 +30,7 @@ internal sealed class ServerPool(
         }
         catch (StoreUnavailableException e)
         {
-            batch.SetFaultOfTheRest(own, e);
+            batch.SetFaultOfUnanswered(own, e);
         }
         finally
         {

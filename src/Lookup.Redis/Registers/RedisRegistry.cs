@@ -32,16 +32,16 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
         partitions.ThrowIfRolledBack();
         var last = Volatile.Read(ref _last);
         var confirmed = Volatile.Read(ref _confirmed);
-        var stage = keys.Current.Stage;
+        var phase = keys.Current.Phase;
         var begin = link.Clock.GetTimestamp();
-        var history = fences.IsOn ? await fences.RaiseAsync(link.Of(Keys.Shared), [Keys.Shared], cancellation) : "";
+        var history = fences.IsOn ? await fences.RaiseAsync(link.GetServer(Keys.Shared), [Keys.Shared], cancellation) : "";
         // A failover may undo what was read but had reached no replica.
         if (last?.History != history)
         {
             last = null;
         }
 
-        var stamp = await ReadManifestAsync(begin, last?.Position, confirmed, stage, cancellation);
+        var stamp = await ReadManifestAsync(begin, last?.Position, confirmed, phase, cancellation);
         if (last is not null && stamp.Is(last.Position))
         {
             return last.Registry;
@@ -108,7 +108,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
     }
 
     private async Task<RegistryStamp> ReadManifestAsync(
-        long begin, RegistryPosition? last, RegistryPosition confirmed, KeyRotationPhase stage, CancellationToken cancellation)
+        long begin, RegistryPosition? last, RegistryPosition confirmed, KeyRotationPhase phase, CancellationToken cancellation)
     {
         Task<RedisValue>? stamps = null;
         var manifest = await link.ReadAsync(
@@ -121,13 +121,13 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
                 return await manifest;
             },
             cancellation);
-        var proof = stamps is null ? default : fences.Of(Keys.Shared, await stamps);
+        var proof = stamps is null ? default : fences.GetProof(Keys.Shared, await stamps);
         if (stamps is not null && proof.AsOf < begin)
         {
             throw StoreUnavailableException.Unconfirmed();
         }
 
-        var read = Check(manifest, stage);
+        var read = Check(manifest, phase);
         // Replicas have the version at the fence.
         if (read.Version < proof.Version || (last is not null && !read.Follows(last)) || !read.Follows(confirmed))
         {
@@ -160,7 +160,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
     // Returns null if the registry changed during the read.
     private async Task<Registry?> TryReadAllAsync(RegistryPosition floor, string history, CancellationToken cancellation)
     {
-        var stage = keys.Current.Stage;
+        var phase = keys.Current.Phase;
         Task<RedisValue[]>? before = null;
         Task<HashEntry[]>[]? reads = null;
         var behind = await link.ReadAsync(
@@ -175,13 +175,13 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
                 return await behind;
             },
             cancellation);
-        var stamp = Check(await before!, stage);
+        var stamp = Check(await before!, phase);
         if (!stamp.Follows(floor))
         {
             throw partitions.RollBack();
         }
 
-        if (Check(behind, stage) != stamp)
+        if (Check(behind, phase) != stamp)
         {
             return null;
         }
@@ -223,7 +223,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
         }
 
-        keys.Follow(KeyRotationPhase.Parse(manifest[3], known.Key), known.Number);
+        keys.Advance(KeyRotationPhase.Parse(manifest[3], known.Key), known.Number);
         return RegistryStamp.Read(manifest[1], manifest[4]);
     }
 

@@ -60,7 +60,7 @@ internal sealed class RedisStore : IFactStore
     public StoreManifest Manifest { get; }
 
     /// <inheritdoc/>
-    public string KeyCheck => _keys.Cipher?.KeyCheck ?? _keys.Current.Stage.Reading;
+    public string KeyCheck => _keys.Cipher?.KeyCheck ?? _keys.Current.Phase.Reading;
 
     /// <inheritdoc/>
     public IImportStore Imports { get; }
@@ -80,10 +80,10 @@ internal sealed class RedisStore : IFactStore
 
     /// <inheritdoc/>
     public bool IsCopy(NumberPseudonym key) =>
-        _keys.Current.Stage is { IsCopying: true } stage && _keys.Cipher!.TryDecrypt(key, stage.Next, out _);
+        _keys.Current.Phase is { IsCopying: true } phase && _keys.Cipher!.TryDecrypt(key, phase.Next, out _);
 
     /// <inheritdoc/>
-    public bool HasTwoFeeds => _keys is { Current.Stage.Number: > 0, Cipher.Count: > 1 };
+    public bool HasTwoFeeds => _keys is { Current.Phase.Number: > 0, Cipher.Count: > 1 };
 
     /// <inheritdoc/>
     public Task<KeyRotationResult> ChangeKeyAsync(string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
@@ -103,7 +103,7 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
     {
-        var result = await AtStageAsync(state => WriteAsync(facts, state, cancellation), cancellation);
+        var result = await InOnePhaseAsync(state => WriteAsync(facts, state, cancellation), cancellation);
         _bell.Wrote();
         return result;
     }
@@ -111,7 +111,7 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation)
     {
-        var token = await AtStageAsync(state => TryReplaceAsync(changes, state, cancellation), cancellation);
+        var token = await InOnePhaseAsync(state => TryReplaceAsync(changes, state, cancellation), cancellation);
         _bell.Wrote();
         return token;
     }
@@ -119,7 +119,7 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken cancellation)
     {
-        key = _keys.Under(key, _keys.Current.Stage.Reading);
+        key = _keys.Under(key, _keys.Current.Phase.Reading);
         var partition = key.Partition(_partitions.Count);
         var entries = await CheckedAsync(
             partition, db => db.HashGetAllAsync(Keys.Bucket(partition, key.Bucket), CommandFlags.DemandMaster), cancellation);
@@ -181,7 +181,7 @@ internal sealed class RedisStore : IFactStore
             throw new ArgumentException("The suppression must be about the same number.", nameof(suppression));
         }
 
-        var result = await AtStageAsync(state => EraseAsync(suppression, state, cancellation), cancellation);
+        var result = await InOnePhaseAsync(state => EraseAsync(suppression, state, cancellation), cancellation);
         _bell.Wrote();
         return result;
     }
@@ -261,7 +261,7 @@ internal sealed class RedisStore : IFactStore
             floors[p] = _partitions.Floor(p);
         }
 
-        var known = _keys.Current.Stage.Number;
+        var known = _keys.Current.Phase.Number;
         var warnings = await _server.CheckAsync(_link, Manifest.Partitions, cancellation);
         var (manifest, state) = StoreManifestFormat.Read(await _link.ReadAsync(
             Keys.Shared, db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster), cancellation));
@@ -275,7 +275,7 @@ internal sealed class RedisStore : IFactStore
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
         }
 
-        _keys.Follow(manifest.Stage, known);
+        _keys.Advance(manifest.Phase, known);
         _registry.ThrowIfDamaged();
         var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(async p =>
         {
@@ -329,13 +329,13 @@ internal sealed class RedisStore : IFactStore
     // Write under the old key first: while facts are copied, reads use it, see KeyRotation.cs.
     private async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, KeyState state, CancellationToken cancellation)
     {
-        var result = await _writer.WriteAsync(Under(state.Stage.Key), state.Taken, cancellation);
-        if (!state.Stage.IsBoth)
+        var result = await _writer.WriteAsync(Under(state.Phase.Key), state.AcceptedEpochs, cancellation);
+        if (!state.Phase.IsBoth)
         {
             return result;
         }
 
-        var next = await _writer.WriteAsync(Under(state.Stage.Next), state.Taken, cancellation);
+        var next = await _writer.WriteAsync(Under(state.Phase.Next), state.AcceptedEpochs, cancellation);
         return result with { Token = result.Token.And(next.Token) };
 
         List<StoredFact> Under(string keyCheck) => [.. facts.Select(fact => fact with { Key = _keys.Under(fact.Key, keyCheck) })];
@@ -347,20 +347,20 @@ internal sealed class RedisStore : IFactStore
     // new key too.
     private async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, KeyState state, CancellationToken cancellation)
     {
-        var token = await _writer.TryReplaceAsync(Under(state.Stage.Key), state.Taken, cancellation);
-        if (token is null || !state.Stage.IsBoth)
+        var token = await _writer.TryReplaceAsync(Under(state.Phase.Key), state.AcceptedEpochs, cancellation);
+        if (token is null || !state.Phase.IsBoth)
         {
             return token;
         }
 
-        var next = Under(state.Stage.Next);
-        if (await _writer.TryReplaceAsync(next, state.Taken, cancellation) is { } both)
+        var next = Under(state.Phase.Next);
+        if (await _writer.TryReplaceAsync(next, state.AcceptedEpochs, cancellation) is { } both)
         {
             return token.And(both);
         }
 
-        var merged = await _writer.WriteAsync(next.ConvertAll(change => change.Fact), state.Taken, cancellation);
-        return state.Stage.IsCopying ? token.And(merged.Token) : null;
+        var merged = await _writer.WriteAsync(next.ConvertAll(change => change.Fact), state.AcceptedEpochs, cancellation);
+        return state.Phase.IsCopying ? token.And(merged.Token) : null;
 
         List<TimelineChange> Under(string keyCheck) =>
             [.. changes.Select(change => change with { Fact = change.Fact with { Key = _keys.Under(change.Fact.Key, keyCheck) } })];
@@ -368,24 +368,24 @@ internal sealed class RedisStore : IFactStore
 
     private async Task<EraseResult> EraseAsync(StoredFact suppression, KeyState state, CancellationToken cancellation)
     {
-        var result = await EraseAsync(state.Stage.Key);
-        if (!state.Stage.IsBoth)
+        var result = await EraseAsync(state.Phase.Key);
+        if (!state.Phase.IsBoth)
         {
             return result;
         }
 
-        var next = await EraseAsync(state.Stage.Next);
+        var next = await EraseAsync(state.Phase.Next);
         return new EraseResult(Math.Max(result.Erased, next.Erased), result.Token.And(next.Token));
 
         Task<EraseResult> EraseAsync(string keyCheck)
         {
             var key = _keys.Under(suppression.Key, keyCheck);
-            return _writer.EraseAsync(key, suppression with { Key = key }, state.Taken, cancellation);
+            return _writer.EraseAsync(key, suppression with { Key = key }, state.AcceptedEpochs, cancellation);
         }
     }
 
     // A write uses one phase of the key rotation throughout. If the store has advanced meanwhile, the write is repeated.
-    private async Task<T> AtStageAsync<T>(Func<KeyState, Task<T>> write, CancellationToken cancellation)
+    private async Task<T> InOnePhaseAsync<T>(Func<KeyState, Task<T>> write, CancellationToken cancellation)
     {
         while (true)
         {
@@ -397,7 +397,7 @@ internal sealed class RedisStore : IFactStore
             catch (StoreUnavailableException e) when (e.Fault == StoreFault.WrongKey)
             {
                 var values = await StoreAdmin.ManifestAsync(_link, cancellation);
-                _keys.Follow(StoreManifestFormat.Read(values).Manifest.Stage, state.Stage.Number);
+                _keys.Advance(StoreManifestFormat.Read(values).Manifest.Phase, state.Phase.Number);
                 if (_keys.Current == state)
                 {
                     throw;

@@ -66,17 +66,17 @@ internal sealed record KeyRotationPhase(int Number, string Key, string Next)
 }
 
 /// <summary>The phase in which this process works.</summary>
-/// <param name="Stage">The phase.</param>
-/// <param name="Taken">The epochs that a partition may have, in the form that scripts expect: ",one,other,".</param>
-internal sealed record KeyState(KeyRotationPhase Stage, RedisValue Taken)
+/// <param name="Phase">The phase.</param>
+/// <param name="AcceptedEpochs">The epochs that a partition may have, in the form that scripts expect: ",one,other,".</param>
+internal sealed record KeyState(KeyRotationPhase Phase, RedisValue AcceptedEpochs)
 {
-    private readonly byte[] _taken = Encoding.ASCII.GetBytes((string)Taken!);
+    private readonly byte[] _acceptedEpochs = Encoding.ASCII.GetBytes((string)AcceptedEpochs!);
 
-    internal bool Takes(ReadOnlySpan<byte> epoch)
+    internal bool Accepts(ReadOnlySpan<byte> epoch)
     {
-        var at = _taken.AsSpan().IndexOf(epoch);
+        var at = _acceptedEpochs.AsSpan().IndexOf(epoch);
         var end = at + epoch.Length;
-        return !epoch.IsEmpty && at > 0 && end < _taken.Length && _taken[at - 1] == ',' && _taken[end] == ',';
+        return !epoch.IsEmpty && at > 0 && end < _acceptedEpochs.Length && _acceptedEpochs[at - 1] == ',' && _acceptedEpochs[end] == ',';
     }
 }
 
@@ -91,21 +91,21 @@ internal sealed class KeyRotationState
 
     /// <summary>Creates the state when a store is opened.</summary>
     /// <param name="epoch">The store's epoch.</param>
-    /// <param name="stage">The phase in the manifest.</param>
+    /// <param name="phase">The phase in the manifest.</param>
     /// <param name="cipher">Has the keys; null if only the check value of one is known.</param>
     /// <param name="keyCheck">That check value.</param>
     /// <exception cref="StoreUnavailableException">A key is missing.</exception>
-    internal KeyRotationState(ulong epoch, KeyRotationPhase stage, NumberCipher? cipher, string? keyCheck)
+    internal KeyRotationState(ulong epoch, KeyRotationPhase phase, NumberCipher? cipher, string? keyCheck)
     {
         (_epoch, _cipher, _keyCheck) = (StoreManifestFormat.Epoch(epoch), cipher, keyCheck);
-        _current = Enter(stage);
+        _current = Enter(phase);
     }
 
     /// <summary>Creates the state without keys, for processes that do not look up numbers.</summary>
-    internal KeyRotationState(ulong epoch, KeyRotationPhase stage)
+    internal KeyRotationState(ulong epoch, KeyRotationPhase phase)
     {
         _epoch = StoreManifestFormat.Epoch(epoch);
-        _current = new KeyState(stage, TakenAt(stage));
+        _current = new KeyState(phase, AcceptedIn(phase));
     }
 
     private KeyRotationState(string epoch)
@@ -123,41 +123,41 @@ internal sealed class KeyRotationState
     internal NumberCipher? Cipher => _cipher;
 
     /// <summary>The epochs that scripts accept from a partition.</summary>
-    internal RedisValue Taken => Current.Taken;
+    internal RedisValue AcceptedEpochs => Current.AcceptedEpochs;
 
     /// <summary>Formats a list of epochs for scripts.</summary>
     internal static RedisValue List(params string[] epochs) => $",{string.Join(',', epochs)},";
 
     /// <summary>Returns the text that partitions store in a phase.</summary>
-    internal static string Epoch(string epoch, int stage) =>
-        stage == 0 ? epoch : string.Create(CultureInfo.InvariantCulture, $"{epoch}/{stage}");
+    internal static string Epoch(string epoch, int phase) =>
+        phase == 0 ? epoch : string.Create(CultureInfo.InvariantCulture, $"{epoch}/{phase}");
 
-    internal bool Takes(RedisValue epoch) => !epoch.IsNull && Current.Takes((byte[])epoch!);
+    internal bool Accepts(RedisValue epoch) => !epoch.IsNull && Current.Accepts((byte[])epoch!);
 
     /// <summary>Advances to the phase in the manifest.</summary>
-    /// <param name="stage">The phase that was read.</param>
+    /// <param name="phase">The phase that was read.</param>
     /// <param name="known">
     /// Number of the phase known before the read; the result must not be below it. If another read advanced to a later phase
     /// meanwhile, this one may be behind that.
     /// </param>
     /// <exception cref="StoreUnavailableException">A key is missing, or the phase went back.</exception>
-    internal void Follow(KeyRotationPhase stage, int known)
+    internal void Advance(KeyRotationPhase phase, int known)
     {
-        if (stage.Number < known)
+        if (phase.Number < known)
         {
             throw RedisFaults.RolledBack();
         }
 
-        if (stage.Number == Current.Stage.Number)
+        if (phase.Number == Current.Phase.Number)
         {
             return;
         }
 
         lock (_lock)
         {
-            if (stage.Number > _current.Stage.Number)
+            if (phase.Number > _current.Phase.Number)
             {
-                Volatile.Write(ref _current, Enter(stage));
+                Volatile.Write(ref _current, Enter(phase));
             }
         }
     }
@@ -166,24 +166,24 @@ internal sealed class KeyRotationState
     internal NumberPseudonym Under(NumberPseudonym key, string keyCheck) => IsOnlyKey ? key : _cipher!.Rekey(key, keyCheck);
 
     /// <summary>Returns true if a stored pseudonym is under the key that is read now.</summary>
-    internal bool IsRead(NumberPseudonym key) => IsOnlyKey || _cipher!.TryDecrypt(key, Current.Stage.Reading, out _);
+    internal bool IsRead(NumberPseudonym key) => IsOnlyKey || _cipher!.TryDecrypt(key, Current.Phase.Reading, out _);
 
     // With a single key there is nothing to distinguish: this process knows no other key of the store.
     private bool IsOnlyKey => _cipher is null || _cipher.Count == 1;
 
-    private KeyState Enter(KeyRotationPhase stage)
+    private KeyState Enter(KeyRotationPhase phase)
     {
-        if (!Holds(stage.Key) || (stage.IsBoth && !Holds(stage.Next)))
+        if (!Holds(phase.Key) || (phase.IsBoth && !Holds(phase.Next)))
         {
-            throw RedisFaults.Key(stage);
+            throw RedisFaults.Key(phase);
         }
 
-        _cipher?.Use(stage.Reading);
-        return new KeyState(stage, TakenAt(stage));
+        _cipher?.Use(phase.Reading);
+        return new KeyState(phase, AcceptedIn(phase));
     }
 
-    private RedisValue TakenAt(KeyRotationPhase stage) =>
-        stage.Number == 0 ? List(_epoch) : List(Epoch(_epoch, stage.Number - 1), Epoch(_epoch, stage.Number));
+    private RedisValue AcceptedIn(KeyRotationPhase phase) =>
+        phase.Number == 0 ? List(_epoch) : List(Epoch(_epoch, phase.Number - 1), Epoch(_epoch, phase.Number));
 
     private bool Holds(string keyCheck) => _cipher?.Holds(keyCheck) ?? keyCheck == _keyCheck;
 }

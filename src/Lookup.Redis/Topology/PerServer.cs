@@ -11,7 +11,7 @@ internal sealed class PerServer<T>(Func<ServerLink, T> make) : IDisposable
 
     /// <summary>Returns the object of a server.</summary>
     /// <exception cref="StoreUnavailableException">This was disposed.</exception>
-    internal T Of(ServerLink server)
+    internal T Get(ServerLink server)
     {
         lock (_lock)
         {

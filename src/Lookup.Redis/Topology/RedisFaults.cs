@@ -65,10 +65,10 @@ internal static class RedisFaults
             : new StoreUnavailableException(StoreFault.ForeignEpoch, "The store was set up again, or is another store.");
     }
 
-    internal static StoreUnavailableException Key(KeyRotationPhase stage) => new(
+    internal static StoreUnavailableException Key(KeyRotationPhase phase) => new(
         StoreFault.WrongKey,
-        stage.IsBoth ? "The store's encryption key is being rotated, and this process does not have both keys: facts would be missing."
-            : stage.Number > 0 ? "The store's encryption key was rotated, and this process does not have the new key: none of its facts would be found."
+        phase.IsBoth ? "The store's encryption key is being rotated, and this process does not have both keys: facts would be missing."
+            : phase.Number > 0 ? "The store's encryption key was rotated, and this process does not have the new key: none of its facts would be found."
             : "The store was set up with another encryption key: none of its facts would be found.");
 
     internal static StoreUnavailableException Changed() =>

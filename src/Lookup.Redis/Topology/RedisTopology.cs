@@ -106,10 +106,10 @@ internal sealed class RedisTopology : IAsyncDisposable
 
     /// <summary>Returns the server that has a partition, or <see cref="Keys.Shared"/>, now.</summary>
     /// <exception cref="StoreUnavailableException">No server has it.</exception>
-    internal ServerLink Of(int partition) => TryOf(partition) ?? throw RedisFaults.NoServer();
+    internal ServerLink GetServer(int partition) => FindServer(partition) ?? throw RedisFaults.NoServer();
 
     /// <summary>Returns the server that has a partition, or <see cref="Keys.Shared"/>, now; null if there is none.</summary>
-    internal ServerLink? TryOf(int partition) => Volatile.Read(ref _map).Links[partition - Keys.Shared];
+    internal ServerLink? FindServer(int partition) => Volatile.Read(ref _map).Links[partition - Keys.Shared];
 
     internal Task<T> ReadAsync<T>(int partition, Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
         CallAsync(partition, call, static (server, call, cancellation) => server.ReadAsync(call, cancellation), Options.ReadTimeoutMs, cancellation);
@@ -182,7 +182,7 @@ internal sealed class RedisTopology : IAsyncDisposable
 
     /// <summary>Discovers the servers, unless that was just done; concurrent callers share one discovery.</summary>
     /// <returns>Ends when the result was applied, or the discovery failed.</returns>
-    internal Task FindAgainAsync()
+    internal Task RediscoverAsync()
     {
         lock (_lock)
         {
@@ -228,14 +228,14 @@ internal sealed class RedisTopology : IAsyncDisposable
         CancellationToken cancellation)
     {
         var begin = Clock.GetTimestamp();
-        var server = Of(partition);
+        var server = GetServer(partition);
         try
         {
             return await send(server, call, cancellation);
         }
         catch (StoreUnavailableException e) when (Volatile.Read(ref _map).Routes.CanMove && e.MayBeElsewhere)
         {
-            var finding = FindAgainAsync();
+            var finding = RediscoverAsync();
             if (!e.IsElsewhere)
             {
                 throw;
@@ -249,7 +249,7 @@ internal sealed class RedisTopology : IAsyncDisposable
 
             await finding.WaitAsync(left, Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellation.ThrowIfCancellationRequested();
-            var next = Of(partition);
+            var next = GetServer(partition);
             left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(begin);
             if (next == server || left <= TimeSpan.Zero)
             {
@@ -276,7 +276,7 @@ internal sealed class RedisTopology : IAsyncDisposable
         {
             while (await timer.WaitForNextTickAsync(_stop.Token))
             {
-                await FindAgainAsync();
+                await RediscoverAsync();
             }
         }
         catch (OperationCanceledException)

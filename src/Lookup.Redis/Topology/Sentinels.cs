@@ -25,7 +25,7 @@ internal sealed record SentinelWord(EndPoint Server, long Epoch, bool IsFailingO
     internal static string Question(string service) => $"SENTINEL MASTER {service}";
 
     /// <summary>Parses the answer to <see cref="Question"/>; null if the sentinel does not know the service.</summary>
-    internal static SentinelWord? Of(ServerReply reply)
+    internal static SentinelWord? Parse(ServerReply reply)
     {
         var fields = reply.Items.Chunk(2).Where(pair => pair.Length == 2)
             .ToDictionary(pair => pair[0].Text ?? "", pair => pair[1].Text ?? "", StringComparer.Ordinal);
@@ -89,7 +89,7 @@ internal sealed class Sentinels : IDisposable
     {
         try
         {
-            return SentinelWord.Of((await ServerReply.AskAsync(kept.Current ?? await kept.OpenAsync(limit), limit, _question))[0]);
+            return SentinelWord.Parse((await ServerReply.AskAsync(kept.Current ?? await kept.OpenAsync(limit), limit, _question))[0]);
         }
         catch (Exception)
         {

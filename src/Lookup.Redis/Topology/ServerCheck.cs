@@ -40,7 +40,7 @@ internal abstract class ServerCheck
                 // The server rejects this for every reason for which it rejects a write (memory, disk, replicas). Otherwise it
                 // creates, logs and replicates nothing, because the key does not exist and there are no bytes.
                 await link.WriteAsync(
-                    place, db => db.StringSetRangeAsync(Keys.Nothing(place), 0, RedisValue.EmptyString, CommandFlags.DemandMaster), cancellation);
+                    place, db => db.StringSetRangeAsync(Keys.Absent(place), 0, RedisValue.EmptyString, CommandFlags.DemandMaster), cancellation);
                 return null;
             }
             catch (StoreUnavailableException e)

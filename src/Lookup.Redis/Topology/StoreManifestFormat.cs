@@ -59,8 +59,8 @@ internal static class StoreManifestFormat
             throw RedisFaults.Damaged();
         }
 
-        var stage = KeyRotationPhase.Parse(values[7], (string)values[3]!);
-        return (new StoreManifest(epoch, partitions, stage.Reading, created) { Stage = stage }, (string)values[5]!);
+        var phase = KeyRotationPhase.Parse(values[7], (string)values[3]!);
+        return (new StoreManifest(epoch, partitions, phase.Reading, created) { Phase = phase }, (string)values[5]!);
     }
 }
 
@@ -91,6 +91,6 @@ internal sealed record FilterGenerations(string Text, FilterGeneration[] All)
         return new FilterGenerations(text, all);
     }
 
-    internal static FilterGenerations Of(params FilterGeneration[] all) => new(
+    internal static FilterGenerations Create(params FilterGeneration[] all) => new(
         string.Join(',', all.Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.Number}:{one.Blocks}"))), all);
 }

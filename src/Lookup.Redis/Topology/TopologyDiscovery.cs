@@ -186,7 +186,7 @@ internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock
     private async Task<Routes> FromSentinelsAsync(EndPoint[] sentinels, Routes? before, CancellationToken cancellation)
     {
         var words = await AskAsync(sentinels, true, LimitOf(before), cancellation, SentinelWord.Question(_configuration.ServiceName!));
-        var newest = words.Select(word => SentinelWord.Of(word.Replies[0])).OfType<SentinelWord>().MaxBy(word => word.Epoch)
+        var newest = words.Select(word => SentinelWord.Parse(word.Replies[0])).OfType<SentinelWord>().MaxBy(word => word.Epoch)
             ?? throw new StoreUnavailableException(StoreFault.Settings, "The sentinels do not know the service that serviceName in the connection string names.");
         // Sentinels that were set up again count from the start: then most of them report it.
         if (before is not null && newest.Epoch < before.Epochs[0] && words.Count <= sentinels.Length / 2)

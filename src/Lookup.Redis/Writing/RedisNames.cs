@@ -83,7 +83,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
             return null;
         }
 
-        Keep(_names, scope, (string)name!);
+        Cache(_names, scope, (string)name!);
         return name;
     }
 
@@ -112,7 +112,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         }
 
         var id = uint.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
-        Keep(_ids, key, id);
+        Cache(_ids, key, id);
         return id;
     }
 
@@ -131,7 +131,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         }
 
         SourceText.TryRead(id, text, out var source);
-        Keep(_sources, id, source);
+        Cache(_sources, id, source);
         return source;
     }
 
@@ -203,7 +203,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
             {
                 var name = (string)answer[i + 1]!;
                 names.Add(chunk[i].Key, name);
-                Keep(_names, chunk[i].Key, name);
+                Cache(_names, chunk[i].Key, name);
             }
         }
     }
@@ -213,7 +213,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
 
     private static RedisValue Field(ulong scope) => scope.ToString("x12", CultureInfo.InvariantCulture);
 
-    private static void Keep<TKey, TValue>(ConcurrentDictionary<TKey, TValue> known, TKey key, TValue value)
+    private static void Cache<TKey, TValue>(ConcurrentDictionary<TKey, TValue> known, TKey key, TValue value)
         where TKey : notnull
     {
         if (known.Count >= MaxKnown)

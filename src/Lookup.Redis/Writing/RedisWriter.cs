@@ -28,11 +28,11 @@ internal sealed class RedisWriter(
     private readonly RedisValue _channel = ChangeNotifier.ChannelOf(link, manifest);
 
     /// <param name="facts">The facts.</param>
-    /// <param name="taken">
+    /// <param name="acceptedEpochs">
     /// The accepted epochs of partitions: those of the key rotation phase in which the facts' pseudonyms were made.
     /// </param>
     /// <param name="cancellation">Ends the wait.</param>
-    internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, RedisValue taken, CancellationToken cancellation)
+    internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
         var outcomes = new WriteOutcome[facts.Count];
         var versions = new ulong[partitions.Count];
@@ -60,7 +60,7 @@ internal sealed class RedisWriter(
                 foreach (var chunk in group.Chunk(MaxBatch))
                 {
                     await places.WaitAsync(cancellation);
-                    calls.Add(SendAsync(group.Key, chunk, taken, outcomes, versions, marks, places, cancellation));
+                    calls.Add(SendAsync(group.Key, chunk, acceptedEpochs, outcomes, versions, marks, places, cancellation));
                 }
             }
 
@@ -69,7 +69,7 @@ internal sealed class RedisWriter(
     }
 
     /// <summary>See <see cref="IFactStore.TryReplaceAsync"/>.</summary>
-    internal async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, RedisValue taken, CancellationToken cancellation)
+    internal async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
         var outcomes = new WriteOutcome[changes.Count];
         await names.RegisterAsync([.. changes.Select(c => c.Fact)], outcomes, cancellation);
@@ -83,24 +83,24 @@ internal sealed class RedisWriter(
         for (var round = 0; round < MaxRounds; round++)
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
-            var (keys, arguments) = Arguments(partition, pending, taken, generations, isWhole: true);
+            var generations = await GenerationsAsync(link, partitions, partition, acceptedEpochs, cancellation);
+            var (keys, arguments) = Arguments(partition, pending, acceptedEpochs, generations, isWhole: true);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if ((int)answer[0] == Script.NotAsExpected)
             {
                 return null;
             }
 
-            if (partitions.TryTake(partition, answer, floor, out var version))
+            if (partitions.TryProcessAnswer(partition, answer, floor, out var version))
             {
-                return ConsistencyToken.Of(manifest.Epoch, partition, version, Note(partition, version, pending, answer));
+                return ConsistencyToken.Of(manifest.Epoch, partition, version, RecordLastChange(partition, version, pending, answer));
             }
         }
 
         throw RedisFaults.Timeout();
     }
 
-    internal async Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, RedisValue taken, CancellationToken cancellation)
+    internal async Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
         if (suppression.Key != key)
         {
@@ -119,7 +119,7 @@ internal sealed class RedisWriter(
         for (var round = 0; round < MaxRounds; round++)
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
+            var generations = await GenerationsAsync(link, partitions, partition, acceptedEpochs, cancellation);
             var keys = new List<RedisKey>
             {
                 Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition), Keys.Bucket(partition, key.Bucket),
@@ -128,7 +128,7 @@ internal sealed class RedisWriter(
             AddFilters(keys, partition, generations);
             var arguments = new List<RedisValue>
             {
-                taken,
+                acceptedEpochs,
                 generations.Text,
                 _channel,
                 Keys.Prefix(key),
@@ -143,14 +143,14 @@ internal sealed class RedisWriter(
             }
 
             var answer = await link.ScriptAsync(partition, Script.Erase, [.. keys], [.. arguments], cancellation);
-            if (!partitions.TryTake(partition, answer, floor, out var version))
+            if (!partitions.TryProcessAnswer(partition, answer, floor, out var version))
             {
                 continue;
             }
 
             byte[] last = (byte[])answer[3]!;
             var mark = ChangeMark.Of(NumberPseudonym.FromField(key.Bucket, last), FactId.Read(last.AsSpan(NumberPseudonym.FieldSize)), (byte[])answer[4]!);
-            partitions.Note(partition, version, mark);
+            partitions.RecordChange(partition, version, mark);
             return new EraseResult((int)answer[2], ConsistencyToken.Of(manifest.Epoch, partition, version, mark));
         }
 
@@ -158,7 +158,7 @@ internal sealed class RedisWriter(
     }
 
     // The last timeline that a script stored is the change with the version that it returns.
-    private uint Note(int partition, ulong version, PendingTimeline[] batch, RedisResult[] answer)
+    private uint RecordLastChange(int partition, ulong version, PendingTimeline[] batch, RedisResult[] answer)
     {
         var last = Array.FindLastIndex(answer, result => result.Resp2Type == ResultType.Integer && (int)result == 1) - 2;
         if (last < 0)
@@ -167,7 +167,7 @@ internal sealed class RedisWriter(
         }
 
         var mark = ChangeMark.Of(batch[last].Key, batch[last].Id, batch[last].Value);
-        partitions.Note(partition, version, mark);
+        partitions.RecordChange(partition, version, mark);
         return mark;
     }
 
@@ -201,7 +201,7 @@ internal sealed class RedisWriter(
     private async Task<List<PendingTimeline>> SendAsync(
         int partition,
         PendingTimeline[] batch,
-        RedisValue taken,
+        RedisValue acceptedEpochs,
         WriteOutcome[] outcomes,
         ulong[] versions,
         uint[] marks,
@@ -211,10 +211,10 @@ internal sealed class RedisWriter(
         try
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
-            var (keys, arguments) = Arguments(partition, batch, taken, generations, isWhole: false);
+            var generations = await GenerationsAsync(link, partitions, partition, acceptedEpochs, cancellation);
+            var (keys, arguments) = Arguments(partition, batch, acceptedEpochs, generations, isWhole: false);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
-            if (!partitions.TryTake(partition, answer, floor, out var version))
+            if (!partitions.TryProcessAnswer(partition, answer, floor, out var version))
             {
                 return [.. batch];
             }
@@ -233,7 +233,7 @@ internal sealed class RedisWriter(
                 }
             }
 
-            var mark = Note(partition, version, batch, answer);
+            var mark = RecordLastChange(partition, version, batch, answer);
             lock (versions)
             {
                 if (version >= versions[partition])
@@ -311,14 +311,14 @@ internal sealed class RedisWriter(
             cancellation);
 
     private (RedisKey[] Keys, RedisValue[] Arguments) Arguments(
-        int partition, PendingTimeline[] batch, RedisValue taken, FilterGenerations generations, bool isWhole)
+        int partition, PendingTimeline[] batch, RedisValue acceptedEpochs, FilterGenerations generations, bool isWhole)
     {
         var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition) };
         AddFilters(keys, partition, generations);
         var buckets = new Dictionary<int, int>();
         var arguments = new List<RedisValue>(6 + (batch.Length * (6 + (9 * generations.All.Length))))
         {
-            taken, generations.Text, link.Options.FeedLength, _channel, generations.All.Length, isWhole ? 1 : 0,
+            acceptedEpochs, generations.Text, link.Options.FeedLength, _channel, generations.All.Length, isWhole ? 1 : 0,
         };
         foreach (var timeline in batch)
         {
@@ -399,7 +399,7 @@ internal sealed class RedisWriter(
     /// an accepted epoch.
     /// </summary>
     internal static async ValueTask<FilterGenerations> GenerationsAsync(
-        RedisTopology link, PartitionStates partitions, int partition, RedisValue taken, CancellationToken cancellation)
+        RedisTopology link, PartitionStates partitions, int partition, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
         if (partitions.Generations(partition) is { } known)
         {
@@ -408,7 +408,7 @@ internal sealed class RedisWriter(
 
         var meta = await link.WriteAsync(
             partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "g"], CommandFlags.DemandMaster), cancellation);
-        if (meta[0].IsNull || !((string)taken!).Contains($",{meta[0]},", StringComparison.Ordinal))
+        if (meta[0].IsNull || !((string)acceptedEpochs!).Contains($",{meta[0]},", StringComparison.Ordinal))
         {
             throw RedisFaults.Epoch(meta[0]);
         }

@@ -44,14 +44,14 @@ public sealed partial class EmbeddedFolderTests : IDisposable
     public void Lock_HandleCopiedByAStartingProcess_IsFreeOnceDisposed()
     {
         Directory.CreateDirectory(Folder);
-        var first = FolderLock.TryTake(Folder)!;
+        var first = FolderLock.TryAcquire(Folder)!;
         // A process that is being started has copies of all handles until it runs its own program.
         using var copy = new SafeFileHandle(Duplicate(HandleOn(Folder)), ownsHandle: true);
         Assert.False(copy.IsInvalid);
-        Assert.Null(FolderLock.TryTake(Folder));
+        Assert.Null(FolderLock.TryAcquire(Folder));
 
         first.Dispose();
-        using var second = FolderLock.TryTake(Folder);
+        using var second = FolderLock.TryAcquire(Folder);
         Assert.NotNull(second);
     }
 
