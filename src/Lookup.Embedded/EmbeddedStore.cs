@@ -132,7 +132,7 @@ public sealed class EmbeddedStore : IFactStore
         try
         {
             var isNew = !folder.HasStore;
-            cipher = key is { } one ? new NumberCipher(one.Span) : new NumberCipher(NumberKeysOf(folder));
+            cipher = key is { } one ? new NumberCipher(one.Span) : new NumberCipher(ReadEncryptionKeys(folder));
             var log = logs ?? NullLoggerFactory.Instance;
             if (folder.NeedsConversion)
             {
@@ -289,7 +289,7 @@ public sealed class EmbeddedStore : IFactStore
         folder.MarkInitialised(manifest.Epoch);
     }
 
-    private static IReadOnlyList<byte[]> NumberKeysOf(DataFolder folder) =>
+    private static IReadOnlyList<byte[]> ReadEncryptionKeys(DataFolder folder) =>
         folder.HasStore || File.Exists(folder.KeyFile)
             ? EncryptionKeyFile.Load(folder.KeyFile)
             : [EncryptionKeyFile.Create(folder.KeyFile)];

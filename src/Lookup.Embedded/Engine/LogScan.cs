@@ -34,12 +34,12 @@ internal static class LogScan
     {
         using var file = File.OpenRead(path);
         var block = new byte[BlockSize];
-        for (long begin = 0; ; begin += BlockSize)
+        for (long offset = 0; ; offset += BlockSize)
         {
             var length = file.ReadAtLeast(block, BlockSize, throwOnEndOfStream: false);
             if (DamageIn(block.AsSpan(0, length)) is { } at)
             {
-                return begin + at;
+                return offset + at;
             }
 
             if (length < BlockSize)

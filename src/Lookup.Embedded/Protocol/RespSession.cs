@@ -29,7 +29,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         {
             while (!_isEnding && await _reader.FillAsync(cancellation))
             {
-                while (!_isEnding && TryCarryOut())
+                while (!_isEnding && TryExecute())
                 {
                     if (_reply.Mark >= SendSize && !_hasWritten)
                     {
@@ -72,7 +72,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         _reply.Clear();
     }
 
-    private bool TryCarryOut()
+    private bool TryExecute()
     {
         var mark = _reply.Mark;
         try
@@ -91,7 +91,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
 
         try
         {
-            CarryOut();
+            Execute();
         }
         catch (CommandFault e)
         {
@@ -113,7 +113,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         return true;
     }
 
-    private void CarryOut()
+    private void Execute()
     {
         if (_command.Kind == CommandKind.Auth)
         {

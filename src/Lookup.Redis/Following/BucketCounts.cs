@@ -38,10 +38,10 @@ internal sealed class BucketCounts(RedisTopology link, PartitionStates partition
         await ScriptAsync(Script.CountsBegin, [_meta, _counts], [Size], cancellation);
         for (var first = 0; first < NumberPseudonym.Buckets; first += Chunk)
         {
-            var begin = link.Clock.GetTimestamp();
+            var started = link.Clock.GetTimestamp();
             RedisKey[] names = [_meta, _counts, .. Enumerable.Range(first, Chunk).Select(bucket => Keys.Bucket(partition, bucket))];
             await ScriptAsync(Script.CountsSet, names, [Size, first], cancellation);
-            await FilterScan.PauseAsync(link.Clock, begin, workShare, cancellation);
+            await FilterScan.PauseAsync(link.Clock, started, workShare, cancellation);
         }
 
         // {1}: an older version of the service wrote while the buckets were counted. The next rebuild tries again.

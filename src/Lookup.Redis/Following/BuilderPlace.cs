@@ -34,10 +34,10 @@ internal sealed class BuilderPlace : IAsyncDisposable
     internal static async Task<BuilderPlace?> AcquireAsync(RedisTopology link, RedisKey key, TimeSpan wait, CancellationToken cancellation)
     {
         RedisValue token = $"{Environment.MachineName} {Environment.ProcessId} {Guid.NewGuid():n}";
-        var begin = link.Clock.GetTimestamp();
+        var started = link.Clock.GetTimestamp();
         while (!await link.WriteAsync(Keys.Shared, db => db.StringSetAsync(key, token, Kept, When.NotExists), cancellation))
         {
-            if (link.Clock.GetElapsedTime(begin) >= wait)
+            if (link.Clock.GetElapsedTime(started) >= wait)
             {
                 return null;
             }

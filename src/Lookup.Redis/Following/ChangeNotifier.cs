@@ -77,13 +77,13 @@ internal sealed class ChangeNotifier(RedisTopology link, StoreManifest manifest)
         }
     }
 
-    private sealed class Listener(ChangeNotifier bell, Action heard) : IDisposable
+    private sealed class Listener(ChangeNotifier notifier, Action heard) : IDisposable
     {
         public void Dispose()
         {
-            lock (bell._lock)
+            lock (notifier._lock)
             {
-                bell._heard = [.. bell._heard.Where(h => h != heard)];
+                notifier._heard = [.. notifier._heard.Where(h => h != heard)];
             }
         }
     }

@@ -123,7 +123,7 @@ internal sealed class FilterBuild(
         long steps = 0;
         for (var start = 0; start < filter.Bytes.Length; start += FilterSums.PieceSize)
         {
-            var begin = link.Clock.GetTimestamp();
+            var started = link.Clock.GetTimestamp();
             var (from, length) = (start, Math.Min(FilterSums.PieceSize, filter.Bytes.Length - start));
             byte[]? there = await link.WriteAsync(
                 partition,
@@ -148,7 +148,7 @@ internal sealed class FilterBuild(
 
             steps++;
             progress(ReadShare + ((1 - ReadShare) * start / filter.Bytes.Length));
-            await FilterScan.PauseAsync(link.Clock, begin, options.WorkShare, cancellation);
+            await FilterScan.PauseAsync(link.Clock, started, options.WorkShare, cancellation);
         }
 
         return steps;

@@ -178,7 +178,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         // Capacity one: all requests that arrive during a poll or a pause share the next poll.
         var asked = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         await using var timer = _clock.CreateTimer(_ => asked.Writer.TryWrite(true), null, _pause, _pause);
-        using var bell = _store.Listen(() => asked.Writer.TryWrite(true));
+        using var subscription = _store.Listen(() => asked.Writer.TryWrite(true));
         try
         {
             while (await asked.Reader.ReadAsync(_stop.Token))
@@ -220,9 +220,9 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             var asOf = sent - Timestamps(missed);
             for (var p = 0; p < polls.Length; p++)
             {
-                var behind = Missed(p, polls[p], sent, received);
-                missed += behind;
-                ApplyPoll(p, polls[p], known[p], asOf - Timestamps(behind));
+                var suspended = Missed(p, polls[p], sent, received);
+                missed += suspended;
+                ApplyPoll(p, polls[p], known[p], asOf - Timestamps(suspended));
             }
 
             return missed > TimeSpan.Zero;

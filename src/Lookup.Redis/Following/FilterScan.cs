@@ -23,7 +23,7 @@ internal sealed class FilterScan(RedisTopology link, PartitionStates partitions,
         var filter = new BlockFilter(blocks);
         for (var first = 0; first < NumberPseudonym.Buckets; first += Buckets)
         {
-            var begin = link.Clock.GetTimestamp();
+            var started = link.Clock.GetTimestamp();
             var from = first;
             var floor = partitions.FloorToExamine(partition);
             Task<RedisValue[]>? meta = null;
@@ -53,16 +53,16 @@ internal sealed class FilterScan(RedisTopology link, PartitionStates partitions,
             }
 
             done(first);
-            await PauseAsync(link.Clock, begin, workShare, cancellation);
+            await PauseAsync(link.Clock, started, workShare, cancellation);
         }
 
         return filter;
     }
 
     /// <summary>Pauses so that the work since a moment takes at most a share of the time.</summary>
-    internal static Task PauseAsync(TimeProvider clock, long begin, double workShare, CancellationToken cancellation)
+    internal static Task PauseAsync(TimeProvider clock, long started, double workShare, CancellationToken cancellation)
     {
-        var rest = clock.GetElapsedTime(begin) * ((1 / workShare) - 1);
+        var rest = clock.GetElapsedTime(started) * ((1 / workShare) - 1);
         return rest < TimeSpan.FromMilliseconds(1) ? Task.CompletedTask : Task.Delay(rest, clock, cancellation);
     }
 }

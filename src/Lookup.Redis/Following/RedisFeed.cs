@@ -59,7 +59,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
                 throw RedisFaults.NoServer();
             }
 
-            Task<Dictionary<string, string>>? told = null;
+            Task<Dictionary<string, string>>? replication = null;
             Task<RedisResult>? time = null;
             var metas = await server.ReadAsync(
                 async db =>
@@ -67,13 +67,13 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
                     time = db.ExecuteAsync("TIME");
                     var metas = own.Select(p => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster)).ToArray();
                     // After the other commands: a server does not return to an earlier state.
-                    told = server.InfoAsync(db, "replication");
-                    await told;
+                    replication = server.InfoAsync(db, "replication");
+                    await replication;
                     await ((Task)Task.WhenAll(metas)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     return metas;
                 },
                 cancellation);
-            var info = await told!;
+            var info = await replication!;
             var history = History(info);
             var storeTime = await MicrosecondsAsync(time!);
             for (var i = 0; i < own.Length; i++)

@@ -250,7 +250,7 @@ internal sealed class KeyRotation(
         var saved = link.Clock.GetTimestamp();
         for (var p = partition; p < manifest.Partitions; p++)
         {
-            var begin = link.Clock.GetTimestamp();
+            var started = link.Clock.GetTimestamp();
             await foreach (var (first, buckets) in new BucketScan(link).ReadAsync(p, p == partition ? bucket : 0, cancellation))
             {
                 done += await work(p, first, buckets, cancellation);
@@ -262,13 +262,13 @@ internal sealed class KeyRotation(
                     saved = link.Clock.GetTimestamp();
                 }
 
-                var rest = link.Clock.GetElapsedTime(begin) * ((1 / options.WorkShare) - 1);
+                var rest = link.Clock.GetElapsedTime(started) * ((1 / options.WorkShare) - 1);
                 if (rest >= TimeSpan.FromMilliseconds(1))
                 {
                     await Task.Delay(rest, link.Clock, cancellation);
                 }
 
-                begin = link.Clock.GetTimestamp();
+                started = link.Clock.GetTimestamp();
             }
         }
 

@@ -94,10 +94,10 @@ internal static class StoreContents
         long counted = 0;
         for (var first = 0; first < NumberPseudonym.Buckets; first += Chunk)
         {
-            var begin = first;
+            var start = first;
             var lengths = await link.WriteAsync(
                 partition,
-                db => Task.WhenAll(Enumerable.Range(begin, Chunk).Select(
+                db => Task.WhenAll(Enumerable.Range(start, Chunk).Select(
                     bucket => db.HashLengthAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster))),
                 cancellation);
             counted += lengths.Sum();

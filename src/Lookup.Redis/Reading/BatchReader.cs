@@ -28,7 +28,7 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
     private async Task ReadTwiceAsync(ReadBatch batch, CancellationToken cancellation)
     {
-        var begin = link.Clock.GetTimestamp();
+        var started = link.Clock.GetTimestamp();
         await ReadOnceAsync(batch, Concerned(batch, static _ => true), cancellation);
         if (Concerned(batch, static fault => fault is { MayBeElsewhere: true }).Length == 0)
         {
@@ -37,7 +37,7 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
         var finding = link.RediscoverAsync();
         var again = Concerned(batch, static fault => fault is { IsElsewhere: true });
-        var left = TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs) - link.Clock.GetElapsedTime(begin);
+        var left = TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs) - link.Clock.GetElapsedTime(started);
         if (again.Length == 0 || left <= TimeSpan.Zero)
         {
             return;

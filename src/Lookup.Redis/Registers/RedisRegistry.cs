@@ -33,7 +33,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
         var last = Volatile.Read(ref _last);
         var confirmed = Volatile.Read(ref _confirmed);
         var phase = keys.Current.Phase;
-        var begin = link.Clock.GetTimestamp();
+        var started = link.Clock.GetTimestamp();
         var history = fences.IsOn ? await fences.RaiseAsync(link.GetServer(Keys.Shared), [Keys.Shared], cancellation) : "";
         // A failover may undo what was read but had reached no replica.
         if (last?.History != history)
@@ -41,7 +41,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
             last = null;
         }
 
-        var stamp = await ReadManifestAsync(begin, last?.Position, confirmed, phase, cancellation);
+        var stamp = await ReadManifestAsync(started, last?.Position, confirmed, phase, cancellation);
         if (last is not null && stamp.Is(last.Position))
         {
             return last.Registry;
@@ -108,7 +108,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
     }
 
     private async Task<RegistryStamp> ReadManifestAsync(
-        long begin, RegistryPosition? last, RegistryPosition confirmed, KeyRotationPhase phase, CancellationToken cancellation)
+        long started, RegistryPosition? last, RegistryPosition confirmed, KeyRotationPhase phase, CancellationToken cancellation)
     {
         Task<RedisValue>? stamps = null;
         var manifest = await link.ReadAsync(
@@ -122,7 +122,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
             },
             cancellation);
         var proof = stamps is null ? default : fences.GetProof(Keys.Shared, await stamps);
-        if (stamps is not null && proof.AsOf < begin)
+        if (stamps is not null && proof.AsOf < started)
         {
             throw StoreUnavailableException.Unconfirmed();
         }
@@ -163,16 +163,16 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
         var phase = keys.Current.Phase;
         Task<RedisValue[]>? before = null;
         Task<HashEntry[]>[]? reads = null;
-        var behind = await link.ReadAsync(
+        var after = await link.ReadAsync(
             Keys.Shared,
             async db =>
             {
                 before = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
                 reads = [.. RegistryStamp.Hashes.Select(hash => db.HashGetAllAsync(hash, CommandFlags.DemandMaster))];
-                var behind = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
+                var after = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
                 await before;
                 await Task.WhenAll(reads);
-                return await behind;
+                return await after;
             },
             cancellation);
         var stamp = Check(await before!, phase);
@@ -181,7 +181,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
             throw partitions.RollBack();
         }
 
-        if (Check(behind, phase) != stamp)
+        if (Check(after, phase) != stamp)
         {
             return null;
         }

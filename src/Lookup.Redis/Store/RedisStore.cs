@@ -26,7 +26,7 @@ internal sealed class RedisStore : IFactStore
     private readonly BatchReader _singles;
     private readonly ReadCoalescer _shared;
     private readonly RedisWriter _writer;
-    private readonly ChangeNotifier _bell;
+    private readonly ChangeNotifier _notifier;
     private readonly RedisNames _names;
     private readonly RedisRegistry _registry;
     private readonly ServerCheck _server;
@@ -48,7 +48,7 @@ internal sealed class RedisStore : IFactStore
         _shared = new ReadCoalescer(link, _partitions, _singles);
         _names = new RedisNames(link, _epoch);
         _feed = new RedisFeed(link, _partitions, _fences, keys);
-        _bell = new ChangeNotifier(link, manifest);
+        _notifier = new ChangeNotifier(link, manifest);
         _writer = new RedisWriter(link, manifest, _partitions, _names);
         Filters = new RedisFilters(link, _partitions, _feed, keys);
         _registry = new RedisRegistry(link, _partitions, _fences, _epoch, keys);
@@ -104,7 +104,7 @@ internal sealed class RedisStore : IFactStore
     public async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
     {
         var result = await InOnePhaseAsync(state => WriteAsync(facts, state, cancellation), cancellation);
-        _bell.Wrote();
+        _notifier.Wrote();
         return result;
     }
 
@@ -112,7 +112,7 @@ internal sealed class RedisStore : IFactStore
     public async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation)
     {
         var token = await InOnePhaseAsync(state => TryReplaceAsync(changes, state, cancellation), cancellation);
-        _bell.Wrote();
+        _notifier.Wrote();
         return token;
     }
 
@@ -182,7 +182,7 @@ internal sealed class RedisStore : IFactStore
         }
 
         var result = await InOnePhaseAsync(state => EraseAsync(suppression, state, cancellation), cancellation);
-        _bell.Wrote();
+        _notifier.Wrote();
         return result;
     }
 
@@ -212,7 +212,7 @@ internal sealed class RedisStore : IFactStore
         _feed.PollAsync(known, cancellation);
 
     /// <inheritdoc/>
-    public IDisposable Listen(Action heard) => _bell.Listen(heard);
+    public IDisposable Listen(Action heard) => _notifier.Listen(heard);
 
     /// <inheritdoc/>
     public void Expect(IKnownFacts known) => _losses.Expect(known);

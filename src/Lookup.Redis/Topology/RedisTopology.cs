@@ -227,7 +227,7 @@ internal sealed class RedisTopology : IAsyncDisposable
         int limitMs,
         CancellationToken cancellation)
     {
-        var begin = Clock.GetTimestamp();
+        var started = Clock.GetTimestamp();
         var server = GetServer(partition);
         try
         {
@@ -241,7 +241,7 @@ internal sealed class RedisTopology : IAsyncDisposable
                 throw;
             }
 
-            var left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(begin);
+            var left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(started);
             if (left <= TimeSpan.Zero)
             {
                 throw;
@@ -250,7 +250,7 @@ internal sealed class RedisTopology : IAsyncDisposable
             await finding.WaitAsync(left, Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellation.ThrowIfCancellationRequested();
             var next = GetServer(partition);
-            left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(begin);
+            left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(started);
             if (next == server || left <= TimeSpan.Zero)
             {
                 throw;
