@@ -1,18 +1,18 @@
-// For: a folder that one process has, whatever is removed from it.
+// For: a folder that one process owns, whatever is removed from it.
 //
-//   number.key     the number key
+//   number.key     the encryption key
 //   initialised    the store's epoch: from then on it must not open without facts
 //   db/            the files of the engine, see Engine/; earlier versions had those of Garnet, in store/
 //   socket/        the socket of the process that has it open
-//   lock           what earlier versions lock
+//   lock           the file that earlier versions lock
 //
-// The folder itself is locked, which no removal of a file undoes, and so is the engine's commit mark, which a store needs.
+// The folder itself is locked, which no removal of a file undoes, and so is the engine's commit mark, which a store requires.
 using System.Globalization;
 using Lookup.Embedded.Engine;
 
 namespace Lookup.Embedded;
 
-/// <summary>The folder of an embedded store, held by one process at a time.</summary>
+/// <summary>The folder of an embedded store, owned by one process at a time.</summary>
 internal sealed class DataFolder : IDisposable
 {
     // Names of sockets are limited to about 100 bytes.
@@ -44,27 +44,29 @@ internal sealed class DataFolder : IDisposable
 
     internal string KeyFile => System.IO.Path.Combine(Path, "number.key");
 
-    /// <summary>Where the engine's files are.</summary>
+    /// <summary>Path of the engine's files.</summary>
     internal string StoreFolder => System.IO.Path.Combine(Path, "db");
 
-    /// <summary>Where those are that are being made from the ones of an earlier version.</summary>
+    /// <summary>Path of the files that a conversion of an earlier version's store creates.</summary>
     internal string ConvertedFolder => System.IO.Path.Combine(Path, "db-converted");
 
-    /// <summary>Where an earlier version had its files.</summary>
+    /// <summary>Path of an earlier version's files.</summary>
     internal string OldStoreFolder => System.IO.Path.Combine(Path, "store");
 
-    /// <summary>Whether an earlier process left facts here.</summary>
+    /// <summary>True if the folder has a store.</summary>
     internal bool HasStore => IsMarked || StoreEngine.IsThere(StoreFolder) || NeedsConversion;
 
-    /// <summary>Whether an earlier process finished the store here.</summary>
+    /// <summary>True if the setup of the store was completed.</summary>
     internal bool IsMarked => File.Exists(Marker);
 
-    /// <summary>Whether the files are those of an earlier version.</summary>
+    /// <summary>True if the files are those of an earlier version.</summary>
     internal bool NeedsConversion => !Directory.Exists(StoreFolder) && Directory.Exists(System.IO.Path.Combine(OldStoreFolder, "AOF"));
 
     private string Marker => System.IO.Path.Combine(Path, "initialised");
 
-    /// <summary>Refuses a folder in which no store was set up, or, where one may be, one that has other things in it. Leaves it as it is.</summary>
+    /// <summary>
+    /// Rejects a folder without a store, or, if a new store may be created, a folder with other files. Changes nothing.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The message says what to do.</exception>
     internal static void Check(string path, bool create)
     {
@@ -72,7 +74,7 @@ internal sealed class DataFolder : IDisposable
         string[] entries;
         try
         {
-            // What is no folder, or cannot be made, is refused with its own reason when it is opened.
+            // If the path is not a folder, or cannot be created, opening it reports the reason.
             if (File.Exists(full))
             {
                 return;
@@ -99,14 +101,14 @@ internal sealed class DataFolder : IDisposable
         if (entries.FirstOrDefault(entry => !IsOfSetUp(entry)) is { } other)
         {
             throw new InvalidOperationException(
-                $"The folder {full} has no store, and other things in it ('{System.IO.Path.GetFileName(other)}'): name an empty folder for a new store.");
+                $"The folder {full} has no store, but other files ('{System.IO.Path.GetFileName(other)}'): name an empty folder for a new store.");
         }
     }
 
-    /// <summary>Removes everything of a store that was just set up, and the folder if it was made for it, when this is disposed of.</summary>
+    /// <summary>Removes a store that was just set up when this is disposed, and the folder if it was created for it.</summary>
     internal void Abandon() => _abandoned = true;
 
-    /// <summary>Opens a folder, which is made where its parent is there.</summary>
+    /// <summary>Opens a folder, and creates it if its parent exists.</summary>
     /// <exception cref="InvalidOperationException">Another process has it open, or it cannot be used; the message says why.</exception>
     internal static DataFolder Open(string? path)
     {
@@ -123,7 +125,7 @@ internal sealed class DataFolder : IDisposable
                 File.SetUnixFileMode(full, OwnerOnly);
             }
 
-            folderLock = FolderLock.TryTake(full) ?? throw new InvalidOperationException(InUse(full));
+            folderLock = FolderLock.TryAcquire(full) ?? throw new InvalidOperationException(InUse(full));
             lockFile = new FileStream(System.IO.Path.Combine(full, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             return new DataFolder(full, SocketFolderIn(full), folderLock, lockFile, temporary: path is null, isMade);
         }
@@ -135,7 +137,7 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
-    /// <summary>From now on the folder counts as one with facts: without them it must not open.</summary>
+    /// <summary>Marks the folder as one with facts: from now on it must not open without them.</summary>
     internal void MarkInitialised(ulong epoch)
     {
         using var stream = new FileStream(Marker, FileMode.Create, FileAccess.Write);
@@ -144,13 +146,13 @@ internal sealed class DataFolder : IDisposable
     }
 
     /// <summary>Puts the converted files in place, and removes the old ones.</summary>
-    internal void TakeConverted()
+    internal void InstallConverted()
     {
         Directory.Move(ConvertedFolder, StoreFolder);
         RemoveOld();
     }
 
-    /// <summary>Removes the files of an earlier version once there are those of this one.</summary>
+    /// <summary>Removes the files of an earlier version if those of this version exist.</summary>
     internal void RemoveOld()
     {
         if (StoreEngine.IsThere(StoreFolder) && Directory.Exists(OldStoreFolder))
@@ -198,7 +200,7 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
-    // A key alone is no store: what was set up has the files of an engine, or was marked.
+    // A key alone is no store: a store has the files of an engine, or was marked.
     private static bool IsOfStore(string entry) => System.IO.Path.GetFileName(entry) switch
     {
         "initialised" => true,
@@ -207,7 +209,7 @@ internal sealed class DataFolder : IDisposable
         _ => false,
     };
 
-    // What a set-up that was stopped before its first file of the engine may have left.
+    // Possible remains of a setup that was interrupted before the first file of the engine.
     private static bool IsOfSetUp(string entry) => System.IO.Path.GetFileName(entry) switch
     {
         "db" => Directory.Exists(entry) && !Directory.EnumerateFileSystemEntries(entry).Any(),
@@ -228,7 +230,7 @@ internal sealed class DataFolder : IDisposable
 
         if (System.IO.Path.GetDirectoryName(full) is { } parent && !Directory.Exists(parent))
         {
-            throw new InvalidOperationException($"The data folder {full} cannot be made, because {parent} does not exist: make that first, or correct the path.");
+            throw new InvalidOperationException($"The data folder {full} cannot be created, because {parent} does not exist: create that first, or correct the path.");
         }
 
         Directory.CreateDirectory(full);
@@ -237,7 +239,7 @@ internal sealed class DataFolder : IDisposable
 
     private static string SocketFolderIn(string full)
     {
-        // In the folder itself nothing is left behind in another place when the process is killed.
+        // A socket in the folder itself leaves nothing elsewhere when the process is killed.
         var folder = System.IO.Path.Combine(full, "socket");
         if (System.Text.Encoding.UTF8.GetByteCount(folder) > MaxSocketFolder)
         {
@@ -260,9 +262,9 @@ internal sealed class DataFolder : IDisposable
     {
         (_, Errors.ReadOnly) => $"The data folder {full} is on a disk that is mounted read-only: mount it for writing, or name another folder.",
         (_, Errors.Full) => $"The disk of the data folder {full} is full: free some space, then start again.",
-        (_, Errors.TooManyFiles) => $"The data folder {full} cannot be opened, because this process has as many files open as it may: raise the limit (ulimit -n), then start again.",
-        (UnauthorizedAccessException, _) => $"The data folder {full} cannot be written by the user {Environment.UserName}: change its owner or its rights, or name another folder.",
-        (FileNotFoundException or DirectoryNotFoundException, _) => $"The data folder {full} cannot be made there: name another place.",
+        (_, Errors.TooManyFiles) => $"The data folder {full} cannot be opened, because this process has reached its limit of open files: raise the limit (ulimit -n), then start again.",
+        (UnauthorizedAccessException, _) => $"The user {Environment.UserName} cannot write to the data folder {full}: change its owner or permissions, or name another folder.",
+        (FileNotFoundException or DirectoryNotFoundException, _) => $"The data folder {full} cannot be created there: name another location.",
         (_, Errors.WouldBlock) => InUse(full),
         _ when OperatingSystem.IsWindows() => InUse(full),
         _ => $"The data folder {full} cannot be used: {e.Message}",
@@ -270,7 +272,7 @@ internal sealed class DataFolder : IDisposable
 
     private static string InUse(string full) => $"The data folder {full} is in use by another process.";
 
-    // .NET passes the system's number on.
+    // .NET passes the operating system's error number through.
     private static int Errno(Exception e) => e.HResult;
 
     private static string Private(string prefix) => Directory.CreateTempSubdirectory(prefix).FullName;

@@ -17,13 +17,13 @@ internal sealed class EmbeddedServer : IAsyncDisposable
         ConnectionString = connectionString;
     }
 
-    /// <summary>How this process reaches it; holds the password.</summary>
+    /// <summary>Connection string for this process; contains the password.</summary>
     internal string ConnectionString { get; }
 
-    /// <summary>The values behind the server.</summary>
+    /// <summary>The engine behind the server.</summary>
     internal StoreEngine Engine => _engine;
 
-    /// <summary>Opens the engine and begins to listen.</summary>
+    /// <summary>Opens the engine and starts to listen.</summary>
     /// <exception cref="EngineFault">The store must not be used.</exception>
     internal static EmbeddedServer Start(EmbeddedOptions options, DataFolder folder, TimeProvider clock, ILoggerFactory logs)
     {

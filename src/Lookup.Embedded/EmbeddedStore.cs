@@ -15,10 +15,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Lookup.Embedded;
 
-/// <summary>The store in this process: RocksDB on a data folder, set up at the first start, recovered at every other.</summary>
+/// <summary>The store in this process: RocksDB on a data folder, set up at the first start, recovered at every later one.</summary>
 public sealed class EmbeddedStore : IFactStore
 {
-    // A connection within the process waits for nothing but a processor, and a start must not fail because there is none.
+    // A connection within the process waits only for a processor, and a start must not fail because all are busy.
     private const int ConnectTimeoutMs = 60_000;
 
     private readonly IFactStore _store;
@@ -33,22 +33,24 @@ public sealed class EmbeddedStore : IFactStore
         Cipher = cipher;
     }
 
-    /// <summary>The cipher of the store's number keys, which lie in its folder, or is forgotten with a store in memory.</summary>
+    /// <summary>
+    /// The cipher with the store's encryption keys, which are in its folder; a store in memory keeps them in memory only.
+    /// </summary>
     public NumberCipher Cipher { get; }
 
-    /// <summary>How this process reaches the server; holds its password.</summary>
+    /// <summary>Connection string for this process; contains the server's password.</summary>
     internal string ConnectionString => _server.ConnectionString;
 
-    /// <summary>The values behind the server.</summary>
+    /// <summary>The engine behind the server.</summary>
     internal StoreEngine Engine => _server.Engine;
 
-    /// <summary>Where its files are.</summary>
+    /// <summary>Path of the store's folder.</summary>
     public string Folder => _folder.Path;
 
-    /// <summary>Whether it was set up by this start, so that it holds nothing.</summary>
+    /// <summary>True if this start set the store up, so that it is empty.</summary>
     public bool IsNew { get; private init; }
 
-    /// <summary>Has the files removed when this is disposed of, where this start set the store up. Any other store is kept.</summary>
+    /// <summary>Removes the files on disposal if this start set the store up. Any other store is kept.</summary>
     public void Abandon()
     {
         if (IsNew)
@@ -89,15 +91,17 @@ public sealed class EmbeddedStore : IFactStore
     /// <inheritdoc/>
     public StoreServers Servers => _store.Servers;
 
-    /// <summary>Starts the store, and sets it up where the folder is new.</summary>
-    /// <param name="options">Where and how.</param>
-    /// <param name="key">The number key of 32 bytes; null: the one in the folder, made at the first start.</param>
+    /// <summary>Starts the store, and sets it up if the folder is new.</summary>
+    /// <param name="options">Settings.</param>
+    /// <param name="key">The encryption key of 32 bytes; null: the one in the folder, generated at the first start.</param>
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the start.</param>
-    /// <param name="logs">Takes what Garnet logs; null for nowhere.</param>
-    /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
-    /// <exception cref="InvalidOperationException">Another process has the folder open, or it has no store and none is to be made.</exception>
-    /// <exception cref="StoreUnavailableException">What is in the folder must not be used, with the reason.</exception>
+    /// <param name="logs">Receives the engine's log; null discards it.</param>
+    /// <exception cref="ArgumentException">The options are invalid; the message lists every fault.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Another process has the folder open, or it has no store and none may be created.
+    /// </exception>
+    /// <exception cref="StoreUnavailableException">The store in the folder must not be used; the message says why.</exception>
     public static async Task<EmbeddedStore> StartAsync(
         EmbeddedOptions options,
         ReadOnlyMemory<byte>? key,
@@ -109,7 +113,7 @@ public sealed class EmbeddedStore : IFactStore
         var faults = options.Validate().Concat(init.Validate()).ToArray();
         if (faults.Length > 0)
         {
-            throw new ArgumentException("The embedded store's settings are wrong: " + string.Join(" ", faults), nameof(options));
+            throw new ArgumentException("The embedded store's settings are invalid: " + string.Join(" ", faults), nameof(options));
         }
 
         if (OpenFileLimit.Fault(OpenFileLimit.NeededByStore) is { } tooFew)
@@ -128,7 +132,7 @@ public sealed class EmbeddedStore : IFactStore
         try
         {
             var isNew = !folder.HasStore;
-            cipher = key is { } one ? new NumberCipher(one.Span) : new NumberCipher(NumberKeysOf(folder));
+            cipher = key is { } one ? new NumberCipher(one.Span) : new NumberCipher(ReadEncryptionKeys(folder));
             var log = logs ?? NullLoggerFactory.Instance;
             if (folder.NeedsConversion)
             {
@@ -138,7 +142,7 @@ public sealed class EmbeddedStore : IFactStore
             folder.RemoveOld();
             if (folder.IsMarked && !StoreEngine.IsThere(folder.StoreFolder))
             {
-                throw new StoreUnavailableException(StoreFault.NotInitialised, EngineFaults.OfGone(folder.StoreFolder).Message);
+                throw new StoreUnavailableException(StoreFault.NotInitialised, EngineFaults.ForMissingStore(folder.StoreFolder).Message);
             }
 
             server = await Task.Run(() => EmbeddedServer.Start(options, folder, clock, log), cancellation);
@@ -262,7 +266,7 @@ public sealed class EmbeddedStore : IFactStore
         _folder.Dispose();
     }
 
-    // A set-up that was stopped goes on, and one that was finished is marked, so that it does not open without its facts.
+    // Continues an interrupted setup, and marks a completed one, so that it does not open without its facts.
     private static async Task PrepareAsync(
         RedisTopology link, DataFolder folder, InitOptions? init, TimeProvider clock, CancellationToken cancellation)
     {
@@ -276,7 +280,7 @@ public sealed class EmbeddedStore : IFactStore
         if (!isSetUp && init is null)
         {
             throw new InvalidOperationException(
-                $"The store in {folder.Path} was never set up to its end: correct the path, or finish it with 'lookup serve --data {folder.Path} --create'.");
+                $"The setup of the store in {folder.Path} was not completed: correct the path, or complete it with 'lookup serve --data {folder.Path} --create'.");
         }
 
         var manifest = isSetUp
@@ -285,7 +289,7 @@ public sealed class EmbeddedStore : IFactStore
         folder.MarkInitialised(manifest.Epoch);
     }
 
-    private static IReadOnlyList<byte[]> NumberKeysOf(DataFolder folder) =>
+    private static IReadOnlyList<byte[]> ReadEncryptionKeys(DataFolder folder) =>
         folder.HasStore || File.Exists(folder.KeyFile)
             ? EncryptionKeyFile.Load(folder.KeyFile)
             : [EncryptionKeyFile.Create(folder.KeyFile)];

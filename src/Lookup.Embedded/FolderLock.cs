@@ -3,7 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Lookup.Embedded;
 
-/// <summary>A lock on a folder itself. Whatever is removed from the folder, it holds until it is disposed of or the process ends.</summary>
+/// <summary>
+/// A lock on a folder itself. It holds until it is disposed or the process ends, whatever is removed from the folder.
+/// </summary>
 internal sealed partial class FolderLock : IDisposable
 {
     private const int ReadOnly = 0;
@@ -15,8 +17,11 @@ internal sealed partial class FolderLock : IDisposable
 
     private FolderLock(SafeFileHandle? handle) => _handle = handle;
 
-    /// <summary>Locks a folder; null where another process has it. Where the system cannot lock folders, the files in it must do.</summary>
-    internal static FolderLock? TryTake(string folder)
+    /// <summary>
+    /// Locks a folder; returns null if another process holds the lock. On systems that cannot lock folders, the locks on its
+    /// files must suffice.
+    /// </summary>
+    internal static FolderLock? TryAcquire(string folder)
     {
         if (!OperatingSystem.IsLinux())
         {
@@ -46,7 +51,8 @@ internal sealed partial class FolderLock : IDisposable
             return;
         }
 
-        // A process that is being started has a copy of the handle until it runs its own program; closing ours alone would leave the lock with it.
+        // A child process that is being started has a copy of the handle until it runs its own program; closing ours alone would
+        // leave the lock with it.
         Lock((int)_handle.DangerousGetHandle(), Unlock);
         _handle.Dispose();
     }

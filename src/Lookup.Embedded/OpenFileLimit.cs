@@ -6,20 +6,20 @@ namespace Lookup.Embedded;
 /// <summary>The number of files that this process may have open.</summary>
 public static partial class OpenFileLimit
 {
-    /// <summary>What a store and a service on it need, with connections of a few hundred callers.</summary>
+    /// <summary>Number needed by a store and a service on it, with connections of a few hundred callers.</summary>
     public const int NeededByStore = 512;
 
-    /// <summary>What a program of .NET needs to load its own files, and a few for its work.</summary>
+    /// <summary>Number that a .NET program needs to load its own files, and a few for its work.</summary>
     public const int NeededByProgram = 100;
 
     private const int OpenFiles = 7;
 
-    /// <summary>What to say where there are too few; null where there are enough.</summary>
-    /// <param name="needed">How many are needed.</param>
+    /// <summary>Returns a message if the limit is too low; null otherwise.</summary>
+    /// <param name="needed">The number of files needed.</param>
     public static string? Fault(int needed) => Current() is var current && current < needed
         ? string.Create(
             CultureInfo.InvariantCulture,
-            $"This process may have {current} files open, and at least {needed} are needed: raise the limit (ulimit -n 4096, LimitNOFILE=4096 in a systemd unit, or nofile of the container), then start again.")
+            $"This process may have only {current} files open, but at least {needed} are needed: raise the limit (ulimit -n 4096, LimitNOFILE=4096 in a systemd unit, or nofile of the container), then start again.")
         : null;
 
     // The runtime raises the soft limit to the hard one when it starts.

@@ -2,12 +2,17 @@ using System.Runtime.InteropServices;
 
 namespace Lookup.Embedded;
 
-/// <summary>Keeps what a process writes from other users of the machine: facts, receipts, dossiers and lists tell of people.</summary>
+/// <summary>
+/// Protects the files of a process from other users of the machine: facts, receipts, dossiers and lists contain personal data.
+/// </summary>
 public static partial class PrivateFiles
 {
     private const uint GroupAndOthers = 0x3f;
 
-    /// <summary>From now on files of this process are made for their owner alone, 0600, and folders 0700. Nothing is done on Windows.</summary>
+    /// <summary>
+    /// Makes all files that this process creates from now on accessible to their owner alone (0600), and folders (0700). Does
+    /// nothing on Windows.
+    /// </summary>
     public static void Use()
     {
         if (!OperatingSystem.IsWindows())
@@ -16,7 +21,9 @@ public static partial class PrivateFiles
         }
     }
 
-    /// <summary>Takes a folder from the other users of the machine. The group keeps what it has: whoever mounts a volume may need it.</summary>
+    /// <summary>
+    /// Removes the access of other users to a folder. The group keeps its permissions: a mounted volume may need them.
+    /// </summary>
     internal static void Close(string folder)
     {
         if (OperatingSystem.IsWindows())
@@ -35,7 +42,7 @@ public static partial class PrivateFiles
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
-            // A mounted volume belongs to somebody else, or cannot be written, which is told where it is.
+            // A mounted volume may belong to another user or be read-only; a later error reports that where it matters.
         }
     }
 

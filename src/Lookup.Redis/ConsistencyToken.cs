@@ -6,17 +6,17 @@ using Lookup.Redis.Following;
 namespace Lookup.Redis;
 
 /// <summary>
-/// Positions in a store, opaque to those who carry it: at least as new as these versions of these partitions. As a
-/// text it is base64url of a format byte, the epoch, partition and version of each position, and a checksum that
-/// catches a cut or mistyped token; it is no secret and no proof. Behind it, after two dots, base64url of a mark for each
-/// position says which change it was that had the version.
+/// A lower bound on freshness: a version for each of some partitions. Callers treat it as opaque. The text form is base64url of a
+/// format byte, the epoch, the partition and version of each position, and a checksum that detects truncated or mistyped tokens;
+/// it is neither secret nor authenticated. After two dots follows base64url of a mark per position, which identifies the change
+/// that had the version.
 /// </summary>
 public sealed record ConsistencyToken
 {
-    /// <summary>Longest text.</summary>
+    /// <summary>Maximum length of the text form, without its extension.</summary>
     public const int MaxLength = ((HeaderSize + (256 * PositionSize) + ChecksumSize + 2) / 3) * 4;
 
-    /// <summary>What follows on it in a text is for others, and counts for nothing here.</summary>
+    /// <summary>Separates the token from text that other components append; this class ignores that text.</summary>
     public const char Extension = '.';
 
     private const byte Format = 1;
@@ -35,14 +35,14 @@ public sealed record ConsistencyToken
     /// <summary>The store's epoch.</summary>
     public ulong Epoch { get; }
 
-    /// <summary>Number of partitions that it speaks of.</summary>
+    /// <summary>Number of positions.</summary>
     public int Count => _positions.Length;
 
-    /// <summary>A token of one position.</summary>
+    /// <summary>Creates a token with one position.</summary>
     /// <param name="epoch">The store's epoch.</param>
     /// <param name="partition">0 to 255.</param>
     /// <param name="version">Version of the partition.</param>
-    /// <param name="mark">Mark of the change with this version, see <see cref="ChangeMark"/>; 0: not known.</param>
+    /// <param name="mark">Mark of the change with this version, see <see cref="ChangeMark"/>; 0 if unknown.</param>
     public static ConsistencyToken Of(ulong epoch, int partition, ulong version, uint mark = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(partition);
@@ -50,10 +50,10 @@ public sealed record ConsistencyToken
         return new ConsistencyToken(epoch, [((byte)partition, version, mark)]);
     }
 
-    /// <summary>A token of a version for each partition; 0 where it says nothing.</summary>
+    /// <summary>Creates a token from a version per partition; 0 leaves a partition out.</summary>
     /// <param name="epoch">The store's epoch.</param>
     /// <param name="versions">By partition; at most 256.</param>
-    /// <param name="marks">By partition, as many; or none.</param>
+    /// <param name="marks">By partition, one per version; or empty.</param>
     public static ConsistencyToken Of(ulong epoch, ReadOnlySpan<ulong> versions, ReadOnlySpan<uint> marks = default)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(versions.Length, 256, nameof(versions));
@@ -69,8 +69,8 @@ public sealed record ConsistencyToken
         return new ConsistencyToken(epoch, [.. positions]);
     }
 
-    /// <summary>A token of both: at least as new as each of them.</summary>
-    /// <param name="other">Of the same epoch.</param>
+    /// <summary>Combines two tokens: the result demands at least the versions of both.</summary>
+    /// <param name="other">A token of the same epoch.</param>
     public ConsistencyToken And(ConsistencyToken other)
     {
         var versions = new ulong[256];
@@ -90,10 +90,10 @@ public sealed record ConsistencyToken
         return Of(Epoch, versions, marks);
     }
 
-    /// <summary>The version asked of a partition; 0 where the token says nothing about it.</summary>
+    /// <summary>Returns the version demanded of a partition; 0 if the token has none for it.</summary>
     public ulong VersionOf(int partition) => Find(partition).Version;
 
-    /// <summary>The mark of the change with that version; 0 where the token has none.</summary>
+    /// <summary>Returns the mark of the change with that version; 0 if the token has none.</summary>
     public uint MarkOf(int partition) => Find(partition).Mark;
 
     private (ulong Version, uint Mark) Find(int partition)
@@ -109,17 +109,17 @@ public sealed record ConsistencyToken
         return default;
     }
 
-    /// <summary>Reads a text made by <see cref="ToString"/>.</summary>
+    /// <summary>Parses a text that <see cref="ToString"/> returned.</summary>
     /// <param name="text">The text.</param>
     /// <param name="token">The token.</param>
-    /// <param name="error">What is wrong, a sentence for the one who sent it.</param>
+    /// <param name="error">A sentence for the caller that says what is wrong.</param>
     public static bool TryParse(
         ReadOnlySpan<char> text,
         [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out ConsistencyToken? token,
         out string error)
     {
         token = null;
-        error = "The token is not one that this service gave out, or a part of it is missing.";
+        error = "The token is malformed or truncated: pass it exactly as the service returned it.";
         ReadOnlySpan<char> extension = default;
         if (text.IndexOf(Extension) is >= 0 and var dot)
         {
@@ -152,7 +152,7 @@ public sealed record ConsistencyToken
 
         if (body[0] != Format)
         {
-            error = "The token has a format that this service does not know.";
+            error = "The token has a format that this version of the service does not support.";
             return false;
         }
 
@@ -174,7 +174,7 @@ public sealed record ConsistencyToken
         return true;
     }
 
-    /// <summary>The text for callers.</summary>
+    /// <summary>Returns the text form for callers.</summary>
     public override string ToString()
     {
         var bytes = new byte[HeaderSize + (_positions.Length * PositionSize) + ChecksumSize];
@@ -204,7 +204,8 @@ public sealed record ConsistencyToken
         return Base64Url.EncodeToString(marks);
     }
 
-    // By position behind two dots, by partition behind one: those of Watch. What else follows on one dot counts for nothing here.
+    // Marks are by position after two dots, and by partition after one dot (resume tokens of Watch). Other text after one dot is
+    // ignored.
     private static bool TryReadMarks(ReadOnlySpan<char> extension, ReadOnlySpan<byte> positions, Span<uint> marks)
     {
         var isOurs = extension is [Extension, ..];

@@ -1,29 +1,29 @@
-// For: the names of everything in redis.
+// For: the names of all keys in redis.
 //
-// What belongs to a number lies in the hash slot of its partition, tagged {00} to {ff}; what belongs to the store
-// lies in that of {lookup}. A bucket is a small hash of the facts of a few numbers, which redis keeps as one flat
-// list; so names and fields are binary and as short as they can be.
+// Data of a number is in the hash slot of its partition, tagged {00} to {ff}; data of the store as a whole is in the slot of
+// {lookup}. A bucket is a small hash with the facts of a few numbers, which redis encodes as one flat list; so names and
+// fields are binary and as short as possible.
 //
 //   {pp}m        hash   e epoch, v version, n timelines, g filter generations ("1:4096,2:8192": generation:blocks, the
-//                       first answers), l last generation given out, b steps of a build, t time of the last one,
-//                       sG version up to which the sums of a filter are kept, c the same of the counts, o 1 once these
-//                       are complete, xBB erasures in a bucket while facts are copied to another number key, whose stage
-//                       is behind the epoch ("…/1"), see KeyRotationState
-//   {pp}b:BB     hash   bucket (two raw bytes): 14 bytes of the number's key + 7 bytes of fact id -> timeline
+//                       first is the active one), l last generation assigned, b steps of a build, t time of the last build,
+//                       sG version up to which the sums of a filter are valid, c the same for the counts, o 1 once the counts
+//                       are complete, xBB erasures in a bucket while facts are copied to another encryption key, whose phase
+//                       follows the epoch ("…/1"), see KeyRotationState
+//   {pp}b:BB     hash   bucket (two raw bytes): 14 bytes of the pseudonym + 7 bytes of fact id -> timeline
 //   {pp}t:BB     hash   field of the bucket + effective time (8 bytes) -> texts that checks never read
 //   {pp}c:BB     hash   field of the bucket + effective time (8 bytes) -> claims of a shared version, see FactClaims
 //   {pp}x:G      string filter, see BlockFilter
 //   {pp}y:G      hash   number of a piece of the filter -> sum of the weights of its bits, see FilterSums
 //   {pp}o        string timelines in each bucket, two bytes each, see BucketCounts
 //   {pp}f        list   newest changes: version (8 bytes), bucket (2), field (21), timeline; no timeline: erased
-//   {pp}w        never there: what a write that changes nothing names, to find out whether writes are taken
+//   {pp}w        never exists: the key of a write that changes nothing and tests whether writes are accepted
 //   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports, :credentials,
 //   :grants, :builder, :rekeyer; :w as {pp}w
 //   {lookup}:import-order          sorted set  ids of imports by their time
-//   {lookup}:imports-empty         sorted set  those that recorded nothing, by when they were last heard of
+//   {lookup}:imports-empty         sorted set  imports that recorded nothing, by the time of their last activity
 //   {lookup}:imports-of:REGISTER   set         ids of the imports of a register
 //   {lookup}:import-sources:ID     set         numbers of the sources of an import
-//   {lookup}:approval:SHA256       string      what one administrator asked for and a second one must; it goes by itself
+//   {lookup}:approval:SHA256       string      a first administrator's request that a second one must confirm; expires
 //   {lookup}:new-sources:YYYYMMDD  hash        credential -> sources that it was the first to use that day
 using System.Buffers.Binary;
 using System.Globalization;
@@ -37,13 +37,13 @@ namespace Lookup.Redis;
 
 internal static class Keys
 {
-    /// <summary>Length of a field of a bucket in bytes.</summary>
+    /// <summary>Length of a bucket's field in bytes.</summary>
     internal const int FieldSize = NumberPseudonym.FieldSize + FactId.Size;
 
-    /// <summary>Length of the name of a partition's meta in bytes.</summary>
+    /// <summary>Length of the name of a partition's meta hash in bytes.</summary>
     internal const int MetaSize = 5;
 
-    /// <summary>Length of the name of a bucket in bytes.</summary>
+    /// <summary>Length of a bucket's name in bytes.</summary>
     internal const int BucketSize = 8;
 
     internal static readonly RedisKey Manifest = "{lookup}:manifest";
@@ -62,7 +62,7 @@ internal static class Keys
 
     private const string Hex = "0123456789abcdef";
 
-    /// <summary>By a hash of the action, which may be long.</summary>
+    /// <summary>Returns the key of an approval, named by a hash because the action may be long.</summary>
     internal static RedisKey Approval(string action) =>
         "{lookup}:approval:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(action)));
 
@@ -73,13 +73,13 @@ internal static class Keys
     internal static RedisKey NewSources(DateTimeOffset now) =>
         string.Create(CultureInfo.InvariantCulture, $"{{lookup}}:new-sources:{now.UtcDateTime:yyyyMMdd}");
 
-    /// <summary>In place of a partition: what belongs to the store as a whole.</summary>
+    /// <summary>Stands for the store as a whole where a partition is expected.</summary>
     internal const int Shared = -1;
 
-    /// <summary>Places that data can have: <see cref="Shared"/>, then the partitions.</summary>
+    /// <summary>Number of locations of data: <see cref="Shared"/> and the partitions.</summary>
     internal const int Places = NumberPseudonym.MaxPartitions + 1;
 
-    /// <summary>The slot of a Redis Cluster that a partition, or <see cref="Shared"/>, lies in.</summary>
+    /// <summary>Returns the Redis Cluster slot of a partition or of <see cref="Shared"/>.</summary>
     internal static int Slot(int partition)
     {
         // CRC16 (XMODEM) of the tag between the braces, modulo the number of slots.
@@ -101,17 +101,17 @@ internal static class Keys
 
     internal static RedisKey Meta(int partition) => Plain(partition, (byte)'m');
 
-    /// <summary>Of nothing, in the slot of a partition or of <see cref="Shared"/>.</summary>
-    internal static RedisKey Nothing(int partition) => partition == Shared ? "{lookup}:w" : Plain(partition, (byte)'w');
+    /// <summary>Returns a key that never exists, in the slot of a partition or of <see cref="Shared"/>.</summary>
+    internal static RedisKey Absent(int partition) => partition == Shared ? "{lookup}:w" : Plain(partition, (byte)'w');
 
     internal static RedisKey Feed(int partition) => Plain(partition, (byte)'f');
 
     internal static RedisKey Filter(int partition, int generation) => $"{{{partition:x2}}}x:{generation}";
 
-    /// <summary>The sums by which a filter is known to have lost no bit.</summary>
+    /// <summary>Returns the key of the sums that show whether a filter has lost bits.</summary>
     internal static RedisKey Sums(int partition, int generation) => $"{{{partition:x2}}}y:{generation}";
 
-    /// <summary>Field of a partition's meta with the version up to which the sums of a filter are kept.</summary>
+    /// <summary>Field of a partition's meta with the version up to which the sums of a filter are valid.</summary>
     internal static string SumsField(int generation) => $"s{generation}";
 
     internal static RedisKey Counts(int partition) => Plain(partition, (byte)'o');
@@ -150,7 +150,7 @@ internal static class Keys
         return field;
     }
 
-    /// <summary>The plain bytes of a bucket's name, for writers that frame their own commands.</summary>
+    /// <summary>Writes the raw bytes of a bucket's name, for writers that frame their own commands.</summary>
     internal static void WriteBucket(int partition, int bucket, Span<byte> name)
     {
         WriteTag(partition, name);
@@ -159,10 +159,10 @@ internal static class Keys
         BinaryPrimitives.WriteUInt16BigEndian(name[6..], (ushort)bucket);
     }
 
-    /// <summary>The plain bytes of the name of a partition's meta.</summary>
+    /// <summary>Writes the raw bytes of the name of a partition's meta.</summary>
     internal static void WriteMeta(int partition, Span<byte> name) => WritePlain(partition, (byte)'m', name);
 
-    /// <summary>Field of a partition's meta with the erasures in a bucket.</summary>
+    /// <summary>Field of a partition's meta that counts the erasures in a bucket.</summary>
     internal static byte[] Erasures(int bucket) => [(byte)'x', (byte)(bucket >> 8), (byte)bucket];
 
     private static RedisKey Plain(int partition, byte kind)

@@ -2,44 +2,47 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis;
 
-/// <summary>How to reach and use a redis server. Checked as a whole by <see cref="Validate"/>.</summary>
+/// <summary>Address and limits of a redis server. <see cref="Validate"/> checks all values.</summary>
 public sealed record StoreOptions
 {
     internal const int MaxReadTimeoutMs = 10_000;
 
-    /// <summary>Where it is, as StackExchange.Redis writes it, for example "127.0.0.1:6379" or with "password=…,ssl=true".</summary>
+    /// <summary>
+    /// Connection string in the format of StackExchange.Redis, for example "127.0.0.1:6379" or with "password=…,ssl=true".
+    /// </summary>
     public required string ConnectionString { get; init; }
 
-    /// <summary>Longest wait for a connection in milliseconds, 50 to 60,000.</summary>
+    /// <summary>Time limit for connecting in milliseconds, 50 to 60,000.</summary>
     public int ConnectTimeoutMs { get; init; } = 2_000;
 
     /// <summary>
-    /// Longest wait for a read in milliseconds, 5 to 10,000. A server that answers nobody for so long is given up: calls
-    /// then fail at once until it answers again.
+    /// Time limit for a read in milliseconds, 5 to 10,000. When a server answers no call for that long, calls to it fail
+    /// immediately until it answers again.
     /// </summary>
     public int ReadTimeoutMs { get; init; } = 250;
 
-    /// <summary>Longest wait for a write in milliseconds, 10 to 60,000.</summary>
+    /// <summary>Time limit for a write in milliseconds, 10 to 60,000.</summary>
     public int WriteTimeoutMs { get; init; } = 5_000;
 
-    /// <summary>Replicas that must have a write before it is acknowledged, 0 to 16 (redis WAIT).</summary>
+    /// <summary>Replicas that must have a write before it is acknowledged (redis WAIT), 0 to 16.</summary>
     public int WaitReplicas { get; init; }
 
-    /// <summary>Connections that share the reads, 1 to 16.</summary>
+    /// <summary>Number of connections that share the reads, 1 to 16.</summary>
     public int ReadConnections { get; init; } = 1;
 
     /// <summary>
-    /// Newest changes kept in the feed of each partition, about 51 bytes each: how long a consumer of changes may be away. 16 to 1,000,000.
+    /// Number of changes kept in the feed of each partition, about 51 bytes each, 16 to 1,000,000. It limits how long a consumer
+    /// of changes may be disconnected.
     /// </summary>
     public int FeedLength { get; init; } = 16_384;
 
-    /// <summary>Refuse a server that keeps no append-only file; otherwise it is a warning.</summary>
+    /// <summary>Rejects a server without an append-only file; if false, such a server causes a warning.</summary>
     public bool RequireAppendOnly { get; init; }
 
-    /// <summary>The servers of <see cref="ConnectionString"/>, which may hold a password besides, for messages to operators.</summary>
+    /// <summary>The servers of <see cref="ConnectionString"/> without its password, for messages to operators.</summary>
     public string Servers => string.Join(", ", ConfigurationOptions.Parse(ConnectionString).EndPoints.Select(EndPointCollection.ToString));
 
-    /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
+    /// <summary>Returns a sentence per invalid value; empty if all are valid.</summary>
     public IReadOnlyList<string> Validate()
     {
         var faults = new List<string>();
@@ -51,7 +54,7 @@ public sealed record StoreOptions
         Range(nameof(FeedLength), FeedLength, 16, 1_000_000);
         if (ConnectionString.Contains("://", StringComparison.Ordinal))
         {
-            faults.Add($"{nameof(ConnectionString)} is a URL: write host:port, for example 127.0.0.1:6379,password=...,ssl=true.");
+            faults.Add($"{nameof(ConnectionString)} must not be a URL; write host:port, for example 127.0.0.1:6379,password=...,ssl=true.");
         }
 
         try
@@ -63,8 +66,8 @@ public sealed record StoreOptions
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {
-            // The text may hold a password, so it is not repeated.
-            faults.Add($"{nameof(ConnectionString)} cannot be read.");
+            // The text may contain a password, so the message does not repeat it.
+            faults.Add($"{nameof(ConnectionString)} is not a valid connection string.");
         }
 
         return faults;

@@ -1,58 +1,58 @@
 namespace Lookup.Redis;
 
-/// <summary>Why a store cannot be used.</summary>
+/// <summary>The reason why a store cannot be used.</summary>
 public enum StoreFault : byte
 {
-    /// <summary>No connection, or the server refuses to answer for now.</summary>
+    /// <summary>There is no connection, or the server temporarily rejects calls.</summary>
     Unreachable,
-    /// <summary>No answer in time.</summary>
+    /// <summary>The store did not answer in time.</summary>
     Timeout,
-    /// <summary>It holds no manifest, or a part of it is gone: never set up, or flushed.</summary>
+    /// <summary>The manifest or a part of it is missing: the store was never set up, or was flushed.</summary>
     NotInitialised,
-    /// <summary>A first load is under way, or was broken off.</summary>
+    /// <summary>A first load is in progress or was interrupted.</summary>
     Loading,
-    /// <summary>It is another store than the one opened, or was set up anew.</summary>
+    /// <summary>It is not the store that was opened, or it was set up again.</summary>
     ForeignEpoch,
-    /// <summary>It was set up with another number key.</summary>
+    /// <summary>The store uses another encryption key.</summary>
     WrongKey,
-    /// <summary>It is older than what this process saw of it: restored or failed over with loss.</summary>
+    /// <summary>The store is older than this process has already seen it: it was restored, or a failover lost writes.</summary>
     RolledBack,
-    /// <summary>Its memory limit is reached.</summary>
+    /// <summary>The server has reached its memory limit.</summary>
     Full,
-    /// <summary>It is a replica that takes no writes and may lag.</summary>
+    /// <summary>The server is a replica: it accepts no writes and may lag.</summary>
     ReadOnlyReplica,
-    /// <summary>The server is not set up, or may not be used, as facts need it.</summary>
+    /// <summary>The server's settings or permissions do not allow its use.</summary>
     Settings,
-    /// <summary>Something stored cannot be read.</summary>
+    /// <summary>Stored data cannot be read.</summary>
     Damaged,
-    /// <summary>The clock of this process and that of the store's server differ too much.</summary>
+    /// <summary>The clocks of this process and of the store's server differ too much.</summary>
     Clock,
 }
 
 /// <summary>
-/// The store cannot answer. The message is ours and fit for callers: it carries no text of the server and no address.
+/// Thrown when the store cannot answer. The message is safe to show to callers: it contains no server text and no address.
 /// </summary>
 public sealed class StoreUnavailableException : Exception
 {
-    /// <summary>Makes one.</summary>
+    /// <summary>Creates the exception.</summary>
     public StoreUnavailableException(StoreFault fault, string message, Exception? inner = null)
         : base(message, inner) => Fault = fault;
 
-    /// <summary>The server lacks the followers by which a primary is known, so what it says may be old.</summary>
+    /// <summary>The server lacks the replicas that prove it is the primary, so its answers may be outdated.</summary>
     public static StoreUnavailableException Unconfirmed() => new(
-        StoreFault.Unreachable, "The store's server cannot show that it is still the primary: too few replicas follow it.");
+        StoreFault.Unreachable, "The store's server cannot prove that it is still the primary: too few replicas follow it.");
 
-    /// <summary>Another server takes the place of the one that answered, or nobody can tell that none does.</summary>
+    /// <summary>Another server is replacing the one that answered, or the sentinels cannot rule that out.</summary>
     internal static StoreUnavailableException BeingReplaced() => new(
-        StoreFault.Unreachable, "The sentinels do not confirm that the store's server is the primary; a write may be kept, send it again.");
+        StoreFault.Unreachable, "The sentinels do not confirm that the store's server is the primary; the write may have been stored, so send it again.");
 
-    /// <summary>Why.</summary>
+    /// <summary>The reason.</summary>
     public StoreFault Fault { get; }
 
-    /// <summary>The server says that another one has what was asked for; it has done nothing.</summary>
+    /// <summary>True if the server redirects the call to another server and has executed nothing.</summary>
     internal bool IsElsewhere { get; init; }
 
-    /// <summary>Another server may have it by now.</summary>
+    /// <summary>True if another server may have the data by now.</summary>
     internal bool MayBeElsewhere =>
         IsElsewhere || Fault is StoreFault.Unreachable or StoreFault.Timeout or StoreFault.ReadOnlyReplica;
 }

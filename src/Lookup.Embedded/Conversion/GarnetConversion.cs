@@ -1,7 +1,7 @@
-// For: a data folder of an earlier version, which kept its facts in Garnet (folder "store"), read by that engine a last time.
+// For: reading a data folder of an earlier version, which stored its facts in Garnet (folder "store"), with that engine.
 //
-// Everything is copied into a new folder beside it, compared by its counts, synced, and only then put in place by a rename; then
-// the old files are removed, since erasures would not reach them. What is stopped in between begins again.
+// Everything is copied into a new folder next to it, verified by its counts, synced, and only then put in place by a rename; then
+// the old files are removed, since erasures would not reach them. An interrupted conversion starts again.
 using Lookup.Core.Numbers;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
@@ -15,13 +15,13 @@ namespace Lookup.Embedded.Conversion;
 /// <summary>Copies the values of a Garnet server to the engine.</summary>
 internal static class GarnetConversion
 {
-    // Keys that are read with one round trip, and changes in one step.
+    // Keys read per round trip, and changes per step.
     private const int ChunkSize = 4_096;
 
     private const int LimitMs = 60_000;
 
-    /// <summary>Converts a folder that has the files of the old engine.</summary>
-    /// <exception cref="StoreUnavailableException">They cannot be read; they are left as they are.</exception>
+    /// <summary>Converts a folder with the files of the old engine.</summary>
+    /// <exception cref="StoreUnavailableException">The files cannot be read; they stay unchanged.</exception>
     internal static async Task RunAsync(
         EmbeddedOptions options, DataFolder folder, TimeProvider clock, ILoggerFactory logs, CancellationToken cancellation)
     {
@@ -40,7 +40,7 @@ internal static class GarnetConversion
                 clock,
                 cancellation,
                 hasChannels: false);
-            // Its scripts could be cut off in the middle; what one left is put in order, and what is missing refused.
+            // Its scripts could be interrupted in the middle: repair the remains, and reject the store if anything is missing.
             await StoreRecovery.CheckAsync(link, cancellation);
             using var engine = StoreEngine.Open(folder.ConvertedFolder, options, clock, log);
             await CopyAsync(link, engine, cancellation);
@@ -48,14 +48,14 @@ internal static class GarnetConversion
         }
         catch (Exception e) when (e is not (OperationCanceledException or EngineFault or StoreUnavailableException { Fault: not StoreFault.Unreachable }))
         {
-            // It fails at the start, or, where a value has no object, breaks the connection that reads it.
+            // The engine fails at the start, or, if a value has no object, breaks the connection that reads it.
             throw new StoreUnavailableException(
                 StoreFault.Damaged,
-                $"The data folder {folder.Path} is of an earlier version, whose storage engine cannot recover its own files in {folder.OldStoreFolder} (a known fault of it after several stops). They are left as they are. Restore the folder from a backup of before that, or import the facts again into a new folder.",
+                $"The data folder {folder.Path} is of an earlier version, whose storage engine cannot recover its own files in {folder.OldStoreFolder} (a known fault of it after several stops). They stay unchanged. Restore the folder from an earlier backup, or import the facts again into a new folder.",
                 e);
         }
 
-        folder.TakeConverted();
+        folder.InstallConverted();
         EngineLog.Converted(log, folder.OldStoreFolder);
     }
 
@@ -81,7 +81,7 @@ internal static class GarnetConversion
             await PartitionAsync(link, engine, p, cancellation);
         }
 
-        // Last: without it the copy is no store.
+        // The manifest comes last: without it the copy is no store.
         await HashesAsync(link, engine, [Keys.Manifest], cancellation);
     }
 

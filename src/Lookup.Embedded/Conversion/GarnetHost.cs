@@ -10,7 +10,8 @@ using Tsavorite.core;
 namespace Lookup.Embedded.Conversion;
 
 /// <summary>
-/// Garnet in this process, as earlier versions ran it, to read what they left: on a socket that only this user can open.
+/// Runs Garnet in this process with the settings of earlier versions, to read their files, on a socket that only this user can
+/// open.
 /// </summary>
 internal sealed class GarnetHost : IDisposable
 {
@@ -26,7 +27,7 @@ internal sealed class GarnetHost : IDisposable
 
     internal string ConnectionString { get; }
 
-    /// <summary>Starts a server on a folder and recovers what is there.</summary>
+    /// <summary>Starts a server on a folder and recovers its contents.</summary>
     internal static GarnetHost Start(DataFolder folder, ILoggerFactory logs)
     {
         var socket = Path.Combine(folder.SocketFolder, "s");
@@ -42,7 +43,7 @@ internal sealed class GarnetHost : IDisposable
                 DisablePubSub = true,
                 EnableLua = true,
                 LuaOptions = new LuaOptions(),
-                // A script holds the keys it names until it ends, so compare and set is one step, see Lookup.Redis.
+                // A script locks the keys it names until it ends, so compare and set is one step, see Lookup.Redis.
                 LuaTransactionMode = true,
                 EnableAOF = true,
                 Recover = true,
@@ -52,7 +53,7 @@ internal sealed class GarnetHost : IDisposable
                 AofMemorySize = "64m",
                 AofPageSize = "8m",
                 AofSegmentSize = MiB(LogSegmentMiB),
-                // Without a disk tier records beyond the memory would be dropped.
+                // Without a disk tier, records that exceed the memory would be dropped.
                 EnableStorageTier = true,
                 LogDir = folder.OldStoreFolder,
                 CheckpointDir = folder.OldStoreFolder,
@@ -62,7 +63,7 @@ internal sealed class GarnetHost : IDisposable
                 ObjectLogSegmentSize = "64m",
                 IndexMemorySize = "16m",
                 IndexMaxMemorySize = "1g",
-                // The default device needs libaio and ends the process where it is missing.
+                // The default device needs libaio and ends the process if it is missing.
                 DeviceType = DeviceType.RandomAccess,
                 DeviceFactoryCreator = new LocalStorageNamedDeviceFactoryCreator(
                     deviceType: DeviceType.RandomAccess, logger: logs.CreateLogger("Device")),

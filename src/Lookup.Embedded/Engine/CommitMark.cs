@@ -1,19 +1,19 @@
-// For: noticing that the newest part of the store is gone.
+// For: noticing that the newest part of the store is missing.
 //
-// Checksums tell that a byte is another one. They do not tell that a log file ends too early: that is also how one ends when
-// a process was killed while it wrote. So the number of the newest change that is durable is kept in a file of its own,
-// written behind each sync and before anything is acknowledged. A store that opens with fewer changes has lost some.
+// Checksums detect a changed byte. They do not detect a log file that ends too early, because a log also ends early when a
+// process is killed while writing. So a separate file stores the number of the newest durable change, written after each sync
+// and before anything is acknowledged. A store that opens with fewer changes has lost some.
 //
 //   two slots of 32 bytes, written in turn: "LKMARK1\0", number of the change (8 bytes), turn (8 bytes), CRC-32C of all that (4
 //   bytes), zeros; numbers are big-endian
 //
-// The file is also what a process holds on to: it is locked, needed, and watched for being taken away.
+// The file also marks ownership: a process locks it, requires it, and checks that it was not removed or replaced.
 using System.Buffers.Binary;
 using System.Numerics;
 
 namespace Lookup.Embedded.Engine;
 
-/// <summary>The number of the newest durable change of a store, in a file that is locked.</summary>
+/// <summary>The number of the newest durable change of a store, in a locked file.</summary>
 internal sealed class CommitMark : IDisposable
 {
     internal const string FileName = "commit-mark";
@@ -33,12 +33,12 @@ internal sealed class CommitMark : IDisposable
         _name = NameOfHandle();
     }
 
-    /// <summary>The change; only ever grows.</summary>
+    /// <summary>The number of the change; it only grows.</summary>
     internal ulong Change { get; private set; }
 
     internal static bool IsThere(string folder) => File.Exists(Path.Combine(folder, FileName));
 
-    /// <summary>Makes the file of a new store.</summary>
+    /// <summary>Creates the file for a new store.</summary>
     internal static CommitMark Create(string folder)
     {
         var path = Path.Combine(folder, FileName);
@@ -49,8 +49,8 @@ internal sealed class CommitMark : IDisposable
         return mark;
     }
 
-    /// <summary>Opens that of a store that is there.</summary>
-    /// <exception cref="EngineFault">It is gone, or damaged in both of its slots.</exception>
+    /// <summary>Opens the file of an existing store.</summary>
+    /// <exception cref="EngineFault">The file is missing, or both of its slots are damaged.</exception>
     /// <exception cref="IOException">Another process has it open.</exception>
     internal static CommitMark Open(string folder)
     {
@@ -62,7 +62,7 @@ internal sealed class CommitMark : IDisposable
         }
         catch (FileNotFoundException e)
         {
-            throw new EngineFault(EngineFault.Damaged, $"{path} is gone, so it is not known whether the newest facts are all there. Restore the data folder from a backup.", e);
+            throw new EngineFault(EngineFault.Damaged, $"{path} is missing, so it cannot be verified that the newest facts are complete. Restore the data folder from a backup.", e);
         }
 
         var mark = new CommitMark(file, path);
@@ -82,10 +82,10 @@ internal sealed class CommitMark : IDisposable
         }
     }
 
-    /// <summary>Whether the file is still the one under its name.</summary>
+    /// <summary>True if the open file still has its name in the folder.</summary>
     internal bool IsInPlace => _name is null ? File.Exists(_path) : NameOfHandle() == _name;
 
-    /// <summary>Sets the number. The system has it when this returns, so that it outlives the process.</summary>
+    /// <summary>Writes the number. When this returns, the operating system has it, so it survives the end of the process.</summary>
     internal void Write(ulong change)
     {
         Change = change;
@@ -129,7 +129,7 @@ internal sealed class CommitMark : IDisposable
         return ~crc;
     }
 
-    // On Linux the system tells under which name an open file is now; " (deleted)" follows where it is under none.
+    // On Linux, /proc shows the current name of an open file, followed by " (deleted)" if it has none.
     private string? NameOfHandle() =>
         OperatingSystem.IsLinux() ? new FileInfo($"/proc/self/fd/{_file.SafeFileHandle.DangerousGetHandle()}").LinkTarget : null;
 }

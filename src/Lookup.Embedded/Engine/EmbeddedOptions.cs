@@ -1,36 +1,38 @@
 namespace Lookup.Embedded.Engine;
 
-/// <summary>How the embedded store keeps facts. Checked as a whole by <see cref="Validate"/>.</summary>
+/// <summary>Settings of the embedded store. <see cref="Validate"/> checks all values.</summary>
 public sealed record EmbeddedOptions
 {
-    /// <summary>Folder of the store; null: in memory, gone when the process ends.</summary>
+    /// <summary>Folder of the store; null: in memory, lost when the process ends.</summary>
     public string? Folder { get; init; }
 
-    /// <summary>Sets up a new store where the folder has none. False: a folder without one is refused, since it may be the wrong one.</summary>
+    /// <summary>
+    /// Sets up a new store if the folder has none. If false, a folder without a store is rejected, since it may be the wrong one.
+    /// </summary>
     public bool Create { get; init; } = true;
 
-    /// <summary>Partitions of a new store: a power of two, 1 to 256.</summary>
+    /// <summary>Number of partitions of a new store: a power of two, 1 to 256.</summary>
     public int Partitions { get; init; } = 4;
 
-    /// <summary>Facts that the filter of a new store is made for, 1 to 1,000,000,000.</summary>
+    /// <summary>Number of facts for which the filter of a new store is sized, 1 to 1,000,000,000.</summary>
     public long ExpectedFacts { get; init; } = 1_000_000;
 
-    /// <summary>Newest changes kept in the feed of each partition, 16 to 1,000,000.</summary>
+    /// <summary>Number of changes kept in the feed of each partition, 16 to 1,000,000.</summary>
     public int FeedLength { get; init; } = 16_384;
 
-    /// <summary>Memory for what was read of the store's files, in MiB, 64 to 262,144. It is taken as it is needed.</summary>
+    /// <summary>Memory to cache the store's files in MiB, 64 to 262,144, allocated on demand.</summary>
     public int MemoryMiB { get; init; } = 512;
 
-    /// <summary>Size of the log in MiB, 16 to 65,536, from which on its oldest part is written to files of their own and cut off.</summary>
+    /// <summary>Size of the log in MiB, 16 to 65,536, above which its oldest part is written to separate files and removed.</summary>
     public int LogLimitMiB { get; init; } = 256;
 
-    /// <summary>Longest wait for a read in milliseconds, 5 to 10,000.</summary>
+    /// <summary>Time limit for a read in milliseconds, 5 to 10,000.</summary>
     public int ReadTimeoutMs { get; init; } = 1_000;
 
-    /// <summary>Longest wait for a write in milliseconds, 10 to 60,000.</summary>
+    /// <summary>Time limit for a write in milliseconds, 10 to 60,000.</summary>
     public int WriteTimeoutMs { get; init; } = 10_000;
 
-    /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
+    /// <summary>Returns a sentence per invalid value; empty if all are valid.</summary>
     public IReadOnlyList<string> Validate()
     {
         var faults = new List<string>();

@@ -1,19 +1,20 @@
-// For: how the values of Redis lie in one ordered map of bytes.
+// For: the layout of Redis values in one ordered map of bytes.
 //
 //   kind (1 byte)  length of the name (1 byte)  name  rest
 //
 //   'h'  rest: the field       one field of a hash -> its value
 //   's'  no rest               a string -> length (8 bytes), then when it expires in Unix milliseconds (8 bytes; 0: never)
-//   'c'  rest: number (4 bytes) a piece of a string, PieceSize bytes; a piece that is missing is all zeros
-//   'l'  no rest               a list -> index of its first element, and of the one behind its last (8 bytes each)
+//   'c'  rest: number (4 bytes) a piece of a string, PieceSize bytes; a missing piece is all zeros
+//   'l'  no rest               a list -> index of its first element, and of the one after its last (8 bytes each)
 //   'e'  rest: index (8 bytes) an element of a list
 //   'm'  rest: the member      a member of a set
 //   'z'  rest: the member      a member of a sorted set -> its score
-//   'o'  rest: score, member   the same, in their order
+//   'o'  rest: score, member   the same, ordered by score
 //   't'  no rest               when a hash, set or sorted set expires, in Unix milliseconds (8 bytes)
-//   'x'  no name; rest: time, name  the same, in their order
+//   'x'  no name; rest: time, name  the same, ordered by time
 //
-// Numbers are big-endian, so that entries are in the order of the numbers; so are scores, see OfScore. These are stored bytes: they do not change.
+// Numbers are big-endian, so entries are in the order of the numbers; the same holds for scores, see EncodeScore. These are stored
+// bytes: they do not change.
 using System.Buffers.Binary;
 
 namespace Lookup.Embedded.Engine;
@@ -38,18 +39,18 @@ internal sealed class EngineKey
     /// <summary>Bytes of a string in one entry. A write to a Bloom filter changes one block of 32 bytes.</summary>
     internal const int PieceSize = 64;
 
-    /// <summary>Longest name.</summary>
+    /// <summary>Maximum length of a name.</summary>
     internal const int MaxName = byte.MaxValue;
 
     private byte[] _buffer = new byte[256];
 
-    internal ReadOnlySpan<byte> Of(byte kind, ReadOnlySpan<byte> name) => Of(kind, name, []);
+    internal ReadOnlySpan<byte> Build(byte kind, ReadOnlySpan<byte> name) => Build(kind, name, []);
 
-    internal ReadOnlySpan<byte> Of(byte kind, ReadOnlySpan<byte> name, scoped ReadOnlySpan<byte> rest)
+    internal ReadOnlySpan<byte> Build(byte kind, ReadOnlySpan<byte> name, scoped ReadOnlySpan<byte> rest)
     {
         if (name.Length > MaxName)
         {
-            throw new CommandFault($"ERR a name has {name.Length} bytes; at most {MaxName} are possible");
+            throw new CommandFault($"ERR a name has {name.Length} bytes; at most {MaxName} are allowed");
         }
 
         var length = 2 + name.Length + rest.Length;
@@ -65,22 +66,22 @@ internal sealed class EngineKey
         return _buffer.AsSpan(0, length);
     }
 
-    internal ReadOnlySpan<byte> OfPiece(ReadOnlySpan<byte> name, long piece)
+    internal ReadOnlySpan<byte> BuildPiece(ReadOnlySpan<byte> name, long piece)
     {
         Span<byte> rest = stackalloc byte[sizeof(uint)];
         BinaryPrimitives.WriteUInt32BigEndian(rest, checked((uint)piece));
-        return Of(Piece, name, rest);
+        return Build(Piece, name, rest);
     }
 
-    internal ReadOnlySpan<byte> OfElement(ReadOnlySpan<byte> name, long index)
+    internal ReadOnlySpan<byte> BuildElement(ReadOnlySpan<byte> name, long index)
     {
         Span<byte> rest = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(rest, index);
-        return Of(Element, name, rest);
+        return Build(Element, name, rest);
     }
 
-    /// <summary>Eight bytes that sort as the scores do.</summary>
-    internal static byte[] OfScore(double score)
+    /// <summary>Encodes a score in eight bytes that sort as the scores do.</summary>
+    internal static byte[] EncodeScore(double score)
     {
         var bits = BitConverter.DoubleToInt64Bits(score);
         var bytes = new byte[sizeof(long)];
@@ -88,8 +89,8 @@ internal sealed class EngineKey
         return bytes;
     }
 
-    /// <summary>The score of <see cref="OfScore"/>.</summary>
-    internal static double ScoreOf(ReadOnlySpan<byte> bytes)
+    /// <summary>Decodes the result of <see cref="EncodeScore"/>.</summary>
+    internal static double DecodeScore(ReadOnlySpan<byte> bytes)
     {
         var bits = BinaryPrimitives.ReadInt64BigEndian(bytes);
         return BitConverter.Int64BitsToDouble(bits < 0 ? bits ^ long.MinValue : ~bits);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Lookup.Embedded.Engine;
 
-/// <summary>What the engine logs.</summary>
+/// <summary>Log messages of the engine.</summary>
 internal static partial class EngineLog
 {
     [LoggerMessage(Level = LogLevel.Critical, Message = "The embedded store has stopped: {Reason}")]
@@ -17,9 +17,9 @@ internal static partial class EngineLog
     [LoggerMessage(Level = LogLevel.Error, Message = "A connection to the embedded store failed.")]
     internal static partial void SessionFailed(ILogger log, Exception fault);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The facts in {Folder} are of an earlier version and are copied into a store of this one; that can take minutes.")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "The facts in {Folder} are of an earlier version and are being copied into a store of this version, which can take minutes.")]
     internal static partial void Converting(ILogger log, string folder);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The facts of {Folder} were copied, and the files of the earlier version removed.")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "The facts of {Folder} were copied, and the files of the earlier version were removed.")]
     internal static partial void Converted(ILogger log, string folder);
 }

@@ -1,4 +1,4 @@
-// For: saying where a log is damaged. RocksDB refuses such a log without its place.
+// For: locating the damage in a log. RocksDB rejects such a log without naming the place.
 //
 //   blocks of 32 KiB; in each, records: CRC-32C (4 bytes, masked), length (2), type (1), then, for types of 5 and more, number of
 //   the log (4), then the data; the CRC covers type, number and data; fewer than 7 bytes at the end of a block are zeros
@@ -8,7 +8,7 @@ using System.Numerics;
 
 namespace Lookup.Embedded.Engine;
 
-/// <summary>Looks through log files for the first record that does not fit its checksum.</summary>
+/// <summary>Searches log files for the first record that does not match its checksum.</summary>
 internal static class LogScan
 {
     private const int BlockSize = 32 * 1024;
@@ -16,14 +16,14 @@ internal static class LogScan
     private const int MinRecyclable = 5;
     private const uint MaskDelta = 0xa282ead8;
 
-    /// <summary>File and offset of the first damaged record; null where none is found.</summary>
+    /// <summary>Returns file and offset of the first damaged record; null if none is found.</summary>
     internal static string? FindDamage(string folder)
     {
         foreach (var file in Directory.GetFiles(folder, "*.log").Concat(Directory.GetFiles(folder, "MANIFEST-*")).Order(StringComparer.Ordinal))
         {
             if (FindDamageIn(file) is { } offset)
             {
-                return string.Create(CultureInfo.InvariantCulture, $"a record of {file} at offset {offset} does not fit its checksum");
+                return string.Create(CultureInfo.InvariantCulture, $"a record of {file} at offset {offset} does not match its checksum");
             }
         }
 
@@ -34,12 +34,12 @@ internal static class LogScan
     {
         using var file = File.OpenRead(path);
         var block = new byte[BlockSize];
-        for (long begin = 0; ; begin += BlockSize)
+        for (long offset = 0; ; offset += BlockSize)
         {
             var length = file.ReadAtLeast(block, BlockSize, throwOnEndOfStream: false);
             if (DamageIn(block.AsSpan(0, length)) is { } at)
             {
-                return begin + at;
+                return offset + at;
             }
 
             if (length < BlockSize)

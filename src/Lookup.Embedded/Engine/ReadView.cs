@@ -6,7 +6,7 @@ namespace Lookup.Embedded.Engine;
 /// <summary>Reads the values of Redis as they are at one moment. One caller at a time.</summary>
 internal abstract class ReadView
 {
-    /// <summary>Longest string in bytes, as in Redis.</summary>
+    /// <summary>Maximum length of a string in bytes, as in Redis.</summary>
     internal const long MaxString = 512L * 1024 * 1024;
 
     private protected ReadView(TimeProvider clock) => Clock = clock;
@@ -15,18 +15,18 @@ internal abstract class ReadView
 
     private TimeProvider Clock { get; }
 
-    /// <summary>Now, in Unix milliseconds.</summary>
+    /// <summary>The current time in Unix milliseconds.</summary>
     internal long Now => Clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    internal virtual byte[]? HashGet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field) => Get(Names.Of(EngineKey.Hash, name, field));
+    internal virtual byte[]? HashGet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field) => Get(Names.Build(EngineKey.Hash, name, field));
 
     /// <summary>Calls back with each field of a hash and its value, in the order of the fields.</summary>
     internal void HashEach(ReadOnlySpan<byte> name, FieldAction each) => Each(EngineKey.Hash, name, each);
 
-    /// <summary>Calls back with each member of a set, in their order.</summary>
+    /// <summary>Calls back with each member of a set, in order.</summary>
     internal void SetEach(ReadOnlySpan<byte> name, FieldAction each) => Each(EngineKey.Member, name, each);
 
-    /// <summary>Members of a sorted set.</summary>
+    /// <summary>Returns the number of members of a sorted set.</summary>
     internal long SortedCount(ReadOnlySpan<byte> name)
     {
         long count = 0;
@@ -34,17 +34,17 @@ internal abstract class ReadView
         return count;
     }
 
-    /// <summary>Members of a sorted set by their scores, ascending.</summary>
+    /// <summary>Returns the members of a sorted set in ascending order of their scores.</summary>
     internal List<(double Score, byte[] Member)> SortedAll(ReadOnlySpan<byte> name)
     {
         var all = new List<(double, byte[])>();
-        Each(EngineKey.Ordered, name, (rest, _) => all.Add((EngineKey.ScoreOf(rest), rest[sizeof(long)..].ToArray())));
+        Each(EngineKey.Ordered, name, (rest, _) => all.Add((EngineKey.DecodeScore(rest), rest[sizeof(long)..].ToArray())));
         return all;
     }
 
     private void Each(byte kind, ReadOnlySpan<byte> name, FieldAction each)
     {
-        var prefix = Names.Of(kind, name).ToArray();
+        var prefix = Names.Build(kind, name).ToArray();
         Scan(prefix, (key, value) =>
         {
             each(key[prefix.Length..], value);
@@ -62,7 +62,7 @@ internal abstract class ReadView
         var found = false;
         foreach (var kind in (ReadOnlySpan<byte>)[EngineKey.Hash, EngineKey.Member, EngineKey.Scored])
         {
-            Scan(Names.Of(kind, name).ToArray(), (_, _) =>
+            Scan(Names.Build(kind, name).ToArray(), (_, _) =>
             {
                 found = true;
                 return false;
@@ -72,10 +72,10 @@ internal abstract class ReadView
         return found;
     }
 
-    /// <summary>Length of a string in bytes; -1 where there is none.</summary>
+    /// <summary>Returns the length of a string in bytes; -1 if it does not exist.</summary>
     internal long StringLength(ReadOnlySpan<byte> name)
     {
-        var head = Get(Names.Of(EngineKey.String, name));
+        var head = Get(Names.Build(EngineKey.String, name));
         if (head is null)
         {
             return -1;
@@ -85,17 +85,17 @@ internal abstract class ReadView
         return expires > 0 && expires <= Now ? -1 : BinaryPrimitives.ReadInt64BigEndian(head);
     }
 
-    /// <summary>Bytes of a string; null where there is none.</summary>
+    /// <summary>Returns the bytes of a string; null if it does not exist.</summary>
     internal byte[]? StringGet(ReadOnlySpan<byte> name)
     {
         var length = StringLength(name);
         return length < 0 ? null : StringRange(name, 0, length);
     }
 
-    /// <summary>Bytes of a string that is there.</summary>
+    /// <summary>Returns a range of an existing string.</summary>
     /// <param name="name">Its name.</param>
-    /// <param name="start">The first byte.</param>
-    /// <param name="length">How many; with those before it not more than the string has.</param>
+    /// <param name="start">Index of the first byte.</param>
+    /// <param name="length">Number of bytes; the range must be within the string.</param>
     internal byte[] StringRange(ReadOnlySpan<byte> name, long start, long length)
     {
         var bytes = new byte[length];
@@ -104,11 +104,11 @@ internal abstract class ReadView
             return bytes;
         }
 
-        var prefix = Names.Of(EngineKey.Piece, name).ToArray();
-        var from = Names.OfPiece(name, start / EngineKey.PieceSize).ToArray();
+        var prefix = Names.Build(EngineKey.Piece, name).ToArray();
+        var from = Names.BuildPiece(name, start / EngineKey.PieceSize).ToArray();
         Scan(prefix, from, (key, value) =>
         {
-            // Where its first byte belongs; the first piece may begin before the range.
+            // Position of the piece's first byte; the first piece may start before the range.
             var at = (BinaryPrimitives.ReadUInt32BigEndian(key[prefix.Length..]) * (long)EngineKey.PieceSize) - start;
             if (at >= length)
             {
@@ -136,7 +136,7 @@ internal abstract class ReadView
         return at < first || at >= end ? null : Element(name, at);
     }
 
-    /// <summary>Elements of a list, both ends included; negative ones count from its end.</summary>
+    /// <summary>Returns elements of a list, including both ends of the range; negative indexes count from its end.</summary>
     internal List<byte[]> ListRange(ReadOnlySpan<byte> name, long start, long stop)
     {
         var (first, end) = ListEnds(name);
@@ -148,7 +148,7 @@ internal abstract class ReadView
         }
 
         var left = to - from + 1;
-        Scan(Names.Of(EngineKey.Element, name).ToArray(), Names.OfElement(name, first + from).ToArray(), (_, value) =>
+        Scan(Names.Build(EngineKey.Element, name).ToArray(), Names.BuildElement(name, first + from).ToArray(), (_, value) =>
         {
             elements.Add(value.ToArray());
             return --left > 0;
@@ -156,10 +156,10 @@ internal abstract class ReadView
         return left == 0 ? elements : throw new EngineFault(EngineFault.Damaged, "A list of the store lacks elements.");
     }
 
-    /// <summary>Value of an entry; null where there is none.</summary>
+    /// <summary>Returns the value of an entry; null if it does not exist.</summary>
     private protected abstract byte[]? Get(ReadOnlySpan<byte> key);
 
-    /// <summary>Makes an iterator; the caller disposes of it.</summary>
+    /// <summary>Creates an iterator, which the caller disposes.</summary>
     /// <param name="options">Verifies checksums, and has the bound. It must live as long as the iterator.</param>
     private protected abstract Iterator Iterate(ReadOptions options);
 
@@ -174,14 +174,14 @@ internal abstract class ReadView
             for (iterator.Seek(from); iterator.Valid(); iterator.Next())
             {
                 var key = iterator.GetKeySpan();
-                // With a batch in front of it an iterator does not keep the bound.
+                // An iterator over a batch and the database does not respect the bound.
                 if (!key.StartsWith(prefix) || !each(key, iterator.GetValueSpan()))
                 {
                     break;
                 }
             }
 
-            // Damage ends an iteration as its end does, but for this.
+            // An iteration ends in the same way at damage and at its end; only this call distinguishes them.
             Native.Instance.rocksdb_iter_get_error(iterator.Handle);
         }
 
@@ -189,15 +189,15 @@ internal abstract class ReadView
     }
 
     private protected byte[] Element(ReadOnlySpan<byte> name, long at) =>
-        Get(Names.OfElement(name, at)) ?? throw new EngineFault(EngineFault.Damaged, "A list of the store lacks elements.");
+        Get(Names.BuildElement(name, at)) ?? throw new EngineFault(EngineFault.Damaged, "A list of the store lacks elements.");
 
-    /// <summary>Index of the first element of a list, and of the one behind its last.</summary>
+    /// <summary>Returns the index of a list's first element, and of the one after its last.</summary>
     private protected virtual (long First, long End) ListEnds(ReadOnlySpan<byte> name) =>
-        Get(Names.Of(EngineKey.List, name)) is { } head
+        Get(Names.Build(EngineKey.List, name)) is { } head
             ? (BinaryPrimitives.ReadInt64BigEndian(head), BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(sizeof(long))))
             : (0, 0);
 
-    /// <summary>Both ends of a range as Redis understands them, from 0 on; the first is beyond the second where it is empty.</summary>
+    /// <summary>Converts a range of Redis to indexes from 0; if it is empty, the first is greater than the second.</summary>
     internal static (long From, long To) Clamp(long start, long stop, long length)
     {
         var from = Math.Max(0, start < 0 ? length + start : start);
@@ -216,11 +216,11 @@ internal abstract class ReadView
             }
         }
 
-        throw new InvalidOperationException("A prefix begins with a kind, which is below 255.");
+        throw new InvalidOperationException("A prefix starts with a kind, which is below 255.");
     }
 
     internal delegate void FieldAction(ReadOnlySpan<byte> field, ReadOnlySpan<byte> value);
 
-    /// <summary>Takes an entry; false ends the scan.</summary>
+    /// <summary>Receives an entry; returns false to end the scan.</summary>
     private protected delegate bool EntryAction(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value);
 }

@@ -15,7 +15,7 @@ internal sealed class SnapshotView : ReadView
         _database = database;
     }
 
-    /// <summary>Reads as of now until <see cref="End"/>; does nothing where it began already.</summary>
+    /// <summary>Fixes the current moment for reads until <see cref="End"/>; does nothing if one is fixed already.</summary>
     internal void Begin()
     {
         if (_snapshot is not null)
@@ -27,7 +27,7 @@ internal sealed class SnapshotView : ReadView
         _options.SetSnapshot(_snapshot);
     }
 
-    /// <summary>Lets go of the moment; what it held can be dropped by the engine.</summary>
+    /// <summary>Releases the moment, so that the engine can drop its data.</summary>
     internal void End()
     {
         _snapshot?.Dispose();

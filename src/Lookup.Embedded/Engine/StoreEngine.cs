@@ -1,20 +1,20 @@
-// For: facts that are there after any end of the process, and bytes that are never believed without their checksum.
+// For: facts that survive any end of the process, and bytes that are never trusted without their checksum.
 //
-// RocksDB keeps one ordered map. A script is one batch: all of it is there or nothing. A batch goes to the log with a plain
-// write, which the system keeps when the process is killed, and becomes visible; it is acknowledged only after a sync of the
-// log, which writers that wait at the same time share, so that it outlives a loss of power too. Behind each sync
-// the commit mark says how far the store reaches.
+// RocksDB stores one ordered map. A script is one batch: all of it is stored or nothing. A batch goes to the log with a plain
+// write, which survives a kill of the process, and becomes visible; it is acknowledged only after a sync of the log, which
+// concurrent writers share, so that it survives a power failure too. After each sync the commit mark states how far the store
+// reaches.
 //
-// At the start the log is read as RocksDB's TolerateCorruptedTailRecords does it: a record whose end was never written is left
-// out, as no sync had covered it; any other record that does not fit its checksum is refused. What the log lost without
-// a trace (it was cut) the commit mark tells. Then all files of the map are checked. Later reads verify what they read.
+// At the start the log is read like RocksDB's TolerateCorruptedTailRecords: a record whose end was never written is skipped,
+// as no sync had covered it; any other record that does not match its checksum is rejected. The commit mark reveals what the
+// log lost without a trace (it was truncated). Then all files of the map are verified. Later reads verify what they read.
 using Lookup.Redis.Topology;
 using Microsoft.Extensions.Logging;
 using RocksDbSharp;
 
 namespace Lookup.Embedded.Engine;
 
-/// <summary>An ordered map on a folder, or in memory.</summary>
+/// <summary>An ordered map in a folder, or in memory.</summary>
 internal sealed class StoreEngine : IDisposable
 {
     private const int LogFiles = 4;
@@ -23,7 +23,7 @@ internal sealed class StoreEngine : IDisposable
     private const int BloomBits = 10;
     private const double MemoryBloom = 0.05;
 
-    // Read and merged files that RocksDB keeps open; the process needs some for itself.
+    // Files that RocksDB keeps open for reading and merging; the process needs some for itself.
     private const int OpenFiles = 128;
     private static readonly TimeSpan WatchEvery = TimeSpan.FromMilliseconds(200);
 
@@ -57,13 +57,13 @@ internal sealed class StoreEngine : IDisposable
 
     internal TimeProvider Clock { get; }
 
-    /// <summary>Opens the map of a folder, or makes it; null: one in memory.</summary>
-    /// <exception cref="EngineFault">It is damaged, or the disk refuses.</exception>
+    /// <summary>Opens or creates the map of a folder; null: in memory.</summary>
+    /// <exception cref="EngineFault">The map is damaged, or the disk fails.</exception>
     internal static StoreEngine Open(string? folder, EmbeddedOptions options, TimeProvider clock, ILogger log)
     {
         CommitMark? mark = null;
         RocksDb? database = null;
-        // It must outlive the map, so no finalizer has it.
+        // It must outlive the map, so it has no finalizer.
         var memory = folder is null ? Native.Instance.rocksdb_create_mem_env() : 0;
         try
         {
@@ -73,13 +73,13 @@ internal sealed class StoreEngine : IDisposable
                 mark = CommitMark.IsThere(folder) || IsThere(folder) ? CommitMark.Open(folder) : CommitMark.Create(folder);
                 if (mark.Change > 0 && !IsThere(folder))
                 {
-                    throw EngineFaults.OfGone(folder);
+                    throw EngineFaults.ForMissingStore(folder);
                 }
             }
 
-            // Opening it writes new ones, and removes these.
+            // Opening the database writes new logs and removes these.
             var newestLog = folder is null ? null : EngineFaults.NewestLog(folder);
-            // With a mark that counts nothing the folder may be one that was begun and never finished.
+            // If the mark counts no changes, the setup of the folder may be unfinished.
             database = RocksDb.Open(Settings(options, memory).SetCreateIfMissing(mark is null or { Change: 0 }), folder ?? "/store");
             if (mark is not null)
             {
@@ -92,18 +92,18 @@ internal sealed class StoreEngine : IDisposable
         {
             database?.Dispose();
             mark?.Dispose();
-            throw e is RocksDbException ? EngineFaults.OfOpening(e, folder!) : e;
+            throw e is RocksDbException ? EngineFaults.FromOpenError(e, folder!) : e;
         }
     }
 
-    /// <summary>The file that RocksDB begins with.</summary>
+    /// <summary>The first file that RocksDB reads.</summary>
     internal const string FirstFile = "CURRENT";
 
-    /// <summary>Whether a folder has a map. One that was begun and never finished has none.</summary>
+    /// <summary>Returns true if a folder has a map. A folder with an unfinished setup has none.</summary>
     internal static bool IsThere(string folder) => File.Exists(Path.Combine(folder, FirstFile));
 
-    /// <summary>Refuses everything where another process may have the folder.</summary>
-    /// <exception cref="EngineFault">So it is.</exception>
+    /// <summary>Rejects every use after another process may have taken the folder.</summary>
+    /// <exception cref="EngineFault">The store has stopped.</exception>
     internal void ThrowIfStopped()
     {
         if (Volatile.Read(ref _stopped) is { } stopped)
@@ -112,11 +112,11 @@ internal sealed class StoreEngine : IDisposable
         }
     }
 
-    /// <summary>A view for one reader at a time.</summary>
+    /// <summary>Creates a view for one reader at a time.</summary>
     internal SnapshotView NewReader() => new(_database, Clock);
 
-    /// <summary>Changes the map as one step. What the action did before it threw is forgotten.</summary>
-    /// <exception cref="EngineFault">Nothing was changed, or it is not known whether it is.</exception>
+    /// <summary>Changes the map in one step. If the action throws, its changes are discarded.</summary>
+    /// <exception cref="EngineFault">Nothing was changed, or it is unknown whether it was.</exception>
     internal void Write(Action<WriteView> change)
     {
         lock (_writer)
@@ -132,7 +132,7 @@ internal sealed class StoreEngine : IDisposable
             }
             catch (RocksDbException e)
             {
-                throw RefuseWrites(EngineFaults.OfWriting(e));
+                throw RefuseWrites(EngineFaults.FromWriteError(e));
             }
             finally
             {
@@ -141,8 +141,8 @@ internal sealed class StoreEngine : IDisposable
         }
     }
 
-    /// <summary>Ends when all that was written before is durable.</summary>
-    /// <exception cref="EngineFault">It is not, or it is not known whether it is.</exception>
+    /// <summary>Waits until everything written before is durable.</summary>
+    /// <exception cref="EngineFault">It is not durable, or that is unknown.</exception>
     internal Task SyncAsync() => _mark is null ? Task.CompletedTask : _syncs.JoinAsync([], CancellationToken.None);
 
     /// <summary>Writes everything to the files of the map, so that the next start has no log to read.</summary>
@@ -153,7 +153,7 @@ internal sealed class StoreEngine : IDisposable
         _watch?.Dispose();
         try
         {
-            // Waits for a writer, and lets none begin.
+            // Waits for the current writer and blocks later ones.
             lock (_writer)
             {
                 if ((_stopped ?? _readOnly) is null && _mark is not null)
@@ -166,7 +166,7 @@ internal sealed class StoreEngine : IDisposable
         }
         catch (RocksDbException e)
         {
-            // The log has it all.
+            // The log has all changes.
             EngineLog.NotFlushed(_log, e.Message);
         }
 
@@ -204,7 +204,7 @@ internal sealed class StoreEngine : IDisposable
             .SetLevelCompactionDynamicLevelBytes(true)
             .SetCompression(Compression.Lz4)
             .SetBlockBasedTableFactory(table);
-        // Most fields that are looked for before they are written are new.
+        // Most fields that are looked up before they are written are new.
         Native.Instance.rocksdb_options_set_memtable_whole_key_filtering(settings.Handle, 1);
         Native.Instance.rocksdb_options_set_track_and_verify_wals_in_manifest(settings.Handle, 1);
         if (memory != 0)
@@ -220,13 +220,13 @@ internal sealed class StoreEngine : IDisposable
         var has = database.GetLatestSequenceNumber();
         if (has < mark.Change)
         {
-            throw EngineFaults.OfMissing(mark.Change - has, folder, newestLog);
+            throw EngineFaults.ForMissingChanges(mark.Change - has, folder, newestLog);
         }
 
         Native.Instance.rocksdb_verify_checksum(database.Handle);
     }
 
-    // One at a time.
+    // Runs one at a time.
     private bool Sync()
     {
         ThrowIfReadOnly();
@@ -244,8 +244,8 @@ internal sealed class StoreEngine : IDisposable
         }
         catch (Exception e) when (e is RocksDbException or IOException)
         {
-            // After a sync that failed nobody knows what the disk has.
-            throw RefuseWrites(EngineFaults.OfWriting(e));
+            // After a failed sync the contents of the disk are unknown.
+            throw RefuseWrites(EngineFaults.FromWriteError(e));
         }
     }
 
@@ -253,7 +253,7 @@ internal sealed class StoreEngine : IDisposable
     {
         if (_stopped is null && !_mark!.IsInPlace)
         {
-            Stop(new EngineFault(EngineFault.Stopped, $"The file {CommitMark.FileName} of the data folder was taken away or replaced while the store was open, so this process does not own the folder any more and has stopped using it. Find out what did that, then start it again."));
+            Stop(new EngineFault(EngineFault.Stopped, $"The file {CommitMark.FileName} of the data folder was removed or replaced while the store was open, so this process no longer owns the folder and has stopped using it. Find out what removed it, then start the service again."));
         }
     }
 
@@ -268,7 +268,7 @@ internal sealed class StoreEngine : IDisposable
 
     private EngineFault Stop(EngineFault fault) => Keep(ref _stopped, fault);
 
-    // What is there can still be read: checksums tell whether it is right.
+    // Existing data can still be read: checksums verify it.
     private EngineFault RefuseWrites(EngineFault fault) => Keep(ref _readOnly, fault);
 
     private EngineFault Keep(ref EngineFault? place, EngineFault fault)

@@ -3,20 +3,22 @@ using RocksDbSharp;
 
 namespace Lookup.Embedded.Engine;
 
-/// <summary>Reads and changes the values of Redis; what was changed is seen by later reads, and by others after the commit.</summary>
+/// <summary>
+/// Reads and changes the values of Redis. Later reads of this view see the changes; others see them after the commit.
+/// </summary>
 internal sealed class WriteView : ReadView, IDisposable
 {
-    // So that no command takes long.
+    // Limits the time of a single command.
     private const int MaxExpired = 16;
 
     private readonly RocksDb _database;
     private readonly ReadOptions _options = new ReadOptions().SetVerifyChecksums(true);
     private readonly WriteBatchWithIndex _batch = new(reservedBytes: 0, overwriteKeys: true);
 
-    // A batch keeps all versions of an entry, so what changes with each element of a list is put into it once.
+    // A batch keeps all versions of an entry, so the ends of a list, which change with each element, are added to it once.
     private readonly List<(byte[] Name, long First, long End)> _ends = [];
 
-    // The store's scripts look at a field before they set it.
+    // The store's scripts read a field before they set it.
     private byte[] _lastField = [];
     private bool _lastWasThere;
 
@@ -26,10 +28,10 @@ internal sealed class WriteView : ReadView, IDisposable
         _database = database;
     }
 
-    /// <summary>Whether there is something to commit.</summary>
+    /// <summary>True if there is anything to commit.</summary>
     internal bool HasChanges => _batch.Count() > 0 || _ends.Count > 0;
 
-    /// <summary>Forgets what was changed.</summary>
+    /// <summary>Discards the changes.</summary>
     internal void Clear()
     {
         _batch.Clear();
@@ -41,7 +43,7 @@ internal sealed class WriteView : ReadView, IDisposable
     {
         foreach (var (name, first, end) in _ends)
         {
-            var key = Names.Of(EngineKey.List, name);
+            var key = Names.Build(EngineKey.List, name);
             if (first == end)
             {
                 _batch.Delete(key);
@@ -57,7 +59,7 @@ internal sealed class WriteView : ReadView, IDisposable
 
     internal override byte[]? HashGet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field)
     {
-        var key = Names.Of(EngineKey.Hash, name, field);
+        var key = Names.Build(EngineKey.Hash, name, field);
         var value = Get(key);
         if (_lastField.Length != key.Length)
         {
@@ -70,10 +72,10 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     /// <summary>Sets a field of a hash.</summary>
-    /// <returns>Whether it is new.</returns>
+    /// <returns>True if it is new.</returns>
     internal bool HashSet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field, ReadOnlySpan<byte> value)
     {
-        var key = Names.Of(EngineKey.Hash, name, field);
+        var key = Names.Build(EngineKey.Hash, name, field);
         var isNew = key.SequenceEqual(_lastField) ? !_lastWasThere : Get(key) is null;
         _lastField = [];
         _batch.Put(key, value);
@@ -81,10 +83,10 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     /// <summary>Removes a field of a hash.</summary>
-    /// <returns>Whether it was there.</returns>
+    /// <returns>True if it existed.</returns>
     internal bool HashDelete(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field)
     {
-        var key = Names.Of(EngineKey.Hash, name, field);
+        var key = Names.Build(EngineKey.Hash, name, field);
         if (Get(key) is null)
         {
             return false;
@@ -97,17 +99,17 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     /// <summary>Removes a value of any kind.</summary>
-    /// <returns>Whether it was there.</returns>
+    /// <returns>True if it existed.</returns>
     internal bool Delete(ReadOnlySpan<byte> name)
     {
         var wasThere = Exists(name);
         foreach (var kind in (ReadOnlySpan<byte>)[EngineKey.Hash, EngineKey.Piece, EngineKey.Element, EngineKey.Member, EngineKey.Scored, EngineKey.Ordered])
         {
-            DeleteAll(Names.Of(kind, name).ToArray());
+            DeleteAll(Names.Build(kind, name).ToArray());
         }
 
         Persist(name);
-        _batch.Delete(Names.Of(EngineKey.String, name));
+        _batch.Delete(Names.Build(EngineKey.String, name));
         SetEnds(name, 0, 0);
         _lastField = [];
         return wasThere;
@@ -128,7 +130,7 @@ internal sealed class WriteView : ReadView, IDisposable
     /// <summary>Replaces a string.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="value">Its bytes.</param>
-    /// <param name="expires">When it goes, in Unix milliseconds; 0: never.</param>
+    /// <param name="expires">When it expires, in Unix milliseconds; 0: never.</param>
     internal void StringSet(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, long expires)
     {
         Delete(name);
@@ -136,32 +138,32 @@ internal sealed class WriteView : ReadView, IDisposable
         PutBytes(name, 0, value);
     }
 
-    /// <summary>Lets a string that is there go at a time.</summary>
+    /// <summary>Sets when an existing string expires.</summary>
     internal void StringExpire(ReadOnlySpan<byte> name, long expires) => PutHead(name, StringLength(name), expires);
 
     /// <summary>Adds a member to a set.</summary>
-    /// <returns>Whether it is new.</returns>
+    /// <returns>True if it is new.</returns>
     internal bool SetAdd(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
     {
-        var key = Names.Of(EngineKey.Member, name, member);
+        var key = Names.Build(EngineKey.Member, name, member);
         var isNew = Get(key) is null;
         _batch.Put(key, []);
         return isNew;
     }
 
     /// <summary>Adds a member to a sorted set, or changes its score.</summary>
-    /// <returns>Whether it is new.</returns>
+    /// <returns>True if it is new.</returns>
     internal bool SortedAdd(ReadOnlySpan<byte> name, double score, ReadOnlySpan<byte> member)
     {
         var isNew = !RemoveScore(name, member);
-        var bytes = EngineKey.OfScore(score);
-        _batch.Put(Names.Of(EngineKey.Scored, name, member), bytes);
-        _batch.Put(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]), []);
+        var bytes = EngineKey.EncodeScore(score);
+        _batch.Put(Names.Build(EngineKey.Scored, name, member), bytes);
+        _batch.Put(Names.Build(EngineKey.Ordered, name, [.. bytes, .. member]), []);
         return isNew;
     }
 
     /// <summary>Removes a member of a sorted set.</summary>
-    /// <returns>Whether it was there.</returns>
+    /// <returns>True if it existed.</returns>
     internal bool SortedRemove(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
     {
         var wasThere = RemoveScore(name, member);
@@ -169,17 +171,17 @@ internal sealed class WriteView : ReadView, IDisposable
         return wasThere;
     }
 
-    /// <summary>Lets a hash, set or sorted set expire at a time. It is removed by the first later call of this method.</summary>
+    /// <summary>Sets when a hash, set or sorted set expires. The first later call of this method removes it.</summary>
     internal void Expire(ReadOnlySpan<byte> name, long expires)
     {
         Persist(name);
         var time = new byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(time, expires);
-        _batch.Put(Names.Of(EngineKey.Expiry, name), time);
-        _batch.Put(Names.Of(EngineKey.Expiring, [], [.. time, .. name]), []);
+        _batch.Put(Names.Build(EngineKey.Expiry, name), time);
+        _batch.Put(Names.Build(EngineKey.Expiring, [], [.. time, .. name]), []);
 
         var expired = new List<byte[]>();
-        var prefix = Names.Of(EngineKey.Expiring, []).ToArray();
+        var prefix = Names.Build(EngineKey.Expiring, []).ToArray();
         Scan(prefix, (key, _) =>
         {
             var rest = key[prefix.Length..];
@@ -194,21 +196,21 @@ internal sealed class WriteView : ReadView, IDisposable
         expired.ForEach(one => Delete(one));
     }
 
-    /// <summary>Takes back what <see cref="Expire"/> set.</summary>
-    /// <returns>Whether it was set.</returns>
+    /// <summary>Cancels <see cref="Expire"/>.</summary>
+    /// <returns>True if an expiry was set.</returns>
     internal bool Persist(ReadOnlySpan<byte> name)
     {
-        if (Get(Names.Of(EngineKey.Expiry, name)) is not { } time)
+        if (Get(Names.Build(EngineKey.Expiry, name)) is not { } time)
         {
             return false;
         }
 
-        _batch.Delete(Names.Of(EngineKey.Expiry, name));
-        _batch.Delete(Names.Of(EngineKey.Expiring, [], [.. time, .. name]));
+        _batch.Delete(Names.Build(EngineKey.Expiry, name));
+        _batch.Delete(Names.Build(EngineKey.Expiring, [], [.. time, .. name]));
         return true;
     }
 
-    /// <summary>Overwrites bytes of a string, which is made or made longer with zeros where needed.</summary>
+    /// <summary>Overwrites bytes of a string, which is created or extended with zeros as needed.</summary>
     /// <returns>Its length.</returns>
     internal long StringSetRange(ReadOnlySpan<byte> name, long offset, ReadOnlySpan<byte> bytes)
     {
@@ -228,10 +230,10 @@ internal sealed class WriteView : ReadView, IDisposable
         return Math.Max(length, offset + bytes.Length);
     }
 
-    /// <summary>Sets bits of a string, the most significant of a byte first.</summary>
+    /// <summary>Sets bits of a string, the most significant bit of a byte first.</summary>
     /// <param name="name">Its name.</param>
-    /// <param name="changes">Which, and to what.</param>
-    /// <param name="before">Takes what each of them was.</param>
+    /// <param name="changes">Offset and new value of each bit.</param>
+    /// <param name="before">Receives the previous values.</param>
     internal void StringSetBits(ReadOnlySpan<byte> name, ReadOnlySpan<(long Offset, bool Value)> changes, Span<bool> before)
     {
         if (changes.IsEmpty)
@@ -261,11 +263,11 @@ internal sealed class WriteView : ReadView, IDisposable
             {
                 if (current >= 0)
                 {
-                    _batch.Put(Names.OfPiece(name, current), piece);
+                    _batch.Put(Names.BuildPiece(name, current), piece);
                 }
 
                 current = at / EngineKey.PieceSize;
-                piece = Get(Names.OfPiece(name, current)) ?? new byte[EngineKey.PieceSize];
+                piece = Get(Names.BuildPiece(name, current)) ?? new byte[EngineKey.PieceSize];
             }
 
             ref var one = ref piece[at % EngineKey.PieceSize];
@@ -274,7 +276,7 @@ internal sealed class WriteView : ReadView, IDisposable
             one = changes[i].Value ? (byte)(one | mask) : (byte)(one & ~mask);
         }
 
-        _batch.Put(Names.OfPiece(name, current), piece);
+        _batch.Put(Names.BuildPiece(name, current), piece);
     }
 
     /// <summary>Appends to a list.</summary>
@@ -282,12 +284,12 @@ internal sealed class WriteView : ReadView, IDisposable
     internal long ListPush(ReadOnlySpan<byte> name, ReadOnlySpan<byte> element)
     {
         var (first, end) = ListEnds(name);
-        _batch.Put(Names.OfElement(name, end), element);
+        _batch.Put(Names.BuildElement(name, end), element);
         SetEnds(name, first, end + 1);
         return end + 1 - first;
     }
 
-    /// <summary>Removes the first element of a list; null where it has none.</summary>
+    /// <summary>Removes the first element of a list and returns it; null if the list is empty.</summary>
     internal byte[]? ListPop(ReadOnlySpan<byte> name)
     {
         var (first, end) = ListEnds(name);
@@ -297,12 +299,12 @@ internal sealed class WriteView : ReadView, IDisposable
         }
 
         var element = Element(name, first);
-        _batch.Delete(Names.OfElement(name, first));
+        _batch.Delete(Names.BuildElement(name, first));
         SetEnds(name, first + 1, end);
         return element;
     }
 
-    /// <summary>Keeps only a range of a list, both ends included; negative ones count from its end.</summary>
+    /// <summary>Keeps only a range of a list, including both ends; negative indexes count from its end.</summary>
     internal void ListTrim(ReadOnlySpan<byte> name, long start, long stop)
     {
         var (first, end) = ListEnds(name);
@@ -311,7 +313,7 @@ internal sealed class WriteView : ReadView, IDisposable
         {
             if (i < first + from || i > first + to)
             {
-                _batch.Delete(Names.OfElement(name, i));
+                _batch.Delete(Names.BuildElement(name, i));
             }
         }
 
@@ -348,20 +350,20 @@ internal sealed class WriteView : ReadView, IDisposable
 
     private bool RemoveScore(ReadOnlySpan<byte> name, ReadOnlySpan<byte> member)
     {
-        if (Get(Names.Of(EngineKey.Scored, name, member)) is not { } bytes)
+        if (Get(Names.Build(EngineKey.Scored, name, member)) is not { } bytes)
         {
             return false;
         }
 
-        _batch.Delete(Names.Of(EngineKey.Scored, name, member));
-        _batch.Delete(Names.Of(EngineKey.Ordered, name, [.. bytes, .. member]));
+        _batch.Delete(Names.Build(EngineKey.Scored, name, member));
+        _batch.Delete(Names.Build(EngineKey.Ordered, name, [.. bytes, .. member]));
         return true;
     }
 
-    // What lost its last element is gone, and what is made under its name later is another value, which does not expire.
+    // A value that lost its last element no longer exists; one created under its name later is another value without an expiry.
     private void PersistEmpty(ReadOnlySpan<byte> name)
     {
-        if (Get(Names.Of(EngineKey.Expiry, name)) is not null && !Exists(name))
+        if (Get(Names.Build(EngineKey.Expiry, name)) is not null && !Exists(name))
         {
             Persist(name);
         }
@@ -369,7 +371,7 @@ internal sealed class WriteView : ReadView, IDisposable
 
     private void DeleteAll(byte[] prefix)
     {
-        // Deleting while it iterates would move the iterator.
+        // Deleting during the iteration would move the iterator.
         var keys = new List<byte[]>();
         Scan(prefix, (key, _) =>
         {
@@ -379,7 +381,7 @@ internal sealed class WriteView : ReadView, IDisposable
         keys.ForEach(key => _batch.Delete(key));
     }
 
-    // A string that expired is a new one: of the old one nothing may shine through.
+    // An expired string must be replaced completely: none of its old bytes may reappear.
     private void PrepareLength(ReadOnlySpan<byte> name, long length, long atLeast)
     {
         if (length < 0)
@@ -394,9 +396,9 @@ internal sealed class WriteView : ReadView, IDisposable
     }
 
     private long ExpiryOf(ReadOnlySpan<byte> name) =>
-        Get(Names.Of(EngineKey.String, name)) is { } head ? BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(sizeof(long))) : 0;
+        Get(Names.Build(EngineKey.String, name)) is { } head ? BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(sizeof(long))) : 0;
 
-    private void PutHead(ReadOnlySpan<byte> name, long length, long expires) => PutNumbers(Names.Of(EngineKey.String, name), length, expires);
+    private void PutHead(ReadOnlySpan<byte> name, long length, long expires) => PutNumbers(Names.Build(EngineKey.String, name), length, expires);
 
     private void PutBytes(ReadOnlySpan<byte> name, long offset, ReadOnlySpan<byte> bytes)
     {
@@ -405,9 +407,9 @@ internal sealed class WriteView : ReadView, IDisposable
             var number = offset / EngineKey.PieceSize;
             var within = (int)(offset % EngineKey.PieceSize);
             var count = Math.Min(bytes.Length, EngineKey.PieceSize - within);
-            var piece = count < EngineKey.PieceSize && Get(Names.OfPiece(name, number)) is { } there ? there : new byte[EngineKey.PieceSize];
+            var piece = count < EngineKey.PieceSize && Get(Names.BuildPiece(name, number)) is { } there ? there : new byte[EngineKey.PieceSize];
             bytes[..count].CopyTo(piece.AsSpan(within));
-            _batch.Put(Names.OfPiece(name, number), piece);
+            _batch.Put(Names.BuildPiece(name, number), piece);
             offset += count;
             bytes = bytes[count..];
         }

@@ -5,7 +5,7 @@ using Lookup.Embedded.Engine;
 
 namespace Lookup.Embedded.Protocol;
 
-/// <summary>A command and its arguments, which lie in a buffer of somebody else. One caller at a time.</summary>
+/// <summary>A command and its arguments, which are in the reader's buffer. One caller at a time.</summary>
 internal sealed class Command
 {
     private const int MaxName = 16;
@@ -16,16 +16,16 @@ internal sealed class Command
     private readonly List<(int Start, int Length)> _parts = [];
     private byte[] _buffer = [];
 
-    /// <summary>How many arguments there are, with the name.</summary>
+    /// <summary>Number of arguments, including the name.</summary>
     internal int Count => _parts.Count;
 
-    /// <summary>Which command it is.</summary>
+    /// <summary>The kind of command.</summary>
     internal CommandKind Kind { get; private set; }
 
     /// <summary>Its name, for a message.</summary>
     internal string Name => Encoding.ASCII.GetString(this[0][..Math.Min(this[0].Length, MaxName)]);
 
-    /// <summary>An argument; 0 is the name.</summary>
+    /// <summary>Returns an argument; 0 is the name.</summary>
     /// <exception cref="CommandFault">There is none.</exception>
     internal ReadOnlySpan<byte> this[int index] => index < _parts.Count
         ? _buffer.AsSpan(_parts[index].Start, _parts[index].Length)
@@ -38,7 +38,7 @@ internal sealed class Command
         _parts.Clear();
     }
 
-    /// <summary>Where an argument is in the buffer.</summary>
+    /// <summary>Returns the position of an argument in the buffer.</summary>
     internal (int Start, int Length) Part(int index) => _parts[index];
 
     internal void Add(int start, int length)
@@ -55,13 +55,13 @@ internal sealed class Command
             : CommandKind.Unknown;
     }
 
-    /// <summary>An argument as a number.</summary>
-    /// <exception cref="CommandFault">It is none.</exception>
+    /// <summary>Parses an argument as a number.</summary>
+    /// <exception cref="CommandFault">It is not a number.</exception>
     internal long Number(int index) =>
         Utf8Parser.TryParse(this[index], out long number, out var length) && length == this[index].Length
             ? number
             : throw new CommandFault("ERR value is not an integer or out of range");
 
-    /// <summary>Whether an argument is a word, in whatever case.</summary>
+    /// <summary>Compares an argument with a word, ignoring case.</summary>
     internal bool Is(int index, ReadOnlySpan<byte> upper) => index < Count && Ascii.EqualsIgnoreCase(this[index], upper);
 }

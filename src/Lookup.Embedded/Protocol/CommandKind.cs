@@ -1,9 +1,9 @@
 namespace Lookup.Embedded.Protocol;
 
-/// <summary>The commands that are known, by their names.</summary>
+/// <summary>The supported commands, by name.</summary>
 internal enum CommandKind
 {
-    /// <summary>Any other.</summary>
+    /// <summary>Any other command.</summary>
     Unknown,
     HGet,
     HMGet,

@@ -1,16 +1,16 @@
-// For: the commands of Redis that Lookup's store uses, and no others. What each does is what Redis does.
+// For: the commands of Redis that Lookup's store uses, and no others. Each behaves as in Redis.
 using System.Buffers.Text;
 using System.Text;
 using Lookup.Embedded.Engine;
 
 namespace Lookup.Embedded.Protocol;
 
-/// <summary>Carries out commands on a view of the values.</summary>
+/// <summary>Executes commands on a view of the values.</summary>
 internal static class Commands
 {
-    /// <summary>Carries out a command that changes nothing.</summary>
-    /// <returns>False for a command that is none of these.</returns>
-    /// <exception cref="CommandFault">It cannot be carried out as it is.</exception>
+    /// <summary>Executes a command that changes nothing.</summary>
+    /// <returns>False if it is none of these commands.</returns>
+    /// <exception cref="CommandFault">The command is invalid.</exception>
     internal static bool TryRead(ReadView view, Command command, IReply reply)
     {
         switch (command.Kind)
@@ -70,7 +70,7 @@ internal static class Commands
                 reply.Array(elements.Count);
                 elements.ForEach(element => reply.Bytes(element));
                 return true;
-            // All of it at once: a read holds up no other connection.
+            // Returns everything in one answer: a read blocks no other connection.
             case CommandKind.HScan:
                 reply.Array(2);
                 reply.Bytes("0"u8);
@@ -103,9 +103,9 @@ internal static class Commands
         }
     }
 
-    /// <summary>Carries out a command that changes something.</summary>
-    /// <returns>False for a command that is none of these.</returns>
-    /// <exception cref="CommandFault">It cannot be carried out as it is.</exception>
+    /// <summary>Executes a command that changes something.</summary>
+    /// <returns>False if it is none of these commands.</returns>
+    /// <exception cref="CommandFault">The command is invalid.</exception>
     internal static bool TryWrite(WriteView view, Command command, IReply reply)
     {
         switch (command.Kind)
@@ -255,7 +255,7 @@ internal static class Commands
     {
         if (value is null)
         {
-            reply.Nothing();
+            reply.Null();
         }
         else
         {
@@ -286,7 +286,7 @@ internal static class Commands
         all.ForEach(one => reply.Bytes(one));
     }
 
-    // KEY MIN MAX, or KEY MAX MIN where it is reversed, and LIMIT with an offset and a count.
+    // KEY MIN MAX, or KEY MAX MIN if reversed, and LIMIT with an offset and a count.
     private static void Range(ReadView view, Command command, IReply reply, int least, bool isReversed)
     {
         var (min, isAboveMin) = Bound(command[least]);
@@ -388,7 +388,7 @@ internal static class Commands
 
         if (onlyNew && view.Exists(command[1]))
         {
-            reply.Nothing();
+            reply.Null();
             return;
         }
 
@@ -396,7 +396,7 @@ internal static class Commands
         reply.Status("OK");
     }
 
-    // SET u1, as the filters are written; or SET u16 and INCRBY u16 with OVERFLOW SAT at whole bytes, as buckets are counted.
+    // SET u1, which writes filters; or SET u16 and INCRBY u16 with OVERFLOW SAT at whole bytes, which count buckets.
     private static void BitField(WriteView view, Command command, IReply reply)
     {
         if (command.Is(2, "SET"u8) && command.Is(3, "u1"u8))
@@ -412,7 +412,7 @@ internal static class Commands
                 var at = 2 + (4 * i);
                 if (!command.Is(at, "SET"u8) || !command.Is(at + 1, "u1"u8))
                 {
-                    throw new CommandFault("ERR only SET u1 is possible beside SET u1");
+                    throw new CommandFault("ERR only SET u1 can be combined with SET u1");
                 }
 
                 changes[i] = (command.Number(at + 2), Bit(command, at + 3));
@@ -435,7 +435,7 @@ internal static class Commands
             var offset = command.Number(at + 2);
             if ((!isSet && (first == 2 || !command.Is(at, "INCRBY"u8))) || !command.Is(at + 1, "u16"u8) || offset < 0 || offset % 8 != 0)
             {
-                throw new CommandFault("ERR only SET u1, SET u16 and, with OVERFLOW SAT, INCRBY u16 at whole bytes are possible");
+                throw new CommandFault("ERR only SET u1, SET u16 and, with OVERFLOW SAT, INCRBY u16 at whole bytes are supported");
             }
 
             var before = Number16(view, command[1], offset / 8);
@@ -448,7 +448,7 @@ internal static class Commands
         answers.ForEach(reply.Number);
     }
 
-    // Two bytes of a string; what is beyond its end is zero.
+    // Two bytes of a string; bytes beyond its end are zero.
     private static long Number16(ReadView view, ReadOnlySpan<byte> name, long at)
     {
         var bytes = view.StringRange(name, at, Math.Clamp(view.StringLength(name) - at, 0, 2));

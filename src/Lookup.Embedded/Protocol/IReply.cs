@@ -1,20 +1,20 @@
 namespace Lookup.Embedded.Protocol;
 
-/// <summary>Takes the answer to one command, in its parts.</summary>
+/// <summary>Receives the parts of the answer to one command.</summary>
 internal interface IReply
 {
-    /// <summary>A word, for example OK.</summary>
+    /// <summary>Writes a word, for example OK.</summary>
     internal void Status(string text);
 
-    /// <summary>A whole number.</summary>
+    /// <summary>Writes a whole number.</summary>
     internal void Number(long value);
 
-    /// <summary>A string of bytes.</summary>
+    /// <summary>Writes a string of bytes.</summary>
     internal void Bytes(ReadOnlySpan<byte> value);
 
-    /// <summary>Nothing where a string could be.</summary>
-    internal void Nothing();
+    /// <summary>Writes the null string.</summary>
+    internal void Null();
 
-    /// <summary>So many answers follow, which are one.</summary>
+    /// <summary>Starts an array of this many elements, which follow.</summary>
     internal void Array(int count);
 }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Lookup.Embedded.Protocol;
 
-/// <summary>What of Lua is called so often that a copy of each argument would count.</summary>
+/// <summary>Functions of Lua that are called so often that copying each argument would matter.</summary>
 internal static unsafe partial class LuaNative
 {
     /// <summary>Pushes a string of bytes.</summary>

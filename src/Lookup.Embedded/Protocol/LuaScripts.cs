@@ -1,7 +1,7 @@
 // For: running the store's scripts as Redis runs them: one at a time, each as one step.
 //
-// Lua is that of KeraLua (5.4). Scripts come from this process alone, so they are not fenced in; they get what Redis gives
-// them of what they use: KEYS, ARGV, redis.call, redis.pcall, redis.sha1hex and struct. An error must not jump over .NET's frames, so the
+// Lua comes from KeraLua (5.4). Scripts come from this process alone, so they are not sandboxed; they get the parts of Redis that
+// they use: KEYS, ARGV, redis.call, redis.pcall, redis.sha1hex and struct. An error must not jump over .NET's frames, so the
 // function that Lua calls returns it, and a line of Lua raises it.
 using System.Globalization;
 using System.Security.Cryptography;
@@ -55,12 +55,12 @@ internal sealed class LuaScripts : IDisposable
         Check(_lua.PCall(2, 0, 0));
     }
 
-    /// <summary>The name of a script: the SHA-1 of its text.</summary>
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "It is a name, which the protocol sets.")]
+    /// <summary>Returns the name of a script: the SHA-1 of its text.</summary>
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "It is a name, which the protocol defines.")]
     private static string NameOf(ReadOnlySpan<byte> script) => Convert.ToHexStringLower(SHA1.HashData(script));
 
-    /// <summary>Keeps a script under its name.</summary>
-    /// <exception cref="CommandFault">It is no Lua.</exception>
+    /// <summary>Loads a script under its name.</summary>
+    /// <exception cref="CommandFault">It is not valid Lua.</exception>
     internal string Load(ReadOnlySpan<byte> script)
     {
         var name = NameOf(script);
@@ -68,7 +68,7 @@ internal sealed class LuaScripts : IDisposable
         {
             return name;
         }
-        // The first line may say what the script is.
+        // The first line may declare the script's engine.
         var text = script.StartsWith("#!"u8) ? script[Math.Max(0, script.IndexOf((byte)'\n'))..] : script;
         Check(_lua.LoadBuffer(text.ToArray(), "script"));
         _loaded.Add(name, _lua.Ref(LuaRegistry.Index));
@@ -76,11 +76,11 @@ internal sealed class LuaScripts : IDisposable
     }
 
     /// <summary>Runs a script.</summary>
-    /// <param name="view">Where it reads and writes.</param>
+    /// <param name="view">The view that it reads and writes.</param>
     /// <param name="name">Its name.</param>
-    /// <param name="command">EVAL or EVALSHA: behind the script the number of keys, the keys, and the arguments.</param>
-    /// <param name="reply">Takes what it returns.</param>
-    /// <exception cref="CommandFault">It is not loaded, or it failed.</exception>
+    /// <param name="command">EVAL or EVALSHA: after the script the number of keys, the keys, and the arguments.</param>
+    /// <param name="reply">Receives its result.</param>
+    /// <exception cref="CommandFault">The script is not loaded, or it failed.</exception>
     internal void Run(WriteView view, string name, Command command, IReply reply)
     {
         if (!_loaded.TryGetValue(name, out var reference))
@@ -125,14 +125,14 @@ internal sealed class LuaScripts : IDisposable
         _lua.SetGlobal(name);
     }
 
-    // What Lua calls: the command's arguments are on the stack.
+    // Lua calls this with the command's arguments on the stack.
     private int Call()
     {
         try
         {
-            Take();
+            ReadArguments();
             _lua.SetTop(0);
-            _reply.Begin();
+            _reply.Reset();
             if (!Commands.TryRead(_view!, _command, _reply) && !Commands.TryWrite(_view!, _command, _reply))
             {
                 throw new CommandFault($"ERR Unknown command called from script: {_command.Name}");
@@ -142,7 +142,7 @@ internal sealed class LuaScripts : IDisposable
         }
         catch (Exception e)
         {
-            // What is no fault of the script ends it, whatever it does with the error.
+            // A fault that is not the script's own ends the script, whether or not it catches the error.
             if (e is not CommandFault)
             {
                 _failed ??= e;
@@ -155,7 +155,7 @@ internal sealed class LuaScripts : IDisposable
         }
     }
 
-    // What no string is has the digest of nothing, as in redis.
+    // A value that is not a string has the digest of an empty string, as in redis.
     private unsafe int Sha1()
     {
         var text = LuaNative.lua_type(_lua.Handle, 1) is (int)LuaType.String
@@ -166,7 +166,7 @@ internal sealed class LuaScripts : IDisposable
         return 1;
     }
 
-    private unsafe void Take()
+    private unsafe void ReadArguments()
     {
         _command.Reset(_arguments);
         var state = _lua.Handle;
@@ -203,7 +203,7 @@ internal sealed class LuaScripts : IDisposable
         Array.ForEach(parts, part => _command.Add(part.Start, part.Length));
     }
 
-    // Redis' numbers are floating; a whole one is written without a point.
+    // Redis' numbers are floating-point; an integral one is written without a decimal point.
     private string Text(int index)
     {
         if (_lua.IsInteger(index))
@@ -217,7 +217,7 @@ internal sealed class LuaScripts : IDisposable
             : number.ToString("R", CultureInfo.InvariantCulture);
     }
 
-    // What is on top of the stack.
+    // Writes the value on top of the stack.
     private void Answer(IReply reply)
     {
         switch (_lua.Type(-1))
@@ -250,7 +250,7 @@ internal sealed class LuaScripts : IDisposable
 
                 break;
             default:
-                reply.Nothing();
+                reply.Null();
                 break;
         }
     }
@@ -278,7 +278,7 @@ internal sealed class LuaScripts : IDisposable
         private int _left;
         private int _next;
 
-        internal void Begin() => _left = 0;
+        internal void Reset() => _left = 0;
 
         public void Status(string text)
         {
@@ -300,13 +300,13 @@ internal sealed class LuaScripts : IDisposable
             Placed();
         }
 
-        public void Nothing()
+        public void Null()
         {
             lua.PushBoolean(false);
             Placed();
         }
 
-        // Commands answer no arrays within arrays.
+        // No command returns nested arrays.
         public void Array(int count)
         {
             lua.CreateTable(count, 0);

@@ -6,7 +6,7 @@ namespace Lookup.Embedded.Protocol;
 /// <summary>Reads commands as RESP arrays of strings from a stream.</summary>
 internal sealed class RespReader(Stream stream)
 {
-    /// <summary>Longest command in bytes: a filter that is set as a whole, and its frame.</summary>
+    /// <summary>Maximum length of a command in bytes: a whole filter plus its frame.</summary>
     private const int MaxCommand = 544 * 1024 * 1024;
     private const int MaxArguments = 1024 * 1024;
     private const int FirstSize = 64 * 1024;
@@ -15,8 +15,8 @@ internal sealed class RespReader(Stream stream)
     private int _start;
     private int _end;
 
-    /// <summary>Reads more.</summary>
-    /// <returns>False where the other side has closed.</returns>
+    /// <summary>Reads more bytes.</summary>
+    /// <returns>False if the client has closed the connection.</returns>
     internal async ValueTask<bool> FillAsync(CancellationToken cancellation)
     {
         if (_start > 0)
@@ -41,8 +41,10 @@ internal sealed class RespReader(Stream stream)
         return read > 0;
     }
 
-    /// <summary>Takes the next command; false where not all of it is there yet. It is valid until the next <see cref="FillAsync"/>.</summary>
-    /// <exception cref="CommandFault">What came is no command.</exception>
+    /// <summary>
+    /// Reads the next command; returns false if it is incomplete. The command is valid until the next <see cref="FillAsync"/>.
+    /// </summary>
+    /// <exception cref="CommandFault">The bytes are not a command.</exception>
     internal bool TryRead(Command command)
     {
         command.Reset(_buffer);
@@ -79,7 +81,7 @@ internal sealed class RespReader(Stream stream)
 
         if (line[0] != kind || !Utf8Parser.TryParse(line[1..end], out value, out var used) || used != end - 1 || value < 0 || value > max)
         {
-            throw new CommandFault("ERR Protocol error: an array of strings is expected");
+            throw new CommandFault("ERR Protocol error: expected an array of strings");
         }
 
         at += end + 2;

@@ -7,7 +7,7 @@ namespace Lookup.Embedded.Protocol;
 /// <summary>Writes answers as RESP 2.</summary>
 internal sealed class RespReply : IReply
 {
-    // A buffer that one large answer made larger is not kept.
+    // A buffer that one large answer enlarged is not kept.
     private const int KeptSize = 1024 * 1024;
     private ArrayBufferWriter<byte> _buffer = new(16 * 1024);
 
@@ -25,10 +25,10 @@ internal sealed class RespReply : IReply
         }
     }
 
-    /// <summary>Length of what is written, to which <see cref="Replace"/> can go back.</summary>
+    /// <summary>Length of the bytes written, to which <see cref="Replace"/> can return.</summary>
     internal int Mark => _buffer.WrittenCount;
 
-    /// <summary>Writes an error in place of what a command answered so far.</summary>
+    /// <summary>Replaces what a command has answered so far by an error.</summary>
     internal void Replace(int mark, string error)
     {
         var kept = _buffer.WrittenSpan[..mark].ToArray();
@@ -48,7 +48,7 @@ internal sealed class RespReply : IReply
         _buffer.Write("\r\n"u8);
     }
 
-    public void Nothing() => _buffer.Write("$-1\r\n"u8);
+    public void Null() => _buffer.Write("$-1\r\n"u8);
 
     public void Array(int count) => Head((byte)'*', count);
 

@@ -23,17 +23,17 @@ internal sealed class RespServer : IAsyncDisposable
         _accepting = AcceptAsync();
     }
 
-    /// <summary>Begins to listen.</summary>
+    /// <summary>Starts to listen.</summary>
     /// <param name="socket">Path of the socket, in a folder that only this user can enter.</param>
-    /// <param name="engine">The values; disposed of by the caller, after the server.</param>
-    /// <param name="password">What clients must show.</param>
-    /// <param name="log">Takes what goes wrong.</param>
+    /// <param name="engine">The values; the caller disposes them after the server.</param>
+    /// <param name="password">The password that clients must send.</param>
+    /// <param name="log">Receives errors.</param>
     internal static RespServer Start(string socket, StoreEngine engine, string password, ILogger log)
     {
         var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            // What a process that was killed left behind.
+            // The remains of a process that was killed.
             File.Delete(socket);
             listener.Bind(new UnixDomainSocketEndPoint(socket));
             if (!OperatingSystem.IsWindows())
@@ -89,7 +89,7 @@ internal sealed class RespServer : IAsyncDisposable
             }
             catch (SocketException e)
             {
-                // Too many files may be open: the next may find room.
+                // Too many files may be open: retry, since others may be closed.
                 EngineLog.NotAccepted(_log, e.Message);
                 await Task.Delay(100, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -114,7 +114,7 @@ internal sealed class RespServer : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {
-            // The other side has gone, or the store closes.
+            // The client closed the connection, or the store is closing.
         }
         catch (Exception e)
         {

@@ -1,8 +1,8 @@
-// For: one connection. Commands are carried out in the order in which they came, and answered in it.
+// For: one connection. Commands are executed and answered in the order in which they arrive.
 //
-// What came in together is carried out together: its reads see one moment each, taken when it was read or after the last
-// of its writes, and its writes are synced once, before any of its answers goes out. So an answer never tells of a
-// write of this connection that could still be lost.
+// Commands that arrive together are executed together: their reads see one moment, taken when the commands were read or after the
+// last of their writes, and their writes are synced once, before any answer is sent. So an answer never reveals a write of this
+// connection that could still be lost.
 using Lookup.Embedded.Engine;
 using RocksDbSharp;
 
@@ -11,7 +11,7 @@ namespace Lookup.Embedded.Protocol;
 /// <summary>Reads commands from a connection and answers them.</summary>
 internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState state)
 {
-    // Answers that are not held back by a sync go out when there are so many bytes of them.
+    // Answers that do not wait for a sync are sent when they reach this size in bytes.
     private const int SendSize = 128 * 1024;
 
     private readonly RespReader _reader = new(stream);
@@ -22,14 +22,14 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
     private bool _hasWritten;
     private bool _isEnding;
 
-    /// <summary>Ends with the connection.</summary>
+    /// <summary>Runs until the connection ends.</summary>
     internal async Task RunAsync(CancellationToken cancellation)
     {
         try
         {
             while (!_isEnding && await _reader.FillAsync(cancellation))
             {
-                while (!_isEnding && TryCarryOut())
+                while (!_isEnding && TryExecute())
                 {
                     if (_reply.Mark >= SendSize && !_hasWritten)
                     {
@@ -58,7 +58,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
             }
             catch (EngineFault)
             {
-                // Each of the writes may be lost. Without an answer the caller knows that it does not know.
+                // Each of the writes may be lost. Without an answer the client knows that the result is unknown.
                 _isEnding = true;
                 return;
             }
@@ -72,7 +72,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         _reply.Clear();
     }
 
-    private bool TryCarryOut()
+    private bool TryExecute()
     {
         var mark = _reply.Mark;
         try
@@ -91,7 +91,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
 
         try
         {
-            CarryOut();
+            Execute();
         }
         catch (CommandFault e)
         {
@@ -103,7 +103,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         }
         catch (RocksDbException e)
         {
-            _reply.Replace(mark, $"{EngineFault.Damaged} {EngineFaults.OfReading(e).Message}");
+            _reply.Replace(mark, $"{EngineFault.Damaged} {EngineFaults.FromReadError(e).Message}");
         }
         catch (OverflowException)
         {
@@ -113,7 +113,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         return true;
     }
 
-    private void CarryOut()
+    private void Execute()
     {
         if (_command.Kind == CommandKind.Auth)
         {
@@ -143,7 +143,7 @@ internal sealed class RespSession(Stream stream, StoreEngine engine, ServerState
         {
             return;
         }
-        // Later reads of what came in see it.
+        // Later reads of the same group see the write.
         _view.End();
         engine.Write(Change);
         _hasWritten = true;

@@ -5,13 +5,13 @@ namespace Lookup.Embedded.Protocol;
 /// <summary>Commands about the connection and the server.</summary>
 internal static class ServerCommands
 {
-    /// <summary>Answers a command of these.</summary>
+    /// <summary>Answers the command if it is one of these.</summary>
     internal static bool TryAnswer(Command command, ServerState state, IReply reply)
     {
         switch (command.Kind)
         {
             case CommandKind.Ping:
-                // A server that answers and cannot read is none.
+                // A server that cannot read must not answer.
                 state.Engine.ThrowIfStopped();
                 reply.Status("PONG");
                 return true;
@@ -41,7 +41,7 @@ internal static class ServerCommands
         + "# Stats\r\nevicted_keys:0\r\n"
         + $"# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_replid:{state.RunId}\r\n";
 
-    // What those who examine a server ask for; other settings have no meaning here.
+    // Settings that an examination of the server reads; others have no meaning here.
     private static void Config(Command command, IReply reply)
     {
         var value = command.Is(2, "appendfsync"u8) ? "always" : command.Is(2, "databases"u8) ? "1" : null;

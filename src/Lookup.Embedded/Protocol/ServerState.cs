@@ -4,15 +4,15 @@ using Lookup.Embedded.Engine;
 
 namespace Lookup.Embedded.Protocol;
 
-/// <summary>What the connections of a server share.</summary>
+/// <summary>State that the connections of a server share.</summary>
 internal sealed class ServerState(StoreEngine engine, string password) : IDisposable
 {
     private readonly byte[] _password = Encoding.UTF8.GetBytes(password);
 
-    /// <summary>Says which run of the process this is, so that nobody takes two for one.</summary>
+    /// <summary>Random id of this run of the process.</summary>
     internal string RunId { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(20));
 
-    /// <summary>Only within a change of the engine, of which there is one at a time.</summary>
+    /// <summary>Use it only within a change of the engine; these run one at a time.</summary>
     internal LuaScripts Scripts { get; } = new();
 
     internal StoreEngine Engine { get; } = engine;

@@ -7,10 +7,10 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Credentials;
 
-/// <summary>Credentials and grants, in the slot of the manifest. Each change moves the version of the registry.</summary>
+/// <summary>Credentials and grants, in the slot of the manifest. Each change increments the version of the registry.</summary>
 internal sealed class RedisAccess(RedisTopology link, RedisValue epoch, RedisNames names) : IAccessStore
 {
-    // No name holds it.
+    // No name contains it.
     private const char Between = '|';
 
     public async Task<bool> TryPutAsync(StoredCredential credential, CancellationToken cancellation)

@@ -3,7 +3,7 @@ using Lookup.Core.Access;
 
 namespace Lookup.Redis.Credentials;
 
-/// <summary>How a credential is shown. The values are stored.</summary>
+/// <summary>The type of a credential. The values are stored.</summary>
 public enum CredentialKind : byte
 {
     /// <summary>Never stored.</summary>
@@ -19,59 +19,59 @@ public enum CredentialKind : byte
     Certificate = 3,
 }
 
-/// <summary>What the store keeps of one credential. Times are Unix milliseconds, 0 for none.</summary>
+/// <summary>A credential as the store keeps it. Times are Unix milliseconds, 0 for none.</summary>
 public sealed record StoredCredential
 {
-    /// <summary>Most credentials in a store.</summary>
+    /// <summary>Maximum number of credentials in a store.</summary>
     public const int Max = 10_000;
 
     /// <summary>Its id: 1 to 64 characters of [a-z0-9._-].</summary>
     public required string Id { get; init; }
 
-    /// <summary>How it is shown.</summary>
+    /// <summary>The type of the credential.</summary>
     public CredentialKind Kind { get; init; }
 
-    /// <summary>What it may do.</summary>
+    /// <summary>Its roles.</summary>
     public Roles Roles { get; init; }
 
     /// <summary>Subject of the token, or name in the certificate; empty for API keys.</summary>
     public string Subject { get; init; } = "";
 
-    /// <summary>What is kept of the secrets of an API key, the newest first; at most two.</summary>
+    /// <summary>The stored secrets of an API key, the newest first; at most two.</summary>
     public IReadOnlyList<StoredSecret> Secrets { get; init; } = [];
 
-    /// <summary>When it was made.</summary>
+    /// <summary>When it was created.</summary>
     public long Created { get; init; }
 
     /// <summary>For tokens and certificates: as <see cref="StoredSecret.KnownTo"/>, of the administrator who tied the subject to the credential.</summary>
     public IReadOnlyList<string>? KnownTo { get; init; }
 
-    /// <summary>From when on it no longer counts.</summary>
+    /// <summary>When it expires.</summary>
     public long Expires { get; init; }
 
-    /// <summary>When it was revoked, for good.</summary>
+    /// <summary>When it was revoked; revocation is permanent.</summary>
     public long Revoked { get; init; }
 
-    /// <summary>Most requests a second; 0: no limit.</summary>
+    /// <summary>Maximum number of requests per second; 0: no limit.</summary>
     public int RequestsPerSecond { get; init; }
 
-    /// <summary>Most streams at a time; 0: no limit of its own.</summary>
+    /// <summary>Maximum number of concurrent streams; 0: no specific limit.</summary>
     public int MaxStreams { get; init; }
 
-    /// <summary>Most numbers in a chunk of a list; 0: no limit of its own.</summary>
+    /// <summary>Maximum number of phone numbers in a chunk of a list; 0: no specific limit.</summary>
     public int MaxChunk { get; init; }
 
-    /// <summary>What it is for, in the words of who made it.</summary>
+    /// <summary>The purpose, as its creator described it.</summary>
     public string Note { get; init; } = "";
 
     /// <summary>The stored text that this was read from, for compare and set; null for a new one.</summary>
     [JsonIgnore]
     public string? Stored { get; init; }
 
-    /// <summary>The same credential with a new secret.</summary>
+    /// <summary>Returns the same credential with a new secret.</summary>
     /// <param name="now">Unix milliseconds.</param>
-    /// <param name="oldUntil">Until when the secret before counts, in Unix milliseconds; not later than now: no longer.</param>
-    /// <param name="key">The key; nothing else can tell it again.</param>
+    /// <param name="oldUntil">When the previous secret expires, in Unix milliseconds; a time up to now ends it immediately.</param>
+    /// <param name="key">The key; it cannot be retrieved later.</param>
     public StoredCredential WithNewSecret(long now, long oldUntil, out string key) => WithNewSecret(now, oldUntil, [], out key);
 
     /// <inheritdoc cref="WithNewSecret(long, long, out string)"/>
@@ -92,7 +92,7 @@ public sealed record StoredCredential
     }
 }
 
-/// <summary>What is kept of a secret: it cannot be told from it.</summary>
+/// <summary>The stored form of a secret, from which the secret cannot be derived.</summary>
 public sealed record StoredSecret
 {
     /// <summary>The salt.</summary>
@@ -101,28 +101,28 @@ public sealed record StoredSecret
     /// <summary>The hash of salt and secret.</summary>
     public required byte[] Hash { get; init; }
 
-    /// <summary>From when on it no longer counts, in Unix milliseconds; 0: with the credential.</summary>
+    /// <summary>When it expires, in Unix milliseconds; 0: with the credential.</summary>
     public long Until { get; init; }
 
-    /// <summary>When it was made, in Unix milliseconds; 0 if an earlier version made it and did not record it.</summary>
+    /// <summary>When it was created, in Unix milliseconds; 0 if an earlier version created it and did not record the time.</summary>
     public long Made { get; init; }
 
     /// <summary>
-    /// Other credentials whose holders may know it: that of the administrator who received it, and all that may know that one's secret.
-    /// Empty if it was made in the store itself; null if an earlier version made it.
+    /// Other credentials whose holders may know it: that of the administrator who received it, and all whose holders may know
+    /// that one's secret. Empty if it was created directly in the store; null if an earlier version created it.
     /// </summary>
     public IReadOnlyList<string>? KnownTo { get; init; }
 }
 
 /// <summary>A first administrator's request that waits for a second one. Times are Unix milliseconds.</summary>
 /// <param name="Credential">The first administrator's credential.</param>
-/// <param name="At">When.</param>
+/// <param name="At">Time of the request.</param>
 public sealed record StoredApproval(string Credential, long At)
 {
-    /// <summary>When its secret was made.</summary>
+    /// <summary>When the credential's secret was created.</summary>
     public long Made { get; init; }
 
-    /// <summary>Credentials whose holders may know that secret, its own included.</summary>
+    /// <summary>Credentials whose holders may know that secret, including this one.</summary>
     public IReadOnlyList<string> KnownTo { get; init; } = [];
 
     /// <summary>The stored text that this was read from; null for a new one.</summary>
@@ -130,11 +130,11 @@ public sealed record StoredApproval(string Credential, long At)
     public string? Stored { get; init; }
 }
 
-/// <summary>That a credential may ask and record for an organisation.</summary>
+/// <summary>Allows a credential to query and record on behalf of an organisation.</summary>
 /// <param name="CredentialId">The credential.</param>
-/// <param name="Organisation">The organisation; "*" for every one and what concerns all.</param>
-/// <param name="From">When it begins, in Unix milliseconds; 0: long ago.</param>
-/// <param name="Until">When it ends; 0: never.</param>
+/// <param name="Organisation">The organisation; "*" for every organisation and for facts that apply to all.</param>
+/// <param name="From">Start in Unix milliseconds; 0: no start.</param>
+/// <param name="Until">End in Unix milliseconds; 0: no end.</param>
 public sealed record StoredGrant(string CredentialId, string Organisation, long From, long Until);
 
 /// <summary>The stored form: snake case, so that an operator can read it in redis.</summary>

@@ -1,14 +1,14 @@
-// For: noticing that a bucket lost facts, at the moment when a number in it is asked about.
+// For: noticing that a bucket lost facts, at the moment when a number in it is checked.
 //
-// A partition keeps the number of timelines of each bucket in a string of its own, which the scripts that store and remove
-// timelines keep right. A read of a number costs nothing more. Only where the filter of this process holds a fact that the store
-// does not have, is the number's bucket compared with its count: mostly it is one of the filter's false positives, or an erased
-// fact, and the count is right. If it is not, the bucket was deleted, or a part of it, and the partition is refused.
+// A partition stores the number of timelines of each bucket in a separate string, which the scripts that store and remove
+// timelines maintain. Reading a number costs nothing more. Only if the filter of this process has a fact that the store does not
+// have, is the number's bucket compared with its count. Mostly the fact is a false positive of the filter, or erased, and the count
+// is right. If it is not, the bucket or a part of it was deleted, and the partition is rejected.
 //
-// A store that an older version set up has no counts, and one that an older version wrote to since has counts that are out of
-// date. Services rebuild such a partition by themselves, which counts it again; until then the store is believed, as that version
-// does. New counts are relied on only if they add up to the number of timelines that the partition states, so counting again does
-// not hide a loss.
+// A store that an older version set up has no counts, and one that an older version wrote to since has outdated counts. Services
+// rebuild such a partition by themselves, which counts it again; until then the store is trusted, as that version trusts it. New
+// counts are trusted only if their sum is the number of timelines that the partition states, so counting again does not hide a
+// loss.
 using Lookup.Core.Numbers;
 using Lookup.Redis.Topology;
 using Lookup.Redis.Writing;
@@ -19,33 +19,33 @@ namespace Lookup.Redis.Following;
 /// <summary>Counts the timelines of each bucket of one partition, and compares buckets with their counts.</summary>
 internal sealed class BucketCounts(RedisTopology link, PartitionStates partitions, KeyRotationState keys, int partition)
 {
-    /// <summary>Bytes of the counts of a partition.</summary>
+    /// <summary>Size of a partition's counts in bytes.</summary>
     internal const int Size = NumberPseudonym.Buckets * sizeof(ushort);
 
-    // Buckets in one call of a script: a server is held for a fraction of a millisecond.
+    // Buckets per script call; takes the server a fraction of a millisecond.
     private const int Chunk = 512;
 
     private readonly RedisKey _meta = Keys.Meta(partition);
     private readonly RedisKey _counts = Keys.Counts(partition);
 
-    /// <summary>Counts all buckets, and relies on the counts from then on.</summary>
-    /// <param name="acceptLoss">What is there is all that there should be, whatever the partition says that it holds.</param>
-    /// <param name="workShare">Part of the time to work, 0.01 to 1.</param>
-    /// <param name="cancellation">Ends it; the partition then has no counts.</param>
-    /// <exception cref="StoreUnavailableException">Facts are missing, or the store could not do it.</exception>
+    /// <summary>Counts all buckets; the counts are trusted from then on.</summary>
+    /// <param name="acceptLoss">Accept the timelines that exist as complete, even if the partition states another number.</param>
+    /// <param name="workShare">Share of the time to work, 0.01 to 1.</param>
+    /// <param name="cancellation">Stops counting; the partition then has no counts.</param>
+    /// <exception cref="StoreUnavailableException">Facts are missing, or the store failed.</exception>
     internal async Task CountAsync(bool acceptLoss, double workShare, CancellationToken cancellation)
     {
         await ScriptAsync(Script.CountsBegin, [_meta, _counts], [Size], cancellation);
         for (var first = 0; first < NumberPseudonym.Buckets; first += Chunk)
         {
-            var begin = link.Clock.GetTimestamp();
+            var started = link.Clock.GetTimestamp();
             RedisKey[] names = [_meta, _counts, .. Enumerable.Range(first, Chunk).Select(bucket => Keys.Bucket(partition, bucket))];
             await ScriptAsync(Script.CountsSet, names, [Size, first], cancellation);
-            await FilterScan.RestAsync(link.Clock, begin, workShare, cancellation);
+            await FilterScan.PauseAsync(link.Clock, started, workShare, cancellation);
         }
 
-        // {1}: an older version of the service wrote meanwhile. The next rebuild tries again.
-        var sums = await link.ScriptAsync(partition, Script.CountsEnd, [_meta, _counts], [keys.Taken, Size, acceptLoss ? 1 : 0], cancellation);
+        // {1}: an older version of the service wrote while the buckets were counted. The next rebuild tries again.
+        var sums = await link.ScriptAsync(partition, Script.CountsEnd, [_meta, _counts], [keys.AcceptedEpochs, Size, acceptLoss ? 1 : 0], cancellation);
         RedisNames.CheckEpoch(sums);
         if ((int)sums[0] == Script.OtherGenerations)
         {
@@ -59,7 +59,7 @@ internal sealed class BucketCounts(RedisTopology link, PartitionStates partition
         }
     }
 
-    /// <summary>Whether there are counts that can be relied on.</summary>
+    /// <summary>Returns true if there are counts that can be trusted.</summary>
     internal async Task<bool> AreKeptAsync(CancellationToken cancellation)
     {
         var answer = await CompareAsync([], cancellation);
@@ -69,7 +69,7 @@ internal sealed class BucketCounts(RedisTopology link, PartitionStates partition
     /// <summary>Compares buckets with their counts.</summary>
     /// <param name="buckets">The buckets.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <returns>A bucket that is not as it was counted, or -1.</returns>
+    /// <returns>A bucket that differs from its count, or -1.</returns>
     /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
     internal async Task<int> FindLossAsync(IReadOnlyCollection<int> buckets, CancellationToken cancellation)
     {
@@ -106,7 +106,7 @@ internal sealed class BucketCounts(RedisTopology link, PartitionStates partition
 
     private async Task<RedisResult[]> ScriptAsync(string script, RedisKey[] names, RedisValue[] arguments, CancellationToken cancellation)
     {
-        var answer = await link.ScriptAsync(partition, script, names, [keys.Taken, .. arguments], cancellation);
+        var answer = await link.ScriptAsync(partition, script, names, [keys.AcceptedEpochs, .. arguments], cancellation);
         RedisNames.CheckEpoch(answer);
         return (int)answer[0] == Script.OtherGenerations ? throw RedisFaults.Overtaken() : answer;
     }

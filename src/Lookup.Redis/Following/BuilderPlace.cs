@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Following;
 
 /// <summary>
-/// The place of the only builder, or of who alone changes the number key. It is given up when its holder stops to keep it, so one that died stands in nobody's way
-/// for long. It saves work; that a builder does not harm another's filter is the scripts' doing.
+/// The lock of the only builder, or of the only key rotation. It expires when its holder stops renewing it, so a crashed holder
+/// blocks others only briefly. It merely saves work: the scripts ensure that a builder cannot damage another's filter.
 /// </summary>
 internal sealed class BuilderPlace : IAsyncDisposable
 {
@@ -27,17 +27,17 @@ internal sealed class BuilderPlace : IAsyncDisposable
         _keeping = KeepAsync();
     }
 
-    /// <summary>Cancelled when the place is lost, or by the caller.</summary>
+    /// <summary>Cancelled when the lock is lost, or by the caller.</summary>
     internal CancellationToken Lost => _lost.Token;
 
-    /// <summary>Takes the place; null if another holds it until the wait is over.</summary>
-    internal static async Task<BuilderPlace?> TakeAsync(RedisTopology link, RedisKey key, TimeSpan wait, CancellationToken cancellation)
+    /// <summary>Acquires the lock; returns null if another process still holds it after the wait.</summary>
+    internal static async Task<BuilderPlace?> AcquireAsync(RedisTopology link, RedisKey key, TimeSpan wait, CancellationToken cancellation)
     {
         RedisValue token = $"{Environment.MachineName} {Environment.ProcessId} {Guid.NewGuid():n}";
-        var begin = link.Clock.GetTimestamp();
+        var started = link.Clock.GetTimestamp();
         while (!await link.WriteAsync(Keys.Shared, db => db.StringSetAsync(key, token, Kept, When.NotExists), cancellation))
         {
-            if (link.Clock.GetElapsedTime(begin) >= wait)
+            if (link.Clock.GetElapsedTime(started) >= wait)
             {
                 return null;
             }
@@ -58,7 +58,7 @@ internal sealed class BuilderPlace : IAsyncDisposable
         }
         catch (StoreUnavailableException)
         {
-            // It ends by itself.
+            // The lock expires by itself.
         }
 
         _stop.Dispose();
@@ -81,11 +81,11 @@ internal sealed class BuilderPlace : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // The work is done.
+            // The work is done; the lock expires by itself.
         }
         catch (StoreUnavailableException)
         {
-            // Who cannot keep the place cannot build either.
+            // A holder that cannot renew the lock cannot build either.
             await _lost.CancelAsync();
         }
     }

@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Following;
 
 /// <summary>
-/// Rings when facts were written: the scripts that write publish to a channel of the store, and whoever follows polls at
-/// once. A ring that is lost costs a follower nothing but the rest of its pause.
+/// Notifies followers that facts were written, so that they poll immediately: the scripts that write publish to a channel of the
+/// store. A lost notification only delays a follower until its next poll.
 /// </summary>
 internal sealed class ChangeNotifier(RedisTopology link, StoreManifest manifest)
 {
@@ -14,11 +14,14 @@ internal sealed class ChangeNotifier(RedisTopology link, StoreManifest manifest)
     private bool _follows;
     private ServerLink? _server;
 
-    /// <summary>What the scripts publish to; empty where the server has no channels, for then there is only this process.</summary>
+    /// <summary>
+    /// Returns the channel to which the scripts publish; empty if the server has no channels, because then this process is the
+    /// only one.
+    /// </summary>
     internal static RedisValue ChannelOf(RedisTopology link, StoreManifest manifest) =>
         link.HasChannels ? "lookup:changed:" + StoreManifestFormat.Epoch(manifest.Epoch) : "";
 
-    /// <summary>Calls back at every ring until the result is disposed of; on any thread, so it must not block.</summary>
+    /// <summary>Calls back at every notification until the result is disposed. Runs on any thread, so it must not block.</summary>
     internal IDisposable Listen(Action heard)
     {
         lock (_lock)
@@ -39,25 +42,25 @@ internal sealed class ChangeNotifier(RedisTopology link, StoreManifest manifest)
         return new Listener(this, heard);
     }
 
-    // The nodes of a cluster pass on what is published at any of them.
+    // Cluster nodes forward what is published at any of them.
     private void Subscribe()
     {
         lock (_lock)
         {
-            var server = link.TryOf(Keys.Shared);
+            var server = link.FindServer(Keys.Shared);
             if (server is null || server == _server || _heard.Length == 0)
             {
                 return;
             }
 
             _server = server;
-            // The client subscribes again by itself after each break. Without a connection there is nothing to hear.
+            // The client subscribes again by itself after each disconnection. Without a connection there is nothing to receive.
             _ = server.Multiplexer.GetSubscriber().SubscribeAsync(
                 RedisChannel.Literal((string)ChannelOf(link, manifest)!), (_, _) => Ring(), CommandFlags.FireAndForget);
         }
     }
 
-    /// <summary>This process wrote. A channel brings that back to it.</summary>
+    /// <summary>Reports a write of this process. With a channel, the notification returns through it.</summary>
     internal void Wrote()
     {
         if (!link.HasChannels)
@@ -74,13 +77,13 @@ internal sealed class ChangeNotifier(RedisTopology link, StoreManifest manifest)
         }
     }
 
-    private sealed class Listener(ChangeNotifier bell, Action heard) : IDisposable
+    private sealed class Listener(ChangeNotifier notifier, Action heard) : IDisposable
     {
         public void Dispose()
         {
-            lock (bell._lock)
+            lock (notifier._lock)
             {
-                bell._heard = [.. bell._heard.Where(h => h != heard)];
+                notifier._heard = [.. notifier._heard.Where(h => h != heard)];
             }
         }
     }

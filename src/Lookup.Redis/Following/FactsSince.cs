@@ -3,11 +3,11 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Redis.Following;
 
-/// <summary>What became known of a partition while its filter is being loaded, for that filter. Not thread-safe.</summary>
-/// <param name="version">What the filter holds must be at least as new as this version.</param>
+/// <summary>Collects changes of a partition while its filter is loaded, and applies them to it. Not thread-safe.</summary>
+/// <param name="version">The filter must be at least as new as this version.</param>
 internal sealed class FactsSince(ulong version)
 {
-    /// <summary>About 8 MB. A partition that is written to so fast is loaded again.</summary>
+    /// <summary>About 8 MB. A partition with more writes during a load is loaded again.</summary>
     private const int MaxFacts = 200_000;
 
     private readonly List<(NumberPseudonym Key, FactId Id)> _facts = [];
@@ -25,7 +25,7 @@ internal sealed class FactsSince(ulong version)
         }
     }
 
-    /// <summary>Makes it all known to the filter; false if it cannot be brought up to date.</summary>
+    /// <summary>Applies all changes to the filter; returns false if it cannot be brought up to date.</summary>
     internal bool TryAddTo(LoadedFilter loaded)
     {
         if (!_isWhole || loaded.Version < version)

@@ -1,39 +1,38 @@
-// For: telling the primary from one that was replaced and does not know it, where writes wait for replicas (WAIT n, n > 0).
+// For: distinguishing the primary from one that was replaced without noticing, where writes wait for replicas (WAIT n, n > 0).
 //
-// A primary that was frozen or cut off, and whose replica was promoted meanwhile, still answers reads as before. It lacks
-// what was acknowledged at its successor since, an objection for example, and its own version may be just as high. Nothing
-// that it says of itself gives it away. But it has lost its replicas: one that follows the successor acknowledges nothing
-// to it any more.
+// A primary that was frozen or cut off while its replica was promoted still answers reads as before. It lacks what its
+// successor has acknowledged since, an objection for example, and its own version may be just as high. None of its answers
+// reveals that. But it has lost its replicas: a replica that follows the successor acknowledges nothing to it any more.
 //
-// So each process raises a fence again and again: it writes a stamp of its own next to each partition's version, and WAITs
-// until n replicas have it. Let it be sent at time t and succeed on server S. Then all that was acknowledged anywhere
-// before t is in the history of S before the stamp:
+// So each process raises a fence regularly: it writes its own stamp next to each partition's version, and WAITs until n
+// replicas have it. Let it be sent at time t and succeed on server S. Then everything acknowledged anywhere before t is in
+// the history of S before the stamp:
 //
-//   Suppose a write was acknowledged before t by another server T. Then n replicas followed T before t, and do not go
-//   back to S. The n that confirmed the stamp followed S after t. Both sets, 2n replicas, are among those that were left
-//   when T took over, T itself excepted. Where 2n is more than there are, there was no such write.
+//   Suppose another server T acknowledged a write before t. Then n replicas followed T before t, and do not return to S.
+//   The n that confirmed the stamp followed S after t. Both sets, 2n replicas, are among those that were left when T took
+//   over, excluding T itself. If 2n exceeds their number, there was no such write.
 //
-// And whatever a server answers from a state that has the stamp, it answers from all that was acknowledged before t. So a
-// read asks for the stamp first, on its own connection, ahead of its values; whichever server it is that answers, and
-// however the connection got there, the stamp found tells how fresh the values are. Reads thus need no fence of their own:
-// "within the bound" is a read that found a confirmed stamp younger than the bound. An exact read, or one at a token, raises
-// a fence first and must find that one or a later one; those that come while one is under way share the next.
+// Whatever a server answers from a state that has the stamp includes everything acknowledged before t. So a read requests
+// the stamp first, on its own connection, before its values; whichever server answers, and however the connection reached
+// it, the stamp found shows how fresh the values are. So reads need no fences of their own: "within the bound" is a read
+// that found a confirmed stamp younger than the bound. An exact read, or one at a token, raises a fence first and must find
+// that one or a later one; reads that arrive while one is being raised share the next.
 //
-// That what an old primary acknowledges lasts is another matter: see Sentinels.cs.
+// Whether an old primary's acknowledgements last is a separate question: see Sentinels.cs.
 //
-// A stamp that was found may not be confirmed yet, or never be. So each one is written together with the one that this
-// server had before it, and the newer of the two that is known to be confirmed counts.
+// A stamp that was found may not be confirmed yet, or may never be. So each stamp is written together with the one that this
+// server had before, and the newer of the two that is known to be confirmed counts.
 //
-// The version at the stamp is remembered with it and is what such a read tells as its position: versions beyond it may be
-// of writes that no replica has, which a failover takes back and whose numbers it gives to other facts.
+// The version at the stamp is stored with it, and such a read reports it as its position: later versions may belong to
+// writes that no replica has, which a failover undoes and whose versions it assigns to other facts.
 //
 // The replica's poll raises its fence after it has read versions and changes, and counts only if the fence succeeds on a
-// server with the same history (replication id): then its changes are in it for good.
+// server with the same history (replication id): then its changes are permanently part of it.
 //
-// How to choose n: at least 1, and 2n more than the replicas that stay when one is promoted: n = 1 with one or two
-// replicas, n = 2 with up to four. Replicas that join a successor from outside count too. With fewer than n
-// replicas connected nothing can be read or acknowledged: have one replica more than n. With n = 0 there is no fence:
-// then a failover may lose what was acknowledged anyhow, and a store with lower versions than before is refused.
+// How to choose n: at least 1, and 2n more than the replicas that remain when one is promoted: n = 1 with one or two
+// replicas, n = 2 with up to four. Replicas that join a successor from outside count too. With fewer than n connected
+// replicas nothing can be read or acknowledged: have one replica more than n. With n = 0 there is no fence: then a failover
+// may lose acknowledged writes anyway, and a store with lower versions than before is rejected.
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using Lookup.Redis.Topology;
@@ -41,15 +40,15 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Following;
 
-/// <summary>What a read rests on.</summary>
-/// <param name="AsOf">Timestamp of the clock: it holds all that was acknowledged anywhere before it; 0: not known.</param>
-/// <param name="Version">Version of the partition that it is at least as new as.</param>
+/// <summary>The freshness of a read.</summary>
+/// <param name="AsOf">Timestamp of the clock: the read includes everything acknowledged anywhere before it; 0 if unknown.</param>
+/// <param name="Version">The read is at least as new as this version of the partition.</param>
 internal readonly record struct Proof(long AsOf, ulong Version);
 
-/// <summary>The fences of this process. Thread-safe.</summary>
+/// <summary>Raises and checks the fences of this process. Thread-safe.</summary>
 internal sealed class Fences : IDisposable
 {
-    // More confirmed stamps than a read can take to come back with.
+    // More confirmed stamps than are raised while a read is in progress.
     private const int Kept = 256;
 
     private readonly RedisTopology _link;
@@ -58,9 +57,9 @@ internal sealed class Fences : IDisposable
     private readonly Stamps[] _stamps = [.. Enumerable.Range(0, Keys.Places).Select(_ => new Stamps())];
     private long _last;
 
-    /// <param name="link">Where the store is.</param>
+    /// <param name="link">The servers of the store.</param>
     /// <param name="epoch">The store's epoch.</param>
-    /// <param name="keys">What partitions may have in its place.</param>
+    /// <param name="keys">The epochs that partitions may have.</param>
     internal Fences(RedisTopology link, RedisValue epoch, KeyRotationState keys)
     {
         _link = link;
@@ -69,19 +68,19 @@ internal sealed class Fences : IDisposable
         _servers = new PerServer<ServerFence>(server => new ServerFence(this, server, link));
     }
 
-    /// <summary>Whether reads need them.</summary>
+    /// <summary>True if reads need fences.</summary>
     internal bool IsOn => _link.Options.WaitReplicas > 0;
 
     /// <summary>Field of a partition's meta, or of the manifest, with the stamps of this process.</summary>
     internal string Field { get; } = "w:" + RandomNumberGenerator.GetHexString(8, lowercase: true);
 
-    /// <summary>What the script compares the manifest's epoch with.</summary>
+    /// <summary>The epoch that the script expects in the manifest.</summary>
     internal string Epoch { get; }
 
-    /// <summary>What it compares that of a partition with.</summary>
+    /// <summary>The epochs that it accepts in a partition.</summary>
     internal KeyRotationState KeyRotationState { get; }
 
-    /// <summary>Raises the fence of partitions, or of <see cref="Keys.Shared"/>, on whichever servers have them.</summary>
+    /// <summary>Raises the fence of partitions, or of <see cref="Keys.Shared"/>, on the servers that have them.</summary>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
     internal Task RaiseAsync(IEnumerable<int> places, CancellationToken cancellation) =>
         IsOn
@@ -89,13 +88,13 @@ internal sealed class Fences : IDisposable
             : Task.CompletedTask;
 
     /// <summary>Raises the fence of partitions on one server.</summary>
-    /// <returns>The server's history.</returns>
+    /// <returns>The server's replication history.</returns>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
     internal Task<string> RaiseAsync(ServerLink server, int[] places, CancellationToken cancellation) =>
-        _servers.Of(server).RaiseAsync(places, cancellation);
+        _servers.Get(server).RaiseAsync(places, cancellation);
 
-    /// <summary>What a read rests on that found this in <see cref="Field"/> before its values.</summary>
-    internal Proof Of(int place, ReadOnlySpan<byte> found)
+    /// <summary>Returns the freshness of a read that found this content of <see cref="Field"/> before its values.</summary>
+    internal Proof GetProof(int place, ReadOnlySpan<byte> found)
     {
         if (!Utf8Parser.TryParse(found, out long newer, out var length) || length >= found.Length
             || !Utf8Parser.TryParse(found[(length + 1)..], out long older, out _))
@@ -106,9 +105,9 @@ internal sealed class Fences : IDisposable
         return _stamps[place - Keys.Shared].Find(newer, older);
     }
 
-    internal Proof Of(int place, RedisValue found) => Of(place, ((ReadOnlyMemory<byte>)found).Span);
+    internal Proof GetProof(int place, RedisValue found) => GetProof(place, ((ReadOnlyMemory<byte>)found).Span);
 
-    /// <summary>A stamp for a fence that is sent now.</summary>
+    /// <summary>Returns the stamp for a fence that is sent now.</summary>
     internal long Next()
     {
         lock (_lock)
@@ -117,7 +116,7 @@ internal sealed class Fences : IDisposable
         }
     }
 
-    /// <summary>Replicas have it.</summary>
+    /// <summary>Records that replicas have a stamp.</summary>
     internal void Confirm(int place, long stamp, ulong version) => _stamps[place - Keys.Shared].Add(new Proof(stamp, version));
 
     public void Dispose() => _servers.Dispose();
@@ -144,7 +143,7 @@ internal sealed class Fences : IDisposable
                 var best = default(Proof);
                 for (var i = 1; i <= Kept; i++)
                 {
-                    // Newest first.
+                    // Search the newest first.
                     ref readonly var proof = ref _confirmed[(_next - i + Kept) % Kept];
                     if (proof.AsOf == 0)
                     {

@@ -1,18 +1,18 @@
-// For: a new filter for a partition while the store is read and written: larger, and without the bits of what was erased.
+// For: building a new filter for a partition while the store is read and written: larger, and without the bits of erased facts.
 //
-// 1 A second generation is named in meta, empty. The write script compares the generations that its caller knows with
-//   meta, so every write from that moment on sets its bits in both.
-// 2 All buckets are read. A timeline that was stored before 1 is there to be found, unless it was removed since; one
-//   stored after 1 has its bits already.
-// 3 The bits of what was found are put into the new filter piece by piece, each by compare and set against writers.
-// 4 Meta names the new generation alone. Followers see it at their next poll, and answer from what they have until the new
-//   filter is loaded: the feed keeps that right, too.
+// 1 Meta names a second generation, which is empty. The write script compares the generations that its caller knows with meta,
+//   so every write from that moment on sets its bits in both.
+// 2 The builder reads all buckets. It finds every timeline that was stored before 1 unless it was removed since; the bits of
+//   one stored after 1 are set already.
+// 3 The builder sets the bits of what it found in the new filter piece by piece, each by compare and set against writers.
+// 4 Meta names the new generation alone. Followers see it at their next poll, and use their current filter, which the feed keeps
+//   up to date, until the new one is loaded.
 //
-// Whatever stops it, the first generation answers and is complete, for writers never stopped to set bits in it. Numbers of
-// generations are given out once, and every script compares the generations with its own: a builder that was asleep while
-// another took over changes nothing any more. A server that failed over may have lost the last steps; so each step must
-// find the one before it, and the last step all of them. Reads in 2 are compared with the partition's version as all
-// others are: a store that went back is refused.
+// Whatever stops the build, the first generation stays active and complete, because writers never stopped setting bits in it.
+// Generation numbers are assigned once, and every script compares the generations with its own: a builder that was suspended
+// while another took over changes nothing any more. A server that failed over may have lost the last steps; so each step
+// requires the one before it, and the last step all of them. Reads in 2 are compared with the partition's version like all
+// others: a store that was rolled back is rejected.
 using System.Runtime.InteropServices;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -21,7 +21,7 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Following;
 
-/// <summary>Builds the filter of one partition. The caller holds the place of the builder.</summary>
+/// <summary>Builds the filter of one partition. The caller holds the builder lock.</summary>
 internal sealed class FilterBuild(
     RedisTopology link,
     PartitionStates partitions,
@@ -31,22 +31,22 @@ internal sealed class FilterBuild(
     RebuildOptions options,
     Action<double> progress)
 {
-    /// <summary>Older generations that are looked for; each build removes those before it.</summary>
+    /// <summary>Number of older generations to look for; each build removes the ones before it.</summary>
     private const int MaxLeft = 16;
 
-    /// <summary>Share of the work that reading is, for the progress.</summary>
+    /// <summary>Reading's share of the work, for the progress.</summary>
     private const double ReadShare = 0.9;
 
     private static readonly TimeSpan GiveUpLimit = TimeSpan.FromSeconds(5);
 
-    // Who loads the old filter at this moment should get to its end; if not, it loads the new one.
+    // Lets a load of the old filter finish; one that does not finish loads the new filter.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     private static readonly RedisValue[] MetaFields = ["e", "v", "g", "n", "l", "t"];
 
     private readonly RedisKey _meta = Keys.Meta(partition);
 
-    /// <summary>What a partition says of its filters.</summary>
+    /// <summary>Reads the state of a partition's filters.</summary>
     internal static async Task<(PartitionFilter Filter, FilterGenerations Generations, int Last)> ReadAsync(
         RedisTopology link, PartitionStates partitions, KeyRotationState keys, int partition, CancellationToken cancellation)
     {
@@ -62,7 +62,7 @@ internal sealed class FilterBuild(
 
         var generations = FilterGenerations.Parse(meta[2]!);
         var last = Math.Max(meta[4].TryParse(out int given) ? given : 0, generations.All.Max(g => g.Number));
-        return (PartitionFilter.Of(partition, generations, facts, meta[5]), generations, last);
+        return (PartitionFilter.FromMeta(partition, generations, facts, meta[5]), generations, last);
     }
 
     internal async Task<PartitionFilter> RunAsync(CancellationToken cancellation)
@@ -76,15 +76,15 @@ internal sealed class FilterBuild(
         var (old, before, last) = await ReadAsync(link, partitions, keys, partition, cancellation);
         var fresh = new FilterGeneration(last + 1, options.BlocksFor(old.Facts, old.Blocks));
         var kept = before.All[0];
-        // What a builder that died left behind is dropped with the same step.
-        var both = FilterGenerations.Of(kept, fresh);
+        // The same step drops what a crashed builder left.
+        var both = FilterGenerations.Create(kept, fresh);
         try
         {
             var history = await feed.HistoryAsync(partition, cancellation);
             await ScriptAsync(
                 Script.FilterBegin,
                 [_meta, Keys.Filter(partition, fresh.Number), Keys.Sums(partition, fresh.Number)],
-                [keys.Taken, before.Text, both.Text, fresh.Number, (fresh.Blocks * (long)BlockFilter.BlockSize) - 1],
+                [keys.AcceptedEpochs, before.Text, both.Text, fresh.Number, (fresh.Blocks * (long)BlockFilter.BlockSize) - 1],
                 cancellation);
             partitions.SetGenerations(partition, both);
             await RemoveAsync(both, last, cancellation);
@@ -96,11 +96,11 @@ internal sealed class FilterBuild(
                 throw RedisFaults.Overtaken();
             }
 
-            var alone = FilterGenerations.Of(fresh);
+            var alone = FilterGenerations.Create(fresh);
             await ScriptAsync(
                 Script.FilterEnd,
                 [_meta],
-                [keys.Taken, both.Text, steps, alone.Text, link.Clock.GetUtcNow().ToUnixTimeMilliseconds(), Keys.SumsField(kept.Number)],
+                [keys.AcceptedEpochs, both.Text, steps, alone.Text, link.Clock.GetUtcNow().ToUnixTimeMilliseconds(), Keys.SumsField(kept.Number)],
                 cancellation);
             partitions.SetGenerations(partition, alone);
             progress(1);
@@ -116,21 +116,21 @@ internal sealed class FilterBuild(
         return (await ReadAsync(link, partitions, keys, partition, cancellation)).Filter;
     }
 
-    /// <summary>Puts the bits into the stored filter; returns the steps that took.</summary>
+    /// <summary>Sets the bits in the stored filter; returns the number of steps.</summary>
     private async Task<long> StoreAsync(BlockFilter filter, FilterGenerations both, int number, CancellationToken cancellation)
     {
         var key = Keys.Filter(partition, number);
         long steps = 0;
         for (var start = 0; start < filter.Bytes.Length; start += FilterSums.PieceSize)
         {
-            var begin = link.Clock.GetTimestamp();
+            var started = link.Clock.GetTimestamp();
             var (from, length) = (start, Math.Min(FilterSums.PieceSize, filter.Bytes.Length - start));
             byte[]? there = await link.WriteAsync(
                 partition,
                 db => db.StringGetRangeAsync(key, from, from + length - 1, CommandFlags.DemandMaster), cancellation);
             for (var done = false; !done;)
             {
-                // Another builder removes what it finds half built.
+                // Another builder removes a half-built filter.
                 if (there?.Length != length)
                 {
                     throw RedisFaults.Overtaken();
@@ -140,7 +140,7 @@ internal sealed class FilterBuild(
                 var answer = await ScriptAsync(
                     Script.FilterPiece,
                     [_meta, key, Keys.Sums(partition, number)],
-                    [keys.Taken, both.Text, steps, start, there, fresh, piece, FilterSums.Compute(fresh, piece)],
+                    [keys.AcceptedEpochs, both.Text, steps, start, there, fresh, piece, FilterSums.Compute(fresh, piece)],
                     cancellation);
                 done = (int)answer[1] == 1;
                 there = done ? there : (byte[]?)answer[2];
@@ -148,7 +148,7 @@ internal sealed class FilterBuild(
 
             steps++;
             progress(ReadShare + ((1 - ReadShare) * start / filter.Bytes.Length));
-            await FilterScan.RestAsync(link.Clock, begin, options.WorkShare, cancellation);
+            await FilterScan.PauseAsync(link.Clock, started, options.WorkShare, cancellation);
         }
 
         return steps;
@@ -192,21 +192,21 @@ internal sealed class FilterBuild(
         }
     }
 
-    // Writers need not go on to set bits in a filter that nobody finishes. Where this fails, the next build does it.
+    // Lets writers stop setting bits in an unfinished filter. If this fails, the next build does it.
     private async Task GiveUpAsync(FilterGenerations both, FilterGeneration kept, int number)
     {
         using var limit = new CancellationTokenSource(GiveUpLimit, link.Clock);
         try
         {
-            var alone = FilterGenerations.Of(kept);
-            await ScriptAsync(Script.FilterEnd, [_meta], [keys.Taken, both.Text, "", alone.Text, "", Keys.SumsField(number)], limit.Token);
+            var alone = FilterGenerations.Create(kept);
+            await ScriptAsync(Script.FilterEnd, [_meta], [keys.AcceptedEpochs, both.Text, "", alone.Text, "", Keys.SumsField(number)], limit.Token);
             partitions.SetGenerations(partition, alone);
             await link.WriteAsync(
                 partition, db => db.KeyDeleteAsync([Keys.Filter(partition, number), Keys.Sums(partition, number)]), limit.Token);
         }
         catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
         {
-            // What stopped the build is what is told.
+            // The caller gets the exception that stopped the build.
         }
     }
 }

@@ -1,14 +1,14 @@
 namespace Lookup.Redis.Following;
 
-/// <summary>Whether a stored filter can be shown to have lost nothing.</summary>
+/// <summary>Whether a stored filter can be proven complete.</summary>
 public enum FilterFit : byte
 {
-    /// <summary>Its length and its checksums are right.</summary>
+    /// <summary>Its length and checksums are right.</summary>
     Sound = 0,
 
     /// <summary>
-    /// It has no checksums, or an older version of the service wrote to it, which keeps none. It is not used: an instance that
-    /// starts builds a filter of its own from the facts.
+    /// It has no checksums, or an older version of the service, which maintains none, wrote to it. It is not used: an instance
+    /// that starts builds its own filter from the facts.
     /// </summary>
     Unchecked,
 

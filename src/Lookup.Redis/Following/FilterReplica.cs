@@ -1,29 +1,29 @@
-// For: answering "surely no such fact" from memory, and knowing how old that knowledge is.
+// For: answering "there is surely no such fact" from memory, and knowing how old that knowledge is.
 //
-// Each instance keeps the filter of every partition and follows its changes. A partition counts its changes: the feed
-// holds the newest with their numbers. One poll asks all partitions for their version; where it moved, the changes
-// since are read, and they must follow on one another without a gap. If they do not (the feed was cut, a first load
-// wrote past it), the filter is forgotten and loaded anew. Loading reads the version before the filter, so a filter
-// never claims a version whose facts it does not hold.
+// Each instance has the filter of every partition and follows its changes. A partition numbers its changes; the feed has the
+// newest. One poll asks all partitions for their version; where it advanced, the replica reads the changes since, which must
+// be consecutive. If they are not (the feed was trimmed, a first load bypassed it), the replica drops the filter and loads it
+// again. Loading reads the version before the filter, so a filter never claims a version whose facts it does not have.
 //
-// A partition whose filter was rebuilt has all the facts that it had: the old filter goes on to answer and to take what
-// the feed brings, until the new one is loaded and has taken what came meanwhile, too.
+// A partition whose filter was rebuilt has lost no facts: the old filter stays in use and takes the changes of the feed until
+// the new one is loaded and has caught up.
 //
-// The age of a partition counts from the moment before the poll was sent: whatever was acknowledged before that moment
-// is in the filter. Between two polls the store's doorbell asks for one at once. A store that does not answer lets the age
-// grow; a store that must not be used takes the filters away. Who asks decides how old is too old.
+// The age of a partition counts from the moment before the poll was sent: whatever was acknowledged before that moment is in
+// the filter. Between two polls, the store's change notifier triggers one immediately. If a store does not answer, the age
+// grows; if a store must not be used, the filters are removed. The caller decides how old is too old.
 //
-// The age is measured by this process's clock, and a process that was suspended, with its clock, does not notice. So it is
-// compared with clocks that went on: each poll has the store's time, and with each poll the wall clock is looked at. Where one of
-// them went on by more than the timestamps did, what is known is so much older, and a poll that was under way is as old as what
-// was known before it; the next one follows at once. What cannot be seen is a suspension before the first poll behind it has come
-// back: until then, at most for the freshness bound, answers are as old as the suspension was long. See docs/operate/failures.md.
+// This process's clock measures the age, and a process that was suspended together with its clock does not notice. So the
+// clock is compared with clocks that kept running: each poll returns the store's time, and each poll reads the wall clock. If
+// one of them advanced more than the timestamps did, the knowledge is older by the difference, and a poll in progress is as
+// old as what was known before it; the next one follows immediately. A suspension cannot be detected before the first poll
+// after it has returned: until then, at most for the freshness bound, answers are as old as the suspension was long. See
+// docs/operate/failures.md.
 //
-// A server that takes over for another, or starts again, may go on from an earlier version and give the same numbers to
-// other facts. So each poll says whose history its versions are; under another one the filter is loaded anew.
+// A server that takes over from another, or restarts, may continue from an earlier version and assign the same versions to
+// other facts. So each poll names the replication history of its versions; if it differs, the filter is loaded again.
 //
-// What readers see is one immutable object for each partition, replaced by one volatile write after the bits are set.
-// The bits themselves are set in place: early bits only cost a read.
+// Readers see one immutable object per partition, replaced by one volatile write after the bits are set. The bits themselves
+// are set in place: bits set early only cost a read.
 using System.Threading.Channels;
 using Lookup.Core.Clocks;
 using Lookup.Core.Facts;
@@ -33,26 +33,24 @@ using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Following;
 
-/// <summary>How the replica follows.</summary>
+/// <summary>Settings of a replica.</summary>
 public sealed record ReplicaOptions
 {
     /// <summary>Pause between two polls in milliseconds, 10 to 10,000.</summary>
     public int PollMs { get; init; } = 100;
 
-    /// <summary>
-    /// Shortest pause between two polls in milliseconds, 1 to 1,000, however often the store says that facts were written.
-    /// </summary>
+    /// <summary>Shortest pause between two polls in milliseconds, 1 to 1,000, however often facts are written.</summary>
     public int RestMs { get; init; } = 20;
 }
 
-/// <summary>What this process knows of a partition's facts. Immutable but for bits that are set early.</summary>
-/// <param name="Filter">The filter; null where there is none that may be asked.</param>
-/// <param name="Version">It holds all facts of this version.</param>
-/// <param name="Generation">Which filter of the partition it is.</param>
+/// <summary>What this process knows of a partition's facts. Immutable except for bits that are set early.</summary>
+/// <param name="Filter">The filter; null if there is none that may be used.</param>
+/// <param name="Version">The filter has all facts of this version.</param>
+/// <param name="Generation">The filter's generation.</param>
 /// <param name="AsOf">
-/// Timestamp of the clock: whatever was acknowledged before it is in the filter. Without meaning where there is none.
+/// Timestamp of the clock: the filter includes everything acknowledged before it. Meaningless without a filter.
 /// </param>
-/// <param name="History">Whose version it is, see <see cref="FeedPoll"/>.</param>
+/// <param name="History">The replication history of the version, see <see cref="FeedPoll"/>.</param>
 public sealed record PartitionReplica(BlockFilter? Filter, ulong Version, int Generation, long AsOf, string History = "")
 {
     internal static readonly PartitionReplica None = new(null, 0, 0, 0);
@@ -61,7 +59,7 @@ public sealed record PartitionReplica(BlockFilter? Filter, ulong Version, int Ge
 /// <summary>The filters of all partitions in this process. Thread-safe.</summary>
 public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
 {
-    // The store has limits of its own; this one keeps a poll that hangs from stopping all that follow.
+    // The store has limits of its own; this one prevents a hanging poll from blocking all later ones.
     private static readonly TimeSpan PollLimit = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(5);
@@ -82,11 +80,11 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
     private Task _following = Task.CompletedTask;
     private int _disposed;
 
-    /// <summary>Makes one that knows nothing yet.</summary>
+    /// <summary>Creates a replica without filters.</summary>
     /// <param name="store">The store.</param>
-    /// <param name="options">How to follow it.</param>
+    /// <param name="options">The pauses between polls.</param>
     /// <param name="clock">Measures ages.</param>
-    /// <param name="observers">Are told what it learns.</param>
+    /// <param name="observers">Receive what the replica learns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A pause is out of its range.</exception>
     public FilterReplica(
         IFactStore store, ReplicaOptions options, TimeProvider clock, params IEnumerable<IReplicaObserver> observers)
@@ -111,11 +109,11 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         store.Expect(this);
     }
 
-    /// <summary>Loads what the store gives and follows from then on. A store that is away is asked again and again.</summary>
+    /// <summary>Loads the filters and follows the store from then on. Retries while the store is away.</summary>
     public async Task StartAsync(CancellationToken cancellation)
     {
         await PollAsync(cancellation);
-        // What takes longer is loaded while calls are answered from the store.
+        // Partitions that take longer are loaded while calls read from the store.
         await Task.WhenAny(
             Task.WhenAll(_loading.Select(task => task ?? Task.CompletedTask)),
             Task.Delay(StartLimit, _clock, cancellation));
@@ -123,11 +121,14 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         _following = FollowAsync();
     }
 
-    /// <summary>What is known of a partition now.</summary>
+    /// <summary>Returns the current state of a partition.</summary>
     /// <param name="partition">0 to the store's partitions - 1.</param>
     public PartitionReplica Partition(int partition) => Volatile.Read(ref _partitions[partition]);
 
-    /// <summary>Whether a state of a partition is at least as new as a token demands, and of the history in which it was given out.</summary>
+    /// <summary>
+    /// Returns true if a partition's state is at least as new as a token demands, and of the history in which the token was
+    /// issued.
+    /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="state">Its state.</param>
     /// <param name="demand">The token; null demands nothing.</param>
@@ -140,13 +141,10 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
     public uint MayHold(int partition, NumberPseudonym key, ReadOnlySpan<FactId> ids) =>
         Partition(partition).Filter?.MayContain(key, ids) ?? uint.MaxValue;
 
-    /// <summary>
-    /// Makes a fact known that this process wrote, before the feed brings it, so that whoever wrote it here sees it here
-    /// at once.
-    /// </summary>
+    /// <summary>Adds a fact that this process wrote before the feed delivers it, so that its writer sees it here immediately.</summary>
     /// <param name="key">The number.</param>
     /// <param name="id">The timeline.</param>
-    /// <param name="token">Of the write.</param>
+    /// <param name="token">The token of the write.</param>
     public void Add(NumberPseudonym key, FactId id, ConsistencyToken token)
     {
         var partition = key.Partition(_partitions.Length);
@@ -177,10 +175,10 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
 
     private async Task FollowAsync()
     {
-        // One place: what asks for a poll while one is under way or rests gets one poll behind it, all together.
+        // Capacity one: all requests that arrive during a poll or a pause share the next poll.
         var asked = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         await using var timer = _clock.CreateTimer(_ => asked.Writer.TryWrite(true), null, _pause, _pause);
-        using var bell = _store.Listen(() => asked.Writer.TryWrite(true));
+        using var subscription = _store.Listen(() => asked.Writer.TryWrite(true));
         try
         {
             while (await asked.Reader.ReadAsync(_stop.Token))
@@ -195,11 +193,11 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         }
         catch (OperationCanceledException)
         {
-            // The process ends.
+            // The process is shutting down.
         }
     }
 
-    /// <returns>Whether what it brought is too old already, because the process was suspended: ask again at once.</returns>
+    /// <returns>True if the result is already too old because the process was suspended: poll again immediately.</returns>
     private async Task<bool> PollAsync(CancellationToken cancellation)
     {
         Age(_gap.Missed());
@@ -222,9 +220,9 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             var asOf = sent - Timestamps(missed);
             for (var p = 0; p < polls.Length; p++)
             {
-                var behind = Missed(p, polls[p], sent, received);
-                missed += behind;
-                Take(p, polls[p], known[p], asOf - Timestamps(behind));
+                var suspended = Missed(p, polls[p], sent, received);
+                missed += suspended;
+                ApplyPoll(p, polls[p], known[p], asOf - Timestamps(suspended));
             }
 
             return missed > TimeSpan.Zero;
@@ -238,13 +236,13 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         }
         catch (Exception) when (!cancellation.IsCancellationRequested)
         {
-            // Whatever it was: the age grows, and what is too old is not asked.
+            // Any failure lets the age grow, and filters that are too old are not used.
         }
 
         return false;
     }
 
-    // What the store's clock says of a suspension between this poll and the one before it.
+    // Returns the duration of a suspension between this poll and the one before, by the store's clock.
     private TimeSpan Missed(int partition, in FeedPoll poll, long sent, long received)
     {
         var (before, storeTime) = _told[partition];
@@ -270,10 +268,10 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         }
     }
 
-    // A store that is away comes back as it was. Any other fault says that it must not be used as it is.
+    // A store that is away returns unchanged. Any other fault means that it must not be used.
     private static bool IsAway(StoreUnavailableException e) => e.Fault is StoreFault.Unreachable or StoreFault.Timeout or StoreFault.Full;
 
-    private void Take(int partition, in FeedPoll poll, ulong? known, long sent)
+    private void ApplyPoll(int partition, in FeedPoll poll, ulong? known, long sent)
     {
         lock (_writers[partition])
         {
@@ -351,13 +349,13 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
             {
                 if (since.TryAddTo(loaded))
                 {
-                    Use(partition, loaded, sent - Timestamps(gap.Missed()));
+                    ApplyLoaded(partition, loaded, sent - Timestamps(gap.Missed()));
                 }
             }
         }
         catch (Exception)
         {
-            // Whatever it was: the next poll tries again.
+            // Any failure: the next poll tries again.
         }
         finally
         {
@@ -368,17 +366,17 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         }
     }
 
-    private void Use(int partition, LoadedFilter loaded, long sent)
+    private void ApplyLoaded(int partition, LoadedFilter loaded, long sent)
     {
         var state = _partitions[partition];
         if (state.Filter is not null)
         {
-            // Another history has other facts; the next poll says so, too.
+            // Another history has other facts; the next poll reports it too.
             if (state.History != loaded.History)
             {
                 return;
             }
-            // All that the old filter took while this one was loaded is in it, too: the old one's version and age hold.
+            // The new filter has everything that the old one took while it was loaded: the old version and age hold.
             state = state with { Filter = loaded.Filter, Generation = loaded.Generation };
         }
         else

@@ -6,24 +6,24 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Following;
 
-/// <summary>Makes a filter in memory from the facts of a partition, while the store is read and written.</summary>
+/// <summary>Builds a filter in memory from the facts of a partition while the store is read and written.</summary>
 internal sealed class FilterScan(RedisTopology link, PartitionStates partitions, KeyRotationState keys, int partition, double workShare)
 {
-    /// <summary>Buckets read at a time: a server is held for a fraction of a millisecond.</summary>
+    /// <summary>Buckets per read; takes the server a fraction of a millisecond.</summary>
     private const int Buckets = 64;
 
     /// <summary>Reads all buckets.</summary>
     /// <param name="blocks">Size of the filter.</param>
-    /// <param name="done">Called with the number of the first bucket of each chunk once that is read.</param>
-    /// <param name="cancellation">Ends it.</param>
-    /// <returns>A filter with all facts that were stored before this call, and not removed since.</returns>
+    /// <param name="done">Called with the number of the first bucket of each chunk after it is read.</param>
+    /// <param name="cancellation">Stops the scan.</param>
+    /// <returns>A filter with all facts that were stored before this call and not removed since.</returns>
     /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
     internal async Task<BlockFilter> RunAsync(int blocks, Action<int> done, CancellationToken cancellation)
     {
         var filter = new BlockFilter(blocks);
         for (var first = 0; first < NumberPseudonym.Buckets; first += Buckets)
         {
-            var begin = link.Clock.GetTimestamp();
+            var started = link.Clock.GetTimestamp();
             var from = first;
             var floor = partitions.FloorToExamine(partition);
             Task<RedisValue[]>? meta = null;
@@ -53,16 +53,16 @@ internal sealed class FilterScan(RedisTopology link, PartitionStates partitions,
             }
 
             done(first);
-            await RestAsync(link.Clock, begin, workShare, cancellation);
+            await PauseAsync(link.Clock, started, workShare, cancellation);
         }
 
         return filter;
     }
 
-    /// <summary>Rests for as long as keeps the work since a moment at a share of the time.</summary>
-    internal static Task RestAsync(TimeProvider clock, long begin, double workShare, CancellationToken cancellation)
+    /// <summary>Pauses so that the work since a moment takes at most a share of the time.</summary>
+    internal static Task PauseAsync(TimeProvider clock, long started, double workShare, CancellationToken cancellation)
     {
-        var rest = clock.GetElapsedTime(begin) * ((1 / workShare) - 1);
+        var rest = clock.GetElapsedTime(started) * ((1 / workShare) - 1);
         return rest < TimeSpan.FromMilliseconds(1) ? Task.CompletedTask : Task.Delay(rest, clock, cancellation);
     }
 }

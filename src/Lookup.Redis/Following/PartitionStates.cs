@@ -6,12 +6,12 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Following;
 
 /// <summary>
-/// What this process knows of each partition: the highest version seen, below which the store has lost something,
-/// and the filters that writes must reach.
+/// What this process knows of each partition: the highest version seen, below which the store has lost something, and the filters
+/// in which writes must set bits.
 /// </summary>
-/// <param name="partitions">How many there are.</param>
+/// <param name="partitions">Number of partitions.</param>
 /// <param name="onlyConfirmed">
-/// Versions that were merely read set no floor: where writes wait for replicas, a fail-over may take them back.
+/// Versions that were merely read set no floor: where writes wait for replicas, a failover may undo them.
 /// </param>
 internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false)
 {
@@ -26,21 +26,23 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
 
     internal int Count => _seen.Length;
 
-    /// <summary>Take it before a call is sent: an answer to it must not be older.</summary>
+    /// <summary>Returns the version below which an answer must not be. Call it before the request is sent.</summary>
     internal ulong Floor(int partition)
     {
         ThrowIfDamaged();
         return FloorToExamine(partition);
     }
 
-    /// <summary>The same for whoever finds out what is damaged, or mends it, and answers no caller.</summary>
+    /// <summary>Returns the same for processes that examine or repair damage and answer no caller.</summary>
     internal ulong FloorToExamine(int partition)
     {
         ThrowIfRolledBack();
         return Volatile.Read(ref _seen[partition]);
     }
 
-    /// <summary>A partition lost facts. Until it is mended the whole store is refused: other losses may not be known yet.</summary>
+    /// <summary>
+    /// Records that a partition lost facts. Until it is repaired the whole store is rejected: other losses may not be known yet.
+    /// </summary>
     internal StoreUnavailableException Damage(int partition, StoreUnavailableException damage)
     {
         lock (_damageGate)
@@ -52,7 +54,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         return damage;
     }
 
-    /// <summary>A partition was found to hold all that it should.</summary>
+    /// <summary>Records that a partition was found complete.</summary>
     internal void Mend(int partition)
     {
         lock (_damageGate)
@@ -62,7 +64,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         }
     }
 
-    /// <summary>Whether a partition is known to have lost facts.</summary>
+    /// <summary>Returns true if a partition is known to have lost facts.</summary>
     internal bool IsDamaged(int partition)
     {
         lock (_damageGate)
@@ -79,8 +81,8 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         }
     }
 
-    /// <summary>Once lost stays lost: later writes would lift the version over the floor, but not bring the facts back.</summary>
-    /// <exception cref="StoreUnavailableException">The store is older than it was before.</exception>
+    /// <summary>A loss is permanent: later writes would raise the version above the floor, but not restore the facts.</summary>
+    /// <exception cref="StoreUnavailableException">The store is older than before.</exception>
     internal void ThrowIfRolledBack()
     {
         if (Volatile.Read(ref _rolledBack) != 0)
@@ -89,15 +91,15 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         }
     }
 
-    /// <summary>From now on the store is refused, whatever is asked of it.</summary>
+    /// <summary>Rejects every later use of the store.</summary>
     internal StoreUnavailableException RollBack()
     {
         Volatile.Write(ref _rolledBack, 1);
         return RedisFaults.RolledBack();
     }
 
-    /// <summary>Takes note of a version that was answered.</summary>
-    internal void Seen(int partition, ulong version, ulong floor)
+    /// <summary>Records a version that the store answered.</summary>
+    internal void RecordVersion(int partition, ulong version, ulong floor)
     {
         if (version < floor)
         {
@@ -115,7 +117,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         }
     }
 
-    /// <summary>Takes note of a version that the store keeps whatever happens to one server.</summary>
+    /// <summary>Records a version that survives the loss of one server.</summary>
     internal void Confirm(int partition, ulong version)
     {
         var seen = Volatile.Read(ref _seen[partition]);
@@ -131,12 +133,12 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         }
     }
 
-    /// <summary>What is known of the partition's changes.</summary>
+    /// <summary>Returns what is known of the partition's changes.</summary>
     internal KnownHistory History(int partition) => _histories[partition];
 
-    /// <summary>Takes note of a change that the store keeps whatever happens to one server.</summary>
+    /// <summary>Records a change that survives the loss of one server.</summary>
     /// <exception cref="StoreUnavailableException">Its version belonged to another change before.</exception>
-    internal void Note(int partition, ulong version, uint mark)
+    internal void RecordChange(int partition, ulong version, uint mark)
     {
         if (!_histories[partition].TryAdd(version, mark))
         {
@@ -144,16 +146,16 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         }
     }
 
-    /// <summary>Checks what a partition says of itself, and takes note of its version.</summary>
+    /// <summary>Checks the epoch and version that a partition states, and records the version.</summary>
     /// <param name="partition">The partition.</param>
-    /// <param name="keys">What is taken for the store's epoch.</param>
-    /// <param name="epoch">The partition's.</param>
+    /// <param name="keys">The accepted epochs.</param>
+    /// <param name="epoch">The partition's epoch.</param>
     /// <param name="version">Its version.</param>
-    /// <param name="floor">What the version must not be below.</param>
+    /// <param name="floor">The version must not be below this.</param>
     /// <exception cref="StoreUnavailableException">The store must not be used.</exception>
     internal ulong Check(int partition, KeyRotationState keys, RedisValue epoch, RedisValue version, ulong floor)
     {
-        if (!keys.Takes(epoch))
+        if (!keys.Accepts(epoch))
         {
             throw RedisFaults.Epoch(epoch);
         }
@@ -167,14 +169,14 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         return (ulong)number;
     }
 
-    /// <summary>Takes note of what a script answered that writes timelines.</summary>
+    /// <summary>Processes the answer of a script that writes timelines.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="answer">Its answer, see write.lua.</param>
-    /// <param name="floor">What the version must not be below.</param>
-    /// <param name="version">The version behind the write.</param>
-    /// <returns>False where it wrote nothing since the generations are other ones, which are known now: send it again.</returns>
+    /// <param name="floor">The version must not be below this.</param>
+    /// <param name="version">The version after the write.</param>
+    /// <returns>False if the script wrote nothing because the generations differ; they are known now, so send it again.</returns>
     /// <exception cref="StoreUnavailableException">The store must not be used.</exception>
-    internal bool TryTake(int partition, RedisResult[] answer, ulong floor, out ulong version)
+    internal bool TryProcessAnswer(int partition, RedisResult[] answer, ulong floor, out ulong version)
     {
         version = 0;
         RedisNames.CheckEpoch(answer);
@@ -195,10 +197,10 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         return true;
     }
 
-    /// <summary>Takes note of what was found when a filter was read through.</summary>
+    /// <summary>Records the result of reading a whole filter.</summary>
     internal void SetFit(int partition, int generation, FilterFit fit) => Volatile.Write(ref _fits[partition], new KnownFit(generation, fit));
 
-    /// <summary>What was found of a filter when it was last read through; sound where it was not.</summary>
+    /// <summary>Returns the result of the last full read of a filter; sound if there was none.</summary>
     internal FilterFit Fit(int partition, int generation) =>
         Volatile.Read(ref _fits[partition]) is { } known && known.Generation == generation ? known.Fit : FilterFit.Sound;
 

@@ -14,21 +14,21 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
 {
     private const int HeaderSize = sizeof(ulong) + sizeof(ushort);
 
-    // Writes between the two reads of a poll push changes out of a range that is counted from the end.
+    // Writes between the two reads of a poll shift changes out of a range that counts from the end.
     private const int Slack = 256;
 
-    // Newest changes of a partition that are taken note of when its filter is loaded.
+    // Newest changes of a partition that are recorded when its filter is loaded.
     private const int Newest = 64;
 
-    // Rounds of one read that writes overtake by more than that.
+    // Attempts of one read that writes overtake by more than that.
     private const int MaxRounds = 4;
 
-    // Part of the time that a filter is made from facts: reads and writes go on.
+    // Share of the time for building a filter from facts: reads and writes continue.
     private const double ScanShare = 0.5;
 
     private static readonly RedisValue[] MetaFields = ["e", "v", "g"];
 
-    // One after the other; each reads all buckets of a partition.
+    // One scan at a time; each reads all buckets of a partition.
     private readonly SemaphoreSlim _scans = new(1);
 
     public void Dispose() => _scans.Dispose();
@@ -59,21 +59,21 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
                 throw RedisFaults.NoServer();
             }
 
-            Task<Dictionary<string, string>>? told = null;
+            Task<Dictionary<string, string>>? replication = null;
             Task<RedisResult>? time = null;
             var metas = await server.ReadAsync(
                 async db =>
                 {
                     time = db.ExecuteAsync("TIME");
                     var metas = own.Select(p => db.HashGetAsync(Keys.Meta(p), MetaFields, CommandFlags.DemandMaster)).ToArray();
-                    // Behind them: what a server was before, it does not become again.
-                    told = server.InfoAsync(db, "replication");
-                    await told;
+                    // After the other commands: a server does not return to an earlier state.
+                    replication = server.InfoAsync(db, "replication");
+                    await replication;
                     await ((Task)Task.WhenAll(metas)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     return metas;
                 },
                 cancellation);
-            var info = await told!;
+            var info = await replication!;
             var history = History(info);
             var storeTime = await MicrosecondsAsync(time!);
             for (var i = 0; i < own.Length; i++)
@@ -101,7 +101,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         {
             if (e.MayBeElsewhere)
             {
-                _ = link.FindAgainAsync();
+                _ = link.RediscoverAsync();
             }
 
             foreach (var p in own)
@@ -111,7 +111,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         }
     }
 
-    // A user without the right to ask for it has one clock less to compare with.
+    // A user without the right to call TIME has one clock less to compare with.
     private static async Task<long> MicrosecondsAsync(Task<RedisResult> time)
     {
         try
@@ -127,7 +127,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         }
     }
 
-    // Behind everything that was read: then replicas have it, and no other server takes over without it.
+    // After all reads: then replicas have the data, and no other server takes over without it.
     private async Task ConfirmAsync(ServerLink server, int[] read, FeedPoll[] polls, string history, CancellationToken cancellation)
     {
         if (read.Length == 0)
@@ -146,14 +146,14 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         }
     }
 
-    // What this process knew before must be in what it follows from now on, see KnownHistory.cs.
+    // What this process knew before must be part of the history that it follows from now on, see KnownHistory.cs.
     private async Task ContinueAsync(
         ServerLink server, int partition, ulong version, IReadOnlyList<FeedChange> changes, string history, CancellationToken cancellation)
     {
         var known = partitions.History(partition);
         if (known.Name != history)
         {
-            // Where writes wait for replicas, whichever server takes over has what counts.
+            // Where writes wait for replicas, whichever server takes over has everything that counts.
             if (known.Name.Length > 0 && known.Newest > 0 && !fences.IsOn && !await HasAsync(server, partition, version, known, cancellation))
             {
                 throw partitions.RollBack();
@@ -164,11 +164,11 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
 
         foreach (var change in changes)
         {
-            partitions.Note(partition, change.Version, ChangeMark.Of(change));
+            partitions.RecordChange(partition, change.Version, ChangeMark.Of(change));
         }
     }
 
-    // Whether the newest change that is known is in the feed; false if it is not kept any more, because then nothing shows it.
+    // Returns whether the newest known change is in the feed; false also if it is no longer kept, because then nothing proves it.
     private static async Task<bool> HasAsync(ServerLink server, int partition, ulong version, KnownHistory known, CancellationToken cancellation)
     {
         var newest = known.Newest;
@@ -178,7 +178,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         return Array.Exists(entries, entry => Version(entry) == newest && ChangeMark.Of(Parse(entry)) == known.MarkOf(newest));
     }
 
-    // Nor is one partition that is moving to another server a fault of those that stay.
+    // A partition that is moving to another server is no fault of those that stay.
     private async Task<FeedPoll> PollAsync(int partition, Task<RedisValue[]> meta, ulong floor, ulong? known, string history)
     {
         try
@@ -191,14 +191,14 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
             var fault = RedisFaults.Map(e);
             if (fault.IsElsewhere)
             {
-                _ = link.FindAgainAsync();
+                _ = link.RediscoverAsync();
             }
 
             return new FeedPoll(0, 0, null, Fault: fault);
         }
     }
 
-    // Each primary names its history anew when it starts, or takes over.
+    // Each primary generates a new id for its history when it starts or takes over.
     internal static string History(Dictionary<string, string> info) =>
         info.GetValueOrDefault("role") is "slave" or "replica" ? throw RedisFaults.Replica() : info.GetValueOrDefault("master_replid", "");
 
@@ -214,14 +214,14 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
 
         var newest = await link.ReadAsync(
             partition, db => db.ListRangeAsync(Keys.Feed(partition), -Newest, -1, CommandFlags.DemandMaster), cancellation);
-        // Still the same store and the same filter: what was read was not being taken away.
+        // The store and the filter are still the same: what was read was not being removed.
         if ((await MetaAsync(partition, version, cancellation)).Generation != generation)
         {
             throw RedisFaults.Timeout();
         }
 
         var now = fences.IsOn
-            ? await fences.RaiseAsync(link.Of(partition), [partition], cancellation)
+            ? await fences.RaiseAsync(link.GetServer(partition), [partition], cancellation)
             : await HistoryAsync(partition, cancellation);
         if (now != history)
         {
@@ -229,7 +229,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         }
 
         partitions.Confirm(partition, version);
-        await ContinueAsync(link.Of(partition), partition, version, [.. newest.Select(entry => Parse(entry))], history, cancellation);
+        await ContinueAsync(link.GetServer(partition), partition, version, [.. newest.Select(entry => Parse(entry))], history, cancellation);
         return new LoadedFilter(filter, version, generation.Number, history);
     }
 
@@ -246,10 +246,10 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         }
     }
 
-    /// <summary>Which history the partition's server is in; another one may lack what was read before.</summary>
+    /// <summary>Returns the replication history of the partition's server; another history may lack what was read before.</summary>
     internal async Task<string> HistoryAsync(int partition, CancellationToken cancellation)
     {
-        var server = link.Of(partition);
+        var server = link.GetServer(partition);
         return History(await server.ReadAsync(db => server.InfoAsync(db, "replication"), cancellation));
     }
 
@@ -283,7 +283,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
                 return since == version ? [] : null;
             }
 
-            // The newest entry is -1 and has the partition's version.
+            // The newest entry has index -1 and the partition's version.
             var first = -(long)Math.Min(version - since, int.MaxValue);
             var entries = await link.ReadAsync(
                 partition,
@@ -305,7 +305,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         throw RedisFaults.Timeout();
     }
 
-    /// <summary>The changes after a version; null where the first of them, or one in between, is not there.</summary>
+    /// <summary>Parses the changes after a version; returns null if the first of them, or one in between, is missing.</summary>
     private static List<FeedChange>? Parse(RedisValue[] entries, ulong since)
     {
         var changes = new List<FeedChange>(entries.Length);
@@ -355,7 +355,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         {
             throw RedisFaults.Damaged();
         }
-        // The first generation answers; one behind it is still being built.
+        // The first generation is the active one; a second one is still being built.
         return (version, FilterGenerations.Parse(meta[2]!).All[0]);
     }
 }

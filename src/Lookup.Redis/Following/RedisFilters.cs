@@ -15,7 +15,7 @@ internal sealed class RedisFilters(RedisTopology link, PartitionStates partition
         return await Task.WhenAll(Enumerable.Range(0, partitions.Count).Select(async p =>
         {
             var (filter, generations, _) = await FilterBuild.ReadAsync(link, partitions, keys, p, cancellation);
-            var fit = await stored.LookAsync(p, generations.All[0], cancellation);
+            var fit = await stored.CheckAsync(p, generations.All[0], cancellation);
             return filter with
             {
                 Fit = fit == FilterFit.Sound ? partitions.Fit(p, filter.Generation) : fit,
@@ -51,15 +51,15 @@ internal sealed class RedisFilters(RedisTopology link, PartitionStates partition
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(partition, partitions.Count);
         if (options.WorkShare is not (>= LeastShare and <= 1))
         {
-            throw new ArgumentOutOfRangeException(nameof(options), options.WorkShare, "The share of the time to work: 0.01 to 1.");
+            throw new ArgumentOutOfRangeException(nameof(options), options.WorkShare, "The share of the time to work must be 0.01 to 1.");
         }
 
         if (options.Wait < TimeSpan.Zero || options.Wait > MostWait)
         {
-            throw new ArgumentOutOfRangeException(nameof(options), options.Wait, "The wait for another builder: 0 to 24 h.");
+            throw new ArgumentOutOfRangeException(nameof(options), options.Wait, "The wait for another builder must be 0 to 24 h.");
         }
 
-        await using var place = await BuilderPlace.TakeAsync(link, Keys.Builder, options.Wait, cancellation);
+        await using var place = await BuilderPlace.AcquireAsync(link, Keys.Builder, options.Wait, cancellation);
         if (place is null)
         {
             return null;

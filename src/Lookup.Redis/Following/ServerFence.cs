@@ -5,13 +5,13 @@ using Lookup.Redis.Topology;
 
 namespace Lookup.Redis.Following;
 
-/// <summary>Raises fences on one server, in rounds, over a connection of its own, which WAIT holds up.</summary>
+/// <summary>Raises fences on one server, in rounds, over a separate connection, which WAIT blocks.</summary>
 internal sealed class ServerFence : IDisposable
 {
-    // What a server says of its replication is the longest answer: a line for each replica.
+    // INFO replication is the longest answer: a line per replica.
     private const int ReceiveSize = 256 * 1024;
 
-    // Words and numbers of one command.
+    // The words and numbers of one command.
     private const int CommandSize = 384;
 
     private readonly Fences _fences;
@@ -32,8 +32,8 @@ internal sealed class ServerFence : IDisposable
         _stream = new ReusableConnection(stop => RedisConnector.ConnectAsync(link.Options, server.Server, link.Clock, stop));
     }
 
-    /// <summary>Raises the fence of places that the server has.</summary>
-    /// <returns>The server's history. The stamps are confirmed by then.</returns>
+    /// <summary>Raises the fence of partitions that the server has.</summary>
+    /// <returns>The server's replication history. The stamps are then confirmed.</returns>
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
     internal Task<string> RaiseAsync(int[] places, CancellationToken cancellation) => _rounds.JoinAsync(places, cancellation);
 
@@ -66,7 +66,7 @@ internal sealed class ServerFence : IDisposable
         }
 
         var (history, replicas) = await NextAsync<(string, int)>(Replication, stop.Token);
-        // WAIT would take its time to tell the same.
+        // WAIT would use its whole time limit to report the same.
         if (replicas < _link.Options.WaitReplicas)
         {
             throw StoreUnavailableException.Unconfirmed();
@@ -115,7 +115,7 @@ internal sealed class ServerFence : IDisposable
             frame.AppendBulk("1"u8);
             frame.AppendBulk((isShared ? (byte[])Keys.Manifest! : Keys.Meta(place))!);
             Text(isShared ? "epoch" : "e");
-            Text(isShared ? _fences.Epoch : (string)_fences.KeyRotationState.Taken!);
+            Text(isShared ? _fences.Epoch : (string)_fences.KeyRotationState.AcceptedEpochs!);
             Text(isShared ? "registry" : "v");
             Text(_fences.Field);
             Number(stamp);
@@ -133,7 +133,7 @@ internal sealed class ServerFence : IDisposable
         void Number(long number) => Text(number.ToString(CultureInfo.InvariantCulture));
     }
 
-    // The replicas of this server, for what was written on this connection before.
+    // WAIT counts the replicas of this server for the writes on this connection.
     private ReadOnlyMemory<byte> Wait()
     {
         var frame = new RespBuffer(CommandSize);

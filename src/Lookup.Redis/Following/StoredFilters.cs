@@ -5,22 +5,22 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Following;
 
 /// <summary>A filter as it is stored.</summary>
-/// <param name="Filter">Its bits; null where it is missing or has another length.</param>
-/// <param name="Version">It has the bits of all facts of this version.</param>
-/// <param name="Fit">Whether it can be relied on.</param>
+/// <param name="Filter">Its bits; null if it is missing or has another length.</param>
+/// <param name="Version">The filter has the bits of all facts of this version.</param>
+/// <param name="Fit">Whether it can be trusted.</param>
 internal readonly record struct StoredFilter(BlockFilter? Filter, ulong Version, FilterFit Fit);
 
 /// <summary>Reads stored filters and compares them with their checksums.</summary>
 internal sealed class StoredFilters(RedisTopology link, PartitionStates partitions, KeyRotationState keys)
 {
-    // Pieces read at a time: a longer string would hold up the reads behind it, and on a slow connection its own limit.
+    // Pieces per read: a longer string would delay the reads after it, and on a slow connection exceed its own limit.
     private const int PiecesAtATime = 4;
 
     /// <summary>Reads a filter and all of its checksums.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="generation">The filter.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <exception cref="StoreUnavailableException">The store could not answer, or the filter was replaced meanwhile.</exception>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or the filter was replaced during the read.</exception>
     internal async Task<StoredFilter> ReadAsync(int partition, FilterGeneration generation, CancellationToken cancellation)
     {
         var bytes = new byte[generation.Blocks * BlockFilter.BlockSize];
@@ -57,9 +57,9 @@ internal sealed class StoredFilters(RedisTopology link, PartitionStates partitio
         return new StoredFilter(BlockFilter.FromBytes(bytes), first!.Value, fit);
     }
 
-    /// <summary>Looks at a filter's length, and whether it has checksums, without reading it.</summary>
-    /// <exception cref="StoreUnavailableException">The store could not answer, or the filter was replaced meanwhile.</exception>
-    internal async Task<FilterFit> LookAsync(int partition, FilterGeneration generation, CancellationToken cancellation)
+    /// <summary>Checks a filter's length and whether it has checksums, without reading it.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or the filter was replaced during the read.</exception>
+    internal async Task<FilterFit> CheckAsync(int partition, FilterGeneration generation, CancellationToken cancellation)
     {
         var floor = partitions.FloorToExamine(partition);
         var read = await SendAsync(partition, generation, [generation.Number], cancellation);
@@ -67,7 +67,7 @@ internal sealed class StoredFilters(RedisTopology link, PartitionStates partitio
         return FitOf(read, generation.Blocks * (long)BlockFilter.BlockSize);
     }
 
-    // Where the sums are out of date they say nothing.
+    // Outdated sums prove nothing.
     private static FilterFit Worse(FilterFit known, FilterFit found) => known == FilterFit.Sound ? found : known;
 
     private static FilterFit FitOf(RedisResult[] read, long length) =>

@@ -6,15 +6,15 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Imports;
 
 /// <summary>
-/// Reads every bucket of a partition while the store goes on. A timeline that is written meanwhile is seen as it was
-/// before or after.
+/// Reads every bucket of a partition while others write. A timeline that is written during the scan is seen as before or after
+/// the write.
 /// </summary>
 internal sealed class BucketScan(RedisTopology link)
 {
-    /// <summary>Buckets read at a time: a server is held for about a millisecond.</summary>
+    /// <summary>Buckets per read; takes the server about a millisecond.</summary>
     internal const int Chunk = 256;
 
-    /// <summary>Yields the contents of the buckets, in order, from a bucket that is a multiple of <see cref="Chunk"/>.</summary>
+    /// <summary>Yields the contents of the buckets, in order, starting at a bucket that is a multiple of <see cref="Chunk"/>.</summary>
     internal async IAsyncEnumerable<(int First, HashEntry[][] Buckets)> ReadAsync(
         int partition, int from, [EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -22,7 +22,7 @@ internal sealed class BucketScan(RedisTopology link)
         for (var first = from; first < NumberPseudonym.Buckets; first += Chunk)
         {
             var buckets = await next;
-            // The server works on the next while this is looked at.
+            // The server reads the next chunk while the caller processes this one.
             if (first + Chunk < NumberPseudonym.Buckets)
             {
                 next = Start(first + Chunk);

@@ -1,12 +1,12 @@
 // For: filling an empty store several times faster than through the write script.
 //
-// Facts whose timeline is new are set directly, and the loader builds the filters in its own memory. That is the
-// filter's second use: a timeline that the filter being built may know already is not written directly but merged
-// through the script. So every field that is set is new, the server's answers confirm it, and nothing is overwritten.
+// Facts with a new timeline are set directly, and the loader builds the filters in its own memory. There the filter has a
+// second use: a timeline that the filter may already have is not written directly but merged through the script. So every
+// field that is set is new, the server's answers confirm it, and nothing is overwritten.
 //
-// While a load is under way the manifest says so and the partitions carry no epoch, so that no service reads half a
-// store. Publishing sets filters, counts and versions, then the epochs, then the manifest. A load that was broken off
-// is found by the next one, which wipes it and starts anew.
+// While a load is in progress the manifest says so and the partitions have no epoch, so no service reads half a store.
+// Publishing sets filters, counts and versions, then the epochs, then the manifest. The next load finds an interrupted one,
+// wipes it and starts from the beginning.
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -19,20 +19,20 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Imports;
 
-/// <summary>What a first load did.</summary>
-/// <param name="Facts">Facts given to it.</param>
+/// <summary>Result of a first load.</summary>
+/// <param name="Facts">Facts added.</param>
 /// <param name="Timelines">Timelines stored.</param>
-/// <param name="Merged">Facts that went through merging, because their timeline was there or might have been.</param>
-/// <param name="Collisions">Facts refused because their scope has another name.</param>
+/// <param name="Merged">Facts that were merged because their timeline existed or might have existed.</param>
+/// <param name="Collisions">Facts rejected because their scope has another name.</param>
 public sealed record FirstLoadResult(long Facts, long Timelines, long Merged, long Collisions);
 
 /// <summary>
-/// Fills an empty store. One caller at a time. Disposing it before
-/// <see cref="PublishAsync"/> leaves a store that no service uses and that the next first load wipes.
+/// Fills an empty store. One caller at a time. Disposing it before <see cref="PublishAsync"/> leaves a store that services reject
+/// and the next first load wipes.
 /// </summary>
 public sealed class FirstLoad : IAsyncDisposable
 {
-    // Facts kept for merging until they are written together.
+    // Facts that wait to be merged together.
     private const int MaxDeferred = 65_536;
 
     private readonly RedisTopology _link;
@@ -68,10 +68,10 @@ public sealed class FirstLoad : IAsyncDisposable
     /// <summary>The store that is being filled.</summary>
     public StoreManifest Manifest { get; }
 
-    /// <summary>Begins a load: sets the store up where there is none, takes an empty one, wipes a broken-off load.</summary>
-    /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
-    /// <exception cref="InvalidOperationException">The store holds facts.</exception>
-    /// <exception cref="StoreUnavailableException">The server cannot be used, or the store has another number key.</exception>
+    /// <summary>Starts a load: sets the store up if there is none, takes an empty one, wipes an interrupted load.</summary>
+    /// <exception cref="ArgumentException">The options are invalid; the message lists every fault.</exception>
+    /// <exception cref="InvalidOperationException">The store has facts.</exception>
+    /// <exception cref="StoreUnavailableException">The server cannot be used, or the store has another encryption key.</exception>
     public static async Task<FirstLoad> BeginAsync(
         StoreOptions options, InitOptions init, TimeProvider clock, CancellationToken cancellation)
     {
@@ -87,14 +87,14 @@ public sealed class FirstLoad : IAsyncDisposable
             }
 
             var (manifest, state) = StoreManifestFormat.Read(values);
-            if (manifest.Stage.Number > 0)
+            if (manifest.Phase.Number > 0)
             {
-                throw new InvalidOperationException("The store's number key was changed: import into it as into one with facts.");
+                throw new InvalidOperationException("The store's encryption key was rotated, so a first load is not possible: import as into a store with facts.");
             }
 
             if (manifest.KeyCheck != init.KeyCheck)
             {
-                throw new StoreUnavailableException(StoreFault.WrongKey, "The store was set up with another number key.");
+                throw new StoreUnavailableException(StoreFault.WrongKey, "The store was set up with another encryption key.");
             }
 
             if (state == StoreManifestFormat.Loading)
@@ -106,7 +106,7 @@ public sealed class FirstLoad : IAsyncDisposable
                 await CheckEmptyAsync(link, manifest, cancellation);
             }
 
-            // A store that was set up for more keeps its filters' size.
+            // A store that was set up for more facts keeps the size of its filters.
             var before = await link.WriteAsync(0, db => db.HashGetAsync(Keys.Meta(0), "g", CommandFlags.DemandMaster), cancellation);
             var blocks = Math.Max(
                 BlockFilter.BlocksFor((init.ExpectedFacts + manifest.Partitions - 1) / manifest.Partitions, init.BitsPerFact),
@@ -125,7 +125,7 @@ public sealed class FirstLoad : IAsyncDisposable
                                 new("e", StoreManifestFormat.LoadingEpoch),
                                 new("v", 0),
                                 new("n", 0),
-                                new("g", FilterGenerations.Of(new FilterGeneration(1, blocks)).Text),
+                                new("g", FilterGenerations.Create(new FilterGeneration(1, blocks)).Text),
                             ]);
                         return true;
                     },
@@ -147,11 +147,11 @@ public sealed class FirstLoad : IAsyncDisposable
         }
     }
 
-    /// <summary>Where the import's record and sources go.</summary>
+    /// <summary>The records and sources of imports.</summary>
     public IImportStore Imports { get; }
 
     /// <summary>Adds facts, in any order. A few thousand at a time are a good batch.</summary>
-    /// <exception cref="StoreUnavailableException">The store did not take them; the load cannot go on.</exception>
+    /// <exception cref="StoreUnavailableException">The store did not accept them; the load cannot continue.</exception>
     public async ValueTask AddAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
     {
         var outcomes = new WriteOutcome[facts.Count];
@@ -186,8 +186,8 @@ public sealed class FirstLoad : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the load and lets services use the store.</summary>
-    /// <exception cref="StoreUnavailableException">The store does not hold what it should.</exception>
+    /// <summary>Finishes the load and makes the store usable.</summary>
+    /// <exception cref="StoreUnavailableException">The store does not have what it should.</exception>
     public async Task<FirstLoadResult> PublishAsync(CancellationToken cancellation)
     {
         await MergeDeferredAsync(cancellation);
@@ -195,7 +195,7 @@ public sealed class FirstLoad : IAsyncDisposable
         var counts = new long[_filters.Length];
         for (var p = 0; p < counts.Length; p++)
         {
-            // Each field set directly was answered as new; the script counted the others.
+            // The server confirmed each field set directly as new; the script counted the others.
             counts[p] = _direct[p] + (long)await _link.WriteAsync(p, db => db.HashGetAsync(Keys.Meta(p), "n"), cancellation);
             timelines += counts[p];
         }
@@ -209,11 +209,11 @@ public sealed class FirstLoad : IAsyncDisposable
         return new FirstLoadResult(_facts, timelines, _merged, _collisions);
     }
 
-    /// <summary>Leaves the store empty and lets services use it; only before the first <see cref="AddAsync"/>.</summary>
-    /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
+    /// <summary>Leaves the store empty and makes it usable; only before the first <see cref="AddAsync"/>.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not accept it.</exception>
     public Task AbandonAsync(CancellationToken cancellation) => _facts == 0
         ? OpenAsync(cancellation)
-        : throw new InvalidOperationException("The load has begun.");
+        : throw new InvalidOperationException("The load has already stored facts.");
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -246,7 +246,7 @@ public sealed class FirstLoad : IAsyncDisposable
                 await db.KeyDeleteAsync([Keys.Feed(partition), Keys.Sums(partition, 1)]);
                 await db.HashSetAsync(Keys.Sums(partition, 1), sums);
                 await db.HashSetAsync(Keys.Meta(partition), "n", count);
-                // Followers of the empty store find a version that no feed leads to, and load the partition again.
+                // The feed does not lead to this version, so followers of the empty store load the partition again.
                 var version = await db.HashIncrementAsync(Keys.Meta(partition), "v", 1);
                 await db.HashSetAsync(Keys.Meta(partition), Keys.SumsField(1), version);
                 return true;
@@ -266,7 +266,7 @@ public sealed class FirstLoad : IAsyncDisposable
         await StoreAdmin.SetStateAsync(_link, StoreManifestFormat.Ready, cancellation);
     }
 
-    // One connection to each server, by partition.
+    // One connection per server, indexed by partition.
     private static async Task<LoadConnection[]> ConnectAsync(RedisTopology link, int partitions, CancellationToken cancellation)
     {
         var opened = new Dictionary<ServerLink, LoadConnection>();
@@ -275,7 +275,7 @@ public sealed class FirstLoad : IAsyncDisposable
             var loads = new LoadConnection[partitions];
             for (var p = 0; p < partitions; p++)
             {
-                var server = link.Of(p);
+                var server = link.GetServer(p);
                 if (!opened.TryGetValue(server, out var load))
                 {
                     opened.Add(server, load = await LoadConnection.ConnectAsync(link.Options, server.Server, link.Clock, cancellation));
@@ -306,7 +306,7 @@ public sealed class FirstLoad : IAsyncDisposable
         return _loads[partition].SetAsync(name, field, Timeline.Single(fact.Id.Kind, fact.Entry));
     }
 
-    // What was set directly must be there before it is merged with.
+    // Facts set directly must be stored before others are merged with them.
     private async Task MergeDeferredAsync(CancellationToken cancellation)
     {
         foreach (var load in _loads.Distinct())
@@ -316,21 +316,21 @@ public sealed class FirstLoad : IAsyncDisposable
 
         foreach (var chunk in _deferred.Chunk(8_192))
         {
-            await _writer.WriteAsync(chunk, _keys.Taken, cancellation);
+            await _writer.WriteAsync(chunk, _keys.AcceptedEpochs, cancellation);
         }
 
         _merged += _deferred.Count;
         _deferred.Clear();
     }
 
-    // What they brought was wiped with everything else.
+    // The facts of earlier imports were wiped with everything else.
     private async Task ForgetImportsAsync(long now, CancellationToken cancellation)
     {
         foreach (var import in await Imports.ListAsync(cancellation))
         {
             if (import.State != ImportState.Reverted)
             {
-                var revert = new StoredRevert { Begun = now, Ended = now, Reason = "The first load that it was part of was begun anew." };
+                var revert = new StoredRevert { Begun = now, Ended = now, Reason = "The first load that it was part of was started again." };
                 await Imports.TryPutAsync(import with { State = ImportState.Reverted, Ended = now, Revert = revert }, cancellation);
             }
         }
@@ -348,7 +348,7 @@ public sealed class FirstLoad : IAsyncDisposable
 
             if (meta[0] != 0 || meta[1] != 0)
             {
-                throw new InvalidOperationException("The store holds facts already; record more of them in the ordinary way.");
+                throw new InvalidOperationException("The store already has facts; record more of them with an ordinary import.");
             }
         }
     }

@@ -6,17 +6,17 @@ namespace Lookup.Redis.Imports;
 
 /// <summary>
 /// The records of imports, and the numbers of their sources. Thread-safe. Every method throws
-/// <see cref="StoreUnavailableException"/> where the store cannot answer or take it.
+/// <see cref="StoreUnavailableException"/> if the store cannot answer or accept the change.
 /// </summary>
 public interface IImportStore
 {
-    /// <summary>The record of an import; null if there is none.</summary>
+    /// <summary>Returns the record of an import; null if there is none.</summary>
     public Task<StoredImport?> FindAsync(string id, CancellationToken cancellation);
 
-    /// <summary>Most records in one page.</summary>
+    /// <summary>Maximum number of records in one page.</summary>
     public const int MaxPage = 1_000;
 
-    /// <summary>All records, the newest first, page by page.</summary>
+    /// <summary>Reads all records, the newest first, page by page.</summary>
     public async Task<IReadOnlyList<StoredImport>> ListAsync(CancellationToken cancellation)
     {
         var all = new List<StoredImport>();
@@ -30,26 +30,28 @@ public interface IImportStore
         return all;
     }
 
-    /// <summary>Records, the newest first.</summary>
+    /// <summary>Reads records, the newest first.</summary>
     /// <param name="before">Only records older than this id; null starts with the newest.</param>
     /// <param name="most">1 to <see cref="MaxPage"/>; fewer are returned only at the end.</param>
     /// <param name="cancellation">Ends the wait.</param>
     public Task<IReadOnlyList<StoredImport>> ListAsync(string? before, int most, CancellationToken cancellation);
 
-    /// <summary>The records of the loads of a register, the newest first.</summary>
+    /// <summary>Returns the records of the loads of a register, the newest first.</summary>
     public Task<IReadOnlyList<StoredImport>> ListOfRegisterAsync(string register, CancellationToken cancellation);
 
-    /// <summary>Writes a record if the store still has it as <see cref="StoredImport.Stored"/> says.</summary>
-    /// <returns>The record as it is stored now; null if another one wrote first.</returns>
+    /// <summary>Writes a record if the stored text is still <see cref="StoredImport.Stored"/>.</summary>
+    /// <returns>The record as it is stored now; null if another process wrote first.</returns>
     public Task<StoredImport?> TryPutAsync(StoredImport import, CancellationToken cancellation);
 
-    /// <summary>The number of a source and actor within an import (empty: in none), given out at the first use; 1 or more.</summary>
+    /// <summary>
+    /// Returns the number of a source and actor within an import (empty: outside imports), assigned at the first call; 1 or more.
+    /// </summary>
     public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, CancellationToken cancellation) =>
         SourceIdAsync(source, actor, importId, null, cancellation);
 
     /// <inheritdoc cref="SourceIdAsync(string, string, string, CancellationToken)"/>
     /// <param name="source">The source.</param>
-    /// <param name="actor">Who recorded.</param>
+    /// <param name="actor">The person or system who recorded the facts.</param>
     /// <param name="importId">The import.</param>
     /// <param name="budget">The limit of new sources; null for none.</param>
     /// <param name="cancellation">Ends the wait.</param>
@@ -57,25 +59,25 @@ public interface IImportStore
     public ValueTask<uint> SourceIdAsync(string source, string actor, string importId, SourceBudget? budget, CancellationToken cancellation);
 
     /// <summary>
-    /// Undoes one import: what only it brought goes, what it changed is as it would be without it, and what others
-    /// assert too stays. It can be repeated, and goes on where it was broken off.
+    /// Reverts one import: removes what only it brought, restores what it changed, and keeps what others assert too. Idempotent;
+    /// continues an interrupted revert.
     /// </summary>
     /// <param name="id">The import.</param>
     /// <param name="order">What to do.</param>
     /// <param name="clock">The clock.</param>
-    /// <param name="progress">Takes the share that is done, 0 to 1.</param>
-    /// <param name="cancellation">Breaks it off.</param>
-    /// <returns>The record, with what was done, or would be.</returns>
-    /// <exception cref="ImportException">There is no such import, it is running, or a newer snapshot rests on it.</exception>
+    /// <param name="progress">Called with the completed share, 0 to 1.</param>
+    /// <param name="cancellation">Interrupts the revert.</param>
+    /// <returns>The record, with the counts of what was done, or would be done.</returns>
+    /// <exception cref="ImportException">There is no such import, it is running, or a newer snapshot depends on it.</exception>
     public Task<StoredImport> RevertAsync(
         string id, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation);
 
     /// <summary>
-    /// Tells every timeline of one id in a partition, in no order, each as it was at some moment of the call.
+    /// Passes every timeline of one id in a partition to a callback, in no order, each as it was at some moment of the call.
     /// </summary>
     /// <param name="partition">The partition.</param>
-    /// <param name="id">What the timelines are about.</param>
-    /// <param name="found">Takes number and value.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="id">Kind and scope of the timelines.</param>
+    /// <param name="found">Receives number and value.</param>
+    /// <param name="cancellation">Stops the scan.</param>
     public Task ScanAsync(int partition, FactId id, Action<NumberPseudonym, byte[]> found, CancellationToken cancellation);
 }

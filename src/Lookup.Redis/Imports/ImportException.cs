@@ -1,4 +1,4 @@
 namespace Lookup.Redis.Imports;
 
-/// <summary>An import or a revert cannot be done as asked. The message says why and is fit for callers.</summary>
+/// <summary>Thrown when an import or a revert is not possible. The message says why and is safe to show to callers.</summary>
 public sealed class ImportException(string message) : Exception(message);

@@ -1,12 +1,12 @@
-// For: undoing one import, exactly, while others go on reading and writing.
+// For: undoing one import, exactly, while others read and write.
 //
 // Every entry has the number of its source, and a source of an import belongs to it alone. So all buckets are read; a
-// version that only the import asserted goes, and one that others assert too is what they assert (TimelineRevert). Each
-// change is a compare and set through the feed, so followers see it. Where the import is a snapshot, its date goes first:
-// from then on the register counts as of the snapshot before, and what it took back counts no more.
+// version that only the import asserted is removed, and one that others assert too becomes what they assert (TimelineRevert).
+// Each change is a compare and set through the feed, so followers see it. If the import is a snapshot, its date is removed
+// first: from then on the register counts as of the snapshot before, and what the import added or removed has no effect.
 //
-// The record of the import says how far this has come, so a revert that was killed goes on from there. Running it again
-// changes nothing.
+// The record of the import stores the progress, so a revert that was killed continues from there. Running it again changes
+// nothing.
 using Lookup.Core.Numbers;
 using Lookup.Redis.Following;
 using Lookup.Redis.Registers;
@@ -16,10 +16,10 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Imports;
 
-/// <summary>How an import is to be reverted.</summary>
+/// <summary>Request to revert an import.</summary>
 /// <param name="DryRun">Count only, change nothing.</param>
-/// <param name="Actor">Who asks for it.</param>
-/// <param name="Reason">Why.</param>
+/// <param name="Actor">The person who requests it.</param>
+/// <param name="Reason">The reason.</param>
 public sealed record RevertOrder(bool DryRun, string Actor, string Reason)
 {
     /// <summary>The stored record that was approved; a changed record is not reverted. Null accepts any.</summary>
@@ -36,16 +36,16 @@ internal sealed class ImportRevert(
     RedisImports imports,
     KeyRotationState keys)
 {
-    // By the stage of the number key at which it began: it ends where that goes on.
-    private RedisValue _taken;
+    // The accepted epochs at the start: the revert ends if the key rotation advances.
+    private RedisValue _acceptedEpochs;
 
-    // How often the record tells how far it is.
+    // Interval at which the progress is saved.
     private static readonly TimeSpan SavePause = TimeSpan.FromSeconds(1);
 
     internal async Task<StoredImport> RunAsync(
         string id, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation)
     {
-        var import = await imports.FindAsync(id, cancellation) ?? throw new ImportException("There is no import of this id in this store.");
+        var import = await imports.FindAsync(id, cancellation) ?? throw new ImportException("There is no import with this id in this store.");
         if (import.State == ImportState.Reverted)
         {
             return import;
@@ -57,13 +57,13 @@ internal sealed class ImportRevert(
         }
 
         var state = keys.Current;
-        // Copied at the wrong moment, what is reverted would come back.
-        if (state.Stage.IsBoth)
+        // Timelines copied to the new key at the wrong moment would reappear.
+        if (state.Phase.IsBoth)
         {
-            throw new ImportException("The store's number key is being changed: revert the import when 'lookup rekey' has ended.");
+            throw new ImportException("The store's encryption key is being rotated: revert the import after 'lookup rekey' has ended.");
         }
 
-        _taken = state.Taken;
+        _acceptedEpochs = state.AcceptedEpochs;
         await CheckAsync(import, clock, cancellation);
         var revert = import.Revert ?? new StoredRevert
         {
@@ -73,12 +73,12 @@ internal sealed class ImportRevert(
         };
         if (order.DryRun)
         {
-            // What earlier runs have done is counted already.
+            // The counts already include earlier runs.
             var scanned = await ScanAsync(import with { Revert = revert }, order, clock, progress, cancellation);
             return import with { Revert = scanned.Revert };
         }
 
-        // Uncertain sources stop the revert before it changes anything. They are read again below, when no more are added.
+        // Uncertain sources stop the revert before it changes anything. They are read again below, when no more can be added.
         if (!import.ListsSources)
         {
             await names.SourcesOfAsync(import, cancellation);
@@ -100,7 +100,7 @@ internal sealed class ImportRevert(
     {
         if (import.State == ImportState.Running && !import.IsSilent(clock.GetUtcNow().ToUnixTimeMilliseconds()))
         {
-            throw new ImportException($"The import {import.Id} is running: stop it first. If its process is gone, wait a minute.");
+            throw new ImportException($"The import {import.Id} is running: stop it first. If its process has crashed, wait a minute.");
         }
 
         if (import.Register.Length == 0)
@@ -112,7 +112,7 @@ internal sealed class ImportRevert(
             other.SnapshotDate > import.SnapshotDate && other.State != ImportState.Reverted);
         if (newer is not null)
         {
-            throw new ImportException($"The load {newer.Id} of a newer snapshot of this register rests on it: revert that one first.");
+            throw new ImportException($"The load {newer.Id} of a newer snapshot of this register depends on it: revert that one first.");
         }
     }
 
@@ -122,7 +122,7 @@ internal sealed class ImportRevert(
         var revert = import.Revert!;
         var tally = new RevertTally(revert.Counts);
         var sources = await names.SourcesOfAsync(import, cancellation);
-        var scan = new RevertScan(link, manifest, partitions, sources, _taken);
+        var scan = new RevertScan(link, manifest, partitions, sources, _acceptedEpochs);
         var saved = clock.GetTimestamp();
         for (var p = revert.Partition; p < manifest.Partitions && sources.Count > 0; p++)
         {
@@ -155,5 +155,5 @@ internal sealed class ImportRevert(
 
     private async Task<StoredImport> PutAsync(StoredImport import, CancellationToken cancellation) =>
         await imports.TryPutAsync(import, cancellation)
-        ?? throw new ImportException($"Another one goes on with the import {import.Id}, or reverts it.");
+        ?? throw new ImportException($"Another process continues or reverts the import {import.Id}.");
 }

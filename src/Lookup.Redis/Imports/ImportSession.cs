@@ -5,9 +5,10 @@ using Lookup.Redis.Writing;
 namespace Lookup.Redis.Imports;
 
 /// <summary>
-/// One import under way: its id, the sources of its facts, and its record, which says at least once in a while that it
-/// runs. Ids are the time at which the import began, the last four digits being the part of its second, for example
-/// "20261124-141502-7f3a": they sort by time. One caller at a time, except for <see cref="SourceIdAsync(string, string, CancellationToken)"/>.
+/// An import in progress: its id, the sources of its facts, and its record, which is updated regularly to show that it runs. An
+/// id is the time at which the import began, with a fraction of the second as the last four digits, for example
+/// "20261124-141502-7f3a": ids sort by time. One caller at a time, except for <see cref="SourceIdAsync(string, string,
+/// CancellationToken)"/>.
 /// </summary>
 public sealed class ImportSession
 {
@@ -39,12 +40,12 @@ public sealed class ImportSession
     /// <summary>Its id.</summary>
     public string Id => _record.Id;
 
-    /// <summary>Its record, with what was counted since it was last written.</summary>
+    /// <summary>Its record, including counts that are not written yet.</summary>
     public StoredImport Record => _record;
 
-    /// <summary>Begins an import.</summary>
-    /// <param name="imports">Where its record goes.</param>
-    /// <param name="description">File, actor, source and register; the rest is set here.</param>
+    /// <summary>Starts an import.</summary>
+    /// <param name="imports">The store of its record.</param>
+    /// <param name="description">File, actor, source and register; this method sets the rest.</param>
     /// <param name="clock">The clock.</param>
     /// <param name="cancellation">Ends the wait.</param>
     public static async Task<ImportSession> BeginAsync(
@@ -71,10 +72,10 @@ public sealed class ImportSession
             }
         }
 
-        throw new ImportException("Too many imports begin in this second; try again.");
+        throw new ImportException("Too many imports started in this second; try again.");
     }
 
-    /// <summary>Whether a text has the form of an id.</summary>
+    /// <summary>Returns true if a text has the form of an id.</summary>
     public static bool IsId(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -83,7 +84,7 @@ public sealed class ImportSession
             && text.AsSpan(16).IndexOfAnyExcept(HexDigits) < 0;
     }
 
-    /// <summary>Goes on with an import that was broken off. Whoever had it until now is stopped at its next batch.</summary>
+    /// <summary>Continues an interrupted import. The process that had it is stopped at its next batch.</summary>
     /// <exception cref="ImportException">There is no such import, or it has ended or was reverted.</exception>
     public static async Task<ImportSession> ResumeAsync(
         IImportStore imports, string id, TimeProvider clock, CancellationToken cancellation)
@@ -95,11 +96,11 @@ public sealed class ImportSession
             if (record.State is not (ImportState.Running or ImportState.BrokenOff))
             {
                 throw new ImportException(record.State == ImportState.Done
-                    ? $"The import {id} has ended; a new one is needed."
-                    : $"The import {id} was reverted; a new one is needed.");
+                    ? $"The import {id} has ended; start a new one."
+                    : $"The import {id} was reverted; start a new one.");
             }
 
-            // The time differs from what is stored, so that the text does and the one before notices.
+            // A time that differs from the stored one changes the text, so that the previous process notices.
             var touched = Math.Max(clock.GetUtcNow().ToUnixTimeMilliseconds(), record.Touched + 1);
             if (await imports.TryPutAsync(record with { State = ImportState.Running, Touched = touched, Ended = 0 }, cancellation) is { } stored)
             {
@@ -107,18 +108,18 @@ public sealed class ImportSession
             }
         }
 
-        throw new ImportException($"Others go on with the import {id} at the same time.");
+        throw new ImportException($"Another process continues the import {id} at the same time.");
     }
 
-    /// <summary>The number of a source of its facts.</summary>
+    /// <summary>Returns the number of a source of its facts.</summary>
     public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
         SourceIdAsync(source, actor, null, cancellation);
 
     /// <inheritdoc cref="SourceIdAsync(string, string, CancellationToken)"/>
-    /// <exception cref="TooManySourcesException">It is a new one, and the budget is used up.</exception>
+    /// <exception cref="TooManySourcesException">The source is new and the budget is used up.</exception>
     public ValueTask<uint> SourceIdAsync(string source, string actor, SourceBudget? budget, CancellationToken cancellation)
     {
-        // Facts of a file share their source as a rule.
+        // The facts of a file usually share their source.
         var last = Volatile.Read(ref _last);
         return last is not null && last.Source == source && last.Actor == actor
             ? new ValueTask<uint>(last.Id)
@@ -133,10 +134,10 @@ public sealed class ImportSession
     }
 
     /// <summary>
-    /// Announces facts before they are stored, so that the record never shows fewer than there are. Each announcement doubles the one
-    /// before, so that not every batch writes the record.
+    /// Announces facts before they are stored, so that the record never shows fewer than there are. Each announcement doubles the
+    /// one before, so that few batches write the record.
     /// </summary>
-    /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
+    /// <exception cref="ImportException">Another process continues the import, or it was reverted.</exception>
     public Task AnnounceAsync(int facts, CancellationToken cancellation)
     {
         _sent += facts;
@@ -149,7 +150,7 @@ public sealed class ImportSession
         return ConfirmAsync(cancellation);
     }
 
-    /// <summary>Changes the record; it is written with the next <see cref="TouchAsync"/>.</summary>
+    /// <summary>Changes the record; the next <see cref="TouchAsync"/> writes it.</summary>
     public void Change(Func<StoredImport, StoredImport> change) => _record = change(_record);
 
     /// <summary>Adds to the counts, which then include everything announced so far.</summary>
@@ -164,20 +165,20 @@ public sealed class ImportSession
         };
     }
 
-    /// <summary>Says that it runs, unless it said so in the last second.</summary>
-    /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
+    /// <summary>Records that the import runs, at most once per second.</summary>
+    /// <exception cref="ImportException">Another process continues the import, or it was reverted.</exception>
     public Task TouchAsync(CancellationToken cancellation) =>
         _clock.GetElapsedTime(_written) < TouchPause ? Task.CompletedTask : ConfirmAsync(cancellation);
 
-    /// <summary>Says that it runs, and finds out whether it still may.</summary>
-    /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
+    /// <summary>Records that the import runs, and verifies that it still may.</summary>
+    /// <exception cref="ImportException">Another process continues the import, or it was reverted.</exception>
     public Task ConfirmAsync(CancellationToken cancellation) => PutAsync(ImportState.Running, cancellation);
 
-    /// <summary>Ends it well.</summary>
-    /// <exception cref="ImportException">Another one goes on with it, or it was reverted.</exception>
+    /// <summary>Marks the import as done.</summary>
+    /// <exception cref="ImportException">Another process continues the import, or it was reverted.</exception>
     public Task EndAsync(CancellationToken cancellation) => PutAsync(ImportState.Done, cancellation);
 
-    /// <summary>Says that it was broken off, if that can still be said; otherwise its silence does.</summary>
+    /// <summary>Marks the import as interrupted if possible; otherwise the missing updates show it.</summary>
     public async Task BreakOffAsync()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2), _clock);
@@ -187,7 +188,7 @@ public sealed class ImportSession
         }
         catch (Exception e) when (e is StoreUnavailableException or ImportException or OperationCanceledException)
         {
-            // What broke it off is what the caller is told.
+            // The caller gets the exception that interrupted the import.
         }
     }
 
@@ -203,11 +204,11 @@ public sealed class ImportSession
             Announced = isCertain ? 0 : _record.Announced,
         };
         _record = await _imports.TryPutAsync(next, cancellation)
-            ?? throw new ImportException($"The import {Id} was taken over or reverted by another.");
+            ?? throw new ImportException($"Another process has taken over or reverted the import {Id}.");
         _written = _clock.GetTimestamp();
     }
 
-    // The last four digits are the part of the second, so that ids sort by time within one too.
+    // The last four digits are a fraction of the second, so that ids also sort by time within a second.
     private static string NewId(DateTimeOffset now) => string.Create(
         CultureInfo.InvariantCulture,
         $"{now.UtcDateTime:yyyyMMdd-HHmmss}-{now.Ticks % TimeSpan.TicksPerSecond * 0x10000 / TimeSpan.TicksPerSecond:x4}");

@@ -1,8 +1,8 @@
-// For: writing hash fields as fast as one connection takes them.
+// For: writing hash fields as fast as one connection accepts them.
 //
-// A general client keeps an object for each command to hand its answer to someone. Here all answers must be the same
-// (one new field), so it is enough to count them; commands are framed into large buffers that one task sends while
-// another reads. The socket and a few buffers bound what is on the way.
+// A general client allocates an object per command to deliver its answer. Here all answers must be the same (one new field),
+// so it is enough to count them; commands are framed into large buffers that one task sends while another reads. The socket
+// and a few buffers bound the data in flight.
 using System.Net;
 using System.Text;
 using System.Threading.Channels;
@@ -41,7 +41,7 @@ internal sealed class LoadConnection : IAsyncDisposable
         return connection;
     }
 
-    /// <summary>Sets a field that must be new. Completes at once unless the server is behind.</summary>
+    /// <summary>Sets a field that must be new. Completes synchronously unless the server is behind.</summary>
     internal ValueTask SetAsync(ReadOnlySpan<byte> key, ReadOnlySpan<byte> field, ReadOnlySpan<byte> value)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length + field.Length + value.Length + 64, MaxCommand, nameof(value));
@@ -53,7 +53,7 @@ internal sealed class LoadConnection : IAsyncDisposable
         return _buffer.Free < MaxCommand ? FlushAsync() : ValueTask.CompletedTask;
     }
 
-    /// <summary>Ends when everything set is stored.</summary>
+    /// <summary>Waits until everything set is stored.</summary>
     internal async Task DrainAsync(CancellationToken cancellation)
     {
         if (_commands > 0)
@@ -87,7 +87,7 @@ internal sealed class LoadConnection : IAsyncDisposable
         }
         catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
         {
-            // Whoever was waiting for the answers has been told.
+            // The caller that waited for the answers has the exception.
         }
 
         _stop.Dispose();
@@ -114,7 +114,7 @@ internal sealed class LoadConnection : IAsyncDisposable
         _commands = 0;
     }
 
-    // The one that fails cancels the other; what is thrown is the failure, not the cancellation.
+    // The task that fails cancels the other; the failure is thrown, not the cancellation.
     private Task BothEndedAsync() => Task.WhenAll(_reading, _sending);
 
     private async Task SendAsync()

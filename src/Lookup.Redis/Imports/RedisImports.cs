@@ -17,7 +17,7 @@ internal sealed class RedisImports(
     // How long the record of an import that stored nothing is kept.
     private const long EmptyForMs = 24 * 3_600_000L;
 
-    // The day and time of an id, without the part of its second.
+    // Length of an id's date and time, without the fraction of the second.
     private const int DayTime = 15;
 
     private readonly RedisValue _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
@@ -108,7 +108,7 @@ internal sealed class RedisImports(
                     {
                         continue;
                     }
-                    // While the number key is changed, there is another one of each number.
+                    // During a key rotation each number has a second pseudonym.
                     var key = NumberPseudonym.FromField(first + i, field);
                     if (keys.IsRead(key))
                     {
@@ -118,15 +118,15 @@ internal sealed class RedisImports(
             }
         }
 
-        // A store that was flushed meanwhile would look as if all were gone.
+        // If the store was flushed during the scan, it would look as if nothing were stored.
         var meta = await link.WriteAsync(partition, db => db.HashGetAsync(Keys.Meta(partition), "e", CommandFlags.DemandMaster), cancellation);
-        if (!keys.Takes(meta))
+        if (!keys.Accepts(meta))
         {
             throw RedisFaults.Epoch(meta);
         }
     }
 
-    // Builds the index where records are missing from it: earlier versions write none.
+    // Builds the index if records are missing from it: earlier versions write none.
     private async Task OrderAsync(CancellationToken cancellation)
     {
         Task<long>? ordered = null;
@@ -172,7 +172,7 @@ internal sealed class RedisImports(
         return texts.Where(text => !text.IsNull).Select(text => Read(text!));
     }
 
-    // Seconds since 1970, then the last four digits of the id: below 2^53, so a number of redis holds it whole.
+    // Seconds since 1970, followed by the last four digits of the id: below 2^53, so redis stores it exactly.
     private static double PlaceOf(string id) =>
         id.Length > DayTime + 1
         && DateTime.TryParseExact(id.AsSpan(0, DayTime), "yyyyMMdd-HHmmss", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)

@@ -10,16 +10,16 @@ namespace Lookup.Redis.Imports;
 /// <summary>A timeline that a revert changes.</summary>
 internal sealed record RevertItem(NumberPseudonym Key, FactId Id, byte[] Before, TimelineRevert After);
 
-/// <summary>Finds the timelines that a revert changes, and changes them. Others may write meanwhile.</summary>
+/// <summary>Finds the timelines that a revert changes, and changes them while others may write.</summary>
 internal sealed class RevertScan(
     RedisTopology link, StoreManifest manifest, PartitionStates partitions, IReadOnlySet<uint> sources, RedisValue epochs)
 {
-    // Another writer must win a race for the same timeline each time for a round to be in vain.
+    // A round fails only if another writer wins the race for the same timeline.
     private const int MaxRounds = 64;
 
     private readonly RedisValue _channel = ChangeNotifier.ChannelOf(link, manifest);
 
-    /// <summary>Yields what a chunk of buckets has to change.</summary>
+    /// <summary>Returns the timelines to change in a chunk of buckets.</summary>
     internal async Task<List<RevertItem>> FindAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
     {
         var found = new List<(NumberPseudonym, FactId, byte[])>();
@@ -38,14 +38,14 @@ internal sealed class RevertScan(
         return await FindAsync(partition, found, cancellation);
     }
 
-    /// <summary>Changes timelines, and those that changed meanwhile as they are by then.</summary>
+    /// <summary>Changes timelines; reads those that others changed at the same time again.</summary>
     internal async Task ApplyAsync(int partition, List<RevertItem> items, RevertTally tally, CancellationToken cancellation)
     {
         for (var round = 0; items.Count > 0; round++)
         {
             if (round == MaxRounds)
             {
-                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; revert again.");
+                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers changed the same facts; revert again.");
             }
 
             var refused = await Task.WhenAll(items.Chunk(RedisWriter.MaxBatch).Select(chunk => SendAsync(partition, chunk, tally, cancellation)));
@@ -125,7 +125,7 @@ internal sealed class RevertScan(
         var answer = await link.ScriptAsync(partition, Script.Revert, [.. keys], [.. arguments], cancellation);
         RedisNames.CheckEpoch(answer);
         var version = ulong.Parse((string)answer[1]!, System.Globalization.CultureInfo.InvariantCulture);
-        partitions.Seen(partition, version, floor);
+        partitions.RecordVersion(partition, version, floor);
         partitions.Confirm(partition, version);
         var refused = new List<RevertItem>();
         lock (tally)

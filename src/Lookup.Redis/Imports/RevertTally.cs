@@ -4,7 +4,7 @@ using Lookup.Core.Facts;
 
 namespace Lookup.Redis.Imports;
 
-/// <summary>Counts what a revert does.</summary>
+/// <summary>Counts the changes of a revert.</summary>
 internal sealed class RevertTally
 {
     private readonly Dictionary<string, long> _gone;

@@ -3,12 +3,12 @@ using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Imports;
 
-/// <summary>Which import a snapshot load is: a new one, or one that goes on.</summary>
+/// <summary>Determines whether a snapshot load is a new import or continues one.</summary>
 public static class SnapshotImports
 {
-    /// <summary>Checks the date against what is loaded, before the numbers are read.</summary>
-    /// <returns>The unfinished import of the same date; null: a new one begins.</returns>
-    /// <exception cref="ImportException">A newer or the same snapshot is loaded, or another load is under way.</exception>
+    /// <summary>Checks the date against the loaded snapshots, before the numbers are read.</summary>
+    /// <returns>The unfinished import of the same date; null if a new one starts.</returns>
+    /// <exception cref="ImportException">This snapshot or a newer one is loaded, or another load is running.</exception>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public static async Task<StoredImport?> CheckAsync(
         IFactStore store, string register, long date, TimeProvider clock, CancellationToken cancellation)
@@ -22,7 +22,7 @@ public static class SnapshotImports
 
         if (imports.Find(import => import.State == ImportState.Running && import.SnapshotDate != date && !import.IsSilent(now)) is { } running)
         {
-            throw new ImportException($"The load {running.Id} of this register is under way, as of {Day(running.SnapshotDate)}.");
+            throw new ImportException($"The load {running.Id} of this register is running, as of {Day(running.SnapshotDate)}.");
         }
 
         var unfinished = imports.Find(
@@ -31,19 +31,20 @@ public static class SnapshotImports
         var newest = registry.Snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? dates[^1] : long.MinValue;
         if (newest > date)
         {
-            throw new ImportException($"The register is loaded as of {Day(newest)} already, which is newer: snapshots go forward only.");
+            throw new ImportException($"The register is already loaded as of {Day(newest)}, which is newer: a snapshot must be newer than the loaded one.");
         }
 
         if (newest == date && unfinished is null)
         {
-            throw new ImportException($"The register is loaded as of {Day(newest)} already.");
+            throw new ImportException($"The register is already loaded as of {Day(newest)}.");
         }
 
         return unfinished;
     }
 
     /// <summary>
-    /// Checks that a date can be stated by hand: what a load that was broken off has written up to that date would count.
+    /// Checks whether a date can be stated manually: the entries that an interrupted load has written up to that date would take
+    /// effect.
     /// </summary>
     /// <exception cref="ImportException">There is such a load.</exception>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
@@ -55,19 +56,19 @@ public static class SnapshotImports
         if (unfinished is not null)
         {
             throw new ImportException(
-                $"The load {unfinished.Id} of this register as of {Day(unfinished.SnapshotDate)} has not ended, and would count in part: go on with it, or revert it.");
+                $"The load {unfinished.Id} of this register as of {Day(unfinished.SnapshotDate)} has not ended, and a part of it would take effect: continue it, or revert it.");
         }
     }
 
-    /// <summary>Begins the import of a snapshot, or goes on with the one that was broken off.</summary>
+    /// <summary>Starts the import of a snapshot, or continues the interrupted one.</summary>
     /// <param name="store">The store.</param>
     /// <param name="description">File, actor, source, register and date.</param>
-    /// <param name="difference">What it will change, for the record.</param>
+    /// <param name="difference">The changes, for the record.</param>
     /// <param name="clock">The clock.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="ImportException">
-    /// As <see cref="CheckAsync"/>; or a load of the same date was broken off with another file, or by another process
-    /// that goes on with it.
+    /// As for <see cref="CheckAsync"/>; or a load of the same date with another file was interrupted, or another process
+    /// continues it.
     /// </exception>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public static async Task<ImportSession> OpenAsync(
@@ -89,7 +90,7 @@ public static class SnapshotImports
         if (unfinished.FileSha256 != description.FileSha256)
         {
             throw new ImportException(
-                $"The load {unfinished.Id} of another file as of the same date was broken off: go on with that file, or revert that load first.");
+                $"The load {unfinished.Id} of another file as of the same date was interrupted: continue it with that file, or revert it first.");
         }
 
         return await ImportSession.ResumeAsync(store.Imports, unfinished.Id, clock, cancellation);

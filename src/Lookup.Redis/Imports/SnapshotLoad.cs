@@ -1,14 +1,14 @@
-// For: bringing a do-not-call register from one snapshot to the next, under load, so that a load that stops anywhere
-// permits nothing.
+// For: bringing a do-not-call register from one snapshot to the next, under load, so that a load that stops anywhere permits
+// nothing.
 //
-// The file has all numbers of the register; the store has those of the snapshot before, as timelines among all others.
-// So the numbers of the file are sorted in memory, every bucket is read once and compared, and only the difference is
-// written: additions first, then other categories, then removals. What is written carries the mark of a snapshot and
-// the snapshot's date as its effective time. A decision lets additions forbid at once, and removals count only once the
-// registry has a snapshot of that date (Evaluation.FindRegistration). So one write to the registry is the switch.
+// The file has all numbers of the register; the store has those of the snapshot before, as timelines among all others. So the
+// numbers of the file are sorted in memory, every bucket is read once and compared, and only the difference is written:
+// additions first, then other categories, then removals. Each entry is marked as part of a snapshot, with the snapshot's date
+// as its effective time. In decisions, additions forbid immediately, and removals take effect only once the registry has a
+// snapshot of that date (Evaluation.FindRegistration). So one write to the registry is the switch.
 //
-// What is compared is the register as of the new date, with what a broken-off load left behind taken as in force: so the
-// same load begun anew finds its own entries unchanged and goes on.
+// The comparison uses the register as of the new date, and treats the entries of an interrupted load as in force: so the same
+// load, started again, finds its own entries unchanged and continues.
 using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -17,24 +17,24 @@ using Lookup.Redis.Topology;
 
 namespace Lookup.Redis.Imports;
 
-/// <summary>What a snapshot would change.</summary>
-/// <param name="Loaded">Numbers on the register now, as of the new date.</param>
-/// <param name="Listed">Numbers of the new snapshot, each counted once.</param>
-/// <param name="Additions">Numbers that come onto it.</param>
-/// <param name="Removals">Numbers that leave it.</param>
+/// <summary>The changes of a snapshot.</summary>
+/// <param name="Loaded">Numbers now on the register, as of the new date.</param>
+/// <param name="Listed">Distinct numbers of the new snapshot.</param>
+/// <param name="Additions">Numbers that are added.</param>
+/// <param name="Removals">Numbers that are removed.</param>
 /// <param name="Changes">Numbers whose categories change.</param>
-/// <param name="Repeated">Lines whose number was there already.</param>
+/// <param name="Repeated">Lines with a number that occurred before.</param>
 public sealed record SnapshotDifference(
     long Loaded, long Listed, long Additions, long Removals, long Changes, long Repeated)
 {
-    /// <summary>Numbers that stay as they are.</summary>
+    /// <summary>Numbers that do not change.</summary>
     public long Unchanged => Listed - Additions - Changes;
 
-    /// <summary>Share of the loaded numbers that would change; 0 where none is loaded.</summary>
+    /// <summary>Share of the loaded numbers that would change; 0 if none is loaded.</summary>
     public double Share => Loaded == 0 ? 0 : (Additions + Removals + Changes) / (double)Loaded;
 }
 
-/// <summary>Loads a snapshot of a register: add numbers, compare, then apply or leave it. One caller at a time.</summary>
+/// <summary>Loads a snapshot of a register: add numbers, compare, then apply or discard. One caller at a time.</summary>
 public sealed class SnapshotLoad
 {
     private const int Batch = 8_192;
@@ -50,7 +50,7 @@ public sealed class SnapshotLoad
     private Step[][]? _steps;
 
     /// <summary>Prepares a load.</summary>
-    /// <param name="store">Where the register is kept.</param>
+    /// <param name="store">The store of the register.</param>
     /// <param name="register">Name of the register.</param>
     /// <param name="date">Date of the snapshot in Unix milliseconds.</param>
     /// <param name="clock">Gives the time of recording.</param>
@@ -80,9 +80,9 @@ public sealed class SnapshotLoad
     /// <param name="categories">Bits of its categories in the register's order; 0 for all.</param>
     public void Add(NumberPseudonym key, uint categories) => _numbers.Add(key, categories);
 
-    /// <summary>Compares with what is loaded. Call it once, after the last number.</summary>
-    /// <exception cref="StoreUnavailableException">The store could not answer, or something in it cannot be read.</exception>
-    /// <exception cref="ImportException">The number key was changed meanwhile.</exception>
+    /// <summary>Compares the snapshot with the register. Call it once, after the last number.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or its data cannot be read.</exception>
+    /// <exception cref="ImportException">The encryption key was rotated during the comparison.</exception>
     public async Task<SnapshotDifference> CompareAsync(CancellationToken cancellation)
     {
         var repeated = _numbers.Sort();
@@ -104,7 +104,7 @@ public sealed class SnapshotLoad
                     case AsOf.Found when !entry.Withdrawn:
                         break;
                     default:
-                        // Not registered; or not known any more, so that an entry of this snapshot is needed too.
+                        // Not registered, or its state is no longer known, so an entry of this snapshot is needed too.
                         return;
                 }
 
@@ -123,26 +123,30 @@ public sealed class SnapshotLoad
             }
         }
 
-        // Then some of the numbers were compared by another key, and would look as if they had left the register.
+        // Some numbers were compared under another key and would look as if they had left the register.
         if (_store.KeyCheck != _keyCheck)
         {
-            throw new ImportException("The store's number key was changed while the register was compared: load it again.");
+            throw new ImportException("The store's encryption key was rotated while the register was compared: load it again.");
         }
 
         return new SnapshotDifference(
             loaded, _numbers.Count, _numbers.Count - unchanged - changes, _removals.Count, changes, repeated);
     }
 
-    /// <summary>SHA-256 of what is to be loaded; the same for the same numbers and categories in any order. Call it after the comparison.</summary>
+    /// <summary>
+    /// Returns the SHA-256 of the numbers and categories to load, independent of their order. Call it after the comparison.
+    /// </summary>
     public byte[] Digest() => _numbers.Digest();
 
-    /// <summary>Writes the difference, then makes it count: the register is loaded as of the date.</summary>
-    /// <param name="session">The import that it belongs to; it is ended.</param>
+    /// <summary>Writes the difference, then activates it: the register is loaded as of the date.</summary>
+    /// <param name="session">The import, which this call ends.</param>
     /// <param name="settle">See <see cref="SwitchAsync"/>.</param>
-    /// <param name="written">Takes the number of entries written so far.</param>
-    /// <param name="cancellation">Ends it; what was written permits nothing, and the same load can be begun anew.</param>
-    /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
-    /// <exception cref="ImportException">Another one goes on with the import, or it was reverted.</exception>
+    /// <param name="written">Receives the number of entries written so far.</param>
+    /// <param name="cancellation">
+    /// Interrupts the load; the entries written permit nothing, and the same load can be started again.
+    /// </param>
+    /// <exception cref="StoreUnavailableException">The store could not accept it.</exception>
+    /// <exception cref="ImportException">Another process continues the import, or it was reverted.</exception>
     public async Task ApplyAsync(
         ImportSession session, TimeSpan settle, Func<long, Task> written, CancellationToken cancellation)
     {
@@ -154,7 +158,7 @@ public sealed class SnapshotLoad
             var result = await _store.WriteAsync(batch, cancellation);
             if (result.Outcomes.Contains(WriteOutcome.NameCollision))
             {
-                throw new ImportException($"The name of the register {_register} cannot be told apart from one in use.");
+                throw new ImportException($"The name of the register {_register} collides with a name in use; choose another name.");
             }
 
             count += batch.Count;
@@ -164,12 +168,12 @@ public sealed class SnapshotLoad
         await SwitchAsync(_store, session, settle, cancellation);
     }
 
-    /// <summary>Fills an empty store with the snapshot; then <see cref="SwitchAsync"/> makes it count.</summary>
-    /// <param name="load">The first load; it is published.</param>
-    /// <param name="session">The import that it belongs to.</param>
-    /// <param name="written">Takes the number of entries written so far.</param>
-    /// <param name="cancellation">Ends it; the load must then be begun anew.</param>
-    /// <exception cref="StoreUnavailableException">The store could not take it.</exception>
+    /// <summary>Fills an empty store with the snapshot; <see cref="SwitchAsync"/> then activates it.</summary>
+    /// <param name="load">The first load, which this call publishes.</param>
+    /// <param name="session">The import.</param>
+    /// <param name="written">Receives the number of entries written so far.</param>
+    /// <param name="cancellation">Interrupts the load, which must then start from the beginning.</param>
+    /// <exception cref="StoreUnavailableException">The store could not accept it.</exception>
     public async Task FillAsync(FirstLoad load, ImportSession session, Func<long, Task> written, CancellationToken cancellation)
     {
         var source = await session.SourceIdAsync(session.Record.Source, session.Record.Actor, cancellation);
@@ -185,24 +189,22 @@ public sealed class SnapshotLoad
         await load.PublishAsync(cancellation);
     }
 
-    /// <summary>Makes what was written count.</summary>
-    /// <param name="store">The store, open for use.</param>
-    /// <param name="session">The import; it is ended.</param>
-    /// <param name="settle">
-    /// How old a filter may be that services decide by: after this time each of them has what was added.
-    /// </param>
+    /// <summary>Activates the written entries.</summary>
+    /// <param name="store">The store, opened for use.</param>
+    /// <param name="session">The import, which this call ends.</param>
+    /// <param name="settle">Maximum age of a filter that services use: after this time each of them has the additions.</param>
     /// <param name="cancellation">Ends the wait.</param>
     public static async Task SwitchAsync(
         IFactStore store, ImportSession session, TimeSpan settle, CancellationToken cancellation)
     {
         await Task.Delay(settle, cancellation);
-        // One that was reverted meanwhile must not count.
+        // An import that was reverted in the meantime must not take effect.
         await session.ConfirmAsync(cancellation);
         await store.AddSnapshotAsync(session.Record.Register, session.Record.SnapshotDate, cancellation);
         await session.EndAsync(cancellation);
     }
 
-    // What forbids more comes first. The list is used again for the next batch.
+    // Entries that forbid more are written first. The list is reused for the next batch.
     private IEnumerable<List<StoredFact>> Batches(uint source)
     {
         var steps = _steps ?? throw new InvalidOperationException("Compare first.");

@@ -4,7 +4,7 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Redis.Imports;
 
-/// <summary>The numbers of a snapshot by partition, each with its categories: 20 bytes a number, and room to grow.</summary>
+/// <summary>The numbers of a snapshot by partition, each with its categories: 20 bytes per number plus room to grow.</summary>
 internal sealed class SnapshotNumbers
 {
     private readonly List<UInt128>[] _keys;
@@ -16,7 +16,7 @@ internal sealed class SnapshotNumbers
         _categories = [.. Enumerable.Range(0, partitions).Select(_ => new List<uint>())];
     }
 
-    /// <summary>Numbers so far; after <see cref="Sort"/> each once.</summary>
+    /// <summary>Number of entries so far; after <see cref="Sort"/> of distinct numbers.</summary>
     internal long Count { get; private set; }
 
     internal void Add(NumberPseudonym key, uint categories)
@@ -35,12 +35,12 @@ internal sealed class SnapshotNumbers
         return (new NumberPseudonym((ulong)(key >> 64), (ulong)key), _categories[partition][index]);
     }
 
-    /// <summary>Position of a number, negative if it is not there; once sorted.</summary>
+    /// <summary>Returns the position of a number, negative if it is absent. Call it after sorting.</summary>
     internal int Find(int partition, NumberPseudonym key) =>
         CollectionsMarshal.AsSpan(_keys[partition]).BinarySearch(new UInt128(key.High, key.Low));
 
-    /// <summary>Sorts, and makes one of a number that is there twice: it blocks what either blocks.</summary>
-    /// <returns>How many were there more than once.</returns>
+    /// <summary>Sorts the numbers and combines duplicates, which then block what either entry blocks.</summary>
+    /// <returns>Number of duplicates.</returns>
     internal long Sort()
     {
         long twice = 0;
@@ -71,7 +71,7 @@ internal sealed class SnapshotNumbers
         return twice;
     }
 
-    /// <summary>SHA-256 over the numbers and their categories; the same for the same snapshot, once sorted.</summary>
+    /// <summary>Returns the SHA-256 of the numbers and their categories. Call it after sorting.</summary>
     internal byte[] Digest()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

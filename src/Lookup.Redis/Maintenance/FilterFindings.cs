@@ -5,10 +5,10 @@ using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Maintenance;
 
-/// <summary>What there is to say of a store's filters.</summary>
+/// <summary>Judges the filters of a store.</summary>
 public static class FilterFindings
 {
-    /// <summary>False positives, 0 to 1, above which a filter should be rebuilt.</summary>
+    /// <summary>Share of false positives, 0 to 1, above which a filter should be rebuilt.</summary>
     public const double MostFalsePositives = 0.01;
 
     /// <summary>Reads and judges every filter.</summary>
@@ -20,7 +20,7 @@ public static class FilterFindings
         for (var p = 0; p < store.Manifest.Partitions; p++)
         {
             var filter = await store.Filters.ExamineAsync(p, cancellation);
-            if (Of(p, filter.Fit) is { } unfit)
+            if (FromFit(p, filter.Fit) is { } unfit)
             {
                 findings.Add(unfit);
             }
@@ -31,14 +31,14 @@ public static class FilterFindings
         return [.. findings, .. Judge(filters, clock)];
     }
 
-    /// <summary>What there is to say of a filter's length and checksums; null where they are right.</summary>
-    internal static Finding? Of(int partition, FilterFit fit) => fit switch
+    /// <summary>Returns the finding about a filter's length and checksums; null if they are right.</summary>
+    internal static Finding? FromFit(int partition, FilterFit fit) => fit switch
     {
         FilterFit.Sound => null,
         FilterFit.Unchecked => new Finding(
-            FindingLevel.Warn, "filter", $"The filter of partition {partition} has no valid checksums: an older version of the service set it up or wrote to it. Instances that start make their own from the facts.", "Run 'lookup rebuild', unless a service does it just now."),
+            FindingLevel.Warn, "filter", $"The filter of partition {partition} has no valid checksums: an older version of the service set it up or wrote to it. Instances that start build their own from the facts.", "Run 'lookup rebuild', unless a service is doing it."),
         _ => new Finding(
-            FindingLevel.Fail, "filter", $"The filter of partition {partition} is missing, has another length, or lost bits. Instances that start make their own from the facts.", "Run 'lookup rebuild', unless a service does it just now. Look for who deletes or changes keys past the service."),
+            FindingLevel.Fail, "filter", $"The filter of partition {partition} is missing, has another length, or lost bits. Instances that start build their own from the facts.", "Run 'lookup rebuild', unless a service is doing it. Find out what deletes or changes keys without the service."),
     };
 
     internal static IReadOnlyList<Finding> Judge(IReadOnlyList<(PartitionFilter Partition, BlockFilter Filter)> filters, TimeProvider clock)
@@ -61,11 +61,11 @@ public static class FilterFindings
             $"At most {100 * filters.Max(f => f.Filter.Fill):N0} % of the bits are set and {100 * worst:N2} % false positives expected; {facts:N0} timelines, made for {capacity:N0}; generation {filters.Max(f => f.Partition.Generation)}, {built}.");
         findings.Add(worst <= MostFalsePositives
             ? new Finding(FindingLevel.Ok, "filter", what)
-            : new Finding(FindingLevel.Warn, "filter", what + " Numbers without facts cost a round trip more often than they should.", "Run 'lookup rebuild', unless a service does it just now."));
+            : new Finding(FindingLevel.Warn, "filter", what + " Numbers without facts cost a round trip more often than they should.", "Run 'lookup rebuild', unless a service is doing it."));
         var building = filters.Where(f => f.Partition.IsBuilding).Select(f => f.Partition.Partition).ToList();
         if (building.Count > 0)
         {
-            findings.Add(new Finding(FindingLevel.Ok, "filter", $"Being rebuilt, or left behind by a builder that was stopped: partition {string.Join(", ", building)}."));
+            findings.Add(new Finding(FindingLevel.Ok, "filter", $"Being rebuilt, or left by a builder that was stopped: partition {string.Join(", ", building)}."));
         }
 
         return findings;

@@ -6,14 +6,16 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Maintenance;
 
-/// <summary>Removes what is not under the number key of a store, once nobody reads or writes it any more.</summary>
-internal sealed class KeyCleaning(RedisTopology link, KeyRotationPhase stage, NumberCipher cipher, string epoch)
+/// <summary>
+/// Removes data that is not under the current encryption key of a store, once no process reads or writes it any more.
+/// </summary>
+internal sealed class KeyCleaning(RedisTopology link, KeyRotationPhase phase, NumberCipher cipher, string epoch)
 {
     private const int MaxFields = 1_024;
 
-    private readonly RedisValue _taken = KeyRotationState.List(KeyRotationState.Epoch(epoch, stage.Number));
+    private readonly RedisValue _acceptedEpochs = KeyRotationState.List(KeyRotationState.Epoch(epoch, phase.Number));
 
-    /// <summary>Removes it from a chunk of buckets; returns how many timelines that were.</summary>
+    /// <summary>Cleans a chunk of buckets; returns the number of timelines removed.</summary>
     internal async Task<long> RemoveAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
     {
         var count = buckets.Length;
@@ -48,8 +50,8 @@ internal sealed class KeyCleaning(RedisTopology link, KeyRotationPhase stage, Nu
     }
 
     /// <summary>
-    /// Removes the changes up to the last one under another key from the feed, and the counts of erasures. Consumers that were away
-    /// since before that begin anew.
+    /// Removes the changes up to the last one under another key from the feed, and the counts of erasures. Consumers that were
+    /// disconnected since before that must start over.
     /// </summary>
     internal async Task TrimAsync(int partition, CancellationToken cancellation)
     {
@@ -71,13 +73,13 @@ internal sealed class KeyCleaning(RedisTopology link, KeyRotationPhase stage, Nu
         fields.Where(field => IsOld(bucket, ((byte[])field!).AsSpan())).Select(field => (name, field));
 
     private bool IsOld(int bucket, ReadOnlySpan<byte> field) =>
-        field.Length >= NumberPseudonym.FieldSize && !cipher.TryDecrypt(NumberPseudonym.FromField(bucket, field), stage.Key, out _);
+        field.Length >= NumberPseudonym.FieldSize && !cipher.TryDecrypt(NumberPseudonym.FromField(bucket, field), phase.Key, out _);
 
     private async Task<long> SendAsync(int partition, (RedisKey Name, RedisValue Field)[] fields, int timelines, ulong newest, CancellationToken cancellation)
     {
         RedisKey[] hashes = [.. fields.Select(field => field.Name).Distinct()];
         var places = hashes.Select((name, i) => (name, i)).ToDictionary(pair => pair.name, pair => pair.i);
-        var arguments = new List<RedisValue> { _taken, (long)newest, timelines };
+        var arguments = new List<RedisValue> { _acceptedEpochs, (long)newest, timelines };
         foreach (var (name, field) in fields)
         {
             arguments.Add(places[name] + 4);

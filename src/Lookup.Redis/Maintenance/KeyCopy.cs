@@ -1,19 +1,19 @@
-// For: making what is stored of a number under the new key what it is under the old one, while both are written.
+// For: copying the data of a number from the old key to the new one while both are written.
 //
-// Whoever writes does so under the old key first and under the new one then; an erasure, too. So for each timeline:
+// Every write, including an erasure, goes to the old key first and then to the new one. So for each timeline:
 //
-//   1 what is under the new key is read, and how many erasures its bucket has seen,
-//   2 then what is under the old key,
-//   3 then the script puts 2 in the place of 1, if there it still is as in 1 and nothing was erased since.
+//   1 read the value under the new key, and how many erasures its bucket has seen,
+//   2 then read the value under the old key,
+//   3 then the script replaces 1 by 2, if the value is still that of 1 and nothing was erased since.
 //
-// A write that reached the new key before 1 is in 2, since it reached the old key before that. One that reaches the new key
-// between 1 and 3 makes 3 fail, and it is tried again; one that reaches it after 3 is merged with what 3 wrote. The same holds for
-// an erasure, which the count of erasures tells from one that left nothing to compare. So what is under the new key never lacks
-// anything acknowledged, and nothing erased comes back, whenever this is killed, and however late what it sent arrives: the
-// script compares the stage with it.
+// A write that reached the new key before 1 is part of 2, since it reached the old key before that. One that reaches the new
+// key between 1 and 3 makes 3 fail, and the copy is retried; one that reaches it after 3 is merged with what 3 wrote. The same
+// holds for an erasure, which may leave no value to compare, but increments the count of erasures. So the new key never lacks
+// anything acknowledged, and nothing erased reappears, whenever the copy is killed, and however late its commands arrive: the
+// script compares the phase too.
 //
-// What is read in 2 must not be an old primary's that was replaced without knowing it: behind it the fence is raised, and the
-// server must still have the same history, as for the polls of followers (RedisFeed.cs).
+// The values of 2 must not come from an old primary that was replaced without noticing: the fence is raised after the read,
+// and the server must still have the same history, as for the polls of followers (RedisFeed.cs).
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Following;
@@ -23,10 +23,10 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Maintenance;
 
-/// <summary>Copies timelines from the old number key to the new one.</summary>
+/// <summary>Copies timelines from the old encryption key to the new one.</summary>
 internal sealed class KeyCopy(
     RedisTopology link,
-    KeyRotationPhase stage,
+    KeyRotationPhase phase,
     NumberCipher cipher,
     PartitionStates partitions,
     Fences fences,
@@ -34,18 +34,18 @@ internal sealed class KeyCopy(
     StoreManifest manifest,
     string epoch)
 {
-    // Timelines in one call of the script.
+    // Timelines per script call.
     private const int MaxBatch = 128;
 
-    // Another writer must win a race for the same timeline each time for a round to be in vain.
+    // A round fails only if another writer wins the race for the same timeline.
     private const int MaxRounds = 64;
 
     private readonly RedisValue _channel = ChangeNotifier.ChannelOf(link, manifest);
 
-    // This stage and no other: when it is over, nothing may be copied any more.
-    private readonly KeyRotationState _keys = KeyRotationState.Fixed(KeyRotationState.Epoch(epoch, stage.Number));
+    // Exactly this phase: after it, nothing may be copied any more.
+    private readonly KeyRotationState _keys = KeyRotationState.Fixed(KeyRotationState.Epoch(epoch, phase.Number));
 
-    /// <summary>Copies what is in a chunk of buckets; returns how many timelines were not the same before.</summary>
+    /// <summary>Copies a chunk of buckets; returns the number of timelines that differed.</summary>
     internal async Task<long> CopyAsync(int partition, int first, HashEntry[][] buckets, CancellationToken cancellation)
     {
         var items = new List<Item>();
@@ -60,9 +60,9 @@ internal sealed class KeyCopy(
                 }
 
                 var key = NumberPseudonym.FromField(first + i, field);
-                if (cipher.TryDecrypt(key, stage.Key, out var number))
+                if (cipher.TryDecrypt(key, phase.Key, out var number))
                 {
-                    items.Add(new Item(key, cipher.Reencrypt(key, stage.Next), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize))));
+                    items.Add(new Item(key, cipher.Reencrypt(key, phase.Next), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize))));
                 }
                 else if (!cipher.TryDecrypt(key, out number))
                 {
@@ -76,7 +76,7 @@ internal sealed class KeyCopy(
         {
             if (round == MaxRounds)
             {
-                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; go on later.");
+                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers changed the same facts; continue later.");
             }
 
             var places = items.GroupBy(item => item.Next.Partition(manifest.Partitions)).ToList();
@@ -101,7 +101,7 @@ internal sealed class KeyCopy(
         return changed;
     }
 
-    // 1
+    // Step 1 of the file's head.
     private async Task ReadNextAsync(int partition, Item[] items, CancellationToken cancellation)
     {
         var floor = partitions.Floor(partition);
@@ -110,7 +110,7 @@ internal sealed class KeyCopy(
             partition,
             async db =>
             {
-                // Ahead of the values.
+                // Before the values.
                 meta = db.HashGetAsync(
                     Keys.Meta(partition), ["e", "v", .. items.Select(item => (RedisValue)Keys.Erasures(item.Next.Bucket))], CommandFlags.DemandMaster);
                 var values = items.Select(item => db.HashGetAsync(
@@ -128,11 +128,11 @@ internal sealed class KeyCopy(
             items[i].Expected = (byte[]?)read.Values[i] ?? [];
             var erased = (await meta!)[i + 2];
             items[i].Erased = erased.IsNull ? "0" : erased;
-            items[i].ExpectedClaims = Of(read.Claims[items[i].Next.Bucket], Keys.Field(items[i].Next, items[i].Id));
+            items[i].ExpectedClaims = ByEffectiveTime(read.Claims[items[i].Next.Bucket], Keys.Field(items[i].Next, items[i].Id));
         }
     }
 
-    // 2
+    // Step 2.
     private async Task ReadOldAsync(int partition, List<Item> items, CancellationToken cancellation)
     {
         var floor = partitions.Floor(partition);
@@ -147,7 +147,7 @@ internal sealed class KeyCopy(
                     Timelines: db.HashGetAllAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster),
                     Texts: db.HashGetAllAsync(Keys.Details(partition, bucket), CommandFlags.DemandMaster),
                     Claims: db.HashGetAllAsync(Keys.Claims(partition, bucket), CommandFlags.DemandMaster))).ToArray();
-                // Behind them: the store was still there.
+                // After the values: the store was still the same.
                 meta = db.HashGetAsync(Keys.Meta(partition), ["e", "v"], CommandFlags.DemandMaster);
                 await meta;
                 var found = new Dictionary<int, (HashEntry[] Timelines, HashEntry[] Texts, HashEntry[] Claims)>();
@@ -161,7 +161,7 @@ internal sealed class KeyCopy(
             cancellation);
         partitions.Check(partition, _keys, (await meta!)[0], (await meta!)[1], floor);
         var now = fences.IsOn
-            ? await fences.RaiseAsync(link.Of(partition), [partition], cancellation)
+            ? await fences.RaiseAsync(link.GetServer(partition), [partition], cancellation)
             : await feed.HistoryAsync(partition, cancellation);
         if (now != history)
         {
@@ -181,12 +181,12 @@ internal sealed class KeyCopy(
                 }
             }
 
-            item.Texts = Of(texts, field);
-            item.Claims = Of(claims, field);
+            item.Texts = ByEffectiveTime(texts, field);
+            item.Claims = ByEffectiveTime(claims, field);
         }
     }
 
-    // 3
+    // Step 3.
     private async Task<long> SendAsync(int partition, Item[] batch, List<Item> again, CancellationToken cancellation)
     {
         RedisResult[] answer;
@@ -194,11 +194,11 @@ internal sealed class KeyCopy(
         do
         {
             floor = partitions.Floor(partition);
-            var generations = await RedisWriter.GenerationsAsync(link, partitions, partition, _keys.Taken, cancellation);
+            var generations = await RedisWriter.GenerationsAsync(link, partitions, partition, _keys.AcceptedEpochs, cancellation);
             var (names, arguments) = Arguments(partition, batch, generations);
             answer = await link.ScriptAsync(partition, Script.Copy, names, arguments, cancellation);
         }
-        while (!partitions.TryTake(partition, answer, floor, out _));
+        while (!partitions.TryProcessAnswer(partition, answer, floor, out _));
 
         long changed = 0;
         for (var i = 0; i < batch.Length; i++)
@@ -223,7 +223,7 @@ internal sealed class KeyCopy(
         RedisWriter.AddFilters(names, partition, generations);
         var arguments = new List<RedisValue>
         {
-            _keys.Taken, generations.Text, link.Options.FeedLength, _channel, generations.All.Length,
+            _keys.AcceptedEpochs, generations.Text, link.Options.FeedLength, _channel, generations.All.Length,
         };
         foreach (var item in batch)
         {
@@ -270,8 +270,8 @@ internal sealed class KeyCopy(
         return ([.. names], [.. arguments]);
     }
 
-    // By effective time, those of one timeline.
-    private static Dictionary<long, RedisValue> Of(HashEntry[] entries, byte[] field)
+    // The entries of one timeline by effective time.
+    private static Dictionary<long, RedisValue> ByEffectiveTime(HashEntry[] entries, byte[] field)
     {
         var found = new Dictionary<long, RedisValue>();
         foreach (var entry in entries)
@@ -300,7 +300,7 @@ internal sealed class KeyCopy(
 
         internal Dictionary<long, RedisValue> ExpectedClaims { get; set; } = [];
 
-        /// <summary>Null where there is none any more.</summary>
+        /// <summary>The value; null if the timeline no longer exists.</summary>
         internal byte[]? Value { get; set; }
 
         internal Dictionary<long, RedisValue> Texts { get; set; } = [];

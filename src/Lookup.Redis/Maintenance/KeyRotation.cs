@@ -1,22 +1,22 @@
-// For: storing everything under a new number key while services read and write, and then taking the old one away.
+// For: storing everything under a new encryption key while services read and write, and then removing the old one.
 //
-// KeyRotationState.cs says what the stages are and why processes at neighbouring ones agree. This goes through them:
+// KeyRotationState.cs says what the phases are and why processes in adjacent ones are compatible. The rotation has five steps:
 //
-//   1 The manifest goes to "copying", then every partition. From then on whatever is written at all is written under the old
-//     key and then under the new one.
-//   2 Everything under the old key is copied, twice: the second time finds what the first could not copy in peace (KeyCopy.cs).
-//   3 After the longest freshness bound, so that every filter that may be asked knows the copies, the manifest and then every
-//     partition go to "copied". From then on nobody reads by the old key.
-//   4 After that bound once more, so that nobody answers from what he read by the old key before, the manifest and every partition go
-//     to "the new key alone". From then on nobody writes the old key.
-//   5 What is under the old key is removed (KeyCleaning.cs).
+//   1 The manifest, then every partition, enters "copying". From then on every write goes to the old key and then to the new
+//     one.
+//   2 Everything under the old key is copied, twice: the second pass finds what changed during the first (KeyCopy.cs).
+//   3 After the longest freshness bound, so that every filter in use knows the copies, the manifest and then every partition
+//     enter "copied". From then on no process reads by the old key.
+//   4 After that bound once more, so that no process answers from what it read by the old key before, the manifest and every
+//     partition enter "the new key alone". From then on no process writes the old key.
+//   5 Data under the old key is removed (KeyCleaning.cs).
 //
-// Before the partitions follow the manifest, processes get a moment to notice, so that nothing is refused; those that did not
-// notice are refused by the partitions, whatever the reason. All of it is in the store, so it goes on where it was broken off.
-// Every step is a compare and set by the stage, so one that was overtaken while it slept changes nothing.
+// Before the partitions follow the manifest, processes get a moment to notice, so that no call is rejected; partitions reject
+// processes that did not notice. All progress is in the store, so an interrupted rotation continues where it stopped. Every
+// step is a compare and set by the phase, so a process that was overtaken while suspended changes nothing.
 //
-// A revert of an import would be undone where its timelines are copied behind it, so none runs meanwhile; one that was broken off
-// before begins at the first bucket again, because numbers are in other buckets now.
+// A revert of an import would be undone if its timelines were copied after it, so no revert runs during a rotation; a revert
+// that was interrupted before starts again at the first bucket, because numbers are in other buckets now.
 using System.Globalization;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Following;
@@ -26,40 +26,45 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Maintenance;
 
-/// <summary>The number key cannot be changed as asked. The message says why and what to do, and is fit for callers.</summary>
+/// <summary>
+/// Thrown when the encryption key cannot be rotated as requested. The message says why and how to fix it, and is safe to show to
+/// callers.
+/// </summary>
 public sealed class KeyRotationException(string message) : Exception(message);
 
-/// <summary>Where a change of the number key is.</summary>
+/// <summary>A step of the key rotation.</summary>
 public enum KeyRotationStep : byte
 {
-    /// <summary>Instances go on to write under both keys.</summary>
+    /// <summary>Instances start to write under both keys.</summary>
     Beginning = 0,
     /// <summary>Facts are copied.</summary>
     Copying,
-    /// <summary>They are compared, and copied where they differ.</summary>
+    /// <summary>Facts are compared, and copied where they differ.</summary>
     Comparing,
-    /// <summary>Instances go on to read by the new key.</summary>
+    /// <summary>Instances switch to reading by the new key.</summary>
     Switching,
-    /// <summary>What is under the old key is removed.</summary>
+    /// <summary>Data under the old key is removed.</summary>
     Removing,
 }
 
-/// <summary>How the number key is changed.</summary>
+/// <summary>Settings of a key rotation.</summary>
 public sealed record KeyRotationOptions
 {
     /// <summary>
-    /// Longest freshness bound of any instance, 0.05 to 60 s. Twice it is waited for so long; with less, an instance may
-    /// answer without a fact.
+    /// Longest freshness bound of any instance, 0.05 to 60 s; the rotation waits for it twice. A value below an instance's bound
+    /// can make that instance miss a fact.
     /// </summary>
     public TimeSpan Bound { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Time that instances get to notice a step, 0 to 60 s. One that needs longer refuses calls until it has noticed.</summary>
+    /// <summary>Time that instances get to notice a step, 0 to 60 s. A slower instance rejects calls until it has noticed.</summary>
     public TimeSpan Notice { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Part of the time that it works, 0.01 to 1; it rests otherwise, so that it holds checks and writers up little.</summary>
+    /// <summary>
+    /// Share of the time that the rotation works, 0.01 to 1; pauses in between keep the delay of checks and writers small.
+    /// </summary>
     public double WorkShare { get; init; } = 0.5;
 
-    /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
+    /// <summary>Returns a sentence per invalid value; empty if all are valid.</summary>
     public IReadOnlyList<string> Validate()
     {
         var faults = new List<string>();
@@ -82,13 +87,13 @@ public sealed record KeyRotationOptions
     }
 }
 
-/// <summary>What a change of the number key did, as far as this run did it.</summary>
+/// <summary>Result of this run of a key rotation.</summary>
 /// <param name="Copied">Timelines stored under the new key.</param>
 /// <param name="Compared">Of these, timelines that the comparison found different, mostly because they were being written.</param>
-/// <param name="Removed">Timelines under the old key that were removed.</param>
+/// <param name="Removed">Timelines removed under the old key.</param>
 public sealed record KeyRotationResult(long Copied, long Compared, long Removed);
 
-/// <summary>Changes the number key of a store.</summary>
+/// <summary>Rotates the encryption key of a store.</summary>
 internal sealed class KeyRotation(
     RedisTopology link,
     KeyRotationState keys,
@@ -100,21 +105,21 @@ internal sealed class KeyRotation(
     KeyRotationOptions options,
     Action<KeyRotationStep, double> progress)
 {
-    /// <summary>Field of the manifest that says how far it is: step, partition and bucket; not there where nothing is left to be done.</summary>
+    /// <summary>Field of the manifest with the progress: step, partition and bucket; absent if no work remains.</summary>
     private const string PlaceField = "rekey";
 
-    // One that died keeps its place for 15 s.
+    // A crashed rotation holds its lock for 15 s.
     private static readonly TimeSpan PlaceWait = TimeSpan.FromSeconds(20);
 
     private readonly string _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
 
-    /// <summary>What is left to be done, a sentence; null where nothing is.</summary>
-    internal static async Task<string?> LeftAsync(RedisTopology link, KeyRotationPhase stage, CancellationToken cancellation)
+    /// <summary>Returns a sentence about the remaining work; null if there is none.</summary>
+    internal static async Task<string?> LeftAsync(RedisTopology link, KeyRotationPhase phase, CancellationToken cancellation)
     {
         var place = await PlaceAsync(link, cancellation);
-        return stage.IsCopying ? "The number key is being changed: facts are being copied, and read by the old key."
-            : stage.IsCopied ? "The number key is being changed: facts are read by the new key, and written under both."
-            : place is not null ? "The number key was changed, and what is under the old one is not removed yet."
+        return phase.IsCopying ? "The encryption key is being rotated: facts are being copied, and read by the old key."
+            : phase.IsCopied ? "The encryption key is being rotated: facts are read by the new key, and written under both."
+            : place is not null ? "The encryption key was rotated, and data under the old key is not removed yet."
             : null;
     }
 
@@ -128,11 +133,11 @@ internal sealed class KeyRotation(
 
         if (keys.Cipher is not { } cipher || !cipher.Holds(keyCheck))
         {
-            throw new KeyRotationException("The store was not opened with the new number key.");
+            throw new KeyRotationException("The store was not opened with the new encryption key.");
         }
 
-        await using var place = await BuilderPlace.TakeAsync(link, Keys.Rekeyer, PlaceWait, cancellation)
-            ?? throw new KeyRotationException("Another process is changing the number key.");
+        await using var place = await BuilderPlace.AcquireAsync(link, Keys.Rekeyer, PlaceWait, cancellation)
+            ?? throw new KeyRotationException("Another process is rotating the encryption key.");
         try
         {
             return await RunAsync(keyCheck, cipher, place.Lost);
@@ -145,52 +150,52 @@ internal sealed class KeyRotation(
 
     private async Task<KeyRotationResult> RunAsync(string keyCheck, NumberCipher cipher, CancellationToken cancellation)
     {
-        var known = keys.Current.Stage.Number;
+        var known = keys.Current.Phase.Number;
         var (now, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
         if (state != StoreManifestFormat.Ready)
         {
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
         }
 
-        keys.Follow(now.Stage, known);
-        var stage = now.Stage;
-        if (stage.IsBoth && stage.Next != keyCheck)
+        keys.Advance(now.Phase, known);
+        var phase = now.Phase;
+        if (phase.IsBoth && phase.Next != keyCheck)
         {
-            throw new KeyRotationException("The number key is being changed to another one than the last of those named: go on with that one first.");
+            throw new KeyRotationException("A rotation to another encryption key than the last one named is in progress: finish that rotation first.");
         }
 
         var left = await PlaceAsync(link, cancellation) is not null;
         long copied = 0;
         long compared = 0;
-        if (!stage.IsBoth && stage.Key != keyCheck && !left)
+        if (!phase.IsBoth && phase.Key != keyCheck && !left)
         {
-            stage = await GoOnAsync(stage, new KeyRotationPhase(stage.Number + 1, stage.Key, keyCheck), Step(KeyRotationStep.Copying), cancellation);
+            phase = await AdvanceAsync(phase, new KeyRotationPhase(phase.Number + 1, phase.Key, keyCheck), Step(KeyRotationStep.Copying), cancellation);
         }
 
-        if (stage.IsCopying)
+        if (phase.IsCopying)
         {
             progress(KeyRotationStep.Beginning, 0);
-            await FollowAsync(stage, cancellation);
-            var copy = new KeyCopy(link, stage, cipher, partitions, fences, feed, manifest, _epoch);
+            await AdvancePartitionsAsync(phase, cancellation);
+            var copy = new KeyCopy(link, phase, cipher, partitions, fences, feed, manifest, _epoch);
             foreach (var step in (KeyRotationStep[])[KeyRotationStep.Copying, KeyRotationStep.Comparing])
             {
-                var changed = await CopyAsync(copy, stage, step, cancellation);
+                var changed = await CopyAsync(copy, phase, step, cancellation);
                 copied += changed;
                 compared = step == KeyRotationStep.Comparing ? changed : 0;
             }
 
             progress(KeyRotationStep.Switching, 0);
             await Task.Delay(options.Bound, link.Clock, cancellation);
-            stage = await GoOnAsync(stage, stage with { Number = stage.Number + 1 }, Step(KeyRotationStep.Switching), cancellation);
+            phase = await AdvanceAsync(phase, phase with { Number = phase.Number + 1 }, Step(KeyRotationStep.Switching), cancellation);
         }
 
-        if (stage.IsCopied)
+        if (phase.IsCopied)
         {
             progress(KeyRotationStep.Switching, 0.5);
-            await FollowAsync(stage, cancellation);
+            await AdvancePartitionsAsync(phase, cancellation);
             await Task.Delay(options.Bound, link.Clock, cancellation);
             await ForgetPlacesOfRevertsAsync(cancellation);
-            stage = await GoOnAsync(stage, new KeyRotationPhase(stage.Number + 1, stage.Next, ""), Step(KeyRotationStep.Removing), cancellation);
+            phase = await AdvanceAsync(phase, new KeyRotationPhase(phase.Number + 1, phase.Next, ""), Step(KeyRotationStep.Removing), cancellation);
             left = true;
         }
 
@@ -200,16 +205,16 @@ internal sealed class KeyRotation(
         }
 
         progress(KeyRotationStep.Removing, 0);
-        await FollowAsync(stage, cancellation);
-        var removed = await RemoveAsync(new KeyCleaning(link, stage, cipher, _epoch), stage, cancellation);
-        await SetAsync(stage, stage, "", cancellation);
-        // Where it was an earlier change that was not ended, the one that is asked for begins now.
-        return stage.Key == keyCheck
+        await AdvancePartitionsAsync(phase, cancellation);
+        var removed = await RemoveAsync(new KeyCleaning(link, phase, cipher, _epoch), phase, cancellation);
+        await SetAsync(phase, phase, "", cancellation);
+        // If that was an earlier, interrupted rotation, the requested one starts now.
+        return phase.Key == keyCheck
             ? new KeyRotationResult(copied, compared, removed)
             : await RunAsync(keyCheck, cipher, cancellation);
     }
 
-    private async Task<long> CopyAsync(KeyCopy copy, KeyRotationPhase stage, KeyRotationStep step, CancellationToken cancellation)
+    private async Task<long> CopyAsync(KeyCopy copy, KeyRotationPhase phase, KeyRotationStep step, CancellationToken cancellation)
     {
         var (at, partition, bucket) = Parse(await PlaceAsync(link, cancellation));
         if (at > step)
@@ -222,13 +227,13 @@ internal sealed class KeyRotation(
             (partition, bucket) = (0, 0);
         }
 
-        return await ScanAsync(stage, step, partition, bucket, copy.CopyAsync, cancellation);
+        return await ScanAsync(phase, step, partition, bucket, copy.CopyAsync, cancellation);
     }
 
-    private async Task<long> RemoveAsync(KeyCleaning cleaning, KeyRotationPhase stage, CancellationToken cancellation)
+    private async Task<long> RemoveAsync(KeyCleaning cleaning, KeyRotationPhase phase, CancellationToken cancellation)
     {
         var (_, partition, bucket) = Parse(await PlaceAsync(link, cancellation));
-        var removed = await ScanAsync(stage, KeyRotationStep.Removing, partition, bucket, cleaning.RemoveAsync, cancellation);
+        var removed = await ScanAsync(phase, KeyRotationStep.Removing, partition, bucket, cleaning.RemoveAsync, cancellation);
         for (var p = 0; p < manifest.Partitions; p++)
         {
             await cleaning.TrimAsync(p, cancellation);
@@ -237,15 +242,15 @@ internal sealed class KeyRotation(
         return removed;
     }
 
-    // Goes through all buckets, chunk by chunk, and keeps in the store how far it is.
+    // Processes all buckets, chunk by chunk, and stores the progress.
     private async Task<long> ScanAsync(
-        KeyRotationPhase stage, KeyRotationStep step, int partition, int bucket, Func<int, int, HashEntry[][], CancellationToken, Task<long>> work, CancellationToken cancellation)
+        KeyRotationPhase phase, KeyRotationStep step, int partition, int bucket, Func<int, int, HashEntry[][], CancellationToken, Task<long>> work, CancellationToken cancellation)
     {
         long done = 0;
         var saved = link.Clock.GetTimestamp();
         for (var p = partition; p < manifest.Partitions; p++)
         {
-            var begin = link.Clock.GetTimestamp();
+            var started = link.Clock.GetTimestamp();
             await foreach (var (first, buckets) in new BucketScan(link).ReadAsync(p, p == partition ? bucket : 0, cancellation))
             {
                 done += await work(p, first, buckets, cancellation);
@@ -253,35 +258,35 @@ internal sealed class KeyRotation(
                 progress(step, (p + (next / (double)NumberPseudonym.Buckets)) / manifest.Partitions);
                 if (link.Clock.GetElapsedTime(saved) > TimeSpan.FromSeconds(1))
                 {
-                    await SetAsync(stage, stage, Step(step, p, next), cancellation);
+                    await SetAsync(phase, phase, Step(step, p, next), cancellation);
                     saved = link.Clock.GetTimestamp();
                 }
 
-                var rest = link.Clock.GetElapsedTime(begin) * ((1 / options.WorkShare) - 1);
+                var rest = link.Clock.GetElapsedTime(started) * ((1 / options.WorkShare) - 1);
                 if (rest >= TimeSpan.FromMilliseconds(1))
                 {
                     await Task.Delay(rest, link.Clock, cancellation);
                 }
 
-                begin = link.Clock.GetTimestamp();
+                started = link.Clock.GetTimestamp();
             }
         }
 
-        await SetAsync(stage, stage, Step(step, manifest.Partitions, 0), cancellation);
+        await SetAsync(phase, phase, Step(step, manifest.Partitions, 0), cancellation);
         return done;
     }
 
-    // The manifest first: by it processes go on.
-    private async Task<KeyRotationPhase> GoOnAsync(KeyRotationPhase from, KeyRotationPhase to, string place, CancellationToken cancellation)
+    // The manifest comes first: processes follow it.
+    private async Task<KeyRotationPhase> AdvanceAsync(KeyRotationPhase from, KeyRotationPhase to, string place, CancellationToken cancellation)
     {
         await SetAsync(from, to, place, cancellation);
-        keys.Follow(to, from.Number);
+        keys.Advance(to, from.Number);
         return to;
     }
 
     private async Task SetAsync(KeyRotationPhase from, KeyRotationPhase to, string place, CancellationToken cancellation)
     {
-        // A store whose key was never changed does not say so.
+        // A store whose key was never rotated has no such field.
         var before = from.Number == 0 ? "" : from.ToString();
         var answer = await link.ScriptAsync(
             Keys.Shared,
@@ -295,11 +300,11 @@ internal sealed class KeyRotation(
         }
     }
 
-    // Then the partitions, which refuse who has not.
-    private async Task FollowAsync(KeyRotationPhase stage, CancellationToken cancellation)
+    // Then the partitions, which reject processes that have not followed.
+    private async Task AdvancePartitionsAsync(KeyRotationPhase phase, CancellationToken cancellation)
     {
         await Task.Delay(options.Notice, link.Clock, cancellation);
-        var (before, now) = (KeyRotationState.Epoch(_epoch, stage.Number - 1), KeyRotationState.Epoch(_epoch, stage.Number));
+        var (before, now) = (KeyRotationState.Epoch(_epoch, phase.Number - 1), KeyRotationState.Epoch(_epoch, phase.Number));
         for (var p = 0; p < manifest.Partitions; p++)
         {
             var answer = await link.ScriptAsync(p, Script.Stage, [Keys.Meta(p)], ["e", KeyRotationState.List(before, now), "e", now], cancellation);
@@ -347,5 +352,5 @@ internal sealed class KeyRotation(
             : throw RedisFaults.Damaged();
     }
 
-    private static KeyRotationException Overtaken() => new("Another process goes on with the change of the number key.");
+    private static KeyRotationException Overtaken() => new("Another process continues the rotation of the encryption key.");
 }

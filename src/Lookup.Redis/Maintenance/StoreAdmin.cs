@@ -10,22 +10,24 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Maintenance;
 
-/// <summary>How to set up a store.</summary>
+/// <summary>Settings of a new store.</summary>
 public sealed record InitOptions
 {
-    /// <summary>Fingerprint of the number key, see <see cref="NumberCipher.KeyCheck"/>.</summary>
+    /// <summary>Check value of the encryption key, see <see cref="NumberCipher.KeyCheck"/>.</summary>
     public required string KeyCheck { get; init; }
 
-    /// <summary>Partitions: a power of two, 1 to 256. Never changes.</summary>
+    /// <summary>Number of partitions: a power of two, 1 to 256. It cannot be changed later.</summary>
     public int Partitions { get; init; } = 16;
 
-    /// <summary>Facts that the filter is made for, 1 to 1,000,000,000; more only make it less sharp.</summary>
+    /// <summary>
+    /// Number of facts for which the filter is sized, 1 to 1,000,000,000; more facts only cause more false positives.
+    /// </summary>
     public long ExpectedFacts { get; init; } = 1_000_000;
 
-    /// <summary>Bits of filter for each fact, 1 to 64; 20 gives 0.2 % false positives.</summary>
+    /// <summary>Filter bits per fact, 1 to 64; 20 gives 0.2 % false positives.</summary>
     public double BitsPerFact { get; init; } = 20;
 
-    /// <summary>Everything that is wrong, a sentence each; empty if nothing is.</summary>
+    /// <summary>Returns a sentence per invalid value; empty if all are valid.</summary>
     public IReadOnlyList<string> Validate()
     {
         var faults = new List<string>();
@@ -47,7 +49,7 @@ public sealed record InitOptions
         if (faults.Count == 0 && ExpectedFacts * BitsPerFact / Partitions > BlockFilter.MaxBlocks * (BlockFilter.BlockSize * 8.0))
         {
             var most = BlockFilter.MaxBlocks * (BlockFilter.BlockSize * 8.0) * Partitions / BitsPerFact;
-            faults.Add(string.Create(CultureInfo.InvariantCulture, $"{nameof(ExpectedFacts)} is {ExpectedFacts}; with {Partitions} partitions it can be {Math.Floor(most):F0} at most, because a filter has 512 MiB at most. Use more partitions."));
+            faults.Add(string.Create(CultureInfo.InvariantCulture, $"{nameof(ExpectedFacts)} is {ExpectedFacts}; with {Partitions} partitions it must be at most {Math.Floor(most):F0}, because a filter has at most 512 MiB. Use more partitions."));
         }
 
         if (KeyCheck.Length == 0)
@@ -59,12 +61,12 @@ public sealed record InitOptions
     }
 }
 
-/// <summary>Sets stores up, opens and examines them.</summary>
+/// <summary>Sets up, opens and examines stores.</summary>
 public static class StoreAdmin
 {
     /// <summary>Sets up an empty store.</summary>
-    /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
-    /// <exception cref="InvalidOperationException">There is a store already, or what is left of one.</exception>
+    /// <exception cref="ArgumentException">The options are invalid; the message lists every fault.</exception>
+    /// <exception cref="InvalidOperationException">There is already a store, or the remains of one.</exception>
     /// <exception cref="StoreUnavailableException">The server cannot be used.</exception>
     public static async Task<StoreManifest> InitAsync(
         StoreOptions options, InitOptions init, TimeProvider clock, CancellationToken cancellation)
@@ -74,12 +76,12 @@ public static class StoreAdmin
         return await InitAsync(link, init, new RedisServerCheck(), clock, cancellation);
     }
 
-    /// <summary>Opens a store for use. It may become unusable later; each call says so.</summary>
-    /// <param name="options">How to reach it.</param>
-    /// <param name="keyCheck">Fingerprint of the number key in use.</param>
+    /// <summary>Opens a store for use. If it becomes unusable later, each call reports that.</summary>
+    /// <param name="options">Connection settings.</param>
+    /// <param name="keyCheck">Check value of the encryption key.</param>
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <exception cref="StoreUnavailableException">The store must not be used, with the reason.</exception>
+    /// <exception cref="StoreUnavailableException">The store must not be used; the message says why.</exception>
     public static async Task<IFactStore> OpenAsync(
         StoreOptions options, string keyCheck, TimeProvider clock, CancellationToken cancellation)
     {
@@ -87,12 +89,12 @@ public static class StoreAdmin
         return await OpenAsync(link, null, keyCheck, new RedisServerCheck(), cancellation);
     }
 
-    /// <summary>Opens a store for use with the keys of a cipher, which goes on with the store when its number key is changed.</summary>
-    /// <param name="options">How to reach it.</param>
-    /// <param name="cipher">The keys. Which is in use is set by the store.</param>
+    /// <summary>Opens a store for use with the keys of a cipher, which follows the store's key rotations.</summary>
+    /// <param name="options">Connection settings.</param>
+    /// <param name="cipher">The keys; the store determines which one is used.</param>
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <exception cref="StoreUnavailableException">The store must not be used, with the reason.</exception>
+    /// <exception cref="StoreUnavailableException">The store must not be used; the message says why.</exception>
     public static async Task<IFactStore> OpenAsync(
         StoreOptions options, NumberCipher cipher, TimeProvider clock, CancellationToken cancellation)
     {
@@ -101,8 +103,8 @@ public static class StoreAdmin
     }
 
     /// <summary>Examines a server and the store on it.</summary>
-    /// <param name="options">How to reach it.</param>
-    /// <param name="keyCheck">Fingerprint of the number key, or null to leave that out.</param>
+    /// <param name="options">Connection settings.</param>
+    /// <param name="keyCheck">Check value of the encryption key; null skips this check.</param>
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the wait.</param>
     public static Task<IReadOnlyList<Finding>> DoctorAsync(
@@ -110,8 +112,8 @@ public static class StoreAdmin
         StoreDoctor.ExamineAsync(options, keyCheck is null ? null : [keyCheck], clock, cancellation);
 
     /// <summary>Examines a server and the store on it.</summary>
-    /// <param name="options">How to reach it.</param>
-    /// <param name="keyChecks">Fingerprints of all number keys at hand.</param>
+    /// <param name="options">Connection settings.</param>
+    /// <param name="keyChecks">Check values of all available encryption keys.</param>
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the wait.</param>
     public static Task<IReadOnlyList<Finding>> DoctorAsync(
@@ -126,12 +128,12 @@ public static class StoreAdmin
         var current = await ManifestAsync(link, cancellation);
         if (!current[1].IsNull && current[5] != StoreManifestFormat.Initialising)
         {
-            throw new InvalidOperationException("The server holds a store already.");
+            throw new InvalidOperationException("The server already has a store.");
         }
 
         if (current[1].IsNull && await AnyPartAsync(link, cancellation))
         {
-            throw new InvalidOperationException("The server holds what is left of a store without its manifest. Empty it or restore it.");
+            throw new InvalidOperationException("The server has the remains of a store without its manifest. Empty the server or restore the store.");
         }
 
         Span<byte> random = stackalloc byte[sizeof(ulong)];
@@ -140,7 +142,8 @@ public static class StoreAdmin
             BinaryPrimitives.ReadUInt64BigEndian(random), init.Partitions, init.KeyCheck, clock.GetUtcNow().ToUnixTimeMilliseconds());
         var blocks = BlockFilter.BlocksFor((init.ExpectedFacts + init.Partitions - 1) / init.Partitions, init.BitsPerFact);
 
-        // The manifest comes first, as unfinished, and is finished last: a start in between finds no usable store.
+        // The manifest is written first, as unfinished, and completed last: a service that starts in between finds no usable
+        // store.
         await link.WriteAsync(
             Keys.Shared,
             async db =>
@@ -164,7 +167,7 @@ public static class StoreAdmin
                             new("e", StoreManifestFormat.Epoch(manifest.Epoch)),
                             new("v", 0),
                             new("n", 0),
-                            new("g", FilterGenerations.Of(new FilterGeneration(1, blocks)).Text),
+                            new("g", FilterGenerations.Create(new FilterGeneration(1, blocks)).Text),
                             new(Keys.SumsField(1), 0),
                             new("c", 0),
                             new("o", 1),
@@ -184,7 +187,7 @@ public static class StoreAdmin
         try
         {
             var (manifest, state) = StoreManifestFormat.Read(await ManifestAsync(link, cancellation));
-            var keys = new KeyRotationState(manifest.Epoch, manifest.Stage, cipher, keyCheck);
+            var keys = new KeyRotationState(manifest.Epoch, manifest.Phase, cipher, keyCheck);
             if (state == StoreManifestFormat.Initialising)
             {
                 throw RedisFaults.NotInitialised();
@@ -202,7 +205,7 @@ public static class StoreAdmin
         }
     }
 
-    // A server that answers reads and takes no scripts would be found out by the first write.
+    // Otherwise only the first write would reveal a server that answers reads but rejects scripts.
     private static Task<bool> RequireScriptsAsync(RedisTopology link, CancellationToken cancellation) => link.WriteAsync(
         Keys.Shared,
         async db => !(await db.ScriptEvaluateAsync("return redis.call('HGET', KEYS[1], ARGV[1])", [Keys.Manifest], ["epoch"], CommandFlags.DemandMaster)).IsNull,
@@ -222,7 +225,7 @@ public static class StoreAdmin
         var faults = options.Validate().Concat(init.Validate()).ToArray();
         if (faults.Length > 0)
         {
-            throw new ArgumentException("The store's settings are wrong: " + string.Join(" ", faults), nameof(options));
+            throw new ArgumentException("The store's settings are invalid: " + string.Join(" ", faults), nameof(options));
         }
     }
 

@@ -8,17 +8,17 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Maintenance;
 
-/// <summary>Compares what the partitions say of themselves with what they hold.</summary>
+/// <summary>Compares the counts and versions of the partitions with their contents.</summary>
 internal static class StoreContents
 {
-    // Buckets looked into in each partition; all of them are counted.
+    // Buckets examined in each partition; all of them are counted.
     private const int Sample = 64;
 
     internal static async Task<IReadOnlyList<Finding>> ExamineAsync(
         RedisTopology link, StoreManifest manifest, CancellationToken cancellation)
     {
         var findings = new List<Finding>();
-        var keys = new KeyRotationState(manifest.Epoch, manifest.Stage);
+        var keys = new KeyRotationState(manifest.Epoch, manifest.Phase);
         var partitions = new PartitionStates(manifest.Partitions);
         var stored = new StoredFilters(link, partitions, keys);
         long facts = 0;
@@ -27,24 +27,24 @@ internal static class StoreContents
         {
             cancellation.ThrowIfCancellationRequested();
             var meta = await MetaAsync(link, p, cancellation);
-            if (!keys.Takes(meta[0]) || meta[1].IsNull || meta[2].IsNull || meta[3].IsNull)
+            if (!keys.Accepts(meta[0]) || meta[1].IsNull || meta[2].IsNull || meta[3].IsNull)
             {
-                findings.Add(new Finding(FindingLevel.Fail, "partition", $"Partition {p} is gone or of another store.", "Restore the store from a backup, or set it up anew."));
+                findings.Add(new Finding(FindingLevel.Fail, "partition", $"Partition {p} is missing or belongs to another store.", "Restore the store from a backup, or set it up again."));
                 continue;
             }
 
             var generations = FilterGenerations.Parse(meta[2]!);
-            // The first answers; one behind it is still being built, and not expected to know every fact.
+            // The first one is active; a second one is still being built and does not have every fact.
             var filter = await stored.ReadAsync(p, generations.All[0], cancellation);
             var answering = filter.Filter;
-            if (FilterFindings.Of(p, filter.Fit) is { } unfit)
+            if (FilterFindings.FromFit(p, filter.Fit) is { } unfit)
             {
                 findings.Add(unfit);
             }
 
             foreach (var building in generations.All.Skip(1))
             {
-                if (FilterFindings.Of(p, await stored.LookAsync(p, building, cancellation)) is { Level: FindingLevel.Fail } broken)
+                if (FilterFindings.FromFit(p, await stored.CheckAsync(p, building, cancellation)) is { Level: FindingLevel.Fail } broken)
                 {
                     findings.Add(broken);
                 }
@@ -53,26 +53,26 @@ internal static class StoreContents
             var said = (long)meta[3];
             if (answering is not null)
             {
-                all.Add((PartitionFilter.Of(p, generations, said, meta[4]), answering));
+                all.Add((PartitionFilter.FromMeta(p, generations, said, meta[4]), answering));
             }
 
             facts += said;
             var counted = await CountAsync(link, p, cancellation);
-            // Writes go on while it counts.
+            // Writes continue during the count.
             var after = (long)(await MetaAsync(link, p, cancellation))[3];
             if (counted < said || counted > after)
             {
-                findings.Add(new Finding(FindingLevel.Fail, "count", $"Partition {p} holds {counted} timelines and should hold {said}.", "Facts were lost or written past the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
+                findings.Add(new Finding(FindingLevel.Fail, "count", $"Partition {p} has {counted} timelines and should have {said}.", "Facts were lost or written without the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
             }
 
             var counts = new BucketCounts(link, partitions, keys, p);
             if (await counts.FindLossAsync([.. Enumerable.Range(0, NumberPseudonym.Buckets)], cancellation) is >= 0 and var lost)
             {
-                findings.Add(new Finding(FindingLevel.Fail, "count", $"Bucket {lost} of partition {p} does not hold the timelines that were stored in it.", "Facts were deleted past the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
+                findings.Add(new Finding(FindingLevel.Fail, "count", $"Bucket {lost} of partition {p} does not have the timelines that were stored in it.", "Facts were deleted without the service: restore the store. Or record them again, then run 'lookup rebuild --accept-loss'."));
             }
             else if (!await counts.AreKeptAsync(cancellation))
             {
-                findings.Add(new Finding(FindingLevel.Warn, "count", $"The timelines in the buckets of partition {p} are not counted: an older version of the service set the store up or wrote to it.", "Run 'lookup rebuild', unless a service does it just now."));
+                findings.Add(new Finding(FindingLevel.Warn, "count", $"The timelines in the buckets of partition {p} are not counted: an older version of the service set the store up or wrote to it.", "Run 'lookup rebuild', unless a service is doing it."));
             }
 
             await FeedAsync(findings, link, p, (ulong)(long)meta[1], cancellation);
@@ -87,17 +87,17 @@ internal static class StoreContents
         return findings;
     }
 
-    /// <summary>Timelines in the buckets of a partition.</summary>
+    /// <summary>Counts the timelines in the buckets of a partition.</summary>
     internal static async Task<long> CountAsync(RedisTopology link, int partition, CancellationToken cancellation)
     {
         const int Chunk = 4_096;
         long counted = 0;
         for (var first = 0; first < NumberPseudonym.Buckets; first += Chunk)
         {
-            var begin = first;
+            var start = first;
             var lengths = await link.WriteAsync(
                 partition,
-                db => Task.WhenAll(Enumerable.Range(begin, Chunk).Select(
+                db => Task.WhenAll(Enumerable.Range(start, Chunk).Select(
                     bucket => db.HashLengthAsync(Keys.Bucket(partition, bucket), CommandFlags.DemandMaster))),
                 cancellation);
             counted += lengths.Sum();
@@ -118,14 +118,14 @@ internal static class StoreContents
         {
             if (VersionOf(feed[i]) != VersionOf(feed[i - 1]) + 1)
             {
-                findings.Add(new Finding(FindingLevel.Fail, "feed", $"The feed of partition {partition} has a gap.", "Instances reload the partition; look for who writes past the service."));
+                findings.Add(new Finding(FindingLevel.Fail, "feed", $"The feed of partition {partition} has a gap.", "Instances reload the partition; find out what writes without the service."));
                 return;
             }
         }
 
         if (feed.Length > 0 && VersionOf(feed[^1]) < version)
         {
-            findings.Add(new Finding(FindingLevel.Fail, "feed", $"The feed of partition {partition} ends before its version.", "Look for who writes past the service."));
+            findings.Add(new Finding(FindingLevel.Fail, "feed", $"The feed of partition {partition} ends before its version.", "Find out what writes without the service."));
         }
     }
 
@@ -141,7 +141,7 @@ internal static class StoreContents
                 byte[] field = entry.Name!;
                 if (field.Length != Keys.FieldSize)
                 {
-                    findings.Add(new Finding(FindingLevel.Fail, "bucket", $"Bucket {bucket} of partition {partition} holds something that is no fact."));
+                    findings.Add(new Finding(FindingLevel.Fail, "bucket", $"Bucket {bucket} of partition {partition} has an entry that is not a fact."));
                     return;
                 }
 
@@ -154,7 +154,7 @@ internal static class StoreContents
 
                 if (!filter.MayContain(key, id))
                 {
-                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"The filter of partition {partition} does not know a fact in bucket {bucket}.", "Run 'lookup rebuild' at once."));
+                    findings.Add(new Finding(FindingLevel.Fail, "filter", $"The filter of partition {partition} does not have a fact of bucket {bucket}.", "Run 'lookup rebuild' now."));
                     return;
                 }
             }

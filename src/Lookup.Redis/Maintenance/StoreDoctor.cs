@@ -5,22 +5,22 @@ using Lookup.Redis.Topology;
 
 namespace Lookup.Redis.Maintenance;
 
-/// <summary>How bad a finding is.</summary>
+/// <summary>The severity of a finding.</summary>
 public enum FindingLevel
 {
-    /// <summary>As it should be.</summary>
+    /// <summary>Correct.</summary>
     Ok,
     /// <summary>Works, but should be changed.</summary>
     Warn,
-    /// <summary>The service will not or should not run like this.</summary>
+    /// <summary>The service cannot or should not run with this.</summary>
     Fail,
 }
 
-/// <summary>One thing that was examined.</summary>
-/// <param name="Level">How bad.</param>
+/// <summary>The result of one examination.</summary>
+/// <param name="Level">Severity.</param>
 /// <param name="Name">What was examined, for example "appendonly".</param>
-/// <param name="What">What was found.</param>
-/// <param name="Fix">How to change it; empty where nothing is to be done.</param>
+/// <param name="What">The result.</param>
+/// <param name="Fix">How to fix it; empty if nothing needs to be done.</param>
 public sealed record Finding(FindingLevel Level, string Name, string What, string Fix = "");
 
 /// <summary>Examines a redis server and the store on it.</summary>
@@ -40,10 +40,10 @@ internal static class StoreDoctor
 
         try
         {
-            // No call waits for it, so a busy server gets the time that a write may take.
+            // No call waits for the doctor, so a busy server gets the time limit of a write.
             var patient = options with { ReadTimeoutMs = Math.Clamp(options.WriteTimeoutMs, options.ReadTimeoutMs, StoreOptions.MaxReadTimeoutMs) };
             await using var link = await RedisTopology.ConnectAsync(patient, clock, cancellation);
-            // Before the manifest is read, it is not known how many there are.
+            // Before the manifest is read, the number of partitions is unknown.
             var servers = link.Servers(NumberPseudonym.MaxPartitions);
             foreach (var server in servers)
             {
@@ -54,7 +54,7 @@ internal static class StoreDoctor
         }
         catch (StoreUnavailableException e)
         {
-            findings.Add(new Finding(FindingLevel.Fail, "connection", e.Message, $"Look at the address ({options.Servers}), the credentials and the server's log."));
+            findings.Add(new Finding(FindingLevel.Fail, "connection", e.Message, $"Check the address ({options.Servers}), the credentials and the server's log."));
         }
 
         return findings;
@@ -70,7 +70,7 @@ internal static class StoreDoctor
             found.Add(new Finding(FindingLevel.Ok, "connection", $"Connected; the server is version {info.GetValueOrDefault("redis_version")}."));
             found.Add(RedisServerCheck.PlainText(server.Server, options) is { } plain
                 ? new Finding(FindingLevel.Warn, "tls", plain)
-                : new Finding(FindingLevel.Ok, "tls", "Nothing passes a network in plain text."));
+                : new Finding(FindingLevel.Ok, "tls", "No connection uses a network in plain text."));
             var setting = info.ContainsKey("maxmemory_policy") ? null : await RedisServerCheck.SettingAsync(server, "maxmemory-policy", cancellation);
             Server(found, info, setting, options);
             if (await RedisServerCheck.AheadAsync(server, clock, cancellation) is { } ahead)
@@ -103,10 +103,10 @@ internal static class StoreDoctor
             : new Finding(FindingLevel.Fail, "role", $"The server is a {role}.", "Connect to the primary."));
         var policy = info.GetValueOrDefault("maxmemory_policy") ?? setting;
         findings.Add(policy is null
-            ? new Finding(FindingLevel.Warn, "maxmemory-policy", "The server does not tell it.", "Make sure that it is noeviction where the server is hosted: else it may throw facts away.")
+            ? new Finding(FindingLevel.Warn, "maxmemory-policy", "The server does not report it.", "Make sure that it is noeviction where the server is hosted: otherwise it may evict facts.")
             : policy == "noeviction"
-            ? new Finding(FindingLevel.Ok, "maxmemory-policy", "noeviction: the server refuses writes rather than throwing facts away.")
-            : new Finding(FindingLevel.Fail, "maxmemory-policy", $"{policy}: the server may throw facts away.", "CONFIG SET maxmemory-policy noeviction"));
+            ? new Finding(FindingLevel.Ok, "maxmemory-policy", "noeviction: the server rejects writes rather than evicting facts.")
+            : new Finding(FindingLevel.Fail, "maxmemory-policy", $"{policy}: the server may evict facts.", "CONFIG SET maxmemory-policy noeviction"));
         findings.Add(info.GetValueOrDefault("aof_enabled") == "1"
             ? new Finding(FindingLevel.Ok, "appendonly", "On.")
             : new Finding(
@@ -116,7 +116,7 @@ internal static class StoreDoctor
                 "CONFIG SET appendonly yes"));
         if (Number(info, "evicted_keys") > 0)
         {
-            findings.Add(new Finding(FindingLevel.Fail, "evicted_keys", "The server has thrown keys away since it started.", "Load the facts again into a new store."));
+            findings.Add(new Finding(FindingLevel.Fail, "evicted_keys", "The server has evicted keys since it started.", "Load the facts again into a new store."));
         }
 
         var limit = Number(info, "maxmemory");
@@ -152,7 +152,7 @@ internal static class StoreDoctor
         }
         catch (StoreUnavailableException)
         {
-            findings.Add(new Finding(FindingLevel.Warn, "config", "The server does not show its settings.", "Look up appendfsync, hash-max-listpack-entries and hash-max-listpack-value where it is hosted."));
+            findings.Add(new Finding(FindingLevel.Warn, "config", "The server does not show its settings.", "Check appendfsync, hash-max-listpack-entries and hash-max-listpack-value where it is hosted."));
         }
 
         void Size(string name, string? found, int wanted) =>
@@ -176,17 +176,17 @@ internal static class StoreDoctor
             findings.Add(new Finding(FindingLevel.Ok, "manifest", $"Set up {created} with {manifest.Partitions} partitions."));
             findings.Add(state == StoreManifestFormat.Ready
                 ? new Finding(FindingLevel.Ok, "state", "Ready.")
-                : new Finding(FindingLevel.Fail, "state", $"{state}: a set-up or a first load is under way or was broken off.", "Run it again."));
+                : new Finding(FindingLevel.Fail, "state", $"{state}: a setup or a first load is in progress or was interrupted.", "Run it again."));
             if (keyChecks is not null)
             {
-                findings.Add(keyChecks.Contains(manifest.Stage.Key) && (!manifest.Stage.IsBoth || keyChecks.Contains(manifest.Stage.Next))
-                    ? new Finding(FindingLevel.Ok, "key", "The number key is the store's.")
-                    : new Finding(FindingLevel.Fail, "key", RedisFaults.Key(manifest.Stage).Message, "Use that key; without it the store is worthless."));
+                findings.Add(keyChecks.Contains(manifest.Phase.Key) && (!manifest.Phase.IsBoth || keyChecks.Contains(manifest.Phase.Next))
+                    ? new Finding(FindingLevel.Ok, "key", "The encryption key is the store's.")
+                    : new Finding(FindingLevel.Fail, "key", RedisFaults.Key(manifest.Phase).Message, "Use the store's key; without it the store is worthless."));
             }
 
-            if (await KeyRotation.LeftAsync(link, manifest.Stage, cancellation) is { } left)
+            if (await KeyRotation.LeftAsync(link, manifest.Phase, cancellation) is { } left)
             {
-                findings.Add(new Finding(FindingLevel.Warn, "rekey", left, "Go on with 'lookup rekey'."));
+                findings.Add(new Finding(FindingLevel.Warn, "rekey", left, "Continue with 'lookup rekey'."));
             }
 
             if (state == StoreManifestFormat.Ready)

@@ -6,8 +6,9 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Maintenance;
 
 /// <summary>
-/// After a server without atomic recovery of scripts came up: compares each partition with what it says of itself.
-/// A script cut off in the middle was not acknowledged, so what it left is put in order; anything missing is refused.
+/// Repairs the store after a server without atomic recovery of scripts restarted: compares each partition's contents with its
+/// counts. A script that was interrupted was not acknowledged, so its remains are repaired; if anything is missing, the store is
+/// rejected.
 /// </summary>
 internal static class StoreRecovery
 {
@@ -32,7 +33,7 @@ internal static class StoreRecovery
             if (counted < said)
             {
                 throw new StoreUnavailableException(
-                    StoreFault.Damaged, $"{said - counted} of {said} facts of partition {p} are gone. Restore the data folder from a backup.");
+                    StoreFault.Damaged, $"{said - counted} of {said} facts of partition {p} are missing. Restore the data folder from a backup.");
             }
 
             byte[]? newest = await link.WriteAsync(p, db => db.ListGetByIndexAsync(Keys.Feed(p), -1, CommandFlags.DemandMaster), cancellation);
@@ -44,7 +45,7 @@ internal static class StoreRecovery
         }
     }
 
-    // A version that the feed does not lead to makes every follower read the partition anew.
+    // The feed does not lead to this version, so every follower loads the partition again.
     private static Task<bool> RepairAsync(RedisTopology link, int partition, long version, long count, CancellationToken cancellation) =>
         link.WriteAsync(
             partition,

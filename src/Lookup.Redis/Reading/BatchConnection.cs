@@ -1,15 +1,15 @@
 // For: reading thousands of timelines in a fraction of a microsecond each.
 //
-// A general client keeps an object for each command to hand its answer to someone. Here commands are framed one behind
-// the other into a buffer that is sent whenever it is full, while what comes back is read in the same order into the
-// batch; neither side waits for the other.
+// A general client allocates an object per command to deliver its answer. Here commands are framed one after another into a
+// buffer that is sent whenever it is full, while the answers are read in the same order into the batch; neither side waits for
+// the other.
 //
 //   [INFO replication]  then for each piece of a partition:  HMGET meta e v, HMGET of each item, HMGET meta e v
 //
-// Where fences are needed, the meta has a stamp to be asked for with it (see Fences). The version before the items says
-// what they are at least as new as; the epoch behind them, that the store was still there. So the items of a piece count
-// as answered only when its last answer is in. Whatever is cut off, late or out of step leaves them without an answer, and
-// the connection is not used again.
+// Where fences are needed, the first HMGET of the meta also reads the stamp (see Fences). The version before the items is a lower
+// bound of their freshness; the epoch after them proves that the store was still the same. So the items of a piece count as
+// answered only after its last answer. Whatever is cut off, late or out of step leaves them unanswered, and the connection is not
+// used again.
 using System.Buffers.Text;
 using System.Text;
 using Lookup.Core.Clocks;
@@ -23,10 +23,10 @@ internal sealed class BatchConnection : IDisposable
 {
     private const int SendSize = 64 * 1024;
 
-    // Longest command: the ids of an item, each 21 bytes and its frame.
+    // Longest command: the ids of an item, each 21 bytes plus its frame.
     private const int MaxCommand = 64 + (ReadBatch.MaxIds * 32);
 
-    // Longest answer. That to an item with as many ids as can be has 77 kB.
+    // Longest answer; the answer to an item with the maximum number of ids has 77 kB.
     private const int ReceiveSize = 128 * 1024;
 
     private static readonly TimeSpan RoleEvery = TimeSpan.FromSeconds(1);
@@ -47,7 +47,7 @@ internal sealed class BatchConnection : IDisposable
     private long? _roleAsked;
     private string _history = "";
 
-    // Where reading is.
+    // The position of the reader.
     private ChunkCursor _chunk;
     private bool _awaitsRole;
     private int _next;
@@ -71,18 +71,18 @@ internal sealed class BatchConnection : IDisposable
         _floors = new ulong[partitions.Count];
     }
 
-    /// <summary>Whether another batch may be read on it.</summary>
+    /// <summary>True if the connection can read another batch.</summary>
     internal bool IsUsable { get; private set; } = true;
 
-    /// <summary>Whether the server said anything during the last read.</summary>
+    /// <summary>True if the server sent anything during the last read.</summary>
     internal bool HasHeard { get; private set; }
 
     /// <summary>
-    /// Reads the items of some partitions of a batch, of which others may read other ones at the same time. After an
-    /// exception the connection is not usable.
+    /// Reads the items of some partitions of a batch; other connections may read other partitions concurrently. After an
+    /// exception the connection is unusable.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store did not answer, or must not be used.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     internal async Task ReadAsync(ReadBatch batch, int[] own, CancellationToken cancellation)
     {
         HasHeard = false;
@@ -128,8 +128,8 @@ internal sealed class BatchConnection : IDisposable
             await sending;
             if (_start != _end)
             {
-                // Out of step: any of the answers may have been to another question.
-                batch.Begin(own);
+                // Out of step: any of the answers may belong to another command.
+                batch.RestartRead(own);
                 throw RedisFaults.Damaged();
             }
 
@@ -137,7 +137,7 @@ internal sealed class BatchConnection : IDisposable
         }
         catch (Exception e)
         {
-            // The sender reads the batch, which is the caller's again after this.
+            // The sender reads the batch, which belongs to the caller again after this.
             await _stop.CancelAsync();
             await sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellation.ThrowIfCancellationRequested();
@@ -288,10 +288,10 @@ internal sealed class BatchConnection : IDisposable
         return end < 0 ? "" : Encoding.ASCII.GetString(rest[..end]);
     }
 
-    // False where the rest of the piece has not come in yet.
+    // Returns false if the rest of the piece has not arrived yet.
     private bool ParseChunk(ReadBatch batch)
     {
-        // The values of all connections go to one place.
+        // The values of all connections go to one buffer.
         lock (batch.Gate)
         {
             return ParseChunkAlone(batch);
@@ -354,7 +354,7 @@ internal sealed class BatchConnection : IDisposable
         {
             if (!cursor.TryBulk(out var value, out var isNull))
             {
-                // The whole answer is read again when there is more of it.
+                // The whole answer is parsed again when more of it has arrived.
                 batch.Used = used;
                 return false;
             }
@@ -399,7 +399,7 @@ internal sealed class BatchConnection : IDisposable
 
         try
         {
-            if (hasNoEpoch || !_keys.Current.Takes(epoch))
+            if (hasNoEpoch || !_keys.Current.Accepts(epoch))
             {
                 throw RedisFaults.Epoch(hasNoEpoch ? default : (StackExchange.Redis.RedisValue)epoch.ToArray());
             }
@@ -408,17 +408,17 @@ internal sealed class BatchConnection : IDisposable
             {
                 throw RedisFaults.Damaged();
             }
-            // Another server took over, or this one started again: first the follower makes sure that nothing is lost.
+            // Another server took over, or this one restarted: the follower must first verify that nothing is lost.
             if (_fences is null && _partitions.History(_chunk.Partition).Name is { Length: > 0 } followed && followed != _history)
             {
                 throw RedisFaults.Changed();
             }
 
-            _partitions.Seen(_chunk.Partition, number, _next < 0 ? _floors[_chunk.Partition] : _version);
+            _partitions.RecordVersion(_chunk.Partition, number, _next < 0 ? _floors[_chunk.Partition] : _version);
             if (_next < 0)
             {
                 _version = number;
-                _proof = _fences is null ? new Proof(_begun, number) : _fences.Of(_chunk.Partition, stamps);
+                _proof = _fences is null ? new Proof(_begun, number) : _fences.GetProof(_chunk.Partition, stamps);
             }
         }
         catch (StoreUnavailableException e)

@@ -4,8 +4,8 @@ using Lookup.Redis.Topology;
 namespace Lookup.Redis.Reading;
 
 /// <summary>
-/// Reads batches, each part from the server that has it. Where a server says that another one has it, it is asked anew
-/// who does, and the part is read once more within the time of a read.
+/// Reads batches, each part from the server that has it. If a server redirects to another one, the servers are discovered again,
+/// and the part is read once more within the time limit of a read.
 /// </summary>
 internal sealed class BatchReader(RedisTopology link, PartitionStates partitions, Fences fences, KeyRotationState keys, LostFacts losses) : IDisposable
 {
@@ -13,7 +13,7 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
     internal async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
     {
-        batch.Begin(partitions.Count);
+        batch.StartRead(partitions.Count);
         cancellation.ThrowIfCancellationRequested();
         if (batch.Count == 0)
         {
@@ -28,16 +28,16 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
     private async Task ReadTwiceAsync(ReadBatch batch, CancellationToken cancellation)
     {
-        var begin = link.Clock.GetTimestamp();
+        var started = link.Clock.GetTimestamp();
         await ReadOnceAsync(batch, Concerned(batch, static _ => true), cancellation);
         if (Concerned(batch, static fault => fault is { MayBeElsewhere: true }).Length == 0)
         {
             return;
         }
 
-        var finding = link.FindAgainAsync();
+        var finding = link.RediscoverAsync();
         var again = Concerned(batch, static fault => fault is { IsElsewhere: true });
-        var left = TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs) - link.Clock.GetElapsedTime(begin);
+        var left = TimeSpan.FromMilliseconds(link.Options.ReadTimeoutMs) - link.Clock.GetElapsedTime(started);
         if (again.Length == 0 || left <= TimeSpan.Zero)
         {
             return;
@@ -45,7 +45,7 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
         await finding.WaitAsync(left, link.Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellation.ThrowIfCancellationRequested();
-        batch.Begin(again);
+        batch.RestartRead(again);
         await ReadOnceAsync(batch, again, cancellation);
     }
 
@@ -72,20 +72,20 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
     private Task ReadOnceAsync(ReadBatch batch, int[] concerned, CancellationToken cancellation)
     {
-        var first = link.TryOf(concerned[0]);
-        if (first is not null && Array.TrueForAll(concerned, p => link.TryOf(p) == first))
+        var first = link.FindServer(concerned[0]);
+        if (first is not null && Array.TrueForAll(concerned, p => link.FindServer(p) == first))
         {
-            return _pools.Of(first).ReadAsync(batch, concerned, cancellation);
+            return _pools.Get(first).ReadAsync(batch, concerned, cancellation);
         }
 
         return Task.WhenAll(concerned.GroupBy(link.TryOf).Select(group =>
         {
             if (group.Key is not null)
             {
-                return _pools.Of(group.Key).ReadAsync(batch, [.. group], cancellation);
+                return _pools.Get(group.Key).ReadAsync(batch, [.. group], cancellation);
             }
 
-            batch.SetFaultOfTheRest([.. group], RedisFaults.NoServer());
+            batch.SetFaultOfUnanswered([.. group], RedisFaults.NoServer());
             return Task.CompletedTask;
         }));
     }

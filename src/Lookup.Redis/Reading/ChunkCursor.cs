@@ -1,9 +1,9 @@
 namespace Lookup.Redis.Reading;
 
-/// <summary>Goes through a batch in pieces of one partition each, the same way for the one who sends and the one who reads.</summary>
+/// <summary>Iterates over a batch in pieces of one partition each, in the same order for the sender and the reader.</summary>
 internal struct ChunkCursor(int[] partitions)
 {
-    /// <summary>Most items of a piece. Each piece must be answered within the limit for a read.</summary>
+    /// <summary>Maximum number of items in a piece. Each piece must be answered within the time limit of a read.</summary>
     internal const int MaxItems = 512;
 
     private int _next;

@@ -5,8 +5,8 @@ using Lookup.Redis.Topology;
 namespace Lookup.Redis.Reading;
 
 /// <summary>
-/// Looks again where the store has nothing of a fact that it should have, as far as this process knows: by the number's bucket
-/// and its count, see BucketCounts.cs.
+/// Re-checks a fact that the store lacks although this process knows it: compares the number's bucket with its count, see
+/// BucketCounts.cs.
 /// </summary>
 internal sealed class LostFacts(RedisTopology link, PartitionStates partitions, KeyRotationState keys)
 {
@@ -14,8 +14,8 @@ internal sealed class LostFacts(RedisTopology link, PartitionStates partitions, 
 
     internal void Expect(IKnownFacts known) => Volatile.Write(ref _known, known);
 
-    /// <summary>Makes a fault of what was read of a partition that lost facts. Ends at once where nothing is missed.</summary>
-    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    /// <summary>Replaces the answers of partitions that lost facts by a fault. Returns immediately if no fact is missing.</summary>
+    /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     internal ValueTask FindAsync(ReadBatch batch, CancellationToken cancellation)
     {
         if (Volatile.Read(ref _known) is not { } known)

@@ -5,21 +5,21 @@ using Lookup.Redis.Store;
 namespace Lookup.Redis.Reading;
 
 /// <summary>
-/// Timelines of many numbers, to be read in one go by <see cref="IFactStore.ReadAsync(ReadBatch, CancellationToken)"/>.
-/// Reused from batch to batch it allocates nothing per number once warm. Not thread-safe.
+/// Timelines of many numbers, to be read together by <see cref="IFactStore.ReadAsync(ReadBatch, CancellationToken)"/>. A reused
+/// batch allocates nothing per number once warm. Not thread-safe.
 /// </summary>
 public sealed class ReadBatch
 {
-    /// <summary>Most numbers.</summary>
+    /// <summary>Maximum number of numbers.</summary>
     public const int MaxItems = 8_192;
 
-    /// <summary>Most timelines of one number.</summary>
+    /// <summary>Maximum number of timelines of one number.</summary>
     public const int MaxIds = 256;
 
-    /// <summary>Most timelines of all numbers together.</summary>
+    /// <summary>Maximum number of timelines of all numbers together.</summary>
     public const int MaxValues = 32 * MaxItems;
 
-    // A batch that once needed more gives it back.
+    // A batch that once needed more releases it.
     private const int KeptBytes = 8 * 1024 * 1024;
 
     private const int None = -1;
@@ -30,7 +30,7 @@ public sealed class ReadBatch
     private (int Start, int Length)[] _values = new (int, int)[256];
     private byte[] _bytes = new byte[4_096];
 
-    // Of the last read; an item that has neither an answer nor a fault was not read.
+    // Of the last read; an item with neither an answer nor a fault was not read.
     private int[] _partitions = new int[64];
     private ulong[] _versions = new ulong[64];
     private long[] _asOf = new long[64];
@@ -39,13 +39,13 @@ public sealed class ReadBatch
     private int[] _order = new int[64];
     private int[] _groups = [];
 
-    /// <summary>Numbers in the batch.</summary>
+    /// <summary>Number of items in the batch.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Timelines of all numbers together.</summary>
+    /// <summary>Number of timelines of all items together.</summary>
     public int ValueCount => Count == 0 ? 0 : _ends[Count - 1];
 
-    /// <summary>Empties the batch; values handed out before are valid no longer.</summary>
+    /// <summary>Empties the batch and invalidates values returned before.</summary>
     public void Clear()
     {
         Array.Clear(_faults, 0, Count);
@@ -59,11 +59,11 @@ public sealed class ReadBatch
     }
 
     /// <summary>Adds a number.</summary>
-    /// <param name="key">The number; it may be there already.</param>
-    /// <param name="ids">Its timelines to read, up to <see cref="MaxIds"/>; none tells only the position.</param>
-    /// <returns>Index of the item, from 0 upwards.</returns>
+    /// <param name="key">The number; duplicates are allowed.</param>
+    /// <param name="ids">Its timelines to read, up to <see cref="MaxIds"/>; if empty, the read returns only the position.</param>
+    /// <returns>Index of the item, from 0.</returns>
     /// <exception cref="InvalidOperationException">The batch is full.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">More than <see cref="MaxIds"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">More than <see cref="MaxIds"/> timelines.</exception>
     public int Add(in NumberPseudonym key, ReadOnlySpan<FactId> ids)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, MaxIds, nameof(ids));
@@ -71,7 +71,7 @@ public sealed class ReadBatch
         var end = first + ids.Length;
         if (Count == MaxItems || end > MaxValues)
         {
-            throw new InvalidOperationException($"A batch takes {MaxItems} numbers and {MaxValues} timelines.");
+            throw new InvalidOperationException($"A batch has at most {MaxItems} numbers and {MaxValues} timelines.");
         }
 
         if (Count == _keys.Length)
@@ -93,16 +93,16 @@ public sealed class ReadBatch
         return Count++;
     }
 
-    /// <summary>The number of an item.</summary>
+    /// <summary>Returns the number of an item.</summary>
     public NumberPseudonym Key(int item) => _keys[item];
 
-    /// <summary>The timelines of an item; valid until the batch is emptied.</summary>
+    /// <summary>Returns the timelines of an item; valid until the batch is emptied.</summary>
     public ReadOnlySpan<FactId> Ids(int item) => _ids.AsSpan(First(item).._ends[item]);
 
-    /// <summary>What the store has of a timeline; valid until the batch is read again or emptied.</summary>
+    /// <summary>Returns the stored value of a timeline; valid until the batch is read again or emptied.</summary>
     /// <param name="item">Index of the item.</param>
     /// <param name="index">Index of the timeline among the ids of the item.</param>
-    /// <exception cref="InvalidOperationException">The item was not answered: it is not known what the store has.</exception>
+    /// <exception cref="InvalidOperationException">The item was not answered, so its stored values are unknown.</exception>
     public StoredValue Value(int item, int index)
     {
         CheckAnswered(item);
@@ -113,7 +113,7 @@ public sealed class ReadBatch
         return length == None ? default : new StoredValue(_bytes, start, length);
     }
 
-    /// <summary>Why the store could not answer for an item; null where it has.</summary>
+    /// <summary>Returns why the store could not answer for an item; null if it has answered.</summary>
     /// <exception cref="InvalidOperationException">The item was not read yet.</exception>
     public StoreUnavailableException? Fault(int item)
     {
@@ -126,7 +126,7 @@ public sealed class ReadBatch
         return null;
     }
 
-    /// <summary>What the values of an item are at least as new as.</summary>
+    /// <summary>Returns the version that is a lower bound of the freshness of an item.</summary>
     /// <exception cref="InvalidOperationException">The item was not answered.</exception>
     public (int Partition, ulong Version) Position(int item)
     {
@@ -142,9 +142,9 @@ public sealed class ReadBatch
         return _asOf[item];
     }
 
-    /// <summary>What was read of an item, in arrays of its own.</summary>
+    /// <summary>Copies the result of an item into new arrays.</summary>
     /// <exception cref="InvalidOperationException">The item was not answered.</exception>
-    internal StoreRead Take(int item)
+    internal StoreRead ToStoreRead(int item)
     {
         CheckAnswered(item);
         var first = First(item);
@@ -161,8 +161,8 @@ public sealed class ReadBatch
         return new StoreRead(values, _partitions[item], _versions[item], _asOf[item]);
     }
 
-    /// <summary>Begins a read: forgets earlier answers and groups the items by partition.</summary>
-    internal void Begin(int partitions)
+    /// <summary>Starts a read: discards earlier answers and groups the items by partition.</summary>
+    internal void StartRead(int partitions)
     {
         Used = 0;
         if (_groups.Length != partitions + 1)
@@ -185,7 +185,7 @@ public sealed class ReadBatch
             _groups[p] += _groups[p - 1];
         }
 
-        // Each group is filled from its end, so that its begin is where the next one's end was.
+        // Each group is filled from its end, so that its start is the end of the previous one.
         for (var item = Count - 1; item >= 0; item--)
         {
             _order[--_groups[_partitions[item] + 1]] = item;
@@ -199,8 +199,8 @@ public sealed class ReadBatch
         _groups[partitions] = Count;
     }
 
-    /// <summary>Begins to read some partitions again: forgets what was answered for their items.</summary>
-    internal void Begin(ReadOnlySpan<int> partitions)
+    /// <summary>Starts to read some partitions again: discards the answers for their items.</summary>
+    internal void RestartRead(ReadOnlySpan<int> partitions)
     {
         foreach (var p in partitions)
         {
@@ -212,21 +212,21 @@ public sealed class ReadBatch
         }
     }
 
-    /// <summary>Taken by those who set values while others may.</summary>
+    /// <summary>Held while values are written concurrently.</summary>
     internal Lock Gate { get; } = new();
 
-    /// <summary>The items of a partition, in the order in which they were added.</summary>
+    /// <summary>Returns the items of a partition, in the order in which they were added.</summary>
     internal ReadOnlySpan<int> Items(int partition) => _order.AsSpan(_groups[partition].._groups[partition + 1]);
 
-    /// <summary>Bytes of the values taken so far; set back, the last ones are forgotten.</summary>
+    /// <summary>Bytes of the values stored so far; resetting it discards the last ones.</summary>
     internal int Used { get; set; }
 
     internal void SetAbsent(int item, int index) => _values[First(item) + index] = (0, None);
 
-    /// <summary>Takes a copy of a value.</summary>
+    /// <summary>Stores a copy of a value.</summary>
     internal void SetValue(int item, int index, ReadOnlySpan<byte> value)
     {
-        // No timeline is that long; an empty one cannot be read either, and is not absent.
+        // No timeline is that long; an empty value is unreadable too, and does not mean absent.
         if (value.Length > Timeline.MaxSize)
         {
             value = default;
@@ -242,7 +242,7 @@ public sealed class ReadBatch
         Used += value.Length;
     }
 
-    /// <summary>Every value of the item is set, and the store was the right one before and behind them.</summary>
+    /// <summary>Marks an item as answered: all its values are set, and the store was the same before and after them.</summary>
     internal void SetAnswered(int item, ulong version, long asOf)
     {
         _versions[item] = version;
@@ -260,8 +260,8 @@ public sealed class ReadBatch
         _faults[item] = fault;
     }
 
-    /// <summary>Gives a fault to every item of some partitions that was not answered and has none.</summary>
-    internal void SetFaultOfTheRest(ReadOnlySpan<int> partitions, StoreUnavailableException fault)
+    /// <summary>Sets the fault of every item of some partitions that has neither an answer nor a fault.</summary>
+    internal void SetFaultOfUnanswered(ReadOnlySpan<int> partitions, StoreUnavailableException fault)
     {
         foreach (var p in partitions)
         {

@@ -1,12 +1,11 @@
 // For: single reads of many callers at the cost of a few large ones.
 //
-// A read alone costs commands, system calls and wake-ups that are worth several decisions. So those that come while others
-// are under way gather, and go together as soon as one of the batches ahead of them is back: where nothing is under way a
-// read goes at once, and the more there are, the less each costs. Where work is waiting for a thread, the first read lets
-// it go ahead: it may be requests that come to read, too. A read is sent after it came, so what it finds is as new as if
-// it had gone alone.
+// A single read costs commands, system calls and wake-ups that are worth several decisions. So reads that arrive while others are in
+// progress gather, and are sent together when one of the batches ahead of them returns: an idle store is read immediately, and the
+// more reads there are, the less each costs. If work is waiting for a thread, the first read lets it run first: it may be requests
+// that read too. A read is sent after it arrived, so its result is as new as if it had been sent alone.
 //
-// Batches are made for each server: one that hangs does not hold up reads of the others.
+// Each server has its own batches: one that hangs does not delay reads of the others.
 using System.Runtime.CompilerServices;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -15,13 +14,13 @@ using Lookup.Redis.Topology;
 
 namespace Lookup.Redis.Reading;
 
-/// <summary>Reads single numbers, those of one server that come at the same time together. Thread-safe.</summary>
-/// <param name="link">Knows who has what.</param>
+/// <summary>Reads single numbers, combining concurrent reads of one server. Thread-safe.</summary>
+/// <param name="link">Knows which server has a partition.</param>
 /// <param name="partitions">The partitions.</param>
-/// <param name="batches">Reads batches, over connections that lists do not hold up.</param>
+/// <param name="batches">Reads batches, over connections that lists do not block.</param>
 internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitions, BatchReader batches)
 {
-    /// <summary>Batches under way at a time, for each server.</summary>
+    /// <summary>Concurrent batches per server.</summary>
     internal const int Lanes = 2;
 
     private readonly ConditionalWeakTable<ServerLink, Line> _lines = [];
@@ -29,12 +28,12 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
 
     /// <summary>Reads timelines of a number.</summary>
     /// <param name="key">The number.</param>
-    /// <param name="ids">Its timelines, up to <see cref="ReadBatch.MaxIds"/>; not looked at any more when this returns.</param>
+    /// <param name="ids">Its timelines, up to <see cref="ReadBatch.MaxIds"/>; not used after this returns.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="StoreUnavailableException">The store cannot answer.</exception>
     internal Task<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlySpan<FactId> ids, CancellationToken cancellation)
     {
-        var line = link.TryOf(key.Partition(partitions.Count)) is { } server ? _lines.GetOrAdd(server, static _ => new Line()) : _nowhere;
+        var line = link.FindServer(key.Partition(partitions.Count)) is { } server ? _lines.GetOrAdd(server, static _ => new Line()) : _nowhere;
         var waiting = new Waiting(cancellation);
         if (line.Enter(key, ids, waiting))
         {
@@ -58,7 +57,7 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
         }
     }
 
-    // Task.WaitAsync takes two objects more for each read.
+    // Task.WaitAsync would allocate two more objects per read.
     private sealed class Waiting : TaskCompletionSource<StoreRead>
     {
         private readonly CancellationTokenRegistration _givesUp;
@@ -79,12 +78,12 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
         {
             _givesUp.Unregister();
             TrySetException(fault);
-            // Nobody may be waiting any more.
+            // Observe the exception: no caller may be waiting any more.
             _ = Task.Exception;
         }
     }
 
-    // Of one server.
+    // The reads of one server.
     private sealed class Line
     {
         private readonly Lock _lock = new();
@@ -92,8 +91,8 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
         private Gathering? _next;
         private int _underWay;
 
-        /// <summary>Takes a read.</summary>
-        /// <returns>Whether a batch is to be begun for it; false where it goes with one that begins without it.</returns>
+        /// <summary>Adds a read.</summary>
+        /// <returns>True if a batch must be started for it; false if it joins one that starts without it.</returns>
         internal bool Enter(NumberPseudonym key, ReadOnlySpan<FactId> ids, Waiting waiting)
         {
             lock (_lock)
@@ -114,8 +113,8 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
             }
         }
 
-        /// <summary>Takes back what was read, if anything was.</summary>
-        /// <returns>What has gathered meanwhile; null ends what was begun.</returns>
+        /// <summary>Returns a batch that was read, if any.</summary>
+        /// <returns>The reads that have gathered in the meantime; null ends the lane.</returns>
         internal Gathering? Next(Gathering? read)
         {
             lock (_lock)
@@ -154,7 +153,7 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
             return true;
         }
 
-        /// <summary>Reads it and tells all who wait. Never fails.</summary>
+        /// <summary>Reads the batch and completes all waiting reads. Never fails.</summary>
         internal async Task ReadAsync(BatchReader batches)
         {
             StoreUnavailableException? fault = null;
@@ -175,7 +174,7 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
                 }
                 else
                 {
-                    _waiting[item].Answer(_batch.Take(item));
+                    _waiting[item].Answer(_batch.ToStoreRead(item));
                 }
             }
 

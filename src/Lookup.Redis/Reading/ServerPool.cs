@@ -3,14 +3,14 @@ using Lookup.Redis.Topology;
 
 namespace Lookup.Redis.Reading;
 
-/// <summary>A few connections to one server for batches, which are opened when they are needed.</summary>
+/// <summary>A few connections to one server for batches, opened on demand.</summary>
 internal sealed class ServerPool(
     RedisTopology link, ServerLink server, PartitionStates partitions, Fences fences, KeyRotationState keys) : IDisposable
 {
-    /// <summary>Connections, and with them batches under way; the others wait for their turn.</summary>
+    /// <summary>Number of connections and so of concurrent batches; others wait.</summary>
     internal const int MaxConnections = 4;
 
-    // After a connection that could not be made, calls fail at once for so long.
+    // After a failed attempt to connect, calls fail immediately for this time.
     private static readonly TimeSpan BackOff = TimeSpan.FromMilliseconds(250);
 
     private readonly SemaphoreSlim _places = new(MaxConnections);
@@ -19,8 +19,8 @@ internal sealed class ServerPool(
     private long? _failed;
     private bool _isDisposed;
 
-    /// <summary>Reads the items of some partitions. What cannot be read gets a fault.</summary>
-    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    /// <summary>Reads the items of some partitions. Items that cannot be read get a fault.</summary>
+    /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     internal async Task ReadAsync(ReadBatch batch, int[] own, CancellationToken cancellation)
     {
         await _places.WaitAsync(cancellation);
@@ -30,7 +30,7 @@ internal sealed class ServerPool(
         }
         catch (StoreUnavailableException e)
         {
-            batch.SetFaultOfTheRest(own, e);
+            batch.SetFaultOfUnanswered(own, e);
         }
         finally
         {
@@ -66,7 +66,7 @@ internal sealed class ServerPool(
             }
             catch (StoreUnavailableException e) when (mayBeStale && e.Fault == StoreFault.Unreachable && !connection.HasHeard)
             {
-                // The server closed it while nobody used it, as it does when it is started again.
+                // The server closed the idle connection, as it does on a restart.
                 connection.Dispose();
                 connection = null;
                 connection = await OpenAsync(stop.Token);

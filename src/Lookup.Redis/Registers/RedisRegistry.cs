@@ -1,11 +1,11 @@
-// For: knowing organisations, registers, credentials and grants as of now at the cost of one small read.
+// For: knowing the current organisations, registers, credentials and grants at the cost of one small read.
 //
-// Each change moves the version of the registry in the manifest. A version alone proves nothing: a registry that was restored
-// from an older copy, and changed since, reaches the same number with other content. So each version has a random mark, of which
-// the manifest keeps the newest. What this process read is reused only while version and mark are the same. The last version
-// that it saw must be among those that lead to the present one, with the same mark; otherwise a change is lost, perhaps a
-// revocation, and the whole store is refused as rolled back. The content must also match the sum in the manifest, so a hash
-// that was restored or edited alone is not believed.
+// Each change increments the registry's version in the manifest. A version alone proves nothing: a registry that was restored from
+// an older copy, and changed since, reaches the same version with other content. So each version has a random mark, of which the
+// manifest has the newest. What this process read is reused only while version and mark are the same. The last version that it saw
+// must be among those that lead to the present one, with the same mark; otherwise a change is lost, perhaps a revocation, and the
+// whole store is rejected as rolled back. The content must also match the sum in the manifest, so a hash that was restored or
+// edited separately is not trusted.
 using System.Globalization;
 using Lookup.Redis.Credentials;
 using Lookup.Redis.Following;
@@ -18,7 +18,7 @@ namespace Lookup.Redis.Registers;
 /// <summary>Organisations, register snapshots, credentials and grants, in the slot of the manifest.</summary>
 internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitions, Fences fences, RedisValue epoch, KeyRotationState keys)
 {
-    // Rounds of a read that changes overtake.
+    // Attempts of a read that changes overtake.
     private const int MaxRounds = 8;
 
     private static readonly RedisValue[] ManifestFields = ["epoch", "registry", "state", "keys", RegistryStamp.Field];
@@ -28,20 +28,20 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
 
     internal async Task<Registry> ReadAsync(CancellationToken cancellation)
     {
-        // Everything that the answer must not be older than is taken before the question is sent.
+        // The lower bounds of the answer must be taken before the request is sent.
         partitions.ThrowIfRolledBack();
         var last = Volatile.Read(ref _last);
         var confirmed = Volatile.Read(ref _confirmed);
-        var stage = keys.Current.Stage;
-        var begin = link.Clock.GetTimestamp();
-        var history = fences.IsOn ? await fences.RaiseAsync(link.Of(Keys.Shared), [Keys.Shared], cancellation) : "";
-        // A fail-over may take back what was read but had reached no replica.
+        var phase = keys.Current.Phase;
+        var started = link.Clock.GetTimestamp();
+        var history = fences.IsOn ? await fences.RaiseAsync(link.GetServer(Keys.Shared), [Keys.Shared], cancellation) : "";
+        // A failover may undo what was read but had reached no replica.
         if (last?.History != history)
         {
             last = null;
         }
 
-        var stamp = await ReadManifestAsync(begin, last?.Position, confirmed, stage, cancellation);
+        var stamp = await ReadManifestAsync(started, last?.Position, confirmed, phase, cancellation);
         if (last is not null && stamp.Is(last.Position))
         {
             return last.Registry;
@@ -81,7 +81,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
     private Task SetAsync(RedisKey hash, string field, string value, CancellationToken cancellation) =>
         SetAsync(link, epoch, hash, field, value, cancellation);
 
-    /// <summary>Sets one field of a hash of the registry; empty removes it.</summary>
+    /// <summary>Sets one field of a registry hash; an empty value removes it.</summary>
     internal static async Task SetAsync(
         RedisTopology link, RedisValue epoch, RedisKey hash, string field, string value, CancellationToken cancellation) =>
         RedisNames.CheckEpoch(await link.ScriptAsync(
@@ -92,8 +92,8 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
             cancellation));
 
     /// <summary>
-    /// After a server without atomic recovery of scripts came up: drops a stamp that does not match the content, because a
-    /// change was cut off before it was acknowledged. The next change computes it again.
+    /// Repairs the registry after a server without atomic recovery of scripts restarted: drops a stamp that does not match the
+    /// content, because a change was interrupted before it was acknowledged. The next change computes it again.
     /// </summary>
     internal static async Task RecoverAsync(RedisTopology link, CancellationToken cancellation)
     {
@@ -108,7 +108,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
     }
 
     private async Task<RegistryStamp> ReadManifestAsync(
-        long begin, RegistryPosition? last, RegistryPosition confirmed, KeyRotationPhase stage, CancellationToken cancellation)
+        long started, RegistryPosition? last, RegistryPosition confirmed, KeyRotationPhase phase, CancellationToken cancellation)
     {
         Task<RedisValue>? stamps = null;
         var manifest = await link.ReadAsync(
@@ -121,13 +121,13 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
                 return await manifest;
             },
             cancellation);
-        var proof = stamps is null ? default : fences.Of(Keys.Shared, await stamps);
-        if (stamps is not null && proof.AsOf < begin)
+        var proof = stamps is null ? default : fences.GetProof(Keys.Shared, await stamps);
+        if (stamps is not null && proof.AsOf < started)
         {
             throw StoreUnavailableException.Unconfirmed();
         }
 
-        var read = Check(manifest, stage);
+        var read = Check(manifest, phase);
         // Replicas have the version at the fence.
         if (read.Version < proof.Version || (last is not null && !read.Follows(last)) || !read.Follows(confirmed))
         {
@@ -157,31 +157,31 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
         }
     }
 
-    // Null if it changed while it was read.
+    // Returns null if the registry changed during the read.
     private async Task<Registry?> TryReadAllAsync(RegistryPosition floor, string history, CancellationToken cancellation)
     {
-        var stage = keys.Current.Stage;
+        var phase = keys.Current.Phase;
         Task<RedisValue[]>? before = null;
         Task<HashEntry[]>[]? reads = null;
-        var behind = await link.ReadAsync(
+        var after = await link.ReadAsync(
             Keys.Shared,
             async db =>
             {
                 before = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
                 reads = [.. RegistryStamp.Hashes.Select(hash => db.HashGetAllAsync(hash, CommandFlags.DemandMaster))];
-                var behind = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
+                var after = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
                 await before;
                 await Task.WhenAll(reads);
-                return await behind;
+                return await after;
             },
             cancellation);
-        var stamp = Check(await before!, stage);
+        var stamp = Check(await before!, phase);
         if (!stamp.Follows(floor))
         {
             throw partitions.RollBack();
         }
 
-        if (Check(behind, stage) != stamp)
+        if (Check(after, phase) != stamp)
         {
             return null;
         }
@@ -223,10 +223,10 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
         }
 
-        keys.Follow(KeyRotationPhase.Parse(manifest[3], known.Key), known.Number);
+        keys.Advance(KeyRotationPhase.Parse(manifest[3], known.Key), known.Number);
         return RegistryStamp.Read(manifest[1], manifest[4]);
     }
 
-    // Another history may give the same version to something else.
+    // Another history may assign the same version to other content.
     private sealed record Known(Registry Registry, RegistryPosition Position, string History);
 }

@@ -25,10 +25,10 @@ internal sealed record RegistryStamp(ulong Version, long? Sum, string Marks)
     /// <summary>The hashes that the sum covers.</summary>
     internal static readonly RedisKey[] Hashes = [Keys.Organisations, Keys.Snapshots, Keys.Credentials, Keys.Grants];
 
-    /// <summary>A random mark for a new version.</summary>
+    /// <summary>Generates a random mark for a new version.</summary>
     internal static string NewMark() => RandomNumberGenerator.GetHexString(MarkSize, lowercase: true);
 
-    /// <summary>Reads the fields of the manifest.</summary>
+    /// <summary>Parses the fields of the manifest.</summary>
     /// <exception cref="StoreUnavailableException">The version is not a number.</exception>
     internal static RegistryStamp Read(RedisValue version, RedisValue stamp)
     {
@@ -46,18 +46,18 @@ internal sealed record RegistryStamp(ulong Version, long? Sum, string Marks)
             : new RegistryStamp(number, null, "");
     }
 
-    /// <summary>The mark of a version; null if it is not kept any more, or never was.</summary>
+    /// <summary>Returns the mark of a version; null if it is not kept.</summary>
     internal string? MarkOf(ulong version)
     {
         var end = Marks.Length - ((long)(Version - version) * MarkSize);
         return version <= Version && end >= MarkSize ? Marks[(int)(end - MarkSize)..(int)end] : null;
     }
 
-    /// <summary>Whether this history contains an earlier version; true where neither its mark nor its absence is known.</summary>
+    /// <summary>Returns true if this history contains an earlier version, or if neither its mark nor its absence is known.</summary>
     internal bool Follows(RegistryPosition earlier) =>
         earlier.Version <= Version && (earlier.Mark is null || MarkOf(earlier.Version) is not { } mark || mark == earlier.Mark);
 
-    /// <summary>Whether this is the same version of the same history.</summary>
+    /// <summary>Returns true if this is the same version of the same history.</summary>
     internal bool Is(RegistryPosition known) => known.Version == Version && (Version == 0 || (known.Mark is not null && known.Mark == MarkOf(Version)));
 
     internal RegistryPosition Position => new(Version, MarkOf(Version));
@@ -78,7 +78,7 @@ internal sealed record RegistryStamp(ulong Version, long? Sum, string Marks)
         return sum;
     }
 
-    // The only digest that a script can compute. It detects accidents; whoever can write to the store can also write the sum.
+    // The only digest that a script can compute. It detects accidents; a process that can write to the store can also write the sum.
 #pragma warning disable CA5350
     private static long Weight(byte[] text) => long.Parse(Convert.ToHexString(SHA1.HashData(text)).AsSpan(0, WeightDigits), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 #pragma warning restore CA5350

@@ -6,8 +6,9 @@ using Lookup.Redis.Topology;
 namespace Lookup.Redis.Registers;
 
 /// <summary>
-/// The text of an organisation's record: "sector,layers", and where it has rules of its own a third part: the days of the pause after
-/// a refusal, then each cap as "max/hours h" or "max/days d", with an s behind it where it counts by subject: "1,14,60/4:30ds".
+/// The text form of an organisation's record: "sector,layers", and for an organisation with its own rules a third part: the days
+/// of the pause after a refusal, then each cap as "max/hours h" or "max/days d", followed by s if it counts per subject:
+/// "1,14,60/4:30ds".
 /// </summary>
 internal static class StoredOrganisationFormat
 {
@@ -19,6 +20,7 @@ internal static class StoredOrganisationFormat
             : text + string.Create(CultureInfo.InvariantCulture, $",{own.PauseDays}") + string.Concat(own.Caps.Select(Write));
     }
 
+    /// <summary>Parses a record.</summary>
     /// <exception cref="StoreUnavailableException">It is damaged, or a newer version wrote it.</exception>
     internal static StoredOrganisation Read(string name, string text)
     {

@@ -1,8 +1,8 @@
--- Removes what is under a number key that nobody reads any more: fields of the hashes of one partition, and the oldest changes.
--- It changes nothing that is told to followers, so the version stays.
--- KEYS: meta, feed, counts, then the hashes. ARGV: epochs taken (",one,"), newest version to remove from the feed or 0, number of fields
--- that are timelines, then index of the hash in KEYS and field of each, those of timelines first.
--- Answers {0, epoch} or {2, number of timelines removed}.
+-- Removes data under an encryption key that is no longer read: fields of the hashes of one partition, and the oldest changes.
+-- Followers see no change, so the version stays.
+-- KEYS: meta, feed, counts, then the hashes. ARGV: accepted epochs (",one,"), newest version to remove from the feed or 0, number of
+-- fields that are timelines, then index of the hash in KEYS and field of each, those of timelines first.
+-- Returns {0, epoch} or {2, number of timelines removed}.
 local A = ARGV
 local meta = call('HMGET', KEYS[1], 'e', 'n', 'v', 'c')
 if not string.find(A[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
@@ -16,7 +16,7 @@ for i = 4, 3 + 2 * timelines, 2 do
     count(c, bucket, -1)
   end
 end
--- Lowered first, as in erase.lua.
+-- Lower the count first, as in erase.lua.
 if there > 0 then call('HSET', KEYS[1], 'n', string.format('%.0f', tonumber(meta[2]) - there)) end
 for i = 4, #A, 2 do call('HDEL', KEYS[tonumber(A[i])], A[i + 1]) end
 counted(c)

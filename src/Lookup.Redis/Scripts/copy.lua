@@ -1,12 +1,12 @@
--- Makes timelines of one partition what they are under another number key, with their texts and claims: compare and set.
+-- Copies timelines of one partition from another encryption key, with their texts and claims: compare and set.
 -- KEYS: meta, feed, counts, filter and sums of each generation, then buckets, detail and claim hashes in any order.
--- ARGV: epochs taken (",one,"), generations as in meta, feed length, channel or '', number of generations, then for each timeline:
+-- ARGV: accepted epochs (",one,"), generations as in meta, feed length, channel or '', number of generations, then for each timeline:
 -- index of its bucket in KEYS, field, expected value, new value, number of details, number of claims, erasures in the bucket when
 -- the expected value was read, for each generation eight bits to set and their weights, then index in KEYS, field and text of
 -- each detail, then index in KEYS, field, expected and new value of each claim.
--- Answers {0, epoch}, {1, generations} or {2, version, results...}: 1 changed, 0 there already, -1 where the timeline or a claim
--- was not as expected, or something in the bucket was erased meanwhile.
--- The order is that of write.lua.
+-- Returns {0, epoch}, {1, generations} or {2, version, results...}: 1 changed, 0 unchanged, -1 if the timeline or a claim differs
+-- from the expected value, or something in the bucket was erased since it was read.
+-- The order of the steps is that of write.lua.
 local A = ARGV
 local all, fields = generations(A[2], 4)
 local meta = call('HMGET', KEYS[1], 'e', 'v', 'g', 'n', 'c', unpack(fields))

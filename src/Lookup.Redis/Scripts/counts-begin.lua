@@ -1,5 +1,6 @@
--- Begins to count the timelines of each bucket of a partition; from now on writers keep the counts. They are relied on from the end on.
--- KEYS: meta, counts. ARGV: epochs taken (",one,other,"), length of the counts. Answers {0, epoch} or {2}.
+-- Starts counting the timelines of each bucket of a partition; writers maintain the counts from now on. They are trusted once
+-- counts-end.lua succeeds.
+-- KEYS: meta, counts. ARGV: accepted epochs (",one,other,"), length of the counts. Returns {0, epoch} or {2}.
 local meta = redis.call('HMGET', KEYS[1], 'e', 'v')
 if not string.find(ARGV[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
 redis.call('HDEL', KEYS[1], 'o')

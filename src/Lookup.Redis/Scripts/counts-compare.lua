@@ -1,7 +1,7 @@
 -- Compares buckets with their counts.
 -- KEYS: meta, counts, buckets. ARGV: length of the counts, then the number of each bucket.
--- Answers {epoch, version, 1 where the counts are relied on, version up to which they are kept, 1 where they are whole, numbers of
--- the buckets that hold another number of timelines...}.
+-- Returns {epoch, version, 1 if the counts are trusted, version up to which they are maintained, 1 if they have the right length,
+-- numbers of the buckets whose number of timelines differs...}.
 local meta = redis.call('HMGET', KEYS[1], 'e', 'v', 'o', 'c')
 local whole = redis.pcall('STRLEN', KEYS[2]) == tonumber(ARGV[1])
 local result = {meta[1], meta[2], meta[3], meta[4], whole and 1 or 0}

@@ -1,6 +1,6 @@
--- Ends the counting: if the counts add up to what the partition should hold, they are relied on from now on.
--- KEYS: meta, counts. ARGV: epochs taken (",one,other,"), length of the counts, 1 to accept what is there as all that there should be.
--- Answers {0, epoch}, {1} where the counts are not there, or were not kept meanwhile, or {2, timelines counted, timelines that there should be}.
+-- Finishes counting: if the sum of the counts equals the number of timelines that the partition should have, they are trusted.
+-- KEYS: meta, counts. ARGV: accepted epochs (",one,other,"), length of the counts, 1 to accept the counted number as the right one.
+-- Returns {0, epoch}, {1} if the counts are missing or a write bypassed them, or {2, timelines counted, timelines expected}.
 local meta = redis.call('HMGET', KEYS[1], 'e', 'v', 'n', 'c')
 if not string.find(ARGV[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
 local counts = redis.call('GET', KEYS[2]) or ''

@@ -1,6 +1,6 @@
--- Counts the timelines of some buckets, one behind the other.
--- KEYS: meta, counts, buckets. ARGV: epochs taken (",one,other,"), length of the counts, number of the first bucket.
--- Answers {0, epoch}, {1} where the counts are not there, or {2}.
+-- Counts the timelines of consecutive buckets.
+-- KEYS: meta, counts, buckets. ARGV: accepted epochs (",one,other,"), length of the counts, number of the first bucket.
+-- Returns {0, epoch}, {1} if the counts are missing, or {2}.
 local epoch = redis.call('HGET', KEYS[1], 'e')
 if not string.find(ARGV[1], ',' .. (epoch or '') .. ',', 1, true) then return {0, epoch} end
 if redis.call('STRLEN', KEYS[2]) ~= tonumber(ARGV[2]) then return {1} end

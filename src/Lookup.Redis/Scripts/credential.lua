@@ -1,6 +1,7 @@
--- Writes a credential if it is still what is expected, and moves the version of the registry; nothing is expected of a new one.
+-- Writes a credential if the stored text is the expected one, and increments the version of the registry. A new credential expects
+-- an empty text.
 -- KEYS: manifest, credentials, then all hashes of the registry. ARGV: epoch, id, expected text or '', text, mark of the new
--- version. Answers {0, epoch} or {2, 1 or 0}.
+-- version. Returns {0, epoch} or {2, 1 or 0}.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {0, redis.call('HGET', KEYS[1], 'epoch')} end
 local before = redis.call('HGET', KEYS[2], ARGV[2])
 if (before or '') ~= ARGV[3] then return {2, 0} end

@@ -1,8 +1,8 @@
 -- Removes every timeline, detail and claim of a number and stores one timeline in their place.
 -- KEYS: meta, feed, counts, bucket, details, claims, then filter and sums of each generation.
--- ARGV: epochs taken (",one,other,"), generations as in meta, channel or '', the number's part of a field, field and value of what stays, field of its
--- detail and the text (both empty for none), then for each generation eight bits to set and their weights.
--- Answers {0, epoch}, {1, generations} or {2, version, timelines removed, field and value of the last change}.
+-- ARGV: accepted epochs (",one,other,"), generations as in meta, channel or '', the pseudonym's part of a field, field and value of the
+-- timeline to store, field of its detail and the text (both empty for none), then for each generation eight bits to set and their weights.
+-- Returns {0, epoch}, {1, generations} or {2, version, timelines removed, field and value of the last change}.
 local A = ARGV
 local all, fields = generations(A[2], 7)
 local meta = call('HMGET', KEYS[1], 'e', 'v', 'g', 'n', 'c', unpack(fields))
@@ -25,10 +25,10 @@ for i, g in ipairs(all) do
   g.kept = meta[5 + i] == meta[2]
   set(g, 9 * i)
 end
--- What stays is written before anything goes, so that at no moment the number is free. The count is lowered before
--- anything goes: were a server to lose the end of this, the partition would have more timelines than it counts, which is
--- mended, never fewer.
--- Who copies timelines to this bucket, at stage 1 of 3 of another number key, looks whether any was erased since he read them.
+-- Write the new timeline before removing anything, so that the number is never free. Lower the count before removing anything: if a
+-- server loses the end of this script, the partition has more timelines than it counts, which can be repaired, never fewer.
+-- The counter of erasures tells a process that copies timelines to this bucket (phase 1 of a key rotation) whether any was erased
+-- since it read them.
 local stage = tonumber(string.match(meta[1], '/(%d+)$'))
 if stage and stage % 3 == 1 then call('HINCRBY', KEYS[1], 'x' .. string.sub(bucket, -2), 1) end
 local removed = 0

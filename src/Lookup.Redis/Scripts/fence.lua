@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Raises a process's fence in a hash that is there: its stamp, the stamp that it had here before, and when, in seconds.
--- KEYS: meta of a partition, or the manifest. ARGV: name of the epoch's field, epochs taken (",one,other,"), name of the version's field, field of
--- the fence, stamp, seconds, and 1 to remove fences that are a day old. Answers the version, or nothing for another epoch.
--- A full server takes it too: it is no more than what was there.
+-- Writes a process's fence into an existing hash: its stamp, the stamp that it had here before, and the time in seconds.
+-- KEYS: meta of a partition, or the manifest. ARGV: name of the epoch's field, accepted epochs (",one,other,"), name of the version's
+-- field, field of the fence, stamp, seconds, and 1 to remove fences older than a day. Returns the version, or nothing for another epoch.
+-- A full server accepts it too: it overwrites a value of the same size.
 local call = redis.call
 if not string.find(ARGV[2], ',' .. (call('HGET', KEYS[1], ARGV[1]) or '') .. ',', 1, true) then return false end
 local before = string.match(call('HGET', KEYS[1], ARGV[4]) or '', '^%d+') or '0'

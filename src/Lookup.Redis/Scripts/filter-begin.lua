@@ -1,7 +1,8 @@
--- Begins a filter: an empty one beside that which answers. From now on writers set the bits of what they write in both.
--- KEYS: meta, the new filter, its sums. ARGV: epochs taken (",one,other,"), generations as in meta, generations to be, number of the new one, offset of
--- its last byte. Numbers are given out once: what a builder that was overtaken still sends must not fit another's filter.
--- Answers {0, epoch}, {1, generations} where it is not as expected, or {2}.
+-- Adds an empty filter next to the active one. From now on writers set their bits in both.
+-- KEYS: meta, the new filter, its sums. ARGV: accepted epochs (",one,other,"), generations as in meta, new generations, number of the
+-- new one, offset of its last byte. Numbers are assigned once, so late commands of a builder that was overtaken cannot match another
+-- builder's filter.
+-- Returns {0, epoch}, {1, generations} if they are not the expected ones, or {2}.
 local call = redis.call
 local meta = call('HMGET', KEYS[1], 'e', 'g', 'l', 'v')
 if not string.find(ARGV[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end

@@ -1,6 +1,6 @@
--- Ends the build of a filter: the new one answers from now on, or the old one alone again.
--- KEYS: meta. ARGV: epochs taken (",one,other,"), generations as in meta, steps done or '' where it is given up, generations
--- to be, time, field of the filter that goes. Answers {0, epoch}, {1, generations} where it is not as expected, or {2}.
+-- Finishes the build of a filter: activates the new one, or keeps the old one alone.
+-- KEYS: meta. ARGV: accepted epochs (",one,other,"), generations as in meta, steps done or '' to give up, new generations, time, field
+-- of the filter to remove. Returns {0, epoch}, {1, generations} if they are not the expected ones, or {2}.
 local call = redis.call
 local meta = call('HMGET', KEYS[1], 'e', 'g', 'b')
 if not string.find(ARGV[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end

@@ -1,7 +1,8 @@
--- Replaces a piece of the filter that is being built if it still is what it was read as: writers set bits meanwhile.
--- KEYS: meta, the filter, its sums. ARGV: epochs taken (",one,other,"), generations as in meta, steps done, offset, expected piece, new piece,
--- number of the piece, its new sum. Each piece must find the step of the one before it: a server that failed over and lost one stops the build.
--- Answers {0, epoch}, {1, generations} where it is not as expected, or {2, 1} done, {2, 0, piece} with what is there.
+-- Replaces a piece of the filter that is being built if it is unchanged since it was read: writers set bits at the same time.
+-- KEYS: meta, the filter, its sums. ARGV: accepted epochs (",one,other,"), generations as in meta, steps done, offset, expected piece,
+-- new piece, number of the piece, its new sum. Each step requires the one before it, so a server that lost one in a failover stops the
+-- build.
+-- Returns {0, epoch}, {1, generations} if they are not the expected ones, {2, 1} if done, or {2, 0, piece} with the current piece.
 local call = redis.call
 local meta = call('HMGET', KEYS[1], 'e', 'g', 'b')
 if not string.find(ARGV[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end

@@ -1,6 +1,6 @@
--- Reads a piece of a filter together with what it must match, in one step: writers may set bits at any other moment.
+-- Reads a piece of a filter with its sums and version in one step: writers may set bits at any other moment.
 -- KEYS: meta, the filter, its sums. ARGV: number of the generation, first and last byte, first and last piece; no pieces: no bytes.
--- Answers {epoch, version, generations, version up to which the sums are kept, length of the filter or -1, bytes, sums...}.
+-- Returns {epoch, version, generations, version up to which the sums are maintained, length of the filter or -1, bytes, sums...}.
 local meta = redis.call('HMGET', KEYS[1], 'e', 'v', 'g', 's' .. ARGV[1])
 local length = redis.pcall('STRLEN', KEYS[2])
 local whole = type(length) == 'number'

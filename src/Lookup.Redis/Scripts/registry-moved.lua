@@ -1,15 +1,15 @@
--- Shared by the scripts that change the registry: moves its version and keeps its stamp, "version:sum:marks".
--- The sum covers everything that the registry holds, so a hash that was changed or restored past the service is noticed. The
--- marks are random, one for each of the newest versions: two histories never give the same version the same mark. An older
--- version of the service keeps no stamp; after it the sum is computed from what is there, and the marks start again.
+-- Shared by the scripts that change the registry: increments its version and updates its stamp, "version:sum:marks".
+-- The sum covers the whole registry, so it exposes a hash that was changed or restored without the service. The marks are random, one
+-- for each of the newest versions: two histories never give the same version the same mark. Older versions of the service write no
+-- stamp; after such a change the sum is computed from the content, and the marks start again.
 local MARK, KEPT, MODULUS = 16, 64, 4503599627370496
 
--- The same is computed by RegistryStamp.cs. A missing value weighs nothing.
+-- RegistryStamp.cs computes the same. A missing value has weight zero.
 local function weight(hash, field, value)
   return value and tonumber(string.sub(redis.sha1hex(string.match(hash, ':(.*)$') .. '\0' .. field .. '\0' .. value), 1, 12), 16) or 0
 end
 
--- Called before the change. manifest, hashes: the whole registry; hash, field, before, after: the change; mark: of the new version.
+-- Call before the change. manifest, hashes: the whole registry; hash, field, before, after: the change; mark: of the new version.
 -- Returns the new version.
 local function moved(manifest, hashes, hash, field, before, after, mark)
   local stamp = redis.call('HGET', manifest, 'registry_stamp') or ''

@@ -1,6 +1,6 @@
--- Sets one field of the registry, or removes it where the value is empty, and moves its version.
+-- Sets one field of the registry, or removes it if the value is empty, and increments the version.
 -- KEYS: manifest, the hash to change, then all hashes of the registry. ARGV: epoch, field, value, mark of the new version.
--- Answers {0, epoch} or {2, version}.
+-- Returns {0, epoch} or {2, version}.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {0, redis.call('HGET', KEYS[1], 'epoch')} end
 local hashes = {}
 for i = 3, #KEYS do hashes[#hashes + 1] = KEYS[i] end

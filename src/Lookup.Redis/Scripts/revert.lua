@@ -1,15 +1,15 @@
--- Replaces or removes timelines of one partition: compare and set, as in write.lua. What is left is the client's to say.
+-- Replaces or removes timelines of one partition: compare and set, as in write.lua. The client computes the remaining value.
 -- KEYS: meta, feed, counts, then buckets, detail and claim hashes in any order.
--- ARGV: epochs taken (",one,other,"), feed length, channel or '', then for each timeline: index of its bucket in KEYS, field, expected value, new value or
--- '' to remove it, number of texts, number of claims, then index in KEYS and field of each text to remove, then of each
--- claim index in KEYS, field, expected value, new value or '', and 1 to remove it once the timeline is written.
--- Answers {0, epoch} or {2, version, results...}: 1 done, or 0 where the timeline or a claim was not as expected.
--- Were a server to lose the end of this, a partition would count fewer timelines than it has, which is mended, never more;
--- and what is left of a version would be found by the next revert.
+-- ARGV: accepted epochs (",one,other,"), feed length, channel or '', then for each timeline: index of its bucket in KEYS, field, expected
+-- value, new value or '' to remove it, number of texts, number of claims, then index in KEYS and field of each text to remove, then of
+-- each claim index in KEYS, field, expected value, new value or '', and 1 to remove it once the timeline is written.
+-- Returns {0, epoch} or {2, version, results...}: 1 done, or 0 if the timeline or a claim differs from the expected value.
+-- If a server loses the end of this script, a partition counts fewer timelines than it has, which can be repaired, never more; the next
+-- revert finds the remains of a version.
 local A = ARGV
 local meta = call('HMGET', KEYS[1], 'e', 'v', 'n', 'g', 'c')
 if not string.find(A[1], ',' .. (meta[1] or '') .. ',', 1, true) then return {0, meta[1]} end
--- No bits are set, so what is known of the filters stays known.
+-- No bits are set, so the filter sums stay valid.
 local all, fields = generations(meta[4])
 local upto = #fields > 0 and call('HMGET', KEYS[1], unpack(fields)) or {}
 for i, g in ipairs(all) do g.kept = upto[i] == meta[2] end

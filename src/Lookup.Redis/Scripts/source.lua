@@ -1,8 +1,8 @@
--- Gives a source its number, from 2; the same one again for the same source. Those of imports are odd, see FactSource.
--- KEYS: manifest, sources, source-ids, the numbers of its import (of none: unused), new sources of the day.
--- ARGV: epoch, source, the source as versions before wrote it or '', 1 for one of an import, else 0, whose it is, most new ones of it a
--- day or 0.
--- Answers {0, epoch}, {2, number}, or {4} where there were as many new ones already.
+-- Returns the number of a source; assigns one, from 2, at the first call. Numbers of imports are odd, see FactSource.
+-- KEYS: manifest, sources, source-ids, the numbers of its import (unused without an import), new sources of the day.
+-- ARGV: epoch, source, the text that earlier versions wrote for the source or '', 1 for a source of an import, else 0, credential,
+-- maximum of its new sources per day or 0.
+-- Returns {0, epoch}, {2, number}, or {4} if the credential has reached the maximum.
 local call = redis.call
 if call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {0, call('HGET', KEYS[1], 'epoch')} end
 local id = call('HGET', KEYS[2], ARGV[2])

@@ -1,17 +1,17 @@
--- Shared by the scripts that store or remove timelines. Sets the bits of the filters, and keeps what shows later that neither a
--- filter nor a bucket has lost anything:
+-- Shared by the scripts that store or remove timelines. Sets the bits of the filters, and maintains what later proves that neither
+-- a filter nor a bucket has lost anything:
 --   sums    of each piece of a filter: a weight for each set bit, added when the bit is first set
 --   counts  of each bucket: its timelines, two bytes each
--- Both count only up to the version that meta has beside them (fields "s" and the filter's generation, and "c"). A script of an
--- older version of the service moves the version of the partition and not these, so what it leaves uncounted is not relied on.
--- A key that is missing or has another length is left alone: SETBIT and BITFIELD would make a short one whole in length, and a
+-- Both are valid up to the version stored with them in meta (fields "s" and the filter's generation, and "c"). A script of an older
+-- version of the service increments the partition's version but not these, so counts that miss its writes are not trusted.
+-- A key that is missing or has another length is left alone: SETBIT and BITFIELD would extend a short one to the full length, and a
 -- lost filter would look like one without facts.
 local call, pcall = redis.call, redis.pcall
 local unpack = unpack or table.unpack
 local BLOCK, PIECE, COUNTS = 32, 524288, 131072
 
--- text: generations as in meta. first: index in KEYS of the first one's filter, each followed by its sums; nil where no bits are set.
--- Returns them, and the names of their fields in meta.
+-- text: generations as in meta. first: index in KEYS of the first filter, each followed by its sums; nil if no bits are set.
+-- Returns the generations, and the names of their fields in meta.
 local function generations(text, first)
   local all, fields = {}, {}
   for number, blocks in string.gmatch(text or '', '(%d+):(%d+)') do
@@ -22,7 +22,7 @@ local function generations(text, first)
   return all, fields
 end
 
--- key: of the counts. version, upto: as in meta, the partition's and the one that the counts are kept up to.
+-- key: of the counts. version, upto: as in meta, the partition's version and the one up to which the counts are maintained.
 local function counts(key, version, upto)
   return {key = key, kept = upto == version and pcall('STRLEN', key) == COUNTS, changes = {}}
 end
@@ -52,7 +52,7 @@ local function set(g, at)
   end
 end
 
--- difference: timelines more in the bucket.
+-- difference: change of the number of timelines in the bucket.
 local function count(c, bucket, difference)
   if not c.kept then return end
   local high, low = string.byte(bucket, -2, -1)
@@ -65,7 +65,7 @@ local function counted(c)
   if #c.changes > 0 then pcall('BITFIELD', c.key, 'OVERFLOW', 'SAT', unpack(c.changes)) end
 end
 
--- Stores version and number of timelines of the partition, behind everything else.
+-- Stores version and number of timelines of the partition, after all other writes.
 local function finish(meta, all, c, version, timelines)
   local upto = string.format('%.0f', version)
   local fields = {'v', upto, 'n', string.format('%.0f', timelines)}

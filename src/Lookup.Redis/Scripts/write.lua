@@ -1,14 +1,13 @@
--- Stores timelines of one partition: compare and set. Merging is the client's; this only decides who was first.
+-- Stores timelines of one partition: compare and set. The client merges; this script only decides which writer was first.
 -- KEYS: meta, feed, counts, filter and sums of each generation, then buckets, detail and claim hashes in any order.
--- ARGV: epochs taken (",one,other,"), generations as in meta, feed length, channel or '', number of generations, 1 to store all or nothing, then for
--- each timeline: index of its bucket in KEYS, field, expected value, new value, number of details, number of changed claims, for
--- each generation eight bits to set and their weights, then index in KEYS, field and text of each detail, then index in KEYS, field,
--- expected and new value of each claim.
--- Answers {0, epoch} (another store), {1, generations} (ask again with these), {3} (all or nothing, and a timeline was not as
--- expected) or {2, version, results...}: 1 stored, 0 there already, or the value that was there where it or a claim was not as
--- expected.
--- The bits come first and the version last: were a server to lose the end of a script, a stored timeline would still
--- have its bits, and its claims.
+-- ARGV: accepted epochs (",one,other,"), generations as in meta, feed length, channel or '', number of generations, 1 to store all or
+-- nothing, then for each timeline: index of its bucket in KEYS, field, expected value, new value, number of details, number of changed
+-- claims, for each generation eight bits to set and their weights, then index in KEYS, field and text of each detail, then index in
+-- KEYS, field, expected and new value of each claim.
+-- Returns {0, epoch} (another store), {1, generations} (send again with these), {3} (all or nothing, and a timeline differs from the
+-- expected value) or {2, version, results...}: 1 stored, 0 unchanged, or the current value if it or a claim differs from the expected
+-- one.
+-- The bits are set first and the version last: if a server loses the end of a script, a stored timeline still has its bits and claims.
 local A = ARGV
 local all, fields = generations(A[2], 4)
 local meta = call('HMGET', KEYS[1], 'e', 'v', 'g', 'n', 'c', unpack(fields))
@@ -76,7 +75,7 @@ end
 if version ~= first then
   if length > limit + limit / 4 then call('LTRIM', KEYS[2], -limit, -1) end
   finish(KEYS[1], all, c, version, timelines)
-  -- Followers are only made aware: without the right to publish they poll all the same.
+  -- A hint for followers only: if the user lacks the right to publish, they still poll.
   if A[4] ~= '' then pcall('PUBLISH', A[4], string.sub(KEYS[1], 2, 3)) end
 end
 result[2] = string.format('%.0f', version)

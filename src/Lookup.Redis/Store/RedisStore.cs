@@ -12,7 +12,7 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Store;
 
-/// <summary>The store on a redis server, or on one that speaks its language. Opened by <see cref="StoreAdmin"/>.</summary>
+/// <summary>The store on a redis server, or a server that speaks its protocol. <see cref="StoreAdmin"/> opens it.</summary>
 internal sealed class RedisStore : IFactStore
 {
     private static readonly RedisValue[] MetaFields = ["e", "v"];
@@ -26,7 +26,7 @@ internal sealed class RedisStore : IFactStore
     private readonly BatchReader _singles;
     private readonly ReadCoalescer _shared;
     private readonly RedisWriter _writer;
-    private readonly ChangeNotifier _bell;
+    private readonly ChangeNotifier _notifier;
     private readonly RedisNames _names;
     private readonly RedisRegistry _registry;
     private readonly ServerCheck _server;
@@ -48,7 +48,7 @@ internal sealed class RedisStore : IFactStore
         _shared = new ReadCoalescer(link, _partitions, _singles);
         _names = new RedisNames(link, _epoch);
         _feed = new RedisFeed(link, _partitions, _fences, keys);
-        _bell = new ChangeNotifier(link, manifest);
+        _notifier = new ChangeNotifier(link, manifest);
         _writer = new RedisWriter(link, manifest, _partitions, _names);
         Filters = new RedisFilters(link, _partitions, _feed, keys);
         _registry = new RedisRegistry(link, _partitions, _fences, _epoch, keys);
@@ -60,7 +60,7 @@ internal sealed class RedisStore : IFactStore
     public StoreManifest Manifest { get; }
 
     /// <inheritdoc/>
-    public string KeyCheck => _keys.Cipher?.KeyCheck ?? _keys.Current.Stage.Reading;
+    public string KeyCheck => _keys.Cipher?.KeyCheck ?? _keys.Current.Phase.Reading;
 
     /// <inheritdoc/>
     public IImportStore Imports { get; }
@@ -80,10 +80,10 @@ internal sealed class RedisStore : IFactStore
 
     /// <inheritdoc/>
     public bool IsCopy(NumberPseudonym key) =>
-        _keys.Current.Stage is { IsCopying: true } stage && _keys.Cipher!.TryDecrypt(key, stage.Next, out _);
+        _keys.Current.Phase is { IsCopying: true } phase && _keys.Cipher!.TryDecrypt(key, phase.Next, out _);
 
     /// <inheritdoc/>
-    public bool HasTwoFeeds => _keys is { Current.Stage.Number: > 0, Cipher.Count: > 1 };
+    public bool HasTwoFeeds => _keys is { Current.Phase.Number: > 0, Cipher.Count: > 1 };
 
     /// <inheritdoc/>
     public Task<KeyRotationResult> ChangeKeyAsync(string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
@@ -103,23 +103,23 @@ internal sealed class RedisStore : IFactStore
     /// <inheritdoc/>
     public async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation)
     {
-        var result = await AtStageAsync(state => WriteAsync(facts, state, cancellation), cancellation);
-        _bell.Wrote();
+        var result = await InOnePhaseAsync(state => WriteAsync(facts, state, cancellation), cancellation);
+        _notifier.Wrote();
         return result;
     }
 
     /// <inheritdoc/>
     public async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation)
     {
-        var token = await AtStageAsync(state => TryReplaceAsync(changes, state, cancellation), cancellation);
-        _bell.Wrote();
+        var token = await InOnePhaseAsync(state => TryReplaceAsync(changes, state, cancellation), cancellation);
+        _notifier.Wrote();
         return token;
     }
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken cancellation)
     {
-        key = _keys.Under(key, _keys.Current.Stage.Reading);
+        key = _keys.Under(key, _keys.Current.Phase.Reading);
         var partition = key.Partition(_partitions.Count);
         var entries = await CheckedAsync(
             partition, db => db.HashGetAllAsync(Keys.Bucket(partition, key.Bucket), CommandFlags.DemandMaster), cancellation);
@@ -178,11 +178,11 @@ internal sealed class RedisStore : IFactStore
     {
         if (suppression.Key != key)
         {
-            throw new ArgumentException("What stays must be about the same number.", nameof(suppression));
+            throw new ArgumentException("The suppression must be about the same number.", nameof(suppression));
         }
 
-        var result = await AtStageAsync(state => EraseAsync(suppression, state, cancellation), cancellation);
-        _bell.Wrote();
+        var result = await InOnePhaseAsync(state => EraseAsync(suppression, state, cancellation), cancellation);
+        _notifier.Wrote();
         return result;
     }
 
@@ -212,7 +212,7 @@ internal sealed class RedisStore : IFactStore
         _feed.PollAsync(known, cancellation);
 
     /// <inheritdoc/>
-    public IDisposable Listen(Action heard) => _bell.Listen(heard);
+    public IDisposable Listen(Action heard) => _notifier.Listen(heard);
 
     /// <inheritdoc/>
     public void Expect(IKnownFacts known) => _losses.Expect(known);
@@ -261,7 +261,7 @@ internal sealed class RedisStore : IFactStore
             floors[p] = _partitions.Floor(p);
         }
 
-        var known = _keys.Current.Stage.Number;
+        var known = _keys.Current.Phase.Number;
         var warnings = await _server.CheckAsync(_link, Manifest.Partitions, cancellation);
         var (manifest, state) = StoreManifestFormat.Read(await _link.ReadAsync(
             Keys.Shared, db => db.HashGetAsync(Keys.Manifest, StoreManifestFormat.Fields, CommandFlags.DemandMaster), cancellation));
@@ -275,7 +275,7 @@ internal sealed class RedisStore : IFactStore
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);
         }
 
-        _keys.Follow(manifest.Stage, known);
+        _keys.Advance(manifest.Phase, known);
         _registry.ThrowIfDamaged();
         var metas = await Task.WhenAll(Enumerable.Range(0, floors.Length).Select(async p =>
         {
@@ -286,7 +286,7 @@ internal sealed class RedisStore : IFactStore
             }
             catch (StoreUnavailableException e) when (e.IsElsewhere && floors.Length > 1)
             {
-                // The others go on; calls to this one say so themselves.
+                // The other partitions stay usable; calls to this one report the fault themselves.
                 return null;
             }
         }));
@@ -326,40 +326,41 @@ internal sealed class RedisStore : IFactStore
         return _link.DisposeAsync();
     }
 
-    // Under the old key first: what is copied meanwhile is read there, see KeyRotation.cs.
+    // Write under the old key first: while facts are copied, reads use it, see KeyRotation.cs.
     private async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, KeyState state, CancellationToken cancellation)
     {
-        var result = await _writer.WriteAsync(Under(state.Stage.Key), state.Taken, cancellation);
-        if (!state.Stage.IsBoth)
+        var result = await _writer.WriteAsync(Under(state.Phase.Key), state.AcceptedEpochs, cancellation);
+        if (!state.Phase.IsBoth)
         {
             return result;
         }
 
-        var next = await _writer.WriteAsync(Under(state.Stage.Next), state.Taken, cancellation);
+        var next = await _writer.WriteAsync(Under(state.Phase.Next), state.AcceptedEpochs, cancellation);
         return result with { Token = result.Token.And(next.Token) };
 
         List<StoredFact> Under(string keyCheck) => [.. facts.Select(fact => fact with { Key = _keys.Under(fact.Key, keyCheck) })];
     }
 
-    // Who decides by the old key and who decides by the new one must not both win, nor, later, who writes the new one alone. So the
-    // old key decides first, for all; and where some may write the new one alone, the new one as well. Who won under the old key
-    // only is counted there, so he is counted under the new one, too.
+    // A writer that decides by the old key and one that decides by the new key must not both win, and neither may later conflict
+    // with a writer that uses the new key alone. So the old key decides first, for all; where writers may use the new key alone,
+    // the new key decides as well. A writer that won under the old key only is already counted there, so it is counted under the
+    // new key too.
     private async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, KeyState state, CancellationToken cancellation)
     {
-        var token = await _writer.TryReplaceAsync(Under(state.Stage.Key), state.Taken, cancellation);
-        if (token is null || !state.Stage.IsBoth)
+        var token = await _writer.TryReplaceAsync(Under(state.Phase.Key), state.AcceptedEpochs, cancellation);
+        if (token is null || !state.Phase.IsBoth)
         {
             return token;
         }
 
-        var next = Under(state.Stage.Next);
-        if (await _writer.TryReplaceAsync(next, state.Taken, cancellation) is { } both)
+        var next = Under(state.Phase.Next);
+        if (await _writer.TryReplaceAsync(next, state.AcceptedEpochs, cancellation) is { } both)
         {
             return token.And(both);
         }
 
-        var merged = await _writer.WriteAsync(next.ConvertAll(change => change.Fact), state.Taken, cancellation);
-        return state.Stage.IsCopying ? token.And(merged.Token) : null;
+        var merged = await _writer.WriteAsync(next.ConvertAll(change => change.Fact), state.AcceptedEpochs, cancellation);
+        return state.Phase.IsCopying ? token.And(merged.Token) : null;
 
         List<TimelineChange> Under(string keyCheck) =>
             [.. changes.Select(change => change with { Fact = change.Fact with { Key = _keys.Under(change.Fact.Key, keyCheck) } })];
@@ -367,24 +368,24 @@ internal sealed class RedisStore : IFactStore
 
     private async Task<EraseResult> EraseAsync(StoredFact suppression, KeyState state, CancellationToken cancellation)
     {
-        var result = await EraseAsync(state.Stage.Key);
-        if (!state.Stage.IsBoth)
+        var result = await EraseAsync(state.Phase.Key);
+        if (!state.Phase.IsBoth)
         {
             return result;
         }
 
-        var next = await EraseAsync(state.Stage.Next);
+        var next = await EraseAsync(state.Phase.Next);
         return new EraseResult(Math.Max(result.Erased, next.Erased), result.Token.And(next.Token));
 
         Task<EraseResult> EraseAsync(string keyCheck)
         {
             var key = _keys.Under(suppression.Key, keyCheck);
-            return _writer.EraseAsync(key, suppression with { Key = key }, state.Taken, cancellation);
+            return _writer.EraseAsync(key, suppression with { Key = key }, state.AcceptedEpochs, cancellation);
         }
     }
 
-    // What is written goes by one stage of the number key from begin to end. Where the store has gone on, it is written anew.
-    private async Task<T> AtStageAsync<T>(Func<KeyState, Task<T>> write, CancellationToken cancellation)
+    // A write uses one phase of the key rotation throughout. If the store has advanced meanwhile, the write is repeated.
+    private async Task<T> InOnePhaseAsync<T>(Func<KeyState, Task<T>> write, CancellationToken cancellation)
     {
         while (true)
         {
@@ -396,7 +397,7 @@ internal sealed class RedisStore : IFactStore
             catch (StoreUnavailableException e) when (e.Fault == StoreFault.WrongKey)
             {
                 var values = await StoreAdmin.ManifestAsync(_link, cancellation);
-                _keys.Follow(StoreManifestFormat.Read(values).Manifest.Stage, state.Stage.Number);
+                _keys.Advance(StoreManifestFormat.Read(values).Manifest.Phase, state.Phase.Number);
                 if (_keys.Current == state)
                 {
                     throw;
@@ -405,7 +406,8 @@ internal sealed class RedisStore : IFactStore
         }
     }
 
-    // The version before the read says what it holds at least, the epoch after it that the store was still there.
+    // The version before the read is a lower bound of what it contains; the epoch after it proves that the store was still the
+    // same.
     private async Task<T> CheckedAsync<T>(int partition, Func<IDatabase, Task<T>> read, CancellationToken cancellation)
     {
         var floor = _partitions.Floor(partition);

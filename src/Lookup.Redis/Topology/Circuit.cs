@@ -1,46 +1,46 @@
-// For: calls that fail at once while the server they need is away, instead of each waiting out its time.
+// For: failing calls immediately while their server is away, instead of letting each wait for its time limit.
 //
-// What is watched is silence, not failures: how long answers have been waited for without a single one coming in. A slow
-// server keeps answering someone, so its circuit stays closed and each call has its own limit; a dead one, a frozen one
-// and a connection that leads nowhere answer nobody. After the time that a read may take, all of them are given up
-// together: the circuit opens, reads under way end there and then, and calls after them are refused. The replica asks
-// every server ten times a second, so silence is noticed also where no caller waits long enough to notice it.
+// The circuit watches silence, not failures: how long calls have been waiting without a single answer. A slow server still
+// answers some calls, so its circuit stays closed and each call has its own limit; a dead or frozen server, or a connection
+// that leads nowhere, answers none. After the time limit of a read, all waiting calls are given up together: the circuit
+// opens, the reads in progress end, and later calls are rejected. The filter replica polls every server ten times a second,
+// so silence is noticed even when no caller waits long enough to notice it.
 //
-// While it is open, a probe of its own waits for the server, one at a time; no call of a caller is ever used for that.
-// An answer within the time of a read closes the circuit. One that comes later only says that the server is not dead:
-// what hung meanwhile is answered late, and is followed by another probe at once.
+// While the circuit is open, one probe at a time waits for the server; calls of callers are never used as probes. An answer
+// within the time limit of a read closes the circuit. A later answer only shows that the server is not dead: it flushes what
+// was stuck, and the next probe follows immediately.
 //
-// There is one for each server: its partitions fall silent together, those of other servers are not concerned.
+// Each server has its own circuit: its partitions fall silent together, and those of other servers are not affected.
 namespace Lookup.Redis.Topology;
 
-/// <summary>Refuses calls to a server that has fallen silent, until it answers again. Thread-safe.</summary>
-/// <param name="silence">So long without any answer, while some are waited for, opens it; and a probe may take so long.</param>
+/// <summary>Rejects calls to a server that has fallen silent, until it answers again. Thread-safe.</summary>
+/// <param name="silence">Time without any answer to waiting calls after which the circuit opens; also the limit of a probe.</param>
 /// <param name="clock">Measures silence.</param>
-/// <param name="probe">Asks the server something small; ends when it has answered, also with an error.</param>
+/// <param name="probe">Sends a small request; ends when the server has answered, also with an error.</param>
 internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> probe) : IDisposable
 {
-    // What is written may wait for replicas, so a moment of silence is no reason to give it up: the probe must fail too.
+    // A write may wait for replicas, so a moment of silence alone does not cancel it: the first probe must fail too.
     private static readonly TimeSpan WriteGrace = TimeSpan.FromMilliseconds(100);
 
-    // The timer of the read that is given up may fire a moment before the clock says so.
+    // A read's timer may fire slightly before the clock reaches the limit.
     private const double TimersEarly = 0.9;
 
-    // Between probes that could not even be sent.
+    // Pause between probes that could not be sent.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _lock = new();
     private Period _period = new();
     private bool _isDisposed;
 
-    // Since when something is waited for and nothing has come in; 0 where nothing is.
+    // Start of the current wait without any answer; 0 if nothing waits.
     private long _silentSince;
 
-    /// <summary>Whether calls are refused.</summary>
+    /// <summary>True while calls are rejected.</summary>
     internal bool IsOpen => Volatile.Read(ref _period).IsOpen;
 
-    /// <summary>Begins a read.</summary>
-    /// <returns>Ends it when the circuit opens.</returns>
-    /// <exception cref="StoreUnavailableException">It is open.</exception>
+    /// <summary>Starts a read.</summary>
+    /// <returns>A token that is cancelled when the circuit opens.</returns>
+    /// <exception cref="StoreUnavailableException">The circuit is open.</exception>
     internal CancellationToken EnterRead()
     {
         var ended = Closed().Reads.Token;
@@ -52,12 +52,12 @@ internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> p
         return ended;
     }
 
-    /// <summary>Begins a write. How long it takes says nothing about silence.</summary>
-    /// <returns>Ends it when the circuit is open and the first probe is not answered either.</returns>
-    /// <exception cref="StoreUnavailableException">It is open.</exception>
+    /// <summary>Starts a write. Its duration does not count as silence.</summary>
+    /// <returns>A token that is cancelled when the circuit is open and the first probe has failed.</returns>
+    /// <exception cref="StoreUnavailableException">The circuit is open.</exception>
     internal CancellationToken EnterWrite() => Closed().Writes.Token;
 
-    /// <summary>A call was answered within its limit.</summary>
+    /// <summary>Reports that a call was answered within its limit.</summary>
     internal void Answered()
     {
         if (Volatile.Read(ref _silentSince) != 0)
@@ -66,7 +66,7 @@ internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> p
         }
     }
 
-    /// <summary>A read was given up without an answer. Opens the circuit where nobody else had one.</summary>
+    /// <summary>Reports that a read got no answer within its limit. Opens the circuit if no other call got one either.</summary>
     internal void Missed()
     {
         var since = Volatile.Read(ref _silentSince);
@@ -128,14 +128,14 @@ internal sealed class Circuit(TimeSpan silence, TimeProvider clock, Func<Task> p
             }
             catch (Exception)
             {
-                // Whatever it was: the server was not reached.
+                // Any failure means that the server was not reached.
                 await period.Writes.CancelAsync();
                 await Task.Delay(Pause, clock);
             }
         }
     }
 
-    // From one closing to the next.
+    // The time from one closing of the circuit to the next.
     private sealed class Period
     {
         internal CancellationTokenSource Reads { get; } = new();

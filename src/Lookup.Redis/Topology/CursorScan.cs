@@ -4,16 +4,18 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>Reads large keys outside the partitions in pieces, so that no command holds the server, with the time limit of writes.</summary>
+/// <summary>
+/// Reads large keys outside the partitions in pieces, so that no command blocks the server, with the time limit of writes.
+/// </summary>
 internal static class CursorScan
 {
-    // Elements per command: less than a millisecond of the server's time.
+    // Elements per command; takes the server less than a millisecond.
     private const int Count = 1_000;
 
     /// <summary>Yields pieces, some of them empty. An element that exists throughout the call is in at least one.</summary>
     /// <param name="link">The servers.</param>
     /// <param name="epoch">The store's epoch.</param>
-    /// <param name="command">HSCAN, whose pieces are fields and values in turn, or SSCAN.</param>
+    /// <param name="command">HSCAN, whose pieces alternate fields and values, or SSCAN.</param>
     /// <param name="key">The hash or set.</param>
     /// <param name="cancellation">Ends the wait.</param>
     internal static async IAsyncEnumerable<RedisValue[]> ReadAsync(

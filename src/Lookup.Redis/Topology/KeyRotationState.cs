@@ -1,29 +1,29 @@
-// For: changing the number key of a store while services read and write it, without a moment at which a fact is missing.
+// For: rotating the encryption key of a store while services read and write it, without a moment at which a fact is missing.
 //
-// What is stored is found by the number's key, so a new number key means that all of it is stored once more. The store says
-// how far that is by a stage, a number that only grows:
+// Stored data is found by the pseudonym, so a new encryption key requires storing everything once more. The store records the
+// progress as a phase, a number that only grows:
 //
-//   3n      one key: read and written by it
-//   3n + 1  copying: read by the old key; written by the old, then by the new one
-//   3n + 2  copied: read by the new key; written by both as before
+//   3n      one key: reads and writes use it
+//   3n + 1  copying: reads use the old key; writes go to the old, then to the new key
+//   3n + 2  copied: reads use the new key; writes go to both as before
 //   3n + 3  the new key alone
 //
-// Neighbours agree: whatever is acknowledged at stage 1 or 2 was stored under both keys, so readers by either see it; at
-// stages 2 and 3 all read by the new one. Stages that are no neighbours do not agree: who is at 0 does not write the new
-// key, and who is at 1 does not see what 3 writes. So instances must never be two stages apart, although they learn of
-// stages at different times, hang, or lack the new key. Each partition carries the stage behind its epoch ("...", ".../1"),
-// and every read, poll and write compares it in the same step, as it always compared the epoch: a process at stage k takes
-// k - 1 and k. Who changes the key (KeyRotation.cs) sets the manifest first, by which processes go on, and then all partitions.
-// From then on a process two stages back reads and writes nothing.
+// Adjacent phases are compatible: whatever is acknowledged in phase 1 or 2 was stored under both keys, so readers by either
+// see it; in phases 2 and 3 all read by the new key. Other phases are not compatible: a process in phase 0 does not write the
+// new key, and a process in phase 1 does not see what phase 3 writes. So instances must never be two phases apart, although
+// they learn of phases at different times, hang, or lack the new key. Each partition stores the phase after its epoch ("...",
+// ".../1"), and every read, poll and write compares it in the same step in which it compares the epoch: a process in phase k
+// accepts k - 1 and k. The rotation (KeyRotation.cs) sets the manifest first, which processes follow, and then all partitions.
+// From then on a process two phases behind can neither read nor write.
 //
-// What a process holds in memory counts as of its last poll of the partition, which compares the stage, too. So the next
-// stage waits for the longest freshness bound: then nobody answers any more from what he knew before.
+// What a process holds in memory counts as of its last poll of the partition, which compares the phase too. So the next phase
+// waits for the longest freshness bound: after that no process answers from what it knew before.
 //
-// A process that goes on to the next key does so in this order: the cipher first, then what it takes. So who encrypted
-// a number before, and reads a partition by what is taken after, finds the cipher's turn changed, and begins again.
+// A process advances to the next key in this order: the cipher first, then the accepted epochs. So a process that encrypted a
+// number before that, and reads a partition after it, sees that the cipher has changed and starts again.
 //
-// A process that lacks a key takes nothing any more. The stage never comes back, also not with the last step: one that was
-// refused while the key was changed stays refused afterwards, when the store has one key again that it does not have.
+// A process that lacks a key accepts nothing. The phase never decreases, also not with the last step: a process that was
+// rejected during the rotation stays rejected afterwards, when the store has again one key that the process does not have.
 using System.Globalization;
 using System.Text;
 using Lookup.Core.Numbers;
@@ -31,10 +31,10 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>How far the change of a store's number key is, as its manifest says it: "1 0123456789abcdef fedcba9876543210".</summary>
-/// <param name="Number">See the head of this file; 0 in a store whose key was never changed.</param>
+/// <summary>The phase of a store's key rotation as its manifest stores it: "1 0123456789abcdef fedcba9876543210".</summary>
+/// <param name="Number">See the head of this file; 0 in a store whose key was never rotated.</param>
 /// <param name="Key">Check value of the only key, or of the old one.</param>
-/// <param name="Next">Check value of the new key while it is changed, else empty.</param>
+/// <param name="Next">Check value of the new key during a rotation, otherwise empty.</param>
 internal sealed record KeyRotationPhase(int Number, string Key, string Next)
 {
     internal const int Steps = 3;
@@ -43,7 +43,7 @@ internal sealed record KeyRotationPhase(int Number, string Key, string Next)
 
     internal bool IsCopied => Number % Steps == 2;
 
-    /// <summary>Facts are written under both keys.</summary>
+    /// <summary>True while facts are written under both keys.</summary>
     internal bool IsBoth => Number % Steps != 0;
 
     /// <summary>Check value of the key by which facts are read.</summary>
@@ -65,22 +65,22 @@ internal sealed record KeyRotationPhase(int Number, string Key, string Next)
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number} {Key} {Next}");
 }
 
-/// <summary>A stage as this process goes by it.</summary>
-/// <param name="Stage">The stage.</param>
-/// <param name="Taken">The epochs that a partition may have, as scripts take them: ",one,other,".</param>
-internal sealed record KeyState(KeyRotationPhase Stage, RedisValue Taken)
+/// <summary>The phase in which this process works.</summary>
+/// <param name="Phase">The phase.</param>
+/// <param name="AcceptedEpochs">The epochs that a partition may have, in the form that scripts expect: ",one,other,".</param>
+internal sealed record KeyState(KeyRotationPhase Phase, RedisValue AcceptedEpochs)
 {
-    private readonly byte[] _taken = Encoding.ASCII.GetBytes((string)Taken!);
+    private readonly byte[] _acceptedEpochs = Encoding.ASCII.GetBytes((string)AcceptedEpochs!);
 
-    internal bool Takes(ReadOnlySpan<byte> epoch)
+    internal bool Accepts(ReadOnlySpan<byte> epoch)
     {
-        var at = _taken.AsSpan().IndexOf(epoch);
+        var at = _acceptedEpochs.AsSpan().IndexOf(epoch);
         var end = at + epoch.Length;
-        return !epoch.IsEmpty && at > 0 && end < _taken.Length && _taken[at - 1] == ',' && _taken[end] == ',';
+        return !epoch.IsEmpty && at > 0 && end < _acceptedEpochs.Length && _acceptedEpochs[at - 1] == ',' && _acceptedEpochs[end] == ',';
     }
 }
 
-/// <summary>The stage that this process is at, and what it takes of partitions. Thread-safe.</summary>
+/// <summary>Holds the phase of this process and the epochs that it accepts from partitions. Thread-safe.</summary>
 internal sealed class KeyRotationState
 {
     private readonly Lock _lock = new();
@@ -89,23 +89,23 @@ internal sealed class KeyRotationState
     private readonly string? _keyCheck;
     private KeyState _current;
 
-    /// <summary>Of a store that is opened.</summary>
+    /// <summary>Creates the state when a store is opened.</summary>
     /// <param name="epoch">The store's epoch.</param>
-    /// <param name="stage">As its manifest says.</param>
-    /// <param name="cipher">Has the keys; null where only the check value of one is known.</param>
+    /// <param name="phase">The phase in the manifest.</param>
+    /// <param name="cipher">Has the keys; null if only the check value of one is known.</param>
     /// <param name="keyCheck">That check value.</param>
     /// <exception cref="StoreUnavailableException">A key is missing.</exception>
-    internal KeyRotationState(ulong epoch, KeyRotationPhase stage, NumberCipher? cipher, string? keyCheck)
+    internal KeyRotationState(ulong epoch, KeyRotationPhase phase, NumberCipher? cipher, string? keyCheck)
     {
         (_epoch, _cipher, _keyCheck) = (StoreManifestFormat.Epoch(epoch), cipher, keyCheck);
-        _current = Enter(stage);
+        _current = Enter(phase);
     }
 
-    /// <summary>Without keys, for who does not look for numbers.</summary>
-    internal KeyRotationState(ulong epoch, KeyRotationPhase stage)
+    /// <summary>Creates the state without keys, for processes that do not look up numbers.</summary>
+    internal KeyRotationState(ulong epoch, KeyRotationPhase phase)
     {
         _epoch = StoreManifestFormat.Epoch(epoch);
-        _current = new KeyState(stage, TakenAt(stage));
+        _current = new KeyState(phase, AcceptedIn(phase));
     }
 
     private KeyRotationState(string epoch)
@@ -114,76 +114,76 @@ internal sealed class KeyRotationState
         _current = new KeyState(new KeyRotationPhase(0, "", ""), List(epoch));
     }
 
-    /// <summary>For partitions that have only this in place of an epoch.</summary>
+    /// <summary>Creates a state for partitions that have only this text in place of an epoch.</summary>
     internal static KeyRotationState Fixed(string epoch) => new(epoch);
 
     internal KeyState Current => Volatile.Read(ref _current);
 
-    /// <summary>The keys; null where only a check value is known.</summary>
+    /// <summary>The keys; null if only a check value is known.</summary>
     internal NumberCipher? Cipher => _cipher;
 
-    /// <summary>What scripts compare the epoch of a partition with.</summary>
-    internal RedisValue Taken => Current.Taken;
+    /// <summary>The epochs that scripts accept from a partition.</summary>
+    internal RedisValue AcceptedEpochs => Current.AcceptedEpochs;
 
-    /// <summary>A list of epochs as scripts take it.</summary>
+    /// <summary>Formats a list of epochs for scripts.</summary>
     internal static RedisValue List(params string[] epochs) => $",{string.Join(',', epochs)},";
 
-    /// <summary>What partitions carry at a stage.</summary>
-    internal static string Epoch(string epoch, int stage) =>
-        stage == 0 ? epoch : string.Create(CultureInfo.InvariantCulture, $"{epoch}/{stage}");
+    /// <summary>Returns the text that partitions store in a phase.</summary>
+    internal static string Epoch(string epoch, int phase) =>
+        phase == 0 ? epoch : string.Create(CultureInfo.InvariantCulture, $"{epoch}/{phase}");
 
-    internal bool Takes(RedisValue epoch) => !epoch.IsNull && Current.Takes((byte[])epoch!);
+    internal bool Accepts(RedisValue epoch) => !epoch.IsNull && Current.Accepts((byte[])epoch!);
 
-    /// <summary>Goes on to what the manifest says.</summary>
-    /// <param name="stage">What it says.</param>
+    /// <summary>Advances to the phase in the manifest.</summary>
+    /// <param name="phase">The phase that was read.</param>
     /// <param name="known">
-    /// Number of the stage that was known before it was read: that must not be gone. One that was read while another read went on to a
-    /// later stage may be behind that.
+    /// Number of the phase known before the read; the result must not be below it. If another read advanced to a later phase
+    /// meanwhile, this one may be behind that.
     /// </param>
-    /// <exception cref="StoreUnavailableException">A key is missing, or the stage was a later one before.</exception>
-    internal void Follow(KeyRotationPhase stage, int known)
+    /// <exception cref="StoreUnavailableException">A key is missing, or the phase went back.</exception>
+    internal void Advance(KeyRotationPhase phase, int known)
     {
-        if (stage.Number < known)
+        if (phase.Number < known)
         {
             throw RedisFaults.RolledBack();
         }
 
-        if (stage.Number == Current.Stage.Number)
+        if (phase.Number == Current.Phase.Number)
         {
             return;
         }
 
         lock (_lock)
         {
-            if (stage.Number > _current.Stage.Number)
+            if (phase.Number > _current.Phase.Number)
             {
-                Volatile.Write(ref _current, Enter(stage));
+                Volatile.Write(ref _current, Enter(phase));
             }
         }
     }
 
-    /// <summary>A number's key, whichever of the keys made it, as it is under one of them.</summary>
+    /// <summary>Converts a pseudonym made with any of the keys to the one under a given key.</summary>
     internal NumberPseudonym Under(NumberPseudonym key, string keyCheck) => IsOnlyKey ? key : _cipher!.Reencrypt(key, keyCheck);
 
-    /// <summary>Whether a stored key is one of those that are read now.</summary>
-    internal bool IsRead(NumberPseudonym key) => IsOnlyKey || _cipher!.TryDecrypt(key, Current.Stage.Reading, out _);
+    /// <summary>Returns true if a stored pseudonym is under the key that is read now.</summary>
+    internal bool IsRead(NumberPseudonym key) => IsOnlyKey || _cipher!.TryDecrypt(key, Current.Phase.Reading, out _);
 
-    // Then there is nothing to tell apart: the store never was under another key that this process knows.
+    // With a single key there is nothing to distinguish: this process knows no other key of the store.
     private bool IsOnlyKey => _cipher is null || _cipher.Count == 1;
 
-    private KeyState Enter(KeyRotationPhase stage)
+    private KeyState Enter(KeyRotationPhase phase)
     {
-        if (!Holds(stage.Key) || (stage.IsBoth && !Holds(stage.Next)))
+        if (!Holds(phase.Key) || (phase.IsBoth && !Holds(phase.Next)))
         {
-            throw RedisFaults.Key(stage);
+            throw RedisFaults.Key(phase);
         }
 
-        _cipher?.Use(stage.Reading);
-        return new KeyState(stage, TakenAt(stage));
+        _cipher?.Use(phase.Reading);
+        return new KeyState(phase, AcceptedIn(phase));
     }
 
-    private RedisValue TakenAt(KeyRotationPhase stage) =>
-        stage.Number == 0 ? List(_epoch) : List(Epoch(_epoch, stage.Number - 1), Epoch(_epoch, stage.Number));
+    private RedisValue AcceptedIn(KeyRotationPhase phase) =>
+        phase.Number == 0 ? List(_epoch) : List(Epoch(_epoch, phase.Number - 1), Epoch(_epoch, phase.Number));
 
     private bool Holds(string keyCheck) => _cipher?.Holds(keyCheck) ?? keyCheck == _keyCheck;
 }

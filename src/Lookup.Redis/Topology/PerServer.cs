@@ -1,9 +1,6 @@
 namespace Lookup.Redis.Topology;
 
-/// <summary>
-/// One of something for each server, made when it is first needed. Those of servers that were left are disposed of.
-/// Thread-safe.
-/// </summary>
+/// <summary>Keeps one object per server, made on first use. Objects of servers that left are disposed. Thread-safe.</summary>
 /// <param name="make">Makes one.</param>
 internal sealed class PerServer<T>(Func<ServerLink, T> make) : IDisposable
     where T : IDisposable
@@ -12,8 +9,9 @@ internal sealed class PerServer<T>(Func<ServerLink, T> make) : IDisposable
     private readonly Dictionary<ServerLink, T> _all = [];
     private bool _isDisposed;
 
-    /// <exception cref="StoreUnavailableException">It was disposed of.</exception>
-    internal T Of(ServerLink server)
+    /// <summary>Returns the object of a server.</summary>
+    /// <exception cref="StoreUnavailableException">This was disposed.</exception>
+    internal T Get(ServerLink server)
     {
         lock (_lock)
         {

@@ -6,16 +6,16 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>Plain connections to the server, for what a general client is too slow for.</summary>
+/// <summary>Opens plain connections to a server for traffic that a general client is too slow for.</summary>
 internal static class RedisConnector
 {
-    /// <summary>Connects, with TLS, credentials and database as the connection string says.</summary>
-    /// <param name="options">Where and how.</param>
+    /// <summary>Connects with the TLS settings, credentials and database of the connection string.</summary>
+    /// <param name="options">Address and limits.</param>
     /// <param name="server">The server.</param>
     /// <param name="clock">Measures the limit.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <param name="isSentinel">It has no databases, and may have no password where the stores have one.</param>
-    /// <exception cref="StoreUnavailableException">There is no connection within the limit for one.</exception>
+    /// <param name="isSentinel">A sentinel has no databases, and may have no password even if the stores have one.</param>
+    /// <exception cref="StoreUnavailableException">No connection was made within the time limit.</exception>
     internal static async Task<Stream> ConnectAsync(
         StoreOptions options, EndPoint server, TimeProvider clock, CancellationToken cancellation, bool isSentinel = false)
     {
@@ -76,12 +76,12 @@ internal static class RedisConnector
                 : ["AUTH"u8.ToArray(), Encoding.UTF8.GetBytes(configuration.User), Encoding.UTF8.GetBytes(configuration.Password)];
         if (credentials.Length > 0)
         {
-            await AskAsync(credentials, "The store refuses the service's credentials or rights.");
+            await AskAsync(credentials, "The store rejects the service's credentials or permissions.");
         }
 
         if (!isSentinel && configuration.DefaultDatabase is { } database and not 0)
         {
-            await AskAsync(["SELECT"u8.ToArray(), Encoding.ASCII.GetBytes($"{database}")], "The store has no such database.");
+            await AskAsync(["SELECT"u8.ToArray(), Encoding.ASCII.GetBytes($"{database}")], "The store's server does not have the database that the connection string selects.");
         }
 
         async Task AskAsync(byte[][] command, string refused)
@@ -94,7 +94,7 @@ internal static class RedisConnector
             }
 
             await stream.WriteAsync(frame.Written, cancellation);
-            // Byte by byte: what follows is the caller's.
+            // Read byte by byte: the bytes that follow belong to the caller.
             var answer = new List<byte>(64);
             var next = new byte[1];
             while (answer.Count == 0 || (answer[^1] != '\n' && answer.Count < 512))

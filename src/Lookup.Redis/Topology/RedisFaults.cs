@@ -2,10 +2,10 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>The one place where what redis and its client throw becomes one of our faults, in our words.</summary>
+/// <summary>The only place that converts errors of redis and its client to our faults and messages.</summary>
 internal static class RedisFaults
 {
-    /// <summary>The commands that the store uses, in scripts and out of them.</summary>
+    /// <summary>The commands that the store uses, inside and outside scripts.</summary>
     internal static readonly string[] Needed =
     [
         "EVALSHA", "EVAL", "SCRIPT", "INFO", "WAIT", "HGET", "HMGET", "HSET", "HSETNX", "HDEL", "HKEYS", "HGETALL", "HLEN", "HEXISTS", "HINCRBY", "HSCAN",
@@ -19,7 +19,7 @@ internal static class RedisFaults
         RedisTimeoutException or TimeoutException => Timeout(exception),
         RedisCommandException e when e.Message.Contains("replica", StringComparison.OrdinalIgnoreCase) => Replica(e),
         RedisServerException e => Map(e.Message, e),
-        // The client puts a redirection that it does not follow into words of its own.
+        // The client rewords a redirection that it does not follow.
         RedisException e when e.Message.Contains("hashslot", StringComparison.Ordinal) => Moved(e),
         _ => new StoreUnavailableException(StoreFault.Unreachable, "The store cannot be reached.", exception),
     };
@@ -28,10 +28,10 @@ internal static class RedisFaults
         new(StoreFault.Timeout, "The store did not answer in time.", inner);
 
     internal static StoreUnavailableException Open() =>
-        new(StoreFault.Unreachable, "The store does not answer; calls fail at once until it does.");
+        new(StoreFault.Unreachable, "The store does not answer; calls fail immediately until it does.");
 
     internal static StoreUnavailableException Replica(Exception? inner = null) =>
-        new(StoreFault.ReadOnlyReplica, "The store's server is a replica; facts are read and written on the primary.", inner)
+        new(StoreFault.ReadOnlyReplica, "The store's server is a replica; connect to the primary.", inner)
         {
             IsElsewhere = true,
         };
@@ -40,13 +40,13 @@ internal static class RedisFaults
         new(StoreFault.Unreachable, "A part of the store is moving to another server.", inner) { IsElsewhere = true };
 
     internal static StoreUnavailableException NoServer() =>
-        new(StoreFault.Unreachable, "A part of the store is with no server.") { IsElsewhere = true };
+        new(StoreFault.Unreachable, "No server has a part of the store.") { IsElsewhere = true };
 
     internal static StoreUnavailableException TooManyReads() =>
-        new(StoreFault.Unreachable, "Too many reads wait for the store.");
+        new(StoreFault.Unreachable, "Too many reads are waiting for the store.");
 
     internal static StoreUnavailableException NotInitialised() =>
-        new(StoreFault.NotInitialised, "The store is not set up, or a part of it is gone.");
+        new(StoreFault.NotInitialised, "The store is not set up, or a part of it is missing.");
 
     internal static StoreUnavailableException Epoch(RedisValue found)
     {
@@ -57,47 +57,47 @@ internal static class RedisFaults
 
         if (((string)found!).Contains('/', StringComparison.Ordinal))
         {
-            return new StoreUnavailableException(StoreFault.WrongKey, "The store's number key is being changed, or was, and this process has not gone on yet.");
+            return new StoreUnavailableException(StoreFault.WrongKey, "The store's encryption key is being rotated, or was, and this process has not followed yet.");
         }
 
         return found == StoreManifestFormat.LoadingEpoch
-            ? new StoreUnavailableException(StoreFault.Loading, "A first load of the store is under way or was broken off.")
-            : new StoreUnavailableException(StoreFault.ForeignEpoch, "The store was set up anew, or is another one.");
+            ? new StoreUnavailableException(StoreFault.Loading, "A first load of the store is in progress or was interrupted.")
+            : new StoreUnavailableException(StoreFault.ForeignEpoch, "The store was set up again, or is another store.");
     }
 
-    internal static StoreUnavailableException Key(KeyRotationPhase stage) => new(
+    internal static StoreUnavailableException Key(KeyRotationPhase phase) => new(
         StoreFault.WrongKey,
-        stage.IsBoth ? "The store's number key is being changed, and not both keys are here: facts would be missing."
-            : stage.Number > 0 ? "The store's number key was changed, and the new one is not here: none of its facts would be found."
-            : "The store was set up with another number key: none of its facts would be found.");
+        phase.IsBoth ? "The store's encryption key is being rotated, and this process does not have both keys: facts would be missing."
+            : phase.Number > 0 ? "The store's encryption key was rotated, and this process does not have the new key: none of its facts would be found."
+            : "The store was set up with another encryption key: none of its facts would be found.");
 
     internal static StoreUnavailableException Changed() =>
-        new(StoreFault.Unreachable, "Another server took over while the store was read.");
+        new(StoreFault.Unreachable, "Another server took over during the read.");
 
     internal static StoreUnavailableException RolledBack() => new(
         StoreFault.RolledBack,
-        "The store is older than it was before: it was restored or failed over with loss. Check it, then restart.");
+        "The store is older than before: it was restored, or a failover lost writes. Check it, then restart the service.");
 
     internal static StoreUnavailableException FactsGone(int partition, long counted, long expected) => new(
         StoreFault.Damaged,
-        $"Partition {partition} of the store holds {counted} timelines and should hold {expected}: facts were deleted past the service. Restore the store.");
+        $"Partition {partition} of the store has {counted} timelines and should have {expected}: facts were deleted without the service. Restore the store.");
 
     internal static StoreUnavailableException BucketLost(int partition) => new(
         StoreFault.Damaged,
-        $"Facts of partition {partition} of the store are gone: they were deleted past the service. Restore the store.");
+        $"Facts of partition {partition} of the store are missing: they were deleted without the service. Restore the store.");
 
     internal static StoreUnavailableException Registry() => new(
         StoreFault.Damaged,
-        "The registry of organisations and credentials does not match its checksum: part of it was changed or restored past the service. Restore it from a backup.");
+        "The registry of organisations and credentials does not match its checksum: part of it was changed or restored without the service. Restore it from a backup.");
 
     internal static StoreUnavailableException Overtaken() => new(
         StoreFault.Unreachable,
-        "Another builder took over, or the store failed over, while a filter was built. The old filter answers; rebuild again.");
+        "Another builder took over, or the store failed over, while a filter was built. The old filter stays active; rebuild again.");
 
     internal static StoreUnavailableException Damaged(Exception? inner = null) =>
-        new(StoreFault.Damaged, "Something stored cannot be read: it is damaged, or a newer version wrote it.", inner);
+        new(StoreFault.Damaged, "Stored data cannot be read: it is damaged, or a newer version wrote it.", inner);
 
-    // Of those that the service needs, the one that an error is about: of the server's text nothing else is repeated.
+    // Returns the needed command that an error names; the rest of the server's text is never repeated.
     private static string? Command(string text)
     {
         if (!text.Contains("unknown command", StringComparison.OrdinalIgnoreCase) && !text.Contains("permissions to run", StringComparison.Ordinal))
@@ -109,12 +109,12 @@ internal static class RedisFaults
             || text.Contains($"'{command}|", StringComparison.OrdinalIgnoreCase));
     }
 
-    /// <summary>For an error that the server answered.</summary>
+    /// <summary>Converts an error that the server returned.</summary>
     internal static StoreUnavailableException Map(string text, Exception? e = null)
     {
         if (Is("OOM"))
         {
-            return new StoreUnavailableException(StoreFault.Full, "The store's memory is full; nothing more can be recorded.", e);
+            return new StoreUnavailableException(StoreFault.Full, "The store's memory is full; no more facts can be recorded.", e);
         }
 
         if (Is("READONLY"))
@@ -124,17 +124,17 @@ internal static class RedisFaults
 
         if (Is("MISCONF"))
         {
-            return new StoreUnavailableException(StoreFault.Settings, "The store cannot save to its disk and takes no writes.", e);
+            return new StoreUnavailableException(StoreFault.Settings, "The store cannot save to its disk and accepts no writes.", e);
         }
-        // The embedded store's own; what they say is for its operator.
+        // Errors of the embedded store; their texts are for its operator.
         if (Is("DAMAGED"))
         {
-            return new StoreUnavailableException(StoreFault.Damaged, "The store's files are damaged; a restart of the service names the place.", e);
+            return new StoreUnavailableException(StoreFault.Damaged, "The store's files are damaged; restart the service to see which file.", e);
         }
 
         if (Is("STOPPED"))
         {
-            return new StoreUnavailableException(StoreFault.Settings, "The store's folder was taken away from this process, which has stopped using it.", e);
+            return new StoreUnavailableException(StoreFault.Settings, "The store's folder no longer belongs to this process, which has stopped using it.", e);
         }
 
         if (Is("NOREPLICAS"))
@@ -159,22 +159,22 @@ internal static class RedisFaults
 
         if (Command(text) is { } command)
         {
-            return new StoreUnavailableException(StoreFault.Settings, $"The store's server does not let the service use the command {command}, which it needs: it is forbidden, renamed or unknown there.", e);
+            return new StoreUnavailableException(StoreFault.Settings, $"The store's server does not allow the command {command}, which the service needs: it is forbidden, renamed or unknown there.", e);
         }
 
         if (text.Contains("called from script", StringComparison.Ordinal) || text.Contains("can't run this command", StringComparison.Ordinal))
         {
-            return new StoreUnavailableException(StoreFault.Settings, "The store's server does not let the service's scripts use a command that they need: it is forbidden, renamed or unknown there.", e);
+            return new StoreUnavailableException(StoreFault.Settings, "The store's server does not allow a command that the service's scripts need: it is forbidden, renamed or unknown there.", e);
         }
 
         if (Is("NOAUTH") || Is("WRONGPASS") || Is("NOPERM"))
         {
-            return new StoreUnavailableException(StoreFault.Settings, "The store refuses the service's credentials or rights.", e);
+            return new StoreUnavailableException(StoreFault.Settings, "The store rejects the service's credentials or permissions.", e);
         }
 
-        return new StoreUnavailableException(StoreFault.Settings, "The store's server answered in a way that is not understood.", e);
+        return new StoreUnavailableException(StoreFault.Settings, "The store's server returned an unknown error.", e);
 
-        // Errors of a command within a script carry the script's own words before or after the code.
+        // An error of a command inside a script has the script's own text before or after the code.
         bool Is(string code) => text.StartsWith(code, StringComparison.Ordinal) || text.Contains(code + " ", StringComparison.Ordinal);
     }
 }

@@ -1,24 +1,24 @@
-// For: reaching whatever server has a partition now, on one server, behind sentinels, and in a cluster.
+// For: reaching the server that has a partition now, with a single server, behind sentinels, and in a cluster.
 //
-// Every call names its partition (or Keys.Shared), goes to one server, and stays there: what a read sends before and behind
-// its values proves something only if the same server answers all of it in that order, and WAIT counts the replicas of
-// the server that it is sent to. So redirections are not followed in the midst of a call. The servers are asked anew who
-// has what, and the whole call is tried once more within its time if it is another one now. Otherwise it fails.
+// Every call names its partition (or Keys.Shared), goes to one server, and stays there: what a read sends before and after its
+// values proves something only if the same server answers all of it in that order, and WAIT counts the replicas of the server
+// that receives it. So a call does not follow redirections. Instead the servers are asked again who has what, and if another
+// one has the partition now, the whole call is retried once within its time limit. Otherwise it fails.
 //
-// Where servers can change, they are also asked again and again: an old primary that was cut off would answer for ever.
+// Where servers can change, they are also polled: an old primary that was cut off would otherwise be used forever.
 using System.Net;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>Connections to the servers of a store.</summary>
+/// <summary>Holds the connections to the servers of a store.</summary>
 internal sealed class RedisTopology : IAsyncDisposable
 {
-    // How often it is asked who has what, without a reason and with one.
+    // Intervals between discoveries, without and with a reason.
     private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AskAtMost = TimeSpan.FromMilliseconds(50);
 
-    // A server that has nothing any more may still have calls to answer.
+    // A server that no longer has any part of the store may still have calls to answer.
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
 
     private readonly TopologyDiscovery _finder;
@@ -47,18 +47,18 @@ internal sealed class RedisTopology : IAsyncDisposable
 
     internal TimeProvider Clock { get; }
 
-    /// <summary>The servers take PUBLISH and SUBSCRIBE.</summary>
+    /// <summary>True if the servers support PUBLISH and SUBSCRIBE.</summary>
     internal bool HasChannels { get; }
 
-    /// <summary>Called after some part of the store is with another server.</summary>
+    /// <summary>Raised after a part of the store moved to another server.</summary>
     internal event Action? Moved;
 
-    /// <summary>Every server that has something.</summary>
-    /// <exception cref="StoreUnavailableException">Something is with none.</exception>
+    /// <summary>Returns every server that has a part of the store.</summary>
+    /// <exception cref="StoreUnavailableException">No server has some part.</exception>
     internal IReadOnlyList<ServerLink> Servers(int partitions) =>
         [.. Enumerable.Range(Keys.Shared, partitions + 1).Select(Of).Distinct()];
 
-    /// <summary>How many servers have something, and how many of them are silent.</summary>
+    /// <summary>Counts the servers that have a part of the store, and the silent ones among them.</summary>
     internal StoreServers Health
     {
         get
@@ -68,20 +68,20 @@ internal sealed class RedisTopology : IAsyncDisposable
         }
     }
 
-    /// <summary>Connects.</summary>
-    /// <param name="options">Where and how.</param>
+    /// <summary>Connects to the servers.</summary>
+    /// <param name="options">Address and limits.</param>
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <param name="hasChannels">The servers take PUBLISH and SUBSCRIBE.</param>
-    /// <exception cref="ArgumentException">The options are wrong; the message has every fault.</exception>
-    /// <exception cref="StoreUnavailableException">Nobody answers.</exception>
+    /// <param name="hasChannels">The servers support PUBLISH and SUBSCRIBE.</param>
+    /// <exception cref="ArgumentException">The options are invalid; the message lists every fault.</exception>
+    /// <exception cref="StoreUnavailableException">No server answers.</exception>
     internal static async Task<RedisTopology> ConnectAsync(
         StoreOptions options, TimeProvider clock, CancellationToken cancellation, bool hasChannels = true)
     {
         var faults = options.Validate();
         if (faults.Count > 0)
         {
-            throw new ArgumentException("The store's settings are wrong: " + string.Join(" ", faults), nameof(options));
+            throw new ArgumentException("The store's settings are invalid: " + string.Join(" ", faults), nameof(options));
         }
 
         var finder = new TopologyDiscovery(options, clock);
@@ -104,12 +104,12 @@ internal sealed class RedisTopology : IAsyncDisposable
         }
     }
 
-    /// <summary>The server that has a partition, or <see cref="Keys.Shared"/>, now.</summary>
-    /// <exception cref="StoreUnavailableException">None has it.</exception>
-    internal ServerLink Of(int partition) => TryOf(partition) ?? throw RedisFaults.NoServer();
+    /// <summary>Returns the server that has a partition, or <see cref="Keys.Shared"/>, now.</summary>
+    /// <exception cref="StoreUnavailableException">No server has it.</exception>
+    internal ServerLink GetServer(int partition) => FindServer(partition) ?? throw RedisFaults.NoServer();
 
-    /// <summary>The same, or null.</summary>
-    internal ServerLink? TryOf(int partition) => Volatile.Read(ref _map).Links[partition - Keys.Shared];
+    /// <summary>Returns the server that has a partition, or <see cref="Keys.Shared"/>, now; null if there is none.</summary>
+    internal ServerLink? FindServer(int partition) => Volatile.Read(ref _map).Links[partition - Keys.Shared];
 
     internal Task<T> ReadAsync<T>(int partition, Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
         CallAsync(partition, call, static (server, call, cancellation) => server.ReadAsync(call, cancellation), Options.ReadTimeoutMs, cancellation);
@@ -117,10 +117,10 @@ internal sealed class RedisTopology : IAsyncDisposable
     internal Task<T> WriteAsync<T>(int partition, Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
         CallAsync(partition, call, static (server, call, cancellation) => server.WriteAsync(call, cancellation), Options.WriteTimeoutMs, cancellation);
 
-    /// <summary>Reads what belongs to no partition, and behind it that the store was still there.</summary>
+    /// <summary>Reads data outside the partitions, then checks that the store is still the same.</summary>
     /// <param name="epoch">The store's epoch.</param>
     /// <param name="read">The read.</param>
-    /// <param name="patient">It may be long: on the write connection, within its limit.</param>
+    /// <param name="patient">The read may be long: use the write connection and its time limit.</param>
     /// <param name="cancellation">Ends the wait.</param>
     internal async Task<T> GlobalAsync<T>(
         RedisValue epoch, Func<IDatabase, Task<T>> read, bool patient, CancellationToken cancellation)
@@ -140,7 +140,7 @@ internal sealed class RedisTopology : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a script on the write connection and waits until it is as durable as is configured.</summary>
+    /// <summary>Runs a script on the write connection and waits until it is as durable as configured.</summary>
     internal Task<RedisResult[]> ScriptAsync(
         int partition, string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation) =>
         CallAsync(
@@ -150,13 +150,13 @@ internal sealed class RedisTopology : IAsyncDisposable
                 var answer = db.ScriptEvaluateAsync(script, keys, arguments, CommandFlags.DemandMaster);
                 if (Options.WaitReplicas > 0)
                 {
-                    // On the same connection: it counts the replicas of this server.
+                    // On the same connection: WAIT counts the replicas of this server.
                     var had = db.ExecuteAsync("WAIT", Options.WaitReplicas, Options.WriteTimeoutMs);
                     await answer;
                     if ((int)await had < Options.WaitReplicas)
                     {
                         throw new StoreUnavailableException(
-                            StoreFault.Unreachable, "Too few replicas have the write; it may be kept, send it again.");
+                            StoreFault.Unreachable, "Too few replicas have the write; it may have been stored, so send it again.");
                     }
                 }
 
@@ -175,14 +175,14 @@ internal sealed class RedisTopology : IAsyncDisposable
             Options.WriteTimeoutMs,
             cancellation);
 
-    /// <summary>Ends well if nobody is known to replace a server that replicas have just confirmed.</summary>
-    /// <exception cref="StoreUnavailableException">It is being replaced, or nobody can tell.</exception>
+    /// <summary>Succeeds if no other server is known to replace one that replicas have just confirmed.</summary>
+    /// <exception cref="StoreUnavailableException">The server is being replaced, or the sentinels cannot rule that out.</exception>
     internal Task ConfirmAsync(EndPoint server, CancellationToken cancellation) =>
         _sentinels?.ConfirmAsync(server, cancellation) ?? Task.CompletedTask;
 
-    /// <summary>Asks who has what, unless it was just asked; those who want it together share one answer.</summary>
-    /// <returns>Ends when it was applied, or could not be.</returns>
-    internal Task FindAgainAsync()
+    /// <summary>Discovers the servers, unless that was just done; concurrent callers share one discovery.</summary>
+    /// <returns>Ends when the result was applied, or the discovery failed.</returns>
+    internal Task RediscoverAsync()
     {
         lock (_lock)
         {
@@ -227,21 +227,21 @@ internal sealed class RedisTopology : IAsyncDisposable
         int limitMs,
         CancellationToken cancellation)
     {
-        var begin = Clock.GetTimestamp();
-        var server = Of(partition);
+        var started = Clock.GetTimestamp();
+        var server = GetServer(partition);
         try
         {
             return await send(server, call, cancellation);
         }
         catch (StoreUnavailableException e) when (Volatile.Read(ref _map).Routes.CanMove && e.MayBeElsewhere)
         {
-            var finding = FindAgainAsync();
+            var finding = RediscoverAsync();
             if (!e.IsElsewhere)
             {
                 throw;
             }
 
-            var left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(begin);
+            var left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(started);
             if (left <= TimeSpan.Zero)
             {
                 throw;
@@ -249,8 +249,8 @@ internal sealed class RedisTopology : IAsyncDisposable
 
             await finding.WaitAsync(left, Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellation.ThrowIfCancellationRequested();
-            var next = Of(partition);
-            left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(begin);
+            var next = GetServer(partition);
+            left = TimeSpan.FromMilliseconds(limitMs) - Clock.GetElapsedTime(started);
             if (next == server || left <= TimeSpan.Zero)
             {
                 throw;
@@ -276,12 +276,12 @@ internal sealed class RedisTopology : IAsyncDisposable
         {
             while (await timer.WaitForNextTickAsync(_stop.Token))
             {
-                await FindAgainAsync();
+                await RediscoverAsync();
             }
         }
         catch (OperationCanceledException)
         {
-            // It is being disposed of.
+            // The topology is being disposed.
         }
     }
 
@@ -301,15 +301,15 @@ internal sealed class RedisTopology : IAsyncDisposable
         }
         catch (Exception)
         {
-            // Nobody knows better, whatever it was: it stays as it was.
+            // The discovery failed for whatever reason: keep the current routes.
         }
     }
 
-    // A name may lead to another server by now, while the connections stay with the old one.
+    // A name may resolve to another server by now, while the connections stay with the old one.
     private static bool IsOfAnother(ServerLink link, Routes routes) =>
         link.IsReplica || (routes.History.Length > 0 && link.History.Length > 0 && routes.History != link.History);
 
-    // One at a time: at the start, then by whoever is finding.
+    // Runs one at a time: at the start, then only within a discovery.
     private async Task ApplyAsync(Routes routes, CancellationToken cancellation)
     {
         var wanted = routes.Owners.OfType<EndPoint>().Distinct().ToList();
@@ -318,7 +318,7 @@ internal sealed class RedisTopology : IAsyncDisposable
             var link = await ServerLink.ConnectAsync(server, Options, routes.IsCluster, Clock, cancellation);
             lock (_lock)
             {
-                // What it was a replica for is forgotten with the old one, which has nothing to answer.
+                // The link as a replica is dropped: it has no calls to answer.
                 if (_links.Remove(server, out var old))
                 {
                     _ = old.Link.DisposeAsync().AsTask();

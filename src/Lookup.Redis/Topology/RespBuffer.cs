@@ -2,7 +2,7 @@ using System.Buffers.Text;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>Commands framed for the server, in a buffer of a fixed size. The caller sees to it that they fit.</summary>
+/// <summary>Frames commands for the server in a buffer of a fixed size. The caller ensures that they fit.</summary>
 internal sealed class RespBuffer(int size)
 {
     private byte[] _bytes = new byte[size];
@@ -15,7 +15,7 @@ internal sealed class RespBuffer(int size)
 
     internal void Clear() => Length = 0;
 
-    /// <summary>Hands the buffer over and goes on in a new one.</summary>
+    /// <summary>Returns the buffer and continues with a new one.</summary>
     internal ReadOnlyMemory<byte> Detach()
     {
         var written = Written;
@@ -30,17 +30,17 @@ internal sealed class RespBuffer(int size)
         Length += bytes.Length;
     }
 
-    /// <summary>Begins a command of so many words, its name among them.</summary>
+    /// <summary>Starts a command with this number of words, including its name.</summary>
     internal void AppendCommand(int words)
     {
         _bytes[Length++] = (byte)'*';
         AppendNumber(words);
     }
 
-    /// <summary>A word of a command.</summary>
+    /// <summary>Appends a word of a command.</summary>
     internal void AppendBulk(ReadOnlySpan<byte> bytes) => bytes.CopyTo(AppendBulk(bytes.Length));
 
-    /// <summary>A word of a command, which the caller writes into what is returned.</summary>
+    /// <summary>Appends a word of a command, which the caller writes into the returned span.</summary>
     internal Span<byte> AppendBulk(int length)
     {
         _bytes[Length++] = (byte)'$';

@@ -3,19 +3,19 @@ using System.Text;
 namespace Lookup.Redis.Topology;
 
 /// <summary>
-/// Reads answers of the server from what has come in so far. Each Try method is false where the rest is not there yet,
-/// and throws for what the protocol does not allow: once out of step, an answer would be taken for another one's.
+/// Parses answers of the server from the bytes received so far. Each Try method returns false if more bytes are needed, and
+/// throws on invalid protocol: once out of step, an answer would be assigned to the wrong command.
 /// </summary>
 internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
 {
     private readonly ReadOnlySpan<byte> _bytes = bytes;
 
-    /// <summary>Bytes read.</summary>
+    /// <summary>Number of bytes parsed.</summary>
     internal int Position { get; private set; }
 
-    /// <summary>Reads the head of an array of a known length, or an error in its place.</summary>
-    /// <param name="length">Elements that it must have.</param>
-    /// <param name="error">What the server says instead; null if it does not.</param>
+    /// <summary>Parses the head of an array of a known length, or an error in its place.</summary>
+    /// <param name="length">Number of elements that it must have.</param>
+    /// <param name="error">The server's error; null if there is none.</param>
     internal bool TryArray(int length, out StoreUnavailableException? error)
     {
         if (!TryError(out error))
@@ -41,9 +41,9 @@ internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
         return true;
     }
 
-    /// <summary>Reads a string.</summary>
+    /// <summary>Parses a string.</summary>
     /// <param name="value">Its bytes.</param>
-    /// <param name="isNull">It is the answer for what is not there.</param>
+    /// <param name="isNull">True for the null reply.</param>
     internal bool TryBulk(out ReadOnlySpan<byte> value, out bool isNull)
     {
         value = default;
@@ -74,10 +74,10 @@ internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
         return true;
     }
 
-    /// <summary>Reads a number.</summary>
+    /// <summary>Parses a number.</summary>
     internal bool TryInteger(out int number) => TryNumber((byte)':', out number);
 
-    /// <summary>Reads an error, if one comes next.</summary>
+    /// <summary>Parses an error if one comes next.</summary>
     internal bool TryError(out StoreUnavailableException? error)
     {
         error = null;
@@ -103,7 +103,7 @@ internal ref struct RespCursor(ReadOnlySpan<byte> bytes)
         return true;
     }
 
-    // Lengths from -1 upwards.
+    // Parses a length or number from -1 upwards.
     private bool TryNumber(byte type, out int number)
     {
         const int MaxDigits = 9;

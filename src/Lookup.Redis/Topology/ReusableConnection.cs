@@ -1,18 +1,18 @@
 namespace Lookup.Redis.Topology;
 
-/// <summary>A connection that is made when it is needed and kept until it is given up.</summary>
-/// <param name="dial">Makes one.</param>
+/// <summary>A connection that is opened on demand and reused until it is dropped.</summary>
+/// <param name="dial">Opens one.</param>
 internal sealed class ReusableConnection(Func<CancellationToken, Task<Stream>> dial) : IDisposable
 {
     private readonly Lock _lock = new();
     private Stream? _stream;
     private bool _isDisposed;
 
-    /// <summary>The connection; null: there is none.</summary>
+    /// <summary>The connection; null if there is none.</summary>
     internal Stream? Current => _stream;
 
-    /// <summary>Makes one. Not while there is one, and not twice at a time.</summary>
-    /// <exception cref="StoreUnavailableException">There is no connection, or this was disposed of.</exception>
+    /// <summary>Opens a connection. Do not call while there is one, nor concurrently.</summary>
+    /// <exception cref="StoreUnavailableException">No connection was made, or this was disposed.</exception>
     internal async Task<Stream> OpenAsync(CancellationToken cancellation)
     {
         var stream = await dial(cancellation);
@@ -28,7 +28,7 @@ internal sealed class ReusableConnection(Func<CancellationToken, Task<Stream>> d
         }
     }
 
-    /// <summary>Gives it up: on one that is out of step, an answer would be taken for another one's.</summary>
+    /// <summary>Drops the connection: on one that is out of step, an answer would be assigned to the wrong command.</summary>
     internal void Drop()
     {
         lock (_lock)

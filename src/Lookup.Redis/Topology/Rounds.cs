@@ -1,19 +1,19 @@
 namespace Lookup.Redis.Topology;
 
 /// <summary>
-/// Asks in rounds: one is under way, and all who come meanwhile share the next, so that each gets an answer to a question of
-/// after it came. Thread-safe.
+/// Runs requests in rounds. While one round runs, all callers that arrive share the next one, so each gets an answer to a request
+/// sent after its arrival. Thread-safe.
 /// </summary>
-/// <typeparam name="TItem">What those who come want to be in their round.</typeparam>
-/// <typeparam name="TAnswer">What a round gives.</typeparam>
-/// <param name="ask">Asks for everything that is wanted in a round. Never runs twice at a time.</param>
+/// <typeparam name="TItem">What a caller needs from its round.</typeparam>
+/// <typeparam name="TAnswer">The result of a round.</typeparam>
+/// <param name="ask">Requests all items of a round. Never runs concurrently.</param>
 internal sealed class Rounds<TItem, TAnswer>(Func<IReadOnlyCollection<TItem>, Task<TAnswer>> ask)
 {
     private readonly Lock _lock = new();
     private Round? _next;
     private bool _isRunning;
 
-    /// <summary>Takes part in the next round, and fails as it does.</summary>
+    /// <summary>Joins the next round and returns its result or exception.</summary>
     internal Task<TAnswer> JoinAsync(IEnumerable<TItem> items, CancellationToken cancellation)
     {
         Round round;
@@ -56,7 +56,7 @@ internal sealed class Rounds<TItem, TAnswer>(Func<IReadOnlyCollection<TItem>, Ta
             catch (Exception e)
             {
                 round.Ended.TrySetException(e);
-                // Nobody may be waiting any more.
+                // Observe the exception: no caller may be waiting any more.
                 _ = round.Ended.Task.Exception;
             }
         }

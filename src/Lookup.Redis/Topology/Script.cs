@@ -1,6 +1,6 @@
 namespace Lookup.Redis.Topology;
 
-/// <summary>The Lua scripts, from the assembly.</summary>
+/// <summary>Loads the Lua scripts from the assembly.</summary>
 internal static class Script
 {
     internal static readonly string Write = Load("write", "tallies");
@@ -26,16 +26,16 @@ internal static class Script
     internal static readonly string Copy = Load("copy", "tallies");
     internal static readonly string Clean = Load("clean", "tallies");
 
-    /// <summary>First element of an answer: the epoch is another one.</summary>
+    /// <summary>First element of an answer: the epoch differs.</summary>
     internal const int OtherEpoch = 0;
 
-    /// <summary>First element of an answer: the filter generations are other ones.</summary>
+    /// <summary>First element of an answer: the filter generations differ.</summary>
     internal const int OtherGenerations = 1;
 
-    /// <summary>First element of an answer: all or nothing was asked for, and not all was as expected.</summary>
+    /// <summary>First element of an answer: all or nothing was requested, and a value was not the expected one.</summary>
     internal const int NotAsExpected = 3;
 
-    /// <summary>First element of an answer: as many as may be were given out.</summary>
+    /// <summary>First element of an answer: the limit of new sources is reached.</summary>
     internal const int NoneLeft = 4;
 
     private static string Load(string name, string functions) => Load(functions) + Load(name);

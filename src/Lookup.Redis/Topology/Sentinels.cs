@@ -1,13 +1,13 @@
 // For: acknowledging nothing at a primary that is being replaced.
 //
-// WAIT tells that replicas have a write. But sentinels promote one replica first and move the others afterwards. Meanwhile one
-// that was not moved yet still confirms what is written to the old primary, if that was only frozen, or cut off from the
+// WAIT reports that replicas have a write. But sentinels promote one replica first and move the others afterwards. Until then, a
+// replica that was not moved yet still confirms what is written to the old primary, if that was only frozen, or cut off from the
 // sentinels alone; and drops it when it is moved.
 //
-// The sentinel that leads a fail-over says so from before the promotion until it names the new primary. So a write, or a
-// fence, counts only if WAIT succeeded and sentinels that are asked after that tell of no fail-over, and the newest word
-// among them (config epoch) names this server. Then whatever is promoted was a replica of it when the write was sent to its
-// replicas, and sentinels promote the one that has most.
+// The sentinel that leads a failover reports it from before the promotion until it names the new primary. So a write, or a
+// fence, counts only if WAIT succeeded, and sentinels asked after that report no failover, and the newest answer among them
+// (config epoch) names this server. Then whichever replica is promoted was a replica of this server when the write was sent to
+// its replicas, and sentinels promote the one that has most.
 //
 // A minority may be silent. If the leader is among them, and the primary was frozen as well, that is two faults at once.
 using System.Globalization;
@@ -16,16 +16,16 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>What a sentinel says of the service.</summary>
+/// <summary>A sentinel's answer about the service.</summary>
 /// <param name="Server">The primary.</param>
-/// <param name="Epoch">How new that is.</param>
-/// <param name="IsFailingOver">It is about to make another one the primary.</param>
+/// <param name="Epoch">Age of the answer: newer ones are higher.</param>
+/// <param name="IsFailingOver">The sentinel is about to promote another server.</param>
 internal sealed record SentinelWord(EndPoint Server, long Epoch, bool IsFailingOver)
 {
     internal static string Question(string service) => $"SENTINEL MASTER {service}";
 
-    /// <summary>Reads the answer to <see cref="Question"/>; null: the sentinel knows no such service.</summary>
-    internal static SentinelWord? Of(ServerReply reply)
+    /// <summary>Parses the answer to <see cref="Question"/>; null if the sentinel does not know the service.</summary>
+    internal static SentinelWord? Parse(ServerReply reply)
     {
         var fields = reply.Items.Chunk(2).Where(pair => pair.Length == 2)
             .ToDictionary(pair => pair[0].Text ?? "", pair => pair[1].Text ?? "", StringComparer.Ordinal);
@@ -38,7 +38,7 @@ internal sealed record SentinelWord(EndPoint Server, long Epoch, bool IsFailingO
     }
 }
 
-/// <summary>The sentinels of a store, asked in rounds over connections that are kept. Thread-safe.</summary>
+/// <summary>Asks the sentinels of a store in rounds, over reused connections. Thread-safe.</summary>
 internal sealed class Sentinels : IDisposable
 {
     private readonly StoreOptions _options;
@@ -47,7 +47,7 @@ internal sealed class Sentinels : IDisposable
     private readonly ReusableConnection[] _streams;
     private readonly Rounds<EndPoint, SentinelWord[]> _rounds;
 
-    /// <param name="options">How to reach them.</param>
+    /// <param name="options">Connection settings.</param>
     /// <param name="all">Their addresses.</param>
     /// <param name="service">The name under which they know the store.</param>
     /// <param name="clock">Measures limits.</param>
@@ -58,8 +58,8 @@ internal sealed class Sentinels : IDisposable
         _rounds = new Rounds<EndPoint, SentinelWord[]>(_ => AskAsync());
     }
 
-    /// <summary>Ends well if a server is the primary, and no fail-over was going on at some moment after this was called.</summary>
-    /// <exception cref="StoreUnavailableException">It is not, or too few sentinels answer.</exception>
+    /// <summary>Succeeds if a server is the primary and no failover was in progress at some moment after the call.</summary>
+    /// <exception cref="StoreUnavailableException">It is not the primary, or too few sentinels answer.</exception>
     internal async Task ConfirmAsync(EndPoint server, CancellationToken cancellation)
     {
         if (!Confirm(await _rounds.JoinAsync([server], cancellation), _streams.Length, server))
@@ -68,9 +68,9 @@ internal sealed class Sentinels : IDisposable
         }
     }
 
-    /// <summary>Whether what sentinels say confirms a server.</summary>
-    /// <param name="words">Of those that answer.</param>
-    /// <param name="count">How many there are.</param>
+    /// <summary>Returns true if the sentinels' answers confirm a server as primary.</summary>
+    /// <param name="words">The answers received.</param>
+    /// <param name="count">Number of sentinels.</param>
     /// <param name="server">The server.</param>
     internal static bool Confirm(IReadOnlyCollection<SentinelWord> words, int count, EndPoint server) =>
         words.Count > count / 2 && !words.Any(word => word.IsFailingOver) && words.MaxBy(word => word.Epoch)!.Server.Equals(server);
@@ -79,7 +79,7 @@ internal sealed class Sentinels : IDisposable
 
     private async Task<SentinelWord[]> AskAsync()
     {
-        // Half of what a fence may take: one that hangs must not stop everything.
+        // Half of a fence's time limit, so that one hanging sentinel cannot use up all of it.
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(Math.Max(1, _options.ReadTimeoutMs / 2)), _clock);
         var words = await Task.WhenAll(_streams.Select(stream => TryAskAsync(stream, limit.Token)));
         return [.. words.OfType<SentinelWord>()];
@@ -89,11 +89,11 @@ internal sealed class Sentinels : IDisposable
     {
         try
         {
-            return SentinelWord.Of((await ServerReply.AskAsync(kept.Current ?? await kept.OpenAsync(limit), limit, _question))[0]);
+            return SentinelWord.Parse((await ServerReply.AskAsync(kept.Current ?? await kept.OpenAsync(limit), limit, _question))[0]);
         }
         catch (Exception)
         {
-            // Whatever it was: it does not answer.
+            // Any failure means that this sentinel does not answer.
             kept.Drop();
             return null;
         }

@@ -5,29 +5,29 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>Whether a server's role and settings are fit to keep facts.</summary>
+/// <summary>Checks whether a server's role and settings are fit to store facts.</summary>
 internal abstract class ServerCheck
 {
     /// <summary>Checks every server that has a part of the store.</summary>
-    /// <param name="link">Where they are.</param>
-    /// <param name="partitions">Partitions of the store.</param>
+    /// <param name="link">The servers.</param>
+    /// <param name="partitions">Number of partitions.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <returns>What should be changed.</returns>
+    /// <returns>Warnings for the operator.</returns>
     /// <exception cref="StoreUnavailableException">The service must not use the server.</exception>
     internal abstract Task<IReadOnlyList<string>> CheckAsync(RedisTopology link, int partitions, CancellationToken cancellation);
 
-    /// <summary>Compares the clock of this process with those of the servers, see <see cref="StoreHealth.ClockAhead"/>.</summary>
-    /// <param name="link">Where they are.</param>
-    /// <param name="partitions">Partitions of the store.</param>
+    /// <summary>Compares this process's clock with those of the servers, see <see cref="StoreHealth.ClockAhead"/>.</summary>
+    /// <param name="link">The servers.</param>
+    /// <param name="partitions">Number of partitions.</param>
     /// <param name="cancellation">Ends the wait.</param>
     internal virtual Task<TimeSpan?> ClockAheadAsync(RedisTopology link, int partitions, CancellationToken cancellation) =>
         Task.FromResult<TimeSpan?>(null);
 
-    /// <summary>Tries whether the servers take writes, by writes that change nothing.</summary>
-    /// <param name="link">Where they are.</param>
-    /// <param name="partitions">Partitions of the store.</param>
+    /// <summary>Tests whether the servers accept writes, with writes that change nothing.</summary>
+    /// <param name="link">The servers.</param>
+    /// <param name="partitions">Number of partitions.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <returns>Why one refuses them; null where all take them.</returns>
+    /// <returns>The fault of a server that rejects them; null if all accept them.</returns>
     internal static async Task<StoreUnavailableException?> TryWritesAsync(RedisTopology link, int partitions, CancellationToken cancellation)
     {
         var tries = await Task.WhenAll(Enumerable.Range(Keys.Shared, partitions + 1).Select(TryAsync));
@@ -37,34 +37,34 @@ internal abstract class ServerCheck
         {
             try
             {
-                // Refused for every reason that a write is refused for (memory, disk, replicas); otherwise, with no bytes for
-                // a key that is not there, nothing is made, logged or replicated.
+                // The server rejects this for every reason for which it rejects a write (memory, disk, replicas). Otherwise it
+                // creates, logs and replicates nothing, because the key does not exist and there are no bytes.
                 await link.WriteAsync(
-                    place, db => db.StringSetRangeAsync(Keys.Nothing(place), 0, RedisValue.EmptyString, CommandFlags.DemandMaster), cancellation);
+                    place, db => db.StringSetRangeAsync(Keys.Absent(place), 0, RedisValue.EmptyString, CommandFlags.DemandMaster), cancellation);
                 return null;
             }
             catch (StoreUnavailableException e)
             {
-                // A part that moves says so itself; the others go on.
+                // Calls to a part that moves report it themselves; the other parts stay usable.
                 return e.IsElsewhere ? null : e;
             }
         }
     }
 }
 
-/// <summary>For a server of our own, whose settings we made.</summary>
+/// <summary>Checks nothing: the embedded server's settings are our own.</summary>
 internal sealed class OwnServerCheck : ServerCheck
 {
     internal override Task<IReadOnlyList<string>> CheckAsync(RedisTopology link, int partitions, CancellationToken cancellation) =>
         Task.FromResult<IReadOnlyList<string>>([]);
 }
 
-/// <summary>For redis: INFO and plain commands, which hosted servers allow too.</summary>
+/// <summary>Checks redis with INFO and plain commands, which hosted servers allow too.</summary>
 internal sealed class RedisServerCheck : ServerCheck
 {
     private const string PolicyField = "maxmemory_policy";
 
-    // By the identity of the process, which counts from its start.
+    // By run id, because the counter restarts with the process.
     private readonly ConcurrentDictionary<string, long> _evicted = new();
 
     internal override async Task<IReadOnlyList<string>> CheckAsync(RedisTopology link, int partitions, CancellationToken cancellation)
@@ -82,7 +82,7 @@ internal sealed class RedisServerCheck : ServerCheck
         return [.. link.Servers(partitions).Select(server => PlainText(server.Server, link.Options)).OfType<string>().Concat(warnings.SelectMany(warning => warning)).Distinct()];
     }
 
-    /// <summary>Returns what to say where facts and the password pass a network in plain text; null where they do not.</summary>
+    /// <summary>Returns a warning if facts and the password cross a network in plain text; otherwise null.</summary>
     internal static string? PlainText(EndPoint server, StoreOptions options)
     {
         var (isHere, text) = server switch
@@ -93,8 +93,8 @@ internal sealed class RedisServerCheck : ServerCheck
         };
         return isHere || ConfigurationOptions.Parse(options.ConnectionString).Ssl
             ? null
-            : $"The connection to {text} is not encrypted: whoever can read and change what passes there reads the password and can "
-                + "make any number look free. Use TLS (ssl=true in the connection string), or a network that nobody else reaches.";
+            : $"The connection to {text} is not encrypted: anyone who can read and change its traffic can read the password and "
+                + "make any number look free. Use TLS (ssl=true in the connection string) or a private network.";
     }
 
     internal override async Task<TimeSpan?> ClockAheadAsync(RedisTopology link, int partitions, CancellationToken cancellation)
@@ -107,7 +107,7 @@ internal sealed class RedisServerCheck : ServerCheck
     {
         try
         {
-            // On the link for writes: reads wait behind others.
+            // On the connection for writes: there it does not wait behind other reads.
             var (before, answer, after) = await server.WriteAsync(
                 async db => (clock.GetUtcNow(), (string[]?)await db.ExecuteAsync("TIME"), clock.GetUtcNow()), cancellation);
             if (answer is not [var seconds, var micros])
@@ -117,7 +117,7 @@ internal sealed class RedisServerCheck : ServerCheck
 
             var time = DateTimeOffset.UnixEpoch.AddSeconds(long.Parse(seconds, CultureInfo.InvariantCulture))
                 .AddMicroseconds(long.Parse(micros, CultureInfo.InvariantCulture));
-            // The server read its clock some time between, so only what lies outside is a difference.
+            // The server read its clock at some moment in between, so only a time outside that interval is a difference.
             return time < before ? before - time : time > after ? after - time : TimeSpan.Zero;
         }
         catch (StoreUnavailableException e) when (e.Fault == StoreFault.Settings)
@@ -126,7 +126,7 @@ internal sealed class RedisServerCheck : ServerCheck
         }
     }
 
-    /// <summary>A setting, asked for by name; null where the server does not tell.</summary>
+    /// <summary>Reads a setting by name; null if the server does not report it.</summary>
     internal static async Task<string?> SettingAsync(ServerLink server, string name, CancellationToken cancellation)
     {
         try
@@ -154,23 +154,23 @@ internal sealed class RedisServerCheck : ServerCheck
 
         if (Text(PolicyField) is not { } policy)
         {
-            warnings.Add("The server does not tell its maxmemory-policy: make sure that it is noeviction, or facts may be thrown away.");
+            warnings.Add("The server does not report its maxmemory-policy: make sure that it is noeviction, or facts may be evicted.");
         }
         else if (policy != "noeviction")
         {
             throw new StoreUnavailableException(
-                StoreFault.Settings, "The store may throw facts away: set maxmemory-policy to noeviction.");
+                StoreFault.Settings, "The store may evict facts: set maxmemory-policy to noeviction.");
         }
 
         var evicted = Number("evicted_keys");
         if (evicted > _evicted.GetOrAdd(Text("run_id") ?? "", evicted))
         {
-            throw new StoreUnavailableException(StoreFault.Settings, "The store has thrown facts away; load them again.");
+            throw new StoreUnavailableException(StoreFault.Settings, "The store has evicted facts; load them again.");
         }
 
         if (Text("aof_enabled") == "0")
         {
-            const string Off = "The store keeps no append-only file and loses facts when it stops: set appendonly to yes.";
+            const string Off = "The store has no append-only file and loses facts when it stops: set appendonly to yes.";
             if (options.RequireAppendOnly)
             {
                 throw new StoreUnavailableException(StoreFault.Settings, Off);
@@ -181,7 +181,7 @@ internal sealed class RedisServerCheck : ServerCheck
 
         if (Text("aof_enabled") is null)
         {
-            warnings.Add("The server does not tell whether it keeps an append-only file: make sure that it does, or facts are lost when it stops.");
+            warnings.Add("The server does not report whether it has an append-only file: make sure that it does, or facts are lost when it stops.");
         }
 
         if (Text("aof_last_write_status") == "err" || Text("aof_last_bgrewrite_status") == "err")

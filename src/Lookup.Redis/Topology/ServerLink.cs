@@ -4,13 +4,13 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Topology;
 
 /// <summary>
-/// Connections to one server: some for reads, one for writes, so that a WAIT holds no read up. All that is sent through
-/// one database of it is answered by this server in the order of sending, and by no other.
+/// Connections to one server: some for reads, one for writes, so that a WAIT does not delay reads. This server, and no other,
+/// executes all commands sent through one of its databases in the order of sending.
 /// </summary>
 internal sealed class ServerLink : IAsyncDisposable
 {
-    // The client may not learn that a server is a node of a cluster: it would follow redirections to other nodes by
-    // itself, and what was sent in order would be answered out of order.
+    // Hide from the client that a server is a cluster node: it would follow redirections to other nodes by itself and execute
+    // ordered commands out of order.
     private static readonly CommandMap NodeCommands = CommandMap.Create(["CLUSTER", "HELLO", "INFO", "SENTINEL"], available: false);
 
     private readonly ConnectionMultiplexer[] _reads;
@@ -38,10 +38,10 @@ internal sealed class ServerLink : IAsyncDisposable
 
     internal EndPoint Server { get; }
 
-    /// <summary>It has nothing of the store any more.</summary>
+    /// <summary>True once the server has no part of the store.</summary>
     internal bool IsClosed { get; private set; }
 
-    /// <summary>For reads, in turn.</summary>
+    /// <summary>Returns the connections for reads in turn.</summary>
     internal IDatabase Reads =>
         _reads[_reads.Length == 1 ? 0 : Interlocked.Increment(ref _next) % (uint)_reads.Length].GetDatabase();
 
@@ -49,13 +49,13 @@ internal sealed class ServerLink : IAsyncDisposable
 
     internal ConnectionMultiplexer Multiplexer => _writes;
 
-    /// <summary>Refuses calls to the server while it is silent.</summary>
+    /// <summary>Rejects calls to the server while it is silent.</summary>
     internal Circuit Circuit => _circuit;
 
-    /// <summary>The replication history that the server told last; empty if it was not asked yet.</summary>
+    /// <summary>The replication history that the server reported last; empty if it was not asked yet.</summary>
     internal string History { get; private set; } = "";
 
-    /// <summary>With a replica alone the client finds no server for a command that demands the primary.</summary>
+    /// <summary>If a replica is the only server, the client finds none for a command that demands the primary.</summary>
     internal bool IsReplica
     {
         get
@@ -70,10 +70,10 @@ internal sealed class ServerLink : IAsyncDisposable
         }
     }
 
-    /// <summary>Connects.</summary>
+    /// <summary>Connects to a server.</summary>
     /// <param name="server">The server.</param>
     /// <param name="options">How.</param>
-    /// <param name="isNode">It is a node of a cluster.</param>
+    /// <param name="isNode">The server is a cluster node.</param>
     /// <param name="clock">Measures limits.</param>
     /// <param name="cancellation">Ends the wait.</param>
     internal static async Task<ServerLink> ConnectAsync(
@@ -113,8 +113,8 @@ internal sealed class ServerLink : IAsyncDisposable
     internal Task<T> WriteAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellation) =>
         CallAsync(Writes, call, _writeLimit, isRead: false, cancellation);
 
-    /// <summary>What the server says of itself, asked behind whatever was sent through the database before.</summary>
-    /// <param name="db">The database to ask through.</param>
+    /// <summary>Reads INFO, after all commands sent through the database before.</summary>
+    /// <param name="db">The database that sends it.</param>
     /// <param name="section">Section of INFO.</param>
     internal async Task<Dictionary<string, string>> InfoAsync(IDatabase db, string section)
     {
@@ -199,7 +199,7 @@ internal sealed class ServerLink : IAsyncDisposable
         }
         catch (RedisServerException)
         {
-            // That is an answer too.
+            // An error is an answer too.
         }
     }
 
@@ -223,11 +223,11 @@ internal sealed class ServerLink : IAsyncDisposable
         configuration.ConnectTimeout = options.ConnectTimeoutMs;
         configuration.ConnectRetry = 1;
         configuration.ClientName = "lookup";
-        // The client counts INFO and CONFIG GET as administration.
+        // The client classifies INFO and CONFIG GET as administration.
         configuration.AllowAdmin = true;
         // Scripts publish under the plain name.
         configuration.ChannelPrefix = default;
-        // Each call has its own limit; this one only clears what nobody waits for any more.
+        // Each call has its own limit; this one only removes commands whose caller no longer waits.
         configuration.AsyncTimeout = Math.Max(options.WriteTimeoutMs, options.ReadTimeoutMs) + 1_000;
         configuration.SyncTimeout = configuration.AsyncTimeout;
         configuration.KeepAlive = 10;

@@ -3,22 +3,22 @@ using System.Text;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>An answer of a server to a question about itself: a text, a list, an error, or nothing.</summary>
+/// <summary>A server's answer to a question about itself: a text, a list, an error, or nothing.</summary>
 internal sealed record ServerReply(string? Text, IReadOnlyList<ServerReply> Items, bool IsError)
 {
-    // What a server says of itself is far shorter; a list has a few dozen elements.
+    // A server's answers about itself are far shorter; a list has a few dozen elements.
     private const int MaxLength = 4 * 1024 * 1024;
     private const int MaxItems = 4_096;
     private const int MaxDepth = 4;
 
-    /// <summary>Asks a server on a connection made for it.</summary>
-    /// <param name="options">How to reach it.</param>
+    /// <summary>Asks a server on a new connection.</summary>
+    /// <param name="options">Connection settings.</param>
     /// <param name="server">The server.</param>
-    /// <param name="isSentinel">It has no databases, and may have no password where the stores have one.</param>
+    /// <param name="isSentinel">A sentinel has no databases, and may have no password even if the stores have one.</param>
     /// <param name="clock">Measures the limit.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <param name="questions">Commands, their words separated by spaces.</param>
-    /// <exception cref="StoreUnavailableException">It does not answer.</exception>
+    /// <exception cref="StoreUnavailableException">The server does not answer.</exception>
     internal static async Task<ServerReply[]> AskAsync(
         StoreOptions options,
         EndPoint server,
@@ -38,12 +38,12 @@ internal sealed record ServerReply(string? Text, IReadOnlyList<ServerReply> Item
         }
     }
 
-    /// <summary>Asks on a connection that has nothing else under way. It is of no use any more where this fails.</summary>
+    /// <summary>Asks on a connection that is otherwise idle. After a failure the connection is unusable.</summary>
     /// <exception cref="IOException">The connection broke.</exception>
-    /// <exception cref="FormatException">The answer cannot be read.</exception>
+    /// <exception cref="FormatException">The answer is invalid.</exception>
     internal static async Task<ServerReply[]> AskAsync(Stream stream, CancellationToken cancellation, params string[] questions)
     {
-        // A letter has at most 4 bytes, and the frame of a word about a dozen.
+        // A character has at most 4 bytes, and the frame of a word about a dozen.
         var request = new RespBuffer(questions.Sum(question => 64 + (16 * question.Length)));
         foreach (var words in questions.Select(question => question.Split(' ')))
         {
@@ -55,7 +55,7 @@ internal sealed record ServerReply(string? Text, IReadOnlyList<ServerReply> Item
         }
 
         await stream.WriteAsync(request.Written, cancellation);
-        // Not disposed of: that would close the connection.
+        // Do not dispose: that would close the connection.
         var answers = new BufferedStream(stream);
         var replies = new ServerReply[questions.Length];
         for (var i = 0; i < replies.Length; i++)

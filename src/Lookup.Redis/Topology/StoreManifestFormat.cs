@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>How a manifest and the filter generations are written.</summary>
+/// <summary>Reads and writes the text forms of the manifest and the filter generations.</summary>
 internal static class StoreManifestFormat
 {
     internal const string Format = "1";
@@ -11,7 +11,7 @@ internal static class StoreManifestFormat
     internal const string Initialising = "initialising";
     internal const string Loading = "loading";
 
-    /// <summary>Stands in the partitions in place of the epoch while a first load is under way.</summary>
+    /// <summary>Replaces the epoch in the partitions while a first load is in progress.</summary>
     internal const string LoadingEpoch = "loading";
 
     internal static readonly RedisValue[] Fields =
@@ -30,7 +30,7 @@ internal static class StoreManifestFormat
         new("buckets", Core.Numbers.NumberPseudonym.Buckets),
     ];
 
-    /// <summary>Reads the values of <see cref="Fields"/>.</summary>
+    /// <summary>Parses the values of <see cref="Fields"/>.</summary>
     internal static (StoreManifest Manifest, string State) Read(RedisValue[] values)
     {
         if (values[1].IsNull)
@@ -47,7 +47,7 @@ internal static class StoreManifestFormat
 
         if (values[6] != Core.Numbers.NumberPseudonym.Buckets)
         {
-            throw new StoreUnavailableException(StoreFault.Settings, "The store was set up by another version of this service.");
+            throw new StoreUnavailableException(StoreFault.Settings, "Another version of this service set the store up.");
         }
 
         if (!ulong.TryParse((string?)values[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var epoch)
@@ -59,15 +59,15 @@ internal static class StoreManifestFormat
             throw RedisFaults.Damaged();
         }
 
-        var stage = KeyRotationPhase.Parse(values[7], (string)values[3]!);
-        return (new StoreManifest(epoch, partitions, stage.Reading, created) { Stage = stage }, (string)values[5]!);
+        var phase = KeyRotationPhase.Parse(values[7], (string)values[3]!);
+        return (new StoreManifest(epoch, partitions, phase.Reading, created) { Phase = phase }, (string)values[5]!);
     }
 }
 
-/// <summary>A filter that writes must reach.</summary>
+/// <summary>A filter in which writes must set their bits.</summary>
 internal readonly record struct FilterGeneration(int Number, int Blocks);
 
-/// <summary>The filters of a partition as meta names them: "1:4096,2:8192".</summary>
+/// <summary>The filters of a partition as its meta lists them: "1:4096,2:8192".</summary>
 internal sealed record FilterGenerations(string Text, FilterGeneration[] All)
 {
     internal static FilterGenerations Parse(string text)
@@ -91,6 +91,6 @@ internal sealed record FilterGenerations(string Text, FilterGeneration[] All)
         return new FilterGenerations(text, all);
     }
 
-    internal static FilterGenerations Of(params FilterGeneration[] all) => new(
+    internal static FilterGenerations Create(params FilterGeneration[] all) => new(
         string.Join(',', all.Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.Number}:{one.Blocks}"))), all);
 }

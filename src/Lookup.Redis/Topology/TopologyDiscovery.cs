@@ -1,53 +1,53 @@
 // For: knowing which server has what, from the configuration and from the servers themselves.
 //
-// A connection string names servers, sentinels (with serviceName=) or nodes of a cluster. Which it is, is asked of them:
+// A connection string names servers, sentinels (with serviceName=) or nodes of a cluster. The servers' answers decide which:
 //
-//   servers     the one that says that it is the primary has everything; a name is asked for again and again
+//   servers     the one that reports to be the primary has everything; a host name is resolved again regularly
 //   sentinels   the primary that they name has everything
-//   cluster     each slot has an owner; a partition is one slot, and so is what belongs to the store as a whole
+//   cluster     each slot has an owner; a partition is one slot, and so is the data of the store as a whole
 //
-// Sentinels and nodes may be behind: one that was frozen or cut off still names the primary of then. So all of them are
-// asked at once, and the newest word counts: both number their changes (config epoch). What was learned before counts
-// like a word, so that a node that is behind and alone in answering takes nothing back.
+// Sentinels and nodes may be behind: one that was frozen or cut off still names an earlier primary. So all of them are asked
+// at the same time, and the newest answer counts: both number their changes (config epoch). The previous result counts like an
+// answer, so a node that is behind and alone in answering cannot undo it.
 using System.Globalization;
 using System.Net;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Topology;
 
-/// <summary>Who has what.</summary>
-/// <param name="Owners">The server of each place, see <see cref="Keys.Slot"/>; null where nobody has it.</param>
-/// <param name="Epochs">How new that is.</param>
-/// <param name="Askable">Whom to ask next time.</param>
-/// <param name="CanMove">Whether it may become another server while the process runs.</param>
-/// <param name="IsCluster">Whether the servers are nodes of a cluster.</param>
-/// <param name="History">The replication history of the only owner, asked on a connection of its own; empty where it is not known.</param>
+/// <summary>The servers of a store.</summary>
+/// <param name="Owners">The server of each location, see <see cref="Keys.Slot"/>; null if no server has it.</param>
+/// <param name="Epochs">Age of each entry: newer ones are higher.</param>
+/// <param name="Askable">Servers to ask next time.</param>
+/// <param name="CanMove">True if owners can change while the process runs.</param>
+/// <param name="IsCluster">True if the servers are cluster nodes.</param>
+/// <param name="History">The replication history of the only owner, asked on a separate connection; empty if unknown.</param>
 internal sealed record Routes(
     EndPoint?[] Owners, long[] Epochs, IReadOnlyList<EndPoint> Askable, bool CanMove, bool IsCluster = false, string History = "");
 
-/// <summary>Finds the servers.</summary>
+/// <summary>Discovers the servers.</summary>
 internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock)
 {
-    // A big cluster need not be asked node by node.
+    // Asking more nodes of a big cluster adds nothing.
     private const int MaxAsked = 16;
 
     private static readonly TimeSpan AskLimit = TimeSpan.FromSeconds(1);
 
-    // Once the first has answered, the others are waited for so long.
+    // Time to wait for the other answers after the first.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
 
     private readonly ConfigurationOptions _configuration = ConfigurationOptions.Parse(options.ConnectionString);
 
-    /// <summary>The sentinels that the connection string names; null: it names none.</summary>
+    /// <summary>Returns the sentinels of the connection string; null if it names none.</summary>
     internal Sentinels? Sentinels() =>
         HasSentinels ? new Sentinels(options, Named(), _configuration.ServiceName!, clock) : null;
 
     private bool HasSentinels => !string.IsNullOrEmpty(_configuration.ServiceName);
 
-    /// <summary>Asks.</summary>
-    /// <param name="before">What was learned before; null at first.</param>
+    /// <summary>Asks the servers.</summary>
+    /// <param name="before">The previous result; null at first.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <exception cref="StoreUnavailableException">Nobody answers, or with an error.</exception>
+    /// <exception cref="StoreUnavailableException">No server answers, or one answers with an error.</exception>
     internal async Task<Routes> FindAsync(Routes? before, CancellationToken cancellation)
     {
         var named = Named();
@@ -55,7 +55,7 @@ internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock
         {
             return await FromSentinelsAsync(named, before, cancellation);
         }
-        // A single server that has an address stays where it is.
+        // A single server with a fixed address cannot move.
         if (before is { CanMove: false })
         {
             return before;
@@ -69,7 +69,7 @@ internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock
             : FromServers(named, words);
     }
 
-    /// <summary>What nodes of a cluster say, the newest word for each place.</summary>
+    /// <summary>Combines the answers of cluster nodes: the newest one for each location.</summary>
     internal Routes FromNodes(IEnumerable<(EndPoint Asked, string Text)> views, Routes? before)
     {
         var owners = before?.Owners.ToArray() ?? new EndPoint?[Keys.Places];
@@ -109,7 +109,7 @@ internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock
     {
         foreach (var range in ranges)
         {
-            // A slot on its way stands in brackets besides.
+            // A slot that is migrating is listed once more in brackets.
             if (range.StartsWith('['))
             {
                 continue;
@@ -127,7 +127,7 @@ internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock
         return false;
     }
 
-    // "ip:port@bus,hostname"; a node that does not know its own address yet leaves the ip out.
+    // "ip:port@bus,hostname"; a node that does not know its address yet leaves the ip out.
     private EndPoint? Address(string text, EndPoint asked)
     {
         var parts = text.Split(',');
@@ -138,7 +138,7 @@ internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock
         {
             return null;
         }
-        // Certificates are made out to names.
+        // Certificates are issued for names.
         if (_configuration.Ssl && parts.Length > 1 && parts[1].Length > 0)
         {
             return Plain(new DnsEndPoint(parts[1], port));
@@ -175,20 +175,20 @@ internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock
 
     private static Routes FromServers(EndPoint[] named, List<(EndPoint Server, ServerReply[] Replies)> words)
     {
-        // Where none is the primary, the first that answers says so to every call.
+        // If none is the primary, the first one that answers reports that to every call.
         var primaries = words.Where(word => RedisServerCheck.Parse(word.Replies[1].Text).GetValueOrDefault("role") == "master").ToList();
         var server = named.Length == 1 ? named[0] : (primaries.Count > 0 ? primaries : words).MinBy(word => Array.IndexOf(named, word.Server)).Server;
         var info = RedisServerCheck.Parse(words.Find(word => word.Server.Equals(server)).Replies?[1].Text);
-        // A name may be given to another server, as hosted ones do when they fail over.
+        // A name may be reassigned to another server, as hosted services do in a failover.
         return Everything(server, 0, named, named.Length > 1 || server is DnsEndPoint) with { History = info.GetValueOrDefault("master_replid", "") };
     }
 
     private async Task<Routes> FromSentinelsAsync(EndPoint[] sentinels, Routes? before, CancellationToken cancellation)
     {
         var words = await AskAsync(sentinels, true, LimitOf(before), cancellation, SentinelWord.Question(_configuration.ServiceName!));
-        var newest = words.Select(word => SentinelWord.Of(word.Replies[0])).OfType<SentinelWord>().MaxBy(word => word.Epoch)
-            ?? throw new StoreUnavailableException(StoreFault.Settings, "The sentinels know no service of the name given.");
-        // Set up anew they count from the start again: then most of them say so.
+        var newest = words.Select(word => SentinelWord.Parse(word.Replies[0])).OfType<SentinelWord>().MaxBy(word => word.Epoch)
+            ?? throw new StoreUnavailableException(StoreFault.Settings, "The sentinels do not know the service that serviceName in the connection string names.");
+        // Sentinels that were set up again count from the start: then most of them report it.
         if (before is not null && newest.Epoch < before.Epochs[0] && words.Count <= sentinels.Length / 2)
         {
             return before;
@@ -200,7 +200,7 @@ internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock
     private static Routes Everything(EndPoint server, long epoch, EndPoint[] askable, bool canMove) => new(
         [.. Enumerable.Repeat(server, Keys.Places)], [.. Enumerable.Repeat(epoch, Keys.Places)], askable, canMove);
 
-    // Whoever opens a store has no call to answer meanwhile, and is as patient as for a connection.
+    // At start there is no call to answer, so the limit is that of a connection.
     private TimeSpan LimitOf(Routes? before) => before is null ? TimeSpan.FromMilliseconds(options.ConnectTimeoutMs) : AskLimit;
 
     private async Task<List<(EndPoint Server, ServerReply[] Replies)>> AskAsync(
@@ -225,7 +225,7 @@ internal sealed class TopologyDiscovery(StoreOptions options, TimeProvider clock
             }
         }
 
-        // Those that are still silent end at the limit, and nobody asks what became of them.
+        // Those that are still silent end at their limit; observe their exceptions.
         _ = all.ContinueWith(static ended => ended.Exception, TaskScheduler.Default);
         cancellation.ThrowIfCancellationRequested();
         var words = asking.Where(one => one.Replies.IsCompletedSuccessfully).Select(one => (one.Server, one.Replies.Result)).ToList();

@@ -3,7 +3,7 @@ using Lookup.Core.Numbers;
 
 namespace Lookup.Redis.Writing;
 
-/// <summary>A timeline on its way into the store, and the facts of a batch that it is made of.</summary>
+/// <summary>A timeline to be stored, and the facts of a batch that it consists of.</summary>
 internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
 {
     private static readonly Dictionary<long, byte[]> NoClaims = [];
@@ -12,7 +12,7 @@ internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
     private readonly Dictionary<long, ClaimChange> _claims = [];
     private bool[] _isNew = [];
 
-    /// <summary>One that is what the caller made it.</summary>
+    /// <summary>Creates a replacement whose value the caller made.</summary>
     internal PendingTimeline(TimelineChange change)
         : this(change.Fact.Key, change.Fact.Id) =>
         (Expected, Value) = (change.Expected, change.Value);
@@ -21,10 +21,10 @@ internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
 
     internal FactId Id => id;
 
-    /// <summary>What the store must have for <see cref="Value"/> to replace it; empty for nothing.</summary>
+    /// <summary>The value that must be stored for <see cref="Value"/> to replace it; empty for none.</summary>
     internal byte[] Expected { get; private set; } = [];
 
-    /// <summary>What is to be stored.</summary>
+    /// <summary>The value to store.</summary>
     internal byte[] Value { get; private set; } = [];
 
     /// <summary>The claims that change with it.</summary>
@@ -41,10 +41,10 @@ internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
         }
     }
 
-    /// <summary>Versions whose claims must be read before merging with what the store has.</summary>
+    /// <summary>Returns the versions whose claims must be read before merging with the stored value.</summary>
     internal IReadOnlyList<long> ClaimsNeeded(byte[] stored)
     {
-        // The value is as expected, so it is the claims that another writer changed.
+        // The value is the expected one, so another writer changed the claims.
         var refused = stored.AsSpan().SequenceEqual(Expected);
         return
         [
@@ -53,14 +53,14 @@ internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
         ];
     }
 
-    /// <summary>Merges the facts into what the batch alone brings.</summary>
+    /// <summary>Merges the facts of the batch alone.</summary>
     internal void Merge() => MergeWith([], NoClaims);
 
-    /// <summary>Merges the facts into what the store has.</summary>
-    /// <param name="stored">The value.</param>
-    /// <param name="claims">The claims of <see cref="ClaimsNeeded"/> that there are.</param>
-    /// <returns>Whether that brought anything to store.</returns>
-    /// <exception cref="InvalidDataException">What the store has cannot be read.</exception>
+    /// <summary>Merges the facts into the stored timeline.</summary>
+    /// <param name="stored">The stored value.</param>
+    /// <param name="claims">The existing claims of <see cref="ClaimsNeeded"/>.</param>
+    /// <returns>True if there is anything to store.</returns>
+    /// <exception cref="InvalidDataException">The stored value cannot be read.</exception>
     internal bool MergeWith(byte[] stored, IReadOnlyDictionary<long, byte[]> claims)
     {
         _isNew = new bool[_facts.Count];
@@ -76,7 +76,7 @@ internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
             }
 
             var next = Timeline.Merge(id.Kind, merged, Timeline.Single(id.Kind, fact));
-            // That one more source asserts it is nothing new about the number.
+            // An additional source for a known assertion is not news about the number.
             _isNew[i] = known && Timeline.TryAt(id.Kind, next, fact.Effective, out var after)
                 ? after with { Shared = present.Shared } != present
                 : !next.AsSpan().SequenceEqual(merged);

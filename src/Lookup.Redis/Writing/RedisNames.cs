@@ -7,20 +7,20 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Writing;
 
-/// <summary>Names behind scopes, and numbers of sources. Both only ever grow, so what was read once stays true.</summary>
+/// <summary>Names of scopes, and numbers of sources. Both only ever grow, so values that were read stay valid.</summary>
 internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
 {
-    /// <summary>Names or sources kept in this process; beyond it the memory starts anew.</summary>
+    /// <summary>Maximum number of cached names or sources; beyond it the cache is cleared.</summary>
     private const int MaxKnown = 100_000;
 
     private readonly ConcurrentDictionary<ulong, string> _names = new();
     private readonly ConcurrentDictionary<StoredSource, uint> _ids = new();
     private readonly ConcurrentDictionary<uint, StoredSource> _sources = new();
 
-    /// <summary>Registers the names of facts, and refuses facts whose scope has another name.</summary>
+    /// <summary>Registers the names of facts, and rejects facts whose scope has another name.</summary>
     internal async Task RegisterAsync(IReadOnlyList<StoredFact> facts, WriteOutcome[] outcomes, CancellationToken cancellation)
     {
-        // Not looked up again below: the memory may start anew meanwhile.
+        // Kept locally: the cache may be cleared before the second use below.
         var names = new Dictionary<ulong, string>();
         var unknown = new Dictionary<ulong, string>();
         for (var i = 0; i < facts.Count; i++)
@@ -56,7 +56,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         }
     }
 
-    /// <summary>Registers a name, and gives the one that its scope has.</summary>
+    /// <summary>Registers a name, and returns the registered name of its scope.</summary>
     internal async Task<string> ClaimAsync(string name, CancellationToken cancellation)
     {
         var scope = Scope.FromName(name);
@@ -83,11 +83,12 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
             return null;
         }
 
-        Keep(_names, scope, (string)name!);
+        Cache(_names, scope, (string)name!);
         return name;
     }
 
-    /// <exception cref="TooManySourcesException">The budget is used up; known sources have their number all the same.</exception>
+    /// <summary>Returns the number of a source; assigns one if it is new.</summary>
+    /// <exception cref="TooManySourcesException">The budget is used up; known sources still return their number.</exception>
     internal async ValueTask<uint> SourceIdAsync(
         string source, string actor, string importId, SourceBudget? budget, CancellationToken cancellation)
     {
@@ -111,7 +112,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         }
 
         var id = uint.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
-        Keep(_ids, key, id);
+        Cache(_ids, key, id);
         return id;
     }
 
@@ -130,12 +131,12 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         }
 
         SourceText.TryRead(id, text, out var source);
-        Keep(_sources, id, source);
+        Cache(_sources, id, source);
         return source;
     }
 
-    /// <summary>The numbers of all sources of an import.</summary>
-    /// <exception cref="ImportException">There is a source that cannot be read, and may be the import's.</exception>
+    /// <summary>Returns the numbers of all sources of an import.</summary>
+    /// <exception cref="ImportException">A source that cannot be parsed may belong to the import.</exception>
     internal async Task<IReadOnlySet<uint>> SourcesOfAsync(StoredImport import, CancellationToken cancellation)
     {
         var sources = new HashSet<uint>();
@@ -152,7 +153,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         return sources;
     }
 
-    // An earlier version worked on it, which lists no sources: all sources of the store are read.
+    // An earlier version, which lists no sources, worked on the import: read all sources of the store.
     private async Task AddUnlistedAsync(string importId, HashSet<uint> sources, CancellationToken cancellation)
     {
         await foreach (var entries in CursorScan.ReadAsync(link, epoch, "HSCAN", Keys.SourceIds, cancellation))
@@ -202,7 +203,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
             {
                 var name = (string)answer[i + 1]!;
                 names.Add(chunk[i].Key, name);
-                Keep(_names, chunk[i].Key, name);
+                Cache(_names, chunk[i].Key, name);
             }
         }
     }
@@ -212,7 +213,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
 
     private static RedisValue Field(ulong scope) => scope.ToString("x12", CultureInfo.InvariantCulture);
 
-    private static void Keep<TKey, TValue>(ConcurrentDictionary<TKey, TValue> known, TKey key, TValue value)
+    private static void Cache<TKey, TValue>(ConcurrentDictionary<TKey, TValue> known, TKey key, TValue value)
         where TKey : notnull
     {
         if (known.Count >= MaxKnown)

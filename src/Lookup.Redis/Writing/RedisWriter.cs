@@ -10,30 +10,29 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Writing;
 
 /// <summary>
-/// Writes facts: merges here, and lets the script compare and set, so that there is one implementation of merging.
-/// A timeline is first sent as if it were new; where there is one already, the script answers with it, and what was
-/// merged with it is sent again.
+/// Writes facts. The client merges, and the script compares and sets, so there is one implementation of merging. A timeline is
+/// first sent as if it were new; if there is one already, the script returns it, and the merged value is sent again.
 /// </summary>
 internal sealed class RedisWriter(
     RedisTopology link, StoreManifest manifest, PartitionStates partitions, RedisNames names)
 {
-    /// <summary>Timelines in one call of the script; it holds the server for about a millisecond.</summary>
+    /// <summary>Timelines per script call; takes the server about a millisecond.</summary>
     internal const int MaxBatch = 256;
 
-    /// <summary>Calls under way for one batch of facts.</summary>
+    /// <summary>Concurrent script calls for one batch of facts.</summary>
     private const int MaxCalls = 16;
 
-    // Another writer must win a race for the same timeline each time for a round to be in vain.
+    // A round fails only if another writer wins the race for the same timeline.
     private const int MaxRounds = 64;
 
     private readonly RedisValue _channel = ChangeNotifier.ChannelOf(link, manifest);
 
     /// <param name="facts">The facts.</param>
-    /// <param name="taken">
-    /// The epochs that partitions may have: those of the stage of the number key by which the keys of the facts were made.
+    /// <param name="acceptedEpochs">
+    /// The accepted epochs of partitions: those of the key rotation phase in which the facts' pseudonyms were made.
     /// </param>
     /// <param name="cancellation">Ends the wait.</param>
-    internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, RedisValue taken, CancellationToken cancellation)
+    internal async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
         var outcomes = new WriteOutcome[facts.Count];
         var versions = new ulong[partitions.Count];
@@ -44,7 +43,7 @@ internal sealed class RedisWriter(
         {
             if (round == MaxRounds)
             {
-                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers of the same facts; send them again.");
+                throw new StoreUnavailableException(StoreFault.Unreachable, "Too many writers changed the same facts; send them again.");
             }
 
             pending = await RoundAsync(pending, cancellation);
@@ -61,7 +60,7 @@ internal sealed class RedisWriter(
                 foreach (var chunk in group.Chunk(MaxBatch))
                 {
                     await places.WaitAsync(cancellation);
-                    calls.Add(SendAsync(group.Key, chunk, taken, outcomes, versions, marks, places, cancellation));
+                    calls.Add(SendAsync(group.Key, chunk, acceptedEpochs, outcomes, versions, marks, places, cancellation));
                 }
             }
 
@@ -70,7 +69,7 @@ internal sealed class RedisWriter(
     }
 
     /// <summary>See <see cref="IFactStore.TryReplaceAsync"/>.</summary>
-    internal async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, RedisValue taken, CancellationToken cancellation)
+    internal async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
         var outcomes = new WriteOutcome[changes.Count];
         await names.RegisterAsync([.. changes.Select(c => c.Fact)], outcomes, cancellation);
@@ -84,43 +83,43 @@ internal sealed class RedisWriter(
         for (var round = 0; round < MaxRounds; round++)
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
-            var (keys, arguments) = Arguments(partition, pending, taken, generations, isWhole: true);
+            var generations = await GenerationsAsync(link, partitions, partition, acceptedEpochs, cancellation);
+            var (keys, arguments) = Arguments(partition, pending, acceptedEpochs, generations, isWhole: true);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
             if ((int)answer[0] == Script.NotAsExpected)
             {
                 return null;
             }
 
-            if (partitions.TryTake(partition, answer, floor, out var version))
+            if (partitions.TryProcessAnswer(partition, answer, floor, out var version))
             {
-                return ConsistencyToken.Of(manifest.Epoch, partition, version, Note(partition, version, pending, answer));
+                return ConsistencyToken.Of(manifest.Epoch, partition, version, RecordLastChange(partition, version, pending, answer));
             }
         }
 
         throw RedisFaults.Timeout();
     }
 
-    internal async Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, RedisValue taken, CancellationToken cancellation)
+    internal async Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
         if (suppression.Key != key)
         {
-            throw new ArgumentException("What stays must be about the same number.", nameof(suppression));
+            throw new ArgumentException("The suppression must be about the same number.", nameof(suppression));
         }
 
         var outcome = new WriteOutcome[1];
         await names.RegisterAsync([suppression], outcome, cancellation);
         var partition = key.Partition(partitions.Count);
         var detail = suppression.Detail;
-        // What goes may have forbidden calls before this moment, and who decides for an earlier one, because the call is under
-        // way or the clock is behind, must not find the number free. So what stays is in effect at all times.
+        // What is removed may have forbidden calls before this moment, and a decision for an earlier moment (a call in progress,
+        // a slow clock) must not find the number free. So the suppression is in effect at all times.
         var kind = suppression.Id.Kind;
         var stays = Timeline.Merge(
             kind, Timeline.Single(kind, suppression.Entry), Timeline.Single(kind, suppression.Entry with { Effective = 0 }));
         for (var round = 0; round < MaxRounds; round++)
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
+            var generations = await GenerationsAsync(link, partitions, partition, acceptedEpochs, cancellation);
             var keys = new List<RedisKey>
             {
                 Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition), Keys.Bucket(partition, key.Bucket),
@@ -129,7 +128,7 @@ internal sealed class RedisWriter(
             AddFilters(keys, partition, generations);
             var arguments = new List<RedisValue>
             {
-                taken,
+                acceptedEpochs,
                 generations.Text,
                 _channel,
                 Keys.Prefix(key),
@@ -144,22 +143,22 @@ internal sealed class RedisWriter(
             }
 
             var answer = await link.ScriptAsync(partition, Script.Erase, [.. keys], [.. arguments], cancellation);
-            if (!partitions.TryTake(partition, answer, floor, out var version))
+            if (!partitions.TryProcessAnswer(partition, answer, floor, out var version))
             {
                 continue;
             }
 
             byte[] last = (byte[])answer[3]!;
             var mark = ChangeMark.Of(NumberPseudonym.FromField(key.Bucket, last), FactId.Read(last.AsSpan(NumberPseudonym.FieldSize)), (byte[])answer[4]!);
-            partitions.Note(partition, version, mark);
+            partitions.RecordChange(partition, version, mark);
             return new EraseResult((int)answer[2], ConsistencyToken.Of(manifest.Epoch, partition, version, mark));
         }
 
         throw RedisFaults.Timeout();
     }
 
-    // The last timeline that a script stored is the change with the version that it answers.
-    private uint Note(int partition, ulong version, PendingTimeline[] batch, RedisResult[] answer)
+    // The last timeline that a script stored is the change with the version that it returns.
+    private uint RecordLastChange(int partition, ulong version, PendingTimeline[] batch, RedisResult[] answer)
     {
         var last = Array.FindLastIndex(answer, result => result.Resp2Type == ResultType.Integer && (int)result == 1) - 2;
         if (last < 0)
@@ -168,7 +167,7 @@ internal sealed class RedisWriter(
         }
 
         var mark = ChangeMark.Of(batch[last].Key, batch[last].Id, batch[last].Value);
-        partitions.Note(partition, version, mark);
+        partitions.RecordChange(partition, version, mark);
         return mark;
     }
 
@@ -202,7 +201,7 @@ internal sealed class RedisWriter(
     private async Task<List<PendingTimeline>> SendAsync(
         int partition,
         PendingTimeline[] batch,
-        RedisValue taken,
+        RedisValue acceptedEpochs,
         WriteOutcome[] outcomes,
         ulong[] versions,
         uint[] marks,
@@ -212,10 +211,10 @@ internal sealed class RedisWriter(
         try
         {
             var floor = partitions.Floor(partition);
-            var generations = await GenerationsAsync(link, partitions, partition, taken, cancellation);
-            var (keys, arguments) = Arguments(partition, batch, taken, generations, isWhole: false);
+            var generations = await GenerationsAsync(link, partitions, partition, acceptedEpochs, cancellation);
+            var (keys, arguments) = Arguments(partition, batch, acceptedEpochs, generations, isWhole: false);
             var answer = await link.ScriptAsync(partition, Script.Write, keys, arguments, cancellation);
-            if (!partitions.TryTake(partition, answer, floor, out var version))
+            if (!partitions.TryProcessAnswer(partition, answer, floor, out var version))
             {
                 return [.. batch];
             }
@@ -234,7 +233,7 @@ internal sealed class RedisWriter(
                 }
             }
 
-            var mark = Note(partition, version, batch, answer);
+            var mark = RecordLastChange(partition, version, batch, answer);
             lock (versions)
             {
                 if (version >= versions[partition])
@@ -255,7 +254,7 @@ internal sealed class RedisWriter(
         }
     }
 
-    // Merges with what is there; returns what is to be sent again.
+    // Merges with the stored values; returns what must be sent again.
     private async Task<List<PendingTimeline>> MergeAsync(
         int partition, List<(PendingTimeline Timeline, byte[] Stored)> there, WriteOutcome[] outcomes, CancellationToken cancellation)
     {
@@ -312,14 +311,14 @@ internal sealed class RedisWriter(
             cancellation);
 
     private (RedisKey[] Keys, RedisValue[] Arguments) Arguments(
-        int partition, PendingTimeline[] batch, RedisValue taken, FilterGenerations generations, bool isWhole)
+        int partition, PendingTimeline[] batch, RedisValue acceptedEpochs, FilterGenerations generations, bool isWhole)
     {
         var keys = new List<RedisKey> { Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition) };
         AddFilters(keys, partition, generations);
         var buckets = new Dictionary<int, int>();
         var arguments = new List<RedisValue>(6 + (batch.Length * (6 + (9 * generations.All.Length))))
         {
-            taken, generations.Text, link.Options.FeedLength, _channel, generations.All.Length, isWhole ? 1 : 0,
+            acceptedEpochs, generations.Text, link.Options.FeedLength, _channel, generations.All.Length, isWhole ? 1 : 0,
         };
         foreach (var timeline in batch)
         {
@@ -343,7 +342,7 @@ internal sealed class RedisWriter(
 
             if (timeline.Details.Count > 0)
             {
-                // The script finds it by position; one bucket's details and claims may stand in the list more than once.
+                // The script finds it by position; the details and claims of one bucket may be listed more than once.
                 keys.Add(Keys.Details(partition, bucket));
                 foreach (var (effective, text) in timeline.Details)
                 {
@@ -369,7 +368,7 @@ internal sealed class RedisWriter(
         return ([.. keys], [.. arguments]);
     }
 
-    /// <summary>The keys of filters as the scripts take them.</summary>
+    /// <summary>Adds the keys of the filters in the order that the scripts expect.</summary>
     internal static void AddFilters(List<RedisKey> keys, int partition, FilterGenerations generations)
     {
         foreach (var generation in generations.All)
@@ -379,7 +378,7 @@ internal sealed class RedisWriter(
         }
     }
 
-    /// <summary>The bits of a fact as the scripts take them: eight offsets, and their weights in one string.</summary>
+    /// <summary>Adds the bits of a fact in the form that the scripts expect: eight offsets, and their weights in one string.</summary>
     internal static void AddBits(List<RedisValue> arguments, NumberPseudonym key, FactId id, int blocks)
     {
         Span<byte> offsets = stackalloc byte[BlockFilter.BitsPerProbe];
@@ -395,9 +394,12 @@ internal sealed class RedisWriter(
         arguments.Add(weights);
     }
 
-    /// <summary>The generations that writes must reach: those that are known, else those of the partition, which must have an epoch that is taken.</summary>
+    /// <summary>
+    /// Returns the filter generations in which writes must set bits: the known ones, or those of the partition, which must have
+    /// an accepted epoch.
+    /// </summary>
     internal static async ValueTask<FilterGenerations> GenerationsAsync(
-        RedisTopology link, PartitionStates partitions, int partition, RedisValue taken, CancellationToken cancellation)
+        RedisTopology link, PartitionStates partitions, int partition, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
         if (partitions.Generations(partition) is { } known)
         {
@@ -406,7 +408,7 @@ internal sealed class RedisWriter(
 
         var meta = await link.WriteAsync(
             partition, db => db.HashGetAsync(Keys.Meta(partition), ["e", "g"], CommandFlags.DemandMaster), cancellation);
-        if (meta[0].IsNull || !((string)taken!).Contains($",{meta[0]},", StringComparison.Ordinal))
+        if (meta[0].IsNull || !((string)acceptedEpochs!).Contains($",{meta[0]},", StringComparison.Ordinal))
         {
             throw RedisFaults.Epoch(meta[0]);
         }

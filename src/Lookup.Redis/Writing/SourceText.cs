@@ -4,8 +4,8 @@ using Lookup.Core.Facts;
 namespace Lookup.Redis.Writing;
 
 /// <summary>
-/// The stored text of a source. The lengths of source and actor tell where each ends, so no text can be read as another. Earlier versions
-/// wrote no lengths and relied on the separator; it still stands between the parts, so that they find the import.
+/// The text form of a source. The lengths of source and actor mark their ends, so no text can be read as another. Earlier
+/// versions wrote no lengths and relied on the separator; it is still written between the parts, so that they find the import.
 /// </summary>
 internal static class SourceText
 {
@@ -15,16 +15,16 @@ internal static class SourceText
         CultureInfo.InvariantCulture, $"{source.Source.Length}:{source.Actor.Length}:{Plain(source)}{(source.ImportId.Length == 0 ? "" : Separator + source.ImportId)}");
 
     /// <summary>
-    /// The text that earlier versions wrote for a source without an import; empty if it is the new text of another source, whose number
-    /// it must not get.
+    /// Returns the text that earlier versions wrote for a source without an import; empty if it is the new text of another
+    /// source, whose number it must not get.
     /// </summary>
     internal static string WriteOld(StoredSource source) => Plain(source) is var text && TryReadLengths(text, out _) ? "" : text;
 
-    /// <summary>Reads either form.</summary>
-    /// <param name="id">The number of the source: odd for an import's.</param>
+    /// <summary>Parses either form.</summary>
+    /// <param name="id">The number of the source: odd for sources of imports.</param>
     /// <param name="text">The text.</param>
-    /// <param name="source">The source; if it is uncertain, the text in a form fit to show.</param>
-    /// <returns>Whether the source and its import are certain.</returns>
+    /// <param name="source">The source; if it is uncertain, the text in a form fit to display.</param>
+    /// <returns>True if the source and its import are certain.</returns>
     internal static bool TryRead(uint id, string text, out StoredSource source)
     {
         if (TryReadLengths(text, out source!) && source.ImportId.Length > 0 == FactSource.IsImport(id))

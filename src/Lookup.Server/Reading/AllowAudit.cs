@@ -116,7 +116,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     {
         if (!_queue.Writer.TryWrite(answer))
         {
-            Count(Outcome.Dropped);
+            Increment(Outcome.Dropped);
         }
     }
 
@@ -175,7 +175,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
                     await Task.Delay(TimeSpan.FromMilliseconds(wait), _clock, stoppingToken);
                 }
 
-                Count(await AuditAsync(answer, stoppingToken));
+                Increment(await AuditAsync(answer, stoppingToken));
                 Forget(answer.At);
             }
         }
@@ -294,5 +294,5 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         }
     }
 
-    private void Count(Outcome outcome) => _audits.WithLabels(outcome.ToString().ToLowerInvariant()).Inc();
+    private void Increment(Outcome outcome) => _audits.WithLabels(outcome.ToString().ToLowerInvariant()).Inc();
 }

@@ -59,7 +59,7 @@ public sealed class RestoreTests : IDisposable
             var absent = await CliRun.Async([.. redis, "--key-file", _folder.PathOf("lost.key")]);
             var none = await CliRun.Async(redis);
 
-            IsRefused(command, wrong, "The store was set up with another number key", "--key-file");
+            IsRefused(command, wrong, "The store was set up with another encryption key", "--key-file");
             IsRefused(command, absent, "lost.key does not exist", "The key file");
             IsRefused(command, none, "No encryption key", "LOOKUP_NUMBER_KEY");
         }
@@ -94,7 +94,7 @@ public sealed class RestoreTests : IDisposable
             File.Delete(keyFile);
 
             IsRefused(command, none, "number.key does not exist", "The key file");
-            IsRefused(command, wrong, "The store was set up with another number key", "number.key");
+            IsRefused(command, wrong, "The store was set up with another encryption key", "number.key");
         }
 
         File.Move(_folder.PathOf("kept.key"), keyFile);
@@ -127,7 +127,7 @@ public sealed class RestoreTests : IDisposable
         Assert.Contains("3 timelines copied, 3 removed", rekeyed.Output, StringComparison.Ordinal);
         Assert.Equal(0, System.Text.Json.Nodes.JsonNode.Parse(again.Output)!["copied"]!.GetValue<long>());
         Assert.Equal(1, old.ExitCode);
-        Assert.Contains("The store's number key was changed, and the new one is not here", old.Output, StringComparison.Ordinal);
+        Assert.Contains("The store's encryption key was rotated, and this process does not have the new key", old.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -159,14 +159,14 @@ public sealed class RestoreTests : IDisposable
         foreach (var command in Commands(list))
         {
             var old = await CliRun.Async([.. command, .. there, "--key-file", _folder.PathOf("old.key")]);
-            IsRefused(command, old, "The store's number key is being changed, and not both keys are here", "--key-file");
+            IsRefused(command, old, "The store's encryption key is being rotated, and this process does not have both keys", "--key-file");
         }
 
         var doctor = await CliRun.Async(["doctor", .. there, "--key-file", key]);
         var rekeyed = await CliRun.Async(["rekey", .. there, "--key-file", key, "--bound", "50"]);
         var after = await CliRun.Async(["doctor", .. there, "--key-file", key]);
 
-        Assert.Contains("warn  rekey: The number key is being changed", doctor.Output, StringComparison.Ordinal);
+        Assert.Contains("warn  rekey: The encryption key is being rotated", doctor.Output, StringComparison.Ordinal);
         Assert.Equal((0, ""), (rekeyed.ExitCode, rekeyed.Error));
         Assert.DoesNotContain("rekey: ", after.Output, StringComparison.Ordinal);
         Assert.Equal(("VERDICT_DENY", "VERDICT_ALLOW"), await AnswersAsync(new StoreSettings(null, $"127.0.0.1:{restored.Port}", key)));

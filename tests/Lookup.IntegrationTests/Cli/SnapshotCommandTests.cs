@@ -34,7 +34,7 @@ public sealed class SnapshotCommandTests : IDisposable
         var json = JsonNode.Parse(second.Output)!;
         Assert.Equal((1, 5, 1, 94), (json["additions"]!.GetValue<int>(), json["removals"]!.GetValue<int>(), json["changes"]!.GetValue<int>(), json["unchanged"]!.GetValue<int>()));
         Assert.Equal(1, again.ExitCode);
-        Assert.Contains("already.", again.Error, StringComparison.Ordinal);
+        Assert.Contains("The register is already loaded as of ", again.Error, StringComparison.Ordinal);
         Assert.Contains("1 added, 5 removed, 1 changed, 94 unchanged", listed.Output, StringComparison.Ordinal);
         Assert.Equal(13, check.ExitCode);
     }

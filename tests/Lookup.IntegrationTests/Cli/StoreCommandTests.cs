@@ -31,7 +31,7 @@ public sealed class StoreCommandTests : IDisposable
 
         Assert.Equal((1, $"lookup: The key file {_folder.PathOf("number.key")} does not exist."), (before.ExitCode, before.Error.TrimEnd()));
         Assert.Equal((0, ""), (init.ExitCode, init.Error));
-        Assert.Equal((1, "lookup: The server holds a store already."), (again.ExitCode, again.Error.TrimEnd()));
+        Assert.Equal((1, "lookup: The server already has a store."), (again.ExitCode, again.Error.TrimEnd()));
         Assert.Equal((0, ""), (first.ExitCode, first.Error));
         Assert.Equal((Count, 0), Counts(first));
         Assert.Equal((0, Count), Counts(second));
@@ -187,7 +187,7 @@ public sealed class StoreCommandTests : IDisposable
         var run = await CliRun.Async("serve", "--data", _folder.Path, "--create", "--listen", "127.0.0.1:0");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("has no store, and other things in it ('letters.txt')", run.Error, StringComparison.Ordinal);
+        Assert.Contains("has no store, but other files ('letters.txt')", run.Error, StringComparison.Ordinal);
         Assert.Equal(["letters.txt"], new DirectoryInfo(_folder.Path).EnumerateFiles("l*.txt").Select(f => f.Name));
         Assert.False(File.Exists(_folder.PathOf("number.key")));
     }

@@ -13,7 +13,7 @@ using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Server;
 
-/// <summary>The number key is changed by 'lookup rekey' while instances answer and record.</summary>
+/// <summary>'lookup rekey' rotates the encryption key while instances answer and record.</summary>
 public sealed class KeyRotationServiceTests : IAsyncLifetime
 {
     private const int BoundMs = 500;
@@ -282,7 +282,7 @@ public sealed class KeyRotationServiceTests : IAsyncLifetime
         Assert.Equal(0, (await tool.EndAsync()).ExitCode);
         await AssertRefusedAsync();
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, await HealthAsync(rich));
-        Assert.Contains("number key", poor.Log.All, StringComparison.Ordinal);
+        Assert.Contains("encryption key", poor.Log.All, StringComparison.Ordinal);
         await Assert.ThrowsAsync<StoreUnavailableException>(() => ServeAsync([_old]));
 
         async Task AssertRefusedAsync()

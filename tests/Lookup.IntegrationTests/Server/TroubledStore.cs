@@ -83,14 +83,14 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public async Task ReadAsync(ReadBatch batch, CancellationToken ct)
     {
-        batch.Begin(Manifest.Partitions);
+        batch.StartRead(Manifest.Partitions);
         try
         {
             await Trouble(ct);
         }
         catch (StoreUnavailableException e)
         {
-            batch.SetFaultOfTheRest([.. Enumerable.Range(0, Manifest.Partitions)], e);
+            batch.SetFaultOfUnanswered([.. Enumerable.Range(0, Manifest.Partitions)], e);
             return;
         }
 

@@ -120,7 +120,7 @@ public sealed class BatchConnectionTests
         {
             var batch = Batch();
             var partitions = new PartitionStates(1);
-            partitions.Seen(0, 7, 0);
+            partitions.RecordVersion(0, 7, 0);
             using var connection = Connection(answer, 1_000, partitions);
             await connection.ReadAsync(batch, [0], CancellationToken.None);
             Assert.All(Enumerable.Range(0, 3), item => Assert.Equal(fault, batch.Fault(item)?.Fault));
@@ -178,7 +178,7 @@ public sealed class BatchConnectionTests
             batch.Add(Sample.Key(i), [Sample.ObjectionId("one"), Sample.ObjectionId("two")]);
         }
 
-        batch.Begin(1);
+        batch.StartRead(1);
         return batch;
     }
 

@@ -84,7 +84,7 @@ public sealed class EmbeddedDamageTests : IDisposable
         await File.WriteAllBytesAsync(log.FullName, bytes, Ct);
         var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => OpenAsync(Whole));
         Assert.Equal(StoreFault.Damaged, e.Fault);
-        Assert.Matches($@"damaged: a record of .*{log.Name} at offset \d+ does not fit its checksum\. Restore", e.Message);
+        Assert.Matches($@"damaged: a record of .*{log.Name} at offset \d+ does not match its checksum\. Restore", e.Message);
     }
 
     [Fact]

@@ -44,14 +44,14 @@ public sealed partial class EmbeddedFolderTests : IDisposable
     public void Lock_HandleCopiedByAStartingProcess_IsFreeOnceDisposed()
     {
         Directory.CreateDirectory(Folder);
-        var first = FolderLock.TryTake(Folder)!;
+        var first = FolderLock.TryAcquire(Folder)!;
         // A process that is being started has copies of all handles until it runs its own program.
         using var copy = new SafeFileHandle(Duplicate(HandleOn(Folder)), ownsHandle: true);
         Assert.False(copy.IsInvalid);
-        Assert.Null(FolderLock.TryTake(Folder));
+        Assert.Null(FolderLock.TryAcquire(Folder));
 
         first.Dispose();
-        using var second = FolderLock.TryTake(Folder);
+        using var second = FolderLock.TryAcquire(Folder);
         Assert.NotNull(second);
     }
 
@@ -84,7 +84,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
 
         // On a connection that was there before. A new one may be refused earlier, where its socket has moved.
         await Until.SoAsync(
-            async () => (await RefusesAsync(() => store.ProbeAsync(Ct)))?.Contains("taken away from this process", StringComparison.Ordinal) == true, Ct);
+            async () => (await RefusesAsync(() => store.ProbeAsync(Ct)))?.Contains("no longer belongs to this process", StringComparison.Ordinal) == true, Ct);
         Assert.NotNull(await RefusesAsync(() => HasAsync(store, 1)));
         Assert.NotNull(await RefusesAsync(() => WriteAsync(store, 2)));
         if (how == "folder moved")
@@ -123,7 +123,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
     public async Task ParentMissing_Start_NamesIt()
     {
         var e = await Assert.ThrowsAsync<InvalidOperationException>(() => OpenAsync(Path.Combine(Folder, "deeper")));
-        Assert.Equal($"The data folder {Folder}/deeper cannot be made, because {Folder} does not exist: make that first, or correct the path.", e.Message);
+        Assert.Equal($"The data folder {Folder}/deeper cannot be created, because {Folder} does not exist: create that first, or correct the path.", e.Message);
         Assert.False(Directory.Exists(Folder));
     }
 
@@ -157,7 +157,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
         // Root without its privileges may not write what belongs to others either.
         var run = await RunAsync("setpriv", "--bounding-set", "-all", Tool, "serve", "--data", Folder, "--create", "--listen", "127.0.0.1:0", "--json-port", "0");
         Assert.Equal(1, run.ExitCode);
-        Assert.Equal($"lookup: The data folder {Folder} cannot be written by the user {Environment.UserName}: change its owner or its rights, or name another folder.", run.Error.Trim());
+        Assert.Equal($"lookup: The user {Environment.UserName} cannot write to the data folder {Folder}: change its owner or permissions, or name another folder.", run.Error.Trim());
     }
 
     [Theory]
@@ -211,7 +211,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
                 }
                 catch (StoreUnavailableException e)
                 {
-                    Assert.Contains("takes no writes", e.Message, StringComparison.Ordinal);
+                    Assert.Contains("accepts no writes", e.Message, StringComparison.Ordinal);
                     Assert.Contains("The disk of the data folder is full", e.InnerException!.Message, StringComparison.Ordinal);
                 }
 
@@ -241,7 +241,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
         var run = await RunAsync("bash", "-c", $"ulimit -n {limit}; exec \"$0\" serve --data \"$1\" --listen 127.0.0.1:0 --json-port 0", Tool, Folder);
         Assert.Equal(1, run.ExitCode);
         Assert.Equal(
-            $"lookup: This process may have {limit} files open, and at least {(limit < 100 ? 100 : 512)} are needed: raise the limit (ulimit -n 4096, LimitNOFILE=4096 in a systemd unit, or nofile of the container), then start again.",
+            $"lookup: This process may have only {limit} files open, but at least {(limit < 100 ? 100 : 512)} are needed: raise the limit (ulimit -n 4096, LimitNOFILE=4096 in a systemd unit, or nofile of the container), then start again.",
             run.Error.Trim());
     }
 

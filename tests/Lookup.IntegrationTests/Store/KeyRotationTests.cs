@@ -13,7 +13,7 @@ using StackExchange.Redis;
 
 namespace Lookup.IntegrationTests.Store;
 
-/// <summary>The number key of a store is changed, on both kinds of stores.</summary>
+/// <summary>The encryption key of a store is rotated, on both kinds of stores.</summary>
 public sealed class KeyRotationTests : IDisposable
 {
     private const int Numbers = 400;

@@ -131,7 +131,7 @@ public sealed class RevertTests
 
         Assert.InRange(between, 1, 1_999);
         Assert.Equal(ImportState.Reverting, record!.State);
-        Assert.EndsWith("was reverted; a new one is needed.", refused.Message, StringComparison.Ordinal);
+        Assert.EndsWith("was reverted; start a new one.", refused.Message, StringComparison.Ordinal);
         Assert.Equal((ImportState.Reverted, "tester", "a wrong file"), (done.State, done.Revert!.Actor, done.Revert.Reason));
         Assert.Equal(0, (await store.ProbeAsync(Token)).Facts);
         await any.CheckAsync(Token);

@@ -44,10 +44,10 @@ public sealed class SentinelsTests
     [InlineData("s_down,o_down,master,failover_in_progress", true)]
     public void Word_OfASentinel_IsRead(string flags, bool isFailingOver) => Assert.Equal(
         new SentinelWord(Old, 4, isFailingOver),
-        SentinelWord.Of(Reply("name", "lookup", "ip", "127.0.0.1", "port", "1", "flags", flags, "config-epoch", "4")));
+        SentinelWord.Parse(Reply("name", "lookup", "ip", "127.0.0.1", "port", "1", "flags", flags, "config-epoch", "4")));
 
     [Fact]
-    public void Word_OfOneThatDoesNotKnowTheService_IsNone() => Assert.Null(SentinelWord.Of(new ServerReply("ERR No such master with that name", [], true)));
+    public void Word_OfOneThatDoesNotKnowTheService_IsNone() => Assert.Null(SentinelWord.Parse(new ServerReply("ERR No such master with that name", [], true)));
 
     private static ServerReply Reply(params string[] words) => new(null, [.. words.Select(word => new ServerReply(word, [], false))], false);
 }
