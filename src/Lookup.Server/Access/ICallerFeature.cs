@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Access;
 
-/// <summary>Who sent a request. It is among the features of the request's HttpContext where credentials are asked for.</summary>
+/// <summary>The caller of a request, a feature of its HttpContext if credentials are required.</summary>
 internal interface ICallerFeature
 {
     /// <summary>Id of the credential: 1 to 64 characters of [a-z0-9._-]; never empty.</summary>
