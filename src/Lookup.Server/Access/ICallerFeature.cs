@@ -9,9 +9,9 @@ internal interface ICallerFeature
     public string Id { get; }
 }
 
-/// <summary>Reads who sent a request.</summary>
+/// <summary>Reads the caller of a request.</summary>
 internal static class CallerFeatureExtensions
 {
-    /// <summary>Id of the credential of a request; empty where no credential is asked for.</summary>
+    /// <summary>Returns the id of a request's credential; empty if none is required.</summary>
     internal static string CallerId(this HttpContext context) => context.Features.Get<ICallerFeature>()?.Id ?? "";
 }
