@@ -29,7 +29,7 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
     /// <param name="action">Identifies the action: everything that distinguishes it from another one.</param>
     /// <param name="words">The action for people, as a verb phrase: "revert the import 20261124-141502-7f3a".</param>
     /// <param name="isNeverAlone">Requires two even if no two administrators are independent.</param>
-    /// <param name="caller">Who asks.</param>
+    /// <param name="caller">The caller.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <returns>Whether two administrators approved it.</returns>
     /// <exception cref="RpcException">FAILED_PRECONDITION: the request is recorded, and a second one is needed.</exception>

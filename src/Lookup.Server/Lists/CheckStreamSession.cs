@@ -26,7 +26,7 @@ internal sealed class CheckStreamSession(
 
     internal async Task RunAsync()
     {
-        services.Lane.OpenStream();
+        services.Limiter.OpenStream();
         drain.Track(context);
         using var stop = drain.Link(context);
         using var reads = new IdleLimit(services.Options, stop.Token);
@@ -70,7 +70,7 @@ internal sealed class CheckStreamSession(
                 await left.Answer.ContinueWith(static _ => { }, TaskScheduler.Default);
             }
 
-            services.Lane.CloseStream();
+            services.Limiter.CloseStream();
         }
     }
 

@@ -149,7 +149,7 @@ internal sealed class ChunkJob
     private async Task DecideAsync(Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call)
     {
         var freshness = ReadFreshness.Now(open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
-        using (await _services.Lane.EnterAsync(call))
+        using (await _services.Limiter.EnterAsync(call))
         {
             _filters.Take(_services.Replica, open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
             _worker.Screen(question, registry.Registers);
@@ -169,7 +169,7 @@ internal sealed class ChunkJob
                 await CompareHistoryAsync(open.Demand, limit.Token);
             }
 
-            using (await _services.Lane.EnterAsync(call))
+            using (await _services.Limiter.EnterAsync(call))
             {
                 if (_worker.Unnamed() is { Count: 0 })
                 {
@@ -179,7 +179,7 @@ internal sealed class ChunkJob
             }
 
             await LearnAsync(_worker.Unnamed(), call);
-            using (await _services.Lane.EnterAsync(call))
+            using (await _services.Limiter.EnterAsync(call))
             {
                 _worker.ResolveNames(question);
                 _worker.Settle(question, registry.Registers, open.Demand, freshness);
@@ -242,7 +242,7 @@ internal sealed class ChunkJob
 
     private async Task FillByTextsAsync(V1.CheckStreamChunk chunk, OpenStream open, CancellationToken cancellation)
     {
-        using var place = await _services.Lane.EnterAsync(cancellation);
+        using var slot = await _services.Limiter.EnterAsync(cancellation);
         _worker.Reset(chunk.Texts.Count);
         for (var i = 0; i < chunk.Texts.Count; i++)
         {

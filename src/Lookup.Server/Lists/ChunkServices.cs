@@ -22,7 +22,7 @@ internal sealed class ChunkServices(
     StoreMonitor monitor,
     RegimeSet regimes,
     NumberCipher cipher,
-    BatchLimiter lane,
+    BatchLimiter limiter,
     ServiceMetrics metrics,
     AllowAudit audit,
     ShadowRun shadow,
@@ -53,7 +53,7 @@ internal sealed class ChunkServices(
 
     internal NumberCipher Cipher => cipher;
 
-    internal BatchLimiter Lane => lane;
+    internal BatchLimiter Limiter => limiter;
 
     internal ServiceMetrics Metrics => metrics;
 

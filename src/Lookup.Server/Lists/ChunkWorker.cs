@@ -25,7 +25,7 @@ namespace Lookup.Server.Lists;
 /// <summary>Decides chunks, one at a time: Reset, fill in the numbers, Screen, read, Settle.</summary>
 internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, FactCache cache, ScopeNames names)
 {
-    /// <summary>Most numbers in a chunk.</summary>
+    /// <summary>The maximum numbers in a chunk.</summary>
     internal const int MaxNumbers = 8_192;
 
     // Prefetch distance in numbers; enough to hide a miss of all processor caches behind other probes.

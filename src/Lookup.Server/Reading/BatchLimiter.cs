@@ -11,7 +11,7 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
     // A dialer sends checks every few milliseconds; after this long without any, lists may use the processors.
     private const long QuietMs = 20;
 
-    private readonly SemaphoreSlim _places = new(options.BatchWorkers);
+    private readonly SemaphoreSlim _slots = new(options.BatchWorkers);
     private int _streams;
     private long _lastCheck = -QuietMs;
 
@@ -34,40 +34,40 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
 
     /// <summary>Waits for a slot, in order of arrival. Dispose of the result to release it.</summary>
     /// <exception cref="Grpc.Core.RpcException">RESOURCE_EXHAUSTED: no slot was free in time.</exception>
-    internal async ValueTask<Place> EnterAsync(CancellationToken cancellation)
+    internal async ValueTask<Slot> EnterAsync(CancellationToken cancellation)
     {
-        if (!_places.Wait(0, CancellationToken.None))
+        if (!_slots.Wait(0, CancellationToken.None))
         {
             var limit = TimeSpan.FromMilliseconds(options.BatchWaitLimitMs);
-            if (!await _places.WaitAsync(limit, cancellation))
+            if (!await _slots.WaitAsync(limit, cancellation))
             {
                 throw RpcErrors.Exhausted("The service is busy with single checks and other lists; retry later or at another instance.", options.BatchRetryAfterMs);
             }
         }
 
-        return new Place(this);
+        return new Slot(this);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _places.Dispose();
+    public void Dispose() => _slots.Dispose();
 
-    private void Leave()
+    private void Release()
     {
         if (options.BatchRestMs > 0 && Environment.TickCount64 - Volatile.Read(ref _lastCheck) < QuietMs)
         {
-            _ = RestAsync();
+            _ = ReleaseLaterAsync();
         }
         else
         {
-            _places.Release();
+            _slots.Release();
         }
 
-        async Task RestAsync()
+        async Task ReleaseLaterAsync()
         {
             await Task.Delay(options.BatchRestMs);
             try
             {
-                _places.Release();
+                _slots.Release();
             }
             catch (ObjectDisposedException)
             {
@@ -77,9 +77,9 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
     }
 
     /// <summary>A slot for batch work.</summary>
-    internal readonly struct Place(BatchLimiter lane) : IDisposable
+    internal readonly struct Slot(BatchLimiter limiter) : IDisposable
     {
         /// <summary>Releases the slot.</summary>
-        public void Dispose() => lane.Leave();
+        public void Dispose() => limiter.Release();
     }
 }

@@ -1,9 +1,9 @@
 // For: completing an erasure whose process was killed at any moment.
 //
-// Before an erasure changes anything, the file "erasing" lists all it will do: the erasure's receipt, and the place of each receipt that it
-// overwrites. It is written under another name, flushed and renamed. Then the receipt is appended, unless the log has it already; once it is
-// signed, the file is written again with its number; then the receipts are overwritten and the file is deleted. The next start does
-// whatever is left. It overwrites by place, because a receipt that was overwritten in part cannot be read any more.
+// Before an erasure changes anything, the file "erasing" lists all it will do: the erasure's receipt, and the place of each receipt to
+// overwrite. The file is written under another name, flushed and renamed. Then the erasure's receipt is appended, unless the log has it
+// already. Once it is signed, the file is written again with its number; then the receipts are overwritten and the file is deleted. The
+// next start completes the remaining steps. It overwrites by place, because a partly overwritten receipt cannot be read.
 //
 //   lookup erasing 2
 //   receipt HEX                  the erasure's receipt
@@ -22,7 +22,7 @@ namespace Lookup.Server.Receipts;
 /// <summary>The place of a receipt that an erasure overwrites.</summary>
 /// <param name="Index">Its number.</param>
 /// <param name="Segment">Number of the first receipt of its file.</param>
-/// <param name="At">Place of its first byte, behind its length and checksum.</param>
+/// <param name="At">Offset of its first byte, after length and checksum.</param>
 /// <param name="Length">Its length.</param>
 internal readonly record struct ErasedPlace(ulong Index, ulong Segment, long At, int Length);
 
@@ -30,14 +30,14 @@ internal readonly record struct ErasedPlace(ulong Index, ulong Segment, long At,
 /// <param name="Receipt">The erasure's receipt.</param>
 /// <param name="From">Receipts in the log before it was appended.</param>
 /// <param name="Erasure">Its number, once it is signed.</param>
-/// <param name="Places">What it overwrites, by number.</param>
+/// <param name="Places">The receipts to overwrite, by number.</param>
 internal sealed record ErasureIntent(byte[] Receipt, ulong From, ulong? Erasure, IReadOnlyList<ErasedPlace> Places)
 {
     private const string Title = "lookup erasing 2";
     private const string HashLine = "sha256 ";
 
     /// <summary>Writes the file atomically and durably.</summary>
-    /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
     internal void Write(string path, Action? step)
     {
         var text = new StringBuilder()
@@ -64,7 +64,7 @@ internal sealed record ErasureIntent(byte[] Receipt, ulong From, ulong? Erasure,
 
         step?.Invoke();
         File.Move(made, path, overwrite: true);
-        // A flush after the rename makes the new name durable, too.
+        // A flush after the rename makes the new name durable.
         using (var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read))
         {
             file.Flush(flushToDisk: true);
@@ -74,7 +74,7 @@ internal sealed record ErasureIntent(byte[] Receipt, ulong From, ulong? Erasure,
     }
 
     /// <summary>Reads the file.</summary>
-    /// <returns>Null if there is none, it is damaged, or an earlier version wrote it.</returns>
+    /// <returns>Null if the file is missing or damaged, or an earlier version wrote it.</returns>
     internal static ErasureIntent? TryRead(string path)
     {
         string text;
@@ -103,7 +103,7 @@ internal sealed record ErasureIntent(byte[] Receipt, ulong From, ulong? Erasure,
             [.. lines.Where(line => line.Length == 4).Select(line => new ErasedPlace(Number(line[0]), Number(line[1]), (long)Number(line[2]), (int)Number(line[3])))]);
     }
 
-    /// <summary>Reads the form of earlier versions: the erasure's number and those to overwrite; null if it is not that form.</summary>
+    /// <summary>Reads the format of earlier versions: the erasure's number and those to overwrite; null for another format.</summary>
     internal static (ulong Erasure, ulong[] Erased)? TryReadOld(string path)
     {
         var numbers = new List<ulong>();

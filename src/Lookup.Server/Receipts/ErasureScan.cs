@@ -3,7 +3,7 @@ using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>Reads the whole log for an erasure, and completes older ones that were cut off.</summary>
+/// <summary>Reads the whole log for an erasure, and completes interrupted older ones.</summary>
 internal sealed class ErasureScan
 {
     private readonly ReceiptFolder _folder;
@@ -21,16 +21,16 @@ internal sealed class ErasureScan
 
     /// <summary>Reads the log.</summary>
     /// <param name="folder">The log.</param>
-    /// <param name="number">The number under each key that there was.</param>
-    /// <param name="signed">Receipts that are signed; later ones are left.</param>
-    internal static ErasureScan Of(ReceiptFolder folder, NumberPseudonym[] number, ulong signed)
+    /// <param name="number">The pseudonyms of the number under every encryption key used.</param>
+    /// <param name="signed">The count of signed receipts; later ones are ignored.</param>
+    internal static ErasureScan Run(ReceiptFolder folder, NumberPseudonym[] number, ulong signed)
     {
         var scan = new ErasureScan(folder, number);
         foreach (var segment in folder.Segments())
         {
             foreach (var receipt in segment.Receipts().TakeWhile(receipt => receipt.Index < signed))
             {
-                scan.Look(segment, receipt);
+                scan.Examine(segment, receipt);
             }
         }
 
@@ -38,7 +38,7 @@ internal sealed class ErasureScan
     }
 
     /// <summary>
-    /// Completes erasures that an earlier version left incomplete. Their count and digest tell which receipts they were for.
+    /// Completes erasures that an earlier version left incomplete. Their count and digest identify the receipts to erase.
     /// </summary>
     internal void Mend()
     {
@@ -64,7 +64,7 @@ internal sealed class ErasureScan
         }
     }
 
-    private void Look(ReceiptSegmentFile segment, in StoredReceipt receipt)
+    private void Examine(ReceiptSegmentFile segment, in StoredReceipt receipt)
     {
         var (index, content) = (receipt.Index, receipt.Content);
         if (ErasedReceipt.IsErased(content, out var erasure))

@@ -4,26 +4,26 @@ using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>What an audit of a receipt log found.</summary>
-/// <param name="Receipts">Receipts under the newest head, all proven.</param>
-/// <param name="Unsigned">Receipts behind it, which a running service signs within a second.</param>
-/// <param name="Heads">Signed heads, all good.</param>
+/// <summary>The result of auditing a receipt log.</summary>
+/// <param name="Receipts">Receipts under the latest head, all proven.</param>
+/// <param name="Unsigned">Later receipts, which a running service signs within a second.</param>
+/// <param name="Heads">Signed heads, all valid.</param>
 /// <param name="First">Time of the oldest head, in Unix milliseconds; 0 without one.</param>
-/// <param name="Last">Time of the newest head.</param>
-/// <param name="Erased">Receipts that were erased with their numbers, each by an erasure that has a receipt in the log.</param>
+/// <param name="Last">Time of the latest head.</param>
+/// <param name="Erased">Receipts erased with their numbers, each by an erasure with a receipt in the log.</param>
 public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, long First, long Last, int Erased)
 {
     private const int WritingMs = 20;
 
     /// <summary>
-    /// Makes the whole tree again from the receipts and compares it with every signed head, every stored hash and heads that were
-    /// kept elsewhere. Only with the last is it noticed that the newest receipts and heads were taken away together.
+    /// Rebuilds the whole tree from the receipts and compares it with every signed head, every stored hash and heads stored elsewhere.
+    /// Only the last comparison detects that the latest receipts and heads were removed together.
     /// </summary>
     /// <param name="folder">The log.</param>
     /// <param name="key">The public key.</param>
-    /// <param name="kept">Heads of this log that were kept elsewhere.</param>
-    /// <param name="progress">Gets the number of receipts looked at.</param>
-    /// <exception cref="ReceiptException">Something was changed, left out, added or put elsewhere; the message tells where.</exception>
+    /// <param name="kept">Heads of this log stored elsewhere.</param>
+    /// <param name="progress">Receives the number of receipts processed.</param>
+    /// <exception cref="ReceiptException">A receipt, hash or head was changed, removed, added or moved; the message says where.</exception>
     public static ReceiptAudit Run(ReceiptFolder folder, ECDsa key, IReadOnlyList<SignedHead> kept, Action<ulong>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
@@ -33,7 +33,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
         {
             if (!head.IsSignedBy(key))
             {
-                throw new ReceiptException("A head that was kept elsewhere is not signed with this key.");
+                throw new ReceiptException("A head stored elsewhere is not signed with this key.");
             }
         }
 
@@ -46,7 +46,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
         foreach (var content in Contents(folder, heads.Concat(kept).FirstOrDefault()))
         {
             made.Clear();
-            var isErased = erasures.Look(tree.Size, content);
+            var isErased = erasures.Examine(tree.Size, content);
             tree.Add(isErased && tree.Size < signed ? ReceiptFolder.LeafOf(hashes!, tree.Size) : MerkleTree.Leaf(content), made);
             if (tree.Size <= signed)
             {
@@ -62,7 +62,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
 
         if (due.TryPeek(out var missing, out _))
         {
-            throw new ReceiptException($"A head was signed for {missing.TreeSize} receipts, and {tree.Size} are there.");
+            throw new ReceiptException($"A head was signed for {missing.TreeSize} receipts, but the log has {tree.Size}.");
         }
 
         return new ReceiptAudit(
@@ -91,7 +91,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
 
             if (heads.Count > 0 && (head.TreeSize < heads[^1].TreeSize || !head.LogId.SequenceEqual(heads[^1].LogId)))
             {
-                throw new ReceiptException($"{folder.Heads}: head {heads.Count} is not in order, or of another log.");
+                throw new ReceiptException($"{folder.Heads}: head {heads.Count} is out of order or of another log.");
             }
 
             heads.Add(head);
@@ -99,7 +99,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
 
         return new FileInfo(folder.Heads).Length % SignedHead.Size == 0
             ? heads
-            : throw new ReceiptException($"{folder.Heads}: bytes that are no head follow after head {heads.Count}.");
+            : throw new ReceiptException($"{folder.Heads}: the bytes after head {heads.Count} are not a head.");
     }
 
     private static IEnumerable<byte[]> Contents(ReceiptFolder folder, SignedHead? head)
@@ -114,7 +114,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             logId ??= segment.LogId.ToArray();
             if (segment.First != next || !segment.LogId.SequenceEqual(logId))
             {
-                throw new ReceiptException($"{segment.Path}: receipt {next} is expected to begin it, of log {Convert.ToHexStringLower(logId)}.");
+                throw new ReceiptException($"{segment.Path}: must start with receipt {next} of log {Convert.ToHexStringLower(logId)}.");
             }
 
             var end = (long)ReceiptFolder.SegmentHead;
@@ -132,16 +132,16 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
                     break;
                 }
 
-                // A service that runs may be writing just this one.
+                // A running service may be writing this receipt.
                 if (tries == 2)
                 {
-                    throw new ReceiptException($"{segment.Path}, byte {place}: this is not receipt {next}, nor empty.");
+                    throw new ReceiptException($"{segment.Path}, byte {place}: neither receipt {next} nor empty space.");
                 }
 
                 Thread.Sleep(WritingMs);
             }
 
-            // The last one has none yet.
+            // The last file has none yet.
             if (i < segments.Count - 1 && File.Exists(folder.FilterPath(segment.First)))
             {
                 ReceiptFilter.Check(folder.FilterPath(segment.First), segment.First, next - segment.First, keys);
@@ -156,7 +156,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
         {
             if (hashes.ReadAtLeast(stored, stored.Length, throwOnEndOfStream: false) < stored.Length || !stored.SequenceEqual(hash))
             {
-                throw new ReceiptException($"{hashes.Name}, before byte {hashes.Position}: it is not the hash of the receipts.");
+                throw new ReceiptException($"{hashes.Name}, before byte {hashes.Position}: does not match the hash of the receipts.");
             }
         }
     }
@@ -168,19 +168,19 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             due.Dequeue();
             if (!head.Root.SequenceEqual(tree.Root()))
             {
-                throw new ReceiptException($"The first {size} receipts are not those that a head was signed for: one was changed, left out or put elsewhere.");
+                throw new ReceiptException($"The first {size} receipts do not match a signed head: one was changed, removed or moved.");
             }
         }
     }
 
-    // What was erased, and whether the erasures' receipts say so.
+    // Checks that the receipts of erasures account for the erased receipts.
     private sealed class ErasureCheck(ErasureIntent? underWay)
     {
         private readonly Dictionary<ulong, List<ulong>> _erased = [];
         private readonly Dictionary<ulong, Receipt> _receipts = [];
         private readonly HashSet<ulong> _underWay = [];
 
-        internal bool Look(ulong index, byte[] content)
+        internal bool Examine(ulong index, byte[] content)
         {
             if (ErasedReceipt.IsErased(content, out var erasure))
             {
@@ -211,7 +211,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             {
                 if (!_receipts.ContainsKey(erasure))
                 {
-                    throw new ReceiptException($"Receipt {erased[0]} was overwritten, and receipt {erasure}, which should say why, is no erasure.");
+                    throw new ReceiptException($"Receipt {erased[0]} was overwritten, but receipt {erasure}, which should explain this, is not an erasure.");
                 }
             }
 
@@ -227,7 +227,7 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             return _erased.Values.Sum(list => list.Count);
         }
 
-        // In progress: only its own receipts were overwritten; the rest follows within a second or at the next start.
+        // In progress: only its own receipts were overwritten; the others follow within a second or at the next start.
         private bool IsUnderWay(ulong erasure, Receipt receipt, List<ulong> erased)
         {
             ulong[] meant = _underWay.Contains(erasure) ? [.. underWay!.Places.Select(place => place.Index)] : [];

@@ -15,7 +15,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
 {
     private const int MaxListed = 5_000;
 
-    // As long as until the next head.
+    // The interval of signed heads.
     private const int SigningMs = 1_000;
 
     private int _reading;
@@ -64,7 +64,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         FieldFaults.ThrowIfAny(faults);
         NumberPseudonym[] key = [.. numbers.SelectMany(cipher.EncryptWithAllKeys)];
         var caller = access.CallerOf(context);
-        // An erasure is shown to everybody, so whoever lists receipts learns of those.
+        // Every caller may see an erasure, so ListReceipts includes them.
         access.DetectEnumeration(caller, numbers[0].Value);
         var response = new V1.ListReceiptsResponse();
         await ReadAsync(
@@ -97,7 +97,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
             Head = ByteString.CopyFrom((Log.Head ?? throw RpcErrors.Unavailable("No head is signed yet; retry.", SigningMs)).Bytes),
         });
 
-    // Reading old receipts must not keep the disk from writing new ones.
+    // Reading old receipts must not delay the writing of new ones.
     private async Task<T> ReadAsync<T>(Func<T> read, ServerCallContext context)
     {
         try
@@ -115,7 +115,7 @@ internal sealed class ReceiptEndpoint(ReceiptWriter receipts, NumberCipher ciphe
         }
     }
 
-    // Ids are easy to guess, and a receipt says who asked about which organisation. An erasure concerns all.
+    // Ids are easy to guess, and a receipt shows which caller asked about which organisation. An erasure concerns all.
     private bool IsShown(byte[] receipt, Caller caller)
     {
         var read = ReceiptFormat.Read(receipt);

@@ -13,7 +13,7 @@ using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>Tells which files of receipts can contain a number.</summary>
+/// <summary>Selects the receipt files that may contain a number.</summary>
 internal static class ReceiptFilter
 {
     private const int HeadSize = 32;
@@ -21,7 +21,7 @@ internal static class ReceiptFilter
     private const int BlockSize = 64;
     private const int BlockBits = (BlockSize - sizeof(uint)) * 8;
 
-    // Twelve bits a number and eight probes: about 1 in 200 absent numbers passes.
+    // Twelve bits per number and eight probes: about 1 in 200 absent numbers passes.
     private const int NumbersPerBlock = BlockBits / 12;
     private const int Probes = 8;
 
@@ -70,7 +70,7 @@ internal static class ReceiptFilter
     }
 
     /// <summary>Checks a filter against the numbers of its file for an audit: a changed filter could hide receipts.</summary>
-    /// <exception cref="ReceiptException">It was changed or belongs to other receipts.</exception>
+    /// <exception cref="ReceiptException">The filter was changed or belongs to other receipts.</exception>
     internal static void Check(string path, ulong first, ulong count, IEnumerable<NumberPseudonym> keys)
     {
         var bytes = File.ReadAllBytes(path);
@@ -84,7 +84,7 @@ internal static class ReceiptFilter
 
         if (!isWhole || !keys.All(key => Has(bytes.AsSpan((int)(HeadSize + (BlockOf(key, blocks) * BlockSize)), BlockSize), key)))
         {
-            throw new ReceiptException($"{path}: the filter does not fit its receipts. Delete the file; the service writes it again.");
+            throw new ReceiptException($"{path}: the filter does not match its receipts. Delete the file; the service creates it again.");
         }
     }
 

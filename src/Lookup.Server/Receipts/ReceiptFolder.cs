@@ -1,15 +1,15 @@
-// For: the files of one receipt log, as they lie in their folder.
+// For: the files of one receipt log.
 //
 //   NNNNNNNNNNNNNNNNNNNN.receipts  receipts from the one with this number on: 32 bytes "LRS1", 16 log id, 8 first number, 4 zero;
 //                                  then for each 4 bytes length, 4 bytes CRC-32C of what follows, the receipt
 //   hashes                         all hashes of the tree, see StoredHashes, 32 bytes each
 //   heads                          signed heads, 132 bytes each, the newest last
-//   NNNNNNNNNNNNNNNNNNNN.filter    the numbers in such a file once it is full, see ReceiptFilter; it can be made again
-//   erasing                        an erasure under way, see ErasureIntent
+//   NNNNNNNNNNNNNNNNNNNN.filter    the numbers in such a file once it is full, see ReceiptFilter; it can be rebuilt
+//   erasing                        an erasure in progress, see ErasureIntent
 //   spare, growing                 space for the next file of receipts
 //   lock                           held by the service that writes
 //
-// The length is written last, so where a process was killed the receipts end with a length of zero. All is big-endian.
+// The length is written last, so after a crash the receipts end with a length of zero. All integers are big-endian.
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
@@ -18,7 +18,7 @@ using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>A receipt log's files: their names and forms, and reading them. Others may write meanwhile.</summary>
+/// <summary>Reads the files of a receipt log; safe while a service writes them.</summary>
 public sealed class ReceiptFolder(string path)
 {
     internal const int SegmentHead = 32;
@@ -44,7 +44,7 @@ public sealed class ReceiptFolder(string path)
 
     private static ReadOnlySpan<byte> Magic => "LRS1"u8;
 
-    /// <summary>The newest signed head; null where there is none.</summary>
+    /// <summary>Returns the latest signed head, or null.</summary>
     /// <exception cref="ReceiptException">The file is damaged.</exception>
     public SignedHead? NewestHead()
     {
@@ -54,12 +54,12 @@ public sealed class ReceiptFolder(string path)
         }
 
         using var file = Open(Heads);
-        // One that was being written when the power went is not there yet.
+        // A head cut off by a power failure does not count.
         var last = (file.Length / SignedHead.Size) - 1;
         return last < 0 ? null : SignedHead.Read(Take(file, last * SignedHead.Size, SignedHead.Size));
     }
 
-    /// <summary>All signed heads, the oldest first.</summary>
+    /// <summary>Returns all signed heads, oldest first.</summary>
     internal IEnumerable<SignedHead> AllHeads()
     {
         using var file = Open(Heads);
@@ -70,15 +70,15 @@ public sealed class ReceiptFolder(string path)
         }
     }
 
-    /// <summary>Proves that a receipt stands in the log.</summary>
-    /// <returns>Null where it is not signed yet, or not there.</returns>
-    /// <exception cref="ReceiptErasedException">It was erased.</exception>
+    /// <summary>Proves that a receipt is in the log.</summary>
+    /// <returns>Null if it is not signed yet or does not exist.</returns>
+    /// <exception cref="ReceiptErasedException">The receipt was erased.</exception>
     /// <exception cref="ReceiptException">The files are damaged.</exception>
     public ReceiptProof? Prove(ulong index) => Prove(index, CancellationToken.None);
 
     /// <inheritdoc cref="Prove(ulong)"/>
     /// <param name="index">Its number.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="cancellation">Cancels the read.</param>
     internal ReceiptProof? Prove(ulong index, CancellationToken cancellation)
     {
         if (NewestHead() is not { } head || index >= head.TreeSize)
@@ -87,7 +87,7 @@ public sealed class ReceiptFolder(string path)
         }
 
         var content = new ReceiptSegmentFile(SegmentPathOf(index)).Find(index, cancellation)?.Content
-            ?? throw new ReceiptException($"{Path}: receipt {index} is signed, and not there.");
+            ?? throw new ReceiptException($"{Path}: receipt {index} is signed but missing.");
         if (ErasedReceipt.IsErased(content, out var erasure))
         {
             throw new ReceiptErasedException(erasure);
@@ -101,11 +101,11 @@ public sealed class ReceiptFolder(string path)
             head);
     }
 
-    /// <summary>The receipts about a number, but for lists, from one on. Files whose filter has not the number are passed over.</summary>
-    /// <param name="number">The number, as it is under each number key that there was while the log was written.</param>
+    /// <summary>Returns the receipts of single answers about a number, from one on. Skips files whose filter excludes the number.</summary>
+    /// <param name="number">The pseudonyms of the number under every encryption key used while the log was written.</param>
     /// <param name="from">Number of the first receipt.</param>
-    /// <param name="cancellation">Ends it.</param>
-    /// <param name="makesFilters">Write the filters that are missing, of files that are read whole.</param>
+    /// <param name="cancellation">Cancels the read.</param>
+    /// <param name="makesFilters">Whether to write missing filters of files that are read completely.</param>
     internal IEnumerable<StoredReceipt> ReceiptsOf(NumberPseudonym[] number, ulong from, CancellationToken cancellation, bool makesFilters = false)
     {
         var paths = SegmentPaths().ToList();
@@ -113,7 +113,7 @@ public sealed class ReceiptFolder(string path)
         {
             cancellation.ThrowIfCancellationRequested();
             var (first, next) = (FirstOf(paths[i]), i + 1 < paths.Count ? FirstOf(paths[i + 1]) : ulong.MaxValue);
-            // The last one grows.
+            // The last file still grows.
             var may = next <= from ? false : next == ulong.MaxValue ? true : ReceiptFilter.MayContain(FilterPath(first), first, next - first, number);
             if (may is false)
             {
@@ -140,7 +140,7 @@ public sealed class ReceiptFolder(string path)
         }
     }
 
-    /// <summary>Makes the filter of a file that is full, if it can be made.</summary>
+    /// <summary>Creates the filter of a full file, if possible.</summary>
     /// <param name="first">Number of its first receipt.</param>
     /// <param name="next">Number of the first receipt of the next file.</param>
     internal void MakeFilter(ulong first, ulong next)
@@ -159,7 +159,7 @@ public sealed class ReceiptFolder(string path)
         }
     }
 
-    /// <summary>Removes what a process left that died while it wrote a filter.</summary>
+    /// <summary>Deletes a partial filter that a killed process left.</summary>
     internal void RemoveUnfinishedFilters()
     {
         foreach (var file in Directory.EnumerateFiles(Path, $"*{FilterExtension}.*"))
@@ -168,7 +168,7 @@ public sealed class ReceiptFolder(string path)
         }
     }
 
-    /// <summary>Erases receipts that are signed, and waits until that is on the disk.</summary>
+    /// <summary>Erases signed receipts and flushes to disk.</summary>
     /// <param name="erased">Their numbers, ascending.</param>
     /// <param name="erasure">Number of the erasure's receipt.</param>
     internal void Erase(IReadOnlyList<ulong> erased, ulong erasure)
@@ -185,10 +185,10 @@ public sealed class ReceiptFolder(string path)
         Overwrite(places, erasure, null);
     }
 
-    /// <summary>Overwrites receipts where they lie, whatever is there, and waits until that is on the disk.</summary>
-    /// <param name="places">Where they lie. Files that were moved away, or have something else there, are left.</param>
+    /// <summary>Overwrites receipts by place, whatever their content, and flushes to disk.</summary>
+    /// <param name="places">The places. Skips files that were moved or have other content there.</param>
     /// <param name="erasure">Number of the erasure's receipt.</param>
-    /// <param name="step">Called behind each; for tests of what is killed there.</param>
+    /// <param name="step">Called after each, for crash tests.</param>
     internal void Overwrite(IReadOnlyList<ErasedPlace> places, ulong erasure, Action? step)
     {
         foreach (var concerned in places.GroupBy(place => place.Segment))
@@ -219,12 +219,12 @@ public sealed class ReceiptFolder(string path)
                 file.Flush(flushToDisk: true);
             }
 
-            // It knows the number still.
+            // The filter still contains the number.
             File.Delete(FilterPath(concerned.Key));
         }
     }
 
-    /// <summary>The tree of so many receipts, from the stored hashes.</summary>
+    /// <summary>Returns the tree of the first receipts, from the stored hashes.</summary>
     internal MerkleTree TreeOf(ulong size)
     {
         if (size == 0)
@@ -236,19 +236,19 @@ public sealed class ReceiptFolder(string path)
         return new MerkleTree(size, [.. StoredHashes.CompleteSubtrees(size).Select(w => ReadHash(hashes, StoredHashes.Position(w.Level, w.N)))]);
     }
 
-    /// <summary>The files of receipts, in order.</summary>
-    /// <exception cref="ReceiptException">One is no such file.</exception>
+    /// <summary>Returns the receipt files, in order.</summary>
+    /// <exception cref="ReceiptException">A file is not a receipt file.</exception>
     internal IReadOnlyList<ReceiptSegmentFile> Segments() => [.. SegmentPaths().Select(file => new ReceiptSegmentFile(file))];
 
     internal string SegmentPath(ulong first) =>
         System.IO.Path.Combine(Path, first.ToString("D20", CultureInfo.InvariantCulture) + Extension);
 
-    // Named by its first receipt, in digits enough that the order of names is that of numbers.
+    // The name is the zero-padded number of the first receipt, so names sort by number.
     private string SegmentPathOf(ulong index)
     {
         var most = SegmentPath(index);
         return SegmentPaths().LastOrDefault(file => string.CompareOrdinal(file, most) <= 0)
-            ?? throw new ReceiptException($"{Path}: receipt {index} is signed, and not there.");
+            ?? throw new ReceiptException($"{Path}: receipt {index} is signed but missing.");
     }
 
     internal string FilterPath(ulong first) => System.IO.Path.ChangeExtension(SegmentPath(first), FilterExtension);
@@ -256,9 +256,9 @@ public sealed class ReceiptFolder(string path)
     private static ulong FirstOf(string path) =>
         ulong.TryParse(System.IO.Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var first)
             ? first
-            : throw new ReceiptException($"{path}: the name is not that of a file of receipts.");
+            : throw new ReceiptException($"{path}: not the name of a receipt file.");
 
-    /// <summary>Adds the number of a receipt; lists and what was erased have none.</summary>
+    /// <summary>Adds the number of a receipt; lists and erased receipts have none.</summary>
     internal static void AddTo(HashSet<NumberPseudonym>? keys, ReadOnlySpan<byte> receipt)
     {
         if (keys is not null && ReceiptFormat.TryReadNumber(receipt, out var key))
@@ -308,13 +308,13 @@ public sealed class ReceiptFolder(string path)
         }
     }
 
-    /// <summary>The stored hash of a leaf.</summary>
+    /// <summary>Returns the stored hash of a leaf.</summary>
     internal static byte[] LeafOf(FileStream hashes, ulong index) => ReadHash(hashes, StoredHashes.Position(0, index));
 
     private static byte[] ReadHash(FileStream hashes, ulong place) =>
-        Take(hashes, checked((long)place * MerkleTree.HashSize), MerkleTree.HashSize);
+        ReadAt(hashes, checked((long)place * MerkleTree.HashSize), MerkleTree.HashSize);
 
-    private static byte[] Take(FileStream file, long at, int count)
+    private static byte[] ReadAt(FileStream file, long at, int count)
     {
         var bytes = new byte[count];
         return RandomAccess.Read(file.SafeFileHandle, bytes, at) == count

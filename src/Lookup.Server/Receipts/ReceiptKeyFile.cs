@@ -3,16 +3,16 @@ using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>Keys for receipts: ECDSA P-256 as PEM files, the private one for its owner alone.</summary>
+/// <summary>Reads and creates receipt keys: ECDSA P-256 as PEM files, the private one readable by its owner.</summary>
 public static class ReceiptKeyFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    // As of the number key: a group may read it.
+    // As for the encryption key, the group may read it.
     private const UnixFileMode Allowed = OwnerOnly | UnixFileMode.UserExecute | UnixFileMode.GroupRead;
     private const UnixFileMode Everybody = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
-    /// <summary>Makes a key: the private one at the path, the public one beside it with ".pub" behind its name.</summary>
+    /// <summary>Creates a key pair: the private key at the path, the public key at the path with ".pub" appended.</summary>
     /// <returns>Path of the public key.</returns>
     /// <exception cref="ReceiptException">One of the files exists or cannot be written.</exception>
     public static string Create(string path)
@@ -25,7 +25,7 @@ public static class ReceiptKeyFile
     }
 
     /// <summary>Reads a private key.</summary>
-    /// <exception cref="ReceiptException">It cannot be read, is none, or others than its owner and its group can read it.</exception>
+    /// <exception cref="ReceiptException">The file cannot be read, is not a key, or is accessible to others than owner and group.</exception>
     public static ECDsa LoadPrivate(string path)
     {
         if (!OperatingSystem.IsWindows() && File.Exists(path) && (File.GetUnixFileMode(path) & ~Allowed) != 0)
@@ -37,7 +37,7 @@ public static class ReceiptKeyFile
     }
 
     /// <summary>Reads a public key.</summary>
-    /// <exception cref="ReceiptException">It cannot be read, or is none.</exception>
+    /// <exception cref="ReceiptException">The file cannot be read or is not a key.</exception>
     public static ECDsa LoadPublic(string path) => Load(path, isPrivate: false);
 
     private static ECDsa Load(string path, bool isPrivate)
@@ -48,13 +48,13 @@ public static class ReceiptKeyFile
             var text = File.ReadAllText(path);
             if (text.Contains("PRIVATE KEY", StringComparison.Ordinal) != isPrivate)
             {
-                throw new ReceiptException($"{path}: a {(isPrivate ? "private" : "public")} key is expected.");
+                throw new ReceiptException($"{path}: must be a {(isPrivate ? "private" : "public")} key.");
             }
 
             key.ImportFromPem(text);
             return key.ExportParameters(false).Curve.Oid.Value == ECCurve.NamedCurves.nistP256.Oid.Value
                 ? key
-                : throw new ReceiptException($"{path}: the key is not of the curve P-256.");
+                : throw new ReceiptException($"{path}: must be a key on the curve P-256.");
         }
         catch (Exception e)
         {
@@ -62,7 +62,7 @@ public static class ReceiptKeyFile
             throw e switch
             {
                 ReceiptException => e,
-                ArgumentException or CryptographicException => new ReceiptException($"{path}: this is no key in PEM.", e),
+                ArgumentException or CryptographicException => new ReceiptException($"{path}: not a key in PEM format.", e),
                 IOException or UnauthorizedAccessException => new ReceiptException($"{path} cannot be read: {e.Message}", e),
                 _ => e,
             };
@@ -84,7 +84,7 @@ public static class ReceiptKeyFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ReceiptException(File.Exists(path) ? $"{path} exists already; a key is never replaced." : $"{path} cannot be written: {e.Message}", e);
+            throw new ReceiptException(File.Exists(path) ? $"{path} exists; a key is never replaced. Choose another path." : $"{path} cannot be written: {e.Message}", e);
         }
     }
 }

@@ -4,7 +4,7 @@ using Lookup.Server.Errors;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>Erasures. <see cref="ErasureIntent"/> explains why a crash leaves none incomplete.</summary>
+/// <summary>Erases receipts. <see cref="ErasureIntent"/> explains why a crash leaves no erasure incomplete.</summary>
 public sealed partial class ReceiptLog
 {
     private readonly Lock _erasing = new();
@@ -12,14 +12,14 @@ public sealed partial class ReceiptLog
     private volatile bool _isErasing;
 
     /// <summary>
-    /// Erases the receipts about a number: a receipt of the erasure is written and signed, then the others are overwritten. Their
-    /// hashes stay, so the log still holds. Takes the time to read the whole log.
+    /// Erases the receipts about a number: writes and signs a receipt of the erasure, then overwrites the others. Their hashes stay, so
+    /// the log stays valid. Takes as long as reading the whole log.
     /// </summary>
     /// <param name="number">The number.</param>
-    /// <param name="before">The number under number keys that there were before.</param>
+    /// <param name="before">The pseudonyms of the number under earlier encryption keys.</param>
     /// <param name="receipt">The erasure's receipt; digest and count are added.</param>
     /// <returns>Number of the erasure's receipt, and how many were erased.</returns>
-    /// <exception cref="ReceiptsUnavailableException">It could not be done; it can be tried again.</exception>
+    /// <exception cref="ReceiptsUnavailableException">The erasure failed and may be retried.</exception>
     internal (ulong Index, int Erased) Erase(NumberPseudonym number, NumberPseudonym[] before, Receipt receipt)
     {
         lock (_erasing)
@@ -29,8 +29,8 @@ public sealed partial class ReceiptLog
                 FinishErasure();
                 Seal();
                 ThrowIfFaulty();
-                // Filters are not used: a damaged one would leave receipts behind.
-                var scan = ErasureScan.Of(_folder, [number, .. before], Head?.TreeSize ?? 0);
+                // Filters are not used: a damaged one would hide receipts.
+                var scan = ErasureScan.Run(_folder, [number, .. before], Head?.TreeSize ?? 0);
                 scan.Mend();
                 var content = ReceiptFormat.Write(receipt with
                 {
@@ -51,7 +51,7 @@ public sealed partial class ReceiptLog
     }
 
     /// <summary>Completes the erasure in progress, if there is one.</summary>
-    /// <returns>Why it cannot be completed now; null if none is left.</returns>
+    /// <returns>Why it cannot be completed now; null if none is in progress.</returns>
     internal Exception? TryFinishErasure()
     {
         if (!_isErasing)
@@ -138,13 +138,13 @@ public sealed partial class ReceiptLog
         }
         else if (isLeft || newest.Exists(IsUnfinished))
         {
-            ErasureScan.Of(_folder, [], _next).Mend();
+            ErasureScan.Run(_folder, [], _next).Mend();
         }
 
         File.Delete(_folder.Erasing);
     }
 
-    // Older receipts of its number may also be none of its own; then the scan changes nothing.
+    // Older receipts of its number may belong to another erasure; then the scan changes nothing.
     private bool IsUnfinished((ulong Index, Receipt Receipt) erasure) => _folder
         .ReceiptsOf([erasure.Receipt.Number], 0, CancellationToken.None, makesFilters: true)
         .Any(receipt => receipt.Index < erasure.Index && receipt.Content[4] == (byte)ReceiptKind.Check);

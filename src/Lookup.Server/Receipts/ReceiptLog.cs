@@ -1,19 +1,19 @@
-// For: receipts that are there when the answer goes out, and signed a second later.
+// For: receipts that exist when the answer is sent, and are signed a second later.
 //
-// A receipt is copied into a mapped file under a short lock, so it outlives the process from that moment on. Hashing, flushing
-// and signing are done for all of a second together: leaves go into the tree, the tree's hashes into their file, all of it to the
-// disk, and then a signed head says so. What was not signed when the process or the machine went down is signed at the next start.
-// A log that could not be written or signed takes nothing more until it can.
+// A receipt is copied into a mapped file under a short lock, so from then on it survives the process. Hashing, flushing and signing are
+// batched per second: leaves are added to the tree, the tree's hashes to their file, everything is flushed to disk, and then a head is
+// signed. Receipts not signed when the process or the machine failed are signed at the next start. A log that cannot be written or
+// signed accepts no receipts until it can.
 using System.Security.Cryptography;
 using Lookup.Core.Receipts;
 using Lookup.Server.Errors;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>The receipt log of one instance: appends, and signs what was appended.</summary>
+/// <summary>The receipt log of one instance: appends and signs receipts.</summary>
 public sealed partial class ReceiptLog : IDisposable
 {
-    /// <summary>Bytes of a file of receipts.</summary>
+    /// <summary>Size of a receipt file in bytes.</summary>
     public const int DefaultSegmentBytes = 16 * 1024 * 1024;
 
     private readonly ReceiptFolder _folder;
@@ -27,7 +27,7 @@ public sealed partial class ReceiptLog : IDisposable
     private readonly Lock _appending = new();
     private readonly Lock _sealing = new();
 
-    // The segments with receipts that are not signed yet, the oldest first; the last takes new ones.
+    // The segments with unsigned receipts, oldest first; new receipts go to the last.
     private readonly List<ReceiptSegment> _open = [];
     private ReceiptSegment? _spare;
     private MerkleTree _tree;
@@ -40,7 +40,7 @@ public sealed partial class ReceiptLog : IDisposable
     private ReceiptLog(ReceiptFolder folder, ECDsa key, TimeProvider clock, int segmentBytes, FileStream held, Action? step)
     {
         (_folder, _key, _clock, _segmentBytes, _lock, _step) = (folder, key, clock, segmentBytes, held, step);
-        // Before the log is read: one that was overwritten in part would end it.
+        // Before reading the log: a partly overwritten receipt would appear to end it.
         if (ErasureIntent.TryRead(folder.Erasing) is { Erasure: { } begun } left)
         {
             folder.Overwrite(left.Places, begun, step);
@@ -49,13 +49,13 @@ public sealed partial class ReceiptLog : IDisposable
         Head = folder.NewestHead();
         if (Head is not null && !Head.IsSignedBy(key))
         {
-            throw new ReceiptException($"{folder.Heads}: the newest head is not signed with this key; begin a new folder for another key.");
+            throw new ReceiptException($"{folder.Heads}: the latest head is not signed with this key; use its key, or a new folder for another key.");
         }
 
         _tree = folder.TreeOf(Head?.TreeSize ?? 0);
         if (Head is not null && !Head.Root.SequenceEqual(_tree.Root()))
         {
-            throw new ReceiptException($"{folder.Hashes}: it does not lead to the newest signed head. Run: lookup receipt audit {folder.Path}");
+            throw new ReceiptException($"{folder.Hashes}: the hashes do not match the latest signed head. Run: lookup receipt audit {folder.Path}");
         }
 
         var (tree, made) = (new MerkleTree(_tree.Size, _tree.Whole), new List<byte[]>());
@@ -83,13 +83,13 @@ public sealed partial class ReceiptLog : IDisposable
     /// <summary>Id of the log, 16 bytes.</summary>
     public ReadOnlySpan<byte> LogId => _logId;
 
-    /// <summary>The newest signed head; null before the first receipt.</summary>
+    /// <summary>The latest signed head; null before the first receipt.</summary>
     public SignedHead? Head { get; private set; }
 
     /// <summary>The files, for reading.</summary>
     public ReceiptFolder Folder => _folder;
 
-    /// <summary>Receipts in it.</summary>
+    /// <summary>The number of receipts.</summary>
     public ulong Count
     {
         get
@@ -101,14 +101,14 @@ public sealed partial class ReceiptLog : IDisposable
         }
     }
 
-    /// <summary>Why nothing is taken at the moment; null where all is well.</summary>
+    /// <summary>Why the log accepts no receipts now; null if it does.</summary>
     public Exception? Fault => _fault;
 
-    /// <summary>Opens a log, or makes an empty one, and signs what was left unsigned.</summary>
+    /// <summary>Opens a log, or creates an empty one, and signs receipts left unsigned.</summary>
     /// <param name="path">Its folder.</param>
-    /// <param name="key">The key to sign with; the caller keeps it.</param>
-    /// <param name="clock">For the time of heads.</param>
-    /// <param name="segmentBytes">Bytes of a file of receipts, at least 4,096.</param>
+    /// <param name="key">The signing key; the caller disposes of it.</param>
+    /// <param name="clock">Gives the time of heads.</param>
+    /// <param name="segmentBytes">Size of a receipt file in bytes, at least 4,096.</param>
     /// <exception cref="ReceiptException">The log is damaged, of another key, or in use.</exception>
     public static ReceiptLog Open(string path, ECDsa key, TimeProvider clock, int segmentBytes = DefaultSegmentBytes) =>
         Open(path, key, clock, segmentBytes, null);
@@ -117,8 +117,8 @@ public sealed partial class ReceiptLog : IDisposable
     /// <param name="path">Its folder.</param>
     /// <param name="key">The key.</param>
     /// <param name="clock">The clock.</param>
-    /// <param name="segmentBytes">Bytes of a file of receipts.</param>
-    /// <param name="step">Called between the steps of an erasure; for tests of a process that is killed there.</param>
+    /// <param name="segmentBytes">Size of a receipt file in bytes.</param>
+    /// <param name="step">Called between the steps of an erasure, for crash tests.</param>
     internal static ReceiptLog Open(string path, ECDsa key, TimeProvider clock, int segmentBytes, Action? step)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(segmentBytes, 4_096);
@@ -142,9 +142,9 @@ public sealed partial class ReceiptLog : IDisposable
         }
     }
 
-    /// <summary>Appends a receipt. When it returns, the receipt outlives the process.</summary>
+    /// <summary>Appends a receipt. Once it returns, the receipt survives the process.</summary>
     /// <returns>Its number in the log.</returns>
-    /// <exception cref="ReceiptsUnavailableException">It could not be written.</exception>
+    /// <exception cref="ReceiptsUnavailableException">The receipt could not be written.</exception>
     internal ulong Append(ReadOnlySpan<byte> receipt)
     {
         lock (_appending)
@@ -163,7 +163,7 @@ public sealed partial class ReceiptLog : IDisposable
         }
     }
 
-    /// <summary>Signs what was appended since the last time. A failure stops the log until a later call succeeds.</summary>
+    /// <summary>Signs the receipts appended since the last call. After a failure the log accepts none until a later call succeeds.</summary>
     public void Seal()
     {
         lock (_sealing)
@@ -181,7 +181,7 @@ public sealed partial class ReceiptLog : IDisposable
         }
     }
 
-    /// <summary>Signs all, takes nothing more and closes the files.</summary>
+    /// <summary>Signs all receipts, accepts no more and closes the files.</summary>
     public void Dispose()
     {
         lock (_appending)
@@ -205,17 +205,17 @@ public sealed partial class ReceiptLog : IDisposable
         }
     }
 
-    // Under the lock of appending.
+    // Called under the append lock.
     private ReceiptSegment Grow()
     {
         try
         {
-            // Another name than that of the spare, which may be in the making just now.
+            // Another name than the spare's, which may be being created now.
             var segment = _spare ?? ReceiptSegment.Create(_folder.Growing, _segmentBytes);
             _spare = null;
             try
             {
-                segment.Begin(_folder, _logId, _next);
+                segment.Attach(_folder, _logId, _next);
             }
             catch
             {
@@ -304,7 +304,7 @@ public sealed partial class ReceiptLog : IDisposable
         }
     }
 
-    // A file takes a moment to make; the next one is ready before it is needed.
+    // Creating a file takes time, so the next one is created in advance.
     private void MakeSpare()
     {
         lock (_appending)
@@ -325,7 +325,7 @@ public sealed partial class ReceiptLog : IDisposable
         }
         catch (IOException)
         {
-            // It is tried again when it is needed, and then the caller is told.
+            // Retried when the file is needed; a failure is then reported to the caller.
         }
     }
 }

@@ -2,16 +2,16 @@ using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>What a start finds of a log whose process died, or that was closed in order.</summary>
+/// <summary>Recovers a log at start, after a crash or a clean shutdown.</summary>
 internal static class ReceiptRecovery
 {
-    /// <summary>Adds what was written behind the newest head, and gives back space that was not used.</summary>
+    /// <summary>Adds receipts written after the latest head and frees unused space.</summary>
     /// <param name="folder">The log.</param>
-    /// <param name="segments">Its files of receipts.</param>
+    /// <param name="segments">Its receipt files.</param>
     /// <param name="logId">Its id.</param>
-    /// <param name="tree">The tree of the newest head; grows.</param>
-    /// <param name="made">Gets the hashes that it makes.</param>
-    /// <param name="erasures">Gets the erasures' receipts in the files that are read for it: the newest.</param>
+    /// <param name="tree">The tree of the latest head; extended.</param>
+    /// <param name="made">Receives the new hashes.</param>
+    /// <param name="erasures">Receives the erasures' receipts in the files read, the latest ones.</param>
     /// <exception cref="ReceiptException">Receipts are missing.</exception>
     internal static void Replay(
         ReceiptFolder folder,
@@ -29,7 +29,7 @@ internal static class ReceiptRecovery
         {
             if (!segment.LogId.SequenceEqual(logId) || segment.First != next || next > tree.Size)
             {
-                throw Missing(folder, $"{segment.Path}: receipts before it are missing, or it is of another log.");
+                throw Missing(folder, $"{segment.Path}: earlier receipts are missing, or the file is of another log.");
             }
 
             ends.Add(ReceiptFolder.SegmentHead);
@@ -50,7 +50,7 @@ internal static class ReceiptRecovery
 
         if (next < signed)
         {
-            throw Missing(folder, $"{folder.Path}: {signed} receipts are signed, and {next} are there.");
+            throw Missing(folder, $"{folder.Path}: {signed} receipts are signed, but the log has {next}.");
         }
 
         File.Delete(folder.Spare);

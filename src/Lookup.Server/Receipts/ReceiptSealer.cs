@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>Signs the receipts of each second, and tells when it cannot.</summary>
+/// <summary>Signs receipts every second and logs failures.</summary>
 internal sealed class ReceiptSealer : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -16,9 +16,9 @@ internal sealed class ReceiptSealer : BackgroundService
     public ReceiptSealer(ReceiptWriter receipts, ServiceMetrics metrics, TimeProvider clock, ILogger<ReceiptSealer> log)
     {
         (_receipts, _clock, _log) = (receipts, clock, log);
-        var written = metrics.Factory.CreateGauge("lookup_receipts", "Receipts in the log of this instance; 0 where none are kept.");
-        var signed = metrics.Factory.CreateGauge("lookup_receipts_signed", "Receipts under its newest signed head.");
-        var fault = metrics.Factory.CreateGauge("lookup_receipts_failing", "1 where no receipt can be written or signed.");
+        var written = metrics.Factory.CreateGauge("lookup_receipts", "Receipts in the log of this instance; 0 if none are kept.");
+        var signed = metrics.Factory.CreateGauge("lookup_receipts_signed", "Receipts under the latest signed head.");
+        var fault = metrics.Factory.CreateGauge("lookup_receipts_failing", "1 if receipts cannot be written or signed.");
         metrics.Registry.AddBeforeCollectCallback(() =>
         {
             signed.Set(receipts.Log?.Head?.TreeSize ?? 0);
@@ -43,7 +43,7 @@ internal sealed class ReceiptSealer : BackgroundService
             {
                 var before = log.Fault;
                 await Task.Run(log.Seal, stoppingToken);
-                Tell(before, log.Fault);
+                LogFault(before, log.Fault);
                 var wasErasing = erasing;
                 erasing = await Task.Run(log.TryFinishErasure, stoppingToken);
                 if (erasing is not null && wasErasing is null)
@@ -54,11 +54,11 @@ internal sealed class ReceiptSealer : BackgroundService
         }
         catch (OperationCanceledException)
         {
-            // The process ends; who closes the log signs the rest.
+            // Shutdown; closing the log signs the rest.
         }
     }
 
-    private void Tell(Exception? before, Exception? now)
+    private void LogFault(Exception? before, Exception? now)
     {
         if (now is not null && before is null)
         {

@@ -5,8 +5,8 @@ using Lookup.Core.Receipts;
 namespace Lookup.Server.Receipts;
 
 /// <summary>
-/// The file of receipts that is written to, mapped into memory: what is written stays although the process is killed the moment
-/// after, without a call of the system for each receipt. Not safe for several writers.
+/// The receipt file being written, mapped into memory: a write survives a killed process without a system call per receipt. Not safe
+/// for concurrent writers.
 /// </summary>
 internal sealed class ReceiptSegment : IDisposable
 {
@@ -24,20 +24,20 @@ internal sealed class ReceiptSegment : IDisposable
         End = ReceiptFolder.SegmentHead;
     }
 
-    /// <summary>Place behind the last receipt.</summary>
+    /// <summary>Offset after the last receipt.</summary>
     internal long End { get; private set; }
 
     /// <summary>Number of its first receipt, once it is part of the log.</summary>
     internal ulong First { get; private set; }
 
-    /// <summary>Makes a file with all its space, not yet part of the log.</summary>
-    /// <exception cref="IOException">There is no space for it.</exception>
+    /// <summary>Creates a file with all its space allocated, not yet part of the log.</summary>
+    /// <exception cref="IOException">The disk is full.</exception>
     internal static ReceiptSegment Create(string path, int size)
     {
         var file = new FileStream(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, 0);
         try
         {
-            // A mapped page for which the disk has no space would end the process: the space is taken before.
+            // Writing a mapped page without disk space would end the process, so the space is allocated first.
             var zeros = new byte[1024 * 1024];
             for (var at = 0L; at < size; at += zeros.Length)
             {
@@ -54,11 +54,11 @@ internal sealed class ReceiptSegment : IDisposable
         }
     }
 
-    /// <summary>Makes it part of the log.</summary>
+    /// <summary>Makes the file part of the log.</summary>
     /// <param name="folder">The log's folder.</param>
     /// <param name="logId">The log's id.</param>
     /// <param name="first">Number of its first receipt.</param>
-    internal void Begin(ReceiptFolder folder, ReadOnlySpan<byte> logId, ulong first)
+    internal void Attach(ReceiptFolder folder, ReadOnlySpan<byte> logId, ulong first)
     {
         Span<byte> head = stackalloc byte[ReceiptFolder.SegmentHead];
         ReceiptFolder.WriteSegmentHead(head, logId, first);
@@ -68,7 +68,7 @@ internal sealed class ReceiptSegment : IDisposable
     }
 
     /// <summary>Writes a receipt.</summary>
-    /// <returns>False where it does not fit.</returns>
+    /// <returns>False if it does not fit.</returns>
     internal bool TryAppend(ReadOnlySpan<byte> receipt)
     {
         if (End + ReceiptFolder.EntryHead + receipt.Length > _size)
@@ -85,7 +85,7 @@ internal sealed class ReceiptSegment : IDisposable
         return true;
     }
 
-    /// <summary>Hashes of the leaves from a place on, up to another.</summary>
+    /// <summary>Returns the leaf hashes between two offsets.</summary>
     internal IEnumerable<byte[]> Leaves(long from, long to)
     {
         var head = new byte[ReceiptFolder.EntryHead];
@@ -100,14 +100,14 @@ internal sealed class ReceiptSegment : IDisposable
         }
     }
 
-    /// <summary>Waits until all of it is on the disk.</summary>
+    /// <summary>Flushes the file to disk.</summary>
     internal void Flush()
     {
         _view.Flush();
         _file.Flush(flushToDisk: true);
     }
 
-    /// <summary>Closes the file and gives back the space that it did not need.</summary>
+    /// <summary>Closes the file and frees unused space.</summary>
     public void Dispose()
     {
         _view.Dispose();

@@ -4,19 +4,19 @@ using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>A receipt as it lies in a file.</summary>
+/// <summary>A receipt in a file.</summary>
 /// <param name="Index">Its number in the log, from 0.</param>
 /// <param name="Content">Its bytes.</param>
-/// <param name="End">Place in the file behind it.</param>
+/// <param name="End">Offset after it.</param>
 internal readonly record struct StoredReceipt(ulong Index, byte[] Content, long End);
 
-/// <summary>Reads a file of receipts from its begin, also while it is written.</summary>
+/// <summary>Reads a receipt file from its start, also while it is written.</summary>
 internal sealed class ReceiptSegmentFile
 {
     private readonly byte[] _logId;
 
-    /// <summary>Reads the file's head.</summary>
-    /// <exception cref="ReceiptException">It is no such file.</exception>
+    /// <summary>Reads the file's header.</summary>
+    /// <exception cref="ReceiptException">It is not a receipt file.</exception>
     internal ReceiptSegmentFile(string path)
     {
         Path = path;
@@ -25,14 +25,14 @@ internal sealed class ReceiptSegmentFile
         var length = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
         if (!ReceiptFolder.IsSegmentHead(head[..length]))
         {
-            throw new ReceiptException($"{path}: this is no file of receipts that this version reads.");
+            throw new ReceiptException($"{path}: not a receipt file that this version can read.");
         }
 
         _logId = head.Slice(4, SignedHead.LogIdSize).ToArray();
         First = BinaryPrimitives.ReadUInt64BigEndian(head[20..]);
         if (System.IO.Path.GetFileNameWithoutExtension(path) != First.ToString("D20", CultureInfo.InvariantCulture))
         {
-            throw new ReceiptException($"{path}: it begins with receipt {First}, which is not its name.");
+            throw new ReceiptException($"{path}: starts with receipt {First}, which does not match its name.");
         }
     }
 
@@ -43,10 +43,10 @@ internal sealed class ReceiptSegmentFile
 
     internal ReadOnlySpan<byte> LogId => _logId;
 
-    /// <summary>Its receipts up to the first that is not wholly there.</summary>
+    /// <summary>Returns the receipts up to the first incomplete one.</summary>
     internal IEnumerable<StoredReceipt> Receipts() => Receipts(First, ReceiptFolder.SegmentHead);
 
-    /// <summary>Those from one on of which the place is known.</summary>
+    /// <summary>Returns the receipts from one on, whose offset is known.</summary>
     internal IEnumerable<StoredReceipt> Receipts(ulong index, long place)
     {
         using var file = ReceiptFolder.Open(Path);
@@ -73,7 +73,7 @@ internal sealed class ReceiptSegmentFile
         }
     }
 
-    /// <summary>Finds one without reading those before it; null where it is not there, or not whole.</summary>
+    /// <summary>Finds a receipt without reading earlier ones; null if it is missing or incomplete.</summary>
     internal StoredReceipt? Find(ulong index, CancellationToken cancellation)
     {
         using var file = ReceiptFolder.Open(Path);
@@ -100,7 +100,7 @@ internal sealed class ReceiptSegmentFile
         return null;
     }
 
-    /// <summary>Place of the first byte other than zero from a place on; null where there is none.</summary>
+    /// <summary>Returns the offset of the first nonzero byte from an offset on; null if there is none.</summary>
     internal long? AnythingFrom(long place)
     {
         using var file = ReceiptFolder.Open(Path);

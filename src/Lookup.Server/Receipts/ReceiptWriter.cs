@@ -11,27 +11,27 @@ using Lookup.Server.Reading;
 
 namespace Lookup.Server.Receipts;
 
-/// <summary>Writes the receipts of answers before they go out.</summary>
+/// <summary>Writes the receipts of answers before they are sent.</summary>
 internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider clock, ReceiptLog? log = null)
 {
-    /// <summary>What is told of a request that asks for a receipt where none are kept.</summary>
+    /// <summary>The error for a request for receipts if none are kept.</summary>
     internal const string NoneKept = "This service keeps no receipts; start it with --receipts.";
 
     private readonly string _idBegin = log is null ? "" : Convert.ToHexStringLower(log.LogId) + "-";
 
-    /// <summary>The log; null where none is kept.</summary>
+    /// <summary>The log; null if no receipts are kept.</summary>
     internal ReceiptLog? Log => log;
 
-    /// <summary>Nothing can be answered, since no receipt can be written.</summary>
+    /// <summary>Whether answers must be withheld because receipts cannot be written.</summary>
     internal bool StopsAnswers => log?.Fault is not null && options.ReceiptsFor == ReceiptsFor.All;
 
-    /// <summary>Whether an answer gets a receipt.</summary>
-    /// <param name="asked">It is asked for with one.</param>
-    /// <param name="hypothetical">It is no permission to call.</param>
+    /// <summary>Returns whether an answer gets a receipt.</summary>
+    /// <param name="asked">Whether the request asks for a receipt.</param>
+    /// <param name="hypothetical">Whether the request has what_if.</param>
     internal bool Wants(bool asked, bool hypothetical) => log is not null && (asked || (options.ReceiptsFor == ReceiptsFor.All && !hypothetical));
 
     /// <summary>Writes the receipt of a single answer.</summary>
-    /// <exception cref="ReceiptsUnavailableException">It could not be written: the answer must not be given.</exception>
+    /// <exception cref="ReceiptsUnavailableException">The receipt could not be written, so the answer must be withheld.</exception>
     internal V1.Receipt Write(in NumberQuestion asked, bool wantsContent, bool hypothetical, FactSet facts, in Decision decision)
     {
         var question = facts.Question;
@@ -70,7 +70,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
     }
 
     /// <summary>Writes the receipt of a list so far.</summary>
-    /// <exception cref="ReceiptsUnavailableException">It could not be written: what it is for must not be given.</exception>
+    /// <exception cref="ReceiptsUnavailableException">The receipt could not be written, so the answers must be withheld.</exception>
     internal V1.Receipt Write(in ListReceipt list, bool wantsContent)
     {
         var question = list.Question;
@@ -98,20 +98,20 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
     }
 
     /// <summary>Erases the receipts about a number, see <see cref="ReceiptLog.Erase"/>.</summary>
-    /// <exception cref="ReceiptsUnavailableException">It could not be done; it can be tried again.</exception>
+    /// <exception cref="ReceiptsUnavailableException">The erasure failed and may be retried.</exception>
     internal (V1.Receipt Receipt, int Erased) Erase(NumberPseudonym number, NumberPseudonym[] before, string askedBy)
     {
         var (index, erased) = log!.Erase(number, before, new Receipt { AskedBy = askedBy, Time = Now() });
         return (new V1.Receipt { Id = IdOf(index) }, erased);
     }
 
-    /// <summary>A salt for the chain of a list.</summary>
+    /// <summary>Creates a salt for the chain of a list.</summary>
     internal static byte[] NewSalt() => RandomNumberGenerator.GetBytes(ListChain.SaltSize);
 
-    /// <summary>Id of a receipt of this log.</summary>
+    /// <summary>Returns the id of a receipt of this log.</summary>
     internal string IdOf(ulong index) => string.Create(CultureInfo.InvariantCulture, $"{_idBegin}{index}");
 
-    /// <summary>Number of a receipt in this log by its id.</summary>
+    /// <summary>Finds the number of a receipt of this log by its id.</summary>
     internal bool TryIndex(string id, out ulong index)
     {
         index = 0;
@@ -140,12 +140,12 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
     private static uint Milliseconds(TimeSpan age) => (uint)Math.Min(Math.Ceiling(age.TotalMilliseconds), uint.MaxValue);
 }
 
-/// <summary>What the receipt of a list says.</summary>
+/// <summary>The content of a list's receipt.</summary>
 /// <param name="Organisation">The organisation.</param>
-/// <param name="Question">The question, resolved for the newest chunk.</param>
-/// <param name="Hypothetical">It is no permission to call.</param>
+/// <param name="Question">The question, resolved for the latest chunk.</param>
+/// <param name="Hypothetical">Whether the request has what_if.</param>
 /// <param name="AskedBy">The credential.</param>
-/// <param name="Age">Age of the facts of the newest chunk.</param>
+/// <param name="Age">Age of the facts of the latest chunk.</param>
 /// <param name="Chain">The chain over all answers.</param>
 /// <param name="Count">Numbers answered.</param>
 internal readonly record struct ListReceipt(

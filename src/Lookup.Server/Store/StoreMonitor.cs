@@ -160,7 +160,7 @@ internal sealed class StoreMonitor(
         }
         else
         {
-            log.LogWarning("{Status}: {Why} {Cause}", state.Serving ? "SERVING, but the store rejects writes" : "NOT_SERVING", state.Why, cause?.ToString() ?? "");
+            log.LogWarning("{Status}: {Why} {Cause}", state.Serving ? "SERVING, but nothing can be recorded" : "NOT_SERVING", state.Why, cause?.ToString() ?? "");
         }
     }
 

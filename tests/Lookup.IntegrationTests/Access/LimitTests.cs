@@ -232,7 +232,7 @@ public sealed class LimitTests
         var metrics = await response.Content.ReadAsStringAsync(Token);
         Assert.Contains("lookup_enumerations_total{credential=\"walker\"} 2", metrics, StringComparison.Ordinal);
         Assert.DoesNotContain("lookup_enumerations_total{credential=\"dialer\"}", metrics, StringComparison.Ordinal);
-        Assert.Contains("credential walker walks number ranges", guarded.Server.Log.All, StringComparison.Ordinal);
+        Assert.Contains("credential walker enumerates number ranges", guarded.Server.Log.All, StringComparison.Ordinal);
         Assert.DoesNotContain("65554", guarded.Server.Log.All, StringComparison.Ordinal);
     }
 

@@ -134,16 +134,16 @@ public sealed class TlsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("serve --listen 0.0.0.0:0", "can be reached from other machines. Name a certificate")]
-    [InlineData("serve --listen 0.0.0.0:0 --behind-proxy --credentials none", "they are required")]
-    [InlineData("serve --behind-proxy --credentials none", "behind a proxy they are required")]
-    [InlineData("serve --fake --behind-proxy", "A fake service keeps no credentials")]
-    [InlineData("serve --tls-cert none.pem", "go together")]
+    [InlineData("serve --listen 0.0.0.0:0", "can be reached from other machines, so TLS is required. Set --tls-cert")]
+    [InlineData("serve --listen 0.0.0.0:0 --behind-proxy --credentials none", "so credentials are required")]
+    [InlineData("serve --behind-proxy --credentials none", "required behind a proxy, also on a loopback address")]
+    [InlineData("serve --fake --behind-proxy", "A fake service has no credentials")]
+    [InlineData("serve --tls-cert none.pem", "must be set together")]
     [InlineData("serve --listen 127.0.0.1:0 --tls-cert none.pem --tls-key none.key", "The files of TLS cannot be used")]
     [InlineData("serve --client-ca ca.pem", "client certificates need TLS")]
-    [InlineData("serve --jwt-issuer http://issuer.example --jwt-audience x", "is no https:// address")]
-    [InlineData("serve --jwt-issuer https://issuer.example", "go together")]
-    [InlineData("serve --fake --credentials required", "A fake service keeps no credentials")]
+    [InlineData("serve --jwt-issuer http://issuer.example --jwt-audience x", "is not an https:// address")]
+    [InlineData("serve --jwt-issuer https://issuer.example", "must be set together")]
+    [InlineData("serve --fake --credentials required", "A fake service has no credentials")]
     public async Task Serve_NotGuarded_DoesNotStart(string line, string expected)
     {
         string[] store = line.Contains("--fake", StringComparison.Ordinal) ? [] : ["--data", _files.Temp.PathOf("data")];

@@ -8,12 +8,12 @@ internal static class ServiceEnd
     internal static async Task EndAsync(this LocalService service)
     {
         await service.DisposeAsync();
-        Assert.True(service.ErrorCount == 0, $"{service.ErrorCount} exceptions that no code expects, the newest: {service.NewestError}");
+        Assert.True(service.ErrorCount == 0, $"{service.ErrorCount} unexpected exceptions, the newest: {service.NewestError}");
     }
 
     internal static async Task EndAsync(this FakeService service)
     {
         await service.DisposeAsync();
-        Assert.True(service.ErrorCount == 0, $"{service.ErrorCount} exceptions that no code expects, the newest: {service.NewestError}");
+        Assert.True(service.ErrorCount == 0, $"{service.ErrorCount} unexpected exceptions, the newest: {service.NewestError}");
     }
 }

@@ -164,7 +164,7 @@ public sealed class UpgradeTests : IDisposable
         var run = await CliRun.Async("serve", "--data", _folder.PathOf("new"), "--create", "--listen", "127.0.0.1:0", "--receipts", receipts, "--receipt-key", Secret(version, "receipt.key"));
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("no file of receipts that this version reads", run.Error, StringComparison.Ordinal);
+        Assert.Contains("not a receipt file that this version can read", run.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -150,7 +150,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
     [InlineData("serve --data d --create --receipts r --receipt-key missing.key", "missing.key")]
     [InlineData("receipt verify missing.proof --public-key PUB", "missing.proof")]
     [InlineData("receipt verify PUB --public-key PUB", "lookup receipt proof 1")]
-    [InlineData("receipt verify PUB --public-key PRIVATE", "public key is expected")]
+    [InlineData("receipt verify PUB --public-key PRIVATE", "must be a public key")]
     [InlineData("receipt verify PUB", "--public-key")]
     [InlineData("receipt audit nowhere --public-key PUB", "nowhere")]
     [InlineData("receipt key PRIVATE", "never replaced")]

@@ -314,7 +314,7 @@ public sealed class ReceiptLogTests : IDisposable
         }
 
         new ReceiptFolder(Folder).Erase([9], 3);
-        Assert.Contains("is no erasure", Refusal(), StringComparison.Ordinal);
+        Assert.Contains("is not an erasure", Refusal(), StringComparison.Ordinal);
         new ReceiptFolder(Folder).Erase([9], 20);
         Assert.Contains("which was for 1", Refusal(), StringComparison.Ordinal);
     }

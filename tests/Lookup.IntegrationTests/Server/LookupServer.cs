@@ -51,7 +51,7 @@ public sealed class LookupServer : IAsyncLifetime
 
     internal TimeProvider Clock { get; init; } = new ShiftedClock(ShiftedClock.Afternoon);
 
-    /// <summary>The test makes the service meet exceptions that no code expects. Everywhere else there must be none.</summary>
+    /// <summary>The test makes the service meet unexpected exceptions. Everywhere else there must be none.</summary>
     internal bool ExpectsErrors { get; set; }
 
     internal LookupHost Host => _host!;
@@ -126,7 +126,7 @@ public sealed class LookupServer : IAsyncLifetime
         }
 
         Cipher.Dispose();
-        Assert.True(ExpectsErrors || _host is null or { ErrorCount: 0 }, $"{_host?.ErrorCount} exceptions that no code expects:\n{Log.All}");
+        Assert.True(ExpectsErrors || _host is null or { ErrorCount: 0 }, $"{_host?.ErrorCount} unexpected exceptions:\n{Log.All}");
     }
 
     private async Task StartHostAsync()

@@ -46,7 +46,7 @@ public sealed class EncryptionKeyFileTests : IDisposable
     public void Load_NoFile_SaysThatThereIsNone()
     {
         var exception = Assert.Throws<EncryptionKeyException>(() => EncryptionKeyFile.Load(FilePath));
-        Assert.Contains("no key file", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("does not exist", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]

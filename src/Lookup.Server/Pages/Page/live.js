@@ -117,7 +117,7 @@ function about(now) {
 function show() {
   const now = samples.at(-1);
   if (!now) return;
-  state(now.serving ? (now.why ? 'serving, but the store rejects writes: ' + now.why : 'serving') : 'not serving: ' + now.why, now.serving ? 'serving' : 'not');
+  state(now.serving ? (now.why ? 'serving, but nothing can be recorded: ' + now.why : 'serving') : 'not serving: ' + now.why, now.serving ? 'serving' : 'not');
   byId('clock').textContent = utc(now.time);
   figure('wrong', whole.format(now.wrongAllows), now.wrongAllows > 0 ? 'bad' : 'good');
   figure('rate', whole.format(now.checks));
