@@ -49,7 +49,7 @@ internal sealed class PreviewCommand : CliCommand
         var size = parsed.GetValue(_sample);
         if (size is < 1 or > MaxSample)
         {
-            throw CliException.Usage($"--sample {size} is outside 1 to {MaxSample}.");
+            throw CliException.Usage($"--sample {size} is out of range: 1 to {MaxSample}.");
         }
 
         var settings = _list.Settings(parsed);

@@ -257,7 +257,7 @@ internal sealed class ReceiptCommand : Command
             {
                 Shell.Console.MarkupLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"[bold green]WHOLE[/]  {audit.Receipts:N0} receipts under {audit.Heads:N0} signed heads, {ReceiptPrinter.Time(audit.First)} to {ReceiptPrinter.Time(audit.Last)}; {audit.Unsigned:N0} not signed yet, {audit.Erased:N0} erased with their numbers"));
+                    $"[bold green]INTACT[/]  {audit.Receipts:N0} receipts under {audit.Heads:N0} signed heads, {ReceiptPrinter.Time(audit.First)} to {ReceiptPrinter.Time(audit.Last)}; {audit.Unsigned:N0} not signed yet, {audit.Erased:N0} erased with their numbers"));
                 Shell.Console.MarkupLine(kept.Length > 0
                     ? $"  [grey]verified against {kept.Length} head(s) stored elsewhere[/]"
                     : "  [grey]Truncation is detectable only with a signed head that was stored elsewhere: --head[/]");

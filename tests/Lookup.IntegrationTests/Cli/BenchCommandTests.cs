@@ -28,7 +28,7 @@ public sealed class BenchCommandTests(RunningService service) : IClassFixture<Ru
     }
 
     [Theory]
-    [InlineData("--rate", "0", "--rate 0 is outside 1 to 20000")]
+    [InlineData("--rate", "0", "--rate 0 is out of range: 1 to 20000")]
     [InlineData("--seconds", "0.1", "--seconds 0.1 is out of range: 0.5 to 600")]
     [InlineData("--from-number", "0612345678", "is not an E.164 number")]
     public async Task Bench_ValueThatCannotBe_IsRefused(string option, string value, string said)

@@ -152,7 +152,7 @@ public sealed class SnapshotCommandTests : IDisposable
     [InlineData("--register requires --snapshot DATE.", "--register", "nl-bmnr")]
     [InlineData("--register 'xx' is unknown; use one of", "--register", "xx", "--snapshot", "2015-03-01T00:00:00Z")]
     [InlineData("--snapshot '2015-03-01' has no offset", "--register", "nl-bmnr", "--snapshot", "2015-03-01")]
-    [InlineData("--max-change 101 is outside", "--register", "nl-bmnr", "--snapshot", "2015-03-01T00:00:00Z", "--max-change", "101")]
+    [InlineData("--max-change 101 is out of range", "--register", "nl-bmnr", "--snapshot", "2015-03-01T00:00:00Z", "--max-change", "101")]
     public async Task BadOptions_AreOneSentence(string sentence, params string[] options)
     {
         var run = await CliRun.Async(["import", _folder.Write("a.txt", "+31612300001\n"), .. options]);

@@ -97,7 +97,7 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
         var whole = await CliRun.Async([.. audit, "--head", head, "--json"]);
         Assert.Equal((0, ""), (whole.ExitCode, whole.Error));
         Assert.Equal(20, (int)JsonNode.Parse(whole.Output)!["receipts"]!);
-        Assert.StartsWith("WHOLE", (await CliRun.Async(audit)).Output, StringComparison.Ordinal);
+        Assert.StartsWith("INTACT", (await CliRun.Async(audit)).Output, StringComparison.Ordinal);
 
         await StopAsync();
         var file = Directory.GetFiles(_temp.PathOf("receipts"), "*.receipts").Single();
