@@ -12,7 +12,6 @@ using Lookup.Server.Errors;
 using Lookup.Server.Http;
 using Lookup.Server.Imports;
 using Lookup.Server.Mapping;
-using Lookup.Server.Reading;
 using Lookup.Server.Receipts;
 using Lookup.Server.Store;
 using Outcome = Lookup.V1.FactResult.Types.Outcome;

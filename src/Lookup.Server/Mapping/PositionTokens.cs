@@ -1,6 +1,5 @@
 using Lookup.Redis;
 using Lookup.Redis.Store;
-using Lookup.Server.Reading;
 
 namespace Lookup.Server.Mapping;
 

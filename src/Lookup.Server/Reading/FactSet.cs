@@ -1,10 +1,11 @@
-using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.Core.Regimes;
+using Lookup.Core;
 using Lookup.Redis;
+using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Reading;
 
@@ -186,6 +187,3 @@ internal sealed class FactSet : IDisposable
         }
     }
 }
-
-/// <summary>A partition of the store and its version.</summary>
-internal readonly record struct StorePosition(int Partition, ulong Version);
