@@ -84,7 +84,7 @@ internal sealed class Fences : IDisposable
     /// <exception cref="StoreUnavailableException">Too few replicas confirm it, or the server cannot be reached.</exception>
     internal Task RaiseAsync(IEnumerable<int> places, CancellationToken cancellation) =>
         IsOn
-            ? Task.WhenAll(places.GroupBy(_link.Of).Select(group => RaiseAsync(group.Key, [.. group], cancellation)))
+            ? Task.WhenAll(places.GroupBy(_link.GetServer).Select(group => RaiseAsync(group.Key, [.. group], cancellation)))
             : Task.CompletedTask;
 
     /// <summary>Raises the fence of partitions on one server.</summary>

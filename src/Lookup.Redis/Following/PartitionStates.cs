@@ -165,7 +165,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
             throw RedisFaults.Damaged();
         }
 
-        Seen(partition, (ulong)number, floor);
+        RecordVersion(partition, (ulong)number, floor);
         return (ulong)number;
     }
 
@@ -192,7 +192,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
         }
 
         version = ulong.Parse((string)answer[1]!, NumberStyles.None, CultureInfo.InvariantCulture);
-        Seen(partition, version, floor);
+        RecordVersion(partition, version, floor);
         Confirm(partition, version);
         return true;
     }

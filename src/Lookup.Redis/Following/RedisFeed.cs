@@ -43,7 +43,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         }
 
         var polls = new FeedPoll[floors.Length];
-        await Task.WhenAll(Enumerable.Range(0, polls.Length).GroupBy(link.TryOf)
+        await Task.WhenAll(Enumerable.Range(0, polls.Length).GroupBy(link.FindServer)
             .Select(group => PollAsync(group.Key, [.. group], floors, known, polls, cancellation)));
         return Array.TrueForAll(polls, poll => poll.Fault is not null) ? throw polls[0].Fault! : polls;
     }

@@ -78,7 +78,7 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
             return _pools.Get(first).ReadAsync(batch, concerned, cancellation);
         }
 
-        return Task.WhenAll(concerned.GroupBy(link.TryOf).Select(group =>
+        return Task.WhenAll(concerned.GroupBy(link.FindServer).Select(group =>
         {
             if (group.Key is not null)
             {

@@ -56,7 +56,7 @@ internal sealed class RedisTopology : IAsyncDisposable
     /// <summary>Returns every server that has a part of the store.</summary>
     /// <exception cref="StoreUnavailableException">No server has some part.</exception>
     internal IReadOnlyList<ServerLink> Servers(int partitions) =>
-        [.. Enumerable.Range(Keys.Shared, partitions + 1).Select(Of).Distinct()];
+        [.. Enumerable.Range(Keys.Shared, partitions + 1).Select(GetServer).Distinct()];
 
     /// <summary>Counts the servers that have a part of the store, and the silent ones among them.</summary>
     internal StoreServers Health
