@@ -56,7 +56,7 @@ public sealed class ReceiptFolder(string path)
         using var file = Open(Heads);
         // A head cut off by a power failure does not count.
         var last = (file.Length / SignedHead.Size) - 1;
-        return last < 0 ? null : SignedHead.Read(Take(file, last * SignedHead.Size, SignedHead.Size));
+        return last < 0 ? null : SignedHead.Read(ReadAt(file, last * SignedHead.Size, SignedHead.Size));
     }
 
     /// <summary>Returns all signed heads, oldest first.</summary>
