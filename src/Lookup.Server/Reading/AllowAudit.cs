@@ -96,7 +96,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     }
 
     /// <summary>Returns the number of audits with an outcome.</summary>
-    internal double Count(Outcome outcome) => _audits.WithLabels(outcome.ToString().ToLowerInvariant()).Value;
+    internal double CountOf(Outcome outcome) => _audits.WithLabels(outcome.ToString().ToLowerInvariant()).Value;
 
     /// <summary>Returns whether to pass the next ALLOW to <see cref="Enqueue"/>. True a few times a second at most.</summary>
     internal bool Wants()
