@@ -28,7 +28,7 @@ internal sealed class OrgCommand : Command
     private sealed class Put : CliCommand
     {
         private readonly Argument<string> _name = new("NAME") { Description = "Name of the organisation: 1 to 64 characters of a-z 0-9 . _ -" };
-        private readonly Option<string?> _sector = OptionParsing.Word("--sector", "Sector; default: other", Words.Sectors, "SECTOR");
+        private readonly Option<string?> _sector = OptionParsing.Word("--sector", "Sector", Words.Sectors, "SECTOR", "other");
         private readonly Option<string[]> _without = new("--without")
         {
             Description = "Layer of rules that does not apply to it: code, policy. Repeatable.",

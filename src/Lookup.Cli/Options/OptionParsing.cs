@@ -8,10 +8,10 @@ namespace Lookup.Cli.Options;
 internal static class OptionParsing
 {
     /// <summary>Creates an option that accepts one word of a set.</summary>
-    public static Option<string?> Word<T>(string name, string description, WordSet<T> words, string helpName)
+    public static Option<string?> Word<T>(string name, string description, WordSet<T> words, string helpName, string? standard = null)
         where T : struct, System.Enum
     {
-        var option = new Option<string?>(name) { Description = $"{description}: {words.List}.", HelpName = helpName };
+        var option = new Option<string?>(name) { Description = $"{description}: {words.List}{(standard is null ? "" : "; default: " + standard)}.", HelpName = helpName };
         option.CompletionSources.Add([.. words.All]);
         return option;
     }

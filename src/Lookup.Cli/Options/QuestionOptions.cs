@@ -15,14 +15,14 @@ internal sealed class QuestionOptions
     };
 
     private readonly Option<string?> _purpose = OptionParsing.Word("--purpose", "Purpose of the call", Words.Purposes, "PURPOSE");
-    private readonly Option<string?> _kind = OptionParsing.Word("--kind", "Kind of the call; default: marketing", Words.CallKinds, "KIND");
+    private readonly Option<string?> _kind = OptionParsing.Word("--kind", "Kind of the call", Words.CallKinds, "KIND", "marketing");
     private readonly Option<string?> _sector = OptionParsing.Word("--sector", "Sector of an organisation without a record", Words.Sectors, "SECTOR");
     private readonly Option<string?> _subscriber = OptionParsing.Word(
         "--subscriber", "Type of the called subscriber, as far as known", Words.SubscriberTypes, "TYPE");
 
     private readonly Option<string?> _group = new("--group") { Description = "Product group of the offer.", HelpName = "NAME" };
     private readonly Option<string?> _mode = OptionParsing.Word(
-        "--mode", "How the call is dialled; default: treated as predictive", Words.DiallingModes, "MODE");
+        "--mode", "How the call is dialled", Words.DiallingModes, "MODE", "treated as predictive");
 
     private readonly Option<bool> _automated = new("--automated") { Description = "No human speaks; the same as --mode no_human." };
     private readonly Option<bool> _withheld = new("--withheld") { Description = "The call withholds the caller's number." };
