@@ -56,7 +56,7 @@ public sealed class TlsTests : IDisposable
         await File.WriteAllTextAsync(_files.ServerFile, "no certificate", Token);
         clock.Advance(TimeSpan.FromSeconds(1.1));
         Assert.Equal(first, await SerialAsync(guarded));
-        Assert.Contains("cannot be used", guarded.Server.Log.All, StringComparison.Ordinal);
+        Assert.Contains("are invalid; the previous ones stay in use", guarded.Server.Log.All, StringComparison.Ordinal);
 
         var second = _files.WriteServer();
         clock.Advance(TimeSpan.FromSeconds(1.1));

@@ -152,7 +152,7 @@ public sealed class ScopeCollisionTests : IAsyncLifetime
         fact.Consent.ProductGroup = Group;
         var told = await RefusedAsync(_acme, fact);
         Assert.StartsWith("facts[0].consent.product_group: ", told.Status.Detail, StringComparison.Ordinal);
-        Assert.Contains("has the same hash as another one", told.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("has the same hash as another name", told.Status.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain(Victim, told.ToString(), StringComparison.Ordinal);
 
         var admin = await _guarded.KeyAsync("both", Roles.Write | Roles.Admin, "*");
