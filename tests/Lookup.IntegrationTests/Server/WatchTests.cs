@@ -229,7 +229,7 @@ public sealed class WatchTests
         await server.Store.WriteAsync([Sample.Objection(1)], Test);
 
         Assert.Equal("+31650000001", (await watch.NextChangeAsync()).Number);
-        Assert.Contains("no number", server.Log.All, StringComparison.Ordinal);
+        Assert.Contains("does not decrypt to a number", server.Log.All, StringComparison.Ordinal);
     }
 
     private static async Task<LookupServer> StartAsync(string kind, int feedLength = 4_096) => await LookupServer.StartAsync(

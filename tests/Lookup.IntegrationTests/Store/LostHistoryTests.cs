@@ -138,7 +138,7 @@ public sealed class LostHistoryTests : IAsyncLifetime
         Assert.Equal(Verdict.Allow, (await AskAsync(after, number, own)).Verdict);
         var refused = await AskAsync(after, number, lost);
         Assert.Equal((Verdict.Unknown, ReasonCode.NotFresh), (refused.Verdict, refused.Reasons[0].Code));
-        Assert.Contains("another history", refused.Reasons[0].Text, StringComparison.Ordinal);
+        Assert.Contains("another replication history", refused.Reasons[0].Text, StringComparison.Ordinal);
         await using var list = await StreamCall.OpenAsync(
             after, new CheckStreamOpen { Question = Samples.Question(), Consistency = new Consistency { AtLeastAsFresh = lost } });
         Assert.Equal(Verdict.Unknown, (await list.AskAsync(1, ulong.Parse(number[1..]))).Verdicts[0]);
