@@ -241,14 +241,7 @@ internal sealed class ServeCommand : CliCommand
         }
 
         options.ReceiptsFor = parsed.GetValue(_receiptsFor);
-        foreach (var (variable, value) in Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(e => ((string)e.Key, (string?)e.Value ?? "")))
-        {
-            if (variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
-            {
-                Set(options, $"environment variable {variable}", variable[Prefix.Length..], value);
-            }
-        }
-
+        ApplyEnvironment(options, Environment.GetEnvironmentVariables());
         foreach (var text in parsed.GetValue(_set) ?? [])
         {
             var name = text.Split('=')[0];
@@ -256,6 +249,19 @@ internal sealed class ServeCommand : CliCommand
         }
 
         return options;
+    }
+
+    /// <summary>Applies the settings among environment variables.</summary>
+    /// <exception cref="CliException">A name or a value is not valid.</exception>
+    internal static void ApplyEnvironment(LookupServerOptions options, IDictionary variables)
+    {
+        foreach (var (variable, value) in variables.Cast<DictionaryEntry>().Select(e => ((string)e.Key, (string?)e.Value ?? "")))
+        {
+            if (variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
+            {
+                Set(options, $"environment variable {variable}", variable[Prefix.Length..], value);
+            }
+        }
     }
 
     private static void Set(LookupServerOptions options, string source, string name, string value)
