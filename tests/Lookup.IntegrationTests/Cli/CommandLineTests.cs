@@ -60,7 +60,7 @@ public class CommandLineTests
     [InlineData("check 1 --org a --purpose fun", "--purpose 'fun' is not valid; use one of commercial, charity, political, survey, service. See 'lookup check --help'.")]
     [InlineData("check 1 --org a", "--purpose is missing: commercial, charity, political, survey, service. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --at noon", "--at 'noon' is not a time; write it like 2024-03-12T14:00:00+01:00. See 'lookup check --help'.")]
-    [InlineData("check 1 --org a --purpose survey --at 2024-03-12", "--at '2024-03-12' has no offset: write it like 2024-03-12T14:00:00+01:00. See 'lookup check --help'.")]
+    [InlineData("check 1 --org a --purpose survey --at 2024-03-12", "--at '2024-03-12' has no offset; write it like 2024-03-12T14:00:00+01:00. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --without law", "--without law: only code and policy can be left out. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --exact --token x", "--exact and --token exclude each other: drop one. See 'lookup check --help'.")]
     [InlineData("check 1 --org a --purpose survey --timeout 0", "--timeout 0 is out of range: 0.001 to 600 seconds. See 'lookup check --help'.")]
@@ -72,10 +72,10 @@ public class CommandLineTests
     [InlineData("serve --fake --key-file x", "--fake cannot be combined with --data, --redis, --key-file, --receipts, --regimes or --shadow-regimes. See 'lookup serve --help'.")]
     [InlineData("record complaint 1", "KIND: 'complaint' is not a kind of fact; use one of registration,")]
     [InlineData("record objection 1 --org a --register x", "--register: an objection has no field 'register'; leave it empty. See 'lookup record --help'.")]
-    [InlineData("record relation 1 --org a", "--relation: the relation is missing: use one of customer,")]
+    [InlineData("record relation 1 --org a", "--relation: the relation is missing; use one of customer,")]
     [InlineData("record consent 1 --org a --since tomorrow --purposes fun", "--since: 'tomorrow' is not a time; write it like 2024-03-12T14:00:00+01:00; --purposes: 'fun' is not a purpose;")]
     [InlineData("erase +31612345678", "Erasure cannot be undone: confirm it with --yes. See 'lookup erase --help'.")]
-    [InlineData("register snapshot nl-bmnr --date 2015-03-01", "--date '2015-03-01' has no offset:")]
+    [InlineData("register snapshot nl-bmnr --date 2015-03-01", "--date '2015-03-01' has no offset;")]
     public async Task CommandLine_Wrong_IsOneSentenceAndExitCode2(string line, string expected)
     {
         var run = await CliRun.Async(line.Split(' '));

@@ -194,9 +194,9 @@ public sealed class ImportReadingTests : IDisposable
         Assert.Equal(
             """"
             line,column,reason,content
-            4,withdrawn,'maybe' is neither true nor false,"'+31612345679,maybe"
-            5,,the line has a quote inside a value that is not quoted: quote the value and double the quote,"'+31""2,no"
-            6,,the line has 1 values where the first line has 2,+31612345670
+            4,withdrawn,'maybe' is not a boolean; use true or false,"'+31612345679,maybe"
+            5,,the line has a quote inside an unquoted value: quote the value and double the quote,"'+31""2,no"
+            6,,the line has 1 values; the first line has 2,+31612345670
             7,,the line has a quote that is not closed on the same line,"""never closed,no"
             8,phone,"not wanted, here","'+31612345671,yes"
 

@@ -111,12 +111,12 @@ public sealed class RegimesCommandTests : IDisposable
         string[] expected =
         [
             "fault nl.json.sources.tw.verified: 2025-11-29 is more than 12 months ago",
-            "fault nl.json.sources.ctm.verified: 2026-12-01 lies ahead",
+            "fault nl.json.sources.ctm.verified: 2026-12-01 is in the future",
             "fault nl.json.regimes[0].rules[0]: is never in force",
             "fault nl.json.regimes[2].from: no row applies between 2026-05-01, when NL-2 ends, and 2026-07-01",
             "warning nl.json.sources.spare: no rule or calendar refers to this source",
             "warning nl.json.registers[1]: no rule uses the register \"nl-spare\"",
-            "warning nl.json.calendars.public: has 9 holidays in 2031 and 10 before",
+            "warning nl.json.calendars.public: has 9 holidays in 2031, but 10 in earlier years",
             "warning nl.json.calendars.spare: no rule refers to this calendar",
         ];
         var found = Examine(files).ConvertAll(finding => $"{(finding.IsFault ? "fault" : "warning")} {finding.Place}: {finding.What}");
@@ -173,7 +173,7 @@ public sealed class RegimesCommandTests : IDisposable
     [InlineData("\"deny\"", "line 2, verdict: 'maybe' is not valid; use one of allow, deny,")]
     [InlineData("\"2024-03-12T14:00:00+01:00\"", "line 2, callTime: 'maybe' is not a time; write it like")]
     [InlineData("\"+31612345678\"", "line 2, number: ")]
-    [InlineData("\"PURPOSE_COMMERCIAL\"", "line 2, question: is no Question of lookup.v1: ")]
+    [InlineData("\"PURPOSE_COMMERCIAL\"", "line 2, question: is not a Question of lookup.v1: ")]
     [InlineData("[]", "line 2, facts: must be an array of facts.")]
     [InlineData("{\"id\"", "line 2: not JSON")]
     public async Task Test_FaultyCase_IsNamedByFileLineAndField(string part, string error)

@@ -30,7 +30,7 @@ public sealed class RevertCommandTests(RunningService service) : IClassFixture<R
         Assert.Contains("2 facts would be removed (2 objection), 0 would be restored, 1 would be kept", look.Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
         Assert.Contains("This can permit calls: 2 of these facts forbade calls (2 objection).", look.Output, StringComparison.Ordinal);
         Assert.Single(before);
-        Assert.Contains("2 facts gone (2 objection)", done.Output, StringComparison.Ordinal);
+        Assert.Contains("2 facts removed (2 objection)", done.Output, StringComparison.Ordinal);
         Assert.Equal("IMPORT_STATE_REVERTED", JsonNode.Parse(again.Output)!["state"]!.GetValue<string>());
         Assert.Equal(("IMPORT_STATE_REVERTED", "anna", "wrong file"), (listed["state"]!.GetValue<string>(), listed["revert"]!["actor"]!.GetValue<string>(), listed["revert"]!["reason"]!.GetValue<string>()));
         Assert.Empty(await FactsAsync("+31612380001"));
