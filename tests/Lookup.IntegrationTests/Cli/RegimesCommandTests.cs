@@ -116,7 +116,7 @@ public sealed class RegimesCommandTests : IDisposable
             "fault nl.json.regimes[2].from: no row applies between 2026-05-01, when NL-2 ends, and 2026-07-01",
             "warning nl.json.sources.spare: no rule or calendar refers to this source",
             "warning nl.json.registers[1]: no rule uses the register \"nl-spare\"",
-            "warning nl.json.calendars.public: has 9 holidays in 2031, but 10 in earlier",
+            "warning nl.json.calendars.public: has 9 holidays in 2031, but 10 in earlier years",
             "warning nl.json.calendars.spare: no rule refers to this calendar",
         ];
         var found = Examine(files).ConvertAll(finding => $"{(finding.IsFault ? "fault" : "warning")} {finding.Place}: {finding.What}");

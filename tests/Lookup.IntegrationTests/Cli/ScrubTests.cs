@@ -51,7 +51,7 @@ public sealed class ScrubTests : IDisposable
             """
             line,column,reason,content
             10,Phone,Not an international phone number: add + and the country calling code or state the region,"6,x,0612345678"
-            11,,the line has not 3 columns as the first line has,"7,x"
+            11,,the line does not have 3 columns like the first line,"7,x"
             12,,"a quote is not closed, or text follows a closing quote: double a quote that is part of a value","8,""x,+31612345670"
             13,Phone,"Not a phone number: contains letters; write digits only, without an extension","9,x,call me"
 
@@ -111,7 +111,7 @@ public sealed class ScrubTests : IDisposable
             """{"id":2,"contact":{"phone":"+31612345674"},"lookup":{"verdict":"unknown"},"lookup_2":{"verdict":"deny","reason":"objection","e164":"+31612345674"}}""" + "\n",
             Latin1("denied.ndjson"));
         Assert.Equal(
-            "line,column,reason,content\n4,contact.phone,the object has no 'contact.phone',\"{\"\"id\"\":3}\"\n5,,the line is not a JSON object,not json\n",
+            "line,column,reason,content\n4,contact.phone,the object has no member 'contact.phone',\"{\"\"id\"\":3}\"\n5,,the line is not a JSON object,not json\n",
             Latin1("invalid.csv"));
     }
 
