@@ -114,7 +114,7 @@ internal sealed class ReadCoalescer(RedisTopology link, PartitionStates partitio
         }
 
         /// <summary>Returns a batch that was read, if any.</summary>
-        /// <returns>The reads that have gathered in the meantime; null ends the lane.</returns>
+        /// <returns>The reads that have gathered in the meantime; null ends the loop.</returns>
         internal Gathering? Next(Gathering? read)
         {
             lock (_lock)

@@ -17,7 +17,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Lookup.IntegrationTests.Access;
 
-/// <summary>What one party may take of what all need: connections, streams, memory and the batch lane.</summary>
+/// <summary>What one party may take of what all need: connections, streams, memory and the slots of the batch limiter.</summary>
 public sealed class ShareTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
