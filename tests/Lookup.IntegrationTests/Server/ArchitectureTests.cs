@@ -1,8 +1,9 @@
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 namespace Lookup.IntegrationTests.Server;
 
-public sealed class ArchitectureTests
+public sealed partial class ArchitectureTests
 {
     /// <summary>Which project may refer to which; arrows point towards Lookup.Core.</summary>
     private static readonly Dictionary<string, string[]> Allowed = new()
@@ -89,6 +90,39 @@ public sealed class ArchitectureTests
                 .Select(a => $"{a.From} <-> {a.To}")
                 .Order(StringComparer.Ordinal));
     }
+
+    // A page that names a type, a member or a file that is gone sends its reader astray.
+    [Theory]
+    [InlineData("docs/architecture.md")]
+    [InlineData("CONTRIBUTING.md")]
+    public void Page_TypesMembersAndPathsInIt_Exist(string page)
+    {
+        var sources = new[] { "src", "tests", "benchmarks" }
+            .SelectMany(folder => Directory.GetFiles(Path.Combine(Root(), folder), "*.cs", SearchOption.AllDirectories))
+            .Where(file => !file.Split(Path.DirectorySeparatorChar).Contains("obj"))
+            .Select(File.ReadAllText)
+            .ToList();
+        var text = File.ReadAllText(Path.Combine(Root(), page));
+        var named = Named().Matches(text).Select(match => match.Groups[1].Value.Split('.')).Where(name => name[0] != "Lookup").ToList();
+
+        Assert.True(named.Count > 5);
+        Assert.Empty(named
+            .Where(name => !sources.Exists(source => Has(source, name[0]) && (name.Length == 1 || (Declares(source, name[0]) && Has(source, name[1])))))
+            .Select(name => string.Join('.', name))
+            .Distinct());
+        Assert.Empty(Located().Matches(text).Select(path => path.Groups[1].Value)
+            .Where(path => !path.Contains("xx.", StringComparison.Ordinal) && !Path.Exists(Path.Combine(Root(), path))));
+    }
+
+    private static bool Has(string source, string word) => Regex.IsMatch(source, $@"\b{word}\b");
+
+    private static bool Declares(string source, string type) => Regex.IsMatch(source, $@"\b(?:class|struct|interface|record|enum) {type}\b");
+
+    [GeneratedRegex(@"`([A-Z][a-z][A-Za-z]*(?:\.[A-Z][A-Za-z]*)?)`")]
+    private static partial Regex Named();
+
+    [GeneratedRegex(@"`((?:src|tests|benchmarks|protos|docs|deploy)/[\w./-]+)`")]
+    private static partial Regex Located();
 
     private static string Namespace(string[] lines) =>
         lines.First(line => line.StartsWith("namespace ", StringComparison.Ordinal))["namespace ".Length..].TrimEnd(';');
