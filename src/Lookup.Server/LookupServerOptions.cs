@@ -113,7 +113,10 @@ public sealed class LookupServerOptions
     /// <summary>Which answers get a receipt, if receipts are kept. Default: all except what-if answers.</summary>
     public ReceiptsFor ReceiptsFor { get; set; } = ReceiptsFor.All;
 
-    /// <summary>Time limit of a store read if the caller sets no deadline. 1 to 10,000 ms, default 250.</summary>
+    /// <summary>
+    /// Time limit of a store read; a caller's deadline replaces it for its own call. A server that answers nothing for this long gets no calls
+    /// until it answers again. 1 to 10,000 ms, default 250.
+    /// </summary>
     [Setting("ms", 1, 10_000)]
     public int StoreReadLimitMs { get; set; } = 250;
 
@@ -137,7 +140,10 @@ public sealed class LookupServerOptions
     [Setting("ms", 1, 1_000)]
     public int ReplicaRestMs { get; set; } = 20;
 
-    /// <summary>False-positive rate above which a filter is rebuilt; 0: never. 0 to 1,000 per mille, default 10.</summary>
+    /// <summary>
+    /// False-positive rate above which a filter is rebuilt. 0 to 1,000 per mille, default 10; 0: this service rebuilds no filter, not even an
+    /// unsound one, and `lookup rebuild` must.
+    /// </summary>
     [Setting("per mille", 0, 1_000)]
     public int RebuildFalsePositives { get; set; } = 10;
 
