@@ -110,8 +110,9 @@ public sealed partial class ArchitectureTests
             .Where(name => !sources.Exists(source => Has(source, name[0]) && (name.Length == 1 || (Declares(source, name[0]) && Has(source, name[1])))))
             .Select(name => string.Join('.', name))
             .Distinct());
-        Assert.Empty(Located().Matches(text).Select(path => path.Groups[1].Value)
-            .Where(path => !path.Contains("xx.", StringComparison.Ordinal) && !Path.Exists(Path.Combine(Root(), path))));
+        Assert.DoesNotContain(
+            Located().Matches(text).Select(match => match.Groups[1].Value),
+            path => !path.Contains("xx.", StringComparison.Ordinal) && !Path.Exists(Path.Combine(Root(), path)));
     }
 
     private static bool Has(string source, string word) => Regex.IsMatch(source, $@"\b{word}\b");
