@@ -13,22 +13,9 @@ namespace Lookup.IntegrationTests.Golden;
 /// <summary>docs/guide/regimes-cases.md equals the table generated from the cases.</summary>
 public sealed class CasesTableTests
 {
-    private const string Write = "LOOKUP_WRITE_DOCS";
-
     [Fact]
-    public void Table_OfTheDocumentation_IsThatOfTheCases()
-    {
-        var path = Path.Combine(Programs.Root(), "docs", "guide", "regimes-cases.md");
-        var expected = Table();
-        if (Environment.GetEnvironmentVariable(Write) == "1")
-        {
-            File.WriteAllText(path, expected);
-        }
-
-        Assert.True(
-            File.Exists(path) && File.ReadAllText(path).ReplaceLineEndings("\n") == expected,
-            $"docs/guide/regimes-cases.md differs from Golden/Cases. Regenerate it: {Write}=1 dotnet test tests/Lookup.IntegrationTests --filter FullyQualifiedName~CasesTable");
-    }
+    public void Table_OfTheDocumentation_IsThatOfTheCases() =>
+        GeneratedPage.IsUpToDate("docs/guide/regimes-cases.md", Table(), "Golden/Cases", "CasesTable");
 
     private static string Table()
     {

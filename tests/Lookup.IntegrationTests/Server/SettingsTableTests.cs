@@ -10,22 +10,9 @@ namespace Lookup.IntegrationTests.Server;
 /// <summary>docs/operate/settings.md equals the table generated from the settings and their documentation.</summary>
 public sealed partial class SettingsTableTests
 {
-    private const string Write = "LOOKUP_WRITE_DOCS";
-
     [Fact]
-    public void Table_OfTheDocumentation_IsThatOfTheSettings()
-    {
-        var path = Path.Combine(Programs.Root(), "docs", "operate", "settings.md");
-        var expected = Table();
-        if (Environment.GetEnvironmentVariable(Write) == "1")
-        {
-            File.WriteAllText(path, expected);
-        }
-
-        Assert.True(
-            File.Exists(path) && File.ReadAllText(path).ReplaceLineEndings("\n") == expected,
-            $"docs/operate/settings.md differs from LookupServerOptions. Regenerate it: {Write}=1 dotnet test tests/Lookup.IntegrationTests --filter FullyQualifiedName~SettingsTable");
-    }
+    public void Table_OfTheDocumentation_IsThatOfTheSettings() =>
+        GeneratedPage.IsUpToDate("docs/operate/settings.md", Table(), "LookupServerOptions", "SettingsTable");
 
     // What the summary of a property states beside its attribute must not drift from it.
     [Fact]
