@@ -80,7 +80,7 @@ internal sealed class CheckCommand : CliCommand
             if (response.Reservation is { } reservation)
             {
                 Shell.Console.MarkupLine(
-                    $"  [grey]reserved:[/] dial before {TimeText.Format(reservation.Expires.ToDateTimeOffset())}; then: lookup outcome {response.Number} ... --at {TimeText.Format(reservation.Called.ToDateTimeOffset())}");
+                    $"  [grey]reserved:[/] dial before {SafeText.Escape(DecisionPrinter.Time(reservation.Expires, response.Decision.TimeZone))}; then: lookup outcome {response.Number} ... --at {TimeText.Format(reservation.Called.ToDateTimeOffset())}");
             }
 
             if (response.Receipt is { } receipt)

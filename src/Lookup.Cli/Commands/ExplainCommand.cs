@@ -47,7 +47,8 @@ internal sealed class ExplainCommand : CliCommand
         {
             DecisionPrinter.Write(Shell.Console, result);
             DecisionPrinter.WriteSteps(Shell.Console, response.Steps);
-            FactPrinter.Write(Shell.Console, response.Facts);
+            new FactPrinter(response.Decision.TimeZone).Write(
+                Shell.Console, response.Facts, response.Decision.CallTime?.ToDateTimeOffset() ?? Shell.Clock.GetUtcNow(), isCall: request.WhatIf?.CallTime is not null);
         }
 
         return CheckCommand.ExitCode(result);

@@ -126,11 +126,12 @@ internal sealed class WatchCommand : CliCommand
     private void WriteChange(Change change, bool full)
     {
         var fact = change.Fact.Fact;
-        var time = change.Fact.Recorded is { } recorded ? DecisionPrinter.Time(recorded) + "  " : "";
+        var facts = new FactPrinter(NumberZone.Of(change.Number, Shell.Clock.GetUtcNow()));
+        var time = change.Fact.Recorded is { } recorded ? facts.Time(recorded) + "  " : "";
         var state = change.Removed ? "[yellow]removed[/] " : fact.Withdrawn ? "[yellow]withdrawn[/] " : fact.Effective is null ? "[red]unreadable[/] " : "";
         var source = fact.Source.Length > 0 ? $"  [grey](source {SafeText.Escape(fact.Source)})[/]" : "";
         Shell.Console.MarkupLine(
-            $"{time}{SafeText.Escape(full ? change.Number : Mask(change.Number))}  {state}{SafeText.Escape(FactPrinter.Describe(fact))}{source}");
+            $"{time}{SafeText.Escape(full ? change.Number : Mask(change.Number))}  {state}{SafeText.Escape(facts.Describe(fact))}{source}");
     }
 
     // On standard error: standard output carries only changes.

@@ -147,6 +147,17 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>Returns whether a question can name this region.</summary>
     public bool HasRegion(string region) => _regions.Has(region);
 
+    /// <summary>Returns the name of the zone that determines the dates of a regime; empty if its areas differ, or the regime is unknown.</summary>
+    public string TimeZoneOf(string regime) =>
+        AllRules().Where(rules => rules.Id == regime).Select(rules => rules.TimeZone).Distinct().ToArray() is [var zone] ? zone : "";
+
+    /// <summary>Returns the name of the zone in which the dates of a register are shown; empty if no regime uses it.</summary>
+    public string TimeZoneOfRegister(string register) =>
+        AllRules().FirstOrDefault(rules => rules.Registers.Any(one => one.Name == register))?.TimeZone ?? "";
+
+    // The rules of a whole country come before those of its areas.
+    internal IEnumerable<Rules> AllRules() => _byPrefix.OrderBy(pair => pair.Key).SelectMany(pair => pair.Value);
+
     /// <summary>Finds the rules for a question about a number.</summary>
     /// <param name="question">The question with its call time and, in addition to the area of the number, its region.</param>
     /// <returns>Null if no regime is loaded for the country and time.</returns>
