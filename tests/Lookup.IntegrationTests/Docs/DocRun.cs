@@ -163,8 +163,8 @@ internal sealed partial class DocRun : IAsyncDisposable
     {
         var isService = text.StartsWith("lookup serve", StringComparison.Ordinal);
         var ports = isService ? " --listen 127.0.0.1:0 --json-port 0" : "";
-        // A loaded machine keeps to this limit.
-        var patience = isService && !text.Contains("--fake", StringComparison.Ordinal) ? " --set StoreReadLimitMs=10000" : "";
+        // A loaded machine keeps to these limits.
+        var patience = isService && !text.Contains("--fake", StringComparison.Ordinal) ? " --set StoreReadLimitMs=10000 --set FreshnessBoundMs=5000" : "";
         var process = Bash("exec " + Substituted(text) + ports + patience);
         var one = new Background(text, isService, process);
         _running.Add(one);
