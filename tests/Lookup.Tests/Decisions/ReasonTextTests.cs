@@ -112,7 +112,7 @@ public sealed class ReasonTextTests
         consented.CallTime = Situation.At("2025-03-02T14:00:00+01:00");
         Assert.Equal([Consent + " It does not count."], Details(consented, "permission"));
 
-        var called = new Situation("+33612345678", "2026-03-12T14:00:00+01:00").Attempt("2026-03-10T14:00:00+01:00").Attempt("2026-03-11T14:00:00+01:00");
+        var called = new Situation("+33612345678", "2026-03-12T14:00:00+01:00").Attempt("2026-03-10T14:00:00+01:00").Attempt("2026-03-12T09:00:00+01:00");
         called.Own = OwnRules.Create([new AttemptCap(3, 24, 0, true)], 0);
         Assert.Equal(["2 of 4 attempts on the day of the call and the 29 days before it.", "1 of 3 attempts in the 24 hours before the call, for this product group."], Details(called, "attempts"));
     }
