@@ -70,6 +70,7 @@ internal sealed class CheckCommand : CliCommand
         };
         using var client = _connection.Connect(parsed);
         var (response, result) = await AskAsync(client, request, ct);
+        var permitted = result.MayCall;
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(JsonText.Format(response));
@@ -89,7 +90,19 @@ internal sealed class CheckCommand : CliCommand
             }
         }
 
-        return ExitCode(result);
+        return ExitCode(Shell, result, permitted);
+    }
+
+    /// <summary>Returns the exit code, and says so if the permission that was printed has expired meanwhile.</summary>
+    public static int ExitCode(Shell shell, in CheckResult result, bool permitted)
+    {
+        var code = ExitCode(result);
+        if (permitted && code == ExitCodes.PermitsNothing)
+        {
+            shell.Error.WriteLine("lookup: the answer expired while it was printed (exit code 13); check again just before dialling.");
+        }
+
+        return code;
     }
 
     // The first answer waited for the connection and may have expired, so check again; not with --reserve, which would count the call twice.

@@ -45,12 +45,14 @@ internal sealed class FactPrinter(string zone)
         : "not yet in effect";
 
     /// <summary>Describes the fact in words.</summary>
-    public string Describe(Fact fact) => fact.KindCase switch
+    /// <param name="fact">The fact.</param>
+    /// <param name="withEvidence">False for a fact that was read without its texts, as in a watch.</param>
+    public string Describe(Fact fact, bool withEvidence = true) => fact.KindCase switch
     {
         Fact.KindOneofCase.Registration =>
             $"registration on {fact.Registration.Register}{(fact.Registration.Categories.Count > 0 ? ", blocks " + string.Join(", ", fact.Registration.Categories) : ", blocks all")}",
         Fact.KindOneofCase.Objection => $"objection to {Organisation(fact.Objection.Organisation)}",
-        Fact.KindOneofCase.Consent => Describe(fact.Consent),
+        Fact.KindOneofCase.Consent => Describe(fact.Consent, withEvidence),
         Fact.KindOneofCase.Relation => Describe(fact.Relation),
         Fact.KindOneofCase.Subscriber => $"subscriber is {Words.SubscriberTypes.WordFor(fact.Subscriber.Type)}",
         Fact.KindOneofCase.PublishedForOffers => "published for offers" + Group(fact.PublishedForOffers.ProductGroup),
@@ -66,12 +68,12 @@ internal sealed class FactPrinter(string zone)
     /// <summary>Formats a time in the zone of the number.</summary>
     public string Time(Google.Protobuf.WellKnownTypes.Timestamp time) => TimeText.Local(time.ToDateTimeOffset(), zone);
 
-    private string Describe(Consent consent) =>
+    private string Describe(Consent consent, bool withEvidence) =>
         $"consent to {consent.Organisation} for {string.Join(", ", consent.Purposes.Select(Words.Purposes.WordFor))}{Group(consent.ProductGroup)}" +
         (consent.Form == ConsentForm.Unspecified ? "" : ", " + Words.ConsentForms.WordFor(consent.Form)) +
         (consent.Appointment is { } appointment ? $" at {Time(appointment)}" : "") +
         (consent.Expires is { } expires ? $", until {Time(expires)}" : ", no expiry") +
-        (consent.Evidence is { } evidence ? $", evidence {evidence.Reference}" : ", no evidence");
+        (!withEvidence ? "" : consent.Evidence is { } evidence ? $", evidence {evidence.Reference}" : ", no evidence");
 
     private string Describe(Relation relation) =>
         $"{Words.RelationKinds.WordFor(relation.Relation_)} of {relation.Organisation}{Group(relation.ProductGroup)}" +
