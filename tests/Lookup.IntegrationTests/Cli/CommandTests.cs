@@ -11,6 +11,19 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
 
     public void Dispose() => _folder.Dispose();
 
+    [Theory]
+    [InlineData("record objection 0612345678 --org acme", "or set --region, for example --region NL.")]
+    [InlineData("dossier 0612345678", "or set --region, for example --region NL.")]
+    [InlineData("grant add no-such-key acme", "'lookup key list' lists them.")]
+    [InlineData("watch --from abc", "--from: ")]
+    public async Task Command_AdviceOfTheService_IsInTheWordsOfTheCommandLine(string line, string expected)
+    {
+        var run = await RunAsync(line.Split(' '));
+
+        Assert.NotEqual(0, run.ExitCode);
+        Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Record_ConsentThenObjection_DecidesTheNextCheck()
     {
