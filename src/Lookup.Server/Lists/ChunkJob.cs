@@ -29,8 +29,8 @@ internal sealed class ChunkJob
     internal ChunkJob(ChunkServices services)
     {
         _services = services;
-        _filters = new FreshFilters(services.Store.Manifest.Partitions);
-        _worker = new ChunkWorker(services.Regimes, services.Cipher, _filters, services.Records, services.Names);
+        _filters = new FreshFilters(services.View.Partitions, services.Cipher);
+        _worker = new ChunkWorker(services.Regimes, _filters, services.Records, services.Names);
     }
 
     /// <summary>Decides a chunk. The answer is valid until the next call.</summary>
@@ -47,16 +47,9 @@ internal sealed class ChunkJob
         _question = asked.Question;
         try
         {
-            _services.Monitor.ThrowIfUntrusted();
             var registry = await RegistryAsync(open, cancellation);
             (_question, _registers) = (asked.Resolve(registry), registry.Registers);
             await DecideAsync(_question, registry, open, cancellation);
-            while (!_worker.IsCurrent)
-            {
-                await FillAsync(chunk, open, cancellation);
-                await DecideAsync(_question, registry, open, cancellation);
-            }
-
             if (_services.Shadow.IsOn && !open.Hypothetical)
             {
                 _services.Shadow.Sample(_worker.Numbers, _question, _registers);
@@ -139,19 +132,19 @@ internal sealed class ChunkJob
     {
         if (!open.Exact)
         {
-            return await _services.Registry.CurrentAsync(call);
+            return await _services.View.RegistryAsync(exact: false, call);
         }
 
         using var limit = Limit(call);
-        return await _services.Registry.ReadAsync(limit.Token);
+        return await _services.View.RegistryAsync(exact: true, limit.Token);
     }
 
     private async Task DecideAsync(Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call)
     {
-        var freshness = ReadFreshness.Now(open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
+        var freshness = _services.View.Freshness(open.IsDemanding);
         using (await _services.Limiter.EnterAsync(call))
         {
-            _filters.Take(_services.Replica, open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
+            _filters.Take(_services.View, open.Exact, open.Demand, _services.Clock);
             _worker.Screen(question, registry.Registers);
         }
 

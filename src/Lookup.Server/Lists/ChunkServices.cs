@@ -1,13 +1,11 @@
 using System.Collections.Concurrent;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
-using Lookup.Redis.Following;
 using Lookup.Redis.Store;
 using Lookup.Server.Access;
 using Lookup.Server.Reading;
 using Lookup.Server.Receipts;
 using Lookup.Server.Shadow;
-using Lookup.Server.Store;
 using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Lists;
@@ -15,11 +13,9 @@ namespace Lookup.Server.Lists;
 /// <summary>The dependencies of chunk decisions, and the pool of idle jobs.</summary>
 internal sealed class ChunkServices(
     IFactStore store,
-    FilterReplica replica,
+    ReadView view,
     FactCache records,
     ScopeNames names,
-    RegistryReplica registry,
-    StoreMonitor monitor,
     RegimeSet regimes,
     NumberCipher cipher,
     BatchLimiter limiter,
@@ -39,15 +35,11 @@ internal sealed class ChunkServices(
 
     internal IFactStore Store => store;
 
-    internal FilterReplica Replica => replica;
+    internal ReadView View => view;
 
     internal FactCache Records => records;
 
     internal ScopeNames Names => names;
-
-    internal RegistryReplica Registry => registry;
-
-    internal StoreMonitor Monitor => monitor;
 
     internal RegimeSet Regimes => regimes;
 

@@ -23,7 +23,7 @@ using Lookup.Server.Reading;
 namespace Lookup.Server.Lists;
 
 /// <summary>Decides chunks, one at a time: Reset, fill in the numbers, Screen, read, Settle.</summary>
-internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, FactCache cache, ScopeNames names)
+internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactCache cache, ScopeNames names)
 {
     /// <summary>The maximum numbers in a chunk.</summary>
     internal const int MaxNumbers = 8_192;
@@ -53,7 +53,6 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
     private readonly int[] _sessions = new int[NumberPseudonym.MaxPartitions];
     private readonly bool[] _lost = new bool[NumberPseudonym.MaxPartitions];
-    private int _keyGeneration;
 
     /// <summary>The numbers of the chunk as integers; 0 for an invalid number.</summary>
     internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
@@ -75,12 +74,6 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
 
     /// <summary>What the answers are based on.</summary>
     internal ChunkBasis Basis { get; } = new(filters);
-
-    /// <summary>
-    /// Whether the encryption key is still the one the pseudonyms were made with. Check after reading: after a key rotation facts may
-    /// have been missed.
-    /// </summary>
-    internal bool IsCurrent => _keyGeneration == cipher.KeyGeneration;
 
     /// <summary>Prepares for a new chunk.</summary>
     /// <param name="count">The numbers in the chunk, up to <see cref="MaxNumbers"/>.</param>
@@ -130,8 +123,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             planned = Plan(planned, question, registers);
         }
 
-        _keyGeneration = cipher.KeyGeneration;
-        cipher.Encrypt(Numbers, _keys);
+        filters.Encrypt(Numbers, _keys);
         for (var i = 0; i < Math.Min(Ahead, Count); i++)
         {
             filters.Prefetch(_keys[i]);
@@ -335,7 +327,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         }
 
         var (partition, version) = Reads.Position(item);
-        cache.Keep(_sessions[partition], partition, version, _keys[number], ids, _values.AsSpan(0, ids.Length));
+        cache.Keep(_sessions[partition], partition, version, Reads.Key(item), ids, _values.AsSpan(0, ids.Length));
     }
 
     private ReadOnlySpan<FactId> Select(PlannedRules plan, uint asked)

@@ -30,6 +30,9 @@ internal sealed class OpenStream
 
     internal bool Exact { get; }
 
+    /// <summary>Whether reads must include every write acknowledged before the chunk arrived.</summary>
+    internal bool IsDemanding => Exact || Demand is not null;
+
     internal bool AllReasons { get; }
 
     internal bool Hypothetical { get; }

@@ -31,19 +31,16 @@ internal sealed class FactSet : IDisposable
     }
 
     /// <summary>Creates a set with nothing read yet.</summary>
-    internal static FactSet Create(NumberPseudonym key, int keyGeneration, in Question question, RegisterSnapshots registers, Rules? rules)
+    internal static FactSet Create(NumberPseudonym key, in Question question, RegisterSnapshots registers, Rules? rules)
     {
         var read = s_free is { } free && free.TryPop(out var used) ? used : new FactSet();
-        (read.Key, read.KeyGeneration, read._question, read._registers, read.Rules) = (key, keyGeneration, question, registers, rules);
+        (read.Key, read._question, read._registers, read.Rules) = (key, question, registers, rules);
         (read.Position, read.Age, read.IsComplete, read.IsOfAnotherHistory) = (null, TimeSpan.Zero, rules is null, false);
         read._count = rules is null ? 0 : Decider.Plan(rules, question, read._ids, read._slots);
         return read;
     }
 
     internal NumberPseudonym Key { get; private set; }
-
-    /// <summary>The key generation of the pseudonym.</summary>
-    internal int KeyGeneration { get; private set; }
 
     /// <summary>Whether nothing remains to be read.</summary>
     internal bool IsComplete { get; private set; }
@@ -93,8 +90,8 @@ internal sealed class FactSet : IDisposable
             _bySlot[_slots[i]] = stored.Values[i];
         }
 
-        // The older position applies; a read behind the filter has lost changes.
-        if (Position is not { } filtered || stored.Version < filtered.Version)
+        // The older position applies; a read behind the filter has lost changes. A read by another key may be of another partition.
+        if (Position is not { } filtered || filtered.Partition != stored.Partition || stored.Version < filtered.Version)
         {
             Position = new StorePosition(stored.Partition, stored.Version);
         }

@@ -6,45 +6,39 @@ using Lookup.Server.Store;
 
 namespace Lookup.Server.Reading;
 
-/// <summary>
-/// The replica's filters usable for one chunk: within the freshness bound and not behind the demanded token. Taken once, so that the
-/// whole chunk uses the same filters.
-/// </summary>
-internal sealed class FreshFilters(int partitions)
+/// <summary>The usable filters of one chunk, see <see cref="ReadView"/>. Taken once, so that the whole chunk uses the same filters.</summary>
+internal sealed class FreshFilters(int partitions, NumberCipher cipher)
 {
     private readonly PartitionReplica?[] _usable = new PartitionReplica?[partitions];
     private TimeProvider _clock = TimeProvider.System;
     private long _now;
+    private int _keyGeneration;
 
     /// <summary>Takes the current filters.</summary>
-    /// <param name="replica">The replica.</param>
+    /// <param name="view">Selects them.</param>
     /// <param name="exact">The request requires exact reads, so no filter is usable.</param>
     /// <param name="demand">The demanded consistency token, or null.</param>
     /// <param name="clock">The replica's clock.</param>
-    /// <param name="boundMs">The freshness bound in milliseconds.</param>
-    internal void Take(FilterReplica replica, bool exact, ConsistencyToken? demand, TimeProvider clock, int boundMs)
+    internal void Take(ReadView view, bool exact, ConsistencyToken? demand, TimeProvider clock)
     {
-        _clock = clock;
-        _now = clock.GetTimestamp();
+        (_clock, _now, _keyGeneration) = (clock, clock.GetTimestamp(), cipher.KeyGeneration);
         for (var p = 0; p < _usable.Length; p++)
         {
-            _usable[p] = exact ? null : Usable(replica, p, demand, clock, _now, boundMs);
+            _usable[p] = exact ? null : view.Usable(p, demand, _now);
         }
     }
 
     /// <summary>Takes the given filters, one per partition.</summary>
     internal void Take(ReadOnlySpan<PartitionReplica?> filters) => filters.CopyTo(_usable);
 
-    /// <summary>Returns the replica of a partition if it is usable, else null.</summary>
-    internal static PartitionReplica? Usable(
-        FilterReplica replica, int partition, ConsistencyToken? demand, TimeProvider clock, long now, int boundMs)
+    /// <summary>Encrypts the numbers. Drops the filters if the key was rotated after they were taken; then everything is read.</summary>
+    internal void Encrypt(ReadOnlySpan<ulong> numbers, Span<NumberPseudonym> keys)
     {
-        var state = replica.Partition(partition);
-        return state.Filter is not null
-            && clock.AgeAt(state.AsOf, now).TotalMilliseconds < boundMs
-            && replica.Satisfies(partition, state, demand)
-            ? state
-            : null;
+        cipher.Encrypt(numbers, keys);
+        if (cipher.KeyGeneration != _keyGeneration)
+        {
+            Array.Clear(_usable);
+        }
     }
 
     internal int Partitions => _usable.Length;

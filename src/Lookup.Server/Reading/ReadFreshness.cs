@@ -13,9 +13,6 @@ namespace Lookup.Server.Reading;
 /// <param name="BoundMs">The freshness bound in milliseconds, for checks that are not demanding.</param>
 internal readonly record struct ReadFreshness(long Begin, bool IsDemanding, TimeProvider Clock, int BoundMs)
 {
-    internal static ReadFreshness Now(bool exact, ConsistencyToken? demand, TimeProvider clock, int boundMs) =>
-        new(clock.GetTimestamp(), exact || demand is not null, clock, boundMs);
-
     /// <summary>Returns whether a read is fresh enough.</summary>
     /// <param name="asOf">See <see cref="StoreRead.AsOf"/>.</param>
     internal bool Accepts(long asOf) => asOf != 0 && (IsDemanding ? asOf >= Begin : AgeOf(asOf).TotalMilliseconds < BoundMs);

@@ -14,7 +14,7 @@ namespace Lookup.Server.Shadow;
 /// Decides numbers under two versions of the regimes. Reads the facts that either version needs once, so that differences are due
 /// to the rules. Reused from batch to batch; not thread-safe.
 /// </summary>
-internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher cipher, ScopeNames names)
+internal sealed class VersionBatch(RegimeSet from, RegimeSet to, ScopeNames names)
 {
     /// <summary>The maximum numbers in a batch.</summary>
     internal const int MaxNumbers = ReadBatch.MaxItems;
@@ -45,12 +45,13 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
 
     /// <summary>Adds a number, up to <see cref="MaxNumbers"/>.</summary>
     /// <param name="number">The number.</param>
+    /// <param name="key">Its pseudonym.</param>
+    /// <param name="filter">The filter that may show facts to be absent; null to read all.</param>
     /// <param name="question">The question, resolved.</param>
     /// <param name="registers">The loaded registers, for the first version.</param>
     /// <param name="toRegisters">The loaded registers, for the second version.</param>
-    /// <param name="filterOf">Returns the filter that may show facts to be absent, or null to read all.</param>
     internal void Add(
-        PhoneNumber number, in Question question, RegisterSnapshots registers, RegisterSnapshots toRegisters, Func<NumberPseudonym, BlockFilter?> filterOf)
+        PhoneNumber number, NumberPseudonym key, BlockFilter? filter, in Question question, RegisterSnapshots registers, RegisterSnapshots toRegisters)
     {
         ref var item = ref _items[Count++];
         item = new Item
@@ -65,13 +66,9 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
         };
         var (count, missing) = Plan(item);
         var ids = _ids.AsSpan(0, count + missing);
-        if (ids.Length > 0)
+        if (ids.Length > 0 && (filter is null || filter.MayContain(key, ids) != 0))
         {
-            var key = cipher.Encrypt(number);
-            if (filterOf(key) is not { } filter || filter.MayContain(key, ids) != 0)
-            {
-                item.Read = _reads.Add(key, ids);
-            }
+            item.Read = _reads.Add(key, ids);
         }
     }
 
