@@ -7,7 +7,6 @@ using Lookup.Core.Numbers;
 using Lookup.Redis;
 using Lookup.Redis.Store;
 using Lookup.Server.Access;
-using Lookup.Server.Errors;
 using Lookup.Server.Lists;
 using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
@@ -34,20 +33,16 @@ internal sealed class LookupEndpoint(
     /// <inheritdoc/>
     public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
     {
-        UnaryCheckMiddleware.ThrowIfFailed(context.GetHttpContext());
-        List<FieldFault>? faults = null;
-        var asked = checks.ParseRequest(request, context.GetHttpContext(), ref faults);
-        var reserved = Reservations.Read(request, ref faults);
-        FieldFaults.ThrowIfAny(faults);
-        Demand(asked, context);
+        var caller = access.CallerOf(context);
+        var asked = checks.ParseRequest(request, caller, out var reserved);
         if (request.Reserve is not null)
         {
             using var write = new StoreDeadline(context, options.StoreWriteLimitMs);
-            return await reservations.AnswerAsync(request, asked, reserved, context.GetHttpContext(), write);
+            return await reservations.AnswerAsync(request, asked, reserved, write);
         }
 
         using var call = new StoreDeadline(context, options.StoreReadLimitMs);
-        return checks.TryAnswer(request, asked, out var begun) ?? checks.BuildResponse(request, asked, await reader.ReadAsync(asked, begun, call));
+        return checks.TryAnswer(request, asked, out var begun) ?? await checks.AnswerAsync(request, asked, begun, call);
     }
 
     /// <inheritdoc/>
@@ -60,11 +55,8 @@ internal sealed class LookupEndpoint(
     /// <inheritdoc/>
     public override async Task<V1.ExplainResponse> Explain(V1.ExplainRequest request, ServerCallContext context)
     {
-        List<FieldFault>? faults = null;
-        var asked = checks.ParseRequest(
-            request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
-        FieldFaults.ThrowIfAny(faults);
-        Demand(asked, context);
+        var caller = access.CallerOf(context);
+        var asked = checks.ParseRequest(request, caller);
         using var call = new StoreDeadline(context, options.StoreReadLimitMs);
         var begun = reader.Begin(asked);
         using var facts = begun is { IsComplete: true } ? begun : await reader.ReadAsync(asked, begun, call);
@@ -83,15 +75,8 @@ internal sealed class LookupEndpoint(
             response.Steps.Add(DecisionMapping.Map(step));
         }
 
-        await AddFactsAsync(response, asked, facts, access.CallerOf(context), call);
+        await AddFactsAsync(response, asked, facts, caller, call);
         return response;
-    }
-
-    private void Demand(in NumberQuestion asked, ServerCallContext context)
-    {
-        var caller = access.CallerOf(context);
-        access.DetectEnumeration(caller, asked.Number.Value);
-        caller.Demand(asked.Asked.Organisation, asked.At);
     }
 
     /// <summary>

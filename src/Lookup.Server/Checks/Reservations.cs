@@ -11,12 +11,10 @@ using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Store;
 using Lookup.Redis.Writing;
-using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
 using Lookup.Server.Store;
-using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Checks;
 
@@ -64,16 +62,15 @@ internal sealed class Reservations(
     /// <param name="request">The request.</param>
     /// <param name="asked">The parsed request.</param>
     /// <param name="length">Duration of the reservation in milliseconds.</param>
-    /// <param name="context">The caller's request.</param>
     /// <param name="call">The deadline.</param>
     /// <exception cref="StoreUnavailableException">The store cannot answer or rejects writes.</exception>
-    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, long length, HttpContext context, StoreDeadline call)
+    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, long length, StoreDeadline call)
     {
         // Exact: the write replaces exactly the values that were read.
         asked = asked with { Exact = true, Asked = asked.Asked with { Question = asked.Asked.Question with { Reserves = true } } };
         try
         {
-            var source = await store.SourceIdAsync(Source, context.CallerId(), call.Token);
+            var source = await store.SourceIdAsync(Source, asked.AskedBy, call.Token);
             while (true)
             {
                 var facts = await reader.ReadAsync(asked, null, call);
