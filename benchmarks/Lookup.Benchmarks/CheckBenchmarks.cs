@@ -9,7 +9,6 @@ using Lookup.Server;
 using Lookup.Server.Access;
 using Lookup.Server.Hosting;
 using Lookup.V1;
-using FieldFault = Lookup.Core.Facts.FieldFault;
 
 namespace Lookup.Benchmarks;
 

@@ -148,35 +148,27 @@ internal sealed class ChunkJob
             _worker.Screen(question, registry.Registers);
         }
 
-        if (_worker.Reads.Count > 0)
+        if (_worker.Reads.Count == 0)
         {
-            // The read limit starts here; waiting for a slot has its own limit.
-            using (var limit = Limit(call))
-            {
-                if (freshness.IsDemanding)
-                {
-                    await FenceAsync(limit.Token);
-                }
+            return;
+        }
 
-                await _services.Store.ReadAsync(_worker.Reads, limit.Token);
-                await CompareHistoryAsync(open.Demand, limit.Token);
+        // The read limit starts here; waiting for a slot has its own limit.
+        using (var limit = Limit(call))
+        {
+            if (freshness.IsDemanding)
+            {
+                await FenceAsync(limit.Token);
             }
 
-            using (await _services.Limiter.EnterAsync(call))
-            {
-                if (_worker.Unnamed() is { Count: 0 })
-                {
-                    _worker.Settle(question, registry.Registers, open.Demand, freshness);
-                    return;
-                }
-            }
+            await _services.Store.ReadAsync(_worker.Reads, limit.Token);
+            await CompareHistoryAsync(open.Demand, limit.Token);
+            await _services.Names.LearnAsync(_worker.Reads, limit.Token);
+        }
 
-            await LearnAsync(_worker.Unnamed(), call);
-            using (await _services.Limiter.EnterAsync(call))
-            {
-                _worker.ResolveNames(question);
-                _worker.Settle(question, registry.Registers, open.Demand, freshness);
-            }
+        using (await _services.Limiter.EnterAsync(call))
+        {
+            _worker.Settle(question, registry.Registers, open.Demand, freshness);
         }
     }
 
@@ -189,15 +181,6 @@ internal sealed class ChunkJob
             {
                 _worker.MarkLost(p);
             }
-        }
-    }
-
-    private async Task LearnAsync(IReadOnlyCollection<ulong> scopes, CancellationToken call)
-    {
-        using var limit = Limit(call);
-        foreach (var scope in scopes)
-        {
-            await _services.Names.LearnAsync(scope, limit.Token);
         }
     }
 

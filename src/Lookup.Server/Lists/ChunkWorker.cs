@@ -182,49 +182,18 @@ internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactC
         DecideCached(possible, question, registers);
     }
 
-    /// <summary>Returns the scopes of read facts whose names this instance does not know: learn them, then call <see cref="ResolveNames"/>.</summary>
-    internal IReadOnlyCollection<ulong> Unnamed()
-    {
-        HashSet<ulong>? scopes = null;
-        for (var item = 0; item < Reads.Count; item++)
-        {
-            var (number, asked) = _readItems[item];
-            var plan = _planned[_plans[number]];
-            if ((plan.Unnamed & asked) == 0 || Reads.Fault(item) is not null)
-            {
-                continue;
-            }
-
-            var index = 0;
-            for (var bits = asked; bits != 0; bits &= bits - 1, index++)
-            {
-                var place = BitOperations.TrailingZeroCount(bits);
-                if ((plan.Unnamed & (1u << place)) != 0 && !Reads.Value(item, index).IsNull)
-                {
-                    (scopes ??= []).Add(plan.Ids[place].Scope);
-                }
-            }
-        }
-
-        return scopes ?? (IReadOnlyCollection<ulong>)[];
-    }
-
-    /// <summary>Applies names that were learned.</summary>
-    internal void ResolveNames(in Question question)
-    {
-        for (var i = 0; i < _rules.Found.Count; i++)
-        {
-            _planned[i].ResolveNames(question);
-        }
-    }
-
-    /// <summary>Decides the remaining numbers by the facts read.</summary>
+    /// <summary>Decides the remaining numbers by the facts read, whose names were learned.</summary>
     /// <param name="question">As in <see cref="Screen"/>.</param>
     /// <param name="registers">As in <see cref="Screen"/>.</param>
     /// <param name="demand">The consistency token the reads must satisfy, or null.</param>
     /// <param name="freshness">The required freshness of the reads.</param>
     internal void Settle(in Question question, RegisterSnapshots registers, ConsistencyToken? demand, in ReadFreshness freshness)
     {
+        for (var i = 0; i < _rules.Found.Count; i++)
+        {
+            _planned[i].ResolveNames(question);
+        }
+
         for (var item = 0; item < Reads.Count; item++)
         {
             var (number, asked) = _readItems[item];

@@ -114,35 +114,45 @@ internal sealed class FactSet : IDisposable
         return IsComplete = true;
     }
 
-    /// <summary>Removes facts that were recorded under another name with the same hash.</summary>
+    /// <summary>Replaces facts that were recorded under another name with the same hash.</summary>
     /// <returns>False if a name is not in memory; then call <see cref="ScreenAsync"/>.</returns>
-    internal bool TryScreen(ScopeNames names)
+    internal bool TryScreen(ScopeNames names) => TryScreen(names, isLearned: false);
+
+    /// <summary>Does the same and reads missing names from the store.</summary>
+    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
+    internal async ValueTask ScreenAsync(ScopeNames names, CancellationToken cancellation)
+    {
+        for (var i = 0; i < _count; i++)
+        {
+            if (!_bySlot[_slots[i]].IsNull)
+            {
+                await names.LearnAsync(_ids[i].Scope, cancellation);
+            }
+        }
+
+        TryScreen(names, isLearned: true);
+    }
+
+    private bool TryScreen(ScopeNames names, bool isLearned)
     {
         for (var i = 0; i < _count; i++)
         {
             ref var value = ref _bySlot[_slots[i]];
-            if (value.IsNull)
+            var isMeant = value.IsNull ? true : names.IsMeant(Rules!, _question, _ids[i]);
+            if (isMeant is null && !isLearned)
             {
-                continue;
+                return IsComplete = false;
             }
 
-            switch (names.IsMeant(Rules!, _question, _ids[i]))
+            // A scope without a registered name never counts.
+            if (isMeant is not true)
             {
-                case null:
-                    return IsComplete = false;
-                case false:
-                    value = names.Reject(_question, _ids[i]);
-                    break;
+                value = names.Reject(_question, _ids[i]);
             }
         }
 
         return true;
     }
-
-    /// <summary>Does the same and reads missing names from the store.</summary>
-    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
-    internal ValueTask ScreenAsync(ScopeNames names, CancellationToken cancellation) =>
-        Rules is null ? ValueTask.CompletedTask : names.ScreenAsync(Rules, _question, Ids, _slots.AsMemory(0, _count), _bySlot, cancellation);
 
     /// <summary>Returns the stored value of the n-th id, or null.</summary>
     internal byte[]? ValueAt(int index) => _bySlot[_slots[index]].ToArray();

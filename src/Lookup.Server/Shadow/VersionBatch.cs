@@ -77,21 +77,10 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, ScopeNames name
     /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
     internal async Task ReadAsync(IFactStore store, CancellationToken cancellation)
     {
-        if (_reads.Count == 0)
+        if (_reads.Count > 0)
         {
-            return;
-        }
-
-        await store.ReadAsync(_reads, cancellation);
-        for (var item = 0; item < _reads.Count; item++)
-        {
-            for (var i = 0; _reads.Fault(item) is null && i < _reads.Ids(item).Length; i++)
-            {
-                if (!_reads.Value(item, i).IsNull)
-                {
-                    await names.LearnAsync(_reads.Ids(item)[i].Scope, cancellation);
-                }
-            }
+            await store.ReadAsync(_reads, cancellation);
+            await names.LearnAsync(_reads, cancellation);
         }
     }
 
