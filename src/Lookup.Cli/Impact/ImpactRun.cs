@@ -57,8 +57,7 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
         limit.CancelAfter(ReadLimit);
         try
         {
-            await store.Store.FenceAsync(Enumerable.Range(0, store.Store.Manifest.Partitions), limit.Token);
-            await batch.ReadAsync(store.Store, limit.Token);
+            await batch.ReadAsync(store.Store, freshness, limit.Token);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {

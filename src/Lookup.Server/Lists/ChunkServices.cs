@@ -11,55 +11,27 @@ using Lookup.Server.Telemetry;
 namespace Lookup.Server.Lists;
 
 /// <summary>The dependencies of chunk decisions, and the pool of idle jobs.</summary>
-internal sealed class ChunkServices(
-    IFactStore store,
-    ReadView view,
-    FactCache records,
-    ScopeNames names,
-    RegimeSet regimes,
-    NumberCipher cipher,
-    BatchLimiter limiter,
-    ServiceMetrics metrics,
-    AllowAudit audit,
-    ShadowRun shadow,
-    ReceiptWriter receipts,
-    AccessControl access,
-    LookupServerOptions options,
-    TimeProvider clock)
+internal sealed record ChunkServices(
+    IFactStore Store,
+    ReadView View,
+    FactCache Cache,
+    ScopeNames Names,
+    RegimeSet Regimes,
+    NumberCipher Cipher,
+    BatchLimiter Limiter,
+    ServiceMetrics Metrics,
+    AllowAudit Audit,
+    ShadowRun Shadow,
+    ReceiptWriter Receipts,
+    AccessControl Access,
+    LookupServerOptions Options,
+    TimeProvider Clock)
 {
     // An idle job keeps some megabytes. More of them are needed only while many streams are active.
     private const int MaxIdle = 32;
 
     private readonly ConcurrentBag<ChunkJob> _idle = [];
     private int _idleCount;
-
-    internal IFactStore Store => store;
-
-    internal ReadView View => view;
-
-    internal FactCache Records => records;
-
-    internal ScopeNames Names => names;
-
-    internal RegimeSet Regimes => regimes;
-
-    internal NumberCipher Cipher => cipher;
-
-    internal BatchLimiter Limiter => limiter;
-
-    internal ServiceMetrics Metrics => metrics;
-
-    internal AllowAudit Audit => audit;
-
-    internal ShadowRun Shadow => shadow;
-
-    internal ReceiptWriter Receipts => receipts;
-
-    internal AccessControl Access => access;
-
-    internal LookupServerOptions Options => options;
-
-    internal TimeProvider Clock => clock;
 
     /// <summary>The number of idle jobs.</summary>
     internal int IdleCount => Volatile.Read(ref _idleCount);

@@ -10,7 +10,6 @@
 // more than everything else.
 //
 // Nothing is allocated per number: a worker reuses its arrays from chunk to chunk.
-using System.Numerics;
 using System.Runtime.InteropServices;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
@@ -23,7 +22,7 @@ using Lookup.Server.Reading;
 namespace Lookup.Server.Lists;
 
 /// <summary>Decides chunks, one at a time: Reset, fill in the numbers, Screen, read, Settle.</summary>
-internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactCache cache, ScopeNames names)
+internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache cache, ScopeNames names)
 {
     /// <summary>The maximum numbers in a chunk.</summary>
     internal const int MaxNumbers = 8_192;
@@ -72,16 +71,13 @@ internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactC
     /// <summary>The rules that apply to numbers of the chunk.</summary>
     internal IReadOnlyList<Rules?> RulesUsed => _rules.Found;
 
-    /// <summary>What the answers are based on.</summary>
-    internal ChunkBasis Basis { get; } = new(filters);
-
     /// <summary>Prepares for a new chunk.</summary>
     /// <param name="count">The numbers in the chunk, up to <see cref="MaxNumbers"/>.</param>
     internal void Reset(int count)
     {
         Count = count;
         Reads.Clear();
-        Basis.Clear();
+        basis.Clear();
         Array.Clear(_lost);
         _rules.Start(0);
         BeginAnswers();
@@ -93,7 +89,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactC
     /// <summary>Gives every valid number the same answer.</summary>
     internal void AnswerAll(in ItemAnswer answer)
     {
-        Basis.Clear();
+        basis.Clear();
         BeginAnswers();
         var place = Add(answer);
         for (var i = 0; i < Count; i++)
@@ -113,7 +109,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactC
             _plans[i] = _rules.IndexOf(_numbers[i]);
         }
 
-        for (var p = 0; p < filters.Partitions; p++)
+        for (var p = 0; p < basis.Partitions; p++)
         {
             _sessions[p] = cache.Session(p);
         }
@@ -123,10 +119,10 @@ internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactC
             planned = Plan(planned, question, registers);
         }
 
-        filters.Encrypt(Numbers, _keys);
+        basis.Encrypt(Numbers, _keys);
         for (var i = 0; i < Math.Min(Ahead, Count); i++)
         {
-            filters.Prefetch(_keys[i]);
+            basis.Prefetch(_keys[i]);
         }
 
         var possible = 0;
@@ -134,7 +130,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactC
         {
             if (i + Ahead < Count)
             {
-                filters.Prefetch(_keys[i + Ahead]);
+                basis.Prefetch(_keys[i + Ahead]);
             }
 
             if (_plans[i] < 0)
@@ -150,11 +146,11 @@ internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactC
                 continue;
             }
 
-            var partition = filters.PartitionOf(_keys[i]);
+            var partition = basis.PartitionOf(_keys[i]);
             var asked = plan.All;
-            if (filters.Of(partition) is { } filter)
+            if (basis.FilterOf(partition) is { } filter)
             {
-                Basis.UseFilter(partition);
+                basis.UseFilter(partition);
                 asked = plan.Possible(filter, _keys[i]);
                 if (asked == 0)
                 {
@@ -210,7 +206,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, FreshFilters filters, FactC
                 continue;
             }
 
-            Basis.UseRead(partition, version, freshness.AgeOf(Reads.AsOf(item)));
+            basis.UseRead(partition, version, freshness.AgeOf(Reads.AsOf(item)));
             if (cache.IsOn && cache.Doorkeeper.MarkSeen(_keys[number]))
             {
                 Keep(item, number, asked);

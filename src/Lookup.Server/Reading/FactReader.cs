@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Redis.Reading;
 using Lookup.Redis.Store;
 using Lookup.Server.Mapping;
 using Lookup.Server.Store;
@@ -79,6 +80,34 @@ internal sealed class FactReader(IFactStore store, ReadView view, FactCache cach
             StoredValue[] values = [.. stored.Values];
             cache.Keep(session, stored.Partition, stored.Version, facts.Key, facts.Ids.Span, values);
         }
+    }
+
+    /// <summary>Reads the facts of many numbers, and the names of the scopes found. Ask <see cref="ReadFreshness.Fault"/> about each number.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    internal static async ValueTask ReadAsync(
+        IFactStore store, ScopeNames names, ReadBatch batch, ReadFreshness freshness, CancellationToken cancellation)
+    {
+        if (batch.Count == 0)
+        {
+            return;
+        }
+
+        if (freshness.IsDemanding)
+        {
+            try
+            {
+                await store.FenceAsync(Enumerable.Range(0, store.Manifest.Partitions), cancellation);
+            }
+            catch (StoreUnavailableException)
+            {
+                // Other servers of a cluster may have succeeded; each read shows whether it is fresh.
+            }
+        }
+
+        await store.ReadAsync(batch, cancellation);
+        await names.LearnAsync(batch, cancellation);
     }
 
     /// <summary>Plans the facts to read and removes those that are absent by the filter or found in the cache.</summary>

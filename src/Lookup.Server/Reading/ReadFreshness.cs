@@ -1,4 +1,5 @@
 using Lookup.Redis;
+using Lookup.Redis.Reading;
 using Lookup.Server.Store;
 
 namespace Lookup.Server.Reading;
@@ -16,6 +17,10 @@ internal readonly record struct ReadFreshness(long Begin, bool IsDemanding, Time
     /// <summary>Returns whether a read is fresh enough.</summary>
     /// <param name="asOf">See <see cref="StoreRead.AsOf"/>.</param>
     internal bool Accepts(long asOf) => asOf != 0 && (IsDemanding ? asOf >= Begin : AgeOf(asOf).TotalMilliseconds < BoundMs);
+
+    /// <summary>Returns why the facts of a number were not read, or not freshly enough; null if they were.</summary>
+    internal StoreUnavailableException? Fault(ReadBatch batch, int item) =>
+        batch.Fault(item) ?? (Accepts(batch.AsOf(item)) ? null : StoreUnavailableException.Unconfirmed());
 
     /// <summary>Returns how much older than the check a read is; zero if it is not older.</summary>
     internal TimeSpan AgeOf(long asOf) => Clock.AgeAt(asOf, Begin);

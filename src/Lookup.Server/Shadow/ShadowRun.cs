@@ -152,7 +152,7 @@ internal sealed class ShadowRun(
             var freshness = view.Freshness(isDemanding: false);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
             limit.CancelAfter(options.StoreBatchLimitMs);
-            await batch.ReadAsync(store, limit.Token);
+            await batch.ReadAsync(store, freshness, limit.Token);
             for (var i = 0; i < batch.Count; i++)
             {
                 Compare(batch, i, ways[i], freshness);

@@ -72,25 +72,16 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, ScopeNames name
         }
     }
 
-    /// <summary>Reads the facts, and the names of the scopes found.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
-    internal async Task ReadAsync(IFactStore store, CancellationToken cancellation)
-    {
-        if (_reads.Count > 0)
-        {
-            await store.ReadAsync(_reads, cancellation);
-            await names.LearnAsync(_reads, cancellation);
-        }
-    }
+    /// <summary>Reads the facts, see <see cref="FactReader"/>.</summary>
+    internal ValueTask ReadAsync(IFactStore store, ReadFreshness freshness, CancellationToken cancellation) =>
+        FactReader.ReadAsync(store, names, _reads, freshness, cancellation);
 
     /// <summary>Returns number and question of an item.</summary>
     internal (PhoneNumber Number, Question Question) Asked(int item) => (_items[item].Number, _items[item].Question);
 
     /// <summary>Returns why the facts of a number could not be read; null if they were.</summary>
     internal StoreUnavailableException? Fault(int item, in ReadFreshness freshness) =>
-        _items[item].Read is var read && read == Nothing ? null
-        : _reads.Fault(read) ?? (freshness.Accepts(_reads.AsOf(read)) ? null : StoreUnavailableException.Unconfirmed());
+        _items[item].Read is var read && read == Nothing ? null : freshness.Fault(_reads, read);
 
     /// <summary>Decides an item by the facts read.</summary>
     /// <param name="index">The item.</param>

@@ -111,14 +111,9 @@ internal sealed class ChangeMapper(
             }
 
             var item = next++;
-            if (batch.Fault(item) is { } fault)
+            if (freshness.Fault(batch, item) is { } fault)
             {
                 throw fault;
-            }
-
-            if (!freshness.Accepts(batch.AsOf(item)))
-            {
-                throw StoreUnavailableException.Unconfirmed();
             }
 
             var value = batch.Value(item, 0);

@@ -2,6 +2,7 @@ using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis.Following;
 using Lookup.Server;
+using Lookup.Server.Lists;
 using Lookup.Server.Reading;
 
 namespace Lookup.IntegrationTests.Records;
@@ -37,16 +38,16 @@ public sealed class ReadViewTests
     public void Chunk_KeyRotatedAfterTheFiltersWereTaken_UsesNoFilter()
     {
         var state = new PartitionReplica(new Core.Filters.BlockFilter(1), 1, 1, 0);
-        var filters = new FreshFilters(2, _cipher);
+        var filters = new ChunkBasis(2, _cipher);
         var keys = new NumberPseudonym[1];
-        filters.Take([state, state]);
+        filters.TakeFilters([state, state]);
         filters.Encrypt([Number.Value], keys);
-        Assert.NotNull(filters.Of(0));
+        Assert.NotNull(filters.FilterOf(0));
 
         _cipher.Use(_cipher.KeyChecks[1]);
         filters.Encrypt([Number.Value], keys);
-        Assert.Null(filters.Of(0));
-        Assert.Null(filters.Of(1));
+        Assert.Null(filters.FilterOf(0));
+        Assert.Null(filters.FilterOf(1));
     }
 
     // Rotates the key when the age of a filter is compared: after the number was encrypted, before the filter is used.
