@@ -94,7 +94,7 @@ internal sealed class SingleChecks(
             FieldFaults.Number(text, region, ref faults),
             QuestionMapping.Map(question, whatIf, regimes, now, ref faults),
             consistency is { Exact: true },
-            TokenMapping.Demand(consistency, store.Manifest, ref faults),
+            QuestionMapping.Demand(consistency, store.Manifest, ref faults),
             now);
     }
 

@@ -1,6 +1,6 @@
 using Lookup.Redis.Following;
 using Lookup.Redis.Store;
-using Lookup.Server.Store;
+using Lookup.Server.Reading;
 
 namespace Lookup.Server.Watch;
 
@@ -10,8 +10,7 @@ internal sealed record WatchServices(
     ChangeMapper Mapper,
     IFactStore Store,
     FilterReplica Replica,
-    RegistryReplica Registry,
-    StoreMonitor Monitor,
+    ReadView View,
     LookupServerOptions Options,
     TimeProvider Clock,
     Drain Drain);
