@@ -57,7 +57,7 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
         limit.CancelAfter(ReadLimit);
         try
         {
-            await batch.ReadAsync(store.Store, freshness, limit.Token);
+            await batch.ReadAsync(store.Store, store.Store.Manifest.Partitions, freshness, limit.Token);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {

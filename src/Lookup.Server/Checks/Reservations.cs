@@ -9,7 +9,6 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
 using Lookup.Redis.Writing;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
@@ -24,7 +23,8 @@ internal sealed class Reservations(
     FactReader reader,
     FactExpander expander,
     FilterReplica replica,
-    IFactStore store,
+    IFactWriter store,
+    INameStore names,
     TimeProvider clock)
 {
     private const string Source = "reservation";
@@ -70,7 +70,7 @@ internal sealed class Reservations(
         asked = asked with { Exact = true, Asked = asked.Asked with { Question = asked.Asked.Question with { Reserves = true } } };
         try
         {
-            var source = await store.SourceIdAsync(Source, asked.AskedBy, call.Token);
+            var source = await names.SourceIdAsync(Source, asked.AskedBy, call.Token);
             while (true)
             {
                 var facts = await reader.ReadAsync(asked, null, call);

@@ -5,7 +5,6 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Redis.Store;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
@@ -22,7 +21,7 @@ internal sealed class SingleChecks(
     FactReader reader,
     RegimeSet regimes,
     BatchLimiter limiter,
-    IFactStore store,
+    StoreManifest manifest,
     LookupServerOptions options,
     TimeProvider clock,
     ServiceMetrics metrics,
@@ -94,7 +93,7 @@ internal sealed class SingleChecks(
             FieldFaults.Number(text, region, ref faults),
             QuestionMapping.Map(question, whatIf, regimes, now, ref faults),
             consistency is { Exact: true },
-            QuestionMapping.Demand(consistency, store.Manifest, ref faults),
+            QuestionMapping.Demand(consistency, manifest, ref faults),
             now);
     }
 

@@ -2,7 +2,6 @@ using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
 using Lookup.Server.Reading;
 using Lookup.Server.Store;
 
@@ -100,7 +99,7 @@ internal sealed class ChunkBasis(int partitions, NumberCipher cipher)
     }
 
     /// <summary>Returns the consistency token of the answers; empty if they used no facts.</summary>
-    internal string Token(IFactStore store)
+    internal string Token(ulong epoch, IChangeFeed feed)
     {
         for (var p = 0; p < partitions; p++)
         {
@@ -109,10 +108,10 @@ internal sealed class ChunkBasis(int partitions, NumberCipher cipher)
                 UseRead(p, _usable[p]!.Version, TimeSpan.Zero);
             }
 
-            _marks[p] = _versions[p] == 0 ? 0 : store.MarkOf(p, _versions[p]);
+            _marks[p] = _versions[p] == 0 ? 0 : feed.MarkOf(p, _versions[p]);
         }
 
-        var token = ConsistencyToken.Of(store.Manifest.Epoch, _versions, _marks);
+        var token = ConsistencyToken.Of(epoch, _versions, _marks);
         return token.Count == 0 ? "" : token.ToString();
     }
 }

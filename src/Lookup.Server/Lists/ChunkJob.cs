@@ -156,7 +156,7 @@ internal sealed class ChunkJob
         // The read limit starts here; waiting for a slot has its own limit.
         using (var limit = Limit(call))
         {
-            await FactReader.ReadAsync(_services.Store, _services.Names, _worker.Reads, freshness, limit.Token);
+            await FactReader.ReadAsync(_services.Store, _services.Names, _basis.Partitions, _worker.Reads, freshness, limit.Token);
             await CompareHistoryAsync(open.Demand, limit.Token);
         }
 
@@ -171,7 +171,7 @@ internal sealed class ChunkJob
     {
         for (var p = 0; demand is not null && p < _basis.Partitions; p++)
         {
-            if (!await _services.Store.HasAsync(p, demand.VersionOf(p), demand.MarkOf(p), cancellation))
+            if (!await _services.Feed.HasAsync(p, demand.VersionOf(p), demand.MarkOf(p), cancellation))
             {
                 _worker.MarkLost(p);
             }
@@ -265,7 +265,7 @@ internal sealed class ChunkJob
         common.RegimeVersion = only?.Version ?? "";
         common.CallTime = FieldFaults.ToTimestamp(callTime);
         common.Age = Duration.FromTimeSpan(age);
-        common.ConsistencyToken = _basis.Token(_services.Store);
+        common.ConsistencyToken = _basis.Token(_services.Manifest.Epoch, _services.Feed);
         common.Hypothetical = open.Hypothetical;
         common.ValidUntil = validUntil is > 0 and < long.MaxValue ? FieldFaults.ToTimestamp(validUntil) : null;
         var reusable = validUntil > 0 && !open.Hypothetical

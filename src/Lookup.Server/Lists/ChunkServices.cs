@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
-using Lookup.Redis.Store;
+using Lookup.Redis;
+using Lookup.Redis.Following;
+using Lookup.Redis.Reading;
 using Lookup.Server.Access;
 using Lookup.Server.Reading;
 using Lookup.Server.Receipts;
@@ -12,7 +14,9 @@ namespace Lookup.Server.Lists;
 
 /// <summary>The dependencies of chunk decisions, and the pool of idle jobs.</summary>
 internal sealed record ChunkServices(
-    IFactStore Store,
+    StoreManifest Manifest,
+    IFactReader Store,
+    IChangeFeed Feed,
     ReadView View,
     FactCache Cache,
     ScopeNames Names,

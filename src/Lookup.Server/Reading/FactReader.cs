@@ -2,15 +2,16 @@ using System.Runtime.CompilerServices;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Redis.Following;
 using Lookup.Redis.Reading;
-using Lookup.Redis.Store;
 using Lookup.Server.Mapping;
 using Lookup.Server.Store;
 
 namespace Lookup.Server.Reading;
 
 /// <summary>Collects the inputs of a decision: rules, organisation, register snapshots and stored timelines.</summary>
-internal sealed class FactReader(IFactStore store, ReadView view, FactCache cache, RegimeSet regimes, ScopeNames names, TimeProvider clock)
+internal sealed class FactReader(
+    IFactReader store, IChangeFeed feed, ReadView view, FactCache cache, RegimeSet regimes, ScopeNames names, TimeProvider clock)
 {
     /// <summary>
     /// Collects the facts from filter and fact cache, without reading the store. Returns null if they must not be used. The caller
@@ -74,7 +75,7 @@ internal sealed class FactReader(IFactStore store, ReadView view, FactCache cach
 
         facts.SetRead(stored, freshness.AgeOf(stored.AsOf));
         facts.IsOfAnotherHistory = demand is not null
-            && !await store.HasAsync(stored.Partition, demand.VersionOf(stored.Partition), demand.MarkOf(stored.Partition), cancellation);
+            && !await feed.HasAsync(stored.Partition, demand.VersionOf(stored.Partition), demand.MarkOf(stored.Partition), cancellation);
         if (cache.IsOn)
         {
             StoredValue[] values = [.. stored.Values];
@@ -87,7 +88,7 @@ internal sealed class FactReader(IFactStore store, ReadView view, FactCache cach
     /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     internal static async ValueTask ReadAsync(
-        IFactStore store, ScopeNames names, ReadBatch batch, ReadFreshness freshness, CancellationToken cancellation)
+        IFactReader store, ScopeNames names, int partitions, ReadBatch batch, ReadFreshness freshness, CancellationToken cancellation)
     {
         if (batch.Count == 0)
         {
@@ -98,7 +99,7 @@ internal sealed class FactReader(IFactStore store, ReadView view, FactCache cach
         {
             try
             {
-                await store.FenceAsync(Enumerable.Range(0, store.Manifest.Partitions), cancellation);
+                await store.FenceAsync(Enumerable.Range(0, partitions), cancellation);
             }
             catch (StoreUnavailableException)
             {

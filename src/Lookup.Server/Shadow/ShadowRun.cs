@@ -13,7 +13,7 @@ using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Reading;
 using Lookup.Server.Reading;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
@@ -25,7 +25,7 @@ namespace Lookup.Server.Shadow;
 internal sealed class ShadowRun(
     RegimeSet? shadow,
     RegimeSet inForce,
-    IFactStore store,
+    IFactReader store,
     ReadView view,
     ScopeNames names,
     LookupServerOptions options,
@@ -152,7 +152,7 @@ internal sealed class ShadowRun(
             var freshness = view.Freshness(isDemanding: false);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
             limit.CancelAfter(options.StoreBatchLimitMs);
-            await batch.ReadAsync(store, freshness, limit.Token);
+            await batch.ReadAsync(store, view.Partitions, freshness, limit.Token);
             for (var i = 0; i < batch.Count; i++)
             {
                 Compare(batch, i, ways[i], freshness);

@@ -5,7 +5,6 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Reading;
-using Lookup.Redis.Store;
 using Lookup.Server.Reading;
 
 namespace Lookup.Server.Shadow;
@@ -73,8 +72,8 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, ScopeNames name
     }
 
     /// <summary>Reads the facts, see <see cref="FactReader"/>.</summary>
-    internal ValueTask ReadAsync(IFactStore store, ReadFreshness freshness, CancellationToken cancellation) =>
-        FactReader.ReadAsync(store, names, _reads, freshness, cancellation);
+    internal ValueTask ReadAsync(IFactReader store, int partitions, ReadFreshness freshness, CancellationToken cancellation) =>
+        FactReader.ReadAsync(store, names, partitions, _reads, freshness, cancellation);
 
     /// <summary>Returns number and question of an item.</summary>
     internal (PhoneNumber Number, Question Question) Asked(int item) => (_items[item].Number, _items[item].Question);
