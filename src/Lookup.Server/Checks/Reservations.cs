@@ -94,19 +94,17 @@ internal sealed class Reservations(
                 }
 
                 var until = at + length;
-                if (await store.TryReplaceAsync(Changes(asked, facts, until, source), call.Token) is not { } token)
+                var changes = Changes(asked, facts, until, source);
+                if (await store.TryReplaceAsync(changes, call.Token) is not { } token)
                 {
                     facts.Dispose();
                     asked = At(asked, clock.GetUtcNow().ToUnixTimeMilliseconds());
                     continue;
                 }
 
-                foreach (var id in facts.Ids.Span)
+                foreach (var change in changes)
                 {
-                    if (id.Kind == FactKind.Attempt)
-                    {
-                        replica.Add(facts.Key, id, token);
-                    }
+                    replica.Add(change.Fact.Key, change.Fact.Id, token);
                 }
 
                 // The ALLOW may expire before the reservation.
