@@ -277,8 +277,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>();
         services.AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
-        services.AddSingleton<SingleChecks>();
-        services.AddSingleton<Reservations>();
+        services.AddSingleton<SingleChecks>().AddSingleton<Reservations>().AddSingleton<Explanations>();
         AddAccess(services, options);
         services.AddSingleton(new FactExpander(regimes, cipher, storeClock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
