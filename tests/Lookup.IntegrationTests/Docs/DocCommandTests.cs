@@ -6,50 +6,12 @@ namespace Lookup.IntegrationTests.Docs;
 /// <summary>Every command that a page shows does what the page says.</summary>
 public sealed partial class DocCommandTests
 {
-    /// <summary>What exists before the commands of a page, because the page is about a deployment that runs already.</summary>
-    private static readonly Dictionary<string, string[]> Given = new(StringComparer.Ordinal)
-    {
-        ["docs/operate/keys.md"] =
-        [
-            "lookup init --data /var/lib/lookup",
-            "lookup init --redis 127.0.0.1:6379 --key-file number.key --new-key",
-        ],
-    };
-
-    /// <summary>The pages with a command that runs.</summary>
-    public static TheoryData<string> Pages =>
-        [.. DocPage.All().Where(name => DocPage.Read(name).Commands.Any(command => NotRun.ReasonFor(command.Text) is null))];
+    /// <summary>The pages with a command that runs, but for the guide, which <see cref="GuideCommandTests"/> runs at the same time.</summary>
+    public static TheoryData<string> Pages => [.. DocRun.Pages().Where(name => !GuideCommandTests.IsGuide(name))];
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public async Task Page_EveryCommand_DoesWhatThePageSays(string name)
-    {
-        var page = DocPage.Read(name);
-        Programs.Require(["bash", .. page.Commands
-            .Where(command => NotRun.ReasonFor(command.Text) is null)
-            .SelectMany(command => Program().Matches(command.Text).Select(match => match.Value))
-            .Distinct()]);
-        await using var run = await DocRun.StartAsync(page);
-        foreach (var command in Given.GetValueOrDefault(name, []))
-        {
-            await run.RunAsync(page, new DocCommand(0, command, "", []));
-        }
-
-        foreach (var step in page.Steps)
-        {
-            switch (step)
-            {
-                case DocFile file:
-                    await run.WriteAsync(file);
-                    break;
-                case DocCommand command when NotRun.ReasonFor(command.Text) is null:
-                    await run.RunAsync(page, command);
-                    break;
-            }
-        }
-
-        await run.StopAsync(name);
-    }
+    public Task Page_EveryCommand_DoesWhatThePageSays(string name) => DocRun.RunAsync(name);
 
     [Fact]
     public void Blocks_OfEveryPage_HaveALanguage() =>
@@ -90,9 +52,6 @@ public sealed partial class DocCommandTests
     [InlineData("lookup check 1    # exit code 11, 12 or 13", 11, 12, 13)]
     [InlineData("lookup check 1", 0)]
     public void Comment_OfACommand_StatesItsExitCodes(string line, params int[] codes) => Assert.Equal(codes, DocPage.StatedCodes(line));
-
-    [GeneratedRegex(@"(?<=^|[|;&] *)(curl|openssl|python3|node|tar|install|gzip)(?= )")]
-    private static partial Regex Program();
 
     [GeneratedRegex(@"(?<= )(src|tests|deploy|samples|benchmarks|docs)/[\w./-]+")]
     private static partial Regex PathOfRepository();

@@ -25,6 +25,16 @@ internal sealed partial class DocRun : IAsyncDisposable
     private const string OnePartition = " --partitions 1";
     private static readonly string[] MachineFolders = ["/etc/lookup", "/var/lib/lookup", "/mnt/keys", "/backup"];
 
+    /// <summary>What exists before the commands of a page, because the page is about a deployment that runs already.</summary>
+    private static readonly Dictionary<string, string[]> Given = new(StringComparer.Ordinal)
+    {
+        ["docs/operate/keys.md"] =
+        [
+            "lookup init --data /var/lib/lookup",
+            "lookup init --redis 127.0.0.1:6379 --key-file number.key --new-key",
+        ],
+    };
+
     private readonly TempFolder _temp = new();
     private readonly string _folder;
     private readonly List<Background> _running = [];
@@ -37,7 +47,41 @@ internal sealed partial class DocRun : IAsyncDisposable
 
     private DocRun() => _folder = Directory.CreateDirectory(_temp.PathOf("page")).FullName;
 
-    public static async Task<DocRun> StartAsync(DocPage page)
+    /// <summary>The pages with a command that runs.</summary>
+    public static IEnumerable<string> Pages() =>
+        DocPage.All().Where(name => DocPage.Read(name).Commands.Any(command => NotRun.ReasonFor(command.Text) is null));
+
+    /// <summary>Runs every command of a page.</summary>
+    public static async Task RunAsync(string name)
+    {
+        var page = DocPage.Read(name);
+        Programs.Require(["bash", .. page.Commands
+            .Where(command => NotRun.ReasonFor(command.Text) is null)
+            .SelectMany(command => Program().Matches(command.Text).Select(match => match.Value))
+            .Distinct()]);
+        await using var run = await StartAsync(page);
+        foreach (var command in Given.GetValueOrDefault(name, []))
+        {
+            await run.RunAsync(page, new DocCommand(0, command, "", []));
+        }
+
+        foreach (var step in page.Steps)
+        {
+            switch (step)
+            {
+                case DocFile file:
+                    await run.WriteAsync(file);
+                    break;
+                case DocCommand command when NotRun.ReasonFor(command.Text) is null:
+                    await run.RunAsync(page, command);
+                    break;
+            }
+        }
+
+        await run.StopAsync(name);
+    }
+
+    private static async Task<DocRun> StartAsync(DocPage page)
     {
         var run = new DocRun();
         var root = Programs.Root();
@@ -73,10 +117,10 @@ internal sealed partial class DocRun : IAsyncDisposable
     }
 
     /// <summary>Writes a file that the page shows.</summary>
-    public Task WriteAsync(DocFile file) => File.WriteAllTextAsync(Path.Combine(_folder, file.Name), file.Content);
+    private Task WriteAsync(DocFile file) => File.WriteAllTextAsync(Path.Combine(_folder, file.Name), file.Content);
 
     /// <summary>Runs a command; fails if its exit code or output is not what the page says.</summary>
-    public async Task RunAsync(DocPage page, DocCommand command)
+    private async Task RunAsync(DocPage page, DocCommand command)
     {
         var where = $"{page.Name}:{command.Line}: {command.Text}";
         if (command.Comment.Contains("Stop the service", StringComparison.Ordinal))
@@ -105,7 +149,7 @@ internal sealed partial class DocRun : IAsyncDisposable
     }
 
     /// <summary>Ends the service and every other command in the background.</summary>
-    public async Task StopAsync(string where)
+    private async Task StopAsync(string where)
     {
         foreach (var one in _running)
         {
@@ -317,6 +361,9 @@ internal sealed partial class DocRun : IAsyncDisposable
             }
         }
     }
+
+    [GeneratedRegex(@"(?<=^|[|;&] *)(curl|openssl|python3|node|tar|install|gzip)(?= )")]
+    private static partial Regex Program();
 
     [GeneratedRegex("^lookup (serve|watch)( |$)")]
     private static partial Regex ServeOrWatch();
