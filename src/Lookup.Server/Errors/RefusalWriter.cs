@@ -1,5 +1,5 @@
 using Grpc.Core;
-using Lookup.Server.Pages;
+using Lookup.Server.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Rpc = Google.Rpc.Status;
 
@@ -21,7 +21,7 @@ internal static class RefusalWriter
         {
             if (refusal.StatusCode == StatusCode.Unauthenticated)
             {
-                response.Headers.WWWAuthenticate = LivePage.IsPage(context.Request) ? "Basic realm=\"Lookup\", charset=\"UTF-8\"" : "Bearer";
+                response.Headers.WWWAuthenticate = ObserverPage.IsRequestedBy(context.Request) ? "Basic realm=\"Lookup\", charset=\"UTF-8\"" : "Bearer";
             }
 
             return JsonErrors.WriteAsync(context, HttpStatus(refusal.StatusCode), refusal.GetRpcStatus() ?? new Rpc());

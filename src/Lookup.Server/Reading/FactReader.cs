@@ -99,12 +99,13 @@ internal sealed class FactReader(
     private FactSet Plan(in NumberQuestion asked, RegistrySnapshot snapshot)
     {
         var keyGeneration = cipher.KeyGeneration;
+        var question = asked.Asked.Question;
         return FactSet.Create(
             cipher.Encrypt(asked.Number),
             keyGeneration,
             asked.Asked.Resolve(snapshot),
             snapshot.Registers,
-            regimes.Find(asked.Number, asked.Asked.Question));
+            regimes.Find(asked.Number, question.CallTime, question.Region));
     }
 
     /// <summary>Reduces the facts to read to those that may exist and are not in the cache.</summary>
