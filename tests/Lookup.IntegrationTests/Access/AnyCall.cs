@@ -108,8 +108,12 @@ internal static class AnyCall
             message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
         }
 
-        using var response = await http.SendAsync(message, TestContext.Current.CancellationToken);
-        var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        // A stream does not end by itself: its first line is the answer.
+        using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken));
+        var body = method.IsServerStreaming && response.IsSuccessStatusCode
+            ? await reader.ReadLineAsync(TestContext.Current.CancellationToken) ?? ""
+            : await reader.ReadToEndAsync(TestContext.Current.CancellationToken);
         if (response.IsSuccessStatusCode)
         {
             return new Outcome(StatusCode.OK, Answer: new JsonParser(JsonParser.Settings.Default).Parse(body, method.OutputType));
