@@ -18,6 +18,7 @@ internal static class RpcRoles
     internal static FrozenDictionary<string, Roles> Table { get; } = new Dictionary<string, Roles>
     {
         ["/lookup.v1.LookupService/Check"] = Roles.Check,
+        ["/lookup.v1.LookupService/CheckBatch"] = Roles.Check,
         ["/lookup.v1.LookupService/CheckStream"] = Roles.Check,
         ["/lookup.v1.LookupService/Explain"] = Roles.Check,
         ["/lookup.v1.FactService/RecordFacts"] = Roles.Write,
@@ -63,6 +64,7 @@ internal static class RpcRoles
     internal static Roles Of(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } call ? Of(call.Method.FullName)
         : endpoint.Metadata.GetMetadata<ObserverPage>() is not null ? Roles.Observe
+        : endpoint.Metadata.GetMetadata<RoleOfEndpoint>() is { } stated ? stated.Role
         : IsUnimplemented(endpoint) ? Roles.None
         : Roles.Admin;
 
@@ -75,4 +77,11 @@ internal static class RpcRoles
 internal sealed class ObserverPage
 {
     internal static ObserverPage Instance { get; } = new();
+}
+
+/// <summary>States the role that an endpoint outside the contract requires.</summary>
+/// <param name="role">The role; None accepts any credential.</param>
+internal sealed class RoleOfEndpoint(Roles role)
+{
+    internal Roles Role => role;
 }

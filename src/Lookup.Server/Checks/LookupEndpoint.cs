@@ -13,6 +13,7 @@ using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
 using Lookup.Server.Store;
 using Lookup.Server.Telemetry;
+using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Checks;
 
@@ -23,32 +24,32 @@ internal sealed class LookupEndpoint(
     FactReader reader,
     FactResolver naming,
     ChunkServices chunks,
+    BatchChecks batches,
     IFactStore store,
     NumberCipher cipher,
     LookupServerOptions options,
     Drain drain,
     AccessControl access,
     ServiceMetrics metrics)
-    : V1.LookupService.LookupServiceBase
+    : V1.LookupService.LookupServiceBase, ICheckAnswers
 {
     /// <inheritdoc/>
     public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
     {
         UnaryCheckMiddleware.ThrowIfFailed(context.GetHttpContext());
-        List<FieldFault>? faults = null;
-        var asked = checks.ParseRequest(request, context.GetHttpContext(), ref faults);
-        var reserved = Reservations.Read(request, ref faults);
-        FieldFaults.ThrowIfAny(faults);
-        Demand(asked, context);
-        if (request.Reserve is not null)
-        {
-            using var write = new StoreDeadline(context, options.StoreWriteLimitMs);
-            return await reservations.AnswerAsync(request, asked, reserved, context.GetHttpContext(), write);
-        }
-
-        using var call = new StoreDeadline(context, options.StoreReadLimitMs);
-        return checks.TryAnswer(request, asked, out var begun) ?? checks.BuildResponse(request, asked, await reader.ReadAsync(asked, begun, call));
+        using var call = new StoreDeadline(context, StoreLimitMs(request));
+        return await AnswerAsync(request, context.GetHttpContext(), call);
     }
+
+    /// <inheritdoc/>
+    public async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, HttpContext context)
+    {
+        using var call = new StoreDeadline(TimeSpan.FromMilliseconds(StoreLimitMs(request)), context.RequestAborted);
+        return await AnswerAsync(request, context, call);
+    }
+
+    /// <inheritdoc/>
+    public override Task<V1.CheckBatchResponse> CheckBatch(V1.CheckBatchRequest request, ServerCallContext context) => batches.AnswerAsync(request, context);
 
     /// <inheritdoc/>
     public override Task CheckStream(
@@ -64,7 +65,7 @@ internal sealed class LookupEndpoint(
         var asked = checks.ParseRequest(
             request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
         FieldFaults.ThrowIfAny(faults);
-        Demand(asked, context);
+        Demand(asked, access.CallerOf(context));
         using var call = new StoreDeadline(context, options.StoreReadLimitMs);
         var begun = reader.Begin(asked);
         using var facts = begun is { IsComplete: true } ? begun : await reader.ReadAsync(asked, begun, call);
@@ -87,9 +88,22 @@ internal sealed class LookupEndpoint(
         return response;
     }
 
-    private void Demand(in NumberQuestion asked, ServerCallContext context)
+    private int StoreLimitMs(V1.CheckRequest request) => request.Reserve is null ? options.StoreReadLimitMs : options.StoreWriteLimitMs;
+
+    private async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, HttpContext context, StoreDeadline call)
     {
-        var caller = access.CallerOf(context);
+        List<FieldFault>? faults = null;
+        var asked = checks.ParseRequest(request, context, ref faults);
+        var reserved = Reservations.Read(request, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        Demand(asked, access.CallerOf(context));
+        return request.Reserve is not null
+            ? await reservations.AnswerAsync(request, asked, reserved, context, call)
+            : checks.TryAnswer(request, asked, out var begun) ?? checks.BuildResponse(request, asked, await reader.ReadAsync(asked, begun, call));
+    }
+
+    private void Demand(in NumberQuestion asked, Caller caller)
+    {
         access.DetectEnumeration(caller, asked.Number.Value);
         caller.Demand(asked.Asked.Organisation, asked.At);
     }
