@@ -5,7 +5,7 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Reading;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Lists;
@@ -25,7 +25,7 @@ internal sealed class LookupEndpoint(
     FactResolver naming,
     ChunkServices chunks,
     BatchChecks batches,
-    IFactStore store,
+    IFactReader store,
     NumberCipher cipher,
     LookupServerOptions options,
     Drain drain,

@@ -22,7 +22,7 @@ internal sealed class BatchChecks(ChunkServices services, StreamLeases leases)
         var caller = services.Access.CallerOf(context);
         CheckCount(request, caller.State.MaxChunk is > 0 and var own ? Math.Min(own, MaxNumbers) : MaxNumbers);
         var now = services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var open = OpenStream.Read(OpenOf(request), "", services.Store.Manifest, services.Regimes, services.Receipts.Log is not null, now);
+        var open = OpenStream.Read(OpenOf(request), "", services.Manifest, services.Regimes, services.Receipts.Log is not null, now);
         caller.Demand(open.Organisation, now);
         using var lease = services.Access.IsOn ? leases.Open(caller, Roles.Check) : null;
         services.Limiter.OpenStream();
