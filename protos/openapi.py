@@ -300,6 +300,7 @@ GATE_ANSWER = {
         "reason": {"$ref": "#/components/schemas/ReasonCode", "description": "The most binding reason."},
         "number": {"type": "string", "description": "The number in E.164, as it was decided. Dial this one."},
         "reusableForSeconds": {"type": "number", "exclusiveMinimum": 0, "description": "How long the call is permitted, measured from just before the request was sent. Only with 200."},
+        "receiptId": {"type": "string", "description": "Receipt.id of the answer, if the service keeps receipts."},
         "called": {"type": "string", "format": "date-time", "description": "With reserve: the time of the call, for RecordOutcome."},
     },
 }

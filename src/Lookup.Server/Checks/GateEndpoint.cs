@@ -4,6 +4,7 @@
 // that the call is permitted now, and nothing else does: the status is 503 until the last step, which has one line with 200.
 using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
@@ -33,6 +34,9 @@ internal sealed class GateEndpoint(
 
     private static readonly EnumDescriptor Verdicts = V1.DecisionReflection.Descriptor.FindTypeByName<EnumDescriptor>(nameof(V1.Verdict));
     private static readonly EnumDescriptor Reasons = V1.DecisionReflection.Descriptor.FindTypeByName<EnumDescriptor>(nameof(V1.ReasonCode));
+
+    // The plus stays as it is: some callers cut the number out of the text.
+    private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     internal static readonly string[] Verbs = [HttpMethods.Get, HttpMethods.Post];
 
@@ -188,7 +192,7 @@ internal sealed class GateEndpoint(
     private static ReadOnlyMemory<byte> BodyOf(V1.CheckResponse answer, TimeSpan? permitted)
     {
         using var body = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(body))
+        using (var writer = new Utf8JsonWriter(body, Plain))
         {
             writer.WriteStartObject();
             writer.WriteString("verdict", NameOf(Verdicts, (int)answer.Decision.Verdict));
@@ -202,6 +206,11 @@ internal sealed class GateEndpoint(
             if (answer.Reservation is { } reservation)
             {
                 writer.WriteString("called", reservation.Called.ToDateTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+            }
+
+            if (answer.Receipt is { } receipt)
+            {
+                writer.WriteString("receiptId", receipt.Id);
             }
 
             writer.WriteEndObject();

@@ -90,7 +90,7 @@ internal sealed class LookupEndpoint(
 
     private int StoreLimitMs(V1.CheckRequest request) => request.Reserve is null ? options.StoreReadLimitMs : options.StoreWriteLimitMs;
 
-    private async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, HttpContext context, StoreDeadline call)
+    private async ValueTask<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, HttpContext context, StoreDeadline call)
     {
         List<FieldFault>? faults = null;
         var asked = checks.ParseRequest(request, context, ref faults);

@@ -42,12 +42,13 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
 
+    /// <summary>Returns whether the transcoder serves a request. The endpoint decides that; the caller's headers do not.</summary>
+    internal static bool IsTranscoded(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is not null;
+
     /// <inheritdoc/>
-    public Task InvokeAsync(HttpContext context, RequestDelegate next) =>
-        // The endpoint decides whether the transcoder serves the request; the caller's headers do not.
-        context.GetEndpoint()?.Metadata is { } about && about.GetMetadata<GrpcJsonTranscodingMetadata>() is not null
-            ? CheckAsync(context, about.GetMetadata<GrpcMethodMetadata>()!, next)
-            : next(context);
+    public Task InvokeAsync(HttpContext context, RequestDelegate next) => IsTranscoded(context)
+        ? CheckAsync(context, context.GetEndpoint()!.Metadata.GetMetadata<GrpcMethodMetadata>()!, next)
+        : next(context);
 
     private async Task CheckAsync(HttpContext context, GrpcMethodMetadata metadata, RequestDelegate next)
     {

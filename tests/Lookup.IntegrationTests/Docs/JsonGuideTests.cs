@@ -70,10 +70,11 @@ public sealed partial class JsonGuideTests : IAsyncLifetime
     public void Page_EveryCallInJson_HasACommand()
     {
         var text = Text;
-        var paths = AnyCall.Methods.Select(AnyCall.Route).OfType<(HttpMethod Verb, string Path)>().Select(route => (route.Verb, Path: route.Path.Replace("/x", "/$id", StringComparison.Ordinal)))
-            .Append((Verb: HttpMethod.Post, Path: "/v1/gate")).Append((HttpMethod.Get, "/openapi.json")).ToList();
-        Assert.True(paths.Count > 20);
-        Assert.Empty(paths.Where(path => !text.Contains($"127.0.0.1:7501{path.Path}{(path.Verb == HttpMethod.Post ? " --json" : "")}", StringComparison.Ordinal)).Select(path => path.Path));
+        List<(HttpMethod Verb, string Path)> calls = [.. AnyCall.Methods.Select(AnyCall.Route).OfType<(HttpMethod, string)>(), (HttpMethod.Post, "/v1/gate"), (HttpMethod.Get, "/openapi.json")];
+        Assert.True(calls.Count > 20);
+        Assert.Empty(calls
+            .Select(call => $"127.0.0.1:7501{call.Path.Replace("/x", "/$id", StringComparison.Ordinal)}{(call.Verb == HttpMethod.Post ? " --json" : "")}")
+            .Where(command => !text.Contains(command, StringComparison.Ordinal)));
     }
 
     // Several values may follow each other.
