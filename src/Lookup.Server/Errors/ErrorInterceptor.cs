@@ -80,22 +80,22 @@ internal sealed class ErrorInterceptor(
         }
     }
 
-    private RpcException Map(Exception exception, ServerCallContext context) =>
-        Map(exception, context.Method, context.CancellationToken, context.Deadline);
-
-    /// <summary>Maps an exception to the error for the caller and counts it.</summary>
-    /// <param name="exception">The exception.</param>
-    /// <param name="method">The method, for metrics and log.</param>
-    /// <param name="caller">Cancelled when the caller has disconnected.</param>
+    /// <summary>Maps and counts the failure of a call.</summary>
+    /// <param name="exception">The failure.</param>
+    /// <param name="method">Path of the method.</param>
     /// <param name="deadline">The caller's deadline.</param>
-    internal RpcException Map(Exception exception, string method, CancellationToken caller, DateTime deadline)
+    /// <param name="caller">Cancelled when the caller disconnects or the deadline passes.</param>
+    internal RpcException Map(Exception exception, string method, DateTime deadline, CancellationToken caller)
     {
-        var mapped = StatusOf(exception, method, caller, deadline);
+        var mapped = StatusOf(exception, method, deadline, caller);
         metrics.Failed(method, mapped.StatusCode, mapped.Status.Detail, clock.GetUtcNow());
         return mapped;
     }
 
-    private RpcException StatusOf(Exception exception, string method, CancellationToken caller, DateTime deadline)
+    private RpcException Map(Exception exception, ServerCallContext context) =>
+        Map(exception, context.Method, context.Deadline, context.CancellationToken);
+
+    private RpcException StatusOf(Exception exception, string method, DateTime deadline, CancellationToken caller)
     {
         switch (exception)
         {
