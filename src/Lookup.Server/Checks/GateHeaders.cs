@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Google.Protobuf.Reflection;
 using Lookup.Core.Facts;
-using Lookup.Server.Errors;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Checks;
@@ -41,7 +40,7 @@ internal static class GateHeaders
             writer.WriteEndObject();
         }
 
-        foreach (var unknown in headers.Keys.Where(name => IsOurs(name) && !Fields.ContainsKey(name)).Take(1))
+        if (headers.Keys.Any(name => IsOurs(name) && !Fields.ContainsKey(name)))
         {
             // A misspelt header that is ignored could turn a forbidden call into a permitted one.
             faults.Add(new FieldFault("(headers)", $"A header begins with '{Prefix}' and is not known; known are {string.Join(", ", Fields.Keys)}."));

@@ -99,6 +99,30 @@ public sealed class GateTests(LookupServer server) : IClassFixture<LookupServer>
         Assert.NotEmpty((await server.Facts.RecordOutcomeAsync(outcome)).ConsistencyToken);
     }
 
+    // Requests that are nearly right, with any value anywhere: a status of 200 is always an ALLOW of Check.
+    [Fact]
+    public async Task Gate_AnyBody_Is200OnlyWhereCheckAllows()
+    {
+        var number = await ConsentedAsync();
+        var statuses = new HashSet<int>();
+        for (var seed = 1; seed <= 400; seed++)
+        {
+            var json = HostileValues.ChangeJson(Samples.Check(number), new Random(seed));
+            using var gate = await PostAsync(server.Http, json);
+            statuses.Add((int)gate.StatusCode);
+            Assert.True((int)gate.StatusCode is 200 or 400 or 403 or 503, $"{gate.StatusCode}: {json}");
+            if (gate.StatusCode == HttpStatusCode.OK)
+            {
+                using var content = new StringContent(json, Encoding.UTF8, "application/json");
+                using var check = await server.Http.PostAsync("/v1/check", content, Token);
+                using var body = await ReadAsync(check);
+                Assert.Equal("VERDICT_ALLOW", body.RootElement.GetProperty("decision").GetProperty("verdict").GetString());
+            }
+        }
+
+        Assert.Superset(new HashSet<int> { 200, 400 }, statuses);
+    }
+
     public static TheoryData<string, int> Invalid => new()
     {
         { "", 400 },
