@@ -93,8 +93,9 @@ internal sealed class GateEndpoint(
         {
             request = faults.Count == 0 ? JsonParser.Default.Parse<V1.CheckRequest>(Encoding.UTF8.GetString(text)) : null;
         }
-        catch (InvalidProtocolBufferException)
+        catch (IOException)
         {
+            // Protobuf's exceptions for values and for JSON have only this class in common.
             faults.Add(StrictJson.FormatFault);
         }
 
