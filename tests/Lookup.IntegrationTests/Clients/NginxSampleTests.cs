@@ -180,6 +180,8 @@ public sealed class NginxSampleTests : IAsyncLifetime
             .Replace("127.0.0.1:7501", _service!.JsonAddress.Authority, StringComparison.Ordinal)
             .Replace("127.0.0.1:8088", new Uri(_dialer!.Urls.First()).Authority, StringComparison.Ordinal)
             .Replace("127.0.0.1:8090", $"127.0.0.1:{port}", StringComparison.Ordinal)
+            // A loaded machine keeps to this limit.
+            .Replace("proxy_read_timeout 300ms", "proxy_read_timeout 5s", StringComparison.Ordinal)
             // The folders of the machine belong to root.
             .Replace("http {", $"http {{\n{folders}", StringComparison.Ordinal);
         await File.WriteAllTextAsync(_temp.PathOf("nginx.conf"), config, Token);
