@@ -38,7 +38,7 @@ public sealed class AccessMatrixTests : IAsyncLifetime
         {
             var path = endpoint.RoutePattern.RawText!;
             var isCall = endpoint.Metadata.GetMetadata<Grpc.AspNetCore.Server.GrpcMethodMetadata>() is not null;
-            var isPage = endpoint.Metadata.GetMetadata<Lookup.Server.Access.ObserverPage>() is not null;
+            var isPage = endpoint.Metadata.GetMetadata<Lookup.Server.Telemetry.ObserverPage>() is not null;
             var isUnimplemented = path.EndsWith("{unimplementedMethod:grpcunimplemented}", StringComparison.Ordinal);
             var stated = endpoint.Metadata.GetMetadata<Lookup.Server.Access.RoleOfEndpoint>();
             Assert.True(isCall || isPage || isUnimplemented || stated is not null || path == "/health", path);
