@@ -13,6 +13,7 @@ internal static class NotRun
         (@"^dotnet run .*--project (benchmarks|samples/dotnet)", "builds the checkout; SampleTests runs the sample, and a benchmark takes minutes"),
         (@"^LOOKUP_WRITE_DOCS=1 dotnet test ", "changes the pages"),
         (@"^npm --prefix ", "downloads packages; OtherLanguageTests and SampleTests run what they are for"),
+        (@"^protos/openapi\.py ", "writes the document into the checkout; OpenApiTests compares it with the contract"),
         (@"^\.ci/run$", "installs programs and runs every test"),
         (@"^python3 samples/", "requires the packages of grpc; SampleTests and WatchSampleTests run the samples"),
         (@"^tests/stores/write\.py ", "writes the stores of a release into the checkout; UpgradeTests reads them"),
