@@ -19,7 +19,7 @@ public sealed partial class WatchCommandTests(RunningService service) : IClassFi
             await CliRun.Async(
                 "record", "consent", "+31612340003", "--org", "acme", "--purposes", "commercial", "--since", "now", "--evidence", "rec-1", "--address", service.Address);
             await ObjectAsync("+31612340001");
-            await watch.UntilAsync(() => watch.Output.Contains("001", StringComparison.Ordinal));
+            await watch.UntilAsync(() => watch.Output.Contains("*001", StringComparison.Ordinal) && watch.Output.Contains("*003", StringComparison.Ordinal));
             watch.Interrupt();
             var end = await watch.EndAsync();
             Assert.Equal(130, end.ExitCode);
