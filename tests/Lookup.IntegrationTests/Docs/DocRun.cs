@@ -47,12 +47,12 @@ internal sealed partial class DocRun : IAsyncDisposable
 
     private DocRun() => _folder = Directory.CreateDirectory(_temp.PathOf("page")).FullName;
 
-    // JsonGuideTests runs the blocks of this page, at the time that its dates are about.
-    private const string OfAnotherTest = "docs/guide/json.md";
+    // JsonGuideTests and SampleFormTests run the commands of these pages.
+    private static readonly string[] OfOtherTests = ["docs/guide/json.md", "samples/data/forms/README.md"];
 
     /// <summary>The pages with a command that runs.</summary>
     public static IEnumerable<string> Pages() =>
-        DocPage.All().Where(name => name != OfAnotherTest && DocPage.Read(name).Commands.Any(command => NotRun.ReasonFor(command.Text) is null));
+        DocPage.All().Where(name => !OfOtherTests.Contains(name) && DocPage.Read(name).Commands.Any(command => NotRun.ReasonFor(command.Text) is null));
 
     /// <summary>Runs every command of a page.</summary>
     public static async Task RunAsync(string name)

@@ -16,6 +16,7 @@ internal static class NotRun
         (@"^protos/openapi\.py ", "writes the document into the checkout; OpenApiTests compares it with the contract"),
         (@"^\.ci/run$", "installs programs and runs every test"),
         (@"^python3 samples/", "requires the packages of grpc; SampleTests and WatchSampleTests run the samples"),
+        (@"^mysql ", "requires a database of VICIdial; SampleFormTests reads an export"),
         (@"^tests/stores/write\.py ", "writes the stores of a release into the checkout; UpgradeTests reads them"),
         (@"^python3 -m http\.server ", "serves the dashboard until it is stopped; the dashboard's tests open the page"),
         (@"^redis-cli --cluster |^redis-cli cluster ", "requires a Redis Cluster; ClusterTests moves slots"),
