@@ -1,3 +1,4 @@
+using Lookup.Testing.Regimes;
 using CsCheck;
 using Lookup.Core;
 using Lookup.Core.Decisions;
