@@ -114,7 +114,7 @@ public sealed class ScrubFaultTests : IDisposable
     {
         Programs.Require("unshare", "sh", "mount", "ls");
         Assert.SkipUnless(CanMount(), "The right to mount is missing.");
-        var path = _folder.Write("a.txt", Numbers(200_000));
+        var path = _folder.Write("a.txt", ListScript.Numbers(200_000));
         var disk = Directory.CreateDirectory(_folder.PathOf("disk")).FullName;
         await using var service = await ScriptedService.StartAsync(new ListScript().Script);
         var command = string.Join(' ', Command(path, service.Address, disk).Select(argument => $"'{argument}'"));
@@ -148,7 +148,7 @@ public sealed class ScrubFaultTests : IDisposable
         };
         await using var service = await ScriptedService.StartAsync(script.Script);
 
-        var run = await CliRun.Async(Command(_folder.Write("a.txt", Numbers(20_000)), service.Address));
+        var run = await CliRun.Async(Command(_folder.Write("a.txt", ListScript.Numbers(20_000)), service.Address));
 
         Assert.Equal((3, ""), (run.ExitCode, run.Error));
         Assert.Equal(Expected(20_000, Verdict.Allow), await File.ReadAllLinesAsync(_folder.PathOf("out/allowed.txt"), TestContext.Current.CancellationToken));
@@ -169,7 +169,7 @@ public sealed class ScrubFaultTests : IDisposable
         };
         await using var service = await ScriptedService.StartAsync(script.Script);
 
-        var run = await CliRun.Async([.. Command(_folder.Write("a.txt", Numbers(100)), service.Address), "--retry", "1"]);
+        var run = await CliRun.Async([.. Command(_folder.Write("a.txt", ListScript.Numbers(100)), service.Address), "--retry", "1"]);
 
         Assert.Equal(3, run.ExitCode);
         Assert.Equal(200, asked);
@@ -195,7 +195,7 @@ public sealed class ScrubFaultTests : IDisposable
         };
         await using var service = await ScriptedService.StartAsync(script.Script);
 
-        var run = await CliRun.Async(Command(_folder.Write("a.txt", Numbers(50_000)), service.Address));
+        var run = await CliRun.Async(Command(_folder.Write("a.txt", ListScript.Numbers(50_000)), service.Address));
 
         // Longer runs tell how far they are, so only the outcome is looked at.
         Assert.Equal(3, run.ExitCode);
@@ -216,7 +216,7 @@ public sealed class ScrubFaultTests : IDisposable
         };
         await using var service = await ScriptedService.StartAsync(script.Script);
 
-        var run = await CliRun.Async(Command(_folder.Write("a.txt", Numbers(10)), service.Address));
+        var run = await CliRun.Async(Command(_folder.Write("a.txt", ListScript.Numbers(10)), service.Address));
 
         Assert.Equal((2, "lookup: --org: It is unknown. See 'lookup scrub --help'.\n"), (run.ExitCode, run.Error));
         Assert.False(File.Exists(_folder.PathOf("out/manifest.json")));
@@ -227,7 +227,7 @@ public sealed class ScrubFaultTests : IDisposable
     [InlineData("{\"note\":\"no answer from http://127.0.0.1:1/ yet, waiting up to 600 s (--wait)\"}", "--json")]
     public async Task Service_Away_IsToldOnceWhileItIsWaitedFor(string expected, params string[] options)
     {
-        using var scrub = ToolProcess.Start([.. Command(_folder.Write("a.txt", Numbers(10)), "http://127.0.0.1:1"), "--wait", "600", .. options]);
+        using var scrub = ToolProcess.Start([.. Command(_folder.Write("a.txt", ListScript.Numbers(10)), "http://127.0.0.1:1"), "--wait", "600", .. options]);
 
         await scrub.UntilAsync(() => scrub.Error.Length > 0);
         await scrub.KillAsync();
@@ -241,9 +241,9 @@ public sealed class ScrubFaultTests : IDisposable
         await using var service = await ScriptedService.StartAsync(new ListScript().Script);
 
         var run = await CliRun.WithInputAsync(
-            "phone\n" + Numbers(30_000), "scrub", "-", "--out-dir", "-", "--no-columns", "--org", "acme", "--purpose", "commercial", "--address", service.Address, "--json");
+            "phone\n" + ListScript.Numbers(30_000), "scrub", "-", "--out-dir", "-", "--no-columns", "--org", "acme", "--purpose", "commercial", "--address", service.Address, "--json");
         var whatIf = await CliRun.WithInputAsync(
-            Numbers(1), "scrub", "-", "--out-dir", "-", "--strict", "--org", "acme", "--purpose", "commercial", "--address", service.Address);
+            ListScript.Numbers(1), "scrub", "-", "--out-dir", "-", "--strict", "--org", "acme", "--purpose", "commercial", "--address", service.Address);
 
         Assert.Equal(3, run.ExitCode);
         Assert.Equal("phone\n" + string.Concat(Expected(30_000, Verdict.Allow).Select(line => line.Split(',')[0] + "\n")), run.Output);
@@ -257,15 +257,13 @@ public sealed class ScrubFaultTests : IDisposable
         await using var service = await ScriptedService.StartAsync(new ListScript().Script);
         string[] command = ["scrub", "-", "--out-dir", _folder.PathOf("out"), "--org", "acme", "--purpose", "commercial", "--address", service.Address];
 
-        var run = await CliRun.WithInputAsync(Numbers(30_000), command);
+        var run = await CliRun.WithInputAsync(ListScript.Numbers(30_000), command);
 
         Assert.Equal((3, ""), (run.ExitCode, run.Error));
         Assert.Equal(Expected(30_000, Verdict.Deny), await File.ReadAllLinesAsync(_folder.PathOf("out/denied.txt"), TestContext.Current.CancellationToken));
         Assert.True(File.Exists(_folder.PathOf("out/manifest.json")));
         Assert.False(File.Exists(_folder.PathOf("out/checkpoint.json")));
     }
-
-    internal static string Numbers(int count) => string.Concat(Enumerable.Range(0, count).Select(i => $"+3165{i:D7}\n"));
 
     private static IEnumerable<string> Expected(int count, Verdict verdict) => Enumerable.Range(0, count)
         .Select(i => (Number: $"+3165{i:D7}", Answer: ListScript.ByLastDigit((ulong)i)))

@@ -49,7 +49,7 @@ public sealed class PreviewTests : IDisposable
 
     private async Task<CliRun> PreviewAsync(params string[] more)
     {
-        var path = _folder.Write("a.txt", ScrubFaultTests.Numbers(20_000) + "call me\n");
+        var path = _folder.Write("a.txt", ListScript.Numbers(20_000) + "call me\n");
         await using var service = await ScriptedService.StartAsync(new ListScript().Script);
         return await CliRun.Async(["preview", path, "--org", "acme", "--purpose", "commercial", "--address", service.Address, .. more]);
     }

@@ -13,7 +13,7 @@ public sealed class MalformedRequestTests(LookupServer server) : IClassFixture<L
     private static readonly string Name65 = new('a', 65);
 
     /// <summary>What is asked, how, and the field that the answer must name. Both ways in answer alike.</summary>
-    public static TheoryData<string, string, string> Requests => new()
+    public static TheoryData<string, string, string> AnyRequests => new()
     {
         { Requests.Check, "{}", "number" },
         { Requests.Check, "{}", "question" },
@@ -129,7 +129,7 @@ public sealed class MalformedRequestTests(LookupServer server) : IClassFixture<L
     };
 
     [Theory]
-    [MemberData(nameof(Requests))]
+    [MemberData(nameof(AnyRequests))]
     public async Task Request_Malformed_NamesTheFieldAndLeaksNothing(string path, string json, string field)
     {
         var error = await Assert.ThrowsAsync<RpcException>(() => Requests.CallAsync(server.Invoker, path, json));

@@ -32,6 +32,9 @@ internal sealed class ListScript
         _ => (Verdict.Unknown, ReasonCode.HistoryCut),
     };
 
+    /// <summary>So many numbers, one per line.</summary>
+    public static string Numbers(int count) => string.Concat(Enumerable.Range(0, count).Select(i => $"+3165{i:D7}\n"));
+
     private async Task RunAsync(
         IAsyncStreamReader<CheckStreamRequest> requests, IServerStreamWriter<CheckStreamResponse> responses, ServerCallContext context)
     {
