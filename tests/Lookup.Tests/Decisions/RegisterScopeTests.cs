@@ -2,7 +2,6 @@ using Lookup.Testing.Regimes;
 using System.Text.Json.Nodes;
 using Lookup.Core;
 using Lookup.Core.Facts;
-using Lookup.Tests.Regimes;
 
 namespace Lookup.Tests.Decisions;
 

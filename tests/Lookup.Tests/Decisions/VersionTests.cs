@@ -4,7 +4,6 @@ using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
-using Lookup.Tests.Regimes;
 
 namespace Lookup.Tests.Decisions;
 
