@@ -1,5 +1,4 @@
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 
 namespace Lookup.StoreTests;
@@ -9,7 +8,7 @@ public sealed class ClusterStoreTests(ClusterStoreTests.SharedCluster shared) : 
 {
     private RedisCluster? _cluster;
 
-    private protected override async Task<IFactStore> StartAsync()
+    private protected override async Task<FactStore> StartAsync()
     {
         _cluster = await shared.StartedAsync();
         await FlushAsync();

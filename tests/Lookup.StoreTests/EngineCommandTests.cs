@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.Embedded.Protocol;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.Redis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;

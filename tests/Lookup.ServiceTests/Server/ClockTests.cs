@@ -1,5 +1,6 @@
 using Grpc.Core;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis;
+using Lookup.Redis.Store;
 using Lookup.V1;
 
 namespace Lookup.ServiceTests.Server;

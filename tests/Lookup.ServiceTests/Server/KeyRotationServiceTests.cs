@@ -4,7 +4,7 @@ using Grpc.Core;
 using Grpc.Health.V1;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.Server.Receipts;
 using Lookup.Server.Watch;
 using Lookup.V1;

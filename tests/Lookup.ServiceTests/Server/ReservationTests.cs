@@ -3,7 +3,7 @@ using System.Text;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.V1;
 
 namespace Lookup.ServiceTests.Server;

@@ -4,7 +4,7 @@ using Grpc.Health.V1;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.Server;
 using Lookup.Server.Hosting;
 using Lookup.V1;

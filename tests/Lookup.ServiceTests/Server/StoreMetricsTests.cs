@@ -2,7 +2,7 @@ using Lookup.Core.Numbers;
 using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.V1;
 
 namespace Lookup.ServiceTests.Server;
