@@ -1,7 +1,6 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
-using Lookup.ServiceTests.Access;
 
 namespace Lookup.ServiceTests.Cli;
 

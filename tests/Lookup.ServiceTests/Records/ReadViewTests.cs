@@ -1,5 +1,4 @@
 using Lookup.Core.Numbers;
-using Lookup.ServiceTests.Server;
 using Lookup.Redis.Following;
 using Lookup.Server;
 using Lookup.Server.Lists;
@@ -8,11 +7,13 @@ using Lookup.Server.Reading;
 namespace Lookup.ServiceTests.Records;
 
 /// <summary>A filter is not used for a pseudonym of another encryption key: it may lack the number's facts.</summary>
-public sealed class ReadViewTests
+public sealed class ReadViewTests : IDisposable
 {
     private static readonly PhoneNumber Number = new(31_612_345_678);
 
     private readonly NumberCipher _cipher = new([new byte[32], [.. Enumerable.Repeat((byte)1, 32)]]);
+
+    public void Dispose() => _cipher.Dispose();
 
     [Fact]
     public async Task Encrypt_KeyRotatedMeanwhile_UsesNoFilter()
