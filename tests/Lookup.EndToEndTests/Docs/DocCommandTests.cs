@@ -23,10 +23,11 @@ public sealed partial class DocCommandTests
     // A page whose commands do not run names no file that is gone.
     [Fact]
     public void Commands_ThatDoNotRun_NamePathsThatExist() =>
-        Assert.Empty(DocPage.All()
-            .SelectMany(name => DocPage.Read(name).Commands.Where(command => NotRun.ReasonFor(command.Text) is not null))
-            .SelectMany(command => PathOfRepository().Matches(command.Text).Select(match => match.Value))
-            .Where(path => !Path.Exists(Path.Combine(Programs.Root(), path))));
+        Assert.DoesNotContain(
+            DocPage.All()
+                .SelectMany(name => DocPage.Read(name).Commands.Where(command => NotRun.ReasonFor(command.Text) is not null))
+                .SelectMany(command => PathOfRepository().Matches(command.Text).Select(match => match.Value)),
+            path => !Path.Exists(Path.Combine(Programs.Root(), path)));
 
     [Theory]
     [InlineData("a\nb\n", "a\nb", true)]
