@@ -49,6 +49,10 @@ public enum NumberFault : byte
     Pattern,
     /// <summary>A date: 03.12.2024.</summary>
     Date,
+    /// <summary>An IP address: 192.168.1.20.</summary>
+    IpAddress,
+    /// <summary>A coordinate or an amount: 52.370216.</summary>
+    Decimal,
 }
 
 /// <summary>Texts for <see cref="NumberFault"/>.</summary>
@@ -84,6 +88,8 @@ public static class NumberFaults
         NumberFault.Ambiguous => "Not a unique phone number: two numbers of the region are possible; write it with + or with the 0 that is dialled within the country.",
         NumberFault.Pattern => "Not a phone number: a pattern for several numbers; write each number on its own line.",
         NumberFault.Date => "Not a phone number: a date; check which column holds the numbers.",
+        NumberFault.Decimal => "Not a phone number: a decimal number; check which column holds the numbers.",
+        NumberFault.IpAddress => "Not a phone number: an IP address; check which column holds the numbers.",
         _ => throw new UnreachableException(),
     };
 }

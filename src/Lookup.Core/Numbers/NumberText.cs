@@ -35,7 +35,9 @@ internal ref struct NumberText
         _groups = groups;
     }
 
-    /// <summary>The separator before a group of digits; the last character that is not white space decides.</summary>
+    /// <summary>
+    /// The separator before a group of digits: a line break or a slash among others, otherwise the last character that is not white space.
+    /// </summary>
     internal enum Separator : byte
     {
         None,
@@ -95,7 +97,8 @@ internal ref struct NumberText
             var separator = SeparatorOf(c);
             if (separator != Separator.None)
             {
-                between = separator == Separator.Space && between != Separator.None ? between : separator;
+                between = (separator == Separator.Space && between != Separator.None)
+                    || (between is Separator.Slash or Separator.LineBreak && separator != Separator.LineBreak) ? between : separator;
             }
             else if (Opening.Contains(c))
             {
