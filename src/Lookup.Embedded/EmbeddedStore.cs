@@ -244,6 +244,10 @@ public sealed class EmbeddedStore : IFactStore
         _store.HasAsync(partition, version, mark, cancellation);
 
     /// <inheritdoc/>
+    public Task<long> ReadNewestRecordingAsync(int partition, CancellationToken cancellation) =>
+        _store.ReadNewestRecordingAsync(partition, cancellation);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation) =>
         _store.ReadChangesAsync(partition, since, max, cancellation);
 

@@ -191,6 +191,14 @@ public interface IFactStore : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation) => ValueTask.FromResult(true);
 
+    /// <summary>
+    /// Returns when the newest change of a partition was recorded, in Unix milliseconds; 0 if no change is kept.
+    /// </summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public Task<long> ReadNewestRecordingAsync(int partition, CancellationToken cancellation) => Task.FromResult(0L);
+
     /// <summary>Reads the changes of a partition after a version, from the primary.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="since">The version.</param>

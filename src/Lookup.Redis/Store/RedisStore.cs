@@ -237,6 +237,10 @@ internal sealed class RedisStore : IFactStore
     }
 
     /// <inheritdoc/>
+    public Task<long> ReadNewestRecordingAsync(int partition, CancellationToken cancellation) =>
+        _feed.ReadNewestRecordingAsync(partition, cancellation);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);

@@ -233,7 +233,7 @@ internal sealed class FactEndpoint(
             var response = new V1.EraseNumberResponse();
             foreach (var one in stored)
             {
-                var suppression = one with { Entry = one.Entry with { Source = source } };
+                var suppression = await writer.PlaceAsync(one with { Entry = one.Entry with { Source = source } }, call.Token);
                 var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
                 replica.Add(suppression.Key, suppression.Id, erased.Token);
                 response.ErasedFacts += (uint)erased.Erased;

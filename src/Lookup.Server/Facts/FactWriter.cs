@@ -31,6 +31,8 @@ internal sealed class FactWriter(
     // Source of restricting facts once the limit is reached: they must not be lost.
     private const string ManySources = "(more new sources than a day may have)";
 
+    private readonly RecordingOrder _order = new(store);
+
     /// <summary>Stores a batch.</summary>
     /// <param name="facts">The facts.</param>
     /// <param name="import">Their import, or null.</param>
@@ -73,9 +75,11 @@ internal sealed class FactWriter(
                         FactOwner.FieldOf(facts[i]), "No organisation of this name has a record or a fact yet; check the spelling."));
                 }
 
+                var statesTime = fact.StatesTime;
                 for (var k = begin; k < stored.Count; k++)
                 {
-                    stored[k] = stored[k] with { Entry = stored[k].Entry with { Source = source } };
+                    var one = stored[k] with { Entry = stored[k].Entry with { Source = source } };
+                    stored[k] = await _order.PlaceAsync(one, statesTime, cancellation);
                 }
             }
             else
@@ -112,6 +116,9 @@ internal sealed class FactWriter(
 
         return (outcomes, written.Token.ToString());
     }
+
+    /// <summary>Returns a stored fact without a time of its own, with the time at which it takes effect.</summary>
+    internal ValueTask<StoredFact> PlaceAsync(StoredFact fact, CancellationToken cancellation) => _order.PlaceAsync(fact, statesTime: false, cancellation);
 
     // An objection to a misspelt name would never be found by a check.
     private async ValueTask<bool> IsUnknownAsync(Fact fact, Dictionary<string, bool> asked, CancellationToken cancellation)

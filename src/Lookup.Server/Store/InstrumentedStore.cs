@@ -197,6 +197,10 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
         inner.HasAsync(partition, version, mark, cancellation);
 
     /// <inheritdoc/>
+    public Task<long> ReadNewestRecordingAsync(int partition, CancellationToken cancellation) =>
+        inner.ReadNewestRecordingAsync(partition, cancellation);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation) =>
         inner.ReadChangesAsync(partition, since, max, cancellation);
 
