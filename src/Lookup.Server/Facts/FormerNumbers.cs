@@ -6,6 +6,7 @@ using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Store;
 using Lookup.Server.Mapping;
+using Kind = Lookup.V1.Fact.KindOneofCase;
 
 namespace Lookup.Server.Facts;
 
@@ -53,8 +54,8 @@ internal sealed class FormerNumbers(IFactStore store, NumberCipher cipher, Regim
     }
 
     /// <summary>
-    /// Returns the facts of a number, stated about the number as which checks read it. Those of register snapshots are left out: the
-    /// register is loaded again.
+    /// Returns the facts of a number, stated about the number as which checks read it. Left out are those of register snapshots, since the
+    /// register is loaded again, and imported facts that permit and had no time (VersionsInEffect.cs): stated now, they would have one.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store could not answer, or a fact cannot be read.</exception>
     internal async Task<IReadOnlyList<V1.Fact>> FactsAsync(FormerNumber number, CancellationToken cancellation)
@@ -72,7 +73,7 @@ internal sealed class FormerNumbers(IFactStore store, NumberCipher cipher, Regim
         }
 
         // An erasure leaves a second objection, in effect since 1970.
-        var facts = known.Where(one => !one.FromSnapshot && one.Fact.Effective.Seconds > 0).Select(one => one.Fact).ToList();
+        var facts = known.Where(one => !one.FromSnapshot && !HadNoTime(one) && one.Fact.Effective.Seconds > 0).Select(one => one.Fact).ToList();
         foreach (var fact in facts)
         {
             fact.Number = number.Now!.Value.ToString();
@@ -80,4 +81,8 @@ internal sealed class FormerNumbers(IFactStore store, NumberCipher cipher, Regim
 
         return facts;
     }
+
+    private static bool HadNoTime(V1.KnownFact known) =>
+        known.ImportId.Length > 0 && known.Recorded.Seconds == known.Fact.Effective.Seconds
+        && known.Fact is { Withdrawn: false, KindCase: Kind.Consent or Kind.Relation or Kind.PublishedForOffers or Kind.Subscriber };
 }
