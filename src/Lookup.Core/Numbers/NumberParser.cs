@@ -31,6 +31,9 @@ public sealed class NumberParser
     private const int Germany = 49;
     private const int Luxembourg = 352;
 
+    // The most digits of a prefix before a number with its trunk 0.
+    private const int LongestPrefix = 2;
+
     // Length of the shortest text that can be a second number after the first, with its trunk 0.
     private const int SecondNumber = 8;
 
@@ -272,19 +275,27 @@ public sealed class NumberParser
         NumberPlan.CallingCodeOf(number).TryFormat(code, out var length, default, CultureInfo.InvariantCulture);
         code = code[..length];
         var groups = text.Groups;
+        // +(201) 555-0123, 011 (201) 555-0123: an area code, and a plus or prefix that a form has put in front.
+        var opens = text.HasPlusBeforeParenthesis ? 0 : 1;
+        if (opens + 1 < groups.Length && (opens == 0 || (groups[1].Parentheses != 0 && groups[1].Parentheses != groups[0].Parentheses))
+            && !text.DigitsOf(opens).SequenceEqual(code) && number.ToString().AsSpan(1).SequenceEqual(text.Digits[groups[opens].Start..]))
+        {
+            return NumberFault.UnknownCallingCode;
+        }
+
         for (var i = 1; i < groups.Length; i++)
         {
             var before = text.Digits[..groups[i].Start].TrimStart('+');
             var group = text.DigitsOf(i);
-            if (groups[i].Parentheses != 0 && group is "0")
+            if (groups[i].Parentheses != 0 && groups[i].Parentheses != groups[i - 1].Parentheses && group[0] == '0')
             {
-                // +31 6 (0) 1234...: a trunk 0 directly follows the calling code, and must not make another number.
+                // +31 6 (0) 1234..., 1 (020) 1234...: a trunk 0 directly follows the calling code, and must not make another number.
                 if (!IsCallingCode(before))
                 {
                     return NumberFault.TrunkZero;
                 }
 
-                if (TryDigits($"{text.Digits[..groups[i].Start]}{text.Digits[(groups[i].Start + 1)..]}", region, out var without, out _) && without != number)
+                if (group is "0" && TryDigits($"{text.Digits[..groups[i].Start]}{text.Digits[(groups[i].Start + 1)..]}", region, out var without, out _) && without != number)
                 {
                     return NumberFault.Ambiguous;
                 }
@@ -293,6 +304,13 @@ public sealed class NumberParser
             if (i == 1 && before.TrimStart('0').SequenceEqual(code) && group.SequenceEqual(code) && IsNumber(code, text.Digits[(groups[i].Start + length)..]))
             {
                 return NumberFault.RepeatedCallingCode;
+            }
+
+            // 0-0664 1234567, 1) 08-123 456: a prefix for outside lines, or the place in a list.
+            if (i == 1 && group[0] == '0' && text.Digits[0] != '+' && groups[1].Start <= LongestPrefix
+                && TryDigits(text.Digits[groups[1].Start..], region, out var behind, out _) && behind != number)
+            {
+                return NumberFault.Ambiguous;
             }
 
             if (group[0] == '0' && text.Digits.Length - groups[i].Start >= SecondNumber

@@ -27,6 +27,8 @@ internal ref struct NumberText
     private readonly Span<Group> _groups;
     private int _length;
     private int _count;
+    private bool _hasPlus;
+    private byte _plusParentheses;
 
     /// <summary>Uses buffers as long as the text.</summary>
     internal NumberText(Span<char> digits, Span<Group> groups)
@@ -50,6 +52,9 @@ internal ref struct NumberText
 
     /// <summary>A plus if the text has one, and digits 0 to 9.</summary>
     internal readonly ReadOnlySpan<char> Digits => _digits[.._length];
+
+    /// <summary>Whether a plus stands before parentheses around the first group: +(31) 6 12345678.</summary>
+    internal readonly bool HasPlusBeforeParenthesis => _hasPlus && _groups[0].Parentheses != _plusParentheses;
 
     /// <summary>The groups that separators divide the digits into.</summary>
     internal readonly ReadOnlySpan<Group> Groups => _groups[.._count];
@@ -91,6 +96,7 @@ internal ref struct NumberText
             if (c is '+' or '\uFF0B' && _length == 0)
             {
                 _digits[_length++] = '+';
+                (_hasPlus, _plusParentheses) = (true, inside ? parentheses : (byte)0);
                 continue;
             }
 
