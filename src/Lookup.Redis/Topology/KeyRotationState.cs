@@ -19,8 +19,9 @@
 // What a process holds in memory counts as of its last poll of the partition, which compares the phase too. So the next phase
 // waits for the longest freshness bound: after that no process answers from what it knew before.
 //
-// A process advances to the next key in this order: the cipher first, then the accepted epochs. So a process that encrypted a
-// number before that, and reads a partition after it, sees that the cipher has changed and starts again.
+// A process advances to the next key in this order: the cipher first, then the accepted epochs. A pseudonym shows which key
+// made it, so reads and writes replace a pseudonym of an earlier key, and a read is repeated if the key changes while it runs.
+// Only a filter cannot do that: ReadView uses none for a number that was encrypted before the change.
 //
 // A process that lacks a key accepts nothing. The phase never decreases, also not with the last step: a process that was
 // rejected during the rotation stays rejected afterwards, when the store has again one key that the process does not have.
@@ -81,7 +82,7 @@ internal sealed record KeyState(KeyRotationPhase Phase, RedisValue AcceptedEpoch
 }
 
 /// <summary>Holds the phase of this process and the epochs that it accepts from partitions. Thread-safe.</summary>
-internal sealed class KeyRotationState
+public sealed class KeyRotationState
 {
     private readonly Lock _lock = new();
     private readonly string _epoch;
@@ -116,6 +117,15 @@ internal sealed class KeyRotationState
 
     /// <summary>Creates a state for partitions that have only this text in place of an epoch.</summary>
     internal static KeyRotationState Fixed(string epoch) => new(epoch);
+
+    /// <summary>Check value of the encryption key by which facts are read now; it changes during a key rotation.</summary>
+    public string KeyCheck => _cipher?.KeyCheck ?? Current.Phase.Reading;
+
+    /// <summary>
+    /// True during a key rotation, and after it as long as the old key is configured: changes of a number may then appear in the
+    /// feeds of two partitions, each in order.
+    /// </summary>
+    public bool HasTwoFeeds => Current.Phase.Number > 0 && _cipher is { Count: > 1 };
 
     internal KeyState Current => Volatile.Read(ref _current);
 
@@ -162,14 +172,27 @@ internal sealed class KeyRotationState
         }
     }
 
+    /// <summary>
+    /// Returns true if a cipher makes the pseudonyms by which facts are read: it is the cipher that the store was opened with and
+    /// follows its key rotation, or the store was opened with one key only, which is also the cipher's.
+    /// </summary>
+    public bool IsReadBy(NumberCipher cipher) =>
+        ReferenceEquals(cipher, _cipher) || (_cipher is not { Count: > 1 } && cipher.KeyCheck == KeyCheck);
+
+    /// <summary>
+    /// Returns true if a pseudonym is under a new encryption key to which facts are being copied. Everything stored under it is
+    /// also stored, and read, under the old key.
+    /// </summary>
+    public bool IsCopy(NumberPseudonym key) => Current.Phase is { IsCopying: true } phase && _cipher!.TryDecrypt(key, phase.Next, out _);
+
     /// <summary>Converts a pseudonym made with any of the keys to the one under a given key.</summary>
     internal NumberPseudonym Under(NumberPseudonym key, string keyCheck) => IsOnlyKey ? key : _cipher!.Reencrypt(key, keyCheck);
 
     /// <summary>Returns true if a stored pseudonym is under the key that is read now.</summary>
     internal bool IsRead(NumberPseudonym key) => IsOnlyKey || _cipher!.TryDecrypt(key, Current.Phase.Reading, out _);
 
-    // With a single key there is nothing to distinguish: this process knows no other key of the store.
-    private bool IsOnlyKey => _cipher is null || _cipher.Count == 1;
+    /// <summary>Whether there is nothing to distinguish: this process knows no other key of the store.</summary>
+    internal bool IsOnlyKey => _cipher is null || _cipher.Count == 1;
 
     private KeyState Enter(KeyRotationPhase phase)
     {

@@ -38,7 +38,7 @@ internal sealed class FormerNumbers(IFactStore store, NumberCipher cipher, Regim
 
         void Visit(NumberPseudonym key, FactId id)
         {
-            if (store.IsCopy(key))
+            if (store.EncryptionKeys.IsCopy(key))
             {
                 return;
             }

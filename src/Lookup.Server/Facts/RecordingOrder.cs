@@ -5,18 +5,18 @@
 // recording that this process knows of its partition: its own, and at the start the one at the end of the store's feed. A fact with a time
 // keeps that time, which other clocks stated.
 using Lookup.Core.Facts;
-using Lookup.Redis.Store;
+using Lookup.Redis.Following;
 
 namespace Lookup.Server.Facts;
 
 /// <summary>Returns when facts without a time of their own take effect. Thread-safe.</summary>
-internal sealed class RecordingOrder(IFactStore store)
+internal sealed class RecordingOrder(IChangeFeed feed)
 {
     // A recording that is further ahead was made by a clock that was wrong: nobody could lift what is placed there.
     private const long MostAheadMs = 366L * 24 * 60 * 60 * 1_000;
 
     // By partition: Unix milliseconds; 0 until the store was read.
-    private readonly long[] _newest = new long[store.Manifest.Partitions];
+    private readonly long[] _newest = new long[feed.Partitions];
 
     /// <summary>Returns a fact that was expanded now; one without a time of its own takes effect after all that was recorded before.</summary>
     /// <param name="fact">The fact.</param>
@@ -29,7 +29,7 @@ internal sealed class RecordingOrder(IFactStore store)
         var newest = Volatile.Read(ref _newest[partition]);
         if (newest == 0)
         {
-            newest = Raise(partition, Math.Max(1, await store.ReadNewestRecordingAsync(partition, cancellation)));
+            newest = Raise(partition, Math.Max(1, await feed.ReadNewestRecordingAsync(partition, cancellation)));
         }
 
         var now = statesTime ? fact.Entry.Recorded * 1_000L : fact.Entry.Effective;

@@ -4,7 +4,11 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Following;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Registers;
 using Lookup.Redis.Store;
+using Lookup.Redis.Writing;
 using Lookup.Server.Access;
 using Lookup.Server.Checks;
 using Lookup.Server.Errors;
@@ -94,7 +98,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             throw new ServerSettingsException(faults);
         }
 
-        if (!store.IsReadBy(cipher))
+        if (!store.EncryptionKeys.IsReadBy(cipher))
         {
             // With another encryption key no number would have facts.
             throw new StoreUnavailableException(StoreFault.WrongKey, "The encryption key is not the one the store was set up with; use that key (--key-file or LOOKUP_NUMBER_KEY).");
@@ -116,8 +120,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             shadow,
             regimes,
             store,
-            s.GetRequiredService<FilterReplica>(),
-            cipher,
+            s.GetRequiredService<ReadView>(),
             s.GetRequiredService<ScopeNames>(),
             options,
             s.GetRequiredService<ServiceMetrics>(),
@@ -249,12 +252,13 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher);
         var storeClock = new StoreClock(clock);
         services.AddSingleton(storeClock).AddSingleton<TimeProvider>(storeClock);
-        services.AddSingleton<IFactStore>(s => new InstrumentedStore(
-            store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
+        AddStore(services, store, clock);
         services.AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
         services.AddSingleton<FilterMetrics>().AddHostedService(s => s.GetRequiredService<FilterMetrics>());
         // Its reads are not checks: they would count filter false positives twice.
-        services.AddSingleton(s => ActivatorUtilities.CreateInstance<AllowAudit>(s, store));
+        // Created late, because the reader needs the replica, which the audit observes.
+        services.AddSingleton(s => ActivatorUtilities.CreateInstance<AllowAudit>(s, new Lazy<FactReader>(
+            () => ActivatorUtilities.CreateInstance<FactReader>(s, store, new FactCache(store.Manifest.Partitions, bytes: 0)))));
         services.AddHostedService(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<LiveFeed>().AddHostedService(s => s.GetRequiredService<LiveFeed>());
@@ -264,17 +268,16 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(new FactCache(store.Manifest.Partitions, options.RecordCacheBytes));
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<FactCache>());
         services.AddSingleton(s => new FilterReplica(
-            s.GetRequiredService<IFactStore>(),
+            s.GetRequiredService<IChangeFeed>(),
             new ReplicaOptions { PollMs = options.ReplicaPollMs, RestMs = options.ReplicaRestMs },
             clock,
             s.GetServices<IReplicaObserver>()));
         services.AddHostedService<ReplicaService>();
         services.AddHostedService<FilterKeeper>();
         services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>();
-        services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
+        services.AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<RecordingOrder>().AddSingleton<FactWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
-        services.AddSingleton<SingleChecks>();
-        services.AddSingleton<Reservations>();
+        services.AddSingleton<SingleChecks>().AddSingleton<Reservations>().AddSingleton<Explanations>();
         AddAccess(services, options);
         services.AddSingleton(new FactExpander(regimes, cipher, storeClock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
@@ -283,6 +286,19 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<ChangeHub>().AddSingleton<IReplicaObserver>(s => s.GetRequiredService<ChangeHub>());
         services.AddSingleton<ChangeMapper>().AddSingleton<WatchServices>();
         services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
+    }
+
+    private static void AddStore(IServiceCollection services, IFactStore store, TimeProvider clock)
+    {
+        services.AddSingleton(s => new InstrumentedStore(
+            store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
+        services.AddSingleton<IFactReader>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton<IFactWriter>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton<IChangeFeed>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton<IRegistryStore>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton<IStoreMaintenance>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton(store.Manifest).AddSingleton(store.EncryptionKeys).AddSingleton<INameStore>(store);
+        services.AddSingleton(store.Imports).AddSingleton(store.Access).AddSingleton(store.Filters);
     }
 
     private static void AddAccess(IServiceCollection services, LookupServerOptions options)

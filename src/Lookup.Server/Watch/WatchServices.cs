@@ -1,6 +1,7 @@
+using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
-using Lookup.Server.Store;
+using Lookup.Redis.Writing;
+using Lookup.Server.Reading;
 
 namespace Lookup.Server.Watch;
 
@@ -8,10 +9,11 @@ namespace Lookup.Server.Watch;
 internal sealed record WatchServices(
     ChangeHub Hub,
     ChangeMapper Mapper,
-    IFactStore Store,
+    StoreManifest Manifest,
+    IChangeFeed Feed,
+    INameStore Names,
     FilterReplica Replica,
-    RegistryReplica Registry,
-    StoreMonitor Monitor,
+    ReadView View,
     LookupServerOptions Options,
     TimeProvider Clock,
     Drain Drain);
