@@ -20,9 +20,9 @@ internal sealed record FormerNumber(PhoneNumber Stored, NumberPseudonym Key, Pho
 /// Finds facts that earlier versions stored under numbers which this one rejects or reads as another number of the same subscriber, and
 /// returns them for recording under that number.
 /// </summary>
-internal sealed class FormerNumbers(IFactStore store, NumberCipher cipher, RegimeSet regimes, TimeProvider clock)
+internal sealed class FormerNumbers(FactStore store, NumberCipher cipher, RegimeSet regimes, TimeProvider clock)
 {
-    private readonly FactResolver _resolver = new(store, regimes);
+    private readonly FactResolver _resolver = new(store.Names, regimes);
 
     /// <summary>Reads every number of the store.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
@@ -62,7 +62,7 @@ internal sealed class FormerNumbers(IFactStore store, NumberCipher cipher, Regim
     {
         var known = new RepeatedField<V1.KnownFact>();
         var now = new CallMoment(clock.GetUtcNow().ToUnixTimeMilliseconds(), IsNamed: false);
-        foreach (var timeline in await store.ReadAllAsync(number.Key, cancellation))
+        foreach (var timeline in await store.Reader.ReadAllAsync(number.Key, cancellation))
         {
             // These are also in the timeline of all attempts of the organisation.
             if (timeline.Id is not { Kind: FactKind.Attempt, Detail: FactId.Unlabelled }

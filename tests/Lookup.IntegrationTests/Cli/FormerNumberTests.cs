@@ -44,10 +44,10 @@ public sealed class FormerNumberTests : IDisposable
         foreach (var number in numbers.Where(number => number.Now.Length > 0))
         {
             Assert.True(PhoneNumber.TryParse(number.Now, out var now, out _));
-            var objection = (await store.ReadAllAsync(store.Cipher.Encrypt(now), Token)).Single(one => one.Id.Kind == FactKind.Objection);
+            var objection = (await store.Reader.ReadAllAsync(store.Cipher.Encrypt(now), Token)).Single(one => one.Id.Kind == FactKind.Objection);
             Assert.True(Timeline.TryAt(FactKind.Objection, objection.Value, Effective.ToUnixTimeMilliseconds(), out var entry));
             Assert.False(entry.Withdrawn);
-            var consent = (await store.ReadAllAsync(store.Cipher.Encrypt(now), Token)).Single(one => one.Id.Kind == FactKind.Consent);
+            var consent = (await store.Reader.ReadAllAsync(store.Cipher.Encrypt(now), Token)).Single(one => one.Id.Kind == FactKind.Consent);
             Assert.Contains("form 12", consent.Details.Values.Single(), StringComparison.Ordinal);
         }
     }
@@ -76,7 +76,7 @@ public sealed class FormerNumberTests : IDisposable
     {
         await using var store = await OpenAsync();
         var expander = new FactExpander(RegimeSet.BuiltIn, store.Cipher, TimeProvider.System);
-        var source = await store.SourceIdAsync("web form", "anna", Token);
+        var source = await store.Names.SourceIdAsync("web form", "anna", Token);
         var stored = new List<StoredFact>();
         foreach (var number in numbers)
         {
@@ -88,6 +88,6 @@ public sealed class FormerNumberTests : IDisposable
             Assert.Empty(faults);
         }
 
-        await store.WriteAsync(stored, Token);
+        await store.Writer.WriteAsync(stored, Token);
     }
 }
