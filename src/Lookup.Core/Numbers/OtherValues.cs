@@ -64,7 +64,8 @@ internal static class OtherValues
             return NumberFault.Date;
         }
 
-        return groups.Length == 2 && before == NumberText.Separator.Dot && text.DigitsOf(1).Length >= FewestDecimals && IsDecimal(text, number, lacksZero) ? NumberFault.Decimal : NumberFault.None;
+        return groups.Length == 2 && before == NumberText.Separator.Dot && text.DigitsOf(1).Length >= FewestDecimals
+            && IsDecimal(text, number, lacksZero) ? NumberFault.Decimal : NumberFault.None;
     }
 
     // 03.12.2024, 2024-03-12
