@@ -42,6 +42,11 @@ internal static class OtherValues
             before = groups[i].Before == before ? before : NumberText.Separator.None;
         }
 
+        if (groups.Length == 2 && before == NumberText.Separator.Dot && IsSerial(text))
+        {
+            return NumberFault.Fraction;
+        }
+
         var writesZero = WritesZero(number);
         if (before == NumberText.Separator.Dot && IsAddress(text, writesZero))
         {
@@ -68,11 +73,14 @@ internal static class OtherValues
             && IsDecimal(text, number, lacksZero) ? NumberFault.Decimal : NumberFault.None;
     }
 
-    // 03.12.2024, 2024-03-12
+    // 45363.4166667: a spreadsheet's date with a time, the days since 1900. These are dates from 1954 to 2064.
+    private static bool IsSerial(in NumberText text) => text.DigitsOf(0) is { Length: 5 } days && days[0] is >= '2' and <= '5';
+
+    // 03.12.2024, 2024-03-12, 2024-03-12 1000
     private static bool IsDate(in NumberText text)
     {
         var groups = text.Groups;
-        if (groups.Length != 3 || groups[1].Before != groups[2].Before
+        if (groups.Length is not (3 or 4) || (groups.Length == 4 && groups[3].Before != NumberText.Separator.Space) || groups[1].Before != groups[2].Before
             || groups[1].Before is not (NumberText.Separator.Dot or NumberText.Separator.Slash or NumberText.Separator.Hyphen))
         {
             return false;
