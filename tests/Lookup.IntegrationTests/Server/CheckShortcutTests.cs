@@ -113,7 +113,15 @@ public sealed class CheckShortcutTests : IAsyncLifetime
     public async Task Check_TooLargeOrCutOff_IsNoUnhandledException(bool isCutOff)
     {
         var large = new byte[5_000_000];
-        await Assert.ThrowsAnyAsync<Exception>(() => CallAsync(isCutOff ? new CutOff() : new ByteArrayContent(large)));
+        try
+        {
+            Assert.NotEqual("0", (await CallAsync(isCutOff ? new CutOff() : new ByteArrayContent(large))).Status);
+        }
+        catch (HttpRequestException)
+        {
+            // The stream was reset, as the client did itself or the service while the client was sending.
+        }
+
         // The service has seen the end of the call when it answers the next one on the connection.
         Assert.Equal("0", (await CallAsync(Frame(Samples.Check(Samples.NewNumber())))).Status);
         Assert.DoesNotContain("unhandled exception", _server.Log.All, StringComparison.OrdinalIgnoreCase);
@@ -240,7 +248,7 @@ public sealed class CheckShortcutTests : IAsyncLifetime
         {
             await stream.WriteAsync(new byte[] { 0, 0, 0 });
             await stream.FlushAsync();
-            throw new IOException("cut off");
+            throw new HttpRequestException("cut off");
         }
 
         protected override bool TryComputeLength(out long length)
