@@ -29,7 +29,7 @@ internal static class NumberMutations
     private static readonly PhoneNumberUtil Util = PhoneNumberUtil.GetInstance();
     private static readonly string[] Regions = [.. Util.GetSupportedRegions().Order(StringComparer.Ordinal)];
     private static readonly string[] Endings =
-        [".0", ".00", ",0", ",00", ".5", "/8", "/68", " / 06", "~9", "\uFF0F8", "(2)", " [2]", "\uFF082\uFF09", " x5", " ext 5", "#5", ";5", ";ext=5", ",,1#", "p1", "*", "E+10", "\r5", "\n5"];
+        [".0", ".00", ",0", ",00", ".5", "/8", "/68", " / 06", "/-8", " / -68", "~9", "\uFF0F8", "(2)", " [2]", "\uFF082\uFF09", " x5", " ext 5", "#5", ";5", ";ext=5", ",,1#", "p1", "*", "E+10", "\r5", "\n5"];
 
     // What stands between groups, all of it accepted by libphonenumber, and what is not seen at all.
     private static readonly string[] Separators =

@@ -9,6 +9,7 @@ using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
+using Lookup.Server.Facts;
 using Lookup.V1;
 using Spectre.Console;
 
@@ -26,6 +27,12 @@ internal sealed class DoctorCommand : CliCommand
         HelpName = "DIR",
     };
 
+    private readonly Option<string?> _formerNumbers = new("--former-numbers")
+    {
+        Description = "Also reads every fact of a store and writes those that no check finds, because an earlier version stored them under another form of their number, to a file for 'lookup import'.",
+        HelpName = "FILE",
+    };
+
     public DoctorCommand(Shell shell)
         : base(
             shell,
@@ -33,19 +40,32 @@ internal sealed class DoctorCommand : CliCommand
             "Diagnoses a redis store, an embedded store or, by default, a running service, and says how to fix what is wrong.",
             "lookup doctor",
             "lookup doctor --redis 127.0.0.1:6379 --key-file number.key",
-            "lookup doctor --data ./lookup-data --json")
+            "lookup doctor --data ./lookup-data --json",
+            "lookup doctor --data ./lookup-data --former-numbers former.ndjson")
     {
         ExitCodeHelp = "0 no faults (there may be warnings), 1 faults, 2 usage.";
         _store = new StoreChoice(this);
         _connection = new ConnectionOptions(this);
         Options.Add(_regimes);
+        Options.Add(_formerNumbers);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
+        var file = parsed.GetValue(_formerNumbers);
+        if (file is not null && _store.IsEmpty(parsed))
+        {
+            throw CliException.Usage("--former-numbers reads a store: name it with --data or --redis.");
+        }
+
         var findings = _store.IsEmpty(parsed)
             ? await ExamineServiceAsync(parsed, ct)
             : await ExamineStoreAsync(_store.Get(parsed, defaultFolder: null), ct);
+        if (file is not null && findings.All(finding => finding.Level != FindingLevel.Fail))
+        {
+            findings = [.. findings, await WriteFormerNumbersAsync(_store.Get(parsed, defaultFolder: null), parsed, file, ct)];
+        }
+
         findings = [.. findings, Rules(parsed)];
         var worst = findings.Max(finding => finding.Level);
         if (IsJson(parsed))
@@ -124,6 +144,37 @@ internal sealed class DoctorCommand : CliCommand
         {
             return [new Finding(FindingLevel.Fail, "store", exception.Message)];
         }
+    }
+
+    private async Task<Finding> WriteFormerNumbersAsync(StoreSettings settings, ParseResult parsed, string file, CancellationToken ct)
+    {
+        await using var store = await OpenStore.OpenAsync(settings, Shell.Clock, ct);
+        var former = new FormerNumbers(store.Store, store.Cipher, RegimeFolder.Load(parsed.GetValue(_regimes)), Shell.Clock);
+        var numbers = await former.FindAsync(ct);
+        if (numbers.Count == 0)
+        {
+            return new Finding(FindingLevel.Ok, "numbers", "Every number with facts is in a numbering plan.");
+        }
+
+        var (facts, readable) = (0, 0);
+        await using (var output = new StreamWriter(file))
+        {
+            foreach (var number in numbers.Where(number => number.Now is not null))
+            {
+                readable++;
+                foreach (var fact in await former.FactsAsync(number, ct))
+                {
+                    await output.WriteLineAsync(JsonText.FormatShort(fact).AsMemory(), ct);
+                    facts++;
+                }
+            }
+        }
+
+        return new Finding(
+            FindingLevel.Warn,
+            "numbers",
+            $"{numbers.Count:N0} numbers with facts are in no numbering plan of this version, so no check finds their facts. {readable:N0} are another form of a valid number: {file} has their facts ({facts:N0} versions) under that number. Checks reject the others.",
+            facts == 0 ? "" : $"Run 'lookup import {file}'. Load registers again.");
     }
 
     private static (IReadOnlyList<string>? KeyChecks, Finding? Fault) KeyChecks(StoreSettings settings)

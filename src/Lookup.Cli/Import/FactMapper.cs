@@ -108,8 +108,24 @@ internal sealed class FactMapper
             }
         }
 
-        return record.Faults.Count == 0 ? fact : null;
+        if (record.Faults.Count > 0)
+        {
+            return null;
+        }
+
+        if (_zone is not null && fact.Effective is { } day && ForbidsAsOf(fact) && TimeText.IsDay(Get(Field.Effective)!))
+        {
+            // The file does not say when on that day. A consent of the same day must not lift it.
+            fact.Effective = Timestamp.FromDateTimeOffset(TimeText.LatestOf(day.ToDateTimeOffset(), _zone, (_clock ?? TimeProvider.System).GetUtcNow()));
+        }
+
+        return fact;
     }
+
+    // Whether a later time forbids more. A registration is left out: its days of grace count from its time.
+    private static bool ForbidsAsOf(Fact fact) => fact.Withdrawn
+        ? fact is { Consent: not null } or { Relation: not null } or { PublishedForOffers: not null }
+        : fact is { Objection: not null } or { Refusal: not null } or { Reassignment: not null };
 
     private bool TryKind()
     {

@@ -92,6 +92,26 @@ internal static class TimeText
             ? $"{local.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)} ({zone})"
             : LocalWithZone(time, zone);
 
+    /// <summary>Returns whether a valid text is a date alone, which <see cref="TryParse"/> reads as its midnight.</summary>
+    public static bool IsDay(string text) => !text.Contains(':', StringComparison.Ordinal) && text.Any(char.IsAsciiDigit);
+
+    /// <summary>Returns the last moment of a day, or the present one if the day is not over.</summary>
+    /// <param name="midnight">The day's first moment.</param>
+    /// <param name="zone">The zone of the day.</param>
+    /// <param name="now">The present moment.</param>
+    public static DateTimeOffset LatestOf(DateTimeOffset midnight, TimeZoneInfo zone, DateTimeOffset now)
+    {
+        var next = TimeZoneInfo.ConvertTime(midnight, zone).Date.AddDays(1);
+        // Where clocks are set forward at midnight, the next day starts later.
+        while (zone.IsInvalidTime(next))
+        {
+            next = next.AddMinutes(30);
+        }
+
+        var last = new DateTimeOffset(next, zone.GetUtcOffset(next)).AddMilliseconds(-1);
+        return last <= now ? last : midnight <= now ? now : midnight;
+    }
+
     /// <summary>Formats a time in ISO 8601 with its own offset.</summary>
     public static string Format(DateTimeOffset time) =>
         time.Millisecond == 0

@@ -47,7 +47,9 @@ internal static class SafeText
     public static bool IsFormula(ReadOnlySpan<byte> cell)
     {
         var text = cell.TrimStart((byte)' ');
-        return text is [(byte)'=' or (byte)'+' or (byte)'-' or (byte)'@' or (byte)'\t' or (byte)'\r', ..] && text.ContainsAnyExcept(Number);
+        // Some spreadsheets read the full-width forms of = + - @ as the plain ones.
+        return (text is [(byte)'=' or (byte)'+' or (byte)'-' or (byte)'@' or (byte)'\t' or (byte)'\r', ..] && text.ContainsAnyExcept(Number))
+            || text is [0xEF, 0xBC, 0x9D or 0x8B or 0x8D or 0xA0, ..];
     }
 
     /// <summary>Formats a CSV cell: prefixes a formula with an apostrophe, and quotes the cell if necessary.</summary>

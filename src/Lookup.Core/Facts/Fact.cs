@@ -27,7 +27,10 @@ public sealed record Fact
     /// Whether the fact can permit a call but states no time, and is therefore rejected: recorded again, it would count as newer than
     /// objections recorded in between.
     /// </summary>
-    public bool LacksTime => FactRules.CanPermit(this) && FactRules.StatedTimeOf(this) is null;
+    public bool LacksTime => FactRules.CanPermit(this) && !StatesTime;
+
+    /// <summary>Whether the fact states when it takes effect; otherwise it does so when it is recorded.</summary>
+    public bool StatesTime => FactRules.StatedTimeOf(this) is not null;
 
     /// <summary>The origin of the record; 1 to 256 characters.</summary>
     public required string Source { get; init; }

@@ -55,6 +55,10 @@ public enum NumberFault : byte
     NumberContext,
     /// <summary>A URI without a number: sip:host.</summary>
     UriWithoutNumber,
+    /// <summary>An IP address: 192.168.1.20.</summary>
+    IpAddress,
+    /// <summary>A coordinate or an amount: 52.370216.</summary>
+    Decimal,
 }
 
 /// <summary>Texts for <see cref="NumberFault"/>.</summary>
@@ -94,6 +98,8 @@ public static class NumberFaults
         NumberFault.NumberContext =>
             "Not an international phone number: the phone-context of the URI must be one country calling code such as +31; otherwise write the number with +.",
         NumberFault.UriWithoutNumber => "Not a phone number: the URI has none; write tel:+31612345678 or sip:+31612345678@host.",
+        NumberFault.Decimal => "Not a phone number: a decimal number; check which column holds the numbers.",
+        NumberFault.IpAddress => "Not a phone number: an IP address; check which column holds the numbers.",
         _ => throw new UnreachableException(),
     };
 }

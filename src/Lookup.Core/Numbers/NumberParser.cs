@@ -5,7 +5,7 @@
 // wrong guess loses an objection or permits a call to someone else. Therefore it rejects a text
 //
 // - that contains anything else (letters: vanity numbers, extensions, remarks),
-// - that is a date,
+// - that is a value of another column: a date, a decimal, an IP address,
 // - that contains more than one number: decimals of a spreadsheet (.0), a second ending (/8, (2)), a repeated calling code; in countries
 //   whose numbers have several lengths, these digits would make another, existing number,
 // - that fits two numbers: without plus and trunk 0, digits can belong to the region or begin with a calling code. It also rejects a text
@@ -25,10 +25,14 @@ public sealed class NumberParser
 
     // The most digits of a national number that is assigned to a line; plans allow more.
     private const int LongestLine = 11;
+    private const int LongestInLuxembourg = 9;
 
     private const int Austria = 43;
     private const int Germany = 49;
     private const int Luxembourg = 352;
+
+    // The most digits of a prefix before a number with its trunk 0.
+    private const int LongestPrefix = 2;
 
     // Length of the shortest text that can be a second number after the first, with its trunk 0.
     private const int SecondNumber = 8;
@@ -76,9 +80,10 @@ public sealed class NumberParser
         var region = string.IsNullOrEmpty(defaultRegion) ? null : defaultRegion.ToUpperInvariant();
         if (!TryDigits(read.Digits, region, out number, out fault))
         {
-            // A fault about the ending helps more than one about the number of digits.
-            var ending = FindEnding(read, region);
-            return ending == NumberFault.None ? false : Reject(ending, out number, out fault);
+            // A fault about the content helps more than one about the number of digits.
+            var other = OtherValues.Find(read, default);
+            var better = other == NumberFault.None ? FindEnding(read, region) : other;
+            return better == NumberFault.None ? false : Reject(better, out number, out fault);
         }
 
         fault = FindContradiction(read, region, number);
@@ -148,13 +153,19 @@ public sealed class NumberParser
         }
 
         // With a plus that got lost, the digits are a number of this country or another.
-        var withPlus = PhoneNumber.TryParse("+" + digits, out var international, out _);
         var code = _util.GetCountryCodeForRegion(region);
+        var withPlus = PhoneNumber.TryParse("+" + digits, out var international, out var why);
+        if (why == NumberFault.TrunkZero && NumberPlan.CallingCodeOf(digits) == code)
+        {
+            // 49 (0) 170 1234567
+            withPlus = TryLibrary("+" + digits, null, out international, out _);
+        }
+
         var ofRegion = withPlus && NumberPlan.CallingCodeOf(international) == code;
         if (TryLibrary(digits, region, out number, out fault, form: !withPlus))
         {
             // 447400123456, 0447400123456 and 04917012345678 in Germany: its plan allows all of them, but no line has so many digits.
-            if (digits.Length > LongestLine && withPlus && !ofRegion)
+            if (digits.Length > (code == Luxembourg ? LongestInLuxembourg : LongestLine) && withPlus && !ofRegion)
             {
                 return Reject(NumberFault.ForeignWithoutPlus, out number, out fault);
             }
@@ -253,6 +264,12 @@ public sealed class NumberParser
     // Finds a fault in the groups of a text whose digits make a number.
     private NumberFault FindContradiction(in NumberText text, string? region, PhoneNumber number)
     {
+        var other = OtherValues.Find(text, number);
+        if (other != NumberFault.None)
+        {
+            return other;
+        }
+
         var ending = FindEnding(text, region);
         if (ending != NumberFault.None)
         {
@@ -263,19 +280,27 @@ public sealed class NumberParser
         NumberPlan.CallingCodeOf(number).TryFormat(code, out var length, default, CultureInfo.InvariantCulture);
         code = code[..length];
         var groups = text.Groups;
+        // +(201) 555-0123, 011 (201) 555-0123: an area code, and a plus or prefix that a form has put in front.
+        var opens = text.HasPlusBeforeParenthesis ? 0 : 1;
+        if (opens + 1 < groups.Length && (opens == 0 || (groups[1].Parentheses != 0 && groups[1].Parentheses != groups[0].Parentheses))
+            && !text.DigitsOf(opens).SequenceEqual(code) && number.ToString().AsSpan(1).SequenceEqual(text.Digits[groups[opens].Start..]))
+        {
+            return NumberFault.UnknownCallingCode;
+        }
+
         for (var i = 1; i < groups.Length; i++)
         {
             var before = text.Digits[..groups[i].Start].TrimStart('+');
             var group = text.DigitsOf(i);
-            if (groups[i].Parentheses != 0 && group is "0")
+            if (groups[i].Parentheses != 0 && groups[i].Parentheses != groups[i - 1].Parentheses && group[0] == '0')
             {
-                // +31 6 (0) 1234...: a trunk 0 directly follows the calling code, and must not make another number.
+                // +31 6 (0) 1234..., 1 (020) 1234...: a trunk 0 directly follows the calling code, and must not make another number.
                 if (!IsCallingCode(before))
                 {
                     return NumberFault.TrunkZero;
                 }
 
-                if (TryDigits($"{text.Digits[..groups[i].Start]}{text.Digits[(groups[i].Start + 1)..]}", region, out var without, out _) && without != number)
+                if (group is "0" && TryDigits($"{text.Digits[..groups[i].Start]}{text.Digits[(groups[i].Start + 1)..]}", region, out var without, out _) && without != number)
                 {
                     return NumberFault.Ambiguous;
                 }
@@ -284,6 +309,13 @@ public sealed class NumberParser
             if (i == 1 && before.TrimStart('0').SequenceEqual(code) && group.SequenceEqual(code) && IsNumber(code, text.Digits[(groups[i].Start + length)..]))
             {
                 return NumberFault.RepeatedCallingCode;
+            }
+
+            // 0-0664 1234567, 1) 08-123 456: a prefix for outside lines, or the place in a list.
+            if (i == 1 && group[0] == '0' && text.Digits[0] != '+' && groups[1].Start <= LongestPrefix
+                && TryDigits(text.Digits[groups[1].Start..], region, out var behind, out _) && behind != number)
+            {
+                return NumberFault.Ambiguous;
             }
 
             if (group[0] == '0' && text.Digits.Length - groups[i].Start >= SecondNumber
@@ -329,11 +361,6 @@ public sealed class NumberParser
             return NumberFault.None;
         }
 
-        if (IsDate(text))
-        {
-            return NumberFault.Date;
-        }
-
         var dots = 0;
         var slash = 0;
         var slashes = 0;
@@ -358,7 +385,7 @@ public sealed class NumberParser
         var last = groups[^1];
         var ending = text.DigitsOf(groups.Length - 1);
         if (dots == 1 && last.Before == NumberText.Separator.Dot
-            && (ending.Length <= 2 || IsSerial(text) || (!ending.ContainsAnyExcept('0') && IsNumber(text, last.Start, region))))
+            && (ending.Length <= 2 || (!ending.ContainsAnyExcept('0') && IsNumber(text, last.Start, region))))
         {
             return NumberFault.Fraction;
         }
@@ -377,39 +404,12 @@ public sealed class NumberParser
             && !HasDirectDial(text, last.Start, region) ? NumberFault.SecondNumber : NumberFault.None;
     }
 
-    // 45363.4166667: a spreadsheet's date with a time, the days since 1900. These are dates from 1954 to 2064.
-    private static bool IsSerial(in NumberText text) =>
-        text.Groups.Length == 2 && text.DigitsOf(0) is { Length: 5 } days && days[0] is >= '2' and <= '5' && text.Digits[0] != '+';
-
-    // 03.12.2024, 2024-03-12, 2024-03-12 1000: a value of another column. In plans with many lengths, its digits are a number.
-    private static bool IsDate(in NumberText text)
-    {
-        var groups = text.Groups;
-        if (groups.Length is not (3 or 4) || (groups.Length == 4 && groups[3].Before != NumberText.Separator.Space) || groups[1].Before != groups[2].Before
-            || groups[1].Before is not (NumberText.Separator.Dot or NumberText.Separator.Slash or NumberText.Separator.Hyphen))
-        {
-            return false;
-        }
-
-        var first = text.DigitsOf(0);
-        var second = text.DigitsOf(1);
-        var third = text.DigitsOf(2);
-        return (IsYear(first) && IsDayAndMonth(second, third)) || (IsYear(third) && IsDayAndMonth(first, second));
-
-        static bool IsYear(ReadOnlySpan<char> digits) => digits.Length == 4 && (digits.StartsWith("19") || digits.StartsWith("20"));
-
-        static bool IsDayAndMonth(ReadOnlySpan<char> one, ReadOnlySpan<char> other) =>
-            one.Length <= 2 && other.Length <= 2
-            && byte.TryParse(one, NumberStyles.None, CultureInfo.InvariantCulture, out var a)
-            && byte.TryParse(other, NumberStyles.None, CultureInfo.InvariantCulture, out var b)
-            && a is >= 1 and <= 31 && b is >= 1 and <= 31 && Math.Min(a, b) <= 12;
-    }
-
     private bool IsNumber(in NumberText text, int end, string? region) => TryDigits(text.Digits[..end], region, out _, out _);
 
-    // Austria, Germany and Luxembourg write a hyphen before the digits of a direct-dial extension.
+    // Austria, Germany and Luxembourg write a hyphen before the digits of a direct-dial extension, which mobile numbers do not have.
     private bool HasDirectDial(in NumberText text, int end, string? region) =>
-        TryDigits(text.Digits[..end], region, out var number, out _) && NumberPlan.CallingCodeOf(number) is Austria or Germany or Luxembourg;
+        TryDigits(text.Digits[..end], region, out var number, out _) && NumberPlan.CallingCodeOf(number) is Austria or Germany or Luxembourg
+        && _util.GetNumberType(_util.Parse(number.ToString(), null)) != PhoneNumberType.MOBILE;
 
     private static NumberFault FaultOf(ErrorType error) => error switch
     {

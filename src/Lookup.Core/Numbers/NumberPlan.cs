@@ -67,6 +67,10 @@ internal static class NumberPlan
     public static int CallingCodeOf(PhoneNumber number) =>
         Codes[number.Value / Digits.PowersOfTen[Digits.Count(number.Value) - Head]].Code;
 
+    /// <summary>Returns whether a 0 is dialled before national numbers in the country of a number.</summary>
+    public static bool HasTrunkZero(PhoneNumber number) =>
+        Codes[number.Value / Digits.PowersOfTen[Digits.Count(number.Value) - Head]].TrunkZero;
+
     private static bool IsNumber(ulong number, int digits)
     {
         if ((uint)(digits - Head) > PhoneNumber.MaxDigits - Head)

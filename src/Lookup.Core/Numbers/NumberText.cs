@@ -27,6 +27,8 @@ internal ref struct NumberText
     private readonly Span<Group> _groups;
     private int _length;
     private int _count;
+    private bool _hasPlus;
+    private byte _plusParentheses;
 
     /// <summary>Uses buffers as long as the text.</summary>
     internal NumberText(Span<char> digits, Span<Group> groups)
@@ -35,7 +37,9 @@ internal ref struct NumberText
         _groups = groups;
     }
 
-    /// <summary>The separator before a group of digits; the last character that is not white space decides.</summary>
+    /// <summary>
+    /// The separator before a group of digits: a line break or a slash among others, otherwise the last character that is not white space.
+    /// </summary>
     internal enum Separator : byte
     {
         None,
@@ -48,6 +52,9 @@ internal ref struct NumberText
 
     /// <summary>A plus if the text has one, and digits 0 to 9.</summary>
     internal readonly ReadOnlySpan<char> Digits => _digits[.._length];
+
+    /// <summary>Whether a plus stands before parentheses around the first group: +(31) 6 12345678.</summary>
+    internal readonly bool HasPlusBeforeParenthesis => _hasPlus && _groups[0].Parentheses != _plusParentheses;
 
     /// <summary>The groups that separators divide the digits into.</summary>
     internal readonly ReadOnlySpan<Group> Groups => _groups[.._count];
@@ -89,13 +96,15 @@ internal ref struct NumberText
             if (c is '+' or '\uFF0B' && _length == 0)
             {
                 _digits[_length++] = '+';
+                (_hasPlus, _plusParentheses) = (true, inside ? parentheses : (byte)0);
                 continue;
             }
 
             var separator = SeparatorOf(c);
             if (separator != Separator.None)
             {
-                between = separator == Separator.Space && between != Separator.None ? between : separator;
+                between = (separator == Separator.Space && between != Separator.None)
+                    || (between is Separator.Slash or Separator.LineBreak && separator != Separator.LineBreak) ? between : separator;
             }
             else if (Opening.Contains(c))
             {

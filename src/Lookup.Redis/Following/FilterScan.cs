@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Following;
 
-/// <summary>Builds a filter in memory from the facts of a partition while the store is read and written.</summary>
+/// <summary>Reads the facts of a partition, for example to build a filter, while the store is read and written.</summary>
 internal sealed class FilterScan(RedisTopology link, PartitionStates partitions, KeyRotationState keys, int partition, double workShare)
 {
     /// <summary>Buckets per read; takes the server a fraction of a millisecond.</summary>
@@ -21,6 +21,17 @@ internal sealed class FilterScan(RedisTopology link, PartitionStates partitions,
     internal async Task<BlockFilter> RunAsync(int blocks, Action<int> done, CancellationToken cancellation)
     {
         var filter = new BlockFilter(blocks);
+        await VisitAsync((key, id) => filter.Add(key, id), done, cancellation);
+        return filter;
+    }
+
+    /// <summary>Reads all buckets.</summary>
+    /// <param name="visit">Called with each timeline that was stored before this call and not removed since.</param>
+    /// <param name="done">Called with the number of the first bucket of each chunk after it is read.</param>
+    /// <param name="cancellation">Stops the scan.</param>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
+    internal async Task VisitAsync(Action<NumberPseudonym, FactId> visit, Action<int> done, CancellationToken cancellation)
+    {
         for (var first = 0; first < NumberPseudonym.Buckets; first += Buckets)
         {
             var started = link.Clock.GetTimestamp();
@@ -48,15 +59,13 @@ internal sealed class FilterScan(RedisTopology link, PartitionStates partitions,
                         throw RedisFaults.Damaged();
                     }
 
-                    filter.Add(NumberPseudonym.FromField(first + i, field), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize)));
+                    visit(NumberPseudonym.FromField(first + i, field), FactId.Read(field.AsSpan(NumberPseudonym.FieldSize)));
                 }
             }
 
             done(first);
             await PauseAsync(link.Clock, started, workShare, cancellation);
         }
-
-        return filter;
     }
 
     /// <summary>Pauses so that the work since a moment takes at most a share of the time.</summary>

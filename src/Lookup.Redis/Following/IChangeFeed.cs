@@ -20,6 +20,12 @@ public interface IChangeFeed
     /// <param name="heard">Called on any thread; must not block or throw.</param>
     public IDisposable Listen(Action heard);
 
+    /// <summary>Returns when the newest change of a partition was recorded, in Unix milliseconds; 0 if no change is kept.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public Task<long> ReadNewestRecordingAsync(int partition, CancellationToken cancellation);
+
     /// <summary>Reads the changes of a partition after a version, from the primary.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="since">The version.</param>

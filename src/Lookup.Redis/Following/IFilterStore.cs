@@ -1,4 +1,6 @@
+using Lookup.Core.Facts;
 using Lookup.Core.Filters;
+using Lookup.Core.Numbers;
 using Lookup.Redis.Topology;
 using StackExchange.Redis;
 
@@ -90,6 +92,13 @@ public interface IFilterStore
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
     public Task<PartitionFilter> ExamineAsync(int partition, CancellationToken cancellation);
+
+    /// <summary>Reads number and id of every timeline of a partition while reads and writes continue.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="visit">Called with each, in no particular order.</param>
+    /// <param name="cancellation">Stops the scan.</param>
+    /// <exception cref="StoreUnavailableException">The store could not answer, or must not be used.</exception>
+    public Task VisitAsync(int partition, Action<NumberPseudonym, FactId> visit, CancellationToken cancellation);
 
     /// <summary>
     /// Builds a new filter from the facts of a partition while reads and writes continue, and activates it. Only one builder

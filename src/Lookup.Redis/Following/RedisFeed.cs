@@ -335,6 +335,23 @@ internal sealed class RedisFeed(
         throw RedisFaults.Timeout();
     }
 
+    /// <inheritdoc/>
+    public async Task<long> ReadNewestRecordingAsync(int partition, CancellationToken cancellation)
+    {
+        byte[]? newest = await link.ReadAsync(
+            partition, db => db.ListGetByIndexAsync(Keys.Feed(partition), -1, CommandFlags.DemandMaster), cancellation);
+        if (newest is null)
+        {
+            return 0;
+        }
+
+        var change = Parse(newest);
+        var entries = new FactEntry[Timeline.MaxEntries];
+        // An erasure leaves no value.
+        var count = Math.Max(0, Timeline.Read(change.Id.Kind, change.Value.Span, entries, out _));
+        return entries.Take(count).Max(entry => (long?)entry.Recorded) * 1_000L ?? 0;
+    }
+
     /// <summary>Parses the changes after a version; returns null if the first of them, or one in between, is missing.</summary>
     private static List<FeedChange>? Parse(RedisValue[] entries, ulong since)
     {

@@ -1,3 +1,4 @@
+using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Topology;
 
@@ -7,6 +8,9 @@ namespace Lookup.Redis.Following;
 internal sealed class RedisFilters(RedisTopology link, PartitionStates partitions, RedisFeed feed, KeyRotationState keys) : IFilterStore
 {
     private const double LeastShare = 0.01;
+
+    // Share of the time that a scan works: reads and writes continue.
+    private const double ScanShare = 0.5;
     private static readonly TimeSpan MostWait = TimeSpan.FromDays(1);
 
     public async Task<IReadOnlyList<PartitionFilter>> ListAsync(CancellationToken cancellation)
@@ -43,6 +47,9 @@ internal sealed class RedisFilters(RedisTopology link, PartitionStates partition
 
         return filter with { Fit = stored.Fit, IsCounted = isCounted, HasLost = partitions.IsDamaged(partition) };
     }
+
+    public Task VisitAsync(int partition, Action<NumberPseudonym, FactId> visit, CancellationToken cancellation) =>
+        new FilterScan(link, partitions, keys, partition, workShare: ScanShare).VisitAsync(visit, _ => { }, cancellation);
 
     public async Task<PartitionFilter?> RebuildAsync(
         int partition, RebuildOptions options, Action<double> progress, CancellationToken cancellation)

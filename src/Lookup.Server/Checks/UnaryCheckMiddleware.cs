@@ -10,6 +10,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
+using System.IO.Pipelines;
 using Google.Protobuf;
 using Lookup.Core.Access;
 using Lookup.Server.Access;
@@ -49,11 +50,21 @@ internal sealed class UnaryCheckMiddleware(
     {
         var begin = clock.GetTimestamp();
         var body = context.Request.BodyReader;
-        var read = await body.ReadAsync();
-        while (!read.IsCompleted && read.Buffer.Length <= MaxLength)
+        ReadResult read;
+        try
         {
-            body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
             read = await body.ReadAsync();
+            while (!read.IsCompleted && read.Buffer.Length <= MaxLength)
+            {
+                body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                read = await body.ReadAsync();
+            }
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // Too large, too slow, or cut off. The gRPC library meets the same failure and answers it.
+            await next(context);
+            return;
         }
 
         var request = read.IsCompleted ? TryParse(read.Buffer) : null;

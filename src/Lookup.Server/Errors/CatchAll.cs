@@ -1,5 +1,6 @@
 using System.Globalization;
 using Grpc.Core;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Errors;
@@ -27,7 +28,12 @@ internal sealed class CatchAll(RequestDelegate next, UnhandledErrors errors)
             // The caller has disconnected, which caused the failure.
             return;
         }
-        catch (Exception e) when (!UnhandledErrors.IsCallers(e))
+        catch (Exception e) when (UnhandledErrors.IsCallers(e))
+        {
+            await EndAsync(context, e);
+            return;
+        }
+        catch (Exception e)
         {
             await errors.AnswerAsync(context, e);
             return;
@@ -37,5 +43,19 @@ internal sealed class CatchAll(RequestDelegate next, UnhandledErrors errors)
         {
             await RefusalWriter.WriteAsync(context, refusal);
         }
+    }
+
+    // The web server would log an exception that reaches it as unhandled, so any caller could fill the log.
+    private static Task EndAsync(HttpContext context, Exception why)
+    {
+        if (context.Response.HasStarted || RefusalWriter.IsGrpc(context.Request) || why is ConnectionResetException or ConnectionAbortedException)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        context.Response.Clear();
+        context.Response.StatusCode = why is BadHttpRequestException bad ? bad.StatusCode : StatusCodes.Status400BadRequest;
+        return JsonErrors.WriteEmptyAsync(context);
     }
 }

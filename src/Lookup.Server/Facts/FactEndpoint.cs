@@ -27,6 +27,7 @@ internal sealed class FactEndpoint(
     INameStore names,
     IImportStore imports,
     FactWriter writer,
+    RecordingOrder order,
     FilterReplica replica,
     FactResolver naming,
     FactExpander expander,
@@ -237,7 +238,7 @@ internal sealed class FactEndpoint(
             var response = new V1.EraseNumberResponse();
             foreach (var one in stored)
             {
-                var suppression = one with { Entry = one.Entry with { Source = source } };
+                var suppression = await order.PlaceAsync(one with { Entry = one.Entry with { Source = source } }, statesTime: false, call.Token);
                 var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
                 replica.Add(suppression.Key, suppression.Id, erased.Token);
                 response.ErasedFacts += (uint)erased.Erased;

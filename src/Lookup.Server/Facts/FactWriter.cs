@@ -16,6 +16,7 @@ namespace Lookup.Server.Facts;
 /// <param name="store">Stores the facts.</param>
 /// <param name="names">Has the names of organisations with facts.</param>
 /// <param name="imports">Assigns the numbers of sources.</param>
+/// <param name="order">Places facts without a time.</param>
 /// <param name="expander">Validates and expands facts.</param>
 /// <param name="clock">The clock.</param>
 /// <param name="replica">The replica of this process, updated before the call returns; null for none.</param>
@@ -25,6 +26,7 @@ internal sealed class FactWriter(
     IFactWriter store,
     INameStore names,
     IImportStore imports,
+    RecordingOrder order,
     FactExpander expander,
     TimeProvider clock,
     FilterReplica? replica = null,
@@ -76,9 +78,11 @@ internal sealed class FactWriter(
                         FactOwner.FieldOf(facts[i]), "No organisation of this name has a record or a fact yet; check the spelling."));
                 }
 
+                var statesTime = fact.StatesTime;
                 for (var k = begin; k < stored.Count; k++)
                 {
-                    stored[k] = stored[k] with { Entry = stored[k].Entry with { Source = source } };
+                    var one = stored[k] with { Entry = stored[k].Entry with { Source = source } };
+                    stored[k] = await order.PlaceAsync(one, statesTime, cancellation);
                 }
             }
             else

@@ -161,6 +161,10 @@ internal sealed class InstrumentedStore(FactStore inner, StoreMetrics calls, Laz
         inner.Feed.HasAsync(partition, version, mark, cancellation);
 
     /// <inheritdoc/>
+    public Task<long> ReadNewestRecordingAsync(int partition, CancellationToken cancellation) =>
+        inner.Feed.ReadNewestRecordingAsync(partition, cancellation);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation) =>
         inner.Feed.ReadChangesAsync(partition, since, max, cancellation);
 

@@ -108,7 +108,7 @@ public sealed class DateFormatTests : IDisposable
             var record = new ImportRecord();
             Assert.True(reader.Read(record));
             var fact = new FactMapper(map.Where, map.Fixed, TimeZoneInfo.FindSystemTimeZoneById("Europe/Amsterdam"), "", rules: rules).Map(record);
-            Assert.Equal(DateTimeOffset.Parse("2025-12-30T23:00:00Z"), fact!.Effective.ToDateTimeOffset());
+            Assert.Equal(DateTimeOffset.Parse("2025-12-31T22:59:59.999Z"), fact!.Effective.ToDateTimeOffset());
         }
 
         await Task.CompletedTask;

@@ -108,6 +108,27 @@ public sealed class CheckShortcutTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Check_TooLargeOrCutOff_IsNoUnhandledException(bool isCutOff)
+    {
+        var large = new byte[5_000_000];
+        try
+        {
+            Assert.NotEqual("0", (await CallAsync(isCutOff ? new CutOff() : new ByteArrayContent(large))).Status);
+        }
+        catch (HttpRequestException)
+        {
+            // The stream was reset, as the client did itself or the service while the client was sending.
+        }
+
+        // The service has seen the end of the call when it answers the next one on the connection.
+        Assert.Equal("0", (await CallAsync(Frame(Samples.Check(Samples.NewNumber())))).Status);
+        Assert.DoesNotContain("unhandled exception", _server.Log.All, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(0, _server.Host.ErrorCount);
+    }
+
+    [Theory]
     [InlineData("100m", "4")]
     [InlineData(null, "14")]
     public async Task Check_StoreHangs_EndsAtTheDeadlineOrTheServicesLimit(string? timeout, string status)
@@ -219,6 +240,23 @@ public sealed class CheckShortcutTests : IAsyncLifetime
     }
 
     private sealed record Reply(HttpStatusCode Http, string? ContentType, string? Status, string? Message, string? Details, CheckResponse? Answer);
+
+    // The first bytes, and then the client resets the stream.
+    private sealed class CutOff : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(new byte[] { 0, 0, 0 });
+            await stream.FlushAsync();
+            throw new HttpRequestException("cut off");
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
 
     // A byte at a time, each sent.
     private sealed class Pieces(byte[] body) : HttpContent

@@ -122,6 +122,52 @@ public sealed class RepeatedFactTests(LookupServer server) : IClassFixture<Looku
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Fact_RecordedWhileTheClockWasBehind_ForbidsOnceItIsSetRight(bool byAnotherProcess)
+    {
+        var (clock, behind) = (new SteppingClock(), new SteppingClock());
+        await using var store = await LookupServer.EmbeddedAsync();
+        await using var first = await LookupServer.StartAsync(store, clock: clock, ownsStore: false);
+        string[] numbers = [Samples.NewNumber(), Samples.NewNumber(), Samples.NewNumber()];
+        Fact[] consents = [.. numbers.Select(n => ConsentOf(n, clock.GetUtcNow().AddHours(-1)))];
+        await first.Facts.RecordFactsAsync(Samples.Record(consents), cancellationToken: Token);
+        Assert.Equal(Verdict.Allow, await VerdictAsync(first, numbers[0]));
+
+        var wrong = byAnotherProcess ? behind : clock;
+        wrong.AdvanceWall(TimeSpan.FromDays(-1));
+        await using var second = byAnotherProcess ? await LookupServer.StartAsync(store, clock: behind, ownsStore: false) : null;
+        var recorder = second ?? first;
+        await recorder.Facts.RecordFactsAsync(Samples.Record(Samples.Objection(numbers[0]), Withdrawal(numbers[1])), cancellationToken: Token);
+        var erased = await recorder.Facts.EraseNumberAsync(new EraseNumberRequest { Number = numbers[2], Source = "letter" }, cancellationToken: Token);
+        wrong.AdvanceWall(TimeSpan.FromDays(1));
+
+        foreach (var number in numbers)
+        {
+            Assert.Equal(Verdict.Deny, await VerdictAsync(first, number, erased.ConsistencyToken));
+        }
+
+        var again = await first.Facts.RecordFactsAsync(Samples.Record(consents), cancellationToken: Token);
+        foreach (var number in numbers)
+        {
+            Assert.Equal(Verdict.Deny, await VerdictAsync(first, number, again.ConsistencyToken));
+        }
+
+        // A consent captured later lifts them, as always.
+        clock.AdvanceWall(TimeSpan.FromHours(1));
+        var later = await first.Facts.RecordFactsAsync(Samples.Record(ConsentOf(numbers[0], clock.GetUtcNow())), cancellationToken: Token);
+        Assert.Equal(Verdict.Allow, await VerdictAsync(first, numbers[0], later.ConsistencyToken));
+
+        static Fact ConsentOf(string number, DateTimeOffset captured)
+        {
+            var consent = Samples.Consent(number);
+            consent.Consent.Captured = Timestamp.FromDateTimeOffset(captured);
+            consent.Consent.Expires = null;
+            return consent;
+        }
+    }
+
     [Fact]
     public async Task Import_FileOfConsentsAgainAfterObjections_LiftsNone()
     {

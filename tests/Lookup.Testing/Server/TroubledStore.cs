@@ -168,6 +168,9 @@ internal sealed record TroubledStore : FactStore, IFactReader, IFactWriter, INam
 
     public void Expect(IKnownFacts known) => _inner.Feed.Expect(known);
 
+    public Task<long> ReadNewestRecordingAsync(int partition, CancellationToken cancellation) =>
+        _inner.Feed.ReadNewestRecordingAsync(partition, cancellation);
+
     public uint MarkOf(int partition, ulong version) => _inner.Feed.MarkOf(partition, version);
 
     public ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation) =>
