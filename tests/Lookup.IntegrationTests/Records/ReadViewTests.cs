@@ -8,11 +8,13 @@ using Lookup.Server.Reading;
 namespace Lookup.IntegrationTests.Records;
 
 /// <summary>A filter is not used for a pseudonym of another encryption key: it may lack the number's facts.</summary>
-public sealed class ReadViewTests
+public sealed class ReadViewTests : IDisposable
 {
     private static readonly PhoneNumber Number = new(31_612_345_678);
 
     private readonly NumberCipher _cipher = new([new byte[32], [.. Enumerable.Repeat((byte)1, 32)]]);
+
+    public void Dispose() => _cipher.Dispose();
 
     [Fact]
     public async Task Encrypt_KeyRotatedMeanwhile_UsesNoFilter()
