@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
 
@@ -19,6 +18,7 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
     [InlineData("return-open.csv", Header + "\r+31612100001,acme\r+31612100002,acme")]
     [InlineData("sep.csv", "sep=;\r\nnumber;organisation\r\n+31612100001;acme\r\n+31612100002;acme\r\n")]
     [InlineData("mark-sep.csv", "\uFEFFsep=|\nnumber|organisation\n+31612100001|acme\n+31612100002|acme\n")]
+    [InlineData("semicolon.csv", "number;organisation\n+31612100001;acme\n+31612100002;acme\n")]
     [InlineData("mark.csv", "\uFEFF\"number\",\"organisation\"\r\n\"+31612100001\",\"acme\"\r\n\"+31612100002\",\"acme\"\r\n")]
     public async Task TwoNumbers_InAnyOfTheseForms_AreImportedAndScrubbed(string name, string content)
     {
@@ -60,14 +60,55 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
         Assert.Equal(2, (int)JsonNode.Parse(register.Output)!["listed"]!);
     }
 
+    public static TheoryData<string, byte[], string> Converted
+    {
+        get
+        {
+            const string Text = Header + "\r\n+31612100001,acme\r\n+31612100002,acme\r\n";
+            return new()
+            {
+                { "utf16.csv", [.. Encoding.Unicode.GetPreamble(), .. Encoding.Unicode.GetBytes(Text)], "UTF-16" },
+                { "utf16be.csv", [.. Encoding.BigEndianUnicode.GetPreamble(), .. Encoding.BigEndianUnicode.GetBytes(Text)], "UTF-16" },
+                { "utf16-no-mark.csv", Encoding.Unicode.GetBytes(Text), "UTF-16" },
+                { "utf16be-no-mark.csv", Encoding.BigEndianUnicode.GetBytes(Text), "UTF-16" },
+                { "tabs.csv", [.. Encoding.Unicode.GetPreamble(), .. Encoding.Unicode.GetBytes(Text.Replace(',', '\t'))], "UTF-16" },
+                { "list.zip", OfficeFile.Zip(("list.csv", Text)), "zip (list.csv)" },
+                { "mac.zip", OfficeFile.Zip(("__MACOSX/._list.csv", "x"), ("list.csv", Text), (".DS_Store", "y")), "zip (list.csv)" },
+                { "zip-named.csv", OfficeFile.Zip(("list.csv", Text)), "zip (list.csv)" },
+                { "gzip-named.csv", OfficeFile.Gzip(Text), "gzip" },
+                { "list.csv.gz", OfficeFile.Gzip(Text), "gzip" },
+                { "list.xlsx", OfficeFile.Workbook(("Leads", OfficeFile.Rows(["number", "organisation"], ["+31612100001", "acme"], ["+31612100002", "acme"]))), "sheet 'Leads'" },
+            };
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Converted))]
+    public async Task TwoNumbers_InAConvertedFile_AreImportedAndScrubbed(string name, byte[] content, string form)
+    {
+        var file = _folder.Write(name, content);
+
+        var import = await CliRun.Async("import", file, "--set", "kind=objection", "--dry-run", "--json");
+        var (scrub, folder) = await ScrubAsync(file, "--gzip", "false");
+
+        Assert.True(import.ExitCode == 0, import.Error + import.Output);
+        Assert.Equal((2, 2), Counts(import));
+        Assert.StartsWith(form, (string)JsonNode.Parse(import.Output)!["read_as"]!, StringComparison.Ordinal);
+        Assert.True(scrub.ExitCode == 0, scrub.Error);
+        var denied = await File.ReadAllLinesAsync(Path.Combine(folder, "denied.csv"), TestContext.Current.CancellationToken);
+        Assert.Equal(["+31612100001", "+31612100002"], denied[1..].Select(line => line.Split(',', '\t')[^1]));
+        var manifest = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "manifest.json"), TestContext.Current.CancellationToken))!;
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content)), (string)manifest["input"]!["sha256"]!);
+    }
+
     public static TheoryData<string, byte[], string> Foreign => new()
     {
-        { "list.csv", Encoding.Unicode.GetPreamble().Concat(Encoding.Unicode.GetBytes(Header)).ToArray(), "is UTF-16" },
-        { "list.csv", Encoding.BigEndianUnicode.GetPreamble().Concat(Encoding.BigEndianUnicode.GetBytes(Header)).ToArray(), "is UTF-16" },
-        { "list.csv", Encoding.Unicode.GetBytes(Header), "is UTF-16" },
-        { "list.csv", Encoding.BigEndianUnicode.GetBytes(Header), "is UTF-16" },
-        { "list.csv", Zip(), "is a zip archive or a spreadsheet: unzip it" },
-        { "list.zip", Zip(), "is a zip archive or a spreadsheet: unzip it" },
+        { "list.zip", OfficeFile.Zip(("a.csv", "+31612100001\n"), ("b.csv", "+31612100002\n")), "is a zip archive of 2 files (a.csv, b.csv): unzip it and name one of them" },
+        { "list.zip", OfficeFile.Zip(), "is a zip archive without a file" },
+        { "list.zip", OfficeFile.Damaged(OfficeFile.Zip(("a.csv", Header + "\n+31612100001,acme\n"))), "is truncated or damaged" },
+        { "list.ods", OfficeFile.Zip(("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), ("content.xml", "<x/>")), "is a spreadsheet in another format than .xlsx" },
+        { "list.xlsx", OfficeFile.Zip(("xl/workbook.xml", "<x/>")), "is a workbook that cannot be read" },
+        { "list.xlsx", OfficeFile.Workbook(("Empty", "")), "has no sheet with data" },
         { "list.csv", "<?xml version=\"1.0\"?>\n<numbers><n>202</n></numbers>"u8.ToArray(), "is XML or HTML" },
         { "list.txt", "\uFEFF\n<numbers type=\"all\"><n v=\"202\"/></numbers>"u8.ToArray(), "is XML or HTML" },
         { "list.csv", "<!DOCTYPE html><table><tr><td>0612100001</td></tr></table>"u8.ToArray(), "is XML or HTML" },
@@ -83,7 +124,7 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
         string[][] commands =
         [
             ["import", file, "--set", "kind=objection", "--set", "organisation=acme", "--address", service.Address],
-            ["import", file, "--register", "us-dnc", "--snapshot", "2024-03-01", "--timezone", "America/New_York", "--address", service.Address],
+            ["import", file, "--register", "nl-bmnr", "--snapshot", "2015-03-01", "--timezone", "Europe/Amsterdam", "--address", service.Address],
             ["scrub", file, "--out-dir", _folder.PathOf("out"), "--org", "acme", "--purpose", "commercial", "--address", service.Address],
             ["preview", file, "--org", "acme", "--purpose", "commercial", "--address", service.Address],
         ];
@@ -240,18 +281,6 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
             Assert.Contains(",'+cmd|", lines[1], StringComparison.Ordinal);
             Assert.Contains(",'@sum", lines[2], StringComparison.Ordinal);
         }
-    }
-
-    private static byte[] Zip()
-    {
-        using var bytes = new MemoryStream();
-        using (var archive = new ZipArchive(bytes, ZipArchiveMode.Create, leaveOpen: true))
-        using (var entry = archive.CreateEntry("list.csv").Open())
-        {
-            entry.Write("+31612100001\n"u8);
-        }
-
-        return bytes.ToArray();
     }
 
     private static (int Lines, int Recorded) Counts(CliRun run) =>

@@ -29,7 +29,7 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number\n+31612345678\n", "--set kind=consent --set organisation=a --set since=yesterday", "--set since: 'yesterday' is not a time; write it like 2024-03-12T14:00:00+01:00.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --timezone Mars/Olympus", "--timezone 'Mars/Olympus' is not a known time zone; try Europe/Amsterdam or UTC.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --delimiter ,,", "--delimiter ',,' is not valid; use one character such as ',' or ';', or 'tab'.")]
-    [InlineData("number\n", "--set kind=objection --set organisation=a --format xml", "--format 'xml' is not valid; use csv or ndjson.")]
+    [InlineData("number\n", "--set kind=objection --set organisation=a --format xml", "--format 'xml' is not valid; use one of csv, ndjson, ftc-dnc, lnnte, tps, ctps, dncm, vicidial-dnc.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --format ndjson --no-header", "--no-header applies only to CSV, but a.csv is read as NDJSON: drop it, or add --format csv.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --max-rejects -1", "--max-rejects -1 is out of range: 0 to 1000000000.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --max-rejects many", "--max-rejects 'many' is not a number.")]
@@ -69,7 +69,7 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number,kind\n+31612345678,objection\n+31612345679,complaint\n", "--set organisation=acme", 3, "kind", "'complaint' is not a kind of fact; use one of registration,")]
     [InlineData("number,organisation\n+31612345678,acme\n+31612345679,Acme Ltd\n", "--set kind=objection", 3, "organisation", "")]
     [InlineData("number,effective\n+31612345678,2024-03-12T14:00:00Z\n+31612345679,2024-03-12\n", Objection, 3, "effective", "'2024-03-12' has no offset; write it like 2024-03-12T14:00:00+01:00, or set --timezone")]
-    [InlineData("number,effective\n+31612345678,2024-03-12\n+31612345679,12/03/2024\n", Objection + " --timezone UTC", 3, "effective", "'12/03/2024' is not a time; write it like")]
+    [InlineData("number,effective\n+31612345678,2024-03-12\n+31612345679,12/03/24\n", Objection + " --timezone UTC", 3, "effective", "'12/03/24' is not a time; write it like")]
     [InlineData("number,effective\n+31612345678,2024-03-12\n+31612345679,2924-03-12\n", Objection + " --timezone UTC", 3, "effective", "")]
     [InlineData("number,register\n+31612345678,nl-bmnr\n+31612345679,nl-nothing\n", "--set kind=registration", 3, "register", "")]
     [InlineData("number,purposes\n+31612345678,commercial\n+31612345679,fun\n", "--set kind=consent --set organisation=acme --set since=2024-01-01T00:00:00Z", 3, "purposes", "'fun' is not a purpose; use one of commercial, charity, political, survey, service")]
@@ -79,8 +79,8 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number,first_contact_months\n+31612345678,12\n+31612345679,a year\n", "--set kind=consent --set organisation=acme --set purposes=survey --set since=2024-01-01T00:00:00Z", 3, "first_contact_months", "'a year' is not a whole number of months")]
     [InlineData("number,kind,register\n+31612345678,objection,\n+31612345679,objection,nl-bmnr\n", "--set organisation=acme", 3, "register", "an objection has no field 'register'; leave it empty")]
     [InlineData("number,reason\n+31612345678,\n+31612345679,a,b\n", Objection, 3, "", "the line has 3 values; the first line has 2")]
-    [InlineData("number,reason\n+31612345678,\n+31612345679,\"never closed\n", Objection, 3, "", "the line has a quote that is not closed on the same line")]
-    [InlineData("number,reason\n+31612345678,\n+31612345679,say \"no\"\n", Objection, 3, "", "the line has a quote inside an unquoted value")]
+    [InlineData("number,reason\n+31612345678,\n+31612345679,\"never closed\n", Objection, 3, "", "a quote is not closed on its line")]
+    [InlineData("number,reason\n+31612345678,\n+31612345679,\"say\" no\n", Objection, 3, "", "a quote is not closed on its line, or text follows a closing quote")]
     [InlineData("number,since\n+31612345678,2024-01-01\n+31612345679,\n", "--set kind=consent --set organisation=acme --set purposes=survey --timezone UTC", 3, "since", "Required: when the consent was given.")]
     [InlineData("number,source\n+31612345678,form\n+31612345679,LONG\n", Objection, 3, "source", "")]
     public async Task Csv_OneBadLine_IsListedAndTheOthersCount(string content, string options, int line, string column, string reason)
@@ -123,11 +123,12 @@ public sealed class ImportFaultTests : IDisposable
     [Theory]
     [InlineData("a.csv", "", "a.csv is empty.")]
     [InlineData("a.csv.gz", "number\n", "a.csv.gz is not a valid gzip file: rename it without '.gz', or compress it again.")]
-    [InlineData("a.csv", "\u001f\u008b\u0008", "a.csv is a gzip file: give it the extension '.gz', or pipe it through 'gzip -dc'.")]
-    [InlineData("a.csv", "PK\u0003\u0004", "a.csv is a zip archive or a spreadsheet: unzip it, or save it as CSV.")]
-    [InlineData("a.csv", "\u00ff\u00fen\0", "a.csv is UTF-16: save it as UTF-8.")]
+    [InlineData("a.csv", "\u001f\u008b\u0008", "a.csv is truncated or damaged: get a new copy of the file.")]
+    [InlineData("a.csv", "PK\u0003\u0004", "a.csv is truncated or damaged: get a new copy of the file.")]
+    [InlineData("a.xls", "\u00d0\u00cf\u0011\u00e0", "a.xls is an old Excel workbook (.xls), or one with a password: save it as .xlsx without a password, or as CSV.")]
+    [InlineData("a.csv", "\u00ff\u00fe", "a.csv is empty.")]
     [InlineData("a.csv", "number\n\0\0\0", "a.csv is not text: save it as CSV or NDJSON.")]
-    [InlineData("a.csv", "number,\"org\n", "a.csv, line 1: the header has a quote that is not closed on the same line.")]
+    [InlineData("a.csv", "number,\"org\n", "a.csv, line 1: in the header a quote is not closed on its line, or text follows a closing quote: double a quote that is part of a value.")]
     public async Task File_OfAnotherKind_IsRefusedWithOneSentence(string name, string latin1, string expected)
     {
         var path = _folder.Write(name, Encoding.Latin1.GetBytes(latin1));
@@ -150,14 +151,19 @@ public sealed class ImportFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task Csv_NotUtf8_IsRefusedByLine()
+    public async Task Csv_NotUtf8_IsRefusedByLineUnlessTheColumnIsIgnoredOrTheEncodingIsStated()
     {
         var path = _folder.Write("a.csv", Encoding.Latin1.GetBytes("number,reason\n+31612345678,ok\n+31612345679,caf\u00e9\n"));
+        string[] import = ["import", path, "--dry-run", "--set", "kind=objection", "--set", "organisation=acme"];
 
-        var run = await CliRun.Async("import", path, "--dry-run", "--set", "kind=objection", "--set", "organisation=acme");
+        var refused = await CliRun.Async(import);
+        var ignored = await CliRun.Async([.. import, "--ignore", "reason"]);
+        var stated = await CliRun.Async([.. import, "--encoding", "windows-1252"]);
+        var wrong = await CliRun.Async([.. import, "--encoding", "latin-1"]);
 
-        Assert.Equal(3, run.ExitCode);
-        Assert.Contains("line 3: the line is not UTF-8", run.Output, StringComparison.Ordinal);
+        Assert.Equal((3, 0, 0, 2), (refused.ExitCode, ignored.ExitCode, stated.ExitCode, wrong.ExitCode));
+        Assert.Contains("line 3, reason: the text is not UTF-8: save the file as UTF-8, or set --encoding windows-1252", refused.Output, StringComparison.Ordinal);
+        Assert.Contains("read as: Windows-1252, CSV with ','", stated.Output, StringComparison.Ordinal);
     }
 
     [Theory]

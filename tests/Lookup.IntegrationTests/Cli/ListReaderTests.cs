@@ -1,6 +1,6 @@
 using System.Text;
 using CsCheck;
-using Lookup.Cli.Import;
+using Lookup.Cli.Files;
 using Lookup.Cli.Lists;
 using Lookup.Core.Numbers;
 
@@ -28,6 +28,30 @@ public class ListReaderTests
                 Assert.All(records, record => Assert.Equal(ListFault.None, record.Fault));
             }
         });
+
+    [Fact]
+    public void Split_WellFormedLine_GivesTheValuesBack() =>
+        Gen.Select(Value.Array[1, 6], Gen.Int[0, 7]).Sample((values, room) =>
+        {
+            var content = Encoding.UTF8.GetBytes(string.Join(',', values.Select(Quote)));
+            var ranges = new Range[room];
+
+            var count = CsvScanner.Split(content, (byte)',', ranges);
+
+            Assert.Equal(values.Length, count);
+            Assert.Equal(values.Take(room), ranges.Take(Math.Min(room, count)).Select(range => Encoding.UTF8.GetString(content[range]).Replace("\"\"", "\"", StringComparison.Ordinal)));
+            Assert.Equal(values, CsvScanner.Values(content, (byte)',').Select(value => Encoding.UTF8.GetString(value).Replace("\"\"", "\"", StringComparison.Ordinal)));
+        });
+
+    [Fact]
+    public void Read_SingleLines_EndAtTheFirstLineEnd()
+    {
+        var records = Read("1,\"a\n2\",b\n3,\"c\"\n\"d\n\"\n", 3, new ListLayout { Format = ImportFormat.Csv, Columns = 0, IsSingleLine = true });
+
+        Assert.Equal(
+            [("1,\"a", ListFault.Quote, 1), ("2\",b", ListFault.None, 2), ("3,\"c\"", ListFault.None, 3), ("\"d", ListFault.Quote, 4), ("\"", ListFault.Quote, 5)],
+            records.Select(record => (record.Content, record.Fault, record.Line)));
+    }
 
     [Fact]
     public void Read_AnyBytes_DoesNotDependOnThePiecesTheyComeIn() =>

@@ -1,3 +1,4 @@
+using Lookup.Cli.Files;
 using Lookup.Cli.Import;
 using Lookup.V1;
 
@@ -67,7 +68,7 @@ internal sealed class ImportBench(TempFolder folder, string name, params string[
             ? new CsvRecordReader(input, map, null, options.Contains("--no-header"))
             : new NdjsonRecordReader(input, map);
         using var rejects = new RejectFile(RejectPath);
-        var importer = new Importer(input.Name, reader, new FactMapper(map.Where, map.Fixed, zone, "test file"), map, rejects, Settings, TimeProvider.System);
+        var importer = new Importer(reader, new FactMapper(map.Where, map.Fixed, zone, "test file"), map, rejects, Settings, TimeProvider.System);
         Importer = importer;
         await importer.RunAsync(Target, new ImportDescription(), Checkpoint.IdentityOf(input.Fingerprint(), map.Fingerprint(), Target.Name), TestContext.Current.CancellationToken);
         return importer.Totals;

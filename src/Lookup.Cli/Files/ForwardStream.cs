@@ -1,4 +1,4 @@
-namespace Lookup.Cli.Import;
+namespace Lookup.Cli.Files;
 
 /// <summary>A stream that is read once, from start to end.</summary>
 internal abstract class ForwardStream : Stream

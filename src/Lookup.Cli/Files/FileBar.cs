@@ -1,6 +1,6 @@
 using Lookup.Cli.Output;
 
-namespace Lookup.Cli.Import;
+namespace Lookup.Cli.Files;
 
 /// <summary>A progress bar over a file that is being read, with the remaining time.</summary>
 internal static class FileBar
