@@ -124,7 +124,7 @@ internal sealed class SingleChecks(
 
     internal static Decision Decide(in NumberQuestion asked, FactSet facts) => WhyNotFresh(facts, asked.Demand) is { } why
         ? Decision.Without(Verdict.Unknown, ReasonCode.NotFresh, why, facts.Rules)
-        : Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+        : facts.Decide();
 
     // NOT_FRESH and a failed reservation are not decisions of the rules.
     private static bool IsOfRules(V1.CheckRequest request, in Decision decision) =>

@@ -267,7 +267,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
-        services.AddSingleton(new FactCache(store.Manifest.Partitions, options.RecordCacheBytes));
+        services.AddSingleton(new FactCache(store.Manifest.Partitions, options.RecordCacheBytes, cipher));
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<FactCache>());
         services.AddSingleton(s => new FilterReplica(
             s.GetRequiredService<InstrumentedStore>(),

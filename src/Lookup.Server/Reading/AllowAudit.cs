@@ -198,7 +198,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
                 await _reader.Value.ReadAsync(facts, freshness, null, limit.Token);
                 var hasChanged = HasChanged(answer, facts);
                 await facts.ScreenAsync(_names, limit.Token);
-                var again = Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+                var again = facts.Decide();
                 facts.Dispose();
                 return again.Verdict == Verdict.Allow ? Outcome.Confirmed : hasChanged ? Outcome.Changed : Report(answer, again);
             }

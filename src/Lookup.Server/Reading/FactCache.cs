@@ -21,7 +21,8 @@
 // Versions are comparable only within one replication history. After a fail-over the history may differ and changes may be missing;
 // then the replica reports the partition as lost. Each time a partition is lost or followed again, a new cache session starts. A read
 // is valid only for the session in which it was sent, and entries of other sessions are not found. So losing a partition costs only
-// the increment of a counter.
+// the increment of a counter. A rotation of the encryption key starts new sessions too: later changes are not reported under the
+// pseudonyms of the old key, which may come into use again.
 //
 // Lookups take no lock. A reader reads the state before the entry, and an entry is removed before the state is published, so a reader
 // that sees the state also sees the removal.
@@ -47,11 +48,15 @@ internal sealed class FactCache : IReplicaObserver
     // An entry without values: its share of the cache tables and its objects.
     private const int LeastEntry = CacheEntry.Overhead + 32;
 
+    // Position of the key generation in a session. Partitions are lost far less often than 2^24 times.
+    private const int KeyGenerationBits = 24;
+
     // Entries freed in one pass over all entries.
     private const int TrimShare = 8;
 
     private readonly FastConcurrentLru<NumberPseudonym, CacheEntry>? _entries;
     private readonly PartitionSession[] _partitions;
+    private readonly NumberCipher? _cipher;
     private readonly long _limit;
     private long _bytes;
     private long _added;
@@ -64,9 +69,10 @@ internal sealed class FactCache : IReplicaObserver
     /// <summary>Creates an empty cache that follows no partition yet.</summary>
     /// <param name="partitions">Partitions of the store.</param>
     /// <param name="bytes">Maximum memory for entries in bytes; 0 disables the cache.</param>
-    internal FactCache(int partitions, int bytes)
+    /// <param name="cipher">Makes the pseudonyms; null if its key never changes.</param>
+    internal FactCache(int partitions, int bytes, NumberCipher? cipher = null)
     {
-        _limit = bytes;
+        (_limit, _cipher) = (bytes, cipher);
         _partitions = [.. Enumerable.Range(0, partitions).Select(_ => new PartitionSession())];
         Doorkeeper = new Doorkeeper(bytes / LeastEntry);
         if (bytes > 0)
@@ -126,7 +132,7 @@ internal sealed class FactCache : IReplicaObserver
     }
 
     /// <summary>Returns the cache session of a partition. Take it before sending a read, whose result is cached for this session only.</summary>
-    internal int Session(int partition) => Volatile.Read(ref _partitions[partition].Number);
+    internal int Session(int partition) => Session(_partitions[partition]);
 
     /// <summary>
     /// Finds the facts of a number. Call only after taking a usable state of the replica; the facts then include every change that
@@ -164,7 +170,7 @@ internal sealed class FactCache : IReplicaObserver
         var state = _partitions[partition];
         lock (state.Gate)
         {
-            if (!state.IsFollowed || state.Number != session || version < state.Floor)
+            if (!state.IsFollowed || Session(state) != session || version < state.Floor)
             {
                 return;
             }
@@ -244,6 +250,8 @@ internal sealed class FactCache : IReplicaObserver
     internal void Added() => Interlocked.Increment(ref _added);
 
     internal void Removed() => Interlocked.Increment(ref _gone);
+
+    private int Session(PartitionSession state) => Volatile.Read(ref state.Number) + ((_cipher?.KeyGeneration ?? 0) << KeyGenerationBits);
 
     private void Remove(NumberPseudonym key)
     {

@@ -160,6 +160,9 @@ internal sealed class FactSet : IDisposable
     /// <summary>Returns the stored value of one of the ids, or null.</summary>
     internal byte[]? ValueOf(FactId id) => Ids.Span.IndexOf(id) is >= 0 and var index ? ValueAt(index) : null;
 
+    /// <summary>Decides by the facts, see <see cref="Decider.Decide"/>.</summary>
+    internal Decision Decide() => Decider.Decide(Rules, _question, _bySlot, _registers);
+
     /// <summary>Returns the digest of the facts for the receipt; see <see cref="FactsDigest"/>.</summary>
     internal ReadOnlyMemory<byte> Digest()
     {

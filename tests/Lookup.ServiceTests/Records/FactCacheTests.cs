@@ -50,6 +50,24 @@ public sealed class FactCacheTests
     }
 
     [Fact]
+    public void Find_KeyRotatedSince_FindsNothingEvenIfTheOldKeyComesBack()
+    {
+        using var cipher = new NumberCipher([new byte[32], [.. Enumerable.Repeat((byte)1, 32)]]);
+        var cache = new FactCache(1, 1_000_000, cipher);
+        cache.Following(P, 10);
+        var session = cache.Session(P);
+        cache.Keep(session, P, 10, Sample.Key(1), Ids, new StoredValue[Ids.Length]);
+        Assert.True(cache.TryFind(P, Sample.Key(1), out _));
+
+        cipher.Use(cipher.KeyChecks[1]);
+        Assert.False(cache.TryFind(P, Sample.Key(1), out _));
+        cache.Keep(session, P, 10, Sample.Key(2), Ids, new StoredValue[Ids.Length]);
+        cipher.Use(cipher.KeyChecks[0]);
+        Assert.False(cache.TryFind(P, Sample.Key(1), out _));
+        Assert.False(cache.TryFind(P, Sample.Key(2), out _));
+    }
+
+    [Fact]
     public void Keep_PartitionLostAndFollowedSinceTheRead_IsRefusedWhateverItsVersion()
     {
         // The partition may have another history now, in which versions mean other changes.
