@@ -63,16 +63,10 @@ public sealed class EmbeddedStore : IFactStore
     public StoreManifest Manifest => _store.Manifest;
 
     /// <inheritdoc/>
-    public string KeyCheck => _store.KeyCheck;
+    public KeyRotationState EncryptionKeys => _store.EncryptionKeys;
 
     /// <inheritdoc/>
-    public bool IsReadBy(NumberCipher cipher) => _store.IsReadBy(cipher);
-
-    /// <inheritdoc/>
-    public bool IsCopy(NumberPseudonym key) => _store.IsCopy(key);
-
-    /// <inheritdoc/>
-    public bool HasTwoFeeds => _store.HasTwoFeeds;
+    public int Partitions => _store.Partitions;
 
     /// <inheritdoc/>
     public Task<KeyRotationResult> ChangeKeyAsync(

@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Reflection;
-using Lookup.Redis.Store;
+using Lookup.Redis;
 
 namespace Lookup.Server;
 
 /// <summary>Identifies this instance of the service.</summary>
-internal sealed class Instance(IFactStore store, TimeProvider clock)
+internal sealed class Instance(StoreManifest manifest, TimeProvider clock)
 {
     /// <summary>Version of the service, without the commit.</summary>
     public string Version { get; } =
@@ -21,5 +21,5 @@ internal sealed class Instance(IFactStore store, TimeProvider clock)
     public long Started { get; } = clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>Store epoch of its store.</summary>
-    public string Epoch { get; } = store.Manifest.Epoch.ToString("x16", CultureInfo.InvariantCulture);
+    public string Epoch { get; } = manifest.Epoch.ToString("x16", CultureInfo.InvariantCulture);
 }

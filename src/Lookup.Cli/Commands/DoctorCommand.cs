@@ -116,7 +116,7 @@ internal sealed class DoctorCommand : CliCommand
             [
                 new Finding(FindingLevel.Ok, "store", $"{health.Facts:N0} timelines in {store.Store.Manifest.Partitions} partitions."),
                 .. health.Warnings.Select(warning => new Finding(FindingLevel.Warn, "store", warning)),
-                .. await FilterFindings.ExamineAsync(store.Store, Shell.Clock, ct),
+                .. await FilterFindings.ExamineAsync(store.Store.Filters, store.Store, Shell.Clock, ct),
             ];
         }
         catch (StoreUnavailableException exception)

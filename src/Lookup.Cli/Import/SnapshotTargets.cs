@@ -50,7 +50,7 @@ internal sealed class StoreSnapshotTarget(
     // Assumes that running services have the default freshness bound.
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(new LookupServerOptions().FreshnessBoundMs);
 
-    private readonly SnapshotLoad _load = new(store.Store, register.Name, open.SnapshotDate.ToDateTimeOffset().ToUnixTimeMilliseconds(), clock);
+    private readonly SnapshotLoad _load = new(store.Store.Manifest, store.Store.EncryptionKeys, store.Store.Imports, register.Name, open.SnapshotDate.ToDateTimeOffset().ToUnixTimeMilliseconds(), clock);
     private readonly NumberPseudonym[] _keys = new NumberPseudonym[SnapshotSource.ChunkSize];
     private StoredImport? _record;
     private Redis.Imports.SnapshotDifference? _difference;
@@ -76,7 +76,7 @@ internal sealed class StoreSnapshotTarget(
             Register = register.Name,
             SnapshotDate = open.SnapshotDate.ToDateTimeOffset().ToUnixTimeMilliseconds(),
         };
-        var unfinished = await SnapshotImports.CheckAsync(store.Store, register.Name, _record.SnapshotDate, clock, ct);
+        var unfinished = await SnapshotImports.CheckAsync(store.Store.Imports, store.Store, register.Name, _record.SnapshotDate, clock, ct);
         _difference = await _load.CompareAsync(ct);
         var registry = await store.Store.ReadRegistryAsync(ct);
         return ImportMapping.ToProto(_difference, registry, open, unfinished);
@@ -97,10 +97,10 @@ internal sealed class StoreSnapshotTarget(
             return filled;
         }
 
-        var session = await SnapshotImports.OpenAsync(store.Store, _record!, _difference, clock, ct);
+        var session = await SnapshotImports.OpenAsync(store.Store.Imports, store.Store, _record!, _difference, clock, ct);
         try
         {
-            await _load.ApplyAsync(session, Settle, written, ct);
+            await _load.ApplyAsync(store.Store, store.Store, session, Settle, written, ct);
             return session.Id;
         }
         catch

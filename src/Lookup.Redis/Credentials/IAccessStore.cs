@@ -1,8 +1,6 @@
-using Lookup.Redis.Store;
-
 namespace Lookup.Redis.Credentials;
 
-/// <summary>Credentials and grants. <see cref="IFactStore.ReadRegistryAsync"/> reads them with the registry.</summary>
+/// <summary>Writes credentials and grants; the registry contains them. Thread-safe.</summary>
 public interface IAccessStore
 {
     /// <summary>

@@ -29,7 +29,6 @@ using Lookup.Core.Clocks;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
-using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Following;
 
@@ -65,7 +64,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LoadLimit = TimeSpan.FromSeconds(60);
 
-    private readonly IFactStore _store;
+    private readonly IChangeFeed _feed;
     private readonly TimeProvider _clock;
     private readonly TimeSpan _pause;
     private readonly TimeSpan _rest;
@@ -81,24 +80,24 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
     private int _disposed;
 
     /// <summary>Creates a replica without filters.</summary>
-    /// <param name="store">The store.</param>
+    /// <param name="feed">The changes to follow.</param>
     /// <param name="options">The pauses between polls.</param>
     /// <param name="clock">Measures ages.</param>
     /// <param name="observers">Receive what the replica learns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A pause is out of its range.</exception>
     public FilterReplica(
-        IFactStore store, ReplicaOptions options, TimeProvider clock, params IEnumerable<IReplicaObserver> observers)
+        IChangeFeed feed, ReplicaOptions options, TimeProvider clock, params IEnumerable<IReplicaObserver> observers)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.PollMs, 10, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.PollMs, 10_000, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.RestMs, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.RestMs, 1_000, nameof(options));
-        _store = store;
+        _feed = feed;
         _clock = clock;
         _pause = TimeSpan.FromMilliseconds(options.PollMs);
         _rest = TimeSpan.FromMilliseconds(Math.Min(options.PollMs, options.RestMs));
         _observers = [.. observers];
-        var count = store.Manifest.Partitions;
+        var count = feed.Partitions;
         _partitions = new PartitionReplica[count];
         Array.Fill(_partitions, PartitionReplica.None);
         _loading = new Task?[count];
@@ -106,7 +105,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         _told = new (long, long)[count];
         _gap = new ClockGap(clock);
         _writers = [.. Enumerable.Range(0, count).Select(_ => new Lock())];
-        store.Expect(this);
+        feed.Expect(this);
     }
 
     /// <summary>Loads the filters and follows the store from then on. Retries while the store is away.</summary>
@@ -135,7 +134,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
     public bool Satisfies(int partition, PartitionReplica state, ConsistencyToken? demand) =>
         demand is null
         || (demand.VersionOf(partition) is var version && version <= state.Version
-            && (demand.MarkOf(partition) is var mark && (mark == 0 || mark == _store.MarkOf(partition, version))));
+            && (demand.MarkOf(partition) is var mark && (mark == 0 || mark == _feed.MarkOf(partition, version))));
 
     /// <inheritdoc/>
     public uint MayHold(int partition, NumberPseudonym key, ReadOnlySpan<FactId> ids) =>
@@ -178,7 +177,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         // Capacity one: all requests that arrive during a poll or a pause share the next poll.
         var asked = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         await using var timer = _clock.CreateTimer(_ => asked.Writer.TryWrite(true), null, _pause, _pause);
-        using var subscription = _store.Listen(() => asked.Writer.TryWrite(true));
+        using var subscription = _feed.Listen(() => asked.Writer.TryWrite(true));
         try
         {
             while (await asked.Reader.ReadAsync(_stop.Token))
@@ -213,7 +212,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         limit.CancelAfter(PollLimit);
         try
         {
-            var polls = await _store.PollAsync(known, limit.Token);
+            var polls = await _feed.PollAsync(known, limit.Token);
             var received = _clock.GetTimestamp();
             var missed = _gap.Missed();
             Age(missed);
@@ -344,7 +343,7 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         limit.CancelAfter(LoadLimit);
         try
         {
-            var loaded = await _store.LoadFilterAsync(partition, limit.Token);
+            var loaded = await _feed.LoadFilterAsync(partition, limit.Token);
             lock (_writers[partition])
             {
                 if (since.TryAddTo(loaded))

@@ -3,7 +3,6 @@ using System.Globalization;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
-using Lookup.Redis.Store;
 using Lookup.Redis.Topology;
 using StackExchange.Redis;
 
@@ -33,7 +32,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
 
     public void Dispose() => _scans.Dispose();
 
-    /// <summary>See <see cref="IFactStore.PollAsync"/>.</summary>
+    /// <summary>See <see cref="IChangeFeed.PollAsync"/>.</summary>
     internal async Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation)
     {
         var floors = new ulong[partitions.Count];
@@ -202,7 +201,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
     internal static string History(Dictionary<string, string> info) =>
         info.GetValueOrDefault("role") is "slave" or "replica" ? throw RedisFaults.Replica() : info.GetValueOrDefault("master_replid", "");
 
-    /// <summary>See <see cref="IFactStore.LoadFilterAsync"/>.</summary>
+    /// <summary>See <see cref="IChangeFeed.LoadFilterAsync"/>.</summary>
     internal async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation)
     {
         var floor = partitions.Floor(partition);
@@ -269,7 +268,7 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         return version >= poll.Version ? poll with { Version = version, Changes = changes } : poll;
     }
 
-    /// <summary>See <see cref="IFactStore.ReadChangesAsync"/>.</summary>
+    /// <summary>See <see cref="IChangeFeed.ReadChangesAsync"/>.</summary>
     internal async Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(
         int partition, ulong since, int max, CancellationToken cancellation)
     {

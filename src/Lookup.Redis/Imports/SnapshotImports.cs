@@ -1,5 +1,5 @@
 using System.Globalization;
-using Lookup.Redis.Store;
+using Lookup.Redis.Registers;
 
 namespace Lookup.Redis.Imports;
 
@@ -11,24 +11,24 @@ public static class SnapshotImports
     /// <exception cref="ImportException">This snapshot or a newer one is loaded, or another load is running.</exception>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public static async Task<StoredImport?> CheckAsync(
-        IFactStore store, string register, long date, TimeProvider clock, CancellationToken cancellation)
+        IImportStore imports, IRegistryStore registry, string register, long date, TimeProvider clock, CancellationToken cancellation)
     {
-        var imports = (await store.Imports.ListOfRegisterAsync(register, cancellation)).ToList();
+        var loads = (await imports.ListOfRegisterAsync(register, cancellation)).ToList();
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        if (imports.Find(import => import.State == ImportState.Reverting) is { } reverting)
+        if (loads.Find(import => import.State == ImportState.Reverting) is { } reverting)
         {
             throw new ImportException($"The load {reverting.Id} of this register is being reverted: finish that first.");
         }
 
-        if (imports.Find(import => import.State == ImportState.Running && import.SnapshotDate != date && !import.IsSilent(now)) is { } running)
+        if (loads.Find(import => import.State == ImportState.Running && import.SnapshotDate != date && !import.IsSilent(now)) is { } running)
         {
             throw new ImportException($"The load {running.Id} of this register is running, as of {Day(running.SnapshotDate)}.");
         }
 
-        var unfinished = imports.Find(
+        var unfinished = loads.Find(
             import => import.SnapshotDate == date && (import.State is ImportState.Running or ImportState.BrokenOff));
-        var registry = await store.ReadRegistryAsync(cancellation);
-        var newest = registry.Snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? dates[^1] : long.MinValue;
+        var snapshots = (await registry.ReadRegistryAsync(cancellation)).Snapshots;
+        var newest = snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? dates[^1] : long.MinValue;
         if (newest > date)
         {
             throw new ImportException($"The register is already loaded as of {Day(newest)}, which is newer: a snapshot must be newer than the loaded one.");
@@ -48,9 +48,9 @@ public static class SnapshotImports
     /// </summary>
     /// <exception cref="ImportException">There is such a load.</exception>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
-    public static async Task CheckStatedAsync(IFactStore store, string register, long date, CancellationToken cancellation)
+    public static async Task CheckStatedAsync(IImportStore imports, string register, long date, CancellationToken cancellation)
     {
-        var unfinished = (await store.Imports.ListOfRegisterAsync(register, cancellation)).FirstOrDefault(import =>
+        var unfinished = (await imports.ListOfRegisterAsync(register, cancellation)).FirstOrDefault(import =>
             import.SnapshotDate <= date
             && (import.State is ImportState.Running or ImportState.BrokenOff or ImportState.Reverting));
         if (unfinished is not null)
@@ -61,7 +61,8 @@ public static class SnapshotImports
     }
 
     /// <summary>Starts the import of a snapshot, or continues the interrupted one.</summary>
-    /// <param name="store">The store.</param>
+    /// <param name="imports">The records of imports.</param>
+    /// <param name="registry">The loaded registers.</param>
     /// <param name="description">File, actor, source, register and date.</param>
     /// <param name="difference">The changes, for the record.</param>
     /// <param name="clock">The clock.</param>
@@ -72,9 +73,9 @@ public static class SnapshotImports
     /// </exception>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public static async Task<ImportSession> OpenAsync(
-        IFactStore store, StoredImport description, SnapshotDifference difference, TimeProvider clock, CancellationToken cancellation)
+        IImportStore imports, IRegistryStore registry, StoredImport description, SnapshotDifference difference, TimeProvider clock, CancellationToken cancellation)
     {
-        var unfinished = await CheckAsync(store, description.Register, description.SnapshotDate, clock, cancellation);
+        var unfinished = await CheckAsync(imports, registry, description.Register, description.SnapshotDate, clock, cancellation);
         if (unfinished is null)
         {
             var record = description with
@@ -84,7 +85,7 @@ public static class SnapshotImports
                 Changes = difference.Changes,
                 Unchanged = difference.Unchanged,
             };
-            return await ImportSession.BeginAsync(store.Imports, record, clock, cancellation);
+            return await ImportSession.BeginAsync(imports, record, clock, cancellation);
         }
 
         if (unfinished.FileSha256 != description.FileSha256)
@@ -93,7 +94,7 @@ public static class SnapshotImports
                 $"The load {unfinished.Id} of another file as of the same date was interrupted: continue it with that file, or revert it first.");
         }
 
-        return await ImportSession.ResumeAsync(store.Imports, unfinished.Id, clock, cancellation);
+        return await ImportSession.ResumeAsync(imports, unfinished.Id, clock, cancellation);
     }
 
     private static string Day(long date) =>

@@ -12,8 +12,9 @@
 using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
-using Lookup.Redis.Store;
+using Lookup.Redis.Registers;
 using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
 
 namespace Lookup.Redis.Imports;
 
@@ -39,7 +40,8 @@ public sealed class SnapshotLoad
 {
     private const int Batch = 8_192;
 
-    private readonly IFactStore _store;
+    private readonly KeyRotationState _keys;
+    private readonly IImportStore _imports;
     private readonly FactId _id;
     private readonly string _keyCheck;
     private readonly string _register;
@@ -50,19 +52,22 @@ public sealed class SnapshotLoad
     private Step[][]? _steps;
 
     /// <summary>Prepares a load.</summary>
-    /// <param name="store">The store of the register.</param>
+    /// <param name="manifest">The store of the register.</param>
+    /// <param name="keys">Its encryption keys.</param>
+    /// <param name="imports">Finds the loaded numbers.</param>
     /// <param name="register">Name of the register.</param>
     /// <param name="date">Date of the snapshot in Unix milliseconds.</param>
     /// <param name="clock">Gives the time of recording.</param>
-    public SnapshotLoad(IFactStore store, string register, long date, TimeProvider clock)
+    public SnapshotLoad(
+        StoreManifest manifest, KeyRotationState keys, IImportStore imports, string register, long date, TimeProvider clock)
     {
-        _store = store;
-        _keyCheck = store.KeyCheck;
+        (_keys, _imports) = (keys, imports);
+        _keyCheck = keys.KeyCheck;
         _register = register;
         _date = date;
         _clock = clock;
         _id = new FactId(FactKind.Registration, 0, Scope.FromName(register));
-        _numbers = new SnapshotNumbers(store.Manifest.Partitions);
+        _numbers = new SnapshotNumbers(manifest.Partitions);
     }
 
     private enum Step : byte
@@ -86,14 +91,14 @@ public sealed class SnapshotLoad
     public async Task<SnapshotDifference> CompareAsync(CancellationToken cancellation)
     {
         var repeated = _numbers.Sort();
-        _steps = [.. Enumerable.Range(0, _store.Manifest.Partitions).Select(p => new Step[_numbers.CountOf(p)])];
+        _steps = [.. Enumerable.Range(0, _numbers.Partitions).Select(p => new Step[_numbers.CountOf(p)])];
         long loaded = 0;
         long changes = 0;
         long unchanged = 0;
         for (var p = 0; p < _steps.Length; p++)
         {
             var partition = p;
-            await _store.Imports.ScanAsync(partition, _id, Look, cancellation);
+            await _imports.ScanAsync(partition, _id, Look, cancellation);
 
             void Look(NumberPseudonym key, byte[] value)
             {
@@ -124,7 +129,7 @@ public sealed class SnapshotLoad
         }
 
         // Some numbers were compared under another key and would look as if they had left the register.
-        if (_store.KeyCheck != _keyCheck)
+        if (_keys.KeyCheck != _keyCheck)
         {
             throw new ImportException("The store's encryption key was rotated while the register was compared: load it again.");
         }
@@ -139,6 +144,8 @@ public sealed class SnapshotLoad
     public byte[] Digest() => _numbers.Digest();
 
     /// <summary>Writes the difference, then activates it: the register is loaded as of the date.</summary>
+    /// <param name="writer">Writes the entries.</param>
+    /// <param name="registry">The loaded registers.</param>
     /// <param name="session">The import, which this call ends.</param>
     /// <param name="settle">See <see cref="SwitchAsync"/>.</param>
     /// <param name="written">Receives the number of entries written so far.</param>
@@ -148,14 +155,14 @@ public sealed class SnapshotLoad
     /// <exception cref="StoreUnavailableException">The store could not accept it.</exception>
     /// <exception cref="ImportException">Another process continues the import, or it was reverted.</exception>
     public async Task ApplyAsync(
-        ImportSession session, TimeSpan settle, Func<long, Task> written, CancellationToken cancellation)
+        IFactWriter writer, IRegistryStore registry, ImportSession session, TimeSpan settle, Func<long, Task> written, CancellationToken cancellation)
     {
         var source = await session.SourceIdAsync(session.Record.Source, session.Record.Actor, cancellation);
         long count = 0;
         foreach (var batch in Batches(source))
         {
             await session.TouchAsync(cancellation);
-            var result = await _store.WriteAsync(batch, cancellation);
+            var result = await writer.WriteAsync(batch, cancellation);
             if (result.Outcomes.Contains(WriteOutcome.NameCollision))
             {
                 throw new ImportException($"The name of the register {_register} collides with a name in use; choose another name.");
@@ -165,7 +172,7 @@ public sealed class SnapshotLoad
             await written(count);
         }
 
-        await SwitchAsync(_store, session, settle, cancellation);
+        await SwitchAsync(registry, session, settle, cancellation);
     }
 
     /// <summary>Fills an empty store with the snapshot; <see cref="SwitchAsync"/> then activates it.</summary>
@@ -190,17 +197,17 @@ public sealed class SnapshotLoad
     }
 
     /// <summary>Activates the written entries.</summary>
-    /// <param name="store">The store, opened for use.</param>
+    /// <param name="registry">The loaded registers.</param>
     /// <param name="session">The import, which this call ends.</param>
     /// <param name="settle">Maximum age of a filter that services use: after this time each of them has the additions.</param>
     /// <param name="cancellation">Ends the wait.</param>
     public static async Task SwitchAsync(
-        IFactStore store, ImportSession session, TimeSpan settle, CancellationToken cancellation)
+        IRegistryStore registry, ImportSession session, TimeSpan settle, CancellationToken cancellation)
     {
         await Task.Delay(settle, cancellation);
         // An import that was reverted in the meantime must not take effect.
         await session.ConfirmAsync(cancellation);
-        await store.AddSnapshotAsync(session.Record.Register, session.Record.SnapshotDate, cancellation);
+        await registry.AddSnapshotAsync(session.Record.Register, session.Record.SnapshotDate, cancellation);
         await session.EndAsync(cancellation);
     }
 

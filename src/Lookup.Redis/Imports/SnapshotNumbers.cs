@@ -27,6 +27,8 @@ internal sealed class SnapshotNumbers
         Count++;
     }
 
+    internal int Partitions => _keys.Length;
+
     internal int CountOf(int partition) => _keys[partition].Count;
 
     internal (NumberPseudonym Key, uint Categories) At(int partition, int index)

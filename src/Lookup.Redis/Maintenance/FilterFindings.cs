@@ -1,7 +1,6 @@
 using System.Globalization;
 using Lookup.Core.Filters;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Maintenance;
 
@@ -13,22 +12,22 @@ public static class FilterFindings
 
     /// <summary>Reads and judges every filter.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
-    public static async Task<IReadOnlyList<Finding>> ExamineAsync(IFactStore store, TimeProvider clock, CancellationToken cancellation)
+    public static async Task<IReadOnlyList<Finding>> ExamineAsync(IFilterStore filters, IChangeFeed feed, TimeProvider clock, CancellationToken cancellation)
     {
-        var filters = new List<(PartitionFilter, BlockFilter)>();
+        var read = new List<(PartitionFilter, BlockFilter)>();
         var findings = new List<Finding>();
-        for (var p = 0; p < store.Manifest.Partitions; p++)
+        for (var p = 0; p < feed.Partitions; p++)
         {
-            var filter = await store.Filters.ExamineAsync(p, cancellation);
+            var filter = await filters.ExamineAsync(p, cancellation);
             if (FromFit(p, filter.Fit) is { } unfit)
             {
                 findings.Add(unfit);
             }
 
-            filters.Add((filter, (await store.LoadFilterAsync(p, cancellation)).Filter));
+            read.Add((filter, (await feed.LoadFilterAsync(p, cancellation)).Filter));
         }
 
-        return [.. findings, .. Judge(filters, clock)];
+        return [.. findings, .. Judge(read, clock)];
     }
 
     /// <summary>Returns the finding about a filter's length and checksums; null if they are right.</summary>

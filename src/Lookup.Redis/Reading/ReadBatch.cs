@@ -1,11 +1,10 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
-using Lookup.Redis.Store;
 
 namespace Lookup.Redis.Reading;
 
 /// <summary>
-/// Timelines of many numbers, to be read together by <see cref="IFactStore.ReadAsync(ReadBatch, CancellationToken)"/>. A reused
+/// Timelines of many numbers, to be read together by <see cref="IFactReader.ReadAsync(ReadBatch, CancellationToken)"/>. A reused
 /// batch allocates nothing per number once warm. Not thread-safe.
 /// </summary>
 public sealed class ReadBatch

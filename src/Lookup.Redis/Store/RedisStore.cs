@@ -60,7 +60,10 @@ internal sealed class RedisStore : IFactStore
     public StoreManifest Manifest { get; }
 
     /// <inheritdoc/>
-    public string KeyCheck => _keys.Cipher?.KeyCheck ?? _keys.Current.Phase.Reading;
+    public KeyRotationState EncryptionKeys => _keys;
+
+    /// <inheritdoc/>
+    public int Partitions => _partitions.Count;
 
     /// <inheritdoc/>
     public IImportStore Imports { get; }
@@ -73,17 +76,6 @@ internal sealed class RedisStore : IFactStore
 
     /// <inheritdoc/>
     public StoreServers Servers => _link.Health;
-
-    /// <inheritdoc/>
-    public bool IsReadBy(NumberCipher cipher) =>
-        ReferenceEquals(cipher, _keys.Cipher) || (_keys.Cipher is not { Count: > 1 } && cipher.KeyCheck == KeyCheck);
-
-    /// <inheritdoc/>
-    public bool IsCopy(NumberPseudonym key) =>
-        _keys.Current.Phase is { IsCopying: true } phase && _keys.Cipher!.TryDecrypt(key, phase.Next, out _);
-
-    /// <inheritdoc/>
-    public bool HasTwoFeeds => _keys is { Current.Phase.Number: > 0, Cipher.Count: > 1 };
 
     /// <inheritdoc/>
     public Task<KeyRotationResult> ChangeKeyAsync(string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>

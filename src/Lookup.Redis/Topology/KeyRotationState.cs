@@ -81,7 +81,7 @@ internal sealed record KeyState(KeyRotationPhase Phase, RedisValue AcceptedEpoch
 }
 
 /// <summary>Holds the phase of this process and the epochs that it accepts from partitions. Thread-safe.</summary>
-internal sealed class KeyRotationState
+public sealed class KeyRotationState
 {
     private readonly Lock _lock = new();
     private readonly string _epoch;
@@ -116,6 +116,15 @@ internal sealed class KeyRotationState
 
     /// <summary>Creates a state for partitions that have only this text in place of an epoch.</summary>
     internal static KeyRotationState Fixed(string epoch) => new(epoch);
+
+    /// <summary>Check value of the encryption key by which facts are read now; it changes during a key rotation.</summary>
+    public string KeyCheck => _cipher?.KeyCheck ?? Current.Phase.Reading;
+
+    /// <summary>
+    /// True during a key rotation, and after it as long as the old key is configured: changes of a number may then appear in the
+    /// feeds of two partitions, each in order.
+    /// </summary>
+    public bool HasTwoFeeds => Current.Phase.Number > 0 && _cipher is { Count: > 1 };
 
     internal KeyState Current => Volatile.Read(ref _current);
 
@@ -161,6 +170,19 @@ internal sealed class KeyRotationState
             }
         }
     }
+
+    /// <summary>
+    /// Returns true if a cipher makes the pseudonyms by which facts are read: it is the cipher that the store was opened with and
+    /// follows its key rotation, or the store was opened with one key only, which is also the cipher's.
+    /// </summary>
+    public bool IsReadBy(NumberCipher cipher) =>
+        ReferenceEquals(cipher, _cipher) || (_cipher is not { Count: > 1 } && cipher.KeyCheck == KeyCheck);
+
+    /// <summary>
+    /// Returns true if a pseudonym is under a new encryption key to which facts are being copied. Everything stored under it is
+    /// also stored, and read, under the old key.
+    /// </summary>
+    public bool IsCopy(NumberPseudonym key) => Current.Phase is { IsCopying: true } phase && _cipher!.TryDecrypt(key, phase.Next, out _);
 
     /// <summary>Converts a pseudonym made with any of the keys to the one under a given key.</summary>
     internal NumberPseudonym Under(NumberPseudonym key, string keyCheck) => IsOnlyKey ? key : _cipher!.Reencrypt(key, keyCheck);

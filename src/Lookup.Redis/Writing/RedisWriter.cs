@@ -3,7 +3,6 @@ using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
 using Lookup.Redis.Topology;
 using StackExchange.Redis;
 
@@ -68,7 +67,7 @@ internal sealed class RedisWriter(
         }
     }
 
-    /// <summary>See <see cref="IFactStore.TryReplaceAsync"/>.</summary>
+    /// <summary>See <see cref="IFactWriter.TryReplaceAsync"/>.</summary>
     internal async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
         var outcomes = new WriteOutcome[changes.Count];

@@ -1,14 +1,16 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Lookup.Core.Access;
-using Lookup.Redis.Store;
+using Lookup.Redis.Credentials;
+using Lookup.Redis.Registers;
 using Lookup.Server.Store;
 
 namespace Lookup.Server.Access;
 
 /// <summary>lookup.v1.AccessService.</summary>
 internal sealed class AccessEndpoint(
-    IFactStore store,
+    IRegistryStore stored,
+    IAccessStore credentials,
     RegistryReplica registry,
     StoreMonitor monitor,
     LookupServerOptions options,
@@ -17,7 +19,7 @@ internal sealed class AccessEndpoint(
     DualApproval approval)
     : V1.AccessService.AccessServiceBase
 {
-    private readonly CredentialKeeper _keeper = new(store, clock);
+    private readonly CredentialKeeper _keeper = new(stored, credentials, clock);
 
     /// <inheritdoc/>
     public override Task<V1.CreateCredentialResponse> CreateCredential(V1.CreateCredentialRequest request, ServerCallContext context) => WriteAsync(

@@ -2,13 +2,13 @@ using Google.Rpc;
 using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.Redis.Credentials;
-using Lookup.Redis.Store;
+using Lookup.Redis.Registers;
 using Lookup.Server.Errors;
 
 namespace Lookup.Server.Access;
 
 /// <summary>Creates, rotates and revokes credentials and grants in a store: for the service, and for the tool before the first key exists.</summary>
-internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
+internal sealed class CredentialKeeper(IRegistryStore registry, IAccessStore store, TimeProvider clock)
 {
     private const int MaxOverlapSeconds = 30 * 24 * 60 * 60;
 
@@ -26,7 +26,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         V1.CreateCredentialRequest request, IReadOnlyList<string>? knownTo, CancellationToken cancellation)
     {
         var credential = CredentialMapping.Read(request.Credential, Now);
-        var known = (await store.ReadRegistryAsync(cancellation)).Credentials;
+        var known = (await registry.ReadRegistryAsync(cancellation)).Credentials;
         if (known.Count >= StoredCredential.Max)
         {
             throw RpcErrors.Precondition($"The store has {StoredCredential.Max} credentials, its limit.", "TOO_MANY_CREDENTIALS");
@@ -47,7 +47,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
             credential = credential with { KnownTo = knownTo };
         }
 
-        return await store.Access.TryPutAsync(credential, cancellation)
+        return await store.TryPutAsync(credential, cancellation)
             ? new V1.CreateCredentialResponse { Credential = CredentialMapping.ToProto(credential), ApiKey = key }
             : throw Exists("A credential with this id exists, perhaps revoked; choose another id.");
     }
@@ -56,7 +56,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
     {
         Credentials =
         {
-            (await store.ReadRegistryAsync(cancellation)).Credentials.OrderBy(one => one.Id, StringComparer.Ordinal).Select(CredentialMapping.ToProto),
+            (await registry.ReadRegistryAsync(cancellation)).Credentials.OrderBy(one => one.Id, StringComparer.Ordinal).Select(CredentialMapping.ToProto),
         },
     };
 
@@ -105,7 +105,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         var grant = CredentialMapping.Read(request.Grant);
         await FindAsync(grant.CredentialId, cancellation);
         await OrganisationNames.ClaimAsync(store, grant.Organisation, "grant.organisation", cancellation);
-        await store.Access.PutGrantAsync(grant, cancellation);
+        await store.PutGrantAsync(grant, cancellation);
         return new V1.AddGrantResponse { Grant = CredentialMapping.ToProto(grant) };
     }
 
@@ -113,7 +113,7 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
     {
         Grants =
         {
-            (await store.ReadRegistryAsync(cancellation)).Grants
+            (await registry.ReadRegistryAsync(cancellation)).Grants
                 .OrderBy(grant => grant.CredentialId, StringComparer.Ordinal).ThenBy(grant => grant.Organisation, StringComparer.Ordinal)
                 .Select(CredentialMapping.ToProto),
         },
@@ -121,13 +121,13 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
 
     internal async Task<V1.RemoveGrantResponse> RemoveGrantAsync(V1.RemoveGrantRequest request, CancellationToken cancellation)
     {
-        if (!(await store.ReadRegistryAsync(cancellation)).Grants.Any(
+        if (!(await registry.ReadRegistryAsync(cancellation)).Grants.Any(
             grant => grant.CredentialId == request.CredentialId && grant.Organisation == request.Organisation))
         {
             throw Of(Code.NotFound, "The credential has no grant for this organisation.");
         }
 
-        await store.Access.RemoveGrantAsync(request.CredentialId, request.Organisation, cancellation);
+        await store.RemoveGrantAsync(request.CredentialId, request.Organisation, cancellation);
         return new V1.RemoveGrantResponse();
     }
 
@@ -138,13 +138,13 @@ internal sealed class CredentialKeeper(IFactStore store, TimeProvider clock)
         List<FieldFault>? faults = null;
         CredentialMapping.CheckName(id, "credential_id", ref faults);
         FieldFaults.ThrowIfAny(faults);
-        return (await store.ReadRegistryAsync(cancellation)).Credentials.FirstOrDefault(one => one.Id == id)
+        return (await registry.ReadRegistryAsync(cancellation)).Credentials.FirstOrDefault(one => one.Id == id)
             ?? throw Of(Code.NotFound, "No credential has this id; ListCredentials lists them.");
     }
 
     private async Task PutAsync(StoredCredential credential, CancellationToken cancellation)
     {
-        if (!await store.Access.TryPutAsync(credential, cancellation))
+        if (!await store.TryPutAsync(credential, cancellation))
         {
             throw Of(Code.Aborted, "Another call changed the credential at the same time; retry.");
         }

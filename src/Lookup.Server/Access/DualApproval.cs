@@ -13,14 +13,13 @@
 using Google.Rpc;
 using Grpc.Core;
 using Lookup.Redis.Credentials;
-using Lookup.Redis.Store;
 using Lookup.Server.Errors;
 using Microsoft.Extensions.Logging;
 
 namespace Lookup.Server.Access;
 
 /// <summary>Requires two independent administrators for the actions that need them.</summary>
-internal sealed class DualApproval(IFactStore store, AccessControl access, LookupServerOptions options, ILogger<DualApproval> log)
+internal sealed class DualApproval(IAccessStore store, AccessControl access, LookupServerOptions options, ILogger<DualApproval> log)
 {
     /// <summary>The reason in the error that asks for a second administrator.</summary>
     internal const string Reason = "SECOND_ADMINISTRATOR_NEEDED";
@@ -48,7 +47,7 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
 
         var keep = TimeSpan.FromMinutes(options.RevertApprovalMinutes);
         var mine = table.OriginOf(caller);
-        var known = await store.Access.FindApprovalAsync(action, cancellation);
+        var known = await store.FindApprovalAsync(action, cancellation);
         // The request of a secret that was revoked or replaced since does not count.
         var first = known is not null && now - known.At < keep.TotalMilliseconds && table.IsCounting(known, now) ? known : null;
         if (first is not null && mine.Made < first.At && mine.IsIndependentOf(new CredentialOrigin(first.Made, first.KnownTo)))
@@ -83,7 +82,7 @@ internal sealed class DualApproval(IFactStore store, AccessControl access, Looku
 
     private async Task ReplaceAsync(string action, StoredApproval? before, StoredApproval? after, TimeSpan keep, CancellationToken cancellation)
     {
-        if (!await store.Access.TryReplaceApprovalAsync(action, before, after, keep, cancellation))
+        if (!await store.TryReplaceApprovalAsync(action, before, after, keep, cancellation))
         {
             throw RpcErrors.Of(Code.Aborted, "Another administrator sent the same request at the same time; retry.").ToRpcException();
         }

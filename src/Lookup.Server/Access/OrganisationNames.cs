@@ -1,5 +1,5 @@
 using Lookup.Core.Facts;
-using Lookup.Redis.Store;
+using Lookup.Redis.Credentials;
 using Lookup.Server.Errors;
 using Lookup.Server.Reading;
 
@@ -10,9 +10,9 @@ internal static class OrganisationNames
 {
     /// <summary>Registers a name. Only for administrators: the error names the owner of the scope.</summary>
     /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT: another name has the scope.</exception>
-    internal static async Task ClaimAsync(IFactStore store, string organisation, string field, CancellationToken cancellation)
+    internal static async Task ClaimAsync(IAccessStore store, string organisation, string field, CancellationToken cancellation)
     {
-        if (organisation != Scope.AllName && await store.Access.ClaimNameAsync(organisation, cancellation) is var name && name != organisation)
+        if (organisation != Scope.AllName && await store.ClaimNameAsync(organisation, cancellation) is var name && name != organisation)
         {
             throw RpcErrors.Invalid(field, ScopeNames.Collision(organisation, name));
         }

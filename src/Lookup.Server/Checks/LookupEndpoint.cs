@@ -5,7 +5,7 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Reading;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Lists;
@@ -23,7 +23,7 @@ internal sealed class LookupEndpoint(
     FactReader reader,
     FactResolver naming,
     ChunkServices chunks,
-    IFactStore store,
+    IFactReader store,
     NumberCipher cipher,
     LookupServerOptions options,
     Drain drain,

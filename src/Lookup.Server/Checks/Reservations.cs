@@ -9,7 +9,6 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
 using Lookup.Redis.Writing;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
@@ -26,7 +25,8 @@ internal sealed class Reservations(
     FactReader reader,
     FactExpander expander,
     FilterReplica replica,
-    IFactStore store,
+    IFactWriter store,
+    INameStore names,
     TimeProvider clock)
 {
     private const string Source = "reservation";
@@ -73,7 +73,7 @@ internal sealed class Reservations(
         asked = asked with { Exact = true, Asked = asked.Asked with { Question = asked.Asked.Question with { Reserves = true } } };
         try
         {
-            var source = await store.SourceIdAsync(Source, context.CallerId(), call.Token);
+            var source = await names.SourceIdAsync(Source, context.CallerId(), call.Token);
             while (true)
             {
                 var facts = await reader.ReadAsync(asked, null, call);

@@ -3,7 +3,6 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Redis.Store;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
@@ -20,7 +19,7 @@ internal sealed class SingleChecks(
     FactReader reader,
     RegimeSet regimes,
     BatchLimiter limiter,
-    IFactStore store,
+    StoreManifest manifest,
     LookupServerOptions options,
     TimeProvider clock,
     ServiceMetrics metrics,
@@ -79,7 +78,7 @@ internal sealed class SingleChecks(
             FieldFaults.Number(text, region, ref faults),
             QuestionMapping.Map(question, whatIf, regimes, now, ref faults),
             consistency is { Exact: true },
-            TokenMapping.Demand(consistency, store.Manifest, ref faults),
+            TokenMapping.Demand(consistency, manifest, ref faults),
             now);
     }
 

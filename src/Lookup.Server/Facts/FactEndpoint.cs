@@ -6,7 +6,8 @@ using Lookup.Core.Numbers;
 using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Imports;
-using Lookup.Redis.Store;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Writing;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Http;
@@ -21,7 +22,10 @@ namespace Lookup.Server.Facts;
 /// <summary>lookup.v1.FactService.</summary>
 internal sealed class FactEndpoint(
     StoreMonitor monitor,
-    IFactStore store,
+    IFactReader store,
+    IFactWriter eraser,
+    INameStore names,
+    IImportStore importStore,
     FactWriter writer,
     FilterReplica replica,
     FactResolver naming,
@@ -229,12 +233,12 @@ internal sealed class FactEndpoint(
         using var call = new StoreDeadline(context, options.StoreWriteLimitMs);
         try
         {
-            var source = await store.SourceIdAsync(fact.Source, fact.Actor, call.Token);
+            var source = await names.SourceIdAsync(fact.Source, fact.Actor, call.Token);
             var response = new V1.EraseNumberResponse();
             foreach (var one in stored)
             {
                 var suppression = one with { Entry = one.Entry with { Source = source } };
-                var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
+                var erased = await eraser.EraseAsync(suppression.Key, suppression, call.Token);
                 replica.Add(suppression.Key, suppression.Id, erased.Token);
                 response.ErasedFacts += (uint)erased.Erased;
                 response.ConsistencyToken = erased.Token.ToString();
@@ -261,15 +265,15 @@ internal sealed class FactEndpoint(
         ImportSession? import = null;
         await LimitedAsync(
             async token => import = record.Id.Length > 0 && await IsOwnAsync(record, token)
-                ? await ImportSession.ResumeAsync(store.Imports, record.Id, clock, token)
-                : await ImportSession.BeginAsync(store.Imports, record, clock, token),
+                ? await ImportSession.ResumeAsync(importStore, record.Id, clock, token)
+                : await ImportSession.BeginAsync(importStore, record, clock, token),
             context);
         return import!;
     }
 
     // Facts that another credential added to an import would be reverted with it.
     private async Task<bool> IsOwnAsync(StoredImport record, CancellationToken cancellation) =>
-        !access.IsOn || await store.Imports.FindAsync(record.Id, cancellation) is not { } known || known.Credential == record.Credential
+        !access.IsOn || await importStore.FindAsync(record.Id, cancellation) is not { } known || known.Credential == record.Credential
             ? true
             : throw RpcErrors.Precondition("Another credential started this import; start your own.", "IMPORT_OF_ANOTHER");
 

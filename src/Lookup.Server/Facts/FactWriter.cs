@@ -4,7 +4,6 @@ using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Imports;
-using Lookup.Redis.Store;
 using Lookup.Redis.Writing;
 using Lookup.Server.Access;
 using Lookup.Server.Mapping;
@@ -14,14 +13,18 @@ using Lookup.Server.Store;
 namespace Lookup.Server.Facts;
 
 /// <summary>Validates, expands and stores batches of facts, and returns the outcome of each.</summary>
-/// <param name="store">The store.</param>
+/// <param name="store">Stores the facts.</param>
+/// <param name="names">Has the names of organisations with facts.</param>
+/// <param name="imports">Assigns the numbers of sources.</param>
 /// <param name="expander">Validates and expands facts.</param>
 /// <param name="clock">The clock.</param>
 /// <param name="replica">The replica of this process, updated before the call returns; null for none.</param>
 /// <param name="options">Has the limit of new sources; null for no limit.</param>
 /// <param name="registry">The records of organisations; null if only facts define organisations.</param>
 internal sealed class FactWriter(
-    IFactStore store,
+    IFactWriter store,
+    INameStore names,
+    IImportStore imports,
     FactExpander expander,
     TimeProvider clock,
     FilterReplica? replica = null,
@@ -126,7 +129,7 @@ internal sealed class FactWriter(
         {
             try
             {
-                isUnknown = await store.NameAsync(Scope.FromName(name), cancellation) is null
+                isUnknown = await names.NameAsync(Scope.FromName(name), cancellation) is null
                     && (registry is null || (await registry.CurrentAsync(cancellation)).Find(name) is null);
             }
             catch (StoreUnavailableException)
@@ -160,7 +163,7 @@ internal sealed class FactWriter(
         }
 
         ValueTask<uint> AskAsync(string source, string actor, SourceBudget? budget) => import is null
-            ? store.Imports.SourceIdAsync(source, actor, "", budget, cancellation)
+            ? imports.SourceIdAsync(source, actor, "", budget, cancellation)
             : import.SourceIdAsync(source, actor, budget, cancellation);
     }
 
@@ -179,7 +182,7 @@ internal sealed class FactWriter(
         {
             if (written.Outcomes[k] == WriteOutcome.NameCollision)
             {
-                var other = caller.Has(Roles.Admin) ? await store.NameAsync(stored[k].Id.Scope, cancellation) : null;
+                var other = caller.Has(Roles.Admin) ? await names.NameAsync(stored[k].Id.Scope, cancellation) : null;
                 return new FactOutcome(
                     V1.FactResult.Types.Outcome.Refused,
                     [new FieldFault(FactMapping.ScopeField(fact), ScopeNames.Collision(stored[k].ScopeName, other))]);

@@ -2,8 +2,8 @@ using System.Collections.Frozen;
 using System.Net;
 using Grpc.Core;
 using Grpc.Health.V1;
+using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Reading;
@@ -19,7 +19,7 @@ namespace Lookup.Server.Hosting;
 /// SERVING while checks are answered.
 /// </summary>
 internal sealed class HealthService(
-    StoreMonitor monitor, FilterReplica replica, ReceiptWriter receipts, IFactStore store, LookupServerOptions options, TimeProvider clock, Drain drain)
+    StoreMonitor monitor, FilterReplica replica, ReceiptWriter receipts, StoreManifest manifest, LookupServerOptions options, TimeProvider clock, Drain drain)
     : Health.HealthBase
 {
     private enum Needs
@@ -138,7 +138,7 @@ internal sealed class HealthService(
     private bool FollowsChanges()
     {
         var now = clock.GetTimestamp();
-        return Enumerable.Range(0, store.Manifest.Partitions)
+        return Enumerable.Range(0, manifest.Partitions)
             .All(p => FreshFilters.Usable(replica, p, null, clock, now, options.FreshnessBoundMs) is not null);
     }
 

@@ -4,7 +4,11 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Following;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
+using Lookup.Redis.Registers;
 using Lookup.Redis.Store;
+using Lookup.Redis.Writing;
 using Lookup.Server.Access;
 using Lookup.Server.Checks;
 using Lookup.Server.Errors;
@@ -94,7 +98,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             throw new ServerSettingsException(faults);
         }
 
-        if (!store.IsReadBy(cipher))
+        if (!store.EncryptionKeys.IsReadBy(cipher))
         {
             // With another encryption key no number would have facts.
             throw new StoreUnavailableException(StoreFault.WrongKey, "The encryption key is not the one the store was set up with; use that key (--key-file or LOOKUP_NUMBER_KEY).");
@@ -115,6 +119,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         builder.Services.AddSingleton(s => new ShadowRun(
             shadow,
             regimes,
+            store.Manifest,
             store,
             s.GetRequiredService<FilterReplica>(),
             cipher,
@@ -249,8 +254,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher);
         var storeClock = new StoreClock(clock);
         services.AddSingleton(storeClock).AddSingleton<TimeProvider>(storeClock);
-        services.AddSingleton<IFactStore>(s => new InstrumentedStore(
-            store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
+        AddStore(services, store, clock);
         services.AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
         services.AddSingleton<FilterMetrics>().AddHostedService(s => s.GetRequiredService<FilterMetrics>());
         // Its reads are not checks: they would count filter false positives twice.
@@ -264,7 +268,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(new FactCache(store.Manifest.Partitions, options.RecordCacheBytes));
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<FactCache>());
         services.AddSingleton(s => new FilterReplica(
-            s.GetRequiredService<IFactStore>(),
+            s.GetRequiredService<IChangeFeed>(),
             new ReplicaOptions { PollMs = options.ReplicaPollMs, RestMs = options.ReplicaRestMs },
             clock,
             s.GetServices<IReplicaObserver>()));
@@ -283,6 +287,19 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<ChangeHub>().AddSingleton<IReplicaObserver>(s => s.GetRequiredService<ChangeHub>());
         services.AddSingleton<ChangeMapper>().AddSingleton<WatchServices>();
         services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
+    }
+
+    private static void AddStore(IServiceCollection services, IFactStore store, TimeProvider clock)
+    {
+        services.AddSingleton(s => new InstrumentedStore(
+            store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
+        services.AddSingleton<IFactReader>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton<IFactWriter>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton<IChangeFeed>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton<IRegistryStore>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton<IStoreMaintenance>(s => s.GetRequiredService<InstrumentedStore>());
+        services.AddSingleton(store.Manifest).AddSingleton(store.EncryptionKeys).AddSingleton<INameStore>(store);
+        services.AddSingleton(store.Imports).AddSingleton(store.Access).AddSingleton(store.Filters);
     }
 
     private static void AddAccess(IServiceCollection services, LookupServerOptions options)

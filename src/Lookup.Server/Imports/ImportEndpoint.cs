@@ -1,7 +1,6 @@
 using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.Redis.Imports;
-using Lookup.Redis.Store;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Store;
@@ -10,7 +9,7 @@ namespace Lookup.Server.Imports;
 
 /// <summary>lookup.v1.ImportService.</summary>
 internal sealed class ImportEndpoint(
-    IFactStore store, StoreMonitor monitor, RegistryReplica registry, LookupServerOptions options, TimeProvider clock, Drain drain,
+    IImportStore store, StoreMonitor monitor, RegistryReplica registry, LookupServerOptions options, TimeProvider clock, Drain drain,
     AccessControl access, DualApproval approval)
     : V1.ImportService.ImportServiceBase
 {
@@ -40,7 +39,7 @@ internal sealed class ImportEndpoint(
         try
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-            var imports = await store.Imports.ListAsync(request.PageToken.Length == 0 ? null : request.PageToken, size, call.Token);
+            var imports = await store.ListAsync(request.PageToken.Length == 0 ? null : request.PageToken, size, call.Token);
             return new V1.ListImportsResponse
             {
                 Imports = { imports.Select(import => ImportMapping.ToProto(import, now)) },
@@ -75,7 +74,7 @@ internal sealed class ImportEndpoint(
         {
             monitor.ThrowIfUntrusted();
             var share = 0.0;
-            reverting = store.Imports.RevertAsync(request.ImportId, order, clock, done => Volatile.Write(ref share, done), stop.Token);
+            reverting = store.RevertAsync(request.ImportId, order, clock, done => Volatile.Write(ref share, done), stop.Token);
             while (await Task.WhenAny(reverting, Task.Delay(ProgressPause, clock, stop.Token)) != reverting)
             {
                 stop.Token.ThrowIfCancellationRequested();
@@ -105,7 +104,7 @@ internal sealed class ImportEndpoint(
     private async Task<string?> DemandAsync(string importId, Caller caller, CancellationToken cancellation)
     {
         // The revert itself reports a missing, running or reverted import; one that is being reverted was approved.
-        if (await store.Imports.FindAsync(importId, cancellation) is not { } import
+        if (await store.FindAsync(importId, cancellation) is not { } import
             || import.State is ImportState.Reverted or ImportState.Reverting
             || (import.State == ImportState.Running && !import.IsSilent(access.Now)))
         {

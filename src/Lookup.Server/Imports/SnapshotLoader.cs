@@ -3,8 +3,11 @@ using Grpc.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
+using Lookup.Redis;
 using Lookup.Redis.Imports;
-using Lookup.Redis.Store;
+using Lookup.Redis.Registers;
+using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
@@ -15,7 +18,11 @@ namespace Lookup.Server.Imports;
 
 /// <summary>Loads snapshots of registers from streams, one at a time.</summary>
 internal sealed class SnapshotLoader(
-    IFactStore store,
+    StoreManifest manifest,
+    KeyRotationState keys,
+    IImportStore imports,
+    IFactWriter writer,
+    IRegistryStore registry,
     RegimeSet regimes,
     NumberCipher cipher,
     StoreMonitor monitor,
@@ -73,8 +80,8 @@ internal sealed class SnapshotLoader(
         var (register, record) = Read(open);
         var date = record.SnapshotDate;
         monitor.ThrowIfUntrusted();
-        var unfinished = await SnapshotImports.CheckAsync(store, register.Name, date, clock, stop);
-        var load = new SnapshotLoad(store, register.Name, date, clock);
+        var unfinished = await SnapshotImports.CheckAsync(imports, registry, register.Name, date, clock, stop);
+        var load = new SnapshotLoad(manifest, keys, imports, register.Name, date, clock);
         V1.LoadSnapshotRequest? request;
         while ((request = await NextAsync(requests, Step.None, stop))?.StepCase == Step.Numbers)
         {
@@ -93,7 +100,7 @@ internal sealed class SnapshotLoader(
         };
         var difference = await load.CompareAsync(stop);
         var reported = ImportMapping.ToProto(
-            difference, await store.ReadRegistryAsync(stop), open, unfinished);
+            difference, await registry.ReadRegistryAsync(stop), open, unfinished);
         await responses.WriteAsync(new V1.LoadSnapshotResponse { Difference = reported }, stop);
 
         // A caller that ends here only wanted the difference.
@@ -115,11 +122,13 @@ internal sealed class SnapshotLoader(
 
         monitor.ThrowIfUntrusted();
         record = record with { Approved = await DemandAsync(load, record, difference, unfinished, context, stop) };
-        var session = await SnapshotImports.OpenAsync(store, record, difference, clock, stop);
+        var session = await SnapshotImports.OpenAsync(imports, registry, record, difference, clock, stop);
         try
         {
             var total = difference.Additions + difference.Removals + difference.Changes;
             await load.ApplyAsync(
+                writer,
+                registry,
                 session,
                 TimeSpan.FromMilliseconds(options.FreshnessBoundMs),
                 written => responses.WriteAsync(
@@ -144,8 +153,8 @@ internal sealed class SnapshotLoader(
         ServerCallContext context,
         CancellationToken stop)
     {
-        var wasLoaded = (await store.ReadRegistryAsync(stop)).Snapshots.TryGetValue(record.Register, out var dates) && dates.Length > 0;
-        var loads = await store.Imports.ListOfRegisterAsync(record.Register, stop);
+        var wasLoaded = (await registry.ReadRegistryAsync(stop)).Snapshots.TryGetValue(record.Register, out var dates) && dates.Length > 0;
+        var loads = await imports.ListOfRegisterAsync(record.Register, stop);
         var share = RegisterShare.Of(difference, wasLoaded, unfinished, loads, clock.GetUtcNow().ToUnixTimeMilliseconds());
         return share * 100 > options.RegisterApprovalPercent && await approval.DemandAsync(
             string.Create(CultureInfo.InvariantCulture, $"load {record.Register} {record.SnapshotDate} {Convert.ToHexStringLower(load.Digest())}"),

@@ -1,6 +1,6 @@
 using Lookup.Core.Numbers;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Following;
 using Lookup.Server.Reading;
 
 namespace Lookup.Server.Lists;
@@ -53,9 +53,9 @@ internal sealed class ChunkBasis(FreshFilters filters)
     }
 
     /// <summary>Returns the consistency token of the answers; empty if they used no facts.</summary>
-    internal string Token(IFactStore store)
+    internal string Token(StoreManifest manifest, IChangeFeed feed)
     {
-        var count = store.Manifest.Partitions;
+        var count = manifest.Partitions;
         for (var p = 0; p < count; p++)
         {
             if (_filtered[p])
@@ -63,10 +63,10 @@ internal sealed class ChunkBasis(FreshFilters filters)
                 UseRead(p, filters.VersionOf(p), TimeSpan.Zero);
             }
 
-            _marks[p] = _versions[p] == 0 ? 0 : store.MarkOf(p, _versions[p]);
+            _marks[p] = _versions[p] == 0 ? 0 : feed.MarkOf(p, _versions[p]);
         }
 
-        var token = ConsistencyToken.Of(store.Manifest.Epoch, _versions.AsSpan(0, count), _marks.AsSpan(0, count));
+        var token = ConsistencyToken.Of(manifest.Epoch, _versions.AsSpan(0, count), _marks.AsSpan(0, count));
         return token.Count == 0 ? "" : token.ToString();
     }
 }

@@ -29,7 +29,7 @@ internal sealed class ChunkJob
     internal ChunkJob(ChunkServices services)
     {
         _services = services;
-        _filters = new FreshFilters(services.Store.Manifest.Partitions);
+        _filters = new FreshFilters(services.Manifest.Partitions);
         _worker = new ChunkWorker(services.Regimes, services.Cipher, _filters, services.Records, services.Names);
     }
 
@@ -192,7 +192,7 @@ internal sealed class ChunkJob
     {
         for (var p = 0; demand is not null && p < _filters.Partitions; p++)
         {
-            if (!await _services.Store.HasAsync(p, demand.VersionOf(p), demand.MarkOf(p), cancellation))
+            if (!await _services.Feed.HasAsync(p, demand.VersionOf(p), demand.MarkOf(p), cancellation))
             {
                 _worker.MarkLost(p);
             }
@@ -212,7 +212,7 @@ internal sealed class ChunkJob
     {
         try
         {
-            await _services.Store.FenceAsync(Enumerable.Range(0, _services.Store.Manifest.Partitions), cancellation);
+            await _services.Store.FenceAsync(Enumerable.Range(0, _services.Manifest.Partitions), cancellation);
         }
         catch (StoreUnavailableException)
         {
@@ -307,7 +307,7 @@ internal sealed class ChunkJob
         common.RegimeVersion = only?.Version ?? "";
         common.CallTime = FieldFaults.ToTimestamp(callTime);
         common.Age = Duration.FromTimeSpan(age);
-        common.ConsistencyToken = _worker.Basis.Token(_services.Store);
+        common.ConsistencyToken = _worker.Basis.Token(_services.Manifest, _services.Feed);
         common.Hypothetical = open.Hypothetical;
         common.ValidUntil = validUntil is > 0 and < long.MaxValue ? FieldFaults.ToTimestamp(validUntil) : null;
         var reusable = validUntil > 0 && !open.Hypothetical

@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
+using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
+using Lookup.Redis.Reading;
 using Lookup.Server.Access;
 using Lookup.Server.Reading;
 using Lookup.Server.Receipts;
@@ -14,7 +15,9 @@ namespace Lookup.Server.Lists;
 
 /// <summary>The dependencies of chunk decisions, and the pool of idle jobs.</summary>
 internal sealed class ChunkServices(
-    IFactStore store,
+    StoreManifest manifest,
+    IFactReader store,
+    IChangeFeed feed,
     FilterReplica replica,
     FactCache records,
     ScopeNames names,
@@ -37,7 +40,11 @@ internal sealed class ChunkServices(
     private readonly ConcurrentBag<ChunkJob> _idle = [];
     private int _idleCount;
 
-    internal IFactStore Store => store;
+    internal StoreManifest Manifest => manifest;
+
+    internal IFactReader Store => store;
+
+    internal IChangeFeed Feed => feed;
 
     internal FilterReplica Replica => replica;
 

@@ -2,13 +2,13 @@ using Google.Protobuf.Collections;
 using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
-using Lookup.Redis.Store;
+using Lookup.Redis.Writing;
 using Lookup.Server.Errors;
 
 namespace Lookup.Server.Mapping;
 
 /// <summary>Maps stored timelines back to facts of the contract: resolves scopes and sources to names.</summary>
-internal sealed class FactResolver(IFactStore store, RegimeSet regimes)
+internal sealed class FactResolver(INameStore store, RegimeSet regimes)
 {
     /// <summary>Adds every entry of a timeline, newest first.</summary>
     /// <param name="output">Receives the facts.</param>

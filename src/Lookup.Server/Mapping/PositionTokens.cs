@@ -1,5 +1,5 @@
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Following;
 
 namespace Lookup.Server.Mapping;
 
@@ -7,9 +7,9 @@ namespace Lookup.Server.Mapping;
 /// Caches the consistency tokens of single positions. While nothing is written to a partition, its checks return the same token, and
 /// its checksum costs more than a decision. Thread-safe.
 /// </summary>
-internal sealed class PositionTokens(IFactStore store)
+internal sealed class PositionTokens(StoreManifest manifest, IChangeFeed feed)
 {
-    private readonly Known?[] _last = new Known[store.Manifest.Partitions];
+    private readonly Known?[] _last = new Known[manifest.Partitions];
 
     /// <summary>Returns the token of a position as text.</summary>
     internal string TokenOf(StorePosition position)
@@ -19,10 +19,10 @@ internal sealed class PositionTokens(IFactStore store)
         // The mark may become known after the version.
         if (known?.Version != position.Version || known.Mark == 0)
         {
-            var mark = store.MarkOf(position.Partition, position.Version);
+            var mark = feed.MarkOf(position.Partition, position.Version);
             if (known?.Version != position.Version || mark != 0)
             {
-                var token = ConsistencyToken.Of(store.Manifest.Epoch, position.Partition, position.Version, mark);
+                var token = ConsistencyToken.Of(manifest.Epoch, position.Partition, position.Version, mark);
                 known = new Known(position.Version, mark, token.ToString());
                 Volatile.Write(ref last, known);
             }

@@ -2,8 +2,9 @@ using System.Runtime.CompilerServices;
 using HdrHistogram;
 using Lookup.Core;
 using Lookup.Core.Regimes;
+using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
+using Lookup.Redis.Maintenance;
 using Lookup.Server.Reading;
 using Lookup.Server.Shadow;
 using Lookup.Server.Store;
@@ -17,7 +18,8 @@ internal sealed class LiveFeed(
     ServiceMetrics metrics,
     AllowAudit audit,
     FilterReplica replica,
-    IFactStore store,
+    StoreManifest manifest,
+    IStoreMaintenance store,
     StoreMonitor monitor,
     StoreMetrics storeCalls,
     FilterMetrics filters,
@@ -157,7 +159,7 @@ internal sealed class LiveFeed(
 
     private LiveFilter?[] Filters()
     {
-        var looks = new LiveFilter?[store.Manifest.Partitions];
+        var looks = new LiveFilter?[manifest.Partitions];
         for (var p = 0; p < looks.Length; p++)
         {
             looks[p] = filters.LatestScan(p) is { } scan ? new LiveFilter(Math.Round(scan.Fill, 4), Math.Round(scan.FalsePositives, 6)) : null;
@@ -169,7 +171,7 @@ internal sealed class LiveFeed(
     private double?[] Ages()
     {
         var now = clock.GetTimestamp();
-        var ages = new double?[store.Manifest.Partitions];
+        var ages = new double?[manifest.Partitions];
         for (var p = 0; p < ages.Length; p++)
         {
             var state = replica.Partition(p);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
+using Lookup.Redis.Maintenance;
 using Lookup.Server.Reading;
 using Lookup.Server.Store;
 using Lookup.Server.Telemetry;
@@ -16,7 +16,8 @@ internal sealed class StateMetrics
         [StoreMonitor.Ok, StoreMonitor.Unknown, .. Enum.GetValues<StoreFault>().Select(StoreMonitor.NameOf)];
 
     private readonly FilterReplica _replica;
-    private readonly IFactStore _store;
+    private readonly StoreManifest _manifest;
+    private readonly IStoreMaintenance _store;
     private readonly StoreMonitor _monitor;
     private readonly TimeProvider _clock;
     private readonly Gauge _serving;
@@ -31,10 +32,10 @@ internal sealed class StateMetrics
     private readonly RegistryReplica _registry;
 
     public StateMetrics(
-        ServiceMetrics metrics, FilterReplica replica, IFactStore store, StoreMonitor monitor, FactCache records, RegistryReplica registry, Instance instance,
+        ServiceMetrics metrics, FilterReplica replica, StoreManifest manifest, IStoreMaintenance store, StoreMonitor monitor, FactCache records, RegistryReplica registry, Instance instance,
         LookupServerOptions options, TimeProvider clock)
     {
-        (_replica, _store, _monitor, _registry, _clock) = (replica, store, monitor, registry, clock);
+        (_replica, _manifest, _store, _monitor, _registry, _clock) = (replica, manifest, store, monitor, registry, clock);
         var make = metrics.Factory;
         _serving = make.CreateGauge("lookup_serving", "1 if the service answers checks, 0 if its store is unavailable or must not be used.");
         _states = make.CreateGauge("lookup_store_state", "1 for the state of the store at the last probe: ok, or the name of the fault.", ["state"]);
@@ -113,7 +114,7 @@ internal sealed class StateMetrics
     private void SetPartitions()
     {
         var now = _clock.GetTimestamp();
-        for (var p = 0; p < _store.Manifest.Partitions; p++)
+        for (var p = 0; p < _manifest.Partitions; p++)
         {
             var name = p.ToString(CultureInfo.InvariantCulture);
             var state = _replica.Partition(p);

@@ -18,7 +18,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
+using Lookup.Redis.Reading;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -49,7 +49,8 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     // A recording time further ahead than clocks may differ comes from a wrong clock and proves nothing.
     private const long ClockSlackMs = 5_000;
 
-    private readonly IFactStore _store;
+    private readonly StoreManifest _manifest;
+    private readonly IFactReader _store;
     private readonly NumberCipher _cipher;
     private readonly ScopeNames _names;
     private readonly LookupServerOptions _options;
@@ -64,7 +65,8 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     private long _blindUntil;
 
     public AllowAudit(
-        IFactStore store,
+        StoreManifest manifest,
+        IFactReader store,
         NumberCipher cipher,
         ScopeNames names,
         LookupServerOptions options,
@@ -72,7 +74,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         TimeProvider clock,
         ILogger<AllowAudit> log)
     {
-        (_store, _cipher, _names, _options, _clock, _log) = (store, cipher, names, options, clock, log);
+        (_manifest, _store, _cipher, _names, _options, _clock, _log) = (manifest, store, cipher, names, options, clock, log);
         _everyMs = options.AllowAuditsPerSecond == 0 ? 0 : 1_000 / options.AllowAuditsPerSecond;
         _wrong = metrics.Factory.CreateCounter("lookup_wrong_allows_total", "ALLOW answers that the audit found wrong. Must be 0.");
         _audits = metrics.Factory.CreateCounter(
@@ -200,7 +202,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
                 var freshness = ReadFreshness.Now(exact: true, null, _clock, _options.FreshnessBoundMs);
                 var keyGeneration = _cipher.KeyGeneration;
                 var key = _cipher.Encrypt(answer.Number);
-                await _store.FenceAsync([key.Partition(_store.Manifest.Partitions)], limit.Token);
+                await _store.FenceAsync([key.Partition(_manifest.Partitions)], limit.Token);
                 var read = await _store.ReadAsync(key, ids.AsMemory(0, count), limit.Token);
                 if (!freshness.Accepts(read.AsOf))
                 {

@@ -3,7 +3,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
+using Lookup.Redis.Reading;
 using Lookup.Server.Mapping;
 using Lookup.Server.Store;
 
@@ -11,7 +11,9 @@ namespace Lookup.Server.Reading;
 
 /// <summary>Collects the inputs of a decision: rules, organisation, register snapshots and stored timelines.</summary>
 internal sealed class FactReader(
-    IFactStore store,
+    StoreManifest manifest,
+    IFactReader store,
+    IChangeFeed feed,
     FilterReplica replica,
     FactCache cache,
     RegimeSet regimes,
@@ -57,7 +59,7 @@ internal sealed class FactReader(
                 if (!read.IsComplete)
                 {
                     // Not reused after a failure: an abandoned read may still access it.
-                    var partition = read.Key.Partition(store.Manifest.Partitions);
+                    var partition = read.Key.Partition(manifest.Partitions);
                     if (freshness.IsDemanding)
                     {
                         await store.FenceAsync([partition], call.Token);
@@ -72,7 +74,7 @@ internal sealed class FactReader(
 
                     read.SetRead(stored, freshness.AgeOf(stored.AsOf));
                     read.IsOfAnotherHistory = asked.Demand is { } demand
-                        && !await store.HasAsync(partition, demand.VersionOf(partition), demand.MarkOf(partition), call.Token);
+                        && !await feed.HasAsync(partition, demand.VersionOf(partition), demand.MarkOf(partition), call.Token);
                     Keep(session, read, stored);
                     await read.ScreenAsync(names, call.Token);
                 }
@@ -114,7 +116,7 @@ internal sealed class FactReader(
             return read;
         }
 
-        var partition = read.Key.Partition(store.Manifest.Partitions);
+        var partition = read.Key.Partition(manifest.Partitions);
         if (FreshFilters.Usable(replica, partition, asked.Demand, clock, now, options.FreshnessBoundMs) is not { } state)
         {
             return read;

@@ -3,7 +3,7 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Writing;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Logging;
 using Prometheus;
@@ -14,7 +14,7 @@ namespace Lookup.Server.Reading;
 /// Decides whether facts count for a question: the registered name of their scope must be the one that the question means; see
 /// <see cref="MeantName"/>. The name of a scope never changes, so a name read once stays valid. Thread-safe.
 /// </summary>
-internal sealed class ScopeNames(IFactStore store, ServiceMetrics? metrics = null, ILogger<ScopeNames>? log = null)
+internal sealed class ScopeNames(INameStore store, ServiceMetrics? metrics = null, ILogger<ScopeNames>? log = null)
 {
     // When full, it is emptied.
     private const int MaxKnown = 100_000;

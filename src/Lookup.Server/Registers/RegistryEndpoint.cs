@@ -5,8 +5,9 @@ using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Redis.Credentials;
 using Lookup.Redis.Imports;
-using Lookup.Redis.Store;
+using Lookup.Redis.Registers;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Imports;
@@ -17,7 +18,9 @@ namespace Lookup.Server.Registers;
 
 /// <summary>lookup.v1.RegistryService.</summary>
 internal sealed class RegistryEndpoint(
-    IFactStore store,
+    IRegistryStore store,
+    IAccessStore accessStore,
+    IImportStore imports,
     RegistryReplica registry,
     RegimeSet regimes,
     SnapshotLoader loader,
@@ -67,7 +70,7 @@ internal sealed class RegistryEndpoint(
                         token);
                 }
 
-                await OrganisationNames.ClaimAsync(store, organisation.Name, "organisation.name", token);
+                await OrganisationNames.ClaimAsync(accessStore, organisation.Name, "organisation.name", token);
                 await store.PutOrganisationAsync(organisation, token);
             },
             context);
@@ -118,7 +121,7 @@ internal sealed class RegistryEndpoint(
                     isNeverAlone: false,
                     access.CallerOf(context),
                     token);
-                await SnapshotImports.CheckStatedAsync(store, register!.Name, date!.Value, token);
+                await SnapshotImports.CheckStatedAsync(imports, register!.Name, date!.Value, token);
                 await store.AddSnapshotAsync(register.Name, date.Value, token);
             },
             context);

@@ -14,7 +14,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
+using Lookup.Redis.Reading;
 using Lookup.Server.Reading;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
@@ -26,7 +26,8 @@ namespace Lookup.Server.Shadow;
 internal sealed class ShadowRun(
     RegimeSet? shadow,
     RegimeSet inForce,
-    IFactStore store,
+    StoreManifest manifest,
+    IFactReader store,
     FilterReplica replica,
     NumberCipher cipher,
     ScopeNames names,
@@ -207,7 +208,7 @@ internal sealed class ShadowRun(
     private bool AreAbsent(NumberPseudonym key, ReadOnlySpan<FactId> ids) => FilterOf(key) is { } filter && filter.MayContain(key, ids) == 0;
 
     private BlockFilter? FilterOf(NumberPseudonym key) => FreshFilters.Usable(
-        replica, key.Partition(store.Manifest.Partitions), null, clock, clock.GetTimestamp(), options.FreshnessBoundMs)?.Filter;
+        replica, key.Partition(manifest.Partitions), null, clock, clock.GetTimestamp(), options.FreshnessBoundMs)?.Filter;
 
     private RegisterSnapshots RegistersFor(RegisterSnapshots inForceOnes)
     {

@@ -5,7 +5,6 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Reading;
-using Lookup.Redis.Store;
 using Lookup.Server.Reading;
 
 namespace Lookup.Server.Shadow;
@@ -78,7 +77,7 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
     /// <summary>Reads the facts, and the names of the scopes found.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
-    internal async Task ReadAsync(IFactStore store, CancellationToken cancellation)
+    internal async Task ReadAsync(IFactReader store, CancellationToken cancellation)
     {
         if (_reads.Count == 0)
         {

@@ -2,7 +2,6 @@ using System.Globalization;
 using Lookup.Core.Filters;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -19,7 +18,7 @@ internal sealed class FilterKeeper : BackgroundService
     // A rebuild that gains less would be repeated forever.
     private const double LeastGain = 2;
 
-    private readonly IFactStore _store;
+    private readonly IFilterStore _store;
     private readonly FilterReplica _replica;
     private readonly LookupServerOptions _options;
     private readonly TimeProvider _clock;
@@ -29,10 +28,10 @@ internal sealed class FilterKeeper : BackgroundService
     private int _next;
 
     public FilterKeeper(
-        IFactStore store, FilterReplica replica, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock, ILogger<FilterKeeper> log)
+        StoreManifest manifest, IFilterStore store, FilterReplica replica, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock, ILogger<FilterKeeper> log)
     {
         (_store, _replica, _options, _clock, _log) = (store, replica, options, clock, log);
-        _fits = new FilterFit[store.Manifest.Partitions];
+        _fits = new FilterFit[manifest.Partitions];
         _unsound = metrics.Factory.CreateGauge(
             "lookup_filter_unsound",
             "1 if the partition's stored filter is missing or damaged, or has no valid checksums; it is not used.",
@@ -67,12 +66,12 @@ internal sealed class FilterKeeper : BackgroundService
     {
         try
         {
-            Report(await _store.Filters.ExamineAsync(_next, cancellation));
+            Report(await _store.ExamineAsync(_next, cancellation));
             _next = (_next + 1) % _fits.Length;
             var rebuild = new RebuildOptions { WorkShare = _options.RebuildSharePercent / 100.0 };
-            foreach (var filter in await _store.Filters.ListAsync(cancellation))
+            foreach (var filter in await _store.ListAsync(cancellation))
             {
-                var found = filter.HasLost ? await _store.Filters.ExamineAsync(filter.Partition, cancellation) : filter;
+                var found = filter.HasLost ? await _store.ExamineAsync(filter.Partition, cancellation) : filter;
                 Report(found);
                 if (_options.RebuildFalsePositives != 0 && !await RebuildAsync(found, rebuild, cancellation))
                 {
@@ -94,7 +93,7 @@ internal sealed class FilterKeeper : BackgroundService
             return true;
         }
 
-        if (await _store.Filters.RebuildAsync(filter.Partition, rebuild, _ => { }, cancellation) is not { } built)
+        if (await _store.RebuildAsync(filter.Partition, rebuild, _ => { }, cancellation) is not { } built)
         {
             return false;
         }

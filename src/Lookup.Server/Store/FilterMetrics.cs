@@ -2,8 +2,8 @@ using System.Globalization;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
+using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Prometheus;
@@ -29,10 +29,10 @@ internal sealed class FilterMetrics : BackgroundService
     private readonly Counter _vain;
     private readonly FilterScan?[] _scans;
 
-    public FilterMetrics(FilterReplica replica, IFactStore store, ServiceMetrics metrics, TimeProvider clock)
+    public FilterMetrics(FilterReplica replica, StoreManifest manifest, ServiceMetrics metrics, TimeProvider clock)
     {
         (_replica, _clock) = (replica, clock);
-        _scans = new FilterScan?[store.Manifest.Partitions];
+        _scans = new FilterScan?[manifest.Partitions];
         var make = metrics.Factory;
         _fill = make.CreateGauge("lookup_filter_fill_ratio", "Share of bits set in the partition's filter, 0 to 1.", ["partition"]);
         _share = make.CreateGauge(

@@ -8,6 +8,7 @@ using Lookup.Redis.Imports;
 using Lookup.Redis.Maintenance;
 using Lookup.Redis.Reading;
 using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Store;
@@ -23,16 +24,10 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
     public StoreManifest Manifest { get; } = inner.Manifest;
 
     /// <inheritdoc/>
-    public string KeyCheck => inner.KeyCheck;
+    public KeyRotationState EncryptionKeys => inner.EncryptionKeys;
 
     /// <inheritdoc/>
-    public bool IsReadBy(NumberCipher cipher) => inner.IsReadBy(cipher);
-
-    /// <inheritdoc/>
-    public bool IsCopy(NumberPseudonym key) => inner.IsCopy(key);
-
-    /// <inheritdoc/>
-    public bool HasTwoFeeds => inner.HasTwoFeeds;
+    public int Partitions => inner.Partitions;
 
     /// <inheritdoc/>
     public Task<KeyRotationResult> ChangeKeyAsync(

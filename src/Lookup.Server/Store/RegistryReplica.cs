@@ -1,7 +1,7 @@
 using Lookup.Core.Clocks;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Registers;
 using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Store;
@@ -10,7 +10,7 @@ namespace Lookup.Server.Store;
 /// Polls the registry. A snapshot older than the freshness bound is never used: a call that needs it reads the store
 /// itself, and fails if it cannot.
 /// </summary>
-internal sealed class RegistryReplica(IFactStore store, RegimeSet regimes, LookupServerOptions options, TimeProvider clock)
+internal sealed class RegistryReplica(IRegistryStore store, RegimeSet regimes, LookupServerOptions options, TimeProvider clock)
     : BackgroundService
 {
     private readonly Lock _gate = new();

@@ -1,5 +1,6 @@
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -8,7 +9,7 @@ namespace Lookup.Server.Store;
 
 /// <summary>Probes the store periodically and reports whether the service can answer.</summary>
 internal sealed class StoreMonitor(
-    IFactStore store, LookupServerOptions options, StoreClock clock, Drain drain, IHostApplicationLifetime lifetime, ILogger<StoreMonitor> log)
+    StoreManifest manifest, IStoreMaintenance store, IFactReader reader, LookupServerOptions options, StoreClock clock, Drain drain, IHostApplicationLifetime lifetime, ILogger<StoreMonitor> log)
     : BackgroundService
 {
     /// <summary>Value of <see cref="State.Store"/> before the first probe and after a probe that failed for an unnamed reason.</summary>
@@ -75,7 +76,7 @@ internal sealed class StoreMonitor(
         try
         {
             var health = await store.ProbeAsync(limit.Token);
-            await store.FenceAsync(Enumerable.Range(0, store.Manifest.Partitions), limit.Token);
+            await reader.FenceAsync(Enumerable.Range(0, manifest.Partitions), limit.Token);
             Warn(health.Warnings);
             Compare(health.ClockAhead);
             Set(true, health.WritesRefused?.Message ?? "", Ok, health.WritesRefused?.InnerException);

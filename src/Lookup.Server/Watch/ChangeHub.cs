@@ -14,8 +14,8 @@
 // While there is no stream, nothing is kept.
 //
 // Reference: J. Kreps et al., "Kafka: a distributed messaging system for log processing" (2011), consumers with offsets.
+using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
 
 namespace Lookup.Server.Watch;
 
@@ -26,9 +26,9 @@ internal sealed class ChangeHub : IReplicaObserver
     private TaskCompletionSource _pulse = NewPulse();
     private int _watchers;
 
-    public ChangeHub(IFactStore store, LookupServerOptions options)
+    public ChangeHub(StoreManifest manifest, LookupServerOptions options)
     {
-        _rings = new ChangeRing[store.Manifest.Partitions];
+        _rings = new ChangeRing[manifest.Partitions];
         for (var p = 0; p < _rings.Length; p++)
         {
             _rings[p] = new ChangeRing(options.WatchBacklog);

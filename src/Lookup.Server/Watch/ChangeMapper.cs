@@ -4,7 +4,7 @@ using Lookup.Core.Numbers;
 using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Reading;
-using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
 using Microsoft.Extensions.Logging;
@@ -19,7 +19,7 @@ internal readonly record struct FoundChange(PhoneNumber Number, FeedChange Chang
 
 /// <summary>Maps changes of the feed to the contract: pseudonyms become numbers, hashes become names.</summary>
 internal sealed class ChangeMapper(
-    IFactStore store, NumberCipher cipher, FactResolver naming, LookupServerOptions options, TimeProvider clock, ILogger<ChangeMapper> log)
+    StoreManifest manifest, KeyRotationState keys, IFactReader store, NumberCipher cipher, FactResolver naming, LookupServerOptions options, TimeProvider clock, ILogger<ChangeMapper> log)
 {
     /// <summary>
     /// Finds the number of a change. Returns null if the change is not delivered: it is a copy made by a key rotation, or its pseudonym
@@ -28,7 +28,7 @@ internal sealed class ChangeMapper(
     internal FoundChange? Find(FeedChange change)
     {
         // Copies were already delivered; a write under both keys is delivered under the old one.
-        if (store.IsCopy(change.Key))
+        if (keys.IsCopy(change.Key))
         {
             return null;
         }
@@ -50,7 +50,7 @@ internal sealed class ChangeMapper(
     /// <exception cref="StoreUnavailableException">The store cannot answer, or its answer may lack a change.</exception>
     internal async Task<FoundChange?[]?> ReadAsync(ArraySegment<FeedChange> changes, CancellationToken cancellation)
     {
-        if (!store.HasTwoFeeds)
+        if (!keys.HasTwoFeeds)
         {
             return null;
         }
@@ -100,7 +100,7 @@ internal sealed class ChangeMapper(
         }
 
         var freshness = new ReadFreshness(clock.GetTimestamp(), IsDemanding: true, clock, options.FreshnessBoundMs);
-        var partitions = Enumerable.Range(0, batch.Count).Select(item => batch.Key(item).Partition(store.Manifest.Partitions)).Distinct();
+        var partitions = Enumerable.Range(0, batch.Count).Select(item => batch.Key(item).Partition(manifest.Partitions)).Distinct();
         await store.FenceAsync([.. partitions], cancellation);
         await store.ReadAsync(batch, cancellation);
         if (cipher.KeyGeneration != keyGeneration)

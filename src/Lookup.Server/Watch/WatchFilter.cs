@@ -1,6 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Redis;
-using Lookup.Redis.Store;
+using Lookup.Redis.Writing;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Store;
@@ -13,10 +13,10 @@ internal sealed class WatchFilter
     /// <summary>The maximum organisations of one stream.</summary>
     internal const int MaxOrganisations = 64;
 
-    private readonly IFactStore _store;
+    private readonly INameStore _store;
     private readonly HashSet<string> _names;
 
-    private WatchFilter(IFactStore store, IEnumerable<string> names)
+    private WatchFilter(INameStore store, IEnumerable<string> names)
     {
         _store = store;
         _names = names.ToHashSet(StringComparer.Ordinal);
@@ -39,7 +39,7 @@ internal sealed class WatchFilter
     /// <param name="cancellation">Cancels the lookup.</param>
     /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid name.</exception>
     internal static async Task<WatchFilter> ReadAsync(
-        IReadOnlyList<string> organisations, IFactStore store, RegistrySnapshot registry, CancellationToken cancellation)
+        IReadOnlyList<string> organisations, INameStore store, RegistrySnapshot registry, CancellationToken cancellation)
     {
         List<FieldFault>? faults = null;
         for (var i = 0; i < organisations.Count; i++)

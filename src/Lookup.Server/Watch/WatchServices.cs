@@ -1,5 +1,6 @@
+using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Store;
+using Lookup.Redis.Writing;
 using Lookup.Server.Store;
 
 namespace Lookup.Server.Watch;
@@ -8,7 +9,9 @@ namespace Lookup.Server.Watch;
 internal sealed record WatchServices(
     ChangeHub Hub,
     ChangeMapper Mapper,
-    IFactStore Store,
+    StoreManifest Manifest,
+    IChangeFeed Feed,
+    INameStore Names,
     FilterReplica Replica,
     RegistryReplica Registry,
     StoreMonitor Monitor,

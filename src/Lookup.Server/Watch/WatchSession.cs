@@ -71,9 +71,9 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
                 context.Lease()?.Require(organisation, Now);
             }
 
-            var token = WatchTokens.Read(request.ResumeToken, services.Store.Manifest);
+            var token = WatchTokens.Read(request.ResumeToken, services.Manifest);
             _filter = await WatchFilter.ReadAsync(
-                request.Organisations, services.Store, await services.Registry.CurrentAsync(call.Token), call.Token);
+                request.Organisations, services.Names, await services.Registry.CurrentAsync(call.Token), call.Token);
             await Task.WhenAll(Enumerable.Range(0, _position.Length).Select(p => BeginAsync(p, token, call.Token)));
         }
         catch (OperationCanceledException) when (call.Expired)
@@ -91,7 +91,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         }
 
         var position = token?.Token.VersionOf(partition) ?? tip.Version;
-        var told = position == 0 ? null : await services.Store.ReadChangesAsync(partition, position - 1, 1, cancellation);
+        var told = position == 0 ? null : await services.Feed.ReadChangesAsync(partition, position - 1, 1, cancellation);
         if (told is [var last])
         {
             _mark[partition] = ChangeMark.Of(last);
@@ -100,7 +100,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
                 throw WatchTokens.Lost();
             }
         }
-        else if (token is not null && await services.Store.ReadChangesAsync(partition, position, 1, cancellation) is null)
+        else if (token is not null && await services.Feed.ReadChangesAsync(partition, position, 1, cancellation) is null)
         {
             throw position > tip.Version ? WatchTokens.Ahead() : WatchTokens.TooOld();
         }
@@ -207,7 +207,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         limit.CancelAfter(services.Options.StoreReadLimitMs);
         try
         {
-            var read = await services.Store.ReadChangesAsync(partition, _position[partition] - (ulong)known, max + known, limit.Token);
+            var read = await services.Feed.ReadChangesAsync(partition, _position[partition] - (ulong)known, max + known, limit.Token);
             if (read is null || (known > 0 && (read.Count == 0 || ChangeMark.Of(read[0]) != _mark[partition])))
             {
                 throw WatchTokens.Lost();
@@ -320,7 +320,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
 
     private long Now => services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private string Token() => WatchPosition.Write(services.Store.Manifest.Epoch, _position, _mark);
+    private string Token() => WatchPosition.Write(services.Manifest.Epoch, _position, _mark);
 
     private RpcException TooSlow() => RpcErrors.Exhausted(
         "The caller reads changes too slowly; resume with the last resume token.", services.Options.RetryAfterMs);

@@ -23,7 +23,7 @@ internal sealed class GuardedServer : IAsyncDisposable
     private GuardedServer(LookupServer server)
     {
         Server = server;
-        Keeper = new CredentialKeeper(server.Store, server.Clock);
+        Keeper = new CredentialKeeper(server.Store, server.Store.Access, server.Clock);
     }
 
     internal LookupServer Server { get; }

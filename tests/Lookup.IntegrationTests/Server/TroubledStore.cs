@@ -8,6 +8,7 @@ using Lookup.Redis.Imports;
 using Lookup.Redis.Maintenance;
 using Lookup.Redis.Reading;
 using Lookup.Redis.Store;
+using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Server;
 
@@ -51,13 +52,9 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
 
     public StoreManifest Manifest => inner.Manifest;
 
-    public string KeyCheck => inner.KeyCheck;
+    public KeyRotationState EncryptionKeys => inner.EncryptionKeys;
 
-    public bool IsReadBy(NumberCipher cipher) => inner.IsReadBy(cipher);
-
-    public bool IsCopy(NumberPseudonym key) => inner.IsCopy(key);
-
-    public bool HasTwoFeeds => inner.HasTwoFeeds;
+    public int Partitions => inner.Partitions;
 
     public Task<KeyRotationResult> ChangeKeyAsync(
         string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>

@@ -581,7 +581,7 @@ public sealed class KeyRotationTests : IDisposable
 
         internal async Task CheckAsync(IFactStore store, CancellationToken cancellation)
         {
-            var findings = await StoreAdmin.DoctorAsync(Options, store.KeyCheck, TimeProvider.System, cancellation);
+            var findings = await StoreAdmin.DoctorAsync(Options, store.EncryptionKeys.KeyCheck, TimeProvider.System, cancellation);
             Assert.DoesNotContain(
                 findings, finding => finding is { Level: FindingLevel.Fail, Name: "count" or "filter" or "feed" or "timeline" or "partition" or "key" }
                     || finding.Name == "rekey");

@@ -103,7 +103,7 @@ public sealed class SnapshotLoadTests
         // Taken back by hand between the snapshots, and again after the second.
         await any.Store.WriteAsync([Hand(1, First + Day, withdrawn: true), Hand(2, Second + Day, withdrawn: true), Hand(50, First + Day)], Token);
 
-        var load = new SnapshotLoad(any.Store, Register, Second, TimeProvider.System);
+        var load = new SnapshotLoad(any.Store.Manifest, any.Store.EncryptionKeys, any.Store.Imports, Register, Second, TimeProvider.System);
         foreach (var (number, categories) in new (int, uint)[] { (1, 0), (2, 0), (3, 1), (3, 2), (50, 0) })
         {
             load.Add(Sample.Key(number), categories);
@@ -118,8 +118,8 @@ public sealed class SnapshotLoadTests
     internal static async Task<SnapshotDifference> LoadAsync(
         IFactStore store, long date, IReadOnlyDictionary<int, uint> numbers, string file, int breakAfter = int.MaxValue)
     {
-        await SnapshotImports.CheckAsync(store, Register, date, TimeProvider.System, Token);
-        var load = new SnapshotLoad(store, Register, date, TimeProvider.System);
+        await SnapshotImports.CheckAsync(store.Imports, store, Register, date, TimeProvider.System, Token);
+        var load = new SnapshotLoad(store.Manifest, store.EncryptionKeys, store.Imports, Register, date, TimeProvider.System);
         foreach (var (number, categories) in numbers)
         {
             load.Add(Sample.Key(number), categories);
@@ -127,6 +127,7 @@ public sealed class SnapshotLoadTests
 
         var difference = await load.CompareAsync(Token);
         var session = await SnapshotImports.OpenAsync(
+            store.Imports,
             store,
             new StoredImport { Id = "", FileSha256 = file, Source = "test", Register = Register, SnapshotDate = date },
             difference,
@@ -134,7 +135,7 @@ public sealed class SnapshotLoadTests
             Token);
         try
         {
-            await load.ApplyAsync(session, TimeSpan.Zero, _ => breakAfter-- <= 1 ? throw new IOException("broken on purpose") : Task.CompletedTask, Token);
+            await load.ApplyAsync(store, store, session, TimeSpan.Zero, _ => breakAfter-- <= 1 ? throw new IOException("broken on purpose") : Task.CompletedTask, Token);
         }
         catch
         {
