@@ -6,9 +6,9 @@ using Lookup.Core.Regimes;
 using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.Server;
+using Lookup.Server.Access;
 using Lookup.Server.Hosting;
 using Lookup.V1;
-using FieldFault = Lookup.Core.Facts.FieldFault;
 
 namespace Lookup.Benchmarks;
 
@@ -76,8 +76,7 @@ public class CheckBenchmarks : IDisposable
     private CheckResponse? TryCheck()
     {
         var request = _requests[_next++ & 1_023];
-        List<FieldFault>? faults = null;
-        return _host.Checks.TryAnswer(request, _host.Checks.ParseRequest(request, null, ref faults), out _);
+        return _host.Checks.TryAnswer(request, _host.Checks.ParseRequest(request, Caller.Anyone, out _), out _);
     }
 
 

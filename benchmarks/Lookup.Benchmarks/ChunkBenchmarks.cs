@@ -54,9 +54,9 @@ public class ChunkBenchmarks : IDisposable
             _numbers[i] = 31_610_000_000 + (ulong)random.Next(40_000_000);
         }
 
-        var filters = new FreshFilters(Partitions);
-        filters.Take(replicas);
-        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, new FactCache(Partitions, 0), new ScopeNames(null!));
+        var basis = new ChunkBasis(Partitions, _cipher);
+        basis.TakeFilters(replicas);
+        _worker = new ChunkWorker(RegimeSet.BuiltIn, basis, new FactCache(Partitions, 0), new ScopeNames(null!));
     }
 
     public void Dispose()

@@ -72,12 +72,12 @@ public class FactCacheBenchmarks : IDisposable
             _cache.Keep(_cache.Session(partition), partition, 1, key, _ids.AsSpan(0, _asked), _values.AsSpan(0, _asked));
         }
 
-        var filters = new FreshFilters(Partitions);
-        filters.Take(replicas);
+        var basis = new ChunkBasis(Partitions, _cipher);
+        basis.TakeFilters(replicas);
         // All that is found is named, so no store is asked.
         var names = new ScopeNames(null!);
         names.Learn(_question.Organisation, "acme");
-        _worker = new ChunkWorker(RegimeSet.BuiltIn, _cipher, filters, _cache, names);
+        _worker = new ChunkWorker(RegimeSet.BuiltIn, basis, _cache, names);
     }
 
     public void Dispose()

@@ -23,7 +23,7 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
     {
         var registry = new RegistrySnapshot(await store.Store.ReadRegistryAsync(ct), from, readAt: 0);
         var (question, registers, toRegisters) = (asked.Resolve(registry), registry.Registers, registry.Registers.For(to));
-        var batch = new VersionBatch(from, to, store.Cipher, new ScopeNames(store.Store));
+        var batch = new VersionBatch(from, to, new ScopeNames(store.Store));
         var chunk = new ListChunk();
         var lines = new ImpactExample[ListChunk.MaxRecords];
         while (reader.Read(chunk, ct))
@@ -36,7 +36,8 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
                 if (chunk.Records[i].Fault == ListFault.None)
                 {
                     lines[batch.Count] = line;
-                    batch.Add(new PhoneNumber(line.Number), question, registers, toRegisters, static _ => null);
+                    var number = new PhoneNumber(line.Number);
+                    batch.Add(number, store.Cipher.Encrypt(number), null, question, registers, toRegisters);
                 }
                 else
                 {
@@ -51,13 +52,12 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
 
     private async Task CompareAsync(VersionBatch batch, ImpactExample[] lines, CancellationToken ct)
     {
-        var freshness = ReadFreshness.Now(exact: true, demand: null, clock, boundMs: 0);
+        var freshness = new ReadFreshness(clock.GetTimestamp(), IsDemanding: true, clock, BoundMs: 0);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(ReadLimit);
         try
         {
-            await store.Store.FenceAsync(Enumerable.Range(0, store.Store.Manifest.Partitions), limit.Token);
-            await batch.ReadAsync(store.Store, limit.Token);
+            await batch.ReadAsync(store.Store, store.Store.Manifest.Partitions, freshness, limit.Token);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {

@@ -120,6 +120,9 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         _following = FollowAsync();
     }
 
+    /// <summary>Partitions of the store.</summary>
+    public int Partitions => _partitions.Length;
+
     /// <summary>Returns the current state of a partition.</summary>
     /// <param name="partition">0 to the store's partitions - 1.</param>
     public PartitionReplica Partition(int partition) => Volatile.Read(ref _partitions[partition]);

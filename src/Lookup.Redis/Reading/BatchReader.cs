@@ -13,15 +13,23 @@ internal sealed class BatchReader(RedisTopology link, PartitionStates partitions
 
     internal async Task ReadAsync(ReadBatch batch, CancellationToken cancellation)
     {
-        batch.StartRead(partitions.Count);
-        cancellation.ThrowIfCancellationRequested();
-        if (batch.Count == 0)
+        string reading;
+        do
         {
-            return;
-        }
+            // The key that facts are read by now. A caller, or this read, may have started before a key rotation.
+            reading = keys.Current.Phase.Reading;
+            batch.Reencrypt(keys, reading);
+            batch.StartRead(partitions.Count);
+            cancellation.ThrowIfCancellationRequested();
+            if (batch.Count == 0)
+            {
+                return;
+            }
 
-        await ReadTwiceAsync(batch, cancellation);
-        await losses.FindAsync(batch, cancellation);
+            await ReadTwiceAsync(batch, cancellation);
+            await losses.FindAsync(batch, cancellation);
+        }
+        while (keys.Current.Phase.Reading != reading);
     }
 
     public void Dispose() => _pools.Dispose();

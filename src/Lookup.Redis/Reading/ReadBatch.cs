@@ -1,5 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Redis.Topology;
 
 namespace Lookup.Redis.Reading;
 
@@ -92,7 +93,7 @@ public sealed class ReadBatch
         return Count++;
     }
 
-    /// <summary>Returns the number of an item.</summary>
+    /// <summary>Returns the number of an item; once it was read, under the encryption key that it was read by.</summary>
     public NumberPseudonym Key(int item) => _keys[item];
 
     /// <summary>Returns the timelines of an item; valid until the batch is emptied.</summary>
@@ -158,6 +159,15 @@ public sealed class ReadBatch
         }
 
         return new StoreRead(values, _partitions[item], _versions[item], _asOf[item]);
+    }
+
+    /// <summary>Replaces pseudonyms of other encryption keys by those of the key to read by.</summary>
+    internal void Reencrypt(KeyRotationState keys, string keyCheck)
+    {
+        for (var item = 0; !keys.IsOnlyKey && item < Count; item++)
+        {
+            _keys[item] = keys.Under(_keys[item], keyCheck);
+        }
     }
 
     /// <summary>Starts a read: discards earlier answers and groups the items by partition.</summary>

@@ -19,8 +19,9 @@
 // What a process holds in memory counts as of its last poll of the partition, which compares the phase too. So the next phase
 // waits for the longest freshness bound: after that no process answers from what it knew before.
 //
-// A process advances to the next key in this order: the cipher first, then the accepted epochs. So a process that encrypted a
-// number before that, and reads a partition after it, sees that the cipher has changed and starts again.
+// A process advances to the next key in this order: the cipher first, then the accepted epochs. A pseudonym shows which key
+// made it, so reads and writes replace a pseudonym of an earlier key, and a read is repeated if the key changes while it runs.
+// Only a filter cannot do that: ReadView uses none for a number that was encrypted before the change.
 //
 // A process that lacks a key accepts nothing. The phase never decreases, also not with the last step: a process that was
 // rejected during the rotation stays rejected afterwards, when the store has again one key that the process does not have.
@@ -190,8 +191,8 @@ public sealed class KeyRotationState
     /// <summary>Returns true if a stored pseudonym is under the key that is read now.</summary>
     internal bool IsRead(NumberPseudonym key) => IsOnlyKey || _cipher!.TryDecrypt(key, Current.Phase.Reading, out _);
 
-    // With a single key there is nothing to distinguish: this process knows no other key of the store.
-    private bool IsOnlyKey => _cipher is null || _cipher.Count == 1;
+    /// <summary>Whether there is nothing to distinguish: this process knows no other key of the store.</summary>
+    internal bool IsOnlyKey => _cipher is null || _cipher.Count == 1;
 
     private KeyState Enter(KeyRotationPhase phase)
     {

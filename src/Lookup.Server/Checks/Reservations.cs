@@ -10,12 +10,10 @@ using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Writing;
-using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
 using Lookup.Server.Store;
-using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Checks;
 
@@ -64,16 +62,15 @@ internal sealed class Reservations(
     /// <param name="request">The request.</param>
     /// <param name="asked">The parsed request.</param>
     /// <param name="length">Duration of the reservation in milliseconds.</param>
-    /// <param name="context">The caller's request.</param>
     /// <param name="call">The deadline.</param>
     /// <exception cref="StoreUnavailableException">The store cannot answer or rejects writes.</exception>
-    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, long length, HttpContext context, StoreDeadline call)
+    internal async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, long length, StoreDeadline call)
     {
         // Exact: the write replaces exactly the values that were read.
         asked = asked with { Exact = true, Asked = asked.Asked with { Question = asked.Asked.Question with { Reserves = true } } };
         try
         {
-            var source = await names.SourceIdAsync(Source, context.CallerId(), call.Token);
+            var source = await names.SourceIdAsync(Source, asked.AskedBy, call.Token);
             while (true)
             {
                 var facts = await reader.ReadAsync(asked, null, call);
@@ -97,19 +94,17 @@ internal sealed class Reservations(
                 }
 
                 var until = at + length;
-                if (await store.TryReplaceAsync(Changes(asked, facts, until, source), call.Token) is not { } token)
+                var changes = Changes(asked, facts, until, source);
+                if (await store.TryReplaceAsync(changes, call.Token) is not { } token)
                 {
                     facts.Dispose();
                     asked = At(asked, clock.GetUtcNow().ToUnixTimeMilliseconds());
                     continue;
                 }
 
-                foreach (var id in facts.Ids.Span)
+                foreach (var change in changes)
                 {
-                    if (id.Kind == FactKind.Attempt)
-                    {
-                        replica.Add(facts.Key, id, token);
-                    }
+                    replica.Add(change.Fact.Key, change.Fact.Id, token);
                 }
 
                 // The ALLOW may expire before the reservation.

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Grpc.Core;
 using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
@@ -9,8 +11,8 @@ using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
 using Lookup.Server.Receipts;
 using Lookup.Server.Shadow;
+using Lookup.Server.Store;
 using Lookup.Server.Telemetry;
-using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Checks;
 
@@ -26,51 +28,64 @@ internal sealed class SingleChecks(
     AllowAudit audit,
     ReceiptWriter receipts,
     ShadowRun shadow,
-    PositionTokens tokens)
+    PositionTokens tokens,
+    AccessControl access)
 {
     private const string NotFresh = "The store is behind the consistency token of the request.";
 
     private const string OtherHistory =
         "The consistency token is from another replication history: the store was restored from an older copy, or lost changes in a fail-over.";
 
-    /// <summary>Parses a request and reports every invalid field. The result is valid only if no fault was added.</summary>
+    /// <summary>Parses a check and demands the caller's grant.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="context">The caller's request, or null.</param>
-    /// <param name="faults">Receives the faults.</param>
-    internal NumberQuestion ParseRequest(V1.CheckRequest request, HttpContext? context, ref List<FieldFault>? faults)
+    /// <param name="caller">The caller, who has the role.</param>
+    /// <param name="reserved">Receives the duration of the reservation in milliseconds; 0 for none.</param>
+    /// <exception cref="RpcException">INVALID_ARGUMENT with every invalid field; PERMISSION_DENIED.</exception>
+    internal NumberQuestion ParseRequest(V1.CheckRequest request, Caller caller, out long reserved)
     {
         limiter.RecordCheck();
+        List<FieldFault>? faults = null;
         if (request.Receipt && receipts.Log is null)
         {
             FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
         }
 
-        return ParseRequest(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults) with
-        {
-            // Reading a request's features costs more than probing the filter.
-            AskedBy = receipts.Log is null ? "" : context?.CallerId() ?? "",
-        };
+        var asked = Parse(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
+        reserved = Reservations.Read(request, ref faults);
+        return Accept(asked, caller, faults);
+    }
+
+    /// <summary>Parses a request to explain a check, as above.</summary>
+    internal NumberQuestion ParseRequest(V1.ExplainRequest request, Caller caller)
+    {
+        List<FieldFault>? faults = null;
+        var asked = Parse(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
+        return Accept(asked, caller, faults);
     }
 
     /// <summary>Answers from filter and fact cache, without reading the store.</summary>
     /// <param name="request">The request.</param>
     /// <param name="asked">The parsed request.</param>
-    /// <param name="begun">The incomplete facts, for <see cref="FactReader.ReadAsync"/>.</param>
+    /// <param name="begun">The incomplete facts, for <see cref="AnswerAsync"/>.</param>
     /// <returns>The answer, or null if the store must be read.</returns>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
     internal V1.CheckResponse? TryAnswer(V1.CheckRequest request, in NumberQuestion asked, out FactSet? begun)
     {
         begun = reader.Begin(asked);
-        return begun is { IsComplete: true } ? BuildResponse(request, asked, begun) : null;
+        return begun is { IsComplete: true } ? BuildResponse(request, asked, begun, Decide(asked, begun)) : null;
     }
 
-    /// <summary>Decides and builds the response. Disposes of the facts.</summary>
+    /// <summary>Answers after <see cref="TryAnswer"/> could not: reads the store.</summary>
+    /// <exception cref="StoreUnavailableException">The store cannot answer or must not be used.</exception>
     /// <exception cref="ReceiptsUnavailableException">The receipt cannot be written.</exception>
-    internal V1.CheckResponse BuildResponse(V1.CheckRequest request, in NumberQuestion asked, FactSet facts) =>
-        BuildResponse(request, asked, facts, Decide(asked, facts));
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, NumberQuestion asked, FactSet? begun, StoreDeadline call)
+    {
+        var facts = await reader.ReadAsync(asked, begun, call);
+        return BuildResponse(request, asked, facts, Decide(asked, facts));
+    }
 
-    /// <inheritdoc cref="ParseRequest(V1.CheckRequest, HttpContext?, ref List{FieldFault}?)"/>
-    internal NumberQuestion ParseRequest(
+    private NumberQuestion Parse(
         string text, string region, V1.Question? question, V1.WhatIf? whatIf, V1.Consistency? consistency, ref List<FieldFault>? faults)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -78,8 +93,16 @@ internal sealed class SingleChecks(
             FieldFaults.Number(text, region, ref faults),
             QuestionMapping.Map(question, whatIf, regimes, now, ref faults),
             consistency is { Exact: true },
-            TokenMapping.Demand(consistency, manifest, ref faults),
+            QuestionMapping.Demand(consistency, manifest, ref faults),
             now);
+    }
+
+    private NumberQuestion Accept(in NumberQuestion asked, Caller caller, List<FieldFault>? faults)
+    {
+        FieldFaults.ThrowIfAny(faults);
+        access.DetectEnumeration(caller, asked.Number.Value);
+        caller.Demand(asked.Asked.Organisation, asked.At);
+        return asked with { AskedBy = caller.Id };
     }
 
     /// <summary>Returns why the facts do not satisfy the demanded token; null if they do.</summary>

@@ -1,19 +1,17 @@
 // For: single checks at the speed of HTTP/2 itself.
 //
 // Most checks are decided faster than a gRPC library finds the method, runs its interceptors and creates the objects of the call. This
-// middleware answers a request in the plain format that every client sends, if the answer is OK. It leaves a compressed, long or
-// invalid request, or one that also writes, unread to the endpoint behind it. If the store cannot answer, it passes the failure to that
-// endpoint, which produces every error.
+// middleware answers a request in the plain format that every client sends. It leaves a compressed, long or unreadable request, one that
+// also writes, or one without the role unread to the endpoint behind it. Both call the same functions of SingleChecks, and
+// ErrorInterceptor maps the failures of both.
 //
 // The frame has one byte for "not compressed" and four bytes for the length, big-endian; the status is a trailer.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Runtime.ExceptionServices;
 using Google.Protobuf;
 using Lookup.Core.Access;
-using Lookup.Core.Facts;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
@@ -26,7 +24,7 @@ namespace Lookup.Server.Checks;
 
 /// <summary>Answers plain Check calls without the gRPC library.</summary>
 internal sealed class UnaryCheckMiddleware(
-    RequestDelegate next, SingleChecks checks, FactReader reader, AccessControl access, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock)
+    RequestDelegate next, SingleChecks checks, AccessControl access, ErrorInterceptor errors, LookupServerOptions options, ServiceMetrics metrics, TimeProvider clock)
 {
     private const string Method = "/lookup.v1.LookupService/Check";
     private const string ContentType = "application/grpc";
@@ -37,10 +35,8 @@ internal sealed class UnaryCheckMiddleware(
 
     private const int MaxTimeoutDigits = 8;
 
-    public Task InvokeAsync(HttpContext context) => IsPlain(context.Request) ? AnswerAsync(context) : next(context);
-
-    /// <summary>Rethrows the failure that prevented an answer here.</summary>
-    internal static void ThrowIfFailed(HttpContext context) => context.Features.Get<Failure>()?.Why.Throw();
+    public Task InvokeAsync(HttpContext context) =>
+        IsPlain(context.Request) && access.CallerOf(context) is var caller && caller.Has(Roles.Check) ? AnswerAsync(context, caller) : next(context);
 
     private static bool IsPlain(HttpRequest request) =>
         request.Path.Value == Method
@@ -49,7 +45,7 @@ internal sealed class UnaryCheckMiddleware(
         && HttpMethods.IsPost(request.Method)
         && request.Headers.GrpcEncoding.Count == 0;
 
-    private async Task AnswerAsync(HttpContext context)
+    private async Task AnswerAsync(HttpContext context, Caller caller)
     {
         var begin = clock.GetTimestamp();
         var body = context.Request.BodyReader;
@@ -61,7 +57,7 @@ internal sealed class UnaryCheckMiddleware(
         }
 
         var request = read.IsCompleted ? TryParse(read.Buffer) : null;
-        if (request is null or { Reserve: not null } || await TryAnswerAsync(request, context, begin) is not { } answer || !TryWrite(context, answer))
+        if (request is null or { Reserve: not null })
         {
             body.AdvanceTo(read.Buffer.Start);
             await next(context);
@@ -69,84 +65,49 @@ internal sealed class UnaryCheckMiddleware(
         }
 
         body.AdvanceTo(read.Buffer.End);
-        metrics.Answered(Method, clock.GetElapsedTime(begin));
-    }
-
-    private ValueTask<V1.CheckResponse?> TryAnswerAsync(V1.CheckRequest request, HttpContext context, long begin)
-    {
         try
         {
-            List<FieldFault>? faults = null;
-            var asked = checks.ParseRequest(request, context, ref faults);
-            if (faults is not null || !MayAsk(context, asked))
-            {
-                return default;
-            }
-
-            return checks.TryAnswer(request, asked, out var begun) is { } answer
-                ? new(answer)
-                : new(TryReadAsync(request, asked, begun, context, begin));
+            var asked = checks.ParseRequest(request, caller, out _);
+            Write(context.Response, checks.TryAnswer(request, asked, out var begun) ?? await ReadAsync(request, asked, begun, context, begin));
+            metrics.Answered(Method, clock.GetElapsedTime(begin));
         }
         catch (Exception e)
         {
-            Fail(context, e);
-            return default;
+            await RefusalWriter.WriteAsync(context, errors.Map(e, Method, DateTime.MaxValue, context.RequestAborted));
         }
     }
 
-    // The endpoint reports a missing role or grant.
-    private bool MayAsk(HttpContext context, in NumberQuestion asked)
-    {
-        if (!access.IsOn)
-        {
-            return true;
-        }
-
-        var caller = access.CallerOf(context);
-        access.DetectEnumeration(caller, asked.Number.Value);
-        return caller.Has(Roles.Check) && caller.May(asked.Asked.Organisation, asked.At);
-    }
-
-    private async Task<V1.CheckResponse?> TryReadAsync(
+    private async Task<V1.CheckResponse> ReadAsync(
         V1.CheckRequest request, NumberQuestion asked, FactSet? begun, HttpContext context, long begin)
     {
-        var limit = TimeSpan.FromMilliseconds(options.StoreReadLimitMs);
-        if (!TryTimeout(context.Request.Headers.GrpcTimeout, out var timeout))
-        {
-            return null;
-        }
-
-        using var call = new StoreDeadline(timeout ?? limit, context.RequestAborted);
+        var timeout = Timeout(context.Request.Headers.GrpcTimeout);
+        using var call = new StoreDeadline(timeout ?? TimeSpan.FromMilliseconds(options.StoreReadLimitMs), context.RequestAborted);
         try
         {
-            return checks.BuildResponse(request, asked, await reader.ReadAsync(asked, begun, call));
+            return await checks.AnswerAsync(request, asked, begun, call);
         }
-        catch (Exception e)
+        // A timer may fire slightly early.
+        catch (Exception) when (timeout is { } deadline && (call.Expired || clock.GetElapsedTime(begin) >= deadline))
         {
-            // A timer may fire slightly early.
-            var isLate = timeout is { } deadline && (call.Expired || clock.GetElapsedTime(begin) >= deadline);
-            Fail(context, isLate ? RpcErrors.DeadlineExceeded() : e);
-            return null;
+            throw RpcErrors.DeadlineExceeded();
         }
     }
 
-    private static void Fail(HttpContext context, Exception why) => context.Features.Set(new Failure(ExceptionDispatchInfo.Capture(why)));
-
-    private static bool TryTimeout(string? text, out TimeSpan? timeout)
+    /// <summary>Returns the caller's deadline; null if it sets none, or none that a timer can keep.</summary>
+    private static TimeSpan? Timeout(string? text)
     {
-        timeout = null;
         if (string.IsNullOrEmpty(text))
         {
-            return true;
+            return null;
         }
 
         var digits = text.AsSpan(0, text.Length - 1);
         if (digits.Length > MaxTimeoutDigits || !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var value))
         {
-            return false;
+            return null;
         }
 
-        timeout = text[^1] switch
+        TimeSpan? timeout = text[^1] switch
         {
             'n' => TimeSpan.FromTicks(value / TimeSpan.NanosecondsPerTick),
             'u' => TimeSpan.FromMicroseconds(value),
@@ -154,8 +115,7 @@ internal sealed class UnaryCheckMiddleware(
             'S' => TimeSpan.FromSeconds(value),
             _ => null,
         };
-        // The maximum of a timer.
-        return timeout is { } time && time.TotalMilliseconds < int.MaxValue;
+        return timeout?.TotalMilliseconds < int.MaxValue ? timeout : null;
     }
 
     private static V1.CheckRequest? TryParse(in ReadOnlySequence<byte> body)
@@ -177,20 +137,6 @@ internal sealed class UnaryCheckMiddleware(
         }
     }
 
-    private static bool TryWrite(HttpContext context, V1.CheckResponse answer)
-    {
-        try
-        {
-            Write(context.Response, answer);
-            return true;
-        }
-        catch (Exception e)
-        {
-            Fail(context, e);
-            return false;
-        }
-    }
-
     private static void Write(HttpResponse response, V1.CheckResponse answer)
     {
         response.ContentType = ContentType;
@@ -202,6 +148,4 @@ internal sealed class UnaryCheckMiddleware(
         response.BodyWriter.Advance(frame.Length);
         response.AppendTrailer("grpc-status", "0");
     }
-
-    private sealed record Failure(ExceptionDispatchInfo Why);
 }

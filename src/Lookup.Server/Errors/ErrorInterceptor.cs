@@ -80,14 +80,22 @@ internal sealed class ErrorInterceptor(
         }
     }
 
-    private RpcException Map(Exception exception, ServerCallContext context)
+    /// <summary>Maps and counts the failure of a call.</summary>
+    /// <param name="exception">The failure.</param>
+    /// <param name="method">Path of the method.</param>
+    /// <param name="deadline">The caller's deadline.</param>
+    /// <param name="caller">Cancelled when the caller disconnects or the deadline passes.</param>
+    internal RpcException Map(Exception exception, string method, DateTime deadline, CancellationToken caller)
     {
-        var mapped = StatusOf(exception, context);
-        metrics.Failed(context.Method, mapped.StatusCode, mapped.Status.Detail, clock.GetUtcNow());
+        var mapped = StatusOf(exception, method, deadline, caller);
+        metrics.Failed(method, mapped.StatusCode, mapped.Status.Detail, clock.GetUtcNow());
         return mapped;
     }
 
-    private RpcException StatusOf(Exception exception, ServerCallContext context)
+    private RpcException Map(Exception exception, ServerCallContext context) =>
+        Map(exception, context.Method, context.Deadline, context.CancellationToken);
+
+    private RpcException StatusOf(Exception exception, string method, DateTime deadline, CancellationToken caller)
     {
         switch (exception)
         {
@@ -104,14 +112,14 @@ internal sealed class ErrorInterceptor(
                 return RpcErrors.Unreadable();
         }
 
-        if (context.CancellationToken.IsCancellationRequested || UnhandledErrors.IsCallers(exception))
+        if (caller.IsCancellationRequested || UnhandledErrors.IsCallers(exception))
         {
             // The caller has disconnected or its deadline has passed, which caused the failure.
-            return context.Deadline <= clock.GetUtcNow().UtcDateTime
+            return deadline <= clock.GetUtcNow().UtcDateTime
                 ? RpcErrors.DeadlineExceeded()
                 : new RpcException(new Status(StatusCode.Cancelled, "The caller cancelled the call."));
         }
 
-        return RpcErrors.Internal(errors.Add(exception, context.Method));
+        return RpcErrors.Internal(errors.Add(exception, method));
     }
 }

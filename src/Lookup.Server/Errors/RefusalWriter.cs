@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Grpc.Core;
 using Lookup.Server.Pages;
 using Microsoft.AspNetCore.Http;
@@ -29,14 +31,31 @@ internal static class RefusalWriter
 
         // A response without a message carries its status in the headers.
         response.ContentType = "application/grpc";
-        response.Headers["grpc-status"] = ((int)refusal.StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        response.Headers["grpc-message"] = refusal.Status.Detail;
+        response.Headers["grpc-status"] = ((int)refusal.StatusCode).ToString(CultureInfo.InvariantCulture);
+        response.Headers["grpc-message"] = Encode(refusal.Status.Detail);
         if (refusal.Trailers.GetValueBytes(Details) is { } details)
         {
             response.Headers[Details] = Convert.ToBase64String(details);
         }
 
         return Task.CompletedTask;
+    }
+
+    // The percent-encoding of grpc-message: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+    private static string Encode(string text)
+    {
+        if (!text.AsSpan().ContainsAnyExceptInRange(' ', '~') && !text.Contains('%'))
+        {
+            return text;
+        }
+
+        var encoded = new StringBuilder();
+        foreach (var one in Encoding.UTF8.GetBytes(text))
+        {
+            _ = one is >= (byte)' ' and <= (byte)'~' and not (byte)'%' ? encoded.Append((char)one) : encoded.Append(CultureInfo.InvariantCulture, $"%{one:X2}");
+        }
+
+        return encoded.ToString();
     }
 
     private static int HttpStatus(StatusCode status) => status switch

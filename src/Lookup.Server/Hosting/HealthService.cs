@@ -2,8 +2,6 @@ using System.Collections.Frozen;
 using System.Net;
 using Grpc.Core;
 using Grpc.Health.V1;
-using Lookup.Redis;
-using Lookup.Redis.Following;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Reading;
@@ -19,7 +17,7 @@ namespace Lookup.Server.Hosting;
 /// SERVING while checks are answered.
 /// </summary>
 internal sealed class HealthService(
-    StoreMonitor monitor, FilterReplica replica, ReceiptWriter receipts, StoreManifest manifest, LookupServerOptions options, TimeProvider clock, Drain drain)
+    StoreMonitor monitor, ReadView view, ReceiptWriter receipts, LookupServerOptions options, TimeProvider clock, Drain drain)
     : Health.HealthBase
 {
     private enum Needs
@@ -138,8 +136,7 @@ internal sealed class HealthService(
     private bool FollowsChanges()
     {
         var now = clock.GetTimestamp();
-        return Enumerable.Range(0, manifest.Partitions)
-            .All(p => FreshFilters.Usable(replica, p, null, clock, now, options.FreshnessBoundMs) is not null);
+        return Enumerable.Range(0, view.Partitions).All(p => view.Usable(p, null, now) is not null);
     }
 
     private sealed class WatchPlace(HealthService health, IPAddress one) : IDisposable

@@ -119,10 +119,8 @@ public sealed partial class LookupHost : IAsyncDisposable
         builder.Services.AddSingleton(s => new ShadowRun(
             shadow,
             regimes,
-            store.Manifest,
             store,
-            s.GetRequiredService<FilterReplica>(),
-            cipher,
+            s.GetRequiredService<ReadView>(),
             s.GetRequiredService<ScopeNames>(),
             options,
             s.GetRequiredService<ServiceMetrics>(),
@@ -258,7 +256,9 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
         services.AddSingleton<FilterMetrics>().AddHostedService(s => s.GetRequiredService<FilterMetrics>());
         // Its reads are not checks: they would count filter false positives twice.
-        services.AddSingleton(s => ActivatorUtilities.CreateInstance<AllowAudit>(s, store));
+        // Created late, because the reader needs the replica, which the audit observes.
+        services.AddSingleton(s => ActivatorUtilities.CreateInstance<AllowAudit>(s, new Lazy<FactReader>(
+            () => ActivatorUtilities.CreateInstance<FactReader>(s, store, new FactCache(store.Manifest.Partitions, bytes: 0)))));
         services.AddHostedService(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<LiveFeed>().AddHostedService(s => s.GetRequiredService<LiveFeed>());
@@ -275,10 +275,9 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddHostedService<ReplicaService>();
         services.AddHostedService<FilterKeeper>();
         services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>();
-        services.AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
+        services.AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
-        services.AddSingleton<SingleChecks>();
-        services.AddSingleton<Reservations>();
+        services.AddSingleton<SingleChecks>().AddSingleton<Reservations>().AddSingleton<Explanations>();
         AddAccess(services, options);
         services.AddSingleton(new FactExpander(regimes, cipher, storeClock));
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();

@@ -17,7 +17,7 @@ namespace Lookup.Server.Lists;
 /// <summary>Processes one chunk from request to answer. Reused for another chunk once the answer is written.</summary>
 internal sealed class ChunkJob
 {
-    private readonly FreshFilters _filters;
+    private readonly ChunkBasis _basis;
     private readonly ChunkWorker _worker;
     private readonly ChunkServices _services;
     private readonly V1.CheckStreamResponse _response = new() { Common = new V1.Decision() };
@@ -29,8 +29,8 @@ internal sealed class ChunkJob
     internal ChunkJob(ChunkServices services)
     {
         _services = services;
-        _filters = new FreshFilters(services.Manifest.Partitions);
-        _worker = new ChunkWorker(services.Regimes, services.Cipher, _filters, services.Records, services.Names);
+        _basis = new ChunkBasis(services.View.Partitions, services.Cipher);
+        _worker = new ChunkWorker(services.Regimes, _basis, services.Cache, services.Names);
     }
 
     /// <summary>Decides a chunk. The answer is valid until the next call.</summary>
@@ -47,16 +47,9 @@ internal sealed class ChunkJob
         _question = asked.Question;
         try
         {
-            _services.Monitor.ThrowIfUntrusted();
             var registry = await RegistryAsync(open, cancellation);
             (_question, _registers) = (asked.Resolve(registry), registry.Registers);
             await DecideAsync(_question, registry, open, cancellation);
-            while (!_worker.IsCurrent)
-            {
-                await FillAsync(chunk, open, cancellation);
-                await DecideAsync(_question, registry, open, cancellation);
-            }
-
             if (_services.Shadow.IsOn && !open.Hypothetical)
             {
                 _services.Shadow.Sample(_worker.Numbers, _question, _registers);
@@ -79,7 +72,7 @@ internal sealed class ChunkJob
     internal ref readonly Question Question => ref _question;
 
     /// <summary>Age of the oldest data the answers are based on.</summary>
-    internal TimeSpan Age => _worker.Basis.Age;
+    internal TimeSpan Age => _basis.Age;
 
     /// <summary>Writes each number with its answer, for the receipt of the list.</summary>
     internal void WriteItems(Span<ulong> items)
@@ -139,84 +132,49 @@ internal sealed class ChunkJob
     {
         if (!open.Exact)
         {
-            return await _services.Registry.CurrentAsync(call);
+            return await _services.View.RegistryAsync(exact: false, call);
         }
 
         using var limit = Limit(call);
-        return await _services.Registry.ReadAsync(limit.Token);
+        return await _services.View.RegistryAsync(exact: true, limit.Token);
     }
 
     private async Task DecideAsync(Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call)
     {
-        var freshness = ReadFreshness.Now(open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
+        var freshness = _services.View.Freshness(open.IsDemanding);
         using (await _services.Limiter.EnterAsync(call))
         {
-            _filters.Take(_services.Replica, open.Exact, open.Demand, _services.Clock, _services.Options.FreshnessBoundMs);
+            _basis.TakeFilters(_services.View, open.Exact, open.Demand, _services.Clock);
             _worker.Screen(question, registry.Registers);
         }
 
-        if (_worker.Reads.Count > 0)
+        if (_worker.Reads.Count == 0)
         {
-            // The read limit starts here; waiting for a slot has its own limit.
-            using (var limit = Limit(call))
-            {
-                if (freshness.IsDemanding)
-                {
-                    await FenceAsync(limit.Token);
-                }
+            return;
+        }
 
-                await _services.Store.ReadAsync(_worker.Reads, limit.Token);
-                await CompareHistoryAsync(open.Demand, limit.Token);
-            }
+        // The read limit starts here; waiting for a slot has its own limit.
+        using (var limit = Limit(call))
+        {
+            await FactReader.ReadAsync(_services.Store, _services.Names, _basis.Partitions, _worker.Reads, freshness, limit.Token);
+            await CompareHistoryAsync(open.Demand, limit.Token);
+        }
 
-            using (await _services.Limiter.EnterAsync(call))
-            {
-                if (_worker.Unnamed() is { Count: 0 })
-                {
-                    _worker.Settle(question, registry.Registers, open.Demand, freshness);
-                    return;
-                }
-            }
-
-            await LearnAsync(_worker.Unnamed(), call);
-            using (await _services.Limiter.EnterAsync(call))
-            {
-                _worker.ResolveNames(question);
-                _worker.Settle(question, registry.Registers, open.Demand, freshness);
-            }
+        using (await _services.Limiter.EnterAsync(call))
+        {
+            _worker.Settle(question, registry.Registers, open.Demand, freshness);
         }
     }
 
     // No read of this replication history can satisfy a token of another one.
     private async ValueTask CompareHistoryAsync(ConsistencyToken? demand, CancellationToken cancellation)
     {
-        for (var p = 0; demand is not null && p < _filters.Partitions; p++)
+        for (var p = 0; demand is not null && p < _basis.Partitions; p++)
         {
             if (!await _services.Feed.HasAsync(p, demand.VersionOf(p), demand.MarkOf(p), cancellation))
             {
                 _worker.MarkLost(p);
             }
-        }
-    }
-
-    private async Task LearnAsync(IReadOnlyCollection<ulong> scopes, CancellationToken call)
-    {
-        using var limit = Limit(call);
-        foreach (var scope in scopes)
-        {
-            await _services.Names.LearnAsync(scope, limit.Token);
-        }
-    }
-
-    private async ValueTask FenceAsync(CancellationToken cancellation)
-    {
-        try
-        {
-            await _services.Store.FenceAsync(Enumerable.Range(0, _services.Manifest.Partitions), cancellation);
-        }
-        catch (StoreUnavailableException)
-        {
-            // Other servers of a cluster may have succeeded; each read shows whether it is fresh.
         }
     }
 
@@ -300,14 +258,14 @@ internal sealed class ChunkJob
     private void WriteCommon(OpenStream open, long callTime, long now, long validUntil, bool unanswered)
     {
         var common = _response.Common;
-        var age = _worker.Basis.Age;
+        var age = _basis.Age;
         WriteRegimes();
         var only = _response.Regimes.Count == 1 ? _response.Regimes[0] : null;
         common.Regime = only?.Regime ?? "";
         common.RegimeVersion = only?.Version ?? "";
         common.CallTime = FieldFaults.ToTimestamp(callTime);
         common.Age = Duration.FromTimeSpan(age);
-        common.ConsistencyToken = _worker.Basis.Token(_services.Manifest, _services.Feed);
+        common.ConsistencyToken = _basis.Token(_services.Manifest.Epoch, _services.Feed);
         common.Hypothetical = open.Hypothetical;
         common.ValidUntil = validUntil is > 0 and < long.MaxValue ? FieldFaults.ToTimestamp(validUntil) : null;
         var reusable = validUntil > 0 && !open.Hypothetical

@@ -10,7 +10,6 @@
 // more than everything else.
 //
 // Nothing is allocated per number: a worker reuses its arrays from chunk to chunk.
-using System.Numerics;
 using System.Runtime.InteropServices;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
@@ -23,7 +22,7 @@ using Lookup.Server.Reading;
 namespace Lookup.Server.Lists;
 
 /// <summary>Decides chunks, one at a time: Reset, fill in the numbers, Screen, read, Settle.</summary>
-internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshFilters filters, FactCache cache, ScopeNames names)
+internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache cache, ScopeNames names)
 {
     /// <summary>The maximum numbers in a chunk.</summary>
     internal const int MaxNumbers = 8_192;
@@ -53,7 +52,6 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
     private readonly int[] _sessions = new int[NumberPseudonym.MaxPartitions];
     private readonly bool[] _lost = new bool[NumberPseudonym.MaxPartitions];
-    private int _keyGeneration;
 
     /// <summary>The numbers of the chunk as integers; 0 for an invalid number.</summary>
     internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
@@ -73,22 +71,13 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     /// <summary>The rules that apply to numbers of the chunk.</summary>
     internal IReadOnlyList<Rules?> RulesUsed => _rules.Found;
 
-    /// <summary>What the answers are based on.</summary>
-    internal ChunkBasis Basis { get; } = new(filters);
-
-    /// <summary>
-    /// Whether the encryption key is still the one the pseudonyms were made with. Check after reading: after a key rotation facts may
-    /// have been missed.
-    /// </summary>
-    internal bool IsCurrent => _keyGeneration == cipher.KeyGeneration;
-
     /// <summary>Prepares for a new chunk.</summary>
     /// <param name="count">The numbers in the chunk, up to <see cref="MaxNumbers"/>.</param>
     internal void Reset(int count)
     {
         Count = count;
         Reads.Clear();
-        Basis.Clear();
+        basis.Clear();
         Array.Clear(_lost);
         _rules.Start(0);
         BeginAnswers();
@@ -100,7 +89,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
     /// <summary>Gives every valid number the same answer.</summary>
     internal void AnswerAll(in ItemAnswer answer)
     {
-        Basis.Clear();
+        basis.Clear();
         BeginAnswers();
         var place = Add(answer);
         for (var i = 0; i < Count; i++)
@@ -120,7 +109,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             _plans[i] = _rules.IndexOf(_numbers[i]);
         }
 
-        for (var p = 0; p < filters.Partitions; p++)
+        for (var p = 0; p < basis.Partitions; p++)
         {
             _sessions[p] = cache.Session(p);
         }
@@ -130,11 +119,10 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
             planned = Plan(planned, question, registers);
         }
 
-        _keyGeneration = cipher.KeyGeneration;
-        cipher.Encrypt(Numbers, _keys);
+        basis.Encrypt(Numbers, _keys);
         for (var i = 0; i < Math.Min(Ahead, Count); i++)
         {
-            filters.Prefetch(_keys[i]);
+            basis.Prefetch(_keys[i]);
         }
 
         var possible = 0;
@@ -142,7 +130,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         {
             if (i + Ahead < Count)
             {
-                filters.Prefetch(_keys[i + Ahead]);
+                basis.Prefetch(_keys[i + Ahead]);
             }
 
             if (_plans[i] < 0)
@@ -158,11 +146,11 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
                 continue;
             }
 
-            var partition = filters.PartitionOf(_keys[i]);
+            var partition = basis.PartitionOf(_keys[i]);
             var asked = plan.All;
-            if (filters.Of(partition) is { } filter)
+            if (basis.FilterOf(partition) is { } filter)
             {
-                Basis.UseFilter(partition);
+                basis.UseFilter(partition);
                 asked = plan.Possible(filter, _keys[i]);
                 if (asked == 0)
                 {
@@ -190,49 +178,18 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         DecideCached(possible, question, registers);
     }
 
-    /// <summary>Returns the scopes of read facts whose names this instance does not know: learn them, then call <see cref="ResolveNames"/>.</summary>
-    internal IReadOnlyCollection<ulong> Unnamed()
-    {
-        HashSet<ulong>? scopes = null;
-        for (var item = 0; item < Reads.Count; item++)
-        {
-            var (number, asked) = _readItems[item];
-            var plan = _planned[_plans[number]];
-            if ((plan.Unnamed & asked) == 0 || Reads.Fault(item) is not null)
-            {
-                continue;
-            }
-
-            var index = 0;
-            for (var bits = asked; bits != 0; bits &= bits - 1, index++)
-            {
-                var place = BitOperations.TrailingZeroCount(bits);
-                if ((plan.Unnamed & (1u << place)) != 0 && !Reads.Value(item, index).IsNull)
-                {
-                    (scopes ??= []).Add(plan.Ids[place].Scope);
-                }
-            }
-        }
-
-        return scopes ?? (IReadOnlyCollection<ulong>)[];
-    }
-
-    /// <summary>Applies names that were learned.</summary>
-    internal void ResolveNames(in Question question)
-    {
-        for (var i = 0; i < _rules.Found.Count; i++)
-        {
-            _planned[i].ResolveNames(question);
-        }
-    }
-
-    /// <summary>Decides the remaining numbers by the facts read.</summary>
+    /// <summary>Decides the remaining numbers by the facts read, whose names were learned.</summary>
     /// <param name="question">As in <see cref="Screen"/>.</param>
     /// <param name="registers">As in <see cref="Screen"/>.</param>
     /// <param name="demand">The consistency token the reads must satisfy, or null.</param>
     /// <param name="freshness">The required freshness of the reads.</param>
     internal void Settle(in Question question, RegisterSnapshots registers, ConsistencyToken? demand, in ReadFreshness freshness)
     {
+        for (var i = 0; i < _rules.Found.Count; i++)
+        {
+            _planned[i].ResolveNames(question);
+        }
+
         for (var item = 0; item < Reads.Count; item++)
         {
             var (number, asked) = _readItems[item];
@@ -249,7 +206,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
                 continue;
             }
 
-            Basis.UseRead(partition, version, freshness.AgeOf(Reads.AsOf(item)));
+            basis.UseRead(partition, version, freshness.AgeOf(Reads.AsOf(item)));
             if (cache.IsOn && cache.Doorkeeper.MarkSeen(_keys[number]))
             {
                 Keep(item, number, asked);
@@ -335,7 +292,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, NumberCipher cipher, FreshF
         }
 
         var (partition, version) = Reads.Position(item);
-        cache.Keep(_sessions[partition], partition, version, _keys[number], ids, _values.AsSpan(0, ids.Length));
+        cache.Keep(_sessions[partition], partition, version, Reads.Key(item), ids, _values.AsSpan(0, ids.Length));
     }
 
     private ReadOnlySpan<FactId> Select(PlannedRules plan, uint asked)

@@ -30,6 +30,9 @@ internal sealed class OpenStream
 
     internal bool Exact { get; }
 
+    /// <summary>Whether reads must include every write acknowledged before the chunk arrived.</summary>
+    internal bool IsDemanding => Exact || Demand is not null;
+
     internal bool AllReasons { get; }
 
     internal bool Hypothetical { get; }
@@ -52,7 +55,7 @@ internal sealed class OpenStream
         }
 
         var asked = QuestionMapping.Map(open.Question, open.WhatIf, regimes, now, ref faults);
-        var demand = TokenMapping.Demand(open.Consistency, manifest, ref faults);
+        var demand = QuestionMapping.Demand(open.Consistency, manifest, ref faults);
         // The parser reports an unknown region before it reads the text, so any text will do.
         if (open.DefaultRegion.Length > 0
             && !NumberParser.Instance.TryParse("1", open.DefaultRegion, out _, out var fault) && fault == NumberFault.UnknownRegion)

@@ -23,7 +23,9 @@ internal sealed class PlannedRules(ScopeNames names)
     private readonly ulong[] _probes = new ulong[BlockFilter.MaxProbes];
     private int _count;
     private int _probeCount;
+    // Bits of timelines of another name, and of those whose name this instance does not know. Neither count.
     private uint _foreign;
+    private uint _unnamed;
 
     /// <summary>The rules; null if no regime applies.</summary>
     internal Rules? Rules { get; private set; }
@@ -40,9 +42,6 @@ internal sealed class PlannedRules(ScopeNames names)
 
     /// <summary>The objections, as bits. They are part of every read.</summary>
     internal uint Objections { get; private set; }
-
-    /// <summary>The timelines whose name this instance does not know, as bits. Their facts do not count until it does.</summary>
-    internal uint Unnamed { get; private set; }
 
     /// <summary>Index of the answer for a number without facts.</summary>
     internal int Nothing { get; set; }
@@ -67,12 +66,12 @@ internal sealed class PlannedRules(ScopeNames names)
     /// <summary>Looks up the names of the timelines, at first and after new names were learned.</summary>
     internal void ResolveNames(in Question question)
     {
-        (_foreign, Unnamed) = (0, 0);
+        (_foreign, _unnamed) = (0, 0);
         for (var i = 0; i < _count; i++)
         {
             var isMeant = names.IsMeant(Rules!, question, _ids[i]);
             _foreign |= isMeant is false ? 1u << i : 0;
-            Unnamed |= isMeant is null ? 1u << i : 0;
+            _unnamed |= isMeant is null ? 1u << i : 0;
         }
     }
 
@@ -96,7 +95,7 @@ internal sealed class PlannedRules(ScopeNames names)
             var place = BitOperations.TrailingZeroCount(bits);
             ref var value = ref bySlot[_slots[place]];
             value = batch.Value(item, index++);
-            if (((_foreign | Unnamed) & (1u << place)) != 0 && !value.IsNull)
+            if (((_foreign | _unnamed) & (1u << place)) != 0 && !value.IsNull)
             {
                 value = names.Reject(question, _ids[place]);
             }
@@ -119,10 +118,10 @@ internal sealed class PlannedRules(ScopeNames names)
             var index = BitOperations.TrailingZeroCount(bits);
             ref var value = ref bySlot[_slots[index]];
             isKnown = facts.TryFind(_ids[index], ref cursor, out value);
-            if (((_foreign | Unnamed) & (1u << index)) != 0 && !value.IsNull)
+            if (((_foreign | _unnamed) & (1u << index)) != 0 && !value.IsNull)
             {
                 // A timeline without a known name must be read, to learn the name.
-                isKnown &= (Unnamed & (1u << index)) == 0;
+                isKnown &= (_unnamed & (1u << index)) == 0;
                 value = isKnown ? names.Reject(question, _ids[index]) : value;
             }
         }

@@ -3,17 +3,20 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
+using Lookup.Redis;
 using Lookup.Server.Errors;
 using Lookup.Server.Store;
 
 namespace Lookup.Server.Mapping;
 
-/// <summary>Maps a question of the contract to one of Core.</summary>
+/// <summary>Maps a question of the contract to one of Core, and reads the consistency that it demands.</summary>
 internal static class QuestionMapping
 {
     // Clocks of dialers may be ahead; a later time is an error. An earlier one within this bound counts as unknown: a request that
     // appears to follow an objection only because of a clock must not lift it.
     private const long ClockSkewMs = 5 * 60 * 1000;
+
+    private const string DemandField = "consistency.at_least_as_fresh";
 
     // Maximum characters of an unknown region in the error.
     private const int MaxRegion = 16;
@@ -104,6 +107,33 @@ internal static class QuestionMapping
             Subscriber = (SubscriberType)source.Subscriber,
             RequestedAt = requestedAt,
         });
+    }
+
+    /// <summary>Returns the token that the request demands, or null.</summary>
+    internal static ConsistencyToken? Demand(V1.Consistency? consistency, StoreManifest manifest, ref List<FieldFault>? faults)
+    {
+        switch (consistency?.RequirementCase)
+        {
+            case V1.Consistency.RequirementOneofCase.AtLeastAsFresh:
+                if (!ConsistencyToken.TryParse(consistency.AtLeastAsFresh, out var token, out var error))
+                {
+                    FieldFaults.Add(ref faults, DemandField, error);
+                    return null;
+                }
+
+                if (token.Epoch != manifest.Epoch)
+                {
+                    FieldFaults.Add(ref faults, DemandField, "The token is from another store, or from this store before it was initialised again; omit it.");
+                    return null;
+                }
+
+                return token;
+            case V1.Consistency.RequirementOneofCase.Exact when !consistency.Exact:
+                FieldFaults.Add(ref faults, "consistency.exact", "Must be true; otherwise omit consistency.");
+                return null;
+            default:
+                return null;
+        }
     }
 
     private static ulong CallerNumber(V1.Question source, ref List<FieldFault>? faults)

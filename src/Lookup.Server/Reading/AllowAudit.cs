@@ -18,7 +18,6 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Reading;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -49,8 +48,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     // A recording time further ahead than clocks may differ comes from a wrong clock and proves nothing.
     private const long ClockSlackMs = 5_000;
 
-    private readonly StoreManifest _manifest;
-    private readonly IFactReader _store;
+    private readonly Lazy<FactReader> _reader;
     private readonly NumberCipher _cipher;
     private readonly ScopeNames _names;
     private readonly LookupServerOptions _options;
@@ -65,8 +63,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     private long _blindUntil;
 
     public AllowAudit(
-        StoreManifest manifest,
-        IFactReader store,
+        Lazy<FactReader> reader,
         NumberCipher cipher,
         ScopeNames names,
         LookupServerOptions options,
@@ -74,7 +71,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         TimeProvider clock,
         ILogger<AllowAudit> log)
     {
-        (_manifest, _store, _cipher, _names, _options, _clock, _log) = (manifest, store, cipher, names, options, clock, log);
+        (_reader, _cipher, _names, _options, _clock, _log) = (reader, cipher, names, options, clock, log);
         _everyMs = options.AllowAuditsPerSecond == 0 ? 0 : 1_000 / options.AllowAuditsPerSecond;
         _wrong = metrics.Factory.CreateCounter("lookup_wrong_allows_total", "ALLOW answers that the audit found wrong. Must be 0.");
         _audits = metrics.Factory.CreateCounter(
@@ -189,40 +186,21 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
 
     private async Task<Outcome> AuditAsync(AllowAnswer answer, CancellationToken cancellation)
     {
-        var ids = new FactId[Decider.Slots];
-        var slots = new byte[Decider.Slots];
-        var count = Decider.Plan(answer.Rules, answer.Question, ids, slots);
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             try
             {
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 limit.CancelAfter(_options.StoreReadLimitMs);
+                var facts = FactSet.Create(_cipher.Encrypt(answer.Number), answer.Question, answer.Registers, answer.Rules);
                 // As for every exact read: a primary that was replaced and does not know it would confirm anything.
-                var freshness = ReadFreshness.Now(exact: true, null, _clock, _options.FreshnessBoundMs);
-                var keyGeneration = _cipher.KeyGeneration;
-                var key = _cipher.Encrypt(answer.Number);
-                await _store.FenceAsync([key.Partition(_manifest.Partitions)], limit.Token);
-                var read = await _store.ReadAsync(key, ids.AsMemory(0, count), limit.Token);
-                if (!freshness.Accepts(read.AsOf))
-                {
-                    throw StoreUnavailableException.Unconfirmed();
-                }
-
-                if (keyGeneration != _cipher.KeyGeneration)
-                {
-                    continue;
-                }
-
-                var bySlot = new StoredValue[Decider.Slots];
-                for (var i = 0; i < count; i++)
-                {
-                    bySlot[slots[i]] = read.Values[i];
-                }
-
-                await _names.ScreenAsync(answer.Rules, answer.Question, ids.AsMemory(0, count), slots.AsMemory(0, count), bySlot, limit.Token);
-
-                return Judge(answer, key, ids.AsSpan(0, count), read.Values, bySlot);
+                var freshness = new ReadFreshness(_clock.GetTimestamp(), IsDemanding: true, _clock, _options.FreshnessBoundMs);
+                await _reader.Value.ReadAsync(facts, freshness, null, limit.Token);
+                var hasChanged = HasChanged(answer, facts);
+                await facts.ScreenAsync(_names, limit.Token);
+                var again = Decider.Decide(facts.Rules, facts.Question, facts.BySlot, facts.Registers);
+                facts.Dispose();
+                return again.Verdict == Verdict.Allow ? Outcome.Confirmed : hasChanged ? Outcome.Changed : Report(answer, again);
             }
             catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException && !cancellation.IsCancellationRequested)
             {
@@ -233,32 +211,31 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
         return Outcome.Unfinished;
     }
 
-    private Outcome Judge(
-        in AllowAnswer answer, NumberPseudonym key, ReadOnlySpan<FactId> ids, ReadOnlySpan<byte[]?> values, ReadOnlySpan<StoredValue> bySlot)
+    /// <summary>Returns whether a fact may have been recorded or removed since the answer.</summary>
+    private bool HasChanged(in AllowAnswer answer, FactSet facts)
     {
-        var again = Decider.Decide(answer.Rules, answer.Question, bySlot, answer.Registers);
-        if (again.Verdict == Verdict.Allow)
-        {
-            return Outcome.Confirmed;
-        }
-
         var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
         var since = answer.At - _options.FreshnessBoundMs;
-        if (Volatile.Read(ref _blindUntil) > since || (_removed.TryGetValue(key, out var removed) && removed >= since))
+        if (Volatile.Read(ref _blindUntil) > since || (_removed.TryGetValue(facts.Key, out var removed) && removed >= since))
         {
-            return Outcome.Changed;
+            return true;
         }
 
-        for (var i = 0; i < ids.Length; i++)
+        for (var i = 0; i < facts.Ids.Length; i++)
         {
-            if (values[i] is { } value
-                && (Newest(ids[i].Kind, value) is not { } recorded
+            if (facts.ValueAt(i) is { } value
+                && (Newest(facts.Ids.Span[i].Kind, value) is not { } recorded
                     || ((recorded * 1_000) + 1_000 > since && (recorded * 1_000) - now < ClockSlackMs)))
             {
-                return Outcome.Changed;
+                return true;
             }
         }
 
+        return false;
+    }
+
+    private Outcome Report(in AllowAnswer answer, in Decision again)
+    {
         _wrong.Inc();
         _log.LogError(
             "WRONG ALLOW: {Number} for organisation {Organisation:x16} was allowed at {At:yyyy-MM-ddTHH:mm:ss.fffZ}; an exact read says {Verdict}, {Reason}",

@@ -1,5 +1,5 @@
+using System.Runtime.CompilerServices;
 using Lookup.Core.Facts;
-using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Following;
@@ -11,33 +11,16 @@ namespace Lookup.Server.Reading;
 
 /// <summary>Collects the inputs of a decision: rules, organisation, register snapshots and stored timelines.</summary>
 internal sealed class FactReader(
-    StoreManifest manifest,
-    IFactReader store,
-    IChangeFeed feed,
-    FilterReplica replica,
-    FactCache cache,
-    RegimeSet regimes,
-    NumberCipher cipher,
-    RegistryReplica registry,
-    ScopeNames names,
-    StoreMonitor monitor,
-    LookupServerOptions options,
-    TimeProvider clock)
+    IFactReader store, IChangeFeed feed, ReadView view, FactCache cache, RegimeSet regimes, ScopeNames names, TimeProvider clock)
 {
     /// <summary>
     /// Collects the facts from filter and fact cache, without reading the store. Returns null if they must not be used. The caller
-    /// disposes of a complete result and passes an incomplete one to <see cref="ReadAsync"/>.
+    /// disposes of a complete result and passes an incomplete one to <see cref="ReadAsync(NumberQuestion, FactSet?, StoreDeadline)"/>.
     /// </summary>
     internal FactSet? Begin(in NumberQuestion asked)
     {
         var now = clock.GetTimestamp();
-        if (asked.Exact || monitor.Current.Untrusted is not null || registry.FreshAt(now) is not { } fresh)
-        {
-            return null;
-        }
-
-        var read = Screen(asked, fresh, now);
-        return IsCurrent(read) ? read : null;
+        return asked.Exact || view.FreshRegistry(now) is not { } registry ? null : Screen(asked, registry, now);
     }
 
     /// <summary>Reads what is missing from the store. The caller disposes of the result.</summary>
@@ -47,45 +30,17 @@ internal sealed class FactReader(
     /// <exception cref="StoreUnavailableException">The store cannot answer or must not be used.</exception>
     internal async Task<FactSet> ReadAsync(NumberQuestion asked, FactSet? begun, StoreDeadline call)
     {
-        monitor.ThrowIfUntrusted();
-        var freshness = new ReadFreshness(clock.GetTimestamp(), asked.IsDemanding, clock, options.FreshnessBoundMs);
+        var freshness = view.Freshness(asked.IsDemanding);
         try
         {
-            while (true)
+            var facts = begun ?? Screen(asked, await view.RegistryAsync(asked.Exact, call.Token), clock.GetTimestamp());
+            if (!facts.IsComplete)
             {
-                var read = begun ?? (asked.Exact
-                    ? Plan(asked, await registry.ReadAsync(call.Token))
-                    : Screen(asked, await registry.CurrentAsync(call.Token), clock.GetTimestamp()));
-                if (!read.IsComplete)
-                {
-                    // Not reused after a failure: an abandoned read may still access it.
-                    var partition = read.Key.Partition(manifest.Partitions);
-                    if (freshness.IsDemanding)
-                    {
-                        await store.FenceAsync([partition], call.Token);
-                    }
-
-                    var session = cache.Session(partition);
-                    var stored = await store.ReadAsync(read.Key, read.Ids, call.Token);
-                    if (!freshness.Accepts(stored.AsOf))
-                    {
-                        throw StoreUnavailableException.Unconfirmed();
-                    }
-
-                    read.SetRead(stored, freshness.AgeOf(stored.AsOf));
-                    read.IsOfAnotherHistory = asked.Demand is { } demand
-                        && !await feed.HasAsync(partition, demand.VersionOf(partition), demand.MarkOf(partition), call.Token);
-                    Keep(session, read, stored);
-                    await read.ScreenAsync(names, call.Token);
-                }
-
-                if (IsCurrent(read))
-                {
-                    return read;
-                }
-
-                begun = null;
+                await ReadAsync(facts, freshness, asked.Demand, call.Token);
+                await facts.ScreenAsync(names, call.Token);
             }
+
+            return facts;
         }
         catch (OperationCanceledException) when (call.Expired)
         {
@@ -93,52 +48,89 @@ internal sealed class FactReader(
         }
     }
 
-    // Check after reading: after a key rotation the pseudonym is stale, and facts may have been missed.
-    private bool IsCurrent(FactSet read) => read.KeyGeneration == cipher.KeyGeneration;
-
-    private FactSet Plan(in NumberQuestion asked, RegistrySnapshot snapshot)
+    /// <summary>
+    /// Reads the facts of a set from the store. Names are not compared yet, see <see cref="FactSet.ScreenAsync"/>. Do not dispose of the
+    /// set after a failure: an abandoned read may still access it.
+    /// </summary>
+    /// <param name="facts">The set.</param>
+    /// <param name="freshness">The required freshness.</param>
+    /// <param name="demand">The demanded consistency token, or null.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store cannot answer, or not freshly enough.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    internal async ValueTask ReadAsync(FactSet facts, ReadFreshness freshness, ConsistencyToken? demand, CancellationToken cancellation)
     {
-        var keyGeneration = cipher.KeyGeneration;
-        return FactSet.Create(
-            cipher.Encrypt(asked.Number),
-            keyGeneration,
-            asked.Asked.Resolve(snapshot),
-            snapshot.Registers,
-            regimes.Find(asked.Number, asked.Asked.Question));
-    }
-
-    /// <summary>Reduces the facts to read to those that may exist and are not in the cache.</summary>
-    private FactSet Screen(in NumberQuestion asked, RegistrySnapshot snapshot, long now)
-    {
-        var read = Plan(asked, snapshot);
-        if (read.IsComplete)
+        var partition = facts.Key.Partition(view.Partitions);
+        if (freshness.IsDemanding)
         {
-            return read;
+            await store.FenceAsync([partition], cancellation);
         }
 
-        var partition = read.Key.Partition(manifest.Partitions);
-        if (FreshFilters.Usable(replica, partition, asked.Demand, clock, now, options.FreshnessBoundMs) is not { } state)
+        var session = cache.Session(partition);
+        var stored = await store.ReadAsync(facts.Key, facts.Ids, cancellation);
+        if (!freshness.Accepts(stored.AsOf))
         {
-            return read;
+            throw StoreUnavailableException.Unconfirmed();
         }
 
-        var possible = state.Filter!.MayContain(read.Key, read.Ids.Span);
-        read.ScreenWith(new StorePosition(partition, state.Version), clock.AgeAt(state.AsOf, now), possible);
-        if (!read.IsComplete)
-        {
-            var known = cache.TryFind(partition, read.Key, out var facts) && read.TryTake(facts) && read.TryScreen(names);
-            cache.CountLookups(known ? 1 : 0, known ? 0 : 1);
-        }
-
-        return read;
-    }
-
-    private void Keep(int session, FactSet read, in StoreRead stored)
-    {
+        facts.SetRead(stored, freshness.AgeOf(stored.AsOf));
+        facts.IsOfAnotherHistory = demand is not null
+            && !await feed.HasAsync(stored.Partition, demand.VersionOf(stored.Partition), demand.MarkOf(stored.Partition), cancellation);
         if (cache.IsOn)
         {
             StoredValue[] values = [.. stored.Values];
-            cache.Keep(session, stored.Partition, stored.Version, read.Key, read.Ids.Span, values);
+            cache.Keep(session, stored.Partition, stored.Version, facts.Key, facts.Ids.Span, values);
         }
+    }
+
+    /// <summary>Reads the facts of many numbers, and the names of the scopes found. Ask <see cref="ReadFreshness.Fault"/> about each number.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    internal static async ValueTask ReadAsync(
+        IFactReader store, ScopeNames names, int partitions, ReadBatch batch, ReadFreshness freshness, CancellationToken cancellation)
+    {
+        if (batch.Count == 0)
+        {
+            return;
+        }
+
+        if (freshness.IsDemanding)
+        {
+            try
+            {
+                await store.FenceAsync(Enumerable.Range(0, partitions), cancellation);
+            }
+            catch (StoreUnavailableException)
+            {
+                // Other servers of a cluster may have succeeded; each read shows whether it is fresh.
+            }
+        }
+
+        await store.ReadAsync(batch, cancellation);
+        await names.LearnAsync(batch, cancellation);
+    }
+
+    /// <summary>Plans the facts to read and removes those that are absent by the filter or found in the cache.</summary>
+    private FactSet Screen(in NumberQuestion asked, RegistrySnapshot registry, long now)
+    {
+        var question = asked.Asked.Resolve(registry);
+        var key = view.Encrypt(asked.Number, asked.Demand, now, out var filter);
+        var facts = FactSet.Create(key, question, registry.Registers, regimes.Find(asked.Number, question));
+        if (facts.IsComplete || asked.Exact || filter is null)
+        {
+            return facts;
+        }
+
+        var partition = key.Partition(view.Partitions);
+        var possible = filter.Filter!.MayContain(key, facts.Ids.Span);
+        facts.ScreenWith(new StorePosition(partition, filter.Version), clock.AgeAt(filter.AsOf, now), possible);
+        if (!facts.IsComplete)
+        {
+            var known = cache.TryFind(partition, key, out var packed) && facts.TryTake(packed) && facts.TryScreen(names);
+            cache.CountLookups(known ? 1 : 0, known ? 0 : 1);
+        }
+
+        return facts;
     }
 }

@@ -31,19 +31,16 @@ internal sealed class FactSet : IDisposable
     }
 
     /// <summary>Creates a set with nothing read yet.</summary>
-    internal static FactSet Create(NumberPseudonym key, int keyGeneration, in Question question, RegisterSnapshots registers, Rules? rules)
+    internal static FactSet Create(NumberPseudonym key, in Question question, RegisterSnapshots registers, Rules? rules)
     {
         var read = s_free is { } free && free.TryPop(out var used) ? used : new FactSet();
-        (read.Key, read.KeyGeneration, read._question, read._registers, read.Rules) = (key, keyGeneration, question, registers, rules);
+        (read.Key, read._question, read._registers, read.Rules) = (key, question, registers, rules);
         (read.Position, read.Age, read.IsComplete, read.IsOfAnotherHistory) = (null, TimeSpan.Zero, rules is null, false);
         read._count = rules is null ? 0 : Decider.Plan(rules, question, read._ids, read._slots);
         return read;
     }
 
     internal NumberPseudonym Key { get; private set; }
-
-    /// <summary>The key generation of the pseudonym.</summary>
-    internal int KeyGeneration { get; private set; }
 
     /// <summary>Whether nothing remains to be read.</summary>
     internal bool IsComplete { get; private set; }
@@ -93,8 +90,8 @@ internal sealed class FactSet : IDisposable
             _bySlot[_slots[i]] = stored.Values[i];
         }
 
-        // The older position applies; a read behind the filter has lost changes.
-        if (Position is not { } filtered || stored.Version < filtered.Version)
+        // The older position applies; a read behind the filter has lost changes. A read by another key may be of another partition.
+        if (Position is not { } filtered || filtered.Partition != stored.Partition || stored.Version < filtered.Version)
         {
             Position = new StorePosition(stored.Partition, stored.Version);
         }
@@ -117,35 +114,45 @@ internal sealed class FactSet : IDisposable
         return IsComplete = true;
     }
 
-    /// <summary>Removes facts that were recorded under another name with the same hash.</summary>
+    /// <summary>Replaces facts that were recorded under another name with the same hash.</summary>
     /// <returns>False if a name is not in memory; then call <see cref="ScreenAsync"/>.</returns>
-    internal bool TryScreen(ScopeNames names)
+    internal bool TryScreen(ScopeNames names) => TryScreen(names, isLearned: false);
+
+    /// <summary>Does the same and reads missing names from the store.</summary>
+    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
+    internal async ValueTask ScreenAsync(ScopeNames names, CancellationToken cancellation)
+    {
+        for (var i = 0; i < _count; i++)
+        {
+            if (!_bySlot[_slots[i]].IsNull)
+            {
+                await names.LearnAsync(_ids[i].Scope, cancellation);
+            }
+        }
+
+        TryScreen(names, isLearned: true);
+    }
+
+    private bool TryScreen(ScopeNames names, bool isLearned)
     {
         for (var i = 0; i < _count; i++)
         {
             ref var value = ref _bySlot[_slots[i]];
-            if (value.IsNull)
+            var isMeant = value.IsNull ? true : names.IsMeant(Rules!, _question, _ids[i]);
+            if (isMeant is null && !isLearned)
             {
-                continue;
+                return IsComplete = false;
             }
 
-            switch (names.IsMeant(Rules!, _question, _ids[i]))
+            // A scope without a registered name never counts.
+            if (isMeant is not true)
             {
-                case null:
-                    return IsComplete = false;
-                case false:
-                    value = names.Reject(_question, _ids[i]);
-                    break;
+                value = names.Reject(_question, _ids[i]);
             }
         }
 
         return true;
     }
-
-    /// <summary>Does the same and reads missing names from the store.</summary>
-    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
-    internal ValueTask ScreenAsync(ScopeNames names, CancellationToken cancellation) =>
-        Rules is null ? ValueTask.CompletedTask : names.ScreenAsync(Rules, _question, Ids, _slots.AsMemory(0, _count), _bySlot, cancellation);
 
     /// <summary>Returns the stored value of the n-th id, or null.</summary>
     internal byte[]? ValueAt(int index) => _bySlot[_slots[index]].ToArray();

@@ -1,4 +1,5 @@
 using Lookup.Redis;
+using Lookup.Redis.Reading;
 using Lookup.Server.Store;
 
 namespace Lookup.Server.Reading;
@@ -13,12 +14,13 @@ namespace Lookup.Server.Reading;
 /// <param name="BoundMs">The freshness bound in milliseconds, for checks that are not demanding.</param>
 internal readonly record struct ReadFreshness(long Begin, bool IsDemanding, TimeProvider Clock, int BoundMs)
 {
-    internal static ReadFreshness Now(bool exact, ConsistencyToken? demand, TimeProvider clock, int boundMs) =>
-        new(clock.GetTimestamp(), exact || demand is not null, clock, boundMs);
-
     /// <summary>Returns whether a read is fresh enough.</summary>
     /// <param name="asOf">See <see cref="StoreRead.AsOf"/>.</param>
     internal bool Accepts(long asOf) => asOf != 0 && (IsDemanding ? asOf >= Begin : AgeOf(asOf).TotalMilliseconds < BoundMs);
+
+    /// <summary>Returns why the facts of a number were not read, or not freshly enough; null if they were.</summary>
+    internal StoreUnavailableException? Fault(ReadBatch batch, int item) =>
+        batch.Fault(item) ?? (Accepts(batch.AsOf(item)) ? null : StoreUnavailableException.Unconfirmed());
 
     /// <summary>Returns how much older than the check a read is; zero if it is not older.</summary>
     internal TimeSpan AgeOf(long asOf) => Clock.AgeAt(asOf, Begin);

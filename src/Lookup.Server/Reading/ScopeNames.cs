@@ -3,6 +3,7 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
+using Lookup.Redis.Reading;
 using Lookup.Redis.Writing;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -47,6 +48,24 @@ internal sealed class ScopeNames(INameStore store, ServiceMetrics? metrics = nul
         }
     }
 
+    /// <summary>Does the same for every scope that has facts in a batch.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    internal async ValueTask LearnAsync(ReadBatch batch, CancellationToken cancellation)
+    {
+        HashSet<ulong>? missed = null;
+        for (var item = 0; item < batch.Count; item++)
+        {
+            for (var i = 0; batch.Fault(item) is null && i < batch.Ids(item).Length; i++)
+            {
+                var scope = batch.Ids(item)[i].Scope;
+                if (scope != Scope.All && !batch.Value(item, i).IsNull && !_names.ContainsKey(scope) && (missed ??= []).Add(scope))
+                {
+                    await LearnAsync(scope, cancellation);
+                }
+            }
+        }
+    }
+
     /// <summary>Adds a name to the memory.</summary>
     internal void Learn(ulong scope, string name)
     {
@@ -58,39 +77,7 @@ internal sealed class ScopeNames(INameStore store, ServiceMetrics? metrics = nul
         _names[scope] = name;
     }
 
-    /// <summary>Replaces timelines that do not count by <see cref="MeantName.Foreign"/>.</summary>
-    /// <param name="rules">The rules.</param>
-    /// <param name="question">The question.</param>
-    /// <param name="ids">The timelines that were read.</param>
-    /// <param name="slots">The slot of each.</param>
-    /// <param name="bySlot">The values read, by slot.</param>
-    /// <param name="cancellation">Ends the wait for names.</param>
-    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
-    internal async ValueTask ScreenAsync(
-        Rules rules, Question question, ReadOnlyMemory<FactId> ids, ReadOnlyMemory<byte> slots, StoredValue[] bySlot, CancellationToken cancellation)
-    {
-        for (var i = 0; i < ids.Length; i++)
-        {
-            var slot = slots.Span[i];
-            if (bySlot[slot].IsNull)
-            {
-                continue;
-            }
-
-            if (IsMeant(rules, question, ids.Span[i]) is null)
-            {
-                await LearnAsync(ids.Span[i].Scope, cancellation);
-            }
-
-            // A scope without a registered name never counts.
-            if (IsMeant(rules, question, ids.Span[i]) is not true)
-            {
-                bySlot[slot] = Reject(question, ids.Span[i]);
-            }
-        }
-    }
-
-    /// <summary>Counts and logs a timeline of another name, and returns its replacement.</summary>
+    /// <summary>Counts and logs a timeline of another name, and returns its replacement, <see cref="MeantName.Foreign"/>.</summary>
     internal StoredValue Reject(in Question question, in FactId id)
     {
         _foreign?.Inc();

@@ -13,7 +13,6 @@ using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
-using Lookup.Redis.Following;
 using Lookup.Redis.Reading;
 using Lookup.Server.Reading;
 using Lookup.Server.Telemetry;
@@ -26,10 +25,8 @@ namespace Lookup.Server.Shadow;
 internal sealed class ShadowRun(
     RegimeSet? shadow,
     RegimeSet inForce,
-    StoreManifest manifest,
     IFactReader store,
-    FilterReplica replica,
-    NumberCipher cipher,
+    ReadView view,
     ScopeNames names,
     LookupServerOptions options,
     ServiceMetrics metrics,
@@ -75,7 +72,7 @@ internal sealed class ShadowRun(
                 var missing = rules is null
                     ? 0
                     : Decider.Carry(facts.Rules, rules, facts.Question, facts.BySlot, room.BySlot, room.Ids, room.Slots);
-                if (missing > 0 && !AreAbsent(facts.Key, room.Ids.AsSpan(0, missing)))
+                if (missing > 0 && !AreAbsent(number, room.Ids.AsSpan(0, missing)))
                 {
                     // A reserved call has been counted by now, so a later read would differ from the facts of the decision.
                     if (facts.Question.Reserves)
@@ -124,7 +121,7 @@ internal sealed class ShadowRun(
             return;
         }
 
-        var batch = new VersionBatch(inForce, shadow, cipher, names);
+        var batch = new VersionBatch(inForce, shadow, names);
         var ways = new EntryPoint[VersionBatch.MaxNumbers];
         try
         {
@@ -148,13 +145,14 @@ internal sealed class ShadowRun(
             while (batch.Reads < ReadTogether && batch.Count < VersionBatch.MaxNumbers && _queue.Reader.TryRead(out var waiting))
             {
                 ways[batch.Count] = waiting.EntryPoint;
-                batch.Add(waiting.Number, waiting.Question, waiting.Registers, RegistersFor(waiting.Registers), FilterOf);
+                var key = Encrypt(waiting.Number, out var filter);
+                batch.Add(waiting.Number, key, filter, waiting.Question, waiting.Registers, RegistersFor(waiting.Registers));
             }
 
-            var freshness = ReadFreshness.Now(exact: false, null, clock, options.FreshnessBoundMs);
+            var freshness = view.Freshness(isDemanding: false);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
             limit.CancelAfter(options.StoreBatchLimitMs);
-            await batch.ReadAsync(store, limit.Token);
+            await batch.ReadAsync(store, view.Partitions, freshness, limit.Token);
             for (var i = 0; i < batch.Count; i++)
             {
                 Compare(batch, i, ways[i], freshness);
@@ -205,10 +203,18 @@ internal sealed class ShadowRun(
         }
     }
 
-    private bool AreAbsent(NumberPseudonym key, ReadOnlySpan<FactId> ids) => FilterOf(key) is { } filter && filter.MayContain(key, ids) == 0;
+    private bool AreAbsent(PhoneNumber number, ReadOnlySpan<FactId> ids)
+    {
+        var key = Encrypt(number, out var filter);
+        return filter is not null && filter.MayContain(key, ids) == 0;
+    }
 
-    private BlockFilter? FilterOf(NumberPseudonym key) => FreshFilters.Usable(
-        replica, key.Partition(manifest.Partitions), null, clock, clock.GetTimestamp(), options.FreshnessBoundMs)?.Filter;
+    private NumberPseudonym Encrypt(PhoneNumber number, out BlockFilter? filter)
+    {
+        var key = view.Encrypt(number, null, clock.GetTimestamp(), out var state);
+        filter = state?.Filter;
+        return key;
+    }
 
     private RegisterSnapshots RegistersFor(RegisterSnapshots inForceOnes)
     {

@@ -13,7 +13,7 @@ namespace Lookup.Server.Shadow;
 /// Decides numbers under two versions of the regimes. Reads the facts that either version needs once, so that differences are due
 /// to the rules. Reused from batch to batch; not thread-safe.
 /// </summary>
-internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher cipher, ScopeNames names)
+internal sealed class VersionBatch(RegimeSet from, RegimeSet to, ScopeNames names)
 {
     /// <summary>The maximum numbers in a batch.</summary>
     internal const int MaxNumbers = ReadBatch.MaxItems;
@@ -44,12 +44,13 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
 
     /// <summary>Adds a number, up to <see cref="MaxNumbers"/>.</summary>
     /// <param name="number">The number.</param>
+    /// <param name="key">Its pseudonym.</param>
+    /// <param name="filter">The filter that may show facts to be absent; null to read all.</param>
     /// <param name="question">The question, resolved.</param>
     /// <param name="registers">The loaded registers, for the first version.</param>
     /// <param name="toRegisters">The loaded registers, for the second version.</param>
-    /// <param name="filterOf">Returns the filter that may show facts to be absent, or null to read all.</param>
     internal void Add(
-        PhoneNumber number, in Question question, RegisterSnapshots registers, RegisterSnapshots toRegisters, Func<NumberPseudonym, BlockFilter?> filterOf)
+        PhoneNumber number, NumberPseudonym key, BlockFilter? filter, in Question question, RegisterSnapshots registers, RegisterSnapshots toRegisters)
     {
         ref var item = ref _items[Count++];
         item = new Item
@@ -64,46 +65,22 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, NumberCipher ci
         };
         var (count, missing) = Plan(item);
         var ids = _ids.AsSpan(0, count + missing);
-        if (ids.Length > 0)
+        if (ids.Length > 0 && (filter is null || filter.MayContain(key, ids) != 0))
         {
-            var key = cipher.Encrypt(number);
-            if (filterOf(key) is not { } filter || filter.MayContain(key, ids) != 0)
-            {
-                item.Read = _reads.Add(key, ids);
-            }
+            item.Read = _reads.Add(key, ids);
         }
     }
 
-    /// <summary>Reads the facts, and the names of the scopes found.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
-    internal async Task ReadAsync(IFactReader store, CancellationToken cancellation)
-    {
-        if (_reads.Count == 0)
-        {
-            return;
-        }
-
-        await store.ReadAsync(_reads, cancellation);
-        for (var item = 0; item < _reads.Count; item++)
-        {
-            for (var i = 0; _reads.Fault(item) is null && i < _reads.Ids(item).Length; i++)
-            {
-                if (!_reads.Value(item, i).IsNull)
-                {
-                    await names.LearnAsync(_reads.Ids(item)[i].Scope, cancellation);
-                }
-            }
-        }
-    }
+    /// <summary>Reads the facts, see <see cref="FactReader"/>.</summary>
+    internal ValueTask ReadAsync(IFactReader store, int partitions, ReadFreshness freshness, CancellationToken cancellation) =>
+        FactReader.ReadAsync(store, names, partitions, _reads, freshness, cancellation);
 
     /// <summary>Returns number and question of an item.</summary>
     internal (PhoneNumber Number, Question Question) Asked(int item) => (_items[item].Number, _items[item].Question);
 
     /// <summary>Returns why the facts of a number could not be read; null if they were.</summary>
     internal StoreUnavailableException? Fault(int item, in ReadFreshness freshness) =>
-        _items[item].Read is var read && read == Nothing ? null
-        : _reads.Fault(read) ?? (freshness.Accepts(_reads.AsOf(read)) ? null : StoreUnavailableException.Unconfirmed());
+        _items[item].Read is var read && read == Nothing ? null : freshness.Fault(_reads, read);
 
     /// <summary>Decides an item by the facts read.</summary>
     /// <param name="index">The item.</param>

@@ -55,9 +55,8 @@ internal sealed class ChangeMapper(
             return null;
         }
 
-        var keyGeneration = cipher.KeyGeneration;
         FoundChange?[] told = [.. changes.Select(Find)];
-        await TakeNowAsync(told, keyGeneration, cancellation);
+        await TakeNowAsync(told, cancellation);
         return told;
     }
 
@@ -88,7 +87,7 @@ internal sealed class ChangeMapper(
         return mapped;
     }
 
-    private async Task TakeNowAsync(FoundChange?[] told, int keyGeneration, CancellationToken cancellation)
+    private async Task TakeNowAsync(FoundChange?[] told, CancellationToken cancellation)
     {
         var batch = new ReadBatch();
         foreach (var one in told)
@@ -103,11 +102,6 @@ internal sealed class ChangeMapper(
         var partitions = Enumerable.Range(0, batch.Count).Select(item => batch.Key(item).Partition(manifest.Partitions)).Distinct();
         await store.FenceAsync([.. partitions], cancellation);
         await store.ReadAsync(batch, cancellation);
-        if (cipher.KeyGeneration != keyGeneration)
-        {
-            throw StoreUnavailableException.Unconfirmed();
-        }
-
         var next = 0;
         for (var i = 0; i < told.Length; i++)
         {
@@ -117,14 +111,9 @@ internal sealed class ChangeMapper(
             }
 
             var item = next++;
-            if (batch.Fault(item) is { } fault)
+            if (freshness.Fault(batch, item) is { } fault)
             {
                 throw fault;
-            }
-
-            if (!freshness.Accepts(batch.AsOf(item)))
-            {
-                throw StoreUnavailableException.Unconfirmed();
             }
 
             var value = batch.Value(item, 0);

@@ -1,7 +1,7 @@
 using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Writing;
-using Lookup.Server.Store;
+using Lookup.Server.Reading;
 
 namespace Lookup.Server.Watch;
 
@@ -13,8 +13,7 @@ internal sealed record WatchServices(
     IChangeFeed Feed,
     INameStore Names,
     FilterReplica Replica,
-    RegistryReplica Registry,
-    StoreMonitor Monitor,
+    ReadView View,
     LookupServerOptions Options,
     TimeProvider Clock,
     Drain Drain);

@@ -42,7 +42,6 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
         _stop = stop.Token;
         try
         {
-            services.Monitor.ThrowIfUntrusted();
             using (var call = new StoreDeadline(context, services.Options.StoreReadLimitMs))
             {
                 await BeginAsync(request, call);
@@ -73,7 +72,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
 
             var token = WatchTokens.Read(request.ResumeToken, services.Manifest);
             _filter = await WatchFilter.ReadAsync(
-                request.Organisations, services.Names, await services.Registry.CurrentAsync(call.Token), call.Token);
+                request.Organisations, services.Names, await services.View.RegistryAsync(exact: false, call.Token), call.Token);
             await Task.WhenAll(Enumerable.Range(0, _position.Length).Select(p => BeginAsync(p, token, call.Token)));
         }
         catch (OperationCanceledException) when (call.Expired)

@@ -44,6 +44,9 @@ public sealed class CheckShortcutTests : IAsyncLifetime
             await Task.Delay(10, Token);
         }
 
+        // Quoted in the message, which is percent-encoded.
+        var elsewhere = Samples.Question();
+        elsewhere.CalledRegion = "É 100%";
         foreach (var request in (CheckRequest[])
             [
                 Samples.Check(Samples.NewNumber()),
@@ -51,12 +54,14 @@ public sealed class CheckShortcutTests : IAsyncLifetime
                 new() { Number = consented, Question = Samples.Question(), Consistency = new Consistency { Exact = true }, AllReasons = true },
                 Samples.Check("+31"),
                 new() { Number = consented },
+                new() { Number = consented, Question = elsewhere },
             ])
         {
             var plain = await CallAsync(Frame(request));
             var library = await CallAsync(Frame(request), message => message.Headers.Add("grpc-encoding", "identity"));
             Assert.Equal(HttpStatusCode.OK, plain.Http);
             Assert.Equal(library.Status, plain.Status);
+            Assert.Equal(library.Message, plain.Message);
             Assert.Equal(library.Details, plain.Details);
             Assert.Equal(library.ContentType, plain.ContentType);
             Assert.Equal(library.Answer, plain.Answer);

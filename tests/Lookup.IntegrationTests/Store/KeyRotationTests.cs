@@ -6,6 +6,7 @@ using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Imports;
 using Lookup.Redis.Maintenance;
+using Lookup.Redis.Reading;
 using Lookup.Redis.Store;
 using Lookup.Redis.Topology;
 using Lookup.Redis.Writing;
@@ -222,6 +223,25 @@ public sealed class KeyRotationTests : IDisposable
         {
             Assert.NotNull((await store.ReadAsync(_new.Encrypt(Number(n)), new[] { Id("acme") }, Token)).Values[0]);
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Both))]
+    public async Task Read_NumberEncryptedBeforeTheRotation_ReturnsItsFacts(string kind)
+    {
+        await using var any = await StartAsync(kind);
+        var (store, _) = await any.OpenAsync(Old, New);
+        await using var open = store;
+        await store.WriteAsync([Objection(1, at: 1)], Token);
+        await store.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token);
+
+        var stale = _old.Encrypt(Number(1));
+        Assert.NotNull((await store.ReadAsync(stale, new[] { Id("acme") }, Token)).Values[0]);
+        var batch = new ReadBatch();
+        batch.Add(stale, [Id("acme")]);
+        await store.ReadAsync(batch, Token);
+        Assert.False(batch.Value(0, 0).IsNull);
+        Assert.Equal(_new.Encrypt(Number(1)), batch.Key(0));
     }
 
     [Fact]
