@@ -149,6 +149,11 @@ internal sealed class RuleReader(
             json.Fault("groups", "a ban must name its product groups");
         }
 
+        if (rule.Lines == 0)
+        {
+            json.Fault("lines", "must name at least one type of line");
+        }
+
         if (rule.IsUnplaced && rule.Areas.Length + rule.ExemptAreas.Length > 0)
         {
             json.Fault("unplaced", "contradicts areas and exemptAreas: the rule binds only where the area is unknown");
