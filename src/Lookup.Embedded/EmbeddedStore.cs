@@ -1,13 +1,8 @@
-using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Embedded.Conversion;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
-using Lookup.Redis.Credentials;
-using Lookup.Redis.Following;
-using Lookup.Redis.Imports;
-using Lookup.Redis.Maintenance;
-using Lookup.Redis.Reading;
+using Lookup.Redis.Setup;
 using Lookup.Redis.Store;
 using Lookup.Redis.Topology;
 using Microsoft.Extensions.Logging;
@@ -16,18 +11,17 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Lookup.Embedded;
 
 /// <summary>The store in this process: RocksDB on a data folder, set up at the first start, recovered at every later one.</summary>
-public sealed class EmbeddedStore : IFactStore
+public sealed record EmbeddedStore : FactStore
 {
     // A connection within the process waits only for a processor, and a start must not fail because all are busy.
     private const int ConnectTimeoutMs = 60_000;
 
-    private readonly IFactStore _store;
     private readonly EmbeddedServer _server;
     private readonly DataFolder _folder;
 
-    private EmbeddedStore(IFactStore store, EmbeddedServer server, DataFolder folder, NumberCipher cipher)
+    private EmbeddedStore(FactStore store, EmbeddedServer server, DataFolder folder, NumberCipher cipher)
+        : base(store)
     {
-        _store = store;
         _server = server;
         _folder = folder;
         Cipher = cipher;
@@ -58,32 +52,6 @@ public sealed class EmbeddedStore : IFactStore
             _folder.Abandon();
         }
     }
-
-    /// <inheritdoc/>
-    public StoreManifest Manifest => _store.Manifest;
-
-    /// <inheritdoc/>
-    public KeyRotationState EncryptionKeys => _store.EncryptionKeys;
-
-    /// <inheritdoc/>
-    public int Partitions => _store.Partitions;
-
-    /// <inheritdoc/>
-    public Task<KeyRotationResult> ChangeKeyAsync(
-        string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
-        _store.ChangeKeyAsync(keyCheck, options, progress, cancellation);
-
-    /// <inheritdoc/>
-    public IImportStore Imports => _store.Imports;
-
-    /// <inheritdoc/>
-    public IAccessStore Access => _store.Access;
-
-    /// <inheritdoc/>
-    public IFilterStore Filters => _store.Filters;
-
-    /// <inheritdoc/>
-    public StoreServers Servers => _store.Servers;
 
     /// <summary>Starts the store, and sets it up if the folder is new.</summary>
     /// <param name="options">Settings.</param>
@@ -177,84 +145,9 @@ public sealed class EmbeddedStore : IFactStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation) =>
-        _store.ReadAsync(key, ids, cancellation);
-
-    /// <inheritdoc/>
-    public Task ReadAsync(ReadBatch batch, CancellationToken cancellation) => _store.ReadAsync(batch, cancellation);
-
-    /// <inheritdoc/>
-    public Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation) =>
-        _store.WriteAsync(facts, cancellation);
-
-    /// <inheritdoc/>
-    public Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation) =>
-        _store.TryReplaceAsync(changes, cancellation);
-
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken cancellation) =>
-        _store.ReadAllAsync(key, cancellation);
-
-    /// <inheritdoc/>
-    public Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, CancellationToken cancellation) =>
-        _store.EraseAsync(key, suppression, cancellation);
-
-    /// <inheritdoc/>
-    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
-        _store.SourceIdAsync(source, actor, cancellation);
-
-    /// <inheritdoc/>
-    public ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation) => _store.SourceAsync(id, cancellation);
-
-    /// <inheritdoc/>
-    public ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation) => _store.NameAsync(scope, cancellation);
-
-    /// <inheritdoc/>
-    public Task<Registry> ReadRegistryAsync(CancellationToken cancellation) => _store.ReadRegistryAsync(cancellation);
-
-    /// <inheritdoc/>
-    public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
-        _store.PutOrganisationAsync(organisation, cancellation);
-
-    /// <inheritdoc/>
-    public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
-        _store.AddSnapshotAsync(register, date, cancellation);
-
-    /// <inheritdoc/>
-    public Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation) =>
-        _store.PollAsync(known, cancellation);
-
-    /// <inheritdoc/>
-    public IDisposable Listen(Action heard) => _store.Listen(heard);
-
-    /// <inheritdoc/>
-    public void Expect(IKnownFacts known) => _store.Expect(known);
-
-    /// <inheritdoc/>
-    public uint MarkOf(int partition, ulong version) => _store.MarkOf(partition, version);
-
-    /// <inheritdoc/>
-    public ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation) =>
-        _store.HasAsync(partition, version, mark, cancellation);
-
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation) =>
-        _store.ReadChangesAsync(partition, since, max, cancellation);
-
-    /// <inheritdoc/>
-    public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation) =>
-        _store.LoadFilterAsync(partition, cancellation);
-
-    /// <inheritdoc/>
-    public ValueTask FenceAsync(IEnumerable<int> partitions, CancellationToken cancellation) => _store.FenceAsync(partitions, cancellation);
-
-    /// <inheritdoc/>
-    public Task<StoreHealth> ProbeAsync(CancellationToken cancellation) => _store.ProbeAsync(cancellation);
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
-        await _store.DisposeAsync();
+        await base.DisposeAsync();
         await _server.DisposeAsync();
         Cipher.Dispose();
         _folder.Dispose();
@@ -269,7 +162,7 @@ public sealed class EmbeddedStore : IFactStore
             return;
         }
 
-        var found = await StoreAdmin.ManifestAsync(link, cancellation);
+        var found = await StoreManifestFormat.ReadAsync(link, cancellation);
         var isSetUp = !found[1].IsNull && found[5] != StoreManifestFormat.Initialising;
         if (!isSetUp && init is null)
         {
@@ -279,7 +172,7 @@ public sealed class EmbeddedStore : IFactStore
 
         var manifest = isSetUp
             ? StoreManifestFormat.Read(found).Manifest
-            : await StoreAdmin.InitAsync(link, init!, new OwnServerCheck(), clock, cancellation);
+            : await StoreSetup.InitAsync(link, init!, new OwnServerCheck(), clock, cancellation);
         folder.MarkInitialised(manifest.Epoch);
     }
 

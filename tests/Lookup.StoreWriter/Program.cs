@@ -43,7 +43,7 @@ await Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(async 
             new FactEntry { Effective = 1_780_000_000_000, Recorded = 1_780_000_000, Source = 1 },
             "acme",
             null)).ToArray();
-        await store.WriteAsync(facts, default);
+        await store.Writer.WriteAsync(facts, default);
         count += facts.Length;
         lock (output)
         {

@@ -209,7 +209,7 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
 
         _underWay.Clear();
         await SampleAsync(store, session, cancellation);
-        var counted = (await store.ProbeAsync(cancellation)).Facts;
+        var counted = (await store.Maintenance.ProbeAsync(cancellation)).Facts;
         if (counted != found.Fields)
         {
             Fault($"Session {session}: the store says {counted} facts and has {found.Fields}.");
@@ -263,7 +263,7 @@ internal sealed class SessionRun(SessionSettings settings, Action<string> say)
             batch.Add(store.Cipher.Encrypt(SessionFacts.Number(indexes[i])), SessionFacts.Ids);
         }
 
-        await store.ReadAsync(batch, cancellation);
+        await store.Reader.ReadAsync(batch, cancellation);
         for (var i = 0; i < SampleSize; i++)
         {
             var state = NumberState.Nothing;

@@ -49,13 +49,13 @@ internal static class SessionWorker
         var facts = Enumerable.Range(operation.First, operation.Count).Select(index => SessionFacts.Fact(store.Cipher, index, operation.Fact)).ToArray();
         if (operation.Fact != NumberState.Erased)
         {
-            await store.WriteAsync(facts, default);
+            await store.Writer.WriteAsync(facts, default);
             return;
         }
 
         foreach (var fact in facts)
         {
-            await store.EraseAsync(fact.Key, fact, default);
+            await store.Writer.EraseAsync(fact.Key, fact, default);
         }
     }
 }

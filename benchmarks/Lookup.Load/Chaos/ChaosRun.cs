@@ -8,7 +8,6 @@ using Lookup.Load.Chaos.Workload;
 using Lookup.Load.Processes;
 using Lookup.Load.Results;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
 using Lookup.V1;
 
 namespace Lookup.Load.Chaos;

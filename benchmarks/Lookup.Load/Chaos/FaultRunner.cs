@@ -6,7 +6,6 @@ using Lookup.Load.Numbers;
 using Lookup.Load.Processes;
 using Lookup.Load.Results;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
 using Lookup.V1;
 
 namespace Lookup.Load.Chaos;

@@ -6,7 +6,6 @@ using Lookup.Cli.Bench;
 using Lookup.Core.Numbers;
 using Lookup.Load.Numbers;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
 using Lookup.V1;
 
 namespace Lookup.Load.Processes;

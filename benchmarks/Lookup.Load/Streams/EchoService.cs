@@ -2,7 +2,6 @@ using System.Net;
 using Grpc.Core;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
 using Lookup.V1;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;

@@ -43,7 +43,7 @@ internal abstract class AccessCommand : CliCommand
         await using var store = await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct);
         try
         {
-            return await direct(new CredentialKeeper(store.Store, store.Store.Access, Shell.Clock));
+            return await direct(new CredentialKeeper(store.Store.Registry, store.Store.Access, Shell.Clock));
         }
         catch (RpcException exception)
         {

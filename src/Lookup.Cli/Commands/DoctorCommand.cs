@@ -8,6 +8,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.V1;
 using Spectre.Console;
 
@@ -111,12 +112,12 @@ internal sealed class DoctorCommand : CliCommand
         try
         {
             await using var store = await OpenStore.OpenAsync(settings, Shell.Clock, ct);
-            var health = await store.Store.ProbeAsync(ct);
+            var health = await store.Store.Maintenance.ProbeAsync(ct);
             return
             [
                 new Finding(FindingLevel.Ok, "store", $"{health.Facts:N0} timelines in {store.Store.Manifest.Partitions} partitions."),
                 .. health.Warnings.Select(warning => new Finding(FindingLevel.Warn, "store", warning)),
-                .. await FilterFindings.ExamineAsync(store.Store.Filters, store.Store, Shell.Clock, ct),
+                .. await FilterFindings.ExamineAsync(store.Store.Filters, store.Store.Feed, Shell.Clock, ct),
             ];
         }
         catch (StoreUnavailableException exception)

@@ -6,7 +6,7 @@ using Lookup.Cli.Output;
 using Lookup.Core.Numbers;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;

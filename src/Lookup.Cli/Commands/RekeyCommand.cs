@@ -63,7 +63,7 @@ internal sealed class RekeyCommand : CliCommand
         var options = settings.Redis is null
             ? new KeyRotationOptions { Bound = TimeSpan.FromMilliseconds(50), Notice = TimeSpan.Zero, WorkShare = 1 }
             : new KeyRotationOptions { Bound = TimeSpan.FromMilliseconds(parsed.GetValue(_bound)), WorkShare = parsed.GetValue(_share) / 100.0 };
-        var changed = await RunWithProgressAsync(progress => store.Store.ChangeKeyAsync(store.Cipher.KeyChecks[^1], options, progress, ct));
+        var changed = await RunWithProgressAsync(progress => store.Store.Maintenance.ChangeKeyAsync(store.Cipher.KeyChecks[^1], options, progress, ct));
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(new JsonObject

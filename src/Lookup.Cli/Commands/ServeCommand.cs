@@ -161,7 +161,7 @@ internal sealed class ServeCommand : CliCommand
     private async Task WriteReadyAsync(ParseResult parsed, LocalService service, StoreSettings settings, CancellationToken ct)
     {
         var store = service.Store.Store;
-        var facts = (await store.ProbeAsync(ct)).Facts;
+        var facts = (await store.Maintenance.ProbeAsync(ct)).Facts;
         var since = TimeText.Format(DateTimeOffset.FromUnixTimeMilliseconds(store.Manifest.Created));
         var name = settings.Folder ?? "redis";
         if (IsJson(parsed))

@@ -3,18 +3,17 @@ using Lookup.Core.Numbers;
 using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 
 namespace Lookup.Cli.Hosting;
 
 /// <summary>An open store and the cipher with its keys.</summary>
-internal sealed class OpenStore(IFactStore store, NumberCipher cipher) : IAsyncDisposable
+internal sealed class OpenStore(FactStore store, NumberCipher cipher) : IAsyncDisposable
 {
     // The embedded store runs in this process, so it can be slow but not unreachable.
     private const int EmbeddedReadLimitMs = 1_000;
 
-    public IFactStore Store { get; } = store;
+    public FactStore Store { get; } = store;
 
     public NumberCipher Cipher { get; } = cipher;
 

@@ -21,9 +21,9 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
     /// <exception cref="StoreUnavailableException">The store could not answer for every number.</exception>
     public async Task RunAsync(AskedQuestion asked, ListReader reader, ListLayout layout, CancellationToken ct)
     {
-        var registry = new RegistrySnapshot(await store.Store.ReadRegistryAsync(ct), from, readAt: 0);
+        var registry = new RegistrySnapshot(await store.Store.Registry.ReadAsync(ct), from, readAt: 0);
         var (question, registers, toRegisters) = (asked.Resolve(registry), registry.Registers, registry.Registers.For(to));
-        var batch = new VersionBatch(from, to, new ScopeNames(store.Store));
+        var batch = new VersionBatch(from, to, new ScopeNames(store.Store.Names));
         var chunk = new ListChunk();
         var lines = new ImpactExample[ListChunk.MaxRecords];
         while (reader.Read(chunk, ct))
@@ -57,7 +57,7 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
         limit.CancelAfter(ReadLimit);
         try
         {
-            await batch.ReadAsync(store.Store, store.Store.Manifest.Partitions, freshness, limit.Token);
+            await batch.ReadAsync(store.Store.Reader, store.Store.Manifest.Partitions, freshness, limit.Token);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {

@@ -4,7 +4,6 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Imports;
-using Lookup.Redis.Maintenance;
 
 namespace Lookup.Cli.Import;
 

@@ -3,8 +3,8 @@ using Lookup.Cli.Options;
 using Lookup.Client;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
+using Lookup.Redis;
 using Lookup.Redis.Imports;
-using Lookup.Redis.Maintenance;
 using Lookup.Server;
 using Lookup.Server.Imports;
 using Lookup.Server.Mapping;
@@ -76,9 +76,9 @@ internal sealed class StoreSnapshotTarget(
             Register = register.Name,
             SnapshotDate = open.SnapshotDate.ToDateTimeOffset().ToUnixTimeMilliseconds(),
         };
-        var unfinished = await SnapshotImports.CheckAsync(store.Store.Imports, store.Store, register.Name, _record.SnapshotDate, clock, ct);
+        var unfinished = await SnapshotImports.CheckAsync(store.Store.Imports, store.Store.Registry, register.Name, _record.SnapshotDate, clock, ct);
         _difference = await _load.CompareAsync(ct);
-        var registry = await store.Store.ReadRegistryAsync(ct);
+        var registry = await store.Store.Registry.ReadAsync(ct);
         return ImportMapping.ToProto(_difference, registry, open, unfinished);
     }
 
@@ -90,17 +90,17 @@ internal sealed class StoreSnapshotTarget(
             progress(new LoadSnapshotProgress { Written = count, Total = total });
             return Task.CompletedTask;
         };
-        var health = await store.Store.ProbeAsync(ct);
+        var health = await store.Store.Maintenance.ProbeAsync(ct);
         if (settings.Redis is { } redis && health.Facts == 0 && total >= DirectTargets.FirstLoadLines
             && await TryFillAsync(redis, written) is { } filled)
         {
             return filled;
         }
 
-        var session = await SnapshotImports.OpenAsync(store.Store.Imports, store.Store, _record!, _difference, clock, ct);
+        var session = await SnapshotImports.OpenAsync(store.Store.Imports, store.Store.Registry, _record!, _difference, clock, ct);
         try
         {
-            await _load.ApplyAsync(store.Store, store.Store, session, Settle, written, ct);
+            await _load.ApplyAsync(store.Store.Writer, store.Store.Registry, session, Settle, written, ct);
             return session.Id;
         }
         catch
@@ -130,7 +130,7 @@ internal sealed class StoreSnapshotTarget(
         var session = await ImportSession.BeginAsync(
             load.Imports, _record! with { Additions = _difference.Additions }, clock, ct);
         await _load.FillAsync(load, session, written, ct);
-        await SnapshotLoad.SwitchAsync(store.Store, session, Settle, ct);
+        await SnapshotLoad.SwitchAsync(store.Store.Registry, session, Settle, ct);
         return session.Id;
     }
 }

@@ -12,7 +12,7 @@ namespace Lookup.Cli.Import;
 /// <summary>Imports directly into a store, without a service, with the same checks and merges.</summary>
 internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, TimeProvider clock) : IImportTarget
 {
-    private readonly FactWriter _writer = new(store.Store, store.Store, store.Store.Imports, new FactExpander(registers, store.Cipher, clock), clock);
+    private readonly FactWriter _writer = new(store.Store.Writer, store.Store.Names, store.Store.Imports, new FactExpander(registers, store.Cipher, clock), clock);
 
     public string Name => $"store {store.Store.Manifest.Epoch:x16}";
 

@@ -5,7 +5,6 @@ using System.Text;
 using Lookup.Cli.Import;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
-using Lookup.Cli.Scrub;
 using Lookup.V1;
 
 namespace Lookup.Cli.Lists;

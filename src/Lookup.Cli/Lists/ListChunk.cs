@@ -1,6 +1,5 @@
 using System.Buffers;
 using Lookup.Cli.Import;
-using Lookup.Cli.Scrub;
 using Lookup.V1;
 
 namespace Lookup.Cli.Lists;

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Import;
 using Lookup.Cli.Output;
-using Lookup.Cli.Scrub;
 using Lookup.Client;
 using Lookup.V1;
 
@@ -82,7 +81,7 @@ internal sealed class ListRun(Shell shell, LookupClient client, PipelineSettings
         var pipeline = new ChunkPipeline(
             (chunks, window, stop) => client.CheckStreamAsync(question.Open, chunks, window, stop), settings, shell.Clock);
         var running = pipeline.RunAsync(read, parse, prepare, sink.Write, ct);
-        await ScrubProgress.ShowAsync(shell, question.Input, () => sink.State.Records, () => pipeline.IsWaiting, json, running,
+        await ScrubProgress.ShowAsync(shell, question.Input, () => sink.Records, () => pipeline.IsWaiting, json, running,
             $"no answer from {client.Address} yet, waiting up to {settings.Wait.TotalSeconds:0.###} s (--wait)");
         try
         {

@@ -41,7 +41,7 @@ internal sealed class CaseRun(RegimeSet regimes) : IDisposable
         Decision Decide(Layers layers, out Question question, out StoredValue[] values, out Rules? rules)
         {
             question = asked.Question with { Layers = layers };
-            rules = regimes.Find(number, question);
+            rules = regimes.Find(number, question.CallTime, question.Region);
             values = Place(rules, question, facts);
             return Decider.Decide(rules, question, values, snapshots);
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lookup.Cli.Lists;
 
 namespace Lookup.Cli.Scrub;
 

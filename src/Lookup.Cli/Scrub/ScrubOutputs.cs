@@ -2,21 +2,6 @@ using Lookup.Cli.Lists;
 
 namespace Lookup.Cli.Scrub;
 
-/// <summary>Receives answered chunks, in order.</summary>
-internal interface IChunkSink : IDisposable
-{
-    /// <summary>The progress so far.</summary>
-    public ScrubState State { get; }
-
-    /// <summary>The counts so far, including those of earlier runs.</summary>
-    public Tally Tally { get; }
-
-    public void Write(ListChunk chunk);
-
-    /// <summary>Makes the progress durable, so that a run can resume from it.</summary>
-    public void Save();
-}
-
 /// <summary>
 /// Writes the outputs to a folder. The order of writes makes a run resumable: first the outputs, then, once they are on
 /// disk, the checkpoint with their lengths.
@@ -84,6 +69,8 @@ internal sealed class ScrubOutputs : IChunkSink
     }
 
     public ScrubState State { get; private set; }
+
+    public long Records => State.Records;
 
     public Tally Tally { get; }
 
@@ -191,6 +178,8 @@ internal sealed class ScrubOutputs : IChunkSink
 internal sealed class CountingSink(Stream? allowed) : IChunkSink
 {
     public ScrubState State { get; private set; } = new();
+
+    public long Records => State.Records;
 
     public Tally Tally { get; } = new();
 

@@ -20,7 +20,7 @@ public static class Decider
     private const uint Attempts = (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled);
 
     private static readonly RuleText NoRegime =
-        new(Layer.Policy, Decision.OwnPolicy, "No regime is loaded for this country and time; calls that are not covered are not permitted.");
+        new(Layer.Policy, RuleText.OwnPolicy, "No regime is loaded for this country and time; calls that are not covered are not permitted.");
 
     /// <summary>Lists the timelines that the decision needs.</summary>
     /// <param name="ids">Receives the ids; at least <see cref="Slots"/> long.</param>

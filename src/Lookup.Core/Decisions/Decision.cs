@@ -12,9 +12,6 @@ public struct Decision
     /// <summary>The largest number of reasons in a decision.</summary>
     public const int MaxReasons = 8;
 
-    /// <summary>The article of rules that rest on no law or code.</summary>
-    public const string OwnPolicy = "own policy";
-
     private ReasonList _reasons;
 
     /// <summary>The verdict.</summary>
@@ -44,7 +41,7 @@ public struct Decision
     public static Decision Without(Verdict verdict, ReasonCode code, string text, Rules? rules = null)
     {
         var decision = new Decision { Verdict = verdict, Rules = rules };
-        decision.Add(code, new RuleText(Layer.Policy, OwnPolicy, text));
+        decision.Add(code, new RuleText(Layer.Policy, RuleText.OwnPolicy, text));
         return decision;
     }
 

@@ -4,26 +4,6 @@ using Lookup.Core.Regimes;
 
 namespace Lookup.Core.Decisions;
 
-/// <summary>Texts that do not come from a regime file.</summary>
-internal static class Texts
-{
-    internal static readonly RuleText CannotTell = new(
-        Layer.Policy, Decision.OwnPolicy, "The facts on record do not determine the answer for this call time; without an answer the call is not permitted.");
-
-    internal static readonly RuleText Reassigned = new(
-        Layer.Policy,
-        Decision.OwnPolicy,
-        "The number was reassigned or disconnected. A consent, relation, publication or subscriber type from before that does not count.");
-
-    internal static readonly RuleText NameTheGroup = new(
-        Layer.Strict,
-        Decision.OwnPolicy,
-        "Rules of this country depend on the product group, and the question names none of those groups. Name the group if the offer belongs to one.");
-
-    internal static readonly RuleText OutsideTheRule = new(
-        Layer.Policy, Decision.OwnPolicy, "Rules on marketing calls do not apply: this is not a marketing call.");
-}
-
 /// <summary>Formats decisions for people.</summary>
 internal static class Wording
 {

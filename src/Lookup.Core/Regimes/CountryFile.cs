@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Lookup.Core.Decisions;
 
 namespace Lookup.Core.Regimes;
 

@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Numerics;
-using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 
@@ -147,15 +146,11 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>Returns whether a question can name this region.</summary>
     public bool HasRegion(string region) => _regions.Has(region);
 
-    /// <summary>Finds the rules for a question about a number.</summary>
-    /// <param name="question">The question with its call time and, in addition to the area of the number, its region.</param>
-    /// <returns>Null if no regime is loaded for the country and time.</returns>
-    public Rules? Find(PhoneNumber number, in Question question) => Find(number, question.CallTime, question.Region, out _);
-
     /// <summary>Finds the rules for a call.</summary>
     /// <param name="callTime">The call time in Unix milliseconds.</param>
+    /// <param name="region">The region of the called number in addition to its area; empty if not stated.</param>
     /// <returns>Null if no regime is loaded for the country and time.</returns>
-    public Rules? Find(PhoneNumber number, long callTime) => Find(number, callTime, "", out _);
+    public Rules? Find(PhoneNumber number, long callTime, string region = "") => Find(number, callTime, region, out _);
 
     /// <summary>Finds the rules, and reports whether all numbers with the same leading digits have the same ones.</summary>
     internal Rules? Find(PhoneNumber number, long callTime, string region, out bool settled)

@@ -7,6 +7,9 @@ namespace Lookup.Core.Regimes;
 /// <param name="Text">The rule in words.</param>
 public sealed record RuleText(Layer Layer, string Article, string Text)
 {
+    /// <summary>The article of rules that rest on no law or code.</summary>
+    public const string OwnPolicy = "own policy";
+
     // By reason code: the text to show instead of the rule where the rule alone does not explain the verdict; null for none.
     private RuleText?[]? _explanations;
 

@@ -1,4 +1,3 @@
-using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 
 namespace Lookup.Core.Regimes;

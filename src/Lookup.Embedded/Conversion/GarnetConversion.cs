@@ -61,7 +61,7 @@ internal static class GarnetConversion
 
     private static async Task CopyAsync(RedisTopology link, StoreEngine engine, CancellationToken cancellation)
     {
-        var (manifest, _) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
+        var (manifest, _) = StoreManifestFormat.Read(await StoreManifestFormat.ReadAsync(link, cancellation));
         await HashesAsync(
             link,
             engine,

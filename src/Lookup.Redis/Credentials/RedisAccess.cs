@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Lookup.Redis.Registers;
 using Lookup.Redis.Topology;
 using Lookup.Redis.Writing;
 using StackExchange.Redis;
@@ -22,7 +21,7 @@ internal sealed class RedisAccess(RedisTopology link, RedisValue epoch, RedisNam
             [Keys.Manifest, Keys.Credentials, .. RegistryStamp.Hashes],
             [epoch, credential.Id, credential.Stored ?? "", text, RegistryStamp.NewMark()],
             cancellation);
-        RedisNames.CheckEpoch(answer);
+        RedisFaults.ThrowIfOtherEpoch(answer);
         return (int)answer[1] == 1;
     }
 
@@ -63,7 +62,7 @@ internal sealed class RedisAccess(RedisTopology link, RedisValue epoch, RedisNam
             [Keys.Manifest, Keys.Approval(action)],
             [epoch, before?.Stored ?? "", text, (long)keep.TotalMilliseconds],
             cancellation);
-        RedisNames.CheckEpoch(answer);
+        RedisFaults.ThrowIfOtherEpoch(answer);
         return (int)answer[1] == 1;
     }
 
@@ -91,5 +90,5 @@ internal sealed class RedisAccess(RedisTopology link, RedisValue epoch, RedisNam
     }
 
     private Task SetGrantAsync(string credentialId, string organisation, string value, CancellationToken cancellation) =>
-        RedisRegistry.SetAsync(link, epoch, Keys.Grants, $"{credentialId}{Between}{organisation}", value, cancellation);
+        RegistryStamp.SetAsync(link, epoch, Keys.Grants, $"{credentialId}{Between}{organisation}", value, cancellation);
 }

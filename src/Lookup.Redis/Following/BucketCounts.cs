@@ -11,7 +11,6 @@
 // loss.
 using Lookup.Core.Numbers;
 using Lookup.Redis.Topology;
-using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Following;
@@ -46,7 +45,7 @@ internal sealed class BucketCounts(RedisTopology link, PartitionStates partition
 
         // {1}: an older version of the service wrote while the buckets were counted. The next rebuild tries again.
         var sums = await link.ScriptAsync(partition, Script.CountsEnd, [_meta, _counts], [keys.AcceptedEpochs, Size, acceptLoss ? 1 : 0], cancellation);
-        RedisNames.CheckEpoch(sums);
+        RedisFaults.ThrowIfOtherEpoch(sums);
         if ((int)sums[0] == Script.OtherGenerations)
         {
             return;
@@ -107,7 +106,7 @@ internal sealed class BucketCounts(RedisTopology link, PartitionStates partition
     private async Task<RedisResult[]> ScriptAsync(string script, RedisKey[] names, RedisValue[] arguments, CancellationToken cancellation)
     {
         var answer = await link.ScriptAsync(partition, script, names, [keys.AcceptedEpochs, .. arguments], cancellation);
-        RedisNames.CheckEpoch(answer);
+        RedisFaults.ThrowIfOtherEpoch(answer);
         return (int)answer[0] == Script.OtherGenerations ? throw RedisFaults.Overtaken() : answer;
     }
 }

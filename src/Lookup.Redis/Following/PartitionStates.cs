@@ -1,6 +1,5 @@
 using System.Globalization;
 using Lookup.Redis.Topology;
-using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Following;
@@ -22,9 +21,17 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     private readonly KnownFit?[] _fits = new KnownFit?[partitions];
     private readonly Lock _damageGate = new();
     private StoreUnavailableException? _anyDamage;
+    private IKnownFacts? _knownFacts;
     private int _rolledBack;
 
     internal int Count => _seen.Length;
+
+    /// <summary>What this process knows of the facts; null before <see cref="IChangeFeed.Expect"/>.</summary>
+    internal IKnownFacts? KnownFacts
+    {
+        get => Volatile.Read(ref _knownFacts);
+        set => Volatile.Write(ref _knownFacts, value);
+    }
 
     /// <summary>Returns the version below which an answer must not be. Call it before the request is sent.</summary>
     internal ulong Floor(int partition)
@@ -179,7 +186,7 @@ internal sealed class PartitionStates(int partitions, bool onlyConfirmed = false
     internal bool TryProcessAnswer(int partition, RedisResult[] answer, ulong floor, out ulong version)
     {
         version = 0;
-        RedisNames.CheckEpoch(answer);
+        RedisFaults.ThrowIfOtherEpoch(answer);
         if ((int)answer[0] == Script.OtherGenerations)
         {
             if (answer.Length < 2 || answer[1].IsNull)

@@ -9,7 +9,8 @@ using StackExchange.Redis;
 namespace Lookup.Redis.Following;
 
 /// <summary>Reads what followers need: versions, changes, filters.</summary>
-internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, Fences fences, KeyRotationState keys) : IDisposable
+internal sealed class RedisFeed(
+    RedisTopology link, PartitionStates partitions, Fences fences, KeyRotationState keys, ChangeNotifier notifier) : IChangeFeed, IDisposable
 {
     private const int HeaderSize = sizeof(ulong) + sizeof(ushort);
 
@@ -32,8 +33,36 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
 
     public void Dispose() => _scans.Dispose();
 
-    /// <summary>See <see cref="IChangeFeed.PollAsync"/>.</summary>
-    internal async Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation)
+    /// <inheritdoc/>
+    public int Partitions => partitions.Count;
+
+    /// <inheritdoc/>
+    public IDisposable Listen(Action heard) => notifier.Listen(heard);
+
+    /// <inheritdoc/>
+    public void Expect(IKnownFacts known) => partitions.KnownFacts = known;
+
+    /// <inheritdoc/>
+    public uint MarkOf(int partition, ulong version) => partitions.History(partition).MarkOf(version);
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation)
+    {
+        if (mark == 0 || version == 0)
+        {
+            return true;
+        }
+
+        if (MarkOf(partition, version) is not 0 and var known)
+        {
+            return known == mark;
+        }
+
+        return await ReadChangesAsync(partition, version - 1, 1, cancellation) is not [var change] || ChangeMark.Of(change) == mark;
+    }
+
+    /// <inheritdoc/>
+    public async Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation)
     {
         var floors = new ulong[partitions.Count];
         for (var p = 0; p < floors.Length; p++)
@@ -201,8 +230,8 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
     internal static string History(Dictionary<string, string> info) =>
         info.GetValueOrDefault("role") is "slave" or "replica" ? throw RedisFaults.Replica() : info.GetValueOrDefault("master_replid", "");
 
-    /// <summary>See <see cref="IChangeFeed.LoadFilterAsync"/>.</summary>
-    internal async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation)
+    /// <inheritdoc/>
+    public async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation)
     {
         var floor = partitions.Floor(partition);
         var history = await HistoryAsync(partition, cancellation);
@@ -268,10 +297,12 @@ internal sealed class RedisFeed(RedisTopology link, PartitionStates partitions, 
         return version >= poll.Version ? poll with { Version = version, Changes = changes } : poll;
     }
 
-    /// <summary>See <see cref="IChangeFeed.ReadChangesAsync"/>.</summary>
-    internal async Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(
         int partition, ulong since, int max, CancellationToken cancellation)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(max, 10_000);
         var feed = Keys.Feed(partition);
         for (var round = 0; round < MaxRounds; round++)
         {

@@ -11,8 +11,8 @@ using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Following;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Registers;
+using Lookup.Redis.Setup;
 using Lookup.Redis.Topology;
 using Lookup.Redis.Writing;
 using StackExchange.Redis;
@@ -75,15 +75,15 @@ public sealed class FirstLoad : IAsyncDisposable
     public static async Task<FirstLoad> BeginAsync(
         StoreOptions options, InitOptions init, TimeProvider clock, CancellationToken cancellation)
     {
-        StoreAdmin.Check(options, init);
+        StoreSetup.Check(options, init);
         var link = await RedisTopology.ConnectAsync(options, clock, cancellation);
         try
         {
-            var values = await StoreAdmin.ManifestAsync(link, cancellation);
+            var values = await StoreManifestFormat.ReadAsync(link, cancellation);
             if (values[1].IsNull || values[5] == StoreManifestFormat.Initialising)
             {
-                await StoreAdmin.InitAsync(link, init, new RedisServerCheck(), clock, cancellation);
-                values = await StoreAdmin.ManifestAsync(link, cancellation);
+                await StoreSetup.InitAsync(link, init, new RedisServerCheck(), clock, cancellation);
+                values = await StoreManifestFormat.ReadAsync(link, cancellation);
             }
 
             var (manifest, state) = StoreManifestFormat.Read(values);
@@ -111,7 +111,7 @@ public sealed class FirstLoad : IAsyncDisposable
             var blocks = Math.Max(
                 BlockFilter.BlocksFor((init.ExpectedFacts + manifest.Partitions - 1) / manifest.Partitions, init.BitsPerFact),
                 before.IsNull ? 0 : FilterGenerations.Parse(before!).All[^1].Blocks);
-            await StoreAdmin.SetStateAsync(link, StoreManifestFormat.Loading, cancellation);
+            await StoreManifestFormat.SetStateAsync(link, StoreManifestFormat.Loading, cancellation);
             for (var p = 0; p < manifest.Partitions; p++)
             {
                 await link.WriteAsync(
@@ -263,7 +263,7 @@ public sealed class FirstLoad : IAsyncDisposable
                 p, db => db.HashSetAsync(Keys.Meta(p), "e", StoreManifestFormat.Epoch(Manifest.Epoch)), cancellation);
         }
 
-        await StoreAdmin.SetStateAsync(_link, StoreManifestFormat.Ready, cancellation);
+        await StoreManifestFormat.SetStateAsync(_link, StoreManifestFormat.Ready, cancellation);
     }
 
     // One connection per server, indexed by partition.

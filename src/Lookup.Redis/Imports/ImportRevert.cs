@@ -31,11 +31,12 @@ internal sealed class ImportRevert(
     RedisTopology link,
     StoreManifest manifest,
     PartitionStates partitions,
-    RedisNames names,
     RedisRegistry registry,
     RedisImports imports,
     KeyRotationState keys)
 {
+    private readonly RedisValue _epoch = StoreManifestFormat.Epoch(manifest.Epoch);
+
     // The accepted epochs at the start: the revert ends if the key rotation advances.
     private RedisValue _acceptedEpochs;
 
@@ -81,7 +82,7 @@ internal sealed class ImportRevert(
         // Uncertain sources stop the revert before it changes anything. They are read again below, when no more can be added.
         if (!import.ListsSources)
         {
-            await names.SourcesOfAsync(import, cancellation);
+            await SourcesOfAsync(import, cancellation);
         }
 
         import = await PutAsync(import with { State = ImportState.Reverting, Revert = revert }, cancellation);
@@ -121,7 +122,7 @@ internal sealed class ImportRevert(
     {
         var revert = import.Revert!;
         var tally = new RevertTally(revert.Counts);
-        var sources = await names.SourcesOfAsync(import, cancellation);
+        var sources = await SourcesOfAsync(import, cancellation);
         var scan = new RevertScan(link, manifest, partitions, sources, _acceptedEpochs);
         var saved = clock.GetTimestamp();
         for (var p = revert.Partition; p < manifest.Partitions && sources.Count > 0; p++)
@@ -151,6 +152,48 @@ internal sealed class ImportRevert(
         }
 
         return import with { Revert = revert with { Partition = manifest.Partitions, Bucket = 0, Counts = tally.Counts } };
+    }
+
+    /// <summary>Returns the numbers of all sources of an import.</summary>
+    /// <exception cref="ImportException">A source that cannot be parsed may belong to the import.</exception>
+    private async Task<IReadOnlySet<uint>> SourcesOfAsync(StoredImport import, CancellationToken cancellation)
+    {
+        var sources = new HashSet<uint>();
+        await foreach (var ids in CursorScan.ReadAsync(link, _epoch, "SSCAN", Keys.ImportSources(import.Id), cancellation))
+        {
+            sources.UnionWith(ids.Select(id => (uint)id));
+        }
+
+        if (!import.ListsSources)
+        {
+            await AddUnlistedAsync(import.Id, sources, cancellation);
+        }
+
+        return sources;
+    }
+
+    // An earlier version, which lists no sources, worked on the import: read all sources of the store.
+    private async Task AddUnlistedAsync(string importId, HashSet<uint> sources, CancellationToken cancellation)
+    {
+        await foreach (var entries in CursorScan.ReadAsync(link, _epoch, "HSCAN", Keys.SourceIds, cancellation))
+        {
+            for (var i = 0; i < entries.Length; i += 2)
+            {
+                var (id, text) = ((uint)entries[i], (string)entries[i + 1]!);
+                if (SourceText.TryRead(id, text, out var source))
+                {
+                    if (source.ImportId == importId)
+                    {
+                        sources.Add(id);
+                    }
+                }
+                else if (text.Contains(importId, StringComparison.Ordinal))
+                {
+                    throw new ImportException(
+                        $"Source {id} of the store may or may not belong to the import {importId}: an earlier version stored it ambiguously. Nothing was reverted; see \"Undoing an import\" in docs/guide/import.md.");
+                }
+            }
+        }
     }
 
     private async Task<StoredImport> PutAsync(StoredImport import, CancellationToken cancellation) =>

@@ -82,7 +82,7 @@ internal sealed class RedisImports(
                 import.Touched - EmptyForMs,
             ],
             cancellation);
-        RedisNames.CheckEpoch(answer);
+        RedisFaults.ThrowIfOtherEpoch(answer);
         return (int)answer[1] == 1 ? import with { Stored = text } : null;
     }
 
@@ -91,7 +91,7 @@ internal sealed class RedisImports(
 
     public Task<StoredImport> RevertAsync(
         string id, RevertOrder order, TimeProvider clock, Action<double> progress, CancellationToken cancellation) =>
-        new ImportRevert(link, manifest, partitions, names, registry, this, keys).RunAsync(id, order, clock, progress, cancellation);
+        new ImportRevert(link, manifest, partitions, registry, this, keys).RunAsync(id, order, clock, progress, cancellation);
 
     public async Task ScanAsync(int partition, FactId id, Action<NumberPseudonym, byte[]> found, CancellationToken cancellation)
     {

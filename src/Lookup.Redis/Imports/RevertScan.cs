@@ -123,7 +123,7 @@ internal sealed class RevertScan(
 
         var floor = partitions.Floor(partition);
         var answer = await link.ScriptAsync(partition, Script.Revert, [.. keys], [.. arguments], cancellation);
-        RedisNames.CheckEpoch(answer);
+        RedisFaults.ThrowIfOtherEpoch(answer);
         var version = ulong.Parse((string)answer[1]!, System.Globalization.CultureInfo.InvariantCulture);
         partitions.RecordVersion(partition, version, floor);
         partitions.Confirm(partition, version);

@@ -27,7 +27,7 @@ public static class SnapshotImports
 
         var unfinished = loads.Find(
             import => import.SnapshotDate == date && (import.State is ImportState.Running or ImportState.BrokenOff));
-        var snapshots = (await registry.ReadRegistryAsync(cancellation)).Snapshots;
+        var snapshots = (await registry.ReadAsync(cancellation)).Snapshots;
         var newest = snapshots.TryGetValue(register, out var dates) && dates.Length > 0 ? dates[^1] : long.MinValue;
         if (newest > date)
         {

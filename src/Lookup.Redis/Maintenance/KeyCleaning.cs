@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Topology;
-using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Maintenance;
@@ -88,7 +87,7 @@ internal sealed class KeyCleaning(RedisTopology link, KeyRotationPhase phase, Nu
 
         var answer = await link.ScriptAsync(
             partition, Script.Clean, [Keys.Meta(partition), Keys.Feed(partition), Keys.Counts(partition), .. hashes], [.. arguments], cancellation);
-        RedisNames.CheckEpoch(answer);
+        RedisFaults.ThrowIfOtherEpoch(answer);
         return (long)answer[1];
     }
 }

@@ -151,7 +151,7 @@ internal sealed class KeyRotation(
     private async Task<KeyRotationResult> RunAsync(string keyCheck, NumberCipher cipher, CancellationToken cancellation)
     {
         var known = keys.Current.Phase.Number;
-        var (now, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
+        var (now, state) = StoreManifestFormat.Read(await StoreManifestFormat.ReadAsync(link, cancellation));
         if (state != StoreManifestFormat.Ready)
         {
             throw RedisFaults.Epoch(StoreManifestFormat.LoadingEpoch);

@@ -171,7 +171,7 @@ internal static class StoreDoctor
     {
         try
         {
-            var (manifest, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
+            var (manifest, state) = StoreManifestFormat.Read(await StoreManifestFormat.ReadAsync(link, cancellation));
             var created = DateTimeOffset.FromUnixTimeMilliseconds(manifest.Created).ToString("u", CultureInfo.InvariantCulture);
             findings.Add(new Finding(FindingLevel.Ok, "manifest", $"Set up {created} with {manifest.Partitions} partitions."));
             findings.Add(state == StoreManifestFormat.Ready

@@ -14,7 +14,7 @@ internal static class StoreRecovery
 {
     internal static async Task CheckAsync(RedisTopology link, CancellationToken cancellation)
     {
-        var (manifest, state) = StoreManifestFormat.Read(await StoreAdmin.ManifestAsync(link, cancellation));
+        var (manifest, state) = StoreManifestFormat.Read(await StoreManifestFormat.ReadAsync(link, cancellation));
         if (state != StoreManifestFormat.Ready)
         {
             return;

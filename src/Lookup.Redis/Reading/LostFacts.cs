@@ -10,15 +10,11 @@ namespace Lookup.Redis.Reading;
 /// </summary>
 internal sealed class LostFacts(RedisTopology link, PartitionStates partitions, KeyRotationState keys)
 {
-    private IKnownFacts? _known;
-
-    internal void Expect(IKnownFacts known) => Volatile.Write(ref _known, known);
-
     /// <summary>Replaces the answers of partitions that lost facts by a fault. Returns immediately if no fact is missing.</summary>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     internal ValueTask FindAsync(ReadBatch batch, CancellationToken cancellation)
     {
-        if (Volatile.Read(ref _known) is not { } known)
+        if (partitions.KnownFacts is not { } known)
         {
             return ValueTask.CompletedTask;
         }

@@ -7,7 +7,7 @@ public interface IRegistryStore
     /// Reads organisations, snapshots of registers, credentials and grants. Cheap if nothing changed since the last call.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
-    public Task<Registry> ReadRegistryAsync(CancellationToken cancellation);
+    public Task<Registry> ReadAsync(CancellationToken cancellation);
 
     /// <summary>Creates or replaces the record of an organisation.</summary>
     /// <exception cref="StoreUnavailableException">The store could not accept it.</exception>

@@ -10,13 +10,13 @@ using System.Globalization;
 using Lookup.Redis.Credentials;
 using Lookup.Redis.Following;
 using Lookup.Redis.Topology;
-using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Registers;
 
 /// <summary>Organisations, register snapshots, credentials and grants, in the slot of the manifest.</summary>
-internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitions, Fences fences, RedisValue epoch, KeyRotationState keys)
+internal sealed class RedisRegistry(
+    RedisTopology link, PartitionStates partitions, Fences fences, RedisValue epoch, KeyRotationState keys) : IRegistryStore
 {
     // Attempts of a read that changes overtake.
     private const int MaxRounds = 8;
@@ -26,7 +26,8 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
     private RegistryPosition _confirmed = new(0, null);
     private StoreUnavailableException? _damage;
 
-    internal async Task<Registry> ReadAsync(CancellationToken cancellation)
+    /// <inheritdoc/>
+    public async Task<Registry> ReadAsync(CancellationToken cancellation)
     {
         // The lower bounds of the answer must be taken before the request is sent.
         partitions.ThrowIfRolledBack();
@@ -67,10 +68,12 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
         }
     }
 
-    internal Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
+    /// <inheritdoc/>
+    public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
         SetAsync(Keys.Organisations, organisation.Name, StoredOrganisationFormat.Write(organisation), cancellation);
 
-    internal Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
+    /// <inheritdoc/>
+    public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
         SetAsync(Keys.Snapshots, Snapshot(register, date), "1", cancellation);
 
     internal Task RemoveSnapshotAsync(string register, long date, CancellationToken cancellation) =>
@@ -79,17 +82,7 @@ internal sealed class RedisRegistry(RedisTopology link, PartitionStates partitio
     private static string Snapshot(string register, long date) => string.Create(CultureInfo.InvariantCulture, $"{register}|{date}");
 
     private Task SetAsync(RedisKey hash, string field, string value, CancellationToken cancellation) =>
-        SetAsync(link, epoch, hash, field, value, cancellation);
-
-    /// <summary>Sets one field of a registry hash; an empty value removes it.</summary>
-    internal static async Task SetAsync(
-        RedisTopology link, RedisValue epoch, RedisKey hash, string field, string value, CancellationToken cancellation) =>
-        RedisNames.CheckEpoch(await link.ScriptAsync(
-            Keys.Shared,
-            Script.Registry,
-            [Keys.Manifest, hash, .. RegistryStamp.Hashes],
-            [epoch, field, value, RegistryStamp.NewMark()],
-            cancellation));
+        RegistryStamp.SetAsync(link, epoch, hash, field, value, cancellation);
 
     /// <summary>
     /// Repairs the registry after a server without atomic recovery of scripts restarted: drops a stamp that does not match the

@@ -13,6 +13,15 @@ internal static class RedisFaults
         "EXPIRE", "PERSIST", "SADD", "SMEMBERS", "SSCAN", "ZADD", "ZREM", "ZCARD", "ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "TIME",
     ];
 
+    /// <summary>Throws if a script found another store epoch than the accepted ones and did nothing.</summary>
+    internal static void ThrowIfOtherEpoch(RedisResult[] answer)
+    {
+        if ((int)answer[0] == Script.OtherEpoch)
+        {
+            throw Epoch(answer.Length > 1 ? (RedisValue)answer[1] : RedisValue.Null);
+        }
+    }
+
     internal static StoreUnavailableException Map(Exception exception) => exception switch
     {
         StoreUnavailableException known => known,

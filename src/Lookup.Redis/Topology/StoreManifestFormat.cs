@@ -30,6 +30,16 @@ internal static class StoreManifestFormat
         new("buckets", Core.Numbers.NumberPseudonym.Buckets),
     ];
 
+    /// <summary>Reads the values of <see cref="Fields"/>.</summary>
+    internal static Task<RedisValue[]> ReadAsync(RedisTopology link, CancellationToken cancellation) =>
+        link.WriteAsync(
+            Keys.Shared,
+            db => db.HashGetAsync(Keys.Manifest, Fields, CommandFlags.DemandMaster),
+            cancellation);
+
+    internal static Task SetStateAsync(RedisTopology link, string state, CancellationToken cancellation) =>
+        link.WriteAsync(Keys.Shared, db => db.HashSetAsync(Keys.Manifest, "state", state), cancellation);
+
     /// <summary>Parses the values of <see cref="Fields"/>.</summary>
     internal static (StoreManifest Manifest, string State) Read(RedisValue[] values)
     {

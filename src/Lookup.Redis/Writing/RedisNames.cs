@@ -1,14 +1,13 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Lookup.Core.Facts;
-using Lookup.Redis.Imports;
 using Lookup.Redis.Topology;
 using StackExchange.Redis;
 
 namespace Lookup.Redis.Writing;
 
 /// <summary>Names of scopes, and numbers of sources. Both only ever grow, so values that were read stay valid.</summary>
-internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
+internal sealed class RedisNames(RedisTopology link, RedisValue epoch) : INameStore
 {
     /// <summary>Maximum number of cached names or sources; beyond it the cache is cleared.</summary>
     private const int MaxKnown = 100_000;
@@ -65,7 +64,8 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         return names[scope];
     }
 
-    internal async ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation)
+    /// <inheritdoc/>
+    public async ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation)
     {
         if (scope == Scope.All)
         {
@@ -87,6 +87,10 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         return name;
     }
 
+    /// <inheritdoc/>
+    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
+        SourceIdAsync(source, actor, "", null, cancellation);
+
     /// <summary>Returns the number of a source; assigns one if it is new.</summary>
     /// <exception cref="TooManySourcesException">The budget is used up; known sources still return their number.</exception>
     internal async ValueTask<uint> SourceIdAsync(
@@ -105,7 +109,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
             [Keys.Manifest, Keys.Sources, Keys.SourceIds, Keys.ImportSources(importId), Keys.NewSources(link.Clock.GetUtcNow())],
             [epoch, SourceText.Write(key), isImport ? "" : SourceText.WriteOld(key), isImport ? 1 : 0, budget?.Credential ?? "", budget?.MaxPerDay ?? 0],
             cancellation);
-        CheckEpoch(answer);
+        RedisFaults.ThrowIfOtherEpoch(answer);
         if ((int)answer[0] == Script.NoneLeft)
         {
             throw new TooManySourcesException(budget!);
@@ -116,7 +120,8 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         return id;
     }
 
-    internal async ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation)
+    /// <inheritdoc/>
+    public async ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation)
     {
         if (_sources.TryGetValue(id, out var known))
         {
@@ -135,56 +140,6 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
         return source;
     }
 
-    /// <summary>Returns the numbers of all sources of an import.</summary>
-    /// <exception cref="ImportException">A source that cannot be parsed may belong to the import.</exception>
-    internal async Task<IReadOnlySet<uint>> SourcesOfAsync(StoredImport import, CancellationToken cancellation)
-    {
-        var sources = new HashSet<uint>();
-        await foreach (var ids in CursorScan.ReadAsync(link, epoch, "SSCAN", Keys.ImportSources(import.Id), cancellation))
-        {
-            sources.UnionWith(ids.Select(id => (uint)id));
-        }
-
-        if (!import.ListsSources)
-        {
-            await AddUnlistedAsync(import.Id, sources, cancellation);
-        }
-
-        return sources;
-    }
-
-    // An earlier version, which lists no sources, worked on the import: read all sources of the store.
-    private async Task AddUnlistedAsync(string importId, HashSet<uint> sources, CancellationToken cancellation)
-    {
-        await foreach (var entries in CursorScan.ReadAsync(link, epoch, "HSCAN", Keys.SourceIds, cancellation))
-        {
-            for (var i = 0; i < entries.Length; i += 2)
-            {
-                var (id, text) = ((uint)entries[i], (string)entries[i + 1]!);
-                if (SourceText.TryRead(id, text, out var source))
-                {
-                    if (source.ImportId == importId)
-                    {
-                        sources.Add(id);
-                    }
-                }
-                else if (text.Contains(importId, StringComparison.Ordinal))
-                {
-                    throw new ImportException(
-                        $"Source {id} of the store may or may not belong to the import {importId}: an earlier version stored it ambiguously. Nothing was reverted; see \"Undoing an import\" in docs/guide/import.md.");
-                }
-            }
-        }
-    }
-
-    internal static void CheckEpoch(RedisResult[] answer)
-    {
-        if ((int)answer[0] == Script.OtherEpoch)
-        {
-            throw RedisFaults.Epoch(answer.Length > 1 ? (RedisValue)answer[1] : RedisValue.Null);
-        }
-    }
-
     private async Task RegisterAsync(
         Dictionary<ulong, string> unknown, Dictionary<ulong, string> names, CancellationToken cancellation)
     {
@@ -198,7 +153,7 @@ internal sealed class RedisNames(RedisTopology link, RedisValue epoch)
             }
 
             var answer = await link.ScriptAsync(Keys.Shared, Script.Names, [Keys.Manifest, Keys.Names], [.. arguments], cancellation);
-            CheckEpoch(answer);
+            RedisFaults.ThrowIfOtherEpoch(answer);
             for (var i = 0; i < chunk.Length; i++)
             {
                 var name = (string)answer[i + 1]!;

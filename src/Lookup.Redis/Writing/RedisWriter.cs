@@ -99,13 +99,9 @@ internal sealed class RedisWriter(
         throw RedisFaults.Timeout();
     }
 
-    internal async Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, RedisValue acceptedEpochs, CancellationToken cancellation)
+    internal async Task<EraseResult> EraseAsync(StoredFact suppression, RedisValue acceptedEpochs, CancellationToken cancellation)
     {
-        if (suppression.Key != key)
-        {
-            throw new ArgumentException("The suppression must be about the same number.", nameof(suppression));
-        }
-
+        var key = suppression.Key;
         var outcome = new WriteOutcome[1];
         await names.RegisterAsync([suppression], outcome, cancellation);
         var partition = key.Partition(partitions.Count);

@@ -5,8 +5,8 @@ using Grpc.Core;
 using Lookup.Core.Access;
 using Lookup.Redis;
 using Lookup.Server.Errors;
-using Lookup.Server.Pages;
 using Lookup.Server.Store;
+using Lookup.Server.Telemetry;
 using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Access;
@@ -110,7 +110,7 @@ internal sealed class AccessControl(
             return tokens.Find(text, now) is { } known && Accept(context, table.TryFindToken(known, now, out caller, out refusal));
         }
 
-        if (shown.Count == 1 && LivePage.IsPage(context.Request) && TryPassword(shown[0], out var password))
+        if (shown.Count == 1 && ObserverPage.IsRequestedBy(context.Request) && TryPassword(shown[0], out var password))
         {
             return Accept(context, table.TryFindKey(password, now, out caller, out refusal));
         }

@@ -26,7 +26,7 @@ internal sealed class CredentialKeeper(IRegistryStore registry, IAccessStore sto
         V1.CreateCredentialRequest request, IReadOnlyList<string>? knownTo, CancellationToken cancellation)
     {
         var credential = CredentialMapping.Read(request.Credential, Now);
-        var known = (await registry.ReadRegistryAsync(cancellation)).Credentials;
+        var known = (await registry.ReadAsync(cancellation)).Credentials;
         if (known.Count >= StoredCredential.Max)
         {
             throw RpcErrors.Precondition($"The store has {StoredCredential.Max} credentials, its limit.", "TOO_MANY_CREDENTIALS");
@@ -56,7 +56,7 @@ internal sealed class CredentialKeeper(IRegistryStore registry, IAccessStore sto
     {
         Credentials =
         {
-            (await registry.ReadRegistryAsync(cancellation)).Credentials.OrderBy(one => one.Id, StringComparer.Ordinal).Select(CredentialMapping.ToProto),
+            (await registry.ReadAsync(cancellation)).Credentials.OrderBy(one => one.Id, StringComparer.Ordinal).Select(CredentialMapping.ToProto),
         },
     };
 
@@ -113,7 +113,7 @@ internal sealed class CredentialKeeper(IRegistryStore registry, IAccessStore sto
     {
         Grants =
         {
-            (await registry.ReadRegistryAsync(cancellation)).Grants
+            (await registry.ReadAsync(cancellation)).Grants
                 .OrderBy(grant => grant.CredentialId, StringComparer.Ordinal).ThenBy(grant => grant.Organisation, StringComparer.Ordinal)
                 .Select(CredentialMapping.ToProto),
         },
@@ -121,7 +121,7 @@ internal sealed class CredentialKeeper(IRegistryStore registry, IAccessStore sto
 
     internal async Task<V1.RemoveGrantResponse> RemoveGrantAsync(V1.RemoveGrantRequest request, CancellationToken cancellation)
     {
-        if (!(await registry.ReadRegistryAsync(cancellation)).Grants.Any(
+        if (!(await registry.ReadAsync(cancellation)).Grants.Any(
             grant => grant.CredentialId == request.CredentialId && grant.Organisation == request.Organisation))
         {
             throw Of(Code.NotFound, "The credential has no grant for this organisation.");
@@ -138,7 +138,7 @@ internal sealed class CredentialKeeper(IRegistryStore registry, IAccessStore sto
         List<FieldFault>? faults = null;
         CredentialMapping.CheckName(id, "credential_id", ref faults);
         FieldFaults.ThrowIfAny(faults);
-        return (await registry.ReadRegistryAsync(cancellation)).Credentials.FirstOrDefault(one => one.Id == id)
+        return (await registry.ReadAsync(cancellation)).Credentials.FirstOrDefault(one => one.Id == id)
             ?? throw Of(Code.NotFound, "No credential has this id; ListCredentials lists them.");
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Grpc.AspNetCore.Server;
 using Lookup.Core.Access;
+using Lookup.Server.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
@@ -69,10 +70,4 @@ internal static class RpcRoles
     // The gRPC library's endpoint for unknown methods.
     private static bool IsUnimplemented(Endpoint endpoint) =>
         endpoint is RouteEndpoint route && route.RoutePattern.GetParameter("unimplementedMethod") is not null;
-}
-
-/// <summary>Marks the endpoints of the operations page and of the metrics, for <see cref="Roles.Observe"/>.</summary>
-internal sealed class ObserverPage
-{
-    internal static ObserverPage Instance { get; } = new();
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Grpc.Core;
-using Lookup.Server.Pages;
+using Lookup.Server.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Rpc = Google.Rpc.Status;
 
@@ -23,7 +23,7 @@ internal static class RefusalWriter
         {
             if (refusal.StatusCode == StatusCode.Unauthenticated)
             {
-                response.Headers.WWWAuthenticate = LivePage.IsPage(context.Request) ? "Basic realm=\"Lookup\", charset=\"UTF-8\"" : "Bearer";
+                response.Headers.WWWAuthenticate = ObserverPage.IsRequestedBy(context.Request) ? "Basic realm=\"Lookup\", charset=\"UTF-8\"" : "Bearer";
             }
 
             return JsonErrors.WriteAsync(context, HttpStatus(refusal.StatusCode), refusal.GetRpcStatus() ?? new Rpc());

@@ -22,10 +22,10 @@ namespace Lookup.Server.Facts;
 /// <summary>lookup.v1.FactService.</summary>
 internal sealed class FactEndpoint(
     StoreMonitor monitor,
-    IFactReader store,
-    IFactWriter eraser,
+    IFactReader reader,
+    IFactWriter store,
     INameStore names,
-    IImportStore importStore,
+    IImportStore imports,
     FactWriter writer,
     FilterReplica replica,
     FactResolver naming,
@@ -175,7 +175,7 @@ internal sealed class FactEndpoint(
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
             // Reads the position first, so that the list is at least as new.
-            var position = await store.ReadAsync(cipher.Encrypt(numbers[0]), AnyId, call.Token);
+            var position = await reader.ReadAsync(cipher.Encrypt(numbers[0]), AnyId, call.Token);
             var response = new V1.ListFactsResponse
             {
                 Number = numbers[0].ToString(),
@@ -184,7 +184,7 @@ internal sealed class FactEndpoint(
             var known = new RepeatedField<V1.KnownFact>();
             foreach (var number in numbers)
             {
-                foreach (var timeline in await store.ReadAllAsync(cipher.Encrypt(number), call.Token))
+                foreach (var timeline in await reader.ReadAllAsync(cipher.Encrypt(number), call.Token))
                 {
                     // These are also in the timeline of all attempts of the organisation.
                     if (timeline.Id is { Kind: FactKind.Attempt, Detail: FactId.Unlabelled })
@@ -238,7 +238,7 @@ internal sealed class FactEndpoint(
             foreach (var one in stored)
             {
                 var suppression = one with { Entry = one.Entry with { Source = source } };
-                var erased = await eraser.EraseAsync(suppression.Key, suppression, call.Token);
+                var erased = await store.EraseAsync(suppression.Key, suppression, call.Token);
                 replica.Add(suppression.Key, suppression.Id, erased.Token);
                 response.ErasedFacts += (uint)erased.Erased;
                 response.ConsistencyToken = erased.Token.ToString();
@@ -265,15 +265,15 @@ internal sealed class FactEndpoint(
         ImportSession? import = null;
         await LimitedAsync(
             async token => import = record.Id.Length > 0 && await IsOwnAsync(record, token)
-                ? await ImportSession.ResumeAsync(importStore, record.Id, clock, token)
-                : await ImportSession.BeginAsync(importStore, record, clock, token),
+                ? await ImportSession.ResumeAsync(imports, record.Id, clock, token)
+                : await ImportSession.BeginAsync(imports, record, clock, token),
             context);
         return import!;
     }
 
     // Facts that another credential added to an import would be reverted with it.
     private async Task<bool> IsOwnAsync(StoredImport record, CancellationToken cancellation) =>
-        !access.IsOn || await importStore.FindAsync(record.Id, cancellation) is not { } known || known.Credential == record.Credential
+        !access.IsOn || await imports.FindAsync(record.Id, cancellation) is not { } known || known.Credential == record.Credential
             ? true
             : throw RpcErrors.Precondition("Another credential started this import; start your own.", "IMPORT_OF_ANOTHER");
 

@@ -84,7 +84,7 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The store was set up with another encryption key.</exception>
     public static LookupHost Build(
         LookupServerOptions options,
-        IFactStore store,
+        FactStore store,
         RegimeSet regimes,
         NumberCipher cipher,
         TimeProvider? clock = null,
@@ -119,7 +119,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         builder.Services.AddSingleton(s => new ShadowRun(
             shadow,
             regimes,
-            store,
+            store.Reader,
             s.GetRequiredService<ReadView>(),
             s.GetRequiredService<ScopeNames>(),
             options,
@@ -246,7 +246,7 @@ public sealed partial class LookupHost : IAsyncDisposable
     }
 
     private static void AddServices(
-        IServiceCollection services, LookupServerOptions options, IFactStore store, RegimeSet regimes, NumberCipher cipher, TimeProvider clock)
+        IServiceCollection services, LookupServerOptions options, FactStore store, RegimeSet regimes, NumberCipher cipher, TimeProvider clock)
     {
         AddFaces(services, options);
         services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher);
@@ -258,7 +258,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         // Its reads are not checks: they would count filter false positives twice.
         // Created late, because the reader needs the replica, which the audit observes.
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<AllowAudit>(s, new Lazy<FactReader>(
-            () => ActivatorUtilities.CreateInstance<FactReader>(s, store, new FactCache(store.Manifest.Partitions, bytes: 0)))));
+            () => ActivatorUtilities.CreateInstance<FactReader>(s, store.Reader, new FactCache(store.Manifest.Partitions, bytes: 0)))));
         services.AddHostedService(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<LiveFeed>().AddHostedService(s => s.GetRequiredService<LiveFeed>());
@@ -268,7 +268,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton(new FactCache(store.Manifest.Partitions, options.RecordCacheBytes));
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<FactCache>());
         services.AddSingleton(s => new FilterReplica(
-            s.GetRequiredService<IChangeFeed>(),
+            s.GetRequiredService<InstrumentedStore>(),
             new ReplicaOptions { PollMs = options.ReplicaPollMs, RestMs = options.ReplicaRestMs },
             clock,
             s.GetServices<IReplicaObserver>()));
@@ -288,16 +288,15 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<WatchEndpoint>().AddSingleton<HealthService>();
     }
 
-    private static void AddStore(IServiceCollection services, IFactStore store, TimeProvider clock)
+    private static void AddStore(IServiceCollection services, FactStore store, TimeProvider clock)
     {
         services.AddSingleton(s => new InstrumentedStore(
             store, s.GetRequiredService<StoreMetrics>(), new Lazy<FilterMetrics>(s.GetRequiredService<FilterMetrics>), clock));
         services.AddSingleton<IFactReader>(s => s.GetRequiredService<InstrumentedStore>());
         services.AddSingleton<IFactWriter>(s => s.GetRequiredService<InstrumentedStore>());
-        services.AddSingleton<IChangeFeed>(s => s.GetRequiredService<InstrumentedStore>());
         services.AddSingleton<IRegistryStore>(s => s.GetRequiredService<InstrumentedStore>());
         services.AddSingleton<IStoreMaintenance>(s => s.GetRequiredService<InstrumentedStore>());
-        services.AddSingleton(store.Manifest).AddSingleton(store.EncryptionKeys).AddSingleton<INameStore>(store);
+        services.AddSingleton(store.Manifest).AddSingleton(store.EncryptionKeys).AddSingleton(store.Names).AddSingleton(store.Feed);
         services.AddSingleton(store.Imports).AddSingleton(store.Access).AddSingleton(store.Filters);
     }
 
@@ -349,7 +348,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             app.UseMiddleware<HostGate>();
         }
 
-        Tracing.Use(app, options);
+        Tracing.Use(app, options, RpcRoles.Table.ContainsKey);
         app.UseMiddleware<UnaryCheckMiddleware>();
         app.UseMiddleware<CatchAll>();
         UseJson(app, asksCredentials);

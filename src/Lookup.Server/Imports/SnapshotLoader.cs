@@ -100,7 +100,7 @@ internal sealed class SnapshotLoader(
         };
         var difference = await load.CompareAsync(stop);
         var reported = ImportMapping.ToProto(
-            difference, await registry.ReadRegistryAsync(stop), open, unfinished);
+            difference, await registry.ReadAsync(stop), open, unfinished);
         await responses.WriteAsync(new V1.LoadSnapshotResponse { Difference = reported }, stop);
 
         // A caller that ends here only wanted the difference.
@@ -153,7 +153,7 @@ internal sealed class SnapshotLoader(
         ServerCallContext context,
         CancellationToken stop)
     {
-        var wasLoaded = (await registry.ReadRegistryAsync(stop)).Snapshots.TryGetValue(record.Register, out var dates) && dates.Length > 0;
+        var wasLoaded = (await registry.ReadAsync(stop)).Snapshots.TryGetValue(record.Register, out var dates) && dates.Length > 0;
         var loads = await imports.ListOfRegisterAsync(record.Register, stop);
         var share = RegisterShare.Of(difference, wasLoaded, unfinished, loads, clock.GetUtcNow().ToUnixTimeMilliseconds());
         return share * 100 > options.RegisterApprovalPercent && await approval.DemandAsync(

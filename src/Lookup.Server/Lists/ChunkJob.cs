@@ -122,7 +122,7 @@ internal sealed class ChunkJob
     private void Audit(int item, long now)
     {
         if (PhoneNumber.TryFrom(_worker.Numbers[item], out var number, out _)
-            && _services.Regimes.Find(number, _question) is { } rules)
+            && _services.Regimes.Find(number, _question.CallTime, _question.Region) is { } rules)
         {
             _services.Audit.Enqueue(new AllowAnswer(number, _question, rules, _registers, now));
         }

@@ -1,7 +1,6 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using Lookup.Server.Access;
 using Lookup.Server.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -18,18 +17,12 @@ internal static class LivePage
 
     private static readonly (string Path, string File, string Type)[] Files =
     [
-        ("/", "live.html", "text/html; charset=utf-8"),
-        ("/live.js", "live.js", "text/javascript; charset=utf-8"),
-        ("/live.css", "live.css", "text/css; charset=utf-8"),
+        (ObserverPage.Page, "live.html", "text/html; charset=utf-8"),
+        (ObserverPage.Script, "live.js", "text/javascript; charset=utf-8"),
+        (ObserverPage.Style, "live.css", "text/css; charset=utf-8"),
     ];
 
-    private static readonly string[] Addresses = [.. Files.Select(file => file.Path), "/live", "/metrics"];
-
     private static int _readers;
-
-    /// <summary>Returns whether a request is for one of these paths.</summary>
-    internal static bool IsPage(HttpRequest request) =>
-        HttpMethods.IsGet(request.Method) && Addresses.Contains(request.Path.Value ?? "", StringComparer.Ordinal);
 
     /// <summary>Adds the endpoints.</summary>
     internal static void Map(WebApplication app)
@@ -47,11 +40,11 @@ internal static class LivePage
             }).WithMetadata(ObserverPage.Instance);
         }
 
-        app.MapGet("/live", (HttpContext context, LiveFeed feed, Drain drain) =>
+        app.MapGet(ObserverPage.Events, (HttpContext context, LiveFeed feed, Drain drain) =>
             Volatile.Read(ref _readers) >= MaxReaders
                 ? Results.StatusCode(StatusCodes.Status503ServiceUnavailable)
                 : (IResult)TypedResults.ServerSentEvents(EventsAsync(feed, drain, context.RequestAborted))).WithMetadata(ObserverPage.Instance);
-        app.MapMetrics("/metrics", ((ServiceMetrics)app.Services.GetService(typeof(ServiceMetrics))!).Registry).WithMetadata(ObserverPage.Instance);
+        app.MapMetrics(ObserverPage.Metrics, ((ServiceMetrics)app.Services.GetService(typeof(ServiceMetrics))!).Registry).WithMetadata(ObserverPage.Instance);
     }
 
     private static async IAsyncEnumerable<SseItem<string>> EventsAsync(

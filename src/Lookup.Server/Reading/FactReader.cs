@@ -116,7 +116,7 @@ internal sealed class FactReader(
     {
         var question = asked.Asked.Resolve(registry);
         var key = view.Encrypt(asked.Number, asked.Demand, now, out var filter);
-        var facts = FactSet.Create(key, question, registry.Registers, regimes.Find(asked.Number, question));
+        var facts = FactSet.Create(key, question, registry.Registers, regimes.Find(asked.Number, question.CallTime, question.Region));
         if (facts.IsComplete || asked.Exact || filter is null)
         {
             return facts;

@@ -19,7 +19,7 @@ namespace Lookup.Server.Registers;
 /// <summary>lookup.v1.RegistryService.</summary>
 internal sealed class RegistryEndpoint(
     IRegistryStore store,
-    IAccessStore accessStore,
+    IAccessStore credentials,
     IImportStore imports,
     RegistryReplica registry,
     RegimeSet regimes,
@@ -70,7 +70,7 @@ internal sealed class RegistryEndpoint(
                         token);
                 }
 
-                await OrganisationNames.ClaimAsync(accessStore, organisation.Name, "organisation.name", token);
+                await OrganisationNames.ClaimAsync(credentials, organisation.Name, "organisation.name", token);
                 await store.PutOrganisationAsync(organisation, token);
             },
             context);

@@ -68,7 +68,7 @@ internal sealed class ShadowRun(
             var room = s_room ??= new Room();
             try
             {
-                var rules = shadow!.Find(number, facts.Question);
+                var rules = shadow!.Find(number, facts.Question.CallTime, facts.Question.Region);
                 var missing = rules is null
                     ? 0
                     : Decider.Carry(facts.Rules, rules, facts.Question, facts.BySlot, room.BySlot, room.Ids, room.Slots);

@@ -57,8 +57,8 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, ScopeNames name
         {
             Number = number,
             Question = question,
-            From = from.Find(number, question),
-            To = to.Find(number, question),
+            From = from.Find(number, question.CallTime, question.Region),
+            To = to.Find(number, question.CallTime, question.Region),
             Registers = registers,
             ToRegisters = toRegisters,
             Read = Nothing,

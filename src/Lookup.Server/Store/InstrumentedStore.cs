@@ -2,13 +2,12 @@ using System.Runtime.CompilerServices;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
-using Lookup.Redis.Credentials;
 using Lookup.Redis.Following;
-using Lookup.Redis.Imports;
 using Lookup.Redis.Maintenance;
 using Lookup.Redis.Reading;
+using Lookup.Redis.Registers;
 using Lookup.Redis.Store;
-using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
 using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Store;
@@ -18,34 +17,9 @@ namespace Lookup.Server.Store;
 /// <param name="calls">Receives times and faults.</param>
 /// <param name="filters">Receives reads; created late, because it needs the replica that follows this store.</param>
 /// <param name="clock">Measures times.</param>
-internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, Lazy<FilterMetrics> filters, TimeProvider clock) : IFactStore
+internal sealed class InstrumentedStore(FactStore inner, StoreMetrics calls, Lazy<FilterMetrics> filters, TimeProvider clock)
+    : IFactReader, IFactWriter, IChangeFeed, IRegistryStore, IStoreMaintenance
 {
-    /// <inheritdoc/>
-    public StoreManifest Manifest { get; } = inner.Manifest;
-
-    /// <inheritdoc/>
-    public KeyRotationState EncryptionKeys => inner.EncryptionKeys;
-
-    /// <inheritdoc/>
-    public int Partitions => inner.Partitions;
-
-    /// <inheritdoc/>
-    public Task<KeyRotationResult> ChangeKeyAsync(
-        string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
-        inner.ChangeKeyAsync(keyCheck, options, progress, cancellation);
-
-    /// <inheritdoc/>
-    public IImportStore Imports => inner.Imports;
-
-    /// <inheritdoc/>
-    public IAccessStore Access => inner.Access;
-
-    /// <inheritdoc/>
-    public IFilterStore Filters => inner.Filters;
-
-    /// <inheritdoc/>
-    public StoreServers Servers => inner.Servers;
-
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken cancellation)
@@ -54,7 +28,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
         using var span = Tracing.IsOn ? Tracing.StartSpan("store read") : null;
         try
         {
-            var read = await inner.ReadAsync(key, ids, cancellation);
+            var read = await inner.Reader.ReadAsync(key, ids, cancellation);
             calls.Answered(StoreRequest.Read, clock.GetElapsedTime(begin));
             var found = false;
             foreach (var value in read.Values)
@@ -81,7 +55,7 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
         span?.SetTag("lookup.numbers", batch.Count);
         try
         {
-            await inner.ReadAsync(batch, cancellation);
+            await inner.Reader.ReadAsync(batch, cancellation);
         }
         catch (Exception e)
         {
@@ -121,52 +95,34 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
     public ValueTask FenceAsync(IEnumerable<int> partitions, CancellationToken cancellation)
     {
         var begin = clock.GetTimestamp();
-        var fence = inner.FenceAsync(partitions, cancellation);
+        var fence = inner.Reader.FenceAsync(partitions, cancellation);
         return fence.IsCompletedSuccessfully ? fence : new ValueTask(MeasureAsync(StoreRequest.Fence, begin, fence.AsTask()));
     }
 
     /// <inheritdoc/>
+    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken cancellation) =>
+        MeasureAsync(StoreRequest.ReadAll, clock.GetTimestamp(), inner.Reader.ReadAllAsync(key, cancellation));
+
+    /// <inheritdoc/>
     public Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken cancellation) =>
-        MeasureAsync(StoreRequest.Write, clock.GetTimestamp(), inner.WriteAsync(facts, cancellation));
+        MeasureAsync(StoreRequest.Write, clock.GetTimestamp(), inner.Writer.WriteAsync(facts, cancellation));
 
     /// <inheritdoc/>
     public Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken cancellation) =>
-        MeasureAsync(StoreRequest.Write, clock.GetTimestamp(), inner.TryReplaceAsync(changes, cancellation));
-
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken cancellation) =>
-        MeasureAsync(StoreRequest.ReadAll, clock.GetTimestamp(), inner.ReadAllAsync(key, cancellation));
+        MeasureAsync(StoreRequest.Write, clock.GetTimestamp(), inner.Writer.TryReplaceAsync(changes, cancellation));
 
     /// <inheritdoc/>
     public Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, CancellationToken cancellation) =>
-        MeasureAsync(StoreRequest.Erase, clock.GetTimestamp(), inner.EraseAsync(key, suppression, cancellation));
+        MeasureAsync(StoreRequest.Erase, clock.GetTimestamp(), inner.Writer.EraseAsync(key, suppression, cancellation));
 
     /// <inheritdoc/>
-    public ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken cancellation) =>
-        inner.SourceIdAsync(source, actor, cancellation);
-
-    /// <inheritdoc/>
-    public ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken cancellation) => inner.SourceAsync(id, cancellation);
-
-    /// <inheritdoc/>
-    public ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation) => inner.NameAsync(scope, cancellation);
-
-    /// <inheritdoc/>
-    public Task<Redis.Registry> ReadRegistryAsync(CancellationToken cancellation) =>
-        MeasureAsync(StoreRequest.Registry, clock.GetTimestamp(), inner.ReadRegistryAsync(cancellation));
-
-    /// <inheritdoc/>
-    public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
-        inner.PutOrganisationAsync(organisation, cancellation);
-
-    /// <inheritdoc/>
-    public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
-        inner.AddSnapshotAsync(register, date, cancellation);
+    public Task<Redis.Registry> ReadAsync(CancellationToken cancellation) =>
+        MeasureAsync(StoreRequest.Registry, clock.GetTimestamp(), inner.Registry.ReadAsync(cancellation));
 
     /// <inheritdoc/>
     public async Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken cancellation)
     {
-        var polls = await MeasureAsync(StoreRequest.Poll, clock.GetTimestamp(), inner.PollAsync(known, cancellation));
+        var polls = await MeasureAsync(StoreRequest.Poll, clock.GetTimestamp(), inner.Feed.PollAsync(known, cancellation));
         foreach (var poll in polls)
         {
             if (poll.Fault is not null)
@@ -179,31 +135,50 @@ internal sealed class InstrumentedStore(IFactStore inner, StoreMetrics calls, La
     }
 
     /// <inheritdoc/>
-    public IDisposable Listen(Action heard) => inner.Listen(heard);
+    public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation) =>
+        MeasureAsync(StoreRequest.LoadFilter, clock.GetTimestamp(), inner.Feed.LoadFilterAsync(partition, cancellation));
 
     /// <inheritdoc/>
-    public void Expect(IKnownFacts known) => inner.Expect(known);
+    public Task<StoreHealth> ProbeAsync(CancellationToken cancellation) =>
+        MeasureAsync(StoreRequest.Probe, clock.GetTimestamp(), inner.Maintenance.ProbeAsync(cancellation));
+
+    // The rest is not measured.
 
     /// <inheritdoc/>
-    public uint MarkOf(int partition, ulong version) => inner.MarkOf(partition, version);
+    public int Partitions => inner.Feed.Partitions;
+
+    /// <inheritdoc/>
+    public IDisposable Listen(Action heard) => inner.Feed.Listen(heard);
+
+    /// <inheritdoc/>
+    public void Expect(IKnownFacts known) => inner.Feed.Expect(known);
+
+    /// <inheritdoc/>
+    public uint MarkOf(int partition, ulong version) => inner.Feed.MarkOf(partition, version);
 
     /// <inheritdoc/>
     public ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation) =>
-        inner.HasAsync(partition, version, mark, cancellation);
+        inner.Feed.HasAsync(partition, version, mark, cancellation);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken cancellation) =>
-        inner.ReadChangesAsync(partition, since, max, cancellation);
+        inner.Feed.ReadChangesAsync(partition, since, max, cancellation);
 
     /// <inheritdoc/>
-    public Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken cancellation) =>
-        MeasureAsync(StoreRequest.LoadFilter, clock.GetTimestamp(), inner.LoadFilterAsync(partition, cancellation));
+    public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
+        inner.Registry.PutOrganisationAsync(organisation, cancellation);
 
     /// <inheritdoc/>
-    public Task<StoreHealth> ProbeAsync(CancellationToken cancellation) => MeasureAsync(StoreRequest.Probe, clock.GetTimestamp(), inner.ProbeAsync(cancellation));
+    public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
+        inner.Registry.AddSnapshotAsync(register, date, cancellation);
 
-    /// <summary>Does nothing: the creator of the store disposes of it.</summary>
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    /// <inheritdoc/>
+    public StoreServers Servers => inner.Maintenance.Servers;
+
+    /// <inheritdoc/>
+    public Task<KeyRotationResult> ChangeKeyAsync(
+        string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
+        inner.Maintenance.ChangeKeyAsync(keyCheck, options, progress, cancellation);
 
     private async Task MeasureAsync(StoreRequest call, long begin, Task task)
     {

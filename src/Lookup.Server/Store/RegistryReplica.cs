@@ -39,7 +39,7 @@ internal sealed class RegistryReplica(IRegistryStore store, RegimeSet regimes, L
     internal async Task<RegistrySnapshot> ReadAsync(CancellationToken cancellation)
     {
         var sent = clock.GetTimestamp();
-        var registry = await store.ReadRegistryAsync(cancellation);
+        var registry = await store.ReadAsync(cancellation);
         var snapshot = new RegistrySnapshot(registry, regimes, sent);
         lock (_gate)
         {

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using Grpc.AspNetCore.Server;
 using Lookup.Core.Decisions;
-using Lookup.Server.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -67,23 +66,26 @@ internal static class Tracing
     /// Creates a span for each authenticated request, as a child of the caller's span. Requests without a credential must not create
     /// spans.
     /// </summary>
-    internal static void Use(WebApplication app, LookupServerOptions options)
+    /// <param name="app">The service.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="isMethod">Returns whether a path is a method of the contract.</param>
+    internal static void Use(WebApplication app, LookupServerOptions options, Func<string, bool> isMethod)
     {
         if (options.TraceEndpoint is not null)
         {
-            app.Use(TraceAsync);
+            app.Use((HttpContext context, RequestDelegate next) => TraceAsync(context, next, isMethod));
         }
     }
 
     // Never the requested path: it may contain a number, and every path would become a span name.
-    private static string NameOf(HttpContext context) =>
+    private static string NameOf(HttpContext context, Func<string, bool> isMethod) =>
         context.GetEndpoint() is { } endpoint
             ? endpoint.Metadata.GetMetadata<GrpcMethodMetadata>()?.Method.FullName[1..] ?? endpoint.DisplayName ?? Unknown
             // Answered before routing.
-            : RpcRoles.Table.ContainsKey(context.Request.Path.Value!) ? context.Request.Path.Value![1..]
+            : isMethod(context.Request.Path.Value!) ? context.Request.Path.Value![1..]
             : Unknown;
 
-    private static async Task TraceAsync(HttpContext context, RequestDelegate next)
+    private static async Task TraceAsync(HttpContext context, RequestDelegate next, Func<string, bool> isMethod)
     {
         var request = context.Request;
         // Take only the ids of the caller's trace: its state is free text.
@@ -97,7 +99,7 @@ internal static class Tracing
 
         span.SetTag("rpc.system", request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true ? "grpc" : "http");
         await next(context);
-        span.DisplayName = NameOf(context);
+        span.DisplayName = NameOf(context, isMethod);
         var status = context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers["grpc-status"].ToString();
         status = string.IsNullOrEmpty(status) ? context.Response.Headers["grpc-status"].ToString() : status;
         if (status.Length > 0)

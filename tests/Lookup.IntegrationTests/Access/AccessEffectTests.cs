@@ -8,7 +8,7 @@ using Lookup.IntegrationTests.Server;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
 using Lookup.Redis.Credentials;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.Server.Receipts;
 using Lookup.V1;
 
@@ -76,7 +76,7 @@ public sealed class AccessEffectTests
     public async Task Streams_CredentialEnds_EndWithinTheBound(string what, StatusCode status, string reason)
     {
         await using var guarded = await GuardedServer.StartAsync();
-        await guarded.Server.Store.PutOrganisationAsync(new StoredOrganisation(GuardedServer.Own, Core.Sector.Other, Core.Layers.Default), Token);
+        await guarded.Server.Store.Registry.PutOrganisationAsync(new StoredOrganisation(GuardedServer.Own, Core.Sector.Other, Core.Layers.Default), Token);
         var key = await guarded.KeyAsync("dialer", Roles.Check | Roles.Watch, GuardedServer.Own);
         var invoker = guarded.As(key);
         using var list = new LookupService.LookupServiceClient(invoker).CheckStream(cancellationToken: Token);
@@ -281,7 +281,7 @@ public sealed class AccessEffectTests
         Assert.Equal(StatusCode.Unauthenticated, await RefusalAsync(guarded, made.ApiKey[..^2] + "zz"));
 
         var listed = (await access.ListCredentialsAsync(new ListCredentialsRequest())).ToString();
-        var stored = string.Join('\n', (await guarded.Server.Store.ReadRegistryAsync(Token)).Credentials.Select(one => one.Stored));
+        var stored = string.Join('\n', (await guarded.Server.Store.Registry.ReadAsync(Token)).Credentials.Select(one => one.Stored));
         using var connection = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(redis.Options.ConnectionString);
         var raw = string.Join('\n', (await connection.GetDatabase().HashGetAllAsync("{lookup}:credentials")).Select(entry => entry.ToString()));
         Assert.Contains("\"id\":\"new\"", raw);

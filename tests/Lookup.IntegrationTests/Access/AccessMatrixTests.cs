@@ -38,7 +38,7 @@ public sealed class AccessMatrixTests : IAsyncLifetime
         {
             var path = endpoint.RoutePattern.RawText!;
             var isCall = endpoint.Metadata.GetMetadata<Grpc.AspNetCore.Server.GrpcMethodMetadata>() is not null;
-            var isPage = endpoint.Metadata.GetMetadata<Lookup.Server.Access.ObserverPage>() is not null;
+            var isPage = endpoint.Metadata.GetMetadata<Lookup.Server.Telemetry.ObserverPage>() is not null;
             var isUnimplemented = path.EndsWith("{unimplementedMethod:grpcunimplemented}", StringComparison.Ordinal);
             Assert.True(isCall || isPage || isUnimplemented || path == "/health", path);
             if (!isCall && path != "/health")

@@ -122,7 +122,7 @@ public sealed class DualApprovalTests : IAsyncLifetime
         };
         Assert.Equal(Needed, await TryAsync(() => Access(_anna).CreateCredentialAsync(request, cancellationToken: Token).ResponseAsync));
         Assert.Null(await TryAsync(() => Access(_bert).CreateCredentialAsync(request, cancellationToken: Token).ResponseAsync));
-        var made = (await _guarded.Server.Store.ReadRegistryAsync(Token)).Credentials.Single(one => one.Id == "sso");
+        var made = (await _guarded.Server.Store.Registry.ReadAsync(Token)).Credentials.Single(one => one.Id == "sso");
         Assert.Equal(["bert"], made.KnownTo);
     }
 
@@ -222,7 +222,7 @@ public sealed class DualApprovalTests : IAsyncLifetime
                 o => o.Sector = Sector.IdealOrCharity,
             ])
         {
-            await _guarded.Server.Store.PutOrganisationAsync(Redis("acme"), Token);
+            await _guarded.Server.Store.Registry.PutOrganisationAsync(Redis("acme"), Token);
             var looser = Changed(change);
             Assert.Equal(Needed, await PutAsync(_anna, looser));
             Assert.Equal(Needed, await PutAsync(_anna, looser));

@@ -23,7 +23,7 @@ internal sealed class GuardedServer : IAsyncDisposable
     private GuardedServer(LookupServer server)
     {
         Server = server;
-        Keeper = new CredentialKeeper(server.Store, server.Store.Access, server.Clock);
+        Keeper = new CredentialKeeper(server.Store.Registry, server.Store.Access, server.Clock);
     }
 
     internal LookupServer Server { get; }
@@ -35,7 +35,7 @@ internal sealed class GuardedServer : IAsyncDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     internal static async Task<GuardedServer> StartAsync(
-        IFactStore? store = null, Action<LookupServerOptions>? configure = null, ReceiptLog? receipts = null, TimeProvider? clock = null) =>
+        FactStore? store = null, Action<LookupServerOptions>? configure = null, ReceiptLog? receipts = null, TimeProvider? clock = null) =>
         new(await LookupServer.StartAsync(store ?? await PatientAsync(), o =>
         {
             o.Credentials = true;
@@ -46,7 +46,7 @@ internal sealed class GuardedServer : IAsyncDisposable
         }, receipts, clock: clock));
 
     // With limits that a loaded machine keeps to: nothing here is about a slow store.
-    private static async Task<IFactStore> PatientAsync() => await EmbeddedStore.StartAsync(
+    private static async Task<FactStore> PatientAsync() => await EmbeddedStore.StartAsync(
         new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, ReadTimeoutMs = 10_000, WriteTimeoutMs = 60_000 },
         LookupServer.Key,
         TimeProvider.System,
@@ -79,7 +79,7 @@ internal sealed class GuardedServer : IAsyncDisposable
     /// <summary>Changes what is kept of a credential, past the service.</summary>
     internal async Task ChangeAsync(string id, Func<StoredCredential, StoredCredential> change)
     {
-        var known = (await Server.Store.ReadRegistryAsync(Token)).Credentials.Single(one => one.Id == id);
+        var known = (await Server.Store.Registry.ReadAsync(Token)).Credentials.Single(one => one.Id == id);
         Assert.True(await Server.Store.Access.TryPutAsync(change(known), Token));
         await FollowAsync();
     }

@@ -4,7 +4,6 @@ using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Cli;
@@ -94,12 +93,12 @@ public sealed class RebuildCommandTests : IDisposable
     private static Task<EmbeddedStore> OpenAsync(string folder) => EmbeddedStore.StartAsync(
         new EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 256 }, null, TimeProvider.System, Token);
 
-    private static Task<WriteResult> WriteAsync(IFactStore store, int first) =>
-        store.WriteAsync([.. Enumerable.Range(first, Facts).Select(i => Sample.Objection(i))], Token);
+    private static Task<WriteResult> WriteAsync(FactStore store, int first) =>
+        store.Writer.WriteAsync([.. Enumerable.Range(first, Facts).Select(i => Sample.Objection(i))], Token);
 
-    private static async Task KnowsAllAsync(IFactStore store, int facts)
+    private static async Task KnowsAllAsync(FactStore store, int facts)
     {
-        var filters = await Task.WhenAll(Enumerable.Range(0, store.Manifest.Partitions).Select(p => store.LoadFilterAsync(p, Token)));
+        var filters = await Task.WhenAll(Enumerable.Range(0, store.Manifest.Partitions).Select(p => store.Feed.LoadFilterAsync(p, Token)));
         Assert.All(
             Enumerable.Range(0, facts).Select(i => Sample.Key(i)),
             key => Assert.True(filters[key.Partition(filters.Length)].Filter.MayContain(key, Sample.ObjectionId())));

@@ -240,7 +240,7 @@ public sealed class CachedServiceTests : IAsyncLifetime
     // As another instance would.
     private async Task<ConsistencyToken> ObjectElsewhereAsync()
     {
-        var written = await _store.WriteAsync(
+        var written = await _store.Writer.WriteAsync(
             [Sample.Objection((int)(Value - 31_650_000_000), ShiftedClock.Afternoon.ToUnixTimeMilliseconds())], Token);
         return written.Token;
     }

@@ -46,7 +46,7 @@ public sealed class FactCacheSoakTests
         var store = new TroubledStore(any.Store);
         // A third of the numbers fits, so that entries are evicted all the time.
         var cache = new FactCache(store.Manifest.Partitions, Numbers / 3 * 300);
-        await using var replica = new FilterReplica(store, new ReplicaOptions { PollMs = 10 }, TimeProvider.System, cache);
+        await using var replica = new FilterReplica(store.Feed, new ReplicaOptions { PollMs = 10 }, TimeProvider.System, cache);
         await replica.StartAsync(Token);
         var tasks = new List<Task>();
         for (var i = 0; i < Writers; i++)
@@ -100,7 +100,7 @@ public sealed class FactCacheSoakTests
             // Each number has one writer, so that its newest fact is known.
             var number = (random.Next(Numbers / Writers) * Writers) + writer;
             var fact = Sample.Objection(number, Sample.Now + k);
-            if (await TryAsync(store.WriteAsync([fact], Token)) is not { } written)
+            if (await TryAsync(store.Writer.WriteAsync([fact], Token)) is not { } written)
             {
                 continue;
             }
@@ -150,7 +150,7 @@ public sealed class FactCacheSoakTests
             }
 
             var session = cache.Session(partition);
-            if (await TryAsync(store.ReadAsync(_keys[number], Ids, Token).AsTask()) is not { Values: not null } read)
+            if (await TryAsync(store.Reader.ReadAsync(_keys[number], Ids, Token).AsTask()) is not { Values: not null } read)
             {
                 continue;
             }
@@ -199,7 +199,7 @@ public sealed class FactCacheSoakTests
 
             var cursor = 0;
             Assert.True(facts.TryFind(Ids[0], ref cursor, out var value));
-            Assert.Equal((await store.ReadAsync(key, Ids, Token)).Values[0], value.ToArray());
+            Assert.Equal((await store.Reader.ReadAsync(key, Ids, Token)).Values[0], value.ToArray());
             checkedOnes++;
         }
 

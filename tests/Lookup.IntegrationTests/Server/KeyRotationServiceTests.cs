@@ -6,7 +6,7 @@ using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Cli;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.Server.Receipts;
 using Lookup.Server.Watch;
 using Lookup.V1;

@@ -27,7 +27,7 @@ public sealed class LookupServer : IAsyncLifetime
     private GrpcChannel? _channel;
     private HttpClient? _http;
 
-    internal IFactStore Store { get; private set; } = null!;
+    internal FactStore Store { get; private set; } = null!;
 
     internal NumberCipher Cipher { get; private init; } = new(Key);
 
@@ -74,7 +74,7 @@ public sealed class LookupServer : IAsyncLifetime
 
     /// <summary>Starts on a store that was opened elsewhere, and disposes of it unless others use it too.</summary>
     internal static async Task<LookupServer> StartAsync(
-        IFactStore store,
+        FactStore store,
         Action<LookupServerOptions>? configure = null,
         ReceiptLog? receipts = null,
         RegimeSet? shadow = null,

@@ -37,7 +37,7 @@ public sealed class NumberPlanTests(LookupServer server) : IClassFixture<LookupS
     {
         Assert.True(NumberParser.TryParseStored(given, out var stored));
         var key = server.Cipher.Encrypt(stored);
-        await server.Store.WriteAsync([Sample.Objection(1, Sample.Now) with { Key = key }], Token);
+        await server.Store.Writer.WriteAsync([Sample.Objection(1, Sample.Now) with { Key = key }], Token);
 
         var listed = await server.Facts.ListFactsAsync(new ListFactsRequest { Number = given }, cancellationToken: Token);
         Assert.Equal(value, listed.Number);
@@ -46,7 +46,7 @@ public sealed class NumberPlanTests(LookupServer server) : IClassFixture<LookupS
         var erased = await server.Facts.EraseNumberAsync(new EraseNumberRequest { Number = given, Source = "letter" }, cancellationToken: Token);
         Assert.Equal(1u, erased.ErasedFacts);
         // What is left in each place is the objection to all.
-        Assert.Single(await server.Store.ReadAllAsync(key, Token));
+        Assert.Single(await server.Store.Reader.ReadAllAsync(key, Token));
     }
 
     // One subscriber has one value: an objection to one form of the number is found by the others.

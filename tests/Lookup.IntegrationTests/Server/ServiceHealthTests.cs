@@ -2,7 +2,7 @@ using Grpc.Core;
 using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.V1;
 using static Grpc.Health.V1.HealthCheckResponse.Types;
 
@@ -128,12 +128,12 @@ public sealed class ServiceHealthTests
         var before = await StateAsync();
         for (var i = 0; i < 5; i++)
         {
-            Assert.Null((await store.ProbeAsync(Test)).WritesRefused);
+            Assert.Null((await store.Maintenance.ProbeAsync(Test)).WritesRefused);
         }
 
         Assert.Equal(before, await StateAsync());
         await server.ConfigSetAsync("maxmemory", "1mb");
-        Assert.Equal(StoreFault.Full, (await store.ProbeAsync(Test)).WritesRefused?.Fault);
+        Assert.Equal(StoreFault.Full, (await store.Maintenance.ProbeAsync(Test)).WritesRefused?.Fault);
 
         async Task<(long Keys, string Changes, string Log)> StateAsync()
         {

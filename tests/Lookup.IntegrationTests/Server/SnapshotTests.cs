@@ -55,10 +55,10 @@ public sealed class SnapshotTests : IAsyncLifetime
     public async Task LoadSnapshot_FileThatWouldDropMost_IsRefusedAndNothingHasChanged()
     {
         await LoadAsync(First, Numbers(0, 1_000));
-        var before = await _server.Store.ProbeAsync(Token);
+        var before = await _server.Store.Maintenance.ProbeAsync(Token);
 
         var exception = await Assert.ThrowsAsync<RpcException>(() => LoadAsync(Second, Numbers(0, 100)));
-        var after = await _server.Store.ProbeAsync(Token);
+        var after = await _server.Store.Maintenance.ProbeAsync(Token);
         var registers = (await _server.Registry.ListRegistersAsync(new ListRegistersRequest(), cancellationToken: Token)).Registers;
         var imports = await new ImportService.ImportServiceClient(_server.Invoker).ListImportsAsync(new ListImportsRequest(), cancellationToken: Token);
 

@@ -5,7 +5,7 @@ using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.Server;
 using Lookup.Server.Hosting;
 using Lookup.V1;

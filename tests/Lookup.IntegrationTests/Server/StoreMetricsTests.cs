@@ -3,7 +3,7 @@ using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Server;

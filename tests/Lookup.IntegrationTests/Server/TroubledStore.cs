@@ -2,19 +2,23 @@ using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
-using Lookup.Redis.Credentials;
 using Lookup.Redis.Following;
-using Lookup.Redis.Imports;
 using Lookup.Redis.Maintenance;
 using Lookup.Redis.Reading;
+using Lookup.Redis.Registers;
 using Lookup.Redis.Store;
-using Lookup.Redis.Topology;
+using Lookup.Redis.Writing;
 
 namespace Lookup.IntegrationTests.Server;
 
 /// <summary>A store in front of a real one that fails or waits where a test says so.</summary>
-internal sealed class TroubledStore(IFactStore inner) : IFactStore
+internal sealed record TroubledStore : FactStore, IFactReader, IFactWriter, INameStore, IChangeFeed, IRegistryStore, IStoreMaintenance
 {
+    private readonly FactStore _inner;
+
+    internal TroubledStore(FactStore inner)
+        : base(inner) => (_inner, Reader, Writer, Names, Feed, Registry, Maintenance) = (inner, this, this, this, this, this, this);
+
     /// <summary>Runs before each call; it may wait or throw.</summary>
     internal Func<CancellationToken, Task> Trouble { get; set; } = _ => Task.CompletedTask;
 
@@ -50,28 +54,18 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
         }
     }
 
-    public StoreManifest Manifest => inner.Manifest;
+    public int Partitions => _inner.Feed.Partitions;
 
-    public KeyRotationState EncryptionKeys => inner.EncryptionKeys;
-
-    public int Partitions => inner.Partitions;
+    public StoreServers Servers => _inner.Maintenance.Servers;
 
     public Task<KeyRotationResult> ChangeKeyAsync(
         string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
-        inner.ChangeKeyAsync(keyCheck, options, progress, cancellation);
-
-    public IImportStore Imports => inner.Imports;
-
-    public IAccessStore Access => inner.Access;
-
-    public IFilterStore Filters => inner.Filters;
-
-    public StoreServers Servers => inner.Servers;
+        _inner.Maintenance.ChangeKeyAsync(keyCheck, options, progress, cancellation);
 
     public async ValueTask<StoreRead> ReadAsync(NumberPseudonym key, ReadOnlyMemory<FactId> ids, CancellationToken ct)
     {
         await Trouble(ct);
-        var read = await inner.ReadAsync(key, ids, ct);
+        var read = await _inner.Reader.ReadAsync(key, ids, ct);
         Reads++;
         await OnReadOnTheWayBack();
         var values = read.Values.Select((value, i) => Hide(ids.Span[i]) ? null : value).ToArray();
@@ -91,7 +85,7 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
             return;
         }
 
-        await inner.ReadAsync(batch, ct);
+        await _inner.Reader.ReadAsync(batch, ct);
         Reads += batch.Count;
         await OnReadOnTheWayBack();
         for (var item = 0; item < batch.Count; item++)
@@ -106,91 +100,91 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     public async Task<WriteResult> WriteAsync(IReadOnlyList<StoredFact> facts, CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.WriteAsync(facts, ct);
+        return await _inner.Writer.WriteAsync(facts, ct);
     }
 
     public async Task<IReadOnlyList<StoredTimeline>> ReadAllAsync(NumberPseudonym key, CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.ReadAllAsync(key, ct);
+        return await _inner.Reader.ReadAllAsync(key, ct);
     }
 
     public async Task<ConsistencyToken?> TryReplaceAsync(IReadOnlyList<TimelineChange> changes, CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.TryReplaceAsync(changes, ct);
+        return await _inner.Writer.TryReplaceAsync(changes, ct);
     }
 
     public async Task<EraseResult> EraseAsync(NumberPseudonym key, StoredFact suppression, CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.EraseAsync(key, suppression, ct);
+        return await _inner.Writer.EraseAsync(key, suppression, ct);
     }
 
     public async ValueTask<uint> SourceIdAsync(string source, string actor, CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.SourceIdAsync(source, actor, ct);
+        return await _inner.Names.SourceIdAsync(source, actor, ct);
     }
 
     public async ValueTask<StoredSource?> SourceAsync(uint id, CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.SourceAsync(id, ct);
+        return await _inner.Names.SourceAsync(id, ct);
     }
 
     public async ValueTask<string?> NameAsync(ulong scope, CancellationToken ct)
     {
         await Trouble(ct);
         await NameTrouble(ct);
-        return await inner.NameAsync(scope, ct);
+        return await _inner.Names.NameAsync(scope, ct);
     }
 
-    public async Task<Registry> ReadRegistryAsync(CancellationToken ct)
+    public async Task<Registry> ReadAsync(CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.ReadRegistryAsync(ct);
+        return await _inner.Registry.ReadAsync(ct);
     }
 
     public async Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken ct)
     {
         await Trouble(ct);
-        await inner.PutOrganisationAsync(organisation, ct);
+        await _inner.Registry.PutOrganisationAsync(organisation, ct);
     }
 
     public async Task AddSnapshotAsync(string register, long date, CancellationToken ct)
     {
         await Trouble(ct);
-        await inner.AddSnapshotAsync(register, date, ct);
+        await _inner.Registry.AddSnapshotAsync(register, date, ct);
     }
 
     public async Task<FeedPoll[]> PollAsync(ReadOnlyMemory<ulong?> known, CancellationToken ct)
     {
         await Trouble(ct);
-        var polls = await inner.PollAsync(known, ct);
+        var polls = await _inner.Feed.PollAsync(known, ct);
         await OnTheWayBack();
         return polls;
     }
 
-    public void Expect(IKnownFacts known) => inner.Expect(known);
+    public void Expect(IKnownFacts known) => _inner.Feed.Expect(known);
 
-    public uint MarkOf(int partition, ulong version) => inner.MarkOf(partition, version);
+    public uint MarkOf(int partition, ulong version) => _inner.Feed.MarkOf(partition, version);
 
     public ValueTask<bool> HasAsync(int partition, ulong version, uint mark, CancellationToken cancellation) =>
-        inner.HasAsync(partition, version, mark, cancellation);
+        _inner.Feed.HasAsync(partition, version, mark, cancellation);
 
-    public IDisposable Listen(Action heard) => inner.Listen(heard);
+    public IDisposable Listen(Action heard) => _inner.Feed.Listen(heard);
 
     public async Task<IReadOnlyList<FeedChange>?> ReadChangesAsync(int partition, ulong since, int max, CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.ReadChangesAsync(partition, since, max, ct);
+        return await _inner.Feed.ReadChangesAsync(partition, since, max, ct);
     }
 
     public async Task<LoadedFilter> LoadFilterAsync(int partition, CancellationToken ct)
     {
         await Trouble(ct);
-        var loaded = await inner.LoadFilterAsync(partition, ct);
+        var loaded = await _inner.Feed.LoadFilterAsync(partition, ct);
         await OnTheWayBack();
         return loaded;
     }
@@ -198,14 +192,14 @@ internal sealed class TroubledStore(IFactStore inner) : IFactStore
     public async ValueTask FenceAsync(IEnumerable<int> partitions, CancellationToken ct)
     {
         await Trouble(ct);
-        await inner.FenceAsync(partitions, ct);
+        await _inner.Reader.FenceAsync(partitions, ct);
     }
 
     public async Task<StoreHealth> ProbeAsync(CancellationToken ct)
     {
         await Trouble(ct);
-        return await inner.ProbeAsync(ct);
+        return await _inner.Maintenance.ProbeAsync(ct);
     }
 
-    public ValueTask DisposeAsync() => inner.DisposeAsync();
+    public override ValueTask DisposeAsync() => _inner.DisposeAsync();
 }

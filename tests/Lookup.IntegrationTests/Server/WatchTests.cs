@@ -210,7 +210,7 @@ public sealed class WatchTests
         using var watch = await WatchCall.OpenAsync(server);
         // More at once than the feed keeps: the replica itself has to read the partitions anew.
         var store = server.Store;
-        await store.WriteAsync([.. Enumerable.Range(0, 400).Select(i => Sample.Objection(i))], Test);
+        await store.Writer.WriteAsync([.. Enumerable.Range(0, 400).Select(i => Sample.Objection(i))], Test);
 
         var error = await watch.RefusedAsync();
         Assert.Equal((StatusCode.FailedPrecondition, "CHANGES_LOST"), (error.StatusCode, WatchCall.Reason(error)));
@@ -225,8 +225,8 @@ public sealed class WatchTests
         var partition = Sample.Key(1).Partition(server.Store.Manifest.Partitions);
         var strange = new NumberPseudonym((Sample.Key(1).High & 0xFF000000_00000000) | 1, 2);
         Assert.Equal(partition, strange.Partition(server.Store.Manifest.Partitions));
-        await server.Store.WriteAsync([Sample.Objection(1) with { Key = strange }], Test);
-        await server.Store.WriteAsync([Sample.Objection(1)], Test);
+        await server.Store.Writer.WriteAsync([Sample.Objection(1) with { Key = strange }], Test);
+        await server.Store.Writer.WriteAsync([Sample.Objection(1)], Test);
 
         Assert.Equal("+31650000001", (await watch.NextChangeAsync()).Number);
         Assert.Contains("does not decrypt to a number", server.Log.All, StringComparison.Ordinal);

@@ -1,7 +1,7 @@
 using Grpc.Core;
 using Lookup.IntegrationTests.Store;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.V1;
 
 namespace Lookup.IntegrationTests.Server;

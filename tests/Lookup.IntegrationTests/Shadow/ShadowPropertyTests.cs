@@ -123,12 +123,12 @@ public sealed class ShadowPropertyTests
     /// <summary>Decides twice, each version on all that is known of the number.</summary>
     private static async Task<DecisionChange?> ChangeAsync(LookupServer server, string number, Question asked)
     {
-        var registry = new RegistrySnapshot(await server.Store.ReadRegistryAsync(Ct), RegimeSet.BuiltIn, 0);
+        var registry = new RegistrySnapshot(await server.Store.Registry.ReadAsync(Ct), RegimeSet.BuiltIn, 0);
         List<FieldFault>? faults = null;
         var question = QuestionMapping.Map(asked, null, RegimeSet.BuiltIn, server.Clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults).Resolve(registry);
         Assert.Null(faults);
         Assert.True(PhoneNumber.TryParse(number, out var parsed, out _));
-        var known = (await server.Store.ReadAllAsync(server.Cipher.Encrypt(parsed), Ct)).ToDictionary(t => t.Id, t => t.Value);
+        var known = (await server.Store.Reader.ReadAllAsync(server.Cipher.Encrypt(parsed), Ct)).ToDictionary(t => t.Id, t => t.Value);
         return DecisionChange.Between(Decide(RegimeSet.BuiltIn), Decide(Next));
 
         Lookup.Core.Decisions.Decision Decide(RegimeSet regimes)

@@ -217,7 +217,7 @@ public sealed class ShadowTests
     }
 
     /// <summary>Every number of a list is compared.</summary>
-    private static Task<LookupServer> StartAsync(IFactStore store, RegimeSet shadow) =>
+    private static Task<LookupServer> StartAsync(FactStore store, RegimeSet shadow) =>
         LookupServer.StartAsync(store, o => o.ShadowListEvery = 1, shadow: shadow);
 
     private static async Task RecordAsync(LookupServer server, string number, string facts)

@@ -1,5 +1,6 @@
 using Lookup.Embedded;
 using Lookup.Embedded.Engine;
+using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
@@ -14,7 +15,7 @@ internal sealed class AnyStore : IAsyncDisposable
 
     private readonly RedisServer? _server;
 
-    private AnyStore(IFactStore store, RedisServer? server)
+    private AnyStore(FactStore store, RedisServer? server)
     {
         Store = store;
         _server = server;
@@ -22,7 +23,7 @@ internal sealed class AnyStore : IAsyncDisposable
 
     internal static TheoryData<string> Both => [Redis, Embedded];
 
-    internal IFactStore Store { get; }
+    internal FactStore Store { get; }
 
     /// <summary>Opens an empty store with the key of <see cref="Sample.Cipher"/>.</summary>
     internal static async Task<AnyStore> OpenAsync(string kind, CancellationToken cancellation, int feedLength = 4_096)

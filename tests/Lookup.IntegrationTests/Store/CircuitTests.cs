@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Reading;
+using Lookup.Redis.Store;
 using Lookup.Redis.Topology;
 
 namespace Lookup.IntegrationTests.Store;
@@ -108,7 +108,7 @@ public sealed class CircuitTests : IDisposable
             var later = Enumerable.Range(0, 20).Select(_ => ReadAsync()).ToArray();
             var batch = new ReadBatch();
             batch.Add(Sample.Key(1), [Sample.ObjectionId()]);
-            var list = store.ReadAsync(batch, _limit.Token);
+            var list = store.Reader.ReadAsync(batch, _limit.Token);
             Assert.Equal(StoreFault.Timeout, (await first).Fault);
 
             // Their own time was not over: the circuit ended them.
@@ -121,13 +121,13 @@ public sealed class CircuitTests : IDisposable
             server.Continue();
         }
 
-        while (await Record.ExceptionAsync(() => store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, _limit.Token).AsTask()) is not null)
+        while (await Record.ExceptionAsync(() => store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, _limit.Token).AsTask()) is not null)
         {
             await Task.Delay(20, _limit.Token);
         }
 
         Task<StoreUnavailableException> ReadAsync() => Assert.ThrowsAsync<StoreUnavailableException>(
-            () => store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, _limit.Token).AsTask());
+            () => store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, _limit.Token).AsTask());
     }
 
     private void Open()

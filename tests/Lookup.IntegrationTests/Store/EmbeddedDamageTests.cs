@@ -172,7 +172,7 @@ public sealed class EmbeddedDamageTests : IDisposable
         var key = store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)((writer * 1_000_000) + number)));
         try
         {
-            return (await store.ReadAsync(key, new[] { Sample.ObjectionId() }, Ct)).Values[0] is not null;
+            return (await store.Reader.ReadAsync(key, new[] { Sample.ObjectionId() }, Ct)).Values[0] is not null;
         }
         catch (StoreUnavailableException)
         {

@@ -84,7 +84,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
 
         // On a connection that was there before. A new one may be refused earlier, where its socket has moved.
         await Until.SoAsync(
-            async () => (await RefusesAsync(() => store.ProbeAsync(Ct)))?.Contains("no longer belongs to this process", StringComparison.Ordinal) == true, Ct);
+            async () => (await RefusesAsync(() => store.Maintenance.ProbeAsync(Ct)))?.Contains("no longer belongs to this process", StringComparison.Ordinal) == true, Ct);
         Assert.NotNull(await RefusesAsync(() => HasAsync(store, 1)));
         Assert.NotNull(await RefusesAsync(() => WriteAsync(store, 2)));
         if (how == "folder moved")
@@ -217,7 +217,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
 
                 Assert.InRange(acknowledged, 1, 49_999);
                 Assert.True(await HasAsync(store, 0));
-                Assert.NotNull((await store.ProbeAsync(Ct)).WritesRefused);
+                Assert.NotNull((await store.Maintenance.ProbeAsync(Ct)).WritesRefused);
                 File.Delete(filler);
             }
 
@@ -262,10 +262,10 @@ public sealed partial class EmbeddedFolderTests : IDisposable
 
     private static NumberPseudonym Key(EmbeddedStore store, int number) => store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)number));
 
-    private static Task<WriteResult> WriteAsync(EmbeddedStore store, int number) => store.WriteAsync([Objection(store, number)], Ct);
+    private static Task<WriteResult> WriteAsync(EmbeddedStore store, int number) => store.Writer.WriteAsync([Objection(store, number)], Ct);
 
     private static async Task<bool> HasAsync(EmbeddedStore store, int number) =>
-        (await store.ReadAsync(Key(store, number), new[] { Sample.ObjectionId() }, Ct)).Values[0] is not null;
+        (await store.Reader.ReadAsync(Key(store, number), new[] { Sample.ObjectionId() }, Ct)).Values[0] is not null;
 
     private static string RightsOf(string path) =>
         OperatingSystem.IsWindows() ? "" : Convert.ToString((int)File.GetUnixFileMode(path), 8);

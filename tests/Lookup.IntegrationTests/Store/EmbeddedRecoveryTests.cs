@@ -5,6 +5,7 @@ using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
 using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
 
@@ -34,15 +35,15 @@ public sealed class EmbeddedRecoveryTests : IDisposable
             for (var i = 0; i < acknowledged[writer]; i++)
             {
                 var key = store.Cipher.Encrypt(new PhoneNumber(31_650_000_000UL + (ulong)((writer * 1_000_000) + i)));
-                Assert.NotNull((await store.ReadAsync(key, new[] { Sample.ObjectionId() }, Token)).Values[0]);
+                Assert.NotNull((await store.Reader.ReadAsync(key, new[] { Sample.ObjectionId() }, Token)).Values[0]);
             }
         }
 
-        Assert.True((await store.ProbeAsync(Token)).Facts >= acknowledged.Sum());
+        Assert.True((await store.Maintenance.ProbeAsync(Token)).Facts >= acknowledged.Sum());
         Assert.DoesNotContain(await StoreAdmin.DoctorAsync(
             new StoreOptions { ConnectionString = store.ConnectionString, WriteTimeoutMs = 30_000 }, store.Cipher.KeyCheck, TimeProvider.System, Token),
             f => f is { Level: FindingLevel.Fail, Name: "count" or "filter" or "feed" or "timeline" or "partition" });
-        await store.WriteAsync([Sample.Objection(1)], Token);
+        await store.Writer.WriteAsync([Sample.Objection(1)], Token);
     }
 
     [Fact]
@@ -52,15 +53,15 @@ public sealed class EmbeddedRecoveryTests : IDisposable
         await using (var store = await OpenAsync())
         {
             epoch = store.Manifest.Epoch;
-            await store.WriteAsync([Objection(store, 1, "one"), Objection(store, 2, null)], Token);
-            await store.PutOrganisationAsync(new StoredOrganisation("acme", Core.Sector.Other, Core.Layers.Default), Token);
+            await store.Writer.WriteAsync([Objection(store, 1, "one"), Objection(store, 2, null)], Token);
+            await store.Registry.PutOrganisationAsync(new StoredOrganisation("acme", Core.Sector.Other, Core.Layers.Default), Token);
         }
 
         await using var again = await OpenAsync();
         Assert.Equal(epoch, again.Manifest.Epoch);
-        Assert.Equal(2, (await again.ProbeAsync(Token)).Facts);
-        Assert.Equal("one", Assert.Single((await again.ReadAllAsync(Objection(again, 1, null).Key, Token))[0].Details).Value);
-        Assert.Single((await again.ReadRegistryAsync(Token)).Organisations);
+        Assert.Equal(2, (await again.Maintenance.ProbeAsync(Token)).Facts);
+        Assert.Equal("one", Assert.Single((await again.Reader.ReadAllAsync(Objection(again, 1, null).Key, Token))[0].Details).Value);
+        Assert.Single((await again.Registry.ReadAsync(Token)).Organisations);
     }
 
     [Fact]
@@ -68,7 +69,7 @@ public sealed class EmbeddedRecoveryTests : IDisposable
     {
         await using var store = await OpenAsync();
         await Assert.ThrowsAsync<InvalidOperationException>(OpenAsync);
-        await store.WriteAsync([Objection(store, 1, null)], Token);
+        await store.Writer.WriteAsync([Objection(store, 1, null)], Token);
     }
 
     [Fact]
@@ -101,7 +102,7 @@ public sealed class EmbeddedRecoveryTests : IDisposable
     {
         await using (var store = await OpenAsync())
         {
-            await store.WriteAsync([Objection(store, 1, null)], Token);
+            await store.Writer.WriteAsync([Objection(store, 1, null)], Token);
         }
 
         Directory.Delete(Path.Combine(_folder, "db"), recursive: true);
@@ -129,8 +130,8 @@ public sealed class EmbeddedRecoveryTests : IDisposable
             Options with { Folder = null }, null, TimeProvider.System, Token))
         {
             folder = store.Folder;
-            await store.WriteAsync([Objection(store, 1, null)], Token);
-            Assert.Equal(1, (await store.ProbeAsync(Token)).Facts);
+            await store.Writer.WriteAsync([Objection(store, 1, null)], Token);
+            Assert.Equal(1, (await store.Maintenance.ProbeAsync(Token)).Facts);
         }
 
         Assert.False(Directory.Exists(folder));
@@ -150,7 +151,7 @@ public sealed class EmbeddedRecoveryTests : IDisposable
                 var fact = Objection(store, i, null);
                 return fact with { Entry = fact.Entry with { Effective = fact.Entry.Effective + round } };
             }).ToArray();
-            await store.WriteAsync(facts, Token);
+            await store.Writer.WriteAsync(facts, Token);
         }
 
         var since = Stopwatch.StartNew();

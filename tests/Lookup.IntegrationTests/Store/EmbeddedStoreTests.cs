@@ -11,7 +11,7 @@ public sealed class EmbeddedStoreTests : StoreContract
     private readonly string _folder = Directory.CreateTempSubdirectory("lookup-embedded-").FullName;
     private EmbeddedStore? _store;
 
-    private protected override async Task<IFactStore> StartAsync() =>
+    private protected override async Task<FactStore> StartAsync() =>
         _store = await EmbeddedStore.StartAsync(
             new EmbeddedOptions { Folder = _folder, ExpectedFacts = 10_000, MemoryMiB = 256 },
             Enumerable.Range(1, 32).Select(i => (byte)i).ToArray(),

@@ -5,7 +5,7 @@ using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.Embedded.Protocol;
 using Lookup.IntegrationTests.Clients;
-using Lookup.Redis.Maintenance;
+using Lookup.Redis.Store;
 using Lookup.Redis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;

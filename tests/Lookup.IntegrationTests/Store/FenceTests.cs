@@ -3,7 +3,6 @@ using Lookup.Core.Numbers;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Reading;
 using Lookup.Redis.Store;
 using Lookup.V1;
@@ -96,25 +95,25 @@ public sealed class FenceTests : IAsyncLifetime
         var key = cipher.Encrypt(PhoneNumber.TryFrom(ulong.Parse(_number[1..]), out var number, out _) ? number : throw new InvalidOperationException());
         var partition = key.Partition(store.Manifest.Partitions);
         var id = Sample.ObjectionId();
-        await store.WriteAsync([Sample.Objection(1) with { Key = key }], Token);
-        await store.FenceAsync([partition], Token);
-        var before = await store.ReadAsync(key, new[] { id }, Token);
+        await store.Writer.WriteAsync([Sample.Objection(1) with { Key = key }], Token);
+        await store.Reader.FenceAsync([partition], Token);
+        var before = await store.Reader.ReadAsync(key, new[] { id }, Token);
         Assert.NotEqual(0, before.AsOf);
         await TakeOverAsync();
 
         var now = TimeProvider.System.GetTimestamp();
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FenceAsync([partition], Token).AsTask());
-        var read = await store.ReadAsync(key, new[] { id }, Token);
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Reader.FenceAsync([partition], Token).AsTask());
+        var read = await store.Reader.ReadAsync(key, new[] { id }, Token);
         Assert.NotNull(read.Values[0]);
         Assert.True(read.AsOf < now);
         var batch = new ReadBatch();
         batch.Add(key, [id]);
-        await store.ReadAsync(batch, Token);
+        await store.Reader.ReadAsync(batch, Token);
         Assert.Null(batch.Fault(0));
         Assert.True(batch.AsOf(0) < now);
         Assert.All(await PollAsync(store), poll => Assert.NotNull(poll.Fault));
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.LoadFilterAsync(partition, Token));
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.ReadRegistryAsync(Token));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Feed.LoadFilterAsync(partition, Token));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Registry.ReadAsync(Token));
     }
 
     [Fact]
@@ -126,8 +125,8 @@ public sealed class FenceTests : IAsyncLifetime
             var begin = TimeProvider.System.GetTimestamp();
             await Task.WhenAll(Enumerable.Range(0, 20).Select(async _ =>
             {
-                await store.FenceAsync([0, 1], Token);
-                var read = await store.ReadAsync(Sample.Key(i), new[] { Sample.ObjectionId() }, Token);
+                await store.Reader.FenceAsync([0, 1], Token);
+                var read = await store.Reader.ReadAsync(Sample.Key(i), new[] { Sample.ObjectionId() }, Token);
                 Assert.True(read.AsOf >= begin);
             }));
         }
@@ -141,18 +140,18 @@ public sealed class FenceTests : IAsyncLifetime
         await using var store = await OpenAsync(_old);
         await using var admin = await _old.AdminAsync();
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "1mb");
-        await store.FenceAsync([0, 1], Token);
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.WriteAsync([Sample.Objection(1)], Token));
+        await store.Reader.FenceAsync([0, 1], Token);
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Writer.WriteAsync([Sample.Objection(1)], Token));
     }
 
     [Fact]
     public async Task Fence_StoreFlushed_MakesNothingNew()
     {
         await using var store = await OpenAsync(_old);
-        await store.FenceAsync([0, 1], Token);
+        await store.Reader.FenceAsync([0, 1], Token);
         await using var admin = await _old.AdminAsync();
         await admin.GetServers()[0].FlushAllDatabasesAsync();
-        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FenceAsync([0, 1], Token).AsTask());
+        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Reader.FenceAsync([0, 1], Token).AsTask());
         Assert.Equal(StoreFault.NotInitialised, e.Fault);
         Assert.Equal(0, await admin.GetServers()[0].DatabaseSizeAsync());
     }
@@ -161,11 +160,11 @@ public sealed class FenceTests : IAsyncLifetime
     public async Task Failover_WithAWriteThatNoReplicaHas_IsNoLoss()
     {
         await using var store = await OpenAsync(_old);
-        await store.WriteAsync([Sample.Objection(1)], Token);
+        await store.Writer.WriteAsync([Sample.Objection(1)], Token);
         Assert.All(await PollAsync(store), poll => Assert.Null(poll.Fault));
         await TakeOverAsync();
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.WriteAsync([Sample.Objection(2), Sample.Objection(3)], Token));
-        await store.ReadAsync(Sample.Key(2), new[] { Sample.ObjectionId() }, Token);
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Writer.WriteAsync([Sample.Objection(2), Sample.Objection(3)], Token));
+        await store.Reader.ReadAsync(Sample.Key(2), new[] { Sample.ObjectionId() }, Token);
         Assert.All(await PollAsync(store), poll => Assert.NotNull(poll.Fault));
 
         // The successor goes on from before; so does whoever comes to it, as behind an address that moves with the primary.
@@ -176,14 +175,14 @@ public sealed class FenceTests : IAsyncLifetime
 
         await using var next = await OpenAsync(_new);
         await Until.SoAsync(async () => Array.TrueForAll(await PollAsync(next), poll => poll.Fault is null), Token);
-        Assert.NotNull((await next.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0]);
-        Assert.Null((await next.ReadAsync(Sample.Key(2), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+        Assert.NotNull((await next.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+        Assert.Null((await next.Reader.ReadAsync(Sample.Key(2), new[] { Sample.ObjectionId() }, Token)).Values[0]);
     }
 
-    private static Task<FeedPoll[]> PollsAsync(IFactStore store, CancellationToken token) =>
-        store.PollAsync(new ulong?[store.Manifest.Partitions], token);
+    private static Task<FeedPoll[]> PollsAsync(FactStore store, CancellationToken token) =>
+        store.Feed.PollAsync(new ulong?[store.Manifest.Partitions], token);
 
-    private async Task<FeedPoll[]> PollAsync(IFactStore store)
+    private async Task<FeedPoll[]> PollAsync(FactStore store)
     {
         try
         {
@@ -250,7 +249,7 @@ public sealed class FenceTests : IAsyncLifetime
         }
     }
 
-    private Task<IFactStore> OpenAsync(RedisServer server) =>
+    private Task<FactStore> OpenAsync(RedisServer server) =>
         StoreAdmin.OpenAsync(Options(server), new NumberCipher(LookupServer.Key).KeyCheck, TimeProvider.System, Token);
 }
 

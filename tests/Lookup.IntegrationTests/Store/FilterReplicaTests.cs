@@ -1,7 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 using StackExchange.Redis;
 
@@ -12,7 +11,7 @@ public sealed class FilterReplicaTests : IAsyncLifetime
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
     private RedisServer _redis = null!;
-    private IFactStore _store = null!;
+    private FactStore _store = null!;
     private FilterReplica? _replica;
 
     public async ValueTask InitializeAsync()
@@ -164,9 +163,9 @@ public sealed class FilterReplicaTests : IAsyncLifetime
             Sample.Cipher.KeyCheck,
             TimeProvider.System,
             Token);
-        await using var replica = new FilterReplica(quiet, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
+        await using var replica = new FilterReplica(quiet.Feed, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
         await replica.StartAsync(Token);
-        Assert.Equal([WriteOutcome.Recorded], (await quiet.WriteAsync([Sample.Objection(1)], Token)).Outcomes);
+        Assert.Equal([WriteOutcome.Recorded], (await quiet.Writer.WriteAsync([Sample.Objection(1)], Token)).Outcomes);
         await UntilAsync(() => Knows(replica, 1));
     }
 
@@ -186,11 +185,11 @@ public sealed class FilterReplicaTests : IAsyncLifetime
 
     private async Task<FilterReplica> StartAsync()
     {
-        _replica = new FilterReplica(_store, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
+        _replica = new FilterReplica(_store.Feed, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
         await _replica.StartAsync(Token);
         return _replica;
     }
 
     private Task<WriteResult> WriteAsync(int first, int count) =>
-        _store.WriteAsync([.. Enumerable.Range(first, count).Select(i => Sample.Objection(i))], Token);
+        _store.Writer.WriteAsync([.. Enumerable.Range(first, count).Select(i => Sample.Objection(i))], Token);
 }

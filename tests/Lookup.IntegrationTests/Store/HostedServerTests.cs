@@ -21,9 +21,9 @@ public sealed class HostedServerTests : IDisposable
         await InitAsync(server.Options);
         await using (var store = await OpenAsync(server.Options))
         {
-            await store.WriteAsync([Sample.Objection(1)], Token);
-            Assert.NotNull((await store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0]);
-            await store.LoadFilterAsync(0, Token);
+            await store.Writer.WriteAsync([Sample.Objection(1)], Token);
+            Assert.NotNull((await store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+            await store.Feed.LoadFilterAsync(0, Token);
         }
 
         var findings = await StoreAdmin.DoctorAsync(server.Options, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
@@ -93,7 +93,7 @@ public sealed class HostedServerTests : IDisposable
         await using var proxy = new TestProxy(server.Port, ("maxmemory_policy", "maxmemory_xxxxxx"), ("aof_enabled", "aof_xxxxxxx"));
         await InitAsync(Through(proxy));
         await using var store = await OpenAsync(Through(proxy));
-        var warnings = (await store.ProbeAsync(Token)).Warnings;
+        var warnings = (await store.Maintenance.ProbeAsync(Token)).Warnings;
         Assert.Contains(warnings, warning => warning.Contains("maxmemory-policy", StringComparison.Ordinal));
         Assert.Contains(warnings, warning => warning.Contains("append-only", StringComparison.Ordinal));
         var findings = await StoreAdmin.DoctorAsync(Through(proxy), Sample.Cipher.KeyCheck, TimeProvider.System, Token);
@@ -109,8 +109,8 @@ public sealed class HostedServerTests : IDisposable
         var options = new StoreOptions { ConnectionString = $"localhost:{proxy.Port}", ReadTimeoutMs = 2_000 };
         await InitAsync(options);
         await using var store = await OpenAsync(options);
-        await store.WriteAsync([Sample.Objection(1)], Token);
-        await using var replica = new FilterReplica(store, new ReplicaOptions { PollMs = 50 }, TimeProvider.System);
+        await store.Writer.WriteAsync([Sample.Objection(1)], Token);
+        await using var replica = new FilterReplica(store.Feed, new ReplicaOptions { PollMs = 50 }, TimeProvider.System);
         await replica.StartAsync(Token);
         await using (var admin = await old.AdminAsync())
         {
@@ -137,9 +137,9 @@ public sealed class HostedServerTests : IDisposable
             {
                 try
                 {
-                    await store.WriteAsync([Sample.Objection(2)], Token);
-                    await store.ProbeAsync(Token);
-                    return (await store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0] is not null;
+                    await store.Writer.WriteAsync([Sample.Objection(2)], Token);
+                    await store.Maintenance.ProbeAsync(Token);
+                    return (await store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0] is not null;
                 }
                 catch (StoreUnavailableException)
                 {
@@ -165,7 +165,7 @@ public sealed class HostedServerTests : IDisposable
     private Task<StoreManifest> InitAsync(StoreOptions options) => StoreAdmin.InitAsync(
         options, new InitOptions { KeyCheck = Sample.Cipher.KeyCheck, Partitions = 1, ExpectedFacts = 10_000 }, TimeProvider.System, Token);
 
-    private Task<IFactStore> OpenAsync(StoreOptions options) => StoreAdmin.OpenAsync(options, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
+    private Task<FactStore> OpenAsync(StoreOptions options) => StoreAdmin.OpenAsync(options, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
 
     // At the latest by the first write.
     private async Task<string> RefusedAsync(StoreOptions options)
@@ -174,7 +174,7 @@ public sealed class HostedServerTests : IDisposable
         {
             await InitAsync(options);
             await using var store = await OpenAsync(options);
-            await store.WriteAsync([Sample.Objection(1)], Token);
+            await store.Writer.WriteAsync([Sample.Objection(1)], Token);
         });
         Assert.Equal(StoreFault.Settings, e.Fault);
         return e.Message;

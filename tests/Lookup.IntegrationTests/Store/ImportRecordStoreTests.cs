@@ -1,6 +1,5 @@
 using Lookup.Redis;
 using Lookup.Redis.Imports;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 using Lookup.Redis.Writing;
 using StackExchange.Redis;
@@ -110,11 +109,11 @@ public sealed class ImportRecordStoreTests
         await using var server = await RedisServer.StartAsync();
         await using var store = await OpenAsync(server);
         await PutOldAsync(server, text, number);
-        await store.WriteAsync([Sample.Objection(1) with { Entry = Sample.Objection(1).Entry with { Source = number } }], Token);
+        await store.Writer.WriteAsync([Sample.Objection(1) with { Entry = Sample.Objection(1).Entry with { Source = number } }], Token);
         await store.Imports.TryPutAsync(new StoredImport { Id = Id, State = ImportState.Done, Recorded = 1 }, Token);
         var done = await store.Imports.RevertAsync(Id, Order, TimeProvider.System, _ => { }, Token);
         Assert.Equal(isOfIt ? 1 : 0, done.Revert!.Counts.Gone.Values.Sum());
-        Assert.Equal(isOfIt ? 0 : 1, (await store.ProbeAsync(Token)).Facts);
+        Assert.Equal(isOfIt ? 0 : 1, (await store.Maintenance.ProbeAsync(Token)).Facts);
     }
 
     [Theory]
@@ -126,14 +125,14 @@ public sealed class ImportRecordStoreTests
         await using var server = await RedisServer.StartAsync();
         await using var store = await OpenAsync(server);
         await PutOldAsync(server, text, number);
-        await store.WriteAsync([Sample.Objection(1) with { Entry = Sample.Objection(1).Entry with { Source = number } }], Token);
+        await store.Writer.WriteAsync([Sample.Objection(1) with { Entry = Sample.Objection(1).Entry with { Source = number } }], Token);
         await store.Imports.TryPutAsync(new StoredImport { Id = Id, State = ImportState.Done, Recorded = 1 }, Token);
         var refusal = await Assert.ThrowsAsync<ImportException>(() => store.Imports.RevertAsync(Id, Order, TimeProvider.System, _ => { }, Token));
         Assert.Contains($"Source {number} of the store may or may not belong to the import", refusal.Message, StringComparison.Ordinal);
-        Assert.Equal(1, (await store.ProbeAsync(Token)).Facts);
+        Assert.Equal(1, (await store.Maintenance.ProbeAsync(Token)).Facts);
         Assert.Equal(ImportState.Done, (await store.Imports.FindAsync(Id, Token))!.State);
         // It is shown without what a terminal takes for its own.
-        Assert.All((await store.SourceAsync(number, Token))!.Source, one => Assert.False(char.IsControl(one)));
+        Assert.All((await store.Names.SourceAsync(number, Token))!.Source, one => Assert.False(char.IsControl(one)));
     }
 
     [Fact]
@@ -143,8 +142,8 @@ public sealed class ImportRecordStoreTests
         await using var store = await OpenAsync(server);
         await PutOldAsync(server, "form\u001fanna", 6);
         await (await server.AdminAsync()).GetDatabase().HashSetAsync(Keys.Sources, "form\u001fanna", 6);
-        Assert.Equal(6U, await store.SourceIdAsync("form", "anna", Token));
-        Assert.Equal(new StoredSource("form", "anna"), await store.SourceAsync(6, Token));
+        Assert.Equal(6U, await store.Names.SourceIdAsync("form", "anna", Token));
+        Assert.Equal(new StoredSource("form", "anna"), await store.Names.SourceAsync(6, Token));
     }
 
     [Theory]
@@ -208,7 +207,7 @@ public sealed class ImportRecordStoreTests
 
         await admin.HashSetAsync(Keys.Manifest, "sources", Count);
         uint[] used = [3, Count + 1, (2 * Count) + 1];
-        await store.WriteAsync([.. used.Select((source, i) => Sample.Objection(i) with { Entry = Sample.Objection(i).Entry with { Source = source } })], Token);
+        await store.Writer.WriteAsync([.. used.Select((source, i) => Sample.Objection(i) with { Entry = Sample.Objection(i).Entry with { Source = source } })], Token);
         await store.Imports.TryPutAsync(new StoredImport { Id = Id, Form = isListed ? 1 : 0, State = ImportState.Done, Recorded = 3 }, Token);
         await admin.ExecuteAsync("CONFIG", "SET", "slowlog-max-len", "1000000", "slowlog-log-slower-than", "0");
         await admin.ExecuteAsync("SLOWLOG", "RESET");
@@ -231,7 +230,7 @@ public sealed class ImportRecordStoreTests
 
     private const string Id = "20260101-000000-0001";
 
-    private static async Task<IFactStore> OpenAsync(RedisServer server)
+    private static async Task<FactStore> OpenAsync(RedisServer server)
     {
         await StoreAdmin.InitAsync(
             server.Options, new InitOptions { KeyCheck = Sample.Cipher.KeyCheck, Partitions = 2, ExpectedFacts = 10_000 }, TimeProvider.System, Token);

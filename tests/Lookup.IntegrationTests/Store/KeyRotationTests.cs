@@ -47,41 +47,41 @@ public sealed class KeyRotationTests : IDisposable
         var import = await store.Imports.SourceIdAsync("file", "ann", "20260101-000000-0001", Token);
         for (var n = 0; n < Numbers; n++)
         {
-            await store.WriteAsync(
+            await store.Writer.WriteAsync(
                 [Objection(n, at: 1, detail: $"text {n}"), Objection(n, at: 2, withdrawn: true), Objection(n, at: 3, organisation: "other")], Token);
             if (n % 4 == 0)
             {
-                await store.WriteAsync([Objection(n, at: 1) with { Entry = Objection(n, at: 1).Entry with { Source = import } }], Token);
+                await store.Writer.WriteAsync([Objection(n, at: 1) with { Entry = Objection(n, at: 1).Entry with { Source = import } }], Token);
             }
         }
 
         for (var n = 0; n < Numbers; n += 10)
         {
-            await store.EraseAsync(_old.Encrypt(Number(n)), Objection(n, at: 9, organisation: "suppressed", detail: "erased"), Token);
+            await store.Writer.EraseAsync(_old.Encrypt(Number(n)), Objection(n, at: 9, organisation: "suppressed", detail: "erased"), Token);
         }
 
         var before = await AllAsync(store, _old);
-        var result = await store.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token);
+        var result = await store.Maintenance.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token);
 
-        Assert.Equal((await store.ProbeAsync(Token)).Facts, result.Copied);
+        Assert.Equal((await store.Maintenance.ProbeAsync(Token)).Facts, result.Copied);
         Assert.Equal(result.Copied, result.Removed);
         Assert.Equal(0, result.Compared);
         Assert.Equal(_new.KeyCheck, keys.KeyCheck);
         Assert.Equal(before, await AllAsync(store, _new));
         Assert.All(Enumerable.Range(0, Numbers), n => Assert.Equal(n % 10 == 0, before[n].Contains("erased", StringComparison.Ordinal)));
         // As old requests ask that were under way: what is written lands under the new key.
-        await store.WriteAsync([Objection(1, at: 7, organisation: "late")], Token);
+        await store.Writer.WriteAsync([Objection(1, at: 7, organisation: "late")], Token);
         Assert.Contains(" 7 ", string.Join(' ', await AllAsync(store, _new)), StringComparison.Ordinal);
         await AssertOnlyNewAsync(any, store);
         // It is over: again does nothing.
-        Assert.Equal(new KeyRotationResult(0, 0, 0), await store.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token));
+        Assert.Equal(new KeyRotationResult(0, 0, 0), await store.Maintenance.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token));
         await any.CheckAsync(store, Token);
         // What an import brought can be taken back, claims and all.
         await store.DisposeAsync();
         var (alone, _) = await any.OpenAsync(New);
         await using var opened = alone;
         Assert.Equal(_new.KeyCheck, alone.Manifest.KeyCheck);
-        var first = await alone.ReadAllAsync(_new.Encrypt(Number(4)), Token);
+        var first = await alone.Reader.ReadAllAsync(_new.Encrypt(Number(4)), Token);
         Assert.Contains(first, timeline => timeline.Details.Values.Contains("text 4"));
     }
 
@@ -92,7 +92,7 @@ public sealed class KeyRotationTests : IDisposable
         await using var any = await StartAsync(kind);
         var (store, keys) = await any.OpenAsync(Old, New);
         await using var open = store;
-        await store.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1, detail: $"text {n}"))], Token);
+        await store.Writer.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1, detail: $"text {n}"))], Token);
 
         var random = new Random(1);
         var steps = new HashSet<KeyRotationStep>();
@@ -105,7 +105,7 @@ public sealed class KeyRotationTests : IDisposable
             var left = random.Next(1 + (run * 200));
             try
             {
-                await store.ChangeKeyAsync(
+                await store.Maintenance.ChangeKeyAsync(
                     _new.KeyCheck,
                     Fast,
                     (step, _) =>
@@ -122,7 +122,7 @@ public sealed class KeyRotationTests : IDisposable
             catch (Exception e) when (e is OperationCanceledException or StoreUnavailableException or KeyRotationException && stop.IsCancellationRequested)
             {
                 // At whatever stage it is now, what is written counts.
-                await store.WriteAsync([Objection(written, at: 1, detail: $"text {written}")], Token);
+                await store.Writer.WriteAsync([Objection(written, at: 1, detail: $"text {written}")], Token);
                 written++;
             }
         }
@@ -141,7 +141,7 @@ public sealed class KeyRotationTests : IDisposable
         await using var any = await StartAsync(kind);
         var (store, _) = await any.OpenAsync(Old, New);
         await using var open = store;
-        await store.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1))], Token);
+        await store.Writer.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1))], Token);
 
         using var stop = new CancellationTokenSource();
         var acknowledged = new HashSet<int>[4];
@@ -155,19 +155,19 @@ public sealed class KeyRotationTests : IDisposable
                 if (i % 7 == 3)
                 {
                     var stays = Objection(n, at: 5, organisation: "suppressed");
-                    await store.EraseAsync(stays.Key, stays, Token);
+                    await store.Writer.EraseAsync(stays.Key, stays, Token);
                     erased[n] = true;
                     mine.Remove(n);
                 }
                 else if (!erased[n])
                 {
-                    await store.WriteAsync([Objection(n, at: 2, organisation: "more")], Token);
+                    await store.Writer.WriteAsync([Objection(n, at: 2, organisation: "more")], Token);
                     mine.Add(n);
                 }
             }
         })).ToArray();
         // The numbers of the facts before and of the erased: what may be there is known for each at the end.
-        await store.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token);
+        await store.Maintenance.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token);
         await stop.CancelAsync();
         await Task.WhenAll(writers);
 
@@ -176,14 +176,14 @@ public sealed class KeyRotationTests : IDisposable
         {
             foreach (var n in mine)
             {
-                var read = await store.ReadAsync(_new.Encrypt(Number(n)), new[] { Id("more"), Id("acme") }, Token);
+                var read = await store.Reader.ReadAsync(_new.Encrypt(Number(n)), new[] { Id("more"), Id("acme") }, Token);
                 Assert.All(read.Values, Assert.NotNull);
             }
         }
 
         for (var n = 0; n < Numbers; n++)
         {
-            var read = await store.ReadAsync(_new.Encrypt(Number(n)), new[] { Id("acme"), Id("more"), Id("suppressed") }, Token);
+            var read = await store.Reader.ReadAsync(_new.Encrypt(Number(n)), new[] { Id("acme"), Id("more"), Id("suppressed") }, Token);
             Assert.Equal((!erased[n], erased[n]), (read.Values[0] is not null, read.Values[2] is not null));
             Assert.False(erased[n] && read.Values[1] is not null, "What was erased is back.");
         }
@@ -201,7 +201,7 @@ public sealed class KeyRotationTests : IDisposable
         await using var open = store;
         var written = 0;
         var last = (KeyRotationStep.Beginning, -1.0);
-        await store.ChangeKeyAsync(
+        await store.Maintenance.ChangeKeyAsync(
             _new.KeyCheck,
             Fast,
             (step, share) =>
@@ -213,7 +213,7 @@ public sealed class KeyRotationTests : IDisposable
                 }
 
                 last = (step, share);
-                store.WriteAsync([Objection(written, at: 1)], Token).GetAwaiter().GetResult();
+                store.Writer.WriteAsync([Objection(written, at: 1)], Token).GetAwaiter().GetResult();
                 written++;
             },
             Token);
@@ -221,7 +221,7 @@ public sealed class KeyRotationTests : IDisposable
         Assert.True(written > 10, $"{written}");
         for (var n = 0; n < written; n++)
         {
-            Assert.NotNull((await store.ReadAsync(_new.Encrypt(Number(n)), new[] { Id("acme") }, Token)).Values[0]);
+            Assert.NotNull((await store.Reader.ReadAsync(_new.Encrypt(Number(n)), new[] { Id("acme") }, Token)).Values[0]);
         }
     }
 
@@ -232,14 +232,14 @@ public sealed class KeyRotationTests : IDisposable
         await using var any = await StartAsync(kind);
         var (store, _) = await any.OpenAsync(Old, New);
         await using var open = store;
-        await store.WriteAsync([Objection(1, at: 1)], Token);
-        await store.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token);
+        await store.Writer.WriteAsync([Objection(1, at: 1)], Token);
+        await store.Maintenance.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token);
 
         var stale = _old.Encrypt(Number(1));
-        Assert.NotNull((await store.ReadAsync(stale, new[] { Id("acme") }, Token)).Values[0]);
+        Assert.NotNull((await store.Reader.ReadAsync(stale, new[] { Id("acme") }, Token)).Values[0]);
         var batch = new ReadBatch();
         batch.Add(stale, [Id("acme")]);
-        await store.ReadAsync(batch, Token);
+        await store.Reader.ReadAsync(batch, Token);
         Assert.False(batch.Value(0, 0).IsNull);
         Assert.Equal(_new.Encrypt(Number(1)), batch.Key(0));
     }
@@ -251,9 +251,9 @@ public sealed class KeyRotationTests : IDisposable
         var (store, _) = await any.OpenAsync(Old, New);
         await using var open = store;
         var fact = Objection(1, at: 1);
-        await store.WriteAsync([fact], Token);
+        await store.Writer.WriteAsync([fact], Token);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.ChangeKeyAsync(
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.Maintenance.ChangeKeyAsync(
             _new.KeyCheck,
             Fast,
             (step, _) =>
@@ -265,7 +265,7 @@ public sealed class KeyRotationTests : IDisposable
             },
             stop.Token));
         var suppression = Objection(1, at: 5, organisation: "suppressed");
-        await store.EraseAsync(suppression.Key, suppression, Token);
+        await store.Writer.EraseAsync(suppression.Key, suppression, Token);
 
         // What one sends who read both before the erasure, when there was nothing under the new key yet.
         await using var behind = await ConnectionMultiplexer.ConnectAsync(any.Options.ConnectionString);
@@ -307,9 +307,9 @@ public sealed class KeyRotationTests : IDisposable
         await using var open = store;
         var (poor, _) = await any.OpenAsync(Old);
         await using var held = poor;
-        await store.WriteAsync([Objection(1, at: 1)], Token);
+        await store.Writer.WriteAsync([Objection(1, at: 1)], Token);
         var seen = new HashSet<KeyRotationStep>();
-        await store.ChangeKeyAsync(
+        await store.Maintenance.ChangeKeyAsync(
             _new.KeyCheck,
             Fast,
             (step, _) =>
@@ -333,14 +333,14 @@ public sealed class KeyRotationTests : IDisposable
         {
             foreach (var call in (Func<Task>[])
                 [
-                    () => poor.ReadAsync(_old.Encrypt(Number(1)), new[] { Id("acme") }, Token).AsTask(),
-                    () => poor.ReadAllAsync(_old.Encrypt(Number(1)), Token),
-                    () => poor.WriteAsync([Objection(2, at: 1)], Token),
-                    () => poor.EraseAsync(_old.Encrypt(Number(1)), Objection(1, at: 2), Token),
-                    () => poor.ReadRegistryAsync(Token),
-                    () => poor.ProbeAsync(Token),
-                    () => poor.PollAsync(new ulong?[2], Token),
-                    () => poor.LoadFilterAsync(0, Token),
+                    () => poor.Reader.ReadAsync(_old.Encrypt(Number(1)), new[] { Id("acme") }, Token).AsTask(),
+                    () => poor.Reader.ReadAllAsync(_old.Encrypt(Number(1)), Token),
+                    () => poor.Writer.WriteAsync([Objection(2, at: 1)], Token),
+                    () => poor.Writer.EraseAsync(_old.Encrypt(Number(1)), Objection(1, at: 2), Token),
+                    () => poor.Registry.ReadAsync(Token),
+                    () => poor.Maintenance.ProbeAsync(Token),
+                    () => poor.Feed.PollAsync(new ulong?[2], Token),
+                    () => poor.Feed.LoadFilterAsync(0, Token),
                     () => poor.Filters.RebuildAsync(0, new RebuildOptions(), _ => { }, Token),
                 ])
             {
@@ -356,11 +356,11 @@ public sealed class KeyRotationTests : IDisposable
         await using var any = await StartAsync(AnyStore.Redis);
         var (store, keys) = await any.OpenAsync(Old, New);
         await using var open = store;
-        await store.WriteAsync([Objection(1, at: 1)], Token);
+        await store.Writer.WriteAsync([Objection(1, at: 1)], Token);
         // Each opened at one stage, and left there: none of them is asked for the registry, by which it would go on.
-        var stages = new List<(NumberCipher Cipher, IFactStore Store)>();
+        var stages = new List<(NumberCipher Cipher, FactStore Store)>();
         var seen = new HashSet<KeyRotationStep>();
-        await store.ChangeKeyAsync(
+        await store.Maintenance.ChangeKeyAsync(
             _new.KeyCheck,
             Fast,
             (step, share) =>
@@ -378,7 +378,7 @@ public sealed class KeyRotationTests : IDisposable
 
                 foreach (var (cipher, one) in stages)
                 {
-                    var read = () => one.ReadAsync(cipher.Encrypt(Number(1)), new[] { Id("acme") }, Token).AsTask().GetAwaiter().GetResult();
+                    var read = () => one.Reader.ReadAsync(cipher.Encrypt(Number(1)), new[] { Id("acme") }, Token).AsTask().GetAwaiter().GetResult();
                     try
                     {
                         Assert.NotNull(read().Values[0]);
@@ -394,13 +394,13 @@ public sealed class KeyRotationTests : IDisposable
         {
             // Those that read by the old key, when nothing is there any more.
             Assert.Equal(_old.KeyCheck, cipher.KeyCheck);
-            await Assert.ThrowsAsync<StoreUnavailableException>(() => one.ReadAsync(cipher.Encrypt(Number(1)), new[] { Id("acme") }, Token).AsTask());
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => one.Reader.ReadAsync(cipher.Encrypt(Number(1)), new[] { Id("acme") }, Token).AsTask());
         }
 
         // A write goes on by itself.
-        await stages[0].Store.WriteAsync([Objection(2, at: 1)], Token);
+        await stages[0].Store.Writer.WriteAsync([Objection(2, at: 1)], Token);
         Assert.Equal(_new.KeyCheck, stages[0].Cipher.KeyCheck);
-        Assert.NotNull((await store.ReadAsync(_new.Encrypt(Number(2)), new[] { Id("acme") }, Token)).Values[0]);
+        Assert.NotNull((await store.Reader.ReadAsync(_new.Encrypt(Number(2)), new[] { Id("acme") }, Token)).Values[0]);
         foreach (var (_, one) in stages)
         {
             await one.DisposeAsync();
@@ -413,12 +413,12 @@ public sealed class KeyRotationTests : IDisposable
         await using var any = await StartAsync(AnyStore.Redis, "--appendonly", "yes", "--appendfsync", "always");
         var (store, keys) = await any.OpenAsync(Old, New);
         await using var open = store;
-        await store.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1, detail: $"text {n}"))], Token);
+        await store.Writer.WriteAsync([.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1, detail: $"text {n}"))], Token);
 
         for (var run = 0; run < 3; run++)
         {
             var calls = 0;
-            await Assert.ThrowsAsync<StoreUnavailableException>(() => store.ChangeKeyAsync(
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Maintenance.ChangeKeyAsync(
                 _new.KeyCheck,
                 Fast,
                 (step, _) =>
@@ -430,10 +430,10 @@ public sealed class KeyRotationTests : IDisposable
                 },
                 Token));
             await any.Server!.RestartAsync();
-            await UntilAsync(async () => (await store.ProbeAsync(Token)).Facts >= Numbers);
+            await UntilAsync(async () => (await store.Maintenance.ProbeAsync(Token)).Facts >= Numbers);
         }
 
-        await store.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token);
+        await store.Maintenance.ChangeKeyAsync(_new.KeyCheck, Fast, (_, _) => { }, Token);
         var all = await AllAsync(store, _new);
         Assert.All(Enumerable.Range(0, Numbers), n => Assert.Contains($"text {n}", all[n], StringComparison.Ordinal));
         await AssertOnlyNewAsync(any, store);
@@ -447,7 +447,7 @@ public sealed class KeyRotationTests : IDisposable
         await using var open = store;
         var session = await ImportSession.BeginAsync(store.Imports, new StoredImport { Id = "", Source = "file", Actor = "ann" }, TimeProvider.System, Token);
         var source = await session.SourceIdAsync("file", "ann", Token);
-        await store.WriteAsync(
+        await store.Writer.WriteAsync(
             [.. Enumerable.Range(0, Numbers).Select(n => Objection(n, at: 1)).Select(fact => fact with { Entry = fact.Entry with { Source = source } })], Token);
 
         await session.EndAsync(Token);
@@ -457,7 +457,7 @@ public sealed class KeyRotationTests : IDisposable
             record with { State = ImportState.Reverting, Revert = new StoredRevert { Begun = 1, Actor = "ann", Reason = "wrong", Partition = 1, Bucket = 65_280 } }, Token);
         var order = new RevertOrder(DryRun: false, "ann", "wrong");
         var refused = 0;
-        await store.ChangeKeyAsync(
+        await store.Maintenance.ChangeKeyAsync(
             _new.KeyCheck,
             Fast,
             (step, _) =>
@@ -471,7 +471,7 @@ public sealed class KeyRotationTests : IDisposable
         await store.Imports.RevertAsync(session.Id, order, TimeProvider.System, _ => { }, Token);
 
         Assert.True(refused > 0);
-        Assert.Equal(0, (await store.ProbeAsync(Token)).Facts);
+        Assert.Equal(0, (await store.Maintenance.ProbeAsync(Token)).Facts);
     }
 
     private static PhoneNumber Number(int n) => new(31_650_000_000UL + (ulong)n);
@@ -482,13 +482,13 @@ public sealed class KeyRotationTests : IDisposable
         Sample.Objection(n, at * 1_000, withdrawn, organisation, detail);
 
     // All that is known of each number, as text.
-    private async Task<string[]> AllAsync(IFactStore store, NumberCipher cipher, int count = Numbers)
+    private async Task<string[]> AllAsync(FactStore store, NumberCipher cipher, int count = Numbers)
     {
         var all = new string[count];
         var entries = new FactEntry[Timeline.MaxEntries];
         for (var n = 0; n < count; n++)
         {
-            var timelines = await store.ReadAllAsync(cipher.Encrypt(Number(n)), Token);
+            var timelines = await store.Reader.ReadAllAsync(cipher.Encrypt(Number(n)), Token);
             all[n] = string.Join(
                 '\n',
                 timelines.Select(timeline =>
@@ -503,7 +503,7 @@ public sealed class KeyRotationTests : IDisposable
     }
 
     // Every field of every hash, every change of the feeds, and the filters.
-    private async Task AssertOnlyNewAsync(ChangedStore any, IFactStore store)
+    private async Task AssertOnlyNewAsync(ChangedStore any, FactStore store)
     {
         await using var behind = await ConnectionMultiplexer.ConnectAsync(any.Options.ConnectionString + ",allowAdmin=true");
         var db = behind.GetDatabase();
@@ -582,7 +582,7 @@ public sealed class KeyRotationTests : IDisposable
             return new ChangedStore(server, null);
         }
 
-        internal async Task<(IFactStore Store, NumberCipher Keys)> OpenAsync(params byte[][] keys)
+        internal async Task<(FactStore Store, NumberCipher Keys)> OpenAsync(params byte[][] keys)
         {
             if (server is not null)
             {
@@ -599,7 +599,7 @@ public sealed class KeyRotationTests : IDisposable
             return (_embedded, _embedded.Cipher);
         }
 
-        internal async Task CheckAsync(IFactStore store, CancellationToken cancellation)
+        internal async Task CheckAsync(FactStore store, CancellationToken cancellation)
         {
             var findings = await StoreAdmin.DoctorAsync(Options, store.EncryptionKeys.KeyCheck, TimeProvider.System, cancellation);
             Assert.DoesNotContain(

@@ -2,7 +2,6 @@ using Lookup.Core.Facts;
 using Lookup.IntegrationTests.Server;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 using Lookup.V1;
 using ReasonCode = Lookup.V1.ReasonCode;
@@ -72,7 +71,7 @@ public sealed class LostHistoryTests : IAsyncLifetime
             {
                 try
                 {
-                    await store.ReadAsync(Sample.Key(100 + (i % 50)), new[] { Sample.ObjectionId() }, Token);
+                    await store.Reader.ReadAsync(Sample.Key(100 + (i % 50)), new[] { Sample.ObjectionId() }, Token);
                     Interlocked.Increment(ref answered);
                 }
                 catch (StoreUnavailableException)
@@ -84,12 +83,12 @@ public sealed class LostHistoryTests : IAsyncLifetime
         await Task.Delay(300, Token);
         stop.SetResult();
         troubled.Trouble = _ => Task.CompletedTask;
-        await Until.SoAsync(async () => await FaultAsync(() => store.ProbeAsync(Token)) == StoreFault.RolledBack, Token);
+        await Until.SoAsync(async () => await FaultAsync(() => store.Maintenance.ProbeAsync(Token)) == StoreFault.RolledBack, Token);
         await Task.Delay(300, Token);
         await reading.CancelAsync();
         await Task.WhenAll(readers);
         Assert.Equal(0, answered);
-        Assert.Equal(StoreFault.RolledBack, await FaultAsync(() => store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask()));
+        Assert.Equal(StoreFault.RolledBack, await FaultAsync(() => store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask()));
         await Until.SoAsync(() => Task.FromResult(replica.Partition(0).Filter is null && replica.Partition(1).Filter is null), Token);
     }
 
@@ -103,9 +102,9 @@ public sealed class LostHistoryTests : IAsyncLifetime
             await WriteAsync(store, round * 50, 50);
             await _redis.KillAsync();
             await _redis.RestartAsync();
-            await Until.SoAsync(async () => await FaultAsync(() => store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask()) is null, Token);
+            await Until.SoAsync(async () => await FaultAsync(() => store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask()) is null, Token);
             await FollowedAsync(replica);
-            Assert.NotNull((await store.ReadAsync(Sample.Key(round * 50), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+            Assert.NotNull((await store.Reader.ReadAsync(Sample.Key(round * 50), new[] { Sample.ObjectionId() }, Token)).Values[0]);
         }
     }
 
@@ -205,15 +204,15 @@ public sealed class LostHistoryTests : IAsyncLifetime
         return (await server.Lookup.CheckAsync(request)).Decision;
     }
 
-    private Task<IFactStore> OpenAsync() => StoreAdmin.OpenAsync(
+    private Task<FactStore> OpenAsync() => StoreAdmin.OpenAsync(
         _redis.Options with { ReadTimeoutMs = 5_000 }, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
 
-    private Task<WriteResult> WriteAsync(IFactStore store, int first, int count) =>
-        store.WriteAsync([.. Enumerable.Range(first, count).Select(i => Sample.Objection(i))], Token);
+    private Task<WriteResult> WriteAsync(FactStore store, int first, int count) =>
+        store.Writer.WriteAsync([.. Enumerable.Range(first, count).Select(i => Sample.Objection(i))], Token);
 
-    private async Task<FilterReplica> FollowAsync(IFactStore store)
+    private async Task<FilterReplica> FollowAsync(FactStore store)
     {
-        var replica = new FilterReplica(store, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
+        var replica = new FilterReplica(store.Feed, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
         await replica.StartAsync(Token);
         return replica;
     }

@@ -60,9 +60,9 @@ public sealed class RedisFaultTests : IDisposable
     {
         await using var server = await StartWithStoreAsync();
         await using var store = await OpenAsync(server);
-        await store.WriteAsync([Sample.Objection(1)], Token);
+        await store.Writer.WriteAsync([Sample.Objection(1)], Token);
         await Assert.ThrowsAsync<InvalidOperationException>(() => InitAsync(server));
-        Assert.Equal(1, (await store.ProbeAsync(Token)).Facts);
+        Assert.Equal(1, (await store.Maintenance.ProbeAsync(Token)).Facts);
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class RedisFaultTests : IDisposable
         await using var store = await OpenAsync(server);
         await using var admin = await server.AdminAsync();
         await admin.GetServers()[0].ConfigSetAsync("maxmemory-policy", "allkeys-lru");
-        await FailsAsync(StoreFault.Settings, () => store.ProbeAsync(Token));
+        await FailsAsync(StoreFault.Settings, () => store.Maintenance.ProbeAsync(Token));
         await FailsAsync(StoreFault.Settings, () => OpenAsync(server));
     }
 
@@ -105,7 +105,7 @@ public sealed class RedisFaultTests : IDisposable
     {
         await using var server = await StartWithStoreAsync();
         await using var store = await OpenAsync(server);
-        Assert.Single((await store.ProbeAsync(Token)).Warnings);
+        Assert.Single((await store.Maintenance.ProbeAsync(Token)).Warnings);
         await FailsAsync(StoreFault.Settings, () => StoreAdmin.OpenAsync(
             server.Options with { RequireAppendOnly = true }, Sample.Cipher.KeyCheck, TimeProvider.System, Token));
     }
@@ -119,21 +119,21 @@ public sealed class RedisFaultTests : IDisposable
         var fact = Sample.Objection(1);
         await using (var patient = await OpenAsync(server))
         {
-            await patient.WriteAsync([fact], Token);
+            await patient.Writer.WriteAsync([fact], Token);
         }
 
         server.Pause();
         try
         {
-            await FailsAsync(StoreFault.Timeout, () => store.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
-            await Assert.ThrowsAsync<StoreUnavailableException>(() => store.WriteAsync([Sample.Objection(2)], Token));
+            await FailsAsync(StoreFault.Timeout, () => store.Reader.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Writer.WriteAsync([Sample.Objection(2)], Token));
             Assert.NotNull(await BatchFaultAsync(store));
 
             // Far more calls than could wait their time out one after the other before the test's own limit.
             for (var i = 0; i < 5_000; i++)
             {
                 await Assert.ThrowsAsync<StoreUnavailableException>(
-                    () => store.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
+                    () => store.Reader.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
                 Assert.NotNull(await BatchFaultAsync(store));
             }
         }
@@ -142,7 +142,7 @@ public sealed class RedisFaultTests : IDisposable
             server.Continue();
         }
 
-        await UntilAsync(async () => (await store.ReadAsync(fact.Key, new[] { fact.Id }, Token)).Values[0] is not null);
+        await UntilAsync(async () => (await store.Reader.ReadAsync(fact.Key, new[] { fact.Id }, Token)).Values[0] is not null);
         await UntilAsync(async () => await BatchFaultAsync(store) is null);
     }
 
@@ -157,7 +157,7 @@ public sealed class RedisFaultTests : IDisposable
         {
             using var caller = new CancellationTokenSource(50);
             await Assert.ThrowsAnyAsync<OperationCanceledException>(
-                () => store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, caller.Token).AsTask());
+                () => store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, caller.Token).AsTask());
         }
         finally
         {
@@ -176,7 +176,7 @@ public sealed class RedisFaultTests : IDisposable
         try
         {
             using var caller = new CancellationTokenSource(20);
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.ReadAsync(Batch(), caller.Token));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.Reader.ReadAsync(Batch(), caller.Token));
             // On one that the kernel takes but nobody answers; after that nobody waits any more.
             Assert.Equal(StoreFault.Timeout, await BatchFaultAsync(store));
             Assert.Equal(StoreFault.Unreachable, await BatchFaultAsync(store));
@@ -194,14 +194,14 @@ public sealed class RedisFaultTests : IDisposable
     {
         await using var server = await StartWithStoreAsync();
         await using var store = await OpenAsync(server);
-        await store.WriteAsync([.. Enumerable.Range(0, 50).Select(i => Sample.Objection(i))], Token);
+        await store.Writer.WriteAsync([.. Enumerable.Range(0, 50).Select(i => Sample.Objection(i))], Token);
         await Task.WhenAll(Enumerable.Range(0, 24).Select(reader => Task.Run(async () =>
         {
             var batch = Batch();
             for (var round = 0; round < 50; round++)
             {
                 using var caller = new CancellationTokenSource();
-                var reading = store.ReadAsync(batch, caller.Token);
+                var reading = store.Reader.ReadAsync(batch, caller.Token);
                 if (reader % 4 == 0)
                 {
                     await caller.CancelAsync();
@@ -232,7 +232,7 @@ public sealed class RedisFaultTests : IDisposable
             {
                 try
                 {
-                    await store.WriteAsync([Sample.Objection((writer * 1_000_000) + i)], Token);
+                    await store.Writer.WriteAsync([Sample.Objection((writer * 1_000_000) + i)], Token);
                     acknowledged[writer] = i + 1;
                 }
                 catch (StoreUnavailableException)
@@ -251,7 +251,7 @@ public sealed class RedisFaultTests : IDisposable
         {
             for (var i = 0; i < acknowledged[writer]; i++)
             {
-                var read = await again.ReadAsync(Sample.Key((writer * 1_000_000) + i), new[] { Sample.ObjectionId() }, Token);
+                var read = await again.Reader.ReadAsync(Sample.Key((writer * 1_000_000) + i), new[] { Sample.ObjectionId() }, Token);
                 Assert.NotNull(read.Values[0]);
             }
         }
@@ -260,7 +260,7 @@ public sealed class RedisFaultTests : IDisposable
 
         // The first store's connections come back by themselves.
         await UntilAsync(async () => await BatchFaultAsync(store) is null);
-        await UntilAsync(async () => (await store.ReadAsync(Sample.Key(0), new[] { Sample.ObjectionId() }, Token)).Values[0] is not null);
+        await UntilAsync(async () => (await store.Reader.ReadAsync(Sample.Key(0), new[] { Sample.ObjectionId() }, Token)).Values[0] is not null);
     }
 
     [Fact]
@@ -268,7 +268,7 @@ public sealed class RedisFaultTests : IDisposable
     {
         await using var server = await StartWithStoreAsync();
         await using var store = await OpenAsync(server);
-        await store.WriteAsync([Sample.Objection(1)], Token);
+        await store.Writer.WriteAsync([Sample.Objection(1)], Token);
         Assert.Null(await BatchFaultAsync(store));
         await server.KillAsync();
         Assert.Equal(StoreFault.Unreachable, await BatchFaultAsync(store));
@@ -278,7 +278,7 @@ public sealed class RedisFaultTests : IDisposable
         await UntilAsync(async () =>
         {
             var e = await Assert.ThrowsAsync<StoreUnavailableException>(
-                () => store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask());
+                () => store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask());
             return e.Fault == StoreFault.NotInitialised;
         });
     }
@@ -288,17 +288,17 @@ public sealed class RedisFaultTests : IDisposable
     {
         await using var server = await StartWithStoreAsync();
         await using var store = await OpenAsync(server);
-        await store.WriteAsync([Sample.Objection(1)], Token);
+        await store.Writer.WriteAsync([Sample.Objection(1)], Token);
         await using var admin = await server.AdminAsync();
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "1mb");
 
-        await FailsAsync(StoreFault.Full, () => store.WriteAsync([Sample.Objection(2), Sample.Objection(3)], Token));
-        Assert.NotNull((await store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0]);
-        Assert.Null((await store.ReadAsync(Sample.Key(2), new[] { Sample.ObjectionId() }, Token)).Values[0]);
-        Assert.Contains((await store.ProbeAsync(Token)).Warnings, w => w.Contains("memory", StringComparison.Ordinal));
+        await FailsAsync(StoreFault.Full, () => store.Writer.WriteAsync([Sample.Objection(2), Sample.Objection(3)], Token));
+        Assert.NotNull((await store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+        Assert.Null((await store.Reader.ReadAsync(Sample.Key(2), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+        Assert.Contains((await store.Maintenance.ProbeAsync(Token)).Warnings, w => w.Contains("memory", StringComparison.Ordinal));
 
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "0");
-        await store.WriteAsync([Sample.Objection(2)], Token);
+        await store.Writer.WriteAsync([Sample.Objection(2)], Token);
     }
 
     [Fact]
@@ -311,8 +311,8 @@ public sealed class RedisFaultTests : IDisposable
         await using var store = await OpenAsync(primary);
         await using var admin = await primary.AdminAsync();
         await admin.GetDatabase().ExecuteAsync("REPLICAOF", "127.0.0.1", "1");
-        await FailsAsync(StoreFault.ReadOnlyReplica, () => store.WriteAsync([Sample.Objection(1)], Token));
-        await FailsAsync(StoreFault.ReadOnlyReplica, () => store.ProbeAsync(Token));
+        await FailsAsync(StoreFault.ReadOnlyReplica, () => store.Writer.WriteAsync([Sample.Objection(1)], Token));
+        await FailsAsync(StoreFault.ReadOnlyReplica, () => store.Maintenance.ProbeAsync(Token));
         await UntilAsync(async () => await BatchFaultAsync(store) == StoreFault.ReadOnlyReplica);
     }
 
@@ -327,7 +327,7 @@ public sealed class RedisFaultTests : IDisposable
         {
             try
             {
-                await store.WriteAsync([Sample.Objection(1)], Token);
+                await store.Writer.WriteAsync([Sample.Objection(1)], Token);
                 return true;
             }
             catch (StoreUnavailableException)
@@ -336,7 +336,7 @@ public sealed class RedisFaultTests : IDisposable
             }
         });
         await replica.DisposeAsync();
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.WriteAsync([Sample.Objection(2)], Token));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Writer.WriteAsync([Sample.Objection(2)], Token));
     }
 
     [Fact]
@@ -346,7 +346,7 @@ public sealed class RedisFaultTests : IDisposable
         await using var store = await OpenAsync(server);
         await using var admin = await server.AdminAsync();
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "1mb");
-        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.WriteAsync([Sample.Objection(1)], Token));
+        var e = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Writer.WriteAsync([Sample.Objection(1)], Token));
         Assert.DoesNotContain("OOM", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("127.0.0.1", e.Message, StringComparison.Ordinal);
     }
@@ -356,7 +356,7 @@ public sealed class RedisFaultTests : IDisposable
     {
         await using var server = await StartWithStoreAsync("--appendonly", "yes", "--appendfsync", "always", "--hash-max-listpack-value", "512");
         await using var store = await OpenAsync(server);
-        await store.WriteAsync([.. Enumerable.Range(0, 5_000).Select(i => Sample.Objection(i))], Token);
+        await store.Writer.WriteAsync([.. Enumerable.Range(0, 5_000).Select(i => Sample.Objection(i))], Token);
         Assert.All(await DoctorAsync(server), f => Assert.Equal(FindingLevel.Ok, f.Level));
 
         await using var admin = await server.AdminAsync();
@@ -390,9 +390,9 @@ public sealed class RedisFaultTests : IDisposable
         }
 
         await using var store = await OpenAsync(server);
-        Assert.Equal(15_000, (await store.ProbeAsync(Token)).Facts);
-        Assert.All((await store.WriteAsync(facts, Token)).Outcomes, o => Assert.Equal(WriteOutcome.Unchanged, o));
-        Assert.Equal(2, (await store.ReadAllAsync(Sample.Key(100), Token))[0].Details.Count);
+        Assert.Equal(15_000, (await store.Maintenance.ProbeAsync(Token)).Facts);
+        Assert.All((await store.Writer.WriteAsync(facts, Token)).Outcomes, o => Assert.Equal(WriteOutcome.Unchanged, o));
+        Assert.Equal(2, (await store.Reader.ReadAllAsync(Sample.Key(100), Token))[0].Details.Count);
         Assert.DoesNotContain(await DoctorAsync(server), f => f.Level == FindingLevel.Fail);
         await Assert.ThrowsAsync<InvalidOperationException>(() => BeginAsync(server));
     }
@@ -407,10 +407,10 @@ public sealed class RedisFaultTests : IDisposable
             await load.AddAsync([.. Enumerable.Range(0, 5_000).Select(i => Sample.Objection(i))], Token);
         }
 
-        await FailsAsync(StoreFault.Loading, () => open.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask());
-        await FailsAsync(StoreFault.Loading, () => open.WriteAsync([Sample.Objection(1)], Token));
-        await FailsAsync(StoreFault.Loading, () => open.ReadRegistryAsync(Token));
-        await FailsAsync(StoreFault.Loading, () => open.ProbeAsync(Token));
+        await FailsAsync(StoreFault.Loading, () => open.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask());
+        await FailsAsync(StoreFault.Loading, () => open.Writer.WriteAsync([Sample.Objection(1)], Token));
+        await FailsAsync(StoreFault.Loading, () => open.Registry.ReadAsync(Token));
+        await FailsAsync(StoreFault.Loading, () => open.Maintenance.ProbeAsync(Token));
         await FailsAsync(StoreFault.Loading, () => OpenAsync(server));
 
         await using (var load = await BeginAsync(server))
@@ -419,8 +419,8 @@ public sealed class RedisFaultTests : IDisposable
             Assert.Equal(1, (await load.PublishAsync(Token)).Timelines);
         }
 
-        Assert.NotNull((await open.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0]);
-        Assert.Null((await open.ReadAsync(Sample.Key(2), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+        Assert.NotNull((await open.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+        Assert.Null((await open.Reader.ReadAsync(Sample.Key(2), new[] { Sample.ObjectionId() }, Token)).Values[0]);
         Assert.DoesNotContain(await DoctorAsync(server), f => f.Level == FindingLevel.Fail);
     }
 
@@ -458,10 +458,10 @@ public sealed class RedisFaultTests : IDisposable
         return batch;
     }
 
-    private async Task<StoreFault?> BatchFaultAsync(IFactStore store)
+    private async Task<StoreFault?> BatchFaultAsync(FactStore store)
     {
         var batch = Batch();
-        await store.ReadAsync(batch, Token);
+        await store.Reader.ReadAsync(batch, Token);
         return Assert.Single(Enumerable.Range(0, batch.Count).Select(item => batch.Fault(item)?.Fault).Distinct());
     }
 
@@ -497,7 +497,7 @@ public sealed class RedisFaultTests : IDisposable
     private Task<StoreManifest> InitAsync(RedisServer server) =>
         StoreAdmin.InitAsync(server.Options, Init, TimeProvider.System, Token);
 
-    private Task<IFactStore> OpenAsync(RedisServer server) =>
+    private Task<FactStore> OpenAsync(RedisServer server) =>
         StoreAdmin.OpenAsync(server.Options, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
 
     private Task<FirstLoad> BeginAsync(RedisServer server) =>

@@ -1,5 +1,4 @@
 using Lookup.Redis;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 
 namespace Lookup.IntegrationTests.Store;
@@ -9,7 +8,7 @@ public sealed class RedisStoreTests : StoreContract
 {
     private RedisServer? _server;
 
-    private protected override async Task<IFactStore> StartAsync()
+    private protected override async Task<FactStore> StartAsync()
     {
         _server = await RedisServer.StartAsync();
         await StoreAdmin.InitAsync(

@@ -2,7 +2,6 @@ using Lookup.Core;
 using Lookup.Core.Access;
 using Lookup.Redis;
 using Lookup.Redis.Credentials;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 using StackExchange.Redis;
 
@@ -15,7 +14,7 @@ public sealed class RegistryHistoryTests : IAsyncLifetime
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(2));
     private RedisServer _server = null!;
     private ConnectionMultiplexer _behind = null!;
-    private IFactStore _store = null!;
+    private FactStore _store = null!;
 
     private CancellationToken Token => _limit.Token;
 
@@ -47,7 +46,7 @@ public sealed class RegistryHistoryTests : IAsyncLifetime
         await PutAsync("other");
         var copy = await CopyAsync();
         await PutAsync("third");
-        Assert.Equal(3, (await _store.ReadRegistryAsync(Token)).Credentials.Count);
+        Assert.Equal(3, (await _store.Registry.ReadAsync(Token)).Credentials.Count);
 
         await RestoreAsync(copy, All);
         // Another process, which does not know what is gone, goes on with what there is.
@@ -59,7 +58,7 @@ public sealed class RegistryHistoryTests : IAsyncLifetime
 
         await RefusedAsync();
         await RefusedAsync();
-        Assert.Equal(changes > 0 ? 999 + changes : 0, (await fresh.ReadRegistryAsync(Token)).Credentials.Single(one => one.Id == "dialer").Revoked);
+        Assert.Equal(changes > 0 ? 999 + changes : 0, (await fresh.Registry.ReadAsync(Token)).Credentials.Single(one => one.Id == "dialer").Revoked);
     }
 
     [Fact]
@@ -68,8 +67,8 @@ public sealed class RegistryHistoryTests : IAsyncLifetime
         await PutAsync("dialer");
         await PutAsync("other");
         var copy = await CopyAsync();
-        await _store.PutOrganisationAsync(new StoredOrganisation("acme", Sector.Other, Layers.Default), Token);
-        await _store.ReadRegistryAsync(Token);
+        await _store.Registry.PutOrganisationAsync(new StoredOrganisation("acme", Sector.Other, Layers.Default), Token);
+        await _store.Registry.ReadAsync(Token);
         await RestoreAsync(copy, All);
         await using (var fresh = await OpenAsync())
         {
@@ -86,42 +85,42 @@ public sealed class RegistryHistoryTests : IAsyncLifetime
         var copy = await CopyAsync();
         await RevokeAsync(_store, "dialer", 1_000);
         var whole = await CopyAsync();
-        await _store.ReadRegistryAsync(Token);
+        await _store.Registry.ReadAsync(Token);
 
         await RestoreAsync(copy, Keys.Credentials);
         await using var fresh = await OpenAsync();
-        await FailsAsync(StoreFault.Damaged, () => fresh.ReadRegistryAsync(Token));
-        await FailsAsync(StoreFault.Damaged, () => fresh.ProbeAsync(Token));
+        await FailsAsync(StoreFault.Damaged, () => fresh.Registry.ReadAsync(Token));
+        await FailsAsync(StoreFault.Damaged, () => fresh.Maintenance.ProbeAsync(Token));
         // A change through the service does not bless what is there.
         await fresh.Access.PutGrantAsync(new StoredGrant("dialer", "acme", 0, 0), Token);
-        await FailsAsync(StoreFault.Damaged, () => fresh.ReadRegistryAsync(Token));
-        await FailsAsync(StoreFault.Damaged, () => _store.ReadRegistryAsync(Token));
+        await FailsAsync(StoreFault.Damaged, () => fresh.Registry.ReadAsync(Token));
+        await FailsAsync(StoreFault.Damaged, () => _store.Registry.ReadAsync(Token));
 
         await RestoreAsync(whole, Keys.Credentials);
-        Assert.Equal(1_000, Assert.Single((await fresh.ReadRegistryAsync(Token)).Credentials).Revoked);
-        await fresh.ProbeAsync(Token);
-        Assert.Equal(1_000, Assert.Single((await _store.ReadRegistryAsync(Token)).Credentials).Revoked);
+        Assert.Equal(1_000, Assert.Single((await fresh.Registry.ReadAsync(Token)).Credentials).Revoked);
+        await fresh.Maintenance.ProbeAsync(Token);
+        Assert.Equal(1_000, Assert.Single((await _store.Registry.ReadAsync(Token)).Credentials).Revoked);
     }
 
     [Fact]
     public async Task ChangedByAnOlderVersion_IsReadAnewEachTimeUntilTheNextChange()
     {
         await PutAsync("dialer");
-        await _store.ReadRegistryAsync(Token);
+        await _store.Registry.ReadAsync(Token);
         // As a version without stamps changes it, twice under the same number.
         var db = _behind.GetDatabase();
         var text = ((string)(await db.HashGetAsync(Keys.Credentials, "dialer"))!).Replace("\"dialer\"", "\"old\"", StringComparison.Ordinal);
         await db.HashIncrementAsync(Keys.Manifest, "registry", 1);
         await db.HashSetAsync(Keys.Credentials, "old", text);
-        Assert.Equal(2, (await _store.ReadRegistryAsync(Token)).Credentials.Count);
+        Assert.Equal(2, (await _store.Registry.ReadAsync(Token)).Credentials.Count);
         await db.HashDeleteAsync(Keys.Credentials, "old");
-        Assert.Single((await _store.ReadRegistryAsync(Token)).Credentials);
+        Assert.Single((await _store.Registry.ReadAsync(Token)).Credentials);
 
         await PutAsync("other");
-        Assert.Equal(2, (await _store.ReadRegistryAsync(Token)).Credentials.Count);
+        Assert.Equal(2, (await _store.Registry.ReadAsync(Token)).Credentials.Count);
         await db.HashDeleteAsync(Keys.Credentials, "other");
         await using var fresh = await OpenAsync();
-        await FailsAsync(StoreFault.Damaged, () => fresh.ReadRegistryAsync(Token));
+        await FailsAsync(StoreFault.Damaged, () => fresh.Registry.ReadAsync(Token));
     }
 
     [Fact]
@@ -133,37 +132,37 @@ public sealed class RegistryHistoryTests : IAsyncLifetime
             var seen = 0UL;
             while (!stop.IsCancellationRequested)
             {
-                var registry = await _store.ReadRegistryAsync(Token);
+                var registry = await _store.Registry.ReadAsync(Token);
                 Assert.True(registry.Version >= seen, $"{registry.Version} after {seen}.");
                 seen = registry.Version;
             }
         })).ToArray();
         for (var i = 0; i < 300; i++)
         {
-            await _store.PutOrganisationAsync(new StoredOrganisation($"acme-{i % 7}", Sector.Other, Layers.Default), Token);
+            await _store.Registry.PutOrganisationAsync(new StoredOrganisation($"acme-{i % 7}", Sector.Other, Layers.Default), Token);
         }
 
         await stop.CancelAsync();
         await Task.WhenAll(reading);
-        Assert.Equal(300UL, (await _store.ReadRegistryAsync(Token)).Version);
+        Assert.Equal(300UL, (await _store.Registry.ReadAsync(Token)).Version);
     }
 
-    private Task<IFactStore> OpenAsync() => StoreAdmin.OpenAsync(_server.Options, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
+    private Task<FactStore> OpenAsync() => StoreAdmin.OpenAsync(_server.Options, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
 
     private async Task PutAsync(string id) => Assert.True(await _store.Access.TryPutAsync(
         new StoredCredential { Id = id, Kind = CredentialKind.ApiKey, Roles = Roles.Check }.WithNewSecret(1_000, 0, out _), Token));
 
-    private async Task RevokeAsync(IFactStore store, string id, long at)
+    private async Task RevokeAsync(FactStore store, string id, long at)
     {
-        var known = (await store.ReadRegistryAsync(Token)).Credentials.Single(one => one.Id == id);
+        var known = (await store.Registry.ReadAsync(Token)).Credentials.Single(one => one.Id == id);
         Assert.True(await store.Access.TryPutAsync(known with { Revoked = at }, Token));
     }
 
     private async Task RefusedAsync()
     {
-        await FailsAsync(StoreFault.RolledBack, () => _store.ReadRegistryAsync(Token));
-        await FailsAsync(StoreFault.RolledBack, () => _store.ProbeAsync(Token));
-        await FailsAsync(StoreFault.RolledBack, () => _store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask());
+        await FailsAsync(StoreFault.RolledBack, () => _store.Registry.ReadAsync(Token));
+        await FailsAsync(StoreFault.RolledBack, () => _store.Maintenance.ProbeAsync(Token));
+        await FailsAsync(StoreFault.RolledBack, () => _store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask());
     }
 
     private async Task<Dictionary<string, byte[]?>> CopyAsync()

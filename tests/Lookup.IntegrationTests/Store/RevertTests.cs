@@ -27,14 +27,14 @@ public sealed class RevertTests
         var random = new Random(seed);
         var a = await BeginAsync(store);
         var b = await BeginAsync(store);
-        var live = await store.SourceIdAsync("live", "", Token);
+        var live = await store.Names.SourceIdAsync("live", "", Token);
         uint[] sources = [await a.SourceIdAsync("one", "", Token), await a.SourceIdAsync("two", "", Token), await b.SourceIdAsync("one", "", Token), live];
 
         // Numbers from 0 have the history with A, those from Numbers the one without.
         var writes = Enumerable.Range(0, 3_000).Select(_ => RandomFact(random, sources)).ToArray();
         foreach (var chunk in writes.Chunk(200))
         {
-            await Task.WhenAll(chunk.Chunk(50).Select(part => store.WriteAsync(
+            await Task.WhenAll(chunk.Chunk(50).Select(part => store.Writer.WriteAsync(
                 [.. part, .. part.Where(f => !IsA(f)).Select(Without)], Token)));
         }
 
@@ -46,7 +46,7 @@ public sealed class RevertTests
         {
             foreach (var chunk in later.Chunk(20))
             {
-                await store.WriteAsync([.. chunk, .. chunk.Select(Without)], Token);
+                await store.Writer.WriteAsync([.. chunk, .. chunk.Select(Without)], Token);
             }
         }, Token);
         var would = await store.Imports.RevertAsync(a.Id, Order with { DryRun = true }, TimeProvider.System, _ => { }, Token);
@@ -61,13 +61,13 @@ public sealed class RevertTests
         var timelines = 0;
         for (var n = 0; n < Numbers; n++)
         {
-            var with = await store.ReadAllAsync(Sample.Key(n), Token);
-            var without = await store.ReadAllAsync(Sample.Key(n + Numbers), Token);
+            var with = await store.Reader.ReadAllAsync(Sample.Key(n), Token);
+            var without = await store.Reader.ReadAllAsync(Sample.Key(n + Numbers), Token);
             Assert.True(Same(with, without), $"seed {seed}, number {n}");
             timelines += with.Count;
         }
 
-        Assert.Equal(2 * timelines, (await store.ProbeAsync(Token)).Facts);
+        Assert.Equal(2 * timelines, (await store.Maintenance.ProbeAsync(Token)).Facts);
         await any.CheckAsync(Token);
 
         bool IsA(StoredFact fact) => fact.Entry.Source == sources[0] || fact.Entry.Source == sources[1];
@@ -82,23 +82,23 @@ public sealed class RevertTests
         var a = await BeginAsync(store);
         var b = await BeginAsync(store);
         var (sourceA, sourceB) = (await a.SourceIdAsync("file", "", Token), await b.SourceIdAsync("file", "", Token));
-        await store.WriteAsync([.. Enumerable.Range(0, 50).Select(n => Of(Sample.Objection(n), sourceA))], Token);
-        var second = await store.WriteAsync([.. Enumerable.Range(25, 50).Select(n => Of(Sample.Objection(n), sourceB))], Token);
+        await store.Writer.WriteAsync([.. Enumerable.Range(0, 50).Select(n => Of(Sample.Objection(n), sourceA))], Token);
+        var second = await store.Writer.WriteAsync([.. Enumerable.Range(25, 50).Select(n => Of(Sample.Objection(n), sourceB))], Token);
         await a.EndAsync(Token);
         await b.EndAsync(Token);
 
         var would = await store.Imports.RevertAsync(a.Id, Order with { DryRun = true }, TimeProvider.System, _ => { }, Token);
-        var untouched = (await store.ProbeAsync(Token)).Facts;
+        var untouched = (await store.Maintenance.ProbeAsync(Token)).Facts;
         var done = await store.Imports.RevertAsync(a.Id, Order, TimeProvider.System, _ => { }, Token);
 
         Assert.Equal(25, second.Outcomes.Count(outcome => outcome == WriteOutcome.Unchanged));
         Assert.Equal(75, untouched);
         Assert.Equal((25, 25, 25), (would.Revert!.Counts.Gone["objection"], would.Revert.Counts.Passed, would.Revert.Counts.MayPermit["objection"]));
         Assert.Equal((25, 25, 0), (done.Revert!.Counts.Gone["objection"], done.Revert.Counts.Passed, done.Revert.Counts.SetBack));
-        Assert.Equal(50, (await store.ProbeAsync(Token)).Facts);
+        Assert.Equal(50, (await store.Maintenance.ProbeAsync(Token)).Facts);
         for (var n = 0; n < 75; n++)
         {
-            var value = (await store.ReadAsync(Sample.Key(n), new[] { Sample.ObjectionId() }, Token)).Values[0];
+            var value = (await store.Reader.ReadAsync(Sample.Key(n), new[] { Sample.ObjectionId() }, Token)).Values[0];
             Assert.Equal(n < 25, value is null);
             if (value is not null)
             {
@@ -107,7 +107,7 @@ public sealed class RevertTests
         }
 
         await store.Imports.RevertAsync(b.Id, Order, TimeProvider.System, _ => { }, Token);
-        Assert.Equal(0, (await store.ProbeAsync(Token)).Facts);
+        Assert.Equal(0, (await store.Maintenance.ProbeAsync(Token)).Facts);
         await any.CheckAsync(Token);
     }
 
@@ -119,12 +119,12 @@ public sealed class RevertTests
         var store = any.Store;
         var a = await BeginAsync(store);
         var source = await a.SourceIdAsync("file", "", Token);
-        await store.WriteAsync([.. Enumerable.Range(0, 2_000).Select(n => Of(Sample.Objection(n), source))], Token);
+        await store.Writer.WriteAsync([.. Enumerable.Range(0, 2_000).Select(n => Of(Sample.Objection(n), source))], Token);
         await a.BreakOffAsync();
 
         await Assert.ThrowsAsync<IOException>(() => store.Imports.RevertAsync(
             a.Id, Order, TimeProvider.System, share => _ = share > 0.4 ? throw new IOException("broken on purpose") : share, Token));
-        var between = (await store.ProbeAsync(Token)).Facts;
+        var between = (await store.Maintenance.ProbeAsync(Token)).Facts;
         var record = await store.Imports.FindAsync(a.Id, Token);
         var refused = await Assert.ThrowsAsync<ImportException>(() => ImportSession.ResumeAsync(store.Imports, a.Id, TimeProvider.System, Token));
         var done = await store.Imports.RevertAsync(a.Id, Order, TimeProvider.System, _ => { }, Token);
@@ -133,7 +133,7 @@ public sealed class RevertTests
         Assert.Equal(ImportState.Reverting, record!.State);
         Assert.EndsWith("was reverted; start a new one.", refused.Message, StringComparison.Ordinal);
         Assert.Equal((ImportState.Reverted, "tester", "a wrong file"), (done.State, done.Revert!.Actor, done.Revert.Reason));
-        Assert.Equal(0, (await store.ProbeAsync(Token)).Facts);
+        Assert.Equal(0, (await store.Maintenance.ProbeAsync(Token)).Facts);
         await any.CheckAsync(Token);
     }
 
@@ -152,7 +152,7 @@ public sealed class RevertTests
 
         var order = await Assert.ThrowsAsync<ImportException>(() => store.Imports.RevertAsync(ids[0], Order, TimeProvider.System, _ => { }, Token));
         var done = await store.Imports.RevertAsync(ids[1], Order, TimeProvider.System, _ => { }, Token);
-        var registry = await store.ReadRegistryAsync(Token);
+        var registry = await store.Registry.ReadAsync(Token);
 
         Assert.StartsWith($"The load {ids[1]} of a newer snapshot", order.Message, StringComparison.Ordinal);
         Assert.Equal(200, done.Revert!.Counts.Gone["registration"]);
@@ -165,8 +165,8 @@ public sealed class RevertTests
             await store.Imports.RevertAsync(import.Id, Order, TimeProvider.System, _ => { }, Token);
         }
 
-        Assert.Empty((await store.ReadRegistryAsync(Token)).Snapshots);
-        Assert.Equal(0, (await store.ProbeAsync(Token)).Facts);
+        Assert.Empty((await store.Registry.ReadAsync(Token)).Snapshots);
+        Assert.Equal(0, (await store.Maintenance.ProbeAsync(Token)).Facts);
     }
 
     [Theory]
@@ -190,20 +190,20 @@ public sealed class RevertTests
         await using var any = await AnyStore.OpenAsync(kind, Token);
         var a = await BeginAsync(any.Store);
         var source = await a.SourceIdAsync("file", "", Token);
-        await any.Store.WriteAsync([Of(Sample.Objection(1), source)], Token);
-        await any.Store.WriteAsync([Of(Sample.Objection(1), 2)], Token);
-        await any.Store.EraseAsync(Sample.Key(1), Of(Sample.Objection(1, organisation: "*"), 2), Token);
-        await any.Store.WriteAsync([Of(Sample.Objection(1), source)], Token);
+        await any.Store.Writer.WriteAsync([Of(Sample.Objection(1), source)], Token);
+        await any.Store.Writer.WriteAsync([Of(Sample.Objection(1), 2)], Token);
+        await any.Store.Writer.EraseAsync(Sample.Key(1), Of(Sample.Objection(1, organisation: "*"), 2), Token);
+        await any.Store.Writer.WriteAsync([Of(Sample.Objection(1), source)], Token);
         await a.EndAsync(Token);
 
         var done = await any.Store.Imports.RevertAsync(a.Id, Order, TimeProvider.System, _ => { }, Token);
 
         // Before the erasure another source asserted it too; that must be forgotten.
         Assert.Equal(1, done.Revert!.Counts.Gone["objection"]);
-        Assert.Equal(1, (await any.Store.ProbeAsync(Token)).Facts);
+        Assert.Equal(1, (await any.Store.Maintenance.ProbeAsync(Token)).Facts);
     }
 
-    private static async Task<ImportSession> BeginAsync(IFactStore store) =>
+    private static async Task<ImportSession> BeginAsync(FactStore store) =>
         await ImportSession.BeginAsync(store.Imports, new StoredImport { Id = "" }, TimeProvider.System, Token);
 
     private static StoredFact Of(StoredFact fact, uint source) => fact with { Entry = fact.Entry with { Source = source } };
@@ -235,7 +235,7 @@ public sealed class RevertTests
     private static bool Same(IReadOnlyList<StoredTimeline> a, IReadOnlyList<StoredTimeline> b) =>
         a.Count == b.Count && a.Zip(b).All(pair => pair.First.Id == pair.Second.Id && pair.First.Value.AsSpan().SequenceEqual(pair.Second.Value));
 
-    private static async Task<SortedDictionary<string, string>> ValuesAsync(IFactStore store)
+    private static async Task<SortedDictionary<string, string>> ValuesAsync(FactStore store)
     {
         var values = new SortedDictionary<string, string>(StringComparer.Ordinal);
         for (var p = 0; p < store.Manifest.Partitions; p++)

@@ -51,7 +51,7 @@ public sealed class SnapshotLoadTests
         Assert.Equal((after.Count, 0, 0, 0), (third.Loaded, third.Additions, third.Removals, third.Changes));
         Assert.Equal(before, await ListAsync(any.Store, First));
         Assert.Equal(after.OrderBy(p => p.Key), (await ListAsync(any.Store, Second)).OrderBy(p => p.Key));
-        var registry = await any.Store.ReadRegistryAsync(Token);
+        var registry = await any.Store.Registry.ReadAsync(Token);
         Assert.Equal([First, Second, Second + Day], registry.Snapshots[Register]);
         var imports = await any.Store.Imports.ListAsync(Token);
         Assert.All(imports, import => Assert.Equal((ImportState.Done, Register), (import.State, import.Register)));
@@ -66,7 +66,7 @@ public sealed class SnapshotLoadTests
         await LoadAsync(any.Store, First, Range(0, 20_000), "a");
         await Assert.ThrowsAsync<IOException>(() => LoadAsync(any.Store, Second, Range(10_000, 20_000), "b", breakAfter: 1));
         var broken = (await any.Store.Imports.ListAsync(Token))[0];
-        var dates = (await any.Store.ReadRegistryAsync(Token)).Snapshots[Register];
+        var dates = (await any.Store.Registry.ReadAsync(Token)).Snapshots[Register];
         var other = await Assert.ThrowsAsync<ImportException>(() => LoadAsync(any.Store, Second, Range(5_000, 20_000), "c"));
 
         var rest = await LoadAsync(any.Store, Second, Range(10_000, 20_000), "b");
@@ -101,7 +101,7 @@ public sealed class SnapshotLoadTests
         await using var any = await AnyStore.OpenAsync(kind, Token);
         await LoadAsync(any.Store, First, Range(0, 10), "a");
         // Taken back by hand between the snapshots, and again after the second.
-        await any.Store.WriteAsync([Hand(1, First + Day, withdrawn: true), Hand(2, Second + Day, withdrawn: true), Hand(50, First + Day)], Token);
+        await any.Store.Writer.WriteAsync([Hand(1, First + Day, withdrawn: true), Hand(2, Second + Day, withdrawn: true), Hand(50, First + Day)], Token);
 
         var load = new SnapshotLoad(any.Store.Manifest, any.Store.EncryptionKeys, any.Store.Imports, Register, Second, TimeProvider.System);
         foreach (var (number, categories) in new (int, uint)[] { (1, 0), (2, 0), (3, 1), (3, 2), (50, 0) })
@@ -116,9 +116,9 @@ public sealed class SnapshotLoadTests
     }
 
     internal static async Task<SnapshotDifference> LoadAsync(
-        IFactStore store, long date, IReadOnlyDictionary<int, uint> numbers, string file, int breakAfter = int.MaxValue)
+        FactStore store, long date, IReadOnlyDictionary<int, uint> numbers, string file, int breakAfter = int.MaxValue)
     {
-        await SnapshotImports.CheckAsync(store.Imports, store, Register, date, TimeProvider.System, Token);
+        await SnapshotImports.CheckAsync(store.Imports, store.Registry, Register, date, TimeProvider.System, Token);
         var load = new SnapshotLoad(store.Manifest, store.EncryptionKeys, store.Imports, Register, date, TimeProvider.System);
         foreach (var (number, categories) in numbers)
         {
@@ -128,14 +128,14 @@ public sealed class SnapshotLoadTests
         var difference = await load.CompareAsync(Token);
         var session = await SnapshotImports.OpenAsync(
             store.Imports,
-            store,
+            store.Registry,
             new StoredImport { Id = "", FileSha256 = file, Source = "test", Register = Register, SnapshotDate = date },
             difference,
             TimeProvider.System,
             Token);
         try
         {
-            await load.ApplyAsync(store, store, session, TimeSpan.Zero, _ => breakAfter-- <= 1 ? throw new IOException("broken on purpose") : Task.CompletedTask, Token);
+            await load.ApplyAsync(store.Writer, store.Registry, session, TimeSpan.Zero, _ => breakAfter-- <= 1 ? throw new IOException("broken on purpose") : Task.CompletedTask, Token);
         }
         catch
         {
@@ -155,7 +155,7 @@ public sealed class SnapshotLoadTests
         Sample.Key(number), Id, new FactEntry { Effective = at, Recorded = 1, Source = 2, Withdrawn = withdrawn }, Register, null);
 
     // The register as of a time, by number.
-    private static async Task<Dictionary<int, uint>> ListAsync(IFactStore store, long at)
+    private static async Task<Dictionary<int, uint>> ListAsync(FactStore store, long at)
     {
         var listed = new Dictionary<int, uint>();
         for (var p = 0; p < store.Manifest.Partitions; p++)

@@ -16,7 +16,7 @@ public abstract partial class StoreContract
             .SelectMany(i => Enumerable.Range(0, i % 4).Select(o => Sample.Objection(i, Sample.Now + (o * i % 7), organisation: "org" + o)))
             .Concat(Enumerable.Range(0, 500).Select(i => Sample.Objection(i * 4, Sample.Now + 50, organisation: "org1")))
             .ToArray();
-        await Store.WriteAsync(facts, Token);
+        await Store.Writer.WriteAsync(facts, Token);
         var batch = new ReadBatch();
         for (var round = 0; round < 3; round++)
         {
@@ -25,12 +25,12 @@ public abstract partial class StoreContract
                 .Select(i => (Number: i, Ids: Enumerable.Range(0, (i + round) % 5).Select(o => Sample.ObjectionId("org" + o)).ToArray()))
                 .ToArray();
             Assert.Equal(Enumerable.Range(0, asked.Length), asked.Select(a => batch.Add(Sample.Key(a.Number), a.Ids)));
-            await Store.ReadAsync(batch, Token);
+            await Store.Reader.ReadAsync(batch, Token);
 
             Assert.Equal(asked.Length, batch.Count);
             for (var item = 0; item < asked.Length; item++)
             {
-                var single = await Store.ReadAsync(Sample.Key(asked[item].Number), asked[item].Ids, Token);
+                var single = await Store.Reader.ReadAsync(Sample.Key(asked[item].Number), asked[item].Ids, Token);
                 Assert.Null(batch.Fault(item));
                 Assert.Equal((single.Partition, single.Version), batch.Position(item));
                 Assert.Equal(single.Values, Enumerable.Range(0, asked[item].Ids.Length).Select(i => batch.Value(item, i).ToArray()));
@@ -42,9 +42,9 @@ public abstract partial class StoreContract
     public async Task Read_ManyAtOnce_EachGetsWhatIsItsOwn()
     {
         var facts = Enumerable.Range(0, 1_000).Where(i => i % 3 != 0).Select(i => Sample.Objection(i, Sample.Now + i)).ToArray();
-        await Store.WriteAsync(facts, Token);
+        await Store.Writer.WriteAsync(facts, Token);
         var reads = await Task.WhenAll(Enumerable.Range(0, 4_000).Select(i => Task.Run(
-            async () => (Number: i % 1_000, Read: await Store.ReadAsync(Sample.Key(i % 1_000), new[] { Sample.ObjectionId() }, Token)))));
+            async () => (Number: i % 1_000, Read: await Store.Reader.ReadAsync(Sample.Key(i % 1_000), new[] { Sample.ObjectionId() }, Token)))));
         var stored = facts.ToDictionary(fact => fact.Key);
         foreach (var (number, read) in reads)
         {
@@ -64,10 +64,10 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Read_GivenUpByOne_IsAnsweredForTheOthers()
     {
-        await Store.WriteAsync([Sample.Objection(1)], Token);
+        await Store.Writer.WriteAsync([Sample.Objection(1)], Token);
         using var gone = new CancellationTokenSource();
         var reads = Enumerable.Range(0, 200)
-            .Select(i => Store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, i % 2 == 0 ? gone.Token : Token).AsTask()).ToArray();
+            .Select(i => Store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, i % 2 == 0 ? gone.Token : Token).AsTask()).ToArray();
         await gone.CancelAsync();
         for (var i = 1; i < reads.Length; i += 2)
         {
@@ -86,8 +86,8 @@ public abstract partial class StoreContract
 
         Assert.Throws<InvalidOperationException>(() => batch.Add(Sample.Key(0), []));
         Assert.Throws<InvalidOperationException>(() => batch.Fault(0));
-        await Store.WriteAsync([Sample.Objection(8_000)], Token);
-        await Store.ReadAsync(batch, Token);
+        await Store.Writer.WriteAsync([Sample.Objection(8_000)], Token);
+        await Store.Reader.ReadAsync(batch, Token);
         Assert.All(
             Enumerable.Range(0, batch.Count), item => Assert.Equal(item != 8_000, batch.Value(item, 0).IsNull));
     }
@@ -95,14 +95,14 @@ public abstract partial class StoreContract
     [Fact]
     public async Task ReadBatch_Empty_EndsAtOnce()
     {
-        await Store.ReadAsync(new ReadBatch(), Token);
+        await Store.Reader.ReadAsync(new ReadBatch(), Token);
     }
 
     [Fact]
     public async Task ReadBatch_PartitionGone_IsAFaultOfItsNumbersAlone()
     {
         var facts = Enumerable.Range(0, 100).Select(i => Sample.Objection(i)).ToArray();
-        await Store.WriteAsync(facts, Token);
+        await Store.Writer.WriteAsync(facts, Token);
         var lost = Sample.Key(1).Partition(Store.Manifest.Partitions);
         await using (var behind = await BehindAsync())
         {
@@ -115,7 +115,7 @@ public abstract partial class StoreContract
             batch.Add(fact.Key, [fact.Id]);
         }
 
-        await Store.ReadAsync(batch, Token);
+        await Store.Reader.ReadAsync(batch, Token);
         for (var item = 0; item < facts.Length; item++)
         {
             if (facts[item].Key.Partition(Store.Manifest.Partitions) == lost)
@@ -152,7 +152,7 @@ public abstract partial class StoreContract
             batch.Add(Sample.Key(i), [Sample.ObjectionId(), Sample.ObjectionId("other")]);
         }
 
-        await Store.ReadAsync(batch, Token);
+        await Store.Reader.ReadAsync(batch, Token);
         for (var i = 0; i < lengths.Length; i++)
         {
             Assert.False(batch.Value(i, 0).IsNull);
@@ -170,7 +170,7 @@ public abstract partial class StoreContract
             batch.Add(Sample.Key(i), [Sample.ObjectionId()]);
         }
 
-        await Store.ReadAsync(batch, Token);
+        await Store.Reader.ReadAsync(batch, Token);
         return Assert.Single(Enumerable.Range(0, batch.Count).Select(item => batch.Fault(item)?.Fault).Distinct());
     }
 }

@@ -9,15 +9,15 @@ public abstract partial class StoreContract
     public async Task Listen_Written_Rings()
     {
         var rings = 0;
-        using (Store.Listen(() => Interlocked.Increment(ref rings)))
+        using (Store.Feed.Listen(() => Interlocked.Increment(ref rings)))
         {
-            await RingsAsync(i => Store.WriteAsync([Sample.Objection(i)], Token));
-            await RingsAsync(i => Store.EraseAsync(Sample.Key(i), Sample.Objection(i, Sample.Now + 1), Token));
+            await RingsAsync(i => Store.Writer.WriteAsync([Sample.Objection(i)], Token));
+            await RingsAsync(i => Store.Writer.EraseAsync(Sample.Key(i), Sample.Objection(i, Sample.Now + 1), Token));
         }
 
         // What is not listened to any more does not call back; whoever still listens hears what would have.
         var others = 0;
-        using var other = Store.Listen(() => Interlocked.Increment(ref others));
+        using var other = Store.Feed.Listen(() => Interlocked.Increment(ref others));
         await OthersAsync();
         var heard = Volatile.Read(ref rings);
         await OthersAsync();
@@ -28,7 +28,7 @@ public abstract partial class StoreContract
             var before = Volatile.Read(ref others);
             for (var i = 10_000; Volatile.Read(ref others) == before; i++)
             {
-                await Store.WriteAsync([Sample.Objection(i, Sample.Now + before)], Token);
+                await Store.Writer.WriteAsync([Sample.Objection(i, Sample.Now + before)], Token);
                 await Task.Delay(5, Token);
             }
         }
@@ -48,20 +48,20 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Replica_WithoutATick_HearsTheDoorbell()
     {
-        await using var replica = new FilterReplica(Store, new ReplicaOptions(), new ClockWithoutTicks());
+        await using var replica = new FilterReplica(Store.Feed, new ReplicaOptions(), new ClockWithoutTicks());
         await replica.StartAsync(Token);
         var last = 0;
         // Each write rings; that of the last one, or of one before it that was polled late, brings it.
         for (var i = 0; i < 20; i++)
         {
-            await Store.WriteAsync([Sample.Objection(i)], Token);
+            await Store.Writer.WriteAsync([Sample.Objection(i)], Token);
             last = i;
         }
 
         while (!replica.Partition(Sample.Key(last).Partition(Store.Manifest.Partitions)).Filter!.MayContain(Sample.Key(last), Sample.ObjectionId()))
         {
             // The subscription may still have been under way.
-            await Store.WriteAsync([Sample.Objection(++last)], Token);
+            await Store.Writer.WriteAsync([Sample.Objection(++last)], Token);
             await Task.Delay(5, Token);
         }
     }

@@ -13,8 +13,8 @@ public abstract partial class StoreContract
     public async Task Rebuild_UnderWriters_KnowsEveryAcknowledgedFactAtAllTimes()
     {
         const int Batch = 5;
-        await Store.WriteAsync([.. Enumerable.Range(0, 1_000).Select(i => Sample.Objection(i))], Token);
-        await using var replica = new FilterReplica(Store, new ReplicaOptions { PollMs = 10 }, TimeProvider.System);
+        await Store.Writer.WriteAsync([.. Enumerable.Range(0, 1_000).Select(i => Sample.Objection(i))], Token);
+        await using var replica = new FilterReplica(Store.Feed, new ReplicaOptions { PollMs = 10 }, TimeProvider.System);
         await replica.StartAsync(Token);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var acknowledged = 1_000;
@@ -22,7 +22,7 @@ public abstract partial class StoreContract
         {
             while (!stop.IsCancellationRequested)
             {
-                await Store.WriteAsync([.. Enumerable.Range(acknowledged, Batch).Select(i => Sample.Objection(i))], Token);
+                await Store.Writer.WriteAsync([.. Enumerable.Range(acknowledged, Batch).Select(i => Sample.Objection(i))], Token);
                 Volatile.Write(ref acknowledged, acknowledged + Batch);
             }
         });
@@ -91,7 +91,7 @@ public abstract partial class StoreContract
     public async Task Rebuild_FollowedReplica_NeverLosesItsFilter()
     {
         var losses = new Losses();
-        await using var replica = new FilterReplica(Store, new ReplicaOptions { PollMs = 10 }, TimeProvider.System, losses);
+        await using var replica = new FilterReplica(Store.Feed, new ReplicaOptions { PollMs = 10 }, TimeProvider.System, losses);
         await replica.StartAsync(Token);
         while (replica.Partition(0).Filter is null)
         {
@@ -113,11 +113,11 @@ public abstract partial class StoreContract
     {
         var key = Sample.Key(1);
         var partition = key.Partition(Store.Manifest.Partitions);
-        await Store.WriteAsync([Sample.Objection(1, organisation: "gone")], Token);
-        await Store.EraseAsync(key, Sample.Objection(1, Sample.Now + 1, organisation: "stays"), Token);
-        Assert.True((await Store.LoadFilterAsync(partition, Token)).Filter.MayContain(key, Sample.ObjectionId("gone")));
+        await Store.Writer.WriteAsync([Sample.Objection(1, organisation: "gone")], Token);
+        await Store.Writer.EraseAsync(key, Sample.Objection(1, Sample.Now + 1, organisation: "stays"), Token);
+        Assert.True((await Store.Feed.LoadFilterAsync(partition, Token)).Filter.MayContain(key, Sample.ObjectionId("gone")));
         await Store.Filters.RebuildAsync(partition, Fast, _ => { }, Token);
-        var filter = (await Store.LoadFilterAsync(partition, Token)).Filter;
+        var filter = (await Store.Feed.LoadFilterAsync(partition, Token)).Filter;
         Assert.False(filter.MayContain(key, Sample.ObjectionId("gone")));
         Assert.True(filter.MayContain(key, Sample.ObjectionId("stays")));
     }
@@ -125,13 +125,13 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Rebuild_GivenUpInTheMiddle_LeavesTheOldFilterWhole()
     {
-        await Store.WriteAsync([.. Enumerable.Range(0, 500).Select(i => Sample.Objection(i))], Token);
+        await Store.Writer.WriteAsync([.. Enumerable.Range(0, 500).Select(i => Sample.Objection(i))], Token);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => Store.Filters.RebuildAsync(0, Fast, share => StopAt(share, 0.3), stop.Token));
         var filter = (await Store.Filters.ListAsync(Token))[0];
         Assert.Equal((1, false), (filter.Generation, filter.IsBuilding));
-        await Store.WriteAsync([.. Enumerable.Range(500, 500).Select(i => Sample.Objection(i))], Token);
+        await Store.Writer.WriteAsync([.. Enumerable.Range(500, 500).Select(i => Sample.Objection(i))], Token);
         await KnowsAllAsync(1_000);
         Assert.True((await Store.Filters.RebuildAsync(0, Fast, _ => { }, Token))!.Generation > 2);
         await KnowsAllAsync(1_000);
@@ -148,7 +148,7 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Rebuild_OvertakenByAnotherBuilder_ChangesNothingAnyMore()
     {
-        await Store.WriteAsync([.. Enumerable.Range(0, 500).Select(i => Sample.Objection(i))], Token);
+        await Store.Writer.WriteAsync([.. Enumerable.Range(0, 500).Select(i => Sample.Objection(i))], Token);
         await using var behind = await BehindAsync();
         PartitionFilter? others = null;
         var overtaken = false;
@@ -172,7 +172,7 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Rebuild_StoreLostAPiece_IsNotUsed()
     {
-        await Store.WriteAsync([.. Enumerable.Range(0, 500).Select(i => Sample.Objection(i))], Token);
+        await Store.Writer.WriteAsync([.. Enumerable.Range(0, 500).Select(i => Sample.Objection(i))], Token);
         await using var behind = await BehindAsync();
         await Assert.ThrowsAsync<StoreUnavailableException>(() => Store.Filters.RebuildAsync(0, Fast, share =>
         {
@@ -198,10 +198,10 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Rebuild_MoreFactsThanItWasMadeFor_MakesItSharpAgain()
     {
-        await Store.WriteAsync([.. Enumerable.Range(0, 40_000).Select(i => Sample.Objection(i))], Token);
-        var before = FilterQuality.FalsePositives((await Store.LoadFilterAsync(0, Token)).Filter);
+        await Store.Writer.WriteAsync([.. Enumerable.Range(0, 40_000).Select(i => Sample.Objection(i))], Token);
+        var before = FilterQuality.FalsePositives((await Store.Feed.LoadFilterAsync(0, Token)).Filter);
         await Store.Filters.RebuildAsync(0, Fast, _ => { }, Token);
-        var filter = (await Store.LoadFilterAsync(0, Token)).Filter;
+        var filter = (await Store.Feed.LoadFilterAsync(0, Token)).Filter;
         Assert.True(FilterQuality.FalsePositives(filter) < before / 10, $"{before} before, {FilterQuality.FalsePositives(filter)} after.");
         var absent = Enumerable.Range(1_000_000, 20_000).Select(i => Sample.Key(i)).Where(k => k.Partition(Store.Manifest.Partitions) == 0).ToList();
         Assert.InRange(absent.Count(k => filter.MayContain(k, Sample.ObjectionId())) / (double)absent.Count, 0, 0.01);
@@ -209,7 +209,7 @@ public abstract partial class StoreContract
 
     private async Task KnowsAllAsync(int facts)
     {
-        var filters = await Task.WhenAll(Enumerable.Range(0, Store.Manifest.Partitions).Select(p => Store.LoadFilterAsync(p, Token)));
+        var filters = await Task.WhenAll(Enumerable.Range(0, Store.Manifest.Partitions).Select(p => Store.Feed.LoadFilterAsync(p, Token)));
         Assert.All(
             Enumerable.Range(0, facts).Select(i => Sample.Key(i)),
             key => Assert.True(filters[key.Partition(filters.Length)].Filter.MayContain(key, Sample.ObjectionId())));

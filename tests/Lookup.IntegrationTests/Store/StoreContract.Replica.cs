@@ -14,7 +14,7 @@ public abstract partial class StoreContract
         const int Writers = 3;
         const int Facts = 5;
         const int Enough = 10_000;
-        await using var replica = new FilterReplica(Store, new ReplicaOptions { PollMs = 10 }, TimeProvider.System);
+        await using var replica = new FilterReplica(Store.Feed, new ReplicaOptions { PollMs = 10 }, TimeProvider.System);
         await replica.StartAsync(Token);
         var acknowledged = new int[Writers];
         var judged = 0;
@@ -22,7 +22,7 @@ public abstract partial class StoreContract
         {
             for (var i = 0; Volatile.Read(ref judged) < Enough && !Token.IsCancellationRequested; i++)
             {
-                await Store.WriteAsync([.. Enumerable.Range(0, Facts).Select(f => Sample.Objection(Number(writer, (i * Facts) + f)))], Token);
+                await Store.Writer.WriteAsync([.. Enumerable.Range(0, Facts).Select(f => Sample.Objection(Number(writer, (i * Facts) + f)))], Token);
                 Volatile.Write(ref acknowledged[writer], (i + 1) * Facts);
             }
         })));
@@ -71,12 +71,12 @@ public abstract partial class StoreContract
         var rounds = 0;
         string? wrong = null;
         var store = new TroubledStore(Store);
-        await using var replica = new FilterReplica(store, new ReplicaOptions { PollMs = 10 }, TimeProvider.System);
+        await using var replica = new FilterReplica(store.Feed, new ReplicaOptions { PollMs = 10 }, TimeProvider.System);
         store.OnTheWayBack = async () =>
         {
             Judge();
             var first = Interlocked.Increment(ref rounds) * Facts;
-            await Store.WriteAsync([.. Enumerable.Range(first, Facts).Select(i => Sample.Objection(i))], Token);
+            await Store.Writer.WriteAsync([.. Enumerable.Range(first, Facts).Select(i => Sample.Objection(i))], Token);
             var now = TimeProvider.System.GetTimestamp();
             for (var i = first; i < first + Facts; i++)
             {
@@ -108,8 +108,8 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Replica_StoreRolledBackOrFlushed_HasNoFilter()
     {
-        await Store.WriteAsync([.. Enumerable.Range(0, 100).Select(i => Sample.Objection(i))], Token);
-        await using var replica = new FilterReplica(Store, new ReplicaOptions { PollMs = 10 }, TimeProvider.System);
+        await Store.Writer.WriteAsync([.. Enumerable.Range(0, 100).Select(i => Sample.Objection(i))], Token);
+        await using var replica = new FilterReplica(Store.Feed, new ReplicaOptions { PollMs = 10 }, TimeProvider.System);
         await replica.StartAsync(Token);
         var count = Store.Manifest.Partitions;
         Assert.All(Enumerable.Range(0, count), p => Assert.NotNull(replica.Partition(p).Filter));

@@ -5,7 +5,6 @@ using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
 using Lookup.Redis;
 using Lookup.Redis.Following;
-using Lookup.Redis.Maintenance;
 using Lookup.Redis.Store;
 using StackExchange.Redis;
 
@@ -15,11 +14,11 @@ namespace Lookup.IntegrationTests.Store;
 public abstract partial class StoreContract : IAsyncLifetime
 {
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(2));
-    private IFactStore? _store;
+    private FactStore? _store;
 
     protected CancellationToken Token => _limit.Token;
 
-    private protected IFactStore Store => _store!;
+    private protected FactStore Store => _store!;
 
     public async ValueTask InitializeAsync()
     {
@@ -46,7 +45,7 @@ public abstract partial class StoreContract : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    private protected abstract Task<IFactStore> StartAsync();
+    private protected abstract Task<FactStore> StartAsync();
 
     private protected abstract Task StopAsync();
 
@@ -67,7 +66,7 @@ public abstract partial class StoreContract : IAsyncLifetime
     [Fact]
     public async Task Read_NothingWritten_IsAbsent()
     {
-        var read = await Store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token);
+        var read = await Store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token);
         Assert.Null(Assert.Single(read.Values));
         Assert.Equal(Sample.Key(1).Partition(Store.Manifest.Partitions), read.Partition);
     }
@@ -77,10 +76,10 @@ public abstract partial class StoreContract : IAsyncLifetime
     {
         var first = Sample.Objection(1, Sample.Now - 1000);
         var second = Sample.Objection(1, Sample.Now, withdrawn: true);
-        var one = await Store.WriteAsync([first], Token);
-        var two = await Store.WriteAsync([second], Token);
+        var one = await Store.Writer.WriteAsync([first], Token);
+        var two = await Store.Writer.WriteAsync([second], Token);
 
-        var read = await Store.ReadAsync(first.Key, new[] { first.Id, Sample.ObjectionId("other") }, Token);
+        var read = await Store.Reader.ReadAsync(first.Key, new[] { first.Id, Sample.ObjectionId("other") }, Token);
         Assert.Equal([WriteOutcome.Recorded], one.Outcomes);
         Assert.Equal([WriteOutcome.Recorded], two.Outcomes);
         Assert.Equal(
@@ -96,15 +95,15 @@ public abstract partial class StoreContract : IAsyncLifetime
     public async Task Write_SameFactsAgainInAnotherOrder_ChangesNothing()
     {
         var facts = Enumerable.Range(0, 2_000).Select(i => Sample.Objection(i / 2, Sample.Now + (i % 2))).ToArray();
-        var first = await Store.WriteAsync(facts, Token);
-        var health = await Store.ProbeAsync(Token);
-        var again = await Store.WriteAsync([.. facts.Reverse().Select(f => f with { Entry = f.Entry with { Recorded = f.Entry.Recorded + 60 } })], Token);
+        var first = await Store.Writer.WriteAsync(facts, Token);
+        var health = await Store.Maintenance.ProbeAsync(Token);
+        var again = await Store.Writer.WriteAsync([.. facts.Reverse().Select(f => f with { Entry = f.Entry with { Recorded = f.Entry.Recorded + 60 } })], Token);
 
         Assert.All(first.Outcomes, o => Assert.Equal(WriteOutcome.Recorded, o));
         Assert.All(again.Outcomes, o => Assert.Equal(WriteOutcome.Unchanged, o));
         Assert.Equal(first.Token, again.Token);
         Assert.Equal(1_000, health.Facts);
-        Assert.Equal(1_000, (await Store.ProbeAsync(Token)).Facts);
+        Assert.Equal(1_000, (await Store.Maintenance.ProbeAsync(Token)).Facts);
     }
 
     [Fact]
@@ -119,17 +118,17 @@ public abstract partial class StoreContract : IAsyncLifetime
             var random = new Random(writer);
             foreach (var chunk in Enumerable.Range(0, Numbers).OrderBy(_ => random.Next()).Chunk(10))
             {
-                await store.WriteAsync([.. chunk.Select(n => Sample.Objection(n, Sample.Now + writer))], Token);
+                await store.Writer.WriteAsync([.. chunk.Select(n => Sample.Objection(n, Sample.Now + writer))], Token);
             }
         })));
 
         for (var n = 0; n < Numbers; n++)
         {
-            var read = await Store.ReadAsync(Sample.Key(n), new[] { Sample.ObjectionId() }, Token);
+            var read = await Store.Reader.ReadAsync(Sample.Key(n), new[] { Sample.ObjectionId() }, Token);
             Assert.Equal(Timeline.MaxEntries, Sample.Entries(Sample.ObjectionId(), read.Values[0]));
         }
 
-        Assert.Equal(Numbers, (await Store.ProbeAsync(Token)).Facts);
+        Assert.Equal(Numbers, (await Store.Maintenance.ProbeAsync(Token)).Facts);
         await CheckInsideAsync(expectedChanges: Numbers * Timeline.MaxEntries);
     }
 
@@ -137,7 +136,7 @@ public abstract partial class StoreContract : IAsyncLifetime
     public async Task Write_ManyFacts_AreInFilterAndFeedWithoutGaps()
     {
         var facts = Enumerable.Range(0, 3_000).Select(i => Sample.Objection(i, organisation: "org" + (i % 3))).ToArray();
-        await Store.WriteAsync(facts, Token);
+        await Store.Writer.WriteAsync(facts, Token);
         await CheckInsideAsync(expectedChanges: facts.Length);
     }
 
@@ -146,18 +145,18 @@ public abstract partial class StoreContract : IAsyncLifetime
     {
         var good = Sample.Objection(1, organisation: "acme");
         var forged = Sample.Objection(2, organisation: "acme") with { ScopeName = "not-acme" };
-        await Store.WriteAsync([good], Token);
-        var result = await Store.WriteAsync([forged, Sample.Objection(3)], Token);
+        await Store.Writer.WriteAsync([good], Token);
+        var result = await Store.Writer.WriteAsync([forged, Sample.Objection(3)], Token);
         Assert.Equal([WriteOutcome.NameCollision, WriteOutcome.Recorded], result.Outcomes);
-        Assert.Null((await Store.ReadAsync(Sample.Key(2), new[] { good.Id }, Token)).Values[0]);
-        Assert.Equal("acme", await Store.NameAsync(Scope.FromName("acme"), Token));
-        Assert.Null(await Store.NameAsync(Scope.FromName("unheard-of"), Token));
+        Assert.Null((await Store.Reader.ReadAsync(Sample.Key(2), new[] { good.Id }, Token)).Values[0]);
+        Assert.Equal("acme", await Store.Names.NameAsync(Scope.FromName("acme"), Token));
+        Assert.Null(await Store.Names.NameAsync(Scope.FromName("unheard-of"), Token));
     }
 
     [Fact]
     public async Task ReadAll_FactsWithTexts_TellsEachWithItsOwn()
     {
-        await Store.WriteAsync(
+        await Store.Writer.WriteAsync(
             [
                 Sample.Objection(1, Sample.Now, detail: """{"reason":"one"}"""),
                 Sample.Objection(1, Sample.Now + 1, withdrawn: true, detail: """{"reason":"two"}"""),
@@ -165,7 +164,7 @@ public abstract partial class StoreContract : IAsyncLifetime
                 Sample.Objection(2, Sample.Now, detail: """{"reason":"elsewhere"}"""),
             ],
             Token);
-        var all = await Store.ReadAllAsync(Sample.Key(1), Token);
+        var all = await Store.Reader.ReadAllAsync(Sample.Key(1), Token);
         Assert.Equal(2, all.Count);
         var acme = all.Single(t => t.Id == Sample.ObjectionId());
         Assert.Equal("""{"reason":"one"}""", acme.Details[Sample.Now]);
@@ -176,17 +175,17 @@ public abstract partial class StoreContract : IAsyncLifetime
     [Fact]
     public async Task Erase_NumberWithFacts_LeavesTheSuppressionAlone()
     {
-        await Store.WriteAsync(
+        await Store.Writer.WriteAsync(
             [Sample.Objection(1, detail: "{}"), Sample.Objection(1, organisation: "other"), Sample.Objection(2)], Token);
         var stays = Sample.Objection(1, Sample.Now + 5, organisation: "*", detail: """{"reason":"erased"}""");
-        var erased = await Store.EraseAsync(Sample.Key(1), stays, Token);
+        var erased = await Store.Writer.EraseAsync(Sample.Key(1), stays, Token);
 
         Assert.Equal(2, erased.Erased);
-        var left = Assert.Single(await Store.ReadAllAsync(Sample.Key(1), Token));
+        var left = Assert.Single(await Store.Reader.ReadAllAsync(Sample.Key(1), Token));
         Assert.Equal(stays.Id, left.Id);
         Assert.Equal("""{"reason":"erased"}""", Assert.Single(left.Details).Value);
-        Assert.Single(await Store.ReadAllAsync(Sample.Key(2), Token));
-        Assert.Equal(2, (await Store.ProbeAsync(Token)).Facts);
+        Assert.Single(await Store.Reader.ReadAllAsync(Sample.Key(2), Token));
+        Assert.Equal(2, (await Store.Maintenance.ProbeAsync(Token)).Facts);
         // Three facts, what stays, and two removals.
         await CheckInsideAsync(expectedChanges: 6);
     }
@@ -194,25 +193,25 @@ public abstract partial class StoreContract : IAsyncLifetime
     [Fact]
     public async Task Source_GivenAgain_KeepsItsNumber()
     {
-        var one = await Store.SourceIdAsync("web form", "alice", Token);
-        var other = await Store.SourceIdAsync("web form", "bob", Token);
-        Assert.Equal(one, await Store.SourceIdAsync("web form", "alice", Token));
+        var one = await Store.Names.SourceIdAsync("web form", "alice", Token);
+        var other = await Store.Names.SourceIdAsync("web form", "bob", Token);
+        Assert.Equal(one, await Store.Names.SourceIdAsync("web form", "alice", Token));
         Assert.NotEqual(one, other);
-        Assert.Equal(new StoredSource("web form", "alice"), await Store.SourceAsync(one, Token));
-        Assert.Null(await Store.SourceAsync(999, Token));
+        Assert.Equal(new StoredSource("web form", "alice"), await Store.Names.SourceAsync(one, Token));
+        Assert.Null(await Store.Names.SourceAsync(999, Token));
     }
 
     [Fact]
     public async Task Registry_Changed_IsReadAtOnce()
     {
-        var empty = await Store.ReadRegistryAsync(Token);
-        await Store.PutOrganisationAsync(new StoredOrganisation("acme", Sector.Other, Layers.Default), Token);
-        await Store.AddSnapshotAsync("nl-bmnr", 2_000, Token);
-        await Store.AddSnapshotAsync("nl-bmnr", 1_000, Token);
-        await Store.AddSnapshotAsync("nl-bmnr", 2_000, Token);
-        var first = await Store.ReadRegistryAsync(Token);
-        await Store.PutOrganisationAsync(new StoredOrganisation("acme", Sector.CharityLottery, Layers.Law), Token);
-        var second = await Store.ReadRegistryAsync(Token);
+        var empty = await Store.Registry.ReadAsync(Token);
+        await Store.Registry.PutOrganisationAsync(new StoredOrganisation("acme", Sector.Other, Layers.Default), Token);
+        await Store.Registry.AddSnapshotAsync("nl-bmnr", 2_000, Token);
+        await Store.Registry.AddSnapshotAsync("nl-bmnr", 1_000, Token);
+        await Store.Registry.AddSnapshotAsync("nl-bmnr", 2_000, Token);
+        var first = await Store.Registry.ReadAsync(Token);
+        await Store.Registry.PutOrganisationAsync(new StoredOrganisation("acme", Sector.CharityLottery, Layers.Law), Token);
+        var second = await Store.Registry.ReadAsync(Token);
 
         Assert.Empty(empty.Organisations);
         Assert.Equal(new StoredOrganisation("acme", Sector.Other, Layers.Default), Assert.Single(first.Organisations));
@@ -224,7 +223,7 @@ public abstract partial class StoreContract : IAsyncLifetime
     [Fact]
     public async Task Flushed_EveryCall_IsRefused()
     {
-        await Store.WriteAsync([Sample.Objection(1)], Token);
+        await Store.Writer.WriteAsync([Sample.Objection(1)], Token);
         await FlushAsync();
         await EveryCallFailsAsync(StoreFault.NotInitialised);
     }
@@ -232,14 +231,14 @@ public abstract partial class StoreContract : IAsyncLifetime
     [Fact]
     public async Task PartitionGone_ReadOfItsNumbers_IsRefused()
     {
-        await Store.WriteAsync([Sample.Objection(1)], Token);
+        await Store.Writer.WriteAsync([Sample.Objection(1)], Token);
         await using (var behind = await BehindAsync())
         {
             await behind.GetDatabase().KeyDeleteAsync(Keys.Meta(Sample.Key(1).Partition(Store.Manifest.Partitions)));
         }
 
-        await FailsAsync(StoreFault.NotInitialised, () => Store.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask());
-        await FailsAsync(StoreFault.NotInitialised, () => Store.ProbeAsync(Token));
+        await FailsAsync(StoreFault.NotInitialised, () => Store.Reader.ReadAsync(Sample.Key(1), new[] { Sample.ObjectionId() }, Token).AsTask());
+        await FailsAsync(StoreFault.NotInitialised, () => Store.Maintenance.ProbeAsync(Token));
     }
 
     [Fact]
@@ -262,37 +261,37 @@ public abstract partial class StoreContract : IAsyncLifetime
     public async Task RolledBack_EvenAfterNewWrites_StaysRefused()
     {
         var fact = Sample.Objection(1);
-        await Store.WriteAsync([fact, Sample.Objection(1, Sample.Now + 1), Sample.Objection(1, organisation: "other")], Token);
+        await Store.Writer.WriteAsync([fact, Sample.Objection(1, Sample.Now + 1), Sample.Objection(1, organisation: "other")], Token);
         var meta = Keys.Meta(fact.Key.Partition(Store.Manifest.Partitions));
         await using (var behind = await BehindAsync())
         {
             await behind.GetDatabase().HashSetAsync(meta, "v", 1);
-            await FailsAsync(StoreFault.RolledBack, () => Store.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
+            await FailsAsync(StoreFault.RolledBack, () => Store.Reader.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
             await behind.GetDatabase().HashSetAsync(meta, "v", 1_000);
         }
 
-        await FailsAsync(StoreFault.RolledBack, () => Store.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
-        await FailsAsync(StoreFault.RolledBack, () => Store.ProbeAsync(Token));
+        await FailsAsync(StoreFault.RolledBack, () => Store.Reader.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
+        await FailsAsync(StoreFault.RolledBack, () => Store.Maintenance.ProbeAsync(Token));
     }
 
     [Fact]
     public async Task Damaged_MergeIntoUnreadable_IsRefusedAndLeavesIt()
     {
         var fact = Sample.Objection(1);
-        await Store.WriteAsync([fact], Token);
+        await Store.Writer.WriteAsync([fact], Token);
         var bucket = Keys.Bucket(fact.Key.Partition(Store.Manifest.Partitions), fact.Key.Bucket);
         await using var behind = await BehindAsync();
         await behind.GetDatabase().HashSetAsync(bucket, Keys.Field(fact.Key, fact.Id), new byte[] { 0x71, 1, 2 });
 
-        await FailsAsync(StoreFault.Damaged, () => Store.WriteAsync([Sample.Objection(1, Sample.Now + 1)], Token));
-        await FailsAsync(StoreFault.Damaged, () => Store.ReadAllAsync(fact.Key, Token));
-        Assert.Equal(new byte[] { 0x71, 1, 2 }, (await Store.ReadAsync(fact.Key, new[] { fact.Id }, Token)).Values[0]);
+        await FailsAsync(StoreFault.Damaged, () => Store.Writer.WriteAsync([Sample.Objection(1, Sample.Now + 1)], Token));
+        await FailsAsync(StoreFault.Damaged, () => Store.Reader.ReadAllAsync(fact.Key, Token));
+        Assert.Equal(new byte[] { 0x71, 1, 2 }, (await Store.Reader.ReadAsync(fact.Key, new[] { fact.Id }, Token)).Values[0]);
     }
 
     [Fact]
     public async Task NewGeneration_WhileWriting_GetsTheBitsToo()
     {
-        await Store.WriteAsync([Sample.Objection(1)], Token);
+        await Store.Writer.WriteAsync([Sample.Objection(1)], Token);
         await using (var behind = await BehindAsync())
         {
             for (var p = 0; p < Store.Manifest.Partitions; p++)
@@ -303,7 +302,7 @@ public abstract partial class StoreContract : IAsyncLifetime
             }
 
             var fact = Sample.Objection(2);
-            Assert.Equal([WriteOutcome.Recorded], (await Store.WriteAsync([fact], Token)).Outcomes);
+            Assert.Equal([WriteOutcome.Recorded], (await Store.Writer.WriteAsync([fact], Token)).Outcomes);
             byte[] filter = (await behind.GetDatabase().StringGetAsync(Keys.Filter(fact.Key.Partition(Store.Manifest.Partitions), 2)))!;
             Assert.True(BlockFilter.FromBytes(filter).MayContain(fact.Key, fact.Id));
         }
@@ -319,18 +318,18 @@ public abstract partial class StoreContract : IAsyncLifetime
     {
         var fact = Sample.Objection(1);
         Assert.Equal(fault, await BatchFaultAsync());
-        await FailsAsync(fault, () => Store.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
-        await FailsAsync(fault, () => Store.WriteAsync([fact], Token));
-        await FailsAsync(fault, () => Store.WriteAsync([Sample.Objection(1, organisation: "new")], Token));
-        await FailsAsync(fault, () => Store.ReadAllAsync(fact.Key, Token));
-        await FailsAsync(fault, () => Store.EraseAsync(fact.Key, fact, Token));
-        await FailsAsync(fault, () => Store.SourceIdAsync("new source", "", Token).AsTask());
-        await FailsAsync(fault, () => Store.SourceAsync(77, Token).AsTask());
-        await FailsAsync(fault, () => Store.NameAsync(77, Token).AsTask());
-        await FailsAsync(fault, () => Store.ReadRegistryAsync(Token));
-        await FailsAsync(fault, () => Store.PutOrganisationAsync(new StoredOrganisation("acme", Sector.Other, Layers.Default), Token));
-        await FailsAsync(fault, () => Store.AddSnapshotAsync("nl-bmnr", 1, Token));
-        await FailsAsync(fault, () => Store.ProbeAsync(Token));
+        await FailsAsync(fault, () => Store.Reader.ReadAsync(fact.Key, new[] { fact.Id }, Token).AsTask());
+        await FailsAsync(fault, () => Store.Writer.WriteAsync([fact], Token));
+        await FailsAsync(fault, () => Store.Writer.WriteAsync([Sample.Objection(1, organisation: "new")], Token));
+        await FailsAsync(fault, () => Store.Reader.ReadAllAsync(fact.Key, Token));
+        await FailsAsync(fault, () => Store.Writer.EraseAsync(fact.Key, fact, Token));
+        await FailsAsync(fault, () => Store.Names.SourceIdAsync("new source", "", Token).AsTask());
+        await FailsAsync(fault, () => Store.Names.SourceAsync(77, Token).AsTask());
+        await FailsAsync(fault, () => Store.Names.NameAsync(77, Token).AsTask());
+        await FailsAsync(fault, () => Store.Registry.ReadAsync(Token));
+        await FailsAsync(fault, () => Store.Registry.PutOrganisationAsync(new StoredOrganisation("acme", Sector.Other, Layers.Default), Token));
+        await FailsAsync(fault, () => Store.Registry.AddSnapshotAsync("nl-bmnr", 1, Token));
+        await FailsAsync(fault, () => Store.Maintenance.ProbeAsync(Token));
     }
 
     /// <summary>Reads everything behind the store: counts, versions, feeds and filters agree with the buckets.</summary>

@@ -26,7 +26,7 @@ public sealed class StoreDamageTests : IAsyncLifetime
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(3));
     private RedisServer _server = null!;
     private ConnectionMultiplexer _behind = null!;
-    private IFactStore _store = null!;
+    private FactStore _store = null!;
 
     private CancellationToken Token => _limit.Token;
 
@@ -74,7 +74,7 @@ public sealed class StoreDamageTests : IAsyncLifetime
             await KnowsAllAsync(replica, 3 * Facts);
             Assert.Equal(FilterFit.Damaged, (await fresh.Filters.ListAsync(Token))[0].Fit);
             Assert.Equal(FilterFit.Damaged, (await fresh.Filters.ExamineAsync(0, Token)).Fit);
-            await fresh.WriteAsync([Sample.Objection(3 * Facts)], Token);
+            await fresh.Writer.WriteAsync([Sample.Objection(3 * Facts)], Token);
             await KnowsAllAsync(replica, (3 * Facts) + 1);
         }
 
@@ -189,10 +189,10 @@ public sealed class StoreDamageTests : IAsyncLifetime
         var key = Sample.Key(7);
         await DamageBucketAsync(damage, key);
 
-        await FailsAsync(() => fresh.ReadAsync(key, new[] { Sample.ObjectionId() }, Token).AsTask());
+        await FailsAsync(() => fresh.Reader.ReadAsync(key, new[] { Sample.ObjectionId() }, Token).AsTask());
         // Other losses may not be known yet.
-        await FailsAsync(() => fresh.ReadAsync(Sample.Key(8), new[] { Sample.ObjectionId() }, Token).AsTask());
-        await FailsAsync(() => fresh.ProbeAsync(Token));
+        await FailsAsync(() => fresh.Reader.ReadAsync(Sample.Key(8), new[] { Sample.ObjectionId() }, Token).AsTask());
+        await FailsAsync(() => fresh.Maintenance.ProbeAsync(Token));
 
         await using var restarted = await OpenAsync();
         await using var follower = await FollowAsync(restarted);
@@ -202,9 +202,9 @@ public sealed class StoreDamageTests : IAsyncLifetime
             batch.Add(Sample.Key(i), [Sample.ObjectionId()]);
         }
 
-        await restarted.ReadAsync(batch, Token);
+        await restarted.Reader.ReadAsync(batch, Token);
         Assert.Equal(StoreFault.Damaged, batch.Fault(7)!.Fault);
-        await FailsAsync(() => restarted.ProbeAsync(Token));
+        await FailsAsync(() => restarted.Maintenance.ProbeAsync(Token));
         Assert.Contains(await DoctorAsync(), finding => finding is { Level: FindingLevel.Fail, Name: "count" });
     }
 
@@ -215,9 +215,9 @@ public sealed class StoreDamageTests : IAsyncLifetime
         var bucket = Keys.Bucket(key.Partition(Partitions), key.Bucket);
         await Db.KeyDeleteAsync(bucket);
         await Db.StringSetAsync(bucket, "text");
-        await FailsAsync(() => _store.ReadAsync(key, new[] { Sample.ObjectionId() }, Token).AsTask());
+        await FailsAsync(() => _store.Reader.ReadAsync(key, new[] { Sample.ObjectionId() }, Token).AsTask());
         Assert.True((await _store.Filters.ExamineAsync(key.Partition(Partitions), Token)).HasLost);
-        await FailsAsync(() => _store.ProbeAsync(Token));
+        await FailsAsync(() => _store.Maintenance.ProbeAsync(Token));
     }
 
     [Fact]
@@ -226,17 +226,17 @@ public sealed class StoreDamageTests : IAsyncLifetime
         await DamageBucketAsync("deleted", Sample.Key(7));
         var partition = Sample.Key(7).Partition(Partitions);
         Assert.True((await _store.Filters.ExamineAsync(partition, Token)).HasLost);
-        await FailsAsync(() => _store.ReadAsync(Sample.Key(8), new[] { Sample.ObjectionId() }, Token).AsTask());
+        await FailsAsync(() => _store.Reader.ReadAsync(Sample.Key(8), new[] { Sample.ObjectionId() }, Token).AsTask());
 
         // A rebuild does not hide it, and what was deleted is recorded again before the store is accepted.
         await _store.Filters.RebuildAsync(partition, Fast, _ => { }, Token);
-        await FailsAsync(() => _store.ProbeAsync(Token));
+        await FailsAsync(() => _store.Maintenance.ProbeAsync(Token));
         await using var operators = await OpenAsync();
-        await operators.WriteAsync([.. Enumerable.Range(0, Facts).Select(i => Sample.Objection(i))], Token);
+        await operators.Writer.WriteAsync([.. Enumerable.Range(0, Facts).Select(i => Sample.Objection(i))], Token);
         Assert.True((await _store.Filters.ExamineAsync(partition, Token)).HasLost);
         await operators.Filters.RebuildAsync(partition, Fast with { AcceptLoss = true }, _ => { }, Token);
         Assert.False((await _store.Filters.ExamineAsync(partition, Token)).HasLost);
-        Assert.Equal(Facts, (await _store.ProbeAsync(Token)).Facts);
+        Assert.Equal(Facts, (await _store.Maintenance.ProbeAsync(Token)).Facts);
         Assert.DoesNotContain(await DoctorAsync(), finding => finding.Level == FindingLevel.Fail);
     }
 
@@ -262,8 +262,8 @@ public sealed class StoreDamageTests : IAsyncLifetime
 
         // The facts are all there, so counting again mends it.
         Assert.False((await fresh.Filters.RebuildAsync(0, Fast, _ => { }, Token))!.HasLost);
-        await fresh.ProbeAsync(Token);
-        Assert.NotNull((await fresh.ReadAsync(Sample.Key(7), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+        await fresh.Maintenance.ProbeAsync(Token);
+        Assert.NotNull((await fresh.Reader.ReadAsync(Sample.Key(7), new[] { Sample.ObjectionId() }, Token)).Values[0]);
     }
 
     [Fact]
@@ -272,7 +272,7 @@ public sealed class StoreDamageTests : IAsyncLifetime
         await AsAnOlderVersionAsync();
         await DamageBucketAsync("deleted", Sample.Key(7));
         await FailsAsync(() => _store.Filters.RebuildAsync(Sample.Key(7).Partition(Partitions), Fast, _ => { }, Token));
-        await FailsAsync(() => _store.ProbeAsync(Token));
+        await FailsAsync(() => _store.Maintenance.ProbeAsync(Token));
     }
 
     [Fact]
@@ -283,10 +283,10 @@ public sealed class StoreDamageTests : IAsyncLifetime
         foreach (var i in Enumerable.Range(50_000, 200))
         {
             replica.Add(Sample.Key(i), Sample.ObjectionId(), ConsistencyToken.Of(_store.Manifest.Epoch, Sample.Key(i).Partition(Partitions), 1));
-            Assert.Null((await _store.ReadAsync(Sample.Key(i), new[] { Sample.ObjectionId() }, Token)).Values[0]);
+            Assert.Null((await _store.Reader.ReadAsync(Sample.Key(i), new[] { Sample.ObjectionId() }, Token)).Values[0]);
         }
 
-        await _store.ProbeAsync(Token);
+        await _store.Maintenance.ProbeAsync(Token);
     }
 
     [Fact]
@@ -299,13 +299,13 @@ public sealed class StoreDamageTests : IAsyncLifetime
             switch (random.Next(5))
             {
                 case 0:
-                    await _store.EraseAsync(Sample.Key(i), Sample.Objection(i, Sample.Now + round, organisation: "*"), Token);
+                    await _store.Writer.EraseAsync(Sample.Key(i), Sample.Objection(i, Sample.Now + round, organisation: "*"), Token);
                     break;
                 case 1:
                     await _store.Filters.RebuildAsync(random.Next(Partitions), Fast, _ => { }, Token);
                     break;
                 default:
-                    await _store.WriteAsync([.. Enumerable.Range(i, 40).Select(n => Sample.Objection(n, Sample.Now + random.Next(5), organisation: $"o{random.Next(4)}"))], Token);
+                    await _store.Writer.WriteAsync([.. Enumerable.Range(i, 40).Select(n => Sample.Objection(n, Sample.Now + random.Next(5), organisation: $"o{random.Next(4)}"))], Token);
                     break;
             }
         }
@@ -437,18 +437,18 @@ public sealed class StoreDamageTests : IAsyncLifetime
         await Db.KeyRestoreAsync(key, dump);
     }
 
-    private Task<IFactStore> OpenAsync() => StoreAdmin.OpenAsync(
+    private Task<FactStore> OpenAsync() => StoreAdmin.OpenAsync(
         _server.Options with { ReadTimeoutMs = 5_000 }, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
 
-    private async Task<FilterReplica> FollowAsync(IFactStore store)
+    private async Task<FilterReplica> FollowAsync(FactStore store)
     {
-        var replica = new FilterReplica(store, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
+        var replica = new FilterReplica(store.Feed, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
         await replica.StartAsync(Token);
         return replica;
     }
 
     private Task<WriteResult> WriteAsync(int first, int count) =>
-        _store.WriteAsync([.. Enumerable.Range(first, count).Select(i => Sample.Objection(i))], Token);
+        _store.Writer.WriteAsync([.. Enumerable.Range(first, count).Select(i => Sample.Objection(i))], Token);
 
     private async Task KnowsAllAsync(FilterReplica replica, int facts)
     {

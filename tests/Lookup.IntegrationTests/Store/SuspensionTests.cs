@@ -23,7 +23,7 @@ public sealed class SuspensionTests : IAsyncLifetime
     {
         _any = await AnyStore.OpenAsync(AnyStore.Redis, Token);
         _store = new TroubledStore(_any.Store);
-        _replica = new FilterReplica(_store, new ReplicaOptions { PollMs = 20 }, _clock);
+        _replica = new FilterReplica(_store.Feed, new ReplicaOptions { PollMs = 20 }, _clock);
         await _replica.StartAsync(Token);
         await FreshAsync();
     }

@@ -68,19 +68,19 @@ public sealed class TopologyFaultTests : IDisposable
         // What is refused is refused because of the sentinels: the limits are not reached.
         await using var store = await OpenAsync(sentinel.Options, readTimeoutMs: 10_000, writeTimeoutMs: 60_000);
         sentinel.Sentinels[0].Pause();
-        await store.WriteAsync([Sample.Objection(1)], Token);
-        await store.FenceAsync([0], Token);
+        await store.Writer.WriteAsync([Sample.Objection(1)], Token);
+        await store.Reader.FenceAsync([0], Token);
         sentinel.Sentinels[0].Continue();
         foreach (var one in sentinel.Sentinels.Take(2))
         {
             await one.KillAsync();
         }
 
-        var refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.WriteAsync([Sample.Objection(2)], Token));
+        var refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Writer.WriteAsync([Sample.Objection(2)], Token));
         Assert.Contains("sentinels", refused.Message, StringComparison.Ordinal);
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FenceAsync([0], Token).AsTask());
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Reader.FenceAsync([0], Token).AsTask());
         await sentinel.Sentinels[1].RestartAsync();
-        await RetryAsync(() => store.WriteAsync([Sample.Objection(2)], Token));
+        await RetryAsync(() => store.Writer.WriteAsync([Sample.Objection(2)], Token));
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class TopologyFaultTests : IDisposable
     {
         await using var cluster = await RedisCluster.StartAsync();
         await using var store = await OpenAsync(cluster.Options);
-        await using var replica = new FilterReplica(store, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
+        await using var replica = new FilterReplica(store.Feed, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
         await replica.StartAsync(Token);
         var slot = Keys.Slot(0);
         var from = await cluster.OwnerAsync(slot);
@@ -107,7 +107,7 @@ public sealed class TopologyFaultTests : IDisposable
         }
 
         Assert.True(moved > 5);
-        Assert.Contains((await RetryAsync(() => store.ProbeAsync(Token))).Warnings, warning => warning.Contains("moving", StringComparison.Ordinal));
+        Assert.Contains((await RetryAsync(() => store.Maintenance.ProbeAsync(Token))).Warnings, warning => warning.Contains("moving", StringComparison.Ordinal));
         await RedisCluster.EndMoveAsync(slot, from, to);
         await WrittenInPartitionAsync(store, 0, 20);
         await EndAsync(store, replica, load);
@@ -130,13 +130,13 @@ public sealed class TopologyFaultTests : IDisposable
         }
 
         await using var store = await StoreAdmin.OpenAsync(cluster.Options, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
-        Assert.All((await store.WriteAsync(facts, Token)).Outcomes, outcome => Assert.Equal(WriteOutcome.Unchanged, outcome));
+        Assert.All((await store.Writer.WriteAsync(facts, Token)).Outcomes, outcome => Assert.Equal(WriteOutcome.Unchanged, outcome));
         await CheckAsync(store, cluster.Options);
     }
 
     private static InitOptions Init => new() { KeyCheck = Sample.Cipher.KeyCheck, Partitions = 8, ExpectedFacts = 50_000 };
 
-    private async Task<IFactStore> OpenAsync(StoreOptions options, int readTimeoutMs = 250, int writeTimeoutMs = 1_000)
+    private async Task<FactStore> OpenAsync(StoreOptions options, int readTimeoutMs = 250, int writeTimeoutMs = 1_000)
     {
         options = options with { WaitReplicas = 1 };
         await StoreAdmin.InitAsync(options, Init, TimeProvider.System, Token);
@@ -146,9 +146,9 @@ public sealed class TopologyFaultTests : IDisposable
 
     // The victim comes back when another has taken over: without it, writes find no replica to wait for.
     private async Task FailOverAsync(
-        IFactStore store, RedisServer victim, bool kill, Func<Task<bool>> mayComeBack, Func<Task<bool>>? hasMoved = null)
+        FactStore store, RedisServer victim, bool kill, Func<Task<bool>> mayComeBack, Func<Task<bool>>? hasMoved = null)
     {
-        await using var replica = new FilterReplica(store, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
+        await using var replica = new FilterReplica(store.Feed, new ReplicaOptions { PollMs = 20 }, TimeProvider.System);
         await replica.StartAsync(Token);
         var load = LoadAsync(store, replica: null);
         await WrittenAsync(50);
@@ -184,18 +184,18 @@ public sealed class TopologyFaultTests : IDisposable
         await EndAsync(store, replica, load);
     }
 
-    private Task LoadAsync(IFactStore store, FilterReplica? replica) => Task.WhenAll(
+    private Task LoadAsync(FactStore store, FilterReplica? replica) => Task.WhenAll(
         Enumerable.Range(0, Writers).Select(writer => Task.Run(() => WriteAsync(store, writer)))
             .Concat(Enumerable.Range(0, 2).Select(seed => Task.Run(() => ReadAsync(store, replica, new Random(seed))))));
 
-    private async Task WriteAsync(IFactStore store, int writer)
+    private async Task WriteAsync(FactStore store, int writer)
     {
         for (var i = 0; !_stop.IsCancellationRequested; i++)
         {
             var number = (writer * 1_000_000) + i;
             try
             {
-                await store.WriteAsync([Sample.Objection(number)], Token);
+                await store.Writer.WriteAsync([Sample.Objection(number)], Token);
                 _acknowledged[number] = true;
                 _written[writer] = i + 1;
             }
@@ -208,7 +208,7 @@ public sealed class TopologyFaultTests : IDisposable
     }
 
     // While a slot moves, whatever was acknowledged is there or cannot be told. After a fail-over that is the fence's to say.
-    private async Task ReadAsync(IFactStore store, FilterReplica? replica, Random random)
+    private async Task ReadAsync(FactStore store, FilterReplica? replica, Random random)
     {
         var batch = new ReadBatch();
         while (!_stop.IsCancellationRequested)
@@ -227,11 +227,11 @@ public sealed class TopologyFaultTests : IDisposable
                 batch.Add(Sample.Key(known[random.Next(known.Length)]), [Sample.ObjectionId()]);
             }
 
-            await store.ReadAsync(batch, Token);
+            await store.Reader.ReadAsync(batch, Token);
             var number = known[random.Next(known.Length)];
             try
             {
-                var read = await store.ReadAsync(Sample.Key(number), new[] { Sample.ObjectionId() }, Token);
+                var read = await store.Reader.ReadAsync(Sample.Key(number), new[] { Sample.ObjectionId() }, Token);
                 if (replica is not null && read.Values[0] is null)
                 {
                     _wrong ??= $"{number} is called absent.";
@@ -270,7 +270,7 @@ public sealed class TopologyFaultTests : IDisposable
     }
 
     // Writes that are acknowledged from now on, by the server that has the partition now.
-    private async Task WrittenInPartitionAsync(IFactStore store, int partition, int count)
+    private async Task WrittenInPartitionAsync(FactStore store, int partition, int count)
     {
         var before = Count();
         while (Count() < before + count)
@@ -281,7 +281,7 @@ public sealed class TopologyFaultTests : IDisposable
         int Count() => _acknowledged.Keys.Count(number => Sample.Key(number).Partition(store.Manifest.Partitions) == partition);
     }
 
-    private async Task EndAsync(IFactStore store, FilterReplica replica, Task load)
+    private async Task EndAsync(FactStore store, FilterReplica replica, Task load)
     {
         await _stop.CancelAsync();
         await load;
@@ -292,7 +292,7 @@ public sealed class TopologyFaultTests : IDisposable
         {
             foreach (var number in chunk)
             {
-                Assert.NotNull((await RetryAsync(() => store.ReadAsync(Sample.Key(number), new[] { Sample.ObjectionId() }, Token).AsTask())).Values[0]);
+                Assert.NotNull((await RetryAsync(() => store.Reader.ReadAsync(Sample.Key(number), new[] { Sample.ObjectionId() }, Token).AsTask())).Values[0]);
             }
 
             await RetryAsync(async () =>
@@ -303,7 +303,7 @@ public sealed class TopologyFaultTests : IDisposable
                     batch.Add(Sample.Key(number), [Sample.ObjectionId()]);
                 }
 
-                await store.ReadAsync(batch, Token);
+                await store.Reader.ReadAsync(batch, Token);
                 return Enumerable.Range(0, batch.Count).Select(batch.Fault).FirstOrDefault(fault => fault is not null) is { } fault ? throw fault : true;
             });
             Assert.All(Enumerable.Range(0, batch.Count), item => Assert.False(batch.Value(item, 0).IsNull));
@@ -320,10 +320,10 @@ public sealed class TopologyFaultTests : IDisposable
             Assert.True(replica.Partition(partition).Filter!.MayContain(Sample.Key(number), Sample.ObjectionId()));
         }
 
-        await RetryAsync(() => store.ProbeAsync(Token));
+        await RetryAsync(() => store.Maintenance.ProbeAsync(Token));
     }
 
-    private async Task CheckAsync(IFactStore store, StoreOptions options)
+    private async Task CheckAsync(FactStore store, StoreOptions options)
     {
         var findings = await StoreAdmin.DoctorAsync(options, store.Manifest.KeyCheck, TimeProvider.System, Token);
         Assert.DoesNotContain(findings, finding => finding.Level == FindingLevel.Fail);

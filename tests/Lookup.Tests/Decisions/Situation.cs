@@ -171,7 +171,7 @@ internal sealed class Situation
     {
         regimes ??= RegimeSet.BuiltIn;
         var question = Question;
-        var rules = regimes.Find(Number, question);
+        var rules = regimes.Find(Number, question.CallTime, question.Region);
         var values = new StoredValue[Decider.Slots];
         if (rules is not null)
         {

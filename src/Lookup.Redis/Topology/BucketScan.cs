@@ -1,9 +1,8 @@
 using System.Runtime.CompilerServices;
 using Lookup.Core.Numbers;
-using Lookup.Redis.Topology;
 using StackExchange.Redis;
 
-namespace Lookup.Redis.Imports;
+namespace Lookup.Redis.Topology;
 
 /// <summary>
 /// Reads every bucket of a partition while others write. A timeline that is written during the scan is seen as before or after

@@ -1,10 +1,9 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Lookup.Redis.Topology;
 using StackExchange.Redis;
 
-namespace Lookup.Redis.Registers;
+namespace Lookup.Redis.Topology;
 
 /// <summary>
 /// The version of the registry, a sum over its content, and a random mark for each of its newest versions, as the manifest keeps
@@ -27,6 +26,16 @@ internal sealed record RegistryStamp(ulong Version, long? Sum, string Marks)
 
     /// <summary>Generates a random mark for a new version.</summary>
     internal static string NewMark() => RandomNumberGenerator.GetHexString(MarkSize, lowercase: true);
+
+    /// <summary>Sets one field of a registry hash; an empty value removes it.</summary>
+    internal static async Task SetAsync(
+        RedisTopology link, RedisValue epoch, RedisKey hash, string field, string value, CancellationToken cancellation) =>
+        RedisFaults.ThrowIfOtherEpoch(await link.ScriptAsync(
+            Keys.Shared,
+            Script.Registry,
+            [Keys.Manifest, hash, .. Hashes],
+            [epoch, field, value, NewMark()],
+            cancellation));
 
     /// <summary>Parses the fields of the manifest.</summary>
     /// <exception cref="StoreUnavailableException">The version is not a number.</exception>

@@ -1,4 +1,4 @@
-namespace Lookup.Cli.Scrub;
+namespace Lookup.Cli.Lists;
 
 /// <summary>The outputs of a scrub.</summary>
 internal static class OutputNames
