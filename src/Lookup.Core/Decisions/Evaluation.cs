@@ -86,7 +86,8 @@ internal ref partial struct Evaluation<TTrace>
     {
         _decision.Rules = _rules;
         var rules = _rules.All;
-        var binding = _rules.Index.Find(_q, _kind, _subscribers);
+        var binding = _rules.Index.Find(
+            _q.Layers, _kind, _subscribers, _q.Purpose, _q.Sector, _q.Mode, _q.Line, _q.CallerNumberWithheld, _q.CallerNumber != 0);
 
         // An explanation names the other rules too.
         for (var left = _trace.On ? (1UL << rules.Length) - 1 : binding; left != 0; left &= left - 1)

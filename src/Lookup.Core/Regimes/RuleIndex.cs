@@ -3,15 +3,13 @@
 // Most rules of a regime concern other questions: a hidden number, a call without a human, a legal person, another purpose. Testing each
 // field of each rule costs more than evaluating the few that remain. The rules of a period fit into the bits of one word, so a table holds,
 // for each value of each field of the question, the rules that this value does not rule out. The words of all fields are joined by AND.
-using Lookup.Core.Decisions;
-
 namespace Lookup.Core.Regimes;
 
 /// <summary>For each value of a field of the question, the rules that can bind it, as bits in the order of <see cref="Rules.All"/>. Immutable.</summary>
 internal sealed class RuleIndex
 {
     // The first entry of each field. A field has a power of two of entries, more than its largest value.
-    private const int Layers = 0;
+    private const int LayerSets = 0;
     private const int Subscribers = 32;
     private const int Kinds = 48;
     private const int Purposes = 56;
@@ -39,25 +37,40 @@ internal sealed class RuleIndex
     }
 
     /// <summary>Returns the rules that can bind a question, as bits. Allocates nothing.</summary>
-    /// <param name="question">The question.</param>
+    /// <param name="layers">The layers that bind the organisation.</param>
     /// <param name="kind">The kind that the call counts as.</param>
     /// <param name="subscribers">The types that the subscriber can have, as bits.</param>
-    internal ulong Find(in Question question, CallKind kind, int subscribers)
+    /// <param name="purpose">The purpose of the call.</param>
+    /// <param name="sector">The sector of the organisation.</param>
+    /// <param name="mode">How the call is dialled.</param>
+    /// <param name="line">The type of the called line.</param>
+    /// <param name="isWithheld">Whether the call hides the caller's number.</param>
+    /// <param name="isCallerStated">Whether the question states the caller's number.</param>
+    internal ulong Find(
+        Layers layers,
+        CallKind kind,
+        int subscribers,
+        Purpose purpose,
+        Sector sector,
+        DiallingMode mode,
+        LineType line,
+        bool isWithheld,
+        bool isCallerStated)
     {
         var table = _table;
-        return table[Layers + (int)question.Layers]
+        return table[LayerSets + (int)layers]
             & table[Subscribers + subscribers]
             & table[Kinds + (int)kind]
-            & table[Purposes + (int)question.Purpose]
-            & table[Sectors + (int)question.Sector]
-            & table[Modes + (int)question.Mode]
-            & table[Lines + (int)question.Line]
-            & table[Callers + (question.CallerNumberWithheld ? WithheldBit : 0) + (question.CallerNumber != 0 ? StatedBit : 0)];
+            & table[Purposes + (int)purpose]
+            & table[Sectors + (int)sector]
+            & table[Modes + (int)mode]
+            & table[Lines + (int)line]
+            & table[Callers + (isWithheld ? WithheldBit : 0) + (isCallerStated ? StatedBit : 0)];
     }
 
     private static bool Binds(Rule rule, int entry) => entry switch
     {
-        < Subscribers => ((entry - Layers) & (1 << (int)rule.Text.Layer)) != 0,
+        < Subscribers => ((entry - LayerSets) & (1 << (int)rule.Text.Layer)) != 0,
         < Kinds => ((entry - Subscribers) & rule.Subscribers) != 0,
         < Purposes => (rule.Kinds & (1 << (entry - Kinds))) != 0,
         < Sectors => (rule.Purposes & (1 << (entry - Purposes))) != 0,
