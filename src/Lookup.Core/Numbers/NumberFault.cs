@@ -49,6 +49,12 @@ public enum NumberFault : byte
     Pattern,
     /// <summary>A date: 03.12.2024.</summary>
     Date,
+    /// <summary>A URI with an extension, a sub-address or digits to dial after the answer: tel:+31201234567;ext=12.</summary>
+    Extension,
+    /// <summary>A URI of a local number whose phone-context is not a calling code.</summary>
+    NumberContext,
+    /// <summary>A URI without a number: sip:host.</summary>
+    UriWithoutNumber,
 }
 
 /// <summary>Texts for <see cref="NumberFault"/>.</summary>
@@ -84,6 +90,10 @@ public static class NumberFaults
         NumberFault.Ambiguous => "Not a unique phone number: two numbers of the region are possible; write it with + or with the 0 that is dialled within the country.",
         NumberFault.Pattern => "Not a phone number: a pattern for several numbers; write each number on its own line.",
         NumberFault.Date => "Not a phone number: a date; check which column holds the numbers.",
+        NumberFault.Extension => "Not a phone number alone: the URI has an extension, a sub-address or digits to dial later (;ext, ;isub, ;postd); send the number without it.",
+        NumberFault.NumberContext =>
+            "Not an international phone number: the phone-context of the URI must be one country calling code such as +31; otherwise write the number with +.",
+        NumberFault.UriWithoutNumber => "Not a phone number: the URI has none; write tel:+31612345678 or sip:+31612345678@host.",
         _ => throw new UnreachableException(),
     };
 }

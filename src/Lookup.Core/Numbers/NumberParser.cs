@@ -45,7 +45,7 @@ public sealed class NumberParser
     /// <summary>Reads a number.</summary>
     /// <param name="text">
     /// E.164 ("+31612345678"), with spaces and punctuation ("+31 (0)6-1234 5678"), or a form of the region
-    /// ("06 12345678", "0031 6 12345678"). Digits of any script count as digits.
+    /// ("06 12345678", "0031 6 12345678"). Digits of any script count as digits. A tel:, sip: or sips: URI of such a number is read too.
     /// </param>
     /// <param name="defaultRegion">ISO 3166 code of two letters in either case; null or empty for none.</param>
     /// <param name="fault">Why the text is not a number.</param>
@@ -54,6 +54,11 @@ public sealed class NumberParser
         if (PhoneNumber.TryParse(text, out number, out fault))
         {
             return true;
+        }
+
+        if (NumberUri.IsOne(text))
+        {
+            return NumberUri.TryParse(text, defaultRegion, out number, out fault);
         }
 
         if (text.Length > MaxInput)

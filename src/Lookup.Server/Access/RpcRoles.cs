@@ -19,6 +19,7 @@ internal static class RpcRoles
     internal static FrozenDictionary<string, Roles> Table { get; } = new Dictionary<string, Roles>
     {
         ["/lookup.v1.LookupService/Check"] = Roles.Check,
+        ["/lookup.v1.LookupService/CheckBatch"] = Roles.Check,
         ["/lookup.v1.LookupService/CheckStream"] = Roles.Check,
         ["/lookup.v1.LookupService/Explain"] = Roles.Check,
         ["/lookup.v1.FactService/RecordFacts"] = Roles.Write,
@@ -64,10 +65,18 @@ internal static class RpcRoles
     internal static Roles Of(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } call ? Of(call.Method.FullName)
         : endpoint.Metadata.GetMetadata<ObserverPage>() is not null ? Roles.Observe
+        : endpoint.Metadata.GetMetadata<RoleOfEndpoint>() is { } stated ? stated.Role
         : IsUnimplemented(endpoint) ? Roles.None
         : Roles.Admin;
 
     // The gRPC library's endpoint for unknown methods.
     private static bool IsUnimplemented(Endpoint endpoint) =>
         endpoint is RouteEndpoint route && route.RoutePattern.GetParameter("unimplementedMethod") is not null;
+}
+
+/// <summary>States the role that an endpoint outside the contract requires.</summary>
+/// <param name="role">The role; None accepts any credential.</param>
+internal sealed class RoleOfEndpoint(Roles role)
+{
+    internal Roles Role => role;
 }

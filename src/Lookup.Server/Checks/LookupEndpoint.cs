@@ -1,7 +1,9 @@
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Lookup.Server.Access;
 using Lookup.Server.Lists;
 using Lookup.Server.Store;
+using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Checks;
 
@@ -11,25 +13,28 @@ internal sealed class LookupEndpoint(
     Reservations reservations,
     Explanations explanations,
     ChunkServices chunks,
+    BatchChecks batches,
     LookupServerOptions options,
     Drain drain,
     AccessControl access)
-    : V1.LookupService.LookupServiceBase
+    : V1.LookupService.LookupServiceBase, ICheckAnswers
 {
     /// <inheritdoc/>
     public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
     {
-        var caller = access.CallerOf(context);
-        var asked = checks.ParseRequest(request, caller, out var reserved);
-        if (request.Reserve is not null)
-        {
-            using var write = new StoreDeadline(context, options.StoreWriteLimitMs);
-            return await reservations.AnswerAsync(request, asked, reserved, write);
-        }
-
-        using var call = new StoreDeadline(context, options.StoreReadLimitMs);
-        return checks.TryAnswer(request, asked, out var begun) ?? await checks.AnswerAsync(request, asked, begun, call);
+        using var call = new StoreDeadline(context, StoreLimitMs(request));
+        return await AnswerAsync(request, access.CallerOf(context), call);
     }
+
+    /// <inheritdoc/>
+    public async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, HttpContext context)
+    {
+        using var call = new StoreDeadline(TimeSpan.FromMilliseconds(StoreLimitMs(request)), context.RequestAborted);
+        return await AnswerAsync(request, access.CallerOf(context), call);
+    }
+
+    /// <inheritdoc/>
+    public override Task<V1.CheckBatchResponse> CheckBatch(V1.CheckBatchRequest request, ServerCallContext context) => batches.AnswerAsync(request, context);
 
     /// <inheritdoc/>
     public override Task CheckStream(
@@ -45,5 +50,16 @@ internal sealed class LookupEndpoint(
         var asked = checks.ParseRequest(request, caller);
         using var call = new StoreDeadline(context, options.StoreReadLimitMs);
         return await explanations.AnswerAsync(request, asked, caller, call);
+    }
+
+    private int StoreLimitMs(V1.CheckRequest request) => request.Reserve is null ? options.StoreReadLimitMs : options.StoreWriteLimitMs;
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, Caller caller, StoreDeadline call)
+    {
+        var asked = checks.ParseRequest(request, caller, out var reserved);
+        return request.Reserve is not null
+            ? await reservations.AnswerAsync(request, asked, reserved, call)
+            : checks.TryAnswer(request, asked, out var begun) ?? await checks.AnswerAsync(request, asked, begun, call);
     }
 }

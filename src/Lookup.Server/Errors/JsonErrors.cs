@@ -1,3 +1,4 @@
+using System.Text;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Rpc;
@@ -14,12 +15,27 @@ internal static class JsonErrors
         TypeRegistry.FromMessages(BadRequest.Descriptor, RetryInfo.Descriptor, RequestInfo.Descriptor, ErrorInfo.Descriptor);
 
     private static readonly JsonFormatter Formatter = new(new JsonFormatter.Settings(true, Details));
+    private static readonly JsonParser Parser = new(JsonParser.Settings.Default.WithTypeRegistry(Details));
 
     internal static Task WriteAsync(HttpContext context, int httpStatus, Rpc status)
     {
         context.Response.StatusCode = httpStatus;
+        RetryAfter.Set(context.Response, status);
         context.Response.ContentType = "application/json; charset=utf-8";
         return context.Response.WriteAsync(Formatter.Format(status), context.RequestAborted);
+    }
+
+    /// <summary>Parses an error that the transcoder wrote; null if it is not one.</summary>
+    internal static Rpc? TryParse(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return Parser.Parse<Rpc>(Encoding.UTF8.GetString(json));
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Writes a body for an error that the web server sends without one.</summary>
@@ -30,6 +46,7 @@ internal static class JsonErrors
             StatusCodes.Status404NotFound => (Code.NotFound, "No method has this path and HTTP method; protos/lookup/v1 lists them."),
             StatusCodes.Status413PayloadTooLarge => (Code.ResourceExhausted, "The request is too large; send a smaller one."),
             StatusCodes.Status415UnsupportedMediaType => (Code.InvalidArgument, "The Content-Type must be application/json."),
+            StatusCodes.Status503ServiceUnavailable => (Code.Unavailable, "The service has no capacity for this request now; retry later."),
             >= 500 => (Code.Internal, "Internal error."),
             _ => (Code.InvalidArgument, "The request is not valid HTTP for this service."),
         };

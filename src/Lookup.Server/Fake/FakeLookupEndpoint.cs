@@ -6,11 +6,12 @@ using Lookup.Server.Checks;
 using Lookup.Server.Errors;
 using Lookup.Server.Lists;
 using Lookup.Server.Mapping;
+using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Fake;
 
 /// <summary>lookup.v1.LookupService without store and rules: validates requests as the real service does and returns scripted answers.</summary>
-internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider clock) : V1.LookupService.LookupServiceBase
+internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider clock) : V1.LookupService.LookupServiceBase, ICheckAnswers
 {
     /// <summary>Header of every response.</summary>
     internal const string Header = "lookup-fake";
@@ -18,14 +19,33 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
     /// <inheritdoc/>
     public override async Task<V1.CheckResponse> Check(V1.CheckRequest request, ServerCallContext context)
     {
+        var (number, reserved) = Validate(request);
+        await MarkAsync(context);
+        return await AnswerAsync(request, number, reserved, context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, HttpContext context)
+    {
+        var (number, reserved) = Validate(request);
+        context.Response.Headers[Header] = "true";
+        return AnswerAsync(request, number, reserved, context.RequestAborted);
+    }
+
+    private (PhoneNumber Number, long Reserved) Validate(V1.CheckRequest request)
+    {
         List<FieldFault>? faults = null;
         var number = FieldFaults.Number(request.Number, request.DefaultRegion, ref faults);
         QuestionMapping.Map(request.Question, request.WhatIf, RegimeSet.BuiltIn, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
         var reserved = Reservations.Read(request, ref faults);
         FieldFaults.ThrowIfAny(faults);
-        await MarkAsync(context);
+        return (number, reserved);
+    }
+
+    private async Task<V1.CheckResponse> AnswerAsync(V1.CheckRequest request, PhoneNumber number, long reserved, CancellationToken cancellation)
+    {
         request.Number = number.ToString();
-        var response = await answers.CheckAsync(request, context.CancellationToken);
+        var response = await answers.CheckAsync(request, cancellation);
         if (request.Reserve is not null && response.Decision.Verdict == V1.Verdict.Allow)
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -69,6 +89,21 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
             last = chunk.Sequence;
             await responseStream.WriteAsync(await AnswerAsync(open, chunk, context.CancellationToken), context.CancellationToken);
         }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.CheckBatchResponse> CheckBatch(V1.CheckBatchRequest request, ServerCallContext context)
+    {
+        BatchChecks.CheckCount(request, BatchChecks.MaxNumbers);
+        List<FieldFault>? faults = null;
+        QuestionMapping.Map(request.Question, request.WhatIf, RegimeSet.BuiltIn, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        await MarkAsync(context);
+        var response = new V1.CheckBatchResponse();
+        var chunk = new V1.CheckStreamChunk { Sequence = 1, Texts = { request.Numbers } };
+        BatchChecks.Add(response, await AnswerAsync(BatchChecks.OpenOf(request), chunk, context.CancellationToken));
+        BatchChecks.AddErrors(response, request);
+        return response;
     }
 
     internal static Task MarkAsync(ServerCallContext context, params IEnumerable<string> more)

@@ -85,11 +85,14 @@ internal sealed class HealthService(
     }
 
     /// <summary>The response at <see cref="RpcRoles.HealthPage"/>: 200, or 503 if checks are not answered.</summary>
-    internal IResult Answer() => Answer(Status(Needs.Answers, monitor.Current) == ServingStatus.Serving);
+    internal IResult Answer(HttpContext context) => Answer(context, Status(Needs.Answers, monitor.Current) == ServingStatus.Serving);
 
-    internal static IResult Answer(bool serving) => serving
-        ? Results.Text("SERVING\n")
-        : Results.Text("NOT_SERVING\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+    internal static IResult Answer(HttpContext context, bool serving)
+    {
+        context.Response.StatusCode = serving ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        RetryAfter.Set(context.Response);
+        return Results.Text(serving ? "SERVING\n" : "NOT_SERVING\n", statusCode: context.Response.StatusCode);
+    }
 
     // These streams need no credential.
     private WatchPlace Open(IPAddress? address)

@@ -1,9 +1,11 @@
 using Grpc.Health.V1;
 using Grpc.HealthCheck;
 using Lookup.Server.Access;
+using Lookup.Server.Checks;
 using Lookup.Server.Errors;
 using Lookup.Server.Fake;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -40,6 +42,7 @@ public sealed partial class LookupHost
         AddFaces(builder.Services, options);
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(answers);
         builder.Services.AddSingleton<FakeLookupEndpoint>().AddSingleton<FakeFactEndpoint>().AddSingleton<FakeWatchEndpoint>();
+        builder.Services.AddSingleton<ICheckAnswers>(s => s.GetRequiredService<FakeLookupEndpoint>());
         builder.Services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         var health = new HealthServiceImpl();
         foreach (var service in new[] { "", V1.LookupService.Descriptor.FullName, V1.FactService.Descriptor.FullName, V1.WatchService.Descriptor.FullName })
@@ -56,8 +59,9 @@ public sealed partial class LookupHost
         app.MapGrpcService<FakeFactEndpoint>();
         app.MapGrpcService<FakeWatchEndpoint>();
         app.MapGrpcService<HealthServiceImpl>();
-        app.MapGet(RpcRoles.HealthPage, () => HealthService.Answer(serving: true));
+        app.MapGet(RpcRoles.HealthPage, (HttpContext context) => HealthService.Answer(context, serving: true));
         app.MapGrpcReflectionService();
+        MapHttp(app);
         return new LookupHost(app);
     }
 }

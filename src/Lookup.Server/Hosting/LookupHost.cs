@@ -1,4 +1,5 @@
 using System.Net;
+using Lookup.Core.Access;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
@@ -29,6 +30,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -274,12 +276,13 @@ public sealed partial class LookupHost : IAsyncDisposable
             s.GetServices<IReplicaObserver>()));
         services.AddHostedService<ReplicaService>();
         services.AddHostedService<FilterKeeper>();
-        services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>();
+        services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>().AddSingleton<BatchChecks>();
         services.AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<FactWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
         services.AddSingleton<SingleChecks>().AddSingleton<Reservations>().AddSingleton<Explanations>();
         AddAccess(services, options);
         services.AddSingleton(new FactExpander(regimes, cipher, storeClock));
+        services.AddSingleton<ICheckAnswers>(s => s.GetRequiredService<LookupEndpoint>());
         services.AddSingleton<LookupEndpoint>().AddSingleton<FactEndpoint>().AddSingleton<RegistryEndpoint>();
         services.AddSingleton<ReceiptEndpoint>();
         services.AddSingleton<ImportEndpoint>().AddSingleton<SnapshotLoader>();
@@ -317,6 +320,7 @@ public sealed partial class LookupHost : IAsyncDisposable
     {
         MaskedLogs.Mask(services);
         services.AddSingleton<ServiceMetrics>().AddSingleton<UnhandledErrors>().AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
+        services.AddSingleton<GateEndpoint>();
         services.AddSingleton<FrameworkErrors>().AddSingleton<ILoggerProvider>(s => s.GetRequiredService<FrameworkErrors>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
         services.AddRouting();
@@ -360,9 +364,17 @@ public sealed partial class LookupHost : IAsyncDisposable
         app.MapGrpcService<ReceiptEndpoint>();
         app.MapGrpcService<AccessEndpoint>();
         app.MapGrpcService<HealthService>();
-        app.MapGet(RpcRoles.HealthPage, (HealthService health) => health.Answer());
+        app.MapGet(RpcRoles.HealthPage, (HttpContext context, HealthService health) => health.Answer(context));
         app.MapGrpcReflectionService();
+        MapHttp(app);
         LivePage.Map(app);
+    }
+
+    private static void MapHttp(WebApplication app)
+    {
+        app.MapMethods(GateEndpoint.Path, GateEndpoint.Verbs, app.Services.GetRequiredService<GateEndpoint>().AnswerAsync)
+            .WithMetadata(new RoleOfEndpoint(Roles.Check));
+        OpenApiPage.Map(app);
     }
 
     private static void UseJson(WebApplication app, bool asksCredentials)

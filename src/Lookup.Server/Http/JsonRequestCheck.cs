@@ -16,7 +16,10 @@ internal static partial class JsonRequestCheck
 {
     private const string Whole = "(body)";
 
-    // The most facts in a request; no other list is longer.
+    /// <summary>The most numbers in a batch of checks.</summary>
+    internal const int MaxNumbers = 10_000;
+
+    // The most facts in a request; no other list but that of numbers is longer.
     private const int MaxItems = 1_000;
 
     /// <summary>Adds a fault for every field that does not fit the message.</summary>
@@ -83,9 +86,10 @@ internal static partial class JsonRequestCheck
             return;
         }
 
-        if (value.GetArrayLength() > MaxItems)
+        var max = field.ContainingType == V1.CheckBatchRequest.Descriptor ? MaxNumbers : MaxItems;
+        if (value.GetArrayLength() > max)
         {
-            Add(faults, path, $"{value.GetArrayLength()} elements; at most {MaxItems} are allowed.");
+            Add(faults, path, $"{value.GetArrayLength()} elements; at most {max} are allowed.");
             return;
         }
 

@@ -33,57 +33,96 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
     // Names, values and brackets of one request. The largest batch of facts with every field set has about half as many.
     private const int MaxTokens = 2 * MessageBounds.MaxMessages;
 
+    /// <summary>The error for a request with query parameters.</summary>
+    internal static readonly FieldFault QueryFault =
+        new("(query)", "Query parameters are not accepted, because URLs end up in logs; send a JSON body.");
+
+    /// <summary>The error for a value that passes the check but that protobuf does not read.</summary>
+    internal static readonly FieldFault FormatFault = new(Whole, "A value does not follow protobuf's JSON format.");
+
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
 
-    /// <inheritdoc/>
-    public Task InvokeAsync(HttpContext context, RequestDelegate next) =>
-        // The endpoint decides whether the transcoder serves the request; the caller's headers do not.
-        context.GetEndpoint()?.Metadata is { } about && about.GetMetadata<GrpcJsonTranscodingMetadata>() is not null
-            ? CheckAsync(context, about.GetMetadata<GrpcMethodMetadata>()!, next)
-            : next(context);
+    /// <summary>Returns whether the transcoder serves a request. The endpoint decides that; the caller's headers do not.</summary>
+    internal static bool IsTranscoded(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is not null;
 
-    private async Task CheckAsync(HttpContext context, GrpcMethodMetadata method, RequestDelegate next)
+    /// <inheritdoc/>
+    public Task InvokeAsync(HttpContext context, RequestDelegate next) => IsTranscoded(context)
+        ? CheckAsync(context, context.GetEndpoint()!.Metadata.GetMetadata<GrpcMethodMetadata>()!, next)
+        : next(context);
+
+    private async Task CheckAsync(HttpContext context, GrpcMethodMetadata metadata, RequestDelegate next)
     {
         var request = context.Request;
         if (request.QueryString.HasValue)
         {
-            await RefuseAsync(context, [new FieldFault("(query)", "Query parameters are not accepted, because URLs end up in logs; send a JSON body.")]);
+            await RefuseAsync(context, [QueryFault]);
             return;
         }
 
-        if (HttpMethods.IsPost(request.Method))
+        var method = Methods[metadata.Method.FullName];
+        using var body = HttpMethods.IsPost(request.Method) ? await ReadAsync(context, method.InputType) : null;
+        if (body is not null)
         {
-            if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
-                || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
-                || (type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
-            {
-                context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
-                await JsonErrors.WriteEmptyAsync(context);
-                return;
-            }
-
-            var faults = new List<FieldFault>();
-            using var body = await ReadAsync(request, context.RequestAborted);
-            if (body is null)
-            {
-                context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
-                await JsonErrors.WriteEmptyAsync(context);
-                return;
-            }
-
-            Check(body.GetBuffer().AsMemory(0, (int)body.Length), Methods[method.Method.FullName].InputType, faults);
-            if (faults.Count != 0)
-            {
-                await RefuseAsync(context, faults);
-                return;
-            }
-
             request.Body = body;
-            await AnswerAsync(context, next);
+        }
+        else if (HttpMethods.IsPost(request.Method))
+        {
             return;
         }
 
-        await AnswerAsync(context, next);
+        await (method.IsServerStreaming ? StreamAsync(context, next) : AnswerAsync(context, next));
+    }
+
+    /// <summary>Reads the body of a request and compares it with its message.</summary>
+    /// <returns>The body at its start; null if it does not fit and the error has been written.</returns>
+    internal async Task<MemoryStream?> ReadAsync(HttpContext context, MessageDescriptor message)
+    {
+        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type)
+            || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+            || (type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
+        {
+            context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+            await JsonErrors.WriteEmptyAsync(context);
+            return null;
+        }
+
+        var body = await ReadAsync(context.Request, context.RequestAborted);
+        if (body is null)
+        {
+            context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
+            await JsonErrors.WriteEmptyAsync(context);
+            return null;
+        }
+
+        var faults = new List<FieldFault>();
+        Check(body.GetBuffer().AsMemory(0, (int)body.Length), message, faults);
+        if (faults.Count == 0)
+        {
+            return body;
+        }
+
+        await body.DisposeAsync();
+        await RefuseAsync(context, faults);
+        return null;
+    }
+
+    // Lines must not wait for the end of the stream. Its errors are those of the interceptors: a message that was sent cannot be replaced.
+    private static Task StreamAsync(HttpContext context, RequestDelegate next)
+    {
+        context.Response.OnStarting(static state =>
+        {
+            var response = (HttpResponse)state;
+            if (response.StatusCode == StatusCodes.Status200OK)
+            {
+                response.ContentType = "application/x-ndjson; charset=utf-8";
+                // nginx buffers a response otherwise, and heartbeats would be late.
+                response.Headers["X-Accel-Buffering"] = "no";
+            }
+
+            RetryAfter.Set(response);
+            return Task.CompletedTask;
+        }, context.Response);
+        return next(context);
     }
 
     // The transcoder replaces a response that it cannot write by its own error, so its output is buffered until it has ended.
@@ -110,8 +149,13 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
 
         if (context.Response.StatusCode == StatusCodes.Status400BadRequest && IsTranscoders(written))
         {
-            await RefuseAsync(context, [new FieldFault(Whole, "A value does not follow protobuf's JSON format.")]);
+            await RefuseAsync(context, [FormatFault]);
             return;
+        }
+
+        if (context.Response.StatusCode is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
+        {
+            RetryAfter.Set(context.Response, JsonErrors.TryParse(written.GetBuffer().AsSpan(0, (int)written.Length)));
         }
 
         written.Position = 0;
@@ -126,7 +170,8 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         return status.GetProperty("code").GetInt32() == (int)Google.Rpc.Code.InvalidArgument && status.GetProperty("details").GetArrayLength() == 0;
     }
 
-    private static void Check(ReadOnlyMemory<byte> body, MessageDescriptor message, List<FieldFault> faults)
+    /// <summary>Adds a fault for everything in a body that does not fit its message.</summary>
+    internal static void Check(ReadOnlyMemory<byte> body, MessageDescriptor message, List<FieldFault> faults)
     {
         try
         {
@@ -201,6 +246,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         return body;
     }
 
-    private static Task RefuseAsync(HttpContext context, List<FieldFault> faults) =>
+    /// <summary>Writes the error for a request with faults.</summary>
+    internal static Task RefuseAsync(HttpContext context, List<FieldFault> faults) =>
         JsonErrors.WriteAsync(context, StatusCodes.Status400BadRequest, RpcErrors.InvalidStatus(faults));
 }

@@ -90,7 +90,7 @@ internal sealed class CheckStreamSession(
         }
 
         var now = services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var open = OpenStream.Read(requests.Current.Open, services.Manifest, services.Regimes, services.Receipts.Log is not null, now);
+        var open = OpenStream.Read(requests.Current.Open, "open.", services.Manifest, services.Regimes, services.Receipts.Log is not null, now);
         context.Lease()?.Require(requests.Current.Open.Question.Organisation, now);
         return open;
     }

@@ -44,9 +44,15 @@ internal sealed class OpenStream
 
     internal string? Region { get; }
 
-    /// <summary>Validates the first message of a stream.</summary>
+    /// <summary>Validates the first message of a stream, or the settings of a batch.</summary>
+    /// <param name="open">The settings.</param>
+    /// <param name="path">Path of the settings in the request, before the names of fields in errors.</param>
+    /// <param name="manifest">The store's manifest.</param>
+    /// <param name="regimes">The regimes in force.</param>
+    /// <param name="keepsReceipts">Whether the service keeps receipts.</param>
+    /// <param name="now">Now, in Unix milliseconds.</param>
     /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with every invalid field.</exception>
-    internal static OpenStream Read(V1.CheckStreamOpen open, StoreManifest manifest, RegimeSet regimes, bool keepsReceipts, long now)
+    internal static OpenStream Read(V1.CheckStreamOpen open, string path, StoreManifest manifest, RegimeSet regimes, bool keepsReceipts, long now)
     {
         List<FieldFault>? faults = null;
         if (open.Receipt && !keepsReceipts)
@@ -63,7 +69,7 @@ internal sealed class OpenStream
             FieldFaults.Add(ref faults, "default_region", fault.Describe());
         }
 
-        FieldFaults.ThrowIfAny(faults?.ConvertAll(f => f with { Field = "open." + f.Field }));
+        FieldFaults.ThrowIfAny(faults?.ConvertAll(f => f with { Field = path + f.Field }));
         return new OpenStream(open, asked, demand);
     }
 

@@ -4,6 +4,7 @@ using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
+using Lookup.Server.Http;
 using Lookup.Server.Store;
 
 namespace Lookup.Server.Watch;
@@ -30,6 +31,8 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
     private readonly List<V1.WatchResponse> _outbox = [];
     private readonly TimeSpan _interval = TimeSpan.FromMilliseconds(services.Options.WatchHeartbeatMs);
     private readonly TimeSpan _sendLimit = TimeSpan.FromMilliseconds(services.Options.WatchSendLimitMs);
+    // The transcoder has no write options.
+    private readonly bool _canBuffer = !StrictJson.IsTranscoded(context.GetHttpContext());
     private WatchFilter _filter = null!;
     private CancellationToken _stop;
     private long _beat;
@@ -291,7 +294,11 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
     {
         for (var i = 0; i < _outbox.Count; i++)
         {
-            responses.WriteOptions = i < _outbox.Count - 1 ? Buffered : WriteOptions.Default;
+            if (_canBuffer)
+            {
+                responses.WriteOptions = i < _outbox.Count - 1 ? Buffered : WriteOptions.Default;
+            }
+
             // Cancelling the write would reset the stream, and the caller would not see the status.
             var write = responses.WriteAsync(_outbox[i], CancellationToken.None);
             if (!write.IsCompletedSuccessfully)

@@ -40,10 +40,11 @@ public sealed class AccessMatrixTests : IAsyncLifetime
             var isCall = endpoint.Metadata.GetMetadata<Grpc.AspNetCore.Server.GrpcMethodMetadata>() is not null;
             var isPage = endpoint.Metadata.GetMetadata<Lookup.Server.Telemetry.ObserverPage>() is not null;
             var isUnimplemented = path.EndsWith("{unimplementedMethod:grpcunimplemented}", StringComparison.Ordinal);
-            Assert.True(isCall || isPage || isUnimplemented || path == "/health", path);
+            var stated = endpoint.Metadata.GetMetadata<Lookup.Server.Access.RoleOfEndpoint>();
+            Assert.True(isCall || isPage || isUnimplemented || stated is not null || path == "/health", path);
             if (!isCall && path != "/health")
             {
-                Assert.Equal(isPage ? Roles.Observe : Roles.None, Lookup.Server.Access.RpcRoles.Of(endpoint));
+                Assert.Equal(isPage ? Roles.Observe : path == "/v1/gate" ? Roles.Check : Roles.None, Lookup.Server.Access.RpcRoles.Of(endpoint));
             }
         }
     }

@@ -36,6 +36,7 @@ internal static class AccessRpcs
     internal static IReadOnlyDictionary<string, AccessRpc> All { get; } = new Dictionary<string, AccessRpc>
     {
         ["LookupService.Check"] = new(Roles.Check, Foreign.Denied, org => [Samples.Check(Known, org)]),
+        ["LookupService.CheckBatch"] = new(Roles.Check, Foreign.Denied, org => [new CheckBatchRequest { Numbers = { Known }, Question = Samples.Question(org) }]),
         ["LookupService.CheckStream"] = new(Roles.Check, Foreign.Denied, org =>
         [
             new CheckStreamRequest { Open = new CheckStreamOpen { Question = Samples.Question(org) } },

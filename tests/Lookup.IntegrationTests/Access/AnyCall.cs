@@ -108,8 +108,8 @@ internal static class AnyCall
             message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
         }
 
-        using var response = await http.SendAsync(message, TestContext.Current.CancellationToken);
-        var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        var body = await BodyAsync(response, method);
         if (response.IsSuccessStatusCode)
         {
             return new Outcome(StatusCode.OK, Answer: new JsonParser(JsonParser.Settings.Default).Parse(body, method.OutputType));
@@ -124,6 +124,15 @@ internal static class AnyCall
             status,
             (string?)info?["reason"] ?? "",
             string.Join(",", info?["metadata"]?.AsObject().Select(pair => (string?)pair.Value) ?? []));
+    }
+
+    /// <summary>Reads the body of an answer. A stream does not end by itself: its first line is the answer.</summary>
+    internal static async Task<string> BodyAsync(HttpResponseMessage response, MethodDescriptor method)
+    {
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken));
+        return method.IsServerStreaming && response.IsSuccessStatusCode
+            ? await reader.ReadLineAsync(TestContext.Current.CancellationToken) ?? ""
+            : await reader.ReadToEndAsync(TestContext.Current.CancellationToken);
     }
 
     private static async Task SendAsync(IClientStreamWriter<IMessage> stream, IReadOnlyList<IMessage> requests)

@@ -175,7 +175,7 @@ public sealed class ShareTests
     public async Task Texts_OfAList_AreReadInTheBatchLane()
     {
         await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync(), options => options.BatchWorkers = 1);
-        var open = OpenStream.Read(new CheckStreamOpen { Question = Samples.Question(), DefaultRegion = "NL" }, server.Store.Manifest, RegimeSet.BuiltIn, false, server.Clock.GetUtcNow().ToUnixTimeMilliseconds());
+        var open = OpenStream.Read(new CheckStreamOpen { Question = Samples.Question(), DefaultRegion = "NL" }, "open.", server.Store.Manifest, RegimeSet.BuiltIn, false, server.Clock.GetUtcNow().ToUnixTimeMilliseconds());
         var job = server.Host.Chunks.Rent();
         Task fill;
         using (await server.Host.HoldBatchPlaceAsync())

@@ -64,7 +64,6 @@ public class NumberParserTests
     [InlineData("06 12345678", "Netherlands", NumberFault.UnknownRegion)]
     [InlineData("1-800-FLOWERS", "US", NumberFault.Letters)]
     [InlineData("+31612345678 ext 5", null, NumberFault.Letters)]
-    [InlineData("tel:+31612345678", null, NumberFault.Letters)]
     [InlineData("06 12345678 (Jan)", "NL", NumberFault.Letters)]
     [InlineData("06 12345678#5", "NL", NumberFault.InvalidCharacter)]
     [InlineData("*31#0612345678", "NL", NumberFault.InvalidCharacter)]
