@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Lookup.Cli.Files;
 using Lookup.Cli.Hosting;
 using Lookup.Cli.Impact;
-using Lookup.Cli.Import;
 using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
@@ -74,7 +74,7 @@ internal sealed class ImpactCommand : CliCommand
         var tally = new ImpactTally(parsed.GetWithin(_examples, 0, MaxExamples));
         var settings = _store.Get(parsed, defaultFolder: null);
         var to = RegimeFolder.Load(parsed.GetRequiredValue(_regimes), from);
-        using var input = InputFile.Open(_list.Path(parsed), Shell.Input);
+        using var input = _list.Open(parsed, Shell.Input);
         var layout = LayoutSniffer.Sniff(input, choice);
         await using var store = await OpenStore.OpenAsync(settings, Shell.Clock, ct);
         using var reader = new ListReader(input.Stream, input.Name, layout);
@@ -94,7 +94,7 @@ internal sealed class ImpactCommand : CliCommand
         {
             var json = ImpactReport.Json(tally);
             json.Insert(0, "list", input.Name);
-            json.Insert(1, "read_as", layout.Describe());
+            json.Insert(1, "read_as", input.ReadAs(layout.Describe()));
             json.Insert(2, "call_time", at);
             json.Insert(3, "question", JsonNode.Parse(JsonText.Format(_question.Question(parsed))));
             json.Insert(4, "against", against);
@@ -104,7 +104,7 @@ internal sealed class ImpactCommand : CliCommand
         }
 
         Shell.Console.MarkupLine(SafeText.Escape(
-            $"{input.Name}: {tally.Compared + tally.Invalid:N0} lines. {layout.Describe()}. Calls at {at}, {parsed.GetRequiredValue(_regimes)} instead of {against ?? "the built-in rules"}."));
+            $"{input.Name}: {tally.Compared + tally.Invalid:N0} lines. {input.ReadAs(layout.Describe())}. Calls at {at}, {parsed.GetRequiredValue(_regimes)} instead of {against ?? "the built-in rules"}."));
         ImpactReport.Write(Shell.Console, tally, layout);
     }
 }

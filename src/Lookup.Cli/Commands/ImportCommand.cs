@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lookup.Cli.Files;
 using Lookup.Cli.Import;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
@@ -20,9 +21,11 @@ internal sealed class ImportCommand : CliCommand
         : base(
             shell,
             "import",
-            "Imports facts from a CSV or NDJSON file. Safe to repeat; a stopped import resumes.",
+            "Imports facts from a CSV, NDJSON or Excel file. Safe to repeat; a stopped import resumes.",
             "lookup import optouts.csv --set kind=objection --set organisation=acme --map number=phone",
             "lookup import consents.ndjson.gz --dry-run",
+            "lookup import optouts.xlsx --sheet 2026 --date-format dd/MM/yyyy --timezone Europe/Paris --set kind=objection --set organisation=acme --set region=FR",
+            "lookup import dnc.zip --format ftc-dnc --snapshot 2026-11-20",
             "lookup import bmnr.csv.gz --register nl-bmnr --snapshot 2015-03-01 --timezone Europe/Amsterdam",
             "lookup import bmnr.csv.gz --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --ignore '*'",
             "lookup import bmnr.csv --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --redis 127.0.0.1:6379 --key-file number.key",
@@ -49,23 +52,22 @@ internal sealed class ImportCommand : CliCommand
             return await _snapshot.RunAsync(parsed, parsed.GetValue(_dryRun), IsJson(parsed), ct);
         }
 
-        var map = _file.Map(parsed);
-        var zone = _file.Zone(parsed);
-        using var input = InputFile.Open(parsed.GetRequiredValue(_file.Path), Shell.Input);
-        using var reader = _file.Reader(parsed, input, map);
-        var mapper = new FactMapper(map.Where, map.Fixed, zone, $"import {input.Name}");
+        using var input = _file.Open(parsed, Shell.Input);
+        using var plan = _file.Plan(parsed, input, register: null);
+        var map = plan.Map;
+        var mapper = new FactMapper(map.Where, map.Fixed, plan.Zone, $"import {input.FileName}", rules: plan.Rules);
         using var rejects = new RejectFile(_file.RejectPath(parsed, input));
-        var importer = new Importer(input.Name, reader, mapper, map, rejects, _file.Settings(parsed, input), Shell.Clock);
+        var importer = new Importer(plan.Reader, mapper, map, rejects, _file.Settings(parsed, input), Shell.Clock);
         await using var target = await TargetAsync(parsed, input, ct);
         var identity = Checkpoint.IdentityOf(input.Fingerprint(), _file.Fingerprint(parsed, map), target.Name);
         var started = Shell.Clock.GetTimestamp();
         var import = new ImportDescription
         {
-            FileName = input.Path is null ? "" : input.Name,
+            FileName = input.Path is null ? "" : input.FileName,
             FileSha256 = parsed.GetValue(_dryRun) ? "" : input.Sha256(),
             FileSize = input.Length,
             Actor = Environment.UserName,
-            Source = map.Fixed.GetValueOrDefault(Field.Source) ?? $"import {input.Name}",
+            Source = map.Fixed.GetValueOrDefault(Field.Source) ?? $"import {input.FileName}",
         };
         var running = importer.RunAsync(target, import, identity, ct);
         await ImportProgress.ShowAsync(Shell, input, importer, running);
@@ -87,7 +89,7 @@ internal sealed class ImportCommand : CliCommand
             throw new CliException($"{input.Name} has no lines after its header: nothing was recorded.");
         }
 
-        ImportSummary.Write(Shell, IsJson(parsed), input.Name, parsed.GetValue(_dryRun), importer, rejects, Shell.Clock.GetElapsedTime(started));
+        ImportSummary.Write(Shell, IsJson(parsed), input, plan.ReadAs, parsed.GetValue(_dryRun), importer, rejects, Shell.Clock.GetElapsedTime(started));
         return importer.Totals.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
     }
 

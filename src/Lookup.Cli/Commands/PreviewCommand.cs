@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Lookup.Cli.Import;
 using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
@@ -54,7 +53,7 @@ internal sealed class PreviewCommand : CliCommand
 
         var settings = _list.Settings(parsed);
         using var client = _connection.Connect(parsed, _list.Patience(parsed));
-        using var input = InputFile.Open(_list.Path(parsed), Shell.Input);
+        using var input = _list.Open(parsed, Shell.Input);
         var question = new ListQuestion(input, LayoutSniffer.Sniff(input, choice), open);
         var run = new ListRun(Shell, client, settings);
         using var reader = new ListReader(input.Stream, input.Name, question.Layout);
@@ -93,7 +92,7 @@ internal sealed class PreviewCommand : CliCommand
         }
 
         var drawn = sample is null ? "" : $", {sample.Count:N0} of them drawn at random (seed {seed})";
-        Shell.Console.MarkupLine($"{SafeText.Escape(question.Input.Name)}: {records:N0} lines{drawn}. {SafeText.Escape(question.Layout.Describe())}.");
+        Shell.Console.MarkupLine($"{SafeText.Escape(question.Input.Name)}: {records:N0} lines{drawn}. {SafeText.Escape(question.ReadAs)}.");
         ScrubSummary.WriteTable(Shell.Console, sink.Tally, sample is null ? null : sample.Margin);
         if (question.IsHypothetical)
         {

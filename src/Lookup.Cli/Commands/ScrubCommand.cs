@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Lookup.Cli.Files;
 using Lookup.Cli.Import;
 using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
@@ -70,7 +71,7 @@ internal sealed class ScrubCommand : CliCommand
             throw CliException.Usage("--at, --without and --strict give what-if answers, which permit no calls and are not written to standard output: name a folder with --out-dir.");
         }
 
-        using var input = InputFile.Open(_list.Path(parsed), Shell.Input);
+        using var input = _list.Open(parsed, Shell.Input);
         var question = new ListQuestion(input, LayoutSniffer.Sniff(input, choice), open);
         var run = new ListRun(Shell, client, settings);
         return isPiped
@@ -101,8 +102,7 @@ internal sealed class ScrubCommand : CliCommand
     {
         var (input, layout) = (question.Input, question.Layout);
         var addColumns = !parsed.GetValue(_noColumns);
-        var isCompressed = input.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
-        var compress = parsed.GetValue(_gzip) ?? isCompressed;
+        var compress = parsed.GetValue(_gzip) ?? input.IsGzip;
         using var folder = ScrubFolder.Open(parsed.GetRequiredValue(_outDir), Extension(question), question.IsHypothetical, compress);
         var asked = question.Describe();
         var identity = Checkpoint.IdentityOf(input.Fingerprint(), asked.ToJsonString(), $"{layout.Delimiter} {layout.HasHeader} {addColumns} {compress}");
@@ -206,9 +206,10 @@ internal sealed class ScrubCommand : CliCommand
 
     private static string Extension(ListQuestion question)
     {
-        var name = question.Input.Name;
-        name = name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? name[..^3] : name;
-        var extension = question.Input.Path is null ? "" : System.IO.Path.GetExtension(name);
+        var input = question.Input;
+        var name = input.FileName.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? input.FileName[..^3] : input.FileName;
+        // A converted list keeps no format of its own.
+        var extension = input.Path is null || input.IsConverted ? "" : System.IO.Path.GetExtension(name);
         return extension.Length > 1 ? extension
             : question.Layout.Format == ImportFormat.Ndjson ? ".ndjson"
             : question.Layout.IsPlain ? ".txt" : ".csv";

@@ -77,6 +77,9 @@ internal sealed class ColumnMap
     /// <summary>The columns whose values together form the number, such as area code and number; empty if one column holds it.</summary>
     public IReadOnlyList<string> NumberParts { get; } = [];
 
+    /// <summary>Digits that each of <see cref="NumberParts"/> must have; empty: any.</summary>
+    public IReadOnlyList<int> PartLengths { get; init; } = [];
+
     /// <summary>The fixed values.</summary>
     public IReadOnlyDictionary<Field, string> Fixed => _fixed;
 
@@ -159,7 +162,7 @@ internal sealed class ColumnMap
         }
 
         bool? withdrawn = _fixed.TryGetValue(Field.Withdrawn, out var flag)
-            ? flag.ToLowerInvariant() is "true" or "yes" or "1"
+            ? YesNo.Any.TryParse(flag, out var yes) && yes
             : _columns.ContainsKey(Field.Withdrawn) ? null : false;
         var permits = kind switch
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
+using Lookup.Cli.Files;
 using Lookup.Cli.Options;
 using Lookup.Core;
 using Lookup.V1;
@@ -8,6 +9,16 @@ using Fact = Lookup.V1.Fact;
 using Purpose = Lookup.V1.Purpose;
 
 namespace Lookup.Cli.Import;
+
+/// <summary>How a file writes dates and withdrawals.</summary>
+/// <param name="Dates">The format of each field's dates beside ISO 8601; null: none.</param>
+/// <param name="Withdrawals">The words of the field "withdrawn"; null: yes and no.</param>
+internal sealed record ReadingRules(IReadOnlyDictionary<Field, DateText>? Dates = null, YesNo? Withdrawals = null)
+{
+    public static ReadingRules Standard { get; } = new();
+
+    public YesNo FlagsOf(Field field) => field == Field.Withdrawn && Withdrawals is { } words ? words : YesNo.Any;
+}
 
 /// <summary>
 /// Maps texts by field to a fact of the contract. Validates the syntax of each text; the target validates the meaning of
@@ -20,6 +31,7 @@ internal sealed class FactMapper
     private readonly string?[] _fixed = new string?[Fields.Count];
     private readonly string _defaultSource;
     private readonly TimeProvider? _clock;
+    private readonly ReadingRules _rules;
     private ImportRecord _record = null!;
     private FactKind _kind;
 
@@ -28,9 +40,12 @@ internal sealed class FactMapper
     /// <param name="zone">Time zone of times without an offset; null: such times are rejected.</param>
     /// <param name="defaultSource">Source of facts without one; empty: the target rejects them.</param>
     /// <param name="clock">Gives the time for "now"; null: "now" is not accepted.</param>
+    /// <param name="rules">How the file writes dates and withdrawals; null: ISO 8601, and yes or no.</param>
     public FactMapper(
-        Func<Field, string> where, IReadOnlyDictionary<Field, string> constants, TimeZoneInfo? zone, string defaultSource, TimeProvider? clock = null)
+        Func<Field, string> where, IReadOnlyDictionary<Field, string> constants, TimeZoneInfo? zone, string defaultSource, TimeProvider? clock = null,
+        ReadingRules? rules = null)
     {
+        _rules = rules ?? ReadingRules.Standard;
         _clock = clock;
         _where = where;
         _zone = zone;
@@ -43,8 +58,8 @@ internal sealed class FactMapper
 
     /// <summary>Whether the last record should forbid calls, as far as it could be read.</summary>
     public bool IsOptOut => _kind is FactKind.Objection or FactKind.Refusal or FactKind.Registration
-        ? Get(Field.Withdrawn)?.ToLowerInvariant() is null or "false" or "no" or "0"
-        : _kind == FactKind.Consent && Get(Field.Withdrawn)?.ToLowerInvariant() is "true" or "yes" or "1";
+        ? !IsFlag(Field.Withdrawn, true)
+        : _kind == FactKind.Consent && IsFlag(Field.Withdrawn, true);
 
     /// <summary>Maps a record to a fact; null if the record has faults.</summary>
     public Fact? Map(ImportRecord record)
@@ -208,19 +223,22 @@ internal sealed class FactMapper
 
     private void Fault(Field field, string reason) => _record.Faults.Add(new LineFault(_where(field), reason));
 
+    private bool IsFlag(Field field, bool wanted) =>
+        Get(field) is { } text && _rules.FlagsOf(field).TryParse(text, out var value) && value == wanted;
+
     private bool Flag(Field field)
     {
-        switch (Get(field)?.ToLowerInvariant())
+        if (Get(field) is not { } text)
         {
-            case null or "false" or "no" or "0" or "onwaar" or "nee" or "falsch" or "nein" or "faux" or "non" or "falso":
-                return false;
-            // Spreadsheets write these words in the language of their user.
-            case "true" or "yes" or "1" or "waar" or "ja" or "wahr" or "vrai" or "oui" or "verdadero" or "sí" or "vero" or "sì":
-                return true;
-            case var text:
-                Fault(field, $"'{text}' is not a boolean; use true or false");
-                return false;
+            return false;
         }
+
+        if (!_rules.FlagsOf(field).TryParse(text, out var value))
+        {
+            Fault(field, _rules.FlagsOf(field) == YesNo.Any ? $"'{text}' is not a boolean; use true or false" : $"'{text}' is not a change that this list has");
+        }
+
+        return value;
     }
 
     private Timestamp? Time(Field field)
@@ -235,12 +253,13 @@ internal sealed class FactMapper
             return Timestamp.FromDateTimeOffset(_clock.GetUtcNow());
         }
 
-        if (TimeText.TryParse(text, _zone, out var time, out var fault))
+        var iso = _rules.Dates?.GetValueOrDefault(field)?.TryConvert(text, out var converted) == true ? converted : text;
+        if (TimeText.TryParse(iso, _zone, out var time, out var fault))
         {
             return Timestamp.FromDateTimeOffset(time);
         }
 
-        Fault(field, $"'{text}' {fault}");
+        Fault(field, $"'{text}' {fault}{(DateText.HasDate(text) ? ", or set --date-format" : "")}");
         return null;
     }
 

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Lookup.Cli.Files;
+using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 
 namespace Lookup.Cli.Import;
@@ -8,7 +10,20 @@ internal sealed class ImportFileOptions
 {
     private readonly Option<string?> _format = new("--format")
     {
-        Description = "csv or ndjson; default: detected from the extension, else from the first character.",
+        Description = $"csv, ndjson, or the layout of an official list: {ListPreset.Names}; default: detected from the register and the file.",
+        HelpName = "FORMAT",
+    };
+
+    private readonly Option<string?> _sheet = FormatOptions.Sheet();
+    private readonly Option<string?> _encoding = new("--encoding")
+    {
+        Description = "Encoding of a text without a byte order mark: utf-8 or windows-1252; default: utf-8. UTF-16 is detected.",
+        HelpName = "NAME",
+    };
+
+    private readonly Option<string?> _dateFormat = new("--date-format")
+    {
+        Description = "How the file writes dates besides ISO 8601: day dd or d, month MM or M, year yyyy, for example dd/MM/yyyy; default: detected if every date of a column has one reading.",
         HelpName = "FORMAT",
     };
 
@@ -42,49 +57,183 @@ internal sealed class ImportFileOptions
     public ImportFileOptions(Command command)
     {
         command.Arguments.Add(Path);
-        foreach (var option in (Option[])[_format, _delimiter, _noHeader, _map, _set, _ignore, _zone, _rejects, _maxRejects, _restart])
+        foreach (var option in (Option[])[_format, _sheet, _encoding, _delimiter, _noHeader, _map, _set, _ignore, _dateFormat, _zone, _rejects, _maxRejects, _restart])
         {
             command.Options.Add(option);
         }
     }
 
-    public Argument<string> Path { get; } = new("FILE") { Description = "CSV or NDJSON file, compressed if it ends in '.gz'; '-' for standard input." };
+    public Argument<string> Path { get; } = new("FILE") { Description = "CSV, NDJSON or Excel file (.xlsx), also as gzip or in a zip archive; '-' for standard input." };
 
-    public ColumnMap Map(ParseResult parsed) =>
-        new(parsed.GetRequiredValue(_map), parsed.GetRequiredValue(_set), parsed.GetRequiredValue(_ignore));
-
-    /// <summary>Creates the reader of a register's file: a column of numbers, or one number per line.</summary>
-    public IRecordReader RegisterReader(ParseResult parsed, InputFile input, string register, out ColumnMap map)
-    {
-        var maps = parsed.GetRequiredValue(_map);
-        var bare = input.DetectFormat() == ImportFormat.Csv && input.BeginsWithNumber();
-        map = new ColumnMap(
-            bare && maps.Length == 0 ? ["number=1"] : maps,
-            [.. parsed.GetRequiredValue(_set), "kind=registration", $"register={register}"],
-            parsed.GetRequiredValue(_ignore));
-        return Reader(parsed, input, map, bare || parsed.GetValue(_noHeader));
-    }
+    /// <summary>The register that the command line or the format names; null if neither does.</summary>
+    public string? Register(ParseResult parsed, string? named) => named ?? ListPreset.Find(parsed.GetValue(_format))?.Register;
 
     /// <summary>The value of --max-rejects; null if it is not set.</summary>
     public long? MaxRejects(ParseResult parsed) =>
         parsed.GetResult(_maxRejects) is { Implicit: false } ? Settings(parsed).MaxRejects : null;
 
-    public TimeZoneInfo? Zone(ParseResult parsed) => parsed.GetTimeZone(_zone);
+    /// <summary>The time zone: --timezone, else that of the list's keeper.</summary>
+    public TimeZoneInfo? Zone(ParseResult parsed, string? register) => parsed.GetTimeZone(_zone)
+        ?? ((ListPreset.Find(parsed.GetValue(_format)) ?? ListPreset.OfRegister(register))?.Zone is { } id ? TimeZoneInfo.FindSystemTimeZoneById(id) : null);
 
-    public IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map) =>
-        Reader(parsed, input, map, parsed.GetValue(_noHeader));
-
-    private IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map, bool noHeader)
+    /// <summary>Opens the file.</summary>
+    public InputFile Open(ParseResult parsed, Stream standardInput, string? register = null)
     {
-        var format = ParseFormat(parsed.GetValue(_format)) ?? input.DetectFormat();
-        var delimiter = Delimiter(parsed);
-        if (format == ImportFormat.Csv)
+        var isWindows1252 = parsed.GetValue(_encoding)?.ToLowerInvariant() switch
         {
-            return new CsvRecordReader(input, map, delimiter, noHeader);
+            null or "utf-8" => false,
+            "windows-1252" => true,
+            var other => throw CliException.Usage($"--encoding '{other}' is not valid; use utf-8 or windows-1252."),
+        };
+        var preset = Named(parsed) ?? ListPreset.OfRegister(register ?? RegisterOf(parsed.GetRequiredValue(_set)));
+        return InputFile.Open(
+            parsed.GetRequiredValue(Path), standardInput, new InputOptions(parsed.GetValue(_sheet), isWindows1252, preset?.JoinsMembers ?? false));
+    }
+
+    /// <summary>Decides how to read the file. A register's file may be a column of numbers without a header.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="input">The file.</param>
+    /// <param name="register">The register whose complete content the file holds; null: the file has facts.</param>
+    /// <exception cref="CliException">The file does not fit the options.</exception>
+    public ImportPlan Plan(ParseResult parsed, InputFile input, string? register)
+    {
+        var (maps, sets, ignores) = (parsed.GetRequiredValue(_map), parsed.GetRequiredValue(_set), parsed.GetRequiredValue(_ignore));
+        var (preset, columns) = Preset(parsed, input, register ?? RegisterOf(sets), maps);
+        var hasHeader = !parsed.GetValue(_noHeader);
+        if (register is not null)
+        {
+            sets = [.. sets, "kind=registration", $"register={register}"];
         }
 
-        return noHeader || delimiter is not null
-            ? throw CliException.Usage($"{(noHeader ? "--no-header" : "--delimiter")} applies only to CSV, but {input.Name} is read as NDJSON: drop it, or add --format csv.")
+        if (preset is not null && columns is not null)
+        {
+            (maps, sets, ignores) = preset.Complete(columns, maps, sets, ignores);
+            hasHeader = columns.HasHeader;
+            if (preset.Region is null && !sets.Concat(maps).Any(text => text.StartsWith("region=", StringComparison.OrdinalIgnoreCase)))
+            {
+                throw CliException.Usage($"--format {preset.Name}: the numbers have no country code: set their region, for example --set region=US.");
+            }
+
+            if (register is not null)
+            {
+                // A snapshot has numbers and categories alone.
+                ignores = [.. ignores, .. maps.Where(text => text.StartsWith("since=", StringComparison.Ordinal)).Select(text => text["since=".Length..])];
+                maps = [.. maps.Where(text => !text.StartsWith("since=", StringComparison.Ordinal))];
+            }
+        }
+        else if (register is not null && hasHeader && Format(parsed, input) == ImportFormat.Csv && input.BeginsWithNumber())
+        {
+            hasHeader = false;
+            maps = maps.Length == 0 ? ["number=1"] : maps;
+        }
+
+        var map = new ColumnMap(maps, sets, ignores) { PartLengths = columns?.PartLengths ?? [] };
+        var reader = Reader(parsed, input, map, hasHeader);
+        try
+        {
+            var layout = Layout(parsed, input);
+            CheckNumbers(input, layout, map, hasHeader);
+            // A snapshot has no dates.
+            var dates = register is null ? Dates(parsed, input, new ColumnMap(maps, sets, ignores), hasHeader) : null;
+            var rules = new ReadingRules(dates, columns is { IsChangeList: true } ? preset!.Withdrawals : null);
+            return new ImportPlan(
+                reader, map, Zone(parsed, register), rules, columns is { IsChangeList: true },
+                ImportPlan.Describe(input, layout, hasHeader, columns is null ? null : $"{preset!.Name} ({preset.Title}), {columns.Description}"));
+        }
+        catch
+        {
+            reader.Dispose();
+            throw;
+        }
+    }
+
+    private static string? RegisterOf(IEnumerable<string> sets) =>
+        sets.FirstOrDefault(text => text.StartsWith("register=", StringComparison.OrdinalIgnoreCase))?["register=".Length..];
+
+    private ListPreset? Named(ParseResult parsed)
+    {
+        _ = ParseFormat(parsed.GetValue(_format));
+        return ListPreset.Find(parsed.GetValue(_format));
+    }
+
+    /// <summary>Returns the preset of --format, or that of the register if the file has its layout.</summary>
+    private (ListPreset? Preset, PresetColumns? Columns) Preset(ParseResult parsed, InputFile input, string? register, string[] maps)
+    {
+        var named = Named(parsed);
+        var preset = named ?? ListPreset.OfRegister(register);
+        if (Format(parsed, input) == ImportFormat.Ndjson)
+        {
+            return named is null ? (null, null) : throw CliException.Usage($"--format {named.Name}: {input.Name} is NDJSON, which has no such layout: drop --format.");
+        }
+
+        var isMapped = maps.Any(text => text.StartsWith("number=", StringComparison.OrdinalIgnoreCase));
+        var lines = LayoutSniffer.FirstLines(input, Layout(parsed, input));
+        if (preset is null)
+        {
+            return isMapped || lines.Count == 0 || !ListPreset.HasAreaAndNumber(lines) ? (null, null) : throw CliException.Usage(
+                $"{input.Name} has an area code and a number on each line: add --format ftc-dnc (United States) or --format lnnte (Canada).");
+        }
+
+        var columns = named is null && isMapped ? null : preset.Match(lines);
+        return columns is null && named is not null
+            ? throw CliException.Usage($"{input.Name} does not have the layout of --format {named.Name}: {named.Layout}.")
+            : (columns is null ? null : preset, columns);
+    }
+
+    private static void CheckNumbers(InputFile input, ListLayout layout, ColumnMap map, bool hasHeader)
+    {
+        if (layout.Format != ImportFormat.Csv || map.NumberParts.Count > 0)
+        {
+            return;
+        }
+
+        var lines = LayoutSniffer.FirstLines(input, layout);
+        var name = map.Where(Field.Number);
+        var column = lines.Count == 0 ? -1 : hasHeader
+            ? Array.FindIndex(lines[0], cell => cell.Equals(name, StringComparison.OrdinalIgnoreCase))
+            : int.TryParse(name, out var position) ? position - 1 : -1;
+        var values = lines.Skip(hasHeader ? 1 : 0).Where(line => column >= 0 && column < line.Length && line[column].Length > 0).Select(line => line[column]).ToList();
+        if (values.Count > 1 && values.All(DateText.IsBare))
+        {
+            throw CliException.Usage($"{input.Name}: the column '{name}' holds dates such as {values[0]}, not numbers: map another with --map number=COLUMN.");
+        }
+    }
+
+    private IReadOnlyDictionary<Field, DateText>? Dates(ParseResult parsed, InputFile input, ColumnMap map, bool hasHeader)
+    {
+        if (parsed.GetValue(_dateFormat) is { } format)
+        {
+            var dates = DateText.Parse(format);
+            return Enum.GetValues<Field>().ToDictionary(field => field, _ => dates);
+        }
+
+        if (input.Path is null || !DateDetection.IsNeeded(input))
+        {
+            return null;
+        }
+
+        using var again = Open(parsed, Stream.Null);
+        using var reader = Reader(parsed, again, map, hasHeader);
+        return DateDetection.Run(again, reader, map);
+    }
+
+    private ImportFormat Format(ParseResult parsed, InputFile input) => ParseFormat(parsed.GetValue(_format)) ?? input.DetectFormat();
+
+    private ListLayout Layout(ParseResult parsed, InputFile input) =>
+        LayoutSniffer.Lines(input, Format(parsed, input), FormatOptions.Delimiter(parsed.GetValue(_delimiter)));
+
+    private IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map, bool hasHeader)
+    {
+        var delimiter = FormatOptions.Delimiter(parsed.GetValue(_delimiter));
+        if (Format(parsed, input) == ImportFormat.Csv)
+        {
+            return delimiter is not null && input.IsSheet
+                ? throw CliException.Usage($"--delimiter applies only to CSV, but {input.Name} is a workbook: drop it.")
+                : new CsvRecordReader(input, map, delimiter, !hasHeader);
+        }
+
+        return !hasHeader || delimiter is not null
+            ? throw CliException.Usage($"{(hasHeader ? "--delimiter" : "--no-header")} applies only to CSV, but {input.Name} is read as NDJSON: drop it, or add --format csv.")
             : new NdjsonRecordReader(input, map);
     }
 
@@ -108,27 +257,11 @@ internal sealed class ImportFileOptions
 
     /// <summary>Identifies how the file is read, for the checkpoint.</summary>
     public string Fingerprint(ParseResult parsed, ColumnMap map) =>
-        $"{map.Fingerprint()}\n{parsed.GetValue(_format)}\n{parsed.GetValue(_delimiter)}\n{parsed.GetValue(_noHeader)}\n{parsed.GetValue(_zone)}";
+        $"{map.Fingerprint()}\n{parsed.GetValue(_format)}\n{parsed.GetValue(_delimiter)}\n{parsed.GetValue(_noHeader)}\n{parsed.GetValue(_zone)}\n{parsed.GetValue(_encoding)}\n{parsed.GetValue(_dateFormat)}";
 
-    /// <summary>Parses --format; null if it is not set.</summary>
-    internal static ImportFormat? ParseFormat(string? text) => text?.ToLowerInvariant() switch
-    {
-        null => null,
-        "csv" => ImportFormat.Csv,
-        "ndjson" => ImportFormat.Ndjson,
-        var other => throw CliException.Usage($"--format '{other}' is not valid; use csv or ndjson."),
-    };
-
-    private char? Delimiter(ParseResult parsed) => ParseDelimiter(parsed.GetValue(_delimiter));
-
-    /// <summary>Parses --delimiter; null if it is not set.</summary>
-    internal static char? ParseDelimiter(string? text) => text switch
-    {
-        null => null,
-        "tab" or "\\t" or "\t" => '\t',
-        { Length: 1 } when text[0] is > ' ' and < (char)127 and not '"' && !char.IsAsciiLetterOrDigit(text[0]) => text[0],
-        _ => throw CliException.Usage($"--delimiter '{text}' is not valid; use one character such as ',' or ';', or 'tab'."),
-    };
+    /// <summary>Parses --format; null if it is not set, or is that of an official list.</summary>
+    private static ImportFormat? ParseFormat(string? text) => text is null || ListPreset.Find(text) is not null ? null : FormatOptions.Format(text)
+        ?? throw CliException.Usage($"--format '{text}' is not valid; use one of csv, ndjson, {ListPreset.Names}.");
 
     private static Option<string[]> List(string name, string description, string helpName) => new(name)
     {

@@ -1,3 +1,4 @@
+using Lookup.Cli.Files;
 using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Import;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Lookup.Cli.Files;
 using Lookup.Cli.Output;
 using Spectre.Console;
 
@@ -7,11 +8,11 @@ namespace Lookup.Cli.Import;
 /// <summary>Writes the results of an import.</summary>
 internal static class ImportSummary
 {
-    public static void Write(Shell shell, bool json, string name, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
+    public static void Write(Shell shell, bool json, InputFile input, string readAs, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
     {
         if (json)
         {
-            shell.Output.WriteLine(Json(name, dryRun, importer, rejects, elapsed).ToJsonString(JsonText.Options));
+            shell.Output.WriteLine(Json(input.Name, readAs, dryRun, importer, rejects, elapsed).ToJsonString(JsonText.Options));
             return;
         }
 
@@ -23,7 +24,8 @@ internal static class ImportSummary
 
         var rate = (totals.Lines - importer.LinesBefore) / Math.Max(elapsed.TotalSeconds, 0.001);
         shell.Console.MarkupLine(
-            $"{(dryRun ? "Checked" : "Imported")} {SafeText.Escape(name)}: {totals.Lines:N0} lines in {elapsed.TotalSeconds:N1} s ({rate:N0}/s).");
+            $"{(dryRun ? "Checked" : "Imported")} {SafeText.Escape(input.Name)}: {totals.Lines:N0} lines in {elapsed.TotalSeconds:N1} s ({rate:N0}/s).");
+        shell.Console.MarkupLine($"  [grey]read as:[/] {SafeText.Escape(readAs)}");
         shell.Console.MarkupLine(dryRun
             ? $"  {totals.Recorded:N0} would be recorded, {totals.Rejected:N0} rejected"
             : $"  {totals.Recorded:N0} recorded, {totals.Unchanged:N0} unchanged, {totals.Rejected:N0} rejected");
@@ -35,7 +37,7 @@ internal static class ImportSummary
         foreach (var sample in importer.Samples)
         {
             shell.Console.MarkupLine(
-                $"  [yellow]line {sample.Line}[/]{(sample.Column.Length > 0 ? $", {SafeText.Escape(sample.Column)}" : "")}: {SafeText.Escape(sample.Reason)}");
+                $"  [yellow]{(input.IsSheet ? "row" : "line")} {sample.Line}[/]{(sample.Column.Length > 0 ? $", {SafeText.Escape(sample.Column)}" : "")}: {SafeText.Escape(sample.Reason)}");
         }
 
         foreach (var warning in importer.Warnings)
@@ -65,12 +67,13 @@ internal static class ImportSummary
         _ => $"{count:N0} opt-outs would NOT be recorded.",
     };
 
-    private static JsonObject Json(string name, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
+    private static JsonObject Json(string name, string readAs, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
     {
         var totals = importer.Totals;
         return new JsonObject
         {
             ["file"] = name,
+            ["read_as"] = readAs,
             ["dry_run"] = dryRun,
             ["import_id"] = importer.ImportId.Length > 0 ? importer.ImportId : null,
             ["lines"] = totals.Lines,

@@ -39,7 +39,7 @@ internal readonly record struct ImportTotals(long Lines, long Recorded, long Unc
 /// ahead, bounded; the target reports durable batches in order.
 /// </summary>
 internal sealed class Importer(
-    string name, IRecordReader reader, FactMapper mapper, ColumnMap map, RejectFile rejects, ImportSettings settings, TimeProvider clock)
+    IRecordReader reader, FactMapper mapper, ColumnMap map, RejectFile rejects, ImportSettings settings, TimeProvider clock)
 {
     private readonly List<Reject> _samples = [];
     private readonly List<LineWarning> _warnings = [];
@@ -123,15 +123,13 @@ internal sealed class Importer(
 
     private async Task ReadAsync(ChannelWriter<ImportBatch> writer, CancellationToken ct)
     {
-        var line = 0L;
+        var batch = new ImportBatch(1);
         try
         {
             var record = new ImportRecord();
-            var batch = new ImportBatch(1);
             while (reader.Read(record))
             {
                 ct.ThrowIfCancellationRequested();
-                line = record.Line;
                 if (record.Line <= ResumedAfter)
                 {
                     continue;
@@ -161,12 +159,23 @@ internal sealed class Importer(
 
             writer.Complete();
         }
-        catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
-        {
-            writer.Complete(new CliException($"{name} is truncated or damaged after line {line}: the lines before are recorded. Get a new copy of the file.", inner: exception));
-        }
         catch (Exception exception)
         {
+            if (exception is CliException { ExitCode: ExitCodes.Error } && batch.LineCount > 0)
+            {
+                try
+                {
+                    // The file is damaged here; the lines before it count.
+                    await writer.WriteAsync(batch, ct);
+                }
+                finally
+                {
+                    writer.Complete(exception);
+                }
+
+                return;
+            }
+
             writer.Complete(exception);
         }
     }

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Unicode;
+using Lookup.Cli.Files;
+using Lookup.Cli.Lists;
 using Lookup.Core;
 
 namespace Lookup.Cli.Import;
@@ -11,42 +13,34 @@ namespace Lookup.Cli.Import;
 /// </summary>
 internal sealed class NdjsonRecordReader(InputFile input, ColumnMap map) : IRecordReader
 {
-    private readonly LineReader _lines = new(input.Stream, ImportRecord.MaxLine);
+    private readonly LineSource _source = new(input, LayoutSniffer.Lines(input, ImportFormat.Ndjson, null));
     private readonly Dictionary<string, Field?> _resolved = new(StringComparer.Ordinal);
 
     public bool Read(ImportRecord record)
     {
-        ReadOnlyMemory<byte> line;
-        do
+        if (!_source.Read(record, out var fault))
         {
-            if (!_lines.Read(out line))
-            {
-                return false;
-            }
+            return false;
         }
-        while (line.Span.IndexOfAnyExcept((byte)' ', (byte)'\t') < 0);
 
-        record.Reset(_lines.Line, line);
-        if (_lines.TooLong)
+        if (fault != ListFault.None)
         {
-            record.Faults.Add(new LineFault("", $"the line is longer than {ImportRecord.MaxLine} bytes"));
+            return true;
         }
-        else if (!Utf8.IsValid(line.Span))
+
+        if (Utf8.IsValid(record.Raw.Span))
         {
-            record.Faults.Add(new LineFault("", "the line is not UTF-8: save the file as UTF-8"));
+            Parse(record, record.Raw);
         }
         else
         {
-            Parse(record, line);
+            record.Faults.Add(new LineFault("", "the line is not UTF-8: save the file as UTF-8"));
         }
 
         return true;
     }
 
-    public void Dispose()
-    {
-        // The input file owns the stream.
-    }
+    public void Dispose() => _source.Dispose();
 
     private void Parse(ImportRecord record, ReadOnlyMemory<byte> line)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Lookup.Cli.Files;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Core.Regimes;
@@ -13,13 +14,13 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
 {
     private readonly Option<string?> _register = new("--register")
     {
-        Description = "Register whose complete content the file holds, see 'lookup register list'; requires --snapshot.",
+        Description = "Register whose complete content the file holds, see 'lookup register list'; requires --snapshot; default: that of --format.",
         HelpName = "NAME",
     };
 
     private readonly Option<string?> _snapshot = new("--snapshot")
     {
-        Description = "Date of the register's content: midnight in its keeper's time zone; requires --register.",
+        Description = "Date of the register's content: midnight in its keeper's time zone; requires --register or the --format of a register.",
         HelpName = "TIME",
     };
 
@@ -53,12 +54,17 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
     public async Task<int> RunAsync(ParseResult parsed, bool dryRun, bool json, CancellationToken ct)
     {
         var register = Register(parsed);
-        var date = parsed.GetTime(_snapshot, file.Zone(parsed)) ?? throw CliException.Usage("--register requires --snapshot DATE.");
+        var date = parsed.GetTime(_snapshot, file.Zone(parsed, register.Name)) ?? throw CliException.Usage("--register requires --snapshot DATE.");
         var maxChange = parsed.GetWithin(_maxChange, 0, 100, "percent");
-        using var input = InputFile.Open(parsed.GetRequiredValue(file.Path), shell.Input);
-        using var reader = file.RegisterReader(parsed, input, register.Name, out var map);
+        using var input = file.Open(parsed, shell.Input, register.Name);
+        using var plan = file.Plan(parsed, input, register.Name);
+        if (plan.IsChangeList)
+        {
+            throw CliException.Usage($"{input.Name} is a change list, not the register's complete content: import it without --snapshot.");
+        }
+
         using var rejects = new RejectFile(file.RejectPath(parsed, input));
-        var source = new SnapshotSource(reader, map, register, rejects, file.MaxRejects(parsed) ?? 0);
+        var source = new SnapshotSource(plan.Reader, plan.Map, register, rejects, file.MaxRejects(parsed) ?? 0);
         var open = new LoadSnapshotOpen
         {
             Register = register.Name,
@@ -67,7 +73,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
             ExpectedNumbers = parsed.GetValue(_expect) is >= 0 and var expected ? expected : throw CliException.Usage($"--expect {parsed.GetValue(_expect)} is out of range: 0 or more."),
             Import = new ImportDescription
             {
-                FileName = input.Path is null ? "" : input.Name,
+                FileName = input.Path is null ? "" : input.FileName,
                 FileSize = input.Length,
                 Actor = Environment.UserName,
                 Source = $"snapshot of {register.Name}",
@@ -88,7 +94,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         var difference = await target.CompareAsync(input.Sha256(), source.Invalid);
         if (!json)
         {
-            Show(input.Name, register.Name, date, difference, source, rejects);
+            Show(input, plan.ReadAs, register.Name, date, difference, source, rejects);
         }
 
         if (difference.TooMuch && !parsed.GetValue(_acceptChange))
@@ -99,7 +105,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         var id = dryRun ? "" : await ApplyAsync(target, parsed.GetValue(_acceptChange), register.Name);
         if (json)
         {
-            shell.Output.WriteLine(Json(input.Name, register.Name, date, difference, source, id).ToJsonString(JsonText.Options));
+            shell.Output.WriteLine(Json(input.Name, plan.ReadAs, register.Name, date, difference, source, id).ToJsonString(JsonText.Options));
         }
         else if (!dryRun)
         {
@@ -123,7 +129,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
 
     private RegisterDefinition Register(ParseResult parsed)
     {
-        var name = parsed.GetValue(_register) ?? throw CliException.Usage("--snapshot requires --register NAME.");
+        var name = file.Register(parsed, parsed.GetValue(_register)) ?? throw CliException.Usage("--snapshot requires --register NAME.");
         return RegimeSet.BuiltIn.Registers.FirstOrDefault(register => register.Name == name)
             ?? throw CliException.Usage(
                 $"--register '{name}' is unknown; use one of {string.Join(", ", RegimeSet.BuiltIn.Registers.Select(register => register.Name))}.");
@@ -160,10 +166,11 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         SafeText.Escape(register),
         share => target.ApplyAsync(acceptChange, progress => share((double)progress.Written / Math.Max(1, progress.Total))));
 
-    private void Show(string name, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, RejectFile rejects)
+    private void Show(InputFile input, string readAs, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, RejectFile rejects)
     {
         var console = shell.Console;
-        console.MarkupLine($"{SafeText.Escape(name)}: {difference.Listed:N0} numbers on {register} as of {DecisionPrinter.Time(date)}.");
+        console.MarkupLine($"{SafeText.Escape(input.Name)}: {difference.Listed:N0} numbers on {register} as of {DecisionPrinter.Time(date)}.");
+        console.MarkupLine($"  [grey]read as:[/] {SafeText.Escape(readAs)}");
         console.MarkupLine(difference.LoadedDate is { } loaded
             ? $"  [grey]loaded:[/] {difference.Loaded:N0} as of {DecisionPrinter.Time(loaded)}"
             : $"  [grey]loaded:[/] {difference.Loaded:N0}, no snapshot yet");
@@ -182,7 +189,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         foreach (var sample in source.Samples)
         {
             console.MarkupLine(
-                $"  [yellow]line {sample.Line}[/]{(sample.Column.Length > 0 ? $", {SafeText.Escape(sample.Column)}" : "")}: {SafeText.Escape(sample.Reason)}");
+                $"  [yellow]{(input.IsSheet ? "row" : "line")} {sample.Line}[/]{(sample.Column.Length > 0 ? $", {SafeText.Escape(sample.Column)}" : "")}: {SafeText.Escape(sample.Reason)}");
         }
 
         if (source.Invalid > 0)
@@ -192,9 +199,10 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
     }
 
     private static JsonObject Json(
-        string name, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, string id) => new()
+        string name, string readAs, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, string id) => new()
         {
             ["file"] = name,
+            ["read_as"] = readAs,
             ["register"] = register,
             ["snapshot_date"] = DecisionPrinter.Time(date),
             ["loaded_date"] = difference.LoadedDate is { } loaded ? DecisionPrinter.Time(loaded) : null,

@@ -34,7 +34,7 @@ internal sealed class SnapshotSource(IRecordReader reader, ColumnMap map, Regist
     {
         rejects.Open(0);
         var record = new ImportRecord();
-        while (Next(record))
+        while (reader.Read(record))
         {
             if (!TryNumber(record, out var number) || !TryChunk(record, out var chunk))
             {
@@ -70,18 +70,6 @@ internal sealed class SnapshotSource(IRecordReader reader, ColumnMap map, Regist
         {
             throw new CliException(
                 $"{Invalid} lines have no valid number; --max-rejects allows {maxRejects}. The subscribers on these lines would no longer be protected, so nothing was changed. The rejected lines are in {rejects.Path}.");
-        }
-    }
-
-    private bool Next(ImportRecord record)
-    {
-        try
-        {
-            return reader.Read(record);
-        }
-        catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
-        {
-            throw new CliException($"The file is truncated or damaged after line {record.Line}: nothing was changed. Get a new copy of the file.", inner: exception);
         }
     }
 

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.IO.Compression;
 using System.Text;
-using Lookup.Cli.Import;
+using Lookup.Cli.Files;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.V1;

@@ -1,4 +1,5 @@
 using System.Text;
+using Lookup.Cli.Files;
 using Lookup.Core.Numbers;
 
 namespace Lookup.Cli.Lists;
@@ -14,6 +15,7 @@ internal sealed class ColumnSample
     private const int MinChangedDigits = 9;
 
     private readonly string? _region;
+    private readonly int _dates;
 
     public ColumnSample(string name, IEnumerable<string> values, string? region)
     {
@@ -22,6 +24,12 @@ internal sealed class ColumnSample
         foreach (var value in values.Where(value => value.Length > 0))
         {
             Filled++;
+            if (DateText.IsBare(value))
+            {
+                FirstDate = FirstDate.Length == 0 ? value : FirstDate;
+                _dates++;
+            }
+
             if (IsNumber(value, region, out var fault) || IsChangedNumber(value, fault))
             {
                 Numbers++;
@@ -42,7 +50,13 @@ internal sealed class ColumnSample
     /// <summary>Values that would be valid numbers with a region.</summary>
     public int National { get; }
 
-    private bool HoldsNumbers => Numbers > 0 && Numbers * 2 >= Filled;
+    /// <summary>Whether every value is a date without separators. One such value alone may be a number of eight digits.</summary>
+    public bool HoldsDates => Filled > 1 && _dates == Filled;
+
+    /// <summary>The first date, for messages.</summary>
+    public string FirstDate { get; } = "";
+
+    private bool HoldsNumbers => Numbers > 0 && Numbers * 2 >= Filled && !HoldsDates;
 
     private bool HasPhoneName
     {

@@ -52,7 +52,7 @@ internal static class CsvScanner
         if (line.IndexOf((byte)'"') < 0)
         {
             TakeLine(data, line, ref record);
-            Split(line[..record.Content], delimiter, column, ref record);
+            Locate(line[..record.Content], delimiter, column, ref record);
             if (columns > 0 && record.Columns != columns)
             {
                 record.Fault = ListFault.Columns;
@@ -67,16 +67,55 @@ internal static class CsvScanner
     /// <summary>Returns the values of one complete record as bytes, without quotes.</summary>
     public static List<byte[]> Values(ReadOnlySpan<byte> content, byte delimiter)
     {
+        var ranges = new Range[content.Count(delimiter) + 1];
         var values = new List<byte[]>();
-        for (var column = 0; ; column++)
+        foreach (var range in ranges.AsSpan(0, Split(content, delimiter, ranges)))
         {
-            TryRead(content, last: true, delimiter, column, 0, out var record);
-            if (column >= record.Columns)
+            values.Add(content[range].ToArray());
+        }
+
+        return values;
+    }
+
+    /// <summary>Finds the values of one complete record, without their quotes; doubled quotes stay doubled.</summary>
+    /// <returns>The count of values, which may exceed the room for them.</returns>
+    public static int Split(ReadOnlySpan<byte> content, byte delimiter, Span<Range> values)
+    {
+        var position = 0;
+        for (var count = 0; ; count++)
+        {
+            int start;
+            int end;
+            if (position < content.Length && content[position] == '"')
             {
-                return values;
+                start = position + 1;
+                end = start + content[start..].IndexOf((byte)'"');
+                while (end + 1 < content.Length && content[end + 1] == '"')
+                {
+                    end += 2;
+                    end += content[end..].IndexOf((byte)'"');
+                }
+
+                position = end + 1;
+            }
+            else
+            {
+                start = position;
+                var length = content[start..].IndexOf(delimiter);
+                position = end = length < 0 ? content.Length : start + length;
             }
 
-            values.Add(content.Slice(record.FieldStart, record.FieldLength).ToArray());
+            if (count < values.Length)
+            {
+                values[count] = start..end;
+            }
+
+            if (position >= content.Length || content[position] != delimiter)
+            {
+                return count + 1;
+            }
+
+            position++;
         }
     }
 
@@ -87,7 +126,7 @@ internal static class CsvScanner
         record.Content = line.Length > 0 && line[^1] == '\r' ? line.Length - 1 : line.Length;
     }
 
-    private static void Split(ReadOnlySpan<byte> content, byte delimiter, int column, ref CsvRecord record)
+    private static void Locate(ReadOnlySpan<byte> content, byte delimiter, int column, ref CsvRecord record)
     {
         var start = 0;
         for (var i = 0; i < column; i++)

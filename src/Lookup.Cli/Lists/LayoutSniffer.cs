@@ -1,5 +1,5 @@
 using System.Text;
-using Lookup.Cli.Import;
+using Lookup.Cli.Files;
 
 namespace Lookup.Cli.Lists;
 
@@ -20,30 +20,59 @@ internal static class LayoutSniffer
     /// <exception cref="CliException">The column of the number is ambiguous.</exception>
     public static ListLayout Sniff(InputFile input, LayoutChoice choice)
     {
-        var head = input.Head.AsSpan();
-        var mark = head.StartsWith(ByteOrderMark) ? ByteOrderMark : [];
-        var text = head[mark.Length..];
-        var separator = input.SeparatorLine(out var separatorLine);
-        if (separator is not null)
+        var layout = Begin(input, choice.Region, out var text, out var separator);
+        if (choice.Delimiter is not null && input.IsSheet)
         {
-            text = text[separatorLine..];
-            choice = choice with { Delimiter = choice.Delimiter ?? separator };
+            throw CliException.Usage($"--delimiter applies only to CSV, but {input.Name} is a workbook: drop it.");
         }
 
-        var end = text.IndexOf((byte)'\n');
-        var layout = new ListLayout
+        choice = choice with { Delimiter = choice.Delimiter ?? separator };
+        layout = layout with { Format = choice.Format ?? Format(input, text) };
+        return layout.Format == ImportFormat.Ndjson
+            ? JsonSniffer.Sniff(input.Name, layout, text, IsWhole(input), choice)
+            : Csv(input, layout, text, IsWhole(input), choice);
+    }
+
+    /// <summary>Detects how the file splits into lines and values, without choosing a column.</summary>
+    public static ListLayout Lines(InputFile input, ImportFormat format, char? delimiter)
+    {
+        var layout = Begin(input, null, out var text, out var separator);
+        return layout with
         {
-            Format = choice.Format ?? Format(input, text),
-            Region = choice.Region,
+            Format = format,
+            Columns = 0,
+            IsSingleLine = true,
+            Delimiter = (byte)(input.IsSheet ? ',' : delimiter ?? separator ?? (char)DetectDelimiter(text, IsWhole(input))),
+        };
+    }
+
+    /// <summary>Returns the values of the first lines.</summary>
+    public static List<string[]> FirstLines(InputFile input, ListLayout layout)
+    {
+        _ = Begin(input, null, out var text, out _);
+        return Sample(text, IsWhole(input), layout.Delimiter, out _, out _);
+    }
+
+    private static bool IsWhole(InputFile input) => input.Head.Length < InputFile.HeadSize;
+
+    /// <summary>Finds what stands before the first line.</summary>
+    private static ListLayout Begin(InputFile input, string? region, out ReadOnlySpan<byte> text, out char? separator)
+    {
+        var head = input.Head.AsSpan();
+        var mark = head.StartsWith(ByteOrderMark) ? ByteOrderMark : [];
+        separator = input.SeparatorLine(out var separatorLine);
+        var skip = mark.Length + (separator is null ? 0 : separatorLine);
+        text = head[skip..];
+        var end = text.IndexOf((byte)'\n');
+        return new ListLayout
+        {
+            Format = ImportFormat.Csv,
+            Region = region,
             Mark = mark,
-            Skip = mark.Length + (separator is null ? 0 : separatorLine),
+            Skip = skip,
             SkipLines = separator is null ? 0 : 1,
             NewLine = end > 0 && text[end - 1] == '\r' ? [(byte)'\r', (byte)'\n'] : [(byte)'\n'],
         };
-        var isWhole = input.Head.Length < InputFile.HeadSize;
-        return layout.Format == ImportFormat.Ndjson
-            ? JsonSniffer.Sniff(input.Name, layout, text, isWhole, choice)
-            : Csv(input.Name, layout, text, isWhole, choice);
     }
 
     private static ImportFormat Format(InputFile input, ReadOnlySpan<byte> text)
@@ -52,8 +81,9 @@ internal static class LayoutSniffer
         return start is [(byte)'{', ..] ? ImportFormat.Ndjson : input.DetectFormat();
     }
 
-    private static ListLayout Csv(string name, ListLayout layout, ReadOnlySpan<byte> text, bool isWhole, LayoutChoice choice)
+    private static ListLayout Csv(InputFile input, ListLayout layout, ReadOnlySpan<byte> text, bool isWhole, LayoutChoice choice)
     {
+        var name = input.Name;
         var delimiter = (byte)(choice.Delimiter ?? (char)DetectDelimiter(text, isWhole));
         var sample = Sample(text, isWhole, delimiter, out var first, out var before);
         if (sample.Count == 0)
@@ -66,7 +96,7 @@ internal static class LayoutSniffer
         if (OddFirstLine(text, isWhole, choice) is { } columnsBelow)
         {
             throw CliException.Usage(
-                $"{name}, line {layout.SkipLines + before.Lines + 1}: '{Encoding.UTF8.GetString(text.Slice(before.Bytes, first.Content)).Trim()}' is one value, but the lines after it have {columnsBelow}: remove the line, or set --delimiter.");
+                $"{input.At(layout.SkipLines + before.Lines + 1)}: '{Encoding.UTF8.GetString(text.Slice(before.Bytes, first.Content)).Trim()}' is one value, but the lines after it have {columnsBelow}: remove the line, or set --delimiter.");
         }
 
         var names = sample[0];
@@ -74,6 +104,12 @@ internal static class LayoutSniffer
             .Select(i => new ColumnSample(names[i], sample.Skip(1).Select(values => i < values.Length ? values[i] : ""), choice.Region))
             .ToArray();
         var column = Column(name, names, columns, choice);
+        if (columns[column].HoldsDates)
+        {
+            throw CliException.Usage(
+                $"{name}: column {column + 1} '{names[column]}' holds dates such as {columns[column].FirstDate}, not numbers: select another with --column.");
+        }
+
         var isNamed = choice.Column is not null && IsName(names[column], choice.Column);
         var hasHeader = choice.Header ?? (isNamed || ColumnSample.LooksLikeName(names[column], choice.Region));
         layout = layout with
@@ -141,7 +177,7 @@ internal static class LayoutSniffer
         return sample;
     }
 
-    /// <summary>Returns the delimiter that splits most lines into the same count of columns; a comma if there is none.</summary>
+    /// <summary>Returns the delimiter that splits most lines into the same count of columns, else the one that occurs most often in the first line.</summary>
     private static byte DetectDelimiter(ReadOnlySpan<byte> text, bool isWhole)
     {
         var best = (Delimiter: (byte)',', Columns: 1, Alike: 0);
@@ -161,7 +197,35 @@ internal static class LayoutSniffer
             }
         }
 
-        return best.Delimiter;
+        return best.Columns > 1 ? best.Delimiter : MostFrequent(text);
+    }
+
+    /// <summary>Returns the delimiter that occurs most often outside quotes in the first line; a comma if there is none.</summary>
+    private static byte MostFrequent(ReadOnlySpan<byte> text)
+    {
+        Span<int> counts = stackalloc int[128];
+        var quoted = false;
+        foreach (var b in text)
+        {
+            if (b == '\n')
+            {
+                break;
+            }
+
+            quoted ^= b == '"';
+            if (!quoted && b < counts.Length)
+            {
+                counts[b]++;
+            }
+        }
+
+        var best = (byte)',';
+        foreach (var delimiter in ";\t|"u8)
+        {
+            best = counts[delimiter] > counts[best] ? delimiter : best;
+        }
+
+        return best;
     }
 
     /// <summary>Returns the columns of the other lines if only the first line is a single value, such as a title; otherwise null.</summary>

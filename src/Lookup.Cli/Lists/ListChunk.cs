@@ -1,5 +1,5 @@
 using System.Buffers;
-using Lookup.Cli.Import;
+using Lookup.Cli.Files;
 using Lookup.V1;
 
 namespace Lookup.Cli.Lists;
@@ -112,6 +112,9 @@ internal sealed class ListChunk
     }
 
     public ReadOnlySpan<byte> Content(int record) => _bytes.AsSpan(Records[record].Start, Records[record].Content);
+
+    /// <summary>The content of a record; valid until the chunk is filled again.</summary>
+    public ReadOnlyMemory<byte> Memory(int record) => _bytes.AsMemory(Records[record].Start, Records[record].Content);
 
     public ReadOnlySpan<byte> LineEnd(int record)
     {

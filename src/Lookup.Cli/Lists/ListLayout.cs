@@ -1,4 +1,4 @@
-using Lookup.Cli.Import;
+using Lookup.Cli.Files;
 
 namespace Lookup.Cli.Lists;
 
@@ -10,8 +10,11 @@ internal sealed record ListLayout
     /// <summary>CSV: the column delimiter.</summary>
     public byte Delimiter { get; init; } = (byte)',';
 
-    /// <summary>CSV: columns of every line.</summary>
+    /// <summary>CSV: columns of every line; 0: any.</summary>
     public int Columns { get; init; } = 1;
+
+    /// <summary>CSV: whether a value must not continue on the next line.</summary>
+    public bool IsSingleLine { get; init; }
 
     /// <summary>CSV: column of the number, from 0.</summary>
     public int Column { get; init; }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Lookup.Cli.Import;
+using Lookup.Cli.Files;
 using Lookup.Cli.Options;
 using Lookup.Client;
 
@@ -13,7 +13,7 @@ internal sealed class ListOptions
 
     private readonly Argument<string> _path = new("LIST")
     {
-        Description = "CSV, NDJSON or one number per line, compressed if it ends in '.gz'; '-' for standard input.",
+        Description = "CSV, NDJSON, Excel (.xlsx) or one number per line, also as gzip or in a zip archive; '-' for standard input.",
     };
 
     private readonly Option<string?> _column = new("--column")
@@ -34,6 +34,7 @@ internal sealed class ListOptions
         HelpName = "CHAR",
     };
 
+    private readonly Option<string?> _sheet = FormatOptions.Sheet();
     private readonly Option<bool> _header = new("--header") { Description = "The first line is a header; default: detected." };
     private readonly Option<bool> _noHeader = new("--no-header") { Description = "The first line is not a header." };
     private readonly Option<int> _retry = new("--retry")
@@ -57,13 +58,15 @@ internal sealed class ListOptions
     {
         command.Arguments.Add(_path);
         Option[] patience = asksService ? [_retry, _wait] : [];
-        foreach (var option in (Option[])[_column, _format, _delimiter, _header, _noHeader, .. patience])
+        foreach (var option in (Option[])[_column, _format, _sheet, _delimiter, _header, _noHeader, .. patience])
         {
             command.Options.Add(option);
         }
     }
 
-    public string Path(ParseResult parsed) => parsed.GetRequiredValue(_path);
+    /// <summary>Opens the list.</summary>
+    public InputFile Open(ParseResult parsed, Stream standardInput) =>
+        InputFile.Open(parsed.GetRequiredValue(_path), standardInput, new InputOptions(parsed.GetValue(_sheet)));
 
     public LayoutChoice Choice(ParseResult parsed, string region)
     {
@@ -79,8 +82,9 @@ internal sealed class ListOptions
         }
 
         return new LayoutChoice(
-            ImportFileOptions.ParseFormat(parsed.GetValue(_format)),
-            ImportFileOptions.ParseDelimiter(parsed.GetValue(_delimiter)),
+            parsed.GetValue(_format) is not { } format ? null : FormatOptions.Format(format)
+                ?? throw CliException.Usage($"--format '{format}' is not valid; use csv or ndjson."),
+            FormatOptions.Delimiter(parsed.GetValue(_delimiter)),
             header ? true : noHeader ? false : null,
             parsed.GetValue(_column),
             region.Length == 0 ? null : region);

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Lookup.Cli.Import;
+using Lookup.Cli.Files;
 
 namespace Lookup.Cli.Lists;
 
@@ -105,6 +105,14 @@ internal sealed class ListReader(Stream content, string name, ListLayout layout)
         var isCut = data.Length > Window;
         var window = isCut ? data[..Window] : data;
         var last = _ended && !isCut;
+        if (layout.IsSingleLine && window.IndexOf((byte)'\n') is >= 0 and var end)
+        {
+            // A quote that is not closed costs its line, and no line after it can be part of a value.
+            window = window[..(end + 1)];
+            last = true;
+            isCut = false;
+        }
+
         CsvRecord found;
         if (layout.Format == ImportFormat.Csv)
         {

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
-using Lookup.Cli.Import;
+using Lookup.Cli.Files;
 using Lookup.Cli.Output;
 using Lookup.Client;
 using Lookup.V1;
@@ -13,11 +13,14 @@ internal sealed record ListQuestion(InputFile Input, ListLayout Layout, CheckStr
     /// <summary>Whether the answers are what-if answers, which permit nothing.</summary>
     public bool IsHypothetical => Open.WhatIf is not null;
 
+    /// <summary>What the list was taken for.</summary>
+    public string ReadAs => Input.ReadAs(Layout.Describe());
+
     /// <summary>The question and how the list is read, for the manifest.</summary>
     public JsonObject Describe() => new()
     {
         ["list"] = Input.Name,
-        ["read_as"] = Layout.Describe(),
+        ["read_as"] = ReadAs,
         ["column"] = Layout.ColumnName,
         ["question"] = JsonNode.Parse(JsonText.Format(Open)),
     };
@@ -26,7 +29,7 @@ internal sealed record ListQuestion(InputFile Input, ListLayout Layout, CheckStr
     /// <param name="content">SHA-256 of the decompressed content.</param>
     public string FileHash(string content)
     {
-        if (Input.Path is null || (!Input.HasCarriageReturnsAlone && !Input.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)))
+        if (Input.Path is null || Input.Forms.Count == 0)
         {
             return content;
         }

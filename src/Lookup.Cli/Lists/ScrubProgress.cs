@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Lookup.Cli.Import;
+using Lookup.Cli.Files;
 using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Lists;

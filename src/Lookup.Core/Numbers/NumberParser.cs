@@ -358,7 +358,7 @@ public sealed class NumberParser
         var last = groups[^1];
         var ending = text.DigitsOf(groups.Length - 1);
         if (dots == 1 && last.Before == NumberText.Separator.Dot
-            && (ending.Length <= 2 || (!ending.ContainsAnyExcept('0') && IsNumber(text, last.Start, region))))
+            && (ending.Length <= 2 || IsSerial(text) || (!ending.ContainsAnyExcept('0') && IsNumber(text, last.Start, region))))
         {
             return NumberFault.Fraction;
         }
@@ -377,11 +377,15 @@ public sealed class NumberParser
             && !HasDirectDial(text, last.Start, region) ? NumberFault.SecondNumber : NumberFault.None;
     }
 
-    // 03.12.2024, 2024-03-12: a value of another column. In plans with many lengths, its digits are a number.
+    // 45363.4166667: a spreadsheet's date with a time, the days since 1900. These are dates from 1954 to 2064.
+    private static bool IsSerial(in NumberText text) =>
+        text.Groups.Length == 2 && text.DigitsOf(0) is { Length: 5 } days && days[0] is >= '2' and <= '5' && text.Digits[0] != '+';
+
+    // 03.12.2024, 2024-03-12, 2024-03-12 1000: a value of another column. In plans with many lengths, its digits are a number.
     private static bool IsDate(in NumberText text)
     {
         var groups = text.Groups;
-        if (groups.Length != 3 || groups[1].Before != groups[2].Before
+        if (groups.Length is not (3 or 4) || (groups.Length == 4 && groups[3].Before != NumberText.Separator.Space) || groups[1].Before != groups[2].Before
             || groups[1].Before is not (NumberText.Separator.Dot or NumberText.Separator.Slash or NumberText.Separator.Hyphen))
         {
             return false;

@@ -2,7 +2,7 @@ using CsCheck;
 using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
-using Lookup.Tests.Regimes;
+using Lookup.Testing.Regimes;
 
 namespace Lookup.Tests.Decisions;
 

@@ -1,7 +1,7 @@
+using Lookup.Testing.Regimes;
 using System.Text.Json.Nodes;
 using Lookup.Core;
 using Lookup.Core.Facts;
-using Lookup.Tests.Regimes;
 
 namespace Lookup.Tests.Decisions;
 

@@ -1,9 +1,9 @@
+using Lookup.Testing.Regimes;
 using CsCheck;
 using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
-using Lookup.Tests.Regimes;
 
 namespace Lookup.Tests.Decisions;
 

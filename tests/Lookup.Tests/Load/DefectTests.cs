@@ -1,4 +1,4 @@
-using Lookup.IntegrationTests.Clients;
+using Lookup.Testing.Clients;
 using Lookup.Load.Processes;
 using Lookup.Load.Results;
 

@@ -1,3 +1,4 @@
+using Lookup.Testing.Regimes;
 using System.Text.Json.Nodes;
 using CsCheck;
 using Lookup.Core;
