@@ -25,6 +25,14 @@ public sealed record EmbeddedStore : FactStore
         _server = server;
         _folder = folder;
         Cipher = cipher;
+        var disconnect = Close;
+        Close = async () =>
+        {
+            await disconnect();
+            await server.DisposeAsync();
+            cipher.Dispose();
+            folder.Dispose();
+        };
     }
 
     /// <summary>
@@ -142,15 +150,6 @@ public sealed record EmbeddedStore : FactStore
 
             throw;
         }
-    }
-
-    /// <inheritdoc/>
-    public override async ValueTask DisposeAsync()
-    {
-        await base.DisposeAsync();
-        await _server.DisposeAsync();
-        Cipher.Dispose();
-        _folder.Dispose();
     }
 
     // Continues an interrupted setup, and marks a completed one, so that it does not open without its facts.

@@ -15,8 +15,6 @@ namespace Lookup.Redis.Store;
 /// </summary>
 public record FactStore : IAsyncDisposable
 {
-    private readonly Func<ValueTask> _close;
-
     internal FactStore(RedisTopology link, StoreManifest manifest, KeyRotationState keys, ServerCheck server)
     {
         var epoch = StoreManifestFormat.Epoch(manifest.Epoch);
@@ -38,7 +36,7 @@ public record FactStore : IAsyncDisposable
         Access = new RedisAccess(link, epoch, names);
         Imports = imports;
         Maintenance = new RedisMaintenance(link, manifest, partitions, keys, fences, feed, registry, imports, server);
-        _close = () =>
+        Close = () =>
         {
             reader.Dispose();
             fences.Dispose();
@@ -80,10 +78,13 @@ public record FactStore : IAsyncDisposable
     /// <summary>Probes the store and rotates its encryption key.</summary>
     public IStoreMaintenance Maintenance { get; init; }
 
+    /// <summary>Ends the connections, and what a derived store adds.</summary>
+    protected Func<ValueTask> Close { get; init; }
+
     /// <summary>Closes the store and every copy of this object.</summary>
-    public virtual ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
-        return _close();
+        return Close();
     }
 }

@@ -200,10 +200,4 @@ internal sealed record TroubledStore : FactStore, IFactReader, IFactWriter, INam
         await Trouble(ct);
         return await _inner.Maintenance.ProbeAsync(ct);
     }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await base.DisposeAsync();
-        await _inner.DisposeAsync();
-    }
 }
