@@ -70,6 +70,7 @@ internal sealed class CheckCommand : CliCommand
         };
         using var client = _connection.Connect(parsed);
         var (response, result) = await AskAsync(client, request, ct);
+        var permitted = result.MayCall;
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(JsonText.Format(response));
@@ -80,7 +81,7 @@ internal sealed class CheckCommand : CliCommand
             if (response.Reservation is { } reservation)
             {
                 Shell.Console.MarkupLine(
-                    $"  [grey]reserved:[/] dial before {TimeText.Format(reservation.Expires.ToDateTimeOffset())}; then: lookup outcome {response.Number} ... --at {TimeText.Format(reservation.Called.ToDateTimeOffset())}");
+                    $"  [grey]reserved:[/] dial before {SafeText.Escape(DecisionPrinter.Time(reservation.Expires, response.Decision.TimeZone))}; then: lookup outcome {response.Number} ... --at {TimeText.Format(reservation.Called.ToDateTimeOffset())}");
             }
 
             if (response.Receipt is { } receipt)
@@ -89,7 +90,19 @@ internal sealed class CheckCommand : CliCommand
             }
         }
 
-        return ExitCode(result);
+        return ExitCode(Shell, result, permitted);
+    }
+
+    /// <summary>Returns the exit code, and says so if the permission that was printed has expired meanwhile.</summary>
+    public static int ExitCode(Shell shell, in CheckResult result, bool permitted)
+    {
+        var code = ExitCode(result);
+        if (permitted && code == ExitCodes.PermitsNothing)
+        {
+            shell.Error.WriteLine("lookup: the answer expired while it was printed (exit code 13); check again just before dialling.");
+        }
+
+        return code;
     }
 
     // The first answer waited for the connection and may have expired, so check again; not with --reserve, which would count the call twice.

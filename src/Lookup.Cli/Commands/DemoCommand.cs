@@ -34,6 +34,7 @@ internal sealed class DemoCommand : CliCommand
             if (!json)
             {
                 Shell.Console.MarkupLine($"The service runs at {service.GrpcAddress}, with an embedded store in {SafeText.Escape(folder.FullName)}.");
+                Shell.Console.MarkupLine($"It gets {DemoScript.Steps.Count} questions over gRPC. Each answer names the rule that decided, with its layer and article.");
                 Shell.Console.WriteLine();
             }
 
@@ -60,12 +61,13 @@ internal sealed class DemoCommand : CliCommand
 
     private void WriteNext()
     {
-        Shell.Console.MarkupLine("[green]Every answer was as expected.[/] To try it yourself:");
+        Shell.Console.MarkupLine("[green]Every answer was as expected.[/] To try it yourself, with the service in a terminal of its own:");
         foreach (var line in (string[])
             [
                 "lookup serve --data ./lookup-data --create",
                 "lookup record consent +31612345678 --org acme --purposes commercial --since now --evidence rec-1",
                 "lookup check +31612345678 --org acme --purpose commercial",
+                "lookup record objection +31612345678 --org acme",
                 "lookup explain +31612345678 --org acme --purpose commercial",
                 "lookup import --help",
             ])

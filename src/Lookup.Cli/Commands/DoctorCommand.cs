@@ -153,7 +153,7 @@ internal sealed class DoctorCommand : CliCommand
             foreach (var register in registers.Registers)
             {
                 findings.Add(register.SnapshotDates.Count > 0
-                    ? new Finding(FindingLevel.Ok, register.Name, $"Loaded as of {DecisionPrinter.Time(register.SnapshotDates[0])}.")
+                    ? new Finding(FindingLevel.Ok, register.Name, $"Loaded as of {TimeText.DayOf(register.SnapshotDates[0].ToDateTimeOffset(), NumberZone.OfRegister(register.Name))}.")
                     : register.Optional
                     ? new Finding(FindingLevel.Ok, register.Name, "Optional and not loaded; calls are decided without it.")
                     : new Finding(FindingLevel.Warn, register.Name, "Never loaded; calls that depend on it are not permitted.", $"If you call there, import it, then run 'lookup register snapshot {register.Name} --date DATE'."));

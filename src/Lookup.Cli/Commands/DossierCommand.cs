@@ -103,7 +103,7 @@ internal sealed class DossierCommand : CliCommand
         {
             Form.Html => DossierPage.Render(dossier),
             Form.Json => dossier.ToJson() + "\n",
-            _ => SafeText.Printable(string.Concat(dossier.Entries.Select(Plain))),
+            _ => SafeText.Printable(Plain(dossier)),
         };
         if (path is null)
         {
@@ -169,10 +169,15 @@ internal sealed class DossierCommand : CliCommand
 
     private void Write(Dossier dossier)
     {
-        Shell.Console.MarkupLine($"[bold]{SafeText.Escape(dossier.Number)}[/]  {(dossier.Entries.Count == 0 ? "nothing on record" : $"{dossier.Entries.Count} entries, oldest first")}");
+        Shell.Console.MarkupLine($"[bold]{SafeText.Escape(dossier.Number)}[/]  {SafeText.Escape(Count(dossier))}");
+        foreach (var text in dossier.InEffect)
+        {
+            Shell.Console.MarkupLine($"  [grey]in effect:[/] {SafeText.Escape(text)}");
+        }
+
         foreach (var entry in dossier.Entries)
         {
-            Shell.Console.MarkupLine($"{TimeText.Format(entry.At)}  [bold]{entry.Kind}[/]  {SafeText.Escape(entry.Title)}");
+            Shell.Console.MarkupLine($"{dossier.Time(entry.At)}  [bold]{entry.Kind}[/]  {SafeText.Escape(entry.Title)}");
             foreach (var (name, text) in entry.Lines)
             {
                 Shell.Console.MarkupLine($"    [grey]{name}:[/] {SafeText.Escape(text)}");
@@ -180,6 +185,13 @@ internal sealed class DossierCommand : CliCommand
         }
     }
 
-    private static string Plain(DossierEntry entry) =>
-        $"{TimeText.Format(entry.At)}  {entry.Kind}  {entry.Title}\n{string.Concat(entry.Lines.Select(l => $"    {l.Name}: {l.Text}\n"))}";
+    private static string Count(Dossier dossier) => dossier.Entries.Count == 0
+        ? "nothing on record"
+        : $"{dossier.Entries.Count} entries, oldest first, times of {(dossier.Zone.Length > 0 ? dossier.Zone : "UTC")}";
+
+    private static string Plain(Dossier dossier) =>
+        $"{dossier.Number}  {Count(dossier)}\n"
+        + string.Concat(dossier.InEffect.Select(text => $"  in effect: {text}\n"))
+        + string.Concat(dossier.Entries.Select(entry =>
+            $"{dossier.Time(entry.At)}  {entry.Kind}  {entry.Title}\n{string.Concat(entry.Lines.Select(l => $"    {l.Name}: {l.Text}\n"))}"));
 }

@@ -39,6 +39,7 @@ internal sealed class ExplainCommand : CliCommand
         var sent = Moment.Now(TimeProvider.System);
         var response = await client.ExplainAsync(request, ct);
         var result = CheckResult.Answered(new CheckResponse { Number = response.Number, Decision = response.Decision }, sent);
+        var permitted = result.MayCall;
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(JsonText.Format(response));
@@ -47,9 +48,10 @@ internal sealed class ExplainCommand : CliCommand
         {
             DecisionPrinter.Write(Shell.Console, result);
             DecisionPrinter.WriteSteps(Shell.Console, response.Steps);
-            FactPrinter.Write(Shell.Console, response.Facts);
+            new FactPrinter(response.Decision.TimeZone).Write(
+                Shell.Console, response.Facts, response.Decision.CallTime?.ToDateTimeOffset() ?? Shell.Clock.GetUtcNow(), isCall: request.WhatIf?.CallTime is not null);
         }
 
-        return CheckCommand.ExitCode(result);
+        return CheckCommand.ExitCode(Shell, result, permitted);
     }
 }

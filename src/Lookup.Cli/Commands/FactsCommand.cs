@@ -36,7 +36,8 @@ internal sealed class FactsCommand : CliCommand
         else
         {
             Shell.Console.MarkupLine(SafeText.Escape(response.Number));
-            FactPrinter.Write(Shell.Console, response.Facts);
+            new FactPrinter(NumberZone.Of(response.Number, Shell.Clock.GetUtcNow())).Write(
+                Shell.Console, response.Facts, Shell.Clock.GetUtcNow(), isCall: false);
         }
 
         return ExitCodes.Ok;

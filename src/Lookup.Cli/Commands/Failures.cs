@@ -37,7 +37,17 @@ internal static partial class Failures
         ["what_if.call_time"] = "--at",
         ["consistency.at_least_as_fresh"] = "--token",
         ["reserve.duration"] = "--reserve",
+        ["resume_token"] = "--from",
     };
+
+    // Advice in the words of the API, or none, and what it means on the command line.
+    private static readonly (string Said, string Advice)[] OnTheCommandLine =
+    [
+        ("or state the region", "or set --region, for example --region NL"),
+        ("ListCredentials lists them", "'lookup key list' lists them"),
+        ("There is no import with this id in this store.", "There is no import with this id in this store; 'lookup imports' lists them."),
+        ("is in use by another process.", "is in use by another process: stop the service that has it open, or ask that service without --data."),
+    ];
 
     // The option of 'serve' for each setting with a different name.
     private static readonly Dictionary<string, string> OptionOfSetting = new()
@@ -86,6 +96,7 @@ internal static partial class Failures
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),
             _ => ($"Unexpected error ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),
         };
+        message = OnTheCommandLine.Aggregate(message, (text, hint) => text.Replace(hint.Said, hint.Advice, StringComparison.Ordinal));
         // A key given as the wrong argument must not reach a log.
         message = Key().Replace(message, "lk_***");
         if (exitCode == ExitCodes.Usage && message.Length > 0)

@@ -73,7 +73,7 @@ internal sealed class ImportsCommand : CliCommand
         if (import.Register.Length > 0)
         {
             console.MarkupLine(
-                $"  [grey]register:[/] {SafeText.Escape(import.Register)} as of {DecisionPrinter.Time(import.SnapshotDate)}: {import.Additions:N0} added, {import.Removals:N0} removed, {import.Changes:N0} changed, {import.Unchanged:N0} unchanged");
+                $"  [grey]register:[/] {SafeText.Escape(import.Register)} as of {SafeText.Escape(TimeText.DayOf(import.SnapshotDate.ToDateTimeOffset(), NumberZone.OfRegister(import.Register)))}: {import.Additions:N0} added, {import.Removals:N0} removed, {import.Changes:N0} changed, {import.Unchanged:N0} unchanged");
         }
         else
         {

@@ -87,6 +87,11 @@ internal sealed class InitCommand : CliCommand
             throw CliException.Usage("--new-key requires --key-file PATH.");
         }
 
+        if (!newKey && settings.KeyFile is { } missing && !File.Exists(missing))
+        {
+            throw new CliException($"The key file {missing} does not exist; create it with --new-key.");
+        }
+
         var options = OpenStore.RedisOptions(settings);
         using var cipher = new NumberCipher(newKey ? [EncryptionKeyFile.Create(settings.KeyFile!)] : OpenStore.Keys(settings));
         try

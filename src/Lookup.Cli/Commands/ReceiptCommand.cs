@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Grpc.Core;
 using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.Client;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.Server.Receipts;
@@ -15,6 +17,9 @@ namespace Lookup.Cli.Commands;
 /// <summary>lookup receipt: receipt keys, proofs, and audits of a whole log.</summary>
 internal sealed class ReceiptCommand : Command
 {
+    private const int SigningAttempts = 5;
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
     public ReceiptCommand(Shell shell)
         : base("receipt", "Manages receipts: proves past answers with the public key alone.")
     {
@@ -66,7 +71,7 @@ internal sealed class ReceiptCommand : Command
         private readonly ConnectionOptions _connection;
 
         public Get(Shell shell)
-            : base(shell, "get", "Downloads the proof of a receipt from the instance that answered, a second or more after the answer.", "lookup receipt get 5f0c2b9a41d7e8836b1f0a92c4d5e6f7-1234 --out call.proof")
+            : base(shell, "get", "Downloads the proof of a receipt from the instance that answered; waits until it is signed, at most five seconds.", "lookup receipt get 5f0c2b9a41d7e8836b1f0a92c4d5e6f7-1234 --out call.proof")
         {
             Arguments.Add(_id);
             Options.Add(_out);
@@ -76,10 +81,14 @@ internal sealed class ReceiptCommand : Command
         protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
         {
             using var client = _connection.Connect(parsed);
-            var response = await client.GetReceiptProofAsync(new GetReceiptProofRequest { Id = parsed.GetRequiredValue(_id) }, ct);
+            var response = await SignedAsync(client, new GetReceiptProofRequest { Id = parsed.GetRequiredValue(_id) }, ct);
             if (parsed.GetValue(_out) is { } path)
             {
                 await File.WriteAllTextAsync(path, response.Proof, ct);
+                if (!IsJson(parsed))
+                {
+                    Shell.Console.MarkupLine($"[green]wrote[/]  {SafeText.Escape(path)}");
+                }
             }
             else
             {
@@ -87,6 +96,22 @@ internal sealed class ReceiptCommand : Command
             }
 
             return ExitCodes.Ok;
+        }
+    }
+
+    // The service signs once a second, and answers UNAVAILABLE until it has signed the receipt.
+    private static async Task<GetReceiptProofResponse> SignedAsync(LookupClient client, GetReceiptProofRequest request, CancellationToken ct)
+    {
+        for (var left = SigningAttempts; ; left--)
+        {
+            try
+            {
+                return await client.GetReceiptProofAsync(request, ct);
+            }
+            catch (LookupException e) when (left > 1 && e is { Status: StatusCode.Unavailable, RetryAfter: { } pause } && pause <= LongestPause)
+            {
+                await Task.Delay(pause, ct);
+            }
         }
     }
 
@@ -164,28 +189,36 @@ internal sealed class ReceiptCommand : Command
 
             var proof = ReceiptProof.Read(text);
             var receipt = proof.Verify(key);
-            CheckNumber(parsed, receipt);
+            var number = CheckedNumber(parsed, receipt);
             if (IsJson(parsed))
             {
                 var json = ReceiptPrinter.Json(receipt);
                 json["id"] = $"{Convert.ToHexStringLower(proof.Head.LogId)}-{proof.Index}";
                 json["signed"] = ReceiptPrinter.Time(proof.Head.Time);
+                json["number"] = number;
                 Shell.Output.WriteLine(json.ToJsonString(JsonText.Options));
             }
             else
             {
-                Shell.Console.MarkupLine($"[bold green]PROVEN[/]  receipt {proof.Index} of log {Convert.ToHexStringLower(proof.Head.LogId)}, signed at {ReceiptPrinter.Time(proof.Head.Time)}");
-                ReceiptPrinter.Write(Shell.Console, receipt);
+                var zone = number is null ? NumberZone.OfRegime(receipt.Regime) : NumberZone.Of(number, DateTimeOffset.FromUnixTimeMilliseconds(receipt.Time));
+                Shell.Console.MarkupLine($"[bold green]PROVEN[/]  receipt {proof.Index} of log {Convert.ToHexStringLower(proof.Head.LogId)}, signed at {SafeText.Escape(ReceiptPrinter.Time(proof.Head.Time, zone))}");
+                if (number is not null)
+                {
+                    Shell.Console.MarkupLine($"  [grey]number:[/] {number} (the receipt is about this number)");
+                }
+
+                ReceiptPrinter.Write(Shell.Console, receipt, zone);
             }
 
             return ExitCodes.Ok;
         }
 
-        private void CheckNumber(ParseResult parsed, Core.Receipts.Receipt receipt)
+        /// <returns>The number of --number, in E.164, if the receipt is about it; null without the option.</returns>
+        private string? CheckedNumber(ParseResult parsed, Core.Receipts.Receipt receipt)
         {
             if (parsed.GetValue(_number) is not { } text)
             {
-                return;
+                return null;
             }
 
             if (!NumberParser.Instance.TryParse(text, null, out var number, out var fault) && !NumberParser.TryParseStored(text, out number))
@@ -198,6 +231,8 @@ internal sealed class ReceiptCommand : Command
             {
                 throw new ReceiptException("The proof is valid, but the receipt is about another number, or this is another encryption key.");
             }
+
+            return number.ToString();
         }
     }
 

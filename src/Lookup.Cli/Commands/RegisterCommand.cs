@@ -24,9 +24,10 @@ internal sealed class RegisterCommand : Command
             shell.Console.MarkupLine($"  [grey]categories:[/] {SafeText.Escape(string.Join(", ", register.Categories))}");
         }
 
-        var loaded = register.SnapshotDates.Take(dates).Select(DecisionPrinter.Time).ToList();
+        var loaded = register.SnapshotDates.Take(dates)
+            .Select(date => TimeText.DayOf(date.ToDateTimeOffset(), NumberZone.OfRegister(register.Name))).ToList();
         shell.Console.MarkupLine(
-            $"  [grey]loaded as of:[/] {(loaded.Count == 0 ? "never" : string.Join(", ", loaded))}{(register.SnapshotDates.Count > dates ? $" and {register.SnapshotDates.Count - dates} earlier" : "")}");
+            $"  [grey]loaded as of:[/] {(loaded.Count == 0 ? "never" : SafeText.Escape(string.Join(", ", loaded)))}{(register.SnapshotDates.Count > dates ? $" and {register.SnapshotDates.Count - dates} earlier" : "")}");
     }
 
     private sealed class Snapshot : CliCommand

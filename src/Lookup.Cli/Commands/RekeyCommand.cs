@@ -91,7 +91,7 @@ internal sealed class RekeyCommand : CliCommand
         var keys = EncryptionKeyFile.Add(path);
         Shell.Console.MarkupLine($"[green]{SafeText.Escape(path)} now has {keys.Count} keys, the new one last.[/]  Back it up.");
         Shell.Console.MarkupLine(settings.Redis is null
-            ? "  Next: lookup rekey --data FOLDER"
+            ? $"  Next: stop the service that has the folder open, and run: lookup rekey --data {SafeText.Escape(settings.Folder!)}"
             : "  Next: distribute the file to every instance, restart them one by one, and run 'lookup rekey' without --new-key.");
         return ExitCodes.Ok;
     }

@@ -64,7 +64,7 @@ internal sealed class WatchCommand : CliCommand
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            WriteNote(parsed, token.Length == 0 ? "Stopped before the first event." : $"Stopped. Resume with: lookup watch --from {token}", token);
+            WriteNote(parsed, token.Length == 0 ? "Stopped before the first event." : $"Stopped. Resume with: {ResumeCommand(parsed, token)}", token);
             return ExitCodes.Interrupted;
         }
         catch (LookupException refused) when (refused.Fields is [{ Field: "organisations[0]" }])
@@ -75,6 +75,25 @@ internal sealed class WatchCommand : CliCommand
         {
             throw new CliException(exception.Message, ExitCodes.ChangesLost, exception);
         }
+    }
+
+    /// <summary>Returns the same command with another --from. It does not repeat a credential.</summary>
+    internal static string ResumeCommand(ParseResult parsed, string token)
+    {
+        var words = new List<string> { "lookup" };
+        for (var i = 0; i < parsed.Tokens.Count; i++)
+        {
+            var word = parsed.Tokens[i].Value;
+            if (word is "--from" or "--api-key")
+            {
+                i++;
+                continue;
+            }
+
+            words.Add(word.Contains(' ', StringComparison.Ordinal) ? $"'{word}'" : word);
+        }
+
+        return string.Join(' ', [.. words, "--from", token]);
     }
 
     private void Write(ParseResult parsed, WatchEvent received, ref bool? connected)
@@ -126,11 +145,12 @@ internal sealed class WatchCommand : CliCommand
     private void WriteChange(Change change, bool full)
     {
         var fact = change.Fact.Fact;
-        var time = change.Fact.Recorded is { } recorded ? DecisionPrinter.Time(recorded) + "  " : "";
+        var facts = new FactPrinter(NumberZone.Of(change.Number, Shell.Clock.GetUtcNow()));
+        var time = change.Fact.Recorded is { } recorded ? facts.Time(recorded) + "  " : "";
         var state = change.Removed ? "[yellow]removed[/] " : fact.Withdrawn ? "[yellow]withdrawn[/] " : fact.Effective is null ? "[red]unreadable[/] " : "";
         var source = fact.Source.Length > 0 ? $"  [grey](source {SafeText.Escape(fact.Source)})[/]" : "";
         Shell.Console.MarkupLine(
-            $"{time}{SafeText.Escape(full ? change.Number : Mask(change.Number))}  {state}{SafeText.Escape(FactPrinter.Describe(fact))}{source}");
+            $"{time}{SafeText.Escape(full ? change.Number : Mask(change.Number))}  {state}{SafeText.Escape(facts.Describe(fact, withEvidence: false))}{source}");
     }
 
     // On standard error: standard output carries only changes.

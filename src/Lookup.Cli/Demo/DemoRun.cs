@@ -53,7 +53,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
 
                 if (!json)
                 {
-                    shell.Console.MarkupLine($"   recorded: {SafeText.Escape(FactPrinter.Describe(step.Before[i]))}");
+                    shell.Console.MarkupLine($"   recorded: {SafeText.Escape(new FactPrinter(NumberZone.Of(step.Number, shell.Clock.GetUtcNow())).Describe(step.Before[i]))}");
                 }
             }
         }
@@ -87,7 +87,8 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
 
     private void Write(DemoStep step, Decision decision, bool ok)
     {
-        shell.Console.MarkupLine($"   may {DemoScript.Organisation} call {step.Number} with an offer on {step.CallTime}?");
+        var callTime = DecisionPrinter.Time(DemoScript.Time(step.CallTime), decision.TimeZone);
+        shell.Console.MarkupLine($"   May {DemoScript.Organisation} call {step.Number} with an offer on {SafeText.Escape(callTime)}?");
         shell.Console.MarkupLine($"   {DecisionPrinter.Verdict(decision.Verdict)}{(ok ? "" : $"  [red]expected {Words.Verdicts.WordFor(step.Verdict).ToUpperInvariant()} ({Words.Reasons.WordFor(step.Reason)})[/]")}");
         foreach (var reason in decision.Reasons)
         {
@@ -100,7 +101,7 @@ internal sealed class DemoRun(Shell shell, LookupClient client, bool json)
             shell.Console.MarkupLine($"     next permitted: {SafeText.Escape(DecisionPrinter.Time(next, decision.TimeZone))}");
         }
 
-        shell.Console.MarkupLine($"   [grey]{SafeText.Escape(step.Comment)}[/]");
+        shell.Console.MarkupLine($"   [grey]-> {SafeText.Escape(step.Comment)}[/]");
         shell.Console.WriteLine();
     }
 }

@@ -86,7 +86,7 @@ internal static class DemoScript
             "A country without rules (Bonaire)",
             Bonaire, "2024-03-12T14:00:00+01:00", Verdict.NotCovered, ReasonCode.NoRegime,
             [],
-            "Missing rules are not a permission: only ALLOW permits a call."),
+            "Missing rules are no permission: only ALLOW permits a call."),
     ];
 
     public static Timestamp Time(string text) =>

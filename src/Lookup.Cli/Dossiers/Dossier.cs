@@ -17,20 +17,41 @@ internal sealed record DossierEntry(DateTimeOffset At, string Kind, string Title
 
 /// <summary>Everything on record about a number, in chronological order.</summary>
 /// <param name="Number">The number, in E.164.</param>
+/// <param name="Zone">Name of its zone, in which texts show times; empty: UTC.</param>
 /// <param name="Made">Time at which the dossier was made.</param>
 /// <param name="Sources">Addresses and folders that it was read from.</param>
+/// <param name="InEffect">The facts in effect when it was made, in words.</param>
 /// <param name="Entries">The entries, oldest first.</param>
-internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList<string> Sources, IReadOnlyList<DossierEntry> Entries)
+internal sealed record Dossier(
+    string Number, string Zone, DateTimeOffset Made, IReadOnlyList<string> Sources, IReadOnlyList<string> InEffect, IReadOnlyList<DossierEntry> Entries)
 {
     /// <summary>Builds a dossier. Receipts with the same id are included once.</summary>
     public static Dossier Create(
-        string number, DateTimeOffset made, IReadOnlyList<string> sources, IEnumerable<KnownFact> facts, IEnumerable<(string Id, Core.Receipts.Receipt Receipt)> receipts) =>
-        new(number, made, sources, [.. facts.Select(Entry).Concat(receipts.DistinctBy(r => r.Id).Select(r => Entry(r.Id, r.Receipt))).OrderBy(e => e.At)]);
+        string number, DateTimeOffset made, IReadOnlyList<string> sources, IReadOnlyCollection<KnownFact> facts, IEnumerable<(string Id, Core.Receipts.Receipt Receipt)> receipts)
+    {
+        var zone = NumberZone.Of(number, made);
+        var printer = new FactPrinter(zone);
+        return new(
+            number,
+            zone,
+            made,
+            sources,
+            [.. facts.Where(known => known.Current).Select(known => InWords(known, printer))],
+            [.. facts.Select(known => Entry(known, printer, made))
+                .Concat(receipts.DistinctBy(r => r.Id).Select(r => Entry(r.Id, r.Receipt, facts, zone)))
+                .OrderBy(e => e.At)]);
+    }
 
-    private static DossierEntry Entry(KnownFact known)
+    /// <summary>Formats a time in the zone of the number.</summary>
+    public string Time(DateTimeOffset time) => Options.TimeText.Local(time, Zone);
+
+    private static string InWords(KnownFact known, FactPrinter printer) =>
+        $"{(known.Fact.Withdrawn ? "withdrawn: " : "")}{printer.Describe(known.Fact)} (effective {printer.Effective(known.Fact)})";
+
+    private static DossierEntry Entry(KnownFact known, FactPrinter printer, DateTimeOffset made)
     {
         var fact = known.Fact;
-        var lines = new List<(string, string)> { ("state", known.Current ? "current" : "earlier"), ("took effect", DecisionPrinter.Time(fact.Effective)) };
+        var lines = new List<(string, string)> { ("state", FactPrinter.State(known, made, isCall: false)), ("took effect", printer.Effective(fact)) };
         Add("source", fact.Source);
         Add("recorded by", fact.Actor);
         Add("reason", fact.Reason);
@@ -38,7 +59,7 @@ internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList
         Add("origin", known.FromSnapshot ? "comparison of register snapshots" : "");
         if (fact.KindCase == Fact.KindOneofCase.Consent)
         {
-            Add("captured", fact.Consent.Captured is { } captured ? DecisionPrinter.Time(captured) : "");
+            Add("captured", fact.Consent.Captured is { } captured ? printer.Time(captured) : "");
             Add("evidence", fact.Consent.Evidence?.Reference);
             Add("evidence sha256", fact.Consent.Evidence?.Sha256);
             Add("text agreed to", fact.Consent.Evidence?.TextVersion);
@@ -50,7 +71,7 @@ internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList
         // Recording times have a resolution of a second, effective times of a millisecond: prefer the latter within the same second.
         var (recorded, effective) = (known.Recorded.ToDateTimeOffset(), fact.Effective.ToDateTimeOffset());
         return new DossierEntry(
-            effective >= recorded && effective - recorded < TimeSpan.FromSeconds(1) ? effective : recorded, "fact", (fact.Withdrawn ? "withdrawn: " : "") + FactPrinter.Describe(fact), lines, JsonNode.Parse(JsonText.Format(known))!.AsObject());
+            effective >= recorded && effective - recorded < TimeSpan.FromSeconds(1) ? effective : recorded, "fact", (fact.Withdrawn ? "withdrawn: " : "") + printer.Describe(fact), lines, JsonNode.Parse(JsonText.Format(known))!.AsObject());
 
         void Add(string name, string? text)
         {
@@ -61,10 +82,12 @@ internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList
         }
     }
 
-    private static DossierEntry Entry(string id, Core.Receipts.Receipt receipt)
+    private static DossierEntry Entry(string id, Core.Receipts.Receipt receipt, IReadOnlyCollection<KnownFact> facts, string zone)
     {
         var isErasure = receipt.Kind == ReceiptKind.Erasure;
-        var lines = ReceiptPrinter.Lines(receipt).Skip(1).Where(l => l.Name != "at").Append(("receipt", id)).ToList();
+        var lines = ReceiptPrinter.Lines(receipt, zone).Skip(1).Where(l => l.Name != "at")
+            .Concat(GroundsOf(receipt, facts, new FactPrinter(zone)).Select(text => ("on record then", text)))
+            .Append(("receipt", id)).ToList();
         var json = ReceiptPrinter.Json(receipt);
         json["id"] = id;
         return new DossierEntry(
@@ -77,7 +100,60 @@ internal sealed record Dossier(string Number, DateTimeOffset Made, IReadOnlyList
             json);
     }
 
-    /// <summary>Formats the dossier as JSON.</summary>
+    /// <summary>Describes the facts on record that belong to the reasons of an answer, and were recorded before it.</summary>
+    private static IEnumerable<string> GroundsOf(Core.Receipts.Receipt receipt, IReadOnlyCollection<KnownFact> facts, FactPrinter printer)
+    {
+        if (receipt.Kind != ReceiptKind.Check)
+        {
+            yield break;
+        }
+
+        // Recording times have a resolution of a second.
+        var known = facts
+            .Where(one => one.Recorded.ToDateTimeOffset().ToUnixTimeMilliseconds() <= receipt.Time
+                && one.Fact.Effective.ToDateTimeOffset().ToUnixTimeMilliseconds() <= Math.Max(receipt.CallTime, receipt.Time))
+            .OrderByDescending(one => one.Fact.Effective.ToDateTimeOffset())
+            .ToList();
+        foreach (var kind in receipt.Reasons.ToArray().Select(code => KindOf((ReasonCode)code)).OfType<Fact.KindOneofCase>().Distinct())
+        {
+            var ofKind = known.Where(one => one.Fact.KindCase == kind && Concerns(one.Fact, receipt.Organisation)).ToList();
+            if (kind == Fact.KindOneofCase.Attempt && ofKind.Count > 1)
+            {
+                yield return string.Create(CultureInfo.InvariantCulture, $"{ofKind.Count} attempts by {receipt.Organisation}, the last {printer.Time(ofKind[0].Fact.Effective)}");
+            }
+            else if (ofKind.Count > 0)
+            {
+                yield return InWords(ofKind[0], printer);
+            }
+        }
+    }
+
+    private static Fact.KindOneofCase? KindOf(ReasonCode code) => code switch
+    {
+        ReasonCode.Consent or ReasonCode.ConsentWithdrawn or ReasonCode.ConsentExpired or ReasonCode.ConsentWithoutEvidence
+            or ReasonCode.ConsentNotInLedger or ReasonCode.ConsentFormInsufficient or ReasonCode.FirstContactTooLate => Fact.KindOneofCase.Consent,
+        ReasonCode.Relation or ReasonCode.RelationEnded or ReasonCode.RelationConditionMissing or ReasonCode.RelationNotForSector => Fact.KindOneofCase.Relation,
+        ReasonCode.PublishedForOffers => Fact.KindOneofCase.PublishedForOffers,
+        ReasonCode.LegalPerson => Fact.KindOneofCase.Subscriber,
+        ReasonCode.Objection => Fact.KindOneofCase.Objection,
+        ReasonCode.Refusal => Fact.KindOneofCase.Refusal,
+        ReasonCode.Registered => Fact.KindOneofCase.Registration,
+        ReasonCode.TooManyAttempts => Fact.KindOneofCase.Attempt,
+        ReasonCode.NumberReassigned => Fact.KindOneofCase.Reassignment,
+        _ => null,
+    };
+
+    private static bool Concerns(Fact fact, string organisation) => fact.KindCase switch
+    {
+        Fact.KindOneofCase.Consent => fact.Consent.Organisation == organisation,
+        Fact.KindOneofCase.Relation => fact.Relation.Organisation == organisation,
+        Fact.KindOneofCase.Objection => fact.Objection.Organisation == organisation || fact.Objection.Organisation == "*",
+        Fact.KindOneofCase.Refusal => fact.Refusal.Organisation == organisation,
+        Fact.KindOneofCase.Attempt => fact.Attempt.Organisation == organisation,
+        _ => true,
+    };
+
+    /// <summary>Formats the dossier as JSON. Its times are in UTC.</summary>
     public string ToJson() => new JsonObject
     {
         ["number"] = Number,

@@ -26,12 +26,19 @@ internal static class DossierPage
         html.Append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">")
             .Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">")
             .Append("<title>Dossier ").Append(Text(dossier.Number)).Append("</title><style>").Append(Style).Append("</style></head>\n<body>\n<header><h1>Dossier ")
-            .Append(Text(dossier.Number)).Append("</h1>\n<p>Made ").Append(Time(dossier.Made)).Append(" from ").Append(Text(string.Join(", ", dossier.Sources)))
-            .Append(". ").Append(dossier.Entries.Count == 0 ? "Nothing is on record about the number." : $"{dossier.Entries.Count} entries, oldest first.")
-            .Append("</p></header>\n<ol>\n");
+            .Append(Text(dossier.Number)).Append("</h1>\n<p>Made ").Append(Text(TimeText.LocalWithZone(dossier.Made, dossier.Zone))).Append(" from ")
+            .Append(Text(string.Join(", ", dossier.Sources))).Append(". ")
+            .Append(dossier.Entries.Count == 0 ? "Nothing is on record about the number." : $"{dossier.Entries.Count} entries, oldest first.")
+            .Append(" Times are those of ").Append(Text(dossier.Zone.Length > 0 ? dossier.Zone : "UTC")).Append(".</p>\n");
+        if (dossier.Entries.Count > 0)
+        {
+            html.Append("<p>In effect: ").Append(dossier.InEffect.Count == 0 ? "no fact" : Text(string.Join("; ", dossier.InEffect))).Append(".</p>");
+        }
+
+        html.Append("</header>\n<ol>\n");
         foreach (var entry in dossier.Entries)
         {
-            html.Append("<li class=\"").Append(entry.Kind).Append("\"><h2><time>").Append(Time(entry.At)).Append("</time><span class=\"kind\">")
+            html.Append("<li class=\"").Append(entry.Kind).Append("\"><h2><time>").Append(Text(dossier.Time(entry.At))).Append("</time><span class=\"kind\">")
                 .Append(entry.Kind).Append("</span>").Append(Text(entry.Title)).Append("</h2><dl>");
             foreach (var (name, text) in entry.Lines)
             {
@@ -46,6 +53,4 @@ internal static class DossierPage
     }
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);
-
-    private static string Time(DateTimeOffset time) => Text(TimeText.Format(time));
 }

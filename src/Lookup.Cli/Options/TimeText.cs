@@ -70,6 +70,28 @@ internal static class TimeText
         return true;
     }
 
+    /// <summary>
+    /// Formats a time for people, in a zone that the reader knows: "Mon 2026-11-30 09:00 +01:00". In UTC if the zone is empty or this
+    /// machine does not know it. Seconds appear where they are not zero.
+    /// </summary>
+    public static string Local(DateTimeOffset time, string zone)
+    {
+        var known = TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found);
+        var local = known ? TimeZoneInfo.ConvertTime(time, found!) : time.ToUniversalTime();
+        return local.ToString(local.Second == 0 ? "ddd yyyy-MM-dd HH:mm" : "ddd yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)
+            + (known ? local.ToString(" zzz", CultureInfo.InvariantCulture) : " UTC");
+    }
+
+    /// <summary>Formats a time like <see cref="Local"/> and names the zone: "Mon 2026-11-30 09:00 +01:00 (Europe/Amsterdam)".</summary>
+    public static string LocalWithZone(DateTimeOffset time, string zone) =>
+        Local(time, zone) + (TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _) ? $" ({zone})" : "");
+
+    /// <summary>Formats the time as of which a register is loaded: its day, "2026-11-30 (Europe/Amsterdam)", or the time if it is not a midnight.</summary>
+    public static string DayOf(DateTimeOffset time, string zone) =>
+        TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var known) && TimeZoneInfo.ConvertTime(time, known) is { TimeOfDay.Ticks: 0 } local
+            ? $"{local.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)} ({zone})"
+            : LocalWithZone(time, zone);
+
     /// <summary>Formats a time in ISO 8601 with its own offset.</summary>
     public static string Format(DateTimeOffset time) =>
         time.Millisecond == 0

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Cli.Options;
 using Lookup.Client;
@@ -26,11 +27,15 @@ internal static class DecisionPrinter
 
         Line(console, "call time", decision.CallTime, decision.TimeZone);
         Line(console, "valid until", decision.ValidUntil, decision.TimeZone);
-        Line(console, "reusable until", decision.ReusableUntil, decision.TimeZone);
+        if (decision.ReusableFor is { } reusable)
+        {
+            Line(console, "reusable for", string.Create(CultureInfo.InvariantCulture, $"{reusable.ToTimeSpan().TotalMilliseconds:0} ms"));
+        }
+
         Line(console, "next permitted", decision.NextPermittedTime, decision.TimeZone);
         if (decision.RetryAfter is { } retry)
         {
-            Line(console, "retry after", $"{retry.ToTimeSpan().TotalMilliseconds:0} ms");
+            Line(console, "retry after", string.Create(CultureInfo.InvariantCulture, $"{retry.ToTimeSpan().TotalMilliseconds:0} ms"));
         }
     }
 
@@ -70,10 +75,7 @@ internal static class DecisionPrinter
     public static string Time(Timestamp time) => TimeText.Format(time.ToDateTimeOffset());
 
     /// <summary>Formats a time in the zone of the called number, with its offset and name; in UTC if this machine does not know the zone.</summary>
-    public static string Time(Timestamp time, string zone) =>
-        zone.Length > 0 && TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var known)
-            ? $"{TimeText.Format(TimeZoneInfo.ConvertTime(time.ToDateTimeOffset(), known))} ({zone})"
-            : Time(time);
+    public static string Time(Timestamp time, string zone) => TimeText.LocalWithZone(time.ToDateTimeOffset(), zone);
 
     private static string Outcome(string outcome) => outcome switch
     {

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Lookup.Cli.Options;
 using Lookup.Core;
 using Lookup.Core.Receipts;
+using Lookup.Core.Regimes;
 using Spectre.Console;
 
 namespace Lookup.Cli.Output;
@@ -10,21 +11,23 @@ namespace Lookup.Cli.Output;
 /// <summary>Formats receipts for people and for programs.</summary>
 internal static class ReceiptPrinter
 {
-    public static void Write(IAnsiConsole console, Receipt receipt)
+    public static void Write(IAnsiConsole console, Receipt receipt, string zone)
     {
-        foreach (var (name, text) in Lines(receipt))
+        foreach (var (name, text) in Lines(receipt, zone))
         {
             console.MarkupLine($"  [grey]{name}:[/] {SafeText.Escape(text)}");
         }
     }
 
     /// <summary>The content of a receipt, as pairs of name and text.</summary>
-    public static IEnumerable<(string Name, string Text)> Lines(Receipt receipt)
+    /// <param name="receipt">The receipt.</param>
+    /// <param name="zone">Name of the zone in which its times are shown; UTC if it is empty.</param>
+    public static IEnumerable<(string Name, string Text)> Lines(Receipt receipt, string zone)
     {
         if (receipt.Kind == ReceiptKind.Erasure)
         {
             yield return ("erased", string.Create(CultureInfo.InvariantCulture, $"the number and {receipt.Count:N0} receipts of this log"));
-            yield return ("at", Time(receipt.Time));
+            yield return ("at", Time(receipt.Time, zone));
             if (receipt.AskedBy.Length > 0)
             {
                 yield return ("asked by", receipt.AskedBy);
@@ -42,8 +45,8 @@ internal static class ReceiptPrinter
             yield return ("because", Reasons(receipt));
         }
 
-        yield return ("at", Time(receipt.Time));
-        yield return ("for a call at", Time(receipt.CallTime));
+        yield return ("at", Time(receipt.Time, zone));
+        yield return ("for a call at", Time(receipt.CallTime, zone));
         yield return ("of", receipt.Organisation + (receipt.ProductGroup.Length > 0 ? ", offering " + receipt.ProductGroup : ""));
         yield return ("purpose", $"{Words.Purposes.WordFor((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.WordFor((V1.CallKind)receipt.CallKind)} call{Mode(receipt)}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}{(receipt.CallerNumber.Length > 0 ? ", showing " + receipt.CallerNumber : "")}{(receipt.CalledRegion.Length > 0 ? ", to " + receipt.CalledRegion : "")}{(receipt.Line == LineType.Unspecified ? "" : $", to a {Words.LineTypes.WordFor((V1.LineType)receipt.Line)} line")}");
         if (receipt.AskedBy.Length > 0)
@@ -106,7 +109,14 @@ internal static class ReceiptPrinter
 
     public static string Verdict(Receipt receipt) => Words.Verdicts.WordFor((V1.Verdict)receipt.Verdict).ToUpperInvariant();
 
-    public static string Reasons(Receipt receipt) => string.Join(", ", receipt.Reasons.ToArray().Select(r => Words.Reasons.WordFor((V1.ReasonCode)r)));
+    // The article behind each code, where this program has the version of the rules that decided.
+    private static string Reasons(Receipt receipt) => string.Join("; ", receipt.Reasons.ToArray().Select(code =>
+        ReasonArticles.Of(RegimeSet.BuiltIn, receipt.Regime, receipt.RegimeVersion, code) is { Length: > 0 } articles
+            ? $"{Words.Reasons.WordFor((V1.ReasonCode)code)} ({articles})"
+            : Words.Reasons.WordFor((V1.ReasonCode)code)));
+
+    /// <summary>Formats a time in a zone, or in UTC if the zone is empty.</summary>
+    public static string Time(long milliseconds, string zone) => TimeText.LocalWithZone(DateTimeOffset.FromUnixTimeMilliseconds(milliseconds), zone);
 
     public static string Time(long milliseconds) => TimeText.Format(DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));
 

@@ -20,6 +20,7 @@ internal ref partial struct Evaluation<TTrace>
 
     private Lift Lifted(Rule rule, long threshold, bool partial)
     {
+        _trace.Notes?.Clear();
         var cannotTell = false;
         foreach (var permit in rule.Unless)
         {
@@ -144,6 +145,11 @@ internal ref partial struct Evaluation<TTrace>
 
     private bool ConsentCounts(Permit permit, in FactEntry consent, long standing, bool takenBack, bool isTooEarly, ref long until)
     {
+        if (_trace.On)
+        {
+            _trace.Note(Wording.Consent(consent, _zone));
+        }
+
         if (consent.Withdrawn || takenBack)
         {
             return Fail(ref _consentFailure, ReasonCode.ConsentWithdrawn, permit.Text);
@@ -265,6 +271,11 @@ internal ref partial struct Evaluation<TTrace>
 
     private bool RelationCounts(Permit permit, in FactEntry relation, ref long until)
     {
+        if (_trace.On)
+        {
+            _trace.Note(Wording.Relation(relation, _zone));
+        }
+
         if ((permit.Sectors & (1 << _sector)) == 0)
         {
             return Fail(ref _relationFailure, ReasonCode.RelationNotForSector, permit.Text);
@@ -324,6 +335,11 @@ internal ref partial struct Evaluation<TTrace>
                 && !group.Withdrawn && IsOfThisSubscriber(standing, ref failure))
             || (Find(Slot.PublishedAny, FactKind.PublishedForOffers, out var any, out standing, ref cannotTell)
                 && !any.Withdrawn && IsOfThisSubscriber(standing, ref failure));
+        if (published)
+        {
+            _trace.Note("The number is published for offers");
+        }
+
         return cannotTell ? Lift.CannotTell : published ? Lift.Yes : Lift.No;
     }
 

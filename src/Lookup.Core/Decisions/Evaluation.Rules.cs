@@ -1,3 +1,4 @@
+using System.Globalization;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 
@@ -99,7 +100,7 @@ internal ref partial struct Evaluation<TTrace>
         switch (Lifted(rule, threshold, partial: registered && entry.Categories != 0))
         {
             case Lift.Yes:
-                Trace(rule, "lifted", registered ? WithTime("Registered on {0}.", entry.Effective) : "The register need not be checked.");
+                Trace(rule, "lifted", Lifting(registered ? OnRegister(rule, entry) : "The register need not be checked."));
                 return;
             case Lift.CannotTell:
                 return;
@@ -118,16 +119,16 @@ internal ref partial struct Evaluation<TTrace>
 
         if (!loaded && rule.Register.IsOptional && (_q.Layers & Layers.Strict) == 0)
         {
-            Trace(rule, "nothing found", "Not registered; no snapshot of the register is loaded, and it is optional.");
+            Trace(rule, "nothing found", _trace.On ? $"No snapshot of {rule.Register.Name} is loaded, and the register is optional." : "");
         }
         else if (!loaded)
         {
             _notCovered ??= rule.SnapshotText ?? rule.Text;
-            Trace(rule, "not covered", "No snapshot of the register is loaded for this time.");
+            Trace(rule, "not covered", _trace.On ? $"No snapshot of {rule.Register.Name} is loaded for this time." : "");
         }
         else if (rule.SnapshotMaxAgeDays > 0 && _today - LocalTime.Day(snapshot, _zone) > rule.SnapshotMaxAgeDays)
         {
-            Forbid(rule, ReasonCode.RegisterStale, rule.SnapshotText!, WithTime("The snapshot of {0} is too old.", snapshot));
+            Forbid(rule, ReasonCode.RegisterStale, rule.SnapshotText!, _trace.On ? $"The snapshot is too old: {Snapshot(rule, snapshot)}." : "");
         }
         else
         {
@@ -136,7 +137,10 @@ internal ref partial struct Evaluation<TTrace>
                 LimitValidity(LocalTime.Instant(LocalTime.Day(snapshot, _zone) + rule.SnapshotMaxAgeDays + 1, 0, _zone));
             }
 
-            Trace(rule, "nothing found", registered ? WithTime("Registered on {0}, but the registration does not forbid this call.", entry.Effective) : "Not registered.");
+            Trace(
+                rule, "nothing found", !_trace.On ? ""
+                : registered ? $"{OnRegister(rule, entry)} The registration does not forbid this call. Snapshot: {Snapshot(rule, snapshot)}."
+                : $"Not on {Snapshot(rule, snapshot)}.");
         }
     }
 
@@ -161,7 +165,7 @@ internal ref partial struct Evaluation<TTrace>
 
             if (days >= effect.AfterDays)
             {
-                Forbid(rule, ReasonCode.Registered, effect.Text, WithTime("Registered since {0}.", entry.Effective));
+                Forbid(rule, ReasonCode.Registered, effect.Text, OnRegister(rule, entry));
                 blocks = true;
             }
             else
@@ -204,7 +208,7 @@ internal ref partial struct Evaluation<TTrace>
         switch (Lifted(rule, long.MinValue, partial: false))
         {
             case Lift.Yes:
-                Trace(rule, "permits", "");
+                Trace(rule, "permits", Lifting(""));
                 return;
             case Lift.CannotTell:
                 return;
@@ -218,16 +222,40 @@ internal ref partial struct Evaluation<TTrace>
 
         if (_consentFailure.Code != ReasonCode.None)
         {
-            Forbid(rule, _consentFailure.Code, _consentFailure.Text, "There is a consent, but it does not count.");
+            Forbid(rule, _consentFailure.Code, _consentFailure.Text, _trace.On ? NotCounting("Consent") : "");
         }
 
         if (_relationFailure.Code != ReasonCode.None)
         {
-            Forbid(rule, _relationFailure.Code, _relationFailure.Text, "There is a relation, but it does not count.");
+            Forbid(rule, _relationFailure.Code, _relationFailure.Text, _trace.On ? NotCounting("Relation") : "");
         }
     }
 
     private void LimitValidity(long until) => _permitUntil = Math.Min(_permitUntil, until);
+
+    // "On us-dnc since 2024-03-12 14:00 -04:00 (America/New_York)."
+    private readonly string OnRegister(Rule rule, in FactEntry entry) => !_trace.On
+        ? ""
+        : IsFromSnapshot(entry)
+            ? $"On {rule.Register!.Name}, first in the snapshot of {Wording.Date(entry.Effective, _zone)}."
+            : $"On {rule.Register!.Name} since {Wording.Time(entry.Effective, _zone)}.";
+
+    // "us-dnc as of 2026-11-20 (9 days old, at most 31 allowed)".
+    private readonly string Snapshot(Rule rule, long snapshot)
+    {
+        var age = _today - LocalTime.Day(snapshot, _zone);
+        var limit = rule.SnapshotMaxAgeDays > 0 ? string.Create(CultureInfo.InvariantCulture, $", at most {rule.SnapshotMaxAgeDays} allowed") : "";
+        return string.Create(
+            CultureInfo.InvariantCulture, $"{rule.Register!.Name} as of {Wording.Date(snapshot, _zone)} ({age} {(age == 1 ? "day" : "days")} old{limit})");
+    }
+
+    // Adds the fact that lifted the rule.
+    private readonly string Lifting(string detail) =>
+        _trace.Notes is { Count: > 0 } notes ? $"{detail}{(detail.Length > 0 ? " " : "")}{notes[^1]}." : detail;
+
+    // The first consent or relation that was tried is the closest one; it gives the reason.
+    private readonly string NotCounting(string kind) =>
+        _trace.Notes?.Find(note => note.StartsWith(kind, StringComparison.Ordinal)) is { } note ? $"{note}. It does not count." : "It does not count.";
 
     private readonly string WithTime(string format, long at) =>
         _trace.On ? string.Format(null, format, Wording.Time(at, _zone)) : "";

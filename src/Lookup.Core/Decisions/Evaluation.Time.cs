@@ -1,3 +1,4 @@
+using System.Globalization;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 
@@ -41,23 +42,33 @@ internal ref partial struct Evaluation<TTrace>
     private void ApplyAttempts(Rule rule, int index)
     {
         _timeRules |= 1UL << index;
-        switch (AttemptsFull(rule, _q.CallTime, out _))
+        switch (AttemptsFull(rule, _q.CallTime, out _, out var made))
         {
             case Lift.Yes:
-                ForbidUnless(rule, ReasonCode.TooManyAttempts, long.MinValue, "The allowed number of attempts has been made.", byTime: true);
+                ForbidUnless(rule, ReasonCode.TooManyAttempts, long.MinValue, _trace.On ? Attempts(rule, made) : "", byTime: true);
                 break;
             case Lift.CannotTell:
                 Undetermined(rule, "The attempts cannot be read, or their history does not reach back to the call time.");
                 break;
             default:
-                Trace(rule, "nothing found", "Fewer attempts were made than are allowed.");
+                Trace(rule, "nothing found", _trace.On ? Attempts(rule, made) : "");
                 break;
         }
     }
 
-    private Lift AttemptsFull(Rule rule, long at, out long free)
+    // "2 of 3 attempts in the 24 hours before the call, for this product group."
+    private static string Attempts(Rule rule, int made)
     {
-        free = at;
+        var window = rule.WithinHours > 0 ? $"in the {rule.WithinHours} hours before the call"
+            : rule.DaysBack > 0 ? $"on the day of the call and the {rule.DaysBack} days before it"
+            : "on the day of the call";
+        return string.Create(
+            CultureInfo.InvariantCulture, $"{made} of {rule.Max} attempts {window}{(rule.PerSubject ? ", for this product group" : "")}.");
+    }
+
+    private Lift AttemptsFull(Rule rule, long at, out long free, out int made)
+    {
+        (free, made) = (at, 0);
         var grouped = rule.PerSubject && _q.OrganisationGroup != _q.Organisation;
         var attempts = _bySlot[grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
         // Attempts without a product group count for every group.
@@ -69,7 +80,6 @@ internal ref partial struct Evaluation<TTrace>
 
         Span<long> times = stackalloc long[2 * Timeline.MaxEntries];
         Span<long> ends = stackalloc long[2 * Timeline.MaxEntries];
-        var made = 0;
         var isComplete = AddAttempts(attempts, rule, at, times, ends, ref made) & AddAttempts(unlabelled, rule, at, times, ends, ref made);
         if (made >= rule.Max)
         {
@@ -177,7 +187,7 @@ internal ref partial struct Evaluation<TTrace>
 
                 return at;
             case RuleType.Attempts:
-                return AttemptsFull(rule, at, out var free) == Lift.Yes ? Math.Max(at, free) : at;
+                return AttemptsFull(rule, at, out var free, out _) == Lift.Yes ? Math.Max(at, free) : at;
             default:
                 var cannotTell = false;
                 return Find(Slot.Refusal, FactKind.Refusal, out var refusal, out _, ref cannotTell)

@@ -334,7 +334,7 @@ internal ref partial struct Evaluation<TTrace>
         }
         else if (lift == Lift.Yes)
         {
-            Trace(rule, "lifted", detail);
+            Trace(rule, "lifted", Lifting(detail));
         }
 
         return lift;

@@ -19,6 +19,12 @@ internal interface ITrace
     public bool On { get; }
 
     public void Step(string rule, RuleText text, string outcome, string detail);
+
+    /// <summary>Notes a fact that may lift the rule under evaluation.</summary>
+    public void Note(string fact);
+
+    /// <summary>The noted facts, in the order of evaluation; if the rule was lifted, the last one lifted it.</summary>
+    public List<string>? Notes { get; }
 }
 
 internal readonly struct NoTrace : ITrace
@@ -28,6 +34,12 @@ internal readonly struct NoTrace : ITrace
     public void Step(string rule, RuleText text, string outcome, string detail)
     {
     }
+
+    public void Note(string fact)
+    {
+    }
+
+    public List<string>? Notes => null;
 }
 
 internal readonly struct ListTrace() : ITrace
@@ -38,4 +50,8 @@ internal readonly struct ListTrace() : ITrace
 
     public void Step(string rule, RuleText text, string outcome, string detail) =>
         Steps.Add(new TraceStep(rule, text.Layer, text.Article, outcome, detail));
+
+    public List<string> Notes { get; } = [];
+
+    public void Note(string fact) => Notes.Add(fact);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 
 namespace Lookup.Core.Decisions;
@@ -22,13 +23,30 @@ internal static class Wording
         _ => "attempts",
     };
 
-    /// <summary>Formats a time in the zone of the called number: "2026-03-12 14:00 +01:00 (Europe/Paris)".</summary>
+    /// <summary>Formats the day of a time in the zone of the called number: "2026-03-12".</summary>
+    internal static string Date(long at, TimeZoneInfo zone) =>
+        TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(at), zone).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    /// <summary>Formats a time in the zone of the called number: "Thu 2026-03-12 14:00 +01:00 (Europe/Paris)".</summary>
     internal static string Time(long at, TimeZoneInfo zone)
     {
         var local = TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(at), zone);
-        var format = local.Second == 0 ? "yyyy-MM-dd HH:mm zzz" : "yyyy-MM-dd HH:mm:ss zzz";
+        var format = local.Second == 0 ? "ddd yyyy-MM-dd HH:mm zzz" : "ddd yyyy-MM-dd HH:mm:ss zzz";
         return $"{local.ToString(format, CultureInfo.InvariantCulture)} ({zone.Id})";
     }
+
+    /// <summary>Describes a consent: "Consent of 2026-03-12 14:00 +01:00 (Europe/Paris), until 2027-03-12 00:00 +01:00 (Europe/Paris), with evidence".</summary>
+    internal static string Consent(in FactEntry consent, TimeZoneInfo zone) => consent.Withdrawn
+        ? $"Consent withdrawn on {Time(consent.Effective, zone)}"
+        : $"Consent of {Time(consent.Effective, zone)}{Until(consent, zone)}, {((consent.Marks & FactMarks.Evidence) != 0 ? "with" : "without")} evidence";
+
+    /// <summary>Describes a relation: "Relation since 2022-01-15 00:00 +01:00 (Europe/Paris), last transaction 2026-...".</summary>
+    internal static string Relation(in FactEntry relation, TimeZoneInfo zone) =>
+        $"Relation since {Time(relation.Start, zone)}" +
+        (relation.LastTransaction != 0 ? $", last transaction {Time(relation.LastTransaction, zone)}" : "") +
+        Until(relation, zone);
+
+    private static string Until(in FactEntry fact, TimeZoneInfo zone) => fact.Until == FactEntry.Open ? "" : $", until {Time(fact.Until, zone)}";
 
     internal static string Explain(in Decision decision, in Question question, IReadOnlyList<TraceStep> steps)
     {

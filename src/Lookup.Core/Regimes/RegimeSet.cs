@@ -146,6 +146,17 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>Returns whether a question can name this region.</summary>
     public bool HasRegion(string region) => _regions.Has(region);
 
+    /// <summary>Returns the name of the zone that determines the dates of a regime; empty if its areas differ, or the regime is unknown.</summary>
+    public string TimeZoneOf(string regime) =>
+        AllRules().Where(rules => rules.Id == regime).Select(rules => rules.TimeZone).Distinct().ToArray() is [var zone] ? zone : "";
+
+    /// <summary>Returns the name of the zone in which the dates of a register are shown; empty if no regime uses it.</summary>
+    public string TimeZoneOfRegister(string register) =>
+        AllRules().FirstOrDefault(rules => rules.Registers.Any(one => one.Name == register))?.TimeZone ?? "";
+
+    // The rules of a whole country come before those of its areas.
+    internal IEnumerable<Rules> AllRules() => _byPrefix.OrderBy(pair => pair.Key).SelectMany(pair => pair.Value);
+
     /// <summary>Finds the rules for a call.</summary>
     /// <param name="callTime">The call time in Unix milliseconds.</param>
     /// <param name="region">The region of the called number in addition to its area; empty if not stated.</param>

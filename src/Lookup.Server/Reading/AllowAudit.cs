@@ -202,7 +202,7 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
                 facts.Dispose();
                 return again.Verdict == Verdict.Allow ? Outcome.Confirmed : hasChanged ? Outcome.Changed : Report(answer, again);
             }
-            catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException && !cancellation.IsCancellationRequested)
+            catch (Exception e) when (e is StoreUnavailableException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(_options.RetryAfterMs), _clock, cancellation);
             }

@@ -17,11 +17,11 @@ public class DemoTests
         Assert.Equal(DemoScript.Steps.Count, run.Output.Split('\n').Count(line => line.StartsWith("   ALLOW", StringComparison.Ordinal)
             || line.StartsWith("   DENY", StringComparison.Ordinal) || line.StartsWith("   NOT_COVERED", StringComparison.Ordinal)));
         Assert.Contains("consent (law, ", run.Output, StringComparison.Ordinal);
-        Assert.Contains("next permitted: 2024-03-18T09:00:00+01:00 (Europe/Amsterdam)", run.Output, StringComparison.Ordinal);
+        Assert.Contains("next permitted: Mon 2024-03-18 09:00 +01:00 (Europe/Amsterdam)", run.Output, StringComparison.Ordinal);
         Assert.Contains("Every answer was as expected.", run.Output, StringComparison.Ordinal);
         // Without it there is no store to serve.
         Assert.Contains("  lookup serve --data ./lookup-data --create\n", run.Output, StringComparison.Ordinal);
-        var folder = run.Output.Split("embedded store in ")[1].Split('.')[0];
+        var folder = run.Output.Split("embedded store in ")[1].Split(".\n")[0];
         Assert.False(Directory.Exists(folder), folder);
     }
 

@@ -43,7 +43,7 @@ public sealed class RevertCommandTests(RunningService service) : IClassFixture<R
     {
         var run = await RunAsync("revert", "20200101-000000-0000", "--yes");
 
-        Assert.Equal((1, "lookup: There is no import with this id in this store."), (run.ExitCode, run.Error.TrimEnd()));
+        Assert.Equal((1, "lookup: There is no import with this id in this store; 'lookup imports' lists them."), (run.ExitCode, run.Error.TrimEnd()));
     }
 
     [Fact]

@@ -14,6 +14,24 @@ public sealed class StoreCommandTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public async Task Init_KeyFileThatDoesNotExist_NamesTheOptionThatCreatesIt()
+    {
+        var run = await CliRun.Async("init", "--redis", "127.0.0.1:1", "--key-file", _folder.PathOf("number.key"));
+
+        Assert.Equal((1, $"lookup: The key file {_folder.PathOf("number.key")} does not exist; create it with --new-key."), (run.ExitCode, run.Error.TrimEnd()));
+    }
+
+    [Fact]
+    public async Task Rekey_NewKeyOfAFolder_NamesTheNextCommandWithTheFolder()
+    {
+        var data = await _folder.StoreAsync();
+
+        var run = await CliRun.Async("rekey", "--data", data, "--new-key");
+
+        Assert.Contains($"Next: stop the service that has the folder open, and run: lookup rekey --data {data}\n", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Redis_InitImportAgainAndDoctor_HoldEveryFactOnce()
     {
         await using var server = await RedisServer.StartAsync();
@@ -136,7 +154,7 @@ public sealed class StoreCommandTests : IDisposable
         Assert.Equal(4, JsonNode.Parse(init.Output)!["partitions"]!.GetValue<int>());
         Assert.Contains("is not empty", again.Error, StringComparison.Ordinal);
         Assert.Equal(1, inUse.ExitCode);
-        Assert.Contains("is in use by another process", inUse.Error, StringComparison.Ordinal);
+        Assert.Contains("is in use by another process: stop the service that has it open, or ask that service without --data.", inUse.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -2,7 +2,9 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Lookup.Cli.Commands;
 using Lookup.Cli.Hosting;
+using Lookup.Cli.Output;
 using Lookup.Client.Testing;
 using Lookup.Server;
 using static Lookup.Testing.Clients.Programs;
@@ -89,6 +91,37 @@ public sealed partial class SampleTests : IAsyncLifetime
         Assert.Equal((13, 13, 13, 13), (hypothetical.ExitCode, expired.ExitCode, explained.ExitCode, later.ExitCode));
         Assert.StartsWith($"ALLOW  {MagicNumbers.Hypothetical}  (what-if answer, not a permission to call now)", hypothetical.Output, StringComparison.Ordinal);
         Assert.StartsWith($"ALLOW  {MagicNumbers.Expired}  (expired, not a permission to call now)", expired.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tool_AllowThatExpiresWhileItIsPrinted_SaysSo()
+    {
+        await using var service = await FakeService.StartAsync(
+            new LookupServerOptions { GrpcPort = 0, JsonPort = 0 },
+            TestContext.Current.CancellationToken,
+            new FakeLookup().On(MagicNumbers.Allow, FakeAnswer.Allow() with { ReusableFor = SlowOutput.Wait / 2 }));
+        using var output = new SlowOutput();
+        using var error = new StringWriter();
+
+        var code = await CliApp.RunAsync(
+            ["check", MagicNumbers.Allow, "--org", "acme", "--purpose", "commercial", "--json", "--address", service.GrpcAddress.ToString()],
+            new Shell(output, error, Stream.Null, TimeProvider.System),
+            TestContext.Current.CancellationToken);
+
+        Assert.Equal(13, code);
+        Assert.Contains("VERDICT_ALLOW", output.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("lookup: the answer expired while it was printed (exit code 13)", error.ToString(), StringComparison.Ordinal);
+    }
+
+    private sealed class SlowOutput : StringWriter
+    {
+        public static readonly TimeSpan Wait = TimeSpan.FromSeconds(4);
+
+        public override void WriteLine(string? value)
+        {
+            Thread.Sleep(Wait);
+            base.WriteLine(value);
+        }
     }
 
     [Theory]

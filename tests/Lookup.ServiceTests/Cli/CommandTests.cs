@@ -11,6 +11,19 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
 
     public void Dispose() => _folder.Dispose();
 
+    [Theory]
+    [InlineData("record objection 0612345678 --org acme", "or set --region, for example --region NL.")]
+    [InlineData("dossier 0612345678", "or set --region, for example --region NL.")]
+    [InlineData("grant add no-such-key acme", "'lookup key list' lists them.")]
+    [InlineData("watch --from abc", "--from: ")]
+    public async Task Command_AdviceOfTheService_IsInTheWordsOfTheCommandLine(string line, string expected)
+    {
+        var run = await RunAsync(line.Split(' '));
+
+        Assert.NotEqual(0, run.ExitCode);
+        Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Record_ConsentThenObjection_DecidesTheNextCheck()
     {
@@ -78,9 +91,9 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
         var erased = await RunAsync("erase", number, "--reason", "request", "--yes", "--json");
         var left = await RunAsync("facts", number, "--json");
 
-        Assert.Contains("2024-01-01T00:00:00Z  objection to acme  (earlier, recorded ", listed.Output, StringComparison.Ordinal);
+        Assert.Contains("Mon 2024-01-01 01:00 +01:00  objection to acme  (replaced by a newer one, recorded ", listed.Output, StringComparison.Ordinal);
         Assert.Contains("source letter, by anna, because asked so)", listed.Output, StringComparison.Ordinal);
-        Assert.Contains("2024-02-01T00:00:00Z  withdrawn objection to acme  (current, ", listed.Output, StringComparison.Ordinal);
+        Assert.Contains("Thu 2024-02-01 01:00 +01:00  withdrawn objection to acme  (in effect, ", listed.Output, StringComparison.Ordinal);
         Assert.Equal(0, erased.ExitCode);
         // In effect from now on, and for who still decides as of a moment before.
         var facts = JsonNode.Parse(left.Output)!["facts"]!.AsArray();
@@ -106,7 +119,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
         var after = await RunAsync("register", "list", "--json");
 
         Assert.Contains("loaded as of: never", before.Output, StringComparison.Ordinal);
-        Assert.Contains("loaded as of: 2015-02-28T23:00:00Z", snapshot.Output, StringComparison.Ordinal);
+        Assert.Contains("loaded as of: 2015-03-01 (Europe/Amsterdam)", snapshot.Output, StringComparison.Ordinal);
         Assert.Contains(JsonNode.Parse(after.Output)!["registers"]!.AsArray(), register => register!["snapshotDates"]!.AsArray().Count == 1);
     }
 

@@ -149,7 +149,7 @@ public sealed class RegimesCommandTests : IDisposable
         var run = await CliRun.Async("regimes", "test", cases);
         Assert.Equal(1, run.ExitCode);
         Assert.Contains($"b  {cases} line 2\n    expected ALLOW for NO_CONSENT, got DENY for NO_CONSENT\n", run.Output, StringComparison.Ordinal);
-        Assert.Contains("DENY for a call at 2024-03-12 14:00 +01:00 (Europe/Amsterdam) under NL-2", run.Output, StringComparison.Ordinal);
+        Assert.Contains("DENY for a call at Tue 2024-03-12 14:00 +01:00 (Europe/Amsterdam) under NL-2", run.Output, StringComparison.Ordinal);
         Assert.EndsWith("2 cases, 1 not as expected.\n", run.Output, StringComparison.Ordinal);
         var json = JsonNode.Parse((await CliRun.Async("regimes", "test", cases, "--json")).Output)!;
         Assert.Equal((2, "b"), ((int)json["cases"]!, (string)json["failed"]!.AsArray().Single()!["id"]!));

@@ -149,11 +149,31 @@ public sealed class StoreFailureTests : IAsyncLifetime
             }
         }
 
+        await AssertGateClosedAsync();
         var write = await Assert.ThrowsAsync<RpcException>(
             () => _server.Facts.RecordFactsAsync(Samples.Record(Samples.Objection(_permitted))).ResponseAsync);
         Assert.Equal(StatusCode.Unavailable, write.StatusCode);
         Leaks.AssertNone(write.GetRpcStatus()!.ToString());
         await UntilAsync(ServingStatus.NotServing);
+    }
+
+    // For callers that look only at the status, and for lists in one request.
+    private async Task AssertGateClosedAsync()
+    {
+        foreach (var number in (string[])[_permitted, _objected, Samples.NewNumber()])
+        {
+            using var content = new StringContent(
+                $$$"""{"number": "{{{number}}}", "question": {"organisation": "acme", "purpose": "PURPOSE_COMMERCIAL"}}""", System.Text.Encoding.UTF8, "application/json");
+            using var gate = await _server.Http.PostAsync("/v1/gate", content);
+            Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, gate.StatusCode);
+            Assert.NotNull(gate.Headers.RetryAfter);
+            Assert.DoesNotContain("ALLOW", await gate.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        var batch = await _server.Lookup.CheckBatchAsync(new CheckBatchRequest { Numbers = { _permitted, _objected }, Question = Samples.Question() });
+        Assert.All(batch.Answers, answer => Assert.Equal((Verdict.Unknown, ReasonCode.StoreUnavailable), (answer.Verdict, answer.Reason)));
+        Assert.NotNull(batch.Common.RetryAfter);
+        Assert.Null(batch.Common.ReusableFor);
     }
 
     // The probe has its own rhythm; the limit only keeps a failing test from waiting for ever.

@@ -84,14 +84,43 @@ public sealed class ReasonTextTests
     }
 
     [Theory]
-    [InlineData("+33612345678", "2026-03-12T14:00:00+01:00", "a call at 2026-03-12 14:00 +01:00 (Europe/Paris) under FR-1")]
-    [InlineData("+12125550123", "2026-07-12T18:00:01Z", "a call at 2026-07-12 14:00:01 -04:00 (America/New_York) under US")]
+    [InlineData("+33612345678", "2026-03-12T14:00:00+01:00", "a call at Thu 2026-03-12 14:00 +01:00 (Europe/Paris) under FR-1")]
+    [InlineData("+12125550123", "2026-07-12T18:00:01Z", "a call at Sun 2026-07-12 14:00:01 -04:00 (America/New_York) under US")]
     public void Explanation_TellsTimesInTheZoneOfTheCalledNumber(string number, string at, string expected)
     {
         var (rules, question, values, snapshots) = new Situation(number, at).Objection("2026-01-02T03:04:00Z").Ready();
         var explanation = Decider.Explain(rules, question, values, snapshots);
         Assert.Contains(expected, explanation.Text, StringComparison.Ordinal);
-        Assert.Contains(explanation.Steps, step => step.Detail.StartsWith("Objected on 2026-01-0", StringComparison.Ordinal) && step.Detail.EndsWith($"({rules!.TimeZone}).", StringComparison.Ordinal));
+        Assert.Contains(explanation.Steps, step => step.Detail.StartsWith("Objected on ", StringComparison.Ordinal) && step.Detail.Contains(" 2026-01-0", StringComparison.Ordinal) && step.Detail.EndsWith($"({rules!.TimeZone}).", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Explanation_NamesTheRegisterTheConsentAndTheAttemptsBehindIt()
+    {
+        var us = new Situation("+12125550123", "2026-03-12T14:00:00-04:00").Snapshot("us-dnc", "2026-03-05T00:00:00-05:00");
+        Assert.Contains("Not on us-dnc as of 2026-03-05 (7 days old, at most 31 allowed).", Details(us, "register"));
+        us.Snapshot("us-dnc", "2026-01-05T00:00:00-05:00");
+        Assert.Contains("The snapshot is too old: us-dnc as of 2026-01-05 (66 days old, at most 31 allowed).", Details(us, "register"));
+        us.Snapshot("us-dnc", "");
+        Assert.Contains("No snapshot of us-dnc is loaded for this time.", Details(us, "register"));
+        us.Registered("us-dnc", "2026-01-02T05:00:00Z");
+        Assert.Contains("On us-dnc since Fri 2026-01-02 00:00 -05:00 (America/New_York).", Details(us, "register"));
+
+        var consented = new Situation(Nl, At).Consent("2024-03-01T09:00:00Z", until: "2025-02-28T23:00:00Z");
+        const string Consent = "Consent of Fri 2024-03-01 10:00 +01:00 (Europe/Amsterdam), until Sat 2025-03-01 00:00 +01:00 (Europe/Amsterdam), with evidence.";
+        Assert.Equal([Consent], Details(consented, "permission"));
+        consented.CallTime = Situation.At("2025-03-02T14:00:00+01:00");
+        Assert.Equal([Consent + " It does not count."], Details(consented, "permission"));
+
+        var called = new Situation("+33612345678", "2026-03-12T14:00:00+01:00").Attempt("2026-03-10T14:00:00+01:00").Attempt("2026-03-12T09:00:00+01:00");
+        called.Own = OwnRules.Create([new AttemptCap(3, 24, 0, true)], 0);
+        Assert.Equal(["2 of 4 attempts on the day of the call and the 29 days before it.", "1 of 3 attempts in the 24 hours before the call, for this product group."], Details(called, "attempts"));
+    }
+
+    private static IEnumerable<string> Details(Situation situation, string rule)
+    {
+        var (rules, question, values, snapshots) = situation.Ready();
+        return Decider.Explain(rules, question, values, snapshots).Steps.Where(step => step.Rule == rule).Select(step => step.Detail);
     }
 
     private static void Expect(Situation situation, ReasonCode code, string words)
