@@ -140,6 +140,17 @@ public enum DiallingMode : byte
     NoHuman = 4,
 }
 
+/// <summary>Type of the called line. The values are those of lookup.v1.LineType.</summary>
+public enum LineType : byte
+{
+    /// <summary>Not stated; a rule for one type binds it, as policy.</summary>
+    Unspecified = 0,
+    /// <summary>Fixed.</summary>
+    Landline = 1,
+    /// <summary>Mobile.</summary>
+    Mobile = 2,
+}
+
 /// <summary>Layers of rules. The values are those of lookup.v1.Layer.</summary>
 public enum Layer : byte
 {

@@ -33,6 +33,8 @@ internal sealed class QuestionOptions
         HelpName = "REGION",
     };
 
+    private readonly Option<string?> _line = OptionParsing.Word("--line", "Type of the called line, as far as known", Words.LineTypes, "LINE");
+
     private readonly Option<string?> _requestedAt = new("--requested-at")
     {
         Description = "With --kind requested: time at which the subscriber requested the call.",
@@ -69,7 +71,7 @@ internal sealed class QuestionOptions
         _number = new NumberOptions(command, hasNumber);
         Option[] freshness = asksService ? [_exact, _token] : [];
         foreach (var option in (Option[])
-            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _mode, _automated, _withheld, _caller, _calledRegion, _requestedAt, _at, _without, _strict, .. freshness])
+            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _mode, _automated, _withheld, _caller, _calledRegion, _line, _requestedAt, _at, _without, _strict, .. freshness])
         {
             command.Options.Add(option);
         }
@@ -109,6 +111,7 @@ internal sealed class QuestionOptions
             CallerNumberWithheld = parsed.GetValue(_withheld),
             CallerNumber = parsed.GetValue(_caller) ?? "",
             CalledRegion = parsed.GetValue(_calledRegion) ?? "",
+            LineType = parsed.GetWord(_line, Words.LineTypes),
             ProductGroup = parsed.GetValue(_group) ?? "",
             Subscriber = parsed.GetWord(_subscriber, Words.SubscriberTypes),
             RequestedAt = parsed.GetTime(_requestedAt),

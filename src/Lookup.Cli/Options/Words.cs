@@ -11,6 +11,7 @@ internal static class Words
     public static readonly WordSet<Purpose> Purposes = new("PURPOSE_");
     public static readonly WordSet<CallKind> CallKinds = new("CALL_KIND_");
     public static readonly WordSet<DiallingMode> DiallingModes = new("DIALLING_MODE_");
+    public static readonly WordSet<LineType> LineTypes = new("LINE_TYPE_");
     public static readonly WordSet<Sector> Sectors = new("SECTOR_");
     public static readonly WordSet<SubscriberType> SubscriberTypes = new("SUBSCRIBER_TYPE_");
     public static readonly WordSet<RelationKind> RelationKinds = new("RELATION_KIND_");

@@ -48,7 +48,7 @@ internal static class ReceiptPrinter
         yield return ("at", Time(receipt.Time, zone));
         yield return ("for a call at", Time(receipt.CallTime, zone));
         yield return ("of", receipt.Organisation + (receipt.ProductGroup.Length > 0 ? ", offering " + receipt.ProductGroup : ""));
-        yield return ("purpose", $"{Words.Purposes.WordFor((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.WordFor((V1.CallKind)receipt.CallKind)} call{Mode(receipt)}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}{(receipt.CallerNumber.Length > 0 ? ", showing " + receipt.CallerNumber : "")}{(receipt.CalledRegion.Length > 0 ? ", to " + receipt.CalledRegion : "")}");
+        yield return ("purpose", $"{Words.Purposes.WordFor((V1.Purpose)receipt.Purpose)}, {Words.CallKinds.WordFor((V1.CallKind)receipt.CallKind)} call{Mode(receipt)}{(receipt.CallerNumberWithheld ? ", caller's number withheld" : "")}{(receipt.CallerNumber.Length > 0 ? ", showing " + receipt.CallerNumber : "")}{(receipt.CalledRegion.Length > 0 ? ", to " + receipt.CalledRegion : "")}{(receipt.Line == LineType.Unspecified ? "" : $", to a {Words.LineTypes.WordFor((V1.LineType)receipt.Line)} line")}");
         if (receipt.AskedBy.Length > 0)
         {
             yield return ("asked by", receipt.AskedBy);
@@ -80,6 +80,7 @@ internal static class ReceiptPrinter
         ["caller_number_withheld"] = receipt.CallerNumberWithheld,
         ["caller_number"] = receipt.CallerNumber,
         ["called_region"] = receipt.CalledRegion,
+        ["line_type"] = Words.LineTypes.WordFor((V1.LineType)receipt.Line),
         ["hypothetical"] = receipt.Hypothetical,
         ["asked_by"] = receipt.AskedBy,
         ["regime"] = receipt.Regime,

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 
@@ -24,9 +25,6 @@ internal ref partial struct Evaluation<TTrace>
     private readonly bool _reassignmentUnknown;
     private readonly int _sector;
 
-    // The possible sectors of the organisation, as bits.
-    private readonly int _sectors;
-
     // The product groups of the country that the question's group matches, and those that it names exactly, as bits.
     private readonly ulong _groups;
     private readonly ulong _exactGroups;
@@ -45,7 +43,6 @@ internal ref partial struct Evaluation<TTrace>
     // A rule on product groups might apply: the question names none of the country's groups.
     private bool _unnamed;
     private RuleText? _notCovered;
-    private RuleText? _legalPerson;
     private ReasonCode _permitCode;
     private RuleText? _permit;
 
@@ -71,8 +68,6 @@ internal ref partial struct Evaluation<TTrace>
         _permitUntil = rules.Until;
         _openUntil = long.MaxValue;
         _sector = (int)(question.Sector == Sector.Unspecified ? Sector.Other : question.Sector);
-        _sectors = (1 << (int)question.Sector) | (1 << _sector);
-
         _groups = rules.Groups.Length == 0 ? 0 : ProductGroup.BitsOf(rules.Groups, question.GroupName, out _exactGroups);
 
         // A service or research call that also promotes counts as a marketing call.
@@ -91,12 +86,20 @@ internal ref partial struct Evaluation<TTrace>
     {
         _decision.Rules = _rules;
         var rules = _rules.All;
-        for (var i = 0; i < rules.Length; i++)
+        var binding = _rules.Index.Find(
+            _q.Layers, _kind, _subscribers, _q.Purpose, _q.Sector, _q.Mode, _q.Line, _q.CallerNumberWithheld, _q.CallerNumber != 0);
+
+        // An explanation names the other rules too.
+        for (var left = _trace.On ? (1UL << rules.Length) - 1 : binding; left != 0; left &= left - 1)
         {
-            var rule = rules[i];
-            if (Applies(rule))
+            var i = BitOperations.TrailingZeroCount(left);
+            if (_trace.On && (binding & (1UL << i)) == 0)
             {
-                Apply(rule, i);
+                TraceOther(rules[i]);
+            }
+            else if (IsAboutGroup(rules[i]))
+            {
+                Apply(rules[i], i);
             }
         }
 
@@ -131,54 +134,38 @@ internal ref partial struct Evaluation<TTrace>
         return isOf;
     }
 
-    private bool Applies(Rule rule)
+    private readonly void TraceOther(Rule rule)
     {
-        if (((int)_q.Layers & (1 << (int)rule.Text.Layer)) == 0)
+        var (outcome, detail) = WhyNot(rule);
+        Trace(rule, outcome, detail);
+    }
+
+    private readonly (string Outcome, string Detail) WhyNot(Rule rule) => rule switch
+    {
+        _ when ((int)_q.Layers & (1 << (int)rule.Text.Layer)) == 0 => ("switched off", "This layer does not bind the organisation."),
+        _ when (rule.Kinds & (1 << (int)_kind)) == 0 => ("does not apply", "The rule does not cover this kind of call."),
+        _ when (rule.Subscribers & _subscribers) == 0 => ("does not apply", "The rule does not cover this kind of subscriber."),
+        _ when (rule.Modes & (1 << (int)_q.Mode)) == 0 => ("does not apply", "The rule does not cover this dialling mode."),
+        _ when (rule.Lines & (1 << (int)_q.Line)) == 0 => ("does not apply", "The rule does not cover this type of line."),
+        { Type: RuleType.Withheld } => ("nothing found", "The call shows the caller's number."),
+        { Type: RuleType.CallerNumber } => ("does not apply", _q.CallerNumber == 0 ? "The caller's number was not stated." : "The caller's number was stated."),
+        _ => ("does not apply", "The rule does not cover this purpose or sector."),
+    };
+
+    private bool IsAboutGroup(Rule rule)
+    {
+        if ((rule.ExemptGroupBits & _exactGroups) == 0 && (rule.GroupBits == 0 || (rule.GroupBits & _groups) != 0))
         {
-            Trace(rule, "switched off", "This layer does not bind the organisation.");
-            return false;
+            return true;
         }
 
-        if (!AppliesToKind(rule))
+        Trace(rule, "does not apply", "The rule does not cover this product group.");
+        if (_groups == 0)
         {
-            return false;
+            ApplyToUnnamed(rule);
         }
 
-        if ((rule.Subscribers & _subscribers) == 0)
-        {
-            if (rule.Type == RuleType.Permission && _subscriber == SubscriberType.LegalPerson)
-            {
-                _legalPerson = rule.Text;
-            }
-
-            Trace(rule, "does not apply", "The rule does not cover this kind of subscriber.");
-            return false;
-        }
-
-        if ((rule.Purposes & (1 << (int)_q.Purpose)) == 0 || (rule.Sectors & _sectors) == 0 || (rule.ExemptGroupBits & _exactGroups) != 0)
-        {
-            Trace(rule, "does not apply", "The rule does not cover this purpose, sector or product group.");
-            return false;
-        }
-
-        if ((rule.Modes & (1 << (int)_q.Mode)) == 0)
-        {
-            Trace(rule, "does not apply", "The rule does not cover this dialling mode.");
-            return false;
-        }
-
-        if (rule.GroupBits != 0 && (rule.GroupBits & _groups) == 0)
-        {
-            Trace(rule, "does not apply", "The rule does not cover this product group.");
-            if (_groups == 0)
-            {
-                ApplyToUnnamed(rule);
-            }
-
-            return false;
-        }
-
-        return true;
+        return false;
     }
 
     // A question that names none of the country's groups may mean any of them: the answer says so, and with the strict layer the rule
@@ -203,7 +190,7 @@ internal ref partial struct Evaluation<TTrace>
             case RuleType.Range:
                 Forbid(rule, ReasonCode.ForbiddenRange, rule.Text, "The number is in a range that must not be called.");
                 break;
-            case RuleType.Withheld when _q.CallerNumberWithheld:
+            case RuleType.Withheld:
                 Forbid(rule, ReasonCode.CallerNumberWithheld, rule.Text, "The caller's number would not be shown.");
                 break;
             case RuleType.CallerNumber when rule.Callers!.Forbids(_q.CallerNumber):
@@ -292,14 +279,32 @@ internal ref partial struct Evaluation<TTrace>
         {
             _decision.Add(_permitCode, _permit);
         }
-        else if (_legalPerson is not null)
+        else if (PermissionOfOthers() is { } rule)
         {
-            _decision.Add(ReasonCode.LegalPerson, _legalPerson);
+            _decision.Add(ReasonCode.LegalPerson, rule.Text);
         }
         else
         {
             _decision.Add(ReasonCode.NothingForbids, _rules.Otherwise);
         }
+    }
+
+    // The last rule that would ask for a permission if the subscriber were not a legal person.
+    private readonly Rule? PermissionOfOthers()
+    {
+        var rules = _rules.All;
+        for (var i = rules.Length - 1; i >= 0 && _subscriber == SubscriberType.LegalPerson; i--)
+        {
+            if (rules[i].Type == RuleType.Permission
+                && (rules[i].Subscribers & _subscribers) == 0
+                && (rules[i].Kinds & (1 << (int)_kind)) != 0
+                && ((int)_q.Layers & (1 << (int)rules[i].Text.Layer)) != 0)
+            {
+                return rules[i];
+            }
+        }
+
+        return null;
     }
 
     private void Forbid(Rule rule, ReasonCode code, RuleText text, string detail, bool byTime = false)

@@ -58,6 +58,9 @@ public readonly record struct Question
     /// <summary>The type of the subscriber, as far as the caller knows it.</summary>
     public SubscriberType Subscriber { get; init; }
 
+    /// <summary>The type of the called line, as far as the caller knows it.</summary>
+    public LineType Line { get; init; }
+
     /// <summary>Requested calls: when the subscriber requested it, in Unix milliseconds; 0 if not stated.</summary>
     public long RequestedAt { get; init; }
 

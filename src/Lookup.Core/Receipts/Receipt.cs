@@ -37,6 +37,9 @@ public sealed record Receipt
     /// <summary>The region of the called person in the question; empty if not stated.</summary>
     public string CalledRegion { get; init; } = "";
 
+    /// <summary>The type of the called line in the question.</summary>
+    public LineType Line { get; init; }
+
     /// <summary>The verdict; only for one answer.</summary>
     public Verdict Verdict { get; init; }
 

@@ -2,7 +2,7 @@
 // the same receipt.
 //
 // Big-endian. 4 "LRC1", 1 kind, 1 flags (1 hypothetical, 2 no human takes part, 4 caller's number withheld; 8 and 16: dialling mode, 0 if
-// it was not stated or no human takes part), 1 verdict, 1 purpose,
+// it was not stated or no human takes part; 32 and 64: type of the called line), 1 verdict, 1 purpose,
 // 1 kind of call, 1 subscriber, 1 sector, 8 time, 8 call time, 4 age, 2 partition + 1, 8 version, 16 pseudonym, 32 digest, 8 count; then
 // five texts, each a byte of length and UTF-8: credential, organisation, product group, regime, its version; then a byte of count and a
 // byte per reason. "LRC2" marks a receipt with a sixth and a seventh text, the caller's number and the called region; if both are empty
@@ -36,6 +36,8 @@ public static class ReceiptFormat
     private const byte WithheldFlag = 4;
     private const int ModeShift = 3;
     private const byte ModeMask = 3 << ModeShift;
+    private const int LineShift = 5;
+    private const byte LineMask = 3 << LineShift;
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -63,7 +65,8 @@ public static class ReceiptFormat
         (hasMore ? MagicOfMore : Magic).CopyTo(to);
         to[4] = (byte)receipt.Kind;
         to[5] = (byte)((receipt.Hypothetical ? HypotheticalFlag : 0) | (receipt.CallerNumberWithheld ? WithheldFlag : 0)
-            | (receipt.Mode == DiallingMode.NoHuman ? NoHumanFlag : (int)receipt.Mode << ModeShift));
+            | (receipt.Mode == DiallingMode.NoHuman ? NoHumanFlag : (int)receipt.Mode << ModeShift)
+            | ((int)receipt.Line << LineShift));
         to[6] = (byte)receipt.Verdict;
         to[7] = (byte)receipt.Purpose;
         to[8] = (byte)receipt.CallKind;
@@ -119,7 +122,7 @@ public static class ReceiptFormat
         }
 
         var flags = from[5];
-        if ((flags & ~(HypotheticalFlag | NoHumanFlag | WithheldFlag | ModeMask)) != 0)
+        if ((flags & ~(HypotheticalFlag | NoHumanFlag | WithheldFlag | ModeMask | LineMask)) != 0)
         {
             throw Invalid(5, "unknown flag");
         }
@@ -158,6 +161,7 @@ public static class ReceiptFormat
             Kind = Defined((ReceiptKind)from[4], 4),
             Hypothetical = (flags & HypotheticalFlag) != 0,
             Mode = (flags & NoHumanFlag) != 0 ? DiallingMode.NoHuman : (DiallingMode)((flags & ModeMask) >> ModeShift),
+            Line = Defined((LineType)((flags & LineMask) >> LineShift), 5),
             CallerNumberWithheld = (flags & WithheldFlag) != 0,
             Verdict = Defined((Verdict)from[6], 6),
             Purpose = Defined((Purpose)from[7], 7),

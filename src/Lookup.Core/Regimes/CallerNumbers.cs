@@ -11,10 +11,12 @@ internal sealed class CallerNumbers(ulong[] prefixes, ulong[] notPrefixes, bool 
     /// <summary>The rule for questions that state no number.</summary>
     internal CallerNumbers UnlessStated => new(prefixes, notPrefixes, unlessStated: true);
 
-    /// <summary>Returns whether a call may not show this number; 0 if it is not stated. Allocates nothing.</summary>
-    internal bool Forbids(ulong number) => unlessStated || number == 0
-        ? unlessStated && number == 0
-        : (prefixes.Length > 0 && !IsAmong(prefixes, number)) || IsAmong(notPrefixes, number);
+    /// <summary>Whether it binds questions that state a number; false: those that do not.</summary>
+    internal bool BindsStated => !unlessStated;
+
+    /// <summary>Returns whether a call may not show this number, or may not leave it unstated (0). Allocates nothing.</summary>
+    internal bool Forbids(ulong number) =>
+        unlessStated || (prefixes.Length > 0 && !IsAmong(prefixes, number)) || IsAmong(notPrefixes, number);
 
     private static bool IsAmong(ulong[] prefixes, ulong number)
     {

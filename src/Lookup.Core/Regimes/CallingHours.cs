@@ -15,6 +15,9 @@ internal sealed class CallingHours(
 
     private const int SearchDays = 21;
 
+    // Clocks change before this minute of the day.
+    private const int MorningMinute = 4 * 60;
+
     internal readonly record struct Window(int Open, int Close);
 
     /// <summary>Returns whether calls are permitted at a time, and if so until when (Unix ms); also whether the day is a holiday.</summary>
@@ -27,7 +30,8 @@ internal sealed class CallingHours(
             var close = Math.Min(window.Close, latest) * LocalTime.MinuteMs;
             if (inDay >= window.Open * LocalTime.MinuteMs && inDay < close)
             {
-                until = at + close - inDay;
+                // A window that covers a clock change is an hour longer or shorter than its times say.
+                until = window.Open < MorningMinute ? LocalTime.Instant(day, (int)(close / LocalTime.MinuteMs), zone) : at + close - inDay;
                 return true;
             }
         }

@@ -293,7 +293,7 @@ public sealed class RegimeSet : IRegisterCatalog
         foreach (var regime in file.Regimes)
         {
             var rules = regime.Rules
-                .Where(r => areas.Any(a => r.BindsIn(a.Name)))
+                .Where(r => r.BindsIn(areas.Select(a => a.Name)))
                 .ToList();
             if (range is not null)
             {
@@ -344,16 +344,7 @@ public sealed class RegimeSet : IRegisterCatalog
                 compiled = compiled with { RegisterSlot = registers.IndexOf(register) };
             }
 
-            active.Add(compiled);
-            if (WhereModeIsNotStated(compiled) is { } twin)
-            {
-                active.Add(twin);
-            }
-
-            if (WhereCallerIsNotStated(compiled) is { } without)
-            {
-                active.Add(without);
-            }
+            active.AddRange(WithThoseForUnstated(compiled));
         }
 
         if (registers.Count > Slot.MaxRegisters)
@@ -384,40 +375,49 @@ public sealed class RegimeSet : IRegisterCatalog
         };
     }
 
-    /// <summary>
-    /// Returns the rule that a rule for some dialling modes implies for a call whose mode is not stated: no law says that it counts as
-    /// predictive, so this is policy. Null if the rule does not bind predictive calls, or binds every call.
-    /// </summary>
-    private static Rule? WhereModeIsNotStated(Rule rule) =>
-        rule.Modes == -1 || (rule.Modes & (1 << (int)DiallingMode.Predictive)) == 0
-            ? null
-            : rule with
-            {
-                Modes = 1 << (int)DiallingMode.Unspecified,
-                Text = rule.Text with
-                {
-                    Layer = (Layer)Math.Max((int)rule.Text.Layer, (int)Layer.Policy),
-                    Text = rule.Text.Text + " The dialling mode was not stated, so the call is treated as dialled by a system.",
-                },
-            };
+    /// <summary>The number of rules that a rule of a file becomes.</summary>
+    internal static int RulesFor(Rule rule) =>
+        ((BindsADialer(rule) ? 2 : 1) * (rule.Lines == -1 ? 1 : 2)) + (rule.Callers is null ? 0 : 1);
 
-    /// <summary>
-    /// Returns the rule that a rule on caller numbers implies for a call that states none: with the strict layer it must state one, whatever
-    /// the dialling mode. Null for other rules.
-    /// </summary>
-    private static Rule? WhereCallerIsNotStated(Rule rule) =>
-        rule.Callers is null
-            ? null
-            : rule with
-            {
-                Callers = rule.Callers.UnlessStated,
-                Modes = -1,
-                Text = rule.Text with
-                {
-                    Layer = Layer.Strict,
-                    Text = rule.Text.Text + " The caller's number was not stated, so it is unknown whether it may be shown.",
-                },
-            };
+    private static bool BindsADialer(Rule rule) => rule.Modes != -1 && (rule.Modes & (1 << (int)DiallingMode.Predictive)) != 0;
+
+    // A rule, and those that it implies for a question that does not state what it depends on.
+    private static IEnumerable<Rule> WithThoseForUnstated(Rule rule)
+    {
+        Rule[] withMode = BindsADialer(rule) ? [rule, WhereModeIsNotStated(rule)] : [rule];
+        var withLine = withMode.SelectMany(one => one.Lines == -1 ? [one] : new[] { one, WhereLineIsNotStated(one) });
+        return rule.Callers is null ? withLine : withLine.Append(WhereCallerIsNotStated(rule));
+    }
+
+    // No law says that a call whose dialling mode is not stated counts as predictive, so this is policy.
+    private static Rule WhereModeIsNotStated(Rule rule) => rule with
+    {
+        Modes = 1 << (int)DiallingMode.Unspecified,
+        Text = AsPolicy(rule.Text, "The dialling mode was not stated, so the call is treated as dialled by a system."),
+    };
+
+    // The same for the type of line.
+    private static Rule WhereLineIsNotStated(Rule rule) => rule with
+    {
+        Lines = 1 << (int)LineType.Unspecified,
+        Text = AsPolicy(rule.Text, "The type of line was not stated, so the number is treated as one of those."),
+    };
+
+    private static RuleText AsPolicy(RuleText text, string why) =>
+        text with { Layer = (Layer)Math.Max((int)text.Layer, (int)Layer.Policy), Text = $"{text.Text} {why}" };
+
+    // With the strict layer a question must state the caller's number, whatever the dialling mode.
+    private static Rule WhereCallerIsNotStated(Rule rule) => rule with
+    {
+        Callers = rule.Callers!.UnlessStated,
+        Modes = -1,
+        Lines = -1,
+        Text = rule.Text with
+        {
+            Layer = Layer.Strict,
+            Text = rule.Text.Text + " The caller's number was not stated, so it is unknown whether it may be shown.",
+        },
+    };
 
     internal static uint SlotsOf(Rule rule)
     {

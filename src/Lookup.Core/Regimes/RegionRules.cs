@@ -30,14 +30,13 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
         {
             foreach (var pair in named.SelectMany(a => named.Select(b => new[] { a.Key, b.Key })))
             {
-                var rules = regime.Rules.Where(r => pair.Any(r.BindsIn)).ToList();
+                var rules = regime.Rules.Where(r => r.BindsIn(pair)).ToList();
                 if (rules.Select(r => r.Register).OfType<RegisterDefinition>().Distinct().Count() > Slot.MaxRegisters)
                 {
                     faults.Add($"{file.Country}: {regime.Id} uses more than {Slot.MaxRegisters} registers in {pair[0]} and {pair[1]} together");
                 }
 
-                // A rule for some dialling modes or on caller numbers becomes two rules.
-                if (rules.Sum(r => 1 + (r.Modes != -1 ? 1 : 0) + (r.Callers is not null ? 1 : 0)) > RegimeSet.MaxRules)
+                if (rules.Sum(RegimeSet.RulesFor) > RegimeSet.MaxRules)
                 {
                     faults.Add($"{file.Country}: {regime.Id} has more than {RegimeSet.MaxRules} rules in {pair[0]} and {pair[1]} together");
                 }

@@ -51,6 +51,12 @@ internal sealed class RuleReader(
         ["no_human"] = 1 << (int)DiallingMode.NoHuman,
     };
 
+    private static readonly Dictionary<string, int> LineSets = new()
+    {
+        ["landline"] = 1 << (int)LineType.Landline,
+        ["mobile"] = 1 << (int)LineType.Mobile,
+    };
+
     private static readonly Dictionary<string, int> SectorSets = new()
     {
         ["other"] = 1 << (int)Sector.Other,
@@ -122,6 +128,8 @@ internal sealed class RuleReader(
             // A rule that binds some sectors also binds an organisation of unknown sector.
             Sectors = (json.Set("sectors", SectorSets) | (1 << (int)Sector.Unspecified)) & ~json.Set("exemptSectors", SectorSets, 0),
             Modes = ReadModes(json, type),
+            Lines = json.Set("lines", LineSets),
+            IsUnplaced = json.Flag("unplaced"),
             Groups = [.. json.Texts("groups")],
             ExemptGroups = [.. json.Texts("exemptGroups")],
             Unless = [.. json.Objects("unless").Select(p => ReadPermit(p, text))],
@@ -139,6 +147,16 @@ internal sealed class RuleReader(
         if (type == RuleType.Banned && rule.Groups.Length == 0)
         {
             json.Fault("groups", "a ban must name its product groups");
+        }
+
+        if (rule.Lines == 0)
+        {
+            json.Fault("lines", "must name at least one type of line");
+        }
+
+        if (rule.IsUnplaced && rule.Areas.Length + rule.ExemptAreas.Length > 0)
+        {
+            json.Fault("unplaced", "contradicts areas and exemptAreas: the rule binds only where the area is unknown");
         }
 
         json.RejectUnknown();

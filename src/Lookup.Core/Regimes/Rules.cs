@@ -28,7 +28,18 @@ public sealed class Rules
     internal TimeZoneInfo[] Zones { get; init; } = [];
 
     /// <summary>The rules; more binding ones come first.</summary>
-    internal Rule[] All { get; init; } = [];
+    internal Rule[] All
+    {
+        get;
+        init
+        {
+            field = value;
+            Index = new RuleIndex(value);
+        }
+    } = [];
+
+    /// <summary>Which of the rules can bind a question.</summary>
+    internal RuleIndex Index { get; private init; } = new([]);
 
     /// <summary>Bits of the fact slots that the rules need.</summary>
     internal uint Slots { get; init; }
@@ -75,8 +86,13 @@ internal sealed record Rule
     internal string[] Areas { get; init; } = [];
     internal string[] ExemptAreas { get; init; } = [];
 
-    /// <summary>Returns whether the rule binds in an area.</summary>
-    internal bool BindsIn(string area) => (Areas.Length == 0 || Areas.Contains(area)) && !ExemptAreas.Contains(area);
+    /// <summary>Whether the rule binds only where neither the number nor the question tells the area.</summary>
+    internal bool IsUnplaced { get; init; }
+
+    /// <summary>Returns whether the rule binds in some areas together; the name of no area is empty.</summary>
+    internal bool BindsIn(IEnumerable<string> areas) => IsUnplaced ? areas.All(area => area.Length == 0) : areas.Any(BindsIn);
+
+    private bool BindsIn(string area) => (Areas.Length == 0 || Areas.Contains(area)) && !ExemptAreas.Contains(area);
 
     // What the rule applies to. Sets are bits by enum value; no product groups means any.
     internal int Subscribers { get; init; } = -1;
@@ -86,6 +102,9 @@ internal sealed record Rule
 
     // Bits by dialling mode. The bit of Unspecified is set if every mode is, and in the rule for a mode that is not stated.
     internal int Modes { get; init; } = -1;
+
+    // Bits by type of line. The bit of Unspecified is set if every line is, and in the rule for a line that is not stated.
+    internal int Lines { get; init; } = -1;
     internal string[] Groups { get; init; } = [];
     internal string[] ExemptGroups { get; init; } = [];
 

@@ -58,6 +58,7 @@ internal static class QuestionMapping
         FieldFaults.CheckEnum((int)source.Kind, (int)V1.CallKind.Research, "question.kind", ref faults);
         FieldFaults.CheckEnum((int)source.Subscriber, (int)V1.SubscriberType.LegalPerson, "question.subscriber", ref faults);
         FieldFaults.CheckEnum((int)source.DiallingMode, (int)V1.DiallingMode.NoHuman, "question.dialling_mode", ref faults);
+        FieldFaults.CheckEnum((int)source.LineType, (int)V1.LineType.Mobile, "question.line_type", ref faults);
         if (source.Automated && source.DiallingMode is not (V1.DiallingMode.Unspecified or V1.DiallingMode.NoHuman))
         {
             FieldFaults.Add(ref faults, "question.automated", "Contradicts question.dialling_mode; clear one of them, or set DIALLING_MODE_NO_HUMAN.");
@@ -102,6 +103,7 @@ internal static class QuestionMapping
             CallerNumberWithheld = source.CallerNumberWithheld,
             CallerNumber = caller,
             Region = source.CalledRegion,
+            Line = (LineType)source.LineType,
             Subscriber = (SubscriberType)source.Subscriber,
             RequestedAt = requestedAt,
         });

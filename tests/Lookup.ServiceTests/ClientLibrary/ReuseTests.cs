@@ -94,7 +94,7 @@ public sealed class ReuseTests : IAsyncLifetime
         Assert.True(await MayCallAsync());
         foreach (var change in new Action<Question>[]
         {
-            q => q.Organisation = "other", q => q.Purpose = Purpose.Charity, q => q.Kind = CallKind.Service, q => q.Automated = true, q => q.DiallingMode = DiallingMode.Preview, q => q.CallerNumber = "+31201234567", q => q.CalledRegion = "US-FL",
+            q => q.Organisation = "other", q => q.Purpose = Purpose.Charity, q => q.Kind = CallKind.Service, q => q.Automated = true, q => q.DiallingMode = DiallingMode.Preview, q => q.CallerNumber = "+31201234567", q => q.CalledRegion = "US-FL", q => q.LineType = LineType.Mobile,
             q => q.CallerNumberWithheld = true, q => q.ProductGroup = "energy", q => q.Subscriber = SubscriberType.LegalPerson, q => q.Sector = Sector.PressPublisher,
         })
         {

@@ -55,6 +55,7 @@ public sealed class MalformedRequestTests(LookupServer server) : IClassFixture<L
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"calledRegion\":\"US-XX\"}}", "question.called_region" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"calledRegion\":\"FL\"}}", "question.called_region" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"diallingMode\":5}}", "question.dialling_mode" },
+        { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"lineType\":3}}", "question.line_type" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"automated\":true,\"diallingMode\":3}}", "question.automated" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"automated\":true,\"diallingMode\":1}}", "question.dialling_mode" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"productGroup\":\"Two words\"}}", "question.product_group" },

@@ -67,6 +67,17 @@ internal sealed class RegimeVariant
         Assert.True(rules.RemoveAll(r => (string)r!["rule"]! == rule) > 0);
     });
 
+    /// <summary>Takes out the rules that bind only where no area is known.</summary>
+    internal RegimeVariant RemoveUnplaced()
+    {
+        foreach (var regime in _files.Values.SelectMany(file => file["regimes"]!.AsArray()))
+        {
+            regime!["rules"]!.AsArray().RemoveAll(rule => rule!["unplaced"] is not null);
+        }
+
+        return this;
+    }
+
     /// <summary>Takes one rule out of a regime.</summary>
     internal RegimeVariant RemoveAt(string file, string regime, int rule) =>
         Change(file, json => Regime(json, regime)["rules"]!.AsArray().RemoveAt(rule));

@@ -2,6 +2,7 @@ using CsCheck;
 using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
+using Lookup.Testing.Regimes;
 
 namespace Lookup.Tests.Decisions;
 
@@ -69,6 +70,7 @@ public sealed class DeciderPropertyTests
         from subscriber in Gen.Int[0, 3]
         from grouped in Gen.Int[0, Groups.Length - 1]
         from mode in Gen.Int[0, 4]
+        from line in Gen.Enum<LineType>()
         from withheld in Gen.Int[0, 9]
         from caller in Gen.Int[0, 2 * Callers.Length]
         from requested in Gen.Long[0, 20L * 86_400_000]
@@ -82,6 +84,7 @@ public sealed class DeciderPropertyTests
                 Subscriber = (SubscriberType)subscriber,
                 Group = Groups[grouped],
                 Mode = (DiallingMode)mode,
+                Line = line,
                 Withheld = withheld == 0,
                 Caller = withheld == 0 || caller >= Callers.Length ? 0 : Callers[caller],
                 RequestedAt = requested % 3 == 0 ? 0 : at - requested,
@@ -256,14 +259,30 @@ public sealed class DeciderPropertyTests
             },
             iter: 20_000);
 
+    // A region takes away only the holidays of every area, which count where the area is not known.
     [Fact]
-    public void Region_Named_NeverPermitsMore() =>
+    public void Region_Named_NeverPermitsMore()
+    {
+        var placed = new RegimeVariant().RemoveUnplaced().Set();
         Gen.Select(GenSituation, Gen.Int[0, Regions.Length - 1].Select(i => Regions[i])).Sample(
             (make, region) =>
             {
                 var situation = make();
                 situation.Region = region;
-                return situation.Decide().Verdict != Verdict.Allow || make().Decide().Verdict == Verdict.Allow;
+                return situation.Decide().Verdict != Verdict.Allow || make().Decide(placed).Verdict == Verdict.Allow;
+            },
+            iter: 20_000);
+    }
+
+    // With the policy, a line that is not stated is bound by the rules for each type.
+    [Fact]
+    public void Line_NotStated_NeverPermitsMoreThanEither() =>
+        Gen.Select(GenSituation, Gen.Enum<LineType>()).Sample(
+            (make, line) =>
+            {
+                var (stated, unstated) = (make(), make());
+                (stated.Line, unstated.Line) = (line, LineType.Unspecified);
+                return unstated.Decide().Verdict != Verdict.Allow || stated.Decide().Verdict == Verdict.Allow;
             },
             iter: 20_000);
 

@@ -46,6 +46,8 @@ internal sealed class Situation
 
     internal DiallingMode Mode { get; set; }
 
+    internal LineType Line { get; set; }
+
     internal bool Withheld { get; set; }
 
     internal ulong Caller { get; set; }
@@ -70,6 +72,7 @@ internal sealed class Situation
         Sector = Sector,
         Subscriber = Subscriber,
         Mode = Mode,
+        Line = Line,
         CallerNumberWithheld = Withheld,
         CallerNumber = Caller,
         Region = Region,
@@ -189,7 +192,11 @@ internal sealed class Situation
         var (rules, question, values, snapshots) = Ready(regimes);
         var decision = Decider.Decide(rules, question, values, snapshots);
         var explained = Decider.Explain(rules, question, values, snapshots).Decision;
-        Assert.Equal((decision.Verdict, decision.Primary), (explained.Verdict, explained.Primary));
+        Assert.Equal(decision.Verdict, explained.Verdict);
+        Assert.Equal(Reasons(decision), Reasons(explained));
         return decision;
     }
+
+    private static (ReasonCode, Layer)[] Reasons(Decision decision) =>
+        [.. Enumerable.Range(0, decision.ReasonCount).Select(i => decision.ReasonAt(i)).Select(reason => (reason.Code, reason.Text.Layer))];
 }

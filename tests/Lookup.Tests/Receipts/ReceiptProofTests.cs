@@ -25,6 +25,7 @@ public class ReceiptProofTests
         from reasons in Gen.Enum<ReasonCode>().Array[0, Decision.MaxReasons]
         from caller in Gen.OneOf(Gen.Const(""), Gen.ULong[100_000, 999_999_999_999_999].Select(n => "+" + n))
         from region in Gen.OneOf(Gen.Const(""), Gen.Const("US-FL"))
+        from line in Gen.Enum<LineType>()
         from digest in Gen.Byte.Array[FactsDigest.Size]
         select new Receipt
         {
@@ -43,6 +44,7 @@ public class ReceiptProofTests
             Mode = flags.Item2,
             CallerNumber = caller,
             CalledRegion = region,
+            Line = line,
             CallerNumberWithheld = flags.Item3,
             Verdict = kinds.Item1,
             Purpose = kinds.Item2,
@@ -60,8 +62,8 @@ public class ReceiptProofTests
             var read = ReceiptFormat.Read(bytes);
             Assert.Equal(bytes, ReceiptFormat.Write(read));
             Assert.Equal(
-                (receipt.Organisation, receipt.Number, receipt.Partition, receipt.Verdict, receipt.CallTime, receipt.Mode, receipt.CallerNumber, receipt.CalledRegion),
-                (read.Organisation, read.Number, read.Partition, read.Verdict, read.CallTime, read.Mode, read.CallerNumber, read.CalledRegion));
+                (receipt.Organisation, receipt.Number, receipt.Partition, receipt.Verdict, receipt.CallTime, receipt.Mode, receipt.CallerNumber, receipt.CalledRegion, receipt.Line),
+                (read.Organisation, read.Number, read.Partition, read.Verdict, read.CallTime, read.Mode, read.CallerNumber, read.CalledRegion, read.Line));
             Assert.Equal(receipt.Reasons.ToArray(), read.Reasons.ToArray());
         });
 

@@ -79,6 +79,44 @@ public sealed class HolidayLibraryTests
         Assert.All(UsStates, state => Assert.Empty(federal.Except(DaysOf("us", [state]))));
     }
 
+    public static TheoryData<GermanPublicHoliday.States> GermanStates => [.. Enum.GetValues<GermanPublicHoliday.States>().Where(state => state != GermanPublicHoliday.States.ALL)];
+
+    // The regime begins in 2021. No call is permitted on a Sunday in any case.
+    [Theory]
+    [MemberData(nameof(GermanStates))]
+    public void CalendarsOfAGermanState_HaveWhatTheLibraryHas_AndOnlyExplainedDaysMore(GermanPublicHoliday.States state)
+    {
+        var own = Since2022(DaysOf("de", ["public", .. CalendarsFor("de", state.ToString())]));
+        var theirs = Since2022(DaysOf(new GermanPublicHoliday { State = state }));
+        AssertExplained(theirs.Except(own), day => day.DayOfWeek == DayOfWeek.Sunday);
+
+        // A holiday of some towns counts for all of the state; and two days of Berlin that were decreed once.
+        AssertExplained(own.Except(theirs), day => day is { Year: 2025, Month: 5, Day: 8 } or { Year: 2028, Month: 6, Day: 17 } or { Month: 8, Day: 8 or 15 }
+            || (state is GermanPublicHoliday.States.SN or GermanPublicHoliday.States.TH && day.DayOfWeek == DayOfWeek.Thursday && day.Month is 5 or 6));
+    }
+
+    // A number that can be anywhere keeps the holidays of every area.
+    [Theory]
+    [InlineData("de", "any-state")]
+    [InlineData("es", "any-community")]
+    [InlineData("uk", "scotland-northern-ireland")]
+    public void CalendarOfNoArea_HasTheDaysOfEveryArea(string country, string calendar)
+    {
+        var file = JsonNode.Parse(RegimeSet.BuiltInFiles().Single(f => f.Key == country + ".json").Value.Span)!;
+        var areas = file["areas"]!.AsArray().Select(area => (string)area!["name"]!).Distinct().ToList();
+        Assert.Empty(areas.SelectMany(area => DaysOf(country, [.. CalendarsFor(country, area)])).Except(DaysOf(country, [calendar])));
+        Assert.Contains(areas, area => CalendarsFor(country, area).Any());
+    }
+
+    // The calendars of the rules that bind in an area only.
+    private static IEnumerable<string> CalendarsFor(string country, string area) =>
+        JsonNode.Parse(RegimeSet.BuiltInFiles().Single(f => f.Key == country + ".json").Value.Span)!["regimes"]!.AsArray()
+            .SelectMany(regime => regime!["rules"]!.AsArray())
+            .Where(rule => rule!["holidays"] is not null && (rule["areas"]?.AsArray() ?? []).Any(name => (string)name! == area))
+            .Select(rule => (string)rule!["holidays"]!);
+
+    private static HashSet<DateOnly> Since2022(HashSet<DateOnly> days) => [.. days.Where(day => day.Year >= 2022)];
+
     private static void AssertExplained(IEnumerable<DateOnly> days, Func<DateOnly, bool>? isExplained)
     {
         var left = days.Where(day => isExplained is null || !isExplained(day)).Order().Select(day => day.ToString("ddd yyyy-MM-dd", CultureInfo.InvariantCulture)).ToList();

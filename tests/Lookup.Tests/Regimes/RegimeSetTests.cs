@@ -130,6 +130,9 @@ public sealed class RegimeSetTests
     [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["predictive"] }""", "modes: must name a mode together with")]
     [InlineData("""{ "rule": "automated", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": ["preview", "no_human"] }""", "modes: must name a mode together with")]
     [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "modes": [] }""", "modes: must name a mode together with")]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "lines": [] }""", "lines: must name at least one")]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "lines": ["fax"] }""", "lines: \"fax\"")]
+    [InlineData("""{ "rule": "withheld", "layer": "law", "article": "1", "source": "act", "text": "t", "unplaced": true, "exemptAreas": ["nowhere"] }""", "unplaced: contradicts areas")]
     public void Load_RuleThatNamesWhatIsNotThere_IsAFault(string rule, string fault)
     {
         var e = Assert.Throws<RegimeException>(() => Load(("xx.json", File(rule))));
