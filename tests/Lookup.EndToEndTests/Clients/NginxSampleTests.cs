@@ -185,7 +185,8 @@ public sealed class NginxSampleTests : IAsyncLifetime
         await File.WriteAllTextAsync(_temp.PathOf("nginx.conf"), config, Token);
         var directives = $"daemon off; worker_processes 1; pid {_temp.PathOf("nginx.pid")}; error_log {_temp.PathOf("error.log")};";
         _nginx = Process.Start(new ProcessStartInfo(
-            Find("nginx")!, ["-p", _temp.Path, "-c", _temp.PathOf("nginx.conf"), "-g", directives]) { RedirectStandardError = true })!;
+            Find("nginx")!, ["-p", _temp.Path, "-c", _temp.PathOf("nginx.conf"), "-g", directives])
+        { RedirectStandardError = true })!;
         _http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
         var waited = Stopwatch.StartNew();
         while (true)

@@ -112,7 +112,8 @@ public sealed class WatchJsonTests
         Programs.Require("curl");
         await using var server = await StartAsync();
         using var curl = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
-            "curl", ["-sSN", "--noproxy", "*", $"{server.Host.JsonAddress}v1/watch", "--json", "{}"]) { RedirectStandardOutput = true })!;
+            "curl", ["-sSN", "--noproxy", "*", $"{server.Host.JsonAddress}v1/watch", "--json", "{}"])
+        { RedirectStandardOutput = true })!;
         try
         {
             Assert.Contains("heartbeat", await curl.StandardOutput.ReadLineAsync(Token).AsTask().WaitAsync(Limit, Token), StringComparison.Ordinal);
