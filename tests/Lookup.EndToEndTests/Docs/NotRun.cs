@@ -10,7 +10,7 @@ internal static class NotRun
         (@"^(docker|kubectl|helm) ", "requires a container engine or a cluster; ComposeTests and ChartTests check what it starts"),
         (@"^deploy/compose/setup\.sh |^cd deploy$|^cat > secrets/", "writes secrets into the checkout for compose; ComposeTests runs the script"),
         (@"^dotnet (build|test|format|publish|pack|tool|nuget|add) ", "builds the checkout, which would build the running tests, or changes the settings of the machine"),
-        (@"^dotnet run .*--project (benchmarks|samples/dotnet)", "builds the checkout; SampleTests runs the sample, and a benchmark takes minutes"),
+        (@"^dotnet run .*--project (benchmarks|samples/dotnet|src/Lookup\.Cli)", "builds the checkout; SampleTests and DemoTests run the sample and the demo, and a benchmark takes minutes"),
         (@"^LOOKUP_WRITE_DOCS=1 dotnet test ", "changes the pages"),
         (@"^npm --prefix ", "downloads packages; OtherLanguageTests and SampleTests run what they are for"),
         (@"^protos/openapi\.py ", "writes the document into the checkout; OpenApiTests compares it with the contract"),
