@@ -17,6 +17,7 @@ internal static class NotRun
         (@"^\.ci/run$", "installs programs and runs every test"),
         (@"^python3 samples/", "requires the packages of grpc; SampleTests and WatchSampleTests run the samples"),
         (@"^mysql ", "requires a database of VICIdial; SampleFormTests reads an export"),
+        (@"^lookup (doctor .*--former-numbers|import former\.ndjson)", "requires a store with numbers of no plan; FormerNumberTests writes and imports them"),
         (@"^tests/stores/write\.py ", "writes the stores of a release into the checkout; UpgradeTests reads them"),
         (@"^python3 -m http\.server ", "serves the dashboard until it is stopped; the dashboard's tests open the page"),
         (@"^redis-cli --cluster |^redis-cli cluster ", "requires a Redis Cluster; ClusterTests moves slots"),

@@ -38,7 +38,8 @@ public sealed class ServiceFailureTests : IDisposable
         var json = await CliRun.Async("check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--address", service.Address, "--json");
 
         Assert.Equal((exitCode, ""), (run.ExitCode, run.Error));
-        Assert.Equal($"{word}  +31612345678\n  no_consent (law, Tw 11.7(2)): Why [so]\n  rules: NL-2\n", run.Output.ReplaceLineEndings("\n"));
+        var reusable = verdict == Verdict.Allow ? "  reusable for: 60000 ms\n" : "";
+        Assert.Equal($"{word}  +31612345678\n  no_consent (law, Tw 11.7(2)): Why [so]\n  rules: NL-2\n{reusable}", run.Output.ReplaceLineEndings("\n"));
         Assert.Equal(exitCode, json.ExitCode);
         Assert.Equal($"VERDICT_{word}", System.Text.Json.Nodes.JsonNode.Parse(json.Output)!["decision"]!["verdict"]!.GetValue<string>());
     }
