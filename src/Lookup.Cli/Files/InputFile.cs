@@ -243,7 +243,7 @@ internal sealed class InputFile : IDisposable
 
         if (options.Sheet is not null && sheet is null)
         {
-            throw CliException.Usage($"--sheet applies only to an Excel workbook (.xlsx), but {name} is none: drop it.");
+            throw CliException.Usage($"--sheet applies only to an Excel workbook (.xlsx), which {name} is not. Drop the option.");
         }
 
         var head = ReadStart(content, HeadSize);

@@ -163,7 +163,7 @@ internal sealed class ImportFileOptions
         var preset = named ?? ListPreset.OfRegister(register);
         if (Format(parsed, input) == ImportFormat.Ndjson)
         {
-            return named is null ? (null, null) : throw CliException.Usage($"--format {named.Name}: {input.Name} is NDJSON, which has no such layout: drop --format.");
+            return named is null ? (null, null) : throw CliException.Usage($"--format {named.Name}: {input.Name} is NDJSON, whose fields have names. Drop --format.");
         }
 
         var isMapped = maps.Any(text => text.StartsWith("number=", StringComparison.OrdinalIgnoreCase));

@@ -96,7 +96,7 @@ public sealed class WorkbookTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--sheet A", "--sheet applies only to an Excel workbook (.xlsx), but a.csv is none: drop it.")]
+    [InlineData("--sheet A", "--sheet applies only to an Excel workbook (.xlsx), which a.csv is not. Drop the option.")]
     public async Task Sheet_OfAText_IsRefused(string option, string expected)
     {
         var path = _folder.Write("a.csv", "number\n+31612345678\n");
