@@ -48,7 +48,7 @@ internal static class DecisionPrinter
 
     private static void WriteLocal(IAnsiConsole console, Reason reason)
     {
-        foreach (var (language, text) in reason.Local)
+        foreach (var (language, text) in reason.Local?.ByLanguage ?? [])
         {
             Line(console, "  " + SafeText.Escape(language), text);
         }

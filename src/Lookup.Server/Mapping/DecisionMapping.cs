@@ -64,7 +64,10 @@ internal static class DecisionMapping
         var result = Map(decision, answer, allReasons: true);
         for (var i = 0; i < decision.ReasonCount; i++)
         {
-            result.Reasons[i].Local.Add(decision.ReasonAt(i).Text.Local.ToDictionary());
+            if (decision.ReasonAt(i).Text.Local is { Count: > 0 } local)
+            {
+                result.Reasons[i].Local = new V1.LocalText { ByLanguage = { local.ToDictionary() } };
+            }
         }
 
         return result;

@@ -87,7 +87,7 @@ public sealed class GoldenCaseTests(GoldenServer shared) : IClassFixture<GoldenS
         var explain = await server.Lookup.ExplainAsync(
             new ExplainRequest { Number = expected.Number, Question = expected.Question, WhatIf = whatIf }, cancellationToken: ct);
         Assert.Equal(check.Decision.Verdict, explain.Decision.Verdict);
-        explain.Decision.Reasons[0].Local.Clear();
+        explain.Decision.Reasons[0].Local = null;
         Assert.Equal(check.Decision.Reasons[0], explain.Decision.Reasons[0]);
         await VerifyStreamAsync(server, expected, whatIf, check.Decision);
         await VerifyJsonAsync(server, expected, whatIf, check.Decision);
