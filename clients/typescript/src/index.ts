@@ -1,0 +1,10 @@
+export { ChangesLostError, LookupError, Status, type FieldError } from "./errors.js";
+export { CheckResult, type CheckState, type Clock } from "./result.js";
+export { type LookupClientOptions } from "./options.js";
+export { LookupClient, type CheckOptions, type Fact, type ListOptions, type Lookup, type Outcome, type Question, type WatchOptions } from "./client.js";
+export { type WatchEvent } from "./watch.js";
+export { Layer, ReasonCode, Verdict, type Decision } from "./gen/lookup/v1/decision_pb.js";
+export { CallKind, DiallingMode, LineType, Purpose, Sector, SubscriberType } from "./gen/lookup/v1/question_pb.js";
+export { CallOutcome, FactService } from "./gen/lookup/v1/fact_service_pb.js";
+export { LookupService, type Reservation } from "./gen/lookup/v1/lookup_service_pb.js";
+export { type Change } from "./gen/lookup/v1/watch_service_pb.js";
