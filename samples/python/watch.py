@@ -12,40 +12,18 @@ delivered. It writes LIST.token every second: if the file is more than a few sec
 dialer must not dial. At the first start, and after exit 3, provide a LIST that was scrubbed after this program started
 to watch.
 
-Has the same requirements as dial.py.
+Needs the package lookup-client (clients/python).
 """
 import os
 import pathlib
-import queue
 import re
 import signal
-import subprocess
 import sys
-import tempfile
-import threading
-import time
 
-import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from lookup import ChangesLostError, LookupClient, ServiceError
 
-PROTOS = pathlib.Path(__file__).resolve().parents[2] / "protos"
-SILENCE_SECONDS = 3  # three heartbeats
+FRESHNESS_SECONDS = 3  # three heartbeats
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-
-
-def load_messages():
-    """Returns the message types of the contract, by name."""
-    with tempfile.TemporaryDirectory() as folder:
-        compiled = pathlib.Path(folder) / "lookup.pb"
-        subprocess.run(
-            ["protoc", f"-I{PROTOS}", "--include_imports", f"--descriptor_set_out={compiled}", "lookup/v1/watch_service.proto"],
-            cwd=PROTOS, check=True)
-        files = descriptor_pb2.FileDescriptorSet.FromString(compiled.read_bytes())
-    pool = descriptor_pool.DescriptorPool()
-    for file in files.file:
-        pool.Add(file)
-    make = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(pool).GetPrototype
-    return lambda name: make(pool.FindMessageTypeByName("lookup.v1." + name))
 
 
 def replace(path, text):
@@ -88,72 +66,37 @@ def take_off(path, number=None):
                 print("OFF", *(line for line in before if line not in after), flush=True)
 
 
-def follow(watch, request, path, token_path):
-    """Follows one stream; raises an exception when it breaks or is silent."""
-    call = watch(request)
-    events = queue.SimpleQueue()
-
-    def read():
-        try:
-            for message in call:
-                events.put(message)
-            events.put(ConnectionError("the stream ended"))
-        except grpc.RpcError as error:
-            events.put(error)
-
-    threading.Thread(target=read, daemon=True).start()
-    try:
-        while True:
-            try:
-                message = events.get(timeout=SILENCE_SECONDS)
-            except queue.Empty:
-                raise ConnectionError("no heartbeat") from None
-            if isinstance(message, Exception):
-                raise message
-            if message.WhichOneof("event") == "change":
-                take_off(path, message.change.number)
-            # Without a freshness, changes since the token are still being delivered.
-            elif (message.heartbeat.HasField("freshness")
-                  and message.heartbeat.freshness.ToTimedelta().total_seconds() <= SILENCE_SECONDS):
-                take_off(path)
-                bring_back(path)
-            else:
-                hold(path, "the service does not follow the store")
-            # Only now: everything before this message has been processed.
-            replace(token_path, message.resume_token)
-            request.resume_token = message.resume_token
-    finally:
-        call.cancel()
-
-
 def main(address, organisation, path):
     hold(path, "the service has not answered yet")
-    message = load_messages()
     token_path = path.with_name(path.name + ".token")
     token = token_path.read_text(encoding="utf-8") if token_path.exists() else ""
-    request = message("WatchRequest")(organisations=[organisation], resume_token=token)
-    with grpc.insecure_channel(address) as channel:
-        watch = channel.unary_stream(
-            "/lookup.v1.WatchService/Watch",
-            request_serializer=lambda m: m.SerializeToString(),
-            response_deserializer=message("WatchResponse").FromString)
-        while True:
-            try:
-                follow(watch, request, path, token_path)
-            except ConnectionError as error:
-                hold(path, error)
-            except grpc.RpcError as error:
-                hold(path, f"{error.code().name} {error.details()}")
-                print(error.code().name, error.details(), file=sys.stderr, flush=True)
-                if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
-                    # Never bring this list back: it is not known which changes it misses.
-                    if held(path).exists():
-                        os.replace(held(path), path.with_name(path.name + ".stale"))
-                    token_path.unlink(missing_ok=True)
-                    return 3
-                if error.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED):
-                    return 1
-            time.sleep(0.5)
+    with LookupClient(f"http://{address}", stream_answer_timeout=FRESHNESS_SECONDS) as lookup:
+        try:
+            for event in lookup.watch([organisation], token):
+                if event.failure is not None:
+                    hold(path, event.failure)
+                    continue
+                if event.change is not None:
+                    take_off(path, event.change.number)
+                # Without a freshness, changes since the token are still being delivered.
+                elif event.freshness is not None and event.freshness <= FRESHNESS_SECONDS:
+                    take_off(path)
+                    bring_back(path)
+                else:
+                    hold(path, "the service does not follow the store")
+                # Only now: everything before this event has been processed.
+                replace(token_path, event.resume_token)
+        except ServiceError as error:
+            hold(path, error)
+            print(error.status.name, error, file=sys.stderr, flush=True)
+            if not isinstance(error, ChangesLostError):
+                return 1
+            # Never bring this list back: it is not known which changes it misses.
+            if held(path).exists():
+                os.replace(held(path), path.with_name(path.name + ".stale"))
+            token_path.unlink(missing_ok=True)
+            return 3
+    return 1
 
 
 if __name__ == "__main__":

@@ -83,7 +83,8 @@ export async function* checkList(
         while (failure === undefined) {
           throwIfStopped();
           fill();
-          if (connection.isAccepted) {
+          // An answer that is here before its chunk was sent is none to the chunk.
+          if (connection.isAccepted && (sent > 0 || !connection.hasAnswer)) {
             for (; sent < unanswered.length; sent++) {
               connection.send(unanswered[sent]!.message);
             }
@@ -205,6 +206,10 @@ class Connection {
 
   send(message: CheckStreamRequest): void {
     this.#stream?.write(message);
+  }
+
+  get hasAnswer(): boolean {
+    return this.#answers.length > 0;
   }
 
   take(): CheckStreamResponse | undefined {

@@ -18,6 +18,8 @@ export class Transport {
     const connect = () => new grpc.Client(`${url.hostname}:${url.port || (isTls ? "443" : "80")}`, credentials, {
       "grpc.keepalive_time_ms": 30_000,
       "grpc.keepalive_timeout_ms": 10_000,
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 5_000,
       "grpc.service_config_disable_resolution": 1,
       // Otherwise clients of the same address share a connection.
       "grpc.use_local_subchannel_pool": 1,

@@ -29,6 +29,14 @@ async function serve(handlers, options = {}) {
   return client;
 }
 
+/** Accepts a stream, as the service does. */
+function take(call) {
+  const metadata = new grpc.Metadata();
+  metadata.set("lookup-taken", "true");
+  call.sendMetadata(metadata);
+  return call;
+}
+
 const answering = (decision, number) => serve({ check: (call, reply) => reply(null, { decision, number: number ?? call.request.number }) });
 
 test("Only an ALLOW of now for the number that was asked permits a call", async () => {
@@ -104,7 +112,7 @@ test("Answers of a list that do not fit its chunks are not used", async () => {
   ];
   for (const [name, change, permits] of cases) {
     const lookup = await serve({
-      checkStream: (call) => call.on("data", ({ message }) => { if (message.case === "chunk") call.write({ sequence: message.value.sequence, ...fitting, ...change }); }).on("end", () => call.end()),
+      checkStream: (call) => take(call).on("data", ({ message }) => { if (message.case === "chunk") call.write({ sequence: message.value.sequence, ...fitting, ...change }); }).on("end", () => call.end()),
     });
     const results = [];
     for await (const result of lookup.checkList(numbers, question)) results.push(result);
@@ -116,7 +124,7 @@ test("Answers of a list that do not fit its chunks are not used", async () => {
 });
 
 test("A list that gets no answer fails at its time limit", async () => {
-  const silent = await serve({ checkStream: (call) => call.on("data", () => {}) }, { streamAnswerTimeoutMs: 50 });
+  const silent = await serve({ checkStream: (call) => take(call).on("data", () => {}) }, { streamAnswerTimeoutMs: 50 });
   for await (const result of silent.checkList(["+31612345678"], question)) assert.deepEqual([result.state, result.mayCall], ["timed-out", false]);
 });
 

@@ -39,7 +39,7 @@ public sealed partial class SampleTests : IAsyncLifetime
         Assert.True(code == 0, error);
     }
 
-    public static TheoryData<string> Samples => ["dotnet", "node", "python", "curl", "asterisk", "tool"];
+    public static TheoryData<string> Samples => ["dotnet", "node", "python", "curl", "perl", "asterisk", "tool"];
 
     /// <summary>The numbers that docs/guide/testing-your-dialer.md tells every dialer to survive.</summary>
     private static string[] Traps()
@@ -213,6 +213,10 @@ public sealed partial class SampleTests : IAsyncLifetime
             case "curl":
                 Require("sh", "curl");
                 return Only(await RunAsync("sh", Sample("curl/dial.sh"), _service.JsonAddress.ToString().TrimEnd('/'), "acme", number));
+            case "perl":
+                Require("perl");
+                Assert.SkipUnless((await RunAsync("perl", "-MHTTP::Tiny", "-MJSON::PP", "-e", "1")).Code == 0, "The modules of perl are not installed.");
+                return Only(await RunAsync("perl", Sample("perl/dial.pl"), _service.JsonAddress.ToString().TrimEnd('/'), "acme", number));
             case "asterisk":
                 return await DialplanAsync(number);
             case "tool":
@@ -288,29 +292,12 @@ public sealed partial class SampleTests : IAsyncLifetime
             case "dotnet":
                 return await RunAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "DialerLoop.dll"), "http://" + address, "acme", .. numbers]);
             case "node":
-                Require("node");
-                RequireFile(Path.Combine(Root(), "tests/clients/node/node_modules"), "npm ci was not run in tests/clients/node.");
-                return await RunAsync("node", [Sample("node/dial.js"), address, "acme", .. numbers]);
+                await ClientPackages.TypeScriptAsync();
+                return await RunAsync("node", [Sample("node/dial.mjs"), address, "acme", .. numbers]);
             default:
-                Require("protoc");
-                RequireFile("/usr/include/google/protobuf/timestamp.proto", "libprotobuf-dev is not installed.");
-                return await RunAsync(await PythonAsync(), [Sample("python/dial.py"), address, "acme", .. numbers]);
+                var (python, wheel) = await ClientPackages.PythonAsync();
+                return await RunAsync("env", [$"PYTHONPATH={wheel}", python, Sample("python/dial.py"), address, "acme", .. numbers]);
         }
-    }
-
-    /// <summary>A python that has grpcio: the first of the path may be another one than Debian's.</summary>
-    internal static async Task<string> PythonAsync()
-    {
-        foreach (var python in new[] { "/usr/bin/python3", "python3" })
-        {
-            if (OnPath(python) && (await RunAsync(python, "-c", "import grpc, google.protobuf")).Code == 0)
-            {
-                return python;
-            }
-        }
-
-        Assert.Skip("python3 with grpcio and protobuf is not installed.");
-        return "";
     }
 
     private static IEnumerable<string> Dialled(string output) =>

@@ -128,13 +128,12 @@ public sealed class WatchSampleTests : IAsyncLifetime
 
     private async Task<Process> StartAsync(string? address = null)
     {
-        Programs.Require("protoc");
-        Programs.RequireFile("/usr/include/google/protobuf/timestamp.proto", "libprotobuf-dev is not installed.");
+        var (python, wheel) = await ClientPackages.PythonAsync();
         return Process.Start(new ProcessStartInfo(
-            await SampleTests.PythonAsync(),
-            [Path.Combine(Programs.Root(), "samples/python/watch.py"), address ?? _service.GrpcAddress.Authority, "acme", List])
+            python, [Path.Combine(Programs.Root(), "samples/python/watch.py"), address ?? _service.GrpcAddress.Authority, "acme", List])
         {
             RedirectStandardError = true,
+            Environment = { ["PYTHONPATH"] = wheel },
         })!;
     }
 
