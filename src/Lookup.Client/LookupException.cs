@@ -53,7 +53,8 @@ public class LookupException : Exception
         var cause = exception.Status.DebugException?.GetBaseException();
         var message = exception.StatusCode switch
         {
-            _ when cause is AuthenticationException => $"The certificate of the service at {address} is not trusted, or the service does not use TLS.",
+            _ when cause is AuthenticationException && IsPlain(exception.Status.DebugException) => $"The service at {address} does not use TLS: use an http:// address.",
+            _ when cause is AuthenticationException => $"The certificate of the service at {address} is not trusted.",
             _ when cause is HttpProtocolException { ErrorCode: Http11Required } => $"The service at {address} serves JSON over HTTP/1.1 on this port: use its gRPC port.",
             _ when unreachable && cause is HttpRequestException or IOException && address.Scheme == Uri.UriSchemeHttp =>
                 $"The service at {address} closed the connection without an answer; use an https:// address for a service with TLS.",
@@ -63,6 +64,20 @@ public class LookupException : Exception
             _ => $"The service at {address} returned {exception.StatusCode}.",
         };
         return new LookupException(exception.StatusCode, message, fields, retryAfter, exception);
+    }
+
+    // The runtime's words for bytes that are not those of TLS; a certificate is another failure.
+    private static bool IsPlain(Exception? exception)
+    {
+        for (; exception is not null; exception = exception.InnerException)
+        {
+            if (exception is AuthenticationException && exception.Message.Contains("frame", StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     internal static LookupException Because(

@@ -19,8 +19,13 @@ internal static class CliApp
         if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0 && parsed.Errors.Count > 0 && parsed.Action is not ExamplesHelp)
         {
             // A command group without a subcommand: show its help.
-            await Build(shell).Parse([.. arguments, "--help"]).InvokeAsync(new InvocationConfiguration { Output = shell.Output }, ct);
-            return ExitCodes.Usage;
+            var shown = await RunAsync([.. arguments, "--help"], shell, ct);
+            return shown == ExitCodes.Ok ? ExitCodes.Usage : shown;
+        }
+
+        if (parsed.Action is not ExamplesHelp && Failures.WithoutValue(parsed) is { } option)
+        {
+            return Failures.Report(shell, parsed, CliException.Usage($"{option} has no value."));
         }
 
         if (parsed.Errors.Count > 0 && parsed.Action is not ExamplesHelp)

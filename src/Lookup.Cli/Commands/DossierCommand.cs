@@ -68,7 +68,7 @@ internal sealed class DossierCommand : CliCommand
         var receipts = new List<(string, Core.Receipts.Receipt)>();
         if (!await AddAsync(client, facts.Number, receipts, ct))
         {
-            var note = $"{client.Address} keeps no receipts: the dossier contains facts only.";
+            var note = $"The service at {client.Address} keeps no receipts: the dossier contains facts only.";
             if (IsJson(parsed))
             {
                 Shell.Error.WriteLine(new JsonObject { ["note"] = note }.ToJsonString(JsonText.Options));

@@ -38,12 +38,22 @@ internal static partial class Failures
         ["consistency.at_least_as_fresh"] = "--token",
         ["reserve.duration"] = "--reserve",
         ["resume_token"] = "--from",
+        ["snapshot_date"] = "--snapshot",
+        ["expected_numbers"] = "--expect",
+        ["max_change_percent"] = "--max-change",
+        ["register"] = "REGISTER",
+        ["organisation.switched_off_layers"] = "--without",
+        ["organisation.sector"] = "--sector",
+        ["organisation.name"] = "NAME",
     };
 
     // Advice in the words of the API, or none, and what it means on the command line.
     private static readonly (string Said, string Advice)[] OnTheCommandLine =
     [
         ("or state the region", "or set --region, for example --region NL"),
+        ("ListRegisters lists them", "'lookup register list' lists them"),
+        ("LAYER_CODE and LAYER_POLICY", "code and policy"),
+        ("no key file is named.", "no key file is named: set it, or name a file with --key-file; 'lookup init --key-file' creates one."),
         ("ListCredentials lists them", "'lookup key list' lists them"),
         ("There is no import with this id in this store.", "There is no import with this id in this store; 'lookup imports' lists them."),
         ("is in use by another process.", "is in use by another process: stop the service that has it open, or ask that service without --data."),
@@ -70,15 +80,45 @@ internal static partial class Failures
         {
             var command = parsed.CommandResult.Command;
             var isOption = word.StartsWith('-');
-            IEnumerable<string> known = isOption ? OptionsOf(parsed.CommandResult).Select(option => option.Name) : command.Subcommands.Select(sub => sub.Name);
+            IEnumerable<string> known = isOption ? OptionsOf(parsed.CommandResult).Select(option => option.Name) : command.Subcommands.Select(sub => sub.Name).Append("help");
             var meant = Spelling.Closest(word, known);
             return (isOption ? "Unknown option" : command.Subcommands.Count > 0 ? "Unknown command" : "Unexpected argument")
                 + $" '{word}'" + (meant is null ? "." : $"; did you mean '{meant}'?");
         }
 
-        return string.Join(' ', parsed.Errors
-            .Select(error => NotANumber().Replace(error.Message, "$2 '$1' is not a number").Trim().TrimEnd('.') + ".")
-            .Distinct());
+        List<string> missing =
+        [
+            .. parsed.CommandResult.Command.Arguments.Where(argument => argument.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(argument) is not { Tokens.Count: > 0 }).Select(argument => argument.Name),
+            .. OptionsOf(parsed.CommandResult).Where(option => option.Required && parsed.GetResult(option) is not { Implicit: false }).Select(option => option.Name),
+        ];
+        var others = parsed.Errors.Select(error => error.Message).Where(text => !IsMissing().IsMatch(text)).Select(Sentence).Distinct().ToList();
+        return others.Count > 0 ? string.Join(' ', others)
+            : missing.Count > 1 ? $"{string.Join(", ", missing[..^1])} and {missing[^1]} are missing."
+            : missing.Count == 1 ? $"{missing[0]} is missing."
+            : string.Join(' ', parsed.Errors.Select(error => Sentence(error.Message)).Distinct());
+
+        string Sentence(string text)
+        {
+            if (Repeated().Match(text) is { Success: true } repeated)
+            {
+                return $"{repeated.Groups[1].Value} is set {repeated.Groups[2].Value} times; set it once.";
+            }
+
+            var found = Unparsed().Match(text);
+            var option = OptionsOf(parsed.CommandResult).FirstOrDefault(option => option.Name == found.Groups[2].Value);
+            var type = option is null ? null : Nullable.GetUnderlyingType(option.ValueType) ?? option.ValueType;
+            return type is { IsEnum: true }
+                ? $"{option!.Name} '{found.Groups[1].Value}' is not valid; use one of {string.Join(", ", Enum.GetNames(type).Select(name => name.ToLowerInvariant()))}."
+                : NotANumber().Replace(text, "$2 '$1' is not a number").Trim().TrimEnd('.') + ".";
+        }
+    }
+
+    /// <summary>Returns the option that took the name of another option for its value; null if none did.</summary>
+    public static string? WithoutValue(ParseResult parsed)
+    {
+        var known = OptionsOf(parsed.CommandResult).SelectMany(option => option.Aliases.Append(option.Name)).ToHashSet(StringComparer.Ordinal);
+        return OptionsOf(parsed.CommandResult).FirstOrDefault(option =>
+            parsed.GetResult(option) is { Implicit: false } result && result.Tokens.Any(token => known.Contains(token.Value)))?.Name;
     }
 
     /// <summary>Writes the message and returns the exit code.</summary>
@@ -93,6 +133,8 @@ internal static partial class Failures
             EncryptionKeyException or RegimeException or ImportException or KeyRotationException or ReceiptException => (exception.Message, ExitCodes.Error),
             OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
             IOException { HResult: BrokenPipe } => ("The program that read the output has ended.", ExitCodes.Error),
+            DirectoryNotFoundException when Quoted().Match(exception.Message) is { Success: true } path =>
+                ($"The folder of '{path.Groups[1].Value}' does not exist: create it, or name another.", ExitCodes.Error),
             IOException or UnauthorizedAccessException => (exception.Message, ExitCodes.Error),
             _ => ($"Unexpected error ({exception.GetType().Name}: {FirstLine(exception.Message)}): please report it with the output of {TraceVariable}=1.", ExitCodes.Error),
         };
@@ -125,7 +167,13 @@ internal static partial class Failures
     // A fault starts with the name of its setting.
     private static string AsOption(string fault)
     {
+        if (Together().Match(fault) is { Success: true } both)
+        {
+            return both.Groups[1].Value + " must be set together" + fault[both.Length..];
+        }
+
         var name = fault.Split(':', 2)[0];
+        fault = fault.Replace($" ({OptionOfSetting.GetValueOrDefault(name)})", "", StringComparison.Ordinal).Replace("is also GrpcPort", "is also the port of --listen", StringComparison.Ordinal);
         return OptionOfSetting.TryGetValue(name, out var option) ? option + fault[name.Length..]
             : LookupServerOptions.Settings.Any(setting => setting.Name == name) ? "--set " + fault
             : fault;
@@ -145,7 +193,8 @@ internal static partial class Failures
         return (message + (cause switch
         {
             SocketException or TimeoutException => " Start one with 'lookup serve', or set its address with --address.",
-            AuthenticationException => " Name its CA certificates with --ca; for a service without TLS use an http:// address.",
+            AuthenticationException when exception.Message.Contains("does not use TLS", StringComparison.Ordinal) => "",
+            AuthenticationException => " Name its CA certificates with --ca.",
             _ when exception.Status == Grpc.Core.StatusCode.Unauthenticated => " Set LOOKUP_API_KEY, or use --api-key.",
             _ when exception.IsTransient => " Retry later.",
             _ => "",
@@ -157,6 +206,7 @@ internal static partial class Failures
     {
         const string Open = "open.";
         field = field.StartsWith(Open, StringComparison.Ordinal) ? field[Open.Length..] : field;
+        field = field.Split('[')[0];
         return OptionOfField.TryGetValue(field, out var name)
             && (OptionsOf(parsed.CommandResult).Any(option => option.Name == name) || parsed.CommandResult.Command.Arguments.Any(argument => argument.Name == name))
             ? name
@@ -196,6 +246,21 @@ internal static partial class Failures
 
     [GeneratedRegex(@"^Cannot parse argument '(.*)' for option '(.*)' as expected type 'System\.(?:Nullable`1\[System\.)?(?:Double|Int32|Int64)\]?'\.?$", RegexOptions.Singleline)]
     private static partial Regex NotANumber();
+
+    [GeneratedRegex(@"^Cannot parse argument '(.*?)' for option '(--[\w-]+)'", RegexOptions.Singleline)]
+    private static partial Regex Unparsed();
+
+    [GeneratedRegex(@"^Option '(--[\w-]+)' expects a single argument but (\d+) were provided")]
+    private static partial Regex Repeated();
+
+    [GeneratedRegex(@"^(Option '--[\w-]+' is required|Required argument '.*' missing for command)")]
+    private static partial Regex IsMissing();
+
+    [GeneratedRegex(@"^\w+ and \w+ must be set together \((--[\w-]+ and --[\w-]+)\)")]
+    private static partial Regex Together();
+
+    [GeneratedRegex("'([^']+)'")]
+    private static partial Regex Quoted();
 
     [GeneratedRegex("lk_[^\\s']*_[0-9a-fA-F]{8,}")]
     private static partial Regex Key();

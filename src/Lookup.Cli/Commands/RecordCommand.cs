@@ -79,7 +79,7 @@ internal sealed class RecordCommand : CliCommand
             var optOut = fact.Withdrawn ? fact.Consent is not null : fact.Objection is not null || fact.Refusal is not null || fact.Registration is not null;
             throw new CliException(
                 "The service rejected the fact: "
-                + string.Join("; ", refused.Fields.Select(error => $"{Where(error.Field.Replace(First, "", StringComparison.Ordinal))}: {error.Description.TrimEnd('.')}")) + "."
+                + string.Join("; ", refused.Fields.Select(error => $"{Where(error.Field.Replace(First, "", StringComparison.Ordinal))}: {InOptions(error.Description).TrimEnd('.')}")) + "."
                 + (optOut ? " The opt-out is NOT recorded; this person can still be called." : ""));
         }
 
@@ -134,6 +134,10 @@ internal sealed class RecordCommand : CliCommand
 
         return fact;
     }
+
+    // A rule that compares two fields names the other by its path.
+    private string InOptions(string text) =>
+        string.Join(' ', text.Split(' ').Select(word => word.TrimEnd('.', ',') is var path && path.Contains('.', StringComparison.Ordinal) && Fields.TryFind(path, out var field) ? Where(field) : word));
 
     private string Where(string path) => Fields.TryFind(path, out var field) ? Where(field) : path;
 

@@ -170,6 +170,8 @@ internal sealed class ServeCommand : CliCommand
             {
                 ["grpc"] = service.GrpcAddress.ToString(),
                 ["json"] = service.JsonAddress.ToString(),
+                ["serving"] = service.IsServing,
+                ["why"] = service.WhyNotServing,
                 ["store"] = new JsonObject { ["name"] = name, ["created"] = since, ["facts"] = facts, ["new"] = service.Store.IsNew },
             }.ToJsonString(JsonText.Options));
             return;
@@ -178,7 +180,9 @@ internal sealed class ServeCommand : CliCommand
         Shell.Console.MarkupLine(
             service.Store.IsNew ? $"[bold yellow]A NEW, EMPTY store was created in {SafeText.Escape(name)}.[/]"
             : $"The store {SafeText.Escape(name)} was created at {since} and has {facts:N0} facts.");
-        Shell.Console.MarkupLine($"[green]Ready.[/] gRPC at {service.GrpcAddress}, JSON at {service.JsonAddress}. Stop with Ctrl-C.");
+        var state = service.WhyNotServing.Length == 0 ? "[green]Ready.[/]"
+            : $"[bold yellow]Started, but {(service.IsServing ? "it takes no writes" : "NOT_SERVING")}:[/] {SafeText.Escape(service.WhyNotServing.TrimEnd('.'))}.";
+        Shell.Console.MarkupLine($"{state} gRPC at {service.GrpcAddress}, JSON at {service.JsonAddress}. Stop with Ctrl-C.");
     }
 
     private async Task<int> ServeFakeAsync(ParseResult parsed, CancellationToken ct)

@@ -37,6 +37,12 @@ internal sealed class LocalService : IAsyncDisposable
     /// <summary>The service's store.</summary>
     public OpenStore Store => _store;
 
+    /// <inheritdoc cref="LookupHost.WhyNotServing"/>
+    public string WhyNotServing => _host.WhyNotServing;
+
+    /// <inheritdoc cref="LookupHost.IsServing"/>
+    public bool IsServing => _host.IsServing;
+
     /// <inheritdoc cref="LookupHost.ErrorCount"/>
     public long ErrorCount => _host.ErrorCount;
 

@@ -84,6 +84,6 @@ internal sealed class ConnectionOptions
         };
         options = configure is null ? options : configure(options);
         var faults = options.Faults();
-        return faults.Count == 0 ? new LookupClient(options) : throw CliException.Usage(string.Join(' ', faults));
+        return faults.Count == 0 ? new LookupClient(options) : throw CliException.Usage(string.Join(' ', faults).Replace($"{nameof(options.CaFile)}:", "--ca:", StringComparison.Ordinal));
     }
 }

@@ -66,6 +66,12 @@ public sealed partial class LookupHost : IAsyncDisposable
     /// <summary>Address of gRPC once started, for example "http://127.0.0.1:7500".</summary>
     public Uri GrpcAddress => new(Addresses.First());
 
+    /// <summary>Why the service does not answer all calls now; empty if it does.</summary>
+    public string WhyNotServing => _app.Services.GetRequiredService<StoreMonitor>().Current.Why;
+
+    /// <summary>Whether the service answers checks now.</summary>
+    public bool IsServing => _app.Services.GetRequiredService<StoreMonitor>().Current.Serving;
+
     /// <summary>Address of JSON once started.</summary>
     public Uri JsonAddress => new(Addresses.Last());
 

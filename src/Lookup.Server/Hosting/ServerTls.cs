@@ -49,8 +49,32 @@ internal sealed class ServerTls
         }
         catch (Exception e) when (IsOfFiles(e))
         {
-            throw new ServerSettingsException([$"The files of TLS cannot be used: {e.Message}"]);
+            throw new ServerSettingsException([FaultOf(options, e)]);
         }
+    }
+
+    // The runtime names neither the file nor the option.
+    private static string FaultOf(LookupServerOptions options, Exception whole)
+    {
+        foreach (var (option, path, fits) in (ReadOnlySpan<(string, string?, Func<string, bool>)>)[
+            ("--tls-cert", options.TlsCertificateFile, static text => text.Contains("-BEGIN CERTIFICATE-", StringComparison.Ordinal)),
+            ("--tls-key", options.TlsKeyFile, static text => text.Contains("PRIVATE KEY-", StringComparison.Ordinal)),
+            ("--client-ca", options.ClientCaFile, static text => text.Contains("-BEGIN CERTIFICATE-", StringComparison.Ordinal))])
+        {
+            try
+            {
+                if (path is not null && !fits(File.ReadAllText(path)))
+                {
+                    return $"{option} '{path}' is not a PEM file with a {(option == "--tls-key" ? "private key" : "certificate")}.";
+                }
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                return $"{option} '{path}' cannot be read: {(File.Exists(path) ? "check its permissions" : "the file does not exist")}.";
+            }
+        }
+
+        return $"--tls-cert '{options.TlsCertificateFile}' and --tls-key '{options.TlsKeyFile}' cannot be used: {whole.Message.TrimEnd('.')}.";
     }
 
     /// <summary>Returns the TLS options of a new connection.</summary>

@@ -71,7 +71,7 @@ public sealed class SnapshotCommandTests : IDisposable
         var later = await CliRun.Async(["import", file, "--snapshot", "2015-03-20", .. Bmnr, "--expect", "200", "--address", service.Address]);
 
         Assert.Equal((1, 1, 2, 0, 1), (silent.ExitCode, few.ExitCode, wrong.ExitCode, right.ExitCode, later.ExitCode));
-        Assert.Contains("This is the first load of nl-bmnr, with 100 numbers and nothing to compare them with. Set --expect", silent.Error, StringComparison.Ordinal);
+        Assert.Contains("this is the first load of nl-bmnr, so nothing tells whether 100 numbers is the whole of it. Set --expect", silent.Error, StringComparison.Ordinal);
         Assert.Contains("The file has 100 numbers where --expect says 120, more than 10 % apart: nothing was changed.", few.Error, StringComparison.Ordinal);
         Assert.Contains("--expect says 200", later.Error, StringComparison.Ordinal);
     }

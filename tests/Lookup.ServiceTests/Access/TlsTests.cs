@@ -138,7 +138,7 @@ public sealed class TlsTests : IDisposable
     [InlineData("serve --behind-proxy --credentials none", "required behind a proxy, also on a loopback address")]
     [InlineData("serve --fake --behind-proxy", "A fake service has no credentials")]
     [InlineData("serve --tls-cert none.pem", "must be set together")]
-    [InlineData("serve --listen 127.0.0.1:0 --tls-cert none.pem --tls-key none.key", "The files of TLS cannot be used")]
+    [InlineData("serve --listen 127.0.0.1:0 --tls-cert none.pem --tls-key none.key", "--tls-cert 'none.pem' cannot be read: the file does not exist.")]
     [InlineData("serve --client-ca ca.pem", "client certificates need TLS")]
     [InlineData("serve --jwt-issuer http://issuer.example --jwt-audience x", "is not an https:// address")]
     [InlineData("serve --jwt-issuer https://issuer.example", "must be set together")]

@@ -44,7 +44,7 @@ public class CommandLineTests
     }
 
     [Theory]
-    [InlineData("check", "Option '--org' is required. Required argument 'NUMBER' missing for command: 'check'. See 'lookup check --help'.")]
+    [InlineData("check", "NUMBER and --org are missing. See 'lookup check --help'.")]
     [InlineData("chek +31612345678 --org a", "Unknown command 'chek'; did you mean 'check'? See 'lookup --help'.")]
     [InlineData("cehck", "Unknown command 'cehck'; did you mean 'check'? See 'lookup --help'.")]
     [InlineData("frobnicate --now", "Unknown command 'frobnicate'. See 'lookup --help'.")]
