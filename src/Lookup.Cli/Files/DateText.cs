@@ -40,6 +40,9 @@ internal sealed partial class DateText
     public static bool IsBare(string text) =>
         text.Length == 8 && text[..2] is "19" or "20" && DateTime.TryParseExact(text, "yyyyMMdd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
 
+    /// <summary>Whether a text is a date, or a time with its date.</summary>
+    public static bool IsDate(string text) => IsBare(text) || Iso().IsMatch(text) || Read(text) is not (null, null);
+
     /// <summary>Whether a text has a date with day and month in either order.</summary>
     public static bool HasDate(string text) => Anywhere().IsMatch(text);
 
@@ -59,6 +62,9 @@ internal sealed partial class DateText
 
     [GeneratedRegex(@"^\d{1,2}([-/.])\d{1,2}\1\d{4}( \d{1,2}:\d{2}(:\d{2})?)?$")]
     private static partial Regex Whole();
+
+    [GeneratedRegex(@"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ]|$)", RegexOptions.CultureInvariant)]
+    private static partial Regex Iso();
 
     [GeneratedRegex(@"\b\d{1,2}([-/.])\d{1,2}\1\d{4}\b")]
     private static partial Regex Anywhere();

@@ -19,7 +19,7 @@ internal enum ImportFormat
 internal readonly record struct InputOptions(string? Sheet = null, bool IsWindows1252 = false, bool JoinsMembers = false);
 
 /// <summary>
-/// An opened file or standard input as UTF-8 text: decompressed, a workbook as CSV, with its beginning in <see cref="Head"/>.
+/// An opened file or standard input as UTF-8 text: decompressed, a workbook or Parquet as CSV, with its beginning in <see cref="Head"/>.
 /// </summary>
 internal sealed class InputFile : IDisposable
 {
@@ -33,14 +33,16 @@ internal sealed class InputFile : IDisposable
     private readonly Stream _file;
     private readonly List<IDisposable> _opened;
 
-    private InputFile(string path, bool isInput, Stream file, List<IDisposable> opened, Stream content, byte[] head, List<string> forms, SheetStream? sheet, bool isXml)
+    private InputFile(string path, bool isInput, Stream file, List<IDisposable> opened, Stream content, byte[] head, List<string> forms, Stream? table, bool isXml)
     {
+        var sheet = table as SheetStream;
         FileName = isInput ? "standard input" : System.IO.Path.GetFileName(path);
         Path = isInput ? null : System.IO.Path.GetFullPath(path);
         _file = file;
         _opened = opened;
         Name = sheet is null ? FileName : $"{FileName}, sheet '{sheet.Name}'";
         IsSheet = sheet is not null;
+        IsTable = table is not null;
         IsXml = isXml;
         // Old spreadsheets end lines with CR alone, which every reader would treat as one line.
         var hasReturnsAlone = head.AsSpan().Contains((byte)'\r') && !head.AsSpan().Contains((byte)'\n');
@@ -76,11 +78,14 @@ internal sealed class InputFile : IDisposable
     /// <summary>Whether the stored file is gzip.</summary>
     public bool IsGzip => Forms.Contains("gzip");
 
-    /// <summary>Whether the stored file is an archive, a workbook or XML rather than the list's text.</summary>
-    public bool IsConverted => IsSheet || IsXml || Forms.Any(form => form.StartsWith("zip ", StringComparison.Ordinal));
+    /// <summary>Whether the stored file is an archive, a workbook, Parquet or XML rather than the list's text.</summary>
+    public bool IsConverted => IsTable || IsXml || Forms.Any(form => form.StartsWith("zip ", StringComparison.Ordinal));
 
     /// <summary>Whether the content is a sheet of a workbook; its lines are the rows.</summary>
     public bool IsSheet { get; }
+
+    /// <summary>Whether the stored file is a table, a workbook or Parquet, read as CSV.</summary>
+    public bool IsTable { get; }
 
     /// <summary>Whether the content is an XML list of numbers, read as CSV.</summary>
     public bool IsXml { get; }
@@ -146,7 +151,7 @@ internal sealed class InputFile : IDisposable
     /// <summary>Detects the format from the file's extension, else from the first character.</summary>
     public ImportFormat DetectFormat()
     {
-        if (IsSheet || IsXml)
+        if (IsTable || IsXml)
         {
             return ImportFormat.Csv;
         }
@@ -223,10 +228,10 @@ internal sealed class InputFile : IDisposable
         var forms = new List<string>();
         var start = ReadStart(file, 8);
         Stream content = new PrefixedStream(start, file, replaceReturns: false);
-        SheetStream? sheet = null;
+        Stream? table = null;
         if (start is [0x1f, 0x8b, ..])
         {
-            content = new GZipStream(content, CompressionMode.Decompress);
+            content = new ExpansionBound(new GZipStream(content, CompressionMode.Decompress), name, isInput ? null : file.Length);
             opened.Add(content);
             forms.Add("gzip");
         }
@@ -234,20 +239,26 @@ internal sealed class InputFile : IDisposable
         {
             content = OpenArchive(name, isInput, file, options, forms);
             opened.Add(content);
-            sheet = content as SheetStream;
+            table = content as SheetStream;
+        }
+        else if (start is [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] && file.CanSeek)
+        {
+            content = table = ParquetStream.Open(file, name);
+            opened.Add(content);
+            forms.Add("Parquet");
         }
         else if (path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
         {
             throw new CliException($"{name} is not a valid gzip file: rename it without '.gz', or compress it again.");
         }
 
-        if (options.Sheet is not null && sheet is null)
+        if (options.Sheet is not null && table is not SheetStream)
         {
             throw CliException.Usage($"--sheet applies only to an Excel workbook (.xlsx), which {name} is not. Drop the option.");
         }
 
         var head = ReadStart(content, HeadSize);
-        if (sheet is null && Encoded(head, options) is { } encoding)
+        if (table is null && Encoded(head, options) is { } encoding)
         {
             content = Encoding.CreateTranscodingStream(new PrefixedStream(head, content, replaceReturns: false), encoding, Encoding.UTF8);
             opened.Add(content);
@@ -255,10 +266,10 @@ internal sealed class InputFile : IDisposable
             head = ReadStart(content, HeadSize);
         }
 
-        var isXml = sheet is null && NumberXmlStream.Fits(head);
+        var isXml = table is null && NumberXmlStream.Fits(head);
         if (isXml)
         {
-            content = new NumberXmlStream(new PrefixedStream(head, content, replaceReturns: false));
+            content = new NumberXmlStream(new PrefixedStream(head, content, replaceReturns: false), name);
             opened.Add(content);
             forms.Add("XML");
             head = ReadStart(content, HeadSize);
@@ -266,7 +277,7 @@ internal sealed class InputFile : IDisposable
 
         return Fault(head) is { } fault
             ? throw new CliException($"{name} {fault}.")
-            : new InputFile(path, isInput, file, opened, content, head, forms, sheet, isXml);
+            : new InputFile(path, isInput, file, opened, content, head, forms, table, isXml);
     }
 
     private static Stream OpenArchive(string name, bool isInput, Stream file, InputOptions options, List<string> forms)
@@ -282,6 +293,7 @@ internal sealed class InputFile : IDisposable
         {
             if (archive.GetEntry("xl/workbook.xml") is not null)
             {
+                SheetStream.CheckParts(archive, name);
                 archive.Dispose();
                 file.Position = 0;
                 var sheet = SheetStream.Open(file, name, options.Sheet);
@@ -296,7 +308,7 @@ internal sealed class InputFile : IDisposable
 
             var content = new MemberStream(archive, name, options.JoinsMembers);
             forms.Add(content.Describe());
-            return content;
+            return new ExpansionBound(content, name, file.Length);
         }
         catch
         {
@@ -327,7 +339,7 @@ internal sealed class InputFile : IDisposable
     {
         [0xd0, 0xcf, 0x11, 0xe0, ..] => "is an old Excel workbook (.xls), or one with a password: save it as .xlsx without a password, or as CSV",
         [(byte)'%', (byte)'P', (byte)'D', (byte)'F', ..] => "is a PDF: get the list as CSV",
-        [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] => "is a Parquet file: convert it to CSV or NDJSON",
+        [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] => "is a Parquet file in an archive or a pipe: unpack it and name the file",
         _ => head.Contains((byte)0) ? "is not text: save it as CSV or NDJSON" : FormatFault(head),
     };
 

@@ -13,8 +13,8 @@ internal sealed class NumberXmlStream : TextStream
     private string _area = "";
     private bool? _isChange;
 
-    public NumberXmlStream(Stream xml) => _reader = XmlReader.Create(
-        xml, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, IgnoreComments = true, IgnoreWhitespace = true, CloseInput = false });
+    public NumberXmlStream(Stream xml, string name) => _reader = XmlReader.Create(
+        new XmlBound(xml, name), new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, IgnoreComments = true, IgnoreWhitespace = true, CloseInput = false });
 
     /// <summary>Whether the content is such a list.</summary>
     public static bool Fits(ReadOnlySpan<byte> head)

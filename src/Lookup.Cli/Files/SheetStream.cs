@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Compression;
 using System.Text;
 using DocumentFormat.OpenXml;
 using DocumentFormat.OpenXml.Packaging;
@@ -15,24 +16,30 @@ internal sealed class SheetStream : TextStream
     // Read as blank, the cell could lose a withdrawal.
     private const string NotCalculated = "#NOT-CALCULATED";
 
-    // Two lines in one cell must not join to one number.
-    private const char LineBreak = '⏎';
-
     // The limits of Excel.
     private const int MaxRows = 1_048_576;
     private const int MaxColumns = 16_384;
 
+    // A longer line is rejected in any case.
+    private const int MaxRow = 1 << 20;
+
+    // The parts that are read as a whole: the names of the sheets, and the styles.
+    private const long MaxPart = 32 << 20;
+    private const int MaxParts = 100_000;
+
     private readonly SpreadsheetDocument _document;
     private readonly OpenXmlReader _reader;
-    private readonly List<string> _texts;
+    private readonly SharedTexts _texts;
     private readonly CellDates _dates;
     private readonly List<string> _cells = [];
     private readonly int _sheets;
     private long _row;
+    private long _rowNumber;
+    private int _rowLength;
     private int _width;
     private bool _ended;
 
-    private SheetStream(SpreadsheetDocument document, string name, OpenXmlReader reader, List<string> texts, CellDates dates, int sheets)
+    private SheetStream(SpreadsheetDocument document, string name, OpenXmlReader reader, SharedTexts texts, CellDates dates, int sheets)
     {
         _document = document;
         Name = name;
@@ -52,7 +59,7 @@ internal sealed class SheetStream : TextStream
         SpreadsheetDocument? document = null;
         try
         {
-            document = SpreadsheetDocument.Open(file, isEditable: false);
+            document = SpreadsheetDocument.Open(file, isEditable: false, new OpenSettings { MaxCharactersInPart = MaxPart });
             return Choose(document, fileName, wanted);
         }
         catch (Exception exception) when (exception is not CliException)
@@ -64,6 +71,19 @@ internal sealed class SheetStream : TextStream
         {
             document?.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Refuses a workbook whose parts without rows are too large to be read as a whole.</summary>
+    /// <exception cref="CliException">A part is too large.</exception>
+    public static void CheckParts(ZipArchive archive, string fileName)
+    {
+        // The length that the archive states is where reading ends, so a false one hides nothing.
+        var large = archive.Entries.FirstOrDefault(entry => entry.Length > MaxPart
+            && (entry.FullName.EndsWith(".rels", StringComparison.OrdinalIgnoreCase) || entry.FullName.Equals("[Content_Types].xml", StringComparison.OrdinalIgnoreCase)));
+        if (large is not null || archive.Entries.Count > MaxParts)
+        {
+            throw new CliException($"{fileName} is a workbook whose parts are too large or too many: it is not a list. Save it as CSV.");
         }
     }
 
@@ -91,13 +111,25 @@ internal sealed class SheetStream : TextStream
                 {
                     _ended = true;
                 }
-                else if (_reader.ElementType == typeof(Row) && _reader.IsStartElement)
+                else if (_reader.ElementType == typeof(Row))
                 {
-                    Add(text, (Row)_reader.LoadCurrentElement()!);
+                    if (_reader.IsStartElement)
+                    {
+                        BeginRow();
+                    }
+
+                    if (_reader.IsEndElement)
+                    {
+                        EndRow(text);
+                    }
+                }
+                else if (_reader.ElementType == typeof(Cell) && _reader.IsStartElement)
+                {
+                    AddCell((Cell)_reader.LoadCurrentElement()!);
                 }
             }
         }
-        catch (Exception exception) when (exception is not InvalidDataException)
+        catch (Exception exception) when (exception is not (InvalidDataException or CliException))
         {
             throw new InvalidDataException("The sheet is damaged.", exception);
         }
@@ -107,7 +139,7 @@ internal sealed class SheetStream : TextStream
     {
         var workbook = document.WorkbookPart!;
         List<Sheet> sheets = [.. workbook.Workbook!.Sheets!.Elements<Sheet>()];
-        var texts = ReadTexts(workbook.SharedStringTablePart);
+        var texts = SharedTexts.Read(workbook.SharedStringTablePart, fileName);
         var dates = new CellDates(workbook);
         foreach (var sheet in sheets)
         {
@@ -119,7 +151,7 @@ internal sealed class SheetStream : TextStream
                 continue;
             }
 
-            var stream = new SheetStream(document, sheet.Name?.Value ?? "", OpenXmlReader.Create(part), texts, dates, sheets.Count);
+            var stream = new SheetStream(document, sheet.Name?.Value ?? "", new OpenXmlPartReader(new XmlBound(part.GetStream(), fileName), part.Features, new OpenXmlPartReaderOptions { CloseStream = true }), texts, dates, sheets.Count);
             if (stream.TryFill() || wanted is not null)
             {
                 return stream;
@@ -133,49 +165,39 @@ internal sealed class SheetStream : TextStream
             : CliException.Usage($"{fileName} has no sheet '{wanted}'; its sheets are {string.Join(", ", sheets.Select(sheet => $"'{sheet.Name?.Value}'"))}.");
     }
 
-    private static List<string> ReadTexts(SharedStringTablePart? part)
-    {
-        var texts = new List<string>();
-        if (part is null)
-        {
-            return texts;
-        }
-
-        using var reader = OpenXmlReader.Create(part);
-        while (reader.Read())
-        {
-            if (reader.ElementType == typeof(SharedStringItem) && reader.IsStartElement)
-            {
-                texts.Add(TextOf((SharedStringItem)reader.LoadCurrentElement()!));
-            }
-        }
-
-        return texts;
-    }
-
-    // Without the phonetic text of Japanese cells.
-    private static string TextOf(RstType? item) => item is null ? ""
-        : string.Concat(item.ChildElements.Select(child => child is Text or Run ? child.InnerText : ""));
-
-    private void Add(StringBuilder text, Row row)
+    private void BeginRow()
     {
         _cells.Clear();
-        foreach (var cell in row.Elements<Cell>())
+        _rowLength = 0;
+        var number = _reader.Attributes.FirstOrDefault(attribute => attribute is { LocalName: "r", NamespaceUri: "" }).Value;
+        _rowNumber = number is null ? _row + 1 : long.Parse(number, NumberStyles.None, CultureInfo.InvariantCulture);
+    }
+
+    private void AddCell(Cell cell)
+    {
+        var column = Column(cell.CellReference?.Value) ?? _cells.Count;
+        if (column < _cells.Count || column >= MaxColumns)
         {
-            var column = Column(cell.CellReference?.Value) ?? _cells.Count;
-            if (column < _cells.Count)
-            {
-                throw new InvalidDataException("The cells of a row are not in order.");
-            }
-
-            while (_cells.Count < column)
-            {
-                _cells.Add("");
-            }
-
-            _cells.Add(Value(cell));
+            throw new InvalidDataException("The cells of a row are not in order, or too many.");
         }
 
+        while (_cells.Count < column)
+        {
+            _cells.Add("");
+        }
+
+        var value = Value(cell);
+        _rowLength += value.Length;
+        if (_rowLength > MaxRow)
+        {
+            throw new InvalidDataException("A row is too long.");
+        }
+
+        _cells.Add(value);
+    }
+
+    private void EndRow(StringBuilder text)
+    {
         while (_cells is [.., ""])
         {
             _cells.RemoveAt(_cells.Count - 1);
@@ -187,7 +209,7 @@ internal sealed class SheetStream : TextStream
         }
 
         // Rows without cells may be left out of the file; blank lines keep the row numbers.
-        var number = row.RowIndex?.Value ?? _row + 1;
+        var number = _rowNumber;
         if (number <= _row || number > MaxRows)
         {
             throw new InvalidDataException("The rows are not in order, or too many.");
@@ -199,23 +221,10 @@ internal sealed class SheetStream : TextStream
         for (var i = 0; i < Math.Max(_width, _cells.Count); i++)
         {
             text.Append(i > 0 ? "," : "");
-            Append(text, i < _cells.Count ? _cells[i] : "");
+            AppendValue(text, i < _cells.Count ? _cells[i] : "");
         }
 
         text.Append('\n');
-    }
-
-    private static void Append(StringBuilder text, string value)
-    {
-        value = value.ReplaceLineEndings("\n").Replace('\n', LineBreak).Replace('\0', ' ');
-        if (value.AsSpan().IndexOfAny(',', '"') < 0)
-        {
-            text.Append(value);
-        }
-        else
-        {
-            text.Append('"').Append(value.Replace("\"", "\"\"", StringComparison.Ordinal)).Append('"');
-        }
     }
 
     private string Value(Cell cell)
@@ -224,7 +233,7 @@ internal sealed class SheetStream : TextStream
         var type = cell.DataType?.Value ?? CellValues.Number;
         if (type == CellValues.InlineString)
         {
-            return TextOf(cell.InlineString);
+            return SharedTexts.TextOf(cell.InlineString);
         }
 
         if (string.IsNullOrEmpty(text))

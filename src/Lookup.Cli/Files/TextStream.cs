@@ -8,6 +8,9 @@ internal abstract class TextStream : ForwardStream
     /// <summary>Characters after which a piece should end.</summary>
     protected const int Piece = 64 * 1024;
 
+    // Two lines in one value must not join to one number.
+    private const char LineBreak = '⏎';
+
     private readonly StringBuilder _text = new();
     private byte[] _bytes = [];
     private int _given;
@@ -23,6 +26,20 @@ internal abstract class TextStream : ForwardStream
         _bytes.AsSpan(_given, length).CopyTo(buffer);
         _given += length;
         return length;
+    }
+
+    /// <summary>Appends a value of a CSV line.</summary>
+    protected static void AppendValue(StringBuilder text, string value)
+    {
+        value = value.ReplaceLineEndings("\n").Replace('\n', LineBreak).Replace('\0', ' ');
+        if (value.AsSpan().IndexOfAny(',', '"') < 0)
+        {
+            text.Append(value);
+        }
+        else
+        {
+            text.Append('"').Append(value.Replace("\"", "\"\"", StringComparison.Ordinal)).Append('"');
+        }
     }
 
     /// <summary>Makes the next piece; false at the end.</summary>

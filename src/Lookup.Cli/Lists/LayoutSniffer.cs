@@ -21,9 +21,9 @@ internal static class LayoutSniffer
     public static ListLayout Sniff(InputFile input, LayoutChoice choice)
     {
         var layout = Begin(input, choice.Region, out var text, out var separator);
-        if (choice.Delimiter is not null && input.IsSheet)
+        if (choice.Delimiter is not null && input.IsTable)
         {
-            throw CliException.Usage($"--delimiter applies only to CSV, but {input.Name} is a workbook: drop it.");
+            throw CliException.Usage($"--delimiter applies only to CSV, but {input.Name} is not a text: drop it.");
         }
 
         choice = choice with { Delimiter = choice.Delimiter ?? separator };
@@ -42,7 +42,7 @@ internal static class LayoutSniffer
             Format = format,
             Columns = 0,
             IsSingleLine = true,
-            Delimiter = (byte)(input.IsSheet ? ',' : delimiter ?? separator ?? (char)DetectDelimiter(text, IsWhole(input))),
+            Delimiter = (byte)(input.IsTable ? ',' : delimiter ?? separator ?? (char)DetectDelimiter(text, IsWhole(input))),
         };
     }
 
