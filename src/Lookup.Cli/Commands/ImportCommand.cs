@@ -21,11 +21,12 @@ internal sealed class ImportCommand : CliCommand
         : base(
             shell,
             "import",
-            "Imports facts from a CSV, NDJSON or Excel file. Safe to repeat; a stopped import resumes.",
+            "Imports facts from a CSV, NDJSON, Excel or Parquet file. Safe to repeat; a stopped import resumes.",
             "lookup import optouts.csv --set kind=objection --set organisation=acme --map number=phone",
             "lookup import consents.ndjson.gz --dry-run",
             "lookup import optouts.xlsx --sheet 2026 --date-format dd/MM/yyyy --timezone Europe/Paris --set kind=objection --set organisation=acme --set region=FR",
             "lookup import dnc.zip --format ftc-dnc --snapshot 2026-11-20",
+            "lookup import sent.csv --format bloctel --cleaned returned.csv",
             "lookup import bmnr.csv.gz --register nl-bmnr --snapshot 2015-03-01 --timezone Europe/Amsterdam",
             "lookup import bmnr.csv.gz --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --ignore '*'",
             "lookup import bmnr.csv --set kind=registration --set register=nl-bmnr --timezone Europe/Amsterdam --redis 127.0.0.1:6379 --key-file number.key",
@@ -84,12 +85,12 @@ internal sealed class ImportCommand : CliCommand
                 ExitCodes.Interrupted);
         }
 
-        if (importer.Totals.Lines == 0)
+        if (importer.Totals.Lines == 0 && plan.Reader.Skipped == 0)
         {
             throw new CliException($"{input.Name} has no lines after its header: nothing was recorded.");
         }
 
-        ImportSummary.Write(Shell, IsJson(parsed), input, plan.ReadAs, parsed.GetValue(_dryRun), importer, rejects, Shell.Clock.GetElapsedTime(started));
+        ImportSummary.Write(Shell, IsJson(parsed), input, plan, parsed.GetValue(_dryRun), importer, rejects, Shell.Clock.GetElapsedTime(started));
         return importer.Totals.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
     }
 

@@ -80,6 +80,9 @@ internal sealed class ColumnMap
     /// <summary>Digits that each of <see cref="NumberParts"/> must have; empty: any.</summary>
     public IReadOnlyList<int> PartLengths { get; init; } = [];
 
+    /// <summary>What stands before the text of a column that is mapped to the reason.</summary>
+    public string ReasonPrefix { get; init; } = "";
+
     /// <summary>The fixed values.</summary>
     public IReadOnlyDictionary<Field, string> Fixed => _fixed;
 
@@ -218,7 +221,7 @@ internal sealed class ColumnMap
         if (!Fields.TryFind(text[..equals], out var field))
         {
             throw CliException.Usage(
-                $"{option} names '{text[..equals]}', which is not a field; the fields are: {string.Join(", ", Fields.Names)}.");
+                $"{option} names '{text[..equals]}', which is not a field{(Fields.Closest(text[..equals]) is { } closest ? $"; did you mean '{closest}'?" : ".")} The fields are: {string.Join(", ", Fields.Names)}.");
         }
 
         return (field, text[(equals + 1)..].Trim());

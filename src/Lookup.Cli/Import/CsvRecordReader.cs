@@ -18,11 +18,20 @@ internal sealed class CsvRecordReader : IRecordReader
     private readonly Range[] _values;
     private readonly byte[][] _lastBytes;
     private readonly string[] _lastTexts;
+    private readonly LineFilter? _filter;
+    private readonly int _answer = -1;
+    private readonly string? _region;
+    private readonly string _reasonPrefix;
+    private long _lines;
+    private string? _total;
 
     /// <summary>Reads the header; detects the delimiter if <paramref name="separator"/> is null.</summary>
     /// <exception cref="CliException">The header does not fit the mapping.</exception>
-    public CsvRecordReader(InputFile input, ColumnMap map, char? separator, bool noHeader)
+    public CsvRecordReader(InputFile input, ColumnMap map, char? separator, bool noHeader, LineFilter? filter = null)
     {
+        _filter = filter;
+        _region = map.Fixed.GetValueOrDefault(Field.Region);
+        _reasonPrefix = map.ReasonPrefix;
         var layout = LayoutSniffer.Lines(input, ImportFormat.Csv, separator);
         _delimiter = layout.Delimiter;
         _source = new LineSource(input, layout);
@@ -31,7 +40,7 @@ internal sealed class CsvRecordReader : IRecordReader
             var first = new ImportRecord();
             if (!_source.Read(first, out var fault))
             {
-                throw new CliException($"{input.Name} is empty.");
+                throw new CliException($"{input.Name} is empty: there is nothing to import.");
             }
 
             if (fault != ListFault.None)
@@ -43,6 +52,11 @@ internal sealed class CsvRecordReader : IRecordReader
             _columns = [.. header.Select((name, i) => noHeader ? (i + 1).ToString(CultureInfo.InvariantCulture) : Encoding.UTF8.GetString(name).Trim())];
             _fields = Resolve(input, map, _columns, input.At(first.Line), noHeader);
             map.CheckNeeds(input.Name);
+            if (filter?.Column is { } answer)
+            {
+                _answer = Array.FindIndex(_columns, column => column.Equals(answer, StringComparison.OrdinalIgnoreCase));
+            }
+
             _hasParts = map.NumberParts.Count > 0;
             _partLengths = map.PartLengths;
             _values = new Range[_columns.Length];
@@ -62,23 +76,28 @@ internal sealed class CsvRecordReader : IRecordReader
 
     private static string QuoteFault => "a quote is not closed on its line, or text follows a closing quote: double a quote that is part of a value";
 
+    public long Skipped => _filter?.Skipped ?? 0;
+
+    public IEnumerable<string> Notes => (_filter?.Notes ?? []).Concat(_total is null ? [] : [_total]);
+
     public bool Read(ImportRecord record)
     {
-        if (!_source.Read(record, out var fault))
+        while (_source.Read(record, out var fault))
         {
-            return false;
+            _lines++;
+            if (fault == ListFault.Quote)
+            {
+                record.Faults.Add(new LineFault("", QuoteFault));
+            }
+            else if (fault == ListFault.None && !TryCopyFields(record))
+            {
+                continue;
+            }
+
+            return !IsTotal(record);
         }
 
-        if (fault == ListFault.Quote)
-        {
-            record.Faults.Add(new LineFault("", QuoteFault));
-        }
-        else if (fault == ListFault.None)
-        {
-            CopyFields(record);
-        }
-
-        return true;
+        return false;
     }
 
     public void Dispose() => _source.Dispose();
@@ -131,14 +150,52 @@ internal sealed class CsvRecordReader : IRecordReader
         return fields;
     }
 
-    private void CopyFields(ImportRecord record)
+    /// <summary>Whether the line states the count of lines before it, so that no line follows.</summary>
+    private bool IsTotal(ImportRecord record)
+    {
+        if (_lines == 1 || !_source.IsAtEnd || TrailingTotal.Of(record.Raw.Span, record[Field.Region] ?? _region, out var isNamed) is not { } count)
+        {
+            return false;
+        }
+
+        if (count == _lines - 1)
+        {
+            _total = $"the last line counts {count:N0} lines, as many as there are";
+            return true;
+        }
+
+        if (isNamed)
+        {
+            record.Faults.Clear();
+            record.Faults.Add(new LineFault("", $"the line counts {count:N0} lines, but {_lines - 1:N0} are before it: the file may be incomplete"));
+        }
+
+        return false;
+    }
+
+    /// <summary>Copies the values; false if the line has no fact.</summary>
+    private bool TryCopyFields(ImportRecord record)
     {
         var raw = record.Raw.Span;
         var count = CsvScanner.Split(raw, _delimiter, _values);
         if (count != _columns.Length)
         {
             record.Faults.Add(new LineFault("", $"the line has {count} values; the first line has {_columns.Length}"));
-            return;
+            return true;
+        }
+
+        if (_answer >= 0)
+        {
+            var isText = TryText(raw[_values[_answer]], _answer, out var answer);
+            if (!_filter!.Counts(isText ? answer : "?", out var fault))
+            {
+                if (fault.Length == 0)
+                {
+                    return false;
+                }
+
+                record.Faults.Add(new LineFault(_columns[_answer], fault));
+            }
         }
 
         var part = 0;
@@ -159,9 +216,11 @@ internal sealed class CsvRecordReader : IRecordReader
             }
             else
             {
-                record[field] = text;
+                record[field] = field == Field.Reason && text.Length > 0 ? _reasonPrefix + text : text;
             }
         }
+
+        return _filter is null || record.Faults.Count > 0 || _filter.Counts(record[Field.Number] ?? "", record[Field.Region] ?? _region);
     }
 
     /// <summary>Adds a part of the number; without a part, the rest could be another number.</summary>

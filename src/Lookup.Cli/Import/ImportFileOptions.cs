@@ -38,6 +38,18 @@ internal sealed class ImportFileOptions
     private readonly Option<string[]> _map = List("--map", "Read a field from a column with another name. Repeatable.", "FIELD=COLUMN");
     private readonly Option<string[]> _set = List("--set", "Set a field to the same value on every line. Repeatable.", "FIELD=VALUE");
     private readonly Option<string[]> _ignore = List("--ignore", "Ignore a column; '*' ignores every column that is not a field. Repeatable.", "COLUMN");
+    private readonly Option<string?> _only = new("--only")
+    {
+        Description = "Import only lines with yes in this column of a CSV file, in a language of the supported countries; lines with no are skipped.",
+        HelpName = "COLUMN",
+    };
+
+    private readonly Option<string?> _cleaned = new("--cleaned")
+    {
+        Description = "The file that a register's keeper returned without the listed numbers: import only the numbers of FILE that it does not have.",
+        HelpName = "FILE",
+    };
+
     private readonly Option<string?> _zone = OptionParsing.TimeZone();
     private readonly Option<string?> _rejects = new("--rejects")
     {
@@ -57,7 +69,7 @@ internal sealed class ImportFileOptions
     public ImportFileOptions(Command command)
     {
         command.Arguments.Add(Path);
-        foreach (var option in (Option[])[_format, _sheet, _encoding, _delimiter, _noHeader, _map, _set, _ignore, _dateFormat, _zone, _rejects, _maxRejects, _restart])
+        foreach (var option in (Option[])[_format, _sheet, _encoding, _delimiter, _noHeader, _map, _set, _ignore, _only, _cleaned, _dateFormat, _zone, _rejects, _maxRejects, _restart])
         {
             command.Options.Add(option);
         }
@@ -77,7 +89,10 @@ internal sealed class ImportFileOptions
         ?? ((ListPreset.Find(parsed.GetValue(_format)) ?? ListPreset.OfRegister(register))?.Zone is { } id ? TimeZoneInfo.FindSystemTimeZoneById(id) : null);
 
     /// <summary>Opens the file.</summary>
-    public InputFile Open(ParseResult parsed, Stream standardInput, string? register = null)
+    public InputFile Open(ParseResult parsed, Stream standardInput, string? register = null) =>
+        InputFile.Open(parsed.GetRequiredValue(Path), standardInput, Options(parsed, Named(parsed) ?? ListPreset.OfRegister(register ?? RegisterOf(parsed.GetRequiredValue(_set)))));
+
+    private InputOptions Options(ParseResult parsed, ListPreset? preset)
     {
         var isWindows1252 = parsed.GetValue(_encoding)?.ToLowerInvariant() switch
         {
@@ -85,9 +100,7 @@ internal sealed class ImportFileOptions
             "windows-1252" => true,
             var other => throw CliException.Usage($"--encoding '{other}' is not valid; use utf-8 or windows-1252."),
         };
-        var preset = Named(parsed) ?? ListPreset.OfRegister(register ?? RegisterOf(parsed.GetRequiredValue(_set)));
-        return InputFile.Open(
-            parsed.GetRequiredValue(Path), standardInput, new InputOptions(parsed.GetValue(_sheet), isWindows1252, preset?.JoinsMembers ?? false));
+        return new InputOptions(parsed.GetValue(_sheet), isWindows1252, preset?.JoinsMembers ?? false);
     }
 
     /// <summary>Decides how to read the file. A register's file may be a column of numbers without a header.</summary>
@@ -98,7 +111,8 @@ internal sealed class ImportFileOptions
     public ImportPlan Plan(ParseResult parsed, InputFile input, string? register)
     {
         var (maps, sets, ignores) = (parsed.GetRequiredValue(_map), parsed.GetRequiredValue(_set), parsed.GetRequiredValue(_ignore));
-        var (preset, columns) = Preset(parsed, input, register ?? RegisterOf(sets), maps);
+        var isCleaned = parsed.GetValue(_cleaned) is not null;
+        var (preset, columns) = Preset(parsed, input, register ?? RegisterOf(sets), maps, isCleaned || parsed.GetValue(_only) is not null);
         var hasHeader = !parsed.GetValue(_noHeader);
         if (register is not null)
         {
@@ -108,7 +122,7 @@ internal sealed class ImportFileOptions
         if (preset is not null && columns is not null)
         {
             (maps, sets, ignores) = preset.Complete(columns, maps, sets, ignores);
-            hasHeader = columns.HasHeader;
+            hasHeader = columns == PresetColumns.Stated ? hasHeader : columns.HasHeader;
             if (preset.Region is null && !sets.Concat(maps).Any(text => text.StartsWith("region=", StringComparison.OrdinalIgnoreCase)))
             {
                 throw CliException.Usage($"--format {preset.Name}: the numbers have no country code: set their region, for example --set region=US.");
@@ -127,8 +141,25 @@ internal sealed class ImportFileOptions
             maps = maps.Length == 0 ? ["number=1"] : maps;
         }
 
-        var map = new ColumnMap(maps, sets, ignores) { PartLengths = columns?.PartLengths ?? [] };
-        var reader = Reader(parsed, input, map, hasHeader);
+        var answer = parsed.GetValue(_only) ?? columns?.Answer;
+        if (answer is not null)
+        {
+            ignores = ignores.Contains(answer, StringComparer.OrdinalIgnoreCase) ? ignores : [.. ignores, answer];
+        }
+
+        if (register is not null && (answer is not null || isCleaned))
+        {
+            throw CliException.Usage($"{input.Name} is an answer about the numbers that were sent, not the register's complete content: import it without --snapshot.");
+        }
+
+        var map = new ColumnMap(maps, sets, ignores) { PartLengths = columns?.PartLengths ?? [], ReasonPrefix = columns?.ReasonPrefix ?? "" };
+        var filter = answer is null && !isCleaned ? null : new LineFilter
+        {
+            Column = answer,
+            Words = parsed.GetValue(_only) is null ? preset?.Answers ?? YesNo.Any : YesNo.Any,
+            Cleaned = isCleaned ? Cleaned(parsed, new ColumnMap(maps, sets, ignores), hasHeader) : null,
+        };
+        var reader = Reader(parsed, input, map, hasHeader, filter);
         try
         {
             var layout = Layout(parsed, input);
@@ -147,6 +178,13 @@ internal sealed class ImportFileOptions
         }
     }
 
+    private AnswerNumbers Cleaned(ParseResult parsed, ColumnMap map, bool hasHeader)
+    {
+        using var input = InputFile.Open(parsed.GetRequiredValue(_cleaned)!, Stream.Null, Options(parsed, null));
+        using var reader = Reader(parsed, input, map, hasHeader);
+        return AnswerNumbers.Read(input.Name, reader, map.Fixed.GetValueOrDefault(Field.Region));
+    }
+
     private static string? RegisterOf(IEnumerable<string> sets) =>
         sets.FirstOrDefault(text => text.StartsWith("register=", StringComparison.OrdinalIgnoreCase))?["register=".Length..];
 
@@ -157,7 +195,7 @@ internal sealed class ImportFileOptions
     }
 
     /// <summary>Returns the preset of --format, or that of the register if the file has its layout.</summary>
-    private (ListPreset? Preset, PresetColumns? Columns) Preset(ParseResult parsed, InputFile input, string? register, string[] maps)
+    private (ListPreset? Preset, PresetColumns? Columns) Preset(ParseResult parsed, InputFile input, string? register, string[] maps, bool isFiltered)
     {
         var named = Named(parsed);
         var preset = named ?? ListPreset.OfRegister(register);
@@ -174,7 +212,15 @@ internal sealed class ImportFileOptions
                 $"{input.Name} has an area code and a number on each line: add --format ftc-dnc (United States) or --format lnnte (Canada).");
         }
 
-        var columns = named is null && isMapped ? null : preset.Match(lines);
+        var columns = isFiltered && preset.Answers is not null ? isMapped ? PresetColumns.Stated : preset.MatchNumbers(lines)
+            : named is null && isMapped ? null
+            : preset.Match(lines);
+        if (named is null && columns?.Answer is not null)
+        {
+            // Only --format says that yes means listed.
+            columns = null;
+        }
+
         return columns is null && named is not null
             ? throw CliException.Usage($"{input.Name} does not have the layout of --format {named.Name}: {named.Layout}.")
             : (columns is null ? null : preset, columns);
@@ -222,14 +268,19 @@ internal sealed class ImportFileOptions
     private ListLayout Layout(ParseResult parsed, InputFile input) =>
         LayoutSniffer.Lines(input, Format(parsed, input), FormatOptions.Delimiter(parsed.GetValue(_delimiter)));
 
-    private IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map, bool hasHeader)
+    private IRecordReader Reader(ParseResult parsed, InputFile input, ColumnMap map, bool hasHeader, LineFilter? filter = null)
     {
         var delimiter = FormatOptions.Delimiter(parsed.GetValue(_delimiter));
         if (Format(parsed, input) == ImportFormat.Csv)
         {
-            return delimiter is not null && input.IsSheet
-                ? throw CliException.Usage($"--delimiter applies only to CSV, but {input.Name} is a workbook: drop it.")
-                : new CsvRecordReader(input, map, delimiter, !hasHeader);
+            return delimiter is not null && input.IsTable
+                ? throw CliException.Usage($"--delimiter applies only to CSV, but {input.Name} is not a text: drop it.")
+                : new CsvRecordReader(input, map, delimiter, !hasHeader, filter);
+        }
+
+        if (filter is not null)
+        {
+            throw CliException.Usage($"--only and --cleaned apply only to CSV and tables, but {input.Name} is read as NDJSON: select its lines before the import.");
         }
 
         return !hasHeader || delimiter is not null
@@ -257,7 +308,7 @@ internal sealed class ImportFileOptions
 
     /// <summary>Identifies how the file is read, for the checkpoint.</summary>
     public string Fingerprint(ParseResult parsed, ColumnMap map) =>
-        $"{map.Fingerprint()}\n{parsed.GetValue(_format)}\n{parsed.GetValue(_delimiter)}\n{parsed.GetValue(_noHeader)}\n{parsed.GetValue(_zone)}\n{parsed.GetValue(_encoding)}\n{parsed.GetValue(_dateFormat)}";
+        $"{map.Fingerprint()}\n{parsed.GetValue(_format)}\n{parsed.GetValue(_delimiter)}\n{parsed.GetValue(_noHeader)}\n{parsed.GetValue(_zone)}\n{parsed.GetValue(_encoding)}\n{parsed.GetValue(_dateFormat)}\n{parsed.GetValue(_only)}\n{parsed.GetValue(_cleaned)}";
 
     /// <summary>Parses --format; null if it is not set, or is that of an official list.</summary>
     private static ImportFormat? ParseFormat(string? text) => text is null || ListPreset.Find(text) is not null ? null : FormatOptions.Format(text)

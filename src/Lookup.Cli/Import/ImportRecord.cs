@@ -44,4 +44,10 @@ internal interface IRecordReader : IDisposable
     /// the rest of the file unreadable throws a <see cref="CliException"/>.
     /// </summary>
     public bool Read(ImportRecord record);
+
+    /// <summary>Lines that are valid and have no fact, such as numbers that a keeper does not list.</summary>
+    public long Skipped => 0;
+
+    /// <summary>What was skipped, one sentence each.</summary>
+    public IEnumerable<string> Notes => [];
 }

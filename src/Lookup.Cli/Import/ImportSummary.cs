@@ -8,11 +8,11 @@ namespace Lookup.Cli.Import;
 /// <summary>Writes the results of an import.</summary>
 internal static class ImportSummary
 {
-    public static void Write(Shell shell, bool json, InputFile input, string readAs, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
+    public static void Write(Shell shell, bool json, InputFile input, ImportPlan plan, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
     {
         if (json)
         {
-            shell.Output.WriteLine(Json(input.Name, readAs, dryRun, importer, rejects, elapsed).ToJsonString(JsonText.Options));
+            shell.Output.WriteLine(Json(input.Name, plan, dryRun, importer, rejects, elapsed).ToJsonString(JsonText.Options));
             return;
         }
 
@@ -25,10 +25,15 @@ internal static class ImportSummary
         var rate = (totals.Lines - importer.LinesBefore) / Math.Max(elapsed.TotalSeconds, 0.001);
         shell.Console.MarkupLine(
             $"{(dryRun ? "Checked" : "Imported")} {SafeText.Escape(input.Name)}: {totals.Lines:N0} lines in {elapsed.TotalSeconds:N1} s ({rate:N0}/s).");
-        shell.Console.MarkupLine($"  [grey]read as:[/] {SafeText.Escape(readAs)}");
+        shell.Console.MarkupLine($"  [grey]read as:[/] {SafeText.Escape(plan.ReadAs)}");
         shell.Console.MarkupLine(dryRun
             ? $"  {totals.Recorded:N0} would be recorded, {totals.Rejected:N0} rejected"
             : $"  {totals.Recorded:N0} recorded, {totals.Unchanged:N0} unchanged, {totals.Rejected:N0} rejected");
+        foreach (var note in plan.Reader.Notes)
+        {
+            shell.Console.MarkupLine($"  {SafeText.Escape(note)}");
+        }
+
         if (importer.ImportId.Length > 0)
         {
             shell.Console.MarkupLine($"  [grey]import:[/] {importer.ImportId}");
@@ -67,19 +72,21 @@ internal static class ImportSummary
         _ => $"{count:N0} opt-outs would NOT be recorded.",
     };
 
-    private static JsonObject Json(string name, string readAs, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
+    private static JsonObject Json(string name, ImportPlan plan, bool dryRun, Importer importer, RejectFile rejects, TimeSpan elapsed)
     {
         var totals = importer.Totals;
         return new JsonObject
         {
             ["file"] = name,
-            ["read_as"] = readAs,
+            ["read_as"] = plan.ReadAs,
             ["dry_run"] = dryRun,
             ["import_id"] = importer.ImportId.Length > 0 ? importer.ImportId : null,
             ["lines"] = totals.Lines,
             ["recorded"] = totals.Recorded,
             ["unchanged"] = totals.Unchanged,
             ["rejected"] = totals.Rejected,
+            ["skipped"] = plan.Reader.Skipped,
+            ["notes"] = new JsonArray([.. plan.Reader.Notes.Select(note => JsonValue.Create(note))]),
             ["rejected_opt_outs"] = importer.RejectedOptOutCount,
             ["warnings"] = new JsonArray([.. importer.Warnings.Select(warning => new JsonObject
             {

@@ -7,10 +7,30 @@ namespace Lookup.Cli.Import;
 internal sealed class LineSource(InputFile input, ListLayout layout) : IDisposable
 {
     private readonly ListReader _reader = new(input.Stream, input.Name, layout);
-    private readonly ListChunk _chunk = new();
+    private ListChunk _chunk = new();
+    private ListChunk? _ahead;
     private CliException? _damage;
     private int _next;
     private bool _ended;
+
+    /// <summary>Whether no line follows the one read last.</summary>
+    public bool IsAtEnd
+    {
+        get
+        {
+            if (_next < _chunk.Count)
+            {
+                return false;
+            }
+
+            while (!_ended && _damage is null && _ahead is not { Count: > 0 })
+            {
+                Fill(_ahead ??= new ListChunk());
+            }
+
+            return _damage is null && _ahead is not { Count: > 0 };
+        }
+    }
 
     /// <summary>Reads the next line that is not blank; false at the end.</summary>
     /// <exception cref="CliException">The file is damaged after the line before.</exception>
@@ -18,6 +38,13 @@ internal sealed class LineSource(InputFile input, ListLayout layout) : IDisposab
     {
         while (_next == _chunk.Count)
         {
+            _next = 0;
+            if (_ahead is { Count: > 0 } ahead)
+            {
+                (_chunk, _ahead) = (ahead, null);
+                break;
+            }
+
             if (_damage is not null)
             {
                 throw _damage;
@@ -25,11 +52,12 @@ internal sealed class LineSource(InputFile input, ListLayout layout) : IDisposab
 
             if (_ended)
             {
+                _next = _chunk.Count;
                 fault = ListFault.None;
                 return false;
             }
 
-            Fill();
+            Fill(_chunk);
         }
 
         fault = _chunk.Records[_next].Fault;
@@ -49,12 +77,11 @@ internal sealed class LineSource(InputFile input, ListLayout layout) : IDisposab
 
     public void Dispose() => _reader.Dispose();
 
-    private void Fill()
+    private void Fill(ListChunk chunk)
     {
-        _next = 0;
         try
         {
-            _ended = !_reader.Read(_chunk, CancellationToken.None);
+            _ended = !_reader.Read(chunk, CancellationToken.None);
         }
         catch (CliException exception)
         {

@@ -1,4 +1,6 @@
+using Lookup.Cli.Files;
 using Lookup.Core;
+using Lookup.Core.Numbers;
 
 namespace Lookup.Cli.Import;
 
@@ -12,6 +14,15 @@ internal sealed record PresetColumns(string[] Maps, string[] Ignores, bool HasHe
 {
     /// <summary>Digits of each part of a number in several columns; empty if it is in one.</summary>
     public int[] PartLengths { get; init; } = [];
+
+    /// <summary>The columns that the command line states.</summary>
+    public static PresetColumns Stated { get; } = new([], [], HasHeader: true, IsChangeList: false, "columns as mapped");
+
+    /// <summary>The column that says whether a number is listed; null: all are.</summary>
+    public string? Answer { get; init; }
+
+    /// <summary>What stands before the text of the reason.</summary>
+    public string ReasonPrefix { get; init; } = "";
 }
 
 /// <summary>
@@ -23,11 +34,18 @@ internal sealed class ListPreset
     private const string AreaAndNumberLayout = "an area code and a number on each line, in a change list also A or D and a date";
     private const string PaddedLayout = "one number of up to 12 digits and spaces on each line";
 
+    private const string AnswerLayout = "a column with numbers and a column with yes or no on each line";
+
     private static readonly int[] AreaAndNumberLengths = [3, 7];
 
-    private readonly Func<IReadOnlyList<string[]>, PresetColumns?> _match;
+    private readonly Func<IReadOnlyList<string[]>, ListPreset, PresetColumns?> _match;
 
     private ListPreset(string name, string title, string layout, Func<IReadOnlyList<string[]>, PresetColumns?> match)
+        : this(name, title, layout, (lines, _) => match(lines))
+    {
+    }
+
+    private ListPreset(string name, string title, string layout, Func<IReadOnlyList<string[]>, ListPreset, PresetColumns?> match)
     {
         Name = name;
         Title = title;
@@ -51,6 +69,23 @@ internal sealed class ListPreset
         {
             Register = "be-dncm", Region = "BE", Zone = "Europe/Brussels",
         },
+        new("lista-robinson", "Lista Robinson of Adigital", "the result of its client: the phone number, 0 or 1, the sectors and the proof as the last four columns", Robinson)
+        {
+            Region = "ES", Zone = "Europe/Madrid", Answers = new YesNo(["1"], ["0"]),
+        },
+        new("bloctel", "Bloctel answer", AnswerLayout, AnswerTable) { Register = "fr-bloctel", Region = "FR", Zone = "Europe/Paris", Answers = YesNo.Any, IsAnswer = true },
+        new("nix", "NIX-Telefon", AnswerLayout + ", or numbers alone", AnswerTable)
+        {
+            Register = "se-nix", Region = "SE", Zone = "Europe/Stockholm", Answers = YesNo.Any,
+        },
+        new("rpo", "Registro pubblico delle opposizioni answer", AnswerLayout, AnswerTable)
+        {
+            Register = "it-rpo", Region = "IT", Zone = "Europe/Rome", Answers = YesNo.Any, IsAnswer = true,
+        },
+        new("rnd", "Reassigned Numbers Database of the FCC", "a number, the date that was asked about, and yes, no or no data on each line", AnswerTable)
+        {
+            Kind = FactKind.Reassignment, Region = "US", Zone = "America/New_York", Answers = new YesNo(["yes"], ["no", "no_data", "no data", "nodata"]), HasDate = true, IsAnswer = true,
+        },
         new("vicidial-dnc", "VICIdial DNC table", "the columns of vicidial_dnc, vicidial_campaign_dnc or vicidial_dnc_log", Vicidial)
         {
             Withdrawals = new YesNo(["delete"], ["add"]),
@@ -66,7 +101,19 @@ internal sealed class ListPreset
     /// <summary>The layout for messages.</summary>
     public string Layout { get; }
 
-    /// <summary>The register; null: the list is of objections.</summary>
+    /// <summary>The kind of its facts.</summary>
+    public FactKind Kind { get => Register is null ? field : FactKind.Registration; private init; } = FactKind.Objection;
+
+    /// <summary>The words of the column that says whether a number is listed; null: every number is.</summary>
+    public YesNo? Answers { get; private init; }
+
+    /// <summary>Whether the keeper only answers about numbers that were sent to it, so that a file of numbers alone means nothing.</summary>
+    public bool IsAnswer { get; private init; }
+
+    /// <summary>Whether an answer has the date that was asked about.</summary>
+    public bool HasDate { get; private init; }
+
+    /// <summary>The register; null: the list is of another kind.</summary>
     public string? Register { get; private init; }
 
     /// <summary>Region of the numbers; null: must be stated.</summary>
@@ -91,7 +138,10 @@ internal sealed class ListPreset
     public static bool HasAreaAndNumber(IReadOnlyList<string[]> lines) => AreaAndNumber(lines) is not null;
 
     /// <summary>Finds the columns from the first lines; null if they do not have the layout.</summary>
-    public PresetColumns? Match(IReadOnlyList<string[]> lines) => lines.Count == 0 ? null : _match(lines);
+    public PresetColumns? Match(IReadOnlyList<string[]> lines) => lines.Count == 0 ? null : _match(lines, this);
+
+    /// <summary>Finds the column of the numbers from the first lines; null if there is not exactly one.</summary>
+    public PresetColumns? MatchNumbers(IReadOnlyList<string[]> lines) => lines.Count == 0 ? null : Table(lines, this, hasAnswers: false);
 
     /// <summary>Adds to a mapping what it does not state itself.</summary>
     public (string[] Maps, string[] Sets, string[] Ignores) Complete(PresetColumns columns, string[] maps, string[] sets, string[] ignores)
@@ -100,7 +150,7 @@ internal sealed class ListPreset
         var mapped = maps.Select(text => text[(text.IndexOf('=', StringComparison.Ordinal) + 1)..]).ToHashSet(StringComparer.OrdinalIgnoreCase);
         (string Field, string Value)[] constants =
         [
-            ("kind", KindNames.NameOf(Register is null ? FactKind.Objection : FactKind.Registration)), ("register", Register ?? ""), ("region", Region ?? ""),
+            ("kind", KindNames.NameOf(Kind)), ("register", Register ?? ""), ("region", Region ?? ""),
         ];
         return (
             [.. maps, .. columns.Maps.Where(text => !stated.Contains(text.Split('=')[0]))],
@@ -164,6 +214,77 @@ internal sealed class ListPreset
                 "number in column 1, date of the registration in column 2")
             : null;
     }
+
+    private static PresetColumns? Robinson(IReadOnlyList<string[]> lines)
+    {
+        var columns = lines[0].Length;
+        return columns is >= 4 and <= 8 && lines.All(line => line.Length == columns) && lines.Count(IsResult) * 10 >= lines.Count * 9
+            ? new PresetColumns(
+                [$"number={columns - 3}"], [.. Enumerable.Range(1, columns).Where(column => column != columns - 3).Select(Position)], HasHeader: false, IsChangeList: false,
+                $"result of a query, number in column {columns - 3}, 0 or 1 in column {columns - 2}")
+            {
+                Answer = Position(columns - 2),
+            }
+            : null;
+
+        // The sectors as "1#2#8", and a proof in base64.
+        static bool IsResult(string[] line) =>
+            line is [.., var number, "0" or "1", var sectors, { Length: >= 16 }] && number.Count(char.IsAsciiDigit) >= 9 && sectors.All(c => char.IsAsciiDigit(c) || c == '#');
+    }
+
+    /// <summary>A table with one column of numbers and one with answers, wherever they are; with a date if the preset has one.</summary>
+    private static PresetColumns? AnswerTable(IReadOnlyList<string[]> lines, ListPreset preset) => Table(lines, preset, hasAnswers: true);
+
+    private static PresetColumns? Table(IReadOnlyList<string[]> lines, ListPreset preset, bool hasAnswers)
+    {
+        var columns = lines[0].Length;
+        var hasHeader = lines.Count > 1 && !lines[0].Any(cell => IsNumber(cell, preset.Region));
+        var data = lines.Skip(hasHeader ? 1 : 0).Where(line => line.Length == columns).ToList();
+        if (data.Count > 1 && !data[^1].Any(cell => IsNumber(cell, preset.Region)))
+        {
+            // The last line may be a total.
+            data.RemoveAt(data.Count - 1);
+        }
+
+        if (data.Count == 0)
+        {
+            return null;
+        }
+
+        // A column that has the name of a field is never taken for the answer: "withdrawn" means the opposite.
+        var answers = All(line => preset.Answers!.TryParse(line, out _)).Where(column => !hasHeader || !Fields.TryFind(lines[0][column], out _)).ToList();
+        var dates = All(DateText.IsDate);
+        var numbers = Enumerable.Range(0, columns).Except(answers).Except(dates)
+            .Where(column => data.Count(line => IsNumber(line[column], preset.Region)) * 10 >= data.Count * 8).ToList();
+        if (numbers is not [var number]
+            || (hasAnswers && (answers.Count > 1 || (answers.Count == 0 && (preset.IsAnswer || columns > 1)) || (preset.HasDate && dates.Count != 1))))
+        {
+            return null;
+        }
+
+        answers = hasAnswers ? answers : [];
+        var date = preset.HasDate && hasAnswers ? dates[0] : -1;
+        return new PresetColumns(
+            [$"number={At(number)}", .. date < 0 ? Array.Empty<string>() : [$"reason={At(date)}"]],
+            [.. Enumerable.Range(0, columns).Where(column => column != number && column != date).Select(At)],
+            hasHeader, IsChangeList: false,
+            answers.Count == 0 ? $"number in column {number + 1}"
+                : $"answers, number in column {number + 1}, {(date < 0 ? "" : $"date asked in column {date + 1}, ")}answer in column {answers[0] + 1}")
+        {
+            Answer = answers.Count == 0 ? null : At(answers[0]),
+            ReasonPrefix = "asked about ",
+        };
+
+        string At(int column) => hasHeader ? lines[0][column] : Position(column + 1);
+
+        List<int> All(Func<string, bool> fits) =>
+            [.. Enumerable.Range(0, columns).Where(column => data.Count(line => fits(line[column])) * 10 >= data.Count * 9)];
+    }
+
+    private static bool IsNumber(string text, string? region) =>
+        text.Count(char.IsAsciiDigit) >= 7 && NumberParser.Instance.TryParse(text, region, out _, out _);
+
+    private static string Position(int position) => position.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static PresetColumns? Vicidial(IReadOnlyList<string[]> lines)
     {

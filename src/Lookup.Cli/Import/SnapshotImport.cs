@@ -94,7 +94,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         var difference = await target.CompareAsync(input.Sha256(), source.Invalid);
         if (!json)
         {
-            Show(input, plan.ReadAs, register.Name, date, difference, source, rejects);
+            Show(input, plan, register.Name, date, difference, source, rejects);
         }
 
         if (difference.TooMuch && !parsed.GetValue(_acceptChange))
@@ -109,21 +109,27 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         }
         else if (!dryRun)
         {
-            shell.Console.MarkupLine($"[green]Loaded:[/] {register.Name} as of {DecisionPrinter.Time(date)}.");
+            shell.Console.MarkupLine($"[green]Loaded:[/] {register.Name} as of {Local(date, register.Name)}.");
             shell.Console.MarkupLine($"  [grey]import:[/] {id}");
         }
 
         return source.Invalid > 0 ? ExitCodes.Rejected : ExitCodes.Ok;
     }
 
+    // The register's date is a day of its keeper.
+    private static string Local(Google.Protobuf.WellKnownTypes.Timestamp time, string register) =>
+        TimeText.DayOf(time.ToDateTimeOffset(), NumberZone.OfRegister(register));
+
     private static string TooMuch(string register, SnapshotDifference difference, LoadSnapshotOpen open)
     {
-        var what = (Server.Imports.ImportMapping.IsExpected(difference.Listed, open, difference.LoadedDate is null), open.ExpectedNumbers) switch
+        if (!Server.Imports.ImportMapping.IsExpected(difference.Listed, open, difference.LoadedDate is null) && open.ExpectedNumbers == 0)
         {
-            (true, _) => $"{difference.ChangePercent:0.#} % of the {difference.Loaded:N0} numbers on {register} would change, more than {open.MaxChangePercent:0.#} %",
-            (_, 0) => $"This is the first load of {register}, with {difference.Listed:N0} numbers and nothing to compare them with. Set --expect to the count that its keeper states",
-            _ => $"The file has {difference.Listed:N0} numbers where --expect says {open.ExpectedNumbers:N0}, more than {open.MaxChangePercent:0.#} % apart",
-        };
+            return $"Nothing was changed: this is the first load of {register}, so nothing tells whether {(difference.Listed == 1 ? "1 number" : $"{difference.Listed:N0} numbers")} is the whole of it. Set --expect to the count that its keeper states, or confirm the count with --accept-change.";
+        }
+
+        var what = Server.Imports.ImportMapping.IsExpected(difference.Listed, open, difference.LoadedDate is null)
+            ? $"{difference.ChangePercent:0.#} % of the {difference.Loaded:N0} numbers on {register} would change, more than {open.MaxChangePercent:0.#} %"
+            : $"The file has {difference.Listed:N0} numbers where --expect says {open.ExpectedNumbers:N0}, more than {open.MaxChangePercent:0.#} % apart";
         return $"{what}: nothing was changed. Check the file; if it is correct, run the command again with --accept-change.";
     }
 
@@ -132,7 +138,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         var name = file.Register(parsed, parsed.GetValue(_register)) ?? throw CliException.Usage("--snapshot requires --register NAME.");
         return RegimeSet.BuiltIn.Registers.FirstOrDefault(register => register.Name == name)
             ?? throw CliException.Usage(
-                $"--register '{name}' is unknown; use one of {string.Join(", ", RegimeSet.BuiltIn.Registers.Select(register => register.Name))}.");
+                $"--register '{name}' is unknown; {(Spelling.Closest(name, RegimeSet.BuiltIn.Registers.Select(register => register.Name)) is { } closest ? $"did you mean '{closest}'? " : "")}'lookup register list' lists all.");
     }
 
     private async Task<ISnapshotTarget> TargetAsync(ParseResult parsed, RegisterDefinition register, LoadSnapshotOpen open, CancellationToken ct)
@@ -166,13 +172,18 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
         SafeText.Escape(register),
         share => target.ApplyAsync(acceptChange, progress => share((double)progress.Written / Math.Max(1, progress.Total))));
 
-    private void Show(InputFile input, string readAs, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, RejectFile rejects)
+    private void Show(InputFile input, ImportPlan plan, string register, Google.Protobuf.WellKnownTypes.Timestamp date, SnapshotDifference difference, SnapshotSource source, RejectFile rejects)
     {
         var console = shell.Console;
-        console.MarkupLine($"{SafeText.Escape(input.Name)}: {difference.Listed:N0} numbers on {register} as of {DecisionPrinter.Time(date)}.");
-        console.MarkupLine($"  [grey]read as:[/] {SafeText.Escape(readAs)}");
+        console.MarkupLine($"{SafeText.Escape(input.Name)}: {difference.Listed:N0} numbers on {register} as of {Local(date, register)}.");
+        console.MarkupLine($"  [grey]read as:[/] {SafeText.Escape(plan.ReadAs)}");
+        foreach (var note in plan.Reader.Notes)
+        {
+            console.MarkupLine($"  {SafeText.Escape(note)}");
+        }
+
         console.MarkupLine(difference.LoadedDate is { } loaded
-            ? $"  [grey]loaded:[/] {difference.Loaded:N0} as of {DecisionPrinter.Time(loaded)}"
+            ? $"  [grey]loaded:[/] {difference.Loaded:N0} as of {Local(loaded, register)}"
             : $"  [grey]loaded:[/] {difference.Loaded:N0}, no snapshot yet");
         console.MarkupLine(
             $"  [grey]difference:[/] {difference.Additions:N0} added, {difference.Removals:N0} removed, {difference.Changes:N0} with changed categories, {difference.Unchanged:N0} unchanged ({difference.ChangePercent:0.##} % change)");

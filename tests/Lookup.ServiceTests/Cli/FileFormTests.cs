@@ -226,15 +226,18 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
     }
 
     [Fact]
-    public async Task LastLine_WithACount_StopsARegister()
+    public async Task LastLine_WithACount_StopsARegisterUnlessItIsRight()
     {
-        var file = _folder.Write("count.txt", "12025550171\n12025550172\n0000002\n");
+        var file = _folder.Write("count.txt", "12025550171\n12025550172\n0000003\n");
+        var right = _folder.Write("right.txt", "12025550171\n12025550172\n0000002\n");
         string[] load = ["import", file, "--register", "us-dnc", "--snapshot", "2024-03-01", "--timezone", "America/New_York", "--set", "region=US", "--expect", "2", "--dry-run", "--address", service.Address];
 
         var refused = await CliRun.Async(load);
         var accepted = await CliRun.Async([.. load, "--max-rejects", "1", "--json"]);
+        var counted = await CliRun.Async([.. load.Select(word => word == file ? right : word), "--json"]);
 
-        Assert.Equal((1, 3), (refused.ExitCode, accepted.ExitCode));
+        Assert.Equal((1, 3, 0), (refused.ExitCode, accepted.ExitCode, counted.ExitCode));
+        Assert.Equal((2, 0), ((int)JsonNode.Parse(counted.Output)!["listed"]!, (int)JsonNode.Parse(counted.Output)!["invalid"]!));
         Assert.Equal((2, 1), ((int)JsonNode.Parse(accepted.Output)!["listed"]!, (int)JsonNode.Parse(accepted.Output)!["invalid"]!));
     }
 
