@@ -59,6 +59,11 @@ internal static class ReceiptPrinter
             yield return ("rules", $"{receipt.Regime}, version {receipt.RegimeVersion}");
         }
 
+        if (receipt.Registers.Length > 0)
+        {
+            yield return ("registers", string.Join(", ", Registers(receipt).Select(one => $"{one.Name} as of {TimeText.DayOf(one.Date, NumberZone.OfRegister(one.Name))}")));
+        }
+
         yield return ("facts", Facts(receipt));
     }
 
@@ -85,6 +90,7 @@ internal static class ReceiptPrinter
         ["asked_by"] = receipt.AskedBy,
         ["regime"] = receipt.Regime,
         ["regime_version"] = receipt.RegimeVersion,
+        ["registers"] = new JsonArray([.. Registers(receipt).Select(one => (JsonNode)new JsonObject { ["register"] = one.Name, ["snapshot_date"] = TimeText.Format(one.Date) })]),
         ["age_ms"] = receipt.AgeMs,
         ["partition"] = receipt.Partition < 0 ? null : receipt.Partition,
         ["version"] = receipt.Version,
@@ -92,6 +98,11 @@ internal static class ReceiptPrinter
         ["digest"] = Convert.ToHexStringLower(receipt.Digest.Span),
         ["count"] = receipt.Count,
     };
+
+    private static IEnumerable<(string Name, DateTimeOffset Date)> Registers(Receipt receipt) =>
+        receipt.Registers.Split(", ", StringSplitOptions.RemoveEmptyEntries).Select(text => text.Split(' '))
+            .Where(parts => parts.Length == 2 && long.TryParse(parts[1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _))
+            .Select(parts => (parts[0], DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(parts[1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture))));
 
     private static string Mode(Receipt receipt) => receipt.Mode switch
     {

@@ -97,6 +97,12 @@ public sealed record Receipt
     /// <summary>Version of the regime file.</summary>
     public string RegimeVersion { get; init; } = "";
 
+    /// <summary>
+    /// The loaded registers of the rules with the dates of their snapshots, see <see cref="Regimes.RegisterSnapshots.DatesFor"/>; empty if
+    /// there are none, for a list, and in receipts of earlier versions.
+    /// </summary>
+    public string Registers { get; init; } = "";
+
     /// <summary>All reasons, the most binding first; none for a list.</summary>
     public ReadOnlyMemory<ReasonCode> Reasons { get; init; }
 }

@@ -6,7 +6,8 @@
 // 1 kind of call, 1 subscriber, 1 sector, 8 time, 8 call time, 4 age, 2 partition + 1, 8 version, 16 pseudonym, 32 digest, 8 count; then
 // five texts, each a byte of length and UTF-8: credential, organisation, product group, regime, its version; then a byte of count and a
 // byte per reason. "LRC2" marks a receipt with a sixth and a seventh text, the caller's number and the called region; if both are empty
-// it is "LRC1".
+// it is "LRC1". "LRC3" marks a receipt with these two texts and an eighth one, the registers with the dates of their snapshots; if it is
+// empty, it is one of the others.
 using System.Buffers.Binary;
 using System.Text;
 using Lookup.Core.Decisions;
@@ -29,7 +30,7 @@ public static class ReceiptFormat
     /// <summary>Longest receipt in bytes.</summary>
     public const int MaxSize = FixedSize + ((Texts + MoreTexts) * (1 + MaxText)) + 1 + Decision.MaxReasons;
 
-    private const int MoreTexts = 2;
+    private const int MoreTexts = 3;
 
     private const byte HypotheticalFlag = 1;
     private const byte NoHumanFlag = 2;
@@ -44,6 +45,8 @@ public static class ReceiptFormat
     private static ReadOnlySpan<byte> Magic => "LRC1"u8;
 
     private static ReadOnlySpan<byte> MagicOfMore => "LRC2"u8;
+
+    private static ReadOnlySpan<byte> MagicOfRegisters => "LRC3"u8;
 
     /// <summary>Writes a receipt.</summary>
     /// <exception cref="ArgumentException">A text is too long, or there are too many reasons.</exception>
@@ -62,7 +65,8 @@ public static class ReceiptFormat
         ArgumentOutOfRangeException.ThrowIfGreaterThan(receipt.Reasons.Length, Decision.MaxReasons, nameof(receipt));
         ArgumentOutOfRangeException.ThrowIfNotEqual(receipt.Digest.Length, FactsDigest.Size, nameof(receipt));
         var hasMore = receipt.CallerNumber.Length + receipt.CalledRegion.Length > 0;
-        (hasMore ? MagicOfMore : Magic).CopyTo(to);
+        var hasRegisters = receipt.Registers.Length > 0;
+        (hasRegisters ? MagicOfRegisters : hasMore ? MagicOfMore : Magic).CopyTo(to);
         to[4] = (byte)receipt.Kind;
         to[5] = (byte)((receipt.Hypothetical ? HypotheticalFlag : 0) | (receipt.CallerNumberWithheld ? WithheldFlag : 0)
             | (receipt.Mode == DiallingMode.NoHuman ? NoHumanFlag : (int)receipt.Mode << ModeShift)
@@ -86,10 +90,15 @@ public static class ReceiptFormat
         WriteText(to, ref at, receipt.ProductGroup);
         WriteText(to, ref at, receipt.Regime);
         WriteText(to, ref at, receipt.RegimeVersion);
-        if (hasMore)
+        if (hasMore || hasRegisters)
         {
             WriteText(to, ref at, receipt.CallerNumber);
             WriteText(to, ref at, receipt.CalledRegion);
+        }
+
+        if (hasRegisters)
+        {
+            WriteText(to, ref at, receipt.Registers);
         }
 
         to[at++] = (byte)receipt.Reasons.Length;
@@ -118,7 +127,7 @@ public static class ReceiptFormat
     {
         if (from.Length < FixedSize + Texts + 1 || !IsReceipt(from))
         {
-            throw Invalid(0, "not a receipt of version 1 or 2");
+            throw Invalid(0, "not a receipt of version 1 to 3");
         }
 
         var flags = from[5];
@@ -145,13 +154,22 @@ public static class ReceiptFormat
             texts[i] = ReadText(from, ref at);
         }
 
-        var (caller, region) = ("", "");
+        var (caller, region, registers) = ("", "", "");
         if (from.StartsWith(MagicOfMore))
         {
             (caller, region) = (ReadText(from, ref at), ReadText(from, ref at));
             if (caller.Length + region.Length == 0)
             {
                 throw Invalid(at, "a receipt of version 2 must have a caller's number or a region");
+            }
+        }
+
+        if (from.StartsWith(MagicOfRegisters))
+        {
+            (caller, region, registers) = (ReadText(from, ref at), ReadText(from, ref at), ReadText(from, ref at));
+            if (registers.Length == 0)
+            {
+                throw Invalid(at, "a receipt of version 3 must have registers");
             }
         }
 
@@ -183,11 +201,12 @@ public static class ReceiptFormat
             RegimeVersion = texts[4],
             CallerNumber = caller,
             CalledRegion = region,
+            Registers = registers,
             Reasons = reasons,
         };
     }
 
-    private static bool IsReceipt(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Magic) || bytes.StartsWith(MagicOfMore);
+    private static bool IsReceipt(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Magic) || bytes.StartsWith(MagicOfMore) || bytes.StartsWith(MagicOfRegisters);
 
     private static void WriteText(Span<byte> to, ref int at, string text)
     {

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace Lookup.Core.Regimes;
 
 /// <summary>
@@ -8,6 +11,7 @@ public sealed class RegisterSnapshots
 {
     private readonly IReadOnlyDictionary<string, long[]> _byRegister;
     private readonly long[][] _dates;
+    private DatesText? _newest;
 
     /// <summary>Takes the dates (Unix milliseconds, in any order) by register name; unknown names are ignored.</summary>
     public RegisterSnapshots(RegimeSet regimes, IReadOnlyDictionary<string, long[]> datesByRegister)
@@ -18,6 +22,36 @@ public sealed class RegisterSnapshots
 
     /// <summary>Returns the same snapshots for the registers of other regimes.</summary>
     public RegisterSnapshots For(RegimeSet regimes) => new(regimes, _byRegister);
+
+    /// <summary>
+    /// Names the registers of some rules that are loaded, each with the date of its newest snapshot at or before a time, in Unix
+    /// milliseconds: "us-dnc 1795150800000, us-tx-dnc 1795154400000". Allocates nothing if rules and dates are those of the last call.
+    /// </summary>
+    public string DatesFor(Rules rules, long at)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        var known = _newest;
+        if (known is not null && known.Rules == rules && at >= known.From)
+        {
+            return known.Text;
+        }
+
+        var text = new StringBuilder();
+        var from = long.MinValue;
+        foreach (var register in rules.All.Select(rule => rule.Register).OfType<RegisterDefinition>().DistinctBy(register => register.Index))
+        {
+            from = _dates[register.Index] is [.., var last] ? Math.Max(from, last) : from;
+            if (TryNewest(register.Index, at, out var date))
+            {
+                text.Append(text.Length > 0 ? ", " : "").Append(register.Name).Append(' ').Append(date.ToString(CultureInfo.InvariantCulture));
+            }
+        }
+
+        // A later call time has the same newest dates.
+        var result = text.ToString();
+        _newest = at >= from ? new DatesText(rules, from, result) : known;
+        return result;
+    }
 
     /// <summary>Finds the date of the newest snapshot at or before a time, in Unix milliseconds.</summary>
     /// <returns>False if there is none.</returns>
@@ -36,4 +70,6 @@ public sealed class RegisterSnapshots
         date = 0;
         return false;
     }
+
+    private sealed record DatesText(Rules Rules, long From, string Text);
 }

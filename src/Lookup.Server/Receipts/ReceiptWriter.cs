@@ -66,6 +66,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
             ProductGroup = question.GroupName,
             Regime = decision.Rules?.Id ?? "",
             RegimeVersion = decision.Rules?.Version ?? "",
+            Registers = decision.Rules is { } rules ? facts.Registers.DatesFor(rules, question.CallTime) : "",
             Reasons = reasons,
         });
     }
