@@ -23,7 +23,9 @@ internal static partial class TrailingTotal
 
         var digits = string.Concat(match.Groups["count"].Value.Where(char.IsAsciiDigit));
         isNamed = Words().IsMatch(match.Groups["words"].Value + " " + match.Groups["after"].Value);
-        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
+        // Without a word, a value in another column would pass for a total.
+        return (isNamed || (match.Groups["words"].ValueSpan.Trim(" #\t\"") is [] && match.Groups["after"].ValueSpan.Trim(" #\t\"") is []))
+            && long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
     }
 
     // One whole number, with or without separators of thousands, and nothing else but words.

@@ -18,7 +18,7 @@ public sealed class ImportFaultTests : IDisposable
     // Options.
     [InlineData("number\n", "--set kind", "--set 'kind' is not of the form field=value.")]
     [InlineData("number\n", "--map =phone", "--map '=phone' is not of the form field=column.")]
-    [InlineData("number\n", "--map telephone=phone", "--map names 'telephone', which is not a field; the fields are: number, region,")]
+    [InlineData("number\n", "--map telephone=phone", "--map names 'telephone', which is not a field. The fields are: number, region,")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --set kind=consent", "--set names the field 'kind' twice.")]
     [InlineData("number\n", "--map number=a --map number=b", "--map gives the field 'number' two columns, 'a' and 'b'.")]
     [InlineData("number\n", "--map number=a --map region=a", "--map names the column 'a' twice.")]
@@ -29,7 +29,7 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number\n+31612345678\n", "--set kind=consent --set organisation=a --set since=yesterday", "--set since: 'yesterday' is not a time; write it like 2024-03-12T14:00:00+01:00.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --timezone Mars/Olympus", "--timezone 'Mars/Olympus' is not a known time zone; try Europe/Amsterdam or UTC.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --delimiter ,,", "--delimiter ',,' is not valid; use one character such as ',' or ';', or 'tab'.")]
-    [InlineData("number\n", "--set kind=objection --set organisation=a --format xml", "--format 'xml' is not valid; use one of csv, ndjson, ftc-dnc, lnnte, tps, ctps, dncm, vicidial-dnc.")]
+    [InlineData("number\n", "--set kind=objection --set organisation=a --format xml", "--format 'xml' is not valid; use one of csv, ndjson, ftc-dnc, lnnte, tps, ctps, dncm, lista-robinson, bloctel, nix, rpo, rnd, vicidial-dnc.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --format ndjson --no-header", "--no-header applies only to CSV, but a.csv is read as NDJSON: drop it, or add --format csv.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --max-rejects -1", "--max-rejects -1 is out of range: 0 to 1000000000.")]
     [InlineData("number\n", "--set kind=objection --set organisation=a --max-rejects many", "--max-rejects 'many' is not a number.")]
@@ -121,12 +121,12 @@ public sealed class ImportFaultTests : IDisposable
     }
 
     [Theory]
-    [InlineData("a.csv", "", "a.csv is empty.")]
+    [InlineData("a.csv", "", "a.csv is empty: there is nothing to import.")]
     [InlineData("a.csv.gz", "number\n", "a.csv.gz is not a valid gzip file: rename it without '.gz', or compress it again.")]
     [InlineData("a.csv", "\u001f\u008b\u0008", "a.csv is truncated or damaged: get a new copy of the file.")]
     [InlineData("a.csv", "PK\u0003\u0004", "a.csv is truncated or damaged: get a new copy of the file.")]
     [InlineData("a.xls", "\u00d0\u00cf\u0011\u00e0", "a.xls is an old Excel workbook (.xls), or one with a password: save it as .xlsx without a password, or as CSV.")]
-    [InlineData("a.csv", "\u00ff\u00fe", "a.csv is empty.")]
+    [InlineData("a.csv", "\u00ff\u00fe", "a.csv is empty: there is nothing to import.")]
     [InlineData("a.csv", "number\n\0\0\0", "a.csv is not text: save it as CSV or NDJSON.")]
     [InlineData("a.csv", "number,\"org\n", "a.csv, line 1: in the header a quote is not closed on its line, or text follows a closing quote: double a quote that is part of a value.")]
     public async Task File_OfAnotherKind_IsRefusedWithOneSentence(string name, string latin1, string expected)

@@ -217,6 +217,7 @@ public sealed class ListPresetTests(RunningService service) : IClassFixture<Runn
     [InlineData("Totaal,2", 2, 0)]
     [InlineData("Total,,2,", 2, 0)]
     [InlineData("3", 2, 1)]
+    [InlineData(",2", 2, 1)]
     [InlineData("Total: 1,002", 2, 1)]
     [InlineData("Total: 2\n+31612345679", 3, 1)]
     public async Task LastLine_WithTheCountOfLines_IsATotalOnlyIfItIsRight(string last, int recorded, int rejected)
