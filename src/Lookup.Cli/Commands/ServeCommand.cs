@@ -181,7 +181,7 @@ internal sealed class ServeCommand : CliCommand
             service.Store.IsNew ? $"[bold yellow]A NEW, EMPTY store was created in {SafeText.Escape(name)}.[/]"
             : $"The store {SafeText.Escape(name)} was created at {since} and has {facts:N0} facts.");
         var state = service.WhyNotServing.Length == 0 ? "[green]Ready.[/]"
-            : $"[bold yellow]Started, but {(service.IsServing ? "it takes no writes" : "NOT_SERVING")}:[/] {SafeText.Escape(service.WhyNotServing.TrimEnd('.'))}.";
+            : $"[bold yellow]Ready, but {(service.IsServing ? "it takes no writes" : "NOT_SERVING")}:[/] {SafeText.Escape(service.WhyNotServing.TrimEnd('.'))}.";
         Shell.Console.MarkupLine($"{state} gRPC at {service.GrpcAddress}, JSON at {service.JsonAddress}. Stop with Ctrl-C.");
     }
 

@@ -149,7 +149,7 @@ public sealed class SnapshotCommandTests : IDisposable
     [Theory]
     [InlineData("--snapshot requires --register NAME.", "--snapshot", "2015-03-01")]
     [InlineData("--register requires --snapshot DATE.", "--register", "nl-bmnr")]
-    [InlineData("--register 'xx' is unknown; use one of", "--register", "xx", "--snapshot", "2015-03-01T00:00:00Z")]
+    [InlineData("--register 'xx' is unknown; 'lookup register list' lists all.", "--register", "xx", "--snapshot", "2015-03-01T00:00:00Z")]
     [InlineData("--snapshot '2015-03-01' has no offset", "--register", "nl-bmnr", "--snapshot", "2015-03-01")]
     [InlineData("--max-change 101 is out of range", "--register", "nl-bmnr", "--snapshot", "2015-03-01T00:00:00Z", "--max-change", "101")]
     public async Task BadOptions_AreOneSentence(string sentence, params string[] options)

@@ -147,7 +147,7 @@ public sealed class StoreCommandTests : IDisposable
         var init = await CliRun.Async("init", "--data", data, "--expected-facts", "5000000", "--json");
         var again = await CliRun.Async("init", "--data", data);
         using var serve = ToolProcess.Start("serve", "--data", data, "--listen", "127.0.0.1:0");
-        await serve.UntilAsync(() => serve.Output.Contains("Ready.", StringComparison.Ordinal));
+        await serve.UntilAsync(() => serve.Output.Contains("Ready", StringComparison.Ordinal));
         var inUse = await CliRun.Async("doctor", "--data", data);
 
         Assert.Equal(0, init.ExitCode);
@@ -226,7 +226,7 @@ public sealed class StoreCommandTests : IDisposable
         var data = _folder.PathOf("data");
         using (var first = ToolProcess.Start("serve", "--data", data, "--listen", "127.0.0.1:0"))
         {
-            await first.UntilAsync(() => first.Output.Contains("Ready.", StringComparison.Ordinal));
+            await first.UntilAsync(() => first.Output.Contains("Ready", StringComparison.Ordinal));
             Assert.Contains("A NEW, EMPTY store was created in", first.Output, StringComparison.Ordinal);
             first.Interrupt();
             await first.EndAsync();

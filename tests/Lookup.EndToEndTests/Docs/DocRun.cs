@@ -221,7 +221,7 @@ internal sealed partial class DocRun : IAsyncDisposable
         var one = new Background(text, isService, process);
         _running.Add(one);
         var waited = Stopwatch.StartNew();
-        while (isService && !one.Output.Contains("Ready.", StringComparison.Ordinal))
+        while (isService && !one.Output.Contains("Ready", StringComparison.Ordinal))
         {
             Assert.False(process.HasExited, $"'{text}' ended:\n{one.Output}");
             Assert.True(waited.Elapsed < Limit, $"'{text}' is not ready:\n{one.Output}");

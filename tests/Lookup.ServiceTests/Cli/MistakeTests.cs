@@ -265,9 +265,48 @@ public sealed class MistakeTests(MistakeFixture fixture) : IClassFixture<Mistake
         Assert.Contains("No service is reachable at http://127.0.0.1:1/", error.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Service_WithoutItsReplicas_SaysThatItDoesNotServe()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        string[] store = ["--redis", $"127.0.0.1:{redis.Port}", "--key-file", Path.Combine(fixture.Folder, "replicas.key")];
+        Assert.Equal(0, (await CliRun.Async(["init", .. store, "--new-key", "--partitions", "2"])).ExitCode);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        using var output = new ReadyWriter();
+
+        var serving = CliApp.RunAsync(
+            ["serve", .. store, "--wait-replicas", "1", "--listen", "127.0.0.1:0", "--log", "none"], new Shell(output, new StringWriter(), Stream.Null, TimeProvider.System, Stream.Null), stop.Token);
+        await Task.WhenAny(output.Ready, serving);
+        await stop.CancelAsync();
+
+        Assert.Equal(0, await serving);
+        Assert.Matches("(?m)^Ready, but (NOT_SERVING|it takes no writes): .+ gRPC at http://", output.ToString());
+    }
+
     private string Fill(string word) => word
         .Replace("[tls]", fixture.Service.Address.Replace("http:", "https:", StringComparison.Ordinal), StringComparison.Ordinal)
         .Replace("[json]", fixture.Service.JsonAddress, StringComparison.Ordinal);
+
+    /// <summary>Notices the line that says that the service has started.</summary>
+    private sealed class ReadyWriter : StringWriter
+    {
+        private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Ready => _ready.Task;
+
+        public override void Write(string? value) => Add(() => base.Write(value));
+
+        public override void Write(char[] buffer, int index, int count) => Add(() => base.Write(buffer, index, count));
+
+        private void Add(Action write)
+        {
+            write();
+            if (ToString().Contains("Stop with Ctrl-C", StringComparison.Ordinal))
+            {
+                _ready.TrySetResult();
+            }
+        }
+    }
 
     /// <summary>A pipe whose reader has ended.</summary>
     private sealed class GoneWriter : TextWriter
