@@ -35,9 +35,10 @@ internal static class StoreDamage
                 case FilterLoss.Emptied:
                     await db.StringSetAsync(filter, new byte[bytes?.Length ?? 0]);
                     break;
-                case FilterLoss.BitsLost when bytes is not null:
-                    var set = Enumerable.Range(0, bytes.Length).Where(i => bytes[i] != 0).ToArray();
-                    foreach (var place in random.GetItems(set, set.Length == 0 ? 0 : BitsLost))
+                // A filter without a bit has none to lose.
+                case FilterLoss.BitsLost when Array.Exists(bytes ?? [], part => part != 0):
+                    var set = Enumerable.Range(0, bytes!.Length).Where(i => bytes[i] != 0).ToArray();
+                    foreach (var place in random.GetItems(set, BitsLost))
                     {
                         await db.StringSetRangeAsync(filter, place, new byte[1]);
                     }
