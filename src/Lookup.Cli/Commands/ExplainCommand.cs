@@ -49,7 +49,7 @@ internal sealed class ExplainCommand : CliCommand
             DecisionPrinter.Write(Shell.Console, result);
             DecisionPrinter.WriteSteps(Shell.Console, response.Steps);
             new FactPrinter(response.Decision.TimeZone).Write(
-                Shell.Console, response.Facts, response.Decision.CallTime?.ToDateTimeOffset() ?? Shell.Clock.GetUtcNow(), isCall: request.WhatIf?.CallTime is not null);
+                Shell.Console, response.Facts, response.Decision.CallTime?.ToDateTimeOffset() ?? Shell.Clock.GetUtcNow(), isCall: request.WhatIf?.CallTime is not null, request.WhatIf?.KnownAt?.ToDateTimeOffset());
         }
 
         return CheckCommand.ExitCode(Shell, result, permitted);

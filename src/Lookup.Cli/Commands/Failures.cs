@@ -35,6 +35,7 @@ internal static partial class Failures
         ["question.purpose"] = "--purpose",
         ["question.requested_at"] = "--requested-at",
         ["what_if.call_time"] = "--at",
+        ["what_if.known_at"] = "--known-at",
         ["consistency.at_least_as_fresh"] = "--token",
         ["reserve.duration"] = "--reserve",
         ["resume_token"] = "--from",

@@ -47,6 +47,12 @@ internal sealed class QuestionOptions
         HelpName = "TIME",
     };
 
+    private readonly Option<string?> _knownAt = new("--known-at")
+    {
+        Description = "Leave out facts recorded after this time; with the same --at: the answer on what was known at the call.",
+        HelpName = "TIME",
+    };
+
     private readonly Option<string[]> _without = new("--without")
     {
         Description = "Layer of rules to leave out: code, policy. Repeatable.",
@@ -71,7 +77,7 @@ internal sealed class QuestionOptions
         _number = new NumberOptions(command, hasNumber);
         Option[] freshness = asksService ? [_exact, _token] : [];
         foreach (var option in (Option[])
-            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _mode, _automated, _withheld, _caller, _calledRegion, _line, _requestedAt, _at, _without, _strict, .. freshness])
+            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _mode, _automated, _withheld, _caller, _calledRegion, _line, _requestedAt, _at, _knownAt, _without, _strict, .. freshness])
         {
             command.Options.Add(option);
         }
@@ -123,6 +129,7 @@ internal sealed class QuestionOptions
         var whatIf = new WhatIf
         {
             CallTime = parsed.GetTime(_at),
+            KnownAt = parsed.GetTime(_knownAt),
             Strict = parsed.GetValue(_strict),
         };
         foreach (var text in parsed.GetRequiredValue(_without))

@@ -13,7 +13,8 @@ internal sealed class FactPrinter(string zone)
     /// <param name="facts">The facts.</param>
     /// <param name="at">The call time of the question, or now.</param>
     /// <param name="isCall">Whether <paramref name="at"/> is a call time.</param>
-    public void Write(IAnsiConsole console, IReadOnlyCollection<KnownFact> facts, DateTimeOffset at, bool isCall)
+    /// <param name="knownAt">The time that <c>--known-at</c> names; null without one.</param>
+    public void Write(IAnsiConsole console, IReadOnlyCollection<KnownFact> facts, DateTimeOffset at, bool isCall, DateTimeOffset? knownAt = null)
     {
         console.MarkupLine(facts.Count == 0 ? "[bold]No facts.[/]" : $"[bold]Facts[/] [grey](times of {(zone.Length > 0 ? SafeText.Escape(zone) : "UTC")})[/]");
         foreach (var known in facts)
@@ -21,7 +22,7 @@ internal sealed class FactPrinter(string zone)
             var fact = known.Fact;
             var marks = string.Join(", ", new[]
             {
-                State(known, at, isCall),
+                State(known, at, isCall, knownAt),
                 $"recorded {Time(known.Recorded)}",
                 known.FromSnapshot ? "by comparing snapshots" : "",
                 fact.Source.Length > 0 ? $"source {fact.Source}" : "",
@@ -38,8 +39,10 @@ internal sealed class FactPrinter(string zone)
     /// <param name="known">The fact.</param>
     /// <param name="at">The call time of the question, or now.</param>
     /// <param name="isCall">Whether <paramref name="at"/> is a call time.</param>
-    public static string State(KnownFact known, DateTimeOffset at, bool isCall) =>
+    /// <param name="knownAt">The time that <c>--known-at</c> names; null without one.</param>
+    public static string State(KnownFact known, DateTimeOffset at, bool isCall, DateTimeOffset? knownAt = null) =>
         known.Current ? "in effect"
+        : known.Recorded.ToDateTimeOffset() >= knownAt ? "recorded later: not counted"
         : known.Fact.Effective.ToDateTimeOffset() <= at ? "replaced by a newer one"
         : isCall ? "later than the call: not counted"
         : "not yet in effect";

@@ -132,7 +132,8 @@ internal ref partial struct Evaluation<TTrace>
         for (var i = 0; i < count; i++)
         {
             // A withdrawal counts from the later of its effective time and its recording.
-            if (entries[i].Withdrawn && Math.Max(entries[i].Effective, (entries[i].Recorded * 1_000L) + 999) >= standing)
+            if (entries[i].Withdrawn && VersionsInEffect.WasKnown(FactKind.Consent, entries[i], _q.KnownAt)
+                && Math.Max(entries[i].Effective, (entries[i].Recorded * 1_000L) + 999) >= standing)
             {
                 return true;
             }
@@ -236,7 +237,7 @@ internal ref partial struct Evaluation<TTrace>
             {
                 // A reserved call that was not reported as placed is no contact yet.
                 var at = entries[i].Effective;
-                if (at >= consent.Effective && at <= _q.CallTime && !entries[i].Withdrawn && entries[i].Until == FactEntry.Open && LocalTime.Day(at, _zone) <= lastDay)
+                if (at >= consent.Effective && at <= _q.CallTime && VersionsInEffect.WasKnown(FactKind.Attempt, entries[i], _q.KnownAt) && !entries[i].Withdrawn && entries[i].Until == FactEntry.Open && LocalTime.Day(at, _zone) <= lastDay)
                 {
                     return true;
                 }

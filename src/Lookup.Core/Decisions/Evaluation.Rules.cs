@@ -184,7 +184,7 @@ internal ref partial struct Evaluation<TTrace>
         var since = entry.Effective;
         while (true)
         {
-            switch (Timeline.TryAsOf(FactKind.Registration, value.Span, since - 1, out var before))
+            switch (Timeline.TryAsOf(FactKind.Registration, value.Span, since - 1, out var before, _q.KnownAt))
             {
                 case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before) && !IsFromSnapshot(before):
                     since = before.Effective;

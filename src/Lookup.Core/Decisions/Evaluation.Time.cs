@@ -113,7 +113,8 @@ internal ref partial struct Evaluation<TTrace>
         for (var i = 0; i < count; i++)
         {
             ref readonly var attempt = ref entries[i];
-            if (attempt.Withdrawn || !VersionsInEffect.CountsEarly(attempt, moment) || !Counts(rule, attempt.Effective, at) || !Reservation.Counts(attempt, at))
+            if (attempt.Withdrawn || !VersionsInEffect.CountsEarly(attempt, moment) || !VersionsInEffect.WasKnown(FactKind.Attempt, attempt, _q.KnownAt)
+                || !Counts(rule, attempt.Effective, at) || !Reservation.Counts(attempt, at))
             {
                 continue;
             }

@@ -357,7 +357,7 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        switch (VersionsInEffect.TryFind(kind, value.Span, new CallMoment(_q.CallTime, _q.IsTimeNamed, loaded), out entry, out standing))
+        switch (VersionsInEffect.TryFind(kind, value.Span, new CallMoment(_q.CallTime, _q.IsTimeNamed, loaded, _q.KnownAt), out entry, out standing))
         {
             case AsOf.Found:
                 return true;

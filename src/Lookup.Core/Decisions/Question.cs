@@ -19,6 +19,9 @@ public readonly record struct Question
     /// </summary>
     public bool IsTimeNamed { get; init; }
 
+    /// <summary>Facts recorded after this time do not count, in Unix milliseconds; by default all count.</summary>
+    public long KnownAt { get; init; } = long.MaxValue;
+
     /// <summary>Name of the organisation. Facts recorded under another name with the same scope do not count.</summary>
     public string OrganisationName { get; init; } = "";
 

@@ -86,14 +86,15 @@ public static class Timeline
     /// <param name="value">The value. An empty one is unreadable; the caller handles a missing one.</param>
     /// <param name="at">Unix milliseconds.</param>
     /// <param name="entry">The latest version with an effective time at or before <paramref name="at"/>.</param>
-    public static AsOf TryAsOf(FactKind kind, ReadOnlySpan<byte> value, long at, out FactEntry entry)
+    /// <param name="known">Versions recorded after this time do not count, in Unix milliseconds.</param>
+    public static AsOf TryAsOf(FactKind kind, ReadOnlySpan<byte> value, long at, out FactEntry entry, long known = long.MaxValue)
     {
         entry = default;
         var reader = new TimelineReader(kind, value);
         var found = AsOf.Absent;
         while (reader.TryNext(out var next))
         {
-            if (found == AsOf.Absent && next.Effective <= at)
+            if (found == AsOf.Absent && next.Effective <= at && VersionsInEffect.WasKnown(kind, next, known))
             {
                 // Dropped versions lie between the last two.
                 found = reader.Cut && reader.EntriesLeft == 0 ? AsOf.Cut : AsOf.Found;

@@ -8,6 +8,8 @@
 //     from its effective time in both cases.
 //   - In the order of versions, one that permits is never placed after its recording. One that forbids and was recorded up to five
 //     minutes after its effective time is placed at its recording, since the clock that stated the effective time may have been slow.
+//   - A decision on what was known at an earlier moment leaves out what was recorded later. Of the second of that moment, what forbids
+//     counts and what permits does not.
 //   - A version replaces those placed before it. All versions that forbid and are not replaced count together. Recording times are whole
 //     seconds, so "the recording" is the end of that second for both sides, and of two versions placed at the same time the one that
 //     forbids wins.
@@ -23,7 +25,8 @@ namespace Lookup.Core.Facts;
 /// <param name="Loaded">
 /// Registrations: the date of the newest loaded snapshot of the register, in Unix milliseconds. Removals by newer snapshots do not count.
 /// </param>
-public readonly record struct CallMoment(long At, bool IsNamed, long Loaded = long.MaxValue);
+/// <param name="Known">Facts recorded later do not count, in Unix milliseconds.</param>
+public readonly record struct CallMoment(long At, bool IsNamed, long Loaded = long.MaxValue, long Known = long.MaxValue);
 
 /// <summary>Finds the versions of a fact that count for a call.</summary>
 public static class VersionsInEffect
@@ -67,6 +70,13 @@ public static class VersionsInEffect
     /// <summary>Returns whether the times of a version that forbids let it count for a call.</summary>
     public static bool CountsEarly(in FactEntry entry, in CallMoment moment) =>
         !moment.IsNamed || Math.Min(entry.Effective, entry.Recorded * 1_000L) <= moment.At;
+
+    /// <summary>Returns whether a version was on record.</summary>
+    /// <param name="kind">Kind of the fact.</param>
+    /// <param name="entry">The version.</param>
+    /// <param name="known">The moment in Unix milliseconds.</param>
+    public static bool WasKnown(FactKind kind, in FactEntry entry, long known) =>
+        known == long.MaxValue || (entry.Recorded * 1_000L) + (Forbids(kind, entry) ? 0 : RestOfSecondMs + 1) <= known;
 
     /// <summary>Marks the versions of a timeline that decide, for display.</summary>
     /// <param name="kind">Kind of the timeline.</param>
@@ -147,7 +157,7 @@ public static class VersionsInEffect
 
         if (kind == FactKind.Subscriber && found && !forbids && !moment.IsNamed)
         {
-            ProtectEarly(entries, moment.At, ref entry);
+            ProtectEarly(entries, moment, ref entry);
         }
 
         return reader.Cut ? WithCut(entries, replaced, found, forbids, moment, ref entry, ref standing)
@@ -188,7 +198,7 @@ public static class VersionsInEffect
         var replaced = long.MinValue;
         foreach (ref readonly var version in entries)
         {
-            if (version.Effective <= moment.At && !IsPending(version, moment))
+            if (version.Effective <= moment.At && !IsPending(version, moment) && WasKnown(kind, version, moment.Known))
             {
                 replaced = Math.Max(replaced, Earliest(version));
             }
@@ -202,11 +212,11 @@ public static class VersionsInEffect
         if (Forbids(kind, version))
         {
             standing = Latest(version);
-            return CountsEarly(version, moment);
+            return CountsEarly(version, moment) && WasKnown(kind, version, moment.Known);
         }
 
         standing = Earliest(version);
-        return version.Effective <= moment.At && !IsPending(version, moment);
+        return version.Effective <= moment.At && !IsPending(version, moment) && WasKnown(kind, version, moment.Known);
     }
 
     private static bool IsPending(in FactEntry version, in CallMoment moment) =>
@@ -238,11 +248,11 @@ public static class VersionsInEffect
         };
 
     // A future version may withdraw a record that protects less, or replace it by one that protects more.
-    private static void ProtectEarly(ReadOnlySpan<FactEntry> entries, long now, ref FactEntry entry)
+    private static void ProtectEarly(ReadOnlySpan<FactEntry> entries, in CallMoment moment, ref FactEntry entry)
     {
         foreach (ref readonly var version in entries)
         {
-            if (version.Effective > now && !entry.Withdrawn && (version.Withdrawn || version.Subscriber < entry.Subscriber))
+            if (version.Effective > moment.At && WasKnown(FactKind.Subscriber, version, moment.Known) && !entry.Withdrawn && (version.Withdrawn || version.Subscriber < entry.Subscriber))
             {
                 entry = version;
             }

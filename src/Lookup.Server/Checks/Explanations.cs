@@ -77,7 +77,7 @@ internal sealed class Explanations(SingleChecks checks, FactReader reader, FactR
             var id = facts.Ids.Span[i];
             if (facts.ValueAt(i) is { } value)
             {
-                await naming.AddAsync(known, id, value, details.GetValueOrDefault(id), new CallMoment(facts.Question.CallTime, facts.Question.IsTimeNamed), call.Token);
+                await naming.AddAsync(known, id, value, details.GetValueOrDefault(id), new CallMoment(facts.Question.CallTime, facts.Question.IsTimeNamed, Known: facts.Question.KnownAt), call.Token);
             }
         }
 

@@ -30,10 +30,12 @@ internal static class QuestionMapping
     internal static AskedQuestion Map(V1.Question? source, V1.WhatIf? whatIf, RegimeSet regimes, long now, ref List<FieldFault>? faults)
     {
         var callTime = now;
+        var known = long.MaxValue;
         var without = default(Layers);
         if (whatIf is not null)
         {
             callTime = FieldFaults.Time(whatIf.CallTime, "what_if.call_time", ref faults) ?? now;
+            known = FieldFaults.Time(whatIf.KnownAt, "what_if.known_at", ref faults) ?? long.MaxValue;
             without = LayerMapping.SwitchedOff(whatIf.SwitchedOffLayers, "what_if.switched_off_layers", ref faults);
         }
 
@@ -91,6 +93,7 @@ internal static class QuestionMapping
         {
             CallTime = callTime,
             IsTimeNamed = whatIf?.CallTime is not null,
+            KnownAt = known,
             OrganisationName = source.Organisation,
             Organisation = scope,
             OrganisationGroup = grouped ? Scope.FromName(source.Organisation, source.ProductGroup) : scope,

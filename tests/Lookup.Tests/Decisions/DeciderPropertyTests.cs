@@ -153,6 +153,19 @@ public sealed class DeciderPropertyTests
             iter: 20_000);
 
     [Fact]
+    public void KnownAt_AnyMoment_DecidesAsIfLaterFactsWereNotRecorded() =>
+        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Bool).Sample(
+            (make, at, isNamed) =>
+            {
+                var (limited, forgotten) = (make(), make().Forget(at));
+                (limited.KnownAt, limited.IsTimeNamed, forgotten.IsTimeNamed) = (at, isNamed, isNamed);
+                var (expected, actual) = (forgotten.Decide(), limited.Decide());
+                return (expected.Verdict, expected.Primary, expected.ValidUntil, expected.NextPermitted)
+                    == (actual.Verdict, actual.Primary, actual.ValidUntil, actual.NextPermitted);
+            },
+            iter: 20_000);
+
+    [Fact]
     public void Objection_NewerThanEveryFact_NeverAllowsMarketing() =>
         GenSituation.Sample(
             make =>

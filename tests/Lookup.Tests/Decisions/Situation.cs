@@ -59,9 +59,12 @@ internal sealed class Situation
     /// <summary>The call time is named; else the call is placed now.</summary>
     internal bool IsTimeNamed { get; set; } = true;
 
+    internal long KnownAt { get; set; } = long.MaxValue;
+
     internal Question Question => new()
     {
         CallTime = CallTime,
+        KnownAt = KnownAt,
         IsTimeNamed = IsTimeNamed,
         Organisation = Scope.FromName("o"),
         OrganisationGroup = Scope.FromName("o", Group),
@@ -162,6 +165,25 @@ internal sealed class Situation
     internal Situation Stored(FactId id, byte[] value)
     {
         _timelines[id] = value;
+        return this;
+    }
+
+    /// <summary>Removes what was recorded later, as if it never had been.</summary>
+    internal Situation Forget(long knownAt)
+    {
+        foreach (var (id, value) in _timelines.ToList())
+        {
+            var entries = new FactEntry[Timeline.MaxEntries];
+            var count = Timeline.Read(id.Kind, value, entries, out var cut);
+            Assert.False(cut);
+            var known = entries[..count].Where(entry => entry.Recorded * 1_000L is var at && (VersionsInEffect.Forbids(id.Kind, entry) ? at <= knownAt : at + 1_000 <= knownAt));
+            _timelines.Remove(id);
+            foreach (var entry in known)
+            {
+                Record(id.Kind, id.Detail, id.Scope, entry);
+            }
+        }
+
         return this;
     }
 
