@@ -20,6 +20,9 @@ internal static class ExitCodes
     /// <summary>Impact: some answers would change.</summary>
     public const int WouldChange = 5;
 
+    /// <summary>Audit: some calls were not permitted, or cannot be decided.</summary>
+    public const int CallsToAnswerFor = 6;
+
     /// <summary>Check: the call is forbidden.</summary>
     public const int Deny = 10;
 

@@ -72,6 +72,7 @@ internal static class CliApp
             new ScrubCommand(shell),
             new PreviewCommand(shell),
             new ImpactCommand(shell),
+            new AuditCommand(shell),
             new WatchCommand(shell),
             new KeyCommand(shell),
             new GrantCommand(shell),

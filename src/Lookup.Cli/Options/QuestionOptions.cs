@@ -72,12 +72,14 @@ internal sealed class QuestionOptions
     /// <param name="command">The command.</param>
     /// <param name="hasNumber">False for commands that read a list.</param>
     /// <param name="asksService">False for commands that always read facts from the store.</param>
-    public QuestionOptions(Command command, bool hasNumber = true, bool asksService = true)
+    /// <param name="hasTime">False for commands that read call times from a file.</param>
+    public QuestionOptions(Command command, bool hasNumber = true, bool asksService = true, bool hasTime = true)
     {
         _number = new NumberOptions(command, hasNumber);
+        Option[] times = hasTime ? [_at, _knownAt] : [];
         Option[] freshness = asksService ? [_exact, _token] : [];
         foreach (var option in (Option[])
-            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _mode, _automated, _withheld, _caller, _calledRegion, _line, _requestedAt, _at, _knownAt, _without, _strict, .. freshness])
+            [_organisation, _purpose, _kind, _sector, _subscriber, _group, _mode, _automated, _withheld, _caller, _calledRegion, _line, _requestedAt, .. times, _without, _strict, .. freshness])
         {
             command.Options.Add(option);
         }
