@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using Lookup.Core.Access;
+using Lookup.Core.Blocks;
 using Lookup.Redis;
 using Lookup.Redis.Credentials;
 using Lookup.Server.Access;
@@ -30,7 +31,8 @@ public class AccessBenchmarks
             [],
             new Dictionary<string, long[]>(),
             [credential, .. Enumerable.Range(0, 999).Select(i => credential with { Id = $"other-{i}" })],
-            [new StoredGrant("dialer-7", "acme", 0, 0)]);
+            [new StoredGrant("dialer-7", "acme", 0, 0)],
+            BlockSet.Empty);
         _table = new AccessTable(registry, _states);
         _context.Request.Headers.Authorization = "Bearer " + _key;
         if (!_table.TryFindKey(_key, 2, out var caller, out _))

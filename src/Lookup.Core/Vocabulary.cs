@@ -235,6 +235,7 @@ public enum ReasonCode : byte
     CallerNumberNotAllowed = 42,
     NumberReassigned = 45,
     ProductGroupNotNamed = 46,
+    NumberBlocked = 47,
     NoRegime = 60,
     RegisterNotLoaded = 61,
     StoreUnavailable = 80,

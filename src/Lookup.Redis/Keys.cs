@@ -19,6 +19,8 @@
 //   {pp}w        never exists: the key of a write that changes nothing and tests whether writes are accepted
 //   {lookup}:manifest, :names, :sources, :source-ids, :organisations, :snapshots, :imports, :credentials,
 //   :grants, :builder, :rekeyer; :w as {pp}w
+//   {lookup}:blocks                hash        range and organisation of a block -> its history, see BlockFormat
+//   {lookup}:block-changes         hash        number of a change of blocks (field blocks of the manifest) -> their fields, by line
 //   {lookup}:import-order          sorted set  ids of imports by their time
 //   {lookup}:imports-empty         sorted set  imports that recorded nothing, by the time of their last activity
 //   {lookup}:imports-of:REGISTER   set         ids of the imports of a register
@@ -57,6 +59,8 @@ internal static class Keys
     internal static readonly RedisKey EmptyImports = "{lookup}:imports-empty";
     internal static readonly RedisKey Credentials = "{lookup}:credentials";
     internal static readonly RedisKey Grants = "{lookup}:grants";
+    internal static readonly RedisKey Blocks = "{lookup}:blocks";
+    internal static readonly RedisKey BlockChanges = "{lookup}:block-changes";
     internal static readonly RedisKey Builder = "{lookup}:builder";
     internal static readonly RedisKey Rekeyer = "{lookup}:rekeyer";
 

@@ -1,4 +1,5 @@
 using Lookup.Core;
+using Lookup.Core.Blocks;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Redis.Credentials;
@@ -93,18 +94,20 @@ public sealed record StoredOrganisation(string Name, Sector Sector, Layers Layer
     private static bool IsAsStrict(AttemptCap mine, AttemptCap cap) => mine with { Max = cap.Max } == cap && mine.Max <= cap.Max;
 }
 
-/// <summary>Organisations, loaded registers, credentials and grants at one moment.</summary>
+/// <summary>Organisations, loaded registers, credentials, grants and blocks at one moment.</summary>
 /// <param name="Version">Grows with every change.</param>
 /// <param name="Organisations">In no order.</param>
 /// <param name="Snapshots">Dates in Unix milliseconds, ascending, by register name.</param>
 /// <param name="Credentials">In no order.</param>
 /// <param name="Grants">In no order.</param>
+/// <param name="Blocks">Prepared for lookups.</param>
 public sealed record Registry(
     ulong Version,
     IReadOnlyList<StoredOrganisation> Organisations,
     IReadOnlyDictionary<string, long[]> Snapshots,
     IReadOnlyList<StoredCredential> Credentials,
-    IReadOnlyList<StoredGrant> Grants);
+    IReadOnlyList<StoredGrant> Grants,
+    BlockSet Blocks);
 
 /// <summary>Result of a probe of a usable store.</summary>
 /// <param name="Facts">Number of timelines in all partitions.</param>

@@ -92,7 +92,7 @@ public static class Decider
     public static Decision Decide(
         Rules? rules, in Question question, ReadOnlySpan<StoredValue> bySlot, RegisterSnapshots snapshots) =>
         rules is null
-            ? Decision.Without(Verdict.NotCovered, ReasonCode.NoRegime, NoRegime.Text)
+            ? DecideWithout(question)
             : new Evaluation<NoTrace>(rules, question, bySlot, snapshots, default).Run();
 
     /// <summary>Decides as <see cref="Decide"/> does and explains each step.</summary>
@@ -101,13 +101,20 @@ public static class Decider
     {
         if (rules is null)
         {
-            return new Explanation(Decide(rules, question, bySlot, snapshots), [], "NOT COVERED: " + NoRegime.Text);
+            var without = DecideWithout(question);
+            return new Explanation(
+                without, [], (without.Verdict == Verdict.Deny ? "DENY: " : "NOT COVERED: ") + without.ReasonAt(0).Text.Text);
         }
 
         var trace = new ListTrace();
         var decision = new Evaluation<ListTrace>(rules, question, bySlot, snapshots, trace).Run();
         return new Explanation(decision, trace.Steps, Wording.Explain(decision, question, trace.Steps));
     }
+
+    // A block needs no regime.
+    private static Decision DecideWithout(in Question question) => question.Block is { } block
+        ? Decision.Without(Verdict.Deny, ReasonCode.NumberBlocked, Wording.TextOf(block).Text)
+        : Decision.Without(Verdict.NotCovered, ReasonCode.NoRegime, NoRegime.Text);
 
     // Bits of the slots that the rules, the organisation's own rules or a reservation need.
     private static uint Wanted(Rules rules, in Question question) =>

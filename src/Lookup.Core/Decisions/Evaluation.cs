@@ -104,6 +104,7 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         ApplyOrganisationRules();
+        ApplyBlock();
         SetVerdict();
         return _decision;
     }
@@ -120,6 +121,24 @@ internal ref partial struct Evaluation<TTrace>
                     Apply(own.All[i], _rules.All.Length + i);
                 }
             }
+        }
+    }
+
+    // A block forbids every kind of call, whichever layers are switched off.
+    private void ApplyBlock()
+    {
+        if (_q.Block is not { } block)
+        {
+            return;
+        }
+
+        var text = Wording.TextOf(block);
+        _forbidden = true;
+        _forbiddenByMoreThanTime = true;
+        _decision.Add(ReasonCode.NumberBlocked, text);
+        if (_trace.On)
+        {
+            _trace.Step(Wording.Block, text, "forbids", Wording.Describe(block, _q.CallTime, _zone));
         }
     }
 

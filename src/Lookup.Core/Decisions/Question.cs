@@ -1,3 +1,4 @@
+using Lookup.Core.Blocks;
 using Lookup.Core.Facts;
 
 namespace Lookup.Core.Decisions;
@@ -73,6 +74,17 @@ public readonly record struct Question
     /// <summary>The organisation's own rules; null for none.</summary>
     public OwnRules? Own { get; init; }
 
+    /// <summary>The blocks that bind the organisation; null for none. <see cref="About"/> looks a number up in them.</summary>
+    public BlockView? Blocks { get; init; }
+
+    /// <summary>The block that forbids the call, of those over the number; null if there is none.</summary>
+    public NumberBlock? Block { get; init; }
+
     /// <summary>Whether an ALLOW reserves an attempt, so that the attempts are needed whichever rules apply.</summary>
     public bool Reserves { get; init; }
+
+    /// <summary>Returns the question about one number: with the block that forbids the call, if there is one.</summary>
+    /// <param name="number">E.164 as an integer.</param>
+    public Question About(ulong number) =>
+        Blocks is null ? this : this with { Block = Blocks.Find(number, CallTime, IsTimeNamed) };
 }

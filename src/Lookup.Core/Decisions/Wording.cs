@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Lookup.Core.Blocks;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 
@@ -45,6 +46,20 @@ internal static class Wording
         $"Relation since {Time(relation.Start, zone)}" +
         (relation.LastTransaction != 0 ? $", last transaction {Time(relation.LastTransaction, zone)}" : "") +
         Until(relation, zone);
+
+    /// <summary>The name of a block in an explanation, beside those of the rules.</summary>
+    internal const string Block = "block";
+
+    /// <summary>Returns the reason of a call that a block forbids.</summary>
+    internal static RuleText TextOf(NumberBlock block) => block.Organisation == Scope.AllName ? Texts.BlockedForAll : Texts.BlockedForOne;
+
+    /// <summary>Describes a block: "Block of +1313XXXXXXX for all since 2026-03-12 14:00 +01:00 (Europe/Paris), without an end".</summary>
+    internal static string Describe(NumberBlock block, long callTime, TimeZoneInfo zone)
+    {
+        var entry = block.Entries.LastOrDefault(one => one.Forbids(callTime, isTimeNamed: true), block.Entries[^1]);
+        var until = entry.End == BlockEntry.Open ? "without an end" : $"until {Time(entry.End, zone)}";
+        return $"Block of {block.Range} for {(block.Organisation == Scope.AllName ? "all organisations" : block.Organisation)} since {Time(entry.From, zone)}, {until}.";
+    }
 
     private static string Until(in FactEntry fact, TimeZoneInfo zone) => fact.Until == FactEntry.Open ? "" : $", until {Time(fact.Until, zone)}";
 

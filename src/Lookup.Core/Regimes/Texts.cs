@@ -11,6 +11,12 @@ internal static class Texts
         RuleText.OwnPolicy,
         "The number was reassigned or disconnected. A consent, relation, publication or subscriber type from before that does not count.");
 
+    internal static readonly RuleText BlockedForAll = new(
+        Layer.Policy, RuleText.OwnPolicy, "The number is in a range that is blocked for all organisations.");
+
+    internal static readonly RuleText BlockedForOne = new(
+        Layer.Policy, RuleText.OwnPolicy, "The number is in a range that the organisation has blocked.");
+
     internal static readonly RuleText NameTheGroup = new(
         Layer.Strict,
         RuleText.OwnPolicy,

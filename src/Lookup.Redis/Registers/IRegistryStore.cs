@@ -1,10 +1,10 @@
 namespace Lookup.Redis.Registers;
 
-/// <summary>Organisations and loaded registers. Thread-safe.</summary>
+/// <summary>Organisations, loaded registers and blocks of numbers. Thread-safe.</summary>
 public interface IRegistryStore
 {
     /// <summary>
-    /// Reads organisations, snapshots of registers, credentials and grants. Cheap if nothing changed since the last call.
+    /// Reads organisations, snapshots of registers, credentials, grants and blocks. Cheap if nothing changed since the last call.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public Task<Registry> ReadAsync(CancellationToken cancellation);
@@ -12,6 +12,11 @@ public interface IRegistryStore
     /// <summary>Creates or replaces the record of an organisation.</summary>
     /// <exception cref="StoreUnavailableException">The store could not accept it.</exception>
     public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation);
+
+    /// <summary>Changes blocks of numbers. Every <see cref="ReadAsync"/> that starts later has the changes.</summary>
+    /// <returns>For each change whether it changed something.</returns>
+    /// <exception cref="StoreUnavailableException">The store could not accept them; some may be stored.</exception>
+    public Task<bool[]> ChangeBlocksAsync(IReadOnlyList<BlockChange> changes, CancellationToken cancellation);
 
     /// <summary>Records that a register is loaded as of a date. Idempotent.</summary>
     /// <param name="register">Name of the register.</param>

@@ -1,4 +1,4 @@
-// For: knowing the current organisations, registers, credentials and grants at the cost of one small read.
+// For: knowing the current organisations, registers, credentials, grants and blocks at the cost of one small read.
 //
 // Each change increments the registry's version in the manifest. A version alone proves nothing: a registry that was restored from
 // an older copy, and changed since, reaches the same version with other content. So each version has a random mark, of which the
@@ -14,7 +14,7 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Registers;
 
-/// <summary>Organisations, register snapshots, credentials and grants, in the slot of the manifest.</summary>
+/// <summary>Organisations, register snapshots, credentials, grants and blocks, in the slot of the manifest.</summary>
 internal sealed class RedisRegistry(
     RedisTopology link, PartitionStates partitions, Fences fences, RedisValue epoch, KeyRotationState keys) : IRegistryStore
 {
@@ -22,7 +22,11 @@ internal sealed class RedisRegistry(
     private const int MaxRounds = 8;
 
     private static readonly RedisValue[] ManifestFields = ["epoch", "registry", "state", "keys", RegistryStamp.Field];
+    // All but the blocks, which are read by their changes.
+    private static readonly RedisKey[] ReadWhole = [.. RegistryStamp.Hashes.Where(hash => hash != Keys.Blocks)];
+
     private Known? _last;
+    private BlockState _blocks = BlockState.Nothing;
     private RegistryPosition _confirmed = new(0, null);
     private StoreUnavailableException? _damage;
 
@@ -39,6 +43,12 @@ internal sealed class RedisRegistry(
         // A failover may undo what was read but had reached no replica.
         if (last?.History != history)
         {
+            // Blocks that are still being read for the first time were not used yet, and their sum will tell.
+            if (last is not null)
+            {
+                Volatile.Write(ref _blocks, BlockState.Nothing);
+            }
+
             last = null;
         }
 
@@ -50,10 +60,14 @@ internal sealed class RedisRegistry(
 
         for (var round = 0; round < MaxRounds; round++)
         {
+            var upto = Volatile.Read(ref _blocks).Upto;
             if (await TryReadAllAsync(stamp.Position, history, cancellation) is { } registry)
             {
                 return registry;
             }
+
+            // A page of blocks is progress.
+            round -= Volatile.Read(ref _blocks).Upto > upto ? 1 : 0;
         }
 
         throw RedisFaults.Timeout();
@@ -71,6 +85,10 @@ internal sealed class RedisRegistry(
     /// <inheritdoc/>
     public Task PutOrganisationAsync(StoredOrganisation organisation, CancellationToken cancellation) =>
         SetAsync(Keys.Organisations, organisation.Name, StoredOrganisationFormat.Write(organisation), cancellation);
+
+    /// <inheritdoc/>
+    public Task<bool[]> ChangeBlocksAsync(IReadOnlyList<BlockChange> changes, CancellationToken cancellation) =>
+        RedisBlocks.ChangeAsync(link, epoch, changes, cancellation);
 
     /// <inheritdoc/>
     public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
@@ -154,17 +172,21 @@ internal sealed class RedisRegistry(
     private async Task<Registry?> TryReadAllAsync(RegistryPosition floor, string history, CancellationToken cancellation)
     {
         var phase = keys.Current.Phase;
+        var known = Volatile.Read(ref _blocks);
         Task<RedisValue[]>? before = null;
         Task<HashEntry[]>[]? reads = null;
+        Task<RedisResult>? changes = null;
         var after = await link.ReadAsync(
             Keys.Shared,
             async db =>
             {
                 before = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
-                reads = [.. RegistryStamp.Hashes.Select(hash => db.HashGetAllAsync(hash, CommandFlags.DemandMaster))];
+                reads = [.. ReadWhole.Select(hash => db.HashGetAllAsync(hash, CommandFlags.DemandMaster))];
+                changes = RedisBlocks.RequestAsync(db, known);
                 var after = db.HashGetAsync(Keys.Manifest, ManifestFields, CommandFlags.DemandMaster);
                 await before;
                 await Task.WhenAll(reads);
+                await changes;
                 return await after;
             },
             cancellation);
@@ -174,20 +196,31 @@ internal sealed class RedisRegistry(
             throw partitions.RollBack();
         }
 
-        if (Check(after, phase) != stamp)
+        var blocks = RedisBlocks.Apply(known, await changes!, out var isCaughtUp);
+        if (!isCaughtUp || Check(after, phase) != stamp)
         {
+            Volatile.Write(ref _blocks, blocks);
             return null;
         }
 
         var hashes = reads!.Select(read => read.Result).ToArray();
-        if (stamp.Sum is { } sum && sum != RegistryStamp.SumOf(hashes))
+        if (stamp.Sum is { } sum && sum != RegistryStamp.Add(RegistryStamp.SumOf(hashes), blocks.Sum))
         {
+            // Read all blocks once more: the changes may not tell all.
+            Volatile.Write(ref _blocks, BlockState.Nothing);
+            if (blocks.IsVerified)
+            {
+                return null;
+            }
+
             var damage = RedisFaults.Registry();
             Volatile.Write(ref _damage, damage);
             throw damage;
         }
 
         Volatile.Write(ref _damage, null);
+        blocks.Blocks.Prepare();
+        Volatile.Write(ref _blocks, blocks with { IsVerified = true });
         var registry = new Registry(
             stamp.Version,
             [.. hashes[0].Select(entry => StoredOrganisationFormat.Read((string)entry.Name!, (string)entry.Value!))],
@@ -199,7 +232,8 @@ internal sealed class RedisRegistry(
                     group => group.Select(parts => long.Parse(parts[1], CultureInfo.InvariantCulture)).Order().ToArray(),
                     StringComparer.Ordinal),
             [.. hashes[2].Select(RedisAccess.Credential)],
-            [.. hashes[3].Select(RedisAccess.Grant)]);
+            [.. hashes[3].Select(RedisAccess.Grant)],
+            blocks.Blocks);
         Volatile.Write(ref _last, new Known(registry, stamp.Position, history));
         return registry;
     }

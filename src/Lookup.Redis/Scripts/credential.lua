@@ -7,6 +7,6 @@ local before = redis.call('HGET', KEYS[2], ARGV[2])
 if (before or '') ~= ARGV[3] then return {2, 0} end
 local hashes = {}
 for i = 3, #KEYS do hashes[#hashes + 1] = KEYS[i] end
-moved(KEYS[1], hashes, KEYS[2], ARGV[2], before, ARGV[4], ARGV[5])
+moved(KEYS[1], hashes, {{KEYS[2], ARGV[2], before, ARGV[4]}}, ARGV[5])
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
 return {2, 1}

@@ -9,9 +9,9 @@ local function weight(hash, field, value)
   return value and tonumber(string.sub(redis.sha1hex(string.match(hash, ':(.*)$') .. '\0' .. field .. '\0' .. value), 1, 12), 16) or 0
 end
 
--- Call before the change. manifest, hashes: the whole registry; hash, field, before, after: the change; mark: of the new version.
+-- Call before the changes. manifest, hashes: the whole registry; changes: each {hash, field, before, after}; mark: of the new version.
 -- Returns the new version.
-local function moved(manifest, hashes, hash, field, before, after, mark)
+local function moved(manifest, hashes, changes, mark)
   local stamp = redis.call('HGET', manifest, 'registry_stamp') or ''
   local version = redis.call('HINCRBY', manifest, 'registry', 1)
   local upto, sum, marks = string.match(stamp, '^(%d+):(%d+):(.*)$')
@@ -22,7 +22,10 @@ local function moved(manifest, hashes, hash, field, before, after, mark)
       for k = 1, #all, 2 do sum = (sum + weight(hashes[i], all[k], all[k + 1])) % MODULUS end
     end
   end
-  sum = (tonumber(sum) - weight(hash, field, before) + weight(hash, field, after)) % MODULUS
+  sum = tonumber(sum)
+  for _, change in ipairs(changes) do
+    sum = (sum - weight(change[1], change[2], change[3]) + weight(change[1], change[2], change[4])) % MODULUS
+  end
   redis.call('HSET', manifest, 'registry_stamp',
     string.format('%.0f:%.0f:%s', version, sum, string.sub(marks .. mark, -MARK * KEPT)))
   return version

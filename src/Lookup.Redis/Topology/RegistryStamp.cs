@@ -22,7 +22,7 @@ internal sealed record RegistryStamp(ulong Version, long? Sum, string Marks)
     private const long Modulus = 1L << 52;
 
     /// <summary>The hashes that the sum covers.</summary>
-    internal static readonly RedisKey[] Hashes = [Keys.Organisations, Keys.Snapshots, Keys.Credentials, Keys.Grants];
+    internal static readonly RedisKey[] Hashes = [Keys.Organisations, Keys.Snapshots, Keys.Credentials, Keys.Grants, Keys.Blocks];
 
     /// <summary>Generates a random mark for a new version.</summary>
     internal static string NewMark() => RandomNumberGenerator.GetHexString(MarkSize, lowercase: true);
@@ -86,6 +86,16 @@ internal sealed record RegistryStamp(ulong Version, long? Sum, string Marks)
 
         return sum;
     }
+
+    /// <summary>Returns a sum after the text of a block changed; an empty text is none.</summary>
+    internal static long SumWith(long sum, string field, string before, string after) =>
+        (sum - WeightOfBlock(field, before) + WeightOfBlock(field, after) + Modulus) % Modulus;
+
+    /// <summary>Adds two sums over parts of the content.</summary>
+    internal static long Add(long one, long other) => (one + other) % Modulus;
+
+    private static long WeightOfBlock(string field, string text) =>
+        text.Length == 0 ? 0 : Weight(Encoding.UTF8.GetBytes($"blocks\0{field}\0{text}"));
 
     // The only digest that a script can compute. It detects accidents; a process that can write to the store can also write the sum.
 #pragma warning disable CA5350

@@ -8,6 +8,8 @@ internal static class Script
     internal static readonly string Names = Load("names");
     internal static readonly string Source = Load("source");
     internal static readonly string Registry = Load("registry", "registry-moved");
+    internal static readonly string Blocks = Load("blocks", "registry-moved");
+    internal static readonly string BlocksRead = Load("blocks-read");
     internal static readonly string Import = Load("import");
     internal static readonly string Credential = Load("credential", "registry-moved");
     internal static readonly string Approval = Load("approval");

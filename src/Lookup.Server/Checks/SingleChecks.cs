@@ -120,6 +120,7 @@ internal sealed class SingleChecks(
         options.RetryAfterMs,
         whatIf is not null,
         facts.Age,
+        facts.RegistryAge,
         facts.Position is { } position ? tokens.TokenOf(position) : "");
 
     internal static Decision Decide(in NumberQuestion asked, FactSet facts) => WhyNotFresh(facts, asked.Demand) is { } why

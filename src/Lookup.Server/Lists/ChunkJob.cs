@@ -25,6 +25,7 @@ internal sealed class ChunkJob
     private ulong[] _codes = [];
     private Question _question;
     private RegisterSnapshots _registers = null!;
+    private TimeSpan _registryAge;
 
     internal ChunkJob(ChunkServices services)
     {
@@ -49,6 +50,7 @@ internal sealed class ChunkJob
         {
             var registry = await RegistryAsync(open, cancellation);
             (_question, _registers) = (asked.Resolve(registry), registry.Registers);
+            _registryAge = _services.Clock.AgeAt(registry.ReadAt, _services.Clock.GetTimestamp());
             await DecideAsync(_question, registry, open, cancellation);
             if (_services.Shadow.IsOn && !open.Hypothetical)
             {
@@ -268,8 +270,9 @@ internal sealed class ChunkJob
         common.ConsistencyToken = _basis.Token(_services.Manifest.Epoch, _services.Feed);
         common.Hypothetical = open.Hypothetical;
         common.ValidUntil = validUntil is > 0 and < long.MaxValue ? FieldFaults.ToTimestamp(validUntil) : null;
+        var oldest = age > _registryAge ? age : _registryAge;
         var reusable = validUntil > 0 && !open.Hypothetical
-            ? Math.Min(validUntil, now - (long)age.TotalMilliseconds + _services.Options.FreshnessBoundMs)
+            ? Math.Min(validUntil, now - (long)oldest.TotalMilliseconds + _services.Options.FreshnessBoundMs)
             : 0;
         common.ReusableUntil = reusable > 0 ? FieldFaults.ToTimestamp(reusable) : null;
         common.ReusableFor = reusable > 0 ? DecisionMapping.ReusableFor(reusable, now) : null;

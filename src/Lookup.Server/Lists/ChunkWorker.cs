@@ -11,6 +11,7 @@
 //
 // Nothing is allocated per number: a worker reuses its arrays from chunk to chunk.
 using System.Runtime.InteropServices;
+using Lookup.Core.Blocks;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -52,6 +53,8 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
     private readonly int[] _sessions = new int[NumberPseudonym.MaxPartitions];
     private readonly bool[] _lost = new bool[NumberPseudonym.MaxPartitions];
+    private NumberBlock?[]? _blocks;
+    private bool _hasBlocks;
 
     /// <summary>The numbers of the chunk as integers; 0 for an invalid number.</summary>
     internal Span<ulong> Numbers => _numbers.AsSpan(0, Count);
@@ -109,6 +112,8 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
             _plans[i] = _rules.IndexOf(_numbers[i]);
         }
 
+        FindBlocks(question);
+
         for (var p = 0; p < basis.Partitions; p++)
         {
             _sessions[p] = cache.Session(p);
@@ -142,7 +147,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
             var plan = _planned[_plans[i]];
             if (plan.Rules is null)
             {
-                _answers[i] = plan.Nothing;
+                _answers[i] = AnswerNothing(i, plan, question, registers);
                 continue;
             }
 
@@ -154,7 +159,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
                 asked = plan.Possible(filter, _keys[i]);
                 if (asked == 0)
                 {
-                    _answers[i] = plan.Nothing;
+                    _answers[i] = AnswerNothing(i, plan, question, registers);
                     continue;
                 }
 
@@ -213,7 +218,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
             }
 
             _answers[number] = Add(ItemAnswer.Of(
-                _planned[_plans[number]].Decide(question, registers, asked, Reads, item, _bySlot)));
+                _planned[_plans[number]].Decide(About(number, question), registers, asked, Reads, item, _bySlot)));
         }
     }
 
@@ -241,7 +246,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
         {
             var (number, _, asked) = _possible[i];
             var plan = _planned[_plans[number]];
-            if ((found & (1UL << i)) != 0 && plan.TryDecide(question, registers, asked, _known[i], _bySlot, out var decision))
+            if ((found & (1UL << i)) != 0 && plan.TryDecide(About(number, question), registers, asked, _known[i], _bySlot, out var decision))
             {
                 hits++;
                 _answers[number] = Add(ItemAnswer.Of(decision));
@@ -275,6 +280,42 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
 
         _distinct.Add(answer);
         return _distinct.Count - 1;
+    }
+
+    // Costs nothing while no block binds the organisation.
+    private void FindBlocks(in Question question)
+    {
+        _hasBlocks = question.Blocks is not null;
+        if (question.Blocks is not { } blocks)
+        {
+            return;
+        }
+
+        _blocks ??= new NumberBlock?[MaxNumbers];
+        for (var i = 0; i < Count; i++)
+        {
+            _blocks[i] = blocks.Find(_numbers[i], question.CallTime, question.IsTimeNamed);
+        }
+    }
+
+    private NumberBlock? BlockOf(int number) => _hasBlocks ? _blocks![number] : null;
+
+    private Question About(int number, in Question question) => BlockOf(number) is { } block ? question with { Block = block } : question;
+
+    // The answer names only reasons, which do not depend on the block.
+    private int AnswerNothing(int number, PlannedRules plan, in Question question, RegisterSnapshots registers)
+    {
+        if (BlockOf(number) is null)
+        {
+            return plan.Nothing;
+        }
+
+        if (plan.Blocked < 0)
+        {
+            plan.Blocked = Add(ItemAnswer.Of(plan.DecideNothing(About(number, question), registers)));
+        }
+
+        return plan.Blocked;
     }
 
     private void AddRead(int number, PlannedRules plan, uint asked)
@@ -319,6 +360,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
 
         var plan = _planned[place];
         plan.Prepare(_rules.Found[place], question);
+        plan.Blocked = -1;
         plan.Nothing = Add(ItemAnswer.Of(plan.DecideNothing(question, registers)));
         return place + 1;
     }

@@ -46,6 +46,9 @@ internal sealed class PlannedRules(ScopeNames names)
     /// <summary>Index of the answer for a number without facts.</summary>
     internal int Nothing { get; set; }
 
+    /// <summary>Index of the answer for a number without facts that a block covers; negative until there is one.</summary>
+    internal int Blocked { get; set; }
+
     internal void Prepare(Rules? rules, in Question question)
     {
         Rules = rules;

@@ -45,7 +45,9 @@ internal static class DecisionMapping
         {
             // A hypothetical ALLOW does not permit a call, so it cannot be reused.
             case Verdict.Allow when !answer.Hypothetical:
-                var reusable = answer.Asked - (long)answer.Age.TotalMilliseconds + answer.FreshnessBoundMs;
+                // A block that the registry did not have yet must not be missed for longer than the bound.
+                var oldest = answer.Age > answer.RegistryAge ? answer.Age : answer.RegistryAge;
+                var reusable = answer.Asked - (long)oldest.TotalMilliseconds + answer.FreshnessBoundMs;
                 reusable = decision.ValidUntil > 0 ? Math.Min(reusable, decision.ValidUntil) : reusable;
                 result.ReusableUntil = FieldFaults.ToTimestamp(reusable);
                 result.ReusableFor = ReusableFor(reusable, answer.Asked);
@@ -103,7 +105,8 @@ internal static class DecisionMapping
 /// <param name="FreshnessBoundMs">How long an answer may be reused.</param>
 /// <param name="RetryAfterMs">Retry delay of an UNKNOWN answer.</param>
 /// <param name="Hypothetical">The request has what_if.</param>
-/// <param name="Age">Age of the oldest data used.</param>
+/// <param name="Age">Age of the oldest facts used.</param>
+/// <param name="RegistryAge">Age of the registry used.</param>
 /// <param name="Token">Consistency token.</param>
 internal readonly record struct AnswerContext(
-    long CallTime, long Asked, int FreshnessBoundMs, int RetryAfterMs, bool Hypothetical, TimeSpan Age, string Token);
+    long CallTime, long Asked, int FreshnessBoundMs, int RetryAfterMs, bool Hypothetical, TimeSpan Age, TimeSpan RegistryAge, string Token);

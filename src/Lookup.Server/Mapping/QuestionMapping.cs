@@ -199,7 +199,10 @@ internal static class QuestionMapping
 /// <param name="Question">The question without the record.</param>
 internal readonly record struct AskedQuestion(string Organisation, Layers Without, bool Strict, Question Question)
 {
-    /// <summary>Returns the complete question: the organisation's record, if there is one, sets sector, layers and own rules.</summary>
+    /// <summary>
+    /// Returns the complete question: the organisation's record, if there is one, sets sector, layers and own rules. Its blocks still
+    /// need the number, see <see cref="Question.About"/>.
+    /// </summary>
     internal Question Resolve(RegistrySnapshot registry)
     {
         var record = registry.Find(Organisation);
@@ -209,6 +212,12 @@ internal readonly record struct AskedQuestion(string Organisation, Layers Withou
             layers |= Layers.Strict;
         }
 
-        return Question with { Sector = record?.Sector ?? Question.Sector, Layers = layers & ~Without, Own = record?.Own };
+        return Question with
+        {
+            Sector = record?.Sector ?? Question.Sector,
+            Layers = layers & ~Without,
+            Own = record?.Own,
+            Blocks = registry.Blocks.For(Organisation),
+        };
     }
 }

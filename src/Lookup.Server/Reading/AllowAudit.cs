@@ -12,6 +12,7 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Lookup.Core;
+using Lookup.Core.Blocks;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -198,6 +199,10 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
                 await _reader.Value.ReadAsync(facts, freshness, null, limit.Token);
                 var hasChanged = HasChanged(answer, facts);
                 await facts.ScreenAsync(_names, limit.Token);
+                var block = (await _reader.Value.BlocksAsync(answer.Question.OrganisationName, limit.Token))
+                    ?.Find(answer.Number.Value, answer.Question.CallTime, answer.Question.IsTimeNamed);
+                hasChanged |= block is not null && HasChanged(answer, block);
+                facts.Replace(block);
                 var again = facts.Decide();
                 facts.Dispose();
                 return again.Verdict == Verdict.Allow ? Outcome.Confirmed : hasChanged ? Outcome.Changed : Report(answer, again);
@@ -226,6 +231,20 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
             if (facts.ValueAt(i) is { } value
                 && (Newest(facts.Ids.Span[i].Kind, value) is not { } recorded
                     || ((recorded * 1_000) + 1_000 > since && (recorded * 1_000) - now < ClockSlackMs)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private bool HasChanged(in AllowAnswer answer, NumberBlock block)
+    {
+        var since = answer.At - _options.FreshnessBoundMs;
+        foreach (var entry in block.Entries)
+        {
+            if ((entry.Recorded * 1_000L) + 1_000 > since)
             {
                 return true;
             }

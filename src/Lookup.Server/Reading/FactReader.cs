@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Lookup.Core.Blocks;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
@@ -83,6 +84,11 @@ internal sealed class FactReader(
         }
     }
 
+    /// <summary>Returns the blocks that bind an organisation, read from the store; null if there are none.</summary>
+    /// <exception cref="StoreUnavailableException">The store cannot answer or must not be used.</exception>
+    internal async ValueTask<BlockView?> BlocksAsync(string organisation, CancellationToken cancellation) =>
+        (await view.RegistryAsync(exact: true, cancellation)).Blocks.For(organisation);
+
     /// <summary>Reads the facts of many numbers, and the names of the scopes found. Ask <see cref="ReadFreshness.Fault"/> about each number.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
@@ -114,9 +120,10 @@ internal sealed class FactReader(
     /// <summary>Plans the facts to read and removes those that are absent by the filter or found in the cache.</summary>
     private FactSet Screen(in NumberQuestion asked, RegistrySnapshot registry, long now)
     {
-        var question = asked.Asked.Resolve(registry);
+        var question = asked.Asked.Resolve(registry).About(asked.Number.Value);
         var key = view.Encrypt(asked.Number, asked.Demand, now, out var filter);
         var facts = FactSet.Create(key, question, registry.Registers, regimes.Find(asked.Number, question.CallTime, question.Region));
+        facts.RegistryAge = clock.AgeAt(registry.ReadAt, now);
         if (facts.IsComplete || asked.Exact || filter is null)
         {
             return facts;

@@ -1,3 +1,4 @@
+using Lookup.Core.Blocks;
 using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -35,7 +36,7 @@ internal sealed class FactSet : IDisposable
     {
         var read = s_free is { } free && free.TryPop(out var used) ? used : new FactSet();
         (read.Key, read._question, read._registers, read.Rules) = (key, question, registers, rules);
-        (read.Position, read.Age, read.IsComplete, read.IsOfAnotherHistory) = (null, TimeSpan.Zero, rules is null, false);
+        (read.Position, read.Age, read.RegistryAge, read.IsComplete, read.IsOfAnotherHistory) = (null, TimeSpan.Zero, TimeSpan.Zero, rules is null, false);
         read._count = rules is null ? 0 : Decider.Plan(rules, question, read._ids, read._slots);
         return read;
     }
@@ -59,6 +60,9 @@ internal sealed class FactSet : IDisposable
 
     /// <summary>Age of the filter or of the read, whichever is older; zero if the facts are current.</summary>
     internal TimeSpan Age { get; private set; }
+
+    /// <summary>Age of the registry that the organisation and its blocks were taken from.</summary>
+    internal TimeSpan RegistryAge { get; set; }
 
     internal ReadOnlyMemory<FactId> Ids => _ids.AsMemory(0, _count);
 
@@ -160,13 +164,16 @@ internal sealed class FactSet : IDisposable
     /// <summary>Returns the stored value of one of the ids, or null.</summary>
     internal byte[]? ValueOf(FactId id) => Ids.Span.IndexOf(id) is >= 0 and var index ? ValueAt(index) : null;
 
+    /// <summary>Decides with another block than the one found before, or with none.</summary>
+    internal void Replace(NumberBlock? block) => _question = _question with { Block = block };
+
     /// <summary>Decides by the facts, see <see cref="Decider.Decide"/>.</summary>
     internal Decision Decide() => Decider.Decide(Rules, _question, _bySlot, _registers);
 
     /// <summary>Returns the digest of the facts for the receipt; see <see cref="FactsDigest"/>.</summary>
     internal ReadOnlyMemory<byte> Digest()
     {
-        if (_count == 0)
+        if (_count == 0 && _question.Block is null)
         {
             return FactsDigest.Nothing;
         }
@@ -177,7 +184,14 @@ internal sealed class FactSet : IDisposable
             values[i] = _bySlot[_slots[i]];
         }
 
-        return FactsDigest.Compute(Ids.Span, values);
+        if (_question.Block is not { } block)
+        {
+            return FactsDigest.Compute(Ids.Span, values);
+        }
+
+        // The block comes last.
+        var (id, value) = block.ToEvidence();
+        return FactsDigest.Compute([.. Ids.Span, id], [.. values, value]);
     }
 
     /// <summary>Returns the set to the pool; do not use it afterwards.</summary>

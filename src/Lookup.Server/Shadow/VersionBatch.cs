@@ -56,7 +56,7 @@ internal sealed class VersionBatch(RegimeSet from, RegimeSet to, ScopeNames name
         item = new Item
         {
             Number = number,
-            Question = question,
+            Question = question.About(number.Value),
             From = from.Find(number, question.CallTime, question.Region),
             To = to.Find(number, question.CallTime, question.Region),
             Registers = registers,

@@ -173,6 +173,10 @@ internal sealed class InstrumentedStore(FactStore inner, StoreMetrics calls, Laz
         inner.Registry.PutOrganisationAsync(organisation, cancellation);
 
     /// <inheritdoc/>
+    public Task<bool[]> ChangeBlocksAsync(IReadOnlyList<BlockChange> changes, CancellationToken cancellation) =>
+        inner.Registry.ChangeBlocksAsync(changes, cancellation);
+
+    /// <inheritdoc/>
     public Task AddSnapshotAsync(string register, long date, CancellationToken cancellation) =>
         inner.Registry.AddSnapshotAsync(register, date, cancellation);
 

@@ -1,10 +1,11 @@
 using System.Collections.Frozen;
+using Lookup.Core.Blocks;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 
 namespace Lookup.Server.Store;
 
-/// <summary>The registry at one moment: organisations and the dates of loaded register snapshots. Immutable.</summary>
+/// <summary>The registry at one moment: organisations, blocks and the dates of loaded register snapshots. Immutable.</summary>
 internal sealed class RegistrySnapshot
 {
     private readonly FrozenDictionary<string, StoredOrganisation> _organisations;
@@ -24,6 +25,9 @@ internal sealed class RegistrySnapshot
     internal long ReadAt { get; }
 
     internal RegisterSnapshots Registers { get; }
+
+    /// <summary>The blocks of numbers.</summary>
+    internal BlockSet Blocks => Source.Blocks;
 
     /// <summary>Snapshot dates (Unix milliseconds) by register name.</summary>
     internal IReadOnlyDictionary<string, long[]> Dates => Source.Snapshots;

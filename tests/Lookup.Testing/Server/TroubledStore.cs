@@ -152,6 +152,12 @@ internal sealed record TroubledStore : FactStore, IFactReader, IFactWriter, INam
         await _inner.Registry.PutOrganisationAsync(organisation, ct);
     }
 
+    public async Task<bool[]> ChangeBlocksAsync(IReadOnlyList<BlockChange> changes, CancellationToken ct)
+    {
+        await Trouble(ct);
+        return await _inner.Registry.ChangeBlocksAsync(changes, ct);
+    }
+
     public async Task AddSnapshotAsync(string register, long date, CancellationToken ct)
     {
         await Trouble(ct);

@@ -1,0 +1,280 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using Lookup.Core.Numbers;
+
+namespace Lookup.Core.Blocks;
+
+/// <summary>Reads the forms in which people write blocks: "313XXXXXXX", "+49151*", and two numbers of a range.</summary>
+public static class BlockPattern
+{
+    /// <summary>The fewest numbers of a block. Fewer are a person's or a household's, and belong into objections.</summary>
+    public const int MinNumbers = 100;
+
+    /// <summary>The refusal of a block of a whole country.</summary>
+    public const string WholeCountry =
+        "Covers every number of a country calling code; set whole_country (--whole-country) if that is meant, or write more digits.";
+
+    private const string OneNumber =
+        "Names one number: write the digits that vary as X, as in 313XXXXXXX, or end a prefix with *, as in +49151*. For one number, record an objection.";
+
+    private const string TooFew = "Covers fewer than 100 numbers: record an objection for each of them. A block would store a person's number unencrypted.";
+
+    private const int MinVaryingDigits = 2;
+
+    // Numbers of a pattern that are tried, and those that must agree on its international form.
+    private const int Fills = 30;
+    private const int Agreeing = 4;
+
+    /// <summary>Reads a pattern: digits, then an X for each digit that varies, or * for any number of digits.</summary>
+    /// <param name="text">With or without +, spaces and punctuation.</param>
+    /// <param name="region">ISO 3166 code of two letters for a national form; null or empty for none.</param>
+    /// <param name="range">The numbers.</param>
+    /// <param name="fault">Why the text is not a pattern.</param>
+    public static bool TryParse(string text, string? region, out BlockRange range, [NotNullWhen(false)] out string? fault)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        range = default;
+        if (!TryScan(text, out var digits, out var varying, out var isPrefix, out var isInternational, out fault))
+        {
+            return false;
+        }
+
+        if (varying == 0 && !isPrefix)
+        {
+            fault = OneNumber;
+            return false;
+        }
+
+        if (!isPrefix && varying < MinVaryingDigits)
+        {
+            fault = TooFew;
+            return false;
+        }
+
+        if (!TryInternational(digits, isPrefix ? null : varying, isInternational, region, out var prefix, out fault))
+        {
+            return false;
+        }
+
+        var size = Digits.PowersOfTen[isPrefix ? 0 : varying];
+        if (isPrefix && Digits.Count(prefix) + MinVaryingDigits > PhoneNumber.MaxDigits)
+        {
+            fault = TooFew;
+            return false;
+        }
+
+        range = isPrefix ? new BlockRange(prefix, prefix, IsPrefix: true) : new BlockRange(prefix * size, (prefix * size) + size - 1, IsPrefix: false);
+        return true;
+    }
+
+    /// <summary>Reads the first and the last number of a range; see <see cref="TryParse(string, string?, out BlockRange, out string?)"/>.</summary>
+    public static bool TryParse(string first, string last, string? region, out BlockRange range, [NotNullWhen(false)] out string? fault)
+    {
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(last);
+        range = default;
+        if (!TryScan(first, out var from, out var varying, out var isPrefix, out var isInternational, out fault)
+            || !TryScan(last, out var to, out var alsoVarying, out var isAlsoPrefix, out var isAlsoInternational, out fault))
+        {
+            return false;
+        }
+
+        if (varying + alsoVarying > 0 || isPrefix || isAlsoPrefix)
+        {
+            fault = "A range has two numbers without X and *: write either a pattern or a range.";
+            return false;
+        }
+
+        if (from.Length != to.Length || isInternational != isAlsoInternational)
+        {
+            fault = "Both ends of a range must have the same form and the same number of digits.";
+            return false;
+        }
+
+        if (string.CompareOrdinal(from, to) > 0)
+        {
+            fault = "The first number of the range is greater than the last.";
+            return false;
+        }
+
+        var common = from.AsSpan().CommonPrefixLength(to);
+        var left = from.Length - common;
+        var (low, high) = (ParseOr0(from[common..]), ParseOr0(to[common..]));
+        if (high - low + 1 < MinNumbers)
+        {
+            fault = left == 0 ? OneNumber : TooFew;
+            return false;
+        }
+
+        if (!TryInternational(from[..common], left, isInternational, region, out var prefix, out fault))
+        {
+            return false;
+        }
+
+        var size = Digits.PowersOfTen[left];
+        range = new BlockRange((prefix * size) + low, (prefix * size) + high, IsPrefix: false);
+        return true;
+    }
+
+    /// <summary>Returns whether a range covers every number of a calling code, at least those of one length.</summary>
+    public static bool CoversCountry(BlockRange range)
+    {
+        var digits = range.First.ToString(CultureInfo.InvariantCulture);
+        var code = NumberPlan.CallingCodeOf(digits).ToString(CultureInfo.InvariantCulture);
+        if (range.IsPrefix)
+        {
+            return digits.Length <= code.Length;
+        }
+
+        var size = Digits.PowersOfTen[digits.Length - code.Length];
+        return range.First % size == 0 && range.Last % size == size - 1;
+    }
+
+    private static ulong ParseOr0(string digits) => digits.Length == 0 ? 0 : ulong.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
+
+    // Separates digits, X and *. Positions in faults count from 1.
+    private static bool TryScan(
+        string text, out string digits, out int varying, out bool isPrefix, out bool isInternational, [NotNullWhen(false)] out string? fault)
+    {
+        (digits, varying, isPrefix, isInternational, fault) = ("", 0, false, false, null);
+        if (text.Length > NumberParser.MaxInput)
+        {
+            fault = $"Longer than {NumberParser.MaxInput} characters.";
+            return false;
+        }
+
+        var found = new System.Text.StringBuilder();
+        for (var i = 0; i < text.Length; i++)
+        {
+            var c = text[i];
+            if (c is ' ' or '-' or '.' or '(' or ')' or '/' or '\u00a0')
+            {
+                continue;
+            }
+
+            var at = (i + 1).ToString(CultureInfo.InvariantCulture);
+            if (isPrefix)
+            {
+                fault = $"Character {at} follows the *, which must be the last.";
+            }
+            else if (char.IsAsciiDigit(c))
+            {
+                fault = varying > 0 ? $"Character {at} is a digit after X: only the last digits can vary." : null;
+                found.Append(c);
+            }
+            else if (c is 'X' or 'x')
+            {
+                varying++;
+            }
+            else if (c == '*')
+            {
+                fault = varying > 0 ? $"Character {at} is * after X: write one of them." : null;
+                isPrefix = true;
+            }
+            else if (c == '+' && found.Length == 0 && varying == 0 && !isInternational)
+            {
+                isInternational = true;
+            }
+            else
+            {
+                fault = PlainCharacter(c, at);
+            }
+
+            if (fault is not null)
+            {
+                return false;
+            }
+        }
+
+        digits = found.ToString();
+        fault = digits.Length == 0 ? "Has no digits: a block starts with the country calling code or, with a region, with the area code." : null;
+        return fault is null;
+    }
+
+    private static string PlainCharacter(char c, string at) => char.IsBetween(c, ' ', '~')
+        ? $"Character {at} is '{c}': write digits, X for each digit that varies, or * at the end."
+        : $"Character {at} is U+{(int)c:X4}: write digits, X for each digit that varies, or * at the end.";
+
+    // Returns the digits before those that vary, in E.164.
+    private static bool TryInternational(
+        string digits, int? varying, bool isInternational, string? region, out ulong prefix, [NotNullWhen(false)] out string? fault)
+    {
+        prefix = 0;
+        if (!isInternational)
+        {
+            if (string.IsNullOrEmpty(region))
+            {
+                fault = "Has no country: add + and the country calling code, or state the region.";
+                return false;
+            }
+
+            return TryNational(digits, varying, region, out prefix, out fault);
+        }
+
+        if (digits.Length + (varying ?? 0) > PhoneNumber.MaxDigits)
+        {
+            fault = "Has more than 15 digits.";
+            return false;
+        }
+
+        if (digits[0] == '0' || NumberPlan.CallingCodeOf(digits) is not (> 0 and var code))
+        {
+            fault = NumberFault.UnknownCallingCode.Describe();
+            return false;
+        }
+
+        prefix = ulong.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
+        var length = code.ToString(CultureInfo.InvariantCulture).Length;
+        // Numbers with the trunk 0 do not exist, so the block would cover none.
+        if (digits.Length > length && digits[length] == '0' && NumberPlan.Check(PadTo(prefix, varying)) == NumberFault.TrunkZero)
+        {
+            fault = NumberFault.TrunkZero.Describe();
+            return false;
+        }
+
+        fault = null;
+        return true;
+    }
+
+    private static ulong PadTo(ulong prefix, int? varying) => prefix * Digits.PowersOfTen[varying ?? Math.Max(0, 10 - Digits.Count(prefix))];
+
+    // The parser knows the forms of the region: the pattern is read as its numbers are, with some digits in place of X.
+    private static bool TryNational(string digits, int? varying, string region, out ulong prefix, [NotNullWhen(false)] out string? fault)
+    {
+        ulong? agreed = null;
+        var (why, agreeing) = (NumberFault.None, 0);
+        var random = new Random(digits.Length);
+        var (shortest, longest) = varying is { } fixedCount ? (fixedCount, fixedCount) : (MinVaryingDigits, PhoneNumber.MaxDigits - 1);
+        for (var count = shortest; count <= longest && digits.Length + count <= PhoneNumber.MaxDigits + 1; count++)
+        {
+            for (var fill = 0; fill < Fills; fill++)
+            {
+                var end = fill < 10 ? new string((char)('0' + fill), count) : string.Concat(Enumerable.Range(0, count).Select(_ => (char)('0' + random.Next(10))));
+                if (NumberParser.Instance.TryParse(digits + end, region, out var number, out var found)
+                    && number.ToString().EndsWith(end, StringComparison.Ordinal))
+                {
+                    prefix = number.Value / Digits.PowersOfTen[count];
+                    if (prefix != (agreed ??= prefix))
+                    {
+                        fault = NumberFault.Ambiguous.Describe();
+                        return false;
+                    }
+
+                    if (++agreeing == Agreeing)
+                    {
+                        fault = null;
+                        return true;
+                    }
+                }
+
+                why = found == NumberFault.None ? why : found;
+            }
+        }
+
+        prefix = agreed ?? 0;
+        fault = agreed is not null ? null
+            : why is NumberFault.UnknownRegion ? why.Describe()
+            : $"No number of {region.ToUpperInvariant()} has this form: check the digits and how many vary, or write it with + and the country calling code.";
+        return agreed is not null;
+    }
+}

@@ -1,0 +1,103 @@
+using Lookup.Core.Blocks;
+
+namespace Lookup.Tests.Blocks;
+
+public sealed class BlockPatternTests
+{
+    [Theory]
+    [InlineData("313XXXXXXX", "US", 13_130_000_000, 13_139_999_999)]
+    [InlineData("313xxxxxxx", "us", 13_130_000_000, 13_139_999_999)]
+    [InlineData("1 (313) XXX-XXXX", "US", 13_130_000_000, 13_139_999_999)]
+    [InlineData("+1313XXXXXXX", null, 13_130_000_000, 13_139_999_999)]
+    [InlineData("+1 313 555 XXXX", null, 13_135_550_000, 13_135_559_999)]
+    [InlineData("313555XXXX", "US", 13_135_550_000, 13_135_559_999)]
+    [InlineData("31355501XX", "US", 13_135_550_100, 13_135_550_199)]
+    [InlineData("0031 20 XXXXXXX", "NL", 31_200_000_000, 31_209_999_999)]
+    [InlineData("020-XXXXXXX", "NL", 31_200_000_000, 31_209_999_999)]
+    [InlineData("06XXXXXXXX", "NL", 31_600_000_000, 31_699_999_999)]
+    public void Pattern_IsRead(string text, string? region, ulong first, ulong last)
+    {
+        Assert.True(BlockPattern.TryParse(text, region, out var range, out var fault), fault);
+        Assert.Equal(new BlockRange(first, last, IsPrefix: false), range);
+    }
+
+    [Theory]
+    [InlineData("+1313*", null, 1313)]
+    [InlineData("+49 151*", null, 49151)]
+    [InlineData("0151*", "DE", 49151)]
+    public void Prefix_IsRead(string text, string? region, ulong prefix)
+    {
+        Assert.True(BlockPattern.TryParse(text, region, out var range, out var fault), fault);
+        Assert.Equal(new BlockRange(prefix, prefix, IsPrefix: true), range);
+    }
+
+    [Theory]
+    [InlineData("313-000-0000", "313-199-9999", "US", 13_130_000_000, 13_131_999_999)]
+    [InlineData("+31201234500", "+31201234699", null, 31_201_234_500, 31_201_234_699)]
+    [InlineData("020 1234500", "020 1234699", "NL", 31_201_234_500, 31_201_234_699)]
+    public void Range_IsRead(string from, string to, string? region, ulong first, ulong last)
+    {
+        Assert.True(BlockPattern.TryParse(from, to, region, out var range, out var fault), fault);
+        Assert.Equal(new BlockRange(first, last, IsPrefix: false), range);
+    }
+
+    [Theory]
+    [InlineData("", "US", "no digits")]
+    [InlineData("XXXXXXXXXX", "US", "no digits")]
+    [InlineData("3135550100", "US", "one number")]
+    [InlineData("313555010X", "US", "fewer than 100")]
+    [InlineData("313XXXXXXX", null, "no country")]
+    [InlineData("313XXXXXXX", "QQ", "region")]
+    [InlineData("313XXXXXX", "US", "No number of US")]
+    [InlineData("313XXXXXXXX", "US", "No number of US")]
+    [InlineData("313X555XXX", "US", "Character 5")]
+    [InlineData("313qXXXXXX", "US", "Character 4 is 'q'")]
+    [InlineData("313\tXXXXXXX", "US", "Character 4 is U+0009")]
+    [InlineData("313*XX", "US", "Character 5 follows")]
+    [InlineData("313X*", "US", "Character 5 is *")]
+    [InlineData("3+13XXXXXXX", "US", "Character 2 is '+'")]
+    [InlineData("+999XXXXXXX", null, "calling code")]
+    [InlineData("+1313XXXXXXXXXXXX", null, "15 digits")]
+    [InlineData("+31020XXXXXXX", null, "dialled only within the country")]
+    [InlineData("+123456789012345*", null, "fewer than 100")]
+    public void OtherText_IsRefused_WithItsPlace(string text, string? region, string why)
+    {
+        Assert.False(BlockPattern.TryParse(text, region, out _, out var fault));
+        Assert.Contains(why, fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("+31201234500", "+31201234550", "fewer than 100")]
+    [InlineData("+31201234500", "+31201234500", "one number")]
+    [InlineData("+31201234699", "+31201234500", "greater")]
+    [InlineData("+31201234500", "+312012346991", "same number of digits")]
+    [InlineData("+312012345XX", "+31201234699", "without X")]
+    [InlineData("+31201234500", "+32201234699", "calling code")]
+    public void OtherRange_IsRefused(string from, string to, string why)
+    {
+        Assert.False(BlockPattern.TryParse(from, to, null, out _, out var fault));
+        Assert.Contains(why, fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("+1XXXXXXXXXX", true)]
+    [InlineData("+13XXXXXXXXX", false)]
+    [InlineData("+31*", true)]
+    [InlineData("+316*", false)]
+    [InlineData("+353XXXXXXXXX", true)]
+    public void WholeCountry_IsRecognised(string text, bool isWhole)
+    {
+        Assert.True(BlockPattern.TryParse(text, null, out var range, out var fault), fault);
+        Assert.Equal(isWhole, BlockPattern.CoversCountry(range));
+    }
+
+    [Theory]
+    [InlineData("+1313XXXXXXX")]
+    [InlineData("+49151*")]
+    [InlineData("+312012345XX")]
+    public void Pattern_IsWrittenAsItIsRead(string text)
+    {
+        Assert.True(BlockPattern.TryParse(text, null, out var range, out _));
+        Assert.Equal(text, range.ToString());
+    }
+}

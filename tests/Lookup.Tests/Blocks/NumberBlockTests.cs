@@ -1,0 +1,84 @@
+using Lookup.Core.Blocks;
+
+namespace Lookup.Tests.Blocks;
+
+public sealed class NumberBlockTests
+{
+    private const uint Import = 3;
+    private const uint OtherImport = 5;
+    private const uint Person = 4;
+    private static readonly NumberBlock None = NumberBlock.Empty("acme", new BlockRange(13_130_000_000, 13_139_999_999, IsPrefix: false));
+
+    [Fact]
+    public void LaterRecording_NeverWeakens_AnEarlierOne()
+    {
+        var block = None.With(Entry(10, source: Person)).With(Entry(20, until: 30, source: Person));
+        Assert.True(block.Forbids(1_000, isTimeNamed: false));
+        Assert.True(None.With(Entry(10, until: 30, source: Person)).With(Entry(20, source: Person)).Forbids(1_000, isTimeNamed: false));
+    }
+
+    [Fact]
+    public void Removal_EndsWhatForbids_AndKeepsThePast()
+    {
+        var block = None.With(Entry(10)).Without(new BlockRemoval(50, 0, Person, "mistake"));
+        Assert.True(block.Forbids(49, isTimeNamed: true));
+        Assert.False(block.Forbids(50, isTimeNamed: true));
+        Assert.False(block.Forbids(9, isTimeNamed: true));
+        Assert.False(block.Forbids(60, isTimeNamed: false));
+        Assert.Same(block, block.Without(new BlockRemoval(60, 0, Person, "")));
+        Assert.True(block.With(Entry(70)).Forbids(70, isTimeNamed: true));
+        Assert.False(block.With(Entry(70)).Forbids(60, isTimeNamed: true));
+    }
+
+    [Fact]
+    public void SameRecording_ChangesNothing()
+    {
+        var block = None.With(Entry(10, source: Import));
+        Assert.Same(block, block.With(Entry(20, source: Import)));
+        Assert.Same(block, block.With(Entry(20, until: 30, source: Import)));
+        Assert.NotSame(block, block.With(Entry(20, source: Person)));
+        var lasting = block.With(Entry(20, source: Person));
+        Assert.Same(lasting, lasting.With(Entry(30, source: OtherImport)));
+    }
+
+    [Fact]
+    public void Revert_RemovesOneImport_AndKeepsWhatOthersRecorded()
+    {
+        var block = None.With(Entry(10, source: Import)).With(Entry(20, source: OtherImport));
+        Assert.True(block.WithoutSources(new HashSet<uint> { Import }).Forbids(30, isTimeNamed: true));
+        Assert.False(block.WithoutSources(new HashSet<uint> { Import }).Forbids(15, isTimeNamed: true));
+        Assert.False(block.WithoutSources(new HashSet<uint> { Import, OtherImport }).Forbids(30, isTimeNamed: false));
+        Assert.Same(block, block.WithoutSources(new HashSet<uint> { 99 }));
+    }
+
+    [Fact]
+    public void ManyRecordings_AreMerged_WithoutForbiddingLess()
+    {
+        var block = None;
+        for (var i = 0; i < 10 * NumberBlock.MaxEntries; i++)
+        {
+            block = block.With(Entry(i, until: 10_000 + i, source: (uint)((2 * i) + 1)));
+        }
+
+        Assert.Equal(NumberBlock.MaxEntries, block.Entries.Count);
+        Assert.True(block.Forbids(0, isTimeNamed: true));
+        Assert.True(block.Forbids(10_000 + (10 * NumberBlock.MaxEntries) - 2, isTimeNamed: true));
+        // What was merged cannot be reverted any more.
+        Assert.True(block.WithoutSources(Enumerable.Range(0, 2_000).Select(i => (uint)((2 * i) + 1)).ToHashSet()).Forbids(5_000, isTimeNamed: true));
+    }
+
+    [Theory]
+    [InlineData("", "-")]
+    [InlineData("13130000000-13139999999|acme", "")]
+    [InlineData("13130000000-13139999999|", "-")]
+    [InlineData("13139999999-13130000000|acme", "-")]
+    [InlineData("13130000000-13139999999", "-")]
+    [InlineData("*|acme", "-")]
+    [InlineData("1313*|acme", "1,0,1")]
+    [InlineData("1313*|acme", "1,0,1,2,,3")]
+    [InlineData("1313*|acme", "x,0,1,2,")]
+    [InlineData("1313*|acme", "1,0,1,2,;")]
+    public void Format_RejectsOtherTexts(string field, string value) => Assert.False(BlockFormat.TryRead(field, value, out _));
+
+    private static BlockEntry Entry(long from, long until = BlockEntry.Open, uint source = Person) => new() { From = from, Until = until, Source = source };
+}
