@@ -45,6 +45,29 @@ public sealed partial class LookupClient
     public Task<ListFactsResponse> ListFactsAsync(ListFactsRequest request, CancellationToken cancellationToken) => ReadAsync(
         (channel, options) => new FactService.FactServiceClient(channel).ListFactsAsync(request, options), Strictness.Stricter, cancellationToken);
 
+    /// <summary>Records blocks of number ranges. Earlier answers are not reused.</summary>
+    /// <exception cref="LookupException">The service rejected the call, or could not be reached; it may have recorded the blocks.</exception>
+    public async Task<RecordBlocksResponse> RecordBlocksAsync(RecordBlocksRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        try
+        {
+            return await CallAsync(options => _facts.RecordBlocksAsync(request, options), cancellationToken);
+        }
+        finally
+        {
+            ForgetAll();
+        }
+    }
+
+    /// <summary>Removes blocks of number ranges.</summary>
+    public Task<RemoveBlocksResponse> RemoveBlocksAsync(RemoveBlocksRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _facts.RemoveBlocksAsync(request, options), cancellationToken);
+
+    /// <summary>Lists blocks of number ranges.</summary>
+    public Task<ListBlocksResponse> ListBlocksAsync(ListBlocksRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _facts.ListBlocksAsync(request, options), cancellationToken);
+
     /// <summary>Erases a number's facts and records a permanent objection.</summary>
     public async Task<EraseNumberResponse> EraseNumberAsync(EraseNumberRequest request, CancellationToken cancellationToken)
     {

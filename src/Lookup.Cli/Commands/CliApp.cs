@@ -64,6 +64,8 @@ internal static class CliApp
             new RecordCommand(shell),
             new OutcomeCommand(shell),
             new FactsCommand(shell),
+            new BlocksCommand(shell),
+            new UnblockCommand(shell),
             new EraseCommand(shell),
             new DossierCommand(shell),
             new ImportCommand(shell),

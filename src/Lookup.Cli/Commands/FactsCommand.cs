@@ -36,8 +36,13 @@ internal sealed class FactsCommand : CliCommand
         else
         {
             Shell.Console.MarkupLine(SafeText.Escape(response.Number));
-            new FactPrinter(NumberZone.Of(response.Number, Shell.Clock.GetUtcNow())).Write(
-                Shell.Console, response.Facts, Shell.Clock.GetUtcNow(), isCall: false);
+            var zone = NumberZone.Of(response.Number, Shell.Clock.GetUtcNow());
+            new FactPrinter(zone).Write(Shell.Console, response.Facts, Shell.Clock.GetUtcNow(), isCall: false);
+            if (response.Blocks.Count > 0)
+            {
+                Shell.Console.MarkupLine("[bold]Blocks of ranges over the number[/]");
+                new BlockPrinter(zone).Write(Shell.Console, response.Blocks);
+            }
         }
 
         return ExitCodes.Ok;

@@ -4,6 +4,7 @@ using Lookup.Core.Decisions;
 using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Redis.Reading;
+using Lookup.Redis.Writing;
 using Lookup.Server.Access;
 using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
@@ -13,7 +14,7 @@ using Lookup.Server.Telemetry;
 namespace Lookup.Server.Checks;
 
 /// <summary>Explains single checks.</summary>
-internal sealed class Explanations(SingleChecks checks, FactReader reader, FactResolver naming, IFactReader store, ServiceMetrics metrics)
+internal sealed class Explanations(SingleChecks checks, FactReader reader, FactResolver naming, IFactReader store, INameStore names, ServiceMetrics metrics)
 {
     /// <summary>Decides a check and explains the decision.</summary>
     /// <param name="request">The request.</param>
@@ -41,6 +42,7 @@ internal sealed class Explanations(SingleChecks checks, FactReader reader, FactR
         }
 
         await AddFactsAsync(response, asked, facts, caller, call);
+        await BlockMapping.AddOverAsync(response.Blocks, facts.Blocks, asked.Number.Value, caller, asked.At, names, call.Token);
         return response;
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.Protobuf.Collections;
 using Grpc.Core;
 using Lookup.Core;
@@ -13,6 +14,7 @@ using Lookup.Server.Errors;
 using Lookup.Server.Http;
 using Lookup.Server.Imports;
 using Lookup.Server.Mapping;
+using Lookup.Server.Reading;
 using Lookup.Server.Receipts;
 using Lookup.Server.Store;
 using Outcome = Lookup.V1.FactResult.Types.Outcome;
@@ -27,6 +29,8 @@ internal sealed class FactEndpoint(
     INameStore names,
     IImportStore imports,
     FactWriter writer,
+    BlockWriter blocks,
+    ReadView view,
     RecordingOrder order,
     FilterReplica replica,
     FactResolver naming,
@@ -41,6 +45,9 @@ internal sealed class FactEndpoint(
     : V1.FactService.FactServiceBase
 {
     private static readonly FactId[] AnyId = [new(FactKind.Objection, 0, Scope.All)];
+
+    // Blocks of one request or one page.
+    private const int MaxBlockPage = 1_000;
 
     private int _imports;
 
@@ -201,6 +208,72 @@ internal sealed class FactEndpoint(
             }
 
             response.Facts.AddRange(known.Where(one => caller.MaySee(one.Fact, now)));
+            var registry = await view.RegistryAsync(exact: true, call.Token);
+            await BlockMapping.AddOverAsync(response.Blocks, registry.Blocks, numbers[0].Value, caller, now, names, call.Token);
+            return response;
+        }
+        catch (OperationCanceledException) when (call.Expired)
+        {
+            throw StoreDeadline.TooSlow();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<V1.RecordBlocksResponse> RecordBlocks(V1.RecordBlocksRequest request, ServerCallContext context) =>
+        new() { Results = { await ChangeAsync(request.Blocks, blocks.RecordAsync, context) } };
+
+    /// <inheritdoc/>
+    public override async Task<V1.RemoveBlocksResponse> RemoveBlocks(V1.RemoveBlocksRequest request, ServerCallContext context) =>
+        new() { Results = { await ChangeAsync(request.Blocks, (items, _, caller, stop) => blocks.RemoveAsync(items, caller, stop), context) } };
+
+    /// <inheritdoc/>
+    public override async Task<V1.ListBlocksResponse> ListBlocks(V1.ListBlocksRequest request, ServerCallContext context)
+    {
+        List<FieldFault>? faults = null;
+        if (request.Organisation.Length > 0 && request.Organisation != Scope.AllName && !FieldFaults.IsName(request.Organisation))
+        {
+            FieldFaults.Add(ref faults, "organisation", FieldFaults.NameRule);
+        }
+
+        var size = request.PageSize == 0 ? MaxBlockPage : Math.Min(request.PageSize, MaxBlockPage);
+        if (size < 0)
+        {
+            FieldFaults.Add(ref faults, "page_size", $"{request.PageSize} is negative; must be 1 to 1,000, or 0 for 1,000.");
+        }
+
+        var from = 0;
+        if (request.PageToken.Length > 0 && !int.TryParse(request.PageToken, NumberStyles.None, CultureInfo.InvariantCulture, out from))
+        {
+            FieldFaults.Add(ref faults, "page_token", "Not a token of an earlier response; omit it to start over.");
+        }
+
+        var numbers = request.Number.Length == 0 ? [] : FieldFaults.StoredNumbers(request.Number, request.DefaultRegion, ref faults);
+        FieldFaults.ThrowIfAny(faults);
+        var caller = access.CallerOf(context);
+        if (numbers is [var asked, ..])
+        {
+            access.DetectEnumeration(caller, asked.Value);
+        }
+
+        var now = access.Now;
+        if (request.Organisation.Length > 0 && request.Organisation != Scope.AllName)
+        {
+            caller.Demand(request.Organisation, now);
+        }
+
+        using var call = new StoreDeadline(context, options.StoreReadLimitMs);
+        try
+        {
+            var all = (await view.RegistryAsync(exact: true, call.Token)).Blocks;
+            var wanted = (numbers is [var number, ..] ? all.Over(number.Value) : all.All).Where(block =>
+                (request.Organisation.Length == 0 ? BlockMapping.MaySee(caller, block, now) : block.Organisation == request.Organisation)
+                && (request.Ended || block.Forbids(now, isTimeNamed: false)));
+            var page = BlockMapping.InOrder(wanted).Skip(from).Take(size + 1).ToList();
+            var response = new V1.ListBlocksResponse { NextPageToken = page.Count > size ? (from + size).ToString(CultureInfo.InvariantCulture) : "" };
+            foreach (var block in page.Take(size))
+            {
+                response.Blocks.Add(await BlockMapping.ToProtoAsync(block, now, names, call.Token));
+            }
 
             return response;
         }
@@ -208,6 +281,25 @@ internal sealed class FactEndpoint(
         {
             throw StoreDeadline.TooSlow();
         }
+    }
+
+    private async Task<IEnumerable<V1.BlockResult>> ChangeAsync(
+        IReadOnlyList<V1.Block> items, Func<IReadOnlyList<V1.Block>, ImportSession?, Caller, CancellationToken, Task<BlockOutcome[]>> change, ServerCallContext context)
+    {
+        if (items.Count is 0 or > MaxBlockPage)
+        {
+            throw RpcErrors.Invalid("blocks", $"{items.Count} blocks; must be 1 to {MaxBlockPage}.");
+        }
+
+        monitor.ThrowIfUntrusted();
+        BlockOutcome[] outcomes = [];
+        await LimitedAsync(async token => outcomes = await change(items, null, access.CallerOf(context), token), context);
+        if (Array.TrueForAll(outcomes, outcome => outcome.Faults.Count > 0))
+        {
+            throw RpcErrors.Invalid([.. outcomes.SelectMany((outcome, i) => outcome.Faults.Select(fault => fault with { Field = $"blocks[{i}].{fault.Field}" }))]);
+        }
+
+        return outcomes.Select(outcome => outcome.ToProto());
     }
 
     /// <inheritdoc/>

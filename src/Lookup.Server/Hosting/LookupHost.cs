@@ -283,7 +283,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddHostedService<ReplicaService>();
         services.AddHostedService<FilterKeeper>();
         services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>().AddSingleton<BatchChecks>();
-        services.AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<RecordingOrder>().AddSingleton<FactWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
+        services.AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<RecordingOrder>().AddSingleton<FactWriter>().AddSingleton<BlockWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
         services.AddSingleton<SingleChecks>().AddSingleton<Reservations>().AddSingleton<Explanations>();
         AddAccess(services, options);

@@ -123,7 +123,7 @@ internal sealed class FactReader(
         var question = asked.Asked.Resolve(registry).About(asked.Number.Value);
         var key = view.Encrypt(asked.Number, asked.Demand, now, out var filter);
         var facts = FactSet.Create(key, question, registry.Registers, regimes.Find(asked.Number, question.CallTime, question.Region));
-        facts.RegistryAge = clock.AgeAt(registry.ReadAt, now);
+        (facts.RegistryAge, facts.Blocks) = (clock.AgeAt(registry.ReadAt, now), registry.Blocks);
         if (facts.IsComplete || asked.Exact || filter is null)
         {
             return facts;

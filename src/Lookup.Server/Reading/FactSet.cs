@@ -64,6 +64,9 @@ internal sealed class FactSet : IDisposable
     /// <summary>Age of the registry that the organisation and its blocks were taken from.</summary>
     internal TimeSpan RegistryAge { get; set; }
 
+    /// <summary>All blocks of that registry.</summary>
+    internal BlockSet Blocks { get; set; } = BlockSet.Empty;
+
     internal ReadOnlyMemory<FactId> Ids => _ids.AsMemory(0, _count);
 
     internal ReadOnlySpan<StoredValue> BySlot => _bySlot;

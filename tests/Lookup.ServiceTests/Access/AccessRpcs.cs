@@ -47,6 +47,11 @@ internal static class AccessRpcs
         ["FactService.ImportFacts"] = new(Roles.Write, Foreign.ItemRefused, org =>
             [new ImportFactsRequest { Sequence = 1, Facts = { Samples.Objection(Samples.NewNumber(), org) } }]),
         ["FactService.ListFacts"] = new(Roles.Check, Foreign.Hidden, _ => [new ListFactsRequest { Number = Known }]),
+        ["FactService.RecordBlocks"] = new(Roles.Write, Foreign.ItemRefused, org =>
+            [new RecordBlocksRequest { Blocks = { new Block { Organisation = org, Pattern = "+1313XXXXXXX", Source = "test" } } }]),
+        ["FactService.RemoveBlocks"] = new(Roles.Write, Foreign.ItemRefused, org =>
+            [new RemoveBlocksRequest { Blocks = { new Block { Organisation = org, Pattern = "+1313XXXXXXX", Source = "test" } } }]),
+        ["FactService.ListBlocks"] = new(Roles.Check, Foreign.Denied, org => [new ListBlocksRequest { Organisation = org }]),
         ["FactService.EraseNumber"] = new(Roles.Admin, Foreign.None, _ => [new EraseNumberRequest { Number = Samples.NewNumber(), Source = "letter" }]),
         ["WatchService.Watch"] = new(Roles.Watch, Foreign.Denied, org => [new WatchRequest { Organisations = { org } }]),
         ["ImportService.ListImports"] = new(Roles.Admin, Foreign.None, _ => [new ListImportsRequest()]),

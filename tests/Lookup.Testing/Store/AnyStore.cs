@@ -44,11 +44,16 @@ internal sealed class AnyStore : IAsyncDisposable
         return new AnyStore(await StoreAdmin.OpenAsync(options, Sample.Cipher.KeyCheck, TimeProvider.System, cancellation), server);
     }
 
+    /// <summary>Opens the store once more, as another process does. The caller closes it first.</summary>
+    internal Task<FactStore> OpenAnotherAsync(CancellationToken cancellation) =>
+        StoreAdmin.OpenAsync(Options, Store.Manifest.KeyCheck, TimeProvider.System, cancellation);
+
+    private StoreOptions Options => _server?.Options ?? RedisServer.Patient with { ConnectionString = ((EmbeddedStore)Store).ConnectionString };
+
     /// <summary>Counts, versions, feeds and filters agree with what the buckets hold.</summary>
     internal async Task CheckAsync(CancellationToken cancellation)
     {
-        var options = _server?.Options ?? RedisServer.Patient with { ConnectionString = ((EmbeddedStore)Store).ConnectionString };
-        var findings = await StoreAdmin.DoctorAsync(options, Store.Manifest.KeyCheck, TimeProvider.System, cancellation);
+        var findings = await StoreAdmin.DoctorAsync(Options, Store.Manifest.KeyCheck, TimeProvider.System, cancellation);
         Assert.DoesNotContain(
             findings, finding => finding is { Level: FindingLevel.Fail, Name: "count" or "filter" or "feed" or "timeline" or "partition" });
         Assert.True(findings.Any(finding => finding is { Level: FindingLevel.Ok, Name: "facts" }), string.Join(Environment.NewLine, findings));

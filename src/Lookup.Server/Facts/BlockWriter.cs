@@ -1,0 +1,156 @@
+using Lookup.Core.Blocks;
+using Lookup.Core.Facts;
+using Lookup.Redis.Imports;
+using Lookup.Redis.Registers;
+using Lookup.Redis.Writing;
+using Lookup.Server.Access;
+using Lookup.Server.Errors;
+using Lookup.Server.Mapping;
+using Lookup.Server.Store;
+
+namespace Lookup.Server.Facts;
+
+/// <summary>Validates, records and removes blocks of numbers.</summary>
+/// <param name="store">Stores them.</param>
+/// <param name="names">Has the names of organisations with facts.</param>
+/// <param name="imports">Assigns the numbers of sources.</param>
+/// <param name="clock">The clock.</param>
+/// <param name="registry">The registry of this process, read before the call returns; null for none.</param>
+/// <param name="options">Has the limit of new sources; null for no limit.</param>
+internal sealed class BlockWriter(
+    IRegistryStore store, INameStore names, IImportStore imports, TimeProvider clock, RegistryReplica? registry = null, LookupServerOptions? options = null)
+{
+    // Source of a block once the limit is reached: it must not be lost.
+    private const string ManySources = "(more new sources than a day may have)";
+
+    private static readonly FieldFault Misspelt = new(
+        "organisation", "No organisation of this name has a record or a fact yet; check the spelling.");
+
+    /// <summary>Records blocks. When it returns, this process decides by them.</summary>
+    /// <param name="blocks">The blocks.</param>
+    /// <param name="import">Their import, or null.</param>
+    /// <param name="caller">The caller; blocks of organisations without a grant are rejected.</param>
+    /// <param name="cancellation">Cancels the wait.</param>
+    internal Task<BlockOutcome[]> RecordAsync(
+        IReadOnlyList<V1.Block> blocks, ImportSession? import, Caller caller, CancellationToken cancellation) =>
+        ChangeAsync(blocks, import, caller, isRemoval: false, cancellation);
+
+    /// <summary>Removes blocks.</summary>
+    /// <param name="blocks">The blocks, with the numbers that they were recorded with.</param>
+    /// <param name="caller">The caller; blocks of organisations without a grant are rejected.</param>
+    /// <param name="cancellation">Cancels the wait.</param>
+    internal Task<BlockOutcome[]> RemoveAsync(IReadOnlyList<V1.Block> blocks, Caller caller, CancellationToken cancellation) =>
+        ChangeAsync(blocks, null, caller, isRemoval: true, cancellation);
+
+    private async Task<BlockOutcome[]> ChangeAsync(
+        IReadOnlyList<V1.Block> blocks, ImportSession? import, Caller caller, bool isRemoval, CancellationToken cancellation)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var outcomes = new BlockOutcome[blocks.Count];
+        var changes = new List<BlockChange>(blocks.Count);
+        var places = new List<int>(blocks.Count);
+        var budget = options is { MaxNewSourcesPerDay: > 0 } limited ? new SourceBudget(caller.Id, limited.MaxNewSourcesPerDay) : null;
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            var block = blocks[i];
+            var faults = new List<FieldFault>();
+            var (range, entry) = BlockMapping.Map(block, isRemoval, now, faults);
+            if (!caller.May(block.Organisation, now))
+            {
+                faults.Add(new FieldFault("organisation", block.Organisation == Scope.AllName
+                    ? "The credential has no grant for facts that concern all organisations (\"*\")."
+                    : "The credential has no grant for this organisation."));
+            }
+
+            var source = faults.Count > 0 ? null : await SourceIdAsync(block, import, budget, isRemoval, faults, cancellation);
+            if (source is null)
+            {
+                outcomes[i] = new BlockOutcome(V1.BlockResult.Types.Outcome.Refused, "", faults);
+                continue;
+            }
+
+            places.Add(i);
+            changes.Add(new BlockChange(block.Organisation, range, isRemoval
+                ? known => known.Without(new BlockRemoval(now, entry.Recorded, source.Value, entry.Reason))
+                : known => known.With(entry with { Source = source.Value })));
+        }
+
+        if (import is not null && changes.Count > 0)
+        {
+            await import.AnnounceAsync(changes.Count, cancellation);
+        }
+
+        var changed = changes.Count > 0 ? await store.ChangeBlocksAsync(changes, cancellation) : [];
+        var known = changes.Count == 0 || registry is null ? null : await registry.ReadAsync(cancellation);
+        var unknown = new Dictionary<string, bool>(StringComparer.Ordinal);
+        for (var i = 0; i < changed.Length; i++)
+        {
+            var outcome = changed[i] ? V1.BlockResult.Types.Outcome.Recorded : V1.BlockResult.Types.Outcome.Unchanged;
+            outcomes[places[i]] = new BlockOutcome(outcome, changes[i].Range.ToString(), [])
+            {
+                Warnings = !isRemoval && await IsUnknownAsync(changes[i].Organisation, known, unknown, cancellation) ? [Misspelt] : [],
+            };
+        }
+
+        return outcomes;
+    }
+
+    // A block of a misspelt name would never be found by a check.
+    private async ValueTask<bool> IsUnknownAsync(string organisation, RegistrySnapshot? known, Dictionary<string, bool> asked, CancellationToken cancellation)
+    {
+        if (organisation == Scope.AllName || known?.Find(organisation) is not null)
+        {
+            return false;
+        }
+
+        if (!asked.TryGetValue(organisation, out var isUnknown))
+        {
+            isUnknown = await names.NameAsync(Scope.FromName(organisation), cancellation) is null;
+            asked.Add(organisation, isUnknown);
+        }
+
+        return isUnknown;
+    }
+
+    // Returns null if the limit is reached for a removal, with a fault added.
+    private async ValueTask<uint?> SourceIdAsync(
+        V1.Block block, ImportSession? import, SourceBudget? budget, bool isRemoval, List<FieldFault> faults, CancellationToken cancellation)
+    {
+        try
+        {
+            return await AskAsync(block.Source, block.Actor, budget);
+        }
+        catch (TooManySourcesException e)
+        {
+            if (!isRemoval)
+            {
+                return await AskAsync(ManySources, budget!.Credential, null);
+            }
+
+            faults.Add(new FieldFault("source", e.Message + " A source names a system or a person, not an event; put details of the event in reason."));
+            return null;
+        }
+
+        ValueTask<uint> AskAsync(string source, string actor, SourceBudget? limit) => import is null
+            ? imports.SourceIdAsync(source, actor, "", limit, cancellation)
+            : import.SourceIdAsync(source, actor, limit, cancellation);
+    }
+}
+
+/// <summary>The outcome of one block.</summary>
+/// <param name="Outcome">What was done.</param>
+/// <param name="Numbers">The numbers as they were understood; empty if the block was rejected.</param>
+/// <param name="Faults">Why it was rejected.</param>
+internal sealed record BlockOutcome(V1.BlockResult.Types.Outcome Outcome, string Numbers, IReadOnlyList<FieldFault> Faults)
+{
+    /// <summary>Possible mistakes in a recorded block.</summary>
+    internal IReadOnlyList<FieldFault> Warnings { get; init; } = [];
+
+    internal V1.BlockResult ToProto() => new()
+    {
+        Outcome = Outcome,
+        Numbers = Numbers,
+        Errors = { FactOutcome.ToProto(Faults) },
+        Warnings = { FactOutcome.ToProto(Warnings) },
+    };
+}
