@@ -92,7 +92,7 @@ internal sealed class DossierCommand : CliCommand
             AddFolder(parsed, folder, facts.Number, receipts, ct);
         }
 
-        var dossier = Dossier.Create(facts.Number, Shell.Clock.GetUtcNow(), sources, facts.Facts, receipts);
+        var dossier = Dossier.Create(facts.Number, Shell.Clock.GetUtcNow(), sources, facts, receipts);
         if (form == Form.Text && path is null)
         {
             Write(dossier);

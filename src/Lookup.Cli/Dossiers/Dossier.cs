@@ -27,8 +27,9 @@ internal sealed record Dossier(
 {
     /// <summary>Builds a dossier. Receipts with the same id are included once.</summary>
     public static Dossier Create(
-        string number, DateTimeOffset made, IReadOnlyList<string> sources, IReadOnlyCollection<KnownFact> facts, IEnumerable<(string Id, Core.Receipts.Receipt Receipt)> receipts)
+        string number, DateTimeOffset made, IReadOnlyList<string> sources, ListFactsResponse known, IEnumerable<(string Id, Core.Receipts.Receipt Receipt)> receipts)
     {
+        var (facts, blocks) = (known.Facts, known.Blocks);
         var zone = NumberZone.Of(number, made);
         var printer = new FactPrinter(zone);
         return new(
@@ -36,9 +37,13 @@ internal sealed record Dossier(
             zone,
             made,
             sources,
-            [.. facts.Where(known => known.Current).Select(known => InWords(known, printer))],
-            [.. facts.Select(known => Entry(known, printer, made))
-                .Concat(receipts.DistinctBy(r => r.Id).Select(r => Entry(r.Id, r.Receipt, facts, zone)))
+            [
+                .. facts.Where(fact => fact.Current).Select(fact => InWords(fact, printer)),
+                .. blocks.Where(block => block.Current).Select(BlockPrinter.Describe),
+            ],
+            [.. facts.Select(fact => Entry(fact, printer, made))
+                .Concat(blocks.SelectMany(block => block.Versions.Select(version => Entry(block, version, printer))))
+                .Concat(receipts.DistinctBy(r => r.Id).Select(r => Entry(r.Id, r.Receipt, known, zone)))
                 .OrderBy(e => e.At)]);
     }
 
@@ -82,11 +87,32 @@ internal sealed record Dossier(
         }
     }
 
-    private static DossierEntry Entry(string id, Core.Receipts.Receipt receipt, IReadOnlyCollection<KnownFact> facts, string zone)
+    private static DossierEntry Entry(KnownBlock block, BlockVersion version, FactPrinter printer)
+    {
+        (string Name, string Text)[] lines =
+        [
+            ("took effect", printer.Time(version.Effective)),
+            ("until", version.Until is { } until ? printer.Time(until) : ""),
+            ("source", version.Source),
+            ("recorded by", version.Actor),
+            ("reason", version.Reason),
+            ("import", version.ImportId),
+            ("removed", version.Removal is { } removal ? printer.Time(removal.Effective) : ""),
+            ("removed by", version.Removal?.Actor ?? ""),
+            ("reason of the removal", version.Removal?.Reason ?? ""),
+        ];
+        var json = new KnownBlock(block);
+        json.Versions.Clear();
+        json.Versions.Add(version);
+        return new DossierEntry(
+            version.Recorded.ToDateTimeOffset(), "block", BlockPrinter.Describe(block), [.. lines.Where(line => line.Text.Length > 0)], JsonNode.Parse(JsonText.Format(json))!.AsObject());
+    }
+
+    private static DossierEntry Entry(string id, Core.Receipts.Receipt receipt, ListFactsResponse known, string zone)
     {
         var isErasure = receipt.Kind == ReceiptKind.Erasure;
         var lines = ReceiptPrinter.Lines(receipt, zone).Skip(1).Where(l => l.Name != "at")
-            .Concat(GroundsOf(receipt, facts, new FactPrinter(zone)).Select(text => ("on record then", text)))
+            .Concat(GroundsOf(receipt, known.Facts, new FactPrinter(zone)).Concat(BlocksOf(receipt, known.Blocks)).Select(text => ("on record then", text)))
             .Append(("receipt", id)).ToList();
         var json = ReceiptPrinter.Json(receipt);
         json["id"] = id;
@@ -128,6 +154,16 @@ internal sealed record Dossier(
         }
     }
 
+    // The blocks on record that forbade the call, as they are on record now.
+    private static IEnumerable<string> BlocksOf(Core.Receipts.Receipt receipt, IEnumerable<KnownBlock> blocks) =>
+        receipt.Kind != ReceiptKind.Check || !receipt.Reasons.ToArray().Contains(Core.ReasonCode.NumberBlocked)
+            ? []
+            : blocks.Where(block => (block.Organisation == "*" || block.Organisation == receipt.Organisation)
+                && block.Versions.Any(version => version.Recorded.ToDateTimeOffset().ToUnixTimeMilliseconds() <= receipt.Time
+                    && !(version.Until?.ToDateTimeOffset().ToUnixTimeMilliseconds() <= receipt.CallTime)
+                    && !(version.Removal?.Effective.ToDateTimeOffset().ToUnixTimeMilliseconds() <= receipt.CallTime)))
+                .Select(BlockPrinter.Describe);
+
     private static Fact.KindOneofCase? KindOf(ReasonCode code) => code switch
     {
         ReasonCode.Consent or ReasonCode.ConsentWithdrawn or ReasonCode.ConsentExpired or ReasonCode.ConsentWithoutEvidence
@@ -164,7 +200,7 @@ internal sealed record Dossier(
             ["at"] = Options.TimeText.Format(e.At),
             ["kind"] = e.Kind,
             ["title"] = e.Title,
-            [e.Kind == "fact" ? "fact" : "receipt"] = e.Json.DeepClone(),
+            [e.Kind is "fact" or "block" ? e.Kind : "receipt"] = e.Json.DeepClone(),
         })]),
     }.ToJsonString(new JsonSerializerOptions(JsonText.Options) { WriteIndented = true });
 }

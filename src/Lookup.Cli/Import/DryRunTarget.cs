@@ -1,5 +1,6 @@
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Server.Mapping;
 using Lookup.V1;
 
 namespace Lookup.Cli.Import;
@@ -28,7 +29,22 @@ internal sealed class DryRunTarget(IRegisterCatalog registers, TimeProvider cloc
                 stored.Clear();
             }
 
-            recorded(batch, new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused) { Warnings = check.TakeWarnings() });
+            var refusedBlocks = new List<RefusedFact>();
+            for (var i = 0; i < batch.Blocks.Count; i++)
+            {
+                var faults = new List<FieldFault>();
+                BlockMapping.Map(batch.Blocks[i], isRemoval: false, clock.GetUtcNow().ToUnixTimeMilliseconds(), faults);
+                if (faults.Count > 0)
+                {
+                    refusedBlocks.Add(new RefusedFact { Index = (uint)i, Errors = { faults.Select(fault => new FieldError { Field = fault.Field, Description = fault.Description }) } });
+                }
+            }
+
+            recorded(batch, new BatchOutcome(batch.Facts.Count + batch.Blocks.Count - refused.Count - refusedBlocks.Count, 0, refused)
+            {
+                Warnings = check.TakeWarnings(),
+                RefusedBlocks = refusedBlocks,
+            });
         }
     }
 

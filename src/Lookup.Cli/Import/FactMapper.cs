@@ -26,6 +26,8 @@ internal sealed record ReadingRules(IReadOnlyDictionary<Field, DateText>? Dates 
 /// </summary>
 internal sealed class FactMapper
 {
+    private const string BlockKind = "block";
+
     private readonly Func<Field, string> _where;
     private readonly TimeZoneInfo? _zone;
     private readonly string?[] _fixed = new string?[Fields.Count];
@@ -60,6 +62,51 @@ internal sealed class FactMapper
     public bool IsOptOut => _kind is FactKind.Objection or FactKind.Refusal or FactKind.Registration
         ? !IsFlag(Field.Withdrawn, true)
         : _kind == FactKind.Consent && IsFlag(Field.Withdrawn, true);
+
+    /// <summary>Whether a record is a block of many numbers: by its kind, or an objection whose number has an X or a * at the end.</summary>
+    public bool IsBlock(ImportRecord record)
+    {
+        _record = record;
+        return record.Faults.Count == 0 && Get(Field.Kind)?.Trim() is { } kind
+            && (kind.Equals(BlockKind, StringComparison.OrdinalIgnoreCase)
+                || (KindNames.TryParse(kind, out var known) && known == FactKind.Objection && IsPattern(Text(Field.Number))));
+    }
+
+    /// <summary>Maps a record to a block; null if the record has faults.</summary>
+    public Block? MapBlock(ImportRecord record)
+    {
+        (_record, _kind) = (record, FactKind.Objection);
+        var block = new Block
+        {
+            Organisation = Text(Field.Organisation),
+            Pattern = Text(Field.Number),
+            DefaultRegion = Text(Field.Region),
+            Source = Get(Field.Source) ?? _defaultSource,
+            Actor = Text(Field.Actor),
+            Reason = Text(Field.Reason),
+            Effective = Time(Field.Effective),
+            Until = Time(Field.Until),
+        };
+        if (block.Pattern.Length == 0)
+        {
+            Fault(Field.Number, "the numbers are missing");
+        }
+
+        if (block.Organisation.Length == 0)
+        {
+            Fault(Field.Organisation, "the organisation is missing; '*' means all");
+        }
+
+        if (Flag(Field.Withdrawn))
+        {
+            Fault(Field.Withdrawn, "a file cannot remove a block; 'lookup unblock' does");
+        }
+
+        return record.Faults.Count > 0 ? null : block;
+    }
+
+    private static bool IsPattern(string number) =>
+        number.Any(char.IsAsciiDigit) && (number.AsSpan().TrimEnd().EndsWith("*") || number.AsSpan().TrimEnd() is [.., 'X' or 'x']);
 
     /// <summary>Maps a record to a fact; null if the record has faults.</summary>
     public Fact? Map(ImportRecord record)

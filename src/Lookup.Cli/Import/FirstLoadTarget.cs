@@ -9,6 +9,11 @@ namespace Lookup.Cli.Import;
 /// <summary>Fills an empty redis store without the write script. No service uses the store before the load is complete.</summary>
 internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegisterCatalog registers, TimeProvider clock) : IImportTarget
 {
+    private static readonly FieldError NoBlocks = new()
+    {
+        Field = "number", Description = "A first load stores no blocks of number ranges: import the rejected lines once it has ended.",
+    };
+
     public string Name => $"first load {load.Manifest.Epoch:x16}";
 
     public bool CanResume => false;
@@ -38,8 +43,12 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
             await session.AnnounceAsync(batch.Facts.Count - refused.Count, ct);
             await load.AddAsync(stored, ct);
             stored.Clear();
-            var outcome = new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused, session.Id) { Warnings = check.TakeWarnings() };
-            session.Count(outcome.Recorded, 0, refused.Count);
+            var outcome = new BatchOutcome(batch.Facts.Count - refused.Count, 0, refused, session.Id)
+            {
+                Warnings = check.TakeWarnings(),
+                RefusedBlocks = [.. batch.Blocks.Select((_, i) => new RefusedFact { Index = (uint)i, Errors = { NoBlocks } })],
+            };
+            session.Count(outcome.Recorded, 0, refused.Count + batch.Blocks.Count);
             await session.TouchAsync(ct);
             recorded(batch, outcome);
         }

@@ -13,6 +13,7 @@ internal sealed class ImportBatch(ulong sequence)
     private const int MessageOverhead = 4;
 
     private readonly List<(long Line, int Start, int Length)> _lines = [];
+    private readonly List<(long Line, int Start, int Length)> _blockLines = [];
     private readonly ArrayBufferWriter<byte> _raw = new();
 
     /// <summary>Position among the batches of this run, from 1.</summary>
@@ -21,6 +22,9 @@ internal sealed class ImportBatch(ulong sequence)
     /// <summary>The facts of the valid lines, in order.</summary>
     public List<Fact> Facts { get; } = [];
 
+    /// <summary>The blocks of the valid lines, in order.</summary>
+    public List<Block> Blocks { get; } = [];
+
     /// <summary>The lines rejected before sending.</summary>
     public List<Reject> Rejects { get; } = [];
 
@@ -28,7 +32,7 @@ internal sealed class ImportBatch(ulong sequence)
     public long LastLine { get; private set; }
 
     /// <summary>Lines that the batch covers.</summary>
-    public int LineCount => Facts.Count + RejectedLines;
+    public int LineCount => Facts.Count + Blocks.Count + RejectedLines;
 
     /// <summary>Count of lines rejected before sending.</summary>
     public int RejectedLines { get; private set; }
@@ -42,6 +46,15 @@ internal sealed class ImportBatch(ulong sequence)
         _raw.Write(record.Raw.Span);
         Facts.Add(fact);
         Bytes += fact.CalculateSize() + MessageOverhead;
+        LastLine = record.Line;
+    }
+
+    public void Add(ImportRecord record, Block block)
+    {
+        _blockLines.Add((record.Line, _raw.WrittenCount, record.Raw.Length));
+        _raw.Write(record.Raw.Span);
+        Blocks.Add(block);
+        Bytes += block.CalculateSize() + MessageOverhead;
         LastLine = record.Line;
     }
 
@@ -65,10 +78,18 @@ internal sealed class ImportBatch(ulong sequence)
     /// <summary>The line of a fact.</summary>
     public long LineOf(int index) => _lines[index].Line;
 
+    /// <summary>The line of a block.</summary>
+    public long LineOfBlock(int index) => _blockLines[index].Line;
+
     /// <summary>Makes the reject of a fact that the target rejected.</summary>
-    public Reject RejectOf(int index, string column, string reason)
+    public Reject RejectOf(int index, string column, string reason) => RejectOf(_lines[index], column, reason);
+
+    /// <summary>Makes the reject of a block that the target rejected.</summary>
+    public Reject RejectOfBlock(int index, string column, string reason) => RejectOf(_blockLines[index], column, reason);
+
+    private Reject RejectOf((long Line, int Start, int Length) place, string column, string reason)
     {
-        var (line, start, length) = _lines[index];
+        var (line, start, length) = place;
         return new Reject(line, column, reason, System.Text.Encoding.UTF8.GetString(_raw.WrittenSpan.Slice(start, length)));
     }
 }
@@ -78,6 +99,12 @@ internal readonly record struct BatchOutcome(int Recorded, int Unchanged, IReadO
 {
     /// <summary>Distinct warnings.</summary>
     public IReadOnlyList<ImportWarning> Warnings { get; init; } = [];
+
+    /// <summary>Rejected blocks, by their position among the blocks.</summary>
+    public IReadOnlyList<RefusedFact> RefusedBlocks { get; init; } = [];
+
+    /// <summary>Distinct warnings about blocks.</summary>
+    public IReadOnlyList<ImportWarning> BlockWarnings { get; init; } = [];
 }
 
 /// <summary>The destination of an import.</summary>

@@ -135,7 +135,12 @@ internal sealed class Importer(
                     continue;
                 }
 
-                if (mapper.Map(record) is { } fact)
+                var isBlock = mapper.IsBlock(record);
+                if (isBlock && mapper.MapBlock(record) is { } block)
+                {
+                    batch.Add(record, block);
+                }
+                else if (!isBlock && mapper.Map(record) is { } fact)
                 {
                     batch.Add(record, fact);
                 }
@@ -202,10 +207,13 @@ internal sealed class Importer(
 
     private void Recorded(ImportBatch batch, BatchOutcome outcome)
     {
-        var rejected = batch.Rejects.Concat(outcome.Refused.SelectMany(fact => Describe(batch, fact))).OrderBy(reject => reject.Line).ToList();
+        var rejected = batch.Rejects.Concat(outcome.Refused.SelectMany(fact => Describe(batch, fact)))
+            .Concat(outcome.RefusedBlocks.SelectMany(block => DescribeBlock(batch, block))).OrderBy(reject => reject.Line).ToList();
         rejects.Write(rejected);
-        _rejectedOptOuts += batch.RejectedOptOuts + outcome.Refused.Count(fact => IsOptOut(batch.Facts[(int)fact.Index]));
-        foreach (var warning in outcome.Warnings)
+        _rejectedOptOuts += batch.RejectedOptOuts + outcome.Refused.Count(fact => IsOptOut(batch.Facts[(int)fact.Index])) + outcome.RefusedBlocks.Count;
+        var warnings = outcome.Warnings.Select(warning => (Warning: warning, Line: batch.LineOf((int)warning.FirstIndex)))
+            .Concat(outcome.BlockWarnings.Select(warning => (Warning: warning, Line: batch.LineOfBlock((int)warning.FirstIndex))));
+        foreach (var (warning, line) in warnings)
         {
             var (field, text) = (warning.Warning.Field, warning.Warning.Description);
             var known = _warnings.FindIndex(one => one.Text == text);
@@ -215,7 +223,7 @@ internal sealed class Importer(
             }
             else
             {
-                _warnings.Add(new LineWarning(ColumnOf(field), text, warning.Count, batch.LineOf((int)warning.FirstIndex)));
+                _warnings.Add(new LineWarning(ColumnOf(field), text, warning.Count, line));
             }
         }
 
@@ -226,7 +234,7 @@ internal sealed class Importer(
             Line = batch.LastLine,
             Recorded = _state.Recorded + outcome.Recorded,
             Unchanged = _state.Unchanged + outcome.Unchanged,
-            Rejected = _state.Rejected + batch.RejectedLines + outcome.Refused.Count,
+            Rejected = _state.Rejected + batch.RejectedLines + outcome.Refused.Count + outcome.RefusedBlocks.Count,
             RejectBytes = rejects.Length,
         };
         Volatile.Write(ref _lines, _lines + batch.LineCount);
@@ -248,6 +256,14 @@ internal sealed class Importer(
         foreach (var error in refused.Errors)
         {
             yield return batch.RejectOf((int)refused.Index, ColumnOf(error.Field), error.Description);
+        }
+    }
+
+    private IEnumerable<Reject> DescribeBlock(ImportBatch batch, RefusedFact refused)
+    {
+        foreach (var error in refused.Errors)
+        {
+            yield return batch.RejectOfBlock((int)refused.Index, ColumnOf(error.Field is "pattern" ? "number" : error.Field), error.Description);
         }
     }
 

@@ -86,7 +86,7 @@ internal sealed class ListPreset
         {
             Kind = FactKind.Reassignment, Region = "US", Zone = "America/New_York", Answers = new YesNo(["yes"], ["no", "no_data", "no data", "nodata"]), HasDate = true, IsAnswer = true,
         },
-        new("vicidial-dnc", "VICIdial DNC table", "the columns of vicidial_dnc, vicidial_campaign_dnc or vicidial_dnc_log", Vicidial)
+        new("vicidial-dnc", "VICIdial DNC table", "the columns of vicidial_dnc, vicidial_campaign_dnc or vicidial_dnc_log, with prefixes such as 313XXXXXXX", Vicidial)
         {
             Withdrawals = new YesNo(["delete"], ["add"]),
         },

@@ -23,7 +23,7 @@ internal sealed class ServiceTarget(LookupClient client) : IImportTarget
         var outcomes = new Dictionary<ulong, BatchOutcome>();
         await foreach (var answer in client.ImportFactsAsync(Requests(import, batches, pending.Writer, ct), Window, ct))
         {
-            outcomes.Add(answer.Sequence, new BatchOutcome((int)answer.Recorded, (int)answer.Unchanged, answer.Refused, answer.ImportId) { Warnings = answer.Warnings });
+            outcomes.Add(answer.Sequence, new BatchOutcome((int)answer.Recorded, (int)answer.Unchanged, answer.Refused, answer.ImportId) { Warnings = answer.Warnings, RefusedBlocks = answer.RefusedBlocks, BlockWarnings = answer.BlockWarnings });
             Report(pending.Reader, outcomes, recorded);
         }
 
@@ -49,9 +49,9 @@ internal sealed class ServiceTarget(LookupClient client) : IImportTarget
         await foreach (var batch in batches.WithCancellation(ct))
         {
             await pending.WriteAsync(batch, ct);
-            if (batch.Facts.Count > 0)
+            if (batch.Facts.Count + batch.Blocks.Count > 0)
             {
-                yield return new ImportFactsRequest { Sequence = batch.Sequence, Facts = { batch.Facts }, Import = import };
+                yield return new ImportFactsRequest { Sequence = batch.Sequence, Facts = { batch.Facts }, Blocks = { batch.Blocks }, Import = import };
                 import = null;
             }
         }
@@ -62,7 +62,7 @@ internal sealed class ServiceTarget(LookupClient client) : IImportTarget
         while (pending.TryPeek(out var batch))
         {
             var outcome = new BatchOutcome(0, 0, []);
-            if (batch.Facts.Count > 0 && !outcomes.Remove(batch.Sequence, out outcome))
+            if (batch.Facts.Count + batch.Blocks.Count > 0 && !outcomes.Remove(batch.Sequence, out outcome))
             {
                 return;
             }

@@ -14,6 +14,8 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
 {
     private readonly FactWriter _writer = new(store.Store.Writer, store.Store.Names, store.Store.Imports, new RecordingOrder(store.Store.Feed), new FactExpander(registers, store.Cipher, clock), clock);
 
+    private readonly BlockWriter _blocks = new(store.Store.Registry, store.Store.Names, store.Store.Imports, clock);
+
     public string Name => $"store {store.Store.Manifest.Epoch:x16}";
 
     public bool CanResume => true;
@@ -62,8 +64,19 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
                 }
             }
 
-            var outcome = new BatchOutcome(outcomes.Length - unchanged - rejected.Count, unchanged, rejected, session.Id) { Warnings = [.. FactOutcome.Summarise(outcomes)] };
-            session.Count(outcome.Recorded, outcome.Unchanged, outcome.Refused.Count);
+            var blocked = batch.Blocks.Count > 0 ? await _blocks.RecordAsync(batch.Blocks, session, Caller.Anyone, ct) : [];
+            var recordedBlocks = blocked.Count(one => one.Outcome == BlockResult.Types.Outcome.Recorded);
+            var outcome = new BatchOutcome(
+                outcomes.Length - unchanged - rejected.Count + recordedBlocks,
+                unchanged + blocked.Count(one => one.Outcome == BlockResult.Types.Outcome.Unchanged),
+                rejected,
+                session.Id)
+            {
+                Warnings = [.. FactOutcome.Summarise(outcomes)],
+                RefusedBlocks = [.. BlockOutcome.Refused(blocked)],
+                BlockWarnings = [.. BlockOutcome.Summarise(blocked)],
+            };
+            session.Count(outcome.Recorded, outcome.Unchanged, outcome.Refused.Count + outcome.RefusedBlocks.Count);
             recorded(batch, outcome);
         }
     }

@@ -4,6 +4,7 @@
 // version that only the import asserted is removed, and one that others assert too becomes what they assert (TimelineRevert).
 // Each change is a compare and set through the feed, so followers see it. If the import is a snapshot, its date is removed
 // first: from then on the register counts as of the snapshot before, and what the import added or removed has no effect.
+// Blocks of number ranges lose what the import recorded, in the same way.
 //
 // The record of the import stores the progress, so a revert that was killed continues from there. Running it again changes
 // nothing.
@@ -151,7 +152,24 @@ internal sealed class ImportRevert(
             }
         }
 
+        await RevertBlocksAsync(sources, order, tally, cancellation);
         return import with { Revert = revert with { Partition = manifest.Partitions, Bucket = 0, Counts = tally.Counts } };
+    }
+
+    private async Task RevertBlocksAsync(IReadOnlySet<uint> sources, RevertOrder order, RevertTally tally, CancellationToken cancellation)
+    {
+        BlockChange[] changes =
+        [
+            .. (await registry.ReadAsync(cancellation)).Blocks.All
+                .Where(block => block.Entries.Any(entry => sources.Contains(entry.Source)))
+                .Select(block => new BlockChange(block.Organisation, block.Range, known => known.WithoutSources(sources))),
+        ];
+        if (!order.DryRun && changes.Length > 0)
+        {
+            await registry.ChangeBlocksAsync(changes, cancellation);
+        }
+
+        tally.AddBlocks(changes.Length);
     }
 
     /// <summary>Returns the numbers of all sources of an import.</summary>

@@ -7,6 +7,8 @@ namespace Lookup.Redis.Imports;
 /// <summary>Counts the changes of a revert.</summary>
 internal sealed class RevertTally
 {
+    private const string Block = "block";
+
     private readonly Dictionary<string, long> _gone;
     private readonly Dictionary<string, long> _mayPermit;
     private long _setBack;
@@ -28,6 +30,16 @@ internal sealed class RevertTally
         Passed = _passed,
         KeptStrict = _keptStrict,
     };
+
+    /// <summary>Counts blocks that lose what the import recorded.</summary>
+    internal void AddBlocks(int count)
+    {
+        if (count > 0)
+        {
+            _gone[Block] = _gone.GetValueOrDefault(Block) + count;
+            _mayPermit[Block] = _mayPermit.GetValueOrDefault(Block) + count;
+        }
+    }
 
     internal void Add(FactKind kind, TimelineRevert revert)
     {

@@ -146,6 +146,23 @@ internal sealed record BlockOutcome(V1.BlockResult.Types.Outcome Outcome, string
     /// <summary>Possible mistakes in a recorded block.</summary>
     internal IReadOnlyList<FieldFault> Warnings { get; init; } = [];
 
+    /// <summary>Returns the rejected blocks of a batch.</summary>
+    internal static IEnumerable<V1.RefusedFact> Refused(IReadOnlyList<BlockOutcome> outcomes) => outcomes
+        .Select((outcome, i) => (outcome, i))
+        .Where(pair => pair.outcome.Faults.Count > 0)
+        .Select(pair => new V1.RefusedFact { Index = (uint)pair.i, Errors = { FactOutcome.ToProto(pair.outcome.Faults) } });
+
+    /// <summary>Returns the distinct warnings of a batch, each with the number of blocks and the first of them.</summary>
+    internal static IEnumerable<V1.ImportWarning> Summarise(IReadOnlyList<BlockOutcome> outcomes) => outcomes
+        .SelectMany((outcome, i) => outcome.Warnings.Select(warning => (warning, i)))
+        .GroupBy(pair => pair.warning)
+        .Select(group => new V1.ImportWarning
+        {
+            Warning = FactOutcome.ToProto([group.Key]).Single(),
+            Count = (uint)group.Count(),
+            FirstIndex = (uint)group.First().i,
+        });
+
     internal V1.BlockResult ToProto() => new()
     {
         Outcome = Outcome,

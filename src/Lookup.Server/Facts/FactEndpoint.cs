@@ -122,7 +122,7 @@ internal sealed class FactEndpoint(
                     throw RpcErrors.Invalid("sequence", "Must be greater than the sequence of the previous batch.");
                 }
 
-                CheckCount(batch.Facts.Count, options.MaxImportBatch);
+                CheckCount(batch.Facts.Count + batch.Blocks.Count, options.MaxImportBatch);
                 if (last is not null && batch.Import is not null)
                 {
                     throw RpcErrors.Invalid("import", "Only valid in the first message of a stream.");
@@ -375,6 +375,13 @@ internal sealed class FactEndpoint(
         // Before writing: a reverted import must not record more facts.
         await LimitedAsync(import.TouchAsync, context);
         var (outcomes, token) = await WriteAsync(batch.Facts, import, context);
+        BlockOutcome[] blocked = [];
+        if (batch.Blocks.Count > 0)
+        {
+            var caller = context.Lease()?.Caller ?? access.CallerOf(context);
+            await LimitedAsync(async stop => blocked = await blocks.RecordAsync(batch.Blocks, import, caller, stop), context);
+        }
+
         var response = new V1.ImportFactsResponse { Sequence = batch.Sequence, ConsistencyToken = token, ImportId = import.Id };
         for (var i = 0; i < outcomes.Length; i++)
         {
@@ -393,7 +400,11 @@ internal sealed class FactEndpoint(
         }
 
         response.Warnings.Add(FactOutcome.Summarise(outcomes));
-        import.Count(response.Recorded, response.Unchanged, response.Refused.Count);
+        response.Recorded += (uint)blocked.Count(one => one.Outcome == V1.BlockResult.Types.Outcome.Recorded);
+        response.Unchanged += (uint)blocked.Count(one => one.Outcome == V1.BlockResult.Types.Outcome.Unchanged);
+        response.RefusedBlocks.Add(BlockOutcome.Refused(blocked));
+        response.BlockWarnings.Add(BlockOutcome.Summarise(blocked));
+        import.Count(response.Recorded, response.Unchanged, response.Refused.Count + response.RefusedBlocks.Count);
         return response;
     }
 

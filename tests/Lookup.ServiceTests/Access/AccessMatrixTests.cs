@@ -130,6 +130,7 @@ public sealed class AccessMatrixTests : IAsyncLifetime
         (Foreign.ItemRefused, RecordFactsResponse) => organisation != GuardedServer.Other,
         // All facts of the request are refused.
         (Foreign.ItemRefused, null) => outcome.Status == StatusCode.InvalidArgument && organisation == GuardedServer.Other,
+        (Foreign.ItemRefused, RecordBlocksResponse or RemoveBlocksResponse) => organisation != GuardedServer.Other,
         (Foreign.ItemRefused, ImportFactsResponse answer) => (answer.Refused.Count == 1) == (organisation == GuardedServer.Other),
         (Foreign.Hidden, ListFactsResponse answer) =>
             answer.Facts.Count > 0 && answer.Facts.All(known => known.Fact.Consent.Organisation == GuardedServer.Own),

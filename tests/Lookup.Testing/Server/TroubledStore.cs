@@ -37,6 +37,9 @@ internal sealed record TroubledStore : FactStore, IFactReader, IFactWriter, INam
     /// <summary>Versions that reads tell are so much lower than the real ones.</summary>
     internal ulong Behind { get; set; }
 
+    /// <summary>Runs before the registry is read.</summary>
+    internal Func<CancellationToken, Task> RegistryTrouble { get; set; } = _ => Task.CompletedTask;
+
     /// <summary>Timelines that single reads do not bring although they are there.</summary>
     internal Func<FactId, bool> Hide { get; set; } = _ => false;
 
@@ -143,6 +146,7 @@ internal sealed record TroubledStore : FactStore, IFactReader, IFactWriter, INam
     public async Task<Registry> ReadAsync(CancellationToken ct)
     {
         await Trouble(ct);
+        await RegistryTrouble(ct);
         return await _inner.Registry.ReadAsync(ct);
     }
 
