@@ -120,7 +120,16 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         IEnumerable<string>? organisations = null, string resumeToken = "", CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(resumeToken);
-        return new Streams.WatchRun(_options, new WatchService.WatchServiceClient(_channels), organisations ?? [], resumeToken).RunAsync(cancellationToken);
+        return WatchAsync(new WatchRequest { Organisations = { organisations ?? [] }, ResumeToken = resumeToken }, cancellationToken);
+    }
+
+    /// <summary>Streams changes as the other overload does, with the settings of a request, for example with blocks of number ranges.</summary>
+    /// <param name="request">The request; copied.</param>
+    /// <param name="cancellationToken">Cancels the watch.</param>
+    public IAsyncEnumerable<WatchEvent> WatchAsync(WatchRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return new Streams.WatchRun(_options, new WatchService.WatchServiceClient(_channels), request.Clone()).RunAsync(cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -16,6 +16,9 @@ public sealed class WatchEvent
     /// <summary>A change of a number's facts: remove the number from active lists, or check it again. Null for other events.</summary>
     public Change? Change { get; }
 
+    /// <summary>A block of a number range, as it is now: check its numbers again. Null for other events.</summary>
+    public KnownBlock? Block { get; private init; }
+
     /// <summary>
     /// For a heartbeat: age of the service's knowledge when it sent this; it grows while the store does not answer. Null for other
     /// events, and while missed changes are still being delivered.
@@ -34,10 +37,10 @@ public sealed class WatchEvent
     public string ResumeToken { get; }
 
     /// <summary>Whether this is a heartbeat: the watch is connected.</summary>
-    public bool IsHeartbeat => Change is null && Failure is null;
+    public bool IsHeartbeat => Change is null && Block is null && Failure is null;
 
     internal static WatchEvent From(WatchResponse response) =>
-        new(response.Change, Durations.Age(response.Heartbeat?.Freshness), null, response.ResumeToken);
+        new(response.Change, Durations.Age(response.Heartbeat?.Freshness), null, response.ResumeToken) { Block = response.Block };
 
     internal static WatchEvent Broken(LookupException failure, string resumeToken) => new(null, null, failure, resumeToken);
 }

@@ -27,6 +27,7 @@ internal sealed class WatchCommand : CliCommand
 
     private readonly Option<bool> _numbers = new("--numbers") { Description = "Show numbers in full. With --json they always are." };
     private readonly Option<bool> _heartbeats = new("--heartbeats") { Description = "With --json: also write heartbeats, each with a resume token." };
+    private readonly Option<bool> _blocks = new("--blocks") { Description = "Also show blocks of number ranges: those in force, then each change." };
     private readonly ConnectionOptions _connection;
 
     public WatchCommand(Shell shell)
@@ -44,6 +45,7 @@ internal sealed class WatchCommand : CliCommand
         Options.Add(_from);
         Options.Add(_numbers);
         Options.Add(_heartbeats);
+        Options.Add(_blocks);
         _connection = new ConnectionOptions(this);
     }
 
@@ -54,7 +56,8 @@ internal sealed class WatchCommand : CliCommand
         try
         {
             bool? connected = null;
-            await foreach (var received in client.WatchAsync(parsed.GetValue(_organisations), token, ct))
+            await foreach (var received in client.WatchAsync(
+                new WatchRequest { Organisations = { parsed.GetValue(_organisations) ?? [] }, ResumeToken = token, Blocks = parsed.GetValue(_blocks) }, ct))
             {
                 Write(parsed, received, ref connected);
                 token = received.ResumeToken;
@@ -126,6 +129,18 @@ internal sealed class WatchCommand : CliCommand
             else
             {
                 WriteChange(change, parsed.GetValue(_numbers));
+            }
+        }
+        else if (received.Block is { } block)
+        {
+            if (IsJson(parsed))
+            {
+                Shell.Output.WriteLine(JsonText.Format(new WatchResponse { Block = block, ResumeToken = received.ResumeToken }));
+                Shell.Output.Flush();
+            }
+            else
+            {
+                new BlockPrinter("").Write(Shell.Console, [block]);
             }
         }
         else if (IsJson(parsed) && parsed.GetValue(_heartbeats))

@@ -11,7 +11,7 @@ namespace Lookup.Client.Streams;
 /// reads.
 /// </remarks>
 internal sealed class WatchRun(
-    LookupClientOptions options, WatchService.WatchServiceClient client, IEnumerable<string> organisations, string resumeToken)
+    LookupClientOptions options, WatchService.WatchServiceClient client, WatchRequest first)
 {
     /// <summary>Heartbeats that may be missing before a connection counts as broken.</summary>
     private const int Missing = 3;
@@ -22,8 +22,7 @@ internal sealed class WatchRun(
     // Minimum, since a service or a network can pause for a moment even with short heartbeat intervals.
     private static readonly TimeSpan ShortestSilence = TimeSpan.FromSeconds(2);
 
-    private readonly string[] _organisations = [.. organisations];
-    private string _token = resumeToken;
+    private string _token = first.ResumeToken;
     private TimeSpan _pause = FirstPause;
     private TimeSpan _silence;
 
@@ -32,7 +31,7 @@ internal sealed class WatchRun(
         while (true)
         {
             LookupException? failure = null;
-            var request = new WatchRequest { ResumeToken = _token, Organisations = { _organisations } };
+            var request = new WatchRequest(first) { ResumeToken = _token };
             using (var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
             using (var call = client.Watch(request, cancellationToken: end.Token))
             {

@@ -267,7 +267,8 @@ internal sealed class FactEndpoint(
             var all = (await view.RegistryAsync(exact: true, call.Token)).Blocks;
             var wanted = (numbers is [var number, ..] ? all.Over(number.Value) : all.All).Where(block =>
                 (request.Organisation.Length == 0 ? BlockMapping.MaySee(caller, block, now) : block.Organisation == request.Organisation)
-                && (request.Ended || block.Forbids(now, isTimeNamed: false)));
+                // Without entries, every import that recorded it was reverted.
+                && (request.Ended ? block.Entries.Count > 0 : block.Forbids(now, isTimeNamed: false)));
             var page = BlockMapping.InOrder(wanted).Skip(from).Take(size + 1).ToList();
             var response = new V1.ListBlocksResponse { NextPageToken = page.Count > size ? (from + size).ToString(CultureInfo.InvariantCulture) : "" };
             foreach (var block in page.Take(size))

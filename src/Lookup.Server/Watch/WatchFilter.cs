@@ -1,3 +1,4 @@
+using Lookup.Core.Blocks;
 using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Redis.Writing;
@@ -58,6 +59,10 @@ internal sealed class WatchFilter
         FieldFaults.ThrowIfAny(faults);
         return new WatchFilter(store, organisations);
     }
+
+    /// <summary>Returns whether to deliver a block, by the same rules as a change.</summary>
+    internal bool Wants(NumberBlock block, Caller caller, long now) =>
+        block.Organisation == Scope.AllName || (_names.Count == 0 ? caller.May(block.Organisation, now) : _names.Contains(block.Organisation));
 
     /// <summary>Returns whether to deliver a change.</summary>
     /// <param name="id">The timeline that changed.</param>

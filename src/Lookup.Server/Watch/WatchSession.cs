@@ -1,10 +1,12 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Lookup.Core.Blocks;
 using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Http;
+using Lookup.Server.Mapping;
 using Lookup.Server.Store;
 
 namespace Lookup.Server.Watch;
@@ -37,6 +39,11 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
     private CancellationToken _stop;
     private long _beat;
     private bool _live;
+
+    // The blocks delivered so far, and the timestamp of the registry that had them; null without blocks.
+    private bool _wantsBlocks;
+    private BlockSet? _blocks;
+    private long? _blocksAsOf;
 
     internal async Task RunAsync(V1.WatchRequest request)
     {
@@ -73,6 +80,7 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
                 context.Lease()?.Require(organisation, Now);
             }
 
+            _wantsBlocks = request.Blocks;
             var token = WatchTokens.Read(request.ResumeToken, services.Manifest);
             _filter = await WatchFilter.ReadAsync(
                 request.Organisations, services.Names, await services.View.RegistryAsync(exact: false, call.Token), call.Token);
@@ -131,6 +139,13 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
             pause = StorePause;
         }
 
+        // Nothing wakes the stream when blocks change.
+        var look = TimeSpan.FromMilliseconds(services.Options.RegistryPollMs);
+        if (_wantsBlocks && pause > look)
+        {
+            pause = look;
+        }
+
         if (pause > TimeSpan.Zero)
         {
             await pulse.WaitAsync(pause, services.Clock, _stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -184,8 +199,50 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
             await BeatIfDueAsync();
         }
 
+        failed |= !await TellBlocksAsync();
         _live = live;
         return (moved && !failed, failed);
+    }
+
+    /// <summary>Delivers the blocks that changed since the last call; at first those that forbid calls.</summary>
+    /// <returns>False if they could not be read; the next call delivers them.</returns>
+    private async Task<bool> TellBlocksAsync()
+    {
+        if (!_wantsBlocks || services.View.FreshRegistry(services.Clock.GetTimestamp()) is not { } registry)
+        {
+            return true;
+        }
+
+        if (!ReferenceEquals(_blocks, registry.Blocks))
+        {
+            var caller = context.Lease()?.Caller ?? Caller.Anyone;
+            var changed = BlockMapping.InOrder(registry.Blocks.All.Where(block =>
+                !ReferenceEquals(_blocks?.Find(block.Organisation, block.Range), block)
+                && (_blocks is not null || block.Forbids(Now, isTimeNamed: false))
+                && _filter.Wants(block, caller, Now)));
+            try
+            {
+                foreach (var piece in changed.Chunk(Piece))
+                {
+                    foreach (var block in piece)
+                    {
+                        _outbox.Add(new V1.WatchResponse { Block = await BlockMapping.ToProtoAsync(block, Now, services.Names, _stop), ResumeToken = Token() });
+                    }
+
+                    await SendAsync();
+                    await BeatIfDueAsync();
+                }
+            }
+            catch (StoreUnavailableException)
+            {
+                return false;
+            }
+
+            _blocks = registry.Blocks;
+        }
+
+        _blocksAsOf = registry.ReadAt;
+        return true;
     }
 
     private async Task<bool> CatchUpAsync(int partition)
@@ -281,9 +338,10 @@ internal sealed class WatchSession(WatchServices services, IServerStreamWriter<V
             Interval = Duration.FromTimeSpan(_interval),
         };
         _beat = services.Clock.GetTimestamp();
-        if (!_asOf.Contains(null))
+        if (!_asOf.Contains(null) && (!_wantsBlocks || _blocksAsOf is not null))
         {
-            heartbeat.Freshness = Duration.FromTimeSpan(services.Clock.AgeAt(_asOf.Min()!.Value, _beat));
+            var oldest = Math.Min(_asOf.Min()!.Value, _blocksAsOf ?? long.MaxValue);
+            heartbeat.Freshness = Duration.FromTimeSpan(services.Clock.AgeAt(oldest, _beat));
         }
 
         _outbox.Add(new V1.WatchResponse { Heartbeat = heartbeat, ResumeToken = Token() });
