@@ -2,13 +2,15 @@
 //
 // A sweep over the starts and ends of all blocks cuts the integers into disjoint intervals. For each it keeps the time up to which any
 // block over it forbids a call that is placed now, and the block that does so the longest: a heap of the blocks over the current
-// interval, ordered by their end, has it on top. Neighbours with the same block are joined. So a check is one binary search.
+// interval, ordered by their end, has it on top. Neighbours with the same block are joined. So a check is one binary search, and an index by the
+// leading bits of the number leaves a few intervals of it: two or three cache misses instead of seventeen among 100,000 blocks.
 //
 // A call time that the question names needs the history: what forbade then is not what forbids the longest. The blocks are also kept
 // sorted by their start, as an implicit interval tree with the largest end of each subtree, which yields all blocks over a number.
 //
 // Reference: T. Cormen et al., "Introduction to Algorithms", interval trees; J. Bentley, "Solutions to Klee's rectangle problems" (1977), sweep.
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 
 namespace Lookup.Core.Blocks;
 
@@ -17,6 +19,10 @@ public sealed class BlockTable
 {
     private readonly ulong[] _starts;
     private readonly NumberBlock?[] _longest;
+
+    // For each bucket, by the leading bits above the first start: the number of intervals that start in earlier buckets.
+    private readonly int[] _index;
+    private readonly int _shift;
     private readonly ulong[] _firsts;
     private readonly ulong[] _lasts;
     private readonly ulong[] _largest;
@@ -36,6 +42,7 @@ public sealed class BlockTable
         _largest = new ulong[intervals.Length];
         FillLargest(0, intervals.Length);
         (_starts, _longest) = Sweep();
+        (_index, _shift) = Index(_starts);
     }
 
     /// <summary>Intervals of integers with one answer each.</summary>
@@ -48,7 +55,14 @@ public sealed class BlockTable
     /// <returns>Null if there is none.</returns>
     public NumberBlock? Find(ulong number, long callTime, bool isTimeNamed)
     {
-        var (from, to) = (0, _starts.Length);
+        // After the last start, nothing is blocked.
+        if (_starts.Length == 0 || number < _starts[0] || number >= _starts[^1])
+        {
+            return null;
+        }
+
+        var bucket = (int)((number - _starts[0]) >> _shift);
+        var (from, to) = (_index[bucket], _index[bucket + 1]);
         while (from < to)
         {
             var middle = (int)(((uint)from + (uint)to) >> 1);
@@ -63,7 +77,7 @@ public sealed class BlockTable
         }
 
         // The block that forbids the longest: if it has ended, all have.
-        if (from == 0 || _longest[from - 1] is not { } longest || callTime >= longest.End)
+        if (_longest[from - 1] is not { } longest || callTime >= longest.End)
         {
             return null;
         }
@@ -114,6 +128,34 @@ public sealed class BlockTable
         return _firsts[middle] > number ? null
             : _lasts[middle] >= number && _blocks[middle].Forbids(callTime, isTimeNamed: true) ? _blocks[middle]
             : FindThen(number, callTime, middle + 1, to);
+    }
+
+    private static (int[] Index, int Shift) Index(ulong[] starts)
+    {
+        if (starts.Length == 0)
+        {
+            return ([], 0);
+        }
+
+        var buckets = (int)BitOperations.RoundUpToPowerOf2((uint)starts.Length);
+        var shift = 0;
+        while ((starts[^1] - starts[0]) >> shift >= (ulong)buckets)
+        {
+            shift++;
+        }
+
+        var index = new int[buckets + 1];
+        foreach (var start in starts)
+        {
+            index[(int)((start - starts[0]) >> shift) + 1]++;
+        }
+
+        for (var i = 1; i < index.Length; i++)
+        {
+            index[i] += index[i - 1];
+        }
+
+        return (index, shift);
     }
 
     private static int Middle(int from, int to) => (int)(((uint)from + (uint)to) >> 1);
