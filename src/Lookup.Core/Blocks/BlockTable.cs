@@ -9,7 +9,6 @@
 // sorted by their start, as an implicit interval tree with the largest end of each subtree, which yields all blocks over a number.
 //
 // Reference: T. Cormen et al., "Introduction to Algorithms", interval trees; J. Bentley, "Solutions to Klee's rectangle problems" (1977), sweep.
-using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 
 namespace Lookup.Core.Blocks;
@@ -172,7 +171,6 @@ public sealed class BlockTable
         return _largest[middle] = Math.Max(_lasts[middle], Math.Max(FillLargest(from, middle), FillLargest(middle + 1, to)));
     }
 
-    [SuppressMessage("Style", "IDE0305:Simplify collection initialization", Justification = "Clearer than a spread.")]
     private (ulong[] Starts, NumberBlock?[] Longest) Sweep()
     {
         var starts = new List<ulong>();
@@ -209,6 +207,6 @@ public sealed class BlockTable
             at = next < _firsts.Length ? Math.Min(end, _firsts[next]) : end;
         }
 
-        return (starts.ToArray(), longest.ToArray());
+        return ([.. starts], [.. longest]);
     }
 }

@@ -13,6 +13,10 @@ internal static class BlockMapping
     // Clocks of callers may be ahead.
     private const long ClockSkewMs = 5 * 60 * 1000;
 
+    // As those of a fact.
+    private const int MaxSource = 256;
+    private const int MaxReason = 1024;
+
     /// <summary>Reads and checks a block.</summary>
     /// <param name="source">The block.</param>
     /// <param name="isRemoval">Whether it names a block to remove, which has no times.</param>
@@ -163,8 +167,4 @@ internal static class BlockMapping
 
         return range;
     }
-
-    // As those of a fact.
-    private const int MaxSource = 256;
-    private const int MaxReason = 1024;
 }

@@ -104,7 +104,7 @@ public sealed class StoredTextTests : IAsyncLifetime
     {
         { Status: StatusCode.InvalidArgument or StatusCode.NotFound } => true,
         { Answer: RecordFactsResponse answer } => answer.Results.All(result => result.Outcome == FactResult.Types.Outcome.Refused),
-        { Answer: ImportFactsResponse answer } => answer is { Recorded: 0, Unchanged: 0, Refused.Count: > 0 },
+        { Answer: ImportFactsResponse answer } => answer is { Recorded: 0, Unchanged: 0, Refused.Count: > 0 } or { RefusedBlocks.Count: > 0 },
         _ => false,
     };
 
