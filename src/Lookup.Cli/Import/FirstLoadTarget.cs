@@ -11,7 +11,8 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
 {
     private static readonly FieldError NoBlocks = new()
     {
-        Field = "number", Description = "A first load stores no blocks of number ranges: import the rejected lines once it has ended.",
+        Field = "number",
+        Description = "A first load stores no blocks of number ranges: import the rejected lines once it has ended.",
     };
 
     public string Name => $"first load {load.Manifest.Epoch:x16}";
