@@ -3,7 +3,6 @@ using Lookup.Core.Facts;
 using Lookup.Redis;
 using Lookup.Redis.Registers;
 using Lookup.Redis.Store;
-using Lookup.Testing.Store;
 using StackExchange.Redis;
 
 namespace Lookup.StoreTests;

@@ -19,6 +19,11 @@ public static class BlockPattern
 
     private const string TooFew = "Covers fewer than 100 numbers: record an objection for each of them. A block would store a person's number unencrypted.";
 
+    private const string TooManyDigits = "Has more than 15 digits.";
+
+    // A number with the prefix of international calls, 00 or 011.
+    private const int MaxTypedDigits = PhoneNumber.MaxDigits + 3;
+
     private const int MinVaryingDigits = 2;
 
     // Numbers of a pattern that are tried, and those that must agree on its international form.
@@ -88,6 +93,12 @@ public static class BlockPattern
         if (from.Length != to.Length || isInternational != isAlsoInternational)
         {
             fault = "Both ends of a range must have the same form and the same number of digits.";
+            return false;
+        }
+
+        if (from.Length > MaxTypedDigits)
+        {
+            fault = TooManyDigits;
             return false;
         }
 
@@ -213,7 +224,7 @@ public static class BlockPattern
 
         if (digits.Length + (varying ?? 0) > PhoneNumber.MaxDigits)
         {
-            fault = "Has more than 15 digits.";
+            fault = TooManyDigits;
             return false;
         }
 
@@ -241,6 +252,13 @@ public static class BlockPattern
     // The parser knows the forms of the region: the pattern is read as its numbers are, with some digits in place of X.
     private static bool TryNational(string digits, int? varying, string region, out ulong prefix, [NotNullWhen(false)] out string? fault)
     {
+        if (region.Length != 2 || !char.IsAsciiLetter(region[0]) || !char.IsAsciiLetter(region[1]))
+        {
+            prefix = 0;
+            fault = NumberFault.UnknownRegion.Describe();
+            return false;
+        }
+
         ulong? agreed = null;
         var (why, agreeing) = (NumberFault.None, 0);
         var random = new Random(digits.Length);

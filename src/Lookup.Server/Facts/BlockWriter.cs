@@ -4,7 +4,6 @@ using Lookup.Redis.Imports;
 using Lookup.Redis.Registers;
 using Lookup.Redis.Writing;
 using Lookup.Server.Access;
-using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
 using Lookup.Server.Store;
 

@@ -285,7 +285,7 @@ internal sealed class FactEndpoint(
     }
 
     private async Task<IEnumerable<V1.BlockResult>> ChangeAsync(
-        IReadOnlyList<V1.Block> items, Func<IReadOnlyList<V1.Block>, ImportSession?, Caller, CancellationToken, Task<BlockOutcome[]>> change, ServerCallContext context)
+        RepeatedField<V1.Block> items, Func<IReadOnlyList<V1.Block>, ImportSession?, Caller, CancellationToken, Task<BlockOutcome[]>> change, ServerCallContext context)
     {
         if (items.Count is 0 or > MaxBlockPage)
         {

@@ -60,6 +60,8 @@ public sealed class BlockPatternTests
     [InlineData("+1313XXXXXXXXXXXX", null, "15 digits")]
     [InlineData("+31020XXXXXXX", null, "dialled only within the country")]
     [InlineData("+123456789012345*", null, "fewer than 100")]
+    [InlineData("3135XXXXXXXXXXXXXXXXXXXXXXXXXXXXXX", "US", "No number of US")]
+    [InlineData("313XXXXXXX", "U\nS", "region")]
     public void OtherText_IsRefused_WithItsPlace(string text, string? region, string why)
     {
         Assert.False(BlockPattern.TryParse(text, region, out _, out var fault));
@@ -73,6 +75,7 @@ public sealed class BlockPatternTests
     [InlineData("+31201234500", "+312012346991", "same number of digits")]
     [InlineData("+312012345XX", "+31201234699", "without X")]
     [InlineData("+31201234500", "+32201234699", "calling code")]
+    [InlineData("+3120123450000000000000000", "+3120123469900000000000000", "15 digits")]
     public void OtherRange_IsRefused(string from, string to, string why)
     {
         Assert.False(BlockPattern.TryParse(from, to, null, out _, out var fault));
