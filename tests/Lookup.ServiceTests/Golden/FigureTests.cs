@@ -28,6 +28,10 @@ public sealed class FigureTests
             "ES.rules[2:callerNumber].from = 2026-10-18",
             "ES.rules[6:permission].unless[0:consent].limits[0:policy].from = 2025-12-27",
             "ES.rules[6:permission].unless[0:consent].limits[0:policy].from = 2025-12-29",
+            "ES.rules[8:register].unless[0:consent].limits[0:policy].from = 2025-12-27",
+            "ES.rules[8:register].unless[0:consent].limits[0:policy].from = 2025-12-29",
+            // Every number is closed at 21.
+            "ES.rules[31:hours].windows.mon-sun 10:00-23:59",
         ],
         ["us.json"] =
         [
