@@ -24,7 +24,8 @@ public enum FactKind : byte
     PublishedForOffers = 6,
     /// <summary>
     /// A placed call. Stored twice: with scope organisation, and with scope organisation and product group; without a group, the second has
-    /// scope organisation and detail <see cref="FactId.Unlabelled"/>.
+    /// scope organisation and detail <see cref="FactId.Unlabelled"/>. An abandoned call is stored a third time, with scope organisation and
+    /// detail <see cref="FactId.Abandoned"/>.
     /// </summary>
     Attempt = 7,
     /// <summary>Refused during a call; scope: an organisation.</summary>
@@ -123,6 +124,8 @@ public enum Sector : byte
     CharityLottery = 3,
     /// <summary>Publisher of newspapers or magazines.</summary>
     PressPublisher = 4,
+    /// <summary>Authorised financial firm, or trustee or manager of a pension scheme.</summary>
+    PensionProvider = 5,
 }
 
 /// <summary>How a call is dialled, from the least to the most automated. The values are those of lookup.v1.DiallingMode.</summary>

@@ -22,7 +22,7 @@ internal sealed class OutcomeCommand : CliCommand
         : base(
             shell,
             "outcome",
-            "Records the outcome of a call: the attempt, and a refusal or objection. Counts once per --at.",
+            "Records the outcome of a call: the attempt, and a refusal, an objection or that it was abandoned. Counts once per --at.",
             "lookup outcome +33612345678 --org acme --result no_answer",
             $"lookup outcome +33612345678 --org acme --result refused --at {TimeText.Example}")
     {

@@ -68,6 +68,7 @@ internal sealed class RecordCommand : CliCommand
         Flag(Field.InLedger, "--in-ledger", "The consent is in the prescribed register of consents.");
         Flag(Field.ObtainedAtSale, "--obtained-at-sale", "The number was obtained in the sale, gift or event.");
         Flag(Field.OptOutOffered, "--opt-out-offered", "An opt-out was offered when the number was obtained.");
+        Flag(Field.Abandoned, "--abandoned", "The call of an attempt was answered, but no person spoke.");
         Flag(Field.Withdrawn, "--withdrawn", "Withdraw the fact as of its effective time.");
         Text(Field.Effective, "--effective", "Time at which the fact takes effect, or 'now'; default: its own time. A fact that can permit calls requires a time.", "TIME");
         _numbers = new BlockNumbers(this);

@@ -225,7 +225,12 @@ internal sealed class FactMapper
                 fact.PublishedForOffers = new PublishedForOffers { ProductGroup = Text(Field.ProductGroup) };
                 break;
             case FactKind.Attempt:
-                fact.Attempt = new Attempt { Organisation = Text(Field.Organisation), ProductGroup = Text(Field.ProductGroup) };
+                fact.Attempt = new Attempt
+                {
+                    Organisation = Text(Field.Organisation),
+                    ProductGroup = Text(Field.ProductGroup),
+                    Abandoned = Flag(Field.Abandoned),
+                };
                 break;
             case FactKind.Reassignment:
                 fact.Reassignment = new Reassignment();

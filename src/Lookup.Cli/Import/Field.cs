@@ -36,12 +36,13 @@ internal enum Field
     Form,
     Appointment,
     LastTransaction,
+    Abandoned,
 }
 
 /// <summary>Names of the fields, and which kinds of facts have them.</summary>
 internal static class Fields
 {
-    public const int Count = (int)Field.LastTransaction + 1;
+    public const int Count = (int)Field.Abandoned + 1;
 
     private const int Every = -1;
 
@@ -81,6 +82,7 @@ internal static class Fields
         (Field.Form, "form", Kinds(FactKind.Consent), []),
         (Field.Appointment, "appointment", Kinds(FactKind.Consent), []),
         (Field.LastTransaction, "last_transaction", Kinds(FactKind.Relation), []),
+        (Field.Abandoned, "abandoned", Kinds(FactKind.Attempt), []),
     ];
 
     private static readonly Dictionary<string, Field> ByName = BuildNames();

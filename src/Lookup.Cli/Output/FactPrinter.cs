@@ -59,7 +59,7 @@ internal sealed class FactPrinter(string zone)
         Fact.KindOneofCase.Relation => Describe(fact.Relation),
         Fact.KindOneofCase.Subscriber => $"subscriber is {Words.SubscriberTypes.WordFor(fact.Subscriber.Type)}",
         Fact.KindOneofCase.PublishedForOffers => "published for offers" + Group(fact.PublishedForOffers.ProductGroup),
-        Fact.KindOneofCase.Attempt => $"{(fact.Attempt.ReservedUntil is { } until ? $"call reserved until {Time(until)}" : "attempt")} by {fact.Attempt.Organisation}{Group(fact.Attempt.ProductGroup)}",
+        Fact.KindOneofCase.Attempt => $"{(fact.Attempt.ReservedUntil is { } until ? $"call reserved until {Time(until)}" : fact.Attempt.Abandoned ? "abandoned call" : "attempt")} by {fact.Attempt.Organisation}{Group(fact.Attempt.ProductGroup)}",
         Fact.KindOneofCase.Refusal => $"refusal to {fact.Refusal.Organisation}",
         Fact.KindOneofCase.Reassignment => "number reassigned or disconnected",
         _ => "a fact of a kind that this version does not know",

@@ -28,6 +28,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         ["max"] = "maximum attempts",
         ["withinHours"] = "within hours",
         ["daysBack"] = "on the day of the call and days before",
+        ["abandoned"] = "counts only abandoned calls",
         ["perSubject"] = "per product group",
         ["pauseDays"] = "full days without a call",
         ["final"] = "permanent",

@@ -162,6 +162,7 @@ public static class Decider
         Slot.AppointmentGroup => new FactId(FactKind.Consent, (byte)((byte)question.Purpose | FactId.Appointment), question.OrganisationGroup),
         Slot.AppointmentAny => new FactId(FactKind.Consent, (byte)((byte)question.Purpose | FactId.Appointment), question.Organisation),
         Slot.AttemptsUnlabelled => new FactId(FactKind.Attempt, FactId.Unlabelled, question.Organisation),
+        Slot.AttemptsAbandoned => new FactId(FactKind.Attempt, FactId.Abandoned, question.Organisation),
         Slot.Refusal => new FactId(FactKind.Refusal, 0, question.Organisation),
         _ => new FactId(FactKind.Reassignment, 0, Scope.All),
     };

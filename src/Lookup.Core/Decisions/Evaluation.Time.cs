@@ -63,14 +63,14 @@ internal ref partial struct Evaluation<TTrace>
             : rule.DaysBack > 0 ? $"on the day of the call and the {rule.DaysBack} days before it"
             : "on the day of the call";
         return string.Create(
-            CultureInfo.InvariantCulture, $"{made} of {rule.Max} attempts {window}{(rule.PerSubject ? ", for this product group" : "")}.");
+            CultureInfo.InvariantCulture, $"{made} of {rule.Max} {(rule.Abandoned ? "abandoned calls" : "attempts")} {window}{(rule.PerSubject ? ", for this product group" : "")}.");
     }
 
     private Lift AttemptsFull(Rule rule, long at, out long free, out int made)
     {
         (free, made) = (at, 0);
         var grouped = rule.PerSubject && _q.OrganisationGroup != _q.Organisation;
-        var attempts = _bySlot[grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
+        var attempts = _bySlot[rule.Abandoned ? Slot.AttemptsAbandoned : grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
         // Attempts without a product group count for every group.
         var unlabelled = grouped ? _bySlot[Slot.AttemptsUnlabelled] : default;
         if (attempts.IsNull && unlabelled.IsNull)

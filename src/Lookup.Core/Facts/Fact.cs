@@ -56,6 +56,9 @@ public sealed record Fact
     /// <summary>Consent, relation, published for offers, attempt: the product group, or empty.</summary>
     public string ProductGroup { get; init; } = "";
 
+    /// <summary>Attempt: whether the call was answered, but no person spoke.</summary>
+    public bool Abandoned { get; init; }
+
     /// <summary>Relation: its kind.</summary>
     public RelationKind Relation { get; init; }
 

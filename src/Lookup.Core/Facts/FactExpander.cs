@@ -69,6 +69,11 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                     Add(FactId.Unlabelled, Scope.FromName(fact.Organisation), fact.Organisation);
                 }
 
+                if (fact.Abandoned)
+                {
+                    Add(FactId.Abandoned, Scope.FromName(fact.Organisation), fact.Organisation);
+                }
+
                 break;
             default:
                 Add(0, Scope.FromName(fact.Organisation), fact.Organisation);

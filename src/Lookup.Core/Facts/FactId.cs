@@ -24,6 +24,12 @@ public readonly record struct FactId(FactKind Kind, byte Detail, ulong Scope)
     /// </summary>
     public const byte Unlabelled = 1;
 
+    /// <summary>
+    /// The detail of attempts that were abandoned: answered, but no person spoke. They are stored in addition to the timeline of all
+    /// attempts of the organisation.
+    /// </summary>
+    public const byte Abandoned = 2;
+
     /// <summary>Writes the stored form into the first <see cref="Size"/> bytes.</summary>
     public void WriteTo(Span<byte> destination)
     {

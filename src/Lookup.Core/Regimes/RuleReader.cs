@@ -63,6 +63,7 @@ internal sealed class RuleReader(
         ["ideal_or_charity"] = 1 << (int)Sector.IdealOrCharity,
         ["charity_lottery"] = 1 << (int)Sector.CharityLottery,
         ["press_publisher"] = 1 << (int)Sector.PressPublisher,
+        ["pension_provider"] = 1 << (int)Sector.PensionProvider,
     };
 
     private static readonly Dictionary<string, int> RelationSets = new()
@@ -232,7 +233,13 @@ internal sealed class RuleReader(
             json.Fault("withinHours", "give either withinHours or daysBack");
         }
 
-        return rule with { Max = max, WithinHours = hours, DaysBack = Math.Max(days, 0), PerSubject = json.Flag("perSubject") };
+        var (perSubject, abandoned) = (json.Flag("perSubject"), json.Flag("abandoned"));
+        if (perSubject && abandoned)
+        {
+            json.Fault("abandoned", "contradicts perSubject: an abandoned call counts for every product group");
+        }
+
+        return rule with { Max = max, WithinHours = hours, DaysBack = Math.Max(days, 0), PerSubject = perSubject, Abandoned = abandoned };
     }
 
     private Permit ReadPermit(JsonFields json, RuleText around)

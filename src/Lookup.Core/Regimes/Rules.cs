@@ -132,6 +132,9 @@ internal sealed record Rule
     internal int WithinHours { get; init; }
     internal int DaysBack { get; init; }
     internal bool PerSubject { get; init; }
+
+    /// <summary>Attempts: only abandoned calls count.</summary>
+    internal bool Abandoned { get; init; }
     internal int PauseDays { get; init; }
 }
 

@@ -27,5 +27,6 @@ internal static class Slot
     internal const int AttemptsUnlabelled = 19;
     internal const int AppointmentGroup = 20;
     internal const int AppointmentAny = 21;
-    internal const int Count = 22;
+    internal const int AttemptsAbandoned = 22;
+    internal const int Count = 23;
 }

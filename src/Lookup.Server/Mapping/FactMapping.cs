@@ -83,7 +83,7 @@ internal static class FactMapping
             FieldFaults.Add(ref faults, "attempt.reserved_until", "Set by the service only; to reserve a call, send reserve with Check.");
         }
 
-        return fact with { Organisation = source.Organisation, ProductGroup = source.ProductGroup };
+        return fact with { Organisation = source.Organisation, ProductGroup = source.ProductGroup, Abandoned = source.Abandoned };
     }
 
     private static Fact Consent(Fact fact, V1.Consent source, ref List<FieldFault>? faults) => fact with

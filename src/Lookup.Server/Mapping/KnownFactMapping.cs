@@ -65,7 +65,13 @@ internal static class KnownFactMapping
                 fact.PublishedForOffers = new V1.PublishedForOffers { ProductGroup = scope };
                 break;
             case FactKind.Attempt:
-                fact.Attempt = new V1.Attempt { Organisation = organisation, ProductGroup = group, ReservedUntil = Until(entry) };
+                fact.Attempt = new V1.Attempt
+                {
+                    Organisation = organisation,
+                    ProductGroup = group,
+                    ReservedUntil = Until(entry),
+                    Abandoned = id.Detail == FactId.Abandoned,
+                };
                 break;
             case FactKind.Refusal:
                 fact.Refusal = new V1.Refusal { Organisation = scope };

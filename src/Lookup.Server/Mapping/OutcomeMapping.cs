@@ -9,7 +9,7 @@ internal static class OutcomeMapping
     /// <summary>Returns the attempt, and the refusal or objection. Adds faults of fields that facts do not have.</summary>
     internal static IReadOnlyList<V1.Fact> Map(V1.RecordOutcomeRequest request, ref List<FieldFault>? faults)
     {
-        FieldFaults.CheckEnum((int)request.Outcome, (int)V1.CallOutcome.Objection, "outcome", ref faults);
+        FieldFaults.CheckEnum((int)request.Outcome, (int)V1.CallOutcome.Abandoned, "outcome", ref faults);
         if (request.Outcome == V1.CallOutcome.Unspecified)
         {
             FieldFaults.Add(ref faults, "outcome", FieldFaults.Required);
@@ -25,7 +25,13 @@ internal static class OutcomeMapping
             FieldFaults.Add(ref faults, "organisation", FieldFaults.NameRule);
         }
 
-        var facts = new List<V1.Fact> { Fact(request, f => f.Attempt = new V1.Attempt { Organisation = request.Organisation, ProductGroup = request.ProductGroup }) };
+        var attempt = new V1.Attempt
+        {
+            Organisation = request.Organisation,
+            ProductGroup = request.ProductGroup,
+            Abandoned = request.Outcome == V1.CallOutcome.Abandoned,
+        };
+        var facts = new List<V1.Fact> { Fact(request, f => f.Attempt = attempt) };
         if (request.Outcome == V1.CallOutcome.Refused)
         {
             facts.Add(Fact(request, f => f.Refusal = new V1.Refusal { Organisation = request.Organisation }));

@@ -55,7 +55,7 @@ internal static class QuestionMapping
             FieldFaults.Add(ref faults, "question.product_group", "Must be at most 64 characters of [a-z0-9._-].");
         }
 
-        FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PressPublisher, "question.sector", ref faults);
+        FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PensionProvider, "question.sector", ref faults);
         FieldFaults.CheckEnum((int)source.Purpose, (int)V1.Purpose.Service, "question.purpose", ref faults);
         FieldFaults.CheckEnum((int)source.Kind, (int)V1.CallKind.Research, "question.kind", ref faults);
         FieldFaults.CheckEnum((int)source.Subscriber, (int)V1.SubscriberType.LegalPerson, "question.subscriber", ref faults);

@@ -48,7 +48,7 @@ internal sealed class RegistryEndpoint(
             FieldFaults.Add(ref faults, "organisation.name", FieldFaults.NameRule);
         }
 
-        FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PressPublisher, "organisation.sector", ref faults);
+        FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PensionProvider, "organisation.sector", ref faults);
         var off = LayerMapping.SwitchedOff(source.SwitchedOffLayers, "organisation.switched_off_layers", ref faults);
         var own = OwnRulesMapping.Map(source, ref faults);
         FieldFaults.ThrowIfAny(faults);

@@ -72,6 +72,15 @@ public sealed class OutcomeTests(LookupServer server) : IClassFixture<LookupServ
         Assert.Contains(Fact.KindOneofCase.Attempt, kinds);
     }
 
+    [Fact]
+    public async Task Abandoned_IsAnAttemptAndIsListed()
+    {
+        var number = NewNumber();
+        await RecordAsync(number, CallOutcome.Abandoned, -60);
+        var attempts = (await server.Facts.ListFactsAsync(new ListFactsRequest { Number = number })).Facts.Select(f => f.Fact.Attempt);
+        Assert.Equal([false, true], attempts.Select(attempt => attempt.Abandoned).Order());
+    }
+
     [Theory]
     [InlineData("number", "12")]
     [InlineData("organisation", "A B")]

@@ -66,7 +66,7 @@ public sealed class DeciderPropertyTests
         from facts in GenFact.Array[0, 8]
         from purpose in Gen.Int[1, 5]
         from kind in Gen.Int[0, 4]
-        from sector in Gen.Int[0, 4]
+        from sector in Gen.Enum<Sector>()
         from subscriber in Gen.Int[0, 3]
         from grouped in Gen.Int[0, Groups.Length - 1]
         from mode in Gen.Int[0, 4]
@@ -74,13 +74,14 @@ public sealed class DeciderPropertyTests
         from withheld in Gen.Int[0, 9]
         from caller in Gen.Int[0, 2 * Callers.Length]
         from requested in Gen.Long[0, 20L * 86_400_000]
+        from region in Gen.Int[0, 2 * Regions.Length]
         select new Func<Situation>(() =>
         {
             var situation = new Situation(Numbers[number], DateTimeOffset.FromUnixTimeMilliseconds(at).ToString("O"))
             {
                 Purpose = (Purpose)purpose,
                 Kind = (CallKind)kind,
-                Sector = (Sector)sector,
+                Sector = sector,
                 Subscriber = (SubscriberType)subscriber,
                 Group = Groups[grouped],
                 Mode = (DiallingMode)mode,
@@ -88,6 +89,7 @@ public sealed class DeciderPropertyTests
                 Withheld = withheld == 0,
                 Caller = withheld == 0 || caller >= Callers.Length ? 0 : Callers[caller],
                 RequestedAt = requested % 3 == 0 ? 0 : at - requested,
+                Region = region < Regions.Length ? Regions[region] : "",
             };
             foreach (var (factKind, detail, scope, entry) in facts)
             {
@@ -118,7 +120,7 @@ public sealed class DeciderPropertyTests
     // An attempt is not among them: where a consent names a first contact, an attempt in time is that contact.
     [Fact]
     public void ForbiddingFact_AddedToAnything_NeverYieldsAllow() =>
-        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 5 + Registers.Length], Gen.Int[0, Groups.Length - 1]).Sample(
+        Gen.Select(GenSituation, Gen.Long[First, Last], Gen.Int[0, 6 + Registers.Length], Gen.Int[0, Groups.Length - 1]).Sample(
             (make, at, kind, group) =>
             {
                 var before = make().Decide().Verdict;
@@ -132,7 +134,8 @@ public sealed class DeciderPropertyTests
                     3 => after.Record(FactKind.PublishedForOffers, 0, Scope.All, entry with { Withdrawn = true }),
                     4 => after.Record(FactKind.Consent, (byte)((byte)after.Purpose | FactId.Appointment), Scope.FromName("o", Groups[group]), entry with { Withdrawn = true }),
                     5 => after.Record(FactKind.Reassignment, 0, Scope.All, entry),
-                    _ => after.Record(FactKind.Registration, 0, Scope.FromName(Registers[kind - 6]), entry),
+                    6 => after.Record(FactKind.Attempt, FactId.Abandoned, Scope.FromName("o"), entry),
+                    _ => after.Record(FactKind.Registration, 0, Scope.FromName(Registers[kind - 7]), entry),
                 };
                 return before == Verdict.Allow || after.Decide().Verdict != Verdict.Allow;
             },
@@ -280,9 +283,9 @@ public sealed class DeciderPropertyTests
         Gen.Select(GenSituation, Gen.Int[0, Regions.Length - 1].Select(i => Regions[i])).Sample(
             (make, region) =>
             {
-                var situation = make();
-                situation.Region = region;
-                return situation.Decide().Verdict != Verdict.Allow || make().Decide(placed).Verdict == Verdict.Allow;
+                var (situation, unplaced) = (make(), make());
+                (situation.Region, unplaced.Region) = (region, "");
+                return situation.Decide().Verdict != Verdict.Allow || unplaced.Decide(placed).Verdict == Verdict.Allow;
             },
             iter: 20_000);
     }
@@ -373,6 +376,7 @@ public sealed class DeciderPropertyTests
         FactKind.Consent or FactKind.Relation => (kind, detail, Scope.FromName("o", Groups[scope % Groups.Length]), entry),
         FactKind.PublishedForOffers => (kind, 0, scope % 2 == 0 ? Scope.All : Scope.FromName(Groups[scope % Groups.Length]), entry),
         FactKind.Attempt when scope == 7 => (kind, FactId.Unlabelled, Scope.FromName("o"), entry),
+        FactKind.Attempt when scope == 8 => (kind, FactId.Abandoned, Scope.FromName("o"), entry),
         FactKind.Attempt => (kind, 0, Scope.FromName("o", Groups[scope % Groups.Length]), entry),
         FactKind.Refusal => (kind, 0, Scope.FromName("o"), entry),
         FactKind.Reassignment => (kind, 0, Scope.All, entry),

@@ -142,6 +142,17 @@ public sealed class FactExpanderTests : IDisposable
         Assert.Equal(0b101u, Assert.Single(Expand(Registration with { Categories = ["finance", "energy"] })).Entry.Categories);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("energy")]
+    public void TryExpand_AbandonedAttempt_CountsAsAnAttemptAndAsAbandonedInEveryGroup(string group)
+    {
+        var attempt = Of(FactKind.Attempt) with { Organisation = "acme", ProductGroup = group };
+        Assert.Equal(
+            [.. Expand(attempt).Select(fact => fact.Id), new FactId(FactKind.Attempt, FactId.Abandoned, Scope.FromName("acme"))],
+            Expand(attempt with { Abandoned = true }).Select(fact => fact.Id));
+    }
+
     [Fact]
     public void TryExpand_Attempt_CountsForTheOrganisationAndForTheSubject()
     {
