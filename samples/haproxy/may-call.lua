@@ -9,6 +9,11 @@ local function seconds(now)
     return now.sec + now.usec / 1e6
 end
 
+-- url_param would end a value at ";" too.
+local function parameter(query, name)
+    return ("&" .. query .. "&"):match("&" .. name .. "=(.-)&") or ""
+end
+
 core.register_action("may_call", { "http-req" }, function(txn)
     local sent = seconds(core.now())
     local client = core.httpclient()
@@ -17,7 +22,7 @@ core.register_action("may_call", { "http-req" }, function(txn)
         url = GATE,
         timeout = LIMIT_MS,
         headers = {
-            ["lookup-number"] = { txn.sf:url_param("number") },
+            ["lookup-number"] = { parameter(txn.sf:query(), "number") },
             ["lookup-default-region"] = { "NL" },
             ["lookup-organisation"] = { "acme" },
             ["lookup-purpose"] = { "PURPOSE_COMMERCIAL" },

@@ -73,6 +73,7 @@ public abstract class ProxySampleTests(string program) : IAsyncLifetime
         }
 
         _temp.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     [Fact]
