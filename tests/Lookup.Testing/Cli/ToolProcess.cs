@@ -41,6 +41,8 @@ internal sealed class ToolProcess : IDisposable
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
+        // Profiles for later optimisation cost more than they gain in a process of seconds.
+        start.Environment["DOTNET_TieredPGO"] = "0";
         var process = Process.Start(start)!;
         process.StandardInput.Close();
         return new ToolProcess(process);
