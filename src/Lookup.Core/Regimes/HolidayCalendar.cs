@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -15,17 +14,18 @@ internal sealed partial class HolidayCalendar
     internal const int FirstYear = 1990;
     internal const int LastYear = 2100;
 
-    private readonly FrozenSet<int> _days;
+    // Not frozen: it is built at each start, and looked up once per decision.
+    private readonly HashSet<int> _days;
 
-    private HolidayCalendar(FrozenSet<int> days) => _days = days;
+    private HolidayCalendar(HashSet<int> days) => _days = days;
 
-    internal static HolidayCalendar None { get; } = new(FrozenSet<int>.Empty);
+    internal static HolidayCalendar None { get; } = new([]);
 
     /// <summary>Returns whether a day (days since 1970-01-01) is a holiday.</summary>
     internal bool Contains(int day) => _days.Contains(day);
 
     /// <summary>Returns a calendar with additional days that were decreed once (days since 1970-01-01).</summary>
-    internal HolidayCalendar With(IReadOnlyCollection<int> decreed) => decreed.Count == 0 ? this : new(_days.Concat(decreed).ToFrozenSet());
+    internal HolidayCalendar With(IReadOnlyCollection<int> decreed) => decreed.Count == 0 ? this : new([.. _days, .. decreed]);
 
     internal static bool TryCompile(IReadOnlyList<string> rules, out HolidayCalendar calendar, out string fault)
     {
@@ -41,14 +41,15 @@ internal sealed partial class HolidayCalendar
 
             var from = Number(match.Groups["from"], FirstYear);
             var to = Number(match.Groups["to"], LastYear);
+            var dateIn = DateRule(match);
+            var kept = match.Groups["kept"].Value;
             for (var year = Math.Max(from, FirstYear); year <= Math.Min(to, LastYear); year++)
             {
-                var date = DateIn(match, year);
-                days.Add(LocalTime.DayOf(KeptOn(date, match.Groups["kept"].Value, days)));
+                days.Add(LocalTime.DayOf(KeptOn(dateIn(year), kept, days)));
             }
         }
 
-        (calendar, fault) = (new HolidayCalendar(days.ToFrozenSet()), "");
+        (calendar, fault) = (new HolidayCalendar(days), "");
         return true;
     }
 
@@ -75,28 +76,41 @@ internal sealed partial class HolidayCalendar
     private static int Number(Group group, int otherwise) =>
         group.Success ? int.Parse(group.ValueSpan, CultureInfo.InvariantCulture) : otherwise;
 
-    private static DateOnly DateIn(Match match, int year)
+    // The groups are read once: looking one up by name costs more than the date of a year.
+    private static Func<int, DateOnly> DateRule(Match match)
     {
         if (match.Groups["kings"].Success)
         {
-            var day = new DateOnly(year, 4, year < 2014 ? 30 : 27);
-            return day.DayOfWeek == DayOfWeek.Sunday ? day.AddDays(-1) : day;
+            return KingsDay;
         }
 
         if (match.Groups["easter"].Success)
         {
-            return Easter(year).AddDays(Number(match.Groups["offset"], 0));
+            var days = Number(match.Groups["offset"], 0);
+            return year => Easter(year).AddDays(days);
         }
 
         var month = Number(match.Groups["month"], 1);
         if (!match.Groups["weekday"].Success)
         {
-            return new DateOnly(year, month, Math.Min(Number(match.Groups["day"], 1), DateTime.DaysInMonth(year, month)));
+            var day = Number(match.Groups["day"], 1);
+            return year => new DateOnly(year, month, Math.Min(day, DateTime.DaysInMonth(year, month)));
         }
 
         var weekday = Array.IndexOf(HoursText.Weekdays, match.Groups["weekday"].Value);
         var nth = Number(match.Groups["nth"], 1);
         var offset = Number(match.Groups["after"], 0);
+        return year => NthWeekday(year, month, weekday, nth, offset);
+    }
+
+    private static DateOnly KingsDay(int year)
+    {
+        var day = new DateOnly(year, 4, year < 2014 ? 30 : 27);
+        return day.DayOfWeek == DayOfWeek.Sunday ? day.AddDays(-1) : day;
+    }
+
+    private static DateOnly NthWeekday(int year, int month, int weekday, int nth, int offset)
+    {
         if (nth < 0)
         {
             var last = new DateOnly(year, month, DateTime.DaysInMonth(year, month));

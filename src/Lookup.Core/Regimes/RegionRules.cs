@@ -28,7 +28,7 @@ internal sealed class RegionRules(Func<CountryFile, IReadOnlyList<CountryFile.Ar
         // Pairs that cannot be compiled must be reported now, not at the first question.
         foreach (var regime in file.Regimes)
         {
-            foreach (var pair in named.SelectMany(a => named.Select(b => new[] { a.Key, b.Key })))
+            foreach (var pair in named.SelectMany((a, at) => named.Skip(at).Select(b => new[] { a.Key, b.Key })))
             {
                 var rules = regime.Rules.Where(r => r.BindsIn(pair)).ToList();
                 if (rules.Select(r => r.Register).OfType<RegisterDefinition>().Distinct().Count() > Slot.MaxRegisters)
