@@ -39,7 +39,15 @@ public readonly record struct BlockEntry
     /// Returns whether it forbids a call. A call that is placed now counts from the recording on, although the clock that recorded it may
     /// be ahead of this one.
     /// </summary>
-    internal bool Forbids(long callTime, bool isTimeNamed) => callTime < End && (!isTimeNamed || callTime >= From);
+    /// <param name="callTime">Unix milliseconds.</param>
+    /// <param name="isTimeNamed">See <see cref="Decisions.Question.IsTimeNamed"/>.</param>
+    /// <param name="known">See <see cref="Decisions.Question.KnownAt"/>.</param>
+    internal bool Forbids(long callTime, bool isTimeNamed, long known = long.MaxValue) =>
+        callTime < EndAt(known) && (!isTimeNamed || callTime >= From) && Recorded * 1_000L <= known;
+
+    // Recording times are whole seconds: of the second of the moment, a removal does not count.
+    private long EndAt(long known) =>
+        known != long.MaxValue && Removal is { } removal && (removal.Recorded + 1) * 1_000L > known ? Until : End;
 }
 
 /// <summary>The removal of a block.</summary>

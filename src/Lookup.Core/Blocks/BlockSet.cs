@@ -94,6 +94,6 @@ public sealed class BlockSet
 public sealed class BlockView(BlockTable? forAll, BlockTable? own)
 {
     /// <summary>Finds a block that forbids a call, as <see cref="BlockTable.Find"/> does.</summary>
-    public NumberBlock? Find(ulong number, long callTime, bool isTimeNamed) =>
-        own?.Find(number, callTime, isTimeNamed) ?? forAll?.Find(number, callTime, isTimeNamed);
+    public NumberBlock? Find(ulong number, long callTime, bool isTimeNamed, long known = long.MaxValue) =>
+        own?.Find(number, callTime, isTimeNamed, known) ?? forAll?.Find(number, callTime, isTimeNamed, known);
 }

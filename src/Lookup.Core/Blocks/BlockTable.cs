@@ -51,13 +51,19 @@ public sealed class BlockTable
     /// <param name="number">E.164 as an integer.</param>
     /// <param name="callTime">Unix milliseconds.</param>
     /// <param name="isTimeNamed">See <see cref="Decisions.Question.IsTimeNamed"/>.</param>
+    /// <param name="known">See <see cref="Decisions.Question.KnownAt"/>.</param>
     /// <returns>Null if there is none.</returns>
-    public NumberBlock? Find(ulong number, long callTime, bool isTimeNamed)
+    public NumberBlock? Find(ulong number, long callTime, bool isTimeNamed, long known = long.MaxValue)
     {
         // After the last start, nothing is blocked.
         if (_starts.Length == 0 || number < _starts[0] || number >= _starts[^1])
         {
             return null;
+        }
+
+        if (known != long.MaxValue)
+        {
+            return FindThen(number, callTime, isTimeNamed, known, 0, _blocks.Length);
         }
 
         var bucket = (int)((number - _starts[0]) >> _shift);
@@ -81,7 +87,7 @@ public sealed class BlockTable
             return null;
         }
 
-        return !isTimeNamed || longest.Forbids(callTime, isTimeNamed: true) ? longest : FindThen(number, callTime, 0, _blocks.Length);
+        return !isTimeNamed || longest.Forbids(callTime, isTimeNamed: true) ? longest : FindThen(number, callTime, isTimeNamed, known, 0, _blocks.Length);
     }
 
     /// <summary>Adds every block over a number, whether it forbids or has ended.</summary>
@@ -111,7 +117,7 @@ public sealed class BlockTable
         }
     }
 
-    private NumberBlock? FindThen(ulong number, long callTime, int from, int to)
+    private NumberBlock? FindThen(ulong number, long callTime, bool isTimeNamed, long known, int from, int to)
     {
         if (from >= to || _largest[Middle(from, to)] < number)
         {
@@ -119,14 +125,14 @@ public sealed class BlockTable
         }
 
         var middle = Middle(from, to);
-        if (FindThen(number, callTime, from, middle) is { } earlier)
+        if (FindThen(number, callTime, isTimeNamed, known, from, middle) is { } earlier)
         {
             return earlier;
         }
 
         return _firsts[middle] > number ? null
-            : _lasts[middle] >= number && _blocks[middle].Forbids(callTime, isTimeNamed: true) ? _blocks[middle]
-            : FindThen(number, callTime, middle + 1, to);
+            : _lasts[middle] >= number && _blocks[middle].Forbids(callTime, isTimeNamed, known) ? _blocks[middle]
+            : FindThen(number, callTime, isTimeNamed, known, middle + 1, to);
     }
 
     private static (int[] Index, int Shift) Index(ulong[] starts)

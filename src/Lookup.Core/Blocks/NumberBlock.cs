@@ -45,16 +45,17 @@ public sealed class NumberBlock
     /// <summary>Returns whether it forbids a call to one of its numbers.</summary>
     /// <param name="callTime">Unix milliseconds.</param>
     /// <param name="isTimeNamed">See <see cref="Decisions.Question.IsTimeNamed"/>.</param>
-    public bool Forbids(long callTime, bool isTimeNamed)
+    /// <param name="known">See <see cref="Decisions.Question.KnownAt"/>.</param>
+    public bool Forbids(long callTime, bool isTimeNamed, long known = long.MaxValue)
     {
-        if (callTime >= End)
+        if (callTime >= End && known == long.MaxValue)
         {
             return false;
         }
 
         foreach (ref readonly var entry in _entries.AsSpan())
         {
-            if (entry.Forbids(callTime, isTimeNamed))
+            if (entry.Forbids(callTime, isTimeNamed, known))
             {
                 return true;
             }

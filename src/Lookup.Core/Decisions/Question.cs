@@ -86,5 +86,5 @@ public readonly record struct Question
     /// <summary>Returns the question about one number: with the block that forbids the call, if there is one.</summary>
     /// <param name="number">E.164 as an integer.</param>
     public Question About(ulong number) =>
-        Blocks is null ? this : this with { Block = Blocks.Find(number, CallTime, IsTimeNamed) };
+        Blocks is null ? this : this with { Block = Blocks.Find(number, CallTime, IsTimeNamed, KnownAt) };
 }

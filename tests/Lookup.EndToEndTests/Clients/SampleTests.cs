@@ -57,11 +57,12 @@ public sealed partial class SampleTests : IAsyncLifetime
     [MemberData(nameof(Samples))]
     public async Task Sample_EveryTrapOfTheDocs_DialsNothing(string sample)
     {
-        // At the same time: some wait for an answer that never comes.
-        var traps = Traps();
-        var dialled = await Task.WhenAll(traps.Select(trap => DialsAsync(sample, trap)));
-
-        Assert.All(traps.Zip(dialled), trap => Assert.True(trap.Second is null, $"{sample} dialled {trap.First}."));
+        // Some wait for an answer that never comes. More at a time would end by the samples' own time limit, whatever the answer.
+        foreach (var traps in Traps().Chunk(4))
+        {
+            var dialled = await Task.WhenAll(traps.Select(trap => DialsAsync(sample, trap)));
+            Assert.All(traps.Zip(dialled), trap => Assert.True(trap.Second is null, $"{sample} dialled {trap.First}."));
+        }
     }
 
     [Theory]

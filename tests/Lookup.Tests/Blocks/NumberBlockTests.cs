@@ -30,6 +30,21 @@ public sealed class NumberBlockTests
         Assert.False(block.With(Entry(70)).Forbids(60, isTimeNamed: true));
     }
 
+    // The removal took effect at 4 s and was recorded at 7 s.
+    [Theory]
+    [InlineData(1_999, false)]
+    [InlineData(2_000, true)]
+    [InlineData(7_999, true)]
+    [InlineData(8_000, false)]
+    [InlineData(long.MaxValue, false)]
+    public void KnownAt_AMoment_LeavesOutWhatWasRecordedLater(long known, bool forbids)
+    {
+        var block = None.With(Entry(1_000) with { Recorded = 2 }).Without(new BlockRemoval(4_000, 7, Person, "mistake"));
+        Assert.Equal(forbids, block.Forbids(5_000, isTimeNamed: true, known));
+        Assert.Equal(forbids, new BlockTable([block]).Find(block.Range.First, 5_000, isTimeNamed: true, known) is not null);
+        Assert.Equal(forbids, new BlockTable([block]).Find(block.Range.First, 5_000, isTimeNamed: false, known) is not null);
+    }
+
     [Fact]
     public void SameRecording_ChangesNothing()
     {
