@@ -56,7 +56,8 @@ internal static partial class JsonRequestCheck
                 continue;
             }
 
-            if (property.Value.ValueKind == JsonValueKind.Null)
+            // The transcoder does not read null as an empty array.
+            if (property.Value.ValueKind == JsonValueKind.Null && !field.IsRepeated)
             {
                 continue;
             }

@@ -280,7 +280,7 @@ public sealed class StoreCommandTests : IDisposable
     [InlineData("serve --listen 127.0.0.1", "--listen '127.0.0.1' is not an IP address with a port from 0 to 65535; write it like 127.0.0.1:7500.")]
     [InlineData("serve --listen 127.0.0.1:99999", "--listen '127.0.0.1:99999' is not an IP address with a port from 0 to 65535; write it like 127.0.0.1:7500.")]
     [InlineData("serve --listen 0.0.0.0:7500", "--listen: 0.0.0.0 can be reached from other machines, so TLS is required.")]
-    [InlineData("serve --json-port 7500", "--json-port: 7500 is also GrpcPort; each protocol needs its own port.")]
+    [InlineData("serve --json-port 7500", "--json-port: 7500 is also the port of --listen; each protocol needs its own port.")]
     [InlineData("serve --data a --redis b", "--data and --redis exclude each other: drop one.")]
     [InlineData("serve --data a --key-file k", "--key-file requires --redis: an embedded store has its key in its folder.")]
     [InlineData("serve --data a --wait-replicas 1", "--wait-replicas requires --redis: an embedded store has no replicas.")]

@@ -46,7 +46,7 @@ public sealed class MalformedRequestTests(LookupServer server) : IClassFixture<L
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":99}}", "question.purpose" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":-1}}", "question.purpose" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"kind\":257}}", "question.kind" },
-        { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"sector\":5}}", "question.sector" },
+        { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"sector\":99}}", "question.sector" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"subscriber\":4}}", "question.subscriber" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"callerNumber\":\"0201234567\"}}", "question.caller_number" },
         { Requests.Check, "{" + N + ",\"question\":{\"organisation\":\"acme\",\"purpose\":1,\"callerNumber\":\"+3120\"}}", "question.caller_number" },

@@ -62,7 +62,7 @@ public sealed class UnhandledErrorTests
     {
         var clock = new SteppingClock();
         await using var server = await StartAsync(clock, o => o.Credentials = true);
-        clock.OnWall = ThrowIn("AccessControl");
+        clock.OnWall = ThrowIn("AccessGate");
         using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics");
         request.Headers.Authorization = new("Bearer", "lk_nobody");
         await AssertInternalAsync(server.Log, await server.Http.SendAsync(request, Ct));
@@ -74,7 +74,7 @@ public sealed class UnhandledErrorTests
     {
         var clock = new SteppingClock();
         await using var server = await StartAsync(clock, o => o.Credentials = true);
-        clock.OnWall = ThrowIn("AccessControl");
+        clock.OnWall = ThrowIn("AccessGate");
         var lookup = new LookupService.LookupServiceClient(GuardedServer.As(server.Invoker, "lk_nobody"));
         AssertInternal(server, await Assert.ThrowsAsync<RpcException>(() => lookup.CheckAsync(Samples.Check(Samples.NewNumber()), cancellationToken: Ct).ResponseAsync));
         Assert.Equal(1, server.Host.ErrorCount);

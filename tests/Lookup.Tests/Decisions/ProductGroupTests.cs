@@ -39,7 +39,7 @@ public sealed class ProductGroupTests
     [Fact]
     public void Question_ThatNamesAnotherGroupOfTheCountry_SaysNothing()
     {
-        var decision = new Situation(Uk, InUk) { Group = "pensions" }.Consent("2025-01-01").Decide();
+        var decision = new Situation(Uk, InUk) { Group = "pensions", Sector = Sector.PensionProvider }.Consent("2025-01-01").Decide();
         Assert.Equal((Verdict.Allow, ReasonCode.Consent, 1), (decision.Verdict, decision.Primary, decision.ReasonCount));
     }
 
