@@ -43,10 +43,12 @@ public sealed class ProductGroupTests
         Assert.Equal((Verdict.Allow, ReasonCode.Consent, 1), (decision.Verdict, decision.Primary, decision.ReasonCount));
     }
 
-    // What lifts the rule of every group lifts the doubt too.
-    [Fact]
-    public void Strict_WithTheConsentThatEveryGroupNeeds_IsPermitted() =>
-        Assert.Equal(Verdict.Allow, new Situation(Uk, InUk) { Layers = Layers.Default | Layers.Strict }.Consent("2025-01-01").Decide().Verdict);
+    // What lifts the rule of every group lifts the doubt too; consent alone does not permit others to offer pensions.
+    [Theory]
+    [InlineData(Sector.PensionProvider, Verdict.Allow)]
+    [InlineData(Sector.Other, Verdict.Deny)]
+    public void Strict_WithTheConsentThatEveryGroupNeeds_IsPermitted(Sector sector, Verdict verdict) =>
+        Assert.Equal(verdict, new Situation(Uk, InUk) { Sector = sector, Layers = Layers.Default | Layers.Strict }.Consent("2025-01-01").Decide().Verdict);
 
     [Fact]
     public void Country_WithoutGroups_SaysNothing()
