@@ -217,11 +217,12 @@ public sealed class ImportRecordStoreTests
         await admin.ExecuteAsync("CONFIG", "SET", "slowlog-log-slower-than", "-1");
         Assert.Equal(ImportState.Reverted, done.State);
         Assert.Equal(3, done.Revert!.Counts.Gone["objection"]);
-        // Every command was logged: none reads all of what belongs to no partition.
+        // Every command was logged: none reads all of what belongs to no partition, but for the registry, which holds the blocks.
+        HashSet<string> registry = [.. new[] { Keys.Organisations, Keys.Snapshots, Keys.Credentials, Keys.Grants }.Select(key => (string)key!)];
         var commands = ((RedisResult[])(await admin.ExecuteAsync("SLOWLOG", "GET", "-1"))!)
             .Select(entry => ((string[])((RedisResult[])entry!)[3]!)).Where(arguments => arguments.Length > 1 && arguments[1].StartsWith("{lookup}:", StringComparison.Ordinal)).ToList();
         Assert.True(commands.Count > Count / Most / 2, $"{commands.Count} commands");
-        Assert.DoesNotContain(commands, arguments => arguments[0].ToUpperInvariant() is "HGETALL" or "SMEMBERS" or "HVALS" or "HKEYS");
+        Assert.DoesNotContain(commands, arguments => arguments[0].ToUpperInvariant() is "HGETALL" or "SMEMBERS" or "HVALS" or "HKEYS" && !registry.Contains(arguments[1]));
         Assert.All(
             commands.Where(arguments => arguments[0].EndsWith("SCAN", StringComparison.OrdinalIgnoreCase)),
             arguments => Assert.InRange(int.Parse(arguments[^1], System.Globalization.CultureInfo.InvariantCulture), 1, Most));
