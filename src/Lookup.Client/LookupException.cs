@@ -55,7 +55,8 @@ public class LookupException : Exception
         {
             _ when cause is AuthenticationException && IsPlain(exception.Status.DebugException) => $"The service at {address} does not use TLS: use an http:// address.",
             _ when cause is AuthenticationException => $"The certificate of the service at {address} is not trusted.",
-            _ when cause is HttpProtocolException { ErrorCode: Http11Required } => $"The service at {address} serves JSON over HTTP/1.1 on this port: use its gRPC port.",
+            _ when cause is HttpProtocolException { ErrorCode: Http11Required } || IsWithoutHandshake(cause) =>
+                $"The service at {address} does not speak gRPC on this port: use its gRPC port.",
             _ when unreachable && cause is HttpRequestException or IOException && address.Scheme == Uri.UriSchemeHttp =>
                 $"The service at {address} closed the connection without an answer; use an https:// address for a service with TLS.",
             _ when unreachable => $"No service is reachable at {address}.",
@@ -79,6 +80,10 @@ public class LookupException : Exception
 
         return false;
     }
+
+    // A port for HTTP/1.1 refuses with an error code, which is lost if the connection is closed before it is read. The runtime's words.
+    private static bool IsWithoutHandshake(Exception? cause) =>
+        cause is HttpRequestException && cause.Message.Contains("HTTP/2 handshake", StringComparison.Ordinal);
 
     internal static LookupException Because(
         StatusCode status, string message, TimeSpan? retryAfter = null, IReadOnlyList<FieldError>? fields = null) =>

@@ -70,8 +70,9 @@ public sealed class BlockInstancesTests
         for (var day = 0; day < 6; day++)
         {
             var clock = new ShiftedClock(ShiftedClock.Afternoon.AddDays(day));
-            await using var first = await LookupServer.StartAsync(store, ownsStore: false, clock: clock);
-            await using var second = await LookupServer.StartAsync(store, ownsStore: false, clock: clock);
+            // A busy machine reads the registry late, and the answer is then UNKNOWN; this test is about answers on what was read.
+            await using var first = await LookupServer.StartAsync(store, o => o.FreshnessBoundMs = 10_000, ownsStore: false, clock: clock);
+            await using var second = await LookupServer.StartAsync(store, o => o.FreshnessBoundMs = 10_000, ownsStore: false, clock: clock);
             await CompareAsync(first, model, random, clock);
             for (var step = 0; step < 12; step++)
             {
@@ -156,8 +157,8 @@ public sealed class BlockInstancesTests
             {
                 var wanted = model.Any(pair => (pair.Key.Item1 == "*" || pair.Key.Item1 == organisation)
                     && pair.Key.Range.Covers(numbers[i]) && pair.Value.Forbids(at, named is not null));
+                Assert.False(wanted && answer.Verdicts[i] != Verdict.Deny, $"{answer.Verdicts[i]} {answer.Reasons[i]}");
                 Assert.Equal(wanted, bit >= 0 && (answer.ReasonBits[i] & (1UL << bit)) != 0);
-                Assert.False(wanted && answer.Verdicts[i] != Verdict.Deny);
             }
         }
     }

@@ -101,7 +101,7 @@ public sealed class BlockTests(LookupServer server) : IClassFixture<LookupServer
         var explained = await server.Lookup.ExplainAsync(
             new ExplainRequest { Number = number, Question = Samples.Question(), WhatIf = new WhatIf { CallTime = Timestamp.FromDateTimeOffset(now.AddDays(-1)) } }, cancellationToken: Token);
         Assert.Contains($"Block of +{prefix}XXX for acme since", explained.Text, StringComparison.Ordinal);
-        var version = Assert.Single(Assert.Single(explained.Blocks).Versions);
+        var version = Assert.Single(Assert.Single(explained.Blocks, block => block.Numbers == $"+{prefix}XXX").Versions);
         Assert.Equal("mistake", version.Removal.Reason);
     }
 

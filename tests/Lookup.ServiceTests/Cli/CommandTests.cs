@@ -184,7 +184,7 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
     {
         var run = await CliRun.Async("check", "+31612345678", "--org", "acme", "--purpose", "commercial", "--address", service.JsonAddress);
 
-        Assert.Equal((1, $"lookup: The service at {service.JsonAddress} serves JSON over HTTP/1.1 on this port: use its gRPC port.\n"), (run.ExitCode, run.Error));
+        Assert.Equal((1, $"lookup: The service at {service.JsonAddress} does not speak gRPC on this port: use its gRPC port.\n"), (run.ExitCode, run.Error));
     }
 
     [Fact]

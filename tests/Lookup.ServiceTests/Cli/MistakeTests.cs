@@ -97,7 +97,7 @@ public sealed class MistakeTests(MistakeFixture fixture) : IClassFixture<Mistake
         { $"check {Ask} --address http://127.0.0.1:1", 1, "No service is reachable at http://127.0.0.1:1/. Start one with 'lookup serve', or set its address with --address." },
         { $"check {Ask} --address http://no-such-host.invalid:7500", 1, "No service is reachable at http://no-such-host.invalid:7500/." },
         { $"check {Ask} --address [tls]", 1, "The service at [tls] does not use TLS: use an http:// address." },
-        { $"check {Ask} --address [json]", 1, "The service at [json] serves JSON over HTTP/1.1 on this port: use its gRPC port." },
+        { $"check {Ask} --address [json]", 1, "The service at [json] does not speak gRPC on this port: use its gRPC port." },
         { "watch --org zzz", 2, "--org: No organisation of this name has a record or a fact: create one with 'lookup org put'." },
         { "watch --from abc", 2, "--from: The token is malformed or truncated" },
         { "facts abc", 2, "NUMBER: Not a phone number: contains letters" },
