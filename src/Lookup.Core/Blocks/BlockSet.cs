@@ -6,6 +6,8 @@ namespace Lookup.Core.Blocks;
 /// <summary>All blocks of a store. Immutable.</summary>
 public sealed class BlockSet
 {
+    // Reads of the registry that run at the same time prepare the same set.
+    private readonly Lock _gate = new();
     private readonly Dictionary<string, Dictionary<BlockRange, NumberBlock>> _byOrganisation;
     private FrozenDictionary<string, BlockView> _views = FrozenDictionary<string, BlockView>.Empty;
     private BlockView? _others;
@@ -51,7 +53,7 @@ public sealed class BlockSet
     {
         ArgumentNullException.ThrowIfNull(changed);
         var all = new Dictionary<string, Dictionary<BlockRange, NumberBlock>>(_byOrganisation, StringComparer.Ordinal);
-        var stale = new HashSet<string>(_stale, StringComparer.Ordinal);
+        var (tables, stale) = Prepared();
         var copied = new HashSet<string>(StringComparer.Ordinal);
         var count = Count;
         foreach (var block in changed)
@@ -66,27 +68,39 @@ public sealed class BlockSet
             all[block.Organisation][block.Range] = block;
         }
 
-        return copied.Count == 0 ? this : new BlockSet(all) { Count = count, _tables = _tables, _stale = stale };
+        return copied.Count == 0 ? this : new BlockSet(all) { Count = count, _tables = tables, _stale = stale };
     }
 
-    /// <summary>Builds the tables for lookups. Not thread-safe; call it before others see the set.</summary>
+    /// <summary>Builds the tables for lookups. Returns when they are complete, also if another thread builds them.</summary>
     public void Prepare()
     {
-        if (_stale.Count == 0)
+        lock (_gate)
         {
-            return;
-        }
+            if (_stale.Count == 0)
+            {
+                return;
+            }
 
-        _tables = new Dictionary<string, BlockTable>(_tables, StringComparer.Ordinal);
-        foreach (var organisation in _stale)
+            var tables = new Dictionary<string, BlockTable>(_tables, StringComparer.Ordinal);
+            foreach (var organisation in _stale)
+            {
+                tables[organisation] = new BlockTable(_byOrganisation[organisation].Values);
+            }
+
+            var forAll = tables.GetValueOrDefault(Scope.AllName);
+            _others = forAll is null ? null : new BlockView(forAll, null);
+            _views = tables.Where(pair => pair.Key != Scope.AllName).ToFrozenDictionary(pair => pair.Key, pair => new BlockView(forAll, pair.Value), StringComparer.Ordinal);
+            (_tables, _stale) = (tables, []);
+        }
+    }
+
+    // The tables that are built, and a copy of the names of the others.
+    private (Dictionary<string, BlockTable> Tables, HashSet<string> Stale) Prepared()
+    {
+        lock (_gate)
         {
-            _tables[organisation] = new BlockTable(_byOrganisation[organisation].Values);
+            return (_tables, new HashSet<string>(_stale, StringComparer.Ordinal));
         }
-
-        _stale = [];
-        var forAll = _tables.GetValueOrDefault(Scope.AllName);
-        _others = forAll is null ? null : new BlockView(forAll, null);
-        _views = _tables.Where(pair => pair.Key != Scope.AllName).ToFrozenDictionary(pair => pair.Key, pair => new BlockView(forAll, pair.Value), StringComparer.Ordinal);
     }
 }
 

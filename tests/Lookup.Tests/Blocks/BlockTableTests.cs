@@ -81,6 +81,28 @@ public sealed class BlockTableTests
         }
     });
 
+    // Many organisations make the tables of a set take long.
+    [Fact]
+    public async Task Set_PreparedByManyAtOnce_IsCompleteForEach()
+    {
+        var range = new BlockRange(13_130_000_000, 13_139_999_999, IsPrefix: false);
+        NumberBlock[] blocks = [.. Enumerable.Range(0, 3_000).Select(i => new NumberBlock($"org-{i}", range, [new BlockEntry { From = 0 }]))];
+        for (var round = 0; round < 10; round++)
+        {
+            var set = BlockSet.Empty.With(blocks);
+            using var start = new Barrier(4);
+            var threads = Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
+                () =>
+                {
+                    start.SignalAndWait();
+                    set.Prepare();
+                    return set.For("org-2999")?.Find(range.First, 1, isTimeNamed: false);
+                },
+                TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
+            Assert.All(await Task.WhenAll(threads), Assert.NotNull);
+        }
+    }
+
     [Fact]
     public void Find_Allocates_Nothing()
     {
