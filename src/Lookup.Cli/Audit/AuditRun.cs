@@ -44,6 +44,8 @@ internal sealed class AuditRun(LookupClient client, CheckRequest template, Audit
     // Calls decided before their findings are written.
     private const int Batch = 2_000;
 
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+
     private readonly List<CallLine> _calls = new(Batch);
 
     /// <summary>Lines processed so far.</summary>
@@ -100,7 +102,7 @@ internal sealed class AuditRun(LookupClient client, CheckRequest template, Audit
     private async Task<Decision> AskAsync(CheckRequest request, CancellationToken ct)
     {
         var began = clock.GetTimestamp();
-        for (var pause = settings.FirstPause; ; pause *= 2)
+        for (var pause = FirstPause; ; pause *= 2)
         {
             try
             {
@@ -125,7 +127,4 @@ internal sealed class AuditRun(LookupClient client, CheckRequest template, Audit
 /// <summary>Limits of an audit.</summary>
 /// <param name="InFlight">Calls decided at a time.</param>
 /// <param name="Wait">How long to retry a request.</param>
-internal readonly record struct AuditSettings(int InFlight, TimeSpan Wait)
-{
-    public TimeSpan FirstPause { get; } = TimeSpan.FromMilliseconds(100);
-}
+internal readonly record struct AuditSettings(int InFlight, TimeSpan Wait);

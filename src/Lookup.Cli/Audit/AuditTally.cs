@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
@@ -139,14 +140,7 @@ internal sealed class AuditTally(TextWriter findings, string[] groups)
             KeyValuePair.Create(group.Key, (JsonNode?)new JsonObject { ["calls"] = group.Value.Sum(), ["to_answer_for"] = Bad(group.Value) })))))),
     };
 
-    private static string JsonName(Finding finding) => finding switch
-    {
-        Finding.Permitted => "permitted",
-        Finding.NotPermitted => "not_permitted",
-        Finding.PermittedByLaterRecord => "permitted_by_later_record",
-        Finding.ForbiddenByLaterRecord => "forbidden_by_later_record",
-        _ => "undecided",
-    };
+    private static string JsonName(Finding finding) => JsonNamingPolicy.SnakeCaseLower.ConvertName(finding.ToString());
 
     private static long Bad(long[] counts) => counts.Sum() - counts[(int)Finding.Permitted];
 

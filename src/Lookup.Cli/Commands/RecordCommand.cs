@@ -111,15 +111,12 @@ internal sealed class RecordCommand : CliCommand
         var outcome = result.Outcome == FactResult.Types.Outcome.Recorded ? "recorded" : "unchanged";
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(new JsonObject { ["outcome"] = outcome, ["consistency_token"] = response.ConsistencyToken, ["warnings"] = new JsonArray([.. result.Warnings.Select(warning => new JsonObject { ["field"] = warning.Field, ["description"] = warning.Description })]) }.ToJsonString(JsonText.Options));
+            Shell.Output.WriteLine(new JsonObject { ["outcome"] = outcome, ["consistency_token"] = response.ConsistencyToken, ["warnings"] = Warnings(result.Warnings) }.ToJsonString(JsonText.Options));
         }
         else
         {
             Shell.Console.MarkupLine(outcome == "recorded" ? "[green]Recorded.[/]" : "Unchanged: the fact was already recorded.");
-            foreach (var warning in result.Warnings)
-            {
-                Shell.Console.MarkupLine($"  [yellow]warning:[/] {SafeText.Escape(Where(warning.Field))}: {SafeText.Escape(warning.Description)}");
-            }
+            WriteWarnings(result.Warnings, Where);
 
             Shell.Console.MarkupLine($"  [grey]token:[/] {SafeText.Escape(response.ConsistencyToken)}");
         }
@@ -172,19 +169,27 @@ internal sealed class RecordCommand : CliCommand
         var outcome = result.Outcome == BlockResult.Types.Outcome.Recorded ? "recorded" : "unchanged";
         if (IsJson(parsed))
         {
-            Shell.Output.WriteLine(new JsonObject { ["outcome"] = outcome, ["numbers"] = result.Numbers, ["warnings"] = new JsonArray([.. result.Warnings.Select(warning => new JsonObject { ["field"] = warning.Field, ["description"] = warning.Description })]) }.ToJsonString(JsonText.Options));
+            Shell.Output.WriteLine(new JsonObject { ["outcome"] = outcome, ["numbers"] = result.Numbers, ["warnings"] = Warnings(result.Warnings) }.ToJsonString(JsonText.Options));
             return ExitCodes.Ok;
         }
 
         Shell.Console.MarkupLine(outcome == "recorded"
             ? $"[green]Recorded[/] the block of {SafeText.Escape(result.Numbers)}."
             : $"Unchanged: {SafeText.Escape(result.Numbers)} was already blocked for as long.");
-        foreach (var warning in result.Warnings)
-        {
-            Shell.Console.MarkupLine($"  [yellow]warning:[/] {SafeText.Escape(warning.Field)}: {SafeText.Escape(warning.Description)}");
-        }
+        WriteWarnings(result.Warnings, field => field);
 
         return ExitCodes.Ok;
+    }
+
+    private static JsonArray Warnings(IEnumerable<FieldError> warnings) =>
+        [.. warnings.Select(warning => new JsonObject { ["field"] = warning.Field, ["description"] = warning.Description })];
+
+    private void WriteWarnings(IEnumerable<FieldError> warnings, Func<string, string> where)
+    {
+        foreach (var warning in warnings)
+        {
+            Shell.Console.MarkupLine($"  [yellow]warning:[/] {SafeText.Escape(where(warning.Field))}: {SafeText.Escape(warning.Description)}");
+        }
     }
 
     /// <summary>Joins the invalid fields of a refusal, without the path of the item.</summary>
