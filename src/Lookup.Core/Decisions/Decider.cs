@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 
@@ -19,6 +21,9 @@ public static class Decider
 
     private const uint Attempts = (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled);
 
+    private const uint OfGroup =
+        (1u << Slot.ConsentGroup) | (1u << Slot.PublishedGroup) | (1u << Slot.AttemptsGroup) | (1u << Slot.AppointmentGroup);
+
     private static readonly RuleText NoRegime =
         new(Layer.Policy, RuleText.OwnPolicy, "No regime is loaded for this country and time; calls that are not covered are not permitted.");
 
@@ -29,18 +34,16 @@ public static class Decider
     public static int Plan(Rules rules, in Question question, Span<FactId> ids, Span<byte> slots)
     {
         var count = 0;
-        var grouped = question.OrganisationGroup != question.Organisation;
         var wanted = Wanted(rules, question);
-        for (var slot = 0; slot < Slot.Count; slot++)
+        if (question.OrganisationGroup == question.Organisation)
         {
             // Without a group, the organisation's timeline already holds the attempts without one; a reservation is written to both.
-            var twin = slot is Slot.ConsentGroup or Slot.PublishedGroup or Slot.AttemptsGroup or Slot.AppointmentGroup
-                || (slot == Slot.AttemptsUnlabelled && !question.Reserves);
-            if ((wanted & (1u << slot)) == 0 || (twin && !grouped))
-            {
-                continue;
-            }
+            wanted &= ~(question.Reserves ? OfGroup : OfGroup | (1u << Slot.AttemptsUnlabelled));
+        }
 
+        for (; wanted != 0; wanted &= wanted - 1)
+        {
+            var slot = BitOperations.TrailingZeroCount(wanted);
             ids[count] = IdOf(rules, question, slot);
             slots[count++] = (byte)slot;
         }
@@ -145,6 +148,8 @@ public static class Decider
         return -1;
     }
 
+    // Inlined, it writes an id in place. Returned in two registers, an id is stored in halves, and the read of the whole waits for both.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static FactId IdOf(Rules rules, in Question question, int slot) => slot switch
     {
         Slot.ObjectionOwn => new FactId(FactKind.Objection, 0, question.Organisation),

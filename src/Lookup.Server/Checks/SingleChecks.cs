@@ -50,17 +50,19 @@ internal sealed class SingleChecks(
             FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
         }
 
-        var asked = Parse(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
+        var asked = Parse(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, caller, ref faults);
         reserved = Reservations.Read(request, ref faults);
-        return Accept(asked, caller, faults);
+        Accept(asked, caller, faults);
+        return asked;
     }
 
     /// <summary>Parses a request to explain a check, as above.</summary>
     internal NumberQuestion ParseRequest(V1.ExplainRequest request, Caller caller)
     {
         List<FieldFault>? faults = null;
-        var asked = Parse(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, ref faults);
-        return Accept(asked, caller, faults);
+        var asked = Parse(request.Number, request.DefaultRegion, request.Question, request.WhatIf, request.Consistency, caller, ref faults);
+        Accept(asked, caller, faults);
+        return asked;
     }
 
     /// <summary>Answers from filter and fact cache, without reading the store.</summary>
@@ -86,7 +88,13 @@ internal sealed class SingleChecks(
     }
 
     private NumberQuestion Parse(
-        string text, string region, V1.Question? question, V1.WhatIf? whatIf, V1.Consistency? consistency, ref List<FieldFault>? faults)
+        string text,
+        string region,
+        V1.Question? question,
+        V1.WhatIf? whatIf,
+        V1.Consistency? consistency,
+        Caller caller,
+        ref List<FieldFault>? faults)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         return new NumberQuestion(
@@ -94,15 +102,14 @@ internal sealed class SingleChecks(
             QuestionMapping.Map(question, whatIf, regimes, now, ref faults),
             consistency is { Exact: true },
             QuestionMapping.Demand(consistency, manifest, ref faults),
-            now);
+            now) { AskedBy = caller.Id };
     }
 
-    private NumberQuestion Accept(in NumberQuestion asked, Caller caller, List<FieldFault>? faults)
+    private void Accept(in NumberQuestion asked, Caller caller, List<FieldFault>? faults)
     {
         FieldFaults.ThrowIfAny(faults);
         access.DetectEnumeration(caller, asked.Number.Value);
         caller.Demand(asked.Asked.Organisation, asked.At);
-        return asked with { AskedBy = caller.Id };
     }
 
     /// <summary>Returns why the facts do not satisfy the demanded token; null if they do.</summary>

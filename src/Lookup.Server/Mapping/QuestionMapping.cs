@@ -89,7 +89,7 @@ internal static class QuestionMapping
 
         var grouped = source.ProductGroup.Length != 0;
         var scope = Scope.FromName(source.Organisation);
-        return new AskedQuestion(source.Organisation, without, whatIf is { Strict: true }, new Question
+        return new AskedQuestion(without, whatIf is { Strict: true }, new Question
         {
             CallTime = callTime,
             IsTimeNamed = whatIf?.CallTime is not null,
@@ -193,18 +193,20 @@ internal static class QuestionMapping
 }
 
 /// <summary>A question before the lookup of the organisation's record.</summary>
-/// <param name="Organisation">Name of the organisation.</param>
 /// <param name="Without">Layers that the request switches off.</param>
 /// <param name="Strict">Whether the request adds the strict policies.</param>
 /// <param name="Question">The question without the record.</param>
-internal readonly record struct AskedQuestion(string Organisation, Layers Without, bool Strict, Question Question)
+internal readonly record struct AskedQuestion(Layers Without, bool Strict, Question Question)
 {
-    /// <summary>
-    /// Returns the complete question: the organisation's record, if there is one, sets sector, layers and own rules. Its blocks still
-    /// need the number, see <see cref="Question.About"/>.
-    /// </summary>
-    internal Question Resolve(RegistrySnapshot registry)
+    /// <summary>Name of the organisation.</summary>
+    internal string Organisation => Question.OrganisationName;
+
+    /// <summary>Returns the complete question: the organisation's record, if there is one, sets sector, layers and own rules.</summary>
+    /// <param name="registry">The registry.</param>
+    /// <param name="number">The number that the blocks are looked up for, E.164 as an integer; 0 leaves that to <see cref="Question.About"/>.</param>
+    internal Question Resolve(RegistrySnapshot registry, ulong number = 0)
     {
+        var blocks = registry.Blocks.For(Organisation);
         var record = registry.Find(Organisation);
         var layers = record?.Layers ?? Layers.Default;
         if (Strict)
@@ -217,7 +219,8 @@ internal readonly record struct AskedQuestion(string Organisation, Layers Withou
             Sector = record?.Sector ?? Question.Sector,
             Layers = layers & ~Without,
             Own = record?.Own,
-            Blocks = registry.Blocks.For(Organisation),
+            Blocks = blocks,
+            Block = number == 0 ? null : blocks?.Find(number, Question.CallTime, Question.IsTimeNamed, Question.KnownAt),
         };
     }
 }

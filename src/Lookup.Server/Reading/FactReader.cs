@@ -120,7 +120,7 @@ internal sealed class FactReader(
     /// <summary>Plans the facts to read and removes those that are absent by the filter or found in the cache.</summary>
     private FactSet Screen(in NumberQuestion asked, RegistrySnapshot registry, long now)
     {
-        var question = asked.Asked.Resolve(registry).About(asked.Number.Value);
+        var question = asked.Asked.Resolve(registry, asked.Number.Value);
         var key = view.Encrypt(asked.Number, asked.Demand, now, out var filter);
         var facts = FactSet.Create(key, question, registry.Registers, regimes.Find(asked.Number, question.CallTime, question.Region));
         (facts.RegistryAge, facts.Blocks) = (clock.AgeAt(registry.ReadAt, now), registry.Blocks);
