@@ -235,16 +235,23 @@ internal sealed class FaultRunner(HistoryLog log, ChaosStore store, Instance[] i
             },
             ct);
         await FoundAsync(ct);
-        await StoreDamage.RestoreRegistryAsync(primary, copy);
-        // As many changes as were lost, or one more, by somebody who does not know of them.
-        await using (var other = await StrangerAsync(ct))
+        // Frozen, they never see the older version between the copy and the changes: only its marks tell the two histories apart.
+        Array.ForEach(instances, instance => instance.Freeze());
+        try
         {
+            await StoreDamage.RestoreRegistryAsync(primary, copy);
+            // As many changes as were lost, or one more, by somebody who does not know of them.
+            await using var other = await StrangerAsync(ct);
             var changes = 1 + ((int)length.TotalMilliseconds % 2);
             for (var i = 0; i < changes; i++)
             {
                 await new RegistryService.RegistryServiceClient(other.Channel).PutOrganisationAsync(
                     new PutOrganisationRequest { Organisation = new Organisation { Name = $"other-{i}", Sector = Sector.Other } }, cancellationToken: ct);
             }
+        }
+        finally
+        {
+            Array.ForEach(instances, instance => instance.Thaw());
         }
 
         await DoubtAsync(length, "the registry has gone on from an older copy", ct);
