@@ -76,6 +76,7 @@ internal static class CliApp
             new ImpactCommand(shell),
             new AuditCommand(shell),
             new WatchCommand(shell),
+            new AgiCommand(shell),
             new KeyCommand(shell),
             new GrantCommand(shell),
             new OrgCommand(shell),

@@ -17,12 +17,7 @@ internal sealed class ConnectionOptions
         HelpName = "URL",
     };
 
-    private Option<double> Timeout { get; } = new("--timeout")
-    {
-        Description = "Time limit for a call in seconds, 0.001 to 600.",
-        HelpName = "SECONDS",
-        DefaultValueFactory = _ => 5,
-    };
+    private Option<double> Timeout { get; }
 
     private Option<string?> ApiKey { get; } = new("--api-key")
     {
@@ -36,8 +31,17 @@ internal sealed class ConnectionOptions
         HelpName = "FILE",
     };
 
-    public ConnectionOptions(Command command)
+    /// <summary>Adds the options to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="timeout">Default of --timeout in seconds.</param>
+    public ConnectionOptions(Command command, double timeout = 5)
     {
+        Timeout = new("--timeout")
+        {
+            Description = "Time limit for a call in seconds, 0.001 to 600.",
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => timeout,
+        };
         command.Options.Add(ApiKey);
         command.Options.Add(Ca);
         command.Options.Add(Address);

@@ -102,7 +102,8 @@ internal sealed class SingleChecks(
             QuestionMapping.Map(question, whatIf, regimes, now, ref faults),
             consistency is { Exact: true },
             QuestionMapping.Demand(consistency, manifest, ref faults),
-            now) { AskedBy = caller.Id };
+            now)
+        { AskedBy = caller.Id };
     }
 
     private void Accept(in NumberQuestion asked, Caller caller, List<FieldFault>? faults)

@@ -55,6 +55,11 @@ internal sealed class ToolProcess : IDisposable
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
+    /// <summary>SIGSTOP: the process keeps its connections and answers nothing.</summary>
+    public void Freeze() => Signals.Freeze(_process);
+
+    public void Thaw() => Signals.Thaw(_process);
+
     /// <summary>Ctrl-C; or what a service manager sends, where the tests run in the background of a shell, which ignores Ctrl-C.</summary>
     public void Interrupt()
     {

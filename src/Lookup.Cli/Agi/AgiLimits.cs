@@ -1,0 +1,18 @@
+using System.Net;
+using Lookup.Cli.Gates;
+
+namespace Lookup.Cli.Agi;
+
+/// <summary>The limits of a FastAGI server.</summary>
+/// <param name="Connections">Maximum open connections.</param>
+/// <param name="SessionTime">Time limit of a connection.</param>
+/// <param name="Peers">Networks that may connect, besides this machine.</param>
+internal sealed record AgiLimits(int Connections, TimeSpan SessionTime, IReadOnlyList<IPNetwork> Peers)
+{
+    /// <summary>Whether an address may connect. FastAGI has no credentials, and every answer says something about a number.</summary>
+    public bool Admits(IPAddress address)
+    {
+        var plain = GateRun.Plain(address);
+        return IPAddress.IsLoopback(plain) || Peers.Any(peer => peer.Contains(plain));
+    }
+}

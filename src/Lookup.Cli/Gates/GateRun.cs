@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Net;
+using Lookup.Cli.Output;
+using Lookup.Client;
+
+namespace Lookup.Cli.Gates;
+
+/// <summary>What the commands that run a gate share: addresses, the first connection, and the summary line.</summary>
+internal static class GateRun
+{
+    private static readonly TimeSpan SummaryPause = TimeSpan.FromMinutes(1);
+
+    /// <summary>Reads an IP address with a port, as --listen gives it.</summary>
+    /// <exception cref="CliException">It is none.</exception>
+    public static IPEndPoint ParseListen(string text, string example)
+    {
+        var colon = text.LastIndexOf(':');
+        return colon > 0 && int.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            && port <= IPEndPoint.MaxPort && IPAddress.TryParse(text[..colon].Trim('[', ']'), out var address)
+            ? new IPEndPoint(address, port)
+            : throw CliException.Usage($"--listen '{text}' is not an IP address with a port from 0 to 65535; write it like {example}.");
+    }
+
+    /// <summary>Reads an address or a network such as 10.0.0.0/24.</summary>
+    public static bool TryParsePeer(string text, out IPNetwork network)
+    {
+        if (IPAddress.TryParse(text, out var address))
+        {
+            network = new IPNetwork(address, address.GetAddressBytes().Length * 8);
+            return true;
+        }
+
+        return IPNetwork.TryParse(text, out network);
+    }
+
+    /// <summary>Returns an address as peers are compared: an IPv4 address that arrived over an IPv6 socket is an IPv4 address.</summary>
+    public static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
+    /// <summary>
+    /// Opens the connections before the first call, because an answer expires sooner than a process and a connection warm up. A service
+    /// that is away does not stop the gate: it answers UNKNOWN until the service is there.
+    /// </summary>
+    /// <returns>Why the service does not answer; empty if it does.</returns>
+    public static async Task<string> WarmUpAsync(LookupClient client, int channels, CancellationToken ct)
+    {
+        try
+        {
+            var serving = true;
+            for (var i = 0; i < channels; i++)
+            {
+                serving &= await client.IsServingAsync(ct);
+            }
+
+            return serving ? "" : $"The service at {client.Address} does not serve now.";
+        }
+        catch (LookupException exception)
+        {
+            return exception.Message;
+        }
+    }
+
+    /// <summary>Writes the summary line each minute in which calls came, until it is cancelled, and once at the end.</summary>
+    public static async Task SummariseAsync(Shell shell, GateTally tally, bool json, CancellationToken ct)
+    {
+        using var timer = new PeriodicTimer(SummaryPause);
+        var written = "";
+        try
+        {
+            while (await timer.WaitForNextTickAsync(ct))
+            {
+                Write();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            Write();
+        }
+
+        void Write()
+        {
+            var line = tally.Format(json);
+            if (line != written)
+            {
+                (json ? shell.Output : shell.Error).WriteLine(line);
+                written = line;
+            }
+        }
+    }
+}
