@@ -228,6 +228,14 @@ internal ref partial struct Evaluation<TTrace>
     {
         var term = consent.FirstContactMonths == 0 ? limit.FirstContactMonths : consent.FirstContactMonths;
         var lastDay = LocalTime.AddMonths(LocalTime.Day(consent.Effective, _zone), term);
+        foreach (var at in _q.PlacedCalls ?? [])
+        {
+            if (at >= consent.Effective && LocalTime.Day(at, _zone) <= lastDay)
+            {
+                return true;
+            }
+        }
+
         var value = _bySlot[Slot.AttemptsOwn];
         if (!value.IsNull)
         {

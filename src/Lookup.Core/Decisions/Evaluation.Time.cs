@@ -73,13 +73,16 @@ internal ref partial struct Evaluation<TTrace>
         var attempts = _bySlot[rule.Abandoned ? Slot.AttemptsAbandoned : grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
         // Attempts without a product group count for every group.
         var unlabelled = grouped ? _bySlot[Slot.AttemptsUnlabelled] : default;
-        if (attempts.IsNull && unlabelled.IsNull)
+        // Call records do not show which calls were abandoned.
+        var placed = rule.Abandoned ? null : _q.PlacedCalls;
+        if (attempts.IsNull && unlabelled.IsNull && placed is null)
         {
             return Lift.No;
         }
 
-        Span<long> times = stackalloc long[2 * Timeline.MaxEntries];
-        Span<long> ends = stackalloc long[2 * Timeline.MaxEntries];
+        Span<long> times = stackalloc long[3 * Timeline.MaxEntries];
+        Span<long> ends = stackalloc long[3 * Timeline.MaxEntries];
+        AddPlacedCalls(placed, rule, at, times, ends, ref made);
         var isComplete = AddAttempts(attempts, rule, at, times, ends, ref made) & AddAttempts(unlabelled, rule, at, times, ends, ref made);
         if (made >= rule.Max)
         {
@@ -90,6 +93,37 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         return isComplete ? Lift.No : Lift.CannotTell;
+    }
+
+    private readonly void AddPlacedCalls(long[]? placed, Rule rule, long at, scoped Span<long> times, scoped Span<long> ends, ref int made)
+    {
+        foreach (var time in placed ?? [])
+        {
+            if (Counts(rule, time, at) && times[..made].IndexOf(time) < 0)
+            {
+                (times[made], ends[made]) = (time, CountsUntil(rule, new FactEntry { Effective = time, Until = FactEntry.Open }));
+                made++;
+            }
+        }
+    }
+
+    // A dialer reports an outcome a while after the start of the call.
+    private readonly bool IsPlacedCall(Rule rule, long attempt)
+    {
+        if (rule.Abandoned || _q.PlacedCalls is not { } placed)
+        {
+            return false;
+        }
+
+        foreach (var time in placed)
+        {
+            if (Math.Abs(attempt - time) <= VersionsInEffect.MaxLateMs)
+            {
+                return true;
+            }
+        }
+
+        return Math.Abs(attempt - _q.CallTime) <= VersionsInEffect.MaxLateMs;
     }
 
     /// <summary>Adds the attempts of a timeline that count: their times, and when each stops counting.</summary>
@@ -114,7 +148,7 @@ internal ref partial struct Evaluation<TTrace>
         {
             ref readonly var attempt = ref entries[i];
             if (attempt.Withdrawn || !VersionsInEffect.CountsEarly(attempt, moment) || !VersionsInEffect.WasKnown(FactKind.Attempt, attempt, _q.KnownAt)
-                || !Counts(rule, attempt.Effective, at) || !Reservation.Counts(attempt, at))
+                || !Counts(rule, attempt.Effective, at) || !Reservation.Counts(attempt, at) || IsPlacedCall(rule, attempt.Effective))
             {
                 continue;
             }

@@ -6,6 +6,9 @@ namespace Lookup.Core.Decisions;
 /// <summary>A question about a number, resolved: organisation and layers from its record, names hashed to scopes.</summary>
 public readonly record struct Question
 {
+    /// <summary>The most placed calls: the newest for the limits, and one older one, which may be the first call after a consent.</summary>
+    public const int MaxPlacedCalls = OwnRules.MaxAttempts + 1;
+
     /// <summary>Makes a question with the default layers.</summary>
     public Question()
     {
@@ -82,6 +85,13 @@ public readonly record struct Question
 
     /// <summary>Whether an ALLOW reserves an attempt, so that the attempts are needed whichever rules apply.</summary>
     public bool Reserves { get; init; }
+
+    /// <summary>
+    /// Calls to count as attempts in addition to those on record: their times before the call time, in Unix milliseconds, at most
+    /// <see cref="MaxPlacedCalls"/>. An attempt on record within <see cref="VersionsInEffect.MaxLateMs"/> of one of them, or of the
+    /// call time, is the same call. Null: only attempts on record count.
+    /// </summary>
+    public long[]? PlacedCalls { get; init; }
 
     /// <summary>Returns the question about one number: with the block that forbids the call, if there is one.</summary>
     /// <param name="number">E.164 as an integer.</param>

@@ -32,11 +32,13 @@ internal static class QuestionMapping
         var callTime = now;
         var known = long.MaxValue;
         var without = default(Layers);
+        long[]? placed = null;
         if (whatIf is not null)
         {
             callTime = FieldFaults.Time(whatIf.CallTime, "what_if.call_time", ref faults) ?? now;
             known = FieldFaults.Time(whatIf.KnownAt, "what_if.known_at", ref faults) ?? long.MaxValue;
             without = LayerMapping.SwitchedOff(whatIf.SwitchedOffLayers, "what_if.switched_off_layers", ref faults);
+            placed = PlacedCalls(whatIf.PlacedCalls, callTime, ref faults);
         }
 
         if (source is null)
@@ -109,7 +111,35 @@ internal static class QuestionMapping
             Line = (LineType)source.LineType,
             Subscriber = (SubscriberType)source.Subscriber,
             RequestedAt = requestedAt,
+            PlacedCalls = placed,
         });
+    }
+
+    private static long[]? PlacedCalls(V1.PlacedCalls? source, long callTime, ref List<FieldFault>? faults)
+    {
+        const string Field = "what_if.placed_calls.times";
+        if (source is null)
+        {
+            return null;
+        }
+
+        if (source.Times.Count > Question.MaxPlacedCalls)
+        {
+            FieldFaults.Add(ref faults, Field, $"Has {source.Times.Count} times; at most {Question.MaxPlacedCalls} are allowed: send the newest ones.");
+            return null;
+        }
+
+        var times = new long[source.Times.Count];
+        for (var i = 0; i < times.Length; i++)
+        {
+            times[i] = FieldFaults.Time(source.Times[i], $"{Field}[{i}]", ref faults) ?? 0;
+            if (times[i] >= callTime)
+            {
+                FieldFaults.Add(ref faults, $"{Field}[{i}]", "Must be earlier than the call time.");
+            }
+        }
+
+        return times;
     }
 
     /// <summary>Returns the token that the request demands, or null.</summary>

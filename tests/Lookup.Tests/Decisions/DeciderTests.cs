@@ -118,6 +118,13 @@ public sealed class DeciderTests
     public void Consent_FirstContactWasInTime_LaterCallsNeedNoTerm() =>
         Expect(new Situation(Nl, "2025-03-04T14:00:00+01:00").Consent("2024-03-01", "2026-01-01").Attempt("2024-05-01"), Verdict.Allow, ReasonCode.Consent);
 
+    [Theory]
+    [InlineData("2024-05-01", Verdict.Allow)]
+    [InlineData("2024-02-01", Verdict.Deny)]
+    [InlineData("2024-12-01", Verdict.Deny)]
+    public void Consent_PlacedCallInTime_LaterCallsNeedNoTerm(string placed, Verdict verdict) =>
+        Assert.Equal(verdict, new Situation(Nl, "2025-03-04T14:00:00+01:00") { PlacedCalls = [Situation.At(placed)] }.Consent("2024-03-01", "2026-01-01").Decide().Verdict);
+
     [Fact]
     public void Consent_WithdrawnForEverything_TakesBackOlderOnesToAGroup() =>
         Expect(

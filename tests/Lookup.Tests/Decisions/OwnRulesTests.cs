@@ -29,6 +29,23 @@ public class OwnRulesTests
         }
     }
 
+    // The attempt on record is two minutes after the placed call of 09:00, as when the dialer reports the outcome.
+    [Theory]
+    [InlineData(new[] { "2025-03-14T09:00:00Z" }, 1)]
+    [InlineData(new[] { "2025-03-14T08:50:00Z" }, 2)]
+    [InlineData(new[] { "2025-03-14T08:50:00Z", "2025-03-14T09:00:00Z", "2025-03-14T08:50:00Z" }, 2)]
+    [InlineData(new[] { "2025-03-13T10:00:00Z", "2025-03-14T08:50:00Z" }, 2)]
+    [InlineData(new string[0], 1)]
+    public void PlacedCalls_WithAttemptsOnRecord_CountOnceEach(string[] placed, int attempts)
+    {
+        var situation = Free().Attempt("2025-03-14T09:02:00Z").Attempt("2025-03-14T11:01:00Z");
+        situation.PlacedCalls = [.. placed.Select(Situation.At)];
+        situation.Own = OwnRules.Create([new AttemptCap(attempts, 24, 0, PerSubject: false)], 0);
+        Assert.Equal(ReasonCode.TooManyAttempts, situation.Decide().Primary);
+        situation.Own = OwnRules.Create([new AttemptCap(attempts + 1, 24, 0, PerSubject: false)], 0);
+        Assert.Equal(Verdict.Allow, situation.Decide().Verdict);
+    }
+
     [Fact]
     public void Cap_AllLayersSwitchedOff_BindsAllTheSame()
     {

@@ -56,6 +56,8 @@ internal sealed class Situation
 
     internal long RequestedAt { get; set; }
 
+    internal long[]? PlacedCalls { get; set; }
+
     /// <summary>The call time is named; else the call is placed now.</summary>
     internal bool IsTimeNamed { get; set; } = true;
 
@@ -80,6 +82,7 @@ internal sealed class Situation
         CallerNumber = Caller,
         Region = Region,
         RequestedAt = RequestedAt,
+        PlacedCalls = PlacedCalls,
         Layers = Layers,
         Own = Own,
     };
