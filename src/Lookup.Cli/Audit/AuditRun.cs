@@ -4,42 +4,15 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Audit;
 
-/// <summary>What the audit of a placed call found.</summary>
-internal enum Finding
-{
-    /// <summary>Permitted on what was on record at the call, and on what is on record now.</summary>
-    Permitted,
-    /// <summary>Not permitted on either.</summary>
-    NotPermitted,
-    /// <summary>Not permitted on what was on record at the call; what was recorded later permits it.</summary>
-    PermittedByLaterRecord,
-    /// <summary>Permitted on what was on record at the call; what was recorded later forbids it.</summary>
-    ForbiddenByLaterRecord,
-    /// <summary>It cannot be decided.</summary>
-    Undecided,
-}
-
-/// <summary>A call with its decisions.</summary>
-/// <param name="Call">The call.</param>
-/// <param name="Then">The decision on what was on record at the call.</param>
-/// <param name="Now">The decision on what is on record now.</param>
-internal sealed record AuditedCall(CallLine Call, Decision Then, Decision Now)
-{
-    public Finding Finding => (Then.Verdict, Now.Verdict) switch
-    {
-        (Verdict.Unknown, _) or (_, Verdict.Unknown) => Finding.Undecided,
-        (Verdict.Allow, Verdict.Allow) => Finding.Permitted,
-        (Verdict.Allow, _) => Finding.ForbiddenByLaterRecord,
-        (_, Verdict.Allow) => Finding.PermittedByLaterRecord,
-        _ => Finding.NotPermitted,
-    };
-
-    /// <summary>The decision that the finding rests on.</summary>
-    public Decision Ground => Finding is Finding.ForbiddenByLaterRecord || (Finding == Finding.Undecided && Then.Verdict != Verdict.Unknown) ? Now : Then;
-}
-
 /// <summary>Decides each call of a file twice: on what was on record at its time, and on what is on record now.</summary>
-internal sealed class AuditRun(LookupClient client, CheckRequest template, AuditSettings settings, TimeProvider clock)
+/// <param name="client">The service.</param>
+/// <param name="template">The question without number and times.</param>
+/// <param name="receipts">The receipts; null: checks are not audited.</param>
+/// <param name="placed">The calls of the file, to count attempts; null: only attempts on record count.</param>
+/// <param name="settings">Limits.</param>
+/// <param name="clock">Measures how long a request is retried.</param>
+internal sealed class AuditRun(
+    LookupClient client, CheckRequest template, ReceiptIndex? receipts, CallIndex? placed, AuditSettings settings, TimeProvider clock)
 {
     // Calls decided before their findings are written.
     private const int Batch = 2_000;
@@ -48,18 +21,16 @@ internal sealed class AuditRun(LookupClient client, CheckRequest template, Audit
 
     private readonly List<CallLine> _calls = new(Batch);
 
-    /// <summary>Lines processed so far.</summary>
-    public long Lines { get; private set; }
-
     /// <summary>Whether a request is being retried.</summary>
     public bool IsWaiting { get; private set; }
 
     /// <summary>Audits every line.</summary>
     /// <param name="reader">The call records.</param>
     /// <param name="sink">Receives each line in the order of the file.</param>
+    /// <param name="save">Called when the lines so far are counted.</param>
     /// <param name="ct">Stops between two batches.</param>
     /// <exception cref="LookupException">The service rejected the question, or did not answer for as long as --wait says.</exception>
-    public async Task RunAsync(CallReader reader, AuditTally sink, CancellationToken ct)
+    public async Task RunAsync(CallReader reader, AuditTally sink, Action save, CancellationToken ct)
     {
         var decided = new AuditedCall?[Batch];
         while (Fill(reader))
@@ -71,7 +42,7 @@ internal sealed class AuditRun(LookupClient client, CheckRequest template, Audit
                 sink.Add(call, decided[i]);
             }
 
-            Lines += _calls.Count;
+            save();
         }
     }
 
@@ -94,9 +65,16 @@ internal sealed class AuditRun(LookupClient client, CheckRequest template, Audit
         then.WhatIf ??= new WhatIf();
         then.WhatIf.CallTime = at;
         then.WhatIf.KnownAt = at;
+        if (placed is not null)
+        {
+            then.WhatIf.PlacedCalls = new PlacedCalls();
+            then.WhatIf.PlacedCalls.Times.Add(placed.Before(call.Number, call.At.ToUnixTimeMilliseconds()).Select(time => Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(time))));
+        }
+
         var now = then.Clone();
         now.WhatIf.KnownAt = null;
-        return new AuditedCall(call, await AskAsync(then, ct), await AskAsync(now, ct));
+        var both = await Task.WhenAll(AskAsync(then, ct), AskAsync(now, ct));
+        return new AuditedCall(call, both[0], both[1], receipts?.Find(call.Number, call.At.ToUnixTimeMilliseconds()));
     }
 
     private async Task<Decision> AskAsync(CheckRequest request, CancellationToken ct)

@@ -1,37 +1,59 @@
 using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Nodes;
+using System.Text;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.V1;
-using Spectre.Console;
 
 namespace Lookup.Cli.Audit;
 
 /// <summary>Counts what an audit found and writes the findings to a file, one line each.</summary>
-/// <param name="findings">Receives the findings as CSV.</param>
-/// <param name="groups">Names of the columns to count by.</param>
-internal sealed class AuditTally(TextWriter findings, string[] groups)
+internal sealed class AuditTally : IDisposable
 {
+    /// <summary>Lines that could not be audited are counted, and this many are named.</summary>
+    public const int MaxFaults = 5;
+
+    /// <summary>Findings that the report lists.</summary>
+    public const int MaxShown = 500;
+
     // A column of call ids instead of campaigns would fill the memory.
     private const int MaxGroups = 1_000;
 
-    private readonly long[] _counts = new long[Enum.GetValues<Finding>().Length];
-    private readonly SortedDictionary<(ReasonCode Code, string Article), long> _reasons = [];
-    private readonly SortedDictionary<string, long[]>[] _groups = [.. groups.Select(_ => new SortedDictionary<string, long[]>(StringComparer.Ordinal))];
-    private readonly List<(long Line, string Fault)> _faults = [];
+    private readonly FileStream _file;
+    private readonly StreamWriter _findings;
+    private readonly string[] _groups;
+    private readonly bool _hasReceipts;
+    private readonly TimeZoneInfo _zone;
 
-    /// <summary>Lines that could not be audited, at most this many of which are kept for the summary.</summary>
-    public const int MaxFaults = 5;
+    /// <summary>Opens the file of findings: a new one, or that of a stopped audit.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="state">What is counted so far.</param>
+    /// <param name="groups">Names of the columns to count by.</param>
+    /// <param name="hasReceipts">Whether checks are audited.</param>
+    /// <param name="zone">The zone of the days.</param>
+    public AuditTally(string path, AuditState state, string[] groups, bool hasReceipts, TimeZoneInfo zone)
+    {
+        (State, _groups, _hasReceipts, _zone) = (state, groups, hasReceipts, zone);
+        _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
+        _file.SetLength(state.FindingsBytes);
+        _file.Position = state.FindingsBytes;
+        _findings = new StreamWriter(_file, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
+        if (state.Line == 0)
+        {
+            state.Groups = [.. groups.Select(_ => new Dictionary<string, CallCount>())];
+            _findings.WriteLine(string.Join(',', Header()));
+        }
+    }
 
-    public long Calls { get; private set; }
+    /// <summary>What is counted so far.</summary>
+    public AuditState State { get; }
 
-    public long NotPlaced { get; private set; }
-
-    public long Faulty { get; private set; }
-
-    /// <summary>Calls that were permitted neither then nor now, or in one of the two views only, or that cannot be decided.</summary>
-    public long ToAnswerFor => Calls - _counts[(int)Finding.Permitted];
+    /// <summary>Returns the names of the columns of the findings.</summary>
+    public string[] Header() =>
+    [
+        "line", "number", "called", "finding", "reason", "layer", "article", "text", "then", "now",
+        .. _hasReceipts ? (string[])["check", "answer", "answered", "receipt"] : [],
+        .. _groups.Select(SafeText.Cell),
+    ];
 
     public static string NameOf(Finding finding) => finding switch
     {
@@ -42,131 +64,151 @@ internal sealed class AuditTally(TextWriter findings, string[] groups)
         _ => "undecided",
     };
 
-    public void WriteHeader() =>
-        findings.WriteLine(string.Join(',', ["line", "number", "called", "finding", "reason", "layer", "article", "text", "then", "now", .. groups.Select(SafeText.Cell)]));
+    public static string NameOf(CheckState state) => state switch
+    {
+        CheckState.Checked => "checked",
+        CheckState.NeverChecked => "never checked",
+        CheckState.AgainstAnswer => "dialled against the answer",
+        CheckState.AnswerExpired => "dialled after the answer had expired",
+        CheckState.BeforeReceipts => "before the first receipt",
+        _ => "receipts erased with the number",
+    };
 
     /// <summary>Counts a line.</summary>
     /// <param name="call">The line.</param>
     /// <param name="audited">Its decisions; null if it is not a call to audit.</param>
     public void Add(CallLine call, AuditedCall? audited)
     {
+        State.Lines++;
+        State.Line = call.Line;
         if (audited is null)
         {
             AddOther(call);
             return;
         }
 
-        Calls++;
-        _counts[(int)audited.Finding]++;
-        for (var i = 0; i < groups.Length; i++)
+        var at = call.At.ToUnixTimeMilliseconds();
+        State.Calls++;
+        State.ToAnswerFor += audited.IsClean ? 0 : 1;
+        (State.First, State.Last) = (Math.Min(State.First, at), Math.Max(State.Last, at));
+        State.Findings[(int)audited.Finding]++;
+        if (audited.Check is { } check)
         {
-            Count(_groups[i], call.Groups[i], audited.Finding);
+            State.Checks[(int)check.State]++;
         }
 
-        if (audited.Finding == Finding.Permitted)
+        CountDay(audited);
+        for (var i = 0; i < _groups.Length; i++)
         {
-            return;
+            CountGroup(State.Groups[i], call.Groups[i], audited.IsClean);
         }
 
-        var reason = audited.Ground.Reasons.FirstOrDefault() ?? new Reason();
-        _reasons[(reason.Code, reason.Article)] = _reasons.GetValueOrDefault((reason.Code, reason.Article)) + 1;
-        findings.WriteLine(string.Join(
-            ',',
-            [
-                call.Line.ToString(CultureInfo.InvariantCulture),
-                $"+{call.Number}",
-                TimeText.Format(call.At.ToUniversalTime()),
-                SafeText.Cell(NameOf(audited.Finding)),
-                Words.Reasons.WordFor(reason.Code),
-                reason.Layer == Layer.Unspecified ? "" : Words.Layers.WordFor(reason.Layer),
-                SafeText.Cell(reason.Article),
-                SafeText.Cell(reason.Text),
-                Words.Verdicts.WordFor(audited.Then.Verdict),
-                Words.Verdicts.WordFor(audited.Now.Verdict),
-                .. call.Groups.Select(SafeText.Cell),
-            ]));
-    }
-
-    /// <summary>Writes the summary for people.</summary>
-    public void Write(IAnsiConsole console)
-    {
-        var table = new Table { Border = TableBorder.None, ShowHeaders = false };
-        table.AddColumns(new TableColumn(""), new TableColumn("").RightAligned(), new TableColumn("").RightAligned());
-        foreach (var finding in Enum.GetValues<Finding>())
+        if (!audited.IsClean)
         {
-            table.AddRow(NameOf(finding), $"{_counts[(int)finding]:N0}", Calls == 0 ? "" : $"{(double)_counts[(int)finding] / Calls:P2}");
-        }
-
-        console.Write(table);
-        if (_reasons.Count > 0)
-        {
-            console.MarkupLine("[bold]Calls to answer for, by reason[/]");
-            foreach (var ((code, article), count) in _reasons.OrderByDescending(reason => reason.Value))
-            {
-                console.MarkupLine($"  {count,12:N0}  {Words.Reasons.WordFor(code)}{(article.Length > 0 ? $" ({SafeText.Escape(article)})" : "")}");
-            }
-        }
-
-        for (var i = 0; i < groups.Length; i++)
-        {
-            console.MarkupLine($"[bold]By {SafeText.Escape(groups[i])}[/]");
-            foreach (var (name, counts) in _groups[i].OrderByDescending(group => Bad(group.Value)))
-            {
-                console.MarkupLine($"  {Bad(counts),12:N0} of {counts.Sum(),-12:N0}  {SafeText.Escape(name)}");
-            }
-        }
-
-        foreach (var (line, fault) in _faults)
-        {
-            console.MarkupLine($"[yellow]Line {line}: {SafeText.Escape(fault)}; not audited.[/]");
+            AddFinding(audited);
         }
     }
 
-    /// <summary>Returns the summary for programs.</summary>
-    public JsonObject Json() => new()
+    /// <summary>Flushes the findings, so that they may be resumed from.</summary>
+    public void Flush()
     {
-        ["calls"] = Calls,
-        ["not_placed"] = NotPlaced,
-        ["not_audited"] = Faulty,
-        ["findings"] = new JsonObject(Enum.GetValues<Finding>().Select(finding =>
-            KeyValuePair.Create(JsonName(finding), (JsonNode?)JsonValue.Create(_counts[(int)finding])))),
-        ["reasons"] = new JsonArray([.. _reasons.OrderByDescending(reason => reason.Value).Select(reason => new JsonObject
+        _findings.Flush();
+        _file.Flush(flushToDisk: true);
+        State.FindingsBytes = _file.Length;
+    }
+
+    public void Dispose() => _findings.Dispose();
+
+    private void AddFinding(AuditedCall audited)
+    {
+        var (call, reason) = (audited.Call, audited.Ground.Reasons.FirstOrDefault() ?? new Reason());
+        if (audited.Finding != Finding.Permitted)
         {
-            ["reason"] = Words.Reasons.WordFor(reason.Key.Code),
-            ["article"] = reason.Key.Article,
-            ["calls"] = reason.Value,
-        })]),
-        ["by"] = new JsonObject(groups.Select((name, i) => KeyValuePair.Create(name, (JsonNode?)new JsonObject(_groups[i].Select(group =>
-            KeyValuePair.Create(group.Key, (JsonNode?)new JsonObject { ["calls"] = group.Value.Sum(), ["to_answer_for"] = Bad(group.Value) })))))),
-    };
+            var key = $"{Words.Reasons.WordFor(reason.Code)}\t{reason.Article}";
+            State.Reasons[key] = State.Reasons.GetValueOrDefault(key) + 1;
+        }
 
-    private static string JsonName(Finding finding) => JsonNamingPolicy.SnakeCaseLower.ConvertName(finding.ToString());
+        string[] cells =
+        [
+            call.Line.ToString(CultureInfo.InvariantCulture),
+            $"+{call.Number}",
+            TimeText.Format(call.At.ToUniversalTime()),
+            NameOf(audited.Finding),
+            Words.Reasons.WordFor(reason.Code),
+            reason.Layer == Layer.Unspecified ? "" : Words.Layers.WordFor(reason.Layer),
+            reason.Article,
+            reason.Text,
+            Words.Verdicts.WordFor(audited.Then.Verdict),
+            Words.Verdicts.WordFor(audited.Now.Verdict),
+            .. audited.Check is { } check ? Cells(check) : [],
+            .. call.Groups,
+        ];
+        // A number in E.164 is no formula.
+        _findings.WriteLine(string.Join(',', cells.Select((cell, i) => i == 1 ? cell : SafeText.Cell(cell))));
+        if (State.Shown.Count < MaxShown)
+        {
+            State.Shown.Add(cells);
+        }
+    }
 
-    private static long Bad(long[] counts) => counts.Sum() - counts[(int)Finding.Permitted];
+    private static string[] Cells(CallCheck check) =>
+    [
+        NameOf(check.State),
+        check.Receipt.Length == 0 ? "" : Words.Verdicts.WordFor(check.Verdict),
+        check.Receipt.Length == 0 ? "" : ReceiptPrinter.Time(check.Answered),
+        check.Receipt,
+    ];
 
-    private static void Count(SortedDictionary<string, long[]> group, string value, Finding finding)
+    private void CountDay(AuditedCall audited)
+    {
+        var day = TimeZoneInfo.ConvertTime(audited.Call.At, _zone).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        if (!State.Days.TryGetValue(day, out var count))
+        {
+            State.Days[day] = count = new DayCount();
+        }
+
+        count.ToAnswerFor += audited.IsClean ? 0 : 1;
+        switch (audited.Then.Verdict)
+        {
+            case Verdict.Allow:
+                count.Allow++;
+                break;
+            case Verdict.Deny:
+                count.Deny++;
+                break;
+            case Verdict.NotCovered:
+                count.NotCovered++;
+                break;
+            default:
+                count.Unknown++;
+                break;
+        }
+    }
+
+    private static void CountGroup(Dictionary<string, CallCount> group, string value, bool isClean)
     {
         value = group.ContainsKey(value) || group.Count < MaxGroups ? value : "(others)";
-        if (!group.TryGetValue(value, out var counts))
+        if (!group.TryGetValue(value, out var count))
         {
-            group[value] = counts = new long[Enum.GetValues<Finding>().Length];
+            group[value] = count = new CallCount();
         }
 
-        counts[(int)finding]++;
+        count.Calls++;
+        count.ToAnswerFor += isClean ? 0 : 1;
     }
 
     private void AddOther(CallLine call)
     {
         if (call.Fault.Length == 0)
         {
-            NotPlaced++;
+            State.NotPlaced++;
             return;
         }
 
-        Faulty++;
-        if (_faults.Count < MaxFaults)
+        State.Faulty++;
+        if (State.Faults.Count < MaxFaults)
         {
-            _faults.Add((call.Line, call.Fault));
+            State.Faults.Add(new LineFault(call.Line, call.Fault));
         }
     }
 }

@@ -37,6 +37,7 @@ internal sealed class CallReader : IDisposable
     private readonly TimeZoneInfo? _zone;
     private readonly DateTimeOffset _now;
     private readonly int _width;
+    private bool _hasRead;
 
     /// <summary>Opens the records and finds the columns.</summary>
     /// <param name="input">The file.</param>
@@ -131,6 +132,23 @@ internal sealed class CallReader : IDisposable
             : new CallLine(_record.Line, number, at, groups, "");
     }
 
+    /// <summary>Skips the lines up to one that an earlier run read.</summary>
+    /// <returns>False if the file has fewer lines.</returns>
+    public bool TrySkip(long line)
+    {
+        while (_record.Line < line || !_hasRead)
+        {
+            if (!_source.Read(_record, out _))
+            {
+                return false;
+            }
+
+            _hasRead = true;
+        }
+
+        return true;
+    }
+
     public void Dispose() => _source.Dispose();
 
     private static CliException Missing(string what, string option, string[] names) =>
@@ -171,4 +189,8 @@ internal sealed class CallReader : IDisposable
 /// <param name="Region">ISO 3166 code for numbers in national form; null: none.</param>
 /// <param name="Zone">The zone of times without an offset; null: such times are faults.</param>
 internal sealed record CallChoice(
-    CallFormat? Format, string? Number, string? Time, string[] Groups, bool NoHeader, char? Delimiter, string? Region, TimeZoneInfo? Zone);
+    CallFormat? Format, string? Number, string? Time, string[] Groups, bool NoHeader, char? Delimiter, string? Region, TimeZoneInfo? Zone)
+{
+    /// <summary>Returns a text that differs if lines are read differently.</summary>
+    public string Describe() => $"{Format?.Name}|{Number}|{Time}|{string.Join('|', Groups)}|{NoHeader}|{Delimiter}|{Region}|{Zone?.Id}";
+}

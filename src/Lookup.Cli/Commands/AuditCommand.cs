@@ -1,10 +1,11 @@
 using System.CommandLine;
-using System.Text;
 using Lookup.Cli.Audit;
 using Lookup.Cli.Files;
+using Lookup.Cli.Import;
 using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.Client;
 using Lookup.V1;
 using Spectre.Console;
 
@@ -14,6 +15,11 @@ namespace Lookup.Cli.Commands;
 internal sealed class AuditCommand : CliCommand
 {
     private const int MaxWait = 86_400;
+
+    // Part of the identity of a stopped run: a version that counts otherwise starts over.
+    private const string StateFormat = "audit 1";
+
+    private static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(1);
 
     private readonly Argument<string> _path = new("CALLS") { Description = "Call records as CSV or Excel (.xlsx), also as gzip or in a zip archive; '-' for standard input." };
     private readonly Option<string?> _format = new("--format")
@@ -64,6 +70,15 @@ internal sealed class AuditCommand : CliCommand
         DefaultValueFactory = _ => 60,
     };
 
+    private readonly Option<string?> _report = new("--report")
+    {
+        Description = "Also write a printable HTML page with the figures and the first calls to answer for.",
+        HelpName = "PATH",
+    };
+
+    private readonly Option<bool> _noAttempts = new("--no-attempts") { Description = "Count only attempts on record, not the calls of the file." };
+    private readonly Option<bool> _restart = new("--restart") { Description = "Start over instead of resuming a stopped audit." };
+    private readonly ReceiptOptions _receipts = new();
     private readonly QuestionOptions _question;
     private readonly ConnectionOptions _connection;
 
@@ -74,11 +89,13 @@ internal sealed class AuditCommand : CliCommand
             "Finds the calls in a dialer's call records that were not permitted: decides each call at its own time, on what was on record then and on what is on record now.",
             "lookup audit calls.csv --column dst --time start --timezone Europe/Amsterdam --org acme --purpose commercial",
             "lookup audit Master.csv --format asterisk --timezone Europe/Amsterdam --region NL --org acme --purpose commercial",
-            "lookup audit vicidial_log.csv --format vicidial --timezone America/New_York --by campaign_id --by user --org acme --purpose commercial --json")
+            "lookup audit vicidial_log.csv --format vicidial --timezone America/New_York --by campaign_id --by user --org acme --purpose commercial --json",
+            "lookup audit calls.csv --column dst --time start --timezone Europe/Amsterdam --org acme --purpose commercial --by campaign --report audit.html",
+            "lookup audit calls.csv --column dst --time start --timezone Europe/Amsterdam --org acme --purpose commercial --receipts /var/lib/lookup/receipts --public-key receipt.key.pub --key-file number.key")
     {
-        ExitCodeHelp = "0 every call was permitted, 6 some were not or cannot be decided, 3 every audited call was permitted but some lines could not be read, 1 error, 2 usage.";
+        ExitCodeHelp = "0 every call was permitted, 6 some were not, were not checked or cannot be decided, 3 every audited call was permitted but some lines could not be read, 1 error, 2 usage, 130 stopped.";
         Arguments.Add(_path);
-        foreach (var option in (Option[])[_format, _column, _time, _by, _noHeader, _delimiter, _zone, _findings, _inFlight, _wait])
+        foreach (var option in (Option[])[_format, _column, _time, _by, _noHeader, _delimiter, _zone, _findings, _report, .. _receipts.All, _noAttempts, _restart, _inFlight, _wait])
         {
             Options.Add(option);
         }
@@ -93,29 +110,103 @@ internal sealed class AuditCommand : CliCommand
         var template = new CheckRequest { Question = _question.Question(parsed), WhatIf = _question.WhatIf(parsed) };
         var settings = new AuditSettings(parsed.GetWithin(_inFlight, 1, 1_000), TimeSpan.FromSeconds(parsed.GetWithin(_wait, 0, MaxWait, "seconds")));
         using var client = _connection.Connect(parsed);
-        using var input = InputFile.Open(parsed.GetRequiredValue(_path), Shell.Input, new InputOptions());
-        using var reader = new CallReader(input, choice, Shell.Clock.GetUtcNow());
+        using var input = OpenCalls(parsed);
+        var now = Shell.Clock.GetUtcNow();
+        using var reader = new CallReader(input, choice, now);
+        var counts = !parsed.GetValue(_noAttempts) && input.Path is not null;
         var path = parsed.GetValue(_findings) ?? (input.Path ?? "calls") + ".findings.csv";
-        AuditTally tally;
         // A file of findings that is there is complete.
         var unfinished = path + ".unfinished";
-        await using (var findings = new StreamWriter(unfinished, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" })
+        var identity = Checkpoint.IdentityOf(
+            StateFormat, input.Fingerprint(), template.ToString(), choice.Describe(), _receipts.Describe(parsed), counts.ToString(), unfinished);
+        var state = (input.Path is null || parsed.GetValue(_restart) ? null : AuditState.Read(unfinished + ".state", identity)) ?? new AuditState { Identity = identity };
+        if (state.Line > 0 && !(File.Exists(unfinished) && new FileInfo(unfinished).Length >= state.FindingsBytes && reader.TrySkip(state.Line)))
         {
-            tally = new AuditTally(findings, choice.Groups);
-            tally.WriteHeader();
-            var run = new AuditRun(client, template, settings, Shell.Clock);
-            var running = Task.Run(() => run.RunAsync(reader, tally, ct), ct);
-            await ScrubProgress.ShowAsync(Shell, input, () => run.Lines, () => run.IsWaiting, IsJson(parsed), running,
-                $"no answer from {client.Address} yet, waiting up to {settings.Wait.TotalSeconds:0.###} s (--wait)");
-            await running;
+            throw new CliException($"{input.Name} or {unfinished} has changed since the stopped run: start over with --restart.");
+        }
+
+        var resumedAfter = state.Line;
+        var receipts = await _receipts.ReadAsync(parsed, Shell, template.Question, ct);
+        var placed = counts ? await Task.Run(() => ReadCalls(parsed, choice, now, ct), ct) : null;
+        var zone = choice.Zone ?? TimeZoneInfo.Utc;
+        string[] header;
+        using (var tally = new AuditTally(unfinished, state, choice.Groups, receipts is not null, zone))
+        {
+            header = tally.Header();
+            await RunAsync(parsed, new AuditRun(client, template, receipts, placed, settings, Shell.Clock), client, input, reader, tally, unfinished, settings, ct);
         }
 
         File.Move(unfinished, path, overwrite: true);
-        Write(parsed, input, reader, tally, path);
-        return ListRun.WarnIfEmpty(Shell, input, tally.Calls + tally.NotPlaced + tally.Faulty) ? ExitCodes.Rejected
-            : tally.ToAnswerFor > 0 ? ExitCodes.CallsToAnswerFor
-            : tally.Faulty > 0 ? ExitCodes.Rejected
+        File.Delete(unfinished + ".state");
+        if (parsed.GetValue(_report) is { } page)
+        {
+            var question = template.Question;
+            var about = $"Organisation {question.Organisation}"
+                + (question.Purpose == Purpose.Unspecified ? "" : $", purpose {Words.Purposes.WordFor(question.Purpose)}")
+                + (question.Kind == CallKind.Unspecified ? "" : $", kind {Words.CallKinds.WordFor(question.Kind)}");
+            await File.WriteAllTextAsync(
+                page,
+                AuditPage.Render(new AuditReport(input.Name, Path.GetFileName(path), about, Shell.Clock.GetUtcNow(), zone.Id, header, choice.Groups, receipts is not null, placed is not null), state),
+                ct);
+        }
+
+        Write(parsed, input, reader, state, new AuditSummary(state, choice.Groups, receipts), path, resumedAfter);
+        return ListRun.WarnIfEmpty(Shell, input, state.Lines) ? ExitCodes.Rejected
+            : state.ToAnswerFor > 0 ? ExitCodes.CallsToAnswerFor
+            : state.Faulty > 0 ? ExitCodes.Rejected
             : ExitCodes.Ok;
+    }
+
+    private async Task RunAsync(
+        ParseResult parsed, AuditRun run, LookupClient client, InputFile input, CallReader reader, AuditTally tally, string unfinished, AuditSettings settings, CancellationToken ct)
+    {
+        var state = tally.State;
+        var saved = Shell.Clock.GetTimestamp();
+        var again = input.Path is null ? "run it again." : "run the same command again to resume.";
+        try
+        {
+            var running = Task.Run(() => run.RunAsync(reader, tally, SaveSometimes, ct), ct);
+            await ScrubProgress.ShowAsync(Shell, input, () => state.Lines, () => run.IsWaiting, IsJson(parsed), running,
+                $"no answer from {client.Address} yet, waiting up to {settings.Wait.TotalSeconds:0.###} s (--wait)");
+            await running;
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            Save();
+            throw new CliException($"Stopped after line {state.Line}: {again}", ExitCodes.Interrupted);
+        }
+        catch (LookupException exception) when (exception.IsTransient && state.Line > 0)
+        {
+            Save();
+            throw new CliException($"{exception.Message.TrimEnd('.')}. Stopped after line {state.Line}: {again}", inner: exception);
+        }
+
+        void SaveSometimes()
+        {
+            if (Shell.Clock.GetElapsedTime(saved) >= SaveInterval)
+            {
+                Save();
+                saved = Shell.Clock.GetTimestamp();
+            }
+        }
+
+        void Save()
+        {
+            tally.Flush();
+            if (input.Path is not null && state.Line > 0)
+            {
+                state.Write(unfinished + ".state");
+            }
+        }
+    }
+
+    private InputFile OpenCalls(ParseResult parsed) => InputFile.Open(parsed.GetRequiredValue(_path), Shell.Input, new InputOptions());
+
+    private CallIndex ReadCalls(ParseResult parsed, CallChoice choice, DateTimeOffset now, CancellationToken ct)
+    {
+        using var input = OpenCalls(parsed);
+        using var reader = new CallReader(input, choice, now);
+        return CallIndex.Read(reader, ct);
     }
 
     private CallChoice Choice(ParseResult parsed)
@@ -133,21 +224,32 @@ internal sealed class AuditCommand : CliCommand
             FormatOptions.Delimiter(parsed.GetValue(_delimiter)), region.Length == 0 ? null : region, parsed.GetTimeZone(_zone));
     }
 
-    private void Write(ParseResult parsed, InputFile input, CallReader reader, AuditTally tally, string path)
+    private void Write(ParseResult parsed, InputFile input, CallReader reader, AuditState state, AuditSummary summary, string path, long resumedAfter)
     {
         if (IsJson(parsed))
         {
-            var json = tally.Json();
+            var json = summary.Json();
             json.Insert(0, "file", input.Name);
             json.Insert(1, "read_as", input.ReadAs(reader.Describe));
             json["findings_file"] = path;
+            json["resumed_after_line"] = resumedAfter;
             Shell.Output.WriteLine(json.ToJsonString(JsonText.Options));
             return;
         }
 
+        if (resumedAfter > 0)
+        {
+            Shell.Console.MarkupLine($"Resumed after line {resumedAfter:N0}.");
+        }
+
         Shell.Console.MarkupLine(SafeText.Escape(
-            $"{input.Name}: {tally.Calls:N0} calls; {tally.NotPlaced:N0} lines of calls that were not placed; {tally.Faulty:N0} lines that could not be read. {input.ReadAs(reader.Describe)}."));
-        tally.Write(Shell.Console);
-        Shell.Console.MarkupLine(tally.ToAnswerFor > 0 ? $"The calls to answer for are in {SafeText.Escape(path)}." : "Every call was permitted.");
+            $"{input.Name}: {state.Calls:N0} calls; {state.NotPlaced:N0} lines of calls that were not placed; {state.Faulty:N0} lines that could not be read. {input.ReadAs(reader.Describe)}."));
+        summary.Write(Shell.Console);
+        if (parsed.GetValue(_report) is { } page)
+        {
+            Shell.Console.MarkupLine($"The report is in {SafeText.Escape(page)}.");
+        }
+
+        Shell.Console.MarkupLine(state.ToAnswerFor > 0 ? $"The calls to answer for are in {SafeText.Escape(path)}." : "Every call was permitted.");
     }
 }

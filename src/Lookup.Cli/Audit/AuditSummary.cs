@@ -1,0 +1,103 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Output;
+using Spectre.Console;
+
+namespace Lookup.Cli.Audit;
+
+/// <summary>Formats what an audit found.</summary>
+/// <param name="state">What was found.</param>
+/// <param name="groups">Names of the columns counted by.</param>
+/// <param name="receipts">The receipts; null: checks were not audited.</param>
+internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptIndex? receipts)
+{
+    /// <summary>Returns the reasons of the findings, the most frequent first.</summary>
+    public static IEnumerable<(string Reason, string Article, long Calls)> Reasons(AuditState state) => state.Reasons
+        .OrderByDescending(reason => reason.Value)
+        .ThenBy(reason => reason.Key, StringComparer.Ordinal)
+        .Select(reason => (reason.Key[..reason.Key.IndexOf('\t', StringComparison.Ordinal)], reason.Key[(reason.Key.IndexOf('\t', StringComparison.Ordinal) + 1)..], reason.Value));
+
+    /// <summary>Writes the summary for people.</summary>
+    public void Write(IAnsiConsole console)
+    {
+        WriteCounts(console, Enum.GetValues<Finding>().Select(finding => (AuditTally.NameOf(finding), state.Findings[(int)finding])));
+        if (receipts is not null)
+        {
+            console.MarkupLine("[bold]Checks before the calls, by receipts[/]");
+            WriteCounts(console, Enum.GetValues<CheckState>().Select(check => (AuditTally.NameOf(check), state.Checks[(int)check])));
+            if (receipts.Lists > 0)
+            {
+                console.MarkupLine($"[grey]{receipts.Lists:N0} receipts of lists contain no numbers, so they match no call.[/]");
+            }
+        }
+
+        if (state.Reasons.Count > 0)
+        {
+            console.MarkupLine("[bold]Calls to answer for, by reason[/]");
+            foreach (var (reason, article, calls) in Reasons(state))
+            {
+                console.MarkupLine($"  {calls,12:N0}  {reason}{(article.Length > 0 ? $" ({SafeText.Escape(article)})" : "")}");
+            }
+        }
+
+        for (var i = 0; i < groups.Length; i++)
+        {
+            console.MarkupLine($"[bold]By {SafeText.Escape(groups[i])}[/]");
+            foreach (var (name, count) in state.Groups[i].OrderByDescending(group => group.Value.ToAnswerFor).ThenBy(group => group.Key, StringComparer.Ordinal))
+            {
+                console.MarkupLine($"  {count.ToAnswerFor,12:N0} of {count.Calls,-12:N0}  {SafeText.Escape(name)}");
+            }
+        }
+
+        foreach (var (line, fault) in state.Faults)
+        {
+            console.MarkupLine($"[yellow]Line {line}: {SafeText.Escape(fault)}; not audited.[/]");
+        }
+    }
+
+    /// <summary>Returns the summary for programs.</summary>
+    public JsonObject Json()
+    {
+        var json = new JsonObject
+        {
+            ["calls"] = state.Calls,
+            ["to_answer_for"] = state.ToAnswerFor,
+            ["not_placed"] = state.NotPlaced,
+            ["not_audited"] = state.Faulty,
+            ["findings"] = Counts(Enum.GetValues<Finding>(), state.Findings),
+        };
+        if (receipts is not null)
+        {
+            json["checks"] = Counts(Enum.GetValues<CheckState>(), state.Checks);
+            json["receipts"] = receipts.Answers;
+            json["receipts_of_lists"] = receipts.Lists;
+        }
+
+        json["reasons"] = new JsonArray([.. Reasons(state).Select(reason => new JsonObject
+        {
+            ["reason"] = reason.Reason,
+            ["article"] = reason.Article,
+            ["calls"] = reason.Calls,
+        })]);
+        json["by"] = new JsonObject(groups.Select((name, i) => KeyValuePair.Create(name, (JsonNode?)new JsonObject(
+            state.Groups[i].OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => KeyValuePair.Create(
+                group.Key, (JsonNode?)new JsonObject { ["calls"] = group.Value.Calls, ["to_answer_for"] = group.Value.ToAnswerFor }))))));
+        return json;
+    }
+
+    private static JsonObject Counts<T>(T[] names, long[] counts)
+        where T : struct, Enum =>
+        new(names.Select((name, i) => KeyValuePair.Create(JsonNamingPolicy.SnakeCaseLower.ConvertName(name.ToString()), (JsonNode?)JsonValue.Create(counts[i]))));
+
+    private void WriteCounts(IAnsiConsole console, IEnumerable<(string Name, long Count)> counts)
+    {
+        var table = new Table { Border = TableBorder.None, ShowHeaders = false };
+        table.AddColumns(new TableColumn(""), new TableColumn("").RightAligned(), new TableColumn("").RightAligned());
+        foreach (var (name, count) in counts)
+        {
+            table.AddRow(name, $"{count:N0}", state.Calls == 0 ? "" : $"{(double)count / state.Calls:P2}");
+        }
+
+        console.Write(table);
+    }
+}

@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
+using Lookup.Server.Receipts;
+using Lookup.V1;
+using Verdict = Lookup.Core.Verdict;
+
+namespace Lookup.ServiceTests.Cli;
+
+/// <summary>lookup audit of a year: every planted violation is found, and no other.</summary>
+public sealed class AuditYearTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Year_OfThreeContactCentres_HasThePlantedViolationsAndNoOthers()
+    {
+        var seed = Environment.TickCount;
+        var year = new AuditYear(seed, clean: 120);
+        var (facts, calls, answers) = (year.Facts.ToLookup(f => f.Number), year.Calls.ToLookup(c => c.Number), year.Answers.ToLookup(a => a.Number));
+        Assert.All(year.Calls, call => Assert.True(year.Decide(call, facts, calls, answers) == (call.Finding, call.Check), $"seed {seed}: {call}, {year.Decide(call, facts, calls, answers)}"));
+        await using var server = await RecordAsync(year);
+        WriteReceipts(year);
+        var path = _folder.Write("calls.csv", "centre,dst,start\n" + string.Concat(year.Calls.Select(call => $"{call.Centre},{call.Number},{call.At:yyyy-MM-ddTHH:mm:sszzz}\n")));
+
+        var run = await CliRun.Async(
+            "audit", path, "--column", "dst", "--time", "start", "--by", "centre", "--org", "acme", "--purpose", "commercial", "--receipts", _folder.PathOf("receipts"),
+            "--key-file", _folder.PathOf("number.key"), "--address", server.Host.GrpcAddress.ToString(), "--json");
+
+        Assert.Equal((6, ""), (run.ExitCode, run.Error));
+        var expected = year.Calls.Select((call, i) => (call, Line: i + 2))
+            .Where(one => one.call.Finding != "permitted" || one.call.Check != "checked")
+            .Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.Line},{one.call.Number},{one.call.Finding},{one.call.Check},{one.call.Centre}"));
+        // No text of these findings contains a quote.
+        var found = (await File.ReadAllLinesAsync(path + ".findings.csv", Ct))[1..].Select(line => line.Split(','))
+            .Select(cells => $"{cells[0]},{cells[1]},{cells[3]},{cells[^5]},{cells[^1]}");
+        Assert.True(expected.SequenceEqual(found), $"seed {seed}:\n{string.Join('\n', expected.Except(found).Select(line => "missing " + line).Concat(found.Except(expected).Select(line => "wrong " + line)))}");
+        var by = JsonNode.Parse(run.Output)!["by"]!["centre"]!;
+        Assert.All(year.Calls.GroupBy(call => call.Centre), centre => Assert.Equal(
+            (centre.Count(), centre.Count(call => call.Finding != "permitted" || call.Check != "checked")),
+            (by[centre.Key]!["calls"]!.GetValue<int>(), by[centre.Key]!["to_answer_for"]!.GetValue<int>())));
+    }
+
+    private static async Task<LookupServer> RecordAsync(AuditYear year)
+    {
+        var store = await LookupServer.EmbeddedAsync();
+        foreach (var session in AuditYear.Sessions.Where(session => year.Facts.Exists(fact => fact.Recorded == session)))
+        {
+            await using var server = await LookupServer.StartAsync(store, clock: new ShiftedClock(session), ownsStore: false);
+            await server.Registry.PutOrganisationAsync(
+                new PutOrganisationRequest { Organisation = new Organisation { Name = "acme", AttemptCaps = { new AttemptCap { Max = AuditYear.Cap, WithinHours = 24 } } } },
+                cancellationToken: Ct);
+            foreach (var facts in year.Facts.Where(fact => fact.Recorded == session).Chunk(100))
+            {
+                var recorded = await server.Facts.RecordFactsAsync(Samples.Record(facts.Select(fact => fact.Fact)), cancellationToken: Ct);
+                Assert.All(recorded.Results, result => Assert.True(result.Outcome == FactResult.Types.Outcome.Recorded, result.ToString()));
+            }
+        }
+
+        return await LookupServer.StartAsync(store, clock: new ShiftedClock(AuditYear.Sessions.Last().AddDays(5)));
+    }
+
+    private void WriteReceipts(AuditYear year)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var cipher = new NumberCipher(EncryptionKeyFile.Create(_folder.PathOf("number.key")));
+        using var log = ReceiptLog.Open(_folder.PathOf("receipts"), key, TimeProvider.System, 1 << 16);
+        foreach (var answer in year.Answers.OrderBy(answer => answer.At))
+        {
+            Assert.True(PhoneNumber.TryParse(answer.Number, out var number, out _));
+            log.Append(ReceiptFormat.Write(new Core.Receipts.Receipt
+            {
+                Time = answer.At.ToUnixTimeMilliseconds(),
+                CallTime = answer.At.ToUnixTimeMilliseconds(),
+                Verdict = answer.IsAllow ? Verdict.Allow : Verdict.Deny,
+                Organisation = "acme",
+                Purpose = Core.Purpose.Commercial,
+                CallKind = Core.CallKind.Marketing,
+                Number = cipher.Encrypt(number),
+            }));
+        }
+    }
+}
