@@ -107,7 +107,7 @@ public sealed class ImpactCommandTests : IDisposable
 
     [Theory]
     [InlineData("--regimes nowhere", "Folder '{0}nowhere' does not exist; 'lookup regimes export {0}nowhere' creates it")]
-    [InlineData("--regimes broken", "{0}broken: 2 fault(s) in the regime files:\n  nl.json.regimes[1].rules[4].windows")]
+    [InlineData("--regimes broken", "{0}broken: 3 fault(s) in the regime files:\n  nl.json.regimes[1].rules[6].windows")]
     [InlineData("--regimes empty", "{0}empty: 1 fault(s) in the regime files:\n  no regime file was given")]
     [InlineData("--regimes moved", "{0}moved: 1 fault(s) in the regime files:\n  registers: the categories of \"nl-bmnr\" must begin with")]
     public async Task Folder_Faulty_IsRefusedAlikeByImpactAndServe(string option, string expected)

@@ -112,6 +112,7 @@ public sealed class RegimesCommandTests : IDisposable
             "fault nl.json.sources.tw.verified: 2025-11-29 is more than 12 months ago",
             "fault nl.json.sources.ctm.verified: 2026-12-01 is in the future",
             "fault nl.json.regimes[0].rules[0]: is never in force",
+            "fault nl.json.regimes[0].rules[1]: is never in force",
             "fault nl.json.regimes[2].from: no row applies between 2026-05-01, when NL-2 ends, and 2026-07-01",
             "warning nl.json.sources.spare: no rule or calendar refers to this source",
             "warning nl.json.registers[1]: no rule uses the register \"nl-spare\"",

@@ -19,20 +19,22 @@ public sealed class FigureTests
             "UK.rules[4:register].effects[1:strict] removed", "UK.rules[4:register].effects[1:strict].afterDays = 1",
         ],
         // With the stricter policies, a question must name the product group of the other rule on the register.
-        ["ca.json"] = ["CA.rules[3:register].effects[1:strict] removed", "CA.rules[3:register].effects[1:strict].afterDays = 1"],
+        ["ca.json"] = ["CA.rules[4:register].effects[1:strict] removed", "CA.rules[4:register].effects[1:strict].afterDays = 1"],
         // The day is a Sunday.
-        ["ch.json"] = ["CH.rules[5:banned].from = 2024-09-02"],
+        ["ch.json"] = ["CH.rules[7:banned].from = 2024-09-02"],
         // The days are a Saturday and a Sunday.
         ["es.json"] =
         [
-            "ES.rules[2:callerNumber].from = 2026-10-18",
-            "ES.rules[6:permission].unless[0:consent].limits[0:policy].from = 2025-12-27",
-            "ES.rules[6:permission].unless[0:consent].limits[0:policy].from = 2025-12-29",
-            "ES.rules[8:register].unless[0:consent].limits[0:policy].from = 2025-12-27",
-            "ES.rules[8:register].unless[0:consent].limits[0:policy].from = 2025-12-29",
+            "ES.rules[4:callerNumber].from = 2026-10-18",
+            "ES.rules[8:permission].unless[0:consent].limits[0:policy].from = 2025-12-27",
+            "ES.rules[8:permission].unless[0:consent].limits[0:policy].from = 2025-12-29",
+            "ES.rules[11:register].unless[0:consent].limits[0:policy].from = 2025-12-27",
+            "ES.rules[11:register].unless[0:consent].limits[0:policy].from = 2025-12-29",
             // Every number is closed at 21.
-            "ES.rules[31:hours].windows.mon-sun 10:00-23:59",
+            "ES.rules[35:hours].windows.mon-sun 10:00-23:59",
         ],
+        // No 4 May is near.
+        ["nl.json"] = ["NL-2.rules[7:hours].from = 2024-10-14", "NL-2.rules[7:hours].from = 2024-10-16"],
         ["us.json"] =
         [
             // The rule before it is stricter.

@@ -56,7 +56,7 @@ public sealed class ReassignmentTests
     [Fact]
     public void Register_LiftedByAConsentFromBeforeTheReassignment_BindsAndNamesIt()
     {
-        var situation = new Situation(Us, InUs).Registered("us-dnc", "2020-01-01").Consent("2024-02-01");
+        var situation = new Situation(Us, InUs).Registered("us-dnc", "2020-01-01").Consent("2024-02-01", form: ConsentForm.Signed);
         Expect(situation, Verdict.Allow, ReasonCode.Consent);
         var decision = situation.Reassigned("2024-06-01").Decide();
         Assert.Equal((Verdict.Deny, ReasonCode.Registered), (decision.Verdict, decision.Primary));
@@ -113,7 +113,7 @@ public sealed class ReassignmentTests
     [InlineData(Fr, "2026-09-15T11:00:00+02:00", "2026-02-01", Layer.Policy, Verdict.Allow)]
     public void Reassignment_UnderTheLawAlone_BindsWhereLawSaysSo(string number, string time, string consent, Layer layer, Verdict lawAlone)
     {
-        var situation = new Situation(number, time).Registered("us-dnc", "2020-01-01").Consent(consent).Reassigned(consent);
+        var situation = new Situation(number, time).Registered("us-dnc", "2020-01-01").Consent(consent, form: ConsentForm.Signed).Reassigned(consent);
         var decision = situation.Decide();
         Assert.Equal(Verdict.Deny, decision.Verdict);
         Assert.Contains(Enumerable.Range(0, decision.ReasonCount).Select(decision.ReasonAt), r => r.Code == ReasonCode.NumberReassigned && r.Text.Layer == layer);
