@@ -87,6 +87,7 @@ internal sealed class PreviewCommand : CliCommand
             json["sampled"] = sample?.Count;
             json["seed"] = sample is null ? null : seed;
             json["counts"] = JsonSerializer.SerializeToNode(sink.Tally.ToCounts());
+            json["warnings"] = JsonSerializer.SerializeToNode(sink.State.Basis.Warnings);
             Shell.Output.WriteLine(json.ToJsonString(JsonText.Options));
             return;
         }
@@ -94,6 +95,7 @@ internal sealed class PreviewCommand : CliCommand
         var drawn = sample is null ? "" : $", {sample.Count:N0} of them drawn at random (seed {seed})";
         Shell.Console.MarkupLine($"{SafeText.Escape(question.Input.Name)}: {records:N0} lines{drawn}. {SafeText.Escape(question.ReadAs)}.");
         ScrubSummary.WriteTable(Shell.Console, sink.Tally, sample is null ? null : sample.Margin);
+        ScrubSummary.WriteWarnings(Shell.Console, sink.State.Basis);
         if (question.IsHypothetical)
         {
             Shell.Console.MarkupLine("[yellow]What-if answers: they permit no calls.[/]");

@@ -88,11 +88,17 @@ internal sealed class ScrubCommand : CliCommand
         await run.RunAsync(question, reader, sink, renderer.Render, IsJson(parsed), ct);
         if (IsJson(parsed))
         {
-            Shell.Error.WriteLine(new JsonObject { ["list"] = question.Input.Name, ["counts"] = JsonSerializer.SerializeToNode(sink.Tally.ToCounts()) }.ToJsonString(JsonText.Options));
+            Shell.Error.WriteLine(new JsonObject
+            {
+                ["list"] = question.Input.Name,
+                ["counts"] = JsonSerializer.SerializeToNode(sink.Tally.ToCounts()),
+                ["warnings"] = JsonSerializer.SerializeToNode(sink.State.Basis.Warnings),
+            }.ToJsonString(JsonText.Options));
         }
         else
         {
             ScrubSummary.WriteTable(Shell.ErrorConsole, sink.Tally);
+            ScrubSummary.WriteWarnings(Shell.ErrorConsole, sink.State.Basis);
         }
 
         return ExitCode(question, sink.Tally, sink.State);
@@ -198,6 +204,7 @@ internal sealed class ScrubCommand : CliCommand
             console.MarkupLine($"  {name,-8} {output.Lines,12:N0} lines  {SafeText.Escape(System.IO.Path.Combine(folder.Path, output.File))}");
         }
 
+        ScrubSummary.WriteWarnings(console, manifest.Basis);
         if (manifest.Hypothetical)
         {
             console.MarkupLine("[yellow]What-if answers: they permit no calls.[/]");

@@ -204,7 +204,9 @@ internal sealed class ChunkPipeline(AskChunks ask, PipelineSettings settings, Ti
                     chunk.Set(retried[i], answer.Verdicts[i], answer.Reasons[i]);
                 }
 
-                chunk.Common = answer.Common ?? chunk.Common;
+                var before = chunk.Common;
+                chunk.Common = answer.Common ?? before;
+                chunk.Common?.Reasons.AddRange(before is null || answer.Common is null ? [] : before.Reasons.Except(answer.Common.Reasons).ToList());
             }
         }
 

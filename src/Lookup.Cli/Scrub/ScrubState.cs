@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Scrub;
@@ -74,6 +75,9 @@ internal sealed record AnswerBasis
     /// <summary>Rules that decided, with their version, for example "NL-2, version 2021-07-01".</summary>
     public SortedSet<string> Rules { get; init; } = new(StringComparer.Ordinal);
 
+    /// <summary>What the ALLOW answers did not take into account, for example "product_group_not_named: ...".</summary>
+    public SortedSet<string> Warnings { get; init; } = new(StringComparer.Ordinal);
+
     /// <summary>The last consistency token.</summary>
     public string ConsistencyToken { get; init; } = "";
 
@@ -103,6 +107,7 @@ internal sealed record AnswerBasis
         return this with
         {
             Rules = rules,
+            Warnings = common.Reasons.Count == 0 ? Warnings : new SortedSet<string>([.. Warnings, .. common.Reasons.Select(Describe)], StringComparer.Ordinal),
             ConsistencyToken = common.ConsistencyToken.Length > 0 ? common.ConsistencyToken : ConsistencyToken,
             MaxAgeMs = Math.Max(MaxAgeMs, common.Age?.ToTimeSpan().TotalMilliseconds ?? 0),
             ValidUntil = Earlier(ValidUntil, common.ValidUntil?.ToDateTimeOffset()),
@@ -110,6 +115,8 @@ internal sealed record AnswerBasis
             LastCallTime = LastCallTime is { } last && !(callTime > last) ? last : callTime,
         };
     }
+
+    private static string Describe(V1.Reason reason) => $"{Words.Reasons.WordFor(reason.Code)}: {reason.Text}";
 
     private static DateTimeOffset? Earlier(DateTimeOffset? a, DateTimeOffset? b) => a is null || b < a ? b ?? a : a;
 }

@@ -29,5 +29,14 @@ internal static class ScrubSummary
         console.Write(table);
     }
 
+    /// <summary>Writes what the ALLOW answers did not take into account.</summary>
+    public static void WriteWarnings(IAnsiConsole console, AnswerBasis basis)
+    {
+        foreach (var warning in basis.Warnings)
+        {
+            console.MarkupLine($"[yellow]warning:[/] {SafeText.Escape(warning)}");
+        }
+    }
+
     private static string Color(string verdict) => verdict switch { "allow" => "green", "deny" => "red", _ => "yellow" };
 }

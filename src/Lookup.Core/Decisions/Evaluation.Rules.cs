@@ -63,6 +63,10 @@ internal ref partial struct Evaluation<TTrace>
                 Trace(rule, "nothing found", "No refusal.");
             }
         }
+        else if (_kind == CallKind.Requested && IsRequestedAfter(standing))
+        {
+            Trace(rule, "lifted", WithTime("Refused on {0}, but requested this call later.", refusal.Effective));
+        }
         else if (rule.PauseDays == 0)
         {
             ForbidUnless(rule, ReasonCode.Refusal, standing, WithTime("Refused all further calls on {0}.", refusal.Effective));
@@ -119,6 +123,7 @@ internal ref partial struct Evaluation<TTrace>
 
         if (!loaded && rule.Register.IsOptional && (_q.Layers & Layers.Strict) == 0)
         {
+            _notLoaded ??= rule.Register;
             Trace(rule, "nothing found", _trace.On ? $"No snapshot of {rule.Register.Name} is loaded, and the register is optional." : "");
         }
         else if (!loaded)

@@ -42,6 +42,9 @@ internal ref partial struct Evaluation<TTrace>
 
     // A rule on product groups might apply: the question names none of the country's groups.
     private bool _unnamed;
+
+    // An optional register that could forbid the call and is not loaded for its time.
+    private RegisterDefinition? _notLoaded;
     private RuleText? _notCovered;
     private ReasonCode _permitCode;
     private RuleText? _permit;
@@ -70,12 +73,13 @@ internal ref partial struct Evaluation<TTrace>
         _sector = (int)(question.Sector == Sector.Unspecified ? Sector.Other : question.Sector);
         _groups = rules.Groups.Length == 0 ? 0 : ProductGroup.BitsOf(rules.Groups, question.GroupName, out _exactGroups);
 
-        // A service or research call that also promotes counts as a marketing call.
+        // A service or research call that also promotes counts as a marketing call, and a survey of customers as research.
         var promotes = question.Purpose is Purpose.Commercial or Purpose.Charity or Purpose.Political;
         _kind = question.Kind switch
         {
             CallKind.Unspecified => CallKind.Marketing,
             CallKind.Service or CallKind.Research when promotes => CallKind.Marketing,
+            CallKind.Service when question.Purpose == Purpose.Survey => CallKind.Research,
             _ => question.Kind,
         };
         _reassigned = bySlot[Slot.Reassignment].IsNull ? long.MinValue : ReassignedAt(ref _reassignmentUnknown);
@@ -275,10 +279,21 @@ internal ref partial struct Evaluation<TTrace>
             _decision.Verdict = Verdict.Allow;
             _decision.ValidUntil = Math.Min(_permitUntil, _openUntil);
             AddPermittingReason();
-            if (_unnamed)
-            {
-                _decision.Add(ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup);
-            }
+            AddFurtherReasons();
+        }
+    }
+
+    // What the ALLOW does not take into account. These are the only reasons of an ALLOW after the first, since their layer is the least binding one.
+    private void AddFurtherReasons()
+    {
+        if (_notLoaded is not null)
+        {
+            _decision.Add(ReasonCode.RegisterNotLoaded, _notLoaded.NotLoaded);
+        }
+
+        if (_unnamed)
+        {
+            _decision.Add(ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup);
         }
     }
 
@@ -308,22 +323,33 @@ internal ref partial struct Evaluation<TTrace>
         }
     }
 
-    // The last rule that would ask for a permission if the subscriber were not a legal person.
+    // The rule that would ask for a permission if the subscriber were not a legal person: the last one of the most binding layer.
     private readonly Rule? PermissionOfOthers()
     {
-        var rules = _rules.All;
-        for (var i = rules.Length - 1; i >= 0 && _subscriber == SubscriberType.LegalPerson; i--)
+        if (_subscriber != SubscriberType.LegalPerson)
         {
-            if (rules[i].Type == RuleType.Permission
-                && (rules[i].Subscribers & _subscribers) == 0
-                && (rules[i].Kinds & (1 << (int)_kind)) != 0
-                && ((int)_q.Layers & (1 << (int)rules[i].Text.Layer)) != 0)
+            return null;
+        }
+
+        var found = default(Rule);
+        var rules = _rules.All;
+        var others = _rules.Index.Find(
+            _q.Layers, _kind, Rules.NaturalPersons, _q.Purpose, _q.Sector, _q.Mode, _q.Line, _q.CallerNumberWithheld, _q.CallerNumber != 0);
+        for (; others != 0; others &= others - 1)
+        {
+            var rule = rules[BitOperations.TrailingZeroCount(others)];
+            if (rule.Type == RuleType.Permission
+                && (rule.Subscribers & _subscribers) == 0
+                && (rule.ExemptGroupBits & _exactGroups) == 0
+                && (rule.GroupBits == 0 || (rule.GroupBits & _groups) != 0)
+                && (rule.Sectors & (1 << _sector)) != 0
+                && (found is null || rule.Text.Layer <= found.Text.Layer))
             {
-                return rules[i];
+                found = rule;
             }
         }
 
-        return null;
+        return found;
     }
 
     private void Forbid(Rule rule, ReasonCode code, RuleText text, string detail, bool byTime = false)

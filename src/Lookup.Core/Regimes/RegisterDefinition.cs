@@ -19,6 +19,10 @@ public sealed class RegisterDefinition
     {
         IsOptional = isOptional;
         (Index, Name, Title, Categories) = (index, name, title, categories);
+        NotLoaded = new RuleText(
+            Layer.Strict,
+            RuleText.OwnPolicy,
+            $"The optional register {name} is not loaded for this time, so the answer does not take it into account. Load it if it binds the organisation.");
         Scope = Facts.Scope.FromName(name);
         _bits = categories.Select((c, i) => (c, i)).ToFrozenDictionary(p => p.c, p => 1u << p.i);
         _byPurpose = [.. Enumerable.Range(0, 16).Select(p => byPurpose.GetValueOrDefault((Purpose)p, uint.MaxValue))];
@@ -38,6 +42,9 @@ public sealed class RegisterDefinition
     /// Recorded registrations forbid in any case.
     /// </summary>
     public bool IsOptional { get; }
+
+    /// <summary>What an ALLOW says that was decided without the register because it is optional and not loaded.</summary>
+    internal RuleText NotLoaded { get; }
 
     /// <summary>The categories of offers that can be blocked separately; empty if a registration always blocks all.</summary>
     public IReadOnlyList<string> Categories { get; }

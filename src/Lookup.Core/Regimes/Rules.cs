@@ -5,6 +5,9 @@ namespace Lookup.Core.Regimes;
 /// <summary>The rules for numbers of one area in one period, compiled from a regime file. Immutable.</summary>
 public sealed class Rules
 {
+    /// <summary>The subscriber types other than legal persons, as bits.</summary>
+    internal const int NaturalPersons = (1 << (int)SubscriberType.Unknown) | (1 << (int)SubscriberType.Consumer) | (1 << (int)SubscriberType.SoleTrader);
+
     internal Rules()
     {
     }

@@ -22,6 +22,11 @@ internal static class Texts
         RuleText.OwnPolicy,
         "Rules of this country depend on the product group, and the question names none of those groups. Name the group if the offer belongs to one.");
 
+    internal static readonly RuleText LoadTheRegister = new(
+        Layer.Strict,
+        RuleText.OwnPolicy,
+        "An optional register of a called area is not loaded for this time, so the answers do not take it into account. Load it if it binds the organisation.");
+
     internal static readonly RuleText OutsideTheRule = new(
         Layer.Policy, RuleText.OwnPolicy, "Rules on marketing calls do not apply: this is not a marketing call.");
 }

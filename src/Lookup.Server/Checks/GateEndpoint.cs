@@ -185,6 +185,11 @@ internal sealed class GateEndpoint(
         response.Headers["Lookup-Verdict"] = NameOf(Verdicts, (int)decision.Verdict);
         response.Headers["Lookup-Reason"] = ReasonOf(decision);
         response.Headers["Lookup-Number"] = answer.Number;
+        if (decision.Verdict == V1.Verdict.Allow && decision.Reasons.Count > 1)
+        {
+            response.Headers["Lookup-Warning"] = string.Join(", ", decision.Reasons.Skip(1).Select(reason => NameOf(Reasons, (int)reason.Code)));
+        }
+
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = body.Length;
         return response.Body.WriteAsync(body, context.RequestAborted).AsTask();

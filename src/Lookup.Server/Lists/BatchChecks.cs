@@ -110,6 +110,7 @@ internal sealed class BatchChecks(ChunkServices services, StreamLeases leases)
             return;
         }
 
+        common.Reasons.AddRange(chunk.Common.Reasons.Where(reason => !common.Reasons.Contains(reason)).Select(reason => reason.Clone()));
         // The answers so far, and those of this chunk, permit a call only with a time.
         var permitted = chunk.Verdicts.Contains(V1.Verdict.Allow);
         var permittedBefore = response.Answers.Take(response.Answers.Count - chunk.Verdicts.Count).Any(answer => answer.Verdict == V1.Verdict.Allow);

@@ -220,6 +220,7 @@ internal sealed class ChunkJob
         var validUntil = long.MaxValue;
         var allowed = false;
         var unanswered = false;
+        UInt128 further = 0;
         for (var i = 0; i < answers.Length; i++)
         {
             verdicts[i] = (V1.Verdict)distinct[answers[i]].Verdict;
@@ -229,9 +230,10 @@ internal sealed class ChunkJob
 
         foreach (ref readonly var answer in distinct)
         {
-            if (answer.Verdict == Verdict.Allow && answer.ValidUntil > 0)
+            if (answer.Verdict == Verdict.Allow)
             {
-                validUntil = Math.Min(validUntil, answer.ValidUntil);
+                validUntil = answer.ValidUntil > 0 ? Math.Min(validUntil, answer.ValidUntil) : validUntil;
+                further |= answer.Reasons & FurtherReasons.All;
             }
             else if (answer.Reason is ReasonCode.StoreUnavailable or ReasonCode.NotFresh)
             {
@@ -255,6 +257,19 @@ internal sealed class ChunkJob
         }
 
         WriteCommon(open, callTime, now, allowed ? validUntil : 0, unanswered);
+        WriteFurtherReasons(allowed ? further : 0);
+    }
+
+    // They concern the question or what is loaded, so they are written once per chunk and cost nothing per number.
+    private void WriteFurtherReasons(UInt128 further)
+    {
+        var reasons = _response.Common.Reasons;
+        reasons.Clear();
+        for (; further != 0; further &= further - 1)
+        {
+            var code = (ReasonCode)(int)UInt128.TrailingZeroCount(further);
+            reasons.Add(DecisionMapping.Map(new Reason(code, FurtherReasons.TextOf(code))));
+        }
     }
 
     private void WriteCommon(OpenStream open, long callTime, long now, long validUntil, bool unanswered)

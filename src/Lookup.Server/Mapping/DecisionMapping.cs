@@ -11,7 +11,7 @@ internal static class DecisionMapping
     /// <summary>Writes a decision.</summary>
     /// <param name="decision">The decision.</param>
     /// <param name="answer">The rest of the answer.</param>
-    /// <param name="allReasons">Writes all reasons, not only the most binding one.</param>
+    /// <param name="allReasons">Writes all reasons of a DENY, not only the most binding one.</param>
     internal static V1.Decision Map(in Decision decision, in AnswerContext answer, bool allReasons)
     {
         var result = new V1.Decision
@@ -25,7 +25,8 @@ internal static class DecisionMapping
             Hypothetical = answer.Hypothetical,
             TimeZone = decision.Rules?.TimeZone ?? "",
         };
-        var count = allReasons ? decision.ReasonCount : Math.Min(1, decision.ReasonCount);
+        // The further reasons of an ALLOW say what it does not take into account, so they are never left out.
+        var count = allReasons || decision.Verdict == Verdict.Allow ? decision.ReasonCount : Math.Min(1, decision.ReasonCount);
         for (var i = 0; i < count; i++)
         {
             result.Reasons.Add(Map(decision.ReasonAt(i)));
@@ -90,7 +91,7 @@ internal static class DecisionMapping
         Detail = step.Detail,
     };
 
-    private static V1.Reason Map(in Reason reason) => new()
+    internal static V1.Reason Map(in Reason reason) => new()
     {
         Code = (V1.ReasonCode)reason.Code,
         Layer = (V1.Layer)reason.Text.Layer,

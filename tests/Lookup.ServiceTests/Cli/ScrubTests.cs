@@ -91,6 +91,19 @@ public sealed class ScrubTests : IDisposable
     }
 
     [Fact]
+    public async Task Allow_WithAFurtherReason_IsAWarningOfTheSummaryAndTheManifest()
+    {
+        const string Warning = "product_group_not_named: Name the group.";
+        var script = new ListScript { Further = [ReasonCode.ProductGroupNotNamed] };
+
+        var run = await ScrubAsync(script, Plain("leads.txt", 20_000));
+
+        Assert.Contains("warning: " + Warning, run.Output, StringComparison.Ordinal);
+        var manifest = JsonNode.Parse(await File.ReadAllTextAsync(Out("manifest.json"), TestContext.Current.CancellationToken))!;
+        Assert.Equal(Warning, Assert.Single(manifest["basis"]!["warnings"]!.AsArray())!.GetValue<string>());
+    }
+
+    [Fact]
     public async Task Ndjson_Lines_GetAMemberAndStayJson()
     {
         var path = _folder.Write("leads.ndjson",

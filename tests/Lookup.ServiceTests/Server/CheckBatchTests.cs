@@ -73,6 +73,29 @@ public sealed class CheckBatchTests(LookupServer server) : IClassFixture<LookupS
         Assert.Equal(response.Answers[^1].Verdict, (await server.Lookup.CheckAsync(later)).Decision.Verdict);
     }
 
+    // The French number is in the second chunk: what its ALLOW does not take into account holds for the batch.
+    [Fact]
+    public async Task CheckBatch_AllowWithAFurtherReason_HasItOnceInCommon()
+    {
+        await server.Registry.RecordSnapshotAsync(
+            new RecordSnapshotRequest { Register = "fr-bloctel", SnapshotDate = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-1)) },
+            cancellationToken: Token);
+        var dutch = Samples.NewNumber();
+        const string French = "+33612340002";
+        await server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(French), Samples.Consent(dutch)));
+        var request = Request([dutch, .. Enumerable.Range(0, ChunkWorker.MaxNumbers).Select(i => $"+316{40_000_000 + i}"), French, French]);
+        var response = await server.Lookup.CheckBatchAsync(request);
+        Assert.Equal((Verdict.Allow, Verdict.Allow), (response.Answers[0].Verdict, response.Answers[^1].Verdict));
+        Assert.Equal(ReasonCode.ProductGroupNotNamed, Assert.Single(response.Common.Reasons).Code);
+        Assert.Empty((await server.Lookup.CheckBatchAsync(Request(dutch))).Common.Reasons);
+
+        var check = await server.Lookup.CheckAsync(new CheckRequest { Number = French, Question = Samples.Question() });
+        Assert.Equal([ReasonCode.NothingForbids, ReasonCode.ProductGroupNotNamed], check.Decision.Reasons.Select(reason => reason.Code));
+        await using var stream = await StreamCall.OpenAsync(server, new CheckStreamOpen { Question = Samples.Question() });
+        Assert.Equal(ReasonCode.ProductGroupNotNamed, Assert.Single((await stream.AskTextsAsync(1, dutch, French)).Common.Reasons).Code);
+        Assert.Empty((await stream.AskTextsAsync(2, dutch)).Common.Reasons);
+    }
+
     [Fact]
     public async Task CheckBatch_Hypothetical_PermitsNothing()
     {

@@ -64,6 +64,22 @@ public sealed class GateTests(LookupServer server) : IClassFixture<LookupServer>
     }
 
     [Fact]
+    public async Task Gate_PermittedWithAFurtherReason_WarnsInAHeader()
+    {
+        var number = await ConsentedAsync();
+        using var plain = await GetAsync(server.Http, Headers(number));
+        Assert.False(plain.Headers.Contains("Lookup-Warning"));
+
+        await server.Registry.RecordSnapshotAsync(
+            new RecordSnapshotRequest { Register = "fr-bloctel", SnapshotDate = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddDays(-1)) },
+            cancellationToken: Token);
+        const string French = "+33612340001";
+        await server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(French)));
+        using var response = await GetAsync(server.Http, [.. Headers(French), ("Lookup-Dialling-Mode", "DIALLING_MODE_MANUAL")]);
+        Assert.Equal((HttpStatusCode.OK, "REASON_CODE_PRODUCT_GROUP_NOT_NAMED"), (response.StatusCode, Header(response, "Lookup-Warning")));
+    }
+
+    [Fact]
     public async Task Gate_HeadersOfAGet_AreTheFieldsOfTheQuestion()
     {
         var number = await ConsentedAsync();

@@ -14,6 +14,9 @@ internal sealed class ListScript
 
     public Func<ulong, (Verdict Verdict, ReasonCode Reason)> Answer { get; init; } = ByLastDigit;
 
+    /// <summary>What the ALLOW answers of each chunk do not take into account.</summary>
+    public ReasonCode[] Further { get; init; } = [];
+
     /// <summary>Called with the count of chunks so far, from 1, before each answer.</summary>
     public Func<int, Task> Before { get; init; } = static _ => Task.CompletedTask;
 
@@ -58,6 +61,7 @@ internal sealed class ListScript
                     Common = new Decision
                     {
                         ConsistencyToken = $"token-{request.Chunk.Sequence}",
+                        Reasons = { Further.Select(code => new Reason { Code = code, Text = "Name the group." }) },
                         Age = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(40)),
                     },
                 },

@@ -24,6 +24,33 @@ public sealed class ReasonTextTests
         Assert.Empty(text.Local);
     }
 
+    // The rule on offers of papers, and those of policy, concern other offers or bind less.
+    [Theory]
+    [InlineData("+33612345678", "2026-11-24T11:00:00+01:00", "C. conso. L223-1 new")]
+    [InlineData("+4520123456", "2026-11-24T11:00:00+01:00", "FAL 4")]
+    public void LegalPerson_IsToldTheMostBindingRuleAboutTheOffer(string number, string at, string article)
+    {
+        var (code, text) = ReasonOf(new Situation(number, at) { Subscriber = SubscriberType.LegalPerson }, Verdict.Allow);
+        Assert.Equal((ReasonCode.LegalPerson, Layer.Law), (code, text.Layer));
+        Assert.StartsWith(article, text.Article, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OptionalRegisterThatIsNotLoaded_IsNamedByTheAllow()
+    {
+        var situation = new Situation("+12145550123", "2026-12-01T14:00:00-06:00") { Mode = DiallingMode.Manual };
+        Assert.Equal((Verdict.Allow, 1), (situation.Decide().Verdict, situation.Decide().ReasonCount));
+
+        var decision = situation.Snapshot("us-tx-dnc", "").Decide();
+
+        Assert.Equal((Verdict.Allow, ReasonCode.NothingForbids, 2), (decision.Verdict, decision.Primary, decision.ReasonCount));
+        var (code, text) = decision.ReasonAt(1);
+        Assert.Equal((ReasonCode.RegisterNotLoaded, Layer.Strict), (code, text.Layer));
+        Assert.Contains("us-tx-dnc", text.Text, StringComparison.Ordinal);
+        situation.Layers |= Layers.Strict;
+        Assert.Equal(Verdict.NotCovered, situation.Decide().Verdict);
+    }
+
     [Fact]
     public void ConsentThatDoesNotCount_SaysWhatIsWrongWithIt()
     {
