@@ -55,7 +55,8 @@ internal static class SafeText
     /// <summary>Formats a CSV cell: prefixes a formula with an apostrophe, and quotes the cell if necessary.</summary>
     public static string Cell(string text)
     {
-        text = IsFormula(Encoding.UTF8.GetBytes(text)) ? "'" + text : text;
+        // Where a list is separated by semicolons, a spreadsheet takes what follows one, even within quotes, for a cell.
+        text = string.Join(';', text.Split(';').Select(cell => IsFormula(Encoding.UTF8.GetBytes(cell)) ? "'" + cell : cell));
         return text.AsSpan().IndexOfAny(",\"\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
     }
 

@@ -19,6 +19,19 @@ public static class BlockPattern
 
     private const string TooFew = "Covers fewer than 100 numbers: record an objection for each of them. A block would store a person's number unencrypted.";
 
+    private const string ANumber =
+        "Begins with the digits of a whole number: write an X for each digit that varies, or record an objection for the number. "
+        + "A block would store a person's number unencrypted.";
+
+    private const string NoNumber = "No number of the country has these digits and this length: check the digits and how many vary.";
+
+    private const string NoPrefix = "No number of the country begins with these digits: check them.";
+
+    private const string ExitCode = "Has no digits after the prefix of international calls.";
+
+    private const string Ambiguous =
+        "Can mean numbers of more than one country or area: write it with + and the country calling code, or more of its digits.";
+
     private const string TooManyDigits = "Has more than 15 digits.";
 
     // A number with the prefix of international calls, 00 or 011.
@@ -26,9 +39,14 @@ public static class BlockPattern
 
     private const int MinVaryingDigits = 2;
 
-    // Numbers of a pattern that are tried, and those that must agree on its international form.
-    private const int Fills = 30;
-    private const int Agreeing = 4;
+    // A number is read by its first digits, together with its length: 0594 of France is not a number of France.
+    private const int Deciding = 5;
+
+    // Numbers that are tried for each of the first digits and each length, until one exists.
+    private const int Tries = 6;
+
+    // No national form is shorter.
+    private const int ShortestTyped = 7;
 
     /// <summary>Reads a pattern: digits, then an X for each digit that varies, or * for any number of digits.</summary>
     /// <param name="text">With or without +, spaces and punctuation.</param>
@@ -61,13 +79,13 @@ public static class BlockPattern
             return false;
         }
 
-        var size = Digits.PowersOfTen[isPrefix ? 0 : varying];
-        if (isPrefix && Digits.Count(prefix) + MinVaryingDigits > PhoneNumber.MaxDigits)
+        if (WhyEmpty(prefix, isPrefix ? null : varying) is { } why)
         {
-            fault = TooFew;
+            fault = why;
             return false;
         }
 
+        var size = Digits.PowersOfTen[isPrefix ? 0 : varying];
         range = isPrefix ? new BlockRange(prefix, prefix, IsPrefix: true) : new BlockRange(prefix * size, (prefix * size) + size - 1, IsPrefix: false);
         return true;
     }
@@ -122,6 +140,12 @@ public static class BlockPattern
             return false;
         }
 
+        if (WhyEmpty(prefix, left) is { } why)
+        {
+            fault = why;
+            return false;
+        }
+
         var size = Digits.PowersOfTen[left];
         range = new BlockRange((prefix * size) + low, (prefix * size) + high, IsPrefix: false);
         return true;
@@ -139,6 +163,18 @@ public static class BlockPattern
 
         var size = Digits.PowersOfTen[digits.Length - code.Length];
         return range.First % size == 0 && range.Last % size == size - 1;
+    }
+
+    // A block that covers no number is a slip of the keyboard, and leaves the numbers that were meant without one.
+    private static string? WhyEmpty(ulong prefix, int? varying)
+    {
+        var lengths = NumberPlan.LengthsAfter(prefix);
+        return varying is { } digits
+            ? (lengths & (1 << digits)) == 0 ? NoNumber : null
+            : (lengths & 1) != 0 ? ANumber
+            : lengths == 0 ? NoPrefix
+            : lengths < (1 << MinVaryingDigits) ? TooFew
+            : null;
     }
 
     private static ulong ParseOr0(string digits) => digits.Length == 0 ? 0 : ulong.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
@@ -228,7 +264,7 @@ public static class BlockPattern
             return false;
         }
 
-        if (digits[0] == '0' || NumberPlan.CallingCodeOf(digits) is not (> 0 and var code))
+        if (digits is "" or ['0', ..] || NumberPlan.CallingCodeOf(digits) is not (> 0 and var code))
         {
             fault = NumberFault.UnknownCallingCode.Describe();
             return false;
@@ -260,39 +296,55 @@ public static class BlockPattern
         }
 
         ulong? agreed = null;
-        var (why, agreeing) = (NumberFault.None, 0);
+        var why = NumberFault.None;
         var random = new Random(digits.Length);
-        var (shortest, longest) = varying is { } fixedCount ? (fixedCount, fixedCount) : (MinVaryingDigits, PhoneNumber.MaxDigits - 1);
-        for (var count = shortest; count <= longest && digits.Length + count <= PhoneNumber.MaxDigits + 1; count++)
+        var (shortest, longest) = varying is { } fixedCount
+            ? (fixedCount, Math.Min(fixedCount, MaxTypedDigits - digits.Length))
+            : (Math.Max(MinVaryingDigits, ShortestTyped - digits.Length), PhoneNumber.MaxDigits + 1 - digits.Length);
+        // Each length is tried: "31612" begins the number 0316 12... of the Netherlands and, two digits longer, +31 6 12...
+        for (var count = shortest; count <= longest; count++)
         {
-            for (var fill = 0; fill < Fills; fill++)
+            var leading = Math.Min(count, Math.Max(1, Deciding - digits.Length));
+            for (var first = 0; first < (int)Digits.PowersOfTen[leading]; first++)
             {
-                var end = fill < 10 ? new string((char)('0' + fill), count) : string.Concat(Enumerable.Range(0, count).Select(_ => (char)('0' + random.Next(10))));
-                if (NumberParser.Instance.TryParse(digits + end, region, out var number, out var found)
-                    && number.ToString().EndsWith(end, StringComparison.Ordinal))
+                var start = first.ToString(CultureInfo.InvariantCulture).PadLeft(leading, '0');
+                for (var tries = 0; tries < Tries; tries++)
                 {
+                    var end = start + string.Concat(Enumerable.Range(0, count - leading).Select(_ => (char)('0' + random.Next(10))));
+                    if (!NumberParser.Instance.TryParse(digits + end, region, out var number, out var found))
+                    {
+                        why = found;
+                        continue;
+                    }
+
+                    // A number that ends otherwise is another form of one that a shorter pattern covers.
+                    if (!number.ToString().EndsWith(end, StringComparison.Ordinal))
+                    {
+                        continue;
+                    }
+
                     prefix = number.Value / Digits.PowersOfTen[count];
                     if (prefix != (agreed ??= prefix))
                     {
-                        fault = NumberFault.Ambiguous.Describe();
+                        fault = Ambiguous;
                         return false;
                     }
 
-                    if (++agreeing == Agreeing)
-                    {
-                        fault = null;
-                        return true;
-                    }
+                    break;
                 }
 
-                why = found == NumberFault.None ? why : found;
+                if (why == NumberFault.UnknownRegion)
+                {
+                    break;
+                }
             }
         }
 
         prefix = agreed ?? 0;
-        fault = agreed is not null ? null
+        fault = agreed is 0 ? ExitCode
+            : agreed is not null ? null
             : why is NumberFault.UnknownRegion ? why.Describe()
             : $"No number of {region.ToUpperInvariant()} has this form: check the digits and how many vary, or write it with + and the country calling code.";
-        return agreed is not null;
+        return fault is null;
     }
 }

@@ -63,6 +63,23 @@ internal static class NumberPlan
         return Codes[head] is var code && code.Digits <= digits.Length ? code.Code : 0;
     }
 
+    /// <summary>Returns how many more digits the numbers have that begin with some digits: one bit per count; 0 for no such number.</summary>
+    /// <param name="prefix">The digits, as an integer of at most 15 digits.</param>
+    public static int LengthsAfter(ulong prefix)
+    {
+        var digits = Digits.Count(prefix);
+        var more = Math.Max(0, Head - digits);
+        var size = (int)Digits.PowersOfTen[more];
+        var head = (int)(prefix / Digits.PowersOfTen[Math.Max(0, digits - Head)]) * size;
+        var lengths = 0;
+        for (var i = head; i < head + size; i++)
+        {
+            lengths |= LengthsAfter(ByHead[i], prefix, Math.Max(0, digits - Head)) << more;
+        }
+
+        return lengths;
+    }
+
     /// <summary>Returns the calling code of a number.</summary>
     public static int CallingCodeOf(PhoneNumber number) =>
         Codes[number.Value / Digits.PowersOfTen[Digits.Count(number.Value) - Head]].Code;
@@ -94,6 +111,28 @@ internal static class NumberPlan
         }
 
         return ((~next >> left) & 1) != 0;
+    }
+
+    // The last digits of the prefix lead on from the step.
+    private static int LengthsAfter(int step, ulong prefix, int left)
+    {
+        if (step < 0)
+        {
+            return ~step >> left;
+        }
+
+        if (left > 0)
+        {
+            return LengthsAfter(ByDigit[step + (int)(prefix / Digits.PowersOfTen[left - 1] % 10)], prefix, left - 1);
+        }
+
+        var lengths = ByDigit[step + End];
+        for (var digit = 0; digit < 10; digit++)
+        {
+            lengths |= LengthsAfter(ByDigit[step + digit], prefix, 0) << 1;
+        }
+
+        return lengths;
     }
 
     private static NumberFault Explain(ulong number, int digits)

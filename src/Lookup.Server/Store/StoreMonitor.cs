@@ -9,7 +9,7 @@ namespace Lookup.Server.Store;
 
 /// <summary>Probes the store periodically and reports whether the service can answer.</summary>
 internal sealed class StoreMonitor(
-    StoreManifest manifest, IStoreMaintenance store, IFactReader reader, LookupServerOptions options, StoreClock clock, Drain drain, IHostApplicationLifetime lifetime, ILogger<StoreMonitor> log)
+    StoreManifest manifest, IStoreMaintenance store, IFactReader reader, RegistryReplica registry, LookupServerOptions options, StoreClock clock, Drain drain, IHostApplicationLifetime lifetime, ILogger<StoreMonitor> log)
     : BackgroundService
 {
     /// <summary>Value of <see cref="State.Store"/> before the first probe and after a probe that failed for an unnamed reason.</summary>
@@ -77,6 +77,8 @@ internal sealed class StoreMonitor(
         {
             var health = await store.ProbeAsync(limit.Token);
             await reader.FenceAsync(Enumerable.Range(0, manifest.Partitions), limit.Token);
+            // No check is answered without the registry.
+            await registry.CurrentAsync(limit.Token);
             Warn(health.Warnings);
             Compare(health.ClockAhead);
             Set(true, health.WritesRefused?.Message ?? "", Ok, health.WritesRefused?.InnerException);

@@ -36,6 +36,13 @@ public sealed class SafeTextTests
     [InlineData("", false)]
     public void IsFormula_OfACell_IsNotSoForANumber(string cell, bool expected) => Assert.Equal(expected, SafeText.IsFormula(Encoding.UTF8.GetBytes(cell)));
 
+    [Theory]
+    [InlineData("=1+1", "'=1+1")]
+    [InlineData("a;=1+1", "a;'=1+1")]
+    [InlineData("a;b", "a;b")]
+    [InlineData("a,\"b\"", "\"a,\"\"b\"\"\"")]
+    public void Cell_OfAList_IsNoFormulaBehindASemicolon(string text, string cell) => Assert.Equal(cell, SafeText.Cell(text));
+
     [Fact]
     public void Commands_WriteWhatOthersWrote_ThroughTheEscapeAlone()
     {

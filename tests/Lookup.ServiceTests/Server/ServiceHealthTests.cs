@@ -65,6 +65,24 @@ public sealed class ServiceHealthTests
     }
 
     [Fact]
+    public async Task Registry_Unreadable_NoServiceIsServing()
+    {
+        await using var behind = await LookupServer.EmbeddedAsync();
+        var store = new TroubledStore(behind);
+        await using var server = await LookupServer.StartAsync(store, ownsStore: false, configure: o => o.HealthProbeMs = 50);
+        using var health = new HealthWatches(server);
+        await health.UntilAsync(ServingStatus.Serving, HealthWatches.All);
+        store.RegistryTrouble = _ => throw new StoreUnavailableException(StoreFault.Damaged, "Stored data cannot be read.");
+        await health.UntilAsync(ServingStatus.NotServing, HealthWatches.All);
+
+        var refused = await Assert.ThrowsAsync<RpcException>(() => CheckAsync(server));
+        Assert.Equal("Stored data cannot be read.", refused.Status.Detail);
+
+        store.RegistryTrouble = _ => Task.CompletedTask;
+        await health.UntilAsync(ServingStatus.Serving, HealthWatches.All);
+    }
+
+    [Fact]
     public async Task Replica_Gone_NoServiceIsServingUntilItIsBack()
     {
         // Without it nothing shows that the server is still the primary, so checks fail past the bound, too.

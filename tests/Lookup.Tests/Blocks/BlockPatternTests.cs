@@ -1,4 +1,5 @@
 using Lookup.Core.Blocks;
+using Lookup.Core.Numbers;
 
 namespace Lookup.Tests.Blocks;
 
@@ -59,9 +60,25 @@ public sealed class BlockPatternTests
     [InlineData("+999XXXXXXX", null, "calling code")]
     [InlineData("+1313XXXXXXXXXXXX", null, "15 digits")]
     [InlineData("+31020XXXXXXX", null, "dialled only within the country")]
-    [InlineData("+123456789012345*", null, "fewer than 100")]
+    [InlineData("+123456789012345*", null, "begins with these digits")]
     [InlineData("3135XXXXXXXXXXXXXXXXXXXXXXXXXXXXXX", "US", "No number of US")]
     [InlineData("313XXXXXXX", "U\nS", "region")]
+    [InlineData("00*", "NL", "international calls")]
+    [InlineData("011*", "US", "international calls")]
+    [InlineData("31612*", "NL", "Can mean")]
+    [InlineData("39347*", "IT", "Can mean")]
+    [InlineData("4915*", "DE", "Can mean")]
+    [InlineData("336*", "FR", "Can mean")]
+    [InlineData("9198*", "IN", "Can mean")]
+    [InlineData("8*", "RU", "Can mean")]
+    [InlineData("+1313XXXXXX", null, "this length")]
+    [InlineData("+1313XXXXXXXX", null, "this length")]
+    [InlineData("+13XX", null, "this length")]
+    [InlineData("+5415*", null, "begins with these digits")]
+    [InlineData("+31612345678*", null, "a whole number")]
+    [InlineData("+3161234567*", null, "fewer than 100")]
+    [InlineData("0612345678*", "NL", "No number of NL")]
+    [InlineData("05*", "FR", "Can mean")]
     public void OtherText_IsRefused_WithItsPlace(string text, string? region, string why)
     {
         Assert.False(BlockPattern.TryParse(text, region, out _, out var fault));
@@ -75,11 +92,71 @@ public sealed class BlockPatternTests
     [InlineData("+31201234500", "+312012346991", "same number of digits")]
     [InlineData("+312012345XX", "+31201234699", "without X")]
     [InlineData("+31201234500", "+32201234699", "calling code")]
+    [InlineData("+21201234500", "+31201234699", "calling code")]
+    [InlineData("+3120123450", "+3120123469", "fewer than 100")]
+    [InlineData("+312012345000", "+312012346990", "this length")]
     [InlineData("+3120123450000000000000000", "+3120123469900000000000000", "15 digits")]
     public void OtherRange_IsRefused(string from, string to, string why)
     {
         Assert.False(BlockPattern.TryParse(from, to, null, out _, out var fault));
         Assert.Contains(why, fault, StringComparison.Ordinal);
+    }
+
+    // Whatever somebody types of a number covers that number, or is refused.
+    [Fact]
+    public void PrefixOfATypedNumber_CoversTheNumber()
+    {
+        var random = new Random(7);
+        var accepted = 0;
+        foreach (var region in (string[])["NL", "DE", "FR", "GB", "IT", "ES", "BE", "US", "IN", "RU", "SE", "PL", "AU", "MX", "AR", "HU"])
+        {
+            for (var i = 0; i < 400; i++)
+            {
+                var typed = string.Concat(Enumerable.Range(0, random.Next(8, 13)).Select(_ => (char)('0' + random.Next(10))));
+                if (!NumberParser.Instance.TryParse(typed, region, out var number, out _))
+                {
+                    continue;
+                }
+
+                var digits = random.Next(3, typed.Length - 1);
+                if (BlockPattern.TryParse(typed[..digits] + "*", region, out var range, out _))
+                {
+                    Assert.True(range.Covers(number.Value), $"{typed[..digits]}* of {region} is {range}, but {typed} is {number}.");
+                    accepted++;
+                }
+
+                if (BlockPattern.TryParse(typed[..digits] + new string('X', typed.Length - digits), region, out range, out _))
+                {
+                    Assert.True(range.Covers(number.Value), $"{typed[..digits]} and X of {region} is {range}, but {typed} is {number}.");
+                    accepted++;
+                }
+            }
+        }
+
+        Assert.True(accepted > 200, $"{accepted}");
+    }
+
+    // The lengths below a prefix, against every number below it.
+    [Fact]
+    public void LengthsAfter_AreThoseOfTheNumbers()
+    {
+        var random = new Random(8);
+        for (var i = 0; i < 2_000; i++)
+        {
+            var prefix = (ulong)random.NextInt64(1, (long)Digits.PowersOfTen[random.Next(1, 9)]);
+            var lengths = NumberPlan.LengthsAfter(prefix);
+            for (var more = 0; more <= 3; more++)
+            {
+                var size = Digits.PowersOfTen[more];
+                var isAny = false;
+                for (var n = 0ul; n < size && !isAny; n++)
+                {
+                    isAny = NumberPlan.IsNumber((prefix * size) + n);
+                }
+
+                Assert.Equal(isAny, (lengths & (1 << more)) != 0);
+            }
+        }
     }
 
     [Theory]
