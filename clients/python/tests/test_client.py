@@ -143,6 +143,11 @@ class Scripted(unittest.TestCase):
             Options("http://lookup.example:7500", api_key="k")
         with self.assertRaises(ValueError) as fault:
             Options("http://127.0.0.1:7500", api_key="two words")
+        for host in ("127.example.com", "127.0.0.1.example", "10.0.0.5"):
+            with self.assertRaisesRegex(ValueError, "credentials require https"):
+                Options(f"http://{host}:7500", api_key="k")
+        with self.assertRaisesRegex(ValueError, "ca and client_certificate"):
+            Options("http://127.0.0.1:7500", ca=b"pem")
         self.assertNotIn("two words", str(fault.exception))
         self.assertNotIn("secret", repr(Options("http://127.0.0.1:7500", api_key="secret")))
 

@@ -4,6 +4,7 @@ import { isBrokenConnection, LookupError, Status, toLookupError } from "./errors
 import {
   CheckStreamRequestSchema, LookupService, type CheckStreamOpenSchema, type CheckStreamRequest, type CheckStreamResponse,
 } from "./gen/lookup/v1/lookup_service_pb.js";
+import { createStrict } from "./message.js";
 import { Pause, Wakeup } from "./pause.js";
 import { CheckResult, isE164, now, type Clock, type Moment } from "./result.js";
 import type { Transport } from "./transport.js";
@@ -199,7 +200,7 @@ class Connection {
         stream.cancel();
         return;
       }
-      stream.write(create(CheckStreamRequestSchema, { message: { case: "open", value: open } }));
+      stream.write(createStrict(CheckStreamRequestSchema, { message: { case: "open", value: open } }));
       this.#acceptedTimer = setTimeout(() => this.#accept(), ACCEPTED_LIMIT_MS);
     }).catch((error: unknown) => this.#end(toLookupError(error, address)));
   }

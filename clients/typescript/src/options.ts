@@ -46,6 +46,9 @@ export function settingsFrom(options: LookupClientOptions): Settings {
   } else if (url.protocol === "http:" && options.apiKey !== undefined && !/^(localhost|127\.[0-9.]+|\[::1\])$/.test(url.hostname)) {
     faults.push(`address '${options.address}' is plain text to another machine; credentials require https://.`);
   }
+  if (url?.protocol === "http:" && (options.ca !== undefined || options.clientCertificate !== undefined)) {
+    faults.push(`address '${options.address}' is plain text; ca and clientCertificate require https://.`);
+  }
   // The value is a secret: the message does not contain it.
   if (typeof options.apiKey === "string" && !/^[!-~]+$/.test(options.apiKey)) {
     faults.push("apiKey is empty or has invalid characters.");

@@ -1,6 +1,7 @@
-import { create, fromBinary, toBinary, type DescMessage, type DescMethod, type DescMethodBiDiStreaming, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { fromBinary, toBinary, type DescMessage, type DescMethod, type DescMethodBiDiStreaming, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { isBrokenConnection, toLookupError } from "./errors.js";
+import { createStrict } from "./message.js";
 import type { Settings } from "./options.js";
 import { now, type Moment } from "./result.js";
 
@@ -36,12 +37,12 @@ export class Transport {
     method: DescMethodUnary<I, O>, request: MessageInitShape<I>, options: { repeatable: boolean; signal: AbortSignal | undefined },
   ): Promise<{ response: MessageShape<O>; sent: Moment }> {
     const deadline = Date.now() + this.settings.timeoutMs;
-    const message = create(method.input, request);
+    const message = createStrict(method.input, request);
     for (let isRepeatable = options.repeatable; ; isRepeatable = false) {
       options.signal?.throwIfAborted();
       const sent = now(this.settings.clock);
       try {
-        const metadata = await this.#metadata();
+        const metadata = await within(this.#metadata(), deadline - Date.now());
         return { response: await this.#send(method, message, metadata, deadline, options.signal), sent };
       } catch (error) {
         options.signal?.throwIfAborted();
@@ -57,7 +58,7 @@ export class Transport {
     method: DescMethodServerStreaming<I, O>, request: MessageInitShape<I>,
   ): Promise<grpc.ClientReadableStream<MessageShape<O>>> {
     const { path, serialize, deserialize } = codec(method);
-    return this.#calls.makeServerStreamRequest(path, serialize, deserialize, create(method.input, request), await this.#metadata());
+    return this.#calls.makeServerStreamRequest(path, serialize, deserialize, createStrict(method.input, request), await this.#metadata());
   }
 
   async duplexStream<I extends DescMessage, O extends DescMessage>(
@@ -97,6 +98,19 @@ export class Transport {
       metadata.set("authorization", `Bearer ${typeof apiKey === "string" ? apiKey : await apiKey()}`);
     }
     return metadata;
+  }
+}
+
+/** A promise that is rejected with DEADLINE_EXCEEDED if it takes longer. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(Object.assign(new Error(), { code: grpc.status.DEADLINE_EXCEEDED, details: "" })), Math.max(0, ms));
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

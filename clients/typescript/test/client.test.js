@@ -128,10 +128,22 @@ test("A list that gets no answer fails at its time limit", async () => {
   for await (const result of silent.checkList(["+31612345678"], question)) assert.deepEqual([result.state, result.mayCall], ["timed-out", false]);
 });
 
+test("A misspelt field of a question permits nothing", async () => {
+  const client = await serve({ check: (call, callback) => callback(null, {}) });
+  for (const wrong of [{ ...question, automatd: true }, { ...question, requestedAt: { secnds: 1n } }]) {
+    const result = await client.check("+31612345678", wrong);
+    assert.equal(result.mayCall, false);
+    assert.match(result.error.message, /is not a field of lookup\.v1\.Question|is not a field of google/);
+    for await (const listed of client.checkList(["+31612345678"], wrong)) assert.equal(listed.mayCall, false);
+  }
+});
+
 test("Options that are missing or out of range are all named, and a key is not sent in plain text", () => {
   assert.throws(() => new LookupClient({ address: "lookup:7500", timeoutMs: 0, streamChunkSize: 1.5 }), (error) =>
     error instanceof TypeError && ["address", "timeoutMs", "streamChunkSize"].every((name) => error.message.includes(name)));
   assert.throws(() => new LookupClient({ address: "http://lookup.example:7500", apiKey: "k" }), /https/);
+  assert.throws(() => new LookupClient({ address: "http://127.0.0.1.example:7500", apiKey: "k" }), /https/);
+  assert.throws(() => new LookupClient({ address: "http://127.0.0.1:7500", ca: "pem" }), /ca and clientCertificate/);
   assert.throws(() => new LookupClient({ address: "http://127.0.0.1:7500", apiKey: "two words" }), (error) => !error.message.includes("two words"));
 });
 

@@ -6,6 +6,7 @@ using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;
+using Lookup.Core.Numbers;
 using Lookup.V1;
 using Spectre.Console;
 
@@ -214,7 +215,7 @@ internal sealed class AuditCommand : CliCommand
         var format = parsed.GetValue(_format) is not { } name ? null
             : CallFormat.Find(name) ?? throw CliException.Usage($"--format '{name}' is not valid; use {CallFormat.Names}, or name the columns with --column and --time.");
         var region = _question.Region(parsed);
-        if (region.Length > 0 && !NumberReader.IsRegion(region))
+        if (region.Length > 0 && !NumberParser.Instance.IsRegion(region))
         {
             throw CliException.Usage($"--region '{region}' is not a two-letter ISO 3166 code; write it like NL.");
         }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Grpc.Core;
+using Lookup.Cli.Files;
 using Lookup.Cli.Dossiers;
 using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
@@ -111,7 +112,7 @@ internal sealed class DossierCommand : CliCommand
         }
         else
         {
-            await File.WriteAllTextAsync(path, text, ct);
+            await OutputPath.WriteAsync(path, text, ct);
             Shell.Console.MarkupLine($"[green]wrote[/]  {SafeText.Escape(path)}: {dossier.Entries.Count} entries");
         }
 

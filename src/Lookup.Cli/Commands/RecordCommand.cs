@@ -15,9 +15,8 @@ namespace Lookup.Cli.Commands;
 /// <summary>lookup record: records one fact, or a block of a number range, for experiments and manual corrections.</summary>
 internal sealed class RecordCommand : CliCommand
 {
-    private const string BlockKind = "block";
 
-    private readonly Argument<string> _kind = new("KIND") { Description = $"Kind of the fact: {KindNames.List}; or {BlockKind}, of many numbers.", HelpName = "KIND" };
+    private readonly Argument<string> _kind = new("KIND") { Description = $"Kind of the fact: {KindNames.List}; or {FactMapper.BlockKind}, of many numbers.", HelpName = "KIND" };
     private readonly Argument<string?> _number = new("NUMBER")
     {
         Description = "Phone number, for example +31612345678; of a block a pattern, for example +1313XXXXXXX.",
@@ -46,7 +45,7 @@ internal sealed class RecordCommand : CliCommand
             "lookup record block 313XXXXXXX --region US --org acme --until 2027-01-01T00:00:00-05:00",
             "lookup record block --range +31201234500 +31201234699 --org '*' --reason 'hospital'")
     {
-        _kind.CompletionSources.Add([.. KindNames.Names, BlockKind]);
+        _kind.CompletionSources.Add([.. KindNames.Names, FactMapper.BlockKind]);
         Arguments.Add(_kind);
         Arguments.Add(_number);
         Text(Field.Region, "--region", "Country of a number in national form.", "REGION");
@@ -81,7 +80,7 @@ internal sealed class RecordCommand : CliCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
         const string First = "facts[0].";
-        if (parsed.GetRequiredValue(_kind).Equals(BlockKind, StringComparison.OrdinalIgnoreCase))
+        if (parsed.GetRequiredValue(_kind).Equals(FactMapper.BlockKind, StringComparison.OrdinalIgnoreCase))
         {
             return await BlockAsync(parsed, ct);
         }

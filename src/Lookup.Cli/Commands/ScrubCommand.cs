@@ -110,6 +110,7 @@ internal sealed class ScrubCommand : CliCommand
         var addColumns = !parsed.GetValue(_noColumns);
         var compress = parsed.GetValue(_gzip) ?? input.IsGzip;
         using var folder = ScrubFolder.Open(parsed.GetRequiredValue(_outDir), Extension(question), question.IsHypothetical, compress);
+        folder.MustNotReplace(input.Path);
         var asked = question.Describe();
         var identity = Checkpoint.IdentityOf(input.Fingerprint(), asked.ToJsonString(), $"{layout.Delimiter} {layout.HasHeader} {addColumns} {compress}");
         var found = input.Path is null ? folder.Find("", parsed.GetValue(_restart)) : folder.Find(identity, parsed.GetValue(_restart));

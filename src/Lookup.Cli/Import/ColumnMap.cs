@@ -1,5 +1,6 @@
 using Lookup.Cli.Options;
 using Lookup.Core;
+using Lookup.Core.Numbers;
 using SubscriberType = Lookup.V1.SubscriberType;
 
 namespace Lookup.Cli.Import;
@@ -71,7 +72,7 @@ internal sealed class ColumnMap
             _ignored.Add(name);
         }
 
-        CheckKind();
+        CheckFixed();
     }
 
     /// <summary>The columns whose values together form the number, such as area code and number; empty if one column holds it.</summary>
@@ -189,17 +190,32 @@ internal sealed class ColumnMap
             .Concat(_fixed.Select(pair => $"s{pair.Key}={pair.Value}").Order(StringComparer.Ordinal))
             .Concat(_ignored.Select(name => "i" + name).Order(StringComparer.Ordinal)));
 
-    /// <summary>Throws if the kind is fixed and a fixed field does not belong to it.</summary>
-    private void CheckKind()
+    /// <summary>Throws if the fixed region is unknown, or if the kind is fixed and a fixed field does not belong to it.</summary>
+    private void CheckFixed()
     {
+        if (_fixed.TryGetValue(Field.Region, out var region) && !NumberParser.Instance.IsRegion(region))
+        {
+            throw CliException.Usage($"--set region: '{region}' is not a region; write an ISO 3166 code of two letters such as NL.");
+        }
+
         if (!_fixed.TryGetValue(Field.Kind, out var text))
         {
             return;
         }
 
+        if (text.Equals(FactMapper.BlockKind, StringComparison.OrdinalIgnoreCase))
+        {
+            foreach (var field in _fixed.Keys.Except(FactMapper.BlockFields))
+            {
+                throw CliException.Usage($"--set {field.Name()}: a block has no field '{field.Name()}'.");
+            }
+
+            return;
+        }
+
         if (!KindNames.TryParse(text, out var kind))
         {
-            throw CliException.Usage($"--set kind: '{text}' is not a kind of fact; use one of {KindNames.List}.");
+            throw CliException.Usage($"--set kind: '{text}' is not a kind of fact; use one of {KindNames.List}, or {FactMapper.BlockKind}.");
         }
 
         foreach (var field in _fixed.Keys.Where(field => !field.BelongsTo(kind)))

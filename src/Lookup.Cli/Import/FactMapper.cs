@@ -26,7 +26,12 @@ internal sealed record ReadingRules(IReadOnlyDictionary<Field, DateText>? Dates 
 /// </summary>
 internal sealed class FactMapper
 {
-    private const string BlockKind = "block";
+    /// <summary>The fields of a block.</summary>
+    public static readonly Field[] BlockFields =
+        [Field.Number, Field.Region, Field.Kind, Field.Effective, Field.Until, Field.Source, Field.Actor, Field.Reason, Field.Organisation];
+
+    /// <summary>The kind of a record that is a block of many numbers.</summary>
+    public const string BlockKind = "block";
 
     private readonly Func<Field, string> _where;
     private readonly TimeZoneInfo? _zone;
@@ -184,7 +189,7 @@ internal sealed class FactMapper
 
         if (!KindNames.TryParse(text, out _kind))
         {
-            Fault(Field.Kind, $"'{text}' is not a kind of fact; use one of {KindNames.List}");
+            Fault(Field.Kind, $"'{text}' is not a kind of fact; use one of {KindNames.List}, or {BlockKind}");
             return false;
         }
 

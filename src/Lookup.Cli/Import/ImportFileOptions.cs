@@ -289,7 +289,7 @@ internal sealed class ImportFileOptions
     }
 
     public string RejectPath(ParseResult parsed, InputFile input) =>
-        System.IO.Path.GetFullPath(parsed.GetValue(_rejects) ?? (input.Path ?? "stdin") + ".rejects.csv");
+        OutputPath.Of(parsed.GetValue(_rejects) ?? (input.Path ?? "stdin") + ".rejects.csv", "--rejects", input.Path);
 
     public bool Restart(ParseResult parsed) => parsed.GetValue(_restart);
 

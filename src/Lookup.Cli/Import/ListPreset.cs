@@ -34,7 +34,16 @@ internal sealed class ListPreset
     private const string AreaAndNumberLayout = "an area code and a number on each line, in a change list also A or D and a date";
     private const string PaddedLayout = "one number of up to 12 digits and spaces on each line";
 
-    private const string AnswerLayout = "a column with numbers and a column with yes or no on each line";
+    private const string AnswerLayout = "a column with numbers and a column with yes or no, whose name, if there is one, says that yes means listed";
+
+    // Beginnings of words in the name of such a column. "May be called" says the opposite, and "newsletter" something else.
+    private static readonly string[] Listed =
+    [
+        "bloctel", "nix", "rpo", "rnd", "list", "inscri", "iscri", "opp", "regist", "sparr", "block", "result", "risult", "esito", "answer", "respon", "repon", "rispo",
+        "svar", "disconnect", "reassign", "present",
+    ];
+
+    private static readonly string[] Negations = ["not", "no", "non", "ne", "pas", "ej", "inte", "icke", "un", "off"];
 
     private static readonly int[] AreaAndNumberLengths = [3, 7];
 
@@ -251,8 +260,7 @@ internal sealed class ListPreset
             return null;
         }
 
-        // A column that has the name of a field is never taken for the answer: "withdrawn" means the opposite.
-        var answers = All(line => preset.Answers!.TryParse(line, out _)).Where(column => !hasHeader || !Fields.TryFind(lines[0][column], out _)).ToList();
+        var answers = All(line => preset.Answers!.TryParse(line, out _)).Where(column => !hasHeader || SaysListed(lines[0][column])).ToList();
         var dates = All(DateText.IsDate);
         var numbers = Enumerable.Range(0, columns).Except(answers).Except(dates)
             .Where(column => data.Count(line => IsNumber(line[column], preset.Region)) * 10 >= data.Count * 8).ToList();
@@ -280,6 +288,17 @@ internal sealed class ListPreset
         List<int> All(Func<string, bool> fits) =>
             [.. Enumerable.Range(0, columns).Where(column => data.Count(line => fits(line[column])) * 10 >= data.Count * 9)];
     }
+
+    private static bool SaysListed(string name)
+    {
+        var words = Plain(name).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return !words.Any(word => Negations.Contains(word)) && words.Any(word => Listed.Any(beginning => word.StartsWith(beginning, StringComparison.Ordinal)));
+    }
+
+    // Lower case without accents, and a space for each other character.
+    private static string Plain(string name) => string.Concat(name.Normalize(System.Text.NormalizationForm.FormD)
+        .Where(c => System.Globalization.CharUnicodeInfo.GetUnicodeCategory(c) != System.Globalization.UnicodeCategory.NonSpacingMark)
+        .Select(c => char.IsLetterOrDigit(c) ? char.ToLowerInvariant(c) : ' '));
 
     private static bool IsNumber(string text, string? region) =>
         text.Count(char.IsAsciiDigit) >= 7 && NumberParser.Instance.TryParse(text, region, out _, out _);

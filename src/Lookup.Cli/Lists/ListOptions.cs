@@ -2,6 +2,7 @@ using System.CommandLine;
 using Lookup.Cli.Files;
 using Lookup.Cli.Options;
 using Lookup.Client;
+using Lookup.Core.Numbers;
 
 namespace Lookup.Cli.Lists;
 
@@ -76,7 +77,7 @@ internal sealed class ListOptions
             throw CliException.Usage("--header and --no-header exclude each other: drop one.");
         }
 
-        if (region.Length > 0 && !NumberReader.IsRegion(region))
+        if (region.Length > 0 && !NumberParser.Instance.IsRegion(region))
         {
             throw CliException.Usage($"--region '{region}' is not a two-letter ISO 3166 code; write it like NL.");
         }

@@ -11,10 +11,6 @@ internal static class NumberReader
     /// <summary>Maximum bytes of a number: the parser's limit in characters, at 4 bytes each.</summary>
     private const int MaxBytes = NumberParser.MaxInput * 4;
 
-    /// <summary>Whether the region is known.</summary>
-    public static bool IsRegion(string region) =>
-        NumberParser.Instance.TryParse("12345", region, out _, out var fault) || fault != NumberFault.UnknownRegion;
-
     /// <summary>Parses the text of a column; returns 0 with a fault if it is not a valid number.</summary>
     public static ulong Read(ReadOnlySpan<byte> text, string? region, out ListFault fault)
     {

@@ -1,3 +1,4 @@
+using Lookup.Cli.Files;
 using System.Text.Json;
 using Lookup.Cli.Lists;
 
@@ -66,6 +67,15 @@ internal sealed class ScrubFolder : IDisposable
     /// <summary>File name of an output.</summary>
     public string NameOf(int output) =>
         OutputNames.All[output] + (output == OutputNames.Invalid ? System.IO.Path.ChangeExtension("." + _suffix, ".csv")[1..] : _suffix) + (Compressed ? ".gz" : "");
+
+    /// <exception cref="CliException">An output is the list itself.</exception>
+    public void MustNotReplace(string? list)
+    {
+        for (var i = 0; i < OutputNames.All.Count; i++)
+        {
+            OutputPath.Of(PathOf(i), "The output", list);
+        }
+    }
 
     public string PathOf(int output) => System.IO.Path.Combine(Path, NameOf(output));
 

@@ -117,12 +117,17 @@ public sealed class NumberBlock
         return (new FactId(Kind, Range.IsPrefix ? (byte)1 : (byte)0, Scope.FromName(Organisation)), value);
     }
 
-    // The two oldest become one that forbids at least as long as both, and that no revert removes.
+    // The two oldest become one that forbids at least as long as both, that no revert removes, and that was known as early as the first.
     private static void Merge(List<BlockEntry> entries)
     {
         var (first, second) = (entries[0], entries[1]);
         var later = second.End > first.End ? second : first;
-        entries[0] = later with { From = first.From, Source = FactSource.IsImport(later.Source) ? FactSource.Others : later.Source };
+        entries[0] = later with
+        {
+            From = first.From,
+            Recorded = Math.Min(first.Recorded, second.Recorded),
+            Source = FactSource.IsImport(later.Source) ? FactSource.Others : later.Source,
+        };
         entries.RemoveAt(1);
     }
 }

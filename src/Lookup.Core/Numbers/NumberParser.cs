@@ -12,6 +12,7 @@
 //   that fits two numbers of the region. It accepts a number of the region even if a foreign one without its plus looks the same.
 //
 // docs/guide/scrub.md lists what a text cannot decide.
+using System.Collections.Frozen;
 using System.Globalization;
 using PhoneNumbers;
 
@@ -39,12 +40,15 @@ public sealed class NumberParser
 
     private readonly PhoneNumberUtil _util = PhoneNumberUtil.GetInstance();
     private readonly ShortNumberInfo _short = ShortNumberInfo.GetInstance();
-    private readonly HashSet<string> _regions;
+    private readonly FrozenSet<string> _regions;
 
-    private NumberParser() => _regions = _util.GetSupportedRegions();
+    private NumberParser() => _regions = _util.GetSupportedRegions().ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The only instance.</summary>
     public static NumberParser Instance { get; } = new();
+
+    /// <summary>Returns whether a text is the code of a region, in either case. Allocates nothing.</summary>
+    public bool IsRegion(string code) => _regions.Contains(code);
 
     /// <summary>Reads a number.</summary>
     /// <param name="text">

@@ -40,13 +40,30 @@ internal static class FieldFaults
 
     internal static PhoneNumber Number(string text, string defaultRegion, ref List<FieldFault>? faults)
     {
+        if (!CheckRegion(defaultRegion, ref faults))
+        {
+            return default;
+        }
+
         if (NumberParser.Instance.TryParse(text, defaultRegion.Length == 0 ? null : defaultRegion, out var number, out var fault))
         {
             return number;
         }
 
-        Add(ref faults, fault == NumberFault.UnknownRegion ? "default_region" : "number", fault.Describe());
+        Add(ref faults, "number", fault.Describe());
         return default;
+    }
+
+    /// <summary>Adds a fault if a region is unknown, also where the number does not need it: the next one may.</summary>
+    internal static bool CheckRegion(string code, ref List<FieldFault>? faults)
+    {
+        if (code.Length == 0 || NumberParser.Instance.IsRegion(code))
+        {
+            return true;
+        }
+
+        Add(ref faults, "default_region", NumberFault.UnknownRegion.Describe());
+        return false;
     }
 
     /// <summary>
@@ -55,6 +72,11 @@ internal static class FieldFaults
     /// </summary>
     internal static IReadOnlyList<PhoneNumber> StoredNumbers(string text, string defaultRegion, ref List<FieldFault>? faults)
     {
+        if (!CheckRegion(defaultRegion, ref faults))
+        {
+            return [];
+        }
+
         var isStored = NumberParser.TryParseStored(text, out var stored);
         if (NumberParser.Instance.TryParse(text, defaultRegion.Length == 0 ? null : defaultRegion, out var number, out _))
         {

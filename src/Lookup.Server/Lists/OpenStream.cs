@@ -1,5 +1,4 @@
 using Lookup.Core.Facts;
-using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Server.Errors;
@@ -62,13 +61,7 @@ internal sealed class OpenStream
 
         var asked = QuestionMapping.Map(open.Question, open.WhatIf, regimes, now, ref faults);
         var demand = QuestionMapping.Demand(open.Consistency, manifest, ref faults);
-        // The parser reports an unknown region before it reads the text, so any text will do.
-        if (open.DefaultRegion.Length > 0
-            && !NumberParser.Instance.TryParse("1", open.DefaultRegion, out _, out var fault) && fault == NumberFault.UnknownRegion)
-        {
-            FieldFaults.Add(ref faults, "default_region", fault.Describe());
-        }
-
+        FieldFaults.CheckRegion(open.DefaultRegion, ref faults);
         FieldFaults.ThrowIfAny(faults?.ConvertAll(f => f with { Field = path + f.Field }));
         return new OpenStream(open, asked, demand);
     }

@@ -134,7 +134,7 @@ public sealed class ListPresetTests(RunningService service) : IClassFixture<Runn
     [InlineData("202,5550101,A,Smith\n", "--format ftc-dnc", "a.txt does not have the layout of --format ftc-dnc")]
     [InlineData("number\n02079460018\n", "--format tps", "a.txt does not have the layout of --format tps: one number of up to 12 digits and spaces on each line.")]
     [InlineData("lead_id\n2025550101\n", "--format vicidial-dnc --set organisation=acme --set region=US", "a.txt does not have the layout of --format vicidial-dnc")]
-    [InlineData("phone;listed\n0612345601;perhaps\n", "--format bloctel", "a.txt does not have the layout of --format bloctel: a column with numbers and a column with yes or no on each line.")]
+    [InlineData("phone;listed\n0612345601;perhaps\n", "--format bloctel", "a.txt does not have the layout of --format bloctel: a column with numbers and a column with yes or no, whose name, if there is one, says that yes means listed.")]
     [InlineData("0612345601\n0612345602\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
     [InlineData("number;withdrawn\n0612345601;no\n0612345602;no\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
     [InlineData("number;a;b\n0612345601;oui;non\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]

@@ -37,6 +37,8 @@ public sealed class MistakeFixture : IAsyncLifetime
             ("dnc.txt", "202,5550101\n202,5550102\n"),
             ("answers.csv", "phone,date,answer\n2025550101,2026-01-15,yes\n2025550102,2026-01-15,no\n"),
             ("changes.txt", "202,5550101,2024-03-05,D\n"),
+            ("ringas.csv", "Namn;Telefon;F\u00e5r ringas\nA;0701740605;ja\nB;0701740606;nej\n"),
+            ("allowed.csv", "number\n+31612345678\n"),
         })
         {
             _folder.Write(name, content);
@@ -83,6 +85,14 @@ public sealed class MistakeTests(MistakeFixture fixture) : IClassFixture<Mistake
         { "check 0612345678 --org acme --purpose commercial", 2, "NUMBER: Not an international phone number: add + and the country calling code or set --region, for example --region NL." },
         { "check 112 --region NL --org acme --purpose commercial", 2, "NUMBER: Not a subscriber's phone number: an emergency or short number." },
         { "check 0612345678 --region NLD --org acme --purpose commercial", 2, "--region: " },
+        { $"check {Ask} --region NLD", 2, "--region: Not a known region: write an ISO 3166 code of two letters such as NL." },
+        { "facts +31612345678 --region XX", 2, "--region: Not a known region" },
+        { "record objection +31612345678 --org acme --region NLD", 1, "The service rejected the fact: --region: Not a known region" },
+        { $"import @/num.csv {Objection} --set region=NLD", 2, "--set region: 'NLD' is not a region; write an ISO 3166 code of two letters such as NL." },
+        { $"import @/num.csv {Objection} --rejects @/folder/../num.csv", 2, "--rejects @/folder/../num.csv is the file that is read: it would be replaced. Choose another file." },
+        { "scrub @/allowed.csv --out-dir @ --org acme --purpose commercial --restart", 2, "The output @/allowed.csv is the file that is read: it would be replaced." },
+        { "import @/num.csv --set kind=block --set organisation=acme --set purposes=commercial", 2, "--set purposes: a block has no field 'purposes'." },
+        { "import @/ringas.csv --format nix", 2, "" },
         { "check +31612345678 --org ACME --purpose commercial", 2, "--org: Must be 1 to 64 characters of [a-z0-9._-]." },
         { "check +31612345678 --org acme --purpose sales", 2, "--purpose 'sales' is not valid; use one of commercial, charity, political, survey, service." },
         { $"check {Ask} --at 2026-11-30T10:00", 2, "--at '2026-11-30T10:00' has no offset; write it like " },
@@ -163,7 +173,7 @@ public sealed class MistakeTests(MistakeFixture fixture) : IClassFixture<Mistake
         { "import @/num.csv --register nl-bmnr --snapshot 2015-03-01", 2, "--snapshot '2015-03-01' has no offset; " },
         { "import @/num.csv --register nl-bmnr --snapshot 2099-03-01 --timezone Europe/Amsterdam", 2, "--snapshot: Must not be in the future." },
         { "import @/changes.txt --format ftc-dnc --snapshot 2024-03-20", 2, "changes.txt is a change list, not the register's complete content: import it without --snapshot." },
-        { "import @/answers.csv --format bloctel --snapshot 2024-03-20", 2, "answers.csv does not have the layout of --format bloctel: a column with numbers and a column with yes or no on each line." },
+        { "import @/answers.csv --format bloctel --snapshot 2024-03-20", 2, "answers.csv does not have the layout of --format bloctel: a column with numbers and a column with yes or no, whose name, if there is one, says that yes means listed." },
         { "import @/dnc.txt --set kind=registration", 2, "dnc.txt has an area code and a number on each line: add --format ftc-dnc (United States) or --format lnnte (Canada)." },
         { $"scrub none.txt --org acme --purpose commercial --out-dir @/out", 1, "File 'none.txt' does not exist." },
         { $"scrub @/two.csv --org acme --purpose commercial --out-dir @/out", 2, "two.csv: the columns 1 '+31612345678' and 2 '+31612345679' hold numbers: select one with --column." },

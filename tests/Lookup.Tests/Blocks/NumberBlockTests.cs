@@ -78,6 +78,8 @@ public sealed class NumberBlockTests
         Assert.Equal(NumberBlock.MaxEntries, block.Entries.Count);
         Assert.True(block.Forbids(0, isTimeNamed: true));
         Assert.True(block.Forbids(10_000 + (10 * NumberBlock.MaxEntries) - 2, isTimeNamed: true));
+        // As far as was known at first, it forbade too.
+        Assert.True(block.Forbids(5_000, isTimeNamed: true, known: 5_000));
         // What was merged cannot be reverted any more.
         Assert.True(block.WithoutSources(Enumerable.Range(0, 2_000).Select(i => (uint)((2 * i) + 1)).ToHashSet()).Forbids(5_000, isTimeNamed: true));
     }

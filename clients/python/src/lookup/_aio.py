@@ -201,7 +201,8 @@ class AsyncLookupClient:
         while True:
             sent = Moment.now(self._options.clock)
             try:
-                call = start(request, timeout=max(0.0, deadline - time.monotonic()), metadata=await self._metadata())
+                metadata = await asyncio.wait_for(self._metadata(), max(0.0, deadline - time.monotonic()))
+                call = start(request, timeout=max(0.0, deadline - time.monotonic()), metadata=metadata)
                 try:
                     error = await _error_of(call)
                 finally:

@@ -193,7 +193,9 @@ class LookupClient:
         while True:
             sent = Moment.now(self._options.clock)
             try:
-                return call(request, timeout=max(0.0, deadline - time.monotonic()), metadata=self._metadata()), sent
+                # A function that returns the key takes part of the time.
+                metadata = self._metadata()
+                return call(request, timeout=max(0.0, deadline - time.monotonic()), metadata=metadata), sent
             except Exception as error:
                 failure = service_error(error, self._options.address)
                 if not (is_repeatable and failure.is_broken_connection and time.monotonic() < deadline):

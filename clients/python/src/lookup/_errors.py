@@ -1,6 +1,7 @@
 """Failures of calls."""
 from __future__ import annotations
 
+import asyncio
 from typing import Any, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar
 
 import grpc
@@ -58,6 +59,8 @@ def service_error(error: BaseException, address: str) -> ServiceError:
     """Converts the exception of a call."""
     if isinstance(error, ServiceError):
         return error
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
+        return ServiceError(grpc.StatusCode.DEADLINE_EXCEEDED, "The api_key function did not return in time.")
     if not isinstance(error, grpc.RpcError):
         return ServiceError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
     call: Any = error

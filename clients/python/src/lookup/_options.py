@@ -1,6 +1,7 @@
 """Options of a client, and what both clients send."""
 from __future__ import annotations
 
+import ipaddress
 import random
 from dataclasses import dataclass, field
 from typing import Awaitable, Callable, Optional, Tuple, Union
@@ -60,8 +61,10 @@ class Options:
         url = urlsplit(self.address)
         if url.scheme not in ("http", "https") or not url.hostname:
             faults.append(f"address '{self.address}' must start with http:// or https://.")
-        elif url.scheme == "http" and self.api_key is not None and not (url.hostname in ("localhost", "::1") or url.hostname.startswith("127.")):
+        elif url.scheme == "http" and self.api_key is not None and not _is_this_machine(url.hostname):
             faults.append(f"address '{self.address}' is plain text to another machine; credentials require https://.")
+        elif url.scheme == "http" and (self.ca is not None or self.client_certificate is not None):
+            faults.append(f"address '{self.address}' is plain text; ca and client_certificate require https://.")
         # The value is a secret: the message does not contain it.
         if isinstance(self.api_key, str) and not (self.api_key and all("!" <= c <= "~" for c in self.api_key)):
             faults.append("api_key is empty or has invalid characters.")
@@ -85,6 +88,13 @@ class Options:
             return None
         certificate, key = self.client_certificate or (None, None)
         return grpc.ssl_channel_credentials(self.ca, key, certificate)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Retry:

@@ -1,0 +1,59 @@
+namespace Lookup.Cli.Files;
+
+/// <summary>Keeps outputs from replacing the file that a command reads.</summary>
+internal static class OutputPath
+{
+    /// <summary>Returns the full path of an output.</summary>
+    /// <param name="output">The path.</param>
+    /// <param name="option">The option that names it, for the message.</param>
+    /// <param name="input">The file that the command reads; null for standard input.</param>
+    /// <exception cref="CliException">Both are the same file, also by another spelling or through a link.</exception>
+    public static string Of(string output, string option, string? input)
+    {
+        var path = Path.GetFullPath(output);
+        return input is null || !Resolve(path).Equals(Resolve(Path.GetFullPath(input)), Comparison)
+            ? path
+            : throw CliException.Usage($"{option} {output} is the file that is read: it would be replaced. Choose another file.");
+    }
+
+    /// <summary>Writes a file as a whole: an existing one stays as it is until the new one is complete.</summary>
+    public static async Task WriteAsync(string path, string text, CancellationToken ct)
+    {
+        var unfinished = path + ".unfinished";
+        try
+        {
+            await File.WriteAllTextAsync(unfinished, text, ct);
+            File.Move(unfinished, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(unfinished);
+            throw;
+        }
+    }
+
+    private static StringComparison Comparison =>
+        OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+
+    // Follows the links of each folder and of the file itself.
+    private static string Resolve(string path)
+    {
+        var folder = Path.GetDirectoryName(path);
+        if (folder is null)
+        {
+            return path;
+        }
+
+        var here = Path.Combine(Resolve(folder), Path.GetFileName(path));
+        try
+        {
+            FileSystemInfo entry = Directory.Exists(here) ? new DirectoryInfo(here) : new FileInfo(here);
+            return entry.ResolveLinkTarget(returnFinalTarget: true)?.FullName is { } target ? Path.GetFullPath(target) : here;
+        }
+        catch (IOException)
+        {
+            // A circle of links, or no access: opening it will tell.
+            return here;
+        }
+    }
+}
