@@ -77,6 +77,7 @@ internal static class CliApp
             new AuditCommand(shell),
             new WatchCommand(shell),
             new AgiCommand(shell),
+            new SipCommand(shell),
             new KeyCommand(shell),
             new GrantCommand(shell),
             new OrgCommand(shell),

@@ -20,7 +20,7 @@ internal static class NotRun
         (@"^lookup (doctor .*--former-numbers|import former\.ndjson)", "requires a store with numbers of no plan; FormerNumberTests writes and imports them"),
         (@"^tests/stores/write\.py ", "writes the stores of a release into the checkout; UpgradeTests reads them"),
         (@"^python3 -m http\.server ", "serves the dashboard until it is stopped; the dashboard's tests open the page"),
-        (@"^lookup agi( |$)", "listens until it is stopped; AgiCommandTests runs it"),
+        (@"^lookup (agi|sip)( |$)", "listens until it is stopped; AgiCommandTests and SipCommandTests run it"),
         (@"^redis-cli --cluster |^redis-cli cluster ", "requires a Redis Cluster; ClusterTests moves slots"),
     ];
 

@@ -1,0 +1,130 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Lookup.Cli.Gates;
+
+namespace Lookup.Cli.Sip;
+
+/// <summary>Reads the trunk map: which calls are asked as what, and where a permitted one goes.</summary>
+internal static class TrunkFile
+{
+    /// <summary>Calls of a trunk that may wait for an answer, if the file does not state it.</summary>
+    public const int StandardPending = 500;
+
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        ReadCommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+        // A misspelt field would be a rule that does not apply.
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        AllowDuplicateProperties = false,
+    };
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="CliException">The file cannot be read, or a field is not valid.</exception>
+    public static IReadOnlyList<Trunk> Load(string path)
+    {
+        try
+        {
+            return Read(File.ReadAllText(path));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException($"--trunks '{path}' cannot be read: {exception.Message}", inner: exception);
+        }
+        catch (JsonException exception)
+        {
+            throw new CliException($"--trunks '{path}' is not valid: {exception.Message}", inner: exception);
+        }
+    }
+
+    /// <summary>Reads the text of a file.</summary>
+    /// <exception cref="JsonException">The text is not JSON of this form.</exception>
+    /// <exception cref="CliException">A field is not valid.</exception>
+    public static IReadOnlyList<Trunk> Read(string json)
+    {
+        var file = JsonSerializer.Deserialize<FileForm>(json, Options);
+        if (file?.Trunks is not { Count: > 0 } trunks)
+        {
+            throw new CliException("--trunks: the file has no trunk; write {\"trunks\": [{\"name\": ..., \"from\": [...], \"question\": {...}, \"redirect\": ...}]}.");
+        }
+
+        return [.. trunks.Select((form, index) => Trunk(form, $"--trunks: trunks[{index}]"))];
+    }
+
+    private static Trunk Trunk(TrunkForm? form, string where)
+    {
+        if (form?.From is not { Count: > 0 })
+        {
+            throw new CliException($"{where}.from is missing: the addresses or networks from which its calls come.");
+        }
+
+        var networks = form.From.Select(text => GateRun.TryParsePeer(text, out var network)
+            ? network
+            : throw new CliException($"{where}.from '{text}' is not an IP address or network; write it like 10.0.0.0/24.")).ToList();
+        var fields = new QuestionFields();
+        foreach (var (name, value) in form.Question ?? [])
+        {
+            if (!fields.TrySet(name, value ?? "", out var fault))
+            {
+                throw new CliException($"{where}.question: {fault}");
+            }
+        }
+
+        if (fields.Missing() is { Length: > 0 } missing)
+        {
+            throw new CliException($"{where}.question: {missing}");
+        }
+
+        foreach (var number in (IEnumerable<string?>?)form.Unchecked ?? [])
+        {
+            // Longer ones are subscribers.
+            if (number is null || number.Length is 0 or > 6 || !number.All(char.IsAsciiDigit))
+            {
+                throw new CliException($"{where}.unchecked '{number}' is not an emergency number: write 1 to 6 digits, for example 112.");
+            }
+        }
+
+        if (form.MaxPending is < 1 or > 100_000)
+        {
+            throw new CliException($"{where}.maxPending {form.MaxPending} is out of range: 1 to 100000.");
+        }
+
+        return new Trunk(
+            form.Name is { Length: > 0 } ? form.Name : throw new CliException($"{where}.name is missing."),
+            networks,
+            form.Host,
+            form.Header is { } header ? (header.Name.ToLowerInvariant(), header.Value) : null,
+            fields.Question,
+            fields.Region,
+            Redirect(form.Redirect, where),
+            (form.Unchecked ?? []).ToHashSet(StringComparer.Ordinal),
+            form.MaxPending ?? StandardPending);
+    }
+
+    private static string Redirect(string? text, string where)
+    {
+        var isUri = text is not null
+            && (text.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || text.StartsWith("sips:", StringComparison.OrdinalIgnoreCase))
+            && text.All(c => c is > ' ' and <= '~' and not ('<' or '>' or '"' or '\\'))
+            && text.Contains('@', StringComparison.Ordinal);
+        var places = text is null ? 0 : text.Split("{number}").Length + text.Split("{digits}").Length - 2;
+        return isUri && places == 1
+            ? text!
+            : throw new CliException($"{where}.redirect '{text}' is not a SIP URI with {{number}} or {{digits}} once; write it like sip:{{number}}@carrier.example:5060;user=phone.");
+    }
+
+    private sealed record FileForm(IReadOnlyList<TrunkForm?>? Trunks);
+
+    private sealed record TrunkForm(
+        string? Name,
+        IReadOnlyList<string>? From,
+        string? Host,
+        HeaderForm? Header,
+        Dictionary<string, string?>? Question,
+        string? Redirect,
+        IReadOnlyList<string>? Unchecked,
+        int? MaxPending);
+
+    private sealed record HeaderForm([property: JsonRequired] string Name, [property: JsonRequired] string Value);
+}
