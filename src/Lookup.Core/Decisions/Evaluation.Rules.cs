@@ -101,6 +101,7 @@ internal ref partial struct Evaluation<TTrace>
         var registered = found && !entry.Withdrawn;
         // A registration that is not known yet, or whose date is unknown, may be newer than any consent.
         var threshold = registered ? standing : long.MaxValue;
+        _consentFailure = default;
         switch (Lifted(rule, threshold, partial: registered && entry.Categories != 0))
         {
             case Lift.Yes:
@@ -118,6 +119,12 @@ internal ref partial struct Evaluation<TTrace>
 
         if (registered && Blocks(rule, entry))
         {
+            // Only its form keeps the consent from lifting the registration, which the registration alone does not show.
+            if (_consentFailure.Code == ReasonCode.ConsentFormInsufficient)
+            {
+                _decision.Add(_consentFailure.Code, _consentFailure.Text);
+            }
+
             return;
         }
 

@@ -36,6 +36,20 @@ public sealed class ReasonTextTests
     }
 
     [Fact]
+    public void RegistrationThatAConsentLiftsInAnotherForm_SaysSo()
+    {
+        Situation Registered() => new Situation("+12125550123", "2026-12-01T14:00:00-05:00").Registered("us-dnc", "2020-01-01");
+
+        var decision = Registered().Consent("2026-06-01").Decide();
+
+        Assert.Equal((Verdict.Deny, ReasonCode.Registered, 2), (decision.Verdict, decision.Primary, decision.ReasonCount));
+        var (code, text) = decision.ReasonAt(1);
+        Assert.Equal((ReasonCode.ConsentFormInsufficient, Layer.Policy, "The form of the consent must be stated, and it must be signed."), (code, text.Layer, text.Text));
+        Assert.Equal(1, Registered().Decide().ReasonCount);
+        Assert.Equal(Verdict.Allow, Registered().Consent("2026-06-01", form: ConsentForm.Signed).Decide().Verdict);
+    }
+
+    [Fact]
     public void OptionalRegisterThatIsNotLoaded_IsNamedByTheAllow()
     {
         var situation = new Situation("+12145550123", "2026-12-01T14:00:00-06:00") { Mode = DiallingMode.Manual };
