@@ -18,6 +18,7 @@ internal sealed class AuditRun(
     private const int Batch = 2_000;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     private readonly List<CallLine> _calls = new(Batch);
 
@@ -80,7 +81,7 @@ internal sealed class AuditRun(
     private async Task<Decision> AskAsync(CheckRequest request, CancellationToken ct)
     {
         var began = clock.GetTimestamp();
-        for (var pause = FirstPause; ; pause *= 2)
+        for (var pause = FirstPause; ; pause = pause < LongestPause ? pause * 2 : LongestPause)
         {
             try
             {

@@ -83,9 +83,21 @@ internal sealed class CallReader : IDisposable
                 [.. (_format?.States ?? []).Select(name => Find(name, "--format"))],
                 [.. choice.Groups.Select(name => Find(name, "--by"))]);
 
-            int Find(string name, string option) => Array.FindIndex(names, other => other.Equals(name, StringComparison.OrdinalIgnoreCase)) is >= 0 and var at
-                ? at
-                : throw CliException.Usage($"{option}: {input.Name} has no column '{name}'; its columns are: {string.Join(", ", names)}.");
+            if (_columns.Groups.Distinct().Count() < _columns.Groups.Length)
+            {
+                throw CliException.Usage("--by names a column twice.");
+            }
+
+            int Find(string name, string option)
+            {
+                var found = Enumerable.Range(0, names.Length).Where(i => names[i].Equals(name, StringComparison.OrdinalIgnoreCase)).ToArray();
+                return found.Length switch
+                {
+                    1 => found[0],
+                    0 => throw CliException.Usage($"{option}: {input.Name} has no column '{name}'; its columns are: {string.Join(", ", names)}."),
+                    _ => throw CliException.Usage($"{option}: {input.Name} has {found.Length} columns '{name}'; rename one of them."),
+                };
+            }
         }
         catch
         {
@@ -122,12 +134,23 @@ internal sealed class CallReader : IDisposable
             return new CallLine(_record.Line, 0, default, groups, "");
         }
 
-        var text = string.Concat(_columns.Number.Select(column => values[column].Trim()));
-        // A code and a national number in two columns are an international number.
-        text = _columns.Number.Length > 1 && !text.StartsWith('+') ? "+" + text : text;
+        string[] parts = [.. _columns.Number.Select(column => values[column].Trim())];
+        var text = string.Concat(parts);
+        if (parts.Length > 1 && !text.StartsWith('+'))
+        {
+            // Without its code, a national number would be that of another country.
+            if (parts.Any(part => part.Length == 0))
+            {
+                return Faulty($"'{text}' is not a phone number: a part of it is missing", groups);
+            }
+
+            text = "+" + text;
+        }
+
         var number = NumberReader.Read(Encoding.UTF8.GetBytes(text), _region, out var notNumber);
         return notNumber != ListFault.None ? Faulty($"'{text}' is not a phone number", groups)
             : !TryTime(values[_columns.Time].Trim(), out var at, out var why) ? Faulty($"the time '{values[_columns.Time]}' {why}", groups)
+            : at.ToUnixTimeMilliseconds() < 0 ? Faulty($"the time '{values[_columns.Time]}' is before 1970", groups)
             : at > _now ? Faulty($"the time '{values[_columns.Time]}' is later than now", groups)
             : new CallLine(_record.Line, number, at, groups, "");
     }

@@ -115,7 +115,8 @@ internal sealed class AuditCommand : CliCommand
         var now = Shell.Clock.GetUtcNow();
         using var reader = new CallReader(input, choice, now);
         var counts = !parsed.GetValue(_noAttempts) && input.Path is not null;
-        var path = parsed.GetValue(_findings) ?? (input.Path ?? "calls") + ".findings.csv";
+        var path = OutputPath.Of(parsed.GetValue(_findings) ?? (input.Path ?? "calls") + ".findings.csv", "--findings", input.Path);
+        var page = parsed.GetValue(_report) is { } report ? OutputPath.Of(report, "--report", input.Path) : null;
         // A file of findings that is there is complete.
         var unfinished = path + ".unfinished";
         var identity = Checkpoint.IdentityOf(
@@ -139,13 +140,13 @@ internal sealed class AuditCommand : CliCommand
 
         File.Move(unfinished, path, overwrite: true);
         File.Delete(unfinished + ".state");
-        if (parsed.GetValue(_report) is { } page)
+        if (page is not null)
         {
             var question = template.Question;
             var about = $"Organisation {question.Organisation}"
                 + (question.Purpose == Purpose.Unspecified ? "" : $", purpose {Words.Purposes.WordFor(question.Purpose)}")
                 + (question.Kind == CallKind.Unspecified ? "" : $", kind {Words.CallKinds.WordFor(question.Kind)}");
-            await File.WriteAllTextAsync(
+            await OutputPath.WriteAsync(
                 page,
                 AuditPage.Render(new AuditReport(input.Name, Path.GetFileName(path), about, Shell.Clock.GetUtcNow(), zone.Id, header, choice.Groups, receipts is not null, placed is not null), state),
                 ct);
@@ -251,6 +252,9 @@ internal sealed class AuditCommand : CliCommand
             Shell.Console.MarkupLine($"The report is in {SafeText.Escape(page)}.");
         }
 
-        Shell.Console.MarkupLine(state.ToAnswerFor > 0 ? $"The calls to answer for are in {SafeText.Escape(path)}." : "Every call was permitted.");
+        Shell.Console.MarkupLine(state.ToAnswerFor > 0 ? $"The calls to answer for are in {SafeText.Escape(path)}."
+            : state.Calls == 0 ? "No call was audited."
+            : state.Faulty > 0 ? "Every call that could be read was permitted."
+            : "Every call was permitted.");
     }
 }

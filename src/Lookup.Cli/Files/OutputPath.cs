@@ -7,10 +7,15 @@ internal static class OutputPath
     /// <param name="output">The path.</param>
     /// <param name="option">The option that names it, for the message.</param>
     /// <param name="input">The file that the command reads; null for standard input.</param>
-    /// <exception cref="CliException">Both are the same file, also by another spelling or through a link.</exception>
+    /// <exception cref="CliException">It is a folder, or both are the same file, also by another spelling or through a link.</exception>
     public static string Of(string output, string option, string? input)
     {
         var path = Path.GetFullPath(output);
+        if (Directory.Exists(path))
+        {
+            throw CliException.Usage($"{option} {output} is a folder; name a file.");
+        }
+
         return input is null || !Resolve(path).Equals(Resolve(Path.GetFullPath(input)), Comparison)
             ? path
             : throw CliException.Usage($"{option} {output} is the file that is read: it would be replaced. Choose another file.");

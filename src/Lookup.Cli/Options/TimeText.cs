@@ -43,14 +43,7 @@ internal static class TimeText
                 return false;
             }
 
-            // Near the ends of the calendar the offset would overflow it.
-            if (local.Ticks - offset.Ticks is < 0 or > 3155378975999999999)
-            {
-                return false;
-            }
-
-            time = new DateTimeOffset(local, offset);
-            return true;
+            return TryAt(local, offset, out time);
         }
 
         if (zone is null)
@@ -66,8 +59,7 @@ internal static class TimeText
         }
 
         // When clocks are set back a local time occurs twice; use the first.
-        time = new DateTimeOffset(local, zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local));
-        return true;
+        return TryAt(local, zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local), out time);
     }
 
     /// <summary>
@@ -117,6 +109,14 @@ internal static class TimeText
         time.Millisecond == 0
             ? time.ToString(time.Offset == TimeSpan.Zero ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture)
             : time.ToString(time.Offset == TimeSpan.Zero ? "yyyy-MM-dd'T'HH:mm:ss.fff'Z'" : "yyyy-MM-dd'T'HH:mm:ss.fffzzz", CultureInfo.InvariantCulture);
+
+    // Near the ends of the calendar the offset would overflow it.
+    private static bool TryAt(DateTime local, TimeSpan offset, out DateTimeOffset time)
+    {
+        var isInside = local.Ticks - offset.Ticks is >= 0 and <= 3155378975999999999;
+        time = isInside ? new DateTimeOffset(local, offset) : default;
+        return isInside;
+    }
 
     private static bool TryDate(ref ReadOnlySpan<char> text, out DateTime date)
     {

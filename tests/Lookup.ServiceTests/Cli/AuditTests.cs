@@ -90,12 +90,50 @@ public sealed class AuditTests : IDisposable
         Assert.Equal(2, (await File.ReadAllLinesAsync(_folder.PathOf("out.csv"), Ct)).Length);
     }
 
+    [Fact]
+    public async Task Lines_WithoutAWholeNumberOrARealTime_AreCounted_AndNoCallIsSaidToBePermitted()
+    {
+        await using var server = await RecordAsync();
+        var calls = _folder.Write(
+            "vicidial_log.csv",
+            "call_date,status,phone_code,phone_number\n1900-01-01 00:00:00,SALE,31,612340001\n0001-01-01 00:00:00,SALE,31,612340001\n2024-03-12 15:00:00,SALE,,612340001\n");
+
+        var run = await AuditAsync(server, calls, "--format", "vicidial");
+
+        Assert.Equal((3, ""), (run.ExitCode, run.Error));
+        Assert.Contains("0 calls; 0 lines of calls that were not placed; 3 lines that could not be read", run.Output, StringComparison.Ordinal);
+        Assert.Contains("is before 1970", run.Output, StringComparison.Ordinal);
+        Assert.Contains("a part of it is missing", run.Output, StringComparison.Ordinal);
+        Assert.Contains("No call was audited.", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Findings_OverTheCalls_AreRefused()
+    {
+        await using var server = await RecordAsync();
+        var calls = _folder.Write("calls.csv", "dst,start\n+31612340001,2024-03-12 15:00:00\n");
+        File.CreateSymbolicLink(_folder.PathOf("link.csv"), calls);
+        foreach (var option in (string[])["--findings", "--report"])
+        {
+            foreach (var path in (string[])[calls, _folder.PathOf("./x/../calls.csv"), _folder.PathOf("link.csv"), Path.GetDirectoryName(calls)!])
+            {
+                var run = await AuditAsync(server, calls, "--column", "dst", "--time", "start", option, path);
+                Assert.Equal(2, run.ExitCode);
+                Assert.StartsWith($"lookup: {option} {path} is ", run.Error, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.StartsWith("dst,start", await File.ReadAllTextAsync(calls, Ct), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("dst,start\n1,2\n", new[] { "--column", "called", "--time", "start" }, 2, "--column: calls.csv has no column 'called'; its columns are: dst, start.")]
     [InlineData("dst,start\n1,2\n", new[] { "--column", "dst" }, 2, "Name the column of the start of the call with --time")]
     [InlineData("dst,start\n1,2\n", new[] { "--format", "cisco" }, 2, "--format 'cisco' is not valid; use asterisk, freeswitch, vicidial")]
     [InlineData("dst,start\n1,2\n", new[] { "--format", "asterisk" }, 1, "calls.csv has 2 columns, and --format asterisk has 18")]
     [InlineData("", new[] { "--column", "dst", "--time", "start" }, 1, "calls.csv is empty.")]
+    [InlineData("dst,start,dst\n1,2,3\n", new[] { "--column", "dst", "--time", "start" }, 2, "--column: calls.csv has 2 columns 'dst'; rename one of them.")]
+    [InlineData("dst,start,a\n1,2,3\n", new[] { "--column", "dst", "--time", "start", "--by", "a", "--by", "A" }, 2, "--by names a column twice.")]
     public async Task Mistake_OfAnyKind_IsOneSentence(string content, string[] options, int exitCode, string expected)
     {
         var path = _folder.Write("calls.csv", content);

@@ -44,6 +44,7 @@ public class TimeTextTests
     [InlineData("2024-03-12T")]
     [InlineData("2024-03-12T14:00:00.Z")]
     [InlineData("0001-01-01T00:00:00+01:00")]
+    [InlineData("0001-01-01 00:00:00")]
     [InlineData("9999-12-31T23:59:59-01:00")]
     [InlineData("1710248400")]
     public void Parse_NoTime_IsRefused(string text)
