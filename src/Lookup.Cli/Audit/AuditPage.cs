@@ -130,7 +130,7 @@ internal static class AuditPage
         html.Append("</table>\n");
         if (counts.Count > MaxRows)
         {
-            html.Append("<p class=\"note\">").Append(N(counts.Count - MaxRows)).Append(" more with fewer calls to answer for.</p>\n");
+            html.Append("<p class=\"note\">").Append(N(counts.Count - MaxRows)).Append(" more rows have no more calls to answer for than the last one.</p>\n");
         }
     }
 

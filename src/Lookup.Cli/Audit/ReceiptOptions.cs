@@ -61,7 +61,7 @@ internal sealed class ReceiptOptions
     public string Describe(ParseResult parsed) => $"{string.Join('|', parsed.GetRequiredValue(_folders))} {Matching(parsed)}";
 
     /// <summary>Reads the receipts; null without --receipts.</summary>
-    /// <exception cref="CliException">A folder is missing.</exception>
+    /// <exception cref="CliException">A folder is missing, or there are no receipts.</exception>
     /// <exception cref="Core.Receipts.ReceiptException">A receipt cannot be read, or the log is not intact.</exception>
     public async Task<ReceiptIndex?> ReadAsync(ParseResult parsed, Shell shell, Question question, CancellationToken ct)
     {
@@ -96,7 +96,9 @@ internal sealed class ReceiptOptions
                 return index;
             },
             ct));
-        return index;
+        return index.First == long.MaxValue
+            ? throw new CliException($"There are no receipts in {string.Join(", ", paths)}: name the folder of 'lookup serve --receipts'.")
+            : index;
     }
 
     private ReceiptMatching Matching(ParseResult parsed) => new(

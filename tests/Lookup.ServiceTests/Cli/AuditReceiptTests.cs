@@ -116,6 +116,9 @@ public sealed class AuditReceiptTests : IDisposable
         Assert.False(File.Exists(path + ".findings.csv"));
         var missing = await AuditAsync(server, path, "--receipts", _folder.PathOf("nowhere"), "--key-file", KeyFile);
         Assert.Contains("nowhere' does not exist.", missing.Error, StringComparison.Ordinal);
+        var empty = await AuditAsync(server, path, "--receipts", Directory.CreateDirectory(_folder.PathOf("empty")).FullName, "--key-file", KeyFile);
+        Assert.Equal(1, empty.ExitCode);
+        Assert.Contains("There are no receipts in ", empty.Error, StringComparison.Ordinal);
     }
 
     [Fact]
