@@ -16,10 +16,13 @@ internal static class OutputPath
             throw CliException.Usage($"{option} {output} is a folder; name a file.");
         }
 
-        return input is null || !Resolve(path).Equals(Resolve(Path.GetFullPath(input)), Comparison)
+        return input is null || !IsSame(path, input)
             ? path
             : throw CliException.Usage($"{option} {output} is the file that is read: it would be replaced. Choose another file.");
     }
+
+    /// <summary>Returns whether two paths are the same file, also by another spelling or through a link.</summary>
+    public static bool IsSame(string one, string other) => Resolve(Path.GetFullPath(one)).Equals(Resolve(Path.GetFullPath(other)), Comparison);
 
     /// <summary>Writes a file as a whole: an existing one stays as it is until the new one is complete.</summary>
     public static async Task WriteAsync(string path, string text, CancellationToken ct)

@@ -112,6 +112,11 @@ internal sealed class ImportFileOptions
     {
         var (maps, sets, ignores) = (parsed.GetRequiredValue(_map), parsed.GetRequiredValue(_set), parsed.GetRequiredValue(_ignore));
         var isCleaned = parsed.GetValue(_cleaned) is not null;
+        if (isCleaned && input.Path is not null && OutputPath.IsSame(input.Path, parsed.GetValue(_cleaned)!))
+        {
+            throw CliException.Usage($"--cleaned {parsed.GetValue(_cleaned)} is the file that was sent: name the file that came back.");
+        }
+
         var (preset, columns) = Preset(parsed, input, register ?? RegisterOf(sets), maps, isCleaned || parsed.GetValue(_only) is not null);
         var hasHeader = !parsed.GetValue(_noHeader);
         if (register is not null)

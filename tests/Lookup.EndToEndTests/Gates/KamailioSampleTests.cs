@@ -29,6 +29,20 @@ public sealed class KamailioSampleTests : IAsyncLifetime
             return;
         }
 
+        try
+        {
+            await StartAsync();
+        }
+        catch
+        {
+            // xunit does not dispose of what did not start.
+            await DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task StartAsync()
+    {
         _carrier = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         _carrying = CarryAsync(_carrier);
         var port = RedisServer.FreePort();
