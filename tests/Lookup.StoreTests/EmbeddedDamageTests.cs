@@ -181,5 +181,5 @@ public sealed class EmbeddedDamageTests : IDisposable
     }
 
     private static Task<EmbeddedStore> OpenAsync(string folder) => EmbeddedStore.StartAsync(
-        new EmbeddedOptions { Folder = folder, ExpectedFacts = 100_000, MemoryMiB = 64, LogLimitMiB = 16 }, null, TimeProvider.System, Ct);
+        new EmbeddedOptions { Folder = folder, ExpectedFacts = 100_000, MemoryMiB = 64, LogLimitMiB = 16, ReadTimeoutMs = 10_000 }, null, TimeProvider.System, Ct);
 }

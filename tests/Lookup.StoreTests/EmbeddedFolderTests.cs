@@ -270,7 +270,7 @@ public sealed partial class EmbeddedFolderTests : IDisposable
         OperatingSystem.IsWindows() ? "" : Convert.ToString((int)File.GetUnixFileMode(path), 8);
 
     private static Task<EmbeddedStore> OpenAsync(string folder) => EmbeddedStore.StartAsync(
-        new EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 64, LogLimitMiB = 16 }, null, TimeProvider.System, Ct);
+        new EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 64, LogLimitMiB = 16, ReadTimeoutMs = 10_000 }, null, TimeProvider.System, Ct);
 
     private async Task<Mounted> MountAsync(string options)
     {

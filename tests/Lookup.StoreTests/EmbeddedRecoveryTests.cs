@@ -168,7 +168,7 @@ public sealed class EmbeddedRecoveryTests : IDisposable
     private static long SizeOf(string folder) =>
         new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Exists ? file.Length : 0);
 
-    private EmbeddedOptions Options => new() { Folder = _folder, ExpectedFacts = 100_000, MemoryMiB = 256 };
+    private EmbeddedOptions Options => new() { Folder = _folder, ExpectedFacts = 100_000, MemoryMiB = 256, ReadTimeoutMs = 10_000 };
 
     private Task<EmbeddedStore> OpenAsync() => EmbeddedStore.StartAsync(Options, null, TimeProvider.System, Token);
 

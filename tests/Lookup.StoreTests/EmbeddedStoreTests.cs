@@ -13,7 +13,7 @@ public sealed class EmbeddedStoreTests : StoreContract
 
     private protected override async Task<FactStore> StartAsync() =>
         _store = await EmbeddedStore.StartAsync(
-            new EmbeddedOptions { Folder = _folder, ExpectedFacts = 10_000, MemoryMiB = 256 },
+            new EmbeddedOptions { Folder = _folder, ExpectedFacts = 10_000, MemoryMiB = 256, ReadTimeoutMs = 10_000 },
             Enumerable.Range(1, 32).Select(i => (byte)i).ToArray(),
             TimeProvider.System,
             Token);

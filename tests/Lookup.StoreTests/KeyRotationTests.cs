@@ -595,7 +595,7 @@ public sealed class KeyRotationTests : IDisposable
             EncryptionKeyFile.Create(file);
             await File.WriteAllLinesAsync(file, keys.Select(Convert.ToHexStringLower), TestContext.Current.CancellationToken);
             _embedded = await EmbeddedStore.StartAsync(
-                new EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 64, Partitions = 2 }, null, TimeProvider.System, TestContext.Current.CancellationToken);
+                new EmbeddedOptions { Folder = folder, ExpectedFacts = 10_000, MemoryMiB = 64, Partitions = 2, ReadTimeoutMs = 10_000 }, null, TimeProvider.System, TestContext.Current.CancellationToken);
             return (_embedded, _embedded.Cipher);
         }
 

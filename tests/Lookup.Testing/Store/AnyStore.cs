@@ -33,7 +33,7 @@ internal sealed class AnyStore : IAsyncDisposable
             var key = Enumerable.Range(1, 32).Select(i => (byte)i).ToArray();
             return new AnyStore(
                 await EmbeddedStore.StartAsync(
-                    new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, Partitions = 2, FeedLength = feedLength }, key, TimeProvider.System, cancellation),
+                    new EmbeddedOptions { ExpectedFacts = 10_000, MemoryMiB = 64, Partitions = 2, FeedLength = feedLength, ReadTimeoutMs = 10_000 }, key, TimeProvider.System, cancellation),
                 null);
         }
 
