@@ -6,7 +6,7 @@ namespace Lookup.Cli.Agi;
 /// <summary>The limits of a FastAGI server.</summary>
 /// <param name="Connections">Maximum open connections.</param>
 /// <param name="SessionTime">Time limit of a connection.</param>
-/// <param name="Peers">Networks that may connect, besides this machine.</param>
+/// <param name="Peers">Networks that may connect, in addition to this machine.</param>
 internal sealed record AgiLimits(int Connections, TimeSpan SessionTime, IReadOnlyList<IPNetwork> Peers)
 {
     /// <summary>Whether an address may connect. FastAGI has no credentials, and every answer says something about a number.</summary>

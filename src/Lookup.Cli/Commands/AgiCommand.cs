@@ -60,7 +60,7 @@ internal sealed class AgiCommand : CliCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        var listen = GateRun.ParseListen(parsed.GetRequiredValue(_listen), DefaultListen);
+        var listen = OptionParsing.Listen(parsed.GetRequiredValue(_listen), DefaultListen);
         var peers = new List<IPNetwork>();
         foreach (var text in parsed.GetRequiredValue(_peers))
         {

@@ -1,7 +1,6 @@
 using System.Collections;
 using System.CommandLine;
 using System.Globalization;
-using System.Net;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
@@ -223,16 +222,10 @@ internal sealed class ServeCommand : CliCommand
         var options = new LookupServerOptions();
         if (parsed.GetValue(_listen) is { } listen)
         {
-            var colon = listen.LastIndexOf(':');
-            if (colon <= 0 || !int.TryParse(listen[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) ||
-                port > 65_535 || !IPAddress.TryParse(listen[..colon].Trim('[', ']'), out var address))
-            {
-                throw CliException.Usage($"--listen '{listen}' is not an IP address with a port from 0 to 65535; write it like 127.0.0.1:7500.");
-            }
-
-            options.Address = address.ToString();
-            options.GrpcPort = port;
-            options.JsonPort = port == 0 ? 0 : options.JsonPort;
+            var at = OptionParsing.Listen(listen, "127.0.0.1:7500");
+            options.Address = at.Address.ToString();
+            options.GrpcPort = at.Port;
+            options.JsonPort = at.Port == 0 ? 0 : options.JsonPort;
         }
 
         _guard.Apply(parsed, options);

@@ -48,7 +48,7 @@ internal sealed class SipCommand : CliCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        var listen = GateRun.ParseListen(parsed.GetRequiredValue(_listen), DefaultListen);
+        var listen = OptionParsing.Listen(parsed.GetRequiredValue(_listen), DefaultListen);
         var trunks = TrunkFile.Load(parsed.GetRequiredValue(_trunks));
         // Each call is checked: an answer that is reused would not count towards attempt limits.
         using var client = _connection.Connect(parsed, options => options with { ReuseLimit = 0 });

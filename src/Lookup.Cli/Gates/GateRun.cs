@@ -1,36 +1,32 @@
-using System.Globalization;
 using System.Net;
+using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;
 
 namespace Lookup.Cli.Gates;
 
-/// <summary>What the commands that run a gate share: addresses, the first connection, and the summary line.</summary>
+/// <summary>What the commands that run a gate share: peers, the first connection, and the summary line.</summary>
 internal static class GateRun
 {
     private static readonly TimeSpan SummaryPause = TimeSpan.FromMinutes(1);
 
-    /// <summary>Reads an IP address with a port, as --listen gives it.</summary>
-    /// <exception cref="CliException">It is none.</exception>
-    public static IPEndPoint ParseListen(string text, string example)
-    {
-        var colon = text.LastIndexOf(':');
-        return colon > 0 && int.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port)
-            && port <= IPEndPoint.MaxPort && IPAddress.TryParse(text[..colon].Trim('[', ']'), out var address)
-            ? new IPEndPoint(address, port)
-            : throw CliException.Usage($"--listen '{text}' is not an IP address with a port from 0 to 65535; write it like {example}.");
-    }
-
     /// <summary>Reads an address or a network such as 10.0.0.0/24.</summary>
-    public static bool TryParsePeer(string text, out IPNetwork network)
+    public static bool TryParsePeer(string? text, out IPNetwork network)
     {
-        if (IPAddress.TryParse(text, out var address))
+        network = default;
+        if (text is null)
+        {
+            return false;
+        }
+
+        if (OptionParsing.TryAddress(text, out var address))
         {
             network = new IPNetwork(address, address.GetAddressBytes().Length * 8);
             return true;
         }
 
-        return IPNetwork.TryParse(text, out network);
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        return slash > 0 && OptionParsing.TryAddress(text[..slash], out _) && IPNetwork.TryParse(text, out network);
     }
 
     /// <summary>Returns an address as peers are compared: an IPv4 address that arrived over an IPv6 socket is an IPv4 address.</summary>

@@ -1,12 +1,31 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Lookup.Cli.Options;
 
-/// <summary>Parses option values: words of the contract, times, time zones and ranges.</summary>
+/// <summary>Parses option values: words of the contract, times, time zones, addresses and ranges.</summary>
 internal static class OptionParsing
 {
+    /// <summary>Reads an IP address with a port, as --listen gives it.</summary>
+    /// <exception cref="CliException">It is not one.</exception>
+    public static IPEndPoint Listen(string text, string example)
+    {
+        var colon = text.LastIndexOf(':');
+        return colon > 0 && int.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            && port <= IPEndPoint.MaxPort && TryAddress(text[..colon].Trim('[', ']'), out var address)
+            ? new IPEndPoint(address, port)
+            : throw CliException.Usage($"--listen '{text}' is not an IP address with a port from 0 to 65535; write it like {example}.");
+    }
+
+    /// <summary>
+    /// Reads an IP address. Other forms of IPv4 than four decimal numbers are refused: 10.1 is 10.0.0.1, and 010.0.0.1 is 8.0.0.1.
+    /// </summary>
+    public static bool TryAddress(string text, out IPAddress address) =>
+        IPAddress.TryParse(text, out address!) && (address.AddressFamily != AddressFamily.InterNetwork || address.ToString() == text);
+
     /// <summary>Creates an option that accepts one word of a set.</summary>
     public static Option<string?> Word<T>(string name, string description, WordSet<T> words, string helpName, string? standard = null)
         where T : struct, System.Enum

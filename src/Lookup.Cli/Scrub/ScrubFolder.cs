@@ -1,5 +1,5 @@
-using Lookup.Cli.Files;
 using System.Text.Json;
+using Lookup.Cli.Files;
 using Lookup.Cli.Lists;
 
 namespace Lookup.Cli.Scrub;

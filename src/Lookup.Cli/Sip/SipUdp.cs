@@ -82,7 +82,7 @@ internal sealed class SipUdp : ISipConnection, IAsyncDisposable
             }
             catch (SocketException)
             {
-                // A datagram that this machine could not deliver to someone else; the socket goes on.
+                // A datagram that this machine could not deliver to someone else; the socket stays usable.
                 _gate.Tally.AddMalformed();
             }
         }

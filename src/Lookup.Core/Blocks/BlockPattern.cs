@@ -247,6 +247,12 @@ public static class BlockPattern
         string digits, int? varying, bool isInternational, string? region, out ulong prefix, [NotNullWhen(false)] out string? fault)
     {
         prefix = 0;
+        if (!string.IsNullOrEmpty(region) && !NumberParser.Instance.IsRegion(region))
+        {
+            fault = NumberFault.UnknownRegion.Describe();
+            return false;
+        }
+
         if (!isInternational)
         {
             if (string.IsNullOrEmpty(region))
@@ -288,15 +294,7 @@ public static class BlockPattern
     // The parser knows the forms of the region: the pattern is read as its numbers are, with some digits in place of X.
     private static bool TryNational(string digits, int? varying, string region, out ulong prefix, [NotNullWhen(false)] out string? fault)
     {
-        if (region.Length != 2 || !char.IsAsciiLetter(region[0]) || !char.IsAsciiLetter(region[1]))
-        {
-            prefix = 0;
-            fault = NumberFault.UnknownRegion.Describe();
-            return false;
-        }
-
         ulong? agreed = null;
-        var why = NumberFault.None;
         var random = new Random(digits.Length);
         var (shortest, longest) = varying is { } fixedCount
             ? (fixedCount, Math.Min(fixedCount, MaxTypedDigits - digits.Length))
@@ -311,14 +309,9 @@ public static class BlockPattern
                 for (var tries = 0; tries < Tries; tries++)
                 {
                     var end = start + string.Concat(Enumerable.Range(0, count - leading).Select(_ => (char)('0' + random.Next(10))));
-                    if (!NumberParser.Instance.TryParse(digits + end, region, out var number, out var found))
-                    {
-                        why = found;
-                        continue;
-                    }
-
                     // A number that ends otherwise is another form of one that a shorter pattern covers.
-                    if (!number.ToString().EndsWith(end, StringComparison.Ordinal))
+                    if (!NumberParser.Instance.TryParse(digits + end, region, out var number, out _)
+                        || !number.ToString().EndsWith(end, StringComparison.Ordinal))
                     {
                         continue;
                     }
@@ -332,18 +325,12 @@ public static class BlockPattern
 
                     break;
                 }
-
-                if (why == NumberFault.UnknownRegion)
-                {
-                    break;
-                }
             }
         }
 
         prefix = agreed ?? 0;
         fault = agreed is 0 ? ExitCode
             : agreed is not null ? null
-            : why is NumberFault.UnknownRegion ? why.Describe()
             : $"No number of {region.ToUpperInvariant()} has this form: check the digits and how many vary, or write it with + and the country calling code.";
         return fault is null;
     }

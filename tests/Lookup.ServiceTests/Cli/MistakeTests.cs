@@ -185,6 +185,10 @@ public sealed class MistakeTests(MistakeFixture fixture) : IClassFixture<Mistake
         // The service and its stores.
         { "serve --data @/num.csv", 1, "The data folder @/num.csv is a file; name a folder." },
         { "serve --data @/nothing", 1, "There is no store in @/nothing: correct the path, or set up a new, empty store with 'lookup init --data @/nothing'" },
+        { "serve --listen 999:1", 2, "--listen '999:1' is not an IP address with a port from 0 to 65535; write it like 127.0.0.1:7500." },
+        { "agi --listen 127.1:4573", 2, "--listen '127.1:4573' is not an IP address with a port from 0 to 65535; write it like 127.0.0.1:4573." },
+        { "agi --peer 10.1", 2, "--peer '10.1' is not an IP address or network; write it like 10.0.0.0/24." },
+        { "agi --peer 010.0.0.0/24", 2, "--peer '010.0.0.0/24' is not an IP address or network; write it like 10.0.0.0/24." },
         { "serve --listen localhost", 2, "--listen 'localhost' is not an IP address with a port from 0 to 65535; write it like 127.0.0.1:7500." },
         { "serve --listen 0.0.0.0:7500", 2, "--listen: 0.0.0.0 can be reached from other machines, so TLS is required." },
         { "serve --set Foo=1", 2, "--set 'Foo=1': 'Foo' is not a setting; 'lookup serve --help' lists them." },

@@ -49,6 +49,7 @@ public sealed class BlockPatternTests
     [InlineData("313555010X", "US", "fewer than 100")]
     [InlineData("313XXXXXXX", null, "no country")]
     [InlineData("313XXXXXXX", "QQ", "region")]
+    [InlineData("+1313*", "NLD", "region")]
     [InlineData("313XXXXXX", "US", "No number of US")]
     [InlineData("313XXXXXXXX", "US", "No number of US")]
     [InlineData("313X555XXX", "US", "Character 5")]
@@ -102,7 +103,7 @@ public sealed class BlockPatternTests
         Assert.Contains(why, fault, StringComparison.Ordinal);
     }
 
-    // Whatever somebody types of a number covers that number, or is refused.
+    // The first digits of a number, as typed, cover that number or are refused.
     [Fact]
     public void PrefixOfATypedNumber_CoversTheNumber()
     {
