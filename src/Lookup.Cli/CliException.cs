@@ -23,6 +23,9 @@ internal static class ExitCodes
     /// <summary>Audit: some calls were not permitted, or cannot be decided.</summary>
     public const int CallsToAnswerFor = 6;
 
+    /// <summary>Watch: the receiver of the webhooks answered 410 Gone.</summary>
+    public const int ReceiverGone = 7;
+
     /// <summary>Check: the call is forbidden.</summary>
     public const int Deny = 10;
 

@@ -86,7 +86,7 @@ internal sealed class AgiCommand : CliCommand
             await using var server = AgiServer.Start(
                 listen, new CallGate(client.CheckAsync, tally), new AgiLimits(parsed.GetValue(_connections), timeout + Overhead, peers));
             WriteReady(parsed, server.EndPoint, away);
-            await GateRun.SummariseAsync(Shell, tally, IsJson(parsed), ct);
+            await GateRun.SummariseAsync(Shell, tally.Format, IsJson(parsed), ct);
             return ExitCodes.Ok;
         }
         catch (SocketException exception)

@@ -59,7 +59,7 @@ internal sealed class SipCommand : CliCommand
             await using var gate = new SipGate(trunks, new CallGate(client.CheckAsync, tally));
             await using var server = await SipServer.StartAsync(listen, gate, MessageTime);
             WriteReady(parsed, server.EndPoint.ToString(), trunks, away);
-            await GateRun.SummariseAsync(Shell, tally, IsJson(parsed), ct);
+            await GateRun.SummariseAsync(Shell, tally.Format, IsJson(parsed), ct);
             return ExitCodes.Ok;
         }
         catch (SocketException exception)

@@ -1,13 +1,15 @@
 using System.CommandLine;
+using Lookup.Cli.Gates;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.Cli.Webhooks;
 using Lookup.Client;
 using Lookup.V1;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
 
-/// <summary>lookup watch: streams changes of facts as they are recorded.</summary>
+/// <summary>lookup watch: streams changes of facts as they are recorded, or pushes them.</summary>
 internal sealed class WatchCommand : CliCommand
 {
     // Digits of a masked number: enough to recognise it, too few to call it.
@@ -28,30 +30,44 @@ internal sealed class WatchCommand : CliCommand
     private readonly Option<bool> _numbers = new("--numbers") { Description = "Show numbers in full. With --json they always are." };
     private readonly Option<bool> _heartbeats = new("--heartbeats") { Description = "With --json: also write heartbeats, each with a resume token." };
     private readonly Option<bool> _blocks = new("--blocks") { Description = "Also show blocks of number ranges: those in force, then each change." };
+    private readonly WebhookOptions _webhook;
     private readonly ConnectionOptions _connection;
 
     public WatchCommand(Shell shell)
         : base(
             shell,
             "watch",
-            "Streams changes of facts as they are recorded, until Ctrl-C; then prints how to resume.",
+            "Streams changes of facts as they are recorded, or pushes them to a webhook, until Ctrl-C; then prints how to resume.",
             "lookup watch",
             "lookup watch --org acme --org bolt --numbers",
             "lookup watch --org acme --json --heartbeats",
-            "lookup watch --from TOKEN --json")
+            "lookup watch --from TOKEN --json",
+            "lookup watch --org acme --webhook https://dialer.example/lookup --secret-file webhook.secret --position webhook.position")
     {
-        ExitCodeHelp = "130 stopped with Ctrl-C; 4 changes were lost: scrub the active lists again and watch without --from; 1 error, or the reader of the output ended; 2 usage.";
+        ExitCodeHelp = "130 stopped with Ctrl-C, 0 with --webhook; 7 the receiver answered 410 Gone; 4 changes were lost: scrub the active lists again and watch without --from; 1 error, or the reader of the output ended; 2 usage.";
         Options.Add(_organisations);
         Options.Add(_from);
         Options.Add(_numbers);
         Options.Add(_heartbeats);
         Options.Add(_blocks);
-        _connection = new ConnectionOptions(this);
+        _webhook = new WebhookOptions(this);
+        _connection = new ConnectionOptions(this, timeout: 15);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        using var client = _connection.Connect(parsed);
+        var webhook = _webhook.Read(parsed, _from, _numbers, _heartbeats, _blocks);
+        var timeout = TimeSpan.Zero;
+        using var client = _connection.Connect(parsed, options =>
+        {
+            timeout = options.Timeout;
+            return options;
+        });
+        if (webhook is not null)
+        {
+            return await PushAsync(parsed, client, webhook, timeout, ct);
+        }
+
         var token = parsed.GetValue(_from) ?? "";
         try
         {
@@ -70,15 +86,58 @@ internal sealed class WatchCommand : CliCommand
             WriteNote(parsed, token.Length == 0 ? "Stopped before the first event." : $"Stopped. Resume with: {ResumeCommand(parsed, token)}", token);
             return ExitCodes.Interrupted;
         }
-        catch (LookupException refused) when (refused.Fields is [{ Field: "organisations[0]" }])
+        catch (LookupException refused) when (IsOrganisation(refused))
         {
-            throw CliException.Usage($"--org: {refused.Fields[0].Description.Split(';')[0].TrimEnd('.')}: create one with 'lookup org put'.");
+            throw UnknownOrganisation(refused);
         }
         catch (ChangesLostException exception)
         {
             throw new CliException(exception.Message, ExitCodes.ChangesLost, exception);
         }
     }
+
+    private async Task<int> PushAsync(ParseResult parsed, LookupClient client, WebhookChoice webhook, TimeSpan timeout, CancellationToken ct)
+    {
+        string[] organisations = parsed.GetValue(_organisations) ?? [];
+        using var position = WebhookPosition.Open(webhook.Position, organisations);
+        var tally = new WebhookTally(WebhookSender.Describe(webhook.Url), text => WriteNote(parsed, text, position.Token));
+        using var sender = new WebhookSender(webhook.Url, webhook.Signer, timeout, tally, Shell.Clock);
+        using var run = new WebhookRun(sender, position, tally, webhook.InFlight, Shell.Clock);
+        using var end = new CancellationTokenSource();
+        var summary = GateRun.SummariseAsync(Shell, tally.Format, IsJson(parsed), end.Token);
+        try
+        {
+            await run.RunAsync(
+                stop => client.WatchAsync(new WatchRequest { Organisations = { organisations }, ResumeToken = position.Token }, stop), ct);
+            return ExitCodes.Ok;
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            return ExitCodes.Ok;
+        }
+        catch (LookupException refused) when (IsOrganisation(refused))
+        {
+            throw UnknownOrganisation(refused);
+        }
+        catch (LookupException refused) when (refused.Fields is [{ Field: "resume_token" } field])
+        {
+            throw new CliException($"--position {webhook.Position}: {field.Description}", inner: refused);
+        }
+        catch (ChangesLostException exception)
+        {
+            throw new CliException($"{exception.Message} To start over, delete {webhook.Position}.", ExitCodes.ChangesLost, exception);
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await summary;
+        }
+    }
+
+    private static bool IsOrganisation(LookupException refused) => refused.Fields is [{ Field: "organisations[0]" }];
+
+    private static CliException UnknownOrganisation(LookupException refused) =>
+        CliException.Usage($"--org: {refused.Fields[0].Description.Split(';')[0].TrimEnd('.')}: create one with 'lookup org put'.");
 
     /// <summary>Returns the same command with another --from. It does not repeat a credential.</summary>
     internal static string ResumeCommand(ParseResult parsed, string token)

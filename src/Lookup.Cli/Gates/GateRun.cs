@@ -55,8 +55,8 @@ internal static class GateRun
         }
     }
 
-    /// <summary>Writes the summary line each minute in which calls came, until it is cancelled, and once at the end.</summary>
-    public static async Task SummariseAsync(Shell shell, GateTally tally, bool json, CancellationToken ct)
+    /// <summary>Writes the summary line each minute in which it changed, until it is cancelled, and once at the end.</summary>
+    public static async Task SummariseAsync(Shell shell, Func<bool, string> format, bool json, CancellationToken ct)
     {
         using var timer = new PeriodicTimer(SummaryPause);
         var written = "";
@@ -74,7 +74,7 @@ internal static class GateRun
 
         void Write()
         {
-            var line = tally.Format(json);
+            var line = format(json);
             if (line != written)
             {
                 (json ? shell.Output : shell.Error).WriteLine(line);

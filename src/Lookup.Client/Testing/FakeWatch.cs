@@ -26,7 +26,7 @@ internal sealed class FakeWatch(TimeProvider clock)
         TaskCompletionSource more;
         lock (_gate)
         {
-            _changes.Add(new Change { Number = number, Fact = known });
+            _changes.Add(new Change { Number = number, Fact = known, Id = Token(_dropped + _changes.Count + 1) });
             if (_changes.Count > FakeLookup.MaxRemembered)
             {
                 _changes.RemoveAt(0);

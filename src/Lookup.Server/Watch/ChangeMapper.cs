@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.Protobuf.Collections;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -64,7 +65,7 @@ internal sealed class ChangeMapper(
     /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
     internal async Task<V1.Change> MapAsync(PhoneNumber number, FeedChange change, CancellationToken cancellation)
     {
-        var mapped = new V1.Change { Number = number.ToString() };
+        var mapped = new V1.Change { Number = number.ToString(), Id = IdOf(change) };
         var versions = new RepeatedField<V1.KnownFact>();
         if (change.Value.IsEmpty
             || !await naming.AddAsync(versions, change.Id, change.Value.ToArray(), null, new CallMoment(clock.GetUtcNow().ToUnixTimeMilliseconds(), IsNamed: false), cancellation))
@@ -86,6 +87,10 @@ internal sealed class ChangeMapper(
         mapped.OtherVersions.Add(versions.Where(version => version != mapped.Fact));
         return mapped;
     }
+
+    // After a fail-over another change may have this version, but not this mark.
+    private string IdOf(FeedChange change) => string.Create(
+        CultureInfo.InvariantCulture, $"{manifest.Epoch:x16}-{change.Key.Partition(manifest.Partitions)}-{change.Version}-{ChangeMark.Of(change):x8}");
 
     private async Task TakeNowAsync(FoundChange?[] told, CancellationToken cancellation)
     {

@@ -148,6 +148,12 @@ public sealed class WatchTests
         Assert.Equal(numbers.Except(before).Append(numbers[25]).Order(), changes.Select(c => c.Number).Order());
         Assert.Equal([false, true], changes.Where(c => c.Number == numbers[25]).Select(c => c.Fact.Fact.Withdrawn));
         Assert.Equal(numbers.Skip(20).Order(), changes.Select(c => c.Number).Where(numbers.Skip(20).Contains).Distinct().Order());
+
+        // Delivered again, also to a watch of something else, each has the same id; no other has it.
+        using var again = await WatchCall.OpenAsync(server, token, "acme");
+        Assert.Equal(changes.Select(c => (c.Id, c.Number)).Order(), (await again.DrainAsync()).Select(c => (c.Id, c.Number)).Order());
+        Assert.Equal(changes.Count, changes.Select(c => c.Id).Distinct().Count());
+        Assert.All(changes, c => Assert.Matches("^[0-9a-f]{16}-[0-9]+-[0-9]+-[0-9a-f]{8}$", c.Id));
     }
 
     [Theory]

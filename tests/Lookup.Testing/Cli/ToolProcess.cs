@@ -73,6 +73,9 @@ internal sealed class ToolProcess : IDisposable
         }
     }
 
+    /// <summary>What a service manager sends.</summary>
+    public void Terminate() => Signals.Terminate(_process);
+
     private bool IgnoresInterrupt()
     {
         const ulong Interrupt = 1 << 1;
