@@ -14,6 +14,8 @@
 // theirs.
 //
 // Reference: ITU-T E.164; https://github.com/google/libphonenumber, FALSEHOODS.md and the FAQ on valid numbers.
+using System.Runtime.CompilerServices;
+
 namespace Lookup.Core.Numbers;
 
 internal static class NumberPlan
@@ -88,6 +90,38 @@ internal static class NumberPlan
     public static bool HasTrunkZero(PhoneNumber number) =>
         Codes[number.Value / Digits.PowersOfTen[Digits.Count(number.Value) - Head]].TrunkZero;
 
+    /// <summary>Returns the digits of a number as a fraction of 10^15, for <see cref="Take"/>.</summary>
+    /// <param name="number">The number.</param>
+    /// <param name="digits">The number of its digits, 1 to 15.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong FractionOf(ulong number, int digits)
+    {
+        var high = Math.BigMul(number * Digits.PowersOfTen[PhoneNumber.MaxDigits - digits], Fraction, out var low);
+        return ((high << (64 - FractionShift)) | (low >> FractionShift)) + 1;
+    }
+
+    /// <summary>Takes the next digits off a fraction.</summary>
+    /// <param name="fraction">What is left of the number.</param>
+    /// <param name="size">10 to the power of the number of digits to take.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static int Take(ref ulong fraction, int size) => (int)Math.BigMul(fraction, (ulong)size, out fraction);
+
+    /// <summary>Returns the step to which the first four digits lead, for <see cref="IsNumberFrom"/>.</summary>
+    /// <param name="digits">The digits, 1000 to 9999.</param>
+    internal static int StepAfterFour(int digits)
+    {
+        var step = ByHead[digits / 10];
+        return step >= 0 ? ByDigit[step + (digits % 10)] : ~(~step >> 1);
+    }
+
+    /// <summary>Returns whether the number of which a part was taken is a number of a plan.</summary>
+    /// <param name="step">The step to which the taken digits lead.</param>
+    /// <param name="fraction">What is left.</param>
+    /// <param name="left">The number of digits left.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool IsNumberFrom(int step, ulong fraction, int left) =>
+        step < 0 ? ((~step >> left) & 1) != 0 : Follow(step, fraction, left);
+
     private static bool IsNumber(ulong number, int digits)
     {
         if ((uint)(digits - Head) > PhoneNumber.MaxDigits - Head)
@@ -95,10 +129,13 @@ internal static class NumberPlan
             return false;
         }
 
-        var high = Math.BigMul(number * Digits.PowersOfTen[PhoneNumber.MaxDigits - digits], Fraction, out var low);
-        var fraction = ((high << (64 - FractionShift)) | (low >> FractionShift)) + 1;
-        var next = ByHead[Math.BigMul(fraction, Heads, out fraction)];
-        var left = digits - Head;
+        var fraction = FractionOf(number, digits);
+        var step = ByHead[Take(ref fraction, Heads)];
+        return IsNumberFrom(step, fraction, digits - Head);
+    }
+
+    private static bool Follow(int next, ulong fraction, int left)
+    {
         while (next >= 0)
         {
             if (left == 0)
@@ -106,7 +143,7 @@ internal static class NumberPlan
                 return ByDigit[next + End] != 0;
             }
 
-            next = ByDigit[next + (int)Math.BigMul(fraction, 10, out fraction)];
+            next = ByDigit[next + Take(ref fraction, 10)];
             left--;
         }
 

@@ -1,8 +1,8 @@
 // For: finding the rules of millions of numbers in a few nanoseconds each.
 //
 // Lists contain numbers of few countries, and nearly always the first four digits of a number determine its rules. The result is therefore
-// cached by those digits for one chunk; only prefixes longer than four digits are looked up per number. NumberPlan decides for each number
-// whether it is one.
+// cached by those digits for one chunk; only prefixes longer than four digits are looked up per number. The step of NumberPlan after
+// these digits is cached with it, so that most numbers are checked against their plan by their length alone.
 using Lookup.Core.Numbers;
 
 namespace Lookup.Core.Regimes;
@@ -13,10 +13,14 @@ public sealed class ListRules
     /// <summary>The result of <see cref="IndexOf"/> for an integer that is not a phone number.</summary>
     public const int NotANumber = -1;
 
+    // The index while more digits determine the rules.
+    private const int Unsettled = -1;
+
     private const int LeadingDigits = RegimeSet.LeadingDigits;
+    private const int Leads = 10_000;
 
     private readonly RegimeSet _regimes;
-    private readonly Known[] _known = new Known[(int)Digits.PowersOfTen[LeadingDigits]];
+    private readonly Known[] _known = new Known[Leads];
     private readonly List<Rules?> _found = [];
     private readonly Dictionary<Rules, int> _places = [];
     private int _withoutRules = NotANumber;
@@ -47,13 +51,23 @@ public sealed class ListRules
     /// <returns><see cref="NotANumber"/> if it is not a phone number.</returns>
     public int IndexOf(ulong value)
     {
-        if (!NumberPlan.IsNumber(value))
+        var digits = Digits.Count(value);
+        if ((uint)(digits - LeadingDigits) > PhoneNumber.MaxDigits - LeadingDigits)
         {
             return NotANumber;
         }
 
-        ref var known = ref _known[value / Digits.PowersOfTen[Digits.Count(value) - LeadingDigits]];
-        return known.List == _list ? known.Index : Find(value, ref known);
+        var rest = NumberPlan.FractionOf(value, digits);
+        var leading = NumberPlan.Take(ref rest, Leads);
+        ref var known = ref _known[leading];
+        if (known.List != _list)
+        {
+            known = new Known(_list, NumberPlan.StepAfterFour(leading), Unsettled);
+        }
+
+        return !NumberPlan.IsNumberFrom(known.Step, rest, digits - LeadingDigits) ? NotANumber
+            : known.Index >= 0 ? known.Index
+            : Find(value, ref known);
     }
 
     private int Find(ulong value, ref Known known)
@@ -61,7 +75,7 @@ public sealed class ListRules
         var place = Add(_regimes.Find(new PhoneNumber(value), _callTime, _region, out var settled));
         if (settled)
         {
-            known = new Known(_list, place);
+            known = known with { Index = place };
         }
 
         return place;
@@ -90,5 +104,6 @@ public sealed class ListRules
         return place;
     }
 
-    private readonly record struct Known(int List, int Index);
+    // What applies to all numbers with the same first digits.
+    private readonly record struct Known(int List, int Step, int Index);
 }
