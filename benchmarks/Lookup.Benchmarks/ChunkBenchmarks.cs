@@ -22,7 +22,7 @@ public class ChunkBenchmarks : IDisposable
     private readonly ulong[] _numbers = new ulong[Count];
     private readonly NumberPseudonym[] _keys = new NumberPseudonym[Count];
     private readonly RegisterSnapshots _snapshots = new(RegimeSet.BuiltIn, new Dictionary<string, long[]>());
-    private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
+    private Question _question = new() { CallTime = 0, OrganisationName = "", Organisation = 0, OrganisationGroup = 0 };
     private ChunkWorker _worker = null!;
 
     [GlobalSetup]

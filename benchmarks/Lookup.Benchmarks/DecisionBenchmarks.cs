@@ -15,7 +15,7 @@ public class DecisionBenchmarks
     private readonly StoredValue[] _consented = new StoredValue[Decider.Slots];
     private readonly StoredValue[] _objected = new StoredValue[Decider.Slots];
     private readonly RegisterSnapshots _snapshots = new(RegimeSet.BuiltIn, new Dictionary<string, long[]>());
-    private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
+    private Question _question = new() { CallTime = 0, OrganisationName = "", Organisation = 0, OrganisationGroup = 0 };
     private Rules _rules = null!;
 
     /// <summary>Country of the called number.</summary>
@@ -36,6 +36,7 @@ public class DecisionBenchmarks
         _question = new Question
         {
             CallTime = at,
+            OrganisationName = "acme",
             Organisation = Scope.FromName("acme"),
             OrganisationGroup = Scope.FromName("acme"),
             Purpose = Purpose.Commercial,

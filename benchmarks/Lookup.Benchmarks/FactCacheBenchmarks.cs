@@ -26,7 +26,7 @@ public class FactCacheBenchmarks : IDisposable
     private readonly FactCache _cache = new(Partitions, 64 * 1024 * 1024);
     private readonly FactId[] _ids = new FactId[Decider.Slots];
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
-    private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
+    private Question _question = new() { CallTime = 0, OrganisationName = "", Organisation = 0, OrganisationGroup = 0 };
     private ChunkWorker _worker = null!;
     private int _asked;
     private int _next;

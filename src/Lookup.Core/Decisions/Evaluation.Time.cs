@@ -73,17 +73,20 @@ internal ref partial struct Evaluation<TTrace>
         var attempts = _bySlot[rule.Abandoned ? Slot.AttemptsAbandoned : grouped ? Slot.AttemptsGroup : Slot.AttemptsOwn];
         // Attempts without a product group count for every group.
         var unlabelled = grouped ? _bySlot[Slot.AttemptsUnlabelled] : default;
+        var spelled = grouped ? _bySlot[Slot.AttemptsSpelled] : default;
         // Call records do not show which calls were abandoned.
         var placed = rule.Abandoned ? null : _q.PlacedCalls;
-        if (attempts.IsNull && unlabelled.IsNull && placed is null)
+        if (attempts.IsNull && unlabelled.IsNull && spelled.IsNull && placed is null)
         {
             return Lift.No;
         }
 
-        Span<long> times = stackalloc long[3 * Timeline.MaxEntries];
-        Span<long> ends = stackalloc long[3 * Timeline.MaxEntries];
+        Span<long> times = stackalloc long[4 * Timeline.MaxEntries];
+        Span<long> ends = stackalloc long[4 * Timeline.MaxEntries];
         AddPlacedCalls(placed, rule, at, times, ends, ref made);
-        var isComplete = AddAttempts(attempts, rule, at, times, ends, ref made) & AddAttempts(unlabelled, rule, at, times, ends, ref made);
+        var isComplete = AddAttempts(attempts, rule, at, times, ends, ref made)
+            & AddAttempts(unlabelled, rule, at, times, ends, ref made)
+            & AddAttempts(spelled, rule, at, times, ends, ref made);
         if (made >= rule.Max)
         {
             ends = ends[..made];

@@ -32,6 +32,8 @@ public static class MeantName
                 return false;
             case FactKind.PublishedForOffers:
                 return name.SequenceEqual(question.GroupName);
+            case FactKind.Attempt when id.Scope != question.Organisation && Scope.IsNameOfAttempts(question.OrganisationName, question.GroupName, name):
+                return true;
             default:
                 return question.GroupName.Length == 0 || id.Scope == question.Organisation
                     ? name.SequenceEqual(question.OrganisationName)

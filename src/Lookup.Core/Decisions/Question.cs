@@ -27,7 +27,7 @@ public readonly record struct Question
     public long KnownAt { get; init; } = long.MaxValue;
 
     /// <summary>Name of the organisation. Facts recorded under another name with the same scope do not count.</summary>
-    public string OrganisationName { get; init; } = "";
+    public required string OrganisationName { get; init; }
 
     /// <summary>Scope of the organisation.</summary>
     public required ulong Organisation { get; init; }

@@ -62,7 +62,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 Add(0, Scope.FromName(fact.Organisation), fact.Organisation);
                 if (fact.ProductGroup.Length > 0)
                 {
-                    AddForGroup(0);
+                    Add(0, Scope.OfAttempts(fact.Organisation, fact.ProductGroup), Scope.NameOfAttempts(fact.Organisation, fact.ProductGroup));
                 }
                 else
                 {

@@ -56,6 +56,50 @@ public static class Scope
                 : HashAndCache(NameOf(organisation, productGroup));
     }
 
+    /// <summary>
+    /// Returns the scope of an organisation's attempts for a product group: one for all spellings of the group, see
+    /// <see cref="GroupSpelling"/>. It is the scope of the group if its name is spelled so; an empty group means the organisation itself.
+    /// </summary>
+    public static ulong OfAttempts(string organisation, string productGroup)
+    {
+        Span<char> name = stackalloc char[MaxStackName];
+        return productGroup.Length > 0 && TryWriteAttempts(organisation, productGroup, name, out var length)
+            ? KnownParts.TryGetValue(name[..length], out var scope) ? scope : HashAndCache(name[..length].ToString())
+            : FromName(organisation, productGroup);
+    }
+
+    /// <summary>Returns the name of <see cref="OfAttempts"/> in the store's registry.</summary>
+    public static string NameOfAttempts(string organisation, string productGroup)
+    {
+        Span<char> name = stackalloc char[MaxStackName];
+        return productGroup.Length > 0 && TryWriteAttempts(organisation, productGroup, name, out var length)
+            ? name[..length].ToString()
+            : NameOf(organisation, productGroup);
+    }
+
+    /// <summary>Returns whether a name is that of <see cref="OfAttempts"/>.</summary>
+    internal static bool IsNameOfAttempts(string organisation, string productGroup, ReadOnlySpan<char> name)
+    {
+        Span<char> expected = stackalloc char[MaxStackName];
+        return TryWriteAttempts(organisation, productGroup, expected, out var length) && name.SequenceEqual(expected[..length]);
+    }
+
+    // False for names that are not valid anyway: too long, or without a letter or digit.
+    private static bool TryWriteAttempts(string organisation, string productGroup, Span<char> name, out int length)
+    {
+        length = 0;
+        if (organisation.Length + 1 + productGroup.Length > name.Length)
+        {
+            return false;
+        }
+
+        organisation.CopyTo(name);
+        name[organisation.Length] = GroupSeparator;
+        var spelled = GroupSpelling.Write(productGroup, name[(organisation.Length + 1)..]);
+        length = organisation.Length + 1 + spelled;
+        return spelled > 0;
+    }
+
     /// <summary>Returns the name under which the store's registry keeps an organisation's product group.</summary>
     public static string NameOf(string organisation, string productGroup) =>
         productGroup.Length == 0 ? organisation : organisation + GroupSeparator + productGroup;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lookup.Core.Facts;
 
 namespace Lookup.Core.Regimes;
 
@@ -320,7 +321,7 @@ internal sealed class CountryFile
 
         foreach (var (i, name) in Groups.Index())
         {
-            if (Array.Find(Groups[..i], other => ProductGroup.IsLike(other, name)) is { } like)
+            if (Array.Find(Groups[..i], other => GroupSpelling.IsLike(other, name)) is { } like)
             {
                 json.Fault("regimes", $"the product groups \"{like}\" and \"{name}\" are two spellings of one name");
             }

@@ -1,3 +1,5 @@
+using Lookup.Core.Facts;
+
 namespace Lookup.Core.Regimes;
 
 /// <summary>A product group that rules of a country name; questions about such an offer must use the same name.</summary>
@@ -32,39 +34,9 @@ public sealed record ProductGroup(string Country, string Name, RuleText Rule)
 
         for (var i = 0; i < groups.Length; i++)
         {
-            bits |= IsLike(groups[i], name) ? 1UL << i : 0;
+            bits |= GroupSpelling.IsLike(groups[i], name) ? 1UL << i : 0;
         }
 
         return bits;
-    }
-
-    /// <summary>Returns whether two names differ only in case, in hyphens, underscores and dots, or in a final s.</summary>
-    internal static bool IsLike(string one, string other)
-    {
-        var (i, k) = (0, 0);
-        while (true)
-        {
-            var a = Next(one, ref i);
-            var b = Next(other, ref k);
-            if (a == b && a != '\0')
-            {
-                continue;
-            }
-
-            return a == b
-                || (a == 's' && b == '\0' && Next(one, ref i) == '\0')
-                || (b == 's' && a == '\0' && Next(other, ref k) == '\0');
-        }
-    }
-
-    // Returns the next letter or digit in lower case; 0 at the end.
-    private static char Next(string text, ref int at)
-    {
-        while (at < text.Length && text[at] is '-' or '_' or '.')
-        {
-            at++;
-        }
-
-        return at < text.Length ? char.ToLowerInvariant(text[at++]) : '\0';
     }
 }

@@ -426,7 +426,9 @@ public sealed class RegimeSet : IRegisterCatalog
             RuleType.Objection => (1u << Slot.ObjectionOwn) | (1u << Slot.ObjectionAll),
             RuleType.Register => 1u << (Slot.FirstRegister + rule.RegisterSlot),
             RuleType.Attempts when rule.Abandoned => 1u << Slot.AttemptsAbandoned,
-            RuleType.Attempts => (1u << Slot.AttemptsOwn) | (rule.PerSubject ? (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled) : 0),
+            RuleType.Attempts when rule.PerSubject =>
+                (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsSpelled) | (1u << Slot.AttemptsUnlabelled),
+            RuleType.Attempts => 1u << Slot.AttemptsOwn,
             RuleType.Refusal => 1u << Slot.Refusal,
             _ => 0u,
         };

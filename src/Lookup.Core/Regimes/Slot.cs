@@ -21,6 +21,8 @@ internal static class Slot
     internal const int PublishedGroup = 13;
     internal const int PublishedAny = 14;
     internal const int AttemptsOwn = 15;
+
+    /// <summary>The attempts for the product group in any spelling; <see cref="Facts.Scope.OfAttempts"/>.</summary>
     internal const int AttemptsGroup = 16;
     internal const int Refusal = 17;
     internal const int Reassignment = 18;
@@ -28,5 +30,8 @@ internal static class Slot
     internal const int AppointmentGroup = 20;
     internal const int AppointmentAny = 21;
     internal const int AttemptsAbandoned = 22;
-    internal const int Count = 23;
+
+    /// <summary>The attempts recorded by earlier versions, under the spelling in the question.</summary>
+    internal const int AttemptsSpelled = 23;
+    internal const int Count = 24;
 }

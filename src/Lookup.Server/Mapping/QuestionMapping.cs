@@ -102,7 +102,7 @@ internal static class QuestionMapping
             Group = grouped ? Scope.FromName(source.ProductGroup) : 0,
             GroupName = source.ProductGroup,
             Sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector,
-            Purpose = source.Purpose == V1.Purpose.Unspecified ? PurposeOf(kind) : (Purpose)source.Purpose,
+            Purpose = PurposeOf(kind, source.Purpose),
             Kind = kind,
             Mode = source.Automated ? DiallingMode.NoHuman : (DiallingMode)source.DiallingMode,
             CallerNumberWithheld = source.CallerNumberWithheld,
@@ -214,11 +214,14 @@ internal static class QuestionMapping
         return requestedAt > callTime ? 0 : requestedAt;
     }
 
-    private static Purpose PurposeOf(CallKind kind) => kind switch
+    // A consent to service calls is no consent to a call that promotes.
+    private static Purpose PurposeOf(CallKind kind, V1.Purpose stated) => (kind, stated) switch
     {
-        CallKind.Service => Purpose.Service,
-        CallKind.Research => Purpose.Survey,
-        _ => Purpose.Commercial,
+        (CallKind.Marketing, V1.Purpose.Service) => Purpose.Commercial,
+        (CallKind.Service, V1.Purpose.Unspecified) => Purpose.Service,
+        (CallKind.Research, V1.Purpose.Unspecified) => Purpose.Survey,
+        (_, V1.Purpose.Unspecified) => Purpose.Commercial,
+        _ => (Purpose)stated,
     };
 }
 

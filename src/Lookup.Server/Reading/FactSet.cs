@@ -22,7 +22,7 @@ internal sealed class FactSet : IDisposable
     private readonly FactId[] _ids = new FactId[Decider.Slots];
     private readonly byte[] _slots = new byte[Decider.Slots];
     private readonly StoredValue[] _bySlot = new StoredValue[Decider.Slots];
-    private Question _question = new() { CallTime = 0, Organisation = 0, OrganisationGroup = 0 };
+    private Question _question = new() { CallTime = 0, OrganisationName = "", Organisation = 0, OrganisationGroup = 0 };
     private RegisterSnapshots _registers = null!;
     private int _count;
     private bool _isDirty;

@@ -115,6 +115,7 @@ public sealed class RegionalHolidayTests
             {
                 CallTime = at,
                 IsTimeNamed = true,
+                OrganisationName = "o",
                 Organisation = Scope.FromName("o"),
                 OrganisationGroup = Scope.FromName("o"),
                 Purpose = Core.Purpose.Commercial,

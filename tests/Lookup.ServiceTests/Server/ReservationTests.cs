@@ -98,6 +98,7 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
     [Theory]
     [InlineData("", "energy", Verdict.Deny)]
     [InlineData("energy", "", Verdict.Deny)]
+    [InlineData("solar-panels", "solar_panel", Verdict.Deny)]
     [InlineData("insurance", "energy", Verdict.Allow)]
     public async Task Reserve_WithAndWithoutAGroup_CountsInEveryGroupThatItMayBe(string first, string second, Verdict verdict)
     {

@@ -1,4 +1,5 @@
 using Lookup.Core;
+using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 
 namespace Lookup.Tests.Decisions;
@@ -74,8 +75,8 @@ public sealed class ProductGroupTests
     [InlineData("energy", "energy_renovation", false)]
     public void IsLike_Names_AreComparedWithoutSeparatorsCaseAndPlural(string one, string other, bool expected)
     {
-        Assert.Equal(expected, ProductGroup.IsLike(one, other));
-        Assert.Equal(expected, ProductGroup.IsLike(other, one));
+        Assert.Equal(expected, GroupSpelling.IsLike(one, other));
+        Assert.Equal(expected, GroupSpelling.IsLike(other, one));
     }
 
     [Fact]

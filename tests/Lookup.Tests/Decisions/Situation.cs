@@ -68,6 +68,7 @@ internal sealed class Situation
         CallTime = CallTime,
         KnownAt = KnownAt,
         IsTimeNamed = IsTimeNamed,
+        OrganisationName = "o",
         Organisation = Scope.FromName("o"),
         OrganisationGroup = Scope.FromName("o", Group),
         Group = Group.Length == 0 ? 0 : Scope.FromName(Group),
@@ -150,14 +151,21 @@ internal sealed class Situation
     internal Situation Attempt(string at, string group = "")
     {
         Record(FactKind.Attempt, 0, Scope.FromName("o"), new FactEntry { Effective = At(at) });
-        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.FromName("o", group), new FactEntry { Effective = At(at) });
+        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.OfAttempts("o", group), new FactEntry { Effective = At(at) });
+    }
+
+    /// <summary>An attempt as versions before the common spelling stored it.</summary>
+    internal Situation AttemptAsSpelled(string at, string group)
+    {
+        Record(FactKind.Attempt, 0, Scope.FromName("o"), new FactEntry { Effective = At(at) });
+        return Record(FactKind.Attempt, 0, Scope.FromName("o", group), new FactEntry { Effective = At(at) });
     }
 
     internal Situation Reserved(string at, string until, string group = "")
     {
         var entry = new FactEntry { Effective = At(at), Until = At(until) };
         Record(FactKind.Attempt, 0, Scope.FromName("o"), entry);
-        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.FromName("o", group), entry);
+        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.OfAttempts("o", group), entry);
     }
 
     internal Situation Refusal(string at) => Record(FactKind.Refusal, 0, Scope.FromName("o"), new FactEntry { Effective = At(at) });
