@@ -111,6 +111,11 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         // A reservation writes: a hedged check would count the call twice.
         : CallAsync(options => _lookup.CheckAsync(request, options), cancellationToken);
 
+    /// <summary>Decides many numbers under one question; with what_ifs, each on assumptions of its own. No answer is reused.</summary>
+    /// <exception cref="LookupException">The service rejected the call, or could not be reached.</exception>
+    public Task<CheckBatchResponse> CheckBatchAsync(CheckBatchRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _lookup.CheckBatchAsync(request, options), cancellationToken);
+
     /// <inheritdoc/>
     public Task<ExplainResponse> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken) => ReadAsync(
         (channel, options) => new LookupService.LookupServiceClient(channel).ExplainAsync(request, options), Strictness.Stricter, cancellationToken);

@@ -14,6 +14,7 @@ internal sealed class LookupEndpoint(
     Explanations explanations,
     ChunkServices chunks,
     BatchChecks batches,
+    HypotheticalChecks hypothetical,
     LookupServerOptions options,
     Drain drain,
     AccessControl access)
@@ -34,7 +35,8 @@ internal sealed class LookupEndpoint(
     }
 
     /// <inheritdoc/>
-    public override Task<V1.CheckBatchResponse> CheckBatch(V1.CheckBatchRequest request, ServerCallContext context) => batches.AnswerAsync(request, context);
+    public override Task<V1.CheckBatchResponse> CheckBatch(V1.CheckBatchRequest request, ServerCallContext context) =>
+        request.WhatIfs.Count > 0 ? hypothetical.AnswerAsync(request, context) : batches.AnswerAsync(request, context);
 
     /// <inheritdoc/>
     public override Task CheckStream(

@@ -96,13 +96,44 @@ internal sealed class FakeLookupEndpoint(IFakeAnswers answers, TimeProvider cloc
     {
         BatchChecks.CheckCount(request, BatchChecks.MaxNumbers);
         List<FieldFault>? faults = null;
+        if (request.WhatIfs.Count > 0)
+        {
+            HypotheticalChecks.CheckShape(request, ref faults);
+        }
+
         QuestionMapping.Map(request.Question, request.WhatIf, RegimeSet.BuiltIn, clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults);
         FieldFaults.ThrowIfAny(faults);
         await MarkAsync(context);
+        if (request.WhatIfs.Count > 0)
+        {
+            return await AnswerHypotheticalAsync(request, context.CancellationToken);
+        }
+
         var response = new V1.CheckBatchResponse();
         var chunk = new V1.CheckStreamChunk { Sequence = 1, Texts = { request.Numbers } };
         BatchChecks.Add(response, await AnswerAsync(BatchChecks.OpenOf(request), chunk, context.CancellationToken));
         BatchChecks.AddErrors(response, request);
+        return response;
+    }
+
+    private async Task<V1.CheckBatchResponse> AnswerHypotheticalAsync(V1.CheckBatchRequest request, CancellationToken cancellation)
+    {
+        var response = new V1.CheckBatchResponse { Common = new V1.Decision { Hypothetical = true } };
+        for (var i = 0; i < request.Numbers.Count; i++)
+        {
+            List<FieldFault>? faults = null;
+            var number = FieldFaults.Number(request.Numbers[i], request.DefaultRegion, ref faults);
+            if (faults is not null)
+            {
+                response.Answers.Add(HypotheticalChecks.Invalid(request.Numbers[i], request.DefaultRegion));
+                continue;
+            }
+
+            var check = new V1.CheckRequest { Number = number.ToString(), Question = request.Question, WhatIf = request.WhatIfs[i] };
+            var decision = (await answers.CheckAsync(check, cancellation)).Decision;
+            response.Answers.Add(new V1.NumberAnswer { Number = check.Number, Verdict = decision.Verdict, Reason = decision.Reasons[0].Code, Decision = decision });
+        }
+
         return response;
     }
 

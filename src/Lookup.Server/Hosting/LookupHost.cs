@@ -282,7 +282,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             s.GetServices<IReplicaObserver>()));
         services.AddHostedService<ReplicaService>();
         services.AddHostedService<FilterKeeper>();
-        services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>().AddSingleton<BatchChecks>();
+        services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>().AddSingleton<BatchChecks>().AddSingleton<HypotheticalChecks>();
         services.AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<RecordingOrder>().AddSingleton<FactWriter>().AddSingleton<BlockWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
         services.AddSingleton<SingleChecks>().AddSingleton<Reservations>().AddSingleton<Explanations>();

@@ -20,7 +20,7 @@ internal sealed class BatchChecks(ChunkServices services, StreamLeases leases)
     internal async Task<V1.CheckBatchResponse> AnswerAsync(V1.CheckBatchRequest request, ServerCallContext context)
     {
         var caller = services.Access.CallerOf(context);
-        CheckCount(request, caller.State.MaxChunk is > 0 and var own ? Math.Min(own, MaxNumbers) : MaxNumbers);
+        CheckCount(request, MaxFor(caller, MaxNumbers));
         var now = services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         var open = OpenStream.Read(OpenOf(request), "", services.Manifest, services.Regimes, services.Receipts.Log is not null, now);
         caller.Demand(open.Organisation, now);
@@ -35,6 +35,9 @@ internal sealed class BatchChecks(ChunkServices services, StreamLeases leases)
             services.Limiter.CloseStream();
         }
     }
+
+    /// <summary>Returns the most numbers that a caller may send, at most as many as a limit of the batch.</summary>
+    internal static int MaxFor(Caller caller, int max) => caller.State.MaxChunk is > 0 and var own ? Math.Min(own, max) : max;
 
     /// <summary>Checks the count of numbers.</summary>
     /// <exception cref="RpcException">INVALID_ARGUMENT: none, or too many.</exception>

@@ -294,7 +294,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
         _blocks ??= new NumberBlock?[MaxNumbers];
         for (var i = 0; i < Count; i++)
         {
-            _blocks[i] = blocks.Find(_numbers[i], question.CallTime, question.IsTimeNamed);
+            _blocks[i] = blocks.Find(_numbers[i], question.CallTime, question.IsTimeNamed, question.KnownAt);
         }
     }
 

@@ -117,8 +117,43 @@ internal sealed class FactReader(
         await names.LearnAsync(batch, cancellation);
     }
 
+    /// <summary>
+    /// Reads what is missing of several sets in one batch. Consecutive sets of one number share a read. Nothing is cached: the numbers of
+    /// past calls must not displace those that are being called.
+    /// </summary>
+    /// <param name="sets">The incomplete sets; each that cannot be read, or not freshly enough, stays incomplete.</param>
+    /// <param name="batch">An empty batch. Decide before it is used again.</param>
+    /// <param name="freshness">The required freshness.</param>
+    /// <param name="demand">The demanded consistency token, or null.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">A name could not be read.</exception>
+    internal async ValueTask ReadAsync(
+        IReadOnlyList<FactSet> sets, ReadBatch batch, ReadFreshness freshness, ConsistencyToken? demand, CancellationToken cancellation)
+    {
+        var items = new int[sets.Count];
+        for (var i = 0; i < items.Length; i++)
+        {
+            items[i] = i > 0 && sets[i].Key == sets[i - 1].Key && sets[i].Ids.Span.SequenceEqual(sets[i - 1].Ids.Span)
+                ? items[i - 1]
+                : batch.Add(sets[i].Key, sets[i].Ids.Span);
+        }
+
+        await ReadAsync(store, names, view.Partitions, batch, freshness, cancellation);
+        for (var i = 0; i < items.Length; i++)
+        {
+            if (freshness.Fault(batch, items[i]) is null)
+            {
+                sets[i].SetRead(batch, items[i], freshness.AgeOf(batch.AsOf(items[i])));
+                await sets[i].ScreenAsync(names, cancellation);
+                var (partition, _) = batch.Position(items[i]);
+                sets[i].IsOfAnotherHistory = demand is not null
+                    && !await feed.HasAsync(partition, demand.VersionOf(partition), demand.MarkOf(partition), cancellation);
+            }
+        }
+    }
+
     /// <summary>Plans the facts to read and removes those that are absent by the filter or found in the cache.</summary>
-    private FactSet Screen(in NumberQuestion asked, RegistrySnapshot registry, long now)
+    internal FactSet Screen(in NumberQuestion asked, RegistrySnapshot registry, long now)
     {
         var question = asked.Asked.Resolve(registry, asked.Number.Value);
         var key = view.Encrypt(asked.Number, asked.Demand, now, out var filter);

@@ -6,6 +6,7 @@ using Lookup.Core.Receipts;
 using Lookup.Core.Regimes;
 using Lookup.Core;
 using Lookup.Redis;
+using Lookup.Redis.Reading;
 using Lookup.Server.Mapping;
 
 namespace Lookup.Server.Reading;
@@ -90,17 +91,34 @@ internal sealed class FactSet : IDisposable
 
     internal void SetRead(in StoreRead stored, TimeSpan age)
     {
-        (_isDirty, IsComplete) = (true, true);
-        Age = age > Age ? age : Age;
         for (var i = 0; i < _count; i++)
         {
             _bySlot[_slots[i]] = stored.Values[i];
         }
 
-        // The older position applies; a read behind the filter has lost changes. A read by another key may be of another partition.
-        if (Position is not { } filtered || filtered.Partition != stored.Partition || stored.Version < filtered.Version)
+        SetRead(new StorePosition(stored.Partition, stored.Version), age);
+    }
+
+    /// <summary>Takes the values of an item of a batch; decide before the batch is read again or emptied.</summary>
+    internal void SetRead(ReadBatch batch, int item, TimeSpan age)
+    {
+        for (var i = 0; i < _count; i++)
         {
-            Position = new StorePosition(stored.Partition, stored.Version);
+            _bySlot[_slots[i]] = batch.Value(item, i);
+        }
+
+        var (partition, version) = batch.Position(item);
+        SetRead(new StorePosition(partition, version), age);
+    }
+
+    private void SetRead(StorePosition read, TimeSpan age)
+    {
+        (_isDirty, IsComplete) = (true, true);
+        Age = age > Age ? age : Age;
+        // The older position applies; a read behind the filter has lost changes. A read by another key may be of another partition.
+        if (Position is not { } filtered || filtered.Partition != read.Partition || read.Version < filtered.Version)
+        {
+            Position = read;
         }
     }
 

@@ -7,7 +7,6 @@ using Lookup.Core.Regimes;
 using Lookup.Server.Mapping;
 using Lookup.Server.Store;
 using Lookup.V1;
-using Fact = Lookup.V1.Fact;
 using Question = Lookup.V1.Question;
 
 namespace Lookup.ServiceTests.Shadow;
@@ -16,8 +15,6 @@ namespace Lookup.ServiceTests.Shadow;
 public sealed class ShadowPropertyTests
 {
     private const int Count = 400;
-
-    private static readonly string[] Prefixes = ["+316", "+49151", "+336", "+4474", "+1212555", "+34612", "+39347"];
 
     private static readonly RegimeSet Next = new RegimeVariant()
         .Hours("nl.json", "NL-2", "09:00-14:30")
@@ -41,7 +38,7 @@ public sealed class ShadowPropertyTests
         var clock = new ManualClock();
         clock.Advance(TimeSpan.FromHours(1));
         await using var store = await LookupServer.EmbeddedAsync(clock);
-        var numbers = Enumerable.Range(0, Count).Select(i => Number(random, i)).ToArray();
+        var numbers = Enumerable.Range(0, Count).Select(i => RandomCases.Number(random, i)).ToArray();
         await using (var writer = await LookupServer.StartAsync(store, clock: clock, ownsStore: false))
         {
             foreach (var register in (string[])["nl-bmnr", "uk-tps", "uk-ctps", "us-dnc"])
@@ -53,7 +50,7 @@ public sealed class ShadowPropertyTests
             // It has rules of its own beside those of either version.
             var other = new Organisation { Name = "other", AttemptCaps = { new V1.AttemptCap { Max = 1, DaysBack = 40 } }, PauseAfterRefusalDays = 10 };
             await writer.Registry.PutOrganisationAsync(new PutOrganisationRequest { Organisation = other }, cancellationToken: Ct);
-            var facts = numbers.SelectMany(n => Enumerable.Range(0, random.Next(0, 5)).Select(_ => RandomFact(random, n))).ToList();
+            var facts = numbers.SelectMany(n => Enumerable.Range(0, random.Next(0, 5)).Select(_ => RandomCases.Fact(random, n))).ToList();
             foreach (var batch in facts.Chunk(500))
             {
                 var recorded = await writer.Facts.RecordFactsAsync(Samples.Record(batch), cancellationToken: Ct);
@@ -74,7 +71,7 @@ public sealed class ShadowPropertyTests
         // The second time facts come from the record cache.
         foreach (var number in (string[])[.. numbers, .. numbers])
         {
-            var request = new CheckRequest { Number = number, Question = RandomQuestion(random), AllReasons = random.Next(2) == 0 };
+            var request = new CheckRequest { Number = number, Question = RandomCases.Question(random), AllReasons = random.Next(2) == 0 };
             if (random.Next(4) == 0)
             {
                 request.Consistency = new Consistency { Exact = true };
@@ -148,61 +145,4 @@ public sealed class ShadowPropertyTests
     }
 
     private static string Name(System.Enum value) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
-
-    private static string Number(Random random, int index)
-    {
-        var prefix = Prefixes[random.Next(Prefixes.Length)];
-        var length = prefix switch { "+316" or "+336" or "+34612" => 12, "+1212555" => 12, "+49151" => 14, _ => 13 };
-        return prefix + (1_000_000 + (index * 7)).ToString(System.Globalization.CultureInfo.InvariantCulture).PadLeft(length - prefix.Length, '1')[^(length - prefix.Length)..];
-    }
-
-    private static Question RandomQuestion(Random random) => new()
-    {
-        Organisation = random.Next(4) == 0 ? "other" : "acme",
-        Purpose = (V1.Purpose)random.Next(1, 4),
-        ProductGroup = random.Next(3) == 0 ? "energy" : "",
-        Subscriber = (V1.SubscriberType)random.Next(0, 4),
-        Automated = random.Next(10) == 0,
-    };
-
-    private static Fact RandomFact(Random random, string number)
-    {
-        var fact = new Fact
-        {
-            Number = number,
-            Source = "x",
-            Effective = Timestamp.FromDateTimeOffset(ManualClock.Start.AddMinutes(-random.Next(1, 60 * 24 * 40))),
-        };
-        switch (random.Next(8))
-        {
-            case 0:
-                fact.Objection = new Objection { Organisation = random.Next(3) == 0 ? "*" : "acme" };
-                break;
-            case 1:
-                fact.Registration = new Registration { Register = ((string[])["nl-bmnr", "uk-tps", "uk-ctps", "us-dnc"])[random.Next(4)] };
-                break;
-            case 2 or 3:
-                fact.Consent = new Consent
-                {
-                    Organisation = "acme",
-                    Purposes = { (V1.Purpose)random.Next(1, 4) },
-                    Evidence = new V1.Evidence { Reference = "r" },
-                };
-                break;
-            case 4:
-                fact.Relation = new Relation { Organisation = "acme", Relation_ = (V1.RelationKind)random.Next(1, 6), NumberObtainedAtSale = true, OptOutOffered = true };
-                break;
-            case 5:
-                fact.Subscriber = new Subscriber { Type = (V1.SubscriberType)random.Next(1, 4) };
-                break;
-            case 6:
-                fact.Attempt = new Attempt { Organisation = random.Next(2) == 0 ? "acme" : "other", ProductGroup = random.Next(2) == 0 ? "energy" : "" };
-                break;
-            default:
-                fact.Refusal = new Refusal { Organisation = random.Next(2) == 0 ? "acme" : "other" };
-                break;
-        }
-
-        return fact;
-    }
 }
