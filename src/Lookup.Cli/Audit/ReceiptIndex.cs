@@ -166,7 +166,7 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
 
     private static ulong KeyOf(NumberPseudonym pseudonym) => pseudonym.High;
 
-    // Ordered by number and time.
+    // Ordered by number and time, and in one millisecond as they were written.
     private readonly record struct Entry(ulong Key, ulong When, ulong Place) : IComparable<Entry>
     {
         private const int VerdictBits = 3;
@@ -191,7 +191,7 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
             CultureInfo.InvariantCulture, $"{logs[(int)(Place >> IndexBits)]}-{Place & ((1UL << IndexBits) - 1)}");
 
         public int CompareTo(Entry other) =>
-            Key != other.Key ? Key.CompareTo(other.Key) : When != other.When ? When.CompareTo(other.When) : Place.CompareTo(other.Place);
+            Key != other.Key ? Key.CompareTo(other.Key) : Time != other.Time ? Time.CompareTo(other.Time) : Place.CompareTo(other.Place);
     }
 }
 
