@@ -4,26 +4,18 @@ using Lookup.V1;
 
 namespace Lookup.Cli.Audit;
 
-/// <summary>Decides each call of a file twice: on what was on record at its time, and on what is on record now.</summary>
-/// <param name="client">The service.</param>
-/// <param name="template">The question without number and times.</param>
+/// <summary>
+/// Decides each call of a file twice: on what was on record at its time, and on what is on record now. While the service decides some
+/// calls, the next ones are read.
+/// </summary>
+/// <param name="batches">Asks the service.</param>
 /// <param name="receipts">The receipts; null: checks are not audited.</param>
 /// <param name="placed">The calls of the file, to count attempts; null: only attempts on record count.</param>
 /// <param name="settings">Limits.</param>
-/// <param name="clock">Measures how long a request is retried.</param>
-internal sealed class AuditRun(
-    LookupClient client, CheckRequest template, ReceiptIndex? receipts, CallIndex? placed, AuditSettings settings, TimeProvider clock)
+internal sealed class AuditRun(AuditQuestions batches, ReceiptIndex? receipts, CallIndex? placed, AuditSettings settings)
 {
-    // Calls decided before their findings are written.
-    private const int Batch = 2_000;
-
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
-
-    private readonly List<CallLine> _calls = new(Batch);
-
-    /// <summary>Whether a request is being retried.</summary>
-    public bool IsWaiting { get; private set; }
+    // Batches decided, or waiting to be counted, at a time.
+    private const int Ahead = 3;
 
     /// <summary>Audits every line.</summary>
     /// <param name="reader">The call records.</param>
@@ -33,77 +25,96 @@ internal sealed class AuditRun(
     /// <exception cref="LookupException">The service rejected the question, or did not answer for as long as --wait says.</exception>
     public async Task RunAsync(CallReader reader, AuditTally sink, Action save, CancellationToken ct)
     {
-        var decided = new AuditedCall?[Batch];
-        while (Fill(reader))
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var started = new Queue<(List<CallLine> Calls, Task<AuditedCall?[]> Decided)>();
+        try
         {
-            await Parallel.ForAsync(0, _calls.Count, new ParallelOptions { MaxDegreeOfParallelism = settings.InFlight, CancellationToken = ct }, async (i, stop) =>
-                decided[i] = _calls[i].Number == 0 ? null : await DecideAsync(_calls[i], stop));
-            foreach (var (call, i) in _calls.Select((call, i) => (call, i)))
+            while (true)
             {
-                sink.Add(call, decided[i]);
-            }
-
-            save();
-        }
-    }
-
-    private bool Fill(CallReader reader)
-    {
-        _calls.Clear();
-        while (_calls.Count < Batch && reader.Read() is { } call)
-        {
-            _calls.Add(call);
-        }
-
-        return _calls.Count > 0;
-    }
-
-    private async ValueTask<AuditedCall> DecideAsync(CallLine call, CancellationToken ct)
-    {
-        var at = Timestamp.FromDateTimeOffset(call.At);
-        var then = template.Clone();
-        then.Number = $"+{call.Number}";
-        then.WhatIf ??= new WhatIf();
-        then.WhatIf.CallTime = at;
-        then.WhatIf.KnownAt = at;
-        if (placed is not null)
-        {
-            then.WhatIf.PlacedCalls = new PlacedCalls();
-            then.WhatIf.PlacedCalls.Times.Add(placed.Before(call.Number, call.At.ToUnixTimeMilliseconds()).Select(time => Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(time))));
-        }
-
-        var now = then.Clone();
-        now.WhatIf.KnownAt = null;
-        var both = await Task.WhenAll(AskAsync(then, ct), AskAsync(now, ct));
-        return new AuditedCall(call, both[0], both[1], receipts?.Find(call.Number, call.At.ToUnixTimeMilliseconds()));
-    }
-
-    private async Task<Decision> AskAsync(CheckRequest request, CancellationToken ct)
-    {
-        var began = clock.GetTimestamp();
-        for (var pause = FirstPause; ; pause = pause < LongestPause ? pause * 2 : LongestPause)
-        {
-            try
-            {
-                var decision = (await client.CheckAsync(request, ct)).Decision;
-                if (decision.Verdict != Verdict.Unknown || decision.RetryAfter is null || clock.GetElapsedTime(began) >= settings.Wait)
+                ct.ThrowIfCancellationRequested();
+                if (started.Count < Ahead && Read(reader) is { Count: > 0 } calls)
                 {
-                    IsWaiting = false;
-                    return decision;
+                    started.Enqueue((calls, Task.Run(() => DecideAsync(calls, stop.Token), CancellationToken.None)));
+                }
+                else if (started.TryPeek(out var first))
+                {
+                    var decided = await first.Decided;
+                    started.Dequeue();
+                    for (var i = 0; i < decided.Length; i++)
+                    {
+                        sink.Add(first.Calls[i], decided[i]);
+                    }
+
+                    save();
+                }
+                else
+                {
+                    return;
                 }
             }
-            catch (LookupException exception) when (exception.IsTransient && clock.GetElapsedTime(began) < settings.Wait)
-            {
-                // Again below.
-            }
-
-            IsWaiting = true;
-            await Task.Delay(pause, clock, ct);
         }
+        finally
+        {
+            await stop.CancelAsync();
+            foreach (var (_, decided) in started)
+            {
+                await decided.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            }
+        }
+    }
+
+    private List<CallLine> Read(CallReader reader)
+    {
+        var calls = new List<CallLine>(settings.InFlight);
+        while (calls.Count < settings.InFlight && reader.Read() is { } call)
+        {
+            calls.Add(call);
+        }
+
+        return calls;
+    }
+
+    private async Task<AuditedCall?[]> DecideAsync(List<CallLine> calls, CancellationToken ct)
+    {
+        var audited = new AuditedCall?[calls.Count];
+        var places = Enumerable.Range(0, calls.Count).Where(i => calls[i].Number != 0).ToList();
+        var asked = new List<(ulong Number, WhatIf WhatIf)>(2 * places.Count);
+        foreach (var place in places)
+        {
+            var (number, at) = (calls[place].Number, Timestamp.FromDateTimeOffset(calls[place].At));
+            var calledBefore = Before(calls[place]);
+            asked.Add((number, batches.WhatIf(at, at, calledBefore)));
+            asked.Add((number, batches.WhatIf(at, null, calledBefore)));
+        }
+
+        var decisions = await batches.AskAsync(asked, ct);
+        for (var i = 0; i < places.Count; i++)
+        {
+            var call = calls[places[i]];
+            audited[places[i]] = new AuditedCall(call, decisions[2 * i], decisions[(2 * i) + 1], receipts?.Find(call.Number, call.At.ToUnixTimeMilliseconds()));
+        }
+
+        return audited;
+    }
+
+    private PlacedCalls? Before(CallLine call)
+    {
+        if (placed is null)
+        {
+            return null;
+        }
+
+        var before = new PlacedCalls();
+        foreach (var time in placed.Before(call.Number, call.At.ToUnixTimeMilliseconds()))
+        {
+            before.Times.Add(Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(time)));
+        }
+
+        return before;
     }
 }
 
 /// <summary>Limits of an audit.</summary>
-/// <param name="InFlight">Calls decided at a time.</param>
+/// <param name="InFlight">Calls in a request.</param>
 /// <param name="Wait">How long to retry a request.</param>
 internal readonly record struct AuditSettings(int InFlight, TimeSpan Wait);

@@ -59,9 +59,9 @@ internal sealed class AuditCommand : CliCommand
 
     private readonly Option<int> _inFlight = new("--in-flight")
     {
-        Description = "Calls decided at a time, 1 to 1000.",
+        Description = "Calls in a request, 1 to 1000. A credential with a smaller limit on the numbers of a batch needs half of that limit.",
         HelpName = "N",
-        DefaultValueFactory = _ => 64,
+        DefaultValueFactory = _ => 1_000,
     };
 
     private readonly Option<double> _wait = new("--wait")
@@ -131,11 +131,12 @@ internal sealed class AuditCommand : CliCommand
         var receipts = await _receipts.ReadAsync(parsed, Shell, template.Question, ct);
         var placed = counts ? await Task.Run(() => ReadCalls(parsed, choice, now, ct), ct) : null;
         var zone = choice.Zone ?? TimeZoneInfo.Utc;
+        var batches = new AuditQuestions(client, template, settings.Wait, Shell.Clock);
         string[] header;
         using (var tally = new AuditTally(unfinished, state, choice.Groups, receipts is not null, zone))
         {
             header = tally.Header();
-            await RunAsync(parsed, new AuditRun(client, template, receipts, placed, settings, Shell.Clock), client, input, reader, tally, unfinished, settings, ct);
+            await RunAsync(parsed, batches, new AuditRun(batches, receipts, placed, settings), client, input, reader, tally, unfinished, settings, ct);
         }
 
         File.Move(unfinished, path, overwrite: true);
@@ -160,7 +161,7 @@ internal sealed class AuditCommand : CliCommand
     }
 
     private async Task RunAsync(
-        ParseResult parsed, AuditRun run, LookupClient client, InputFile input, CallReader reader, AuditTally tally, string unfinished, AuditSettings settings, CancellationToken ct)
+        ParseResult parsed, AuditQuestions batches, AuditRun run, LookupClient client, InputFile input, CallReader reader, AuditTally tally, string unfinished, AuditSettings settings, CancellationToken ct)
     {
         var state = tally.State;
         var saved = Shell.Clock.GetTimestamp();
@@ -168,7 +169,7 @@ internal sealed class AuditCommand : CliCommand
         try
         {
             var running = Task.Run(() => run.RunAsync(reader, tally, SaveSometimes, ct), ct);
-            await ScrubProgress.ShowAsync(Shell, input, () => state.Lines, () => run.IsWaiting, IsJson(parsed), running,
+            await ScrubProgress.ShowAsync(Shell, input, () => state.Lines, () => batches.IsWaiting, IsJson(parsed), running,
                 $"no answer from {client.Address} yet, waiting up to {settings.Wait.TotalSeconds:0.###} s (--wait)");
             await running;
         }
