@@ -20,6 +20,9 @@ internal sealed class CheckStreamSession(
     // Sent in the headers of an accepted stream. Most clients cannot otherwise distinguish them from the headers of an error.
     internal const string TakenHeader = "lookup-taken";
 
+    /// <summary>The maximum numbers in a chunk of single checks: deciding one does not delay other checks noticeably.</summary>
+    internal const int MaxShared = 256;
+
     private readonly Channel<(ChunkJob Job, Task<V1.CheckStreamResponse> Answer)> _inFlight =
         Channel.CreateBounded<(ChunkJob, Task<V1.CheckStreamResponse>)>(
             new BoundedChannelOptions(services.Options.MaxChunksInFlight - 1) { SingleReader = true, SingleWriter = true });
@@ -92,6 +95,12 @@ internal sealed class CheckStreamSession(
         var now = services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         var open = OpenStream.Read(requests.Current.Open, "open.", services.Manifest, services.Regimes, services.Receipts.Log is not null, now);
         context.Lease()?.Require(requests.Current.Open.Question.Organisation, now);
+        if (open.Decisions && services.Receipts.Wants(open.Receipt, open.Hypothetical))
+        {
+            // A list has one receipt, which is not that of a single answer.
+            throw RpcErrors.Precondition("This service writes a receipt for each answer: use Check instead of open.decisions.");
+        }
+
         return open;
     }
 
@@ -100,10 +109,17 @@ internal sealed class CheckStreamSession(
         ulong? last = null;
         var lease = context.Lease();
         var max = lease?.Caller.State.MaxChunk is > 0 and var own ? own : ChunkWorker.MaxNumbers;
+        max = open.Decisions ? Math.Min(max, MaxShared) : max;
         while (await NextAsync(idle))
         {
             var chunk = Validate(requests.Current, last, max);
             last = chunk.Sequence;
+            if (open.Decisions)
+            {
+                RequireNumbers(chunk);
+                services.Limiter.RecordCheck();
+            }
+
             // Wait for a slot first: a chunk that was started is also answered.
             if (!await _inFlight.Writer.WaitToWriteAsync(stop))
             {
@@ -144,6 +160,15 @@ internal sealed class CheckStreamSession(
             // Nothing read from now on can be answered.
             await stop.CancelAsync();
             throw;
+        }
+    }
+
+    // Parsing texts takes a slot of the lists.
+    private static void RequireNumbers(V1.CheckStreamChunk chunk)
+    {
+        if (chunk.Texts.Count > 0)
+        {
+            throw RpcErrors.Invalid("chunk.texts", "Cannot be combined with open.decisions; send chunk.numbers.");
         }
     }
 

@@ -137,14 +137,14 @@ internal sealed class ChunkJob
             return await _services.View.RegistryAsync(exact: false, call);
         }
 
-        using var limit = Limit(call);
+        using var limit = Limit(open, call);
         return await _services.View.RegistryAsync(exact: true, limit.Token);
     }
 
     private async Task DecideAsync(Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call)
     {
         var freshness = _services.View.Freshness(open.IsDemanding);
-        using (await _services.Limiter.EnterAsync(call))
+        using (await EnterAsync(open, call))
         {
             _basis.TakeFilters(_services.View, open.Exact, open.Demand, _services.Clock);
             _worker.Screen(question, registry.Registers);
@@ -156,17 +156,20 @@ internal sealed class ChunkJob
         }
 
         // The read limit starts here; waiting for a slot has its own limit.
-        using (var limit = Limit(call))
+        using (var limit = Limit(open, call))
         {
             await FactReader.ReadAsync(_services.Store, _services.Names, _basis.Partitions, _worker.Reads, freshness, limit.Token);
             await CompareHistoryAsync(open.Demand, limit.Token);
         }
 
-        using (await _services.Limiter.EnterAsync(call))
+        using (await EnterAsync(open, call))
         {
             _worker.Settle(question, registry.Registers, open.Demand, freshness);
         }
     }
+
+    private ValueTask<BatchLimiter.Slot> EnterAsync(OpenStream open, CancellationToken call) =>
+        open.Decisions ? default : _services.Limiter.EnterAsync(call);
 
     // No read of this replication history can satisfy a token of another one.
     private async ValueTask CompareHistoryAsync(ConsistencyToken? demand, CancellationToken cancellation)
@@ -180,10 +183,10 @@ internal sealed class ChunkJob
         }
     }
 
-    private CancellationTokenSource Limit(CancellationToken call)
+    private CancellationTokenSource Limit(OpenStream open, CancellationToken call)
     {
         var limit = CancellationTokenSource.CreateLinkedTokenSource(call);
-        limit.CancelAfter(_services.Options.StoreBatchLimitMs);
+        limit.CancelAfter(open.Decisions ? _services.Options.StoreReadLimitMs : _services.Options.StoreBatchLimitMs);
         return limit;
     }
 
@@ -195,7 +198,7 @@ internal sealed class ChunkJob
             return new ValueTask(FillByTextsAsync(chunk, open, cancellation));
         }
 
-        _worker.Reset(chunk.Numbers.Count);
+        _worker.Reset(chunk.Numbers.Count, open.Decisions);
         UnsafeCollectionOperations.AsSpan(chunk.Numbers).CopyTo(_worker.Numbers);
         return ValueTask.CompletedTask;
     }
@@ -258,6 +261,20 @@ internal sealed class ChunkJob
 
         WriteCommon(open, callTime, now, allowed ? validUntil : 0, unanswered);
         WriteFurtherReasons(allowed ? further : 0);
+        WriteDecisions(open, callTime, now);
+    }
+
+    private void WriteDecisions(OpenStream open, long callTime, long now)
+    {
+        _response.Decisions.Clear();
+        _response.DecisionIndexes.Clear();
+        if (open.Decisions)
+        {
+            var context = new AnswerContext(
+                callTime, now, _services.Options.FreshnessBoundMs, _services.Options.RetryAfterMs, open.Hypothetical, _basis.Age, _registryAge,
+                _response.Common.ConsistencyToken);
+            _worker.Decisions.Write(_response, _worker.Answers, context, open.AllReasons);
+        }
     }
 
     // They concern the question or what is loaded, so they are written once per chunk and cost nothing per number.

@@ -53,7 +53,9 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
     private readonly StoredValue[] _values = new StoredValue[Decider.Slots];
     private readonly int[] _sessions = new int[NumberPseudonym.MaxPartitions];
     private readonly bool[] _lost = new bool[NumberPseudonym.MaxPartitions];
+    private readonly ChunkDecisions _decisions = new();
     private NumberBlock?[]? _blocks;
+    private bool _keepsDecisions;
     private bool _hasBlocks;
 
     /// <summary>The numbers of the chunk as integers; 0 for an invalid number.</summary>
@@ -68,6 +70,9 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
     /// <summary>The distinct answers; most apply to many numbers.</summary>
     internal ReadOnlySpan<ItemAnswer> Distinct => CollectionsMarshal.AsSpan(_distinct);
 
+    /// <summary>The whole decisions of <see cref="Distinct"/>, if the chunk keeps them.</summary>
+    internal ChunkDecisions Decisions => _decisions;
+
     /// <summary>The facts to read from the store.</summary>
     internal ReadBatch Reads { get; } = new();
 
@@ -76,9 +81,11 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
 
     /// <summary>Prepares for a new chunk.</summary>
     /// <param name="count">The numbers in the chunk, up to <see cref="MaxNumbers"/>.</param>
-    internal void Reset(int count)
+    /// <param name="keepsDecisions">Whether to keep whole decisions, for single checks.</param>
+    internal void Reset(int count, bool keepsDecisions = false)
     {
         Count = count;
+        _keepsDecisions = keepsDecisions;
         Reads.Clear();
         basis.Clear();
         Array.Clear(_lost);
@@ -217,8 +224,8 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
                 Keep(item, number, asked);
             }
 
-            _answers[number] = Add(ItemAnswer.Of(
-                _planned[_plans[number]].Decide(About(number, question), registers, asked, Reads, item, _bySlot)));
+            _answers[number] = Add(
+                _planned[_plans[number]].Decide(About(number, question), registers, asked, Reads, item, _bySlot));
         }
     }
 
@@ -249,7 +256,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
             if ((found & (1UL << i)) != 0 && plan.TryDecide(About(number, question), registers, asked, _known[i], _bySlot, out var decision))
             {
                 hits++;
-                _answers[number] = Add(ItemAnswer.Of(decision));
+                _answers[number] = Add(decision);
             }
             else
             {
@@ -268,6 +275,33 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
     {
         _distinct.Clear();
         _distinct.Add(ItemAnswer.Invalid);
+        _decisions.Clear();
+        KeepUndecided(ItemAnswer.Invalid);
+    }
+
+    private int Add(in Decision decision)
+    {
+        if (!_keepsDecisions)
+        {
+            return Add(ItemAnswer.Of(decision));
+        }
+
+        if (_decisions.Find(decision) is >= 0 and var earlier)
+        {
+            return earlier;
+        }
+
+        _distinct.Add(ItemAnswer.Of(decision));
+        _decisions.Add(decision);
+        return _distinct.Count - 1;
+    }
+
+    private void KeepUndecided(in ItemAnswer answer)
+    {
+        if (_keepsDecisions)
+        {
+            _decisions.Add(Decision.Without(answer.Verdict, answer.Reason, ""));
+        }
     }
 
     private int Add(in ItemAnswer answer)
@@ -279,6 +313,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
         }
 
         _distinct.Add(answer);
+        KeepUndecided(answer);
         return _distinct.Count - 1;
     }
 
@@ -302,7 +337,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
 
     private Question About(int number, in Question question) => BlockOf(number) is { } block ? question with { Block = block } : question;
 
-    // The answer names only reasons, which do not depend on the block.
+    // The answer in a list names only reasons, which do not depend on the block; a whole decision does.
     private int AnswerNothing(int number, PlannedRules plan, in Question question, RegisterSnapshots registers)
     {
         if (BlockOf(number) is null)
@@ -310,9 +345,9 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
             return plan.Nothing;
         }
 
-        if (plan.Blocked < 0)
+        if (plan.Blocked < 0 || _keepsDecisions)
         {
-            plan.Blocked = Add(ItemAnswer.Of(plan.DecideNothing(About(number, question), registers)));
+            plan.Blocked = Add(plan.DecideNothing(About(number, question), registers));
         }
 
         return plan.Blocked;
@@ -361,7 +396,7 @@ internal sealed class ChunkWorker(RegimeSet regimes, ChunkBasis basis, FactCache
         var plan = _planned[place];
         plan.Prepare(_rules.Found[place], question);
         plan.Blocked = -1;
-        plan.Nothing = Add(ItemAnswer.Of(plan.DecideNothing(question, registers)));
+        plan.Nothing = Add(plan.DecideNothing(question, registers));
         return place + 1;
     }
 }

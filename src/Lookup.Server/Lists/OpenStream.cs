@@ -22,6 +22,7 @@ internal sealed class OpenStream
         AllReasons = open.AllReasons;
         Hypothetical = open.WhatIf is not null;
         Receipt = open.Receipt;
+        Decisions = open.Decisions;
         Region = open.DefaultRegion.Length == 0 ? null : open.DefaultRegion;
     }
 
@@ -38,6 +39,9 @@ internal sealed class OpenStream
 
     /// <summary>Whether the caller wants the receipts in the responses.</summary>
     internal bool Receipt { get; }
+
+    /// <summary>Whether the chunks carry single checks: each gets its whole decision, and none waits for a slot of the lists.</summary>
+    internal bool Decisions { get; }
 
     internal string Organisation => _asked.Organisation;
 
@@ -57,6 +61,11 @@ internal sealed class OpenStream
         if (open.Receipt && !keepsReceipts)
         {
             FieldFaults.Add(ref faults, "receipt", ReceiptWriter.NoneKept);
+        }
+
+        if (open.Decisions && (open.Receipt || open.WhatIf is not null))
+        {
+            FieldFaults.Add(ref faults, "decisions", "Cannot be combined with what_if or receipt.");
         }
 
         var asked = QuestionMapping.Map(open.Question, open.WhatIf, regimes, now, ref faults);

@@ -77,9 +77,9 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
     }
 
     /// <summary>A slot for batch work.</summary>
-    internal readonly struct Slot(BatchLimiter limiter) : IDisposable
+    internal readonly struct Slot(BatchLimiter? limiter) : IDisposable
     {
         /// <summary>Releases the slot.</summary>
-        public void Dispose() => limiter.Release();
+        public void Dispose() => limiter?.Release();
     }
 }
