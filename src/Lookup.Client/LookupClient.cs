@@ -1,6 +1,6 @@
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Grpc.Health.V1;
+using Lookup.Client.Sharing;
 using Lookup.V1;
 
 namespace Lookup.Client;
@@ -21,6 +21,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
     private readonly ImportService.ImportServiceClient _imports;
     private readonly Health.HealthClient _health;
     private readonly ReuseWatch? _watch;
+    private readonly SharedChecks? _shared;
 
     /// <summary>Creates a client. It connects with the first calls.</summary>
     /// <exception cref="ArgumentException">Options are missing or out of range; lists all of them.</exception>
@@ -39,6 +40,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         _access = new AccessService.AccessServiceClient(_channels);
         _imports = new ImportService.ImportServiceClient(_channels);
         _health = new Health.HealthClient(_channels);
+        _shared = _options.ShareChecks ? new SharedChecks(_channels, _options) : null;
         _watch = _options is { ReuseWatched: true, ReuseLimit: > 0 } ? new ReuseWatch(this, _reuse, _options.TimeProvider) : null;
     }
 
@@ -64,18 +66,9 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         CheckResult result;
         try
         {
-            var response = await CheckAsync(
-                new CheckRequest
-                {
-                    Number = number,
-                    Question = question,
-                    DefaultRegion = options.DefaultRegion,
-                    AllReasons = options.AllReasons,
-                    Consistency = options.Consistency,
-                    WhatIf = options.WhatIf,
-                    Reserve = options.Reserve is { } length ? new Reserve { Duration = Duration.FromTimeSpan(length) } : null,
-                },
-                cancellationToken);
+            var response = await (_shared?.Find(number, question, options, cancellationToken) is { } lane
+                ? CheckAsync(lane, number, question, options, cancellationToken)
+                : CheckAsync(RequestOf(number, question, options), cancellationToken));
             result = Fits(response, number) ? CheckResult.Answered(response, sent) : CheckResult.Failed(number, Senseless(number));
         }
         catch (LookupException exception)
@@ -107,7 +100,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
     /// <summary>Sends a check and returns the service's response; the other overload fails closed instead of throwing.</summary>
     /// <exception cref="LookupException">The service rejected the call, or could not be reached.</exception>
     public Task<CheckResponse> CheckAsync(CheckRequest request, CancellationToken cancellationToken) => request.Reserve is null
-        ? ReadAsync((channel, options) => new LookupService.LookupServiceClient(channel).CheckAsync(request, options), Strictness.Stricter, cancellationToken)
+        ? CheckAsync(request, DateTime.UtcNow + _options.Timeout, cancellationToken)
         // A reservation writes: a hedged check would count the call twice.
         : CallAsync(options => _lookup.CheckAsync(request, options), cancellationToken);
 
@@ -147,6 +140,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
     public void Dispose()
     {
         _watch?.Dispose();
+        _shared?.Dispose();
         _channels.Dispose();
     }
 
@@ -169,10 +163,14 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
     private LookupException Senseless(string number) =>
         LookupException.Because(StatusCode.Internal, $"The service at {Address} did not answer for {number}.");
 
-    private Task<T> ReadAsync<T>(Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> start, Func<T, T, T> stricter, CancellationToken cancellationToken)
+    private Task<T> ReadAsync<T>(
+        Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> start, Func<T, T, T> stricter, CancellationToken cancellationToken) =>
+        ReadAsync(start, stricter, DateTime.UtcNow + _options.Timeout, cancellationToken);
+
+    private Task<T> ReadAsync<T>(
+        Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> start, Func<T, T, T> stricter, DateTime deadline, CancellationToken cancellationToken)
     {
         var channel = _channels.Next();
-        var deadline = DateTime.UtcNow + _options.Timeout;
         return _options.HedgeAfter is not { } delay
             ? AttemptAsync(cancellationToken)
             : Hedge.RunAsync(AttemptAsync, delay, stricter, _options.TimeProvider, cancellationToken);

@@ -69,6 +69,14 @@ public sealed record LookupClientOptions
     /// </summary>
     public bool ReuseWatched { get; set; }
 
+    /// <summary>
+    /// Sends checks with the same question that are under way at the same time in one call, with the same answers. A check with
+    /// nothing else under way is sent alone, as without this setting. Each question in use takes one of the service's CheckStream
+    /// streams. Do not use it with a <see cref="Token"/> that depends on the caller of a check: a shared call has one token. Default:
+    /// false.
+    /// </summary>
+    public bool ShareChecks { get; set; }
+
     /// <summary>Numbers in one message of a stream. Range: 1 to 8,192; default: 4,096.</summary>
     public int StreamChunkSize { get; set; } = 4_096;
 

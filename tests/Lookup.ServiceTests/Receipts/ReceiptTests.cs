@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Grpc.Core;
+using Lookup.Client;
 using Lookup.Core.Receipts;
 using Lookup.Server;
 using Lookup.Server.Receipts;
@@ -30,6 +31,24 @@ public sealed class ReceiptTests : IAsyncLifetime
         _log.Dispose();
         _key.Dispose();
         _temp.Dispose();
+    }
+
+    [Fact]
+    public async Task Check_OfAClientThatSharesCalls_HasAReceiptOfItsOwn()
+    {
+        await using var stream = await StreamCall.OpenAsync(_server, new CheckStreamOpen { Question = Samples.Question(), Decisions = true });
+        Assert.Equal(StatusCode.FailedPrecondition, (await stream.RefusedAsync()).StatusCode);
+        using var client = new LookupClient(new LookupClientOptions { Address = _server.Host.GrpcAddress, Timeout = TimeSpan.FromMinutes(2), ShareChecks = true });
+
+        var ids = new List<string?>();
+        for (var round = 0; round < 5; round++)
+        {
+            var results = await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => client.CheckAsync(Samples.NewNumber(), Samples.Question(), cancellationToken: Token)));
+            ids.AddRange(results.Select(result => result.ReceiptId));
+        }
+
+        Assert.All(ids, Assert.NotNull);
+        Assert.Equal(ids.Count, ids.Distinct().Count());
     }
 
     [Theory]
