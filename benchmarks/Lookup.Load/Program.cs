@@ -20,6 +20,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new FirstLoadCommand(),
     new CheckCommand(),
     new StreamCommand(),
+    new ShareCommand(),
     new ReceiptsCommand(),
     new ShadowCommand(),
     new GrowthCommand(),
