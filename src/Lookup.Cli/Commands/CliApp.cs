@@ -84,6 +84,7 @@ internal static class CliApp
             new RegisterCommand(shell),
             new RegimesCommand(shell),
             new ReceiptCommand(shell),
+            new UsageCommand(shell),
             new RebuildCommand(shell),
             new RekeyCommand(shell),
             new DoctorCommand(shell),

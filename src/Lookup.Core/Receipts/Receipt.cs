@@ -67,7 +67,7 @@ public sealed record Receipt
     /// <summary>Partition of the facts, 0 to 255; -1 if no facts were needed, and for a list.</summary>
     public int Partition { get; init; } = -1;
 
-    /// <summary>Partition version.</summary>
+    /// <summary>Partition version. Of a list: the numbers that were answered before its last chunk, so receipts of lists can be added up.</summary>
     public ulong Version { get; init; }
 
     /// <summary>Pseudonym of the number; zero for a list.</summary>

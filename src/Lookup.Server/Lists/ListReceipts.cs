@@ -29,9 +29,10 @@ internal sealed class ListReceipts
     /// <exception cref="ReceiptsUnavailableException">The receipt could not be written, so the answer must not be sent.</exception>
     internal V1.Receipt Add(ChunkJob job, ulong sequence)
     {
+        var before = _chain.Count;
         _chain.Add(sequence, job.Numbers.Length, job.WriteItems);
         var list = new ListReceipt(
-            _open.Organisation, job.Question, _open.Hypothetical, _askedBy, job.Age, _chain.Value.ToArray(), _chain.Count);
+            _open.Organisation, job.Question, _open.Hypothetical, _askedBy, job.Age, _chain.Value.ToArray(), before, _chain.Count);
         var receipt = _receipts.Write(list, _open.Receipt);
         receipt.Salt = _open.Receipt ? _salt : ByteString.Empty;
         return receipt;

@@ -92,6 +92,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
             Time = Now(),
             CallTime = question.CallTime,
             AgeMs = Milliseconds(list.Age),
+            Version = list.Before,
             Digest = list.Chain,
             Count = list.Count,
             AskedBy = list.AskedBy,
@@ -150,6 +151,7 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
 /// <param name="AskedBy">The credential.</param>
 /// <param name="Age">Age of the facts of the latest chunk.</param>
 /// <param name="Chain">The chain over all answers.</param>
+/// <param name="Before">Numbers answered before the latest chunk.</param>
 /// <param name="Count">Numbers answered.</param>
 internal readonly record struct ListReceipt(
-    string Organisation, Question Question, bool Hypothetical, string AskedBy, TimeSpan Age, byte[] Chain, ulong Count);
+    string Organisation, Question Question, bool Hypothetical, string AskedBy, TimeSpan Age, byte[] Chain, ulong Before, ulong Count);

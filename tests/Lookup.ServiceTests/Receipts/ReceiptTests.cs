@@ -146,7 +146,7 @@ public sealed class ReceiptTests : IAsyncLifetime
         _log.Seal();
         var proof = await Receipts.GetReceiptProofAsync(new() { Id = answer.Receipt.Id });
         var receipt = ReceiptProof.Read(proof.Proof).Verify(_key);
-        Assert.Equal((ReceiptKind.List, 3_501UL, "acme"), (receipt.Kind, receipt.Count, receipt.Organisation));
+        Assert.Equal((ReceiptKind.List, 2_800UL, 3_501UL, "acme"), (receipt.Kind, receipt.Version, receipt.Count, receipt.Organisation));
         Assert.Equal(chain!.Value.ToArray(), receipt.Digest.ToArray());
     }
 
