@@ -70,6 +70,64 @@ public sealed class SharedAnswerTests(LookupServer server) : IClassFixture<Looku
     }
 
     [Fact]
+    public async Task Service_StopsUnderLoad_PermitsNoForbiddenCallAndThrowsNothing()
+    {
+        var stopped = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
+        using var client = Client(shares: true, stopped.Host.GrpcAddress);
+        string[] numbers = [.. Enumerable.Range(0, 32).Select(_ => Samples.NewNumber())];
+        await stopped.Facts.RecordFactsAsync(Samples.Record(numbers.Select(n => Samples.Consent(n))), cancellationToken: Test);
+        await stopped.Facts.RecordFactsAsync(Samples.Record(numbers.Where((_, i) => i % 2 == 0).Select(n => Samples.Objection(n))), cancellationToken: Test);
+        var (answered, failed) = (0, 0);
+        var callers = Enumerable.Range(0, numbers.Length).Select(CallAsync).ToArray();
+        await SharedScript.UntilAsync(() => Volatile.Read(ref answered) > 2_000, Test);
+
+        await stopped.DisposeAsync();
+
+        await Task.WhenAll(callers);
+        Assert.True(failed >= numbers.Length);
+
+        async Task CallAsync(int i)
+        {
+            while (Volatile.Read(ref failed) < 200)
+            {
+                var result = await client.CheckAsync(numbers[i], Samples.Question(), cancellationToken: Test);
+                if (result.State == CheckState.Answered)
+                {
+                    Interlocked.Increment(ref answered);
+                    Assert.Equal((numbers[i], i % 2 == 0 ? Verdict.Deny : Verdict.Allow), (result.Number, result.Verdict));
+                }
+                else
+                {
+                    Interlocked.Increment(ref failed);
+                    Assert.Equal((false, Verdict.Unknown), (result.MayCall, result.Verdict));
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Network_FreezesAndThaws_ChecksTimeOutAndAreAnsweredAgain()
+    {
+        await using var proxy = new TestProxy(server.Host.GrpcAddress.Port);
+        using var client = Client(shares: true, new Uri($"http://127.0.0.1:{proxy.Port}"), TimeSpan.FromSeconds(3));
+        await ShareAsync(client, Samples.Question(), null);
+
+        proxy.Freeze();
+        var results = await CheckAsync();
+        Assert.All(results, result => Assert.Equal((CheckState.TimedOut, false), (result.State, result.MayCall)));
+
+        proxy.Thaw();
+        do
+        {
+            results = await CheckAsync();
+        }
+        while (results.Any(result => result.State != CheckState.Answered));
+
+        Task<CheckResult[]> CheckAsync() =>
+            Task.WhenAll(Enumerable.Range(0, 16).Select(_ => client.CheckAsync(Samples.NewNumber(), Samples.Question(), cancellationToken: Test)));
+    }
+
+    [Fact]
     public async Task Stream_OfDecisions_RejectsWhatSingleChecksDoNotHave()
     {
         await using var whatIf = await StreamCall.OpenAsync(server, new CheckStreamOpen { Question = Samples.Question(), Decisions = true, WhatIf = new WhatIf() });
@@ -111,8 +169,13 @@ public sealed class SharedAnswerTests(LookupServer server) : IClassFixture<Looku
         return same;
     }
 
-    private LookupClient Client(bool shares) =>
-        new(new LookupClientOptions { Address = server.Host.GrpcAddress, Timeout = TimeSpan.FromMinutes(2), ReuseLimit = 0, ShareChecks = shares });
+    private LookupClient Client(bool shares, Uri? address = null, TimeSpan? timeout = null) => new(new LookupClientOptions
+    {
+        Address = address ?? server.Host.GrpcAddress,
+        Timeout = timeout ?? TimeSpan.FromMinutes(2),
+        ReuseLimit = 0,
+        ShareChecks = shares,
+    });
 
     private async Task RecordAsync(string number, int kind)
     {
